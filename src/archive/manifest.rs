@@ -1,0 +1,52 @@
+//! `esml_manifest.json`: what was written, so that a reader can tell whether it is whole.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The manifest, version 1.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// 1.
+    pub format_version: u32,
+    /// Version of esml-state.
+    pub tool_version: String,
+    /// RFC 3339, UTC.
+    pub created: String,
+    /// Where it came from.
+    pub source: ManifestSource,
+    /// Which job.
+    pub job_id: String,
+    /// Which snapshot.
+    pub snapshot_id: String,
+    /// The options that shaped it, as the command line names them.
+    pub options: serde_json::Map<String, Value>,
+    /// All entries before this one, in order.
+    pub entries: Vec<ManifestEntry>,
+}
+
+/// The cluster that the job came from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ManifestSource {
+    /// `version.number`.
+    pub cluster_version: String,
+    /// `cluster_name`.
+    pub cluster_name: String,
+    /// `cluster_uuid`.
+    pub cluster_uuid: String,
+    /// `_ml/info` `defaults.anomaly_detectors.categorization_analyzer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_categorization_analyzer: Option<Value>,
+}
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestEntry {
+    /// Its name.
+    pub name: String,
+    /// Documents in it (action lines do not count; a JSON entry is one).
+    pub documents: u64,
+    /// Bytes, uncompressed.
+    pub bytes: u64,
+    /// SHA-256 of those bytes, lower-case hexadecimal.
+    pub sha256: String,
+}

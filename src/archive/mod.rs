@@ -1,0 +1,26 @@
+//! The file and nothing else: layout, writing, reading, what makes an archive refusable.
+
+mod check;
+mod contents;
+mod entry;
+mod error;
+mod layout;
+mod limits;
+mod manifest;
+mod read;
+mod replay;
+mod write;
+
+pub use check::{DocumentVisitor, check};
+pub use contents::{Contents, EntrySummary, Finding, Severity, StateSummary};
+pub use entry::{EntryBuilder, SealedEntry};
+pub use error::Error;
+pub use layout::{EntryKind, EntryName, Part};
+pub use limits::Limits;
+pub use manifest::{Manifest, ManifestEntry, ManifestSource};
+pub use read::Archive;
+pub use replay::{Document, Replay};
+pub use write::{ArchiveWriter, Finished, Target};
+
+/// What archive functions return.
+pub type Result<T> = std::result::Result<T, Error>;

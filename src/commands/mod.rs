@@ -1,0 +1,5 @@
+//! What is done. Each command reads like its own table of contents.
+
+pub mod export;
+pub mod import;
+pub mod inspect;

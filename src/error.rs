@@ -1,0 +1,130 @@
+//! What a command can fail with, and the one place where each failure gets its exit code.
+
+use std::path::PathBuf;
+
+use crate::{archive, cluster, job, state};
+
+/// The exit codes that the command line promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// All of it done and verified.
+    Done = 0,
+    /// Failed: cluster unreachable, refused by the cluster, disk full …
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// Refused for safety; the message says which option permits it.
+    Refused = 3,
+    /// The archive is damaged, incomplete or hostile; nothing was written.
+    Damaged = 4,
+    /// The cluster rejected documents or holds something else than was sent; rolled back.
+    Rejected = 5,
+    /// Failed, and rolling back could not undo everything.
+    Remains = 6,
+    /// Ctrl-C.
+    Interrupted = 130,
+    /// SIGTERM.
+    Terminated = 143,
+}
+
+/// A failed command: message (`Display`), causes (`source`), [`hint`](Error::hint), [`exit`](Error::exit).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The cluster did not do what was asked.
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
+    /// The archive cannot be written or read.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
+    /// Something in a job's configuration is not as Elasticsearch makes it.
+    #[error(transparent)]
+    Job(#[from] job::Error),
+    /// Model state is not as autodetect writes it.
+    #[error(transparent)]
+    State(#[from] state::Error),
+    /// The command line asks for something impossible.
+    #[error("{message}")]
+    Usage { message: String, hint: Option<String> },
+    /// Not done for safety.
+    #[error("{message}")]
+    Refused { message: String, hint: String },
+    /// What was asked for is not there, or cannot be done on this cluster.
+    #[error("{message}")]
+    Failed { message: String, hint: Option<String> },
+    /// The cluster holds something else than was sent.
+    #[error("{message}")]
+    Mismatch { message: String },
+    /// A file other than the archive cannot be read or written.
+    #[error("{}: {cause}", path.display())]
+    File { path: PathBuf, cause: std::io::Error },
+    /// An import failed and was undone.
+    #[error("{cause}")]
+    RolledBack {
+        /// Why it failed.
+        #[source]
+        cause: Box<Error>,
+        /// What was undone, a line each.
+        undone: Vec<String>,
+    },
+    /// An import failed and could not be undone wholly.
+    #[error("{cause}")]
+    Remains {
+        /// Why it failed.
+        #[source]
+        cause: Box<Error>,
+        /// What remains, with the request that removes it.
+        remains: Vec<Remaining>,
+    },
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// SIGTERM.
+    #[error("terminated")]
+    Terminated,
+}
+
+/// Something that an import left on the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Remaining {
+    /// What it is.
+    pub what: String,
+    /// The request that removes it, `DELETE /…`.
+    pub remove: String,
+}
+
+impl Error {
+    /// The exit code.
+    pub fn exit(&self) -> ExitCode {
+        match self {
+            Self::Usage { .. } => ExitCode::Usage,
+            Self::Refused { .. } => ExitCode::Refused,
+            Self::Archive(error) if error.is_damage() => ExitCode::Damaged,
+            Self::State(_) => ExitCode::Damaged,
+            Self::Mismatch { .. } | Self::Cluster(cluster::Error::ItemRejected { .. }) => ExitCode::Rejected,
+            Self::RolledBack { cause, .. } => cause.exit(),
+            Self::Remains { .. } => ExitCode::Remains,
+            Self::Interrupted => ExitCode::Interrupted,
+            Self::Terminated => ExitCode::Terminated,
+            Self::Cluster(_) | Self::Archive(_) | Self::Job(_) | Self::Failed { .. } | Self::File { .. } => {
+                ExitCode::Failed
+            }
+        }
+    }
+
+    /// What to do next, where something can be done.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cluster(error) => error.hint(),
+            Self::Archive(error) => error.hint(),
+            Self::Usage { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
+            Self::Refused { hint, .. } => Some(hint.clone()),
+            Self::RolledBack { cause, .. } | Self::Remains { cause, .. } => cause.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// What commands return.
+pub type Result<T> = std::result::Result<T, Error>;

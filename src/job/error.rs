@@ -1,0 +1,13 @@
+//! Why something about a job is not as Elasticsearch makes it.
+
+/// One enum for the layer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An id that Elasticsearch would not take.
+    #[error("`{id}` is not a valid {what}: {why}")]
+    InvalidId { what: &'static str, id: String, why: &'static str },
+    /// A configuration without what every job has, or with it in another form.
+    #[error("{what}: {why}")]
+    InvalidConfig { what: String, why: String },
+}

@@ -1,0 +1,15 @@
+//! What a job is: ids, configuration, the inputs it needs, their mapping, renaming.
+
+mod config;
+mod error;
+mod fields;
+mod id;
+mod mapping;
+mod rename;
+
+pub use config::{Datafeed, Detector, JobConfig, PortableJob, PortableOptions};
+pub use error::Error;
+pub use fields::{NeededFields, needed_fields};
+pub use id::{CalendarId, DatafeedId, FilterId, IndexName, JobId, SnapshotId};
+pub use mapping::{InputMappings, TargetIndex, target_document_id, target_indices};
+pub use rename::Renamer;

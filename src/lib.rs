@@ -1,0 +1,18 @@
+//! Moves an Elasticsearch anomaly detection job, with everything it has learned,
+//! between clusters and to support engineers.
+//!
+//! Data flows one way: [`cli`] says what was asked, [`commands`] say what is done,
+//! [`cluster`] speaks to Elasticsearch and knows no archive, [`archive`] reads and
+//! writes the file and knows no HTTP, [`job`] and [`state`] know what a job and its
+//! learned state are, and only [`terminal`] draws.
+
+pub mod archive;
+pub mod cli;
+pub mod cluster;
+pub mod commands;
+pub mod error;
+pub mod instant;
+pub mod job;
+pub mod secret;
+pub mod state;
+pub mod terminal;

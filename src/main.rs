@@ -1,0 +1,3 @@
+//! `esml-state`: parse, run, exit.
+
+fn main() {}
