@@ -4,7 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cluster::{Flavour, Observer, Result, Version};
+use crate::cluster::context::Contexts;
+use crate::cluster::identity::Identity;
+use crate::cluster::link::Link;
+use crate::cluster::retry::Patience;
+use crate::cluster::{Error, Flavour, Observer, Path, Request, Result, Version, address, transport};
 use crate::secret::Secret;
 
 /// Where the cluster is.
@@ -57,7 +61,12 @@ pub struct Cluster {
 }
 
 #[derive(Debug)]
-struct Inner {}
+struct Inner {
+    link: Link,
+    identity: Identity,
+    keep_alive: String,
+    contexts: Contexts,
+}
 
 impl Cluster {
     /// Builds the client and asks `/` for name, version and flavour.
@@ -65,36 +74,90 @@ impl Cluster {
     /// # Errors
     /// Options that make no client, no contact, or something that is not Elasticsearch 7, 8 or 9.
     pub async fn connect(options: ConnectOptions, observer: Arc<dyn Observer>) -> Result<Self> {
-        todo!()
+        let address = address::of(&options.endpoint)?;
+        let transport = transport::build(&options, &address)?;
+        let link = Link {
+            transport,
+            address,
+            observer,
+            timeout: options.timeout,
+            retries: options.retries,
+            patience: Patience::default(),
+        };
+        Self::meet(link, options.first_contact, options.keep_alive).await
+    }
+
+    /// Asks `/`, all tries within `first_contact`.
+    async fn meet(link: Link, first_contact: Duration, keep_alive: String) -> Result<Self> {
+        let root = Request::get(Path::of([]));
+        let answer = match tokio::time::timeout(first_contact, link.send(&root)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Error::Timeout {
+                what: root.what(),
+                after: first_contact,
+            }),
+        };
+        let identity = Identity::judge(link.address.as_str(), answer)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                link,
+                identity,
+                keep_alive,
+                contexts: Contexts::default(),
+            }),
+        })
     }
 
     /// The version that `/` told.
     pub fn version(&self) -> Version {
-        todo!()
+        self.inner.identity.version
     }
 
     /// The flavour that `/` told.
     pub fn flavour(&self) -> Flavour {
-        todo!()
+        self.inner.identity.flavour
     }
 
     /// `cluster_name`.
     pub fn name(&self) -> &str {
-        todo!()
+        &self.inner.identity.name
     }
 
     /// `cluster_uuid`.
     pub fn uuid(&self) -> &str {
-        todo!()
+        &self.inner.identity.uuid
     }
 
     /// The address without credentials, for messages.
     pub fn address(&self) -> &str {
-        todo!()
+        self.inner.link.address.as_str()
     }
 
     /// Closes every scroll and point in time that is still open; used after an interruption.
     pub async fn release(&self) {
-        todo!()
+        // The cluster drops them by itself after the keep-alive: not worth a wait.
+        let closing = async {
+            for context in self.inner.contexts.take_all() {
+                self.close(context).await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(5), closing).await;
+    }
+
+    pub(in crate::cluster) fn link(&self) -> &Link {
+        &self.inner.link
+    }
+
+    pub(in crate::cluster) fn keep_alive(&self) -> &str {
+        &self.inner.keep_alive
+    }
+
+    pub(in crate::cluster) fn contexts(&self) -> &Contexts {
+        &self.inner.contexts
+    }
+
+    /// Whether the API has what `major.minor` brought; serverless versions mean nothing and have all.
+    pub(in crate::cluster) fn has(&self, major: u32, minor: u32) -> bool {
+        self.flavour() == Flavour::Serverless || self.version().at_least(major, minor)
     }
 }

@@ -19,13 +19,21 @@ pub struct Refusal {
 pub enum Error {
     /// The connection was refused, reset or could not be made.
     #[error("{what}: cannot reach {address}: {cause}")]
-    Unreachable { what: String, address: String, cause: String },
+    Unreachable {
+        what: String,
+        address: String,
+        cause: String,
+    },
     /// No answer in time.
     #[error("{what}: no answer within {} seconds", after.as_secs())]
     Timeout { what: String, after: Duration },
     /// The server's certificate is not trusted, or TLS failed otherwise.
     #[error("{what}: TLS with {address} failed: {cause}")]
-    Tls { what: String, address: String, cause: String },
+    Tls {
+        what: String,
+        address: String,
+        cause: String,
+    },
     /// Status 401.
     #[error("{what}: the cluster does not accept the credentials: {}", refusal.reason)]
     Unauthenticated { what: String, refusal: Refusal },
@@ -40,13 +48,22 @@ pub enum Error {
     UpgradeMode { what: String },
     /// The answer came from another address than the one asked.
     #[error("{what}: {asked} redirects to {answered}")]
-    Redirected { what: String, asked: String, answered: String },
+    Redirected {
+        what: String,
+        asked: String,
+        answered: String,
+    },
     /// The answer is not what the API promises (cut short, not JSON, a field missing).
     #[error("{what}: the answer makes no sense: {why}")]
     Unintelligible { what: String, why: String },
     /// Shards failed in an otherwise good search answer: data is missing.
     #[error("{what}: {failed} of {total} shards failed: {reason}")]
-    ShardsFailed { what: String, failed: u64, total: u64, reason: String },
+    ShardsFailed {
+        what: String,
+        failed: u64,
+        total: u64,
+        reason: String,
+    },
     /// A scroll or point in time is gone.
     #[error("{what}: the search context has expired")]
     ContextExpired { what: String },
@@ -55,7 +72,11 @@ pub enum Error {
     NotElasticsearch { address: String, found: String },
     /// A bulk item was rejected for good.
     #[error("{index}: document {id} rejected: {} {}", refusal.status, refusal.reason)]
-    ItemRejected { index: String, id: String, refusal: Refusal },
+    ItemRejected {
+        index: String,
+        id: String,
+        refusal: Refusal,
+    },
     /// The options cannot make a client (bad URL, cloud id, certificate file …).
     #[error("{0}")]
     Options(String),
@@ -64,17 +85,67 @@ pub enum Error {
 impl Error {
     /// What the user can do next, where there is something.
     pub fn hint(&self) -> Option<String> {
-        todo!()
+        let hint = match self {
+            Self::Unreachable { .. } => {
+                "check --url (or --cloud-id), that the cluster runs, and HTTP_PROXY/HTTPS_PROXY"
+            }
+            Self::Timeout { .. } => "the cluster may be busy: repeat, or allow more time with --timeout",
+            Self::Tls { .. } => {
+                "pass the certificate of the cluster's authority with --ca-cert, and check https:// or http:// in --url"
+            }
+            Self::Unauthenticated { .. } => "check --username and --password, --api-key or --bearer-token",
+            Self::Forbidden { refusal, .. } if refusal.reason.contains("license") => {
+                "the cluster's licence does not permit machine learning: start a trial or install a licence"
+            }
+            Self::Forbidden { .. } => "the message names the action: grant the user a role with the privilege for it",
+            Self::UpgradeMode { .. } => {
+                "when the upgrade is over, leave the mode with `POST /_ml/set_upgrade_mode?enabled=false`"
+            }
+            Self::Redirected { .. } => "pass the final address as --url",
+            Self::ShardsFailed { .. } => "see `GET /_cluster/health`; repeat when the indices are green or yellow",
+            Self::ContextExpired { .. } => "allow more time between two pages with --keep-alive, e.g. --keep-alive 30m",
+            Self::NotElasticsearch { .. } => "check --url: it must be Elasticsearch's own address, not Kibana's",
+            Self::Refused { refusal, .. } => return refused_hint(refusal),
+            Self::ItemRejected { refusal, .. } => return refused_hint(refusal),
+            Self::Unintelligible { .. } | Self::Options(_) => return None,
+        };
+        Some(hint.to_owned())
     }
 
     /// The HTTP status behind it, where an answer came.
     pub fn status(&self) -> Option<u16> {
-        todo!()
+        match self {
+            Self::Unauthenticated { refusal, .. }
+            | Self::Forbidden { refusal, .. }
+            | Self::Refused { refusal, .. }
+            | Self::ItemRejected { refusal, .. } => Some(refusal.status),
+            Self::UpgradeMode { .. } => Some(429),
+            Self::ContextExpired { .. } => Some(404),
+            _ => None,
+        }
     }
 
     /// True where the request may have been carried out although no good answer came:
     /// connection lost, timeout, gateway errors.
     pub fn outcome_unknown(&self) -> bool {
-        todo!()
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Unintelligible { .. } => true,
+            Self::Refused { refusal, .. } => matches!(refusal.status, 408 | 500 | 502 | 503 | 504),
+            _ => false,
+        }
     }
+}
+
+fn refused_hint(refusal: &Refusal) -> Option<String> {
+    let hint = match (refusal.status, refusal.kind.as_str()) {
+        (413, _) => {
+            "the cluster takes no request of this size: raise http.max_content_length there, or lower --bulk-size"
+        }
+        (_, "cluster_block_exception") => {
+            "the index or cluster is blocked for writing, most often because a disk is full: free space, then repeat"
+        }
+        (429 | 502 | 503 | 504, _) => "the cluster is overloaded or not ready: repeat later, or with more --retries",
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }

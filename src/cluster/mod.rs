@@ -1,20 +1,31 @@
 //! Elasticsearch and nothing else: connecting, asking, paging, writing, the ML API.
 
+mod address;
 mod bulk;
 mod connect;
+mod context;
 mod error;
+mod identity;
 mod indices;
+mod link;
+mod merge;
 pub mod ml;
+mod page;
+mod path;
 mod privileges;
+mod refusal;
 mod request;
+mod retry;
 mod search;
+mod transport;
 mod version;
 
 pub use bulk::{Bulk, BulkOptions, BulkReport};
 pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
 pub use error::{Error, Refusal};
+pub use path::Path;
 pub use privileges::{Missing, Wanted};
-pub use request::{Observer, Path, Repeat, Request, Response, Wait};
+pub use request::{Observer, Repeat, Request, Response, Wait};
 pub use search::{Hit, Pages, Pagination, Search, Sort, SourceFields};
 pub use version::{Flavour, Version};
 

@@ -1,15 +1,22 @@
-//! The one place that sends: retry, timeout, error body to error.
+//! Requests, answers, and who is told about them.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use elasticsearch::http::Method;
+use serde::de::DeserializeOwned;
 
-use crate::cluster::{Cluster, Error, Result};
+use crate::cluster::{Cluster, Error, Path, Result};
 
 /// Told when a request waits before it is repeated, so that progress can say so.
 pub trait Observer: Send + Sync + std::fmt::Debug {
     /// About to sleep `wait.pause` before the next try.
     fn waiting(&self, wait: &Wait<'_>);
+
+    /// An answer came: method and path, HTTP status, time since the request was sent.
+    fn answered(&self, what: &str, status: u16, elapsed: Duration) {
+        let _ = (what, status, elapsed);
+    }
 }
 
 /// A pause between two tries.
@@ -23,10 +30,6 @@ pub struct Wait<'a> {
     pub attempt: u32,
 }
 
-/// A path below the cluster's address: segments are percent-encoded, `.` and `..` refused.
-#[derive(Clone, Debug)]
-pub struct Path(String);
-
 /// Whether a lost request may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
@@ -39,15 +42,16 @@ pub enum Repeat {
 /// One request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub(in crate::cluster) method: elasticsearch::http::Method,
+    pub(in crate::cluster) method: Method,
     pub(in crate::cluster) path: Path,
     pub(in crate::cluster) query: Vec<(&'static str, String)>,
     pub(in crate::cluster) body: Option<Bytes>,
     pub(in crate::cluster) ndjson: bool,
     pub(in crate::cluster) repeat: Repeat,
+    pub(in crate::cluster) allowed: &'static [u16],
 }
 
-/// A good answer (status below 400, or a status that the caller allowed).
+/// A good answer (status below 300, or a status that the caller allowed).
 #[derive(Clone, Debug)]
 pub struct Response {
     /// HTTP status.
@@ -56,16 +60,125 @@ pub struct Response {
     pub body: Bytes,
 }
 
-impl Path {
-    /// Joins the segments: `Path::of(["_ml", "anomaly_detectors", id])`.
-    pub fn of<'a>(segments: impl IntoIterator<Item = &'a str>) -> Self {
-        todo!()
+impl Request {
+    fn new(method: Method, path: Path) -> Self {
+        Self {
+            method,
+            path,
+            query: Vec::new(),
+            body: None,
+            ndjson: false,
+            repeat: Repeat::Safe,
+            allowed: &[],
+        }
+    }
+
+    /// `GET`.
+    pub fn get(path: Path) -> Self {
+        Self::new(Method::Get, path)
+    }
+
+    /// `POST`.
+    pub fn post(path: Path) -> Self {
+        Self::new(Method::Post, path)
+    }
+
+    /// `PUT`.
+    pub fn put(path: Path) -> Self {
+        Self::new(Method::Put, path)
+    }
+
+    /// `DELETE`.
+    pub fn delete(path: Path) -> Self {
+        Self::new(Method::Delete, path)
+    }
+
+    /// Adds a parameter to the query string.
+    #[must_use]
+    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// Sets a JSON body.
+    #[must_use]
+    pub fn json(self, body: &serde_json::Value) -> Self {
+        self.raw(body.to_string())
+    }
+
+    /// Sets a body that is JSON already; it is sent as it is.
+    #[must_use]
+    pub fn raw(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Sets a body of JSON lines, the last one ended too.
+    #[must_use]
+    pub fn ndjson(mut self, body: impl Into<Bytes>) -> Self {
+        self.ndjson = true;
+        self.raw(body)
+    }
+
+    /// Takes these statuses for answers, not errors.
+    #[must_use]
+    pub fn allow_status(mut self, statuses: &'static [u16]) -> Self {
+        self.allowed = statuses;
+        self
+    }
+
+    /// Does not send again what may have been carried out.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.repeat = Repeat::Never;
+        self
+    }
+
+    /// Method and path, for messages.
+    pub fn what(&self) -> String {
+        let method = match self.method {
+            Method::Get => "GET",
+            Method::Put => "PUT",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+            Method::Head => "HEAD",
+        };
+        let path = self.path.as_str().unwrap_or("?");
+        match path.char_indices().nth(200) {
+            Some((end, _)) => format!("{method} {}…", &path[..end]),
+            None => format!("{method} {path}"),
+        }
+    }
+}
+
+impl Response {
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// [`Error::Unintelligible`] naming `what`.
+    pub fn parse<T: DeserializeOwned>(&self, what: &str) -> Result<T> {
+        serde_json::from_slice(&self.body).map_err(|error| unintelligible(what, &error))
+    }
+}
+
+/// A body that is not as the API promises; the text of the error quotes no values.
+pub(in crate::cluster) fn unintelligible(what: &str, error: &serde_json::Error) -> Error {
+    let why = match error.classify() {
+        serde_json::error::Category::Data => error.to_string(),
+        _ => format!("it is not JSON (line {}, column {})", error.line(), error.column()),
+    };
+    Error::Unintelligible {
+        what: what.to_owned(),
+        why,
     }
 }
 
 impl Cluster {
-    /// Sends, repeats where allowed, and turns statuses of 400 and above into errors.
+    /// Sends, repeats where allowed, and turns statuses of 300 and above into errors.
+    ///
+    /// # Errors
+    /// Any that a request can fail with; the last one where it was repeated.
     pub async fn send(&self, request: Request) -> Result<Response> {
-        todo!()
+        self.link().send(&request).await
     }
 }

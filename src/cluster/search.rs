@@ -3,9 +3,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinSet;
 
-use crate::cluster::{Cluster, Result};
+use crate::cluster::context::Context;
+use crate::cluster::merge::{self, Batch, Lane};
+use crate::cluster::page::{Page, Shards};
+use crate::cluster::request::unintelligible;
+use crate::cluster::{Cluster, Error, Path, Request, Result};
 
 /// How to page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -71,31 +79,363 @@ pub struct Hit {
     pub source: Bytes,
 }
 
-/// An open search. Dropping it leaves closing to [`Cluster::release`].
+/// An open search. Dropping it stops its readers and leaves closing to [`Cluster::release`].
 #[derive(Debug)]
-pub struct Pages {}
+pub struct Pages {
+    cluster: Cluster,
+    feed: Feed,
+    page_size: usize,
+    /// Aborted when dropped.
+    readers: JoinSet<()>,
+    contexts: Vec<u64>,
+}
+
+/// How pages of several readers come together.
+#[derive(Debug)]
+enum Feed {
+    /// In any order, or of one reader: pages as they are.
+    Shared(Receiver<Batch>),
+    /// In order of the sort key.
+    Merged(Vec<Lane>),
+}
 
 impl Pages {
     /// The next documents in order, or `None` at the end (the context is then closed).
+    ///
+    /// # Errors
+    /// Any of a search; the search is then over.
     pub async fn next(&mut self) -> Result<Option<Vec<Hit>>> {
-        todo!()
+        let hits = match &mut self.feed {
+            Feed::Shared(receiver) => match receiver.recv().await {
+                Some(batch) => batch?.into_iter().map(|(_, hit)| hit).collect(),
+                None => Vec::new(),
+            },
+            Feed::Merged(lanes) => merge::next(lanes, self.page_size).await?,
+        };
+        if !hits.is_empty() {
+            return Ok(Some(hits));
+        }
+        // A reader that died must not look like the end.
+        while let Some(ended) = self.readers.join_next().await {
+            ended.map_err(|_| Error::Unintelligible {
+                what: "search".to_owned(),
+                why: "a reader stopped before its end".to_owned(),
+            })?;
+        }
+        for context in self
+            .contexts
+            .drain(..)
+            .filter_map(|number| self.cluster.contexts().take(number))
+        {
+            self.cluster.close(context).await;
+        }
+        Ok(None)
     }
+}
+
+/// One slice on its way.
+struct Reader {
+    cluster: Cluster,
+    search: Arc<Search>,
+    slice: Option<usize>,
+    method: Method,
+    context: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    PointInTime,
+    Scroll,
+}
+
+impl Reader {
+    /// Sends pages until none is left or nobody listens.
+    async fn run(self, first: Option<Page>, sender: Sender<Batch>) {
+        if let Err(error) = self.read(first, &sender).await {
+            let _ = sender.send(Err(error)).await;
+        }
+    }
+
+    async fn read(&self, first: Option<Page>, sender: &Sender<Batch>) -> Result<()> {
+        let mut after = None;
+        let mut page = match first {
+            Some(page) => page,
+            None => self.after(&after).await?,
+        };
+        loop {
+            if page.hits.is_empty() || sender.send(Ok(std::mem::take(&mut page.hits))).await.is_err() {
+                return Ok(());
+            }
+            after = page.last.take();
+            page = self.after(&after).await?;
+        }
+    }
+
+    async fn after(&self, after: &Option<Box<RawValue>>) -> Result<Page> {
+        match (self.method, self.cluster.contexts().get(self.context)) {
+            (Method::PointInTime, Some(Context::PointInTime(id))) => {
+                let request = self
+                    .search
+                    .page_request(&self.cluster, &id, self.slice, after.as_deref())?;
+                let page = page(&self.cluster, request).await?;
+                if let Some(id) = &page.pit_id {
+                    self.cluster
+                        .contexts()
+                        .renew(self.context, Context::PointInTime(id.clone()));
+                }
+                Ok(page)
+            }
+            (Method::Scroll, Some(Context::Scroll(id))) => {
+                let body = json!({ "scroll": self.cluster.keep_alive(), "scroll_id": id });
+                // A scroll that is asked twice gives the page after: a lost answer is lost for good.
+                let request = Request::post(Path::of(["_search", "scroll"])).json(&body).once();
+                let page = page(&self.cluster, request).await?;
+                if let Some(id) = &page.scroll_id {
+                    self.cluster.contexts().renew(self.context, Context::Scroll(id.clone()));
+                }
+                Ok(page)
+            }
+            // `release` has taken it.
+            _ => Err(Error::ContextExpired {
+                what: "search".to_owned(),
+            }),
+        }
+    }
+}
+
+async fn page(cluster: &Cluster, request: Request) -> Result<Page> {
+    let what = request.what();
+    Page::cut(&cluster.send(request).await?.body, &what)
+}
+
+impl Search {
+    fn lenient(&self, request: Request) -> Request {
+        if self.lenient { leniently(request) } else { request }
+    }
+
+    fn size(&self) -> usize {
+        self.page_size.clamp(1, 10_000)
+    }
+
+    /// What scroll and point in time have in common.
+    fn body(&self, slice: Option<usize>) -> Map<String, Value> {
+        let mut body = Map::new();
+        body.insert("size".to_owned(), json!(self.size()));
+        body.insert("query".to_owned(), self.query.clone());
+        body.insert("track_total_hits".to_owned(), json!(false));
+        if let Some(mappings) = &self.runtime_mappings {
+            body.insert("runtime_mappings".to_owned(), mappings.clone());
+        }
+        if let SourceFields::Only(fields) = &self.fields {
+            body.insert("_source".to_owned(), json!(fields));
+        }
+        if let Some(slice) = slice {
+            body.insert("slice".to_owned(), json!({ "id": slice, "max": self.slices }));
+        }
+        body
+    }
+
+    fn sort(&self, ties: &[&str]) -> Value {
+        let mut sort = Vec::new();
+        if let Sort::Time(field) = &self.sort {
+            sort.push(json!({ field: { "order": "asc", "unmapped_type": "date" } }));
+        }
+        sort.extend(ties.iter().map(|tie| json!({ *tie: "asc" })));
+        Value::Array(sort)
+    }
+
+    /// A page of a point in time. `filter_path` is not used: with it the cluster prints documents anew.
+    fn page_request(
+        &self,
+        cluster: &Cluster,
+        id: &str,
+        slice: Option<usize>,
+        after: Option<&RawValue>,
+    ) -> Result<Request> {
+        // 7.10 and 7.11 have no `_shard_doc`.
+        let ties: &[&str] = if cluster.has(7, 12) {
+            &["_shard_doc"]
+        } else {
+            &["_id", "_index"]
+        };
+        let mut body = self.body(slice);
+        body.insert(
+            "pit".to_owned(),
+            json!({ "id": id, "keep_alive": cluster.keep_alive() }),
+        );
+        body.insert("sort".to_owned(), self.sort(ties));
+        let request = Request::post(Path::of(["_search"]));
+        let what = request.what();
+        if let Some(after) = after {
+            let after = serde_json::from_str(after.get()).map_err(|error| unintelligible(&what, &error))?;
+            body.insert("search_after".to_owned(), after);
+        }
+        Ok(request.json(&Value::Object(body)))
+    }
+
+    fn method(&self, cluster: &Cluster) -> Result<Method> {
+        match self.pagination {
+            Pagination::Auto if cluster.has(7, 12) => Ok(Method::PointInTime),
+            Pagination::Auto | Pagination::Scroll => Ok(Method::Scroll),
+            Pagination::PointInTime if cluster.has(7, 10) => Ok(Method::PointInTime),
+            Pagination::PointInTime => Err(Error::Options(format!(
+                "Elasticsearch {} has no points in time (7.10 and later): use --pagination scroll",
+                cluster.version()
+            ))),
+        }
+    }
+}
+
+/// Hidden indices too, and nothing there is no error.
+pub(in crate::cluster) fn leniently(request: Request) -> Request {
+    request
+        .query("expand_wildcards", "all")
+        .query("ignore_unavailable", "true")
+        .query("allow_no_indices", "true")
+}
+
+#[derive(Deserialize)]
+struct Opened {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    count: u64,
+    _shards: Shards,
 }
 
 impl Cluster {
     /// How many documents the search has.
+    ///
+    /// # Errors
+    /// Any of a request, and shards that did not answer.
     pub async fn count(&self, search: &Search) -> Result<u64> {
-        todo!()
+        let indices = Path::indices(&search.indices);
+        let Some(mappings) = &search.runtime_mappings else {
+            let request = Request::post(indices.then(["_count"])).json(&json!({ "query": search.query }));
+            let request = search.lenient(request);
+            let what = request.what();
+            let counted: Counted = self.send(request).await?.parse(&what)?;
+            counted._shards.check(&what)?;
+            return Ok(counted.count);
+        };
+        // `_count` takes no runtime mappings.
+        let body = json!({ "size": 0, "track_total_hits": true, "query": search.query, "runtime_mappings": mappings });
+        let request = search.lenient(Request::post(indices.then(["_search"])).json(&body));
+        let what = request.what();
+        let page = page(self, request).await?;
+        page.total.ok_or(Error::Unintelligible {
+            what,
+            why: "hits.total is missing".to_owned(),
+        })
     }
 
     /// Opens the search.
+    ///
+    /// # Errors
+    /// Any of a request, and a way of paging that the cluster does not have.
     pub async fn pages(&self, search: Search) -> Result<Pages> {
-        todo!()
+        let method = search.method(self)?;
+        let sliced = search.slices > 1 && (method == Method::Scroll || self.has(7, 15));
+        let slices: Vec<Option<usize>> = if sliced {
+            (0..search.slices).map(Some).collect()
+        } else {
+            vec![None]
+        };
+        let merged = sliced && search.sort != Sort::Unordered;
+        let page_size = search.size();
+        let search = Arc::new(search);
+        let (sender, receiver) = channel(1);
+        let mut pages = Pages {
+            cluster: self.clone(),
+            feed: Feed::Shared(receiver),
+            page_size,
+            readers: JoinSet::new(),
+            contexts: Vec::new(),
+        };
+        let point = match method {
+            Method::PointInTime => Some(self.open_point_in_time(&search).await?),
+            Method::Scroll => None,
+        };
+        pages.contexts.extend(point);
+        let mut lanes = Vec::new();
+        for slice in slices {
+            let (context, first) = match point {
+                Some(point) => (point, None),
+                None => {
+                    let (context, first) = self.open_scroll(&search, slice).await?;
+                    pages.contexts.push(context);
+                    (context, Some(first))
+                }
+            };
+            let reader = Reader {
+                cluster: self.clone(),
+                search: Arc::clone(&search),
+                slice,
+                method,
+                context,
+            };
+            let sender = if merged {
+                let (sender, receiver) = channel(1);
+                lanes.push(Lane::new(receiver));
+                sender
+            } else {
+                sender.clone()
+            };
+            pages.readers.spawn(reader.run(first, sender));
+        }
+        if merged {
+            pages.feed = Feed::Merged(lanes);
+        }
+        Ok(pages)
+    }
+
+    async fn open_point_in_time(&self, search: &Search) -> Result<u64> {
+        let request =
+            Request::post(Path::indices(&search.indices).then(["_pit"])).query("keep_alive", self.keep_alive());
+        let request = search.lenient(request);
+        let what = request.what();
+        let opened: Opened = self.send(request).await?.parse(&what)?;
+        Ok(self.contexts().add(Context::PointInTime(opened.id)))
+    }
+
+    async fn open_scroll(&self, search: &Search, slice: Option<usize>) -> Result<(u64, Page)> {
+        let mut body = search.body(slice);
+        // With a scroll the total cannot be left out.
+        body.remove("track_total_hits");
+        let sort = if search.sort == Sort::Unordered {
+            json!(["_doc"])
+        } else {
+            search.sort(&[])
+        };
+        body.insert("sort".to_owned(), sort);
+        let request = Request::post(Path::indices(&search.indices).then(["_search"]))
+            .query("scroll", self.keep_alive())
+            .json(&Value::Object(body));
+        let request = search.lenient(request);
+        let what = request.what();
+        let page = page(self, request).await?;
+        let id = page.scroll_id.clone();
+        let id = id.ok_or(Error::Unintelligible {
+            what,
+            why: "_scroll_id is missing".to_owned(),
+        })?;
+        Ok((self.contexts().add(Context::Scroll(id)), page))
     }
 
     /// The documents of these ids, in no order, at most `ids.len()`; `indices` as in [`Search`],
     /// leniently. Sends an `ids` query, for it works through aliases and wildcards.
+    ///
+    /// # Errors
+    /// Any of a search.
     pub async fn documents(&self, indices: &[&str], ids: &[String]) -> Result<Vec<Hit>> {
-        todo!()
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let body = json!({ "size": ids.len(), "query": { "ids": { "values": ids } } });
+        let request = leniently(Request::post(Path::indices(indices).then(["_search"])).json(&body));
+        let page = page(self, request).await?;
+        Ok(page.hits.into_iter().map(|(_, hit)| hit).collect())
     }
 }

@@ -23,7 +23,14 @@ pub enum Flavour {
 impl Version {
     /// Parses `8.19.0`, `9.3.0-SNAPSHOT`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
-        todo!()
+        let number = text.split(['-', '+']).next()?;
+        let mut parts = number.split('.').map(|part| part.parse::<u32>().ok());
+        let version = Self {
+            major: parts.next()??,
+            minor: parts.next()??,
+            patch: parts.next()??,
+        };
+        parts.next().is_none().then_some(version)
     }
 
     /// Whether this is `major.minor` or later.
@@ -35,5 +42,29 @@ impl Version {
 impl std::fmt::Display for Version {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn suffixes_are_dropped_and_other_text_is_no_version() {
+        let version = Version::parse("9.3.0-SNAPSHOT").unwrap();
+        assert_eq!(
+            version,
+            Version {
+                major: 9,
+                minor: 3,
+                patch: 0
+            }
+        );
+        assert!(Version::parse("7.9.3").unwrap() < Version::parse("7.10.0").unwrap());
+        assert!(version.at_least(7, 15) && !version.at_least(9, 4));
+        for bad in ["", "8", "8.1", "8.1.x", "8.1.2.3", "v8.1.0"] {
+            assert_eq!(Version::parse(bad), None, "{bad}");
+        }
     }
 }

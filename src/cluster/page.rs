@@ -1,0 +1,202 @@
+//! One search answer, cut into documents without copying them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::cluster::merge::Key;
+use crate::cluster::request::unintelligible;
+use crate::cluster::{Error, Hit, Result, refusal};
+
+/// What a search answer holds.
+#[derive(Debug)]
+pub(in crate::cluster) struct Page {
+    /// The documents, each with the key that it is sorted by.
+    pub(in crate::cluster) hits: Vec<(Key, Hit)>,
+    /// `sort` of the last one, for `search_after`.
+    pub(in crate::cluster) last: Option<Box<RawValue>>,
+    /// `pit_id`, where there is one.
+    pub(in crate::cluster) pit_id: Option<String>,
+    /// `_scroll_id`, where there is one.
+    pub(in crate::cluster) scroll_id: Option<String>,
+    /// `hits.total.value`, where it was counted.
+    pub(in crate::cluster) total: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    pit_id: Option<String>,
+    _scroll_id: Option<String>,
+    #[serde(default)]
+    timed_out: bool,
+    _shards: Shards,
+    #[serde(borrow, default)]
+    hits: Hits<'a>,
+}
+
+/// How many shards answered.
+#[derive(Debug, Deserialize)]
+pub(in crate::cluster) struct Shards {
+    #[serde(default)]
+    total: u64,
+    #[serde(default)]
+    failed: u64,
+    #[serde(default)]
+    failures: Vec<Value>,
+}
+
+#[derive(Deserialize, Default)]
+struct Hits<'a> {
+    #[serde(default)]
+    total: Option<Total>,
+    #[serde(borrow, default)]
+    hits: Vec<HitJson<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Total {
+    value: u64,
+}
+
+#[derive(Deserialize)]
+struct HitJson<'a> {
+    #[serde(borrow)]
+    _index: Cow<'a, str>,
+    _id: String,
+    #[serde(borrow)]
+    _source: Option<&'a RawValue>,
+    #[serde(borrow)]
+    sort: Option<&'a RawValue>,
+}
+
+impl Shards {
+    /// An answer that lacks the documents of a shard is no answer.
+    pub(in crate::cluster) fn check(&self, what: &str) -> Result<()> {
+        if self.failed == 0 {
+            return Ok(());
+        }
+        let reason = self
+            .failures
+            .iter()
+            .find_map(|failure| failure.get("reason"))
+            .map(refusal::shard_reason);
+        Err(Error::ShardsFailed {
+            what: what.to_owned(),
+            failed: self.failed,
+            total: self.total,
+            reason: reason.unwrap_or_else(|| "(no reason given)".to_owned()),
+        })
+    }
+}
+
+impl Page {
+    /// Cuts the answer; documents share its bytes and are not looked into.
+    pub(in crate::cluster) fn cut(body: &Bytes, what: &str) -> Result<Self> {
+        let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| unintelligible(what, &error))?;
+        answer._shards.check(what)?;
+        let senseless = |why: &str| Error::Unintelligible {
+            what: what.to_owned(),
+            why: why.to_owned(),
+        };
+        if answer.timed_out {
+            return Err(senseless("the cluster ended the search early (timed_out)"));
+        }
+        let last = answer.hits.hits.last().and_then(|hit| hit.sort).map(ToOwned::to_owned);
+        let mut hits: Vec<(Key, Hit)> = Vec::with_capacity(answer.hits.hits.len());
+        for hit in answer.hits.hits {
+            let source = hit._source.ok_or_else(|| senseless("a document has no _source"))?;
+            let index = match hits.last() {
+                Some((_, previous)) if *previous.index == *hit._index => Arc::clone(&previous.index),
+                _ => Arc::from(&*hit._index),
+            };
+            let source = body.slice_ref(source.get().as_bytes());
+            hits.push((
+                Key::first_of(hit.sort),
+                Hit {
+                    index,
+                    id: hit._id,
+                    source,
+                },
+            ));
+        }
+        let total = answer.hits.total.map(|total| total.value);
+        Ok(Self {
+            hits,
+            last,
+            pit_id: answer.pit_id,
+            scroll_id: answer._scroll_id,
+            total,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn page(sources: &[String]) -> Bytes {
+        let hits: Vec<String> = sources
+            .iter()
+            .enumerate()
+            .map(|(n, source)| {
+                format!(r#"{{"_index":"i","_id":"{n}","_score":null,"_source":{source},"sort":[{n},0]}}"#)
+            })
+            .collect();
+        let hits = hits.join(",");
+        Bytes::from(format!(
+            r#"{{"pit_id":"p","took":5,"timed_out":false,"_shards":{{"total":1,"failed":0}},"hits":{{"total":{{"value":3,"relation":"eq"}},"hits":[{hits}]}}}}"#
+        ))
+    }
+
+    fn document() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            "-?[1-9][0-9]{0,40}(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,5})?",
+            "\"([a-zäß €/]|\\\\u[0-9a-f]{4}|\\\\/|\\\\n|\\\\\"){0,12}\"",
+        ];
+        let value = leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|values| format!("[ {} ]", values.join(",\n"))),
+                prop::collection::vec(inner, 0..4).prop_map(|values| {
+                    let members: Vec<String> = values.iter().map(|value| format!("\"a\" :{value}")).collect();
+                    format!("{{{}\n}}", members.join(" , "))
+                }),
+            ]
+        });
+        value.prop_map(|value| format!("{{ \"v\":{value}}}"))
+    }
+
+    proptest! {
+        #[test]
+        fn documents_come_out_byte_for_byte(sources in prop::collection::vec(document(), 0..5)) {
+            let page = Page::cut(&page(&sources), "").unwrap();
+            let received: Vec<&[u8]> = page.hits.iter().map(|(_, hit)| &hit.source[..]).collect();
+            let sent: Vec<&[u8]> = sources.iter().map(|source| source.as_bytes()).collect();
+            prop_assert_eq!(received, sent);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_lacks_something_is_an_error() {
+        let failed = br#"{"_shards":{"total":2,"failed":1,"failures":[{"shard":0,"reason":{"type":"x","reason":"circuit breaker"}}]},"hits":{"hits":[]}}"#;
+        let error = Page::cut(&Bytes::from_static(failed), "GET /").unwrap_err();
+        assert!(
+            matches!(&error, Error::ShardsFailed { failed: 1, total: 2, reason, .. } if reason == "circuit breaker")
+        );
+        for senseless in [
+            &br#"{"timed_out":true,"_shards":{"total":1,"failed":0},"hits":{"hits":[]}}"#[..],
+            br#"{"_shards":{"total":1,"failed":0},"hits":{"hits":[{"_index":"i","_id":"1"}]}}"#,
+            br#"{"_shards":{"total":1"#,
+        ] {
+            let error = Page::cut(&Bytes::from_static(senseless), "").unwrap_err();
+            assert!(matches!(error, Error::Unintelligible { .. }), "{error}");
+        }
+    }
+}
