@@ -1,6 +1,7 @@
 //! Elasticsearch and nothing else: connecting, asking, paging, writing, the ML API.
 
 mod address;
+mod batch;
 mod bulk;
 mod connect;
 mod context;
