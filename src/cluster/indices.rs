@@ -1,39 +1,109 @@
 //! Indices, aliases, mappings, settings.
 
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
-use crate::cluster::{Cluster, Result};
+use crate::cluster::search::leniently;
+use crate::cluster::{Cluster, Error, Path, Request, Result};
+use crate::job::IndexName;
 
 impl Cluster {
     /// `GET /<expression>`: concrete index name to `{aliases, mappings, settings}`; hidden ones
     /// too; empty where nothing matches.
-    pub async fn index_definitions(&self, expression: &[String]) -> Result<serde_json::Map<String, Value>> {
-        todo!()
+    ///
+    /// # Errors
+    /// Any of a request.
+    pub async fn index_definitions(&self, expression: &[String]) -> Result<Map<String, Value>> {
+        self.map_or_empty(leniently(Request::get(Path::indices(expression))))
+            .await
     }
 
     /// The concrete indices behind an alias; empty where there is no such alias.
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn alias_targets(&self, alias: &str) -> Result<Vec<String>> {
-        todo!()
+        let request = Request::get(Path::of(["_alias", alias])).query("expand_wildcards", "all");
+        Ok(self
+            .map_or_empty(request)
+            .await?
+            .into_iter()
+            .map(|(index, _)| index)
+            .collect())
     }
 
-    /// `PUT /<index>` with settings and mappings.
+    /// `PUT /<index>` with settings and mappings; never repeated.
+    ///
+    /// # Errors
+    /// Any of a request; an index that exists is [`Error::Refused`] of kind `resource_already_exists_exception`.
     pub async fn create_index(&self, index: &str, body: &RawValue) -> Result<()> {
-        todo!()
+        let request = Request::put(concrete(index)?).raw(body.get().to_owned()).once();
+        self.send(request).await.map(drop)
     }
 
     /// `PUT /<index>/_settings`.
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn update_settings(&self, index: &str, settings: &Value) -> Result<()> {
-        todo!()
+        self.send(Request::put(concrete(index)?.then(["_settings"])).json(settings))
+            .await
+            .map(drop)
     }
 
     /// `POST /<indices>/_refresh`, leniently.
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn refresh(&self, indices: &[&str]) -> Result<()> {
-        todo!()
+        self.send(leniently(Request::post(Path::indices(indices).then(["_refresh"]))))
+            .await
+            .map(drop)
     }
 
     /// `DELETE /<index>`; true where it was there. The name must be concrete.
+    ///
+    /// # Errors
+    /// Any of a request, and a name that could mean more than one index.
     pub async fn delete_index(&self, index: &str) -> Result<bool> {
-        todo!()
+        self.delete_or_gone(Request::delete(concrete(index)?)).await
+    }
+
+    /// The answer's object; empty where it is 404.
+    async fn map_or_empty(&self, request: Request) -> Result<Map<String, Value>> {
+        let request = request.allow_status(&[404]);
+        let what = request.what();
+        let response = self.send(request).await?;
+        if response.status == 404 {
+            Ok(Map::new())
+        } else {
+            response.parse(&what)
+        }
+    }
+
+    /// Sends a deletion; false where there was nothing.
+    pub(in crate::cluster) async fn delete_or_gone(&self, request: Request) -> Result<bool> {
+        Ok(self.send(request.allow_status(&[404])).await?.status != 404)
+    }
+}
+
+/// The path of one index, no alias pattern and no expression.
+fn concrete(index: &str) -> Result<Path> {
+    match index.parse::<IndexName>() {
+        Ok(name) => Ok(Path::of([name.as_str()])),
+        Err(error) => Err(Error::Options(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_index_is_named() {
+        for bad in ["*", "_all", "a,b", "a*", "", "-a", ".."] {
+            assert!(concrete(bad).is_err(), "{bad}");
+        }
+        assert!(concrete(".ml-state-000001").is_ok());
     }
 }

@@ -1,6 +1,11 @@
 //! What the user may do, asked before the first write.
 
-use crate::cluster::{Cluster, Result};
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, Path, Request, Result};
 
 /// Privileges a command needs.
 #[derive(Clone, Debug, Default)]
@@ -20,9 +25,90 @@ pub struct Missing {
     pub privilege: String,
 }
 
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    cluster: BTreeMap<String, bool>,
+    #[serde(default)]
+    index: BTreeMap<String, BTreeMap<String, bool>>,
+}
+
 impl Cluster {
     /// What of `wanted` the user lacks; `None` where the cluster has no security.
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn missing_privileges(&self, wanted: &Wanted) -> Result<Option<Vec<Missing>>> {
-        todo!()
+        let request = Request::post(Path::of(["_security", "user", "_has_privileges"])).json(&wanted.body());
+        let what = request.what();
+        match self.send_if_known(request).await? {
+            Some(response) => Ok(Some(response.parse::<Answer>(&what)?.missing())),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Wanted {
+    fn body(&self) -> Value {
+        let indices = self
+            .indices
+            .iter()
+            .filter(|(names, privileges)| !names.is_empty() && !privileges.is_empty());
+        let indices: Vec<Value> = indices
+            .map(|(names, privileges)| json!({ "names": names, "privileges": privileges }))
+            .collect();
+        json!({ "cluster": self.cluster, "index": indices })
+    }
+}
+
+impl Answer {
+    fn missing(self) -> Vec<Missing> {
+        let lacking = |(privilege, has): (String, bool)| (!has).then_some(privilege);
+        let cluster = self
+            .cluster
+            .into_iter()
+            .filter_map(lacking)
+            .map(|privilege| Missing { index: None, privilege });
+        let indices = self.index.into_iter().flat_map(|(index, privileges)| {
+            let privileges = privileges.into_iter().filter_map(lacking);
+            privileges
+                .map(move |privilege| Missing {
+                    index: Some(index.clone()),
+                    privilege,
+                })
+                .collect::<Vec<_>>()
+        });
+        cluster.chain(indices).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_lacking_is_named() {
+        let answer: Answer = serde_json::from_str(
+            r#"{"username":"u","has_all_requested":false,"cluster":{"monitor":true,"manage_ml":false},
+                "index":{".ml-state*":{"read":true,"write":false}},"application":{}}"#,
+        )
+        .unwrap();
+        let missing = answer.missing();
+        assert_eq!(missing.len(), 2);
+        assert_eq!(
+            missing[0],
+            Missing {
+                index: None,
+                privilege: "manage_ml".to_owned()
+            }
+        );
+        assert_eq!(
+            missing[1],
+            Missing {
+                index: Some(".ml-state*".to_owned()),
+                privilege: "write".to_owned()
+            }
+        );
     }
 }

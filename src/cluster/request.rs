@@ -6,7 +6,7 @@ use bytes::Bytes;
 use elasticsearch::http::Method;
 use serde::de::DeserializeOwned;
 
-use crate::cluster::{Cluster, Error, Path, Result};
+use crate::cluster::{Cluster, Error, Path, Refusal, Result};
 
 /// Told when a request waits before it is repeated, so that progress can say so.
 pub trait Observer: Send + Sync + std::fmt::Debug {
@@ -180,5 +180,48 @@ impl Cluster {
     /// Any that a request can fail with; the last one where it was repeated.
     pub async fn send(&self, request: Request) -> Result<Response> {
         self.link().send(&request).await
+    }
+
+    /// The answer; `None` where the cluster does not have this API at all.
+    pub(in crate::cluster) async fn send_if_known(&self, request: Request) -> Result<Option<Response>> {
+        match self.send(request).await {
+            Err(Error::Refused { refusal, .. }) if unknown_api(&refusal) => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// The answer; `None` where it is 404: what was asked for is not there.
+    pub(in crate::cluster) async fn send_if_there(&self, request: Request) -> Result<Option<Response>> {
+        let response = self.send(request.allow_status(&[404])).await?;
+        Ok((response.status != 404).then_some(response))
+    }
+}
+
+/// Without a handler the error is text, on serverless it is 410; 7.x may take the path for an index.
+fn unknown_api(refusal: &Refusal) -> bool {
+    match refusal.status {
+        400 | 404 | 405 => {
+            refusal.kind.is_empty()
+                || matches!(
+                    refusal.kind.as_str(),
+                    "invalid_index_name_exception" | "invalid_type_name_exception" | "index_not_found_exception"
+                )
+        }
+        410 => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_api_is_not_a_bad_request() {
+        let missing = br#"{"error":"no handler found for uri [/_security/_authenticate] and method [GET]"}"#;
+        assert!(unknown_api(&Refusal::read(400, missing)));
+        let bad = br#"{"error":{"type":"illegal_argument_exception","reason":"unknown privilege"}}"#;
+        assert!(!unknown_api(&Refusal::read(400, bad)));
+        assert!(!unknown_api(&Refusal::read(500, missing)));
     }
 }

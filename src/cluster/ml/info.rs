@@ -1,8 +1,9 @@
 //! Whether and how much machine learning there is.
 
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::cluster::{Cluster, Result};
+use crate::cluster::{Cluster, Path, Request, Result};
 
 /// What `GET _ml/info` says.
 #[derive(Clone, Debug)]
@@ -27,18 +28,119 @@ pub struct License {
 impl License {
     /// Whether it permits machine learning: active, and trial, platinum or enterprise.
     pub fn permits_ml(&self) -> bool {
-        todo!()
+        self.status == "active" && matches!(self.kind.as_str(), "trial" | "platinum" | "enterprise")
     }
+}
+
+#[derive(Deserialize)]
+struct LicenseAnswer {
+    license: LicenseBody,
+}
+
+#[derive(Deserialize)]
+struct LicenseBody {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+}
+
+impl MlInfo {
+    fn read(answer: &Value) -> Self {
+        let limit = |name: &str| {
+            answer
+                .pointer(&format!("/limits/{name}"))
+                .and_then(Value::as_str)
+                .and_then(bytes)
+        };
+        Self {
+            upgrade_mode: answer.get("upgrade_mode").and_then(Value::as_bool).unwrap_or(false),
+            max_model_memory: limit("max_model_memory_limit").or_else(|| limit("effective_max_model_memory_limit")),
+            default_categorization_analyzer: answer
+                .pointer("/defaults/anomaly_detectors/categorization_analyzer")
+                .cloned(),
+        }
+    }
+}
+
+/// `1gb`, `512mb` … in bytes; fractions as Elasticsearch prints them (`1.5gb`).
+fn bytes(size: &str) -> Option<u64> {
+    let size = size.trim().to_ascii_lowercase();
+    let unit = size.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = size.split_at(unit);
+    let shift = match unit {
+        "b" => 0,
+        "k" | "kb" => 10,
+        "m" | "mb" => 20,
+        "g" | "gb" => 30,
+        "t" | "tb" => 40,
+        "p" | "pb" => 50,
+        _ => return None,
+    };
+    let number: f64 = number.trim().parse().ok()?;
+    (number >= 0.0).then_some((number * (1_u64 << shift) as f64) as u64)
 }
 
 impl Cluster {
     /// `GET _ml/info`; `None` where the cluster has no ML (no handler).
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn ml_info(&self) -> Result<Option<MlInfo>> {
-        todo!()
+        let request = Request::get(Path::of(["_ml", "info"]));
+        let what = request.what();
+        match self.send_if_known(request).await? {
+            Some(response) => Ok(Some(MlInfo::read(&response.parse(&what)?))),
+            None => Ok(None),
+        }
     }
 
     /// `GET _license`; `None` where the cluster does not know licenses.
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn license(&self) -> Result<Option<License>> {
-        todo!()
+        let request = Request::get(Path::of(["_license"]));
+        let what = request.what();
+        let Some(response) = self.send_if_known(request).await? else {
+            return Ok(None);
+        };
+        let LicenseBody { kind, status } = response.parse::<LicenseAnswer>(&what)?.license;
+        Ok(Some(License { kind, status }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn limits_are_read_as_bytes() {
+        let info = MlInfo::read(&json!({
+            "upgrade_mode": true,
+            "limits": { "effective_max_model_memory_limit": "1.5gb" },
+            "defaults": { "anomaly_detectors": { "categorization_analyzer": { "tokenizer": "ml_classic" } } },
+        }));
+        assert!(info.upgrade_mode && info.default_categorization_analyzer.is_some());
+        assert_eq!(info.max_model_memory, Some(3 << 29));
+        let both =
+            json!({ "limits": { "max_model_memory_limit": "512mb", "effective_max_model_memory_limit": "1gb" } });
+        assert_eq!(MlInfo::read(&both).max_model_memory, Some(512 << 20));
+        assert_eq!(MlInfo::read(&json!({})).max_model_memory, None);
+        assert_eq!(
+            (bytes("x"), bytes("-1b"), bytes("5"), bytes("7b")),
+            (None, None, None, Some(7))
+        );
+    }
+
+    #[test]
+    fn only_some_licences_permit_ml() {
+        let license = |kind: &str, status: &str| License {
+            kind: kind.to_owned(),
+            status: status.to_owned(),
+        };
+        assert!(license("trial", "active").permits_ml() && license("enterprise", "active").permits_ml());
+        assert!(!license("basic", "active").permits_ml() && !license("platinum", "expired").permits_ml());
     }
 }

@@ -1,8 +1,12 @@
 //! Anomaly detection jobs.
 
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::cluster::{Cluster, Result};
+use crate::cluster::{Cluster, Path, Request, Result};
 use crate::job::JobId;
 
 /// One line of a list of jobs.
@@ -36,29 +40,121 @@ pub struct JobStats {
     pub latest_record_timestamp: Option<i64>,
 }
 
+#[derive(Deserialize)]
+struct Listing<T> {
+    jobs: Vec<T>,
+}
+
+#[derive(Deserialize)]
+struct Configuration {
+    job_id: String,
+    #[serde(default)]
+    groups: Vec<String>,
+    model_snapshot_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Stats {
+    job_id: String,
+    state: String,
+    #[serde(default)]
+    data_counts: DataCounts,
+}
+
+#[derive(Deserialize, Default)]
+struct DataCounts {
+    latest_record_timestamp: Option<i64>,
+}
+
+/// Between two looks whether a job is gone.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+fn path(job: &JobId) -> Path {
+    Path::of(["_ml", "anomaly_detectors", job.as_str()])
+}
+
 impl Cluster {
     /// All jobs with state and latest snapshot.
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn jobs(&self) -> Result<Vec<JobSummary>> {
-        todo!()
+        let listing = Request::get(Path::of(["_ml", "anomaly_detectors"]));
+        let what = listing.what();
+        let jobs = self.send(listing).await?.parse::<Listing<Configuration>>(&what)?.jobs;
+        let stats = Request::get(Path::of(["_ml", "anomaly_detectors", "_stats"]));
+        let what = stats.what();
+        let stats = self.send(stats).await?.parse::<Listing<Stats>>(&what)?.jobs;
+        let mut states: HashMap<String, String> = stats.into_iter().map(|job| (job.job_id, job.state)).collect();
+        let summary = |job: Configuration| JobSummary {
+            state: states.remove(&job.job_id).unwrap_or_default(),
+            id: job.job_id,
+            groups: job.groups,
+            latest_snapshot: job.model_snapshot_id,
+        };
+        Ok(jobs.into_iter().map(summary).collect())
     }
 
     /// The job object of `GET _ml/anomaly_detectors/<job>`, as received; `None` where it is unknown.
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn job(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
-        todo!()
+        let request = Request::get(path(job));
+        let what = request.what();
+        match self.send_if_there(request).await? {
+            Some(response) => Ok(response.parse::<Listing<Box<RawValue>>>(&what)?.jobs.into_iter().next()),
+            None => Ok(None),
+        }
     }
 
     /// The job's stats; `None` where it is unknown.
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn job_stats(&self, job: &JobId) -> Result<Option<JobStats>> {
-        todo!()
+        let request = Request::get(path(job).then(["_stats"]));
+        let what = request.what();
+        let Some(response) = self.send_if_there(request).await? else {
+            return Ok(None);
+        };
+        let stats = response.parse::<Listing<Stats>>(&what)?.jobs.into_iter().next();
+        Ok(stats.map(|stats| JobStats {
+            latest_record_timestamp: stats.data_counts.latest_record_timestamp,
+            state: match stats.state.as_str() {
+                "closed" => JobState::Closed,
+                _ => JobState::Other(stats.state),
+            },
+        }))
     }
 
     /// `PUT _ml/anomaly_detectors/<job>`; never repeated.
+    ///
+    /// # Errors
+    /// Any of a request; after [`Error::outcome_unknown`](crate::cluster::Error::outcome_unknown) read back.
     pub async fn create_job(&self, job: &JobId, body: &RawValue) -> Result<()> {
-        todo!()
+        self.send(Request::put(path(job)).raw(body.get().to_owned()).once())
+            .await
+            .map(drop)
     }
 
     /// `DELETE _ml/anomaly_detectors/<job>`, waiting for completion; true where it was there.
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn delete_job(&self, job: &JobId) -> Result<bool> {
-        todo!()
+        let error = match self.delete_or_gone(Request::delete(path(job)).once()).await {
+            Err(error) if error.outcome_unknown() => error,
+            answer => return answer,
+        };
+        // Deleting goes on in the cluster when the answer is lost or late.
+        let started = Instant::now();
+        while started.elapsed() < self.link().patience.total {
+            if self.job(job).await?.is_none() {
+                return Ok(true);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Err(error)
     }
 }

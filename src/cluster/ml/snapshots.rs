@@ -1,6 +1,9 @@
 //! Model snapshots.
 
-use crate::cluster::{Cluster, Hit, Result};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::cluster::{Cluster, Error, Hit, Path, Request, Result};
 use crate::instant::EpochMillis;
 use crate::job::{JobId, SnapshotId};
 
@@ -28,31 +31,150 @@ pub struct SnapshotSummary {
     pub state_documents: u64,
 }
 
+/// Snapshots asked for at once.
+const PAGE: usize = 500;
+
+#[derive(Deserialize)]
+struct Listing {
+    model_snapshots: Vec<Snapshot>,
+}
+
+#[derive(Deserialize)]
+struct Snapshot {
+    snapshot_id: String,
+    timestamp: EpochMillis,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    snapshot_doc_count: u64,
+}
+
+impl Snapshot {
+    fn summary(self, what: &str) -> Result<SnapshotSummary> {
+        let id = self
+            .snapshot_id
+            .parse()
+            .map_err(|error: crate::job::Error| Error::Unintelligible {
+                what: what.to_owned(),
+                why: error.to_string(),
+            })?;
+        let Self {
+            timestamp,
+            description,
+            snapshot_doc_count: state_documents,
+            ..
+        } = self;
+        Ok(SnapshotSummary {
+            id,
+            timestamp,
+            description,
+            state_documents,
+        })
+    }
+}
+
+impl SnapshotChoice {
+    fn means(&self, snapshot: &SnapshotSummary) -> bool {
+        match self {
+            Self::Latest => true,
+            Self::Before(moment) => snapshot.timestamp < *moment,
+            Self::Id(id) => snapshot.id == *id,
+        }
+    }
+}
+
+fn path(job: &JobId) -> Path {
+    Path::of(["_ml", "anomaly_detectors", job.as_str(), "model_snapshots"])
+}
+
 impl Cluster {
     /// All snapshots of the job, latest first (paged: the API gives 100 at a time).
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn snapshots(&self, job: &JobId) -> Result<Vec<SnapshotSummary>> {
-        todo!()
+        let mut all = Vec::new();
+        loop {
+            let page = json!({ "page": { "from": all.len(), "size": PAGE }, "sort": "timestamp", "desc": true });
+            let request = Request::post(path(job)).json(&page);
+            let what = request.what();
+            let snapshots = self.send(request).await?.parse::<Listing>(&what)?.model_snapshots;
+            let last = snapshots.len() < PAGE;
+            for snapshot in snapshots {
+                all.push(snapshot.summary(&what)?);
+            }
+            if last {
+                return Ok(all);
+            }
+        }
     }
 
     /// The snapshot that is meant; `None` where there is none such.
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn find_snapshot(&self, job: &JobId, choice: &SnapshotChoice) -> Result<Option<SnapshotSummary>> {
-        todo!()
+        Ok(self
+            .snapshots(job)
+            .await?
+            .into_iter()
+            .find(|snapshot| choice.means(snapshot)))
     }
 
     /// The stored snapshot document, quantiles included, looked for through the job's alias
     /// `.ml-anomalies-<job>` and then in `.ml-anomalies-*`; `None` where it is not found.
+    ///
+    /// # Errors
+    /// Any of a search.
     pub async fn snapshot_document(&self, job: &JobId, snapshot: &SnapshotId) -> Result<Option<Hit>> {
-        todo!()
+        let ids = [job.snapshot_document_id(snapshot)];
+        let alias = job.results_alias();
+        for indices in [alias.as_str(), ".ml-anomalies-*"] {
+            if let Some(hit) = self.documents(&[indices], &ids).await?.into_iter().next() {
+                return Ok(Some(hit));
+            }
+        }
+        Ok(None)
     }
 
     /// Reverts to the snapshot `empty`, for what it does first: the state index and its alias come
     /// to be. A 404 answer (before 7.11) is not an error.
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn revert_to_empty(&self, job: &JobId) -> Result<()> {
-        todo!()
+        let request = Request::post(path(job).then(["empty", "_revert"])).allow_status(&[404]);
+        self.send(request).await.map(drop)
     }
 
     /// Reverts to the snapshot; never with `delete_intervening_results`.
+    ///
+    /// # Errors
+    /// Any of a request.
     pub async fn revert(&self, job: &JobId, snapshot: &SnapshotId) -> Result<()> {
-        todo!()
+        self.send(Request::post(path(job).then([snapshot.as_str(), "_revert"])))
+            .await
+            .map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn choices_tell_snapshots_apart() {
+        let listing: Listing = serde_json::from_str(
+            r#"{"count":1,"model_snapshots":[{"job_id":"j1","timestamp":1704153600000,"description":"snapshot 2",
+                "snapshot_id":"2","snapshot_doc_count":1,"retain":false}]}"#,
+        )
+        .unwrap();
+        let snapshot = listing.model_snapshots.into_iter().next().unwrap().summary("").unwrap();
+        assert_eq!((snapshot.id.as_str(), snapshot.state_documents), ("2", 1));
+        assert!(SnapshotChoice::Latest.means(&snapshot));
+        assert!(!SnapshotChoice::Before(EpochMillis(1_704_153_600_000)).means(&snapshot));
+        assert!(SnapshotChoice::Before(EpochMillis(1_704_153_600_001)).means(&snapshot));
+        assert!(!SnapshotChoice::Id("1".parse().unwrap()).means(&snapshot));
     }
 }
