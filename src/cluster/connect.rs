@@ -88,7 +88,7 @@ impl Cluster {
     }
 
     /// Asks `/`, all tries within `first_contact`.
-    async fn meet(link: Link, first_contact: Duration, keep_alive: String) -> Result<Self> {
+    pub(in crate::cluster) async fn meet(link: Link, first_contact: Duration, keep_alive: String) -> Result<Self> {
         let root = Request::get(Path::of([]));
         let answer = match tokio::time::timeout(first_contact, link.send(&root)).await {
             Ok(answer) => answer,

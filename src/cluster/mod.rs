@@ -16,6 +16,8 @@ mod path;
 mod privileges;
 mod refusal;
 mod request;
+#[cfg(test)]
+mod responder;
 mod retry;
 mod search;
 mod transport;

@@ -1,0 +1,273 @@
+//! A loopback server that gives scripted answers, and what the module does over it.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use elasticsearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::cluster::link::Link;
+use crate::cluster::retry::Patience;
+use crate::cluster::{Cluster, Observer, Result, Wait};
+
+/// Status, further header lines, body. Status 0: hang up instead.
+pub(in crate::cluster) type Scripted = (u16, &'static str, String);
+
+const ROOT: &str =
+    r#"{"cluster_name":"c","cluster_uuid":"u","version":{"number":"VERSION"},"tagline":"You Know, for Search"}"#;
+
+/// The pauses that were announced.
+#[derive(Debug, Default)]
+pub(in crate::cluster) struct Pauses(pub(in crate::cluster) Mutex<Vec<Duration>>);
+
+impl Observer for Pauses {
+    fn waiting(&self, wait: &Wait<'_>) {
+        self.0.lock().unwrap().push(wait.pause);
+    }
+}
+
+/// What the server was asked: request line and body.
+pub(in crate::cluster) type Asked = Arc<Mutex<Vec<(String, String)>>>;
+
+/// Serves the answers in turn (one connection each), then hangs up.
+pub(in crate::cluster) async fn serve(answers: Vec<Scripted>) -> (url::Url, Asked) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let asked = Asked::default();
+    let log = Arc::clone(&asked);
+    tokio::spawn(async move {
+        for (status, headers, body) in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut received = Vec::new();
+            let (head, length) = loop {
+                let mut buffer = [0; 4096];
+                let read = stream.read(&mut buffer).await.unwrap();
+                received.extend_from_slice(&buffer[..read]);
+                if let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") {
+                    let head = String::from_utf8_lossy(&received[..end]).to_lowercase();
+                    let length = head
+                        .lines()
+                        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+                    break (end + 4, length.unwrap_or(0_usize));
+                }
+                assert!(read > 0, "request cut short");
+            };
+            while received.len() < head + length {
+                let mut buffer = [0; 4096];
+                let read = stream.read(&mut buffer).await.unwrap();
+                received.extend_from_slice(&buffer[..read]);
+            }
+            let line = String::from_utf8_lossy(&received)
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            log.lock()
+                .unwrap()
+                .push((line, String::from_utf8_lossy(&received[head..]).into_owned()));
+            if status > 0 {
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}",
+                    body.len()
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    });
+    (url, asked)
+}
+
+/// A cluster of that version behind the answers; `/` is answered too.
+pub(in crate::cluster) async fn cluster(version: &str, answers: Vec<Scripted>) -> (Cluster, Asked, Arc<Pauses>) {
+    let mut all = vec![(200, "", ROOT.replace("VERSION", version))];
+    all.extend(answers);
+    let (url, asked) = serve(all).await;
+    let pauses = Arc::new(Pauses::default());
+    let cluster = meet(url, Arc::clone(&pauses)).await.unwrap();
+    asked.lock().unwrap().clear();
+    (cluster, asked, pauses)
+}
+
+/// Connects without proxies and without long pauses.
+pub(in crate::cluster) async fn meet(address: url::Url, observer: Arc<Pauses>) -> Result<Cluster> {
+    let transport = TransportBuilder::new(SingleNodeConnectionPool::new(address.clone()))
+        .disable_proxy()
+        .build()
+        .unwrap();
+    let millis = Duration::from_millis;
+    let patience = Patience {
+        first: millis(1),
+        longest: millis(4),
+        longest_asked: millis(8),
+        total: Duration::from_secs(60),
+    };
+    let link = Link {
+        transport,
+        address,
+        observer,
+        timeout: Duration::from_secs(20),
+        retries: 2,
+        patience,
+    };
+    Cluster::meet(link, Duration::from_secs(20), "5m".to_owned()).await
+}
+
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cluster::{BulkOptions, Error, Pagination, Path, Request, Search, Sort, SourceFields};
+
+    fn ok(body: &str) -> Scripted {
+        (200, "", body.to_owned())
+    }
+
+    fn page(id: &str, keys: &[i64]) -> Scripted {
+        let hits: Vec<Value> = keys
+            .iter()
+            .map(|key| json!({ "_index": "i", "_id": key.to_string(), "_source": { "t": key }, "sort": [key, 0] }))
+            .collect();
+        let shards = json!({ "total": 1, "failed": 0 });
+        ok(
+            &json!({ "pit_id": id, "_scroll_id": id, "timed_out": false, "_shards": shards, "hits": { "hits": hits } })
+                .to_string(),
+        )
+    }
+
+    fn search(pagination: Pagination) -> Search {
+        Search {
+            indices: vec!["i".to_owned()],
+            lenient: false,
+            query: json!({ "match_all": {} }),
+            runtime_mappings: None,
+            fields: SourceFields::All,
+            sort: Sort::Time("t".to_owned()),
+            page_size: 2,
+            slices: 1,
+            pagination,
+        }
+    }
+
+    async fn ids(cluster: &Cluster, search: Search) -> Result<Vec<String>> {
+        let mut pages = cluster.pages(search).await?;
+        let mut ids = Vec::new();
+        while let Some(hits) = pages.next().await? {
+            ids.extend(hits.into_iter().map(|hit| hit.id));
+        }
+        Ok(ids)
+    }
+
+    #[tokio::test]
+    async fn busy_answers_are_repeated_and_lost_ones_where_safe() {
+        let busy = || (503, "retry-after: 1\r\n", String::new());
+        let (cluster, asked, pauses) = cluster("9.0.0", vec![busy(), (0, "", String::new()), ok("{}")]).await;
+        cluster.send(Request::get(Path::of(["a"]))).await.unwrap();
+        assert_eq!(asked.lock().unwrap().len(), 3);
+        assert_eq!(pauses.0.lock().unwrap()[0], Duration::from_millis(8));
+    }
+
+    #[tokio::test]
+    async fn a_lost_creation_is_not_repeated() {
+        let (cluster, asked, _) = cluster("9.0.0", vec![(0, "", String::new()), ok("{}")]).await;
+        let error = cluster.send(Request::put(Path::of(["a"])).once()).await.unwrap_err();
+        assert!(error.outcome_unknown(), "{error}");
+        assert_eq!(asked.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_and_upgrade_mode_are_told_at_once() {
+        let full = r#"{"error":{"type":"cluster_block_exception","reason":"disk usage exceeded flood-stage"}}"#;
+        let (first, asked, _) = cluster("9.0.0", vec![(429, "", full.to_owned()), ok("{}")]).await;
+        assert!(
+            first
+                .send(Request::get(Path::of(["a"])))
+                .await
+                .unwrap_err()
+                .hint()
+                .unwrap()
+                .contains("disk")
+        );
+        assert_eq!(asked.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_elsewhere_is_refused() {
+        let (other, _) = serve(vec![ok("{}")]).await;
+        let header: &'static str = Box::leak(format!("location: {other}a\r\n").into_boxed_str());
+        let (cluster, _, _) = cluster("9.0.0", vec![(302, header, String::new())]).await;
+        let error = cluster.send(Request::get(Path::of(["a"]))).await.unwrap_err();
+        assert!(matches!(error, Error::Redirected { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_point_in_time_is_paged_by_its_latest_id_and_closed() {
+        let answers = vec![
+            ok(r#"{"id":"p0"}"#),
+            page("p1", &[1, 2]),
+            page("p2", &[3]),
+            page("p3", &[]),
+            ok("{}"),
+        ];
+        let (cluster, asked, _) = cluster("9.0.0", answers).await;
+        assert_eq!(ids(&cluster, search(Pagination::Auto)).await.unwrap(), ["1", "2", "3"]);
+        let asked = asked.lock().unwrap();
+        let second: Value = serde_json::from_str(&asked[2].1).unwrap();
+        assert_eq!(
+            (&second["pit"]["id"], &second["search_after"]),
+            (&json!("p1"), &json!([2, 0]))
+        );
+        assert!(
+            asked[4].0.starts_with("DELETE /_pit") && asked[4].1.contains("p3"),
+            "{asked:?}"
+        );
+        assert!(asked.iter().all(|(line, _)| !line.contains("filter_path")));
+    }
+
+    #[tokio::test]
+    async fn old_clusters_are_scrolled_and_a_lost_page_is_an_error() {
+        let answers = vec![page("s1", &[1]), page("s2", &[2]), page("s3", &[]), ok("{}")];
+        let (old, asked, _) = cluster("7.9.3", answers).await;
+        assert_eq!(ids(&old, search(Pagination::Auto)).await.unwrap(), ["1", "2"]);
+        assert!(asked.lock().unwrap()[3].1.contains("s3"));
+        assert!(matches!(
+            ids(&old, search(Pagination::PointInTime)).await,
+            Err(Error::Options(_))
+        ));
+        let (old, _, _) = cluster(
+            "7.9.3",
+            vec![page("s1", &[1]), (0, "", String::new()), page("s3", &[3])],
+        )
+        .await;
+        assert!(ids(&old, search(Pagination::Auto)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn release_closes_what_is_open() {
+        let (cluster, asked, _) = cluster("7.9.3", vec![page("s1", &[]), ok("{}")]).await;
+        let pages = cluster.pages(search(Pagination::Scroll)).await.unwrap();
+        drop(pages);
+        cluster.release().await;
+        assert!(asked.lock().unwrap()[1].0.starts_with("DELETE /_search/scroll"));
+    }
+
+    #[tokio::test]
+    async fn too_large_a_bulk_is_halved() {
+        let done = r#"{"items":[{"index":{"status":201}}]}"#;
+        let (cluster, asked, _) = cluster("9.0.0", vec![(413, "", String::new()), ok(done), ok(done)]).await;
+        let mut bulk = cluster.bulk_alias(
+            "a",
+            BulkOptions {
+                size: 1 << 20,
+                concurrency: 2,
+            },
+        );
+        bulk.index("1", b"{}").await.unwrap();
+        bulk.index("2", b"{}").await.unwrap();
+        assert_eq!(bulk.finish().await.unwrap().documents, 2);
+        let asked = asked.lock().unwrap();
+        assert!(asked[0].0.contains("require_alias=true"));
+        assert_eq!(asked[0].1, format!("{}{}", asked[1].1, asked[2].1));
+    }
+}
