@@ -140,14 +140,11 @@ impl Batch {
     }
 }
 
+/// The numbers of items to send again, in order, with the error of the first.
+type PutOff = Option<(Vec<usize>, Error)>;
+
 /// Looks at every item: counts those done, and returns the numbers of those put off (429) in order.
-fn judge(
-    target: &Target,
-    items: &[Item],
-    answer: Answer,
-    what: &str,
-    report: &mut BulkReport,
-) -> Result<Option<(Vec<usize>, Error)>> {
+fn judge(target: &Target, items: &[Item], answer: Answer, what: &str, report: &mut BulkReport) -> Result<PutOff> {
     if answer.items.len() != items.len() {
         let why = format!("{} items sent, {} answered", items.len(), answer.items.len());
         return Err(Error::Unintelligible {
@@ -236,7 +233,7 @@ mod tests {
         }
     }
 
-    fn judged(items: &str, alias: bool) -> (Result<Option<(Vec<usize>, Error)>>, BulkReport) {
+    fn judged(items: &str, alias: bool) -> (Result<PutOff>, BulkReport) {
         let answer: Answer = serde_json::from_str(&format!(r#"{{"errors":true,"items":[{items}]}}"#)).unwrap();
         let mut report = BulkReport::default();
         (

@@ -22,6 +22,7 @@ pub enum Endpoint {
 
 /// Who asks. At most one.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields say it")]
 pub enum Credential {
     /// User name and password.
     Basic { username: String, password: Secret },

@@ -16,6 +16,7 @@ pub struct Refusal {
 /// A request that failed. `what` is method and path, without credentials or query values.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the fields stand in the messages above them")]
 pub enum Error {
     /// The connection was refused, reset or could not be made.
     #[error("{what}: cannot reach {address}: {cause}")]
@@ -87,7 +88,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Unreachable { .. } => {
-                "check --url (or --cloud-id), that the cluster runs, and HTTP_PROXY/HTTPS_PROXY"
+                "check --url (https:// or http://, host, port) or --cloud-id, that the cluster runs, and HTTP_PROXY/HTTPS_PROXY"
             }
             Self::Timeout { .. } => "the cluster may be busy: repeat, or allow more time with --timeout",
             Self::Tls { .. } => {

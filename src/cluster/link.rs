@@ -208,7 +208,8 @@ fn flatten(chain: &[String]) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for text in chain.iter().rev() {
         let layer = text.starts_with("error sending request") || text.starts_with("client error");
-        if !parts.iter().any(|part| text.contains(part)) && !(layer && !parts.is_empty()) {
+        let known = parts.iter().any(|part| text.contains(part));
+        if !known && (!layer || parts.is_empty()) {
             parts.push(text);
         }
     }

@@ -59,7 +59,7 @@ impl Refusal {
         let reason = if distinct.is_empty() {
             "(no reason given)".to_owned()
         } else {
-            distinct.join(": ")
+            distinct.join(": ").replace(".: ", ": ")
         };
         Self {
             status,

@@ -1,5 +1,6 @@
 //! The client: who asks, and whom it trusts.
 
+use std::error::Error as _;
 use std::fmt::Write as _;
 use std::path::Path as FilePath;
 
@@ -32,7 +33,8 @@ pub(in crate::cluster) fn build(options: &ConnectOptions, address: &Url) -> Resu
 
 fn why(options: &ConnectOptions, error: &BuildError) -> String {
     let cause = match error {
-        BuildError::Cert(error) => error.to_string(),
+        // Its own text is only `builder error`.
+        BuildError::Cert(error) => error.source().map_or_else(|| error.to_string(), ToString::to_string),
         other => other.to_string(),
     };
     match &options.client_identity {
