@@ -14,6 +14,8 @@ pub mod ml;
 mod page;
 mod path;
 mod privileges;
+mod query;
+mod reader;
 mod refusal;
 mod request;
 #[cfg(test)]

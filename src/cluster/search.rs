@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinSet;
 
 use crate::cluster::context::Context;
 use crate::cluster::merge::{self, Batch, Lane};
 use crate::cluster::page::{Page, Shards};
-use crate::cluster::request::unintelligible;
+use crate::cluster::reader::{Method, Reader, page};
 use crate::cluster::{Cluster, Error, Path, Request, Result};
 
 /// How to page.
@@ -130,159 +129,6 @@ impl Pages {
             self.cluster.close(context).await;
         }
         Ok(None)
-    }
-}
-
-/// One slice on its way.
-struct Reader {
-    cluster: Cluster,
-    search: Arc<Search>,
-    slice: Option<usize>,
-    method: Method,
-    context: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    PointInTime,
-    Scroll,
-}
-
-impl Reader {
-    /// Sends pages until none is left or nobody listens.
-    async fn run(self, first: Option<Page>, sender: Sender<Batch>) {
-        if let Err(error) = self.read(first, &sender).await {
-            let _ = sender.send(Err(error)).await;
-        }
-    }
-
-    async fn read(&self, first: Option<Page>, sender: &Sender<Batch>) -> Result<()> {
-        let mut after = None;
-        let mut page = match first {
-            Some(page) => page,
-            None => self.after(&after).await?,
-        };
-        loop {
-            if page.hits.is_empty() || sender.send(Ok(std::mem::take(&mut page.hits))).await.is_err() {
-                return Ok(());
-            }
-            after = page.last.take();
-            page = self.after(&after).await?;
-        }
-    }
-
-    async fn after(&self, after: &Option<Box<RawValue>>) -> Result<Page> {
-        match (self.method, self.cluster.contexts().get(self.context)) {
-            (Method::PointInTime, Some(Context::PointInTime(id))) => {
-                let request = self
-                    .search
-                    .page_request(&self.cluster, &id, self.slice, after.as_deref())?;
-                let page = page(&self.cluster, request).await?;
-                if let Some(id) = &page.pit_id {
-                    self.cluster
-                        .contexts()
-                        .renew(self.context, Context::PointInTime(id.clone()));
-                }
-                Ok(page)
-            }
-            (Method::Scroll, Some(Context::Scroll(id))) => {
-                let body = json!({ "scroll": self.cluster.keep_alive(), "scroll_id": id });
-                // A scroll that is asked twice gives the page after: a lost answer is lost for good.
-                let request = Request::post(Path::of(["_search", "scroll"])).json(&body).once();
-                let page = page(&self.cluster, request).await?;
-                if let Some(id) = &page.scroll_id {
-                    self.cluster.contexts().renew(self.context, Context::Scroll(id.clone()));
-                }
-                Ok(page)
-            }
-            // `release` has taken it.
-            _ => Err(Error::ContextExpired {
-                what: "search".to_owned(),
-            }),
-        }
-    }
-}
-
-async fn page(cluster: &Cluster, request: Request) -> Result<Page> {
-    let what = request.what();
-    Page::cut(&cluster.send(request).await?.body, &what)
-}
-
-impl Search {
-    fn lenient(&self, request: Request) -> Request {
-        if self.lenient { leniently(request) } else { request }
-    }
-
-    fn size(&self) -> usize {
-        self.page_size.clamp(1, 10_000)
-    }
-
-    /// What scroll and point in time have in common.
-    fn body(&self, slice: Option<usize>) -> Map<String, Value> {
-        let mut body = Map::new();
-        body.insert("size".to_owned(), json!(self.size()));
-        body.insert("query".to_owned(), self.query.clone());
-        body.insert("track_total_hits".to_owned(), json!(false));
-        if let Some(mappings) = &self.runtime_mappings {
-            body.insert("runtime_mappings".to_owned(), mappings.clone());
-        }
-        if let SourceFields::Only(fields) = &self.fields {
-            body.insert("_source".to_owned(), json!(fields));
-        }
-        if let Some(slice) = slice {
-            body.insert("slice".to_owned(), json!({ "id": slice, "max": self.slices }));
-        }
-        body
-    }
-
-    fn sort(&self, ties: &[&str]) -> Value {
-        let mut sort = Vec::new();
-        if let Sort::Time(field) = &self.sort {
-            sort.push(json!({ field: { "order": "asc", "unmapped_type": "date" } }));
-        }
-        sort.extend(ties.iter().map(|tie| json!({ *tie: "asc" })));
-        Value::Array(sort)
-    }
-
-    /// A page of a point in time. `filter_path` is not used: with it the cluster prints documents anew.
-    fn page_request(
-        &self,
-        cluster: &Cluster,
-        id: &str,
-        slice: Option<usize>,
-        after: Option<&RawValue>,
-    ) -> Result<Request> {
-        // 7.10 and 7.11 have no `_shard_doc`.
-        let ties: &[&str] = if cluster.has(7, 12) {
-            &["_shard_doc"]
-        } else {
-            &["_id", "_index"]
-        };
-        let mut body = self.body(slice);
-        body.insert(
-            "pit".to_owned(),
-            json!({ "id": id, "keep_alive": cluster.keep_alive() }),
-        );
-        body.insert("sort".to_owned(), self.sort(ties));
-        let request = Request::post(Path::of(["_search"]));
-        let what = request.what();
-        if let Some(after) = after {
-            let after = serde_json::from_str(after.get()).map_err(|error| unintelligible(&what, &error))?;
-            body.insert("search_after".to_owned(), after);
-        }
-        Ok(request.json(&Value::Object(body)))
-    }
-
-    fn method(&self, cluster: &Cluster) -> Result<Method> {
-        match self.pagination {
-            Pagination::Auto if cluster.has(7, 12) => Ok(Method::PointInTime),
-            Pagination::Auto | Pagination::Scroll => Ok(Method::Scroll),
-            Pagination::PointInTime if cluster.has(7, 10) => Ok(Method::PointInTime),
-            Pagination::PointInTime => Err(Error::Options(format!(
-                "Elasticsearch {} has no points in time (7.10 and later): use --pagination scroll",
-                cluster.version()
-            ))),
-        }
     }
 }
 

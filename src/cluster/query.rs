@@ -1,0 +1,87 @@
+//! A search as request bodies.
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::cluster::reader::Method;
+use crate::cluster::request::unintelligible;
+use crate::cluster::search::leniently;
+use crate::cluster::{Cluster, Error, Pagination, Path, Request, Result, Search, Sort, SourceFields};
+
+impl Search {
+    pub(in crate::cluster) fn lenient(&self, request: Request) -> Request {
+        if self.lenient { leniently(request) } else { request }
+    }
+
+    pub(in crate::cluster) fn size(&self) -> usize {
+        self.page_size.clamp(1, 10_000)
+    }
+
+    /// What scroll and point in time have in common.
+    pub(in crate::cluster) fn body(&self, slice: Option<usize>) -> Map<String, Value> {
+        let mut body = Map::new();
+        body.insert("size".to_owned(), json!(self.size()));
+        body.insert("query".to_owned(), self.query.clone());
+        body.insert("track_total_hits".to_owned(), json!(false));
+        if let Some(mappings) = &self.runtime_mappings {
+            body.insert("runtime_mappings".to_owned(), mappings.clone());
+        }
+        if let SourceFields::Only(fields) = &self.fields {
+            body.insert("_source".to_owned(), json!(fields));
+        }
+        if let Some(slice) = slice {
+            body.insert("slice".to_owned(), json!({ "id": slice, "max": self.slices }));
+        }
+        body
+    }
+
+    pub(in crate::cluster) fn sort(&self, ties: &[&str]) -> Value {
+        let mut sort = Vec::new();
+        if let Sort::Time(field) = &self.sort {
+            sort.push(json!({ field: { "order": "asc", "unmapped_type": "date" } }));
+        }
+        sort.extend(ties.iter().map(|tie| json!({ *tie: "asc" })));
+        Value::Array(sort)
+    }
+
+    /// A page of a point in time. `filter_path` is not used: with it the cluster prints documents anew.
+    pub(in crate::cluster) fn page_request(
+        &self,
+        cluster: &Cluster,
+        id: &str,
+        slice: Option<usize>,
+        after: Option<&RawValue>,
+    ) -> Result<Request> {
+        // 7.10 and 7.11 have no `_shard_doc`.
+        let ties: &[&str] = if cluster.has(7, 12) {
+            &["_shard_doc"]
+        } else {
+            &["_id", "_index"]
+        };
+        let mut body = self.body(slice);
+        body.insert(
+            "pit".to_owned(),
+            json!({ "id": id, "keep_alive": cluster.keep_alive() }),
+        );
+        body.insert("sort".to_owned(), self.sort(ties));
+        let request = Request::post(Path::of(["_search"]));
+        let what = request.what();
+        if let Some(after) = after {
+            let after = serde_json::from_str(after.get()).map_err(|error| unintelligible(&what, &error))?;
+            body.insert("search_after".to_owned(), after);
+        }
+        Ok(request.json(&Value::Object(body)))
+    }
+
+    pub(in crate::cluster) fn method(&self, cluster: &Cluster) -> Result<Method> {
+        match self.pagination {
+            Pagination::Auto if cluster.has(7, 12) => Ok(Method::PointInTime),
+            Pagination::Auto | Pagination::Scroll => Ok(Method::Scroll),
+            Pagination::PointInTime if cluster.has(7, 10) => Ok(Method::PointInTime),
+            Pagination::PointInTime => Err(Error::Options(format!(
+                "Elasticsearch {} has no points in time (7.10 and later): use --pagination scroll",
+                cluster.version()
+            ))),
+        }
+    }
+}

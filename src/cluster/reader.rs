@@ -1,0 +1,89 @@
+//! One slice of a search, read page by page.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc::Sender;
+
+use crate::cluster::context::Context;
+use crate::cluster::merge::Batch;
+use crate::cluster::page::Page;
+use crate::cluster::{Cluster, Error, Path, Request, Result, Search};
+
+/// One slice on its way.
+pub(in crate::cluster) struct Reader {
+    pub(in crate::cluster) cluster: Cluster,
+    pub(in crate::cluster) search: Arc<Search>,
+    pub(in crate::cluster) slice: Option<usize>,
+    pub(in crate::cluster) method: Method,
+    pub(in crate::cluster) context: u64,
+}
+
+/// How a search is paged, decided.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::cluster) enum Method {
+    PointInTime,
+    Scroll,
+}
+
+impl Reader {
+    /// Sends pages until none is left or nobody listens.
+    pub(in crate::cluster) async fn run(self, first: Option<Page>, sender: Sender<Batch>) {
+        if let Err(error) = self.read(first, &sender).await {
+            let _ = sender.send(Err(error)).await;
+        }
+    }
+
+    async fn read(&self, first: Option<Page>, sender: &Sender<Batch>) -> Result<()> {
+        let mut after = None;
+        let mut page = match first {
+            Some(page) => page,
+            None => self.after(&after).await?,
+        };
+        loop {
+            if page.hits.is_empty() || sender.send(Ok(std::mem::take(&mut page.hits))).await.is_err() {
+                return Ok(());
+            }
+            after = page.last.take();
+            page = self.after(&after).await?;
+        }
+    }
+
+    async fn after(&self, after: &Option<Box<RawValue>>) -> Result<Page> {
+        match (self.method, self.cluster.contexts().get(self.context)) {
+            (Method::PointInTime, Some(Context::PointInTime(id))) => {
+                let request = self
+                    .search
+                    .page_request(&self.cluster, &id, self.slice, after.as_deref())?;
+                let page = page(&self.cluster, request).await?;
+                if let Some(id) = &page.pit_id {
+                    self.cluster
+                        .contexts()
+                        .renew(self.context, Context::PointInTime(id.clone()));
+                }
+                Ok(page)
+            }
+            (Method::Scroll, Some(Context::Scroll(id))) => {
+                let body = json!({ "scroll": self.cluster.keep_alive(), "scroll_id": id });
+                // A scroll that is asked twice gives the page after: a lost answer is lost for good.
+                let request = Request::post(Path::of(["_search", "scroll"])).json(&body).once();
+                let page = page(&self.cluster, request).await?;
+                if let Some(id) = &page.scroll_id {
+                    self.cluster.contexts().renew(self.context, Context::Scroll(id.clone()));
+                }
+                Ok(page)
+            }
+            // `release` has taken it.
+            _ => Err(Error::ContextExpired {
+                what: "search".to_owned(),
+            }),
+        }
+    }
+}
+
+/// Asks for a page and cuts it.
+pub(in crate::cluster) async fn page(cluster: &Cluster, request: Request) -> Result<Page> {
+    let what = request.what();
+    Page::cut(&cluster.send(request).await?.body, &what)
+}
