@@ -1,10 +1,13 @@
 //! The only place that draws: progress, prompts, tables, colour.
 
+mod failure;
+mod format;
 mod progress;
 mod prompt;
 mod style;
 mod table;
 
+pub use format::{bytes, count, duration, escape};
 pub use progress::{Stage, Unit};
 pub use prompt::NoTerminal;
 pub use style::{Color, Terminal, TerminalOptions, Verbosity};

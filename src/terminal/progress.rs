@@ -1,6 +1,13 @@
 //! Stages of work: bars with totals on a terminal, one plain line a stage elsewhere.
 
-use crate::terminal::Terminal;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+
+use crate::terminal::{Terminal, bytes, count, escape};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,30 +18,143 @@ pub enum Unit {
     Bytes,
 }
 
+impl Unit {
+    fn format(self, n: u64) -> String {
+        match self {
+            Self::Documents => count(n),
+            Self::Bytes => bytes(n),
+        }
+    }
+}
+
 /// One stage. Cheap to clone; dropping the last clone unfinished removes the bar.
 #[derive(Clone, Debug)]
-pub struct Stage {}
+pub struct Stage {
+    terminal: Terminal,
+    drawn: Option<Arc<Drawn>>,
+}
+
+#[derive(Debug)]
+struct Drawn {
+    bar: ProgressBar,
+    noted: AtomicBool,
+}
+
+impl Drop for Drawn {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
 
 impl Terminal {
     /// Begins a stage: `Exporting inputs`, with the total where it is known.
     pub fn stage(&self, title: &str, unit: Unit, total: Option<u64>) -> Stage {
-        todo!()
+        let drawn = self.bars().map(|bars| {
+            let bar = bars.add(match total {
+                Some(total) => ProgressBar::new(total),
+                None => ProgressBar::new_spinner(),
+            });
+            bar.set_style(style(unit, total.is_some()));
+            bar.set_prefix(escape(title).into_owned());
+            bar.enable_steady_tick(Duration::from_millis(120));
+            Arc::new(Drawn {
+                bar,
+                noted: AtomicBool::new(false),
+            })
+        });
+        Stage {
+            terminal: self.clone(),
+            drawn,
+        }
     }
 }
 
 impl Stage {
     /// So many more are done.
     pub fn inc(&self, n: u64) {
-        todo!()
+        if let Some(drawn) = &self.drawn {
+            if drawn.noted.swap(false, Ordering::Relaxed) {
+                drawn.bar.set_message("");
+            }
+            drawn.bar.inc(n);
+        }
     }
 
-    /// Says something beside the bar (`waiting 3 s: …`); cleared by the next `inc`.
+    /// Says something beside the bar (`waiting 3 s: …`); cleared by the next `inc`. Without a bar
+    /// it is a line of its own with `-v`.
     pub fn note(&self, text: &str) {
-        todo!()
+        match &self.drawn {
+            Some(drawn) => {
+                drawn.bar.set_message(escape(text).replace('\n', " "));
+                drawn.noted.store(true, Ordering::Relaxed);
+            }
+            None => self.terminal.detail(text),
+        }
     }
 
     /// Done: leaves one line, `Exported 300,000 inputs` or the like.
     pub fn done(self, line: &str) {
-        todo!()
+        if let Some(drawn) = &self.drawn {
+            drawn.bar.finish_and_clear();
+        }
+        self.terminal.say(line);
+    }
+}
+
+fn style(unit: Unit, with_total: bool) -> ProgressStyle {
+    let template = if with_total {
+        "{prefix} [{bar:24}] {done} of {total}, {eta} left  {wide_msg}"
+    } else {
+        "{prefix} {spinner} {done}  {wide_msg}"
+    };
+    let fallback = || {
+        if with_total {
+            ProgressStyle::default_bar()
+        } else {
+            ProgressStyle::default_spinner()
+        }
+    };
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| fallback())
+        .progress_chars("=> ")
+        .tick_chars("|/-\\ ")
+        .with_key("done", move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = out.write_str(&unit.format(state.pos()));
+        })
+        .with_key("total", move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = out.write_str(&unit.format(state.len().unwrap_or(0)));
+        })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_printed_as_people_read_them() {
+        assert_eq!(Unit::Documents.format(300_000), "300,000");
+        assert_eq!(Unit::Bytes.format(300_000), "300.0 kB");
+    }
+
+    #[test]
+    fn a_bar_shows_done_and_total_and_a_note_until_work_goes_on() {
+        let terminal = Terminal::new(crate::terminal::TerminalOptions::default());
+        let bar = ProgressBar::hidden();
+        bar.set_length(10);
+        let drawn = Arc::new(Drawn {
+            bar: bar.clone(),
+            noted: AtomicBool::new(false),
+        });
+        let stage = Stage {
+            terminal,
+            drawn: Some(drawn),
+        };
+        stage.note("waiting 3 s:\n429");
+        assert_eq!(bar.message(), "waiting 3 s: 429");
+        stage.inc(4);
+        assert_eq!((bar.message().as_str(), bar.position()), ("", 4));
+        drop(stage);
+        assert!(bar.is_finished());
     }
 }

@@ -1,6 +1,12 @@
 //! What the terminal can do and the user wants, decided once; lines of text.
 
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+
+use console::Style;
+use indicatif::MultiProgress;
+
+use crate::terminal::escape;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -17,7 +23,7 @@ pub enum Color {
 /// How much to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
-    /// `-q`: errors only.
+    /// `-q`: warnings and errors only.
     Quiet,
     /// The stages.
     #[default]
@@ -44,51 +50,186 @@ pub struct Terminal {
 }
 
 #[derive(Debug)]
-struct Inner {}
+struct Inner {
+    verbosity: Verbosity,
+    stdout: Stream,
+    stderr: Stream,
+    stdin_is_terminal: bool,
+    bars: Option<MultiProgress>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stream {
+    terminal: bool,
+    color: bool,
+}
+
+/// What the environment says about colour.
+#[derive(Clone, Copy, Debug, Default)]
+struct Environment {
+    /// `NO_COLOR` is there and not empty (no-color.org).
+    no_color: bool,
+    /// `TERM=dumb`: neither colour nor moving the cursor.
+    dumb: bool,
+}
+
+impl Environment {
+    fn read() -> Self {
+        Self {
+            no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            dumb: std::env::var_os("TERM").is_some_and(|value| value == "dumb"),
+        }
+    }
+}
+
+impl Stream {
+    fn new(terminal: bool, color: Color, environment: Environment) -> Self {
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !environment.no_color && !environment.dumb,
+        };
+        Self { terminal, color }
+    }
+}
 
 impl Terminal {
     /// Looks at stdin, stdout, stderr and the environment once.
     pub fn new(options: TerminalOptions) -> Self {
-        todo!()
+        let environment = Environment::read();
+        let stderr = Stream::new(io::stderr().is_terminal(), options.color, environment);
+        let moving = stderr.terminal && !environment.dumb && options.verbosity > Verbosity::Quiet;
+        Self {
+            inner: Arc::new(Inner {
+                verbosity: options.verbosity,
+                stdout: Stream::new(io::stdout().is_terminal(), options.color, environment),
+                stderr,
+                stdin_is_terminal: io::stdin().is_terminal(),
+                bars: moving.then(MultiProgress::new),
+            }),
+        }
     }
 
-    /// The result, to stdout. A closed stdout is no error.
-    pub fn result(&self, text: &str) -> std::io::Result<()> {
-        todo!()
+    /// The result, to stdout, with a line feed where it lacks one. A closed stdout is no error.
+    /// Written as it is: text from outside is made harmless ([`escape`]) by whoever lays it out.
+    ///
+    /// # Errors
+    /// Stdout cannot be written for another reason, such as a full disk.
+    pub fn result(&self, text: &str) -> io::Result<()> {
+        let write = || {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(text.as_bytes())?;
+            if !text.is_empty() && !text.ends_with('\n') {
+                stdout.write_all(b"\n")?;
+            }
+            stdout.flush()
+        };
+        match self.without_bars(write) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
     }
 
     /// A line to stderr unless `-q`; does not tear the bars.
     pub fn say(&self, line: &str) {
-        todo!()
+        self.line(Verbosity::Normal, line);
     }
 
     /// A warning to stderr, `-q` or not.
     pub fn warn(&self, line: &str) {
-        todo!()
+        let label = self.paint(Style::new().yellow().bold(), "warning:");
+        self.print(&format!("{label} {}", escape(line)));
     }
 
     /// A line to stderr with `-v`.
     pub fn detail(&self, line: &str) {
-        todo!()
+        self.line(Verbosity::Verbose, line);
     }
 
     /// A line to stderr with `-vv`.
     pub fn trace(&self, line: &str) {
-        todo!()
+        self.line(Verbosity::Debug, line);
     }
 
     /// Whether stdin and stderr are terminals, so that a question can be asked.
     pub fn interactive(&self) -> bool {
-        todo!()
+        self.inner.stdin_is_terminal && self.inner.stderr.terminal
     }
 
     /// Whether stdout is a terminal.
     pub fn stdout_is_terminal(&self) -> bool {
-        todo!()
+        self.inner.stdout.terminal
     }
 
     /// Whether stdout wants colour.
     pub fn stdout_color(&self) -> bool {
-        todo!()
+        self.inner.stdout.color
+    }
+
+    pub(in crate::terminal) fn verbosity(&self) -> Verbosity {
+        self.inner.verbosity
+    }
+
+    pub(in crate::terminal) fn stderr_color(&self) -> bool {
+        self.inner.stderr.color
+    }
+
+    pub(in crate::terminal) fn bars(&self) -> Option<&MultiProgress> {
+        self.inner.bars.as_ref()
+    }
+
+    /// Colours text of our own for stderr.
+    pub(in crate::terminal) fn paint(&self, style: Style, text: &str) -> String {
+        style.force_styling(self.inner.stderr.color).apply_to(text).to_string()
+    }
+
+    /// Runs `write` while no bar is drawn.
+    pub(in crate::terminal) fn without_bars<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.inner.bars {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Writes a line to stderr as it is. Where stderr is gone there is nobody left to tell.
+    pub(in crate::terminal) fn print(&self, line: &str) {
+        self.without_bars(|| {
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        });
+    }
+
+    fn line(&self, from: Verbosity, line: &str) {
+        if self.inner.verbosity >= from {
+            self.print(&escape(line));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_follows_the_option_then_the_environment() {
+        let plain = Environment::default();
+        let no_color = Environment {
+            no_color: true,
+            dumb: false,
+        };
+        let dumb = Environment {
+            no_color: false,
+            dumb: true,
+        };
+        for (terminal, color, environment, expected) in [
+            (true, Color::Auto, plain, true),
+            (false, Color::Auto, plain, false),
+            (true, Color::Auto, no_color, false),
+            (true, Color::Auto, dumb, false),
+            (false, Color::Always, no_color, true),
+            (true, Color::Never, plain, false),
+        ] {
+            let stream = Stream::new(terminal, color, environment);
+            assert_eq!(stream.color, expected, "{terminal} {color:?} {environment:?}");
+        }
     }
 }

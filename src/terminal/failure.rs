@@ -1,0 +1,142 @@
+//! How a failed command is told.
+
+use std::error::Error as StdError;
+
+use console::Style;
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::terminal::{Terminal, Verbosity, escape};
+
+impl Terminal {
+    /// `error: <message>`, with `-v` what caused it, then `hint: …`; all to stderr.
+    pub fn error(&self, error: &dyn StdError, hint: Option<&str>) {
+        let label = self.paint(Style::new().red().bold(), "error:");
+        self.print(&format!("{label} {}", indented(&error.to_string())));
+        if self.verbosity() >= Verbosity::Verbose {
+            for cause in causes(error) {
+                self.print(&format!("caused by: {}", indented(&cause)));
+            }
+        }
+        if let Some(hint) = hint {
+            let label = self.paint(Style::new().cyan().bold(), "hint:");
+            self.print(&format!("{label} {}", indented(hint)));
+        }
+    }
+
+    /// Tells a failure: the text to stderr and, with `--json`, one document to stdout.
+    pub fn failure(&self, error: &Error, json: bool) {
+        self.error(error, error.hint().as_deref());
+        match error {
+            Error::RolledBack { undone, .. } => {
+                self.list("rolled back, nothing of this import remains:", undone.iter().cloned());
+            }
+            Error::Remains { remains, .. } => {
+                let lines = remains.iter().map(|left| format!("{}: {}", left.what, left.remove));
+                self.list(
+                    "rolling back could not undo everything; these remain, with the requests that remove them:",
+                    lines,
+                );
+            }
+            _ => {}
+        }
+        if json {
+            // Stdout may be what failed; the text on stderr has said it all.
+            let _ = self.result(&document(error).to_string());
+        }
+    }
+
+    fn list(&self, title: &str, lines: impl Iterator<Item = String>) {
+        let lines: Vec<String> = lines.collect();
+        if !lines.is_empty() {
+            self.print(title);
+            for line in lines {
+                self.print(&format!("  {}", indented(&line)));
+            }
+        }
+    }
+}
+
+/// The causes below an error, without those whose text the line above already holds.
+fn causes(error: &dyn StdError) -> Vec<String> {
+    let mut above = error.to_string();
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !above.contains(&text) {
+            causes.push(text.clone());
+            above = text;
+        }
+        next = cause.source();
+    }
+    causes
+}
+
+/// Further lines of a text stand below the first, so that none can pass for a line of ours.
+fn indented(text: &str) -> String {
+    escape(text).trim_end().replace('\n', "\n  ")
+}
+
+fn document(error: &Error) -> Value {
+    let mut document = json!({
+        "error": error.to_string(),
+        "hint": error.hint(),
+        "exit": error.exit() as u8,
+    });
+    match error {
+        Error::RolledBack { undone, .. } => document["undone"] = json!(undone),
+        Error::Remains { remains, .. } => document["remains"] = json!(remains),
+        _ => {}
+    }
+    document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Remaining;
+
+    fn failed(message: &str) -> Error {
+        Error::Failed {
+            message: message.to_owned(),
+            hint: Some("try again".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = Error::RolledBack {
+            cause: Box::new(failed("disk full")),
+            undone: Vec::new(),
+        };
+        assert_eq!(causes(&error), Vec::<String>::new());
+
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot connect")]
+        struct Outer(#[source] std::io::Error);
+        assert_eq!(causes(&Outer(std::io::Error::other("reset"))), ["reset"]);
+    }
+
+    #[test]
+    fn the_document_holds_error_hint_exit_and_what_remains() {
+        let remains = vec![Remaining {
+            what: "index a".to_owned(),
+            remove: "DELETE /a".to_owned(),
+        }];
+        let error = Error::Remains {
+            cause: Box::new(failed("gone")),
+            remains,
+        };
+        assert_eq!(
+            document(&error),
+            json!({"error": "gone", "hint": "try again", "exit": 6,
+                   "remains": [{"what": "index a", "remove": "DELETE /a"}]})
+        );
+    }
+
+    #[test]
+    fn a_text_of_several_lines_cannot_pass_for_lines_of_ours() {
+        assert_eq!(indented("a\nhint: rm -rf\u{7}\n"), "a\n  hint: rm -rf\\u{7}");
+    }
+}

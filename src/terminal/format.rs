@@ -1,0 +1,117 @@
+//! Numbers as people read them, and text from outside made harmless.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// `300000` as `300,000`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in decimal units with one digit behind the point: `999 B`, `4.9 MB`.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if n < 1000 {
+        return format!("{n} B");
+    }
+    let mut value = n as f64 / 1000.0;
+    let mut unit = 0;
+    // 999.95 would be printed as 1000.0.
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// A length of time: `0.4 s`, `12 s`, `3 min 12 s`, `1 h 02 min`.
+pub fn duration(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", length.as_millis() as f64 / 1000.0),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// Replaces what could steer a terminal (control characters, changes of writing direction) by a
+/// visible escape. Line feeds and tabs stay.
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut harmless = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if steers(c) {
+            harmless.extend(c.escape_default());
+        } else {
+            harmless.push(c);
+        }
+    }
+    Cow::Owned(harmless)
+}
+
+fn steers(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t')
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_have_separators() {
+        for (n, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (300_000, "300,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(count(n), text);
+        }
+    }
+
+    #[test]
+    fn bytes_have_units() {
+        for (n, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (4_900_000, "4.9 MB"),
+            (999_949, "999.9 kB"),
+            (999_999, "1.0 MB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(bytes(n), text);
+        }
+    }
+
+    #[test]
+    fn durations_have_the_unit_that_matters() {
+        for (millis, text) in [
+            (400, "0.4 s"),
+            (12_900, "12 s"),
+            (192_000, "3 min 12 s"),
+            (3_720_000, "1 h 02 min"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn text_from_outside_cannot_steer_the_terminal() {
+        assert_eq!(escape("a\u{1b}[2Jb\r\u{9b}\u{202e}"), r"a\u{1b}[2Jb\r\u{9b}\u{202e}");
+        assert_eq!(escape("two\nlines\tä"), "two\nlines\tä");
+    }
+}
