@@ -1,4 +1,5 @@
 //! The suite: the built binary against a stand-in cluster, or against a real Elasticsearch behind it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
+mod command_line;
 mod support;

@@ -1,6 +1,7 @@
 //! How a failed command is told.
 
 use std::error::Error as StdError;
+use std::panic::Location;
 
 use console::Style;
 use serde_json::{Value, json};
@@ -41,9 +42,20 @@ impl Terminal {
             _ => {}
         }
         if json {
-            // Stdout may be what failed; the text on stderr has said it all.
-            let _ = self.result(&document(error).to_string());
+            self.failure_document(error);
         }
+    }
+
+    /// The document alone, where the text has been told already.
+    pub fn failure_document(&self, error: &Error) {
+        // Stdout may be what failed; the text on stderr has said it all.
+        let _ = self.result(&document(error).to_string());
+    }
+
+    /// Tells a defect of this program, from a panic hook. The panic's message may hold data and is left out.
+    pub fn defect(&self, place: Option<&Location<'_>>) {
+        let place = place.map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+        self.print(&format!("error: esml-state {} has a defect{place}; please report it", env!("CARGO_PKG_VERSION")));
     }
 
     fn list(&self, title: &str, lines: impl Iterator<Item = String>) {

@@ -1,0 +1,62 @@
+//! `esml-state inspect` as typed.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::archive::Limits;
+use crate::cli::values;
+use crate::commands::inspect::{InspectOptions, View};
+
+const EXAMPLES: &str = "\
+Examples:
+  esml-state inspect web-latency_state.tar.gz
+  esml-state inspect web-latency_state.tar.gz --verify --json
+  ssh es.example cat web-latency_state.tar.gz | esml-state inspect -";
+
+/// Show what is in an archive, and whether it is whole
+///
+/// Needs no cluster and unpacks nothing to disk. Reads archives of this tool and of the Python scripts.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct InspectArgs {
+    /// The archive, `-` for stdin
+    #[arg(value_name = "ARCHIVE")]
+    archive: PathBuf,
+    /// Exit 4 when any check fails, not only where an import would be impossible
+    #[arg(long)]
+    verify: bool,
+    /// List the entries
+    #[arg(long, conflicts_with = "show")]
+    list: bool,
+    /// Print one entry to stdout
+    #[arg(long, value_name = "ENTRY", conflicts_with = "json")]
+    show: Option<String>,
+    /// Refuse an archive with an entry that decompresses to more
+    #[arg(long, value_name = "SIZE", default_value = "10gb", value_parser = values::size)]
+    max_entry_size: u64,
+    /// Print the report as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl InspectArgs {
+    pub(in crate::cli) fn json(&self) -> bool {
+        self.json
+    }
+
+    /// The plain options.
+    pub fn resolve(self) -> InspectOptions {
+        InspectOptions {
+            archive: self.archive,
+            view: match self.show {
+                Some(entry) => View::Show(entry),
+                None if self.list => View::List,
+                None => View::Page,
+            },
+            verify: self.verify,
+            json: self.json,
+            limits: Limits { entry: self.max_entry_size, ..Limits::default() },
+        }
+    }
+}

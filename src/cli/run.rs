@@ -1,0 +1,78 @@
+//! From arguments to an exit code.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+use crate::cli::{Cli, Command, reference};
+use crate::commands;
+use crate::error::{Error, Result};
+use crate::terminal::{Terminal, TerminalOptions};
+
+/// Parses, runs, tells a failure, and says how it ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = Cli::command().try_get_matches_from(&arguments);
+    let (cli, matches) = match parsed.and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches))) {
+        Ok(parsed) => parsed,
+        Err(error) => return not_parsed(&error, &arguments),
+    };
+    let terminal = Terminal::new(cli.terminal_options());
+    let json = cli.json();
+    match dispatch(cli, &matches, &terminal) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal.failure(&error, json);
+            ExitCode::from(error.exit() as u8)
+        }
+    }
+}
+
+/// Help and version end well; a wrong command line is told in clap's words.
+fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let error = Error::Usage { message, hint: Some("for more information, try '--help'".to_owned()) };
+        Terminal::new(TerminalOptions::default()).failure_document(&error);
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+fn dispatch(cli: Cli, matches: &ArgMatches, terminal: &Terminal) -> Result<()> {
+    let given = matches.subcommand().map_or(matches, |(_, given)| given);
+    match cli.command {
+        Command::Export(args) => {
+            let options = args.resolve(given, terminal)?;
+            block_on(commands::export::run(options, terminal))
+        }
+        Command::Import(args) => {
+            let options = args.resolve(given, terminal)?;
+            block_on(commands::import::run(options, terminal))
+        }
+        Command::Inspect(args) => commands::inspect::run(&args.resolve(), terminal),
+        Command::Completions { shell } => print(terminal, &reference::completions(shell)),
+        Command::Man { command } => match reference::man(command.as_deref()) {
+            Some(page) => print(terminal, &page),
+            None => Err(Error::Usage { message: "there is no such command".to_owned(), hint: None }),
+        },
+    }
+}
+
+/// Two workers: one reads or writes the network while the other compresses.
+fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|cause| Error::Failed { message: format!("cannot start: {cause}"), hint: None })?;
+    let ended = runtime.block_on(command);
+    // A blocking read that is still under way must not hold up the exit.
+    runtime.shutdown_background();
+    ended
+}
+
+fn print(terminal: &Terminal, text: &str) -> Result<()> {
+    terminal.result(text).map_err(|cause| Error::File { path: PathBuf::from("stdout"), cause })
+}

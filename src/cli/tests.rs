@@ -1,0 +1,160 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+use super::{Cli, Command};
+use crate::cluster::ml::SnapshotChoice;
+use crate::cluster::{Credential, Endpoint};
+use crate::commands::export::ExportOptions;
+use crate::commands::import::ImportOptions;
+use crate::error::Error;
+use crate::instant::EpochMillis;
+use crate::terminal::{Terminal, Verbosity};
+
+fn parse(line: &str) -> Result<(Cli, ArgMatches), clap::Error> {
+    // Options of the machine's own environment must not reach the tests.
+    let command = Cli::command().mut_subcommands(|command| command.mut_args(|arg| arg.env(None::<&str>)));
+    let matches = command.try_get_matches_from(line.split_whitespace())?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    let (_, given) = matches.subcommand().unwrap();
+    Ok((cli, given.clone()))
+}
+
+fn export(line: &str) -> Result<ExportOptions, Error> {
+    let (cli, given) = parse(&format!("esml-state export {line}")).unwrap();
+    let terminal = Terminal::new(cli.terminal_options());
+    match cli.command {
+        Command::Export(args) => args.resolve(&given, &terminal),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn import(line: &str) -> Result<ImportOptions, Error> {
+    let (cli, given) = parse(&format!("esml-state import {line}")).unwrap();
+    let terminal = Terminal::new(cli.terminal_options());
+    match cli.command {
+        Command::Import(args) => args.resolve(&given, &terminal),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn a_line_for_the_python_script_works() {
+    let options = export(
+        "--username elastic --password x --url https://es.example:9243 --job_id j \
+         --before_date 2024-01-01T00:00:00 --after_date 2023-01-01 --annotations_after_date 2023-02-01 \
+         --inputs_after_date 2023-03-01 --inputs_before_date 2023-04-01 --include_inputs --ignore_certs",
+    )
+    .unwrap();
+    assert_eq!(options.job.unwrap().as_str(), "j");
+    assert_eq!(options.snapshot, SnapshotChoice::Before(EpochMillis(1_704_067_200_000)));
+    assert_eq!(options.annotations_before, Some(EpochMillis(1_704_067_200_000)));
+    assert_eq!(options.annotations_after, Some(EpochMillis(1_675_209_600_000)));
+    let inputs = options.inputs.unwrap();
+    assert_eq!((inputs.after, inputs.before), (Some(EpochMillis(1_677_628_800_000)), Some(EpochMillis(1_680_307_200_000))));
+    assert!(!options.connect.verify_certificates);
+    assert!(matches!(options.connect.credential, Some(Credential::Basic { username, .. }) if username == "elastic"));
+
+    let options = import("--cloud_id c:x --archive_path a.tar.gz --job_id j").unwrap();
+    assert_eq!(options.archive.to_str(), Some("a.tar.gz"));
+    assert!(matches!(options.connect.endpoint, Endpoint::CloudId(id) if id == "c:x"));
+    assert_eq!(export("--job_id j --snapshot_before_date 1").unwrap().snapshot, SnapshotChoice::Before(EpochMillis(1)));
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let options = export("--job-id j").unwrap();
+    assert!(matches!(&options.connect.endpoint, Endpoint::Url(url) if url.as_str() == "https://localhost:9200/"));
+    assert!(options.connect.verify_certificates && options.connect.credential.is_none());
+    assert_eq!((options.connect.timeout.as_secs(), options.connect.first_contact.as_secs()), (120, 10));
+    assert_eq!((options.connect.retries, options.connect.keep_alive.as_str()), (6, "5m"));
+    assert_eq!((options.slices, options.page_size, options.compression_level), (2, 5000, 6));
+    assert!(options.inputs.is_none() && options.output.is_none() && !options.yes);
+    let options = import("a").unwrap();
+    assert_eq!((options.bulk.size, options.bulk.concurrency, options.limits.entry), (5 << 20, 2, 10 << 30));
+}
+
+#[test]
+fn after_date_fills_the_finer_bounds() {
+    let options = export("--job-id j --after-date 5 --include-inputs --inputs-after-date 7").unwrap();
+    assert_eq!(options.annotations_after, Some(EpochMillis(5)));
+    assert_eq!(options.inputs.unwrap().after, Some(EpochMillis(7)));
+}
+
+#[test]
+fn what_contradicts_itself_is_a_usage_error() {
+    for line in [
+        "--job-id j --after-date 5 --before-date 5",
+        "--job-id j --annotations-after-date 9 --snapshot-before-date 5",
+        "--job-id j --include-inputs --after-date 9 --inputs-before-date 5",
+        "--job-id j --cloud-id c --url https://h",
+        "--job-id j --url https://u:p@h --api-key k",
+        "--job-id j --username u --password p --bearer-token t",
+        "--job-id j --password p",
+        "--job-id j --password p --password-file f --username u",
+        "--job-id j --url ftp://h",
+    ] {
+        assert!(matches!(export(line), Err(Error::Usage { .. })), "{line}");
+    }
+    assert!(matches!(import("-"), Err(Error::Usage { .. })));
+}
+
+#[test]
+fn clap_refuses_what_it_can_see() {
+    for line in [
+        "",
+        "export --snapshot-id 1 --before-date 5",
+        "export --before-date 4 --snapshot-before-date 5",
+        "export --all-fields",
+        "export --include-inputs --all-fields --input-field a",
+        "export --page-size 10001",
+        "export --page-size 0",
+        "export --slices 0",
+        "export --compression-level 10",
+        "export --keep-alive 5",
+        "export --job-id A/B",
+        "export --client-cert c",
+        "export -q -v",
+        "import",
+        "import a --archive-path b",
+        "import a --bulk-size 1x",
+        "import a --input-index a*",
+        "inspect",
+        "inspect a --list --show b",
+        "inspect a --values",
+    ] {
+        assert!(parse(&format!("esml-state {line}")).is_err_and(|e| e.exit_code() == 2), "{line}");
+    }
+}
+
+#[test]
+fn how_to_talk_is_understood_before_and_behind_the_command() {
+    for (line, verbosity) in [
+        ("esml-state inspect a", Verbosity::Normal),
+        ("esml-state -q inspect a", Verbosity::Quiet),
+        ("esml-state inspect a -v", Verbosity::Verbose),
+        ("esml-state inspect -vv a", Verbosity::Debug),
+    ] {
+        assert_eq!(parse(line).unwrap().0.terminal_options().verbosity, verbosity, "{line}");
+    }
+}
+
+#[test]
+fn no_secret_is_in_what_debug_shows() {
+    for line in [
+        "--job-id j --url https://u:s3cr3t@h",
+        "--job-id j --username u --password s3cr3t",
+        "--job-id j --api-key id:s3cr3t",
+        "--job-id j --bearer-token s3cr3t",
+    ] {
+        let cli = parse(&format!("esml-state export {line}")).unwrap().0;
+        assert!(!format!("{cli:?}").contains("s3cr3t"), "{cli:?}");
+        let options = export(line).unwrap();
+        assert!(!format!("{options:?}").contains("s3cr3t"), "{options:?}");
+    }
+}

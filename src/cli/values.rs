@@ -1,0 +1,125 @@
+//! Values that clap reads: sizes, times, names.
+
+use std::convert::Infallible;
+
+use crate::secret::Secret;
+
+/// Wraps what must not be printed. Never fails, because clap prints a value that it refuses.
+pub(in crate::cli) fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
+/// Reads a size in Elasticsearch's notation (`5mb`, `512kb`, `10g`): units are powers of 1024, any case; a
+/// bare number is bytes.
+///
+/// # Errors
+/// What is wrong with the text, for clap to print behind the value.
+pub(in crate::cli) fn size(text: &str) -> Result<u64, String> {
+    const EXPECTED: &str = "expected a size above zero such as 512kb, 5mb or 10gb";
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let shift = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" => 10,
+        "m" | "mb" => 20,
+        "g" | "gb" => 30,
+        "t" | "tb" => 40,
+        _ => return Err(EXPECTED.to_owned()),
+    };
+    if number.is_empty() || number.bytes().all(|b| b == b'0') {
+        return Err(EXPECTED.to_owned());
+    }
+    let number: u64 = number.parse().map_err(|_| "the size is too large".to_owned())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "the size is too large".to_owned())
+}
+
+/// Checks a size that is sent as typed, which Elasticsearch takes from 1 MB and with a unit.
+pub(in crate::cli) fn memory_limit(text: &str) -> Result<String, String> {
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("expected a size with its unit, such as 512mb or 2gb".to_owned());
+    }
+    match size(text)? {
+        0..0x10_0000 => Err("a job needs at least 1mb".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// Size of a bulk request. Elasticsearch takes at most 100 MB in one request unless told otherwise
+/// (`http.max_content_length`).
+pub(in crate::cli) fn bulk_size(text: &str) -> Result<usize, String> {
+    let bytes = size(text)?;
+    if bytes > 100 << 20 {
+        return Err("Elasticsearch takes at most 100mb in one request".to_owned());
+    }
+    usize::try_from(bytes).map_err(|_| "the size is too large".to_owned())
+}
+
+/// Checks a time value in Elasticsearch's notation: a whole number above zero and a unit.
+pub(in crate::cli) fn keep_alive(text: &str) -> Result<String, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let known = matches!(unit, "d" | "h" | "m" | "s" | "ms" | "micros" | "nanos");
+    if known && number.parse::<u32>().is_ok_and(|n| n > 0) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a whole number above zero and a unit, such as 30s, 5m or 1h".to_owned())
+    }
+}
+
+/// A number above zero, as options that count things at once take it.
+pub(in crate::cli) fn within(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if (least..=most).contains(&n) => Ok(n),
+        _ => Err(format!("expected a whole number from {least} to {most}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (text, bytes) in
+            [("1", 1), ("7b", 7), ("512kb", 512 << 10), ("5mb", 5 << 20), ("5MB", 5 << 20), ("10g", 10 << 30), ("1tb", 1 << 40)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "0", "0mb", "mb", "5 mb", "-5mb", "1.5gb", "5mib", "5xb", "99999999999999999999", "99999999999tb", "5ä"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_memory_limit_is_kept_as_typed() {
+        assert_eq!(memory_limit("512MB"), Ok("512MB".to_owned()));
+        for text in ["512", "512kb", "0mb", "lots"] {
+            assert!(memory_limit(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bulk_request_stays_below_what_elasticsearch_takes() {
+        assert_eq!(bulk_size("5mb"), Ok(5 << 20));
+        assert_eq!(bulk_size("100mb"), Ok(100 << 20));
+        assert!(bulk_size("101mb").is_err());
+    }
+
+    #[test]
+    fn keep_alive_is_a_time_value() {
+        for text in ["5m", "30s", "1h", "500ms", "1d"] {
+            assert_eq!(keep_alive(text), Ok(text.to_owned()));
+        }
+        for text in ["", "5", "m", "0m", "-1", "5 m", "5M", "1.5h", "5m&x=1", "5min"] {
+            assert!(keep_alive(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_stay_in_their_range() {
+        assert_eq!(within("2", 1, 10), Ok(2));
+        for text in ["0", "11", "-1", "two", ""] {
+            assert!(within(text, 1, 10).is_err(), "{text}");
+        }
+    }
+}

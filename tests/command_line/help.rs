@@ -1,0 +1,45 @@
+//! Help, as a user sees it.
+
+use super::{esml_state, output, stdout};
+
+fn help(arguments: &[&str]) -> String {
+    let output = output(arguments);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty());
+    stdout(&output).replace("esml-state.exe", "esml-state")
+}
+
+#[test]
+fn short() {
+    insta::assert_snapshot!("program", help(&["-h"]));
+    insta::assert_snapshot!("export", help(&["export", "-h"]));
+    insta::assert_snapshot!("import", help(&["import", "-h"]));
+    insta::assert_snapshot!("inspect", help(&["inspect", "-h"]));
+}
+
+#[test]
+fn long() {
+    insta::assert_snapshot!("program_long", help(&["--help"]));
+    insta::assert_snapshot!("export_long", help(&["export", "--help"]));
+    insta::assert_snapshot!("import_long", help(&["import", "--help"]));
+    insta::assert_snapshot!("inspect_long", help(&["inspect", "--help"]));
+}
+
+#[test]
+fn the_environment_is_named_and_its_secrets_are_not_shown() {
+    let mut command = esml_state(&["export", "--help"]);
+    let names = ["URL", "CLOUD_ID", "USERNAME", "PASSWORD", "API_KEY", "BEARER_TOKEN", "CA_CERT"];
+    for name in names {
+        command.env(format!("ELASTICSEARCH_{name}"), "s3cr3t");
+    }
+    let text = stdout(&command.output().unwrap());
+    assert!(!text.contains("s3cr3t"));
+    for name in names {
+        assert!(text.contains(&format!("ELASTICSEARCH_{name}")), "{name}");
+    }
+}
+
+#[test]
+fn spellings_of_the_scripts_are_not_advertised() {
+    assert!(!help(&["export", "--help"]).contains("--job_id"));
+}
