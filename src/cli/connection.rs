@@ -1,13 +1,12 @@
 //! The options that `export` and `import` share: where the cluster is and who asks.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use url::Url;
 
+use crate::cli::address::{parse_url, read_password};
 use crate::cli::credential::{self, Claims, Login};
 use crate::cli::values;
 use crate::cluster::{ConnectOptions, Credential, Endpoint};
@@ -17,30 +16,42 @@ use crate::terminal::Terminal;
 
 const DEFAULT_URL: &str = "https://localhost:9200";
 const FIRST_CONTACT: Duration = Duration::from_secs(10);
-/// More than any password has; a larger file is a mistake.
-const MAX_PASSWORD_FILE: u64 = 64 << 10;
 
 /// Where the cluster is and who asks.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Connection")]
-pub struct Connection {
+pub(in crate::cli) struct Connection {
     /// Address of the cluster [default: https://localhost:9200]
     ///
     /// A path behind the host is kept. `user:password@` before the host, percent-encoded where needed, is
     /// taken as the credential and never printed.
-    #[arg(long, value_name = "URL", env = "ELASTICSEARCH_URL", hide_env_values = true, value_parser = values::secret)]
+    ///
+    /// Environment: ELASTICSEARCH_URL
+    #[arg(long, value_name = "URL", env = "ELASTICSEARCH_URL", hide_env = true, value_parser = values::secret)]
     url: Option<Secret>,
     /// Elastic Cloud id, instead of --url
-    #[arg(long, alias = "cloud_id", value_name = "ID", env = "ELASTICSEARCH_CLOUD_ID", hide_env_values = true)]
+    ///
+    /// Environment: ELASTICSEARCH_CLOUD_ID
+    #[arg(
+        long,
+        alias = "cloud_id",
+        value_name = "ID",
+        env = "ELASTICSEARCH_CLOUD_ID",
+        hide_env = true
+    )]
     cloud_id: Option<String>,
     /// User name; the password is asked for where none is given
     ///
     /// A credential on the command line wins over those in the environment. At most one of user and
     /// password, API key and bearer token may be given; none is fine for a cluster without security.
-    #[arg(short = 'u', long, value_name = "NAME", env = "ELASTICSEARCH_USERNAME", hide_env_values = true)]
+    ///
+    /// Environment: ELASTICSEARCH_USERNAME
+    #[arg(long, value_name = "NAME", env = "ELASTICSEARCH_USERNAME", hide_env = true)]
     username: Option<String>,
     /// Password; other users of this machine can see it, prefer --password-file
-    #[arg(long, value_name = "PASSWORD", env = "ELASTICSEARCH_PASSWORD", hide_env_values = true, value_parser = values::secret)]
+    ///
+    /// Environment: ELASTICSEARCH_PASSWORD
+    #[arg(long, value_name = "PASSWORD", env = "ELASTICSEARCH_PASSWORD", hide_env = true, value_parser = values::secret)]
     password: Option<Secret>,
     /// Read the password from a file, `-` for stdin
     ///
@@ -48,15 +59,21 @@ pub struct Connection {
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// API key, encoded or as `id:key`
-    #[arg(long, value_name = "KEY", env = "ELASTICSEARCH_API_KEY", hide_env_values = true, value_parser = values::secret)]
+    ///
+    /// Environment: ELASTICSEARCH_API_KEY
+    #[arg(long, value_name = "KEY", env = "ELASTICSEARCH_API_KEY", hide_env = true, value_parser = values::secret)]
     api_key: Option<Secret>,
     /// Bearer token
-    #[arg(long, value_name = "TOKEN", env = "ELASTICSEARCH_BEARER_TOKEN", hide_env_values = true, value_parser = values::secret)]
+    ///
+    /// Environment: ELASTICSEARCH_BEARER_TOKEN
+    #[arg(long, value_name = "TOKEN", env = "ELASTICSEARCH_BEARER_TOKEN", hide_env = true, value_parser = values::secret)]
     bearer_token: Option<Secret>,
     /// PEM file with certificate authorities to trust besides the usual ones
     ///
     /// May be given more than once and hold several certificates.
-    #[arg(long, value_name = "FILE", env = "ELASTICSEARCH_CA_CERT", hide_env_values = true)]
+    ///
+    /// Environment: ELASTICSEARCH_CA_CERT
+    #[arg(long, value_name = "FILE", env = "ELASTICSEARCH_CA_CERT", hide_env = true)]
     ca_cert: Vec<PathBuf>,
     /// PEM file with the client's certificate, for mutual TLS
     #[arg(long, value_name = "FILE", requires = "client_key")]
@@ -89,15 +106,23 @@ impl Connection {
     /// # Errors
     /// [`Error::Usage`] for options that contradict each other or make no address or credential;
     /// [`Error::File`] for a password file that cannot be read.
-    pub fn resolve(self, matches: &ArgMatches, terminal: &Terminal) -> Result<ConnectOptions> {
+    pub(in crate::cli) fn resolve(self, matches: &ArgMatches, terminal: &Terminal) -> Result<ConnectOptions> {
         let sources = Sources { matches };
         let (endpoint, address_login, address_explicit) = self.endpoint(&sources)?;
         let credential = self.credential(&sources, address_login, address_explicit, terminal)?;
+        if self.ignore_certs {
+            terminal
+                .warn("--ignore-certs: anyone on the way to the cluster can read the credential and change the data");
+        }
         let timeout = Duration::from_secs(self.timeout);
         Ok(ConnectOptions {
             endpoint,
             credential,
-            ca_certs: self.ca_cert.into_iter().filter(|path| !path.as_os_str().is_empty()).collect(),
+            ca_certs: self
+                .ca_cert
+                .into_iter()
+                .filter(|path| !path.as_os_str().is_empty())
+                .collect(),
             client_identity: self.client_cert.zip(self.client_key),
             verify_certificates: !self.ignore_certs,
             timeout,
@@ -109,12 +134,21 @@ impl Connection {
 
     /// The address, the user in it, and whether the command line named it.
     fn endpoint(&self, sources: &Sources<'_>) -> Result<(Endpoint, Login, bool)> {
-        let url = self.url.as_ref().filter(|url| !url.reveal().is_empty()).map(|url| (url, sources.typed("url")));
-        let cloud = self.cloud_id.as_ref().filter(|id| !id.is_empty()).map(|id| (id, sources.typed("cloud_id")));
+        let url = self
+            .url
+            .as_ref()
+            .filter(|url| !url.reveal().is_empty())
+            .map(|url| (url, sources.typed("url")));
+        let cloud = self
+            .cloud_id
+            .as_ref()
+            .filter(|id| !id.is_empty())
+            .map(|id| (id, sources.typed("cloud_id")));
         match (url, cloud) {
-            (Some((_, url_typed)), Some((_, cloud_typed))) if url_typed == cloud_typed => {
-                Err(usage("--cloud-id cannot be used with --url", "a cloud id holds the address already"))
-            }
+            (Some((_, url_typed)), Some((_, cloud_typed))) if url_typed == cloud_typed => Err(usage(
+                "--cloud-id cannot be used with --url",
+                "a cloud id holds the address already",
+            )),
             (Some((url, typed)), cloud) if typed || cloud.is_none() => {
                 let (url, login) = parse_url(url.reveal())?;
                 Ok((Endpoint::Url(url), login, typed))
@@ -140,13 +174,19 @@ impl Connection {
         }
         if let Some(path) = &self.password_file {
             if explicit.login.password.is_some() {
-                return Err(usage("--password cannot be used with --password-file", "keep --password-file"));
+                return Err(usage(
+                    "--password cannot be used with --password-file",
+                    "keep --password-file",
+                ));
             }
             explicit.login.password = Some(read_password(path)?);
             // `--password-file` completes the user in the address.
             if explicit.login.username.is_none() && explicit.address.username.is_some() {
                 if explicit.address.password.is_some() {
-                    return Err(usage("--password-file cannot be used with a password in --url", "keep one of them"));
+                    return Err(usage(
+                        "--password-file cannot be used with a password in --url",
+                        "keep one of them",
+                    ));
                 }
                 explicit.address.password = explicit.login.password.take();
             }
@@ -161,7 +201,10 @@ impl Connection {
         let secret = |id, value: &Option<Secret>| value.clone().filter(|v| from(id) && !v.reveal().is_empty());
         Claims {
             login: Login {
-                username: self.username.clone().filter(|name| from("username") && !name.is_empty()),
+                username: self
+                    .username
+                    .clone()
+                    .filter(|name| from("username") && !name.is_empty()),
                 password: secret("password", &self.password),
             },
             address: Login::default(),
@@ -182,82 +225,9 @@ impl Sources<'_> {
     }
 }
 
-/// Splits an address from the user in it. The text is in no message: it may hold a password.
-fn parse_url(text: &str) -> Result<(Url, Login)> {
-    const EXPECTED: &str = "expected http(s)://host:port, a path may follow";
-    let mut url = Url::parse(text.trim()).map_err(|e| usage(format!("--url is not an address: {e}"), EXPECTED))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(usage("--url must begin with https:// or http://", EXPECTED));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(usage("--url must not hold `?` or `#`", "percent-encode these characters in a password: %3F and %23"));
-    }
-    let login = Login {
-        username: Some(decode(url.username())?).filter(|name| !name.is_empty()),
-        password: url.password().map(decode).transpose()?.map(Secret::new),
-    };
-    let removed = url.set_username("").and_then(|()| url.set_password(None));
-    removed.map_err(|()| usage("--url holds no host", EXPECTED))?;
-    Ok((url, login))
-}
-
-fn decode(text: &str) -> Result<String> {
-    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
-    let decoded = decoded.map_err(|_| usage("the user or password in --url is not UTF-8", "use --username and --password-file"))?;
-    Ok(decoded.into_owned())
-}
-
-fn read_password(path: &Path) -> Result<Secret> {
-    let mut text = String::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().lock().take(MAX_PASSWORD_FILE + 1).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(MAX_PASSWORD_FILE + 1).read_to_string(&mut text))
-    };
-    let length = read.map_err(|cause| Error::File { path: path.to_owned(), cause })?;
-    let password = text.strip_suffix('\n').unwrap_or(&text);
-    let password = password.strip_suffix('\r').unwrap_or(password);
-    if password.is_empty() || length as u64 > MAX_PASSWORD_FILE {
-        return Err(usage("--password-file is empty or too large to be a password", "check the file"));
-    }
-    Ok(Secret::new(password))
-}
-
 fn usage(message: impl Into<String>, hint: &str) -> Error {
-    Error::Usage { message: message.into(), hint: Some(hint.to_owned()) }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_gives_its_user_away_decoded() {
-        let (url, login) = parse_url("https://el%40stic:p%3Ass%2F@es.example:9243/prefix").unwrap();
-        assert_eq!(url.as_str(), "https://es.example:9243/prefix");
-        assert_eq!(login.username.as_deref(), Some("el@stic"));
-        assert_eq!(login.password.unwrap().reveal(), "p:ss/");
-    }
-
-    #[test]
-    fn what_is_no_address_is_refused_without_repeating_it() {
-        for text in ["", "localhost:9200", "ftp://u:s3cr3t@h", "https://u:s3cr3t@", "https://u:s3cr3t#@h", "https://h?s3cr3t"] {
-            let error = parse_url(text).unwrap_err();
-            assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
-        }
-    }
-
-    #[test]
-    fn a_password_file_loses_one_line_end() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("password");
-        for (text, password) in [("p", "p"), ("p\n", "p"), ("p\r\n", "p"), ("p\n\n", "p\n"), (" p ", " p ")] {
-            std::fs::write(&file, text).unwrap();
-            assert_eq!(read_password(&file).unwrap().reveal(), password);
-        }
-        std::fs::write(&file, "\n").unwrap();
-        assert!(matches!(read_password(&file), Err(Error::Usage { .. })));
-        assert!(matches!(read_password(&directory.path().join("none")), Err(Error::File { .. })));
+    Error::Usage {
+        message: message.into(),
+        hint: Some(hint.to_owned()),
     }
 }

@@ -44,7 +44,10 @@ impl Claims {
             self.api_key.clone().map(Chosen::ApiKey),
             self.bearer.clone().map(Chosen::Bearer),
         ];
-        let mut given = claims.into_iter().zip(names).filter_map(|(claim, name)| claim.map(|claim| (claim, name)));
+        let mut given = claims
+            .into_iter()
+            .zip(names)
+            .filter_map(|(claim, name)| claim.map(|claim| (claim, name)));
         match (given.next(), given.next()) {
             (Some((_, one)), Some((_, other))) => Err(usage(
                 format!("{one} cannot be used with {other}: {source} names two credentials"),
@@ -65,7 +68,10 @@ pub(in crate::cli) fn choose(
     environment: &Claims,
     ask: impl FnOnce(&str) -> Option<Secret>,
 ) -> Result<Option<Credential>> {
-    let named = explicit.only("the command line", ["user:password@ in --url", "--username", "--api-key", "--bearer-token"])?;
+    let named = explicit.only(
+        "the command line",
+        ["user:password@ in --url", "--username", "--api-key", "--bearer-token"],
+    )?;
     let (chosen, spare) = match named {
         Some(chosen) => (Some(chosen), environment.login.clone()),
         None => {
@@ -91,7 +97,10 @@ fn basic(login: Login, spare: Login, ask: impl FnOnce(&str) -> Option<Secret>) -
         return Err(usage("a password is given, but no user", "add --username NAME"));
     };
     if username.is_empty() || username.contains(':') || username.chars().any(char::is_control) {
-        return Err(usage("a user's name must not be empty nor hold `:` or control characters", "check --username"));
+        return Err(usage(
+            "a user's name must not be empty nor hold `:` or control characters",
+            "check --username",
+        ));
     }
     match login.password.or(spare.password).or_else(|| ask(&username)) {
         Some(password) => Ok(Credential::Basic { username, password }),
@@ -114,7 +123,10 @@ fn in_header(secret: Secret, what: &str) -> Result<Secret> {
 }
 
 fn usage(message: impl Into<String>, hint: &str) -> Error {
-    Error::Usage { message: message.into(), hint: Some(hint.to_owned()) }
+    Error::Usage {
+        message: message.into(),
+        hint: Some(hint.to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -127,8 +139,14 @@ mod tests {
         let text = |letter: char| letters.contains(letter).then(|| format!("{source}-{letter}"));
         let secret = |letter| text(letter).map(Secret::new);
         Claims {
-            login: Login { username: text('u'), password: secret('p') },
-            address: Login { username: text('U'), password: secret('P') },
+            login: Login {
+                username: text('u'),
+                password: secret('p'),
+            },
+            address: Login {
+                username: text('U'),
+                password: secret('P'),
+            },
             api_key: secret('k'),
             bearer: secret('b'),
         }
@@ -161,20 +179,36 @@ mod tests {
             ("", "k", Ok("env-k")),
             ("uk", "", Err("--username cannot be used with --api-key")),
             ("kb", "", Err("--api-key cannot be used with --bearer-token")),
-            ("UPup", "", Err("user:password@ in --url cannot be used with --username")),
+            (
+                "UPup",
+                "",
+                Err("user:password@ in --url cannot be used with --username"),
+            ),
             ("UPk", "", Err("user:password@ in --url cannot be used with --api-key")),
-            ("", "uk", Err("ELASTICSEARCH_USERNAME cannot be used with ELASTICSEARCH_API_KEY")),
-            ("", "UPup", Err("in ELASTICSEARCH_URL cannot be used with ELASTICSEARCH_USERNAME")),
+            (
+                "",
+                "uk",
+                Err("ELASTICSEARCH_USERNAME cannot be used with ELASTICSEARCH_API_KEY"),
+            ),
+            (
+                "",
+                "UPup",
+                Err("in ELASTICSEARCH_URL cannot be used with ELASTICSEARCH_USERNAME"),
+            ),
             ("p", "", Err("no user")),
             ("", "p", Err("no user")),
         ] {
-            let found = choose(&claims(explicit, "cli"), &claims(environment, "env"), |_| Some(Secret::new("asked")));
+            let found = choose(&claims(explicit, "cli"), &claims(environment, "env"), |_| {
+                Some(Secret::new("asked"))
+            });
             match (found, expected) {
                 (Ok(found), Ok(expected)) => {
                     let found = found.as_ref().map_or("none".to_owned(), show);
                     assert_eq!(found, expected, "{explicit} / {environment}");
                 }
-                (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{explicit} / {environment}: {error}"),
+                (Err(error), Err(part)) => {
+                    assert!(error.to_string().contains(part), "{explicit} / {environment}: {error}")
+                }
                 (found, _) => unreachable!("{explicit} / {environment}: {found:?}"),
             }
         }
@@ -188,7 +222,10 @@ mod tests {
 
     #[test]
     fn keys_fit_into_a_header_and_are_never_in_the_message() {
-        let key = |text: &str| Claims { api_key: Some(Secret::new(text)), ..Claims::default() };
+        let key = |text: &str| Claims {
+            api_key: Some(Secret::new(text)),
+            ..Claims::default()
+        };
         let good = choose(&key("id:key\n"), &Claims::default(), |_| None).unwrap().unwrap();
         assert_eq!(show(&good), "id:key");
         for bad in ["", "s3cr3t x", "s3cr3t\r\nx-evil: 1", "s3cr3tä"] {

@@ -18,7 +18,10 @@ const FORMS: &str = "expected YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS (UTC unless an off
 pub fn parse(text: &str) -> Result<EpochMillis, String> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse().map(EpochMillis).map_err(|_| "too many milliseconds".to_owned());
+        return text
+            .parse()
+            .map(EpochMillis)
+            .map_err(|_| "too many milliseconds".to_owned());
     }
     if !has_date_form(text) {
         return Err(FORMS.to_owned());
@@ -28,7 +31,9 @@ pub fn parse(text: &str) -> Result<EpochMillis, String> {
         return Ok(date.midnight().assume_utc().into());
     }
     if has_offset(text) {
-        return OffsetDateTime::parse(text, &Rfc3339).map(EpochMillis::from).map_err(|e| explain(&e));
+        return OffsetDateTime::parse(text, &Rfc3339)
+            .map(EpochMillis::from)
+            .map_err(|e| explain(&e));
     }
     let local = PrimitiveDateTime::parse(
         text,
@@ -41,7 +46,10 @@ pub fn parse(text: &str) -> Result<EpochMillis, String> {
 ///
 /// # Errors
 /// [`Error::Usage`] where both are given and the range is empty.
-pub(in crate::cli) fn check_range(after: (&str, Option<EpochMillis>), before: (&str, Option<EpochMillis>)) -> error::Result<()> {
+pub(in crate::cli) fn check_range(
+    after: (&str, Option<EpochMillis>),
+    before: (&str, Option<EpochMillis>),
+) -> error::Result<()> {
     match (after, before) {
         ((after_name, Some(after)), (before_name, Some(before))) if after >= before => Err(Error::Usage {
             message: format!("{after_name} {after} is not before {before_name} {before}: the range is empty"),
@@ -54,7 +62,13 @@ pub(in crate::cli) fn check_range(after: (&str, Option<EpochMillis>), before: (&
 fn has_date_form(text: &str) -> bool {
     let bytes = text.as_bytes();
     let form = b"0000-00-00T00:00:00";
-    let same = bytes.iter().zip(form).all(|(byte, form)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form });
+    let same = bytes.iter().zip(form).all(|(byte, form)| {
+        if *form == b'0' {
+            byte.is_ascii_digit()
+        } else {
+            byte == form
+        }
+    });
     same && (bytes.len() == 10 || bytes.len() >= form.len())
 }
 
@@ -114,7 +128,11 @@ mod tests {
     #[test]
     fn a_date_that_does_not_exist_is_called_so() {
         for text in ["2023-02-29", "2023-02-29T00:00:00", "2023-02-29T00:00:00Z"] {
-            assert!(parse(text).is_err_and(|why| why.starts_with("no such date: ")), "{text}: {:?}", parse(text));
+            assert!(
+                parse(text).is_err_and(|why| why.starts_with("no such date: ")),
+                "{text}: {:?}",
+                parse(text)
+            );
         }
         assert_eq!(parse("99999999999999999999"), Err("too many milliseconds".to_owned()));
     }

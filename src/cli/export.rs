@@ -34,7 +34,7 @@ Dates are YYYY-MM-DDTHH:MM:SS (UTC unless an offset follows), YYYY-MM-DD, RFC 33
 /// is printed to stdout.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-pub struct ExportArgs {
+pub(in crate::cli) struct ExportArgs {
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
@@ -141,18 +141,36 @@ impl ExportArgs {
     ///
     /// # Errors
     /// [`Error::Usage`] for what contradicts itself or cannot work here.
-    pub fn resolve(self, matches: &ArgMatches, terminal: &Terminal) -> Result<ExportOptions> {
-        let Self { connection, what, inputs, output } = self;
+    pub(in crate::cli) fn resolve(self, matches: &ArgMatches, terminal: &Terminal) -> Result<ExportOptions> {
+        let Self {
+            connection,
+            what,
+            inputs,
+            output,
+        } = self;
         if what.job_id.is_none() && !terminal.interactive() {
-            return Err(usage("no job is named, and there is no terminal to choose one on", "add --job-id JOB"));
+            return Err(usage(
+                "no job is named, and there is no terminal to choose one on",
+                "add --job-id JOB",
+            ));
         }
         let before = what.before_date.or(what.snapshot_before_date);
         let annotations_after = what.annotations_after_date.or(what.after_date);
         let inputs_after = inputs.inputs_after_date.or(what.after_date);
         let pick = |finer: Option<EpochMillis>, name| if finer.is_some() { name } else { "--after-date" };
         dates::check_range(
-            (pick(what.annotations_after_date, "--annotations-after-date"), annotations_after),
-            (if what.before_date.is_some() { "--before-date" } else { "--snapshot-before-date" }, before),
+            (
+                pick(what.annotations_after_date, "--annotations-after-date"),
+                annotations_after,
+            ),
+            (
+                if what.before_date.is_some() {
+                    "--before-date"
+                } else {
+                    "--snapshot-before-date"
+                },
+                before,
+            ),
         )?;
         dates::check_range(
             (pick(inputs.inputs_after_date, "--inputs-after-date"), inputs_after),
@@ -205,7 +223,10 @@ fn target(output: Option<PathBuf>, overwrite: bool, dry_run: bool, terminal: &Te
     match output {
         Some(path) if path == Path::new("-") => {
             if terminal.stdout_is_terminal() && !dry_run {
-                return Err(usage("an archive is not written to a terminal", "redirect stdout, or name a file"));
+                return Err(usage(
+                    "an archive is not written to a terminal",
+                    "redirect stdout, or name a file",
+                ));
             }
             Ok(Some(Target::Stdout))
         }
@@ -215,5 +236,8 @@ fn target(output: Option<PathBuf>, overwrite: bool, dry_run: bool, terminal: &Te
 }
 
 fn usage(message: &str, hint: &str) -> Error {
-    Error::Usage { message: message.to_owned(), hint: Some(hint.to_owned()) }
+    Error::Usage {
+        message: message.to_owned(),
+        hint: Some(hint.to_owned()),
+    }
 }

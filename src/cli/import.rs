@@ -30,9 +30,13 @@ Examples:
 /// id is printed to stdout.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-pub struct ImportArgs {
+pub(in crate::cli) struct ImportArgs {
     /// The archive, a file
-    #[arg(value_name = "ARCHIVE", required_unless_present = "archive_path", conflicts_with = "archive_path")]
+    #[arg(
+        value_name = "ARCHIVE",
+        required_unless_present = "archive_path",
+        conflicts_with = "archive_path"
+    )]
     archive: Option<PathBuf>,
     /// The archive, as an option
     #[arg(long, alias = "archive_path", value_name = "ARCHIVE")]
@@ -118,8 +122,14 @@ impl ImportArgs {
     ///
     /// # Errors
     /// [`Error::Usage`] for what contradicts itself or cannot work here.
-    pub fn resolve(self, matches: &ArgMatches, terminal: &Terminal) -> Result<ImportOptions> {
-        let Self { archive, archive_path, connection, what, writing } = self;
+    pub(in crate::cli) fn resolve(self, matches: &ArgMatches, terminal: &Terminal) -> Result<ImportOptions> {
+        let Self {
+            archive,
+            archive_path,
+            connection,
+            what,
+            writing,
+        } = self;
         let archive = archive.or(archive_path).unwrap_or_default();
         if archive == Path::new("-") || archive.as_os_str().is_empty() {
             return Err(Error::Usage {
@@ -144,8 +154,14 @@ impl ImportArgs {
                 calendars: what.skip_calendars,
             },
             model_memory_limit: what.model_memory_limit,
-            bulk: BulkOptions { size: writing.bulk_size, concurrency: writing.bulk_concurrency },
-            limits: Limits { entry: writing.max_entry_size, ..Limits::default() },
+            bulk: BulkOptions {
+                size: writing.bulk_size,
+                concurrency: writing.bulk_concurrency,
+            },
+            limits: Limits {
+                entry: writing.max_entry_size,
+                ..Limits::default()
+            },
             dry_run: writing.dry_run,
             yes: writing.yes,
             json: writing.json,

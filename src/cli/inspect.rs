@@ -19,7 +19,7 @@ Examples:
 /// Needs no cluster and unpacks nothing to disk. Reads archives of this tool and of the Python scripts.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-pub struct InspectArgs {
+pub(in crate::cli) struct InspectArgs {
     /// The archive, `-` for stdin
     #[arg(value_name = "ARCHIVE")]
     archive: PathBuf,
@@ -46,7 +46,7 @@ impl InspectArgs {
     }
 
     /// The plain options.
-    pub fn resolve(self) -> InspectOptions {
+    pub(in crate::cli) fn resolve(self) -> InspectOptions {
         InspectOptions {
             archive: self.archive,
             view: match self.show {
@@ -56,7 +56,10 @@ impl InspectArgs {
             },
             verify: self.verify,
             json: self.json,
-            limits: Limits { entry: self.max_entry_size, ..Limits::default() },
+            limits: Limits {
+                entry: self.max_entry_size,
+                ..Limits::default()
+            },
         }
     }
 }

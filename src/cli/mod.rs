@@ -1,5 +1,6 @@
 //! What can be asked: clap types, turned into plain options of the commands.
 
+mod address;
 mod connection;
 mod credential;
 pub mod dates;

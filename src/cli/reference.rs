@@ -30,7 +30,8 @@ pub fn man(command: Option<&str>) -> Option<String> {
 pub fn markdown() -> String {
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
-    let mut page = String::from("<!-- Generated from the definition of the command line; a test compares. -->\n# Command line\n");
+    let mut page =
+        String::from("<!-- Generated from the definition of the command line; a test compares. -->\n# Command line\n");
     describe(&program, &mut page);
     for command in program.get_subcommands().filter(|command| !command.is_hide_set()) {
         let _ = write!(page, "\n## {}\n", command.get_name());
@@ -40,13 +41,21 @@ pub fn markdown() -> String {
 }
 
 fn describe(command: &Command, page: &mut String) {
-    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+    let about = command
+        .get_long_about()
+        .or(command.get_about())
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let usage = command.clone().render_usage().to_string();
     let _ = write!(page, "\n{about}\n\n```text\n{usage}\n```\n");
     let mut headings: Vec<&str> = Vec::new();
     let shown = |arg: &&Arg| !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version");
     let global = |arg: &Arg| arg.is_global_set() && command.get_name() != "esml-state";
-    let arguments: Vec<&Arg> = command.get_arguments().filter(shown).filter(|arg| !global(arg)).collect();
+    let arguments: Vec<&Arg> = command
+        .get_arguments()
+        .filter(shown)
+        .filter(|arg| !global(arg))
+        .collect();
     for arg in &arguments {
         let heading = heading(arg);
         if !headings.contains(&heading) {
@@ -54,7 +63,7 @@ fn describe(command: &Command, page: &mut String) {
         }
     }
     for title in headings {
-        let _ = write!(page, "\n**{title}**\n\n| option | environment | |\n|---|---|---|\n");
+        let _ = write!(page, "\n**{title}**\n\n| option | |\n|---|---|\n");
         for arg in arguments.iter().filter(|arg| heading(arg) == title) {
             row(arg, page);
         }
@@ -65,7 +74,8 @@ fn describe(command: &Command, page: &mut String) {
 }
 
 fn heading(arg: &Arg) -> &str {
-    arg.get_help_heading().unwrap_or(if arg.is_positional() { "Arguments" } else { "Options" })
+    arg.get_help_heading()
+        .unwrap_or(if arg.is_positional() { "Arguments" } else { "Options" })
 }
 
 fn row(arg: &Arg, page: &mut String) {
@@ -77,15 +87,33 @@ fn row(arg: &Arg, page: &mut String) {
         _ => String::new(),
     };
     let name = [name, value.unwrap_or_default()].join(" ");
-    let environment = arg.get_env().map(|name| format!("`{}`", name.display())).unwrap_or_default();
-    let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
-    let mut help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    let choices: Vec<String> = arg.get_possible_values().iter().map(|v| format!("`{}`", v.get_name())).collect();
+    let help = arg
+        .get_long_help()
+        .or(arg.get_help())
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let paragraphs = help
+        .split("\n\n")
+        .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let mut help = paragraphs
+        .map(|text| text.trim_end_matches('.').to_owned())
+        .collect::<Vec<_>>()
+        .join(". ");
+    let choices: Vec<String> = arg
+        .get_possible_values()
+        .iter()
+        .map(|v| format!("`{}`", v.get_name()))
+        .collect();
     if values && !choices.is_empty() {
         let _ = write!(help, "; one of {}", choices.join(", "));
     }
     if let Some(default) = arg.get_default_values().first().filter(|_| values) {
         let _ = write!(help, " [default: {}]", default.display());
     }
-    let _ = writeln!(page, "| `{}` | {environment} | {} |", name.trim(), help.replace('|', "\\|").replace('<', "&lt;"));
+    let _ = writeln!(
+        page,
+        "| `{}` | {} |",
+        name.trim(),
+        help.replace('|', "\\|").replace('<', "&lt;")
+    );
 }

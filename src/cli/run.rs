@@ -36,8 +36,16 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let _ = error.print();
     if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
         let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let error = Error::Usage { message, hint: Some("for more information, try '--help'".to_owned()) };
+        let message = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned();
+        let error = Error::Usage {
+            message,
+            hint: Some("for more information, try '--help'".to_owned()),
+        };
         Terminal::new(TerminalOptions::default()).failure_document(&error);
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
@@ -58,15 +66,24 @@ fn dispatch(cli: Cli, matches: &ArgMatches, terminal: &Terminal) -> Result<()> {
         Command::Completions { shell } => print(terminal, &reference::completions(shell)),
         Command::Man { command } => match reference::man(command.as_deref()) {
             Some(page) => print(terminal, &page),
-            None => Err(Error::Usage { message: "there is no such command".to_owned(), hint: None }),
+            None => Err(Error::Usage {
+                message: "there is no such command".to_owned(),
+                hint: None,
+            }),
         },
     }
 }
 
 /// Two workers: one reads or writes the network while the other compresses.
 fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|cause| Error::Failed { message: format!("cannot start: {cause}"), hint: None })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|cause| Error::Failed {
+        message: format!("cannot start: {cause}"),
+        hint: None,
+    })?;
     let ended = runtime.block_on(command);
     // A blocking read that is still under way must not hold up the exit.
     runtime.shutdown_background();
@@ -74,5 +91,8 @@ fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
 }
 
 fn print(terminal: &Terminal, text: &str) -> Result<()> {
-    terminal.result(text).map_err(|cause| Error::File { path: PathBuf::from("stdout"), cause })
+    terminal.result(text).map_err(|cause| Error::File {
+        path: PathBuf::from("stdout"),
+        cause,
+    })
 }

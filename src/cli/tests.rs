@@ -56,14 +56,23 @@ fn a_line_for_the_python_script_works() {
     assert_eq!(options.annotations_before, Some(EpochMillis(1_704_067_200_000)));
     assert_eq!(options.annotations_after, Some(EpochMillis(1_675_209_600_000)));
     let inputs = options.inputs.unwrap();
-    assert_eq!((inputs.after, inputs.before), (Some(EpochMillis(1_677_628_800_000)), Some(EpochMillis(1_680_307_200_000))));
+    assert_eq!(
+        (inputs.after, inputs.before),
+        (
+            Some(EpochMillis(1_677_628_800_000)),
+            Some(EpochMillis(1_680_307_200_000))
+        )
+    );
     assert!(!options.connect.verify_certificates);
     assert!(matches!(options.connect.credential, Some(Credential::Basic { username, .. }) if username == "elastic"));
 
     let options = import("--cloud_id c:x --archive_path a.tar.gz --job_id j").unwrap();
     assert_eq!(options.archive.to_str(), Some("a.tar.gz"));
     assert!(matches!(options.connect.endpoint, Endpoint::CloudId(id) if id == "c:x"));
-    assert_eq!(export("--job_id j --snapshot_before_date 1").unwrap().snapshot, SnapshotChoice::Before(EpochMillis(1)));
+    assert_eq!(
+        export("--job_id j --snapshot_before_date 1").unwrap().snapshot,
+        SnapshotChoice::Before(EpochMillis(1))
+    );
 }
 
 #[test]
@@ -71,12 +80,27 @@ fn defaults_are_those_of_the_contract() {
     let options = export("--job-id j").unwrap();
     assert!(matches!(&options.connect.endpoint, Endpoint::Url(url) if url.as_str() == "https://localhost:9200/"));
     assert!(options.connect.verify_certificates && options.connect.credential.is_none());
-    assert_eq!((options.connect.timeout.as_secs(), options.connect.first_contact.as_secs()), (120, 10));
-    assert_eq!((options.connect.retries, options.connect.keep_alive.as_str()), (6, "5m"));
-    assert_eq!((options.slices, options.page_size, options.compression_level), (2, 5000, 6));
+    assert_eq!(
+        (
+            options.connect.timeout.as_secs(),
+            options.connect.first_contact.as_secs()
+        ),
+        (120, 10)
+    );
+    assert_eq!(
+        (options.connect.retries, options.connect.keep_alive.as_str()),
+        (6, "5m")
+    );
+    assert_eq!(
+        (options.slices, options.page_size, options.compression_level),
+        (2, 5000, 6)
+    );
     assert!(options.inputs.is_none() && options.output.is_none() && !options.yes);
     let options = import("a").unwrap();
-    assert_eq!((options.bulk.size, options.bulk.concurrency, options.limits.entry), (5 << 20, 2, 10 << 30));
+    assert_eq!(
+        (options.bulk.size, options.bulk.concurrency, options.limits.entry),
+        (5 << 20, 2, 10 << 30)
+    );
 }
 
 #[test]
@@ -128,7 +152,10 @@ fn clap_refuses_what_it_can_see() {
         "inspect a --list --show b",
         "inspect a --values",
     ] {
-        assert!(parse(&format!("esml-state {line}")).is_err_and(|e| e.exit_code() == 2), "{line}");
+        assert!(
+            parse(&format!("esml-state {line}")).is_err_and(|e| e.exit_code() == 2),
+            "{line}"
+        );
     }
 }
 

@@ -30,7 +30,9 @@ pub(in crate::cli) fn size(text: &str) -> Result<u64, String> {
         return Err(EXPECTED.to_owned());
     }
     let number: u64 = number.parse().map_err(|_| "the size is too large".to_owned())?;
-    number.checked_mul(1 << shift).ok_or_else(|| "the size is too large".to_owned())
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "the size is too large".to_owned())
 }
 
 /// Checks a size that is sent as typed, which Elasticsearch takes from 1 MB and with a unit.
@@ -80,12 +82,31 @@ mod tests {
 
     #[test]
     fn sizes_are_powers_of_1024() {
-        for (text, bytes) in
-            [("1", 1), ("7b", 7), ("512kb", 512 << 10), ("5mb", 5 << 20), ("5MB", 5 << 20), ("10g", 10 << 30), ("1tb", 1 << 40)]
-        {
+        for (text, bytes) in [
+            ("1", 1),
+            ("7b", 7),
+            ("512kb", 512 << 10),
+            ("5mb", 5 << 20),
+            ("5MB", 5 << 20),
+            ("10g", 10 << 30),
+            ("1tb", 1 << 40),
+        ] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "0", "0mb", "mb", "5 mb", "-5mb", "1.5gb", "5mib", "5xb", "99999999999999999999", "99999999999tb", "5ä"] {
+        for text in [
+            "",
+            "0",
+            "0mb",
+            "mb",
+            "5 mb",
+            "-5mb",
+            "1.5gb",
+            "5mib",
+            "5xb",
+            "99999999999999999999",
+            "99999999999tb",
+            "5ä",
+        ] {
             assert!(size(text).is_err(), "{text}");
         }
     }

@@ -54,8 +54,13 @@ impl Terminal {
 
     /// Tells a defect of this program, from a panic hook. The panic's message may hold data and is left out.
     pub fn defect(&self, place: Option<&Location<'_>>) {
-        let place = place.map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
-        self.print(&format!("error: esml-state {} has a defect{place}; please report it", env!("CARGO_PKG_VERSION")));
+        let place = place
+            .map(|place| format!(" at {}:{}", place.file(), place.line()))
+            .unwrap_or_default();
+        self.print(&format!(
+            "error: esml-state {} has a defect{place}; please report it",
+            env!("CARGO_PKG_VERSION")
+        ));
     }
 
     fn list(&self, title: &str, lines: impl Iterator<Item = String>) {

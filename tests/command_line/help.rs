@@ -28,7 +28,15 @@ fn long() {
 #[test]
 fn the_environment_is_named_and_its_secrets_are_not_shown() {
     let mut command = esml_state(&["export", "--help"]);
-    let names = ["URL", "CLOUD_ID", "USERNAME", "PASSWORD", "API_KEY", "BEARER_TOKEN", "CA_CERT"];
+    let names = [
+        "URL",
+        "CLOUD_ID",
+        "USERNAME",
+        "PASSWORD",
+        "API_KEY",
+        "BEARER_TOKEN",
+        "CA_CERT",
+    ];
     for name in names {
         command.env(format!("ELASTICSEARCH_{name}"), "s3cr3t");
     }

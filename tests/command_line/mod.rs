@@ -11,7 +11,10 @@ fn esml_state(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_esml-state"));
     command.args(arguments);
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("ELASTICSEARCH_") || name == "NO_COLOR" || name == "COLUMNS") {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("ELASTICSEARCH_") || name == "NO_COLOR" || name == "COLUMNS")
+        {
             command.env_remove(name);
         }
     }
@@ -19,7 +22,10 @@ fn esml_state(arguments: &[&str]) -> Command {
 }
 
 fn output(arguments: &[&str]) -> Output {
-    esml_state(arguments).stdin(std::process::Stdio::null()).output().unwrap()
+    esml_state(arguments)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap()
 }
 
 fn stdout(output: &Output) -> String {

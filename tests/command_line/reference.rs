@@ -10,7 +10,10 @@ fn the_reference_page_is_the_definition() {
         std::fs::write(path, &page).unwrap();
     }
     let written = std::fs::read_to_string(path).unwrap().replace("\r\n", "\n");
-    assert!(written == page, "docs/command-line.md is stale; run the tests once with UPDATE_DOCS=1");
+    assert!(
+        written == page,
+        "docs/command-line.md is stale; run the tests once with UPDATE_DOCS=1"
+    );
 }
 
 #[test]

@@ -15,7 +15,11 @@ fn a_job_is_needed_where_nobody_can_choose() {
 
 #[test]
 fn with_json_a_usage_error_is_a_document_too() {
-    for arguments in [&["export", "--json"][..], &["import", "--json"], &["import", "-", "--json"]] {
+    for arguments in [
+        &["export", "--json"][..],
+        &["import", "--json"],
+        &["import", "-", "--json"],
+    ] {
         let output = output(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(stderr(&output).starts_with("error: "), "{arguments:?}");
@@ -29,11 +33,16 @@ fn with_json_a_usage_error_is_a_document_too() {
 #[test]
 fn two_credentials_of_the_environment_are_an_error() {
     let mut command = esml_state(&["export", "--job-id", "j"]);
-    command.env("ELASTICSEARCH_API_KEY", "s3cr3t").env("ELASTICSEARCH_BEARER_TOKEN", "s3cr3t");
+    command
+        .env("ELASTICSEARCH_API_KEY", "s3cr3t")
+        .env("ELASTICSEARCH_BEARER_TOKEN", "s3cr3t");
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let text = stderr(&output);
-    assert!(text.contains("ELASTICSEARCH_API_KEY cannot be used with ELASTICSEARCH_BEARER_TOKEN"), "{text}");
+    assert!(
+        text.contains("ELASTICSEARCH_API_KEY cannot be used with ELASTICSEARCH_BEARER_TOKEN"),
+        "{text}"
+    );
     assert!(!text.contains("s3cr3t"));
 }
 
