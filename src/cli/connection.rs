@@ -48,7 +48,7 @@ pub(in crate::cli) struct Connection {
     /// Environment: ELASTICSEARCH_USERNAME
     #[arg(long, value_name = "NAME", env = "ELASTICSEARCH_USERNAME", hide_env = true)]
     username: Option<String>,
-    /// Password; other users of this machine can see it, prefer --password-file
+    /// Password; --password-file does not show it to others
     ///
     /// Environment: ELASTICSEARCH_PASSWORD
     #[arg(long, value_name = "PASSWORD", env = "ELASTICSEARCH_PASSWORD", hide_env = true, value_parser = values::secret)]
@@ -86,15 +86,15 @@ pub(in crate::cli) struct Connection {
     /// Anyone on the way can then read the credential and change the data; a warning says so each time.
     #[arg(long, alias = "ignore_certs")]
     ignore_certs: bool,
-    /// How long one request may take; the first contact has 10 seconds
+    /// Time for one request; the first contact has 10
     #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
-    /// How long the cluster keeps a scroll or point in time between two requests
+    /// How long scrolls and points in time stay open
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = values::keep_alive)]
     keep_alive: String,
-    /// How often a request is repeated after a failure that may pass
+    /// How often to repeat a request that failed
     ///
-    /// These are 408, 429, 502, 503, 504, lost connections and timeouts. The pause grows each time, and
+    /// Repeated are failures that may pass: 408, 429, 502, 503, 504, lost connections and timeouts. The pause grows each time, and
     /// `Retry-After` is obeyed.
     #[arg(long, value_name = "N", default_value = "6", value_parser = clap::value_parser!(u32).range(0..=100))]
     retries: u32,

@@ -54,7 +54,9 @@ struct What {
     /// This model snapshot, instead of the latest
     #[arg(long, alias = "snapshot_id", value_name = "ID", conflicts_with_all = ["before_date", "snapshot_before_date"])]
     snapshot_id: Option<SnapshotId>,
-    /// The latest snapshot before this date, and no later annotations and notifications
+    /// The latest snapshot before this date
+    ///
+    /// Later annotations and notifications are left out.
     #[arg(long, alias = "before_date", value_name = "DATE", conflicts_with = "snapshot_before_date",
           value_parser = dates::parse, allow_hyphen_values = true)]
     before_date: Option<EpochMillis>,
@@ -88,7 +90,7 @@ struct Inputs {
     /// Whole input documents, instead of the fields that the job needs
     #[arg(long, requires = "include_inputs", conflicts_with = "input_field")]
     all_fields: bool,
-    /// A field of the inputs besides those that the job needs; repeatable
+    /// A field besides those that the job needs; repeatable
     #[arg(long, value_name = "NAME", requires = "include_inputs")]
     input_field: Vec<String>,
 }
@@ -111,7 +113,9 @@ struct Output {
     /// Documents in one answer
     #[arg(long, value_name = "N", default_value = "5000", value_parser = |text: &str| values::within(text, 1, 10_000))]
     page_size: usize,
-    /// How to page; auto is point in time where the cluster has it
+    /// How to page through documents
+    ///
+    /// auto is point in time where the cluster has it, scroll otherwise.
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pagination: PaginationArg,
     /// Say what the archive would hold and write nothing
@@ -122,7 +126,7 @@ struct Output {
     yes: bool,
     /// Print the result as one JSON document
     #[arg(long)]
-    pub(in crate::cli) json: bool,
+    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -133,8 +137,9 @@ enum PaginationArg {
 }
 
 impl ExportArgs {
+    /// Whether stdout carries a document; not where it carries the archive.
     pub(in crate::cli) fn json(&self) -> bool {
-        self.output.json
+        self.output.json && (self.output.dry_run || self.output.output.as_deref() != Some(Path::new("-")))
     }
 
     /// The plain options.
@@ -142,6 +147,7 @@ impl ExportArgs {
     /// # Errors
     /// [`Error::Usage`] for what contradicts itself or cannot work here.
     pub(in crate::cli) fn resolve(self, matches: &ArgMatches, terminal: &Terminal) -> Result<ExportOptions> {
+        let json = self.json();
         let Self {
             connection,
             what,
@@ -204,7 +210,7 @@ impl ExportArgs {
             pagination: output.pagination.into(),
             dry_run: output.dry_run,
             yes: output.yes,
-            json: output.json,
+            json,
         })
     }
 }

@@ -58,7 +58,10 @@ struct What {
     /// Import under another id: a clone with its state
     #[arg(long = "as", value_name = "NEW")]
     rename: Option<JobId>,
-    /// Replace an existing job and an input index that an earlier import made for it
+    /// Replace an existing job and its imported inputs
+    ///
+    /// Once everything else has been checked. Of indices, only the one that an earlier import made for this
+    /// job is replaced.
     #[arg(long)]
     replace: bool,
     /// Index for the inputs [default: <job id>-input]

@@ -111,6 +111,13 @@ fn after_date_fills_the_finer_bounds() {
 }
 
 #[test]
+fn an_archive_on_stdout_leaves_no_room_for_a_document() {
+    assert!(export("--job-id j --json").unwrap().json);
+    assert!(!export("--job-id j --json -o -").unwrap().json);
+    assert!(export("--job-id j --json -o - --dry-run").unwrap().json);
+}
+
+#[test]
 fn what_contradicts_itself_is_a_usage_error() {
     for line in [
         "--job-id j --after-date 5 --before-date 5",
