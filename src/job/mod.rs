@@ -5,9 +5,10 @@ mod error;
 mod fields;
 mod id;
 mod mapping;
+mod raw;
 mod rename;
 
-pub use config::{Datafeed, Detector, JobConfig, PortableJob, PortableOptions};
+pub use config::{Datafeed, Detector, JobConfig, PortableJob, PortableOptions, parse_bytes};
 pub use error::Error;
 pub use fields::{NeededFields, needed_fields};
 pub use id::{CalendarId, DatafeedId, FilterId, IndexName, JobId, SnapshotId};

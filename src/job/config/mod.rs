@@ -1,13 +1,25 @@
 //! A job's configuration, carried whole; only what this tool acts on is parsed.
 
+mod bytes;
+mod parts;
+mod portable;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+pub use bytes::parse_bytes;
+
+use crate::job::raw::invalid;
 use crate::job::{DatafeedId, Error, FilterId, IndexName, JobId, SnapshotId};
 
 /// A job as `GET _ml/anomaly_detectors/<job>` returns it, with `datafeed_config`.
 #[derive(Clone, Debug)]
-pub struct JobConfig {}
+pub struct JobConfig {
+    text: Box<RawValue>,
+    job: parts::Job,
+    detectors: Vec<Detector>,
+    datafeed: Option<Datafeed>,
+}
 
 /// The fields of a detector that name inputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,89 +62,100 @@ pub struct PortableJob {
 
 impl JobConfig {
     /// Reads a configuration.
+    ///
+    /// # Errors
+    /// Text that is no job: not JSON, without id or detectors, with ids that no cluster gives.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
-        todo!()
+        let what = "job configuration";
+        let text: Box<RawValue> = serde_json::from_slice(json).map_err(|e| invalid(what, &e))?;
+        let job: parts::Job = serde_json::from_str(text.get()).map_err(|e| invalid(what, &e))?;
+        let detectors = job.analysis_config.detectors.iter().map(parts::RawDetector::detector).collect();
+        let datafeed = job.datafeed_config.as_ref().map(Datafeed::from);
+        Ok(Self { text, job, detectors, datafeed })
     }
 
     /// The job object as received with this datafeed object put into `datafeed_config` (replacing
     /// one that is there), nothing else of the text changed.
     pub fn with_datafeed(job: &RawValue, datafeed: Option<&RawValue>) -> Result<Box<RawValue>, Error> {
-        todo!()
+        portable::with_datafeed(job, datafeed)
     }
 
     /// `job_id`.
     pub fn id(&self) -> &JobId {
-        todo!()
+        &self.job.job_id
     }
     /// `job_version` as the source wrote it, e.g. `7.13.4` or `12.0.0`.
     pub fn job_version(&self) -> Option<&str> {
-        todo!()
+        self.job.job_version.as_deref()
     }
     /// `description`.
     pub fn description(&self) -> Option<&str> {
-        todo!()
+        self.job.description.as_deref()
     }
     /// `groups`.
     pub fn groups(&self) -> &[String] {
-        todo!()
+        self.job.groups.as_deref().unwrap_or_default()
     }
     /// `model_snapshot_id`.
     pub fn model_snapshot_id(&self) -> Option<&SnapshotId> {
-        todo!()
+        self.job.model_snapshot_id.as_ref()
     }
     /// `results_index_name`.
     pub fn results_index_name(&self) -> Option<&str> {
-        todo!()
+        self.job.results_index_name.as_deref()
     }
     /// `analysis_config.bucket_span` as written.
     pub fn bucket_span(&self) -> Option<&str> {
-        todo!()
+        self.job.analysis_config.bucket_span.as_deref()
     }
     /// `data_description.time_field`, `time` where absent.
     pub fn time_field(&self) -> &str {
-        todo!()
+        let description = self.job.data_description.as_ref();
+        description.and_then(|d| d.time_field.as_deref()).unwrap_or("time")
     }
     /// `analysis_config.detectors`.
     pub fn detectors(&self) -> &[Detector] {
-        todo!()
+        &self.detectors
     }
     /// `analysis_config.influencers`.
     pub fn influencers(&self) -> &[String] {
-        todo!()
+        self.job.analysis_config.influencers.as_deref().unwrap_or_default()
     }
     /// `analysis_config.categorization_field_name`.
     pub fn categorization_field(&self) -> Option<&str> {
-        todo!()
+        self.job.analysis_config.categorization_field_name.as_deref()
     }
     /// Whether `analysis_config.categorization_analyzer` is spelled out.
     pub fn has_categorization_analyzer(&self) -> bool {
-        todo!()
+        self.job.analysis_config.categorization_analyzer.is_some()
     }
     /// `analysis_config.summary_count_field_name`.
     pub fn summary_count_field(&self) -> Option<&str> {
-        todo!()
+        self.job.analysis_config.summary_count_field_name.as_deref()
     }
     /// Whether `analysis_config.model_prune_window` is set.
     pub fn has_model_prune_window(&self) -> bool {
-        todo!()
+        self.job.analysis_config.model_prune_window.is_some()
     }
     /// `analysis_limits.model_memory_limit` in bytes.
     pub fn model_memory_limit(&self) -> Option<u64> {
-        todo!()
+        bytes::model_memory_limit(self.job.analysis_limits.as_ref()?.model_memory_limit.as_ref()?)
     }
     /// The filters that custom rules name, each once.
     pub fn filters(&self) -> Result<Vec<FilterId>, Error> {
-        todo!()
+        let named = self.job.analysis_config.detectors.iter().flat_map(parts::RawDetector::filters);
+        let unique: std::collections::BTreeSet<&str> = named.collect();
+        unique.into_iter().map(str::parse).collect()
     }
     /// `datafeed_config`.
     pub fn datafeed(&self) -> Option<&Datafeed> {
-        todo!()
+        self.datafeed.as_ref()
     }
 
     /// What to send to create the job elsewhere: generated fields dropped
     /// (a deny-list), everything else kept as it is written, later versions' options included.
     pub fn portable(&self, options: &PortableOptions<'_>) -> Result<PortableJob, Error> {
-        todo!()
+        portable::portable(self, options)
     }
 }
 
