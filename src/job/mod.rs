@@ -12,5 +12,5 @@ pub use config::{Datafeed, Detector, JobConfig, PortableJob, PortableOptions, pa
 pub use error::Error;
 pub use fields::{NeededFields, needed_fields};
 pub use id::{CalendarId, DatafeedId, FilterId, IndexName, JobId, SnapshotId};
-pub use mapping::{InputMappings, TargetIndex, target_document_id, target_indices};
+pub use mapping::{InputMappings, TargetIndex, guess_time_format, marked_as_ours, target_document_id, target_indices};
 pub use rename::Renamer;

@@ -74,7 +74,11 @@ impl<'a> Members<'a> {
     }
 
     pub(super) fn to_json(&self) -> String {
-        let members: Vec<String> = self.0.iter().map(|(k, v)| format!("{}:{}", quoted(k), v.get())).collect();
+        let members: Vec<String> = self
+            .0
+            .iter()
+            .map(|(k, v)| format!("{}:{}", quoted(k), v.get()))
+            .collect();
         format!("{{{}}}", members.join(","))
     }
 }
@@ -85,7 +89,10 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 pub(super) fn invalid(what: &str, why: &dyn fmt::Display) -> Error {
-    Error::InvalidConfig { what: what.to_owned(), why: why.to_string() }
+    Error::InvalidConfig {
+        what: what.to_owned(),
+        why: why.to_string(),
+    }
 }
 
 /// Text that was put together from valid JSON, checked once more.
@@ -123,7 +130,10 @@ pub(super) fn strings_of(json: &[u8], key: &str) -> Result<Vec<(Range<usize>, St
 }
 
 fn after_space(json: &[u8], from: usize) -> usize {
-    json[from..].iter().position(|b| !b.is_ascii_whitespace()).map_or(json.len(), |n| from + n)
+    json[from..]
+        .iter()
+        .position(|b| !b.is_ascii_whitespace())
+        .map_or(json.len(), |n| from + n)
 }
 
 fn string_at(json: &[u8], start: usize) -> Range<usize> {

@@ -65,7 +65,8 @@ impl Renamer {
     }
 
     fn owns(&self, id: &str) -> bool {
-        id.strip_prefix(self.from.as_str()).is_some_and(|tail| tail.starts_with('_'))
+        id.strip_prefix(self.from.as_str())
+            .is_some_and(|tail| tail.starts_with('_'))
     }
 }
 

@@ -69,9 +69,19 @@ impl JobConfig {
         let what = "job configuration";
         let text: Box<RawValue> = serde_json::from_slice(json).map_err(|e| invalid(what, &e))?;
         let job: parts::Job = serde_json::from_str(text.get()).map_err(|e| invalid(what, &e))?;
-        let detectors = job.analysis_config.detectors.iter().map(parts::RawDetector::detector).collect();
+        let detectors = job
+            .analysis_config
+            .detectors
+            .iter()
+            .map(parts::RawDetector::detector)
+            .collect();
         let datafeed = job.datafeed_config.as_ref().map(Datafeed::from);
-        Ok(Self { text, job, detectors, datafeed })
+        Ok(Self {
+            text,
+            job,
+            detectors,
+            datafeed,
+        })
     }
 
     /// The job object as received with this datafeed object put into `datafeed_config` (replacing
@@ -117,6 +127,16 @@ impl JobConfig {
     pub fn detectors(&self) -> &[Detector] {
         &self.detectors
     }
+    /// Fields whose values name what is modelled: by, over and partition fields and influencers.
+    pub(super) fn split_fields(&self) -> impl Iterator<Item = &str> {
+        let detectors = self
+            .job
+            .analysis_config
+            .detectors
+            .iter()
+            .flat_map(parts::RawDetector::split_fields);
+        detectors.chain(self.influencers().iter().map(String::as_str))
+    }
     /// `analysis_config.influencers`.
     pub fn influencers(&self) -> &[String] {
         self.job.analysis_config.influencers.as_deref().unwrap_or_default()
@@ -143,7 +163,12 @@ impl JobConfig {
     }
     /// The filters that custom rules name, each once.
     pub fn filters(&self) -> Result<Vec<FilterId>, Error> {
-        let named = self.job.analysis_config.detectors.iter().flat_map(parts::RawDetector::filters);
+        let named = self
+            .job
+            .analysis_config
+            .detectors
+            .iter()
+            .flat_map(parts::RawDetector::filters);
         let unique: std::collections::BTreeSet<&str> = named.collect();
         unique.into_iter().map(str::parse).collect()
     }

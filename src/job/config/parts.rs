@@ -86,19 +86,47 @@ enum OneOrMany {
 
 impl RawDetector {
     pub(super) fn filters(&self) -> impl Iterator<Item = &str> {
-        let scopes = self.custom_rules.iter().flatten().filter_map(|rule| rule.scope.as_ref());
-        scopes.flat_map(BTreeMap::values).filter_map(|scope| scope.filter_id.as_deref())
+        let scopes = self
+            .custom_rules
+            .iter()
+            .flatten()
+            .filter_map(|rule| rule.scope.as_ref());
+        scopes
+            .flat_map(BTreeMap::values)
+            .filter_map(|scope| scope.filter_id.as_deref())
+    }
+
+    pub(super) fn split_fields(&self) -> impl Iterator<Item = &str> {
+        let named = [&self.by_field_name, &self.over_field_name, &self.partition_field_name];
+        named
+            .into_iter()
+            .filter_map(|name| name.as_deref())
+            .filter(|name| !name.is_empty())
     }
 
     pub(super) fn detector(&self) -> Detector {
-        let named = [&self.field_name, &self.by_field_name, &self.over_field_name, &self.partition_field_name];
-        let fields: Vec<String> = named.into_iter().flatten().filter(|name| !name.is_empty()).cloned().collect();
+        let named = [
+            &self.field_name,
+            &self.by_field_name,
+            &self.over_field_name,
+            &self.partition_field_name,
+        ];
+        let fields: Vec<String> = named
+            .into_iter()
+            .flatten()
+            .filter(|name| !name.is_empty())
+            .cloned()
+            .collect();
         let description = match &self.detector_description {
             Some(text) if !text.is_empty() => text.clone(),
             _ if fields.is_empty() => self.function.clone(),
             _ => format!("{}({})", self.function, fields.join(", ")),
         };
-        Detector { description, function: self.function.clone(), fields }
+        Detector {
+            description,
+            function: self.function.clone(),
+            fields,
+        }
     }
 }
 

@@ -50,7 +50,11 @@ pub(super) fn portable(config: &JobConfig, options: &PortableOptions<'_>) -> Res
     let mut job = Members::parse(JOB, config.text.get())?;
     let datafeed = match (config.datafeed(), job.get("datafeed_config")) {
         (Some(feed), Some(text)) => {
-            let id = if options.id == config.id() { feed.id.clone() } else { datafeed_of(options.id)? };
+            let id = if options.id == config.id() {
+                feed.id.clone()
+            } else {
+                datafeed_of(options.id)?
+            };
             Some((id, datafeed_body(text, options)?))
         }
         _ => None,
@@ -72,7 +76,10 @@ pub(super) fn portable(config: &JobConfig, options: &PortableOptions<'_>) -> Res
         let analysis = with_analyzer(object_or_empty(job.get("analysis_config")), analyzer)?;
         job.set("analysis_config", analysis);
     }
-    Ok(PortableJob { job: boxed(JOB, job.to_json())?, datafeed })
+    Ok(PortableJob {
+        job: boxed(JOB, job.to_json())?,
+        datafeed,
+    })
 }
 
 fn object_or_empty(text: Option<&str>) -> &str {
@@ -83,9 +90,9 @@ fn object_or_empty(text: Option<&str>) -> &str {
 fn is_default_results_index(name: &str) -> bool {
     match name.strip_prefix("shared") {
         Some("") => true,
-        Some(rest) => {
-            rest.strip_prefix('-').is_some_and(|n| n.len() == 6 && n.bytes().all(|b| b.is_ascii_digit()))
-        }
+        Some(rest) => rest
+            .strip_prefix('-')
+            .is_some_and(|n| n.len() == 6 && n.bytes().all(|b| b.is_ascii_digit())),
         None => false,
     }
 }
@@ -122,8 +129,14 @@ fn with_analyzer(analysis: &str, analyzer: &Value) -> Result<String, Error> {
         let object = analyzer.as_object_mut();
         let object = object.ok_or_else(|| invalid(what, &"a named analyzer cannot take the job's filters in"))?;
         let chars = object.entry("char_filter").or_insert_with(|| json!([]));
-        let chars = chars.as_array_mut().ok_or_else(|| invalid(what, &"its `char_filter` is no list"))?;
-        chars.extend(filters.iter().map(|pattern| json!({"type": "pattern_replace", "pattern": pattern})));
+        let chars = chars
+            .as_array_mut()
+            .ok_or_else(|| invalid(what, &"its `char_filter` is no list"))?;
+        chars.extend(
+            filters
+                .iter()
+                .map(|pattern| json!({"type": "pattern_replace", "pattern": pattern})),
+        );
     }
     members.remove(&["categorization_filters"]);
     members.set("categorization_analyzer", analyzer.to_string());

@@ -1,0 +1,78 @@
+//! The fields that aggregations read.
+
+use serde_json::Value;
+
+use super::{Found, query, script};
+
+/// Options below an aggregation that hold no field names.
+const PATHS: [&str; 5] = ["buckets_path", "meta", "order", "params", "missing"];
+
+/// Reads an object of aggregations by name.
+pub(super) fn read(aggregations: &Value, found: &mut Found) {
+    for aggregation in aggregations.as_object().into_iter().flat_map(|all| all.values()) {
+        for (kind, body) in aggregation.as_object().into_iter().flatten() {
+            match kind.as_str() {
+                "aggs" | "aggregations" => read(body, found),
+                "meta" => {}
+                "filter" => query::read(body, found),
+                "filters" | "adjacency_matrix" => filters(body, found),
+                _ => body_of(body, found),
+            }
+        }
+    }
+}
+
+fn filters(body: &Value, found: &mut Found) {
+    match body.get("filters") {
+        Some(Value::Object(named)) => named.values().for_each(|filter| query::read(filter, found)),
+        Some(list) => query::read(list, found),
+        None => {}
+    }
+}
+
+/// `field`, `fields` and scripts at any depth: `sources` of a composite, `metrics` of `top_metrics`,
+/// `value` and `weight` of a weighted average.
+fn body_of(body: &Value, found: &mut Found) {
+    match body {
+        Value::Array(list) => list.iter().for_each(|item| body_of(item, found)),
+        Value::Object(object) => {
+            let bucket_script = object.contains_key("buckets_path");
+            for (key, value) in object {
+                match key.as_str() {
+                    "field" | "path" => value.as_str().into_iter().for_each(|name| found.name(name)),
+                    "fields" | "_source" | "docvalue_fields" => names(value, found),
+                    "sort" => sort(value, found),
+                    "filter" | "background_filter" => query::read(value, found),
+                    "script" | "init_script" | "map_script" | "combine_script" | "reduce_script" if !bucket_script => {
+                        script::read(value, "aggregation", found);
+                    }
+                    key if PATHS.contains(&key) || key == "script" => {}
+                    _ => body_of(value, found),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn names(value: &Value, found: &mut Found) {
+    match value {
+        Value::String(name) => found.name(name),
+        Value::Array(list) => list.iter().for_each(|item| names(item, found)),
+        Value::Object(object) => {
+            for key in ["field", "includes"] {
+                object.get(key).into_iter().for_each(|value| names(value, found));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn sort(value: &Value, found: &mut Found) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|item| sort(item, found)),
+        Value::Object(object) => object.keys().for_each(|name| found.name(name)),
+        Value::String(name) => found.name(name),
+        _ => {}
+    }
+}

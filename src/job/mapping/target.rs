@@ -1,0 +1,151 @@
+//! The indices that an import makes for inputs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::merge::merged;
+use super::{Definition, InputMappings};
+use crate::job::raw::boxed;
+use crate::job::{Error, IndexName, JobConfig, JobId};
+
+const MARK: &str = "esml_state";
+/// Elasticsearch's limit for `_id`, in bytes.
+const LONGEST_ID: usize = 512;
+
+/// An index that an import creates for inputs.
+#[derive(Clone, Debug)]
+pub struct TargetIndex {
+    /// Its name.
+    pub name: IndexName,
+    /// Body of `PUT /<index>`: settings (replicas 0, refresh off) and mappings, `_meta` marked as ours.
+    pub body: Box<RawValue>,
+    /// The source indices whose documents go there.
+    pub sources: BTreeSet<String>,
+}
+
+/// The indices to create so that every source's documents keep their types: sources with compatible
+/// mappings share one (`base`), others get one of their own (`base-2` …). `sources` are the indices that
+/// inputs came from, with their numbers; a source without mapping gets dynamic mapping save for the job's own
+/// fields: time a `date` of `time_format` (see [`guess_time_format`]), what detectors split by a `keyword`.
+///
+/// # Errors
+/// A name that becomes too long.
+pub fn target_indices(
+    mappings: &InputMappings,
+    sources: &BTreeMap<String, u64>,
+    base: &IndexName,
+    job: &JobConfig,
+    time_format: &str,
+) -> Result<Vec<TargetIndex>, Error> {
+    let mut groups: Vec<(Definition, BTreeSet<String>)> = Vec::new();
+    for source in sources.keys() {
+        let definition = match mappings.indices.get(source) {
+            Some(definition) => definition.clone(),
+            None => unmapped(job, time_format),
+        };
+        let shared = groups
+            .iter_mut()
+            .find_map(|(group, names)| Some((merged(group, &definition)?, group, names)));
+        match shared {
+            Some((both, group, names)) => {
+                *group = both;
+                names.insert(source.clone());
+            }
+            None => groups.push((definition, BTreeSet::from([source.clone()]))),
+        }
+    }
+    let numbered = groups.into_iter().enumerate();
+    numbered
+        .map(|(n, (definition, sources))| {
+            let name = if n == 0 { base.clone() } else { base.numbered(n + 1)? };
+            Ok(TargetIndex {
+                name,
+                body: body(definition, job.id())?,
+                sources,
+            })
+        })
+        .collect()
+}
+
+fn body(definition: Definition, job: &JobId) -> Result<Box<RawValue>, Error> {
+    let mut index = Map::new();
+    index.insert(
+        "number_of_shards".into(),
+        json!(definition.shards.unwrap_or(1).clamp(1, 8)),
+    );
+    index.insert("number_of_replicas".into(), json!(0));
+    index.insert("refresh_interval".into(), json!("-1"));
+    if let Some(analysis) = definition.analysis {
+        index.insert("analysis".into(), analysis);
+    }
+    let mut mappings = definition.mappings.as_object().cloned().unwrap_or_default();
+    let mark = json!({MARK: {"job_id": job, "created_by": concat!("esml-state ", env!("CARGO_PKG_VERSION"))}});
+    mappings.insert("_meta".into(), mark);
+    boxed(
+        "input index",
+        json!({"settings": {"index": index}, "mappings": mappings}).to_string(),
+    )
+}
+
+/// Whether an index's mappings (as `GET /<index>` shows them) say that this tool made it for this job.
+pub fn marked_as_ours(mappings: &Value, job: &JobId) -> bool {
+    let mark = mappings.get("_meta").and_then(|meta| meta.get(MARK));
+    mark.and_then(|mark| mark.get("job_id")).and_then(Value::as_str) == Some(job.as_str())
+}
+
+fn unmapped(job: &JobConfig, time_format: &str) -> Definition {
+    let mut properties = Map::new();
+    let measured = |name: &str| name == "mlcategory";
+    for name in job.split_fields().filter(|name| !measured(name)) {
+        properties.insert(name.to_owned(), json!({"type": "keyword"}));
+    }
+    if let Some(name) = job.categorization_field() {
+        properties.insert(name.to_owned(), json!({"type": "text"}));
+    }
+    properties.insert(
+        job.time_field().to_owned(),
+        json!({"type": "date", "format": time_format}),
+    );
+    Definition {
+        mappings: json!({"dynamic": true, "properties": properties}),
+        analysis: None,
+        shards: None,
+    }
+}
+
+/// The `format` of a `date` field that takes values like these, the first ones of the time field: numbers of
+/// at most ten digits count seconds, everything else is read as Elasticsearch does by default.
+pub fn guess_time_format(first_values: &[Value]) -> &'static str {
+    let seconds = |value: &Value| {
+        let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());
+        number.is_some_and(|n| n.unsigned_abs() < 10_000_000_000)
+    };
+    if !first_values.is_empty() && first_values.iter().all(seconds) {
+        "strict_date_optional_time||epoch_second"
+    } else {
+        "strict_date_optional_time||epoch_millis"
+    }
+}
+
+/// The id of a document in a target index: its own where the target has one source, otherwise made of
+/// source and id so that equal ids of different sources stay apart (at most 512 bytes).
+pub fn target_document_id(target: &TargetIndex, source: &str, id: &str) -> String {
+    if target.sources.len() < 2 {
+        return id.to_owned();
+    }
+    // No index name holds a colon: two pairs never make the same text.
+    let whole = format!("{source}:{id}");
+    if whole.len() <= LONGEST_ID {
+        return whole;
+    }
+    Sha256::digest(whole.as_bytes())
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}
