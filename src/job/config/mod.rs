@@ -197,3 +197,6 @@ pub struct PortableOptions<'a> {
     /// Put as `analysis_config.categorization_analyzer` where the job has none.
     pub categorization_analyzer: Option<&'a Value>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,3 +130,6 @@ impl InputMappings {
         self.indices.keys().map(String::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests;
