@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -77,5 +78,18 @@ fn a_datafeed_is_spliced_into_the_text() {
                 .get(),
             wanted
         );
+    }
+}
+
+proptest! {
+    #[test]
+    fn options_of_later_versions_keep_their_bytes(name in "later_[a-z]{1,8}", whole in any::<u32>(), text in "\\PC{0,12}") {
+        let value = format!("{{ \"n\":{whole}.10 , \"s\" : {}}}", Value::from(text));
+        let json = JOB.replacen("\"later\":2.50", &format!("\"{name}\":{value}"), 1).replacen("\"groups\"", &format!("\"{name}\":{value},\"groups\""), 1);
+        let job = JobConfig::parse(json.as_bytes()).unwrap();
+        let out = job.portable(&options(job.id())).unwrap();
+        let member = format!("\"{name}\":{value}");
+        prop_assert!(out.job.get().contains(&member));
+        prop_assert!(out.datafeed.unwrap().1.get().contains(&member));
     }
 }

@@ -44,7 +44,11 @@ pub fn target_indices(
     let mut groups: Vec<(Definition, BTreeSet<String>)> = Vec::new();
     for source in sources.keys() {
         let definition = match mappings.indices.get(source) {
-            Some(definition) => definition.clone(),
+            // With all fields carried the mapping comes as it was, routing and time series included.
+            Some(definition) => Definition {
+                mappings: super::prune::mappings(&definition.mappings, &BTreeSet::from(["*".to_owned()])),
+                ..definition.clone()
+            },
             None => unmapped(job, time_format),
         };
         let shared = groups
@@ -99,8 +103,7 @@ pub fn marked_as_ours(mappings: &Value, job: &JobId) -> bool {
 
 fn unmapped(job: &JobConfig, time_format: &str) -> Definition {
     let mut properties = Map::new();
-    let measured = |name: &str| name == "mlcategory";
-    for name in job.split_fields().filter(|name| !measured(name)) {
+    for name in job.split_fields().filter(|name| *name != "mlcategory") {
         properties.insert(name.to_owned(), json!({"type": "keyword"}));
     }
     if let Some(name) = job.categorization_field() {

@@ -80,3 +80,24 @@ fn fixtures_need_what_they_analyse() {
         assert!(found.doubts.is_empty(), "{name}");
     }
 }
+
+#[test]
+fn a_plain_index_takes_the_documents() {
+    let mappings = json!({"dynamic": "strict", "_routing": {"required": true}, "properties": {
+        "o": {"dynamic": false, "properties": {"x": {"type": "keyword", "time_series_dimension": true}, "y": {"type": "long"}}},
+        "al": {"type": "alias", "path": "o.x"}, "c": {"type": "constant_keyword", "value": "v"}, "z": {"type": "long"},
+        "m": {"type": "text", "copy_to": ["z", "o.x"], "fields": {"raw": {"type": "keyword"}}}}});
+    let definitions = json!({"one": {"mappings": mappings}});
+    let fields = BTreeSet::from(["o.x".to_owned(), "m".to_owned()]);
+    let pruned = InputMappings::parse(definitions.to_string().as_bytes())
+        .unwrap()
+        .pruned(&fields)
+        .to_json();
+    let wanted = json!({"dynamic": true, "properties": {"o": {"properties": {"x": {"type": "keyword"}}},
+        "al": {"type": "alias", "path": "o.x"}, "c": {"type": "constant_keyword", "value": "v"},
+        "m": {"type": "text", "copy_to": ["o.x"], "fields": {"raw": {"type": "keyword"}}}}});
+    assert_eq!(pruned["one"]["mappings"], wanted);
+    let whole: Value = serde_json::from_str(targets(definitions)[0].body.get()).unwrap();
+    assert_eq!(whole["mappings"].get("_routing"), None);
+    assert_eq!(whole["mappings"]["properties"]["z"]["type"], "long");
+}
