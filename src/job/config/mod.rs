@@ -86,6 +86,9 @@ impl JobConfig {
 
     /// The job object as received with this datafeed object put into `datafeed_config` (replacing
     /// one that is there), nothing else of the text changed.
+    ///
+    /// # Errors
+    /// A job that is no object.
     pub fn with_datafeed(job: &RawValue, datafeed: Option<&RawValue>) -> Result<Box<RawValue>, Error> {
         portable::with_datafeed(job, datafeed)
     }
@@ -162,6 +165,9 @@ impl JobConfig {
         bytes::model_memory_limit(self.job.analysis_limits.as_ref()?.model_memory_limit.as_ref()?)
     }
     /// The filters that custom rules name, each once.
+    ///
+    /// # Errors
+    /// An id that no cluster gives.
     pub fn filters(&self) -> Result<Vec<FilterId>, Error> {
         let named = self
             .job
@@ -179,6 +185,9 @@ impl JobConfig {
 
     /// What to send to create the job elsewhere: generated fields dropped
     /// (a deny-list), everything else kept as it is written, later versions' options included.
+    ///
+    /// # Errors
+    /// Parts that are no objects, or `categorization_filters` beside a named (not spelled out) analyzer.
     pub fn portable(&self, options: &PortableOptions<'_>) -> Result<PortableJob, Error> {
         portable::portable(self, options)
     }
