@@ -1,6 +1,29 @@
 //! Names of entries, both ways: ours, and what the Python scripts look for by substring.
+//!
+//! Their importer takes the first path, in tar order, that contains `ml-anomalies-snapshot_doc`, `_config.json`
+//! or `_snapshot_docs.ndjson`, and every path that matches `<safe>_input_\d+.ndjson`. The safe form of a job id has no
+//! dots, so no job id can put `_config.json` or `_snapshot_docs.ndjson` into another entry's name. What remains: a job
+//! whose id contains `ml-anomalies-snapshot_doc` has it in every name, hence the snapshot entry must be the first of an
+//! archive; and a snapshot whose id ends like another entry's name (Elasticsearch makes ids of digits, so none does by
+//! itself) is named with dashes, see [`EntryName::of`].
 
 use crate::job::{JobId, SnapshotId};
+
+const SNAPSHOT_PREFIX: &str = "ml-anomalies-snapshot_doc_";
+const MANIFEST: &str = "esml_manifest.json";
+
+/// Entries whose names are the safe job id and an ending.
+const ENDINGS: [(&str, EntryKind); 9] = [
+    ("_config.json", EntryKind::Config),
+    ("_snapshot_docs.ndjson", EntryKind::State),
+    ("_annotations.ndjson", EntryKind::Annotations),
+    ("_notifications.ndjson", EntryKind::Notifications),
+    ("_input_mapping.json", EntryKind::InputMapping),
+    ("_data_counts.json", EntryKind::DataCounts),
+    ("_categories.ndjson", EntryKind::Categories),
+    ("_filters.json", EntryKind::Filters),
+    ("_calendars.json", EntryKind::Calendars),
+];
 
 /// What an entry holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,7 +39,10 @@ pub enum EntryKind {
     /// `<safe>_notifications.ndjson`
     Notifications,
     /// `<safe>_input_<n>.ndjson`, or the older `<safe>_input.ndjson` (number 0)
-    Inputs { number: u64 },
+    Inputs {
+        /// From 1.
+        number: u64,
+    },
     /// `<safe>_input_mapping.json`
     InputMapping,
     /// `<safe>_data_counts.json`
@@ -52,8 +78,29 @@ pub struct EntryName(String);
 
 impl EntryName {
     /// The name of an entry of this job.
+    ///
+    /// A snapshot id that would make the snapshot's entry look like another one gets its underscores replaced and a
+    /// dash behind it: the name is for finding the entry, the id is read from the document.
     pub fn of(kind: EntryKind, job: &JobId, snapshot: &SnapshotId) -> Self {
-        todo!()
+        let safe = job.safe();
+        Self(match kind {
+            EntryKind::Snapshot => snapshot_name(&safe, snapshot),
+            EntryKind::Manifest => MANIFEST.to_owned(),
+            EntryKind::Inputs { number: 0 } => format!("{safe}_input.ndjson"),
+            EntryKind::Inputs { number } => format!("{safe}_input_{number}.ndjson"),
+            other => {
+                let ending = ENDINGS
+                    .iter()
+                    .find(|(_, kind)| *kind == other)
+                    .map_or("", |(ending, _)| ending);
+                format!("{safe}{ending}")
+            }
+        })
+    }
+
+    /// The manifest's, the same for every job.
+    pub(super) fn manifest() -> Self {
+        Self(MANIFEST.to_owned())
     }
 
     /// The name.
@@ -65,11 +112,163 @@ impl EntryName {
 impl EntryKind {
     /// What a path in any archive, ours or theirs, is taken for; `None` for unknown entries.
     pub fn of_path(path: &str) -> Option<Self> {
-        todo!()
+        let name = path.rsplit('/').next().unwrap_or(path);
+        if name == MANIFEST {
+            return Some(Self::Manifest);
+        }
+        let ending = ENDINGS.iter().find(|(ending, _)| name.ends_with(ending));
+        if let Some((ending, kind)) = ending {
+            return (name.len() > ending.len()).then_some(*kind);
+        }
+        if let Some(number) = name.strip_suffix(".ndjson").and_then(input_number) {
+            return Some(Self::Inputs { number });
+        }
+        let rest = name.strip_prefix(SNAPSHOT_PREFIX)?.strip_suffix(".json")?;
+        (!rest.is_empty()).then_some(Self::Snapshot)
     }
 
     /// The part of documents that it belongs to.
     pub fn part(self) -> Option<Part> {
-        todo!()
+        match self {
+            Self::State => Some(Part::State),
+            Self::Annotations => Some(Part::Annotations),
+            Self::Notifications => Some(Part::Notifications),
+            Self::Categories => Some(Part::Categories),
+            Self::Inputs { .. } => Some(Part::Inputs),
+            _ => None,
+        }
+    }
+}
+
+fn snapshot_name(safe_job: &str, snapshot: &SnapshotId) -> String {
+    let id = snapshot.as_str().replace('.', "_");
+    let name = format!("{SNAPSHOT_PREFIX}{safe_job}_model_snapshot_{id}.json");
+    if EntryKind::of_path(&name) == Some(EntryKind::Snapshot) && !id.contains("ndjson") {
+        return name;
+    }
+    let id = id.replace('_', "-");
+    format!("{SNAPSHOT_PREFIX}{safe_job}_model_snapshot_{id}-.json")
+}
+
+fn input_number(stem: &str) -> Option<u64> {
+    if let Some(job) = stem.strip_suffix("_input") {
+        return (!job.is_empty()).then_some(0);
+    }
+    let (job, digits) = stem.rsplit_once("_input_")?;
+    let plain = !job.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kinds() -> Vec<EntryKind> {
+        let mut kinds = vec![EntryKind::Snapshot];
+        kinds.extend(ENDINGS.iter().map(|(_, kind)| *kind));
+        kinds.extend([
+            EntryKind::Inputs { number: 1 },
+            EntryKind::Inputs { number: 12 },
+            EntryKind::Manifest,
+        ]);
+        kinds
+    }
+
+    /// Their `<safe>_input_\d+.ndjson`, the dot taken as any character.
+    fn is_their_input(path: &str, safe: &str) -> bool {
+        let needle = format!("{safe}_input_");
+        path.match_indices(&needle).any(|(at, _)| {
+            let rest = &path[at + needle.len()..];
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            digits > 0 && rest.get(digits + 1..).is_some_and(|end| end.starts_with("ndjson"))
+        })
+    }
+
+    fn holds(job: &str, snapshot: &str) {
+        let (job, snapshot): (JobId, SnapshotId) = (job.parse().unwrap(), snapshot.parse().unwrap());
+        let names: Vec<_> = kinds()
+            .into_iter()
+            .map(|kind| (kind, EntryName::of(kind, &job, &snapshot).as_str().to_owned()))
+            .collect();
+        let first = |needle: &str| {
+            names
+                .iter()
+                .find(|(_, name)| name.contains(needle))
+                .map(|(kind, _)| *kind)
+                .unwrap()
+        };
+        assert_eq!(
+            first("ml-anomalies-snapshot_doc"),
+            EntryKind::Snapshot,
+            "{job} {snapshot}"
+        );
+        assert_eq!(first("_config.json"), EntryKind::Config, "{job} {snapshot}");
+        assert_eq!(first("_snapshot_docs.ndjson"), EntryKind::State, "{job} {snapshot}");
+        for (kind, name) in &names {
+            assert_eq!(EntryKind::of_path(name), Some(*kind), "{name}");
+            let input = matches!(kind, EntryKind::Inputs { .. });
+            assert_eq!(is_their_input(name, &job.safe()), input, "{name}");
+            assert!(!name.contains('/'), "{name}");
+        }
+    }
+
+    #[test]
+    fn nasty_ids_are_not_taken_for_other_entries() {
+        let jobs = [
+            "a_config.json.b",
+            "x_input_1.ndjson",
+            "ml-anomalies-snapshot_doc",
+            "a_snapshot_docs.ndjson",
+            "d",
+        ];
+        for job in jobs
+            .into_iter()
+            .chain(["ml-anomalies-snapshot_doc_x_config.json", "a_input", "a_model_state_b"])
+        {
+            let snapshots = [
+                "1795432817",
+                "config",
+                "x_config",
+                "filters",
+                "d_input_1.ndjson",
+                "a.data_counts",
+            ];
+            snapshots.into_iter().for_each(|snapshot| holds(job, snapshot));
+        }
+    }
+
+    #[test]
+    fn theirs_are_known() {
+        assert_eq!(
+            EntryKind::of_path("a_input.ndjson"),
+            Some(EntryKind::Inputs { number: 0 })
+        );
+        assert_eq!(
+            EntryKind::of_path("./a_input_3.ndjson"),
+            Some(EntryKind::Inputs { number: 3 })
+        );
+        for unknown in [
+            "",
+            "_config.json",
+            "a_input_x.ndjson",
+            "notes.txt",
+            "a_input_99999999999999999999999.ndjson",
+        ] {
+            assert_eq!(EntryKind::of_path(unknown), None, "{unknown}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_entry_is_taken_for_another(
+            job in "(ml-anomalies-snapshot_doc|[a-z0-9]{1,3})((_config|_input_1|_snapshot_docs|.json|.ndjson|[a-z0-9_.-]{1,3}){0,3}[a-z0-9])?",
+            snapshot in "[0-9]{10}|(_config|_input_1|_filters|.ndjson|.json|[A-Za-z0-9_-]{1,4}){1,3}",
+        ) {
+            prop_assume!(job.len() <= 64);
+            holds(&job, &snapshot);
+        }
     }
 }

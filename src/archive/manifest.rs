@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The only version there is.
+pub(super) const FORMAT_VERSION: u32 = 1;
+
 /// The manifest, version 1.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
@@ -49,4 +52,13 @@ pub struct ManifestEntry {
     pub bytes: u64,
     /// SHA-256 of those bytes, lower-case hexadecimal.
     pub sha256: String,
+}
+
+impl Manifest {
+    /// As it stands in the archive: indented, for people look into it.
+    pub(super) fn to_json(&self) -> std::io::Result<Vec<u8>> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        Ok(text)
+    }
 }

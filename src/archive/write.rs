@@ -1,21 +1,45 @@
 //! Entries to a file that appears whole or not at all.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
-use crate::archive::{Manifest, ManifestEntry, Result, SealedEntry};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tar::{EntryType, Header};
+use time::OffsetDateTime;
+
+use crate::archive::{EntryBuilder, EntryName, Error, Manifest, ManifestEntry, Result, SealedEntry};
+
+/// What a name field of a tar header takes.
+const NAME_FIELD: usize = 100;
+/// What its size field takes as octal digits.
+const SIZE_FIELD: u64 = 1 << 33;
 
 /// Where the archive goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Written beside as `<path>.partial` (mode 0600 on unix), synced, renamed.
-    File { path: PathBuf, overwrite: bool },
+    File {
+        /// The finished archive.
+        path: PathBuf,
+        /// Whether an existing one may be replaced.
+        overwrite: bool,
+    },
     /// Standard output.
     Stdout,
 }
 
 /// An archive being written. Dropped unfinished, it removes its partial file.
-#[derive(Debug)]
-pub struct ArchiveWriter {}
+pub struct ArchiveWriter {
+    sink: Box<dyn Write + Send>,
+    partial: Option<Partial>,
+    level: Compression,
+    created: u64,
+    bytes: u64,
+    entries: Vec<ManifestEntry>,
+}
 
 /// A finished archive.
 #[derive(Clone, Debug)]
@@ -26,19 +50,229 @@ pub struct Finished {
     pub entries: Vec<ManifestEntry>,
 }
 
+/// The file under its provisional name; removed when dropped, unless it was renamed.
+struct Partial {
+    path: PathBuf,
+    target: PathBuf,
+    overwrite: bool,
+    /// A second handle of the sink's file: what syncs it.
+    file: File,
+    renamed: bool,
+}
+
 impl ArchiveWriter {
     /// Creates the partial file; an existing target is refused without `overwrite`.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], or what the file system says.
     pub fn create(target: &Target, level: u32) -> Result<Self> {
-        todo!()
+        let (sink, partial): (Box<dyn Write + Send>, _) = match target {
+            Target::Stdout => (Box::new(io::stdout()), None),
+            Target::File { path, overwrite } => {
+                let partial = Partial::create(path, *overwrite)?;
+                let file = partial
+                    .file
+                    .try_clone()
+                    .map_err(|cause| io_error(&partial.path, cause))?;
+                (Box::new(file), Some(partial))
+            }
+        };
+        let created = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0);
+        Ok(Self {
+            sink,
+            partial,
+            level: Compression::new(level.min(9)),
+            created,
+            bytes: 0,
+            entries: Vec::new(),
+        })
     }
 
     /// Appends an entry: header and content, each a gzip member of its own.
-    pub fn append(&mut self, entry: SealedEntry) -> Result<()> {
-        todo!()
+    ///
+    /// The snapshot's entry must be the first (see the notes on names in the layout's documentation).
+    ///
+    /// # Errors
+    /// The target cannot be written.
+    pub fn append(&mut self, mut entry: SealedEntry) -> Result<()> {
+        let headers = headers(&entry.summary, self.created).map_err(|cause| self.failed(cause))?;
+        self.member(&headers)?;
+        entry
+            .member
+            .seek(SeekFrom::Start(0))
+            .map_err(super::entry::temporary_failed)?;
+        let copied = io::copy(&mut entry.member, &mut self.sink).map_err(|cause| self.failed(cause))?;
+        self.bytes += copied;
+        self.entries.push(entry.summary);
+        Ok(())
     }
 
     /// Writes the manifest (its `entries` are filled in here), the end of the tar, syncs and renames.
-    pub fn finish(self, manifest: Manifest) -> Result<Finished> {
-        todo!()
+    ///
+    /// # Errors
+    /// The target cannot be written, or appeared meanwhile.
+    pub fn finish(mut self, mut manifest: Manifest) -> Result<Finished> {
+        let entries = self.entries.clone();
+        manifest.entries.clone_from(&entries);
+        let mut entry = EntryBuilder::new(EntryName::manifest(), self.level.level());
+        entry.json(&manifest.to_json().map_err(|cause| self.failed(cause))?)?;
+        self.append(entry.seal()?)?;
+        self.member(&[0; 1024])?;
+        self.sink.flush().map_err(|cause| self.failed(cause))?;
+        if let Some(partial) = self.partial.take() {
+            // Windows does not rename a file that is open for writing elsewhere.
+            self.sink = Box::new(io::sink());
+            partial.publish()?;
+        }
+        Ok(Finished {
+            bytes: self.bytes,
+            entries,
+        })
+    }
+
+    fn member(&mut self, content: &[u8]) -> Result<()> {
+        let mut gzip = GzEncoder::new(Vec::new(), self.level);
+        let member = gzip
+            .write_all(content)
+            .and_then(|()| gzip.finish())
+            .map_err(|cause| self.failed(cause))?;
+        self.sink.write_all(&member).map_err(|cause| self.failed(cause))?;
+        self.bytes += member.len() as u64;
+        Ok(())
+    }
+
+    fn failed(&self, cause: io::Error) -> Error {
+        io_error(
+            self.partial
+                .as_ref()
+                .map_or(Path::new("standard output"), |partial| &partial.path),
+            cause,
+        )
+    }
+}
+
+impl fmt::Debug for ArchiveWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArchiveWriter")
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Partial {
+    fn create(target: &Path, overwrite: bool) -> Result<Self> {
+        if !overwrite && target.symlink_metadata().is_ok() {
+            return Err(Error::Exists {
+                path: target.to_owned(),
+            });
+        }
+        let mut name = target.as_os_str().to_owned();
+        name.push(".partial");
+        let path = PathBuf::from(name);
+        // What a killed run left is removed rather than opened: opening would follow a link put there.
+        match std::fs::remove_file(&path) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(io_error(&path, cause)),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(|cause| io_error(&path, cause))?;
+        Ok(Self {
+            path,
+            target: target.to_owned(),
+            overwrite,
+            file,
+            renamed: false,
+        })
+    }
+
+    fn publish(mut self) -> Result<()> {
+        self.file.sync_all().map_err(|cause| io_error(&self.path, cause))?;
+        if !self.overwrite && self.target.symlink_metadata().is_ok() {
+            return Err(Error::Exists {
+                path: self.target.clone(),
+            });
+        }
+        std::fs::rename(&self.path, &self.target).map_err(|cause| io_error(&self.target, cause))?;
+        self.renamed = true;
+        sync_folder(&self.target)
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // Nobody is left to be told; the name says what it is.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Makes the new name survive a crash; Windows has no such call and needs none.
+#[cfg(unix)]
+fn sync_folder(target: &Path) -> Result<()> {
+    let folder = target
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|cause| io_error(folder, cause))
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// The header block of an entry, with a pax header before it for what does not fit.
+fn headers(entry: &ManifestEntry, created: u64) -> io::Result<Vec<u8>> {
+    let mut records = Vec::new();
+    if entry.name.len() > NAME_FIELD {
+        records.extend(pax_record("path", &entry.name));
+    }
+    if entry.bytes >= SIZE_FIELD {
+        records.extend(pax_record("size", &entry.bytes.to_string()));
+    }
+    let mut blocks = Vec::new();
+    if !records.is_empty() {
+        blocks.extend_from_slice(header("pax", records.len() as u64, EntryType::XHeader, created)?.as_bytes());
+        blocks.append(&mut records);
+        blocks.resize(blocks.len().next_multiple_of(512), 0);
+    }
+    let short = entry.name.get(..NAME_FIELD).unwrap_or(&entry.name);
+    blocks.extend_from_slice(header(short, entry.bytes, EntryType::Regular, created)?.as_bytes());
+    Ok(blocks)
+}
+
+fn header(name: &str, size: u64, kind: EntryType, created: u64) -> io::Result<Header> {
+    let mut header = Header::new_ustar();
+    header.set_path(name)?;
+    header.set_size(size);
+    header.set_entry_type(kind);
+    header.set_mode(0o600);
+    header.set_mtime(created);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_cksum();
+    Ok(header)
+}
+
+/// `<length> <key>=<value>\n`, the length counting its own digits.
+fn pax_record(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    let mut length = rest.len();
+    while length != rest.len() + length.to_string().len() {
+        length = rest.len() + length.to_string().len();
+    }
+    format!("{length}{rest}").into_bytes()
+}
+
+fn io_error(path: &Path, cause: io::Error) -> Error {
+    Error::Io {
+        path: path.to_owned(),
+        cause,
     }
 }
