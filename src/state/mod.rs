@@ -6,4 +6,5 @@ mod id;
 
 pub use chunks::{ChunkDecoder, StateLimits};
 pub use error::Error;
+pub(crate) use id::split_number;
 pub use id::{StateDocId, StateKind};
