@@ -1,8 +1,15 @@
 //! One pass through an archive that applies every rule.
 
-use std::io::Read;
+mod findings;
+mod judge;
+mod pass;
+mod small;
+mod state;
 
-use crate::archive::{Contents, Limits, Part, Result};
+use std::io::Read;
+use std::path::PathBuf;
+
+use crate::archive::{Contents, Error, Limits, Part, Result};
 
 /// Sees each document of the pass, after its line was found to be JSON.
 pub trait DocumentVisitor {
@@ -14,13 +21,41 @@ impl DocumentVisitor for () {
     fn document(&mut self, _: Part, _: Option<&str>, _: Option<&str>, _: &[u8]) {}
 }
 
+/// What a pass found, and where each entry's header begins a gzip member (compressed offset), in tar order.
+pub(super) struct Checked {
+    pub(super) contents: Contents,
+    pub(super) starts: Vec<Option<u64>>,
+}
+
 /// Reads a compressed archive to its end. Damage is a finding, not an error: an error is a reader
 /// that fails for reasons of its own. `progress` hears compressed bytes.
+///
+/// # Errors
+/// [`Error::Io`] from the reader (its path is `-`) or from a temporary file.
 pub fn check(
     reader: impl Read,
     limits: Limits,
     visitor: &mut dyn DocumentVisitor,
     progress: &dyn Fn(u64),
 ) -> Result<Contents> {
-    todo!()
+    checked(reader, limits, visitor, progress, PathBuf::from("-")).map(|checked| checked.contents)
 }
+
+/// The same, with what a later replay needs; `path` is for messages.
+pub(super) fn checked(
+    reader: impl Read,
+    limits: Limits,
+    visitor: &mut dyn DocumentVisitor,
+    progress: &dyn Fn(u64),
+    path: PathBuf,
+) -> Result<Checked> {
+    let mut pass = pass::Pass::new(limits, visitor);
+    match pass.run(reader, progress) {
+        Ok(()) => Ok(pass.finish()),
+        Err(pass::Stop::Reader(cause)) => Err(Error::Io { path, cause }),
+        Err(pass::Stop::Temporary(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,27 @@ impl Error {
 
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
-        todo!()
+        match self {
+            Self::Exists { .. } => Some("choose another name with --output, or replace it with --overwrite".to_owned()),
+            Self::Io { cause, .. } => io_hint(cause.kind()).map(str::to_owned),
+            Self::Damaged { .. } => Some(
+                "compare the file with its origin and copy it again; `esml-state inspect --verify` lists all that is \
+                 wrong with it"
+                    .to_owned(),
+            ),
+            Self::Changed { .. } => Some("let nothing write to the file and start again".to_owned()),
+        }
+    }
+}
+
+fn io_hint(kind: std::io::ErrorKind) -> Option<&'static str> {
+    use std::io::ErrorKind as Kind;
+    match kind {
+        Kind::NotFound => Some("look whether the path is right and its folder exists"),
+        Kind::PermissionDenied => Some("look whether you may read and write there"),
+        Kind::StorageFull | Kind::QuotaExceeded => {
+            Some("make room or choose another disk; temporary files go where TMPDIR says")
+        }
+        _ => None,
     }
 }

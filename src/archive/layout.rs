@@ -264,8 +264,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_entry_is_taken_for_another(
-            job in "(ml-anomalies-snapshot_doc|[a-z0-9]{1,3})((_config|_input_1|_snapshot_docs|.json|.ndjson|[a-z0-9_.-]{1,3}){0,3}[a-z0-9])?",
-            snapshot in "[0-9]{10}|(_config|_input_1|_filters|.ndjson|.json|[A-Za-z0-9_-]{1,4}){1,3}",
+            job in "(ml-anomalies-snapshot_doc|[a-z0-9]{1,3})((_config|_input_1|_snapshot_docs|[.]json|[.]ndjson|[a-z0-9_.-]{1,3}){0,3}[a-z0-9])?",
+            snapshot in "[0-9]{10}|(_config|_input_1|_filters|[.]ndjson|[.]json|[A-Za-z0-9_-]{1,4}){1,3}",
         ) {
             prop_assume!(job.len() <= 64);
             holds(&job, &snapshot);

@@ -4,11 +4,16 @@ mod check;
 mod contents;
 mod entry;
 mod error;
+mod fault;
+mod inflate;
 mod layout;
 mod limits;
+mod lines;
 mod manifest;
 mod read;
+mod reorder;
 mod replay;
+mod tarball;
 mod write;
 
 pub use check::{DocumentVisitor, check};

@@ -1,15 +1,21 @@
 //! Documents of a checked archive, read on a thread of their own and handed over in bounded batches.
 
-use bytes::Bytes;
+mod producer;
 
-use crate::archive::Result;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::archive::{Archive, Contents, Error, Part, Result};
+
+/// Batches that wait for the consumer.
+const QUEUED: usize = 2;
 
 /// One document of a part.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// Its number in the part, from 0 (annotations and notifications get ids made of it).
     pub line: u64,
-    /// `_index` of its action line.
+    /// `_index` of its action line; none for state, whose index is the reading cluster's business.
     pub index: Option<String>,
     /// `_id` of its action line.
     pub id: Option<String>,
@@ -17,13 +23,68 @@ pub struct Document {
     pub source: Bytes,
 }
 
-/// The documents of a part.
+/// The documents of a part. Dropped early, it ends the thread.
 #[derive(Debug)]
-pub struct Replay {}
+pub struct Replay {
+    messages: mpsc::Receiver<Message>,
+    archive: Archive,
+    over: bool,
+}
+
+/// What the thread says; the end is said too, so that a dead thread is not taken for it.
+#[derive(Debug)]
+enum Message {
+    Batch(Vec<Document>),
+    Failed(Error),
+    End,
+}
 
 impl Replay {
+    pub(super) fn start(archive: Archive, part: Part, checked: &Contents) -> Self {
+        let (sender, messages) = mpsc::channel(QUEUED);
+        let producer = producer::Producer::new(archive.clone(), part, checked, sender.clone());
+        let thread = std::thread::Builder::new()
+            .name("replay".to_owned())
+            .spawn(move || producer.run());
+        if let Err(cause) = thread {
+            // The channel is empty: there is room.
+            let _ = sender.try_send(Message::Failed(Error::Io {
+                path: archive.path().to_owned(),
+                cause,
+            }));
+        }
+        Self {
+            messages,
+            archive,
+            over: false,
+        }
+    }
+
     /// The next batch (at most some MiB), `None` at the end; an error where the file is not what was checked.
+    ///
+    /// # Errors
+    /// [`Error::Changed`], or [`Error::Io`] from the file or a temporary one.
     pub async fn next(&mut self) -> Result<Option<Vec<Document>>> {
-        todo!()
+        if self.over {
+            return Ok(None);
+        }
+        match self.messages.recv().await {
+            Some(Message::Batch(batch)) => return Ok(Some(batch)),
+            Some(Message::End) => self.over = true,
+            Some(Message::Failed(error)) => {
+                self.over = true;
+                return Err(error);
+            }
+            None => {
+                self.over = true;
+                return Err(Error::Changed {
+                    path: self.archive.path().to_owned(),
+                });
+            }
+        }
+        Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,7 +110,11 @@ fn damage_is_told() {
         ),
         ("flipped", vec![whole(&STANDARD.encode(&flipped))], "damaged"),
         ("trailing", vec![whole(&STANDARD.encode(&tail))], "follow"),
-        ("two members", vec![whole(&format!("{text}{text}"))], "follow"),
+        (
+            "two members",
+            vec![whole(&STANDARD.encode(STANDARD.decode(&text).unwrap().repeat(2)))],
+            "follow",
+        ),
         ("bomb", vec![whole(&long)], "more than 1048576"),
     ];
     for (name, documents, why) in cases {

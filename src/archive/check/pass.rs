@@ -1,0 +1,312 @@
+//! The pass itself: entry after entry, each read once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead, Read};
+
+use tar::EntryType;
+
+use crate::archive::fault::Fault;
+use crate::archive::inflate::{Inflate, Source};
+use crate::archive::lines::{Lines, Next, Owner, parse_document};
+use crate::archive::tarball::{TarEntry, Tarball};
+use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Error, Limits, Part};
+
+use super::Checked;
+use super::findings::{Findings, printable};
+use super::judge;
+use super::small::{self, SnapshotHead};
+use super::state::StateCheck;
+
+/// Entries of one archive; ours have a handful and one for each 10,000 inputs.
+const MOST_ENTRIES: usize = 100_000;
+/// Source indices told apart.
+const MOST_INDICES: usize = 10_000;
+/// Distinct job ids kept to be judged.
+const MOST_OWNERS: usize = 8;
+/// Bytes of a path.
+const LONGEST_PATH: usize = 1024;
+
+/// Why a pass ended before the archive did, damage excepted.
+pub(super) enum Stop {
+    Reader(io::Error),
+    Temporary(Error),
+}
+
+/// A pass under way.
+pub(super) struct Pass<'v> {
+    limits: Limits,
+    visitor: &'v mut dyn DocumentVisitor,
+    starts: Vec<Option<u64>>,
+    pub(super) contents: Contents,
+    pub(super) findings: Findings,
+    pub(super) seen: BTreeSet<EntryKind>,
+    paths: BTreeSet<String>,
+    pub(super) state: StateCheck,
+    pub(super) snapshot: Option<SnapshotHead>,
+    /// Job ids that documents carry, with the first place of each.
+    pub(super) owners: BTreeMap<String, String>,
+    /// The archive could not be read to its end: what was not seen may well be there.
+    pub(super) cut: bool,
+}
+
+enum Trouble {
+    Fault(Fault),
+    Temporary(Error),
+}
+
+impl<E: Into<Fault>> From<E> for Trouble {
+    fn from(fault: E) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
+impl<'v> Pass<'v> {
+    pub(super) fn new(limits: Limits, visitor: &'v mut dyn DocumentVisitor) -> Self {
+        Self {
+            limits,
+            visitor,
+            starts: Vec::new(),
+            contents: Contents::default(),
+            findings: Findings::default(),
+            seen: BTreeSet::new(),
+            paths: BTreeSet::new(),
+            state: StateCheck::new(limits.state),
+            snapshot: None,
+            owners: BTreeMap::new(),
+            cut: false,
+        }
+    }
+
+    /// Reads to the end, or to the damage that makes going on impossible.
+    pub(super) fn run<R: Read>(&mut self, reader: R, progress: &dyn Fn(u64)) -> Result<(), Stop> {
+        let mut tar = Tarball::new(Inflate::new(Source::new(reader, 0, progress), self.limits.ratio));
+        loop {
+            let mut place = String::new();
+            let step = match tar.next() {
+                Ok(None) => return Ok(()),
+                Ok(Some(entry)) => {
+                    place = printable(&entry.path);
+                    self.entry(&mut tar, entry)
+                }
+                Err(fault) => Err(fault.into()),
+            };
+            match step {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(Trouble::Temporary(error)) => return Err(Stop::Temporary(error)),
+                Err(Trouble::Fault(Fault::Reader(cause))) => return Err(Stop::Reader(cause)),
+                Err(Trouble::Fault(Fault::Damage(why))) => {
+                    if place.is_empty() {
+                        place = self
+                            .contents
+                            .entries
+                            .last()
+                            .map_or_else(String::new, |last| format!("after {}", last.name));
+                    }
+                    self.findings.fatal(&place, why);
+                    break;
+                }
+            }
+        }
+        self.cut = true;
+        Ok(())
+    }
+
+    /// What was found, judged as a whole.
+    pub(super) fn finish(mut self) -> Checked {
+        judge::job(&mut self);
+        let place = self.state_place();
+        self.contents.state = self.state.finish(&place, &mut self.findings);
+        judge::counts(&self.contents, self.snapshot.as_ref(), self.cut, &mut self.findings);
+        self.contents.findings = self.findings.into_list();
+        Checked {
+            contents: self.contents,
+            starts: self.starts,
+        }
+    }
+
+    fn state_place(&self) -> String {
+        let state = self
+            .contents
+            .entries
+            .iter()
+            .find(|entry| entry.kind == Some(EntryKind::State));
+        state.map_or_else(String::new, |entry| entry.name.clone())
+    }
+
+    /// False where going on makes no sense.
+    fn entry<R: Read>(&mut self, tar: &mut Tarball<'_, R>, entry: TarEntry) -> Result<bool, Trouble> {
+        if self.contents.entries.len() >= MOST_ENTRIES || entry.path.len() > LONGEST_PATH {
+            self.findings
+                .fatal(&entry.path, "more entries or a longer name than any export writes");
+            return Ok(false);
+        }
+        if entry.bytes > self.limits.entry {
+            let limit = self.limits.entry;
+            let what = format!(
+                "has {} bytes, the limit is {limit} (--max-entry-size raises it)",
+                entry.bytes
+            );
+            self.findings.fatal(&entry.path, what);
+            return Ok(false);
+        }
+        let kind = self.known(&entry);
+        let documents = match kind {
+            Some(kind) => match kind.part() {
+                Some(part) => self.documents(tar, &entry.path, part)?,
+                None => self.small(tar, &entry, kind)?,
+            },
+            None => 0,
+        };
+        drain(tar)?;
+        self.starts.push(entry.start);
+        let sha256 = tar.sha256();
+        self.contents.entries.push(EntrySummary {
+            name: entry.path,
+            kind,
+            documents,
+            bytes: entry.bytes,
+            sha256,
+        });
+        Ok(true)
+    }
+
+    /// What the entry is taken for; none where its path or type is a trap.
+    fn known(&mut self, entry: &TarEntry) -> Option<EntryKind> {
+        let path = &entry.path;
+        let plain = matches!(entry.kind, EntryType::Regular | EntryType::Continuous) && !path.ends_with('/');
+        if !plain {
+            self.findings.fatal(path, "is not a plain file");
+            return None;
+        }
+        if !is_tame(path) {
+            self.findings.fatal(
+                path,
+                "the path leads elsewhere: absolute, with `..`, or with a backslash",
+            );
+            return None;
+        }
+        if !self.paths.insert(path.clone()) {
+            self.findings.fatal(path, "is there twice");
+            return None;
+        }
+        let Some(kind) = EntryKind::of_path(path) else {
+            self.findings.warning(path, "an unknown entry: ignored");
+            return None;
+        };
+        if self.seen.contains(&EntryKind::Manifest) {
+            self.findings
+                .fatal(path, "stands behind the manifest, which must be the last entry");
+        }
+        if !self.seen.insert(kind) {
+            self.findings.fatal(path, "another entry of this kind is there already");
+            return None;
+        }
+        Some(kind)
+    }
+
+    fn documents<R: Read>(&mut self, tar: &mut Tarball<'_, R>, path: &str, part: Part) -> Result<u64, Trouble> {
+        let mut lines = Lines::default();
+        let mut documents = 0;
+        loop {
+            let action = match lines.next(tar, part)? {
+                Next::Document(action) => action,
+                Next::End => break,
+                Next::Bad(why) => {
+                    self.findings.fatal(&format!("{path}, line {}", lines.line()), why);
+                    break;
+                }
+            };
+            let source = lines.source();
+            let (index, id) = (action.index.as_deref(), action.id.as_deref());
+            let place = || format!("{path}, line {}", lines.line());
+            if part != Part::Annotations && part != Part::Notifications && id.is_none_or(str::is_empty) {
+                self.findings.fatal(&place(), "the action line names no `_id`");
+                break;
+            }
+            match (part, id) {
+                // The decoder reads all of it: no need to read 16 MB twice.
+                (Part::State, Some(id)) => {
+                    self.state
+                        .document(id, source, &place(), &mut self.findings)
+                        .map_err(Trouble::Temporary)?;
+                }
+                _ => match parse_document(source) {
+                    Ok(owner) => self.owner(part, owner, place),
+                    Err(why) => {
+                        self.findings.fatal(&place(), why);
+                        break;
+                    }
+                },
+            }
+            if part == Part::Inputs {
+                self.input_index(index, place);
+            }
+            self.visitor.document(part, index, id, source);
+            documents += 1;
+        }
+        *self.contents.documents.entry(part).or_default() += documents;
+        Ok(documents)
+    }
+
+    fn owner(&mut self, part: Part, owner: Owner, place: impl Fn() -> String) {
+        // Inputs may have a field of that name.
+        if part == Part::Inputs {
+            return;
+        }
+        for id in owner.job_ids {
+            if !self.owners.contains_key(&id) && self.owners.len() < MOST_OWNERS {
+                self.owners.insert(id, place());
+            }
+        }
+    }
+
+    fn input_index(&mut self, index: Option<&str>, place: impl Fn() -> String) {
+        let Some(index) = index.filter(|index| !index.is_empty()) else {
+            self.findings.fatal(&place(), "the action line names no `_index`");
+            return;
+        };
+        let indices = &mut self.contents.input_indices;
+        if let Some(documents) = indices.get_mut(index) {
+            *documents += 1;
+        } else if indices.len() < MOST_INDICES {
+            indices.insert(index.to_owned(), 1);
+        } else {
+            self.findings
+                .fatal(&place(), "inputs of more source indices than can be told apart");
+        }
+    }
+
+    fn small<R: Read>(&mut self, tar: &mut Tarball<'_, R>, entry: &TarEntry, kind: EntryKind) -> Result<u64, Trouble> {
+        let limit = small::limit(kind);
+        if entry.bytes > limit {
+            let what = format!("has {} bytes; no export writes more than {limit} there", entry.bytes);
+            self.findings.fatal(&entry.path, what);
+            return Ok(0);
+        }
+        let mut text = Vec::new();
+        tar.read_to_end(&mut text)?;
+        match small::read(kind, text, &mut self.contents) {
+            Ok(None) => {}
+            Ok(Some(head)) => self.snapshot = Some(head),
+            Err(why) => self.findings.fatal(&entry.path, why),
+        }
+        Ok(1)
+    }
+}
+
+fn drain<R: Read>(tar: &mut Tarball<'_, R>) -> io::Result<()> {
+    loop {
+        let n = tar.fill_buf()?.len();
+        if n == 0 {
+            return Ok(());
+        }
+        tar.consume(n);
+    }
+}
+
+fn is_tame(path: &str) -> bool {
+    let drive = path.as_bytes().get(1) == Some(&b':');
+    let elsewhere = path.is_empty() || path.starts_with('/') || drive || path.contains(['\\', '\0']);
+    !elsewhere && path.split('/').all(|component| component != "..")
+}

@@ -1,0 +1,150 @@
+//! The state documents of an archive: numbered without gap, decoded to their end, of one job and snapshot.
+
+use std::io::Sink;
+
+use crate::archive::reorder::{Reorder, Taken};
+use crate::archive::{Result, StateSummary};
+use crate::job::{JobId, SnapshotId};
+use crate::state::{self, ChunkDecoder, StateDocId, StateKind, StateLimits, split_number};
+
+use super::findings::Findings;
+
+/// Distinct ids before `#` that are kept to be judged.
+const MOST_BASES: usize = 8;
+
+/// Both kinds. Which job and snapshot they must belong to may be known only at the end, so what stands before `#` is
+/// kept, once each.
+pub(super) struct StateCheck {
+    model: KindCheck,
+    categorizer: KindCheck,
+}
+
+struct KindCheck {
+    kind: StateKind,
+    bases: Vec<(String, String)>,
+    reorder: Reorder,
+    decoder: Option<ChunkDecoder<Sink>>,
+    /// Damage of one document was told: what follows from it is not told again.
+    broken: bool,
+}
+
+impl StateCheck {
+    pub(super) fn new(limit: u64) -> Self {
+        let kind = |kind| KindCheck {
+            kind,
+            bases: Vec::new(),
+            reorder: Reorder::default(),
+            decoder: Some(ChunkDecoder::new(std::io::sink(), StateLimits { decoded: limit })),
+            broken: false,
+        };
+        Self {
+            model: kind(StateKind::Model),
+            categorizer: kind(StateKind::Categorizer),
+        }
+    }
+
+    /// Takes a document; `place` is entry and line.
+    pub(super) fn document(&mut self, id: &str, source: &[u8], place: &str, findings: &mut Findings) -> Result<()> {
+        match split_number(id) {
+            Some((base, number)) if base.ends_with("_categorizer_state") => {
+                self.categorizer.document(id, base, number, source, place, findings)
+            }
+            Some((base, number)) if base.contains("_model_state_") => {
+                self.model.document(id, base, number, source, place, findings)
+            }
+            _ => {
+                findings.fatal(place, format!("`{id}` is not the id of a state document"));
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether all of it belongs to this job and snapshot.
+    pub(super) fn judge_ids(&self, job: &JobId, snapshot: &SnapshotId, findings: &mut Findings) {
+        for check in [&self.model, &self.categorizer] {
+            for (base, place) in &check.bases {
+                let id = StateDocId::parse(&format!("{base}#1"), job, snapshot);
+                if id.is_none_or(|id| id.kind != check.kind) {
+                    let what = format!("`{base}` is not state of job `{job}` and its snapshot `{snapshot}`");
+                    findings.fatal(place, what);
+                }
+            }
+        }
+    }
+
+    /// Gaps, `eos`, the end of base64 and gzip.
+    pub(super) fn finish(self, place: &str, findings: &mut Findings) -> StateSummary {
+        let (model_documents, model_bytes) = self.model.finish(place, findings);
+        let (categorizer_documents, categorizer_bytes) = self.categorizer.finish(place, findings);
+        StateSummary {
+            model_documents,
+            categorizer_documents,
+            model_bytes,
+            categorizer_bytes,
+        }
+    }
+}
+
+impl KindCheck {
+    fn document(
+        &mut self,
+        id: &str,
+        base: &str,
+        number: u64,
+        source: &[u8],
+        place: &str,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        if !self.bases.iter().any(|(known, _)| known == base) && self.bases.len() < MOST_BASES {
+            self.bases.push((base.to_owned(), place.to_owned()));
+        }
+        if self.bases.first().is_some_and(|(first, _)| first != base) {
+            findings.fatal(
+                place,
+                format!("`{id}` belongs to another job or snapshot than the state before it"),
+            );
+            return Ok(());
+        }
+        let (decoder, broken) = (&mut self.decoder, &mut self.broken);
+        let mut pass = |id: &str, source: &[u8]| {
+            if let Some(Err(error)) = decoder.as_mut().map(|decoder| decoder.document(id, source)) {
+                findings.fatal(place, undecodable(&error));
+                (*decoder, *broken) = (None, true);
+            }
+            Ok(())
+        };
+        let taken = self.reorder.push(number - 1, id, source, &mut pass)?;
+        match taken {
+            Taken::Passed | Taken::Kept => {}
+            Taken::Duplicate => findings.fatal(place, format!("`{id}` is there twice")),
+            Taken::TooMany => findings.fatal(place, format!("`{id}`: too many documents before it are missing")),
+        }
+        Ok(())
+    }
+
+    fn finish(self, place: &str, findings: &mut Findings) -> (u64, u64) {
+        let documents = self.reorder.passed();
+        if let Some(missing) = self.reorder.gap() {
+            let base = self.bases.first().map_or("", |(base, _)| base);
+            let what = format!(
+                "`{base}#{}` is missing: a model restored without it crashes or hangs",
+                missing + 1
+            );
+            findings.fatal(place, what);
+            return (documents, 0);
+        }
+        let decoder = self.decoder.filter(|_| documents > 0 && !self.broken);
+        match decoder.map(ChunkDecoder::finish) {
+            None => (documents, 0),
+            Some(Ok((bytes, _))) => (documents, bytes),
+            Some(Err(error)) => {
+                findings.fatal(place, undecodable(&error));
+                (documents, 0)
+            }
+        }
+    }
+}
+
+fn undecodable(error: &state::Error) -> String {
+    error.to_string()
+}

@@ -1,0 +1,284 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tar::{EntryType, Header};
+
+use super::*;
+use crate::archive::Severity;
+
+/// An archive made by hand, to be damaged.
+#[derive(Clone)]
+struct Tar {
+    entries: Vec<(String, Vec<u8>, EntryType)>,
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
+fn state(kind: &str, number: u64, chunk: &str, eos: bool) -> String {
+    let end = if eos { r#","eos":true"# } else { "" };
+    format!("{{\"index\":{{\"_index\":\".ml-state\",\"_id\":\"{kind}#{number}\"}}}}\n{{\"compressed\":[\"{chunk}\"]{end}}}\n")
+}
+
+const MODEL: &str = "a_model_state_17";
+const CATEGORIZER: &str = "a_categorizer_state";
+
+/// Three model documents and one of the categorizer.
+fn states() -> [String; 4] {
+    let text = STANDARD.encode(gzip(b"some state"));
+    let (one, rest) = text.split_at(5);
+    let (two, three) = rest.split_at(7);
+    [
+        state(MODEL, 1, one, false),
+        state(MODEL, 2, two, false),
+        state(MODEL, 3, three, true),
+        state(CATEGORIZER, 1, &text, true),
+    ]
+}
+
+fn good() -> Tar {
+    let config = r#"{"job_id":"a","analysis_config":{"bucket_span":"5m","categorization_field_name":"m","detectors":[{"function":"count","by_field_name":"mlcategory"}]},"data_description":{"time_field":"t"}}"#;
+    let snapshot = r#"{"job_id":"a","snapshot_id":"17","snapshot_doc_count":3,"quantiles":{"job_id":"a"}}"#;
+    let entries = [
+        ("ml-anomalies-snapshot_doc_a_model_snapshot_17.json", snapshot.to_owned()),
+        ("a_config.json", config.to_owned()),
+        ("a_snapshot_docs.ndjson", states().concat()),
+        ("a_annotations.ndjson", "{\"job_id\":\"a\"}\n{}\n".to_owned()),
+        ("a_input_1.ndjson", "{\"index\":{\"_index\":\"i\",\"_id\":\"1\"}}\n{\"job_id\":\"any\"}\n".to_owned()),
+        ("a_data_counts.json", r#"{"job_id":"a"}"#.to_owned()),
+        ("a_filters.json", r#"[{"filter_id":"f"}]"#.to_owned()),
+    ];
+    let entries = entries.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes(), EntryType::Regular));
+    Tar { entries: entries.collect() }
+}
+
+impl Tar {
+    fn blocks(&self) -> Vec<u8> {
+        let mut blocks = Vec::new();
+        for (name, content, kind) in &self.entries {
+            let mut header = Header::new_ustar();
+            header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_size(content.len() as u64);
+            header.set_entry_type(*kind);
+            header.set_cksum();
+            blocks.extend_from_slice(header.as_bytes());
+            blocks.extend_from_slice(content);
+            blocks.resize(blocks.len().next_multiple_of(512), 0);
+        }
+        blocks
+    }
+
+    fn build(&self) -> Vec<u8> {
+        gzip(&[self.blocks(), vec![0; 1024]].concat())
+    }
+
+    fn content(&mut self, name: &str) -> &mut Vec<u8> {
+        &mut self.entries.iter_mut().find(|(entry, ..)| entry == name).unwrap().1
+    }
+
+    fn with(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        match self.entries.iter().any(|(entry, ..)| entry == name) {
+            true => *self.content(name) = content.into(),
+            false => self.entries.push((name.to_owned(), content.into(), EntryType::Regular)),
+        }
+        self
+    }
+
+    fn without(mut self, name: &str) -> Self {
+        self.entries.retain(|(entry, ..)| entry != name);
+        self
+    }
+
+    fn also(mut self, name: &str, kind: EntryType) -> Self {
+        self.entries.push((name.to_owned(), b"{}".to_vec(), kind));
+        self
+    }
+
+    fn state(self, documents: &[&str]) -> Self {
+        self.with("a_snapshot_docs.ndjson", documents.concat())
+    }
+}
+
+fn read(bytes: &[u8]) -> Contents {
+    check(bytes, Limits::default(), &mut (), &|_| {}).unwrap()
+}
+
+fn fatal(contents: &Contents) -> Vec<String> {
+    let fatal = contents.findings.iter().filter(|finding| finding.severity == Severity::Fatal);
+    fatal.map(|finding| format!("{}: {}", finding.place, finding.what)).collect()
+}
+
+#[test]
+fn a_good_archive_is_importable() {
+    let contents = read(&good().build());
+    assert_eq!(contents.findings, []);
+    assert_eq!((contents.state.model_documents, contents.state.categorizer_documents), (3, 1));
+    assert_eq!(contents.state.model_bytes, 10);
+    assert_eq!((contents.count(Part::State), contents.count(Part::Annotations)), (4, 2));
+    assert_eq!(contents.input_indices.get("i"), Some(&1));
+}
+
+#[test]
+fn state_may_come_in_any_order_and_before_the_rest() {
+    let [one, two, three, categorizer] = states();
+    let mut tar = good().state(&[&three, &categorizer, &two, &one]);
+    tar.entries.reverse();
+    assert_eq!(read(&tar.build()).findings, []);
+}
+
+#[test]
+fn each_rule_is_applied() {
+    let [one, two, three, categorizer] = states();
+    let chunk = STANDARD.encode(gzip(b"other"));
+    let snapshot = "ml-anomalies-snapshot_doc_a_model_snapshot_17.json";
+    let cases: Vec<(&str, Tar, &str)> = vec![
+        ("empty", Tar { entries: vec![] }, "empty"),
+        ("no config", good().without("a_config.json"), "configuration"),
+        ("no snapshot", good().without(snapshot), "snapshot document"),
+        ("no state", good().without("a_snapshot_docs.ndjson"), "nothing learned"),
+        ("link", good().also("x", EntryType::Symlink), "not a plain file"),
+        ("folder", good().also("x/", EntryType::Directory), "not a plain file"),
+        ("absolute", good().also("/a_calendars.json", EntryType::Regular), "leads elsewhere"),
+        ("up", good().also("x/../a_calendars.json", EntryType::Regular), "leads elsewhere"),
+        ("backslash", good().also("x\\a_calendars.json", EntryType::Regular), "leads elsewhere"),
+        ("drive", good().also("C:a_calendars.json", EntryType::Regular), "leads elsewhere"),
+        ("path twice", good().also("a_config.json", EntryType::Regular), "there twice"),
+        ("kind twice", good().also("b_config.json", EntryType::Regular), "of this kind"),
+        ("gap", good().state(&[&one, &three]), "`a_model_state_17#2` is missing"),
+        ("duplicate", good().state(&[&one, &one, &two, &three]), "there twice"),
+        ("last missing", good().state(&[&one, &two]), "lacks `eos`"),
+        ("one too many", good().state(&[&one, &two, &three, &state(MODEL, 4, "", true)]), "follows the document"),
+        ("count", good().state(&[&state(MODEL, 1, &chunk, true)]), "has 3 documents, the archive has 1"),
+        ("categorizer cut", good().state(&[&one, &two, &three, &state(CATEGORIZER, 2, "", true)]), "#1` is missing"),
+        ("other job", good().state(&[&state("b_model_state_17", 1, &chunk, true)]), "not state of job `a`"),
+        ("other snapshot", good().state(&[&state("a_model_state_18", 1, &chunk, true)]), "not state of job `a`"),
+        ("quantiles", good().state(&[&one, &two, &three, &state("a_quantiles", 1, "", true)]), "not the id"),
+        ("bad chunk", good().state(&[&one, &state(MODEL, 2, "!!!!", false), &three]), "not base64"),
+        ("state not json", good().state(&[&one.replace("]}", "]"), &two, &three]), "not a state document"),
+        ("no document", good().state(&[&one, &two, &three, "{\"index\":{\"_id\":\"a\"}}"]), "without its document"),
+        ("not an action", good().with("a_input_1.ndjson", "{\"delete\":{}}\n{}\n"), "not an action line"),
+        ("no index", good().with("a_input_1.ndjson", "{\"index\":{\"_id\":\"1\"}}\n{}\n"), "names no `_index`"),
+        ("not json", good().with("a_annotations.ndjson", "{}\n{\n"), "line 2: not a JSON object"),
+        ("an array", good().with("a_notifications.ndjson", "[]\n"), "not a JSON object"),
+        ("foreign annotation", good().with("a_annotations.ndjson", "{\"job_id\":\"b\"}\n"), "belongs to job `b`"),
+        ("foreign snapshot", good().with(snapshot, r#"{"job_id":"b","snapshot_id":"17","snapshot_doc_count":3}"#), "job `b`"),
+        ("no count", good().with(snapshot, r#"{"job_id":"a","snapshot_id":"17"}"#), "no state documents"),
+        ("foreign counts", good().with("a_data_counts.json", r#"{"job_id":"b"}"#), "not of job `a`"),
+        ("bad filter", good().with("a_filters.json", r#"[{"filter_id":"../x"}]"#), "filter id"),
+        ("bad calendar", good().with("a_calendars.json", r#"[{"x":1}]"#), "no `calendar_id`"),
+        ("bad mapping", good().with("a_input_mapping.json", "[]"), "not a JSON object"),
+        ("bad manifest", good().with("esml_manifest.json", "{}"), "cannot be read"),
+    ];
+    let _ = categorizer;
+    for (name, tar, expected) in cases {
+        let contents = read(&tar.build());
+        let findings = fatal(&contents);
+        assert!(findings.iter().any(|finding| finding.contains(expected)), "{name}: {findings:?}");
+    }
+}
+
+#[test]
+fn a_categorization_job_without_categorizer_state_is_warned_of() {
+    let [one, two, three, _] = states();
+    let contents = read(&good().state(&[&one, &two, &three]).build());
+    assert!(contents.importable());
+    assert!(contents.findings.iter().any(|finding| finding.what.contains("start anew")));
+}
+
+#[test]
+fn truncation_is_found_wherever_it_is() {
+    let whole = good().build();
+    for length in 0..whole.len() {
+        assert!(!read(&whole[..length]).importable(), "{length} of {}", whole.len());
+    }
+    let blocks = good().blocks();
+    for end in [&[][..], &[0; 512]] {
+        assert!(!read(&gzip(&[&blocks[..], end].concat())).importable());
+    }
+    // Exactly between gzip members: every block is whole, the end marker is not there.
+    let members: Vec<u8> = blocks.chunks(512).flat_map(gzip).collect();
+    assert!(fatal(&read(&members)).iter().any(|finding| finding.contains("cut short")));
+    assert_eq!(read(&[members, gzip(&[0; 1024])].concat()).findings, []);
+}
+
+#[test]
+fn what_follows_the_end_is_found() {
+    let blocks = [good().blocks(), vec![0; 1024]].concat();
+    assert!(!read(&gzip(&[&blocks[..], b"x"].concat())).importable());
+    assert!(!read(&[good().build(), b"x".to_vec()].concat()).importable());
+    assert!(read(&[good().build(), vec![0; 600]].concat()).importable());
+    assert!(!read(&[good().build(), gzip(b"more")].concat()).importable());
+}
+
+#[test]
+fn a_flipped_byte_is_found() {
+    let whole = good().build();
+    // The gzip header's time and system do not matter, hence from 10.
+    for at in (10..whole.len()).step_by(7) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        assert!(!read(&bytes).importable(), "{at}");
+    }
+}
+
+#[test]
+fn bounds_hold_while_reading() {
+    let bomb = good().with("x", vec![0; 80 << 20]).build();
+    assert!(fatal(&read(&bomb)).iter().any(|finding| finding.contains("200 times")));
+    let small = Limits { entry: 100, ..Limits::default() };
+    let contents = check(&good().build()[..], small, &mut (), &|_| {}).unwrap();
+    assert!(fatal(&contents)[0].contains("--max-entry-size"));
+    let little = Limits { state: 5, ..Limits::default() };
+    let contents = check(&good().build()[..], little, &mut (), &|_| {}).unwrap();
+    assert!(fatal(&contents)[0].contains("more than 5 bytes"));
+    let mut long = good();
+    long.entries.insert(0, ("l".to_owned(), vec![b'a'; 1 << 20], EntryType::GNULongName));
+    assert!(fatal(&read(&long.build()))[0].contains("larger than 64 KiB"));
+}
+
+#[test]
+fn names_cannot_reach_the_terminal_raw() {
+    let contents = read(&good().also("\u{1b}[2J\u{202e}x", EntryType::Regular).build());
+    let finding = &contents.findings[0];
+    assert_eq!(finding.severity, Severity::Warning);
+    assert_eq!(finding.place, "\\u{1b}[2J\\u{202e}x");
+}
+
+#[test]
+fn a_failing_reader_is_no_finding() {
+    struct Failing;
+    impl Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::PermissionDenied.into())
+        }
+    }
+    let error = check(Failing, Limits::default(), &mut (), &|_| {}).unwrap_err();
+    assert!(matches!(error, Error::Io { cause, .. } if cause.kind() == std::io::ErrorKind::PermissionDenied));
+}
+
+#[test]
+fn archives_of_the_scripts_are_read() {
+    let folder = format!("{}/tests/fixtures/from-python", env!("CARGO_MANIFEST_DIR"));
+    let cases = [
+        ("complete", true, ""),
+        ("dotted-job-id", true, "start anew"),
+        ("readme-2025-04-layout", true, ""),
+        ("without-categorizer", true, "start anew"),
+        ("without-snapshot-document", false, "snapshot document"),
+        ("empty", false, "empty"),
+    ];
+    for (name, importable, expected) in cases {
+        let contents = read(&std::fs::read(format!("{folder}/{name}.tar.gz")).unwrap());
+        assert_eq!(contents.importable(), importable, "{name}: {:?}", contents.findings);
+        let told = contents.findings.iter().any(|finding| finding.what.contains(expected));
+        assert!(told || expected.is_empty() && contents.findings.is_empty(), "{name}: {:?}", contents.findings);
+    }
+}

@@ -1,0 +1,239 @@
+//! Documents a line each, with or without an action line before them.
+
+use std::fmt;
+use std::io::{BufRead, Read};
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::fault::Fault;
+use super::tarball::Tarball;
+use crate::archive::Part;
+
+/// Bytes of a line; state documents have some 17 million.
+const LINE: u64 = 128 << 20;
+
+/// The lines of one entry; the buffers are used again for each document.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    action: Vec<u8>,
+    source: Vec<u8>,
+    line: u64,
+}
+
+/// What the next line holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Document(Action),
+    End,
+    /// Not as it must be; nothing behind it can be trusted to be paired rightly.
+    Bad(String),
+}
+
+/// An action line's index and id; empty where the part has no action lines.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Action {
+    #[serde(rename = "_index")]
+    pub(super) index: Option<String>,
+    #[serde(rename = "_id")]
+    pub(super) id: Option<String>,
+}
+
+/// What a document says of whose it is.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// Every `job_id` at its top level, with the text of those that are no string.
+    pub(super) job_ids: Vec<String>,
+}
+
+impl Lines {
+    /// Reads the next document; it stands in [`source`](Self::source) then.
+    pub(super) fn next<R: Read>(&mut self, tar: &mut Tarball<'_, R>, part: Part) -> Result<Next, Fault> {
+        let mut action = Action::default();
+        if has_actions(part) {
+            match read_line(tar, &mut self.action, &mut self.line)? {
+                Line::End => return Ok(Next::End),
+                Line::TooLong => return Ok(too_long()),
+                Line::Read => {}
+            }
+            match parse_action(&self.action) {
+                Ok(parsed) => action = parsed,
+                Err(why) => return Ok(Next::Bad(format!("not an action line: {why}"))),
+            }
+        }
+        match read_line(tar, &mut self.source, &mut self.line)? {
+            Line::Read => Ok(Next::Document(action)),
+            Line::End if has_actions(part) => Ok(Next::Bad("an action line without its document".to_owned())),
+            Line::End => Ok(Next::End),
+            Line::TooLong => Ok(too_long()),
+        }
+    }
+
+    /// The document read last.
+    pub(super) fn source(&self) -> &[u8] {
+        &self.source
+    }
+
+    /// The same, given away.
+    pub(super) fn take_source(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.source)
+    }
+
+    /// The number of the line read last, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+}
+
+/// Whether the part's documents come with action lines.
+fn has_actions(part: Part) -> bool {
+    matches!(part, Part::State | Part::Inputs | Part::Categories)
+}
+
+enum Line {
+    Read,
+    End,
+    TooLong,
+}
+
+fn too_long() -> Next {
+    Next::Bad(format!("a line of more than {LINE} bytes"))
+}
+
+fn read_line<R: Read>(tar: &mut Tarball<'_, R>, line: &mut Vec<u8>, number: &mut u64) -> Result<Line, Fault> {
+    line.clear();
+    if tar.by_ref().take(LINE + 1).read_until(b'\n', line)? == 0 {
+        return Ok(Line::End);
+    }
+    *number += 1;
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if line.len() as u64 > LINE {
+        return Ok(Line::TooLong);
+    }
+    Ok(Line::Read)
+}
+
+fn parse_action(line: &[u8]) -> Result<Action, String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Operation<'a> {
+        #[serde(borrow)]
+        index: &'a RawValue,
+    }
+    let text = std::str::from_utf8(line).map_err(|cause| cause.to_string())?;
+    // serde takes an array for a struct too.
+    let object = |text: &str| text.trim_start().starts_with('{');
+    let known = r#"`{"index":{"_index":…,"_id":…}}` is the only form"#;
+    if !object(text) {
+        return Err(known.to_owned());
+    }
+    let operation: Operation<'_> = serde_json::from_str(text).map_err(|cause| cause.to_string())?;
+    if !object(operation.index.get()) {
+        return Err(known.to_owned());
+    }
+    serde_json::from_str(operation.index.get()).map_err(|cause| cause.to_string())
+}
+
+/// Reads a document to its end: it must be a JSON object.
+pub(super) fn parse_document(source: &[u8]) -> Result<Owner, String> {
+    let text = std::str::from_utf8(source).map_err(|cause| format!("not UTF-8: {cause}"))?;
+    serde_json::from_str(text).map_err(|cause| format!("not a JSON object: {cause}"))
+}
+
+impl<'de> Deserialize<'de> for Owner {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OwnerVisitor)
+    }
+}
+
+struct OwnerVisitor;
+
+impl<'de> Visitor<'de> for OwnerVisitor {
+    type Value = Owner;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Owner, A::Error> {
+        let mut owner = Owner::default();
+        while let Some(Key(is_job_id)) = members.next_key()? {
+            if is_job_id {
+                let value: &RawValue = members.next_value()?;
+                let text = serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned());
+                if owner.job_ids.last() != Some(&text) {
+                    owner.job_ids.push(text);
+                }
+            } else {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(owner)
+    }
+}
+
+/// A member's name, compared without being copied.
+struct Key(bool);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl Visitor<'_> for KeyVisitor {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Key, E> {
+                Ok(Key(name == "job_id"))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn an_action_has_the_known_form_only() {
+        let action = parse_action(br#" {"index": {"_index": "a", "_id": "b"}}"#).unwrap();
+        assert_eq!(
+            action,
+            Action {
+                index: Some("a".to_owned()),
+                id: Some("b".to_owned())
+            }
+        );
+        for bad in [
+            "",
+            "1",
+            "{}",
+            r#"[{"_id":"b"}]"#,
+            r#"{"index":["a","b"]}"#,
+            r#"{"delete":{"_id":"b"}}"#,
+            r#"{"index":{"_id":"b","pipeline":"x"}}"#,
+            r#"{"index":{"_id":"b"},"delete":{"_id":"b"}}"#,
+            r#"{"index":{"_id":"b"}} {}"#,
+        ] {
+            assert!(parse_action(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_document_is_an_object() {
+        let owner = parse_document(br#"{"a":[{"job_id":"x"}],"job_id":"a","job_id":"b"}"#).unwrap();
+        assert_eq!(owner.job_ids, ["a", "b"]);
+        for bad in [&b""[..], b"[]", b"1", b"{", b"{} {}", b"{\"a\":\"\xff\"}"] {
+            assert!(parse_document(bad).is_err(), "{bad:?}");
+        }
+        let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+        assert!(parse_document(deep.as_bytes()).is_ok());
+    }
+}

@@ -1,0 +1,177 @@
+//! The reading side of a replay.
+
+use std::io::BufRead;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::{Document, Message};
+use crate::archive::fault::Fault;
+use crate::archive::lines::{Lines, Next};
+use crate::archive::read::At;
+use crate::archive::reorder::{Reorder, Taken};
+use crate::archive::tarball::Tarball;
+use crate::archive::{Archive, Contents, EntryKind, EntrySummary, Error, Part, Result};
+use crate::job::{JobId, SnapshotId};
+use crate::state::{StateDocId, StateKind};
+
+const BATCH_BYTES: usize = 4 << 20;
+const BATCH_DOCUMENTS: usize = 1000;
+
+/// Reads the entries of one part and sends their documents.
+pub(super) struct Producer {
+    archive: Archive,
+    part: Part,
+    entries: Vec<EntrySummary>,
+    state: Option<StateOrder>,
+    batches: Batches,
+}
+
+/// Where a state document stands in the order: the model's, then the categorizer's.
+struct StateOrder {
+    job: JobId,
+    snapshot: SnapshotId,
+    model_documents: u64,
+    reorder: Reorder,
+}
+
+struct Batches {
+    sender: mpsc::Sender<Message>,
+    batch: Vec<Document>,
+    bytes: usize,
+    documents: u64,
+    /// Nobody listens any more.
+    closed: bool,
+}
+
+/// The tar and the entry that its `next` would give.
+type Place<'a> = Option<(Tarball<'a, At>, usize)>;
+
+impl Producer {
+    pub(super) fn new(archive: Archive, part: Part, checked: &Contents, sender: mpsc::Sender<Message>) -> Self {
+        let state = checked.job_id().zip(checked.snapshot_id.as_ref()).map(|(job, snapshot)| StateOrder {
+            job: job.clone(),
+            snapshot: snapshot.clone(),
+            model_documents: checked.state.model_documents,
+            reorder: Reorder::default(),
+        });
+        let batches = Batches { sender, batch: Vec::new(), bytes: 0, documents: 0, closed: false };
+        Self { archive, part, entries: checked.entries.clone(), state, batches }
+    }
+
+    pub(super) fn run(mut self) {
+        let message = match self.entries() {
+            Ok(()) => Message::End,
+            Err(error) => Message::Failed(error),
+        };
+        self.batches.send(message);
+    }
+
+    fn entries(&mut self) -> Result<()> {
+        let archive = self.archive.clone();
+        let silent = |_| {};
+        let mut place: Place<'_> = None;
+        for number in 0..self.entries.len() {
+            let ours = self.entries[number].kind.and_then(EntryKind::part) == Some(self.part);
+            if !ours || self.batches.closed {
+                continue;
+            }
+            let mut tar = match (archive.start(number), place.take()) {
+                (Some(offset), _) => self.forward(archive.tarball(offset, &silent), number, number)?,
+                (None, Some((tar, next))) => self.forward(tar, next, number)?,
+                (None, None) => self.forward(archive.tarball(0, &silent), 0, number)?,
+            };
+            self.documents(&mut tar, number)?;
+            place = Some((tar, number + 1));
+        }
+        if self.state.as_ref().is_some_and(|state| state.reorder.gap().is_some()) && !self.batches.closed {
+            return Err(self.changed());
+        }
+        self.batches.flush();
+        Ok(())
+    }
+
+    /// To the content of entry `wanted`, from before entry `next`.
+    fn forward<'a>(&self, mut tar: Tarball<'a, At>, next: usize, wanted: usize) -> Result<Tarball<'a, At>> {
+        for expected in &self.entries[next..=wanted] {
+            let entry = tar.next().map_err(|fault| self.fault(fault))?;
+            if !entry.is_some_and(|entry| entry.path == expected.name && entry.bytes == expected.bytes) {
+                return Err(self.changed());
+            }
+        }
+        Ok(tar)
+    }
+
+    fn documents(&mut self, tar: &mut Tarball<'_, At>, number: usize) -> Result<()> {
+        let mut lines = Lines::default();
+        while !self.batches.closed {
+            match lines.next(tar, self.part).map_err(|fault| self.fault(fault))? {
+                Next::Document(action) if self.part == Part::State => {
+                    let id = action.id.unwrap_or_default();
+                    self.state_document(&id, lines.take_source())?;
+                }
+                Next::Document(action) => self.batches.add(action.index, action.id, Bytes::from(lines.take_source())),
+                Next::End => break,
+                Next::Bad(_) => return Err(self.changed()),
+            }
+        }
+        let rest = tar.fill_buf().map_err(|cause| self.fault(cause.into()))?.len();
+        let same = rest == 0 && tar.sha256() == self.entries[number].sha256;
+        if same || self.batches.closed { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn state_document(&mut self, id: &str, source: Vec<u8>) -> Result<()> {
+        let changed = self.changed();
+        let (Some(state), batches) = (&mut self.state, &mut self.batches) else { return Err(changed) };
+        let Some(index) = state.index(id) else { return Err(changed) };
+        let mut pass = |id: &str, source: &[u8]| {
+            batches.add(None, Some(id.to_owned()), Bytes::copy_from_slice(source));
+            Ok(())
+        };
+        match state.reorder.push(index, id, &source, &mut pass)? {
+            Taken::Passed | Taken::Kept => Ok(()),
+            Taken::Duplicate | Taken::TooMany => Err(changed),
+        }
+    }
+
+    fn changed(&self) -> Error {
+        Error::Changed { path: self.archive.path().to_owned() }
+    }
+
+    fn fault(&self, fault: Fault) -> Error {
+        fault.since_checked(self.archive.path())
+    }
+}
+
+impl StateOrder {
+    fn index(&self, id: &str) -> Option<u64> {
+        let id = StateDocId::parse(id, &self.job, &self.snapshot)?;
+        Some(match id.kind {
+            StateKind::Model => id.number - 1,
+            StateKind::Categorizer => self.model_documents + id.number - 1,
+        })
+    }
+}
+
+impl Batches {
+    fn add(&mut self, index: Option<String>, id: Option<String>, source: Bytes) {
+        if self.bytes + source.len() > BATCH_BYTES || self.batch.len() >= BATCH_DOCUMENTS {
+            self.flush();
+        }
+        self.bytes += source.len();
+        self.batch.push(Document { line: self.documents, index, id, source });
+        self.documents += 1;
+    }
+
+    fn flush(&mut self) {
+        self.bytes = 0;
+        let batch = std::mem::take(&mut self.batch);
+        if !batch.is_empty() {
+            self.send(Message::Batch(batch));
+        }
+    }
+
+    fn send(&mut self, message: Message) {
+        self.closed = self.closed || self.sender.blocking_send(message).is_err();
+    }
+}
