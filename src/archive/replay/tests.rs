@@ -1,1 +1,306 @@
-//! t
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use proptest::prelude::*;
+use serde_json::Map;
+
+use super::*;
+use crate::archive::{
+    ArchiveWriter, EntryBuilder, EntryKind, EntryName, Limits, Manifest, ManifestSource, Target, check,
+};
+
+const CONFIG: &str = r#"{"job_id":"a.b","analysis_config":{"bucket_span":"5m","detectors":[{"function":"count"}]},"data_description":{"time_field":"t"}}"#;
+const SNAPSHOT: &str = r#"{"job_id":"a.b","snapshot_id":"17","snapshot_doc_count":1,"quantiles":{"job_id":"a.b"}}"#;
+const STATE: &str = r#"{"compressed" : [ "H4sIAAAAAAAA/wMAAAAAAAAAAAA="],"eos":true}"#;
+
+fn manifest() -> Manifest {
+    let text = String::new;
+    let source = ManifestSource {
+        cluster_version: text(),
+        cluster_name: text(),
+        cluster_uuid: text(),
+        default_categorization_analyzer: None,
+    };
+    Manifest {
+        format_version: 1,
+        tool_version: text(),
+        created: text(),
+        source,
+        job_id: "a.b".to_owned(),
+        snapshot_id: "17".to_owned(),
+        options: Map::new(),
+        entries: Vec::new(),
+    }
+}
+
+fn entry(kind: EntryKind, level: u32) -> EntryBuilder {
+    EntryBuilder::new(
+        EntryName::of(kind, &"a.b".parse().unwrap(), &"17".parse().unwrap()),
+        level,
+    )
+}
+
+/// Writes an archive with these annotations and inputs.
+fn write(path: &Path, level: u32, annotations: &[String], inputs: &[String]) {
+    let target = Target::File {
+        path: path.to_owned(),
+        overwrite: false,
+    };
+    let mut writer = ArchiveWriter::create(&target, level).unwrap();
+    for (kind, text) in [(EntryKind::Snapshot, SNAPSHOT), (EntryKind::Config, CONFIG)] {
+        let mut builder = entry(kind, level);
+        builder.json(text.as_bytes()).unwrap();
+        writer.append(builder.seal().unwrap()).unwrap();
+    }
+    let mut builder = entry(EntryKind::State, level);
+    builder
+        .action_and_line(None, "a.b_model_state_17#1", STATE.as_bytes())
+        .unwrap();
+    writer.append(builder.seal().unwrap()).unwrap();
+    let mut builder = entry(EntryKind::Annotations, level);
+    annotations
+        .iter()
+        .for_each(|document| builder.line(document.as_bytes()).unwrap());
+    writer.append(builder.seal().unwrap()).unwrap();
+    for (n, chunk) in inputs.chunks(3).enumerate() {
+        let mut builder = entry(EntryKind::Inputs { number: n as u64 + 1 }, level);
+        for (id, document) in chunk.iter().enumerate() {
+            builder
+                .action_and_line(Some("i\""), &format!("{n}-{id}"), document.as_bytes())
+                .unwrap();
+        }
+        writer.append(builder.seal().unwrap()).unwrap();
+    }
+    writer.finish(manifest()).unwrap();
+}
+
+fn replayed(archive: &Archive, part: Part, contents: &Contents) -> Result<Vec<Document>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let (mut replay, mut documents) = (archive.replay(part, contents), Vec::new());
+        while let Some(batch) = replay.next().await? {
+            documents.extend(batch);
+        }
+        Ok(documents)
+    })
+}
+
+fn checked(archive: &Archive) -> Contents {
+    archive.check(Limits::default(), &mut (), &|_| {}).unwrap()
+}
+
+fn sources(documents: &[Document]) -> Vec<String> {
+    documents
+        .iter()
+        .map(|document| String::from_utf8(document.source.to_vec()).unwrap())
+        .collect()
+}
+
+fn some(n: usize) -> Vec<String> {
+    (0..n).map(|n| format!(r#"{{"n":{n}}}"#)).collect()
+}
+
+#[test]
+fn other_programs_read_what_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar.gz");
+    write(&path, 6, &some(2), &some(4));
+    let mut names = Vec::new();
+    let file = std::fs::File::open(&path).unwrap();
+    for entry in tar::Archive::new(flate2::read::MultiGzDecoder::new(file))
+        .entries()
+        .unwrap()
+    {
+        let mut entry = entry.unwrap();
+        names.push(entry.path().unwrap().display().to_string());
+        std::io::copy(&mut entry, &mut std::io::sink()).unwrap();
+    }
+    assert_eq!(names[0], "ml-anomalies-snapshot_doc_a_b_model_snapshot_17.json");
+    assert_eq!(names.last().map(String::as_str), Some("esml_manifest.json"));
+    let python = "import sys,tarfile\nfor m in tarfile.open(sys.argv[1]):\n print(m.name)";
+    for (program, arguments) in [
+        ("tar", vec!["tzf"]),
+        ("python3", vec!["-c", python]),
+        ("gzip", vec!["-t"]),
+    ] {
+        let command = Command::new(program)
+            .args(arguments)
+            .arg(&path)
+            .stderr(Stdio::inherit())
+            .output();
+        let Ok(output) = command else { continue };
+        assert!(output.status.success(), "{program}");
+        if program != "gzip" {
+            let listed = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(listed.lines().collect::<Vec<_>>(), names, "{program}");
+        }
+    }
+}
+
+#[test]
+fn a_name_longer_than_its_field_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar.gz");
+    let mut writer = ArchiveWriter::create(
+        &Target::File {
+            path: path.clone(),
+            overwrite: false,
+        },
+        1,
+    )
+    .unwrap();
+    let name = EntryName::of(
+        EntryKind::Snapshot,
+        &"j".repeat(64).parse().unwrap(),
+        &"1795432817".parse().unwrap(),
+    );
+    let mut builder = EntryBuilder::new(name.clone(), 1);
+    builder.json(b"{}").unwrap();
+    writer.append(builder.seal().unwrap()).unwrap();
+    writer.finish(manifest()).unwrap();
+    let contents = checked(&Archive::open(&path).unwrap());
+    assert!(name.as_str().len() > 100);
+    assert_eq!(contents.entries[0].name, name.as_str());
+    if let Ok(output) = Command::new("tar").arg("tzf").arg(&path).output() {
+        assert!(String::from_utf8(output.stdout).unwrap().starts_with(name.as_str()));
+    }
+}
+
+#[test]
+fn the_target_appears_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar.gz");
+    let partial = folder.path().join("a.tar.gz.partial");
+    std::fs::write(&partial, "left by a killed run").unwrap();
+    let target = |overwrite| Target::File {
+        path: path.clone(),
+        overwrite,
+    };
+    let writer = ArchiveWriter::create(&target(false), 1).unwrap();
+    assert!(partial.exists() && !path.exists());
+    drop(writer);
+    assert!(!partial.exists() && !path.exists());
+    std::fs::write(&path, "there").unwrap();
+    assert!(matches!(
+        ArchiveWriter::create(&target(false), 1),
+        Err(Error::Exists { .. })
+    ));
+    assert!(!partial.exists());
+    ArchiveWriter::create(&target(true), 1)
+        .unwrap()
+        .finish(manifest())
+        .unwrap();
+    assert_ne!(std::fs::read(&path).unwrap(), b"there");
+}
+
+#[test]
+fn a_replay_gives_up_when_nobody_listens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar.gz");
+    write(&path, 1, &some(20_000), &[]);
+    let archive = Archive::open(&path).unwrap();
+    let contents = checked(&archive);
+    let mut replay = archive.replay(Part::Annotations, &contents);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(replay.next()).unwrap().unwrap().len(), 1000);
+    // The channel is closed when the thread ended: nothing else holds the sender.
+    replay.messages.close();
+    while runtime.block_on(replay.messages.recv()).is_some() {}
+}
+
+#[test]
+fn a_file_that_changed_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("a.tar.gz"), folder.path().join("b.tar.gz"));
+    write(&path, 0, &some(3), &[]);
+    write(
+        &other,
+        0,
+        &[
+            r#"{"n":0}"#.to_owned(),
+            r#"{"n":1}"#.to_owned(),
+            r#"{"n":7}"#.to_owned(),
+        ],
+        &[],
+    );
+    let contents = checked(&Archive::open(&path).unwrap());
+    let archive = Archive::open(&other).unwrap();
+    let error = replayed(&archive, Part::Annotations, &contents).unwrap_err();
+    assert!(matches!(error, Error::Changed { .. }), "{error}");
+    assert_eq!(replayed(&archive, Part::State, &contents).unwrap().len(), 1);
+}
+
+#[test]
+fn a_changed_entry_is_found_by_the_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar.gz");
+    write(&path, 0, &some(3), &[]);
+    let mut inflated = Vec::new();
+    let mut decoder = flate2::read::MultiGzDecoder::new(std::fs::File::open(&path).unwrap());
+    std::io::Read::read_to_end(&mut decoder, &mut inflated).unwrap();
+    let at = inflated.windows(7).position(|window| window == br#"{"n":1}"#).unwrap();
+    inflated[at + 5] = b'9';
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&inflated).unwrap();
+    let contents = check(&gzip.finish().unwrap()[..], Limits::default(), &mut (), &|_| {}).unwrap();
+    assert!(
+        contents.findings.iter().any(|finding| finding.what.contains("SHA-256")),
+        "{:?}",
+        contents.findings
+    );
+}
+
+#[test]
+fn archives_of_the_scripts_are_replayed_and_shown() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/from-python");
+    for name in [
+        "complete",
+        "dotted-job-id",
+        "readme-2025-04-layout",
+        "without-categorizer",
+    ] {
+        let archive = Archive::open(&folder.join(format!("{name}.tar.gz"))).unwrap();
+        let contents = checked(&archive);
+        for part in [Part::State, Part::Annotations, Part::Notifications, Part::Inputs] {
+            let documents = replayed(&archive, part, &contents).unwrap();
+            assert_eq!(documents.len() as u64, contents.count(part), "{name} {part:?}");
+        }
+        let mut shown = Vec::new();
+        assert!(archive.show(&contents.entries[1].name, &mut shown).unwrap());
+        assert_eq!(shown.len() as u64, contents.entries[1].bytes);
+        assert!(!archive.show("nothing", &mut shown).unwrap());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn what_was_written_is_replayed(
+        texts in proptest::collection::vec("[^\\x00-\\x1f\"\\\\]{0,40}", 0..12),
+        breaks in "[ \r\n]{0,3}",
+        level in 0u32..=9,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tar.gz");
+        let documents: Vec<_> = texts.iter().map(|text| format!("{{{breaks}\"x\":\"{text}\"{breaks}}}")).collect();
+        let lines: Vec<_> = documents.iter().map(|document| document.replace(['\r', '\n'], " ")).collect();
+        write(&path, level, &documents, &documents);
+        let archive = Archive::open(&path).unwrap();
+        let contents = checked(&archive);
+        prop_assert_eq!(&contents.findings, &[]);
+        for number in 0..contents.entries.len() {
+            prop_assert!(archive.start(number).is_some());
+        }
+        prop_assert_eq!(sources(&replayed(&archive, Part::Annotations, &contents).unwrap()), &lines[..]);
+        let inputs = replayed(&archive, Part::Inputs, &contents).unwrap();
+        prop_assert_eq!(sources(&inputs), &lines[..]);
+        for (n, document) in inputs.iter().enumerate() {
+            prop_assert_eq!(document.line, n as u64);
+            prop_assert_eq!(document.index.as_deref(), Some("i\""));
+            prop_assert_eq!(document.id.clone(), Some(format!("{}-{}", n / 3, n % 3)));
+        }
+    }
+}
