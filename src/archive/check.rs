@@ -3,6 +3,7 @@
 mod findings;
 mod judge;
 mod pass;
+mod path;
 mod small;
 mod state;
 

@@ -8,16 +8,32 @@ use std::path::PathBuf;
 pub enum Error {
     /// The file system says no.
     #[error("{}: {cause}", path.display())]
-    Io { path: PathBuf, cause: std::io::Error },
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The file system's own words.
+        cause: std::io::Error,
+    },
     /// The target is there already.
     #[error("{} exists already", path.display())]
-    Exists { path: PathBuf },
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// Not whole, not as promised, or made to harm; `place` is entry, and line where known.
     #[error("{place}: {why}")]
-    Damaged { place: String, why: String },
+    Damaged {
+        /// Entry, and line where known.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
     /// What was checked is not what is read now.
     #[error("{}: changed while it was read", path.display())]
-    Changed { path: PathBuf },
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl Error {

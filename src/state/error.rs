@@ -6,14 +6,32 @@
 pub enum Error {
     /// Not `<job>_model_state_<snapshot>#n` or `<job>_categorizer_state#n`.
     #[error("{id}: not a state document's id of this job and snapshot")]
-    ForeignId { id: String },
+    ForeignId {
+        /// The document's id.
+        id: String,
+    },
     /// The document is not `{"compressed": [...], "eos": …}` in that order.
     #[error("{id}: {why}")]
-    Malformed { id: String, why: String },
+    Malformed {
+        /// The document's id.
+        id: String,
+        /// What is wrong.
+        why: String,
+    },
     /// The chunks are not base64, or not gzip to the end.
     #[error("{id}: the state does not decode: {why}")]
-    Undecodable { id: String, why: String },
+    Undecodable {
+        /// The document's id.
+        id: String,
+        /// What is wrong.
+        why: String,
+    },
     /// Decompresses to more than the limit.
     #[error("{id}: the state decompresses to more than {limit} bytes")]
-    TooLarge { id: String, limit: u64 },
+    TooLarge {
+        /// The document's id.
+        id: String,
+        /// The bound, in bytes.
+        limit: u64,
+    },
 }

@@ -14,6 +14,7 @@ use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Error, 
 use super::Checked;
 use super::findings::{Findings, printable};
 use super::judge;
+use super::path::{LONGEST_PATH, is_tame};
 use super::small::{self, SnapshotHead};
 use super::state::StateCheck;
 
@@ -23,8 +24,6 @@ const MOST_ENTRIES: usize = 100_000;
 const MOST_INDICES: usize = 10_000;
 /// Distinct job ids kept to be judged.
 const MOST_OWNERS: usize = 8;
-/// Bytes of a path.
-const LONGEST_PATH: usize = 1024;
 
 /// Why a pass ended before the archive did, damage excepted.
 pub(super) enum Stop {
@@ -303,10 +302,4 @@ fn drain<R: Read>(tar: &mut Tarball<'_, R>) -> io::Result<()> {
         }
         tar.consume(n);
     }
-}
-
-fn is_tame(path: &str) -> bool {
-    let drive = path.as_bytes().get(1) == Some(&b':');
-    let elsewhere = path.is_empty() || path.starts_with('/') || drive || path.contains(['\\', '\0']);
-    !elsewhere && path.split('/').all(|component| component != "..")
 }

@@ -11,6 +11,8 @@ use tar::{EntryType, Header};
 use super::*;
 use crate::archive::Severity;
 
+mod manifest;
+
 /// An archive made by hand, to be damaged.
 #[derive(Clone)]
 struct Tar {
