@@ -276,3 +276,35 @@ fn io_error(path: &Path, cause: io::Error) -> Error {
         cause,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn sizes_beyond_the_octal_field_are_kept() {
+        for bytes in [0, SIZE_FIELD - 1, SIZE_FIELD, 9 << 30] {
+            let entry = ManifestEntry {
+                name: "n".to_owned(),
+                documents: 1,
+                bytes,
+                sha256: String::new(),
+            };
+            let blocks = headers(&entry, 0).unwrap();
+            let mut archive = tar::Archive::new(&blocks[..]);
+            let read = archive.entries().unwrap().next().unwrap().unwrap();
+            assert_eq!(read.size(), bytes);
+            assert_eq!(blocks.len(), if bytes < SIZE_FIELD { 512 } else { 3 * 512 });
+        }
+    }
+
+    #[test]
+    fn a_pax_record_counts_its_own_length() {
+        for length in [1, 3, 90, 91, 92, 93, 94, 989, 990, 991] {
+            let record = pax_record("path", &"x".repeat(length));
+            let text = String::from_utf8(record).unwrap();
+            assert_eq!(text.split(' ').next().unwrap().parse::<usize>().unwrap(), text.len());
+        }
+    }
+}
