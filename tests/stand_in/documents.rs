@@ -1,0 +1,113 @@
+//! What no recording shows: bytes, refreshes, expiry, versions before points in time.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::support::cluster::documents::InMemory;
+use crate::support::cluster::real::documents_for_tests;
+use crate::support::cluster::stand_in::{StandIn, StandInOptions};
+use crate::support::cluster::{Answer, Documents};
+
+fn started(documents: Arc<dyn Documents>) -> StandIn {
+    StandIn::start(StandInOptions::new(documents))
+}
+
+fn count(stand_in: &StandIn) -> u64 {
+    stand_in.call("GET", "/a/_count", "").value()["count"].as_u64().unwrap()
+}
+
+fn text(answer: &Answer) -> String {
+    String::from_utf8(answer.body.to_vec()).unwrap()
+}
+
+#[test]
+fn keeps_a_source_byte_for_byte() {
+    let stand_in = started(documents_for_tests());
+    let source = "{\n  \"price\" : 1.10,\n  \"big\": 9007199254740993\n}";
+    assert_eq!(stand_in.call("PUT", "/a/_doc/1?refresh=true", source).status, 201);
+    for path in ["/a/_doc/1", "/a/_search", "/a/_source/1"] {
+        assert!(text(&stand_in.call("GET", path, "")).contains(source), "{path}");
+    }
+    let chosen = text(&stand_in.call("GET", "/a/_search?_source=price", ""));
+    assert!(chosen.contains(r#""_source":{"price":1.1}"#), "{chosen}");
+    let filtered = text(&stand_in.call("GET", "/a/_search?filter_path=hits.hits._source", ""));
+    assert_eq!(
+        filtered,
+        r#"{"hits":{"hits":[{"_source":{"price":1.1,"big":9007199254740993}}]}}"#
+    );
+}
+
+#[test]
+fn shows_searches_only_what_was_refreshed() {
+    let stand_in = started(documents_for_tests());
+    let settings = json!({"settings": {"refresh_interval": "-1"}}).to_string();
+    stand_in.call("PUT", "/a", settings);
+    stand_in.call("PUT", "/a/_doc/1", "{}");
+    assert_eq!(stand_in.call("GET", "/a/_doc/1", "").status, 200);
+    assert_eq!(count(&stand_in), 0);
+    stand_in.call("POST", "/a/_refresh", "");
+    assert_eq!(count(&stand_in), 1);
+}
+
+#[test]
+fn a_point_in_time_sees_what_was_there_when_it_was_opened() {
+    let stand_in = started(documents_for_tests());
+    stand_in.call("PUT", "/a/_doc/1?refresh=true", "{\"n\":1}");
+    let opened = stand_in.call("POST", "/a/_pit?keep_alive=1m", "").value();
+    stand_in.call("PUT", "/a/_doc/1?refresh=true", "{\"n\":2}");
+    stand_in.call("PUT", "/a/_doc/2?refresh=true", "{\"n\":3}");
+    let search = json!({"pit": {"id": opened["id"]}}).to_string();
+    let found = stand_in.call("POST", "/_search", search).value();
+    assert_eq!(found.pointer("/hits/total/value"), Some(&json!(1)));
+    assert_eq!(found.pointer("/hits/hits/0/_source/n"), Some(&json!(1)));
+    let open = stand_in.documents().open_contexts();
+    stand_in.call("DELETE", "/_pit", json!({"id": opened["id"]}).to_string());
+    assert_ne!(open, stand_in.documents().open_contexts());
+    assert_eq!(stand_in.documents().open_contexts(), Some(0));
+}
+
+#[test]
+fn contexts_expire_when_told_to() {
+    let stand_in = started(Arc::new(InMemory::new()));
+    stand_in.call("PUT", "/a/_doc/1?refresh=true", "{}");
+    let opened = stand_in.call("POST", "/a/_search?scroll=1m", "{}").value();
+    assert!(stand_in.documents().expire_contexts());
+    let next = json!({"scroll": "1m", "scroll_id": opened["_scroll_id"]}).to_string();
+    let answer = stand_in.call("POST", "/_search/scroll", next);
+    assert_eq!(answer.status, 404);
+    assert!(text(&answer).contains("search_context_missing_exception"));
+}
+
+#[test]
+fn older_clusters_know_no_point_in_time() {
+    let stand_in = started(Arc::new(InMemory::without_point_in_time()));
+    stand_in.call("PUT", "/a", "");
+    let answer = stand_in.call("POST", "/a/_pit?keep_alive=1m", "");
+    assert_eq!(answer.status, 400);
+    assert!(text(&answer).contains("no handler found for uri [/a/_pit?keep_alive=1m] and method [POST]"));
+}
+
+#[test]
+fn slices_share_the_documents_among_them() {
+    let stand_in = started(documents_for_tests());
+    stand_in.call("PUT", "/a", json!({"settings": {"number_of_shards": 3}}).to_string());
+    let lines: String = (0..200)
+        .map(|n| format!("{{\"index\":{{\"_id\":\"id_{n}\"}}}}\n{{\"n\":{n}}}\n"))
+        .collect();
+    stand_in.call("POST", "/a/_bulk?refresh=true", lines);
+    let opened = stand_in.call("POST", "/a/_pit?keep_alive=1m", "").value();
+    for max in 2..6 {
+        let found = (0..max).map(|id| {
+            let search = json!({"pit": {"id": opened["id"]}, "size": 0, "track_total_hits": true,
+                "slice": {"id": id, "max": max}});
+            let answer = stand_in.call("POST", "/_search", search.to_string()).value();
+            answer
+                .pointer("/hits/total/value")
+                .and_then(serde_json::Value::as_u64)
+                .unwrap()
+        });
+        assert_eq!(found.sum::<u64>(), 200, "{max} slices");
+    }
+    stand_in.call("DELETE", "/_pit", json!({"id": opened["id"]}).to_string());
+}

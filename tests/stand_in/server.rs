@@ -1,0 +1,119 @@
+//! The server side: security, faults, the log.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use crate::support::cluster::auth::Auth;
+use crate::support::cluster::documents::InMemory;
+use crate::support::cluster::faults::{Action, Fault, FaultPlan};
+use crate::support::cluster::stand_in::{StandIn, StandInOptions};
+
+/// One request over a connection of its own; what came back until it closed.
+fn raw(stand_in: &StandIn, method: &str, uri: &str, headers: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(stand_in.url().trim_start_matches("http://")).unwrap();
+    let length = body.len();
+    let request = format!(
+        "{method} {uri} HTTP/1.1\r\nhost: stand-in\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).unwrap()
+}
+
+fn started(change: impl FnOnce(&mut StandInOptions)) -> StandIn {
+    let mut options = StandInOptions::new(Arc::new(InMemory::new()));
+    change(&mut options);
+    StandIn::start(options)
+}
+
+#[test]
+fn logs_what_came_and_tells_writes_from_reads() {
+    let stand_in = started(|_| {});
+    raw(&stand_in, "PUT", "/a", "", "{}");
+    raw(&stand_in, "POST", "/a/_search?size=1", "", "{}");
+    raw(&stand_in, "POST", "/a/_pit?keep_alive=1m", "", "");
+    let requests = stand_in.requests();
+    assert_eq!(
+        requests.iter().map(|one| one.status).collect::<Vec<_>>(),
+        [200, 200, 200]
+    );
+    assert_eq!(requests[1].query, [("size".to_owned(), "1".to_owned())]);
+    assert_eq!(stand_in.writes().len(), 1);
+    assert_eq!(stand_in.documents().open_contexts(), Some(1));
+    stand_in.call("DELETE", "/a", "");
+    assert_eq!(stand_in.requests().len(), 3, "the test's own calls are not logged");
+}
+
+#[test]
+fn lets_in_who_is_known() {
+    let stand_in = started(|options| options.auth = Some(Auth::new().basic("u", "p").api_key("i", "k").bearer("t")));
+    for (header, expected) in [
+        ("authorization: Basic dTpw\r\n", "200 OK"),
+        ("authorization: ApiKey aTpr\r\n", "200 OK"),
+        ("authorization: Bearer t\r\n", "200 OK"),
+        (
+            "authorization: Bearer other\r\n",
+            "missing authentication credentials for REST request [/_cluster/health]",
+        ),
+        (
+            "authorization: Basic dTpvdGhlcg==\r\n",
+            "unable to authenticate user [u] for REST request",
+        ),
+        ("", "www-authenticate: Basic realm=\"security\" charset=\"UTF-8\""),
+    ] {
+        let answer = raw(&stand_in, "GET", "/_cluster/health", header, "");
+        assert!(answer.contains(expected), "{header}: {answer}");
+    }
+}
+
+#[test]
+fn breaks_as_told() {
+    let faults = FaultPlan::of([
+        Fault::on("GET", "/_cat").then(Action::too_many_requests(7)),
+        Fault::on("GET", "/_cluster").from_nth(2).then(Action::Close),
+        Fault::on("GET", "/chunked").then(Action::CloseInBody(3)),
+        Fault::on("GET", "/short").then(Action::CutBody {
+            to: 3,
+            right_length: true,
+        }),
+        Fault::on("GET", "/early").then(Action::CutBody {
+            to: 3,
+            right_length: false,
+        }),
+        Fault::on("PUT", "/lost").carry_out().then(Action::Close),
+    ]);
+    let stand_in = started(|options| options.faults = faults.clone());
+    let get = |uri: &str| raw(&stand_in, "GET", uri, "", "");
+    assert!(get("/_cat/indices").contains("retry-after: 7"));
+    assert!(get("/_cat/indices?format=json").ends_with("[]"));
+    assert!(get("/_cluster/health").contains("200 OK"));
+    assert_eq!(get("/_cluster/health"), "");
+    let body = stand_in.call("GET", "/early", "").body.len();
+    assert!(get("/chunked").ends_with("3\r\n{\"e\r\n"));
+    assert!(get("/short").contains("content-length: 3\r\n") && body > 3);
+    let early = get("/early");
+    assert!(
+        early.contains(&format!("content-length: {body}\r\n")) && early.ends_with("{\"e"),
+        "{early}"
+    );
+    assert_eq!(raw(&stand_in, "PUT", "/lost", "", "{}"), "");
+    assert_eq!(
+        stand_in.call("HEAD", "/lost", "").status,
+        200,
+        "carried out before its answer was lost"
+    );
+    assert_eq!(faults.fired(), [1; 6]);
+}
+
+#[test]
+fn runs_a_hook_before_the_request() {
+    let stand_in = started(|_| {});
+    let direct = stand_in.direct();
+    let hook = move |_: &_| {
+        direct.call("PUT", "/made-by-hook", "");
+    };
+    stand_in.faults().add(Fault::on("GET", "/_cat").run(hook));
+    assert!(raw(&stand_in, "GET", "/_cat/indices?format=json", "", "").contains("made-by-hook"));
+}

@@ -1,0 +1,229 @@
+//! `_bulk` and the writes of single documents.
+
+use serde_json::{Value, json};
+
+use super::super::{Answer, Call};
+use super::failure::{Failure, Outcome};
+use super::index::Written;
+use super::store::Store;
+
+/// How a document is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Write {
+    Index,
+    Create,
+    Delete,
+}
+
+/// Whether a write shall be seen at once.
+fn refreshes(call: &Call) -> bool {
+    call.flag("refresh")
+}
+
+fn shown(index: &str, id: &str, written: Written, refreshed: bool, shards: Value) -> Value {
+    let mut shown = json!({"_index": index, "_id": id, "_version": written.version, "result": written.result});
+    if refreshed {
+        shown["forced_refresh"] = true.into();
+    }
+    shown["_shards"] = shards;
+    shown["_seq_no"] = written.seq_no.into();
+    shown["_primary_term"] = 1.into();
+    shown
+}
+
+fn write(
+    store: &mut Store,
+    name: &str,
+    id: &str,
+    how: Write,
+    source: &[u8],
+    require_alias: bool,
+) -> Outcome<(String, Written)> {
+    if how == Write::Delete && !store.indices.contains_key(name) && !store.is_alias(name) {
+        return Err(Failure::no_such_index(name));
+    }
+    let target = store.write_target(name, require_alias)?;
+    let index = store.index(&target)?;
+    let written = match how {
+        Write::Delete => index.delete(id)?,
+        _ => index.put(id, source, how == Write::Create)?,
+    };
+    Ok((target, written))
+}
+
+fn new_id() -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(20).collect()
+}
+
+/// One document by its own request. No id: the cluster makes one.
+pub(super) fn single(store: &mut Store, call: &Call, name: &str, id: Option<&str>, how: Write) -> Outcome<Answer> {
+    let made = id.map_or_else(new_id, str::to_owned);
+    let create = how == Write::Index && call.param("op_type") == Some("create");
+    let how = if create || (id.is_none() && how == Write::Index) {
+        Write::Create
+    } else {
+        how
+    };
+    if how != Write::Delete && call.body.is_empty() {
+        return Err(Failure::new(400, "parse_exception", "request body is required"));
+    }
+    let (target, written) = write(store, name, &made, how, &call.body, call.flag("require_alias"))?;
+    let index = store.index(&target)?;
+    if refreshes(call) {
+        index.refresh();
+    }
+    let body = shown(
+        &target,
+        &made,
+        written,
+        call.param("refresh")
+            .is_some_and(|word| word == "true" || word.is_empty()),
+        index.write_shards(),
+    );
+    Ok(Answer::json(written.status, &body))
+}
+
+/// One action line.
+struct Action<'a> {
+    how: Write,
+    word: &'a str,
+    index: Option<String>,
+    id: Option<String>,
+    require_alias: Option<bool>,
+}
+
+fn action<'a>(line: &'a Value, number: usize) -> Outcome<Action<'a>> {
+    let malformed = |what: String| Failure::illegal(format!("Malformed action/metadata line [{number}], {what}"));
+    let (word, meta) = line
+        .as_object()
+        .and_then(|object| object.iter().next())
+        .ok_or_else(|| malformed("expected START_OBJECT but found [VALUE_STRING]".to_owned()))?;
+    let how = match word.as_str() {
+        "index" => Write::Index,
+        "create" => Write::Create,
+        "delete" => Write::Delete,
+        other => {
+            return Err(malformed(format!(
+                "expected field [create], [delete], [index] or [update] but found [{other}]"
+            )));
+        }
+    };
+    let text = |key: &str| meta.get(key).and_then(Value::as_str).map(str::to_owned);
+    for key in meta.as_object().into_iter().flat_map(serde_json::Map::keys) {
+        let known = [
+            "_index",
+            "_id",
+            "routing",
+            "_routing",
+            "require_alias",
+            "version",
+            "version_type",
+            "if_seq_no",
+            "if_primary_term",
+            "op_type",
+            "pipeline",
+            "dynamic_templates",
+            "list_executed_pipelines",
+        ];
+        if !known.contains(&key.as_str()) {
+            let reason = format!("Action/metadata line [{number}] contains an unknown parameter [{key}]");
+            return Err(Failure::illegal(reason));
+        }
+    }
+    let require_alias = meta.get("require_alias").and_then(Value::as_bool);
+    Ok(Action {
+        how,
+        word,
+        index: text("_index"),
+        id: text("_id"),
+        require_alias,
+    })
+}
+
+/// `_bulk`, with or without an index in the path.
+pub(super) fn bulk(store: &mut Store, call: &Call, default_index: Option<&str>) -> Outcome<Answer> {
+    if call.body.is_empty() {
+        let reason = "request body is required";
+        return Err(Failure::new(400, "parse_exception", reason));
+    }
+    if call.body.last() != Some(&b'\n') {
+        return Err(Failure::illegal(
+            "The bulk request must be terminated by a newline [\\n]",
+        ));
+    }
+    let items = parse(call, default_index)?;
+    let mut answers = Vec::with_capacity(items.len());
+    let (mut errors, mut touched) = (false, Vec::new());
+    for (how, word, name, id, source, require_alias) in items {
+        let id = id.unwrap_or_else(new_id);
+        let item = match write(store, &name, &id, how, &source, require_alias) {
+            Ok((target, written)) => {
+                let shards = store.index(&target)?.write_shards();
+                let mut item = shown(&target, &id, written, call.param("refresh") == Some("true"), shards);
+                item["status"] = written.status.into();
+                touched.push(target);
+                item
+            }
+            Err(failure) => {
+                errors = true;
+                let behind = store.write_target(&name, true).unwrap_or(name);
+                json!({"_index": behind, "_id": id, "status": failure.status, "error": failure.in_item()})
+            }
+        };
+        answers.push(json!({word: item}));
+    }
+    if refreshes(call) {
+        touched.dedup();
+        for name in touched {
+            store.index(&name)?.refresh();
+        }
+    }
+    Ok(Answer::json(
+        200,
+        &json!({"errors": errors, "took": 0, "items": answers}),
+    ))
+}
+
+type Item = (Write, String, String, Option<String>, bytes::Bytes, bool);
+
+fn parse(call: &Call, default_index: Option<&str>) -> Outcome<Vec<Item>> {
+    let mut lines = call.body.split(|byte| *byte == b'\n').enumerate();
+    let mut items = Vec::new();
+    let mut missing = Vec::new();
+    while let Some((number, line)) = lines.next() {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let parsed: Value = serde_json::from_slice(line).map_err(|_| {
+            Failure::illegal(format!(
+                "Malformed action/metadata line [{}], expected START_OBJECT",
+                number + 1
+            ))
+        })?;
+        let action = action(&parsed, number + 1)?;
+        let source = match action.how {
+            Write::Delete => bytes::Bytes::new(),
+            _ => call
+                .body
+                .slice_ref(lines.next().map(|(_, line)| line).unwrap_or_default()),
+        };
+        let Some(index) = action.index.or_else(|| default_index.map(str::to_owned)) else {
+            missing.push(format!("{}: index is missing;", missing.len() + 1));
+            continue;
+        };
+        let require_alias = action.require_alias.unwrap_or_else(|| call.flag("require_alias"));
+        items.push((
+            action.how,
+            action.word.to_owned(),
+            index,
+            action.id,
+            source,
+            require_alias,
+        ));
+    }
+    if !missing.is_empty() {
+        let reason = format!("Validation Failed: {}", missing.concat());
+        return Err(Failure::new(400, "action_request_validation_exception", reason));
+    }
+    Ok(items)
+}

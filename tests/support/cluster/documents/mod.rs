@@ -1,0 +1,99 @@
+//! Documents in memory: the part of Elasticsearch's document API that exports, imports and the ML API use.
+//!
+//! It answers as the recorded exchanges of real servers do. Scores are constant, and `took` is zero.
+
+mod admin;
+mod aggs;
+mod bulk;
+mod context;
+mod dates;
+mod failure;
+mod get;
+mod hash;
+mod index;
+mod mapping;
+mod names;
+mod query;
+mod routes;
+mod search;
+mod sort;
+mod source;
+mod store;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use self::store::Store;
+use super::{Answer, Call, Documents};
+
+/// The id of the one node.
+const NODE: &str = "oSNaezmOQJGGQeWP4n2zgA";
+
+/// An Elasticsearch without ML, security and disk.
+pub struct InMemory {
+    store: Mutex<Store>,
+    point_in_time: bool,
+}
+
+impl InMemory {
+    /// An empty cluster of a recent version.
+    pub fn new() -> Self {
+        Self {
+            store: Mutex::default(),
+            point_in_time: true,
+        }
+    }
+
+    /// An empty cluster from before points in time (7.9).
+    pub fn without_point_in_time() -> Self {
+        Self {
+            store: Mutex::default(),
+            point_in_time: false,
+        }
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Performs a call at once.
+    pub fn answer(&self, call: &Call) -> Answer {
+        let answer = routes::answer(&mut self.store(), call, self.point_in_time);
+        let answer = answer.unwrap_or_else(|failure| failure.answer());
+        if call.method == "HEAD" {
+            return Answer {
+                body: bytes::Bytes::new(),
+                ..answer
+            };
+        }
+        match call.param("filter_path") {
+            Some(paths) if answer.status < 400 => Answer {
+                body: Answer::json(200, &source::filter_path(&answer.value(), paths)).body,
+                ..answer
+            },
+            _ => answer,
+        }
+    }
+}
+
+impl Default for InMemory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Documents for InMemory {
+    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+        Box::pin(async move { self.answer(&call) })
+    }
+
+    fn open_contexts(&self) -> Option<usize> {
+        Some(self.store().contexts.len())
+    }
+
+    fn expire_contexts(&self) -> bool {
+        self.store().contexts.clear();
+        true
+    }
+}

@@ -1,0 +1,172 @@
+//! The document API of a real Elasticsearch.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use url::Url;
+
+use super::documents::InMemory;
+use super::{Answer, Call, Documents};
+
+/// Names the environment variable with the URL of a node that may be wiped.
+pub const REAL: &str = "ESML_TEST_ELASTICSEARCH";
+
+/// Passes every call on to one node, directly, whatever proxies are set.
+pub struct RealDocuments {
+    host: String,
+    port: u16,
+    _lease: Option<Lease>,
+}
+
+impl RealDocuments {
+    /// `url`: `http://host:port` of a node without security.
+    pub fn new(url: &str) -> Self {
+        let url = Url::parse(url).expect("the URL of a node");
+        let host = url.host_str().expect("a host").to_owned();
+        Self {
+            host,
+            port: url.port_or_known_default().expect("a port"),
+            _lease: None,
+        }
+    }
+
+    /// Deletes all indices and templates.
+    pub fn wipe(&self) {
+        for path in [
+            "/_search/scroll/_all",
+            "/*?expand_wildcards=all",
+            "/_index_template/*",
+            "/_template/*",
+        ] {
+            let answer = self.blocking(Call::new("DELETE", path, ""));
+            assert!(answer.status < 400 || answer.status == 404, "DELETE {path}: {answer:?}");
+        }
+    }
+
+    fn blocking(&self, call: Call) -> Answer {
+        std::thread::scope(|scope| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            scope
+                .spawn(move || runtime.block_on(self.pass_on(call)))
+                .join()
+                .expect("an answer of the node")
+        })
+    }
+
+    async fn pass_on(&self, call: Call) -> Answer {
+        let stream = tokio::net::TcpStream::connect((self.host.as_str(), self.port))
+            .await
+            .expect("a connection");
+        let _ = stream.set_nodelay(true);
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("a handshake");
+        tokio::spawn(connection);
+        let mut request = Request::builder().method(call.method.as_str()).uri(call.uri());
+        for (name, value) in call.headers.iter().filter(|(name, _)| passes(name)) {
+            request = request.header(name, value);
+        }
+        request = request.header("host", format!("{}:{}", self.host, self.port));
+        let request = request.body(Full::new(call.body)).expect("a request");
+        let (head, body) = sender.send_request(request).await.expect("an answer").into_parts();
+        let headers = head.headers.iter().filter(|(name, _)| passes(name.as_str()));
+        let headers = headers.map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        });
+        let headers = headers.collect();
+        Answer {
+            status: head.status.as_u16(),
+            headers,
+            body: body.collect().await.expect("a body").to_bytes(),
+        }
+    }
+}
+
+/// What belongs to one hop only, or to the stand-in's own security.
+fn passes(header: &str) -> bool {
+    let hop = [
+        "host",
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    let own = [
+        "authorization",
+        "proxy-authorization",
+        "content-length",
+        "content-encoding",
+        "accept-encoding",
+    ];
+    let header = header.to_ascii_lowercase();
+    !hop.contains(&header.as_str()) && !own.contains(&header.as_str())
+}
+
+impl Documents for RealDocuments {
+    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+        Box::pin(self.pass_on(call))
+    }
+
+    fn open_contexts(&self) -> Option<usize> {
+        let answer = self
+            .blocking(Call::new("GET", "/_nodes/stats/indices/search", ""))
+            .value();
+        let nodes = answer["nodes"].as_object()?;
+        let open = nodes
+            .values()
+            .filter_map(|node| node.pointer("/indices/search/open_contexts")?.as_u64());
+        usize::try_from(open.sum::<u64>()).ok()
+    }
+}
+
+static TAKEN: Mutex<bool> = Mutex::new(false);
+static FREED: Condvar = Condvar::new();
+
+/// The right to the real node for the time of one test. A plain mutex guard cannot change threads.
+struct Lease;
+
+impl Lease {
+    fn take() -> Self {
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken {
+            taken = FREED.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        }
+        *taken = true;
+        Self
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        FREED.notify_one();
+    }
+}
+
+/// The documents this run of the suite is about: a real node, wiped and locked until they are dropped,
+/// when the environment names one, else documents in memory.
+pub fn documents_for_tests() -> Arc<dyn Documents> {
+    match std::env::var(REAL) {
+        Err(_) => Arc::new(InMemory::new()),
+        Ok(url) => {
+            let lease = Lease::take();
+            let real = RealDocuments {
+                _lease: Some(lease),
+                ..RealDocuments::new(&url)
+            };
+            real.wipe();
+            Arc::new(real)
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The HTTP side: connections, requests, answers and how they break.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Sleep;
+use tokio_rustls::TlsAcceptor;
+
+use super::faults::{Action, Due};
+use super::stand_in::{Logged, Shared};
+use super::{Answer, Call};
+
+/// Time for what was sent of a body to reach the client before its connection closes.
+const BEFORE_CLOSING: Duration = Duration::from_millis(50);
+
+/// Takes connections until the runtime ends.
+pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) {
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    let tls = tls.map(TlsAcceptor::from);
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let (shared, tls) = (Arc::clone(&shared), tls.clone());
+        tokio::spawn(async move {
+            match tls {
+                None => connection(stream, shared).await,
+                Some(acceptor) => {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        connection(stream, shared).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: Arc<Shared>) {
+    let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Response<Outgoing>> {
+    let call = received(request).await?;
+    let entry = log(&shared, &call);
+    let due = shared.faults.due(&call);
+    if let Some(run) = due.as_ref().and_then(|due| due.run.clone()) {
+        let call = call.clone();
+        tokio::task::spawn_blocking(move || run(&call))
+            .await
+            .map_err(io::Error::other)?;
+    }
+    let answer = match &due {
+        Some(Due {
+            action: Action::Close,
+            carry_out,
+            ..
+        }) => {
+            if *carry_out {
+                respond(call, &shared).await;
+            }
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Some(Due {
+            action: Action::Answer(answer),
+            carry_out,
+            ..
+        }) => {
+            if *carry_out {
+                respond(call, &shared).await;
+            }
+            with_product(answer.clone(), false)
+        }
+        _ => with_product(respond(call, &shared).await, shared.product_header),
+    };
+    if let Some(logged) = shared.log.lock().expect("log").get_mut(entry) {
+        logged.status = answer.status;
+    }
+    let action = due.map_or(Action::Pass, |due| due.action);
+    if let Action::Delay(time) = action {
+        tokio::time::sleep(time).await;
+    }
+    Ok(response(answer, &action))
+}
+
+async fn received(request: Request<Incoming>) -> io::Result<Call> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let headers = head.headers.iter().map(|(name, value)| {
+        (
+            name.as_str().to_owned(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
+    });
+    let headers: Vec<(String, String)> = headers.collect();
+    let query = head.uri.query().unwrap_or_default();
+    let mut call = Call {
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        headers,
+        body,
+    };
+    if call.header("content-encoding") == Some("gzip") {
+        let mut plain = Vec::new();
+        io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(call.body.as_ref()), &mut plain)?;
+        call.body = plain.into();
+    }
+    Ok(call)
+}
+
+fn log(shared: &Shared, call: &Call) -> usize {
+    let mut log = shared.log.lock().expect("log");
+    log.push(Logged {
+        method: call.method.clone(),
+        path: call.path.clone(),
+        query: call.query.clone(),
+        body_length: call.body.len(),
+        headers: call.headers.clone(),
+        status: 0,
+    });
+    log.len() - 1
+}
+
+async fn respond(call: Call, shared: &Arc<Shared>) -> Answer {
+    if call.body.len() > shared.max_content_length {
+        return Answer::of(413, "text/plain", "");
+    }
+    if let Some(refusal) = shared.auth.as_ref().and_then(|auth| auth.refuse(&call)) {
+        return refusal;
+    }
+    // A task of its own: a client that goes away does not undo what it asked for.
+    let shared = Arc::clone(shared);
+    match tokio::spawn(async move { shared.perform(call).await }).await {
+        Ok(answer) => answer,
+        Err(error) => Answer::json(
+            500,
+            &json!({"error": format!("the stand-in panicked: {error}"), "status": 500}),
+        ),
+    }
+}
+
+fn with_product(mut answer: Answer, named: bool) -> Answer {
+    let product = "x-elastic-product";
+    answer.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(product));
+    if named {
+        answer.with_header(product, "Elasticsearch")
+    } else {
+        answer
+    }
+}
+
+fn response(answer: Answer, action: &Action) -> Response<Outgoing> {
+    let whole = answer.body.len();
+    let cut = |to: usize| answer.body.slice(..to.min(whole));
+    let mut announced = None;
+    let body = match *action {
+        Action::CloseInBody(after) => Outgoing::broken(cut(after)),
+        Action::CutBody { to, right_length: true } => Outgoing::whole(cut(to)),
+        Action::CutBody {
+            to,
+            right_length: false,
+        } => {
+            announced = Some(whole);
+            Outgoing::broken(cut(to))
+        }
+        _ => Outgoing::whole(answer.body.clone()),
+    };
+    let mut builder = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        builder = builder.header(name, value);
+    }
+    if let Some(length) = announced {
+        builder = builder.header("content-length", length);
+    }
+    builder.body(body).expect("a response")
+}
+
+/// A body that ends as it should or breaks off.
+struct Outgoing {
+    data: Option<Bytes>,
+    breaks: Option<Pin<Box<Sleep>>>,
+}
+
+impl Outgoing {
+    fn whole(data: Bytes) -> Self {
+        Self {
+            data: Some(data),
+            breaks: None,
+        }
+    }
+
+    fn broken(data: Bytes) -> Self {
+        Self {
+            data: Some(data),
+            breaks: Some(Box::pin(tokio::time::sleep(BEFORE_CLOSING))),
+        }
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if let Some(data) = self.data.take().filter(|data| !data.is_empty()) {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        match &mut self.breaks {
+            None => Poll::Ready(None),
+            Some(sleep) => {
+                std::task::ready!(sleep.as_mut().poll(context));
+                Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.breaks.is_none() && self.data.as_ref().is_none_or(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.breaks {
+            None => SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)),
+            Some(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! One running stand-in: a port on loopback, its log, and a way in for the test itself.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tokio::runtime::{Handle, Runtime};
+
+use super::auth::Auth;
+use super::faults::FaultPlan;
+use super::serve;
+use super::tls::Tls;
+use super::{Answer, Api, Call, Documents};
+
+/// What a stand-in is made of.
+pub struct StandInOptions {
+    /// In memory or a real node.
+    pub documents: Arc<dyn Documents>,
+    /// Asked before the documents.
+    pub api: Option<Arc<dyn Api>>,
+    /// `None`: plain HTTP.
+    pub tls: Option<Tls>,
+    /// `None`: security is off.
+    pub auth: Option<Auth>,
+    /// What goes wrong.
+    pub faults: FaultPlan,
+    /// Whether answers name the product (7.14 and later do).
+    pub product_header: bool,
+    /// Bytes of a request body beyond which the answer is 413.
+    pub max_content_length: usize,
+}
+
+impl StandInOptions {
+    /// Plain HTTP without security, nothing goes wrong.
+    pub fn new(documents: Arc<dyn Documents>) -> Self {
+        Self {
+            documents,
+            api: None,
+            tls: None,
+            auth: None,
+            faults: FaultPlan::default(),
+            product_header: true,
+            max_content_length: 100 << 20,
+        }
+    }
+}
+
+/// One request that reached the stand-in. A status of 0: not answered (yet).
+#[derive(Clone, Debug)]
+pub struct Logged {
+    pub method: String,
+    pub path: String,
+    pub query: Vec<(String, String)>,
+    pub body_length: usize,
+    pub headers: Vec<(String, String)>,
+    pub status: u16,
+}
+
+impl Logged {
+    /// Whether the request may change anything but scroll and point in time contexts.
+    pub fn is_write(&self) -> bool {
+        let last = self.path.rsplit('/').next().unwrap_or_default();
+        let context = last == "_pit" || self.path.contains("/_search/scroll");
+        match self.method.as_str() {
+            "GET" | "HEAD" => false,
+            "POST" => {
+                let reads = [
+                    "_search",
+                    "_msearch",
+                    "_count",
+                    "_mget",
+                    "_has_privileges",
+                    "_refresh",
+                    "_field_caps",
+                ];
+                let lists = last == "model_snapshots" || self.path.contains("/results/");
+                !(context || lists || reads.contains(&last))
+            }
+            _ => !context,
+        }
+    }
+}
+
+pub(super) struct Shared {
+    pub(super) documents: Arc<dyn Documents>,
+    pub(super) api: Option<Arc<dyn Api>>,
+    pub(super) auth: Option<Auth>,
+    pub(super) faults: FaultPlan,
+    pub(super) product_header: bool,
+    pub(super) max_content_length: usize,
+    pub(super) log: Mutex<Vec<Logged>>,
+}
+
+impl Shared {
+    /// API first, documents after it.
+    pub(super) async fn perform(&self, call: Call) -> Answer {
+        if let Some(api) = &self.api
+            && let Some(answer) = api.call(call.clone(), Arc::clone(&self.documents)).await
+        {
+            return answer;
+        }
+        self.documents.call(call).await
+    }
+}
+
+/// A way to API and documents past faults, authentication and log. Cheap to clone into a hook.
+#[derive(Clone)]
+pub struct Direct {
+    shared: Arc<Shared>,
+    runtime: Handle,
+}
+
+impl Direct {
+    /// Performs one request; blocks until it is answered.
+    pub fn call(&self, method: &str, path_and_query: &str, body: impl Into<Bytes>) -> Answer {
+        let call = Call::new(method, path_and_query, body);
+        let (sender, receiver) = mpsc::channel();
+        let shared = Arc::clone(&self.shared);
+        self.runtime
+            .spawn(async move { sender.send(shared.perform(call).await) });
+        receiver.recv().expect("the stand-in panicked; see above")
+    }
+}
+
+/// A running stand-in. It stops when dropped.
+pub struct StandIn {
+    runtime: Option<Runtime>,
+    direct: Direct,
+    address: SocketAddr,
+    secured: bool,
+}
+
+impl StandIn {
+    /// Starts on a free port of 127.0.0.1.
+    pub fn start(options: StandInOptions) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("stand-in")
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("a listener that does not block");
+        let address = listener.local_addr().expect("an address");
+        let shared = Arc::new(Shared {
+            documents: options.documents,
+            api: options.api,
+            auth: options.auth,
+            faults: options.faults,
+            product_header: options.product_header,
+            max_content_length: options.max_content_length,
+            log: Mutex::new(Vec::new()),
+        });
+        let secured = options.tls.is_some();
+        runtime.spawn(serve::accept(
+            listener,
+            options.tls.map(|tls| tls.config),
+            Arc::clone(&shared),
+        ));
+        let direct = Direct {
+            shared,
+            runtime: runtime.handle().clone(),
+        };
+        Self {
+            runtime: Some(runtime),
+            direct,
+            address,
+            secured,
+        }
+    }
+
+    /// Where it listens: `http(s)://127.0.0.1:<port>`.
+    pub fn url(&self) -> String {
+        let scheme = if self.secured { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The requests that came over HTTP, in the order of their arrival.
+    pub fn requests(&self) -> Vec<Logged> {
+        self.direct.shared.log.lock().expect("log").clone()
+    }
+
+    /// The requests that may have changed something.
+    pub fn writes(&self) -> Vec<Logged> {
+        self.requests().into_iter().filter(Logged::is_write).collect()
+    }
+
+    /// Empties the log.
+    pub fn forget_requests(&self) {
+        self.direct.shared.log.lock().expect("log").clear();
+    }
+
+    /// The rules in force, to add to.
+    pub fn faults(&self) -> &FaultPlan {
+        &self.direct.shared.faults
+    }
+
+    /// The documents behind it.
+    pub fn documents(&self) -> &Arc<dyn Documents> {
+        &self.direct.shared.documents
+    }
+
+    /// Performs one request past faults, authentication and log.
+    pub fn call(&self, method: &str, path_and_query: &str, body: impl Into<Bytes>) -> Answer {
+        self.direct.call(method, path_and_query, body)
+    }
+
+    /// The same way in, for hooks.
+    pub fn direct(&self) -> Direct {
+        self.direct.clone()
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
