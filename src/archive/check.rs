@@ -11,9 +11,13 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use crate::archive::{Contents, Error, Limits, Part, Result};
+use crate::job::JobConfig;
 
 /// Sees each document of the pass, after its line was found to be JSON.
 pub trait DocumentVisitor {
+    /// The job's configuration, once it was read; it comes before the inputs in every layout.
+    fn config(&mut self, _config: &JobConfig) {}
+
     /// A document of a part; `index` and `id` from its action line.
     fn document(&mut self, part: Part, index: Option<&str>, id: Option<&str>, source: &[u8]);
 }
@@ -29,7 +33,7 @@ pub(super) struct Checked {
 }
 
 /// Reads a compressed archive to its end. Damage is a finding, not an error: an error is a reader
-/// that fails for reasons of its own. `progress` hears compressed bytes.
+/// that fails for reasons of its own. `progress` hears the compressed bytes read so far.
 ///
 /// # Errors
 /// [`Error::Io`] from the reader (its path is `-`) or from a temporary file.

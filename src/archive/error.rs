@@ -5,6 +5,7 @@ use std::path::PathBuf;
 /// One enum for the layer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// The file system says no.
     #[error("{}: {cause}", path.display())]

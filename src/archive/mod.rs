@@ -13,6 +13,7 @@ mod manifest;
 mod read;
 mod reorder;
 mod replay;
+mod show;
 mod tarball;
 mod write;
 
@@ -22,9 +23,10 @@ pub use entry::{EntryBuilder, SealedEntry};
 pub use error::Error;
 pub use layout::{EntryKind, EntryName, Part};
 pub use limits::Limits;
-pub use manifest::{Manifest, ManifestEntry, ManifestSource};
+pub use manifest::{FORMAT_VERSION, Manifest, ManifestEntry, ManifestSource};
 pub use read::Archive;
 pub use replay::{Document, Replay};
+pub use show::show;
 pub use write::{ArchiveWriter, Finished, Target};
 
 /// What archive functions return.

@@ -290,6 +290,9 @@ impl<'v> Pass<'v> {
             Ok(Some(head)) => self.snapshot = Some(head),
             Err(why) => self.findings.fatal(&entry.path, why),
         }
+        if let (EntryKind::Config, Some(config)) = (kind, &self.contents.config) {
+            self.visitor.config(config);
+        }
         Ok(1)
     }
 }

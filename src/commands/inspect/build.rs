@@ -1,0 +1,235 @@
+//! From the contents of an archive to the report.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::archive::{Contents, Manifest, Part, Severity};
+use crate::commands::inspect::checks::checks;
+use crate::commands::inspect::gather::Gatherer;
+use crate::commands::inspect::lacks::lacks;
+use crate::commands::inspect::report::{
+    ArchiveFacts, CalendarFacts, DatafeedFacts, DetectorFacts, EntryFacts, FindingFacts, HistogramFacts, InputFacts,
+    JobFacts, PartFacts, REPORT_VERSION, Report, SnapshotFacts, StateFacts, Written,
+};
+use crate::instant::EpochMillis;
+use crate::job::{Datafeed, JobConfig};
+
+/// The parts in the order of the page.
+const PARTS: [(Part, &str); 5] = [
+    (Part::State, "state"),
+    (Part::Categories, "categories"),
+    (Part::Annotations, "annotations"),
+    (Part::Notifications, "notifications"),
+    (Part::Inputs, "inputs"),
+];
+
+/// Puts everything known into the report; `path` and compressed `bytes` are the file's.
+pub(super) fn report(path: &str, bytes: u64, contents: &Contents, gathered: &Gatherer) -> Report {
+    let filters: Vec<Named> = listed(contents.filters.as_deref());
+    let calendars: Vec<Named> = listed(contents.calendars.as_deref());
+    let filters: Vec<String> = filters.into_iter().filter_map(|filter| filter.filter_id).collect();
+    let snapshot = contents.snapshot.as_deref().and_then(snapshot_facts);
+    Report {
+        version: REPORT_VERSION,
+        archive: ArchiveFacts {
+            path: path.to_owned(),
+            bytes,
+            written: contents.manifest.as_ref().map(written),
+        },
+        importable: contents.importable(),
+        job: contents.config.as_ref().map(job_facts),
+        datafeed: contents
+            .config
+            .as_ref()
+            .and_then(JobConfig::datafeed)
+            .map(datafeed_facts),
+        lacks: lacks(contents, &filters, snapshot.as_ref()),
+        snapshot,
+        state: StateFacts {
+            model_documents: contents.state.model_documents,
+            model_bytes: contents.state.model_bytes,
+            categorizer_documents: contents.state.categorizer_documents,
+            categorizer_bytes: contents.state.categorizer_bytes,
+        },
+        parts: PARTS
+            .iter()
+            .map(|(part, name)| part_facts(*part, name, contents, gathered))
+            .collect(),
+        inputs: (contents.count(Part::Inputs) > 0).then(|| input_facts(contents, gathered)),
+        filters,
+        calendars: calendars.into_iter().filter_map(Named::into_calendar).collect(),
+        checks: checks(contents),
+        findings: contents.findings.iter().map(finding_facts).collect(),
+        entries: contents.entries.iter().map(entry_facts).collect(),
+        failure: None,
+    }
+}
+
+/// The members of filters and calendars that are shown.
+#[derive(Deserialize)]
+struct Named {
+    filter_id: Option<String>,
+    calendar_id: Option<String>,
+    #[serde(default)]
+    events: Vec<serde::de::IgnoredAny>,
+}
+
+impl Named {
+    fn into_calendar(self) -> Option<CalendarFacts> {
+        let events = self.events.len() as u64;
+        self.calendar_id.map(|id| CalendarFacts { id, events })
+    }
+}
+
+/// An array's elements; none where it is absent. Whether it is an array is the archive's check.
+fn listed(array: Option<&RawValue>) -> Vec<Named> {
+    array
+        .and_then(|array| serde_json::from_str(array.get()).ok())
+        .unwrap_or_default()
+}
+
+/// The members of the snapshot document that are shown. The quantiles, its bulk, are skipped.
+#[derive(Deserialize)]
+struct StoredSnapshot {
+    snapshot_id: String,
+    timestamp: Option<EpochMillis>,
+    description: Option<String>,
+    min_version: Option<String>,
+    snapshot_doc_count: Option<u64>,
+    model_size_stats: Option<StoredModelSize>,
+    latest_record_time_stamp: Option<EpochMillis>,
+    latest_result_time_stamp: Option<EpochMillis>,
+}
+
+#[derive(Deserialize)]
+struct StoredModelSize {
+    model_bytes: Option<u64>,
+    memory_status: Option<String>,
+}
+
+fn snapshot_facts(document: &RawValue) -> Option<SnapshotFacts> {
+    let stored: StoredSnapshot = serde_json::from_str(document.get()).ok()?;
+    let (model_bytes, memory_status) = stored
+        .model_size_stats
+        .map_or((None, None), |size| (size.model_bytes, size.memory_status));
+    Some(SnapshotFacts {
+        id: stored.snapshot_id,
+        created: text(stored.timestamp),
+        description: stored.description,
+        min_version: stored.min_version,
+        state_documents: stored.snapshot_doc_count,
+        model_bytes,
+        memory_status,
+        latest_record: text(stored.latest_record_time_stamp),
+        latest_result: text(stored.latest_result_time_stamp),
+    })
+}
+
+fn text(moment: Option<EpochMillis>) -> Option<String> {
+    moment.map(|moment| moment.to_string())
+}
+
+fn written(manifest: &Manifest) -> Written {
+    Written {
+        at: manifest.created.clone(),
+        tool_version: manifest.tool_version.clone(),
+        cluster_version: manifest.source.cluster_version.clone(),
+        cluster_name: manifest.source.cluster_name.clone(),
+        cluster_uuid: manifest.source.cluster_uuid.clone(),
+        options: manifest.options.clone(),
+    }
+}
+
+fn job_facts(config: &JobConfig) -> JobFacts {
+    let detector = |detector: &crate::job::Detector| DetectorFacts {
+        description: detector.description.clone(),
+        function: detector.function.clone(),
+        fields: detector.fields.clone(),
+    };
+    JobFacts {
+        id: config.id().to_string(),
+        description: config.description().map(str::to_owned),
+        groups: config.groups().to_vec(),
+        job_version: config.job_version().map(str::to_owned),
+        bucket_span: config.bucket_span().map(str::to_owned),
+        time_field: config.time_field().to_owned(),
+        detectors: config.detectors().iter().map(detector).collect(),
+        influencers: config.influencers().to_vec(),
+        categorization_field: config.categorization_field().map(str::to_owned),
+        summary_count_field: config.summary_count_field().map(str::to_owned),
+        model_memory_limit: config.model_memory_limit(),
+    }
+}
+
+fn datafeed_facts(datafeed: &Datafeed) -> DatafeedFacts {
+    let filled = |value: &Option<Value>| {
+        value
+            .as_ref()
+            .is_some_and(|value| value.as_object().is_none_or(|o| !o.is_empty()))
+    };
+    DatafeedFacts {
+        id: datafeed.id.to_string(),
+        indices: datafeed.indices.clone(),
+        query: datafeed.query.get("match_all").is_none(),
+        runtime_mappings: filled(&datafeed.runtime_mappings),
+        script_fields: filled(&datafeed.script_fields),
+        aggregations: filled(&datafeed.aggregations),
+        remote: datafeed.indices.iter().any(|index| index.contains(':')),
+    }
+}
+
+fn part_facts(part: Part, name: &'static str, contents: &Contents, gathered: &Gatherer) -> PartFacts {
+    let times = gathered.times(part);
+    let range = times.and_then(|times| times.histogram().range());
+    let entries = || {
+        contents
+            .entries
+            .iter()
+            .filter(|entry| entry.kind.and_then(|kind| kind.part()) == Some(part))
+    };
+    PartFacts {
+        part: name,
+        entries: entries().count() as u64,
+        documents: contents.count(part),
+        bytes: entries().map(|entry| entry.bytes).sum(),
+        first: text(range.map(|(first, _)| first)),
+        last: text(range.map(|(_, last)| last)),
+        undated: times.map_or(0, |times| times.undated),
+    }
+}
+
+fn input_facts(contents: &Contents, gathered: &Gatherer) -> InputFacts {
+    let columns = gathered
+        .times(Part::Inputs)
+        .and_then(|times| times.histogram().columns());
+    InputFacts {
+        indices: contents.input_indices.clone(),
+        mapping: contents.input_mapping.is_some(),
+        histogram: columns.map(|columns| HistogramFacts {
+            from: columns.from.to_string(),
+            column_millis: columns.width_millis,
+            counts: columns.counts,
+        }),
+    }
+}
+
+fn finding_facts(finding: &crate::archive::Finding) -> FindingFacts {
+    FindingFacts {
+        severity: match finding.severity {
+            Severity::Warning => "warning",
+            Severity::Fatal => "fatal",
+        },
+        place: finding.place.clone(),
+        what: finding.what.clone(),
+    }
+}
+
+fn entry_facts(entry: &crate::archive::EntrySummary) -> EntryFacts {
+    EntryFacts {
+        name: entry.name.clone(),
+        documents: entry.documents,
+        bytes: entry.bytes,
+        sha256: entry.sha256.clone(),
+    }
+}

@@ -1,0 +1,88 @@
+//! From the file to the report and the verdict.
+
+use std::cell::Cell;
+use std::io::IsTerminal;
+use std::path::Path;
+
+use crate::archive::{self, Archive, Contents, Severity};
+use crate::commands::inspect::gather::Gatherer;
+use crate::commands::inspect::report::{Failure, Report};
+use crate::commands::inspect::{InspectOptions, build};
+use crate::error::{Error, Result};
+use crate::terminal::{Stage, Terminal, Unit};
+
+/// Reads the archive once; the error beside the report is what the command ends with.
+///
+/// # Errors
+/// The archive cannot be read at all.
+pub fn examine(options: &InspectOptions, terminal: &Terminal) -> Result<(Report, Option<Error>)> {
+    let mut gatherer = Gatherer::default();
+    let (size, contents) = check(options, &mut gatherer, terminal)?;
+    let path = options.archive.to_string_lossy();
+    let mut report = build::report(&path, size, &contents, &gatherer);
+    let failure = failure(options, &contents);
+    report.failure = failure.as_ref().map(|failure| Failure {
+        error: failure.to_string(),
+        hint: failure.hint(),
+        exit: failure.exit() as u8,
+    });
+    Ok((report, failure))
+}
+
+/// Compressed bytes and contents.
+fn check(options: &InspectOptions, gatherer: &mut Gatherer, terminal: &Terminal) -> Result<(u64, Contents)> {
+    if is_stdin(&options.archive) {
+        let stage = terminal.stage("Reading the archive", Unit::Bytes, None);
+        let seen = Cell::new(0);
+        let contents = archive::check(stdin()?, options.limits, gatherer, &|total| {
+            advance(&stage, &seen, total)
+        })?;
+        return Ok((seen.get(), contents));
+    }
+    let archive = Archive::open(&options.archive)?;
+    let stage = terminal.stage("Reading the archive", Unit::Bytes, Some(archive.len()));
+    let seen = Cell::new(0);
+    let contents = archive.check(options.limits, gatherer, &|total| advance(&stage, &seen, total))?;
+    Ok((archive.len(), contents))
+}
+
+/// The pass tells how far it is, the stage hears how much further that is than before.
+fn advance(stage: &Stage, seen: &Cell<u64>, total: u64) {
+    stage.inc(total.saturating_sub(seen.replace(total)));
+}
+
+/// Whether the archive comes on standard input.
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Standard input, unless somebody would have to type the archive.
+pub(super) fn stdin() -> Result<std::io::StdinLock<'static>> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Err(Error::Usage {
+            message: "`-` reads the archive from standard input, which is a terminal".to_owned(),
+            hint: Some("name the file, or pipe it: `esml-state inspect - < job_state.tar.gz`".to_owned()),
+        });
+    }
+    Ok(stdin.lock())
+}
+
+/// The first fatal finding; when verifying, else the first of any kind.
+fn failure(options: &InspectOptions, contents: &Contents) -> Option<Error> {
+    let fatal = contents
+        .findings
+        .iter()
+        .find(|finding| finding.severity == Severity::Fatal);
+    let finding = fatal.or_else(|| contents.findings.first().filter(|_| options.verify))?;
+    let place = if finding.place.is_empty() {
+        options.archive.to_string_lossy().into_owned()
+    } else {
+        finding.place.clone()
+    };
+    let why = match finding.severity {
+        Severity::Fatal => finding.what.clone(),
+        Severity::Warning => format!("{} (a warning: it can be imported all the same)", finding.what),
+    };
+    Some(Error::Archive(archive::Error::Damaged { place, why }))
+}

@@ -1,0 +1,108 @@
+//! What a job imported from an archive would be without.
+
+use crate::archive::{Contents, Part};
+use crate::cluster::Version;
+use crate::commands::inspect::report::{Lack, SnapshotFacts};
+
+/// The oldest `min_version` that 9.x opens (its servers refuse older ones by this constant).
+const OPENS_ON_9: (u32, u32) = (8, 3);
+
+/// What is missing, with what follows; `filters` are the ids carried. What makes an import impossible is a
+/// finding instead.
+pub(super) fn lacks(contents: &Contents, filters: &[String], snapshot: Option<&SnapshotFacts>) -> Vec<Lack> {
+    let mut lacks = Lacks::default();
+    lacks.learned(contents, snapshot);
+    lacks.inputs(contents);
+    lacks.surroundings(contents, filters);
+    lacks.0
+}
+
+#[derive(Default)]
+struct Lacks(Vec<Lack>);
+
+impl Lacks {
+    fn say(&mut self, missing: bool, what: &'static str, consequence: impl Into<String>) {
+        if missing {
+            self.0.push(Lack {
+                what,
+                consequence: consequence.into(),
+            });
+        }
+    }
+
+    fn learned(&mut self, contents: &Contents, snapshot: Option<&SnapshotFacts>) {
+        let categorizes = contents
+            .config
+            .as_ref()
+            .is_some_and(|config| config.categorization_field().is_some());
+        let no_categorizer = categorizes && contents.state.categorizer_documents == 0;
+        self.say(
+            no_categorizer,
+            "categorizer_state",
+            "no categorizer state: the job's categories start anew",
+        );
+        self.say(
+            categorizes && contents.count(Part::Categories) == 0,
+            "categories",
+            "no category definitions: categories found so far have no examples until they are seen again",
+        );
+        self.say(
+            contents.data_counts.is_none(),
+            "data_counts",
+            "no data counts: the job's counters start at 0",
+        );
+        if let Some(version) = snapshot.and_then(|snapshot| snapshot.min_version.as_deref()) {
+            let old = Version::parse(version).is_some_and(|version| !version.at_least(OPENS_ON_9.0, OPENS_ON_9.1));
+            self.say(
+                old,
+                "elasticsearch_9",
+                format!(
+                    "Elasticsearch 9 does not open a snapshot with min_version {version} (it wants 8.3.0); 8.x does"
+                ),
+            );
+        }
+    }
+
+    fn inputs(&mut self, contents: &Contents) {
+        let inputs = contents.count(Part::Inputs) > 0;
+        self.say(
+            !inputs,
+            "inputs",
+            "no inputs: the datafeed keeps its own indices, which the other cluster must have",
+        );
+        self.say(
+            inputs && contents.input_mapping.is_none(),
+            "input_mapping",
+            "no mapping of the inputs: Elasticsearch guesses the types of all fields but the time field",
+        );
+    }
+
+    fn surroundings(&mut self, contents: &Contents, filters: &[String]) {
+        let Some(config) = &contents.config else {
+            return;
+        };
+        self.say(
+            config.datafeed().is_none(),
+            "datafeed",
+            "no datafeed: the job gets one only by hand",
+        );
+        for named in config.filters().unwrap_or_default() {
+            self.say(
+                !filters.iter().any(|filter| filter == &named.to_string()),
+                "filter",
+                format!("filter `{named}`, which a rule names, is not in the archive: from 8.6 on the job does not open without it"),
+            );
+        }
+        self.say(
+            contents.calendars.is_none(),
+            "calendars",
+            "no calendars: events that the job was told of are not carried",
+        );
+        self.say(contents.count(Part::Annotations) == 0, "annotations", "no annotations");
+        self.say(
+            contents.count(Part::Notifications) == 0,
+            "notifications",
+            "no notifications",
+        );
+    }
+}

@@ -1,0 +1,255 @@
+//! From fabricated contents to the report.
+
+use serde_json::value::RawValue;
+
+use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Finding, Manifest, Part, Severity};
+use crate::commands::inspect::Report;
+use crate::commands::inspect::build::report;
+use crate::commands::inspect::gather::Gatherer;
+use crate::job::JobConfig;
+
+fn raw(json: &str) -> Option<Box<RawValue>> {
+    Some(RawValue::from_string(json.to_owned()).unwrap())
+}
+
+fn entry(name: &str, kind: Option<EntryKind>) -> EntrySummary {
+    EntrySummary {
+        name: name.to_owned(),
+        kind,
+        documents: 1,
+        bytes: 10,
+        sha256: "00".repeat(32),
+    }
+}
+
+/// An archive of the scripts, of a job that categorizes and whose rule names a filter.
+fn contents() -> Contents {
+    let config = br#"{"job_id":"logs","analysis_config":{"bucket_span":"15m","categorization_field_name":"message",
+        "detectors":[{"function":"count","by_field_name":"mlcategory","custom_rules":[{"actions":["skip_result"],
+        "scope":{"mlcategory":{"filter_id":"quiet","filter_type":"include"}}}]}],"influencers":[]},
+        "data_description":{"time_field":"event.created"},
+        "datafeed_config":{"datafeed_id":"datafeed-logs","indices":["far:logs"],"query":{"match_all":{}}}}"#;
+    Contents {
+        config: Some(JobConfig::parse(config).unwrap()),
+        snapshot: raw(
+            r#"{"snapshot_id":"9","timestamp":1795432817000,"min_version":"7.9.0","snapshot_doc_count":1,
+            "model_size_stats":{"model_bytes":100,"memory_status":"ok"},"latest_record_time_stamp":1706659183000,
+            "quantiles":{"quantile_state":"x"}}"#,
+        ),
+        entries: vec![
+            entry("logs_config.json", Some(EntryKind::Config)),
+            entry("logs_snapshot_docs.ndjson", Some(EntryKind::State)),
+            entry("logs_input_1.ndjson", Some(EntryKind::Inputs { number: 1 })),
+            entry("logs_input_2.ndjson", Some(EntryKind::Inputs { number: 2 })),
+        ],
+        documents: [(Part::State, 1), (Part::Inputs, 2)].into(),
+        input_indices: [("logs-1".to_owned(), 2)].into(),
+        ..Contents::default()
+    }
+}
+
+fn built(contents: &Contents) -> Report {
+    let mut gatherer = Gatherer::default();
+    if let Some(config) = &contents.config {
+        gatherer.config(config);
+    }
+    for source in [
+        &br#"{"event":{"created":"2024-01-02"}}"#[..],
+        br#"{"event":{"created":1704067212}}"#,
+    ] {
+        gatherer.document(Part::Inputs, Some("logs-1"), Some("1"), source);
+    }
+    report("logs.tar.gz", 99, contents, &gatherer)
+}
+
+fn lacks(report: &Report) -> Vec<&str> {
+    report.lacks.iter().map(|lack| lack.what).collect()
+}
+
+fn failed(report: &Report) -> Vec<&str> {
+    report
+        .checks
+        .iter()
+        .filter(|check| !check.held)
+        .map(|check| check.what.as_str())
+        .collect()
+}
+
+#[test]
+fn facts_come_from_where_they_stand() {
+    let report = built(&contents());
+    let snapshot = report.snapshot.as_ref().unwrap();
+    assert_eq!(snapshot.created.as_deref(), Some("2026-11-23T11:20:17Z"));
+    assert_eq!((snapshot.state_documents, snapshot.model_bytes), (Some(1), Some(100)));
+    let datafeed = report.datafeed.as_ref().unwrap();
+    assert!(datafeed.remote && !datafeed.query && !datafeed.runtime_mappings);
+    let inputs = report.parts.iter().find(|part| part.part == "inputs").unwrap();
+    assert_eq!(
+        (inputs.entries, inputs.documents, inputs.bytes, inputs.undated),
+        (2, 2, 20, 0)
+    );
+    assert_eq!(inputs.first.as_deref(), Some("2024-01-01T00:00:12Z"));
+    assert_eq!(inputs.last.as_deref(), Some("2024-01-02T00:00:00Z"));
+    assert!(report.importable && failed(&report).is_empty(), "{:?}", report.checks);
+}
+
+#[test]
+fn an_archive_of_the_scripts_lacks_what_they_leave_out() {
+    assert_eq!(
+        lacks(&built(&contents())),
+        [
+            "categorizer_state",
+            "categories",
+            "data_counts",
+            "elasticsearch_9",
+            "input_mapping",
+            "filter",
+            "calendars",
+            "annotations",
+            "notifications"
+        ]
+    );
+}
+
+#[test]
+fn a_filter_that_came_along_is_not_missed() {
+    let mut contents = contents();
+    contents.filters = raw(r#"[{"filter_id":"quiet","items":["a"]}]"#);
+    contents.calendars = raw(r#"[{"calendar_id":"c","job_ids":["logs"],"events":[{"description":"x"},{}]}]"#);
+    let report = built(&contents);
+    assert_eq!(report.filters, ["quiet"]);
+    assert_eq!((report.calendars[0].id.as_str(), report.calendars[0].events), ("c", 2));
+    assert!(!lacks(&report).contains(&"filter") && !lacks(&report).contains(&"calendars"));
+}
+
+#[test]
+fn a_fatal_finding_fails_the_check_of_its_entry_alone() {
+    let mut contents = contents();
+    for (severity, place) in [
+        (Severity::Fatal, "logs_snapshot_docs.ndjson, line 3"),
+        (Severity::Warning, "logs_input_2.ndjson, line 4"),
+    ] {
+        contents.findings.push(Finding {
+            severity,
+            place: place.to_owned(),
+            what: "gap".to_owned(),
+        });
+    }
+    let report = built(&contents);
+    assert!(!report.importable);
+    assert_eq!(
+        failed(&report),
+        ["the state has every document of the snapshot, and decodes to its end"]
+    );
+    assert_eq!(
+        (report.findings[0].severity, report.findings[1].severity),
+        ("fatal", "warning")
+    );
+}
+
+#[test]
+fn a_missing_entry_fails_its_own_check() {
+    let mut contents = contents();
+    contents.snapshot = None;
+    let what = "the snapshot document is missing".to_owned();
+    contents.findings.push(Finding {
+        severity: Severity::Fatal,
+        place: String::new(),
+        what,
+    });
+    assert_eq!(
+        failed(&built(&contents)),
+        ["the snapshot document is there, and of this job"]
+    );
+}
+
+#[test]
+fn an_entry_that_was_not_read_to_its_end_fails_the_file_too() {
+    let mut contents = contents();
+    contents.entries.retain(|entry| entry.kind != Some(EntryKind::State));
+    let (place, what) = ("logs_snapshot_docs.ndjson, line 3".to_owned(), "cut short".to_owned());
+    contents.findings.push(Finding {
+        severity: Severity::Fatal,
+        place,
+        what,
+    });
+    assert_eq!(
+        failed(&built(&contents)),
+        [
+            "the file is whole: gzip, tar, sizes, entries",
+            "the state has every document of the snapshot, and decodes to its end"
+        ]
+    );
+}
+
+#[test]
+fn damage_behind_an_entry_is_the_files() {
+    let mut contents = contents();
+    let (place, what) = ("after logs_input_2.ndjson".to_owned(), "unexpected end".to_owned());
+    contents.findings.push(Finding {
+        severity: Severity::Fatal,
+        place,
+        what,
+    });
+    assert_eq!(
+        failed(&built(&contents)),
+        ["the file is whole: gzip, tar, sizes, entries"]
+    );
+}
+
+#[test]
+fn entries_are_compared_with_the_manifest() {
+    let listed = |contents: &Contents, sha256: &str| -> Manifest {
+        let entries: Vec<_> = contents
+            .entries
+            .iter()
+            .map(|e| serde_json::json!({"name": e.name, "documents": 1, "bytes": 10, "sha256": sha256}))
+            .collect();
+        serde_json::from_value(serde_json::json!({
+            "format_version": 1, "tool_version": "0.1.0", "created": "2026-11-23T11:25:00Z",
+            "source": {"cluster_version": "9.2.0", "cluster_name": "n", "cluster_uuid": "u"},
+            "job_id": "logs", "snapshot_id": "9", "options": {}, "entries": entries
+        }))
+        .unwrap()
+    };
+    let mut contents = contents();
+    contents.manifest = Some(listed(&contents, &"00".repeat(32)));
+    contents
+        .entries
+        .push(entry("esml_manifest.json", Some(EntryKind::Manifest)));
+    contents.entries.push(entry("notes.txt", None));
+    assert!(failed(&built(&contents)).is_empty());
+    contents.manifest = contents.manifest.map(|mut manifest| {
+        manifest.entries[1].sha256 = "11".repeat(32);
+        manifest
+    });
+    assert_eq!(
+        failed(&built(&contents)),
+        ["every entry is what the manifest says: documents, bytes, SHA-256"]
+    );
+}
+
+#[test]
+fn a_pass_tells_the_time_field_before_the_inputs() {
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut tar = tar::Builder::new(gzip);
+    for (name, content) in [
+        (
+            "logs_config.json",
+            r#"{"job_id":"logs","analysis_config":{"detectors":[{"function":"count"}]},"data_description":{"time_field":"at"}}"#,
+        ),
+        (
+            "logs_input_1.ndjson",
+            "{\"index\":{\"_index\":\"i\",\"_id\":\"1\"}}\n{\"@timestamp\":1,\"at\":\"2024-01-02\"}\n",
+        ),
+    ] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        tar.append_data(&mut header, name, content.as_bytes()).unwrap();
+    }
+    let archive = tar.into_inner().unwrap().finish().unwrap();
+    let mut gatherer = Gatherer::default();
+    crate::archive::check(&archive[..], crate::archive::Limits::default(), &mut gatherer, &|_| {}).unwrap();
+    let range = gatherer.times(Part::Inputs).unwrap().histogram().range().unwrap();
+    assert_eq!(range.0.to_string(), "2024-01-02T00:00:00Z");
+}

@@ -1,0 +1,126 @@
+//! `docs/inspect-json.md` and the document itself name the same members.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::commands::inspect::tests::examples::full;
+
+const DOCUMENTATION: &str = include_str!("../../../../docs/inspect-json.md");
+
+/// Objects whose members are names from the archive.
+const OPEN: [&str; 2] = ["archive.written.options", "inputs.indices"];
+
+fn members(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) if !OPEN.contains(&path) => {
+            for (name, value) in object {
+                members(
+                    value,
+                    &if path.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{path}.{name}")
+                    },
+                    found,
+                );
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                members(item, &format!("{path}[]"), found);
+            }
+        }
+        _ => {
+            found.insert(path.to_owned());
+        }
+    }
+}
+
+fn documented() -> BTreeSet<String> {
+    let rows = DOCUMENTATION
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    rows.map(|(member, _)| member.to_owned()).collect()
+}
+
+#[test]
+fn every_member_is_documented_and_none_besides() {
+    let mut found = BTreeSet::new();
+    members(&serde_json::to_value(full()).unwrap(), "", &mut found);
+    // Members that may be null as a whole have a line of their own.
+    for nullable in [
+        "archive.written",
+        "job",
+        "datafeed",
+        "snapshot",
+        "inputs",
+        "inputs.histogram",
+    ] {
+        found.insert(nullable.to_owned());
+    }
+    assert_eq!(documented(), found);
+}
+
+#[test]
+fn every_name_of_a_lack_is_documented() {
+    let source = include_str!("../lacks.rs");
+    let row = DOCUMENTATION
+        .lines()
+        .find(|line| line.starts_with("| `lacks[].what`"))
+        .unwrap();
+    let names: Vec<&str> = row.split('`').skip(3).step_by(2).collect();
+    for name in &names {
+        assert!(source.contains(&format!("\"{name}\"")), "{name}");
+    }
+    assert_eq!(names.len(), source.matches("self.say(").count(), "{names:?}");
+}
+
+#[test]
+fn without_failure_its_members_are_absent() {
+    let mut report = full();
+    report.failure = None;
+    let document = serde_json::to_value(report).unwrap();
+    assert!(document.get("error").is_none() && document.get("exit").is_none());
+}
+
+#[test]
+fn the_roles_in_the_documentation_are_the_files() {
+    let privileges = include_str!("../../../../docs/privileges.md");
+    for role in [
+        include_str!("../../../../docs/roles/esml-state-export.json"),
+        include_str!("../../../../docs/roles/esml-state-import.json"),
+    ] {
+        assert!(serde_json::from_str::<Value>(role).is_ok());
+        assert!(privileges.contains(role), "{role}");
+    }
+}
+
+#[test]
+fn the_manifest_in_the_documentation_is_one() {
+    let format = include_str!("../../../../docs/archive-format.md");
+    let (_, rest) = format.split_once("```json").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let manifest: crate::archive::Manifest = serde_json::from_str(example).unwrap();
+    let again = serde_json::to_value(manifest).unwrap();
+    assert_eq!(again, serde_json::from_str::<Value>(example).unwrap());
+}
+
+#[test]
+fn every_link_within_the_documentation_leads_somewhere() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for document in [
+        "README.md",
+        "docs/archive-format.md",
+        "docs/errors.md",
+        "docs/inspect-json.md",
+        "docs/privileges.md",
+    ] {
+        let path = root.join(document);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            assert!(path.parent().unwrap().join(target).exists(), "{document}: {target}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A report in which nothing is missing.
+
+use crate::commands::inspect::{
+    ArchiveFacts, CalendarFacts, Check, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FindingFacts,
+    HistogramFacts, InputFacts, JobFacts, Lack, PartFacts, REPORT_VERSION, Report, SnapshotFacts, StateFacts, Written,
+};
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// Of every member one, and text that would steer a terminal.
+pub(super) fn full() -> Report {
+    Report {
+        version: REPORT_VERSION,
+        archive: ArchiveFacts {
+            path: "web-latency_state.tar.gz".to_owned(),
+            bytes: 412_961,
+            written: Some(Written {
+                at: "2026-11-23T11:25:00Z".to_owned(),
+                tool_version: "0.1.0".to_owned(),
+                cluster_version: "9.2.0".to_owned(),
+                cluster_name: "production".to_owned(),
+                cluster_uuid: "xAhsTO1RRz6tGljHAiU2Pw".to_owned(),
+                options: serde_json::Map::from_iter([("include-inputs".to_owned(), true.into())]),
+            }),
+        },
+        importable: true,
+        job: Some(job()),
+        datafeed: Some(DatafeedFacts {
+            id: "datafeed-web-latency".to_owned(),
+            indices: texts(&["weblogs-*", "other:weblogs"]),
+            query: true,
+            runtime_mappings: true,
+            script_fields: false,
+            aggregations: false,
+            remote: true,
+        }),
+        snapshot: Some(SnapshotFacts {
+            id: "1795432817".to_owned(),
+            created: text("2026-11-23T11:20:17Z"),
+            description: text("State persisted due to job close"),
+            min_version: text("9.0.0"),
+            state_documents: Some(1),
+            model_bytes: Some(19_763_200),
+            memory_status: text("ok"),
+            latest_record: text("2024-01-30T23:59:43Z"),
+            latest_result: text("2024-01-30T23:30:00Z"),
+        }),
+        state: StateFacts {
+            model_documents: 1,
+            model_bytes: 2_000_000,
+            categorizer_documents: 1,
+            categorizer_bytes: 1_000,
+        },
+        parts: vec![
+            part("state", 2, false),
+            part("annotations", 12, true),
+            part("inputs", 300_000, true),
+        ],
+        inputs: Some(InputFacts {
+            indices: [("weblogs-2024.01".to_owned(), 300_000)].into(),
+            mapping: true,
+            histogram: Some(HistogramFacts {
+                from: "2024-01-01T00:00:00Z".to_owned(),
+                column_millis: 67_108_864,
+                counts: vec![10, 20, 0, 80, 1],
+            }),
+        }),
+        filters: texts(&["canary-hosts"]),
+        calendars: vec![CalendarFacts {
+            id: "holidays".to_owned(),
+            events: 3,
+        }],
+        checks: vec![
+            Check {
+                what: "the file is whole".to_owned(),
+                held: true,
+            },
+            Check {
+                what: "every other line is JSON".to_owned(),
+                held: false,
+            },
+        ],
+        findings: vec![FindingFacts {
+            severity: "warning",
+            place: "notes\n\u{1b}[2J.txt".to_owned(),
+            what: "unknown entry, ignored".to_owned(),
+        }],
+        lacks: vec![Lack {
+            what: "calendars",
+            consequence: "no calendars".to_owned(),
+        }],
+        entries: vec![EntryFacts {
+            name: "web-latency_config.json".to_owned(),
+            documents: 1,
+            bytes: 3641,
+            sha256: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8".to_owned(),
+        }],
+        failure: Some(Failure {
+            error: "notes.txt: unknown entry".to_owned(),
+            hint: text("look at it"),
+            exit: 4,
+        }),
+    }
+}
+
+fn job() -> JobFacts {
+    JobFacts {
+        id: "web-latency".to_owned(),
+        description: text("Response time\nof the \u{1b}[31mweb\u{9b} tier"),
+        groups: texts(&["web", "slo"]),
+        job_version: text("12.0.0"),
+        bucket_span: text("15m"),
+        time_field: "@timestamp".to_owned(),
+        detectors: ["mean(responsetime) partitionfield=host", "high_count by status"]
+            .map(|description| DetectorFacts {
+                description: description.to_owned(),
+                function: "mean".to_owned(),
+                fields: texts(&["responsetime", "host"]),
+            })
+            .into(),
+        influencers: texts(&["host", "clientip"]),
+        categorization_field: text("message"),
+        summary_count_field: text("doc_count"),
+        model_memory_limit: Some(512 << 20),
+    }
+}
+
+fn part(part: &'static str, documents: u64, dated: bool) -> PartFacts {
+    PartFacts {
+        part,
+        entries: 1,
+        documents,
+        bytes: documents * 100,
+        first: dated.then(|| "2024-01-01T00:00:12Z".to_owned()),
+        last: dated.then(|| "2024-01-30T23:59:43Z".to_owned()),
+        undated: u64::from(dated),
+    }
+}

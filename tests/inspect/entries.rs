@@ -1,0 +1,52 @@
+//! `--list` and `--show`.
+
+use super::{COMPLETE, archive, document, exit, inspect, piped, stderr, stdout};
+
+const NOTIFICATIONS: &str = "web-latency_notifications.ndjson";
+
+#[test]
+fn entries_are_listed() {
+    let output = inspect(&[COMPLETE, "--list"]);
+    assert_eq!(exit(&output), Some(0));
+    insta::assert_snapshot!("complete_list", stdout(&output));
+}
+
+#[test]
+fn the_list_as_json_is_part_of_the_report() {
+    let list = document(&inspect(&[COMPLETE, "--list", "--json"]));
+    let report = document(&inspect(&[COMPLETE, "--json"]));
+    for member in ["version", "importable", "findings", "entries"] {
+        assert_eq!(list[member], report[member], "{member}");
+    }
+}
+
+#[test]
+fn an_entry_is_shown_byte_by_byte_from_file_and_pipe() {
+    let report = document(&inspect(&[COMPLETE, "--json"]));
+    let entry = report["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["name"] == NOTIFICATIONS)
+        .unwrap();
+    let shown = inspect(&[COMPLETE, "--show", NOTIFICATIONS]);
+    assert_eq!(exit(&shown), Some(0));
+    assert_eq!(Some(shown.stdout.len() as u64), entry["bytes"].as_u64());
+    assert!(stdout(&shown).starts_with(r#"{"job_id": "web-latency", "message": "Job created""#));
+    assert_eq!(
+        piped(&["-", "--show", NOTIFICATIONS], &archive(COMPLETE)).stdout,
+        shown.stdout
+    );
+}
+
+#[test]
+fn an_unknown_entry_tells_which_there_are() {
+    for output in [
+        inspect(&[COMPLETE, "--show", "nothing"]),
+        piped(&["-", "--show", "nothing"], &archive(COMPLETE)),
+    ] {
+        assert_eq!((exit(&output), stdout(&output)), (Some(1), String::new()));
+        assert!(stderr(&output).contains("no entry `nothing`"), "{}", stderr(&output));
+        assert!(stderr(&output).contains(NOTIFICATIONS), "{}", stderr(&output));
+    }
+}

@@ -1,0 +1,67 @@
+//! The built program looking at archives that the Python scripts wrote.
+
+mod damaged;
+mod entries;
+mod reports;
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const COMPLETE: &str = "complete.tar.gz";
+
+/// `esml-state inspect …` beside the archives, so that no path of this machine shows.
+fn inspect(arguments: &[&str]) -> Output {
+    command(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// The same with an archive on standard input.
+fn piped(arguments: &[&str], archive: &[u8]) -> Output {
+    let mut child = command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let archive = archive.to_vec();
+    // On a thread of its own: the program may print before it has read all. It may also stop reading early.
+    let writer = std::thread::spawn(move || {
+        let _ = stdin.write_all(&archive);
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_esml-state"));
+    command.arg("inspect").args(arguments).current_dir(folder());
+    command
+}
+
+fn folder() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/from-python")
+}
+
+fn archive(name: &str) -> Vec<u8> {
+    std::fs::read(folder().join(name)).unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Stdout as exactly one document.
+fn document(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn exit(output: &Output) -> Option<i32> {
+    output.status.code()
+}

@@ -1,0 +1,85 @@
+//! The page and the document of archives as they are.
+
+use super::{COMPLETE, archive, document, exit, inspect, piped, stderr, stdout};
+
+#[test]
+fn the_page_of_a_complete_archive() {
+    let output = inspect(&[COMPLETE]);
+    assert_eq!(exit(&output), Some(0), "{}", stderr(&output));
+    insta::assert_snapshot!("complete_page", stdout(&output));
+}
+
+#[test]
+fn the_document_of_a_complete_archive() {
+    let output = inspect(&[COMPLETE, "--json"]);
+    assert_eq!(exit(&output), Some(0), "{}", stderr(&output));
+    insta::assert_snapshot!("complete_json", stdout(&output));
+}
+
+#[test]
+fn the_older_layout_holds_the_same() {
+    let newer = document(&inspect(&[COMPLETE, "--json"]));
+    let older = document(&inspect(&["readme-2025-04-layout.tar.gz", "--json"]));
+    for member in ["job", "datafeed", "snapshot", "state", "inputs"] {
+        assert_eq!(older[member], newer[member], "{member}");
+    }
+    assert_eq!(older["importable"], true);
+}
+
+#[test]
+fn a_pipe_is_read_like_a_file() {
+    let file = document(&inspect(&[COMPLETE, "--json"]));
+    let mut pipe = document(&piped(&["-", "--json"], &archive(COMPLETE)));
+    assert_eq!(pipe["archive"]["path"], "-");
+    pipe["archive"]["path"] = COMPLETE.into();
+    assert_eq!(pipe, file);
+}
+
+#[test]
+fn a_dotted_job_id_is_the_documents() {
+    let report = document(&inspect(&["dotted-job-id.tar.gz", "--json"]));
+    assert_eq!(report["job"]["id"], "app.log-categories");
+    assert_eq!(report["importable"], true);
+}
+
+#[test]
+fn inputs_in_epoch_seconds_are_dated() {
+    let report = document(&inspect(&["without-categorizer.tar.gz", "--json"]));
+    let inputs = report["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|part| part["part"] == "inputs")
+        .unwrap();
+    assert_eq!(
+        (&inputs["first"], &inputs["undated"]),
+        (&"2024-03-01T00:01:26Z".into(), &0.into())
+    );
+    let counts = report["inputs"]["histogram"]["counts"].as_array().unwrap();
+    assert_eq!(
+        counts.iter().filter_map(serde_json::Value::as_u64).sum::<u64>(),
+        inputs["documents"].as_u64().unwrap()
+    );
+}
+
+#[test]
+fn a_missing_categorizer_is_named() {
+    let output = inspect(&["without-categorizer.tar.gz"]);
+    assert_eq!(exit(&output), Some(0));
+    assert!(
+        stdout(&output).contains("no categorizer state: the job's categories start anew"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn verifying_fails_on_any_finding_and_on_nothing_else() {
+    assert_eq!(exit(&inspect(&[COMPLETE, "--verify"])), Some(0));
+    let output = inspect(&["without-categorizer.tar.gz", "--verify", "--json"]);
+    let report = document(&output);
+    assert_eq!(
+        (exit(&output), &report["importable"], &report["exit"]),
+        (Some(4), &true.into(), &4.into())
+    );
+}
