@@ -31,6 +31,7 @@ pub enum ExitCode {
 /// A failed command: message (`Display`), causes (`source`), [`hint`](Error::hint), [`exit`](Error::exit).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// The cluster did not do what was asked.
     #[error(transparent)]
@@ -77,6 +78,10 @@ pub enum Error {
         /// What remains, with the request that removes it.
         remains: Vec<Remaining>,
     },
+    /// A failure that the result on stdout (`--json`) tells already: its text goes to stderr, and no
+    /// second document to stdout.
+    #[error(transparent)]
+    Reported(Box<Error>),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -103,7 +108,7 @@ impl Error {
             Self::Archive(error) if error.is_damage() => ExitCode::Damaged,
             Self::State(_) => ExitCode::Damaged,
             Self::Mismatch { .. } | Self::Cluster(cluster::Error::ItemRejected { .. }) => ExitCode::Rejected,
-            Self::RolledBack { cause, .. } => cause.exit(),
+            Self::RolledBack { cause, .. } | Self::Reported(cause) => cause.exit(),
             Self::Remains { .. } => ExitCode::Remains,
             Self::Interrupted => ExitCode::Interrupted,
             Self::Terminated => ExitCode::Terminated,
@@ -120,7 +125,7 @@ impl Error {
             Self::Archive(error) => error.hint(),
             Self::Usage { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
             Self::Refused { hint, .. } => Some(hint.clone()),
-            Self::RolledBack { cause, .. } | Self::Remains { cause, .. } => cause.hint(),
+            Self::RolledBack { cause, .. } | Self::Remains { cause, .. } | Self::Reported(cause) => cause.hint(),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 mod address;
 mod batch;
 mod bulk;
+mod by_id;
 mod connect;
 mod context;
 mod error;

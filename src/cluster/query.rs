@@ -37,7 +37,7 @@ impl Search {
 
     pub(in crate::cluster) fn sort(&self, ties: &[&str]) -> Value {
         let mut sort = Vec::new();
-        if let Sort::Time(field) = &self.sort {
+        if let Sort::Ascending(field) = &self.sort {
             sort.push(json!({ field: { "order": "asc", "unmapped_type": "date" } }));
         }
         sort.extend(ties.iter().map(|tie| json!({ *tie: "asc" })));

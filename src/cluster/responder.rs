@@ -143,7 +143,7 @@ mod tests {
             query: json!({ "match_all": {} }),
             runtime_mappings: None,
             fields: SourceFields::All,
-            sort: Sort::Time("t".to_owned()),
+            sort: Sort::Ascending("t".to_owned()),
             page_size: 2,
             slices: 1,
             pagination,

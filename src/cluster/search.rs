@@ -29,8 +29,8 @@ pub enum Pagination {
 /// In which order documents come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// Ascending by this date field; slices are merged so that the whole is in order.
-    Time(String),
+    /// Ascending by this date or number; slices are merged so that the whole is in order.
+    Ascending(String),
     /// As the cluster likes.
     Unordered,
 }
@@ -121,6 +121,17 @@ impl Pages {
                 why: "a reader stopped before its end".to_owned(),
             })?;
         }
+        self.close_contexts().await;
+        Ok(None)
+    }
+
+    /// Ends the search before its end.
+    pub async fn close(mut self) {
+        self.readers.shutdown().await;
+        self.close_contexts().await;
+    }
+
+    async fn close_contexts(&mut self) {
         for context in self
             .contexts
             .drain(..)
@@ -128,7 +139,6 @@ impl Pages {
         {
             self.cluster.close(context).await;
         }
-        Ok(None)
     }
 }
 
@@ -268,20 +278,5 @@ impl Cluster {
             why: "_scroll_id is missing".to_owned(),
         })?;
         Ok((self.contexts().add(Context::Scroll(id)), page))
-    }
-
-    /// The documents of these ids, in no order, at most `ids.len()`; `indices` as in [`Search`],
-    /// leniently. Sends an `ids` query, for it works through aliases and wildcards.
-    ///
-    /// # Errors
-    /// Any of a search.
-    pub async fn documents(&self, indices: &[&str], ids: &[String]) -> Result<Vec<Hit>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let body = json!({ "size": ids.len(), "query": { "ids": { "values": ids } } });
-        let request = leniently(Request::post(Path::indices(indices).then(["_search"])).json(&body));
-        let page = page(self, request).await?;
-        Ok(page.hits.into_iter().map(|(_, hit)| hit).collect())
     }
 }

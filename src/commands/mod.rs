@@ -3,3 +3,6 @@
 pub mod export;
 pub mod import;
 pub mod inspect;
+
+mod interrupt;
+mod session;

@@ -1,62 +1,48 @@
 //! A job to an archive.
 
-use crate::archive::Target;
-use crate::cluster::ml::SnapshotChoice;
-use crate::cluster::{ConnectOptions, Pagination};
-use crate::error::Result;
-use crate::instant::EpochMillis;
-use crate::job::JobId;
+mod inputs;
+mod options;
+mod outcome;
+mod parts;
+mod question;
+mod state;
+mod sources;
+mod subject;
+mod survey;
+mod write;
+
+pub use options::{ExportOptions, InputOptions};
+
+use crate::commands::{interrupt, session};
+use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 
-/// What `export` was asked.
-#[derive(Clone, Debug)]
-pub struct ExportOptions {
-    /// The cluster.
-    pub connect: ConnectOptions,
-    /// `None`: choose from a list.
-    pub job: Option<JobId>,
-    /// Which snapshot.
-    pub snapshot: SnapshotChoice,
-    /// `--annotations-after-date`, `--after-date`: lower bound of annotations and notifications.
-    pub annotations_after: Option<EpochMillis>,
-    /// `--before-date`: upper bound of annotations and notifications.
-    pub annotations_before: Option<EpochMillis>,
-    /// `--include-inputs` with its range.
-    pub inputs: Option<InputOptions>,
-    /// Where to; `None` means `<safe job id>_state.tar.gz` here.
-    pub output: Option<Target>,
-    /// `--overwrite`, for the default target too.
-    pub overwrite: bool,
-    /// 0..=9.
-    pub compression_level: u32,
-    /// Readers at once.
-    pub slices: usize,
-    /// Documents a page.
-    pub page_size: usize,
-    /// How to page.
-    pub pagination: Pagination,
-    /// Write nothing.
-    pub dry_run: bool,
-    /// The personal-data question is answered.
-    pub yes: bool,
-    /// The result as one JSON document.
-    pub json: bool,
-}
-
-/// Which inputs.
-#[derive(Clone, Debug, Default)]
-pub struct InputOptions {
-    /// Inclusive.
-    pub after: Option<EpochMillis>,
-    /// Exclusive.
-    pub before: Option<EpochMillis>,
-    /// `--all-fields`.
-    pub all_fields: bool,
-    /// `--input-field`, besides those the job needs.
-    pub fields: Vec<String>,
-}
-
 /// Runs the export and prints its result.
+///
+/// # Errors
+/// Everything that keeps the archive from being whole; then nothing stands under its name.
 pub async fn run(options: ExportOptions, terminal: &Terminal) -> Result<()> {
-    todo!()
+    question::can_be_answered(&options, terminal)?;
+    write::refuse_existing(&options, options.job.as_ref())?;
+    let (cluster, narrator) = interrupt::or_interrupted(session::connect(&options.connect, terminal)).await?;
+    let outcome = interrupt::or_interrupted(async {
+        let subject = subject::find(&cluster, &options, terminal).await?;
+        write::refuse_existing(&options, Some(subject.job.id()))?;
+        let sources = sources::look(&cluster, &options, &subject, terminal).await?;
+        session::require_privileges(&cluster, &subject::privileges(&subject, &sources)).await?;
+        let survey = survey::count(&cluster, &options, &subject, &sources).await?;
+        if options.dry_run {
+            return outcome::print_survey(&options, &subject, &survey, terminal);
+        }
+        question::ask(&options, &subject, &survey, terminal)?;
+        let written = write::archive(&cluster, &options, &subject, &sources, &survey, &narrator, terminal).await?;
+        outcome::print(&options, &subject, &written, terminal)
+    })
+    .await;
+    cluster.release().await;
+    outcome
+}
+
+fn not_found(message: String, hint: &str) -> Error {
+    Error::Failed { message, hint: Some(hint.to_owned()) }
 }

@@ -1,0 +1,96 @@
+//! What an export says at its end: the archive's path and nothing else on stdout.
+
+use serde_json::{Value, json};
+
+use super::options::ExportOptions;
+use super::subject::Subject;
+use super::survey::Survey;
+use super::write::Written;
+use crate::archive::Target;
+use crate::error::{Error, Result};
+use crate::terminal::{Table, Terminal, bytes, count};
+
+/// The path, or with `--json` what the archive holds; nothing where stdout is the archive.
+pub(super) fn print(options: &ExportOptions, subject: &Subject, written: &Written, terminal: &Terminal) -> Result<()> {
+    let Target::File { path, .. } = &written.target else { return Ok(()) };
+    terminal.say(&format!("Wrote {}, {}", path.display(), bytes(written.finished.bytes)));
+    let text = match options.json {
+        false => path.display().to_string(),
+        true => json!({
+            "archive": path,
+            "bytes": written.finished.bytes,
+            "job_id": subject.job.id(),
+            "snapshot_id": subject.snapshot.id,
+            "entries": written.finished.entries,
+        })
+        .to_string(),
+    };
+    say(terminal, &text)
+}
+
+/// What `--dry-run` answers.
+pub(super) fn print_survey(
+    options: &ExportOptions,
+    subject: &Subject,
+    survey: &Survey,
+    terminal: &Terminal,
+) -> Result<()> {
+    let target = options.target(subject.job.id());
+    if options.json {
+        return say(terminal, &survey_json(&target, subject, survey).to_string());
+    }
+    let mut table = Table::new(&[1]);
+    table.row(["model state", &count(subject.snapshot.state_documents), "documents"]);
+    for (found, documents) in &survey.found {
+        table.row([found.title, &count(*documents), "documents"]);
+    }
+    match survey.inputs {
+        Some(inputs) => table.row([
+            "inputs",
+            &count(inputs.documents),
+            &format!("documents, about {} before compression", bytes(inputs.bytes)),
+        ]),
+        None => table.row(["inputs", "0", "not included (--include-inputs)"]),
+    }
+    let name = match target {
+        Target::File { path, .. } => path.display().to_string(),
+        Target::Stdout => "stdout".into(),
+    };
+    say(
+        terminal,
+        &format!(
+            "would write {name}\njob {}, snapshot {} of {}\n{}",
+            subject.job.id(),
+            subject.snapshot.id,
+            subject.snapshot.timestamp,
+            table.render(2)
+        ),
+    )
+}
+
+fn survey_json(target: &Target, subject: &Subject, survey: &Survey) -> Value {
+    let mut parts = serde_json::Map::new();
+    parts.insert("model_state".into(), subject.snapshot.state_documents.into());
+    for (found, documents) in &survey.found {
+        parts.insert(found.title.into(), (*documents).into());
+    }
+    if let Some(inputs) = survey.inputs {
+        parts.insert("inputs".into(), inputs.documents.into());
+        parts.insert("input_bytes".into(), inputs.bytes.into());
+    }
+    let archive = match target {
+        Target::File { path, .. } => Some(path),
+        Target::Stdout => None,
+    };
+    json!({
+        "dry_run": true,
+        "archive": archive,
+        "job_id": subject.job.id(),
+        "snapshot_id": subject.snapshot.id,
+        "documents": parts,
+    })
+}
+
+fn say(terminal: &Terminal, text: &str) -> Result<()> {
+    terminal.result(text).map_err(|cause| Error::File { path: "standard output".into(), cause })
+}

@@ -1,0 +1,52 @@
+//! The question that every export asks: the archive holds values of the data.
+
+use super::options::ExportOptions;
+use super::subject::Subject;
+use super::survey::Survey;
+use crate::error::{Error, Result};
+use crate::terminal::{Terminal, bytes, count};
+
+/// Refuses at once where the question could not be asked later.
+pub(super) fn can_be_answered(options: &ExportOptions, terminal: &Terminal) -> Result<()> {
+    if options.yes || options.dry_run || terminal.interactive() {
+        return Ok(());
+    }
+    Err(refused("an export holds personal data (the model state itself does), and nobody is there to agree"))
+}
+
+/// Asks; and once more where all inputs of an open range would go.
+pub(super) fn ask(options: &ExportOptions, subject: &Subject, survey: &Survey, terminal: &Terminal) -> Result<()> {
+    if options.yes {
+        return Ok(());
+    }
+    terminal.say(&format!(
+        "The archive of job {} will hold values of your data: the model state keeps names of hosts, users or \
+         whatever the job splits by, and annotations keep what people wrote.",
+        subject.job.id()
+    ));
+    confirm(terminal, "Export it?")?;
+    let open = options.inputs.as_ref().is_some_and(|inputs| inputs.after.is_none() || inputs.before.is_none());
+    match survey.inputs {
+        Some(inputs) if open => confirm(
+            terminal,
+            &format!(
+                "The inputs have no date limit on both sides: {} documents, about {}. Include them?",
+                count(inputs.documents),
+                bytes(inputs.bytes)
+            ),
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn confirm(terminal: &Terminal, question: &str) -> Result<()> {
+    match terminal.confirm(question) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(refused("not exported")),
+        Err(_) => Err(refused("nobody is there to agree")),
+    }
+}
+
+fn refused(message: &str) -> Error {
+    Error::Refused { message: message.into(), hint: "agree beforehand with --yes".into() }
+}

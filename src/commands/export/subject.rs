@@ -1,0 +1,137 @@
+//! Which job and which snapshot: chosen, found, and looked at before anything is written.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::options::ExportOptions;
+use super::sources::Sources;
+use super::not_found;
+use crate::cluster::ml::{JobState, SnapshotChoice, SnapshotSummary};
+use crate::cluster::{Cluster, Flavour, Hit, Wanted};
+use crate::error::{Error, Result};
+use crate::job::{JobConfig, JobId};
+use crate::terminal::Terminal;
+
+/// What is exported.
+#[derive(Debug)]
+pub(super) struct Subject {
+    /// The configuration as it will stand in the archive.
+    pub(super) config: Box<RawValue>,
+    /// The same, read.
+    pub(super) job: JobConfig,
+    /// The snapshot as the API lists it.
+    pub(super) snapshot: SnapshotSummary,
+    /// The snapshot as it is stored.
+    pub(super) document: Hit,
+}
+
+#[derive(Deserialize)]
+struct Count {
+    snapshot_doc_count: Option<u64>,
+}
+
+/// Finds job, datafeed and snapshot.
+pub(super) async fn find(cluster: &Cluster, options: &ExportOptions, terminal: &Terminal) -> Result<Subject> {
+    if cluster.flavour() == Flavour::Serverless {
+        return Err(not_found(
+            "a serverless project does not hand out model snapshots".into(),
+            "only self-managed and hosted clusters have the API that an export needs",
+        ));
+    }
+    let id = match &options.job {
+        Some(id) => id.clone(),
+        None => choose(cluster, terminal).await?,
+    };
+    let Some(raw) = cluster.job(&id).await? else {
+        return Err(not_found(
+            format!("no job `{id}` on {}", cluster.address()),
+            "GET _ml/anomaly_detectors lists the jobs; without --job-id a terminal offers them",
+        ));
+    };
+    let datafeed = cluster.datafeed_of(&id).await?;
+    let config = JobConfig::with_datafeed(&raw, datafeed.as_deref())?;
+    let job = JobConfig::parse(config.get().as_bytes())?;
+    warn_if_busy(cluster, &id, terminal).await?;
+    let snapshot = snapshot(cluster, &id, options).await?;
+    let document = document(cluster, &id, &snapshot).await?;
+    Ok(Subject { config, job, snapshot, document })
+}
+
+async fn choose(cluster: &Cluster, terminal: &Terminal) -> Result<JobId> {
+    let jobs = cluster.jobs().await?;
+    if jobs.is_empty() {
+        return Err(not_found(
+            format!("no anomaly detection job on {}", cluster.address()),
+            "a user without the right to see jobs sees none: `monitor_ml` is needed",
+        ));
+    }
+    let lines: Vec<String> = jobs
+        .iter()
+        .map(|job| {
+            let snapshot = job.latest_snapshot.as_deref().unwrap_or("no snapshot");
+            format!("{}  [{}]  {}  {snapshot}", job.id, job.groups.join(", "), job.state)
+        })
+        .collect();
+    match terminal.choose("Which job?", &lines) {
+        Ok(Some(chosen)) => Ok(jobs[chosen].id.parse()?),
+        Ok(None) => Err(Error::Refused { message: "no job was chosen".into(), hint: "give --job-id".into() }),
+        Err(_) => Err(Error::Usage {
+            message: "which job? --job-id is needed where no terminal can offer a list".into(),
+            hint: None,
+        }),
+    }
+}
+
+/// An open job goes on learning: the snapshot stays as it is, the categorizer's state does not.
+async fn warn_if_busy(cluster: &Cluster, id: &JobId, terminal: &Terminal) -> Result<()> {
+    if let Some(stats) = cluster.job_stats(id).await?
+        && let JobState::Other(state) = stats.state
+    {
+        terminal.say(&format!("job {id} is {state}: what it learned after the snapshot is not in the archive"));
+    }
+    Ok(())
+}
+
+async fn snapshot(cluster: &Cluster, job: &JobId, options: &ExportOptions) -> Result<SnapshotSummary> {
+    cluster.find_snapshot(job, &options.snapshot).await?.ok_or_else(|| {
+        let what = match &options.snapshot {
+            SnapshotChoice::Latest => format!("job {job} has no model snapshot yet"),
+            SnapshotChoice::Before(moment) => format!("job {job} has no model snapshot from before {moment}"),
+            SnapshotChoice::Id(id) => format!("job {job} has no model snapshot `{id}`"),
+        };
+        not_found(what, &format!("GET _ml/anomaly_detectors/{job}/model_snapshots lists them; closing a job makes one"))
+    })
+}
+
+async fn document(cluster: &Cluster, job: &JobId, snapshot: &SnapshotSummary) -> Result<Hit> {
+    let Some(document) = cluster.snapshot_document(job, &snapshot.id).await? else {
+        return Err(not_found(
+            format!("the stored document of snapshot {} of job {job} is not found", snapshot.id),
+            "the user needs `read` on .ml-anomalies-*: without it a search shows nothing",
+        ));
+    };
+    let stored: Count = serde_json::from_slice(&document.source).map_err(|error| {
+        not_found(
+            format!("{}: document {}: {error}", document.index, document.id),
+            "the snapshot is not usable; choose another with --snapshot-id",
+        )
+    })?;
+    match stored.snapshot_doc_count {
+        Some(count) if count > 0 && count == snapshot.state_documents => Ok(document),
+        _ => Err(not_found(
+            format!("snapshot {} of job {job} does not say how many state documents it has", snapshot.id),
+            "it may still be written; try again, or choose another with --snapshot-id",
+        )),
+    }
+}
+
+/// What the export reads. Reading filters is an act of administration to Elasticsearch.
+pub(super) fn privileges(subject: &Subject, sources: &Sources) -> Wanted {
+    let filters = subject.job.filters().is_ok_and(|filters| !filters.is_empty());
+    let ml = [".ml-state*", ".ml-anomalies-*", ".ml-annotations*", ".ml-notifications*"];
+    let mut indices = vec![(ml.map(str::to_owned).to_vec(), vec!["read"])];
+    if !sources.local.is_empty() {
+        indices.push((sources.local.clone(), vec!["read", "view_index_metadata"]));
+    }
+    Wanted { cluster: vec!["monitor", if filters { "manage_ml" } else { "monitor_ml" }], indices }
+}

@@ -1,0 +1,243 @@
+//! The archive, entry by entry, in the order of the archive contract.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::options::ExportOptions;
+use super::sources::Sources;
+use super::subject::Subject;
+use super::survey::Survey;
+use super::{inputs, not_found, parts, state};
+use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Finished, Manifest, ManifestSource, Target};
+use crate::cluster::Cluster;
+use crate::commands::session::Narrator;
+use crate::error::{Error, Result};
+use crate::instant::EpochMillis;
+use crate::job::{InputMappings, JobId};
+use crate::terminal::{Stage, Terminal, Unit, count};
+
+/// A written archive.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// Where it is.
+    pub(super) target: Target,
+    /// What it holds.
+    pub(super) finished: Finished,
+}
+
+/// Refuses an existing target before anything is read; without a job id only where the path is known.
+pub(super) fn refuse_existing(options: &ExportOptions, job: Option<&JobId>) -> Result<()> {
+    let target = match (&options.output, job) {
+        (Some(target), _) => target.clone(),
+        (None, Some(job)) => options.target(job),
+        (None, None) => return Ok(()),
+    };
+    match target {
+        Target::File { path, overwrite: false } if path.exists() && !options.dry_run => Err(Error::Refused {
+            message: format!("{} exists already", path.display()),
+            hint: "replace it with --overwrite, or name another file with --output".into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the archive; dropped half way it leaves nothing behind.
+pub(super) async fn archive(
+    cluster: &Cluster,
+    options: &ExportOptions,
+    subject: &Subject,
+    sources: &Sources,
+    survey: &Survey,
+    narrator: &Arc<Narrator>,
+    terminal: &Terminal,
+) -> Result<Written> {
+    let target = options.target(subject.job.id());
+    let writer = ArchiveWriter::create(&target, options.compression_level)?;
+    let mut export = Export { cluster, options, subject, narrator, terminal, writer };
+    export.json(EntryKind::Snapshot, &subject.document.source)?;
+    export.json(EntryKind::Config, subject.config.get().as_bytes())?;
+    export.state().await?;
+    let (categories, dated): (Vec<_>, Vec<_>) =
+        survey.found.iter().partition(|(found, _)| found.entry == EntryKind::Categories);
+    for (found, expected) in dated {
+        export.found(found, *expected).await?;
+    }
+    export.inputs(sources, survey).await?;
+    export.mapping(&sources.mappings)?;
+    export.data_counts().await?;
+    for (found, expected) in categories {
+        export.found(found, *expected).await?;
+    }
+    export.filters().await?;
+    export.calendars().await?;
+    let finished = export.finish().await?;
+    Ok(Written { target, finished })
+}
+
+struct Export<'a> {
+    cluster: &'a Cluster,
+    options: &'a ExportOptions,
+    subject: &'a Subject,
+    narrator: &'a Arc<Narrator>,
+    terminal: &'a Terminal,
+    writer: ArchiveWriter,
+}
+
+impl Export<'_> {
+    fn job(&self) -> &JobId {
+        self.subject.job.id()
+    }
+
+    fn entry(&self, kind: EntryKind) -> EntryBuilder {
+        let name = EntryName::of(kind, self.job(), &self.subject.snapshot.id);
+        EntryBuilder::new(name, self.options.compression_level)
+    }
+
+    fn stage(&self, title: &str, total: Option<u64>) -> Stage {
+        let stage = self.terminal.stage(title, Unit::Documents, total);
+        self.narrator.follow(Some(stage.clone()));
+        stage
+    }
+
+    fn done(&self, stage: Stage, line: &str) {
+        self.narrator.follow(None);
+        stage.done(line);
+    }
+
+    fn json(&mut self, kind: EntryKind, text: &[u8]) -> Result<()> {
+        let mut entry = self.entry(kind);
+        entry.json(text)?;
+        Ok(self.writer.append(entry.seal()?)?)
+    }
+
+    async fn state(&mut self) -> Result<()> {
+        let snapshot = &self.subject.snapshot;
+        let stage = self.stage("Reading model state", Some(snapshot.state_documents));
+        let entry = self.entry(EntryKind::State);
+        let (entry, read) =
+            state::append(self.cluster, self.job(), &snapshot.id, snapshot.state_documents, entry, &stage).await?;
+        if read.categorizer == 0 && self.subject.job.categorization_field().is_some() {
+            self.terminal.warn("the job has no categorizer state: where it is imported its categories start anew");
+        }
+        let sealed = tokio::task::block_in_place(|| entry.seal())?;
+        self.writer.append(sealed)?;
+        let line = format!(
+            "Model state: {} documents of snapshot {}, {} of the categorizer",
+            count(read.model),
+            snapshot.id,
+            count(read.categorizer)
+        );
+        self.done(stage, &line);
+        Ok(())
+    }
+
+    async fn found(&mut self, found: &parts::Found, expected: u64) -> Result<()> {
+        let stage = self.stage(&format!("Reading {}", found.title), Some(expected));
+        let mut entry = self.entry(found.entry);
+        let mut pages = self.cluster.pages(found.search.clone()).await?;
+        while let Some(hits) = pages.next().await? {
+            tokio::task::block_in_place(|| {
+                hits.iter().try_for_each(|hit| match found.with_ids {
+                    true => entry.action_and_line(None, &hit.id, &hit.source),
+                    false => entry.line(&hit.source),
+                })
+            })?;
+            stage.inc(hits.len() as u64);
+        }
+        let read = entry.documents();
+        nothing_lost(found.title, read, expected)?;
+        self.writer.append(entry.seal()?)?;
+        self.done(stage, &format!("{}: {}", capitalized(found.title), count(read)));
+        Ok(())
+    }
+
+    async fn inputs(&mut self, sources: &Sources, survey: &Survey) -> Result<()> {
+        let (Some(search), Some(inputs)) = (&sources.search, survey.inputs) else { return Ok(()) };
+        let stage = self.stage("Reading inputs", Some(inputs.documents));
+        let level = self.options.compression_level;
+        let read = inputs::append(self.cluster, search, self.subject, level, &mut self.writer, &stage).await?;
+        nothing_lost("inputs", read, inputs.documents)?;
+        self.done(stage, &format!("Inputs: {} documents", count(read)));
+        Ok(())
+    }
+
+    fn mapping(&mut self, mappings: &InputMappings) -> Result<()> {
+        if mappings.is_empty() {
+            return Ok(());
+        }
+        self.json(EntryKind::InputMapping, mappings.to_json().to_string().as_bytes())
+    }
+
+    async fn data_counts(&mut self) -> Result<()> {
+        let alias = self.job().results_alias();
+        let ids = [self.job().data_counts_document_id()];
+        match self.cluster.documents(&[&alias], &ids).await?.into_iter().next() {
+            Some(hit) => self.json(EntryKind::DataCounts, &hit.source),
+            None => {
+                self.terminal.detail("the job has no data counts document");
+                Ok(())
+            }
+        }
+    }
+
+    async fn filters(&mut self) -> Result<()> {
+        let mut filters = Vec::new();
+        for id in self.subject.job.filters()? {
+            match self.cluster.filter(&id).await? {
+                Some(filter) => filters.push(filter),
+                None => self.terminal.warn(&format!("a rule of the job names filter `{id}`, which does not exist")),
+            }
+        }
+        self.json(EntryKind::Filters, array(&filters).as_bytes())
+    }
+
+    async fn calendars(&mut self) -> Result<()> {
+        let calendars = self.cluster.calendars_of(self.job(), self.subject.job.groups()).await?;
+        let text = serde_json::to_string(&calendars)
+            .map_err(|error| not_found(format!("calendars: {error}"), "this is a bug; please report it"))?;
+        self.json(EntryKind::Calendars, text.as_bytes())
+    }
+
+    async fn finish(self) -> Result<Finished> {
+        let info = self.cluster.ml_info().await?;
+        let manifest = Manifest {
+            format_version: archive::FORMAT_VERSION,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            created: EpochMillis::now().to_string(),
+            source: ManifestSource {
+                cluster_version: self.cluster.version().to_string(),
+                cluster_name: self.cluster.name().to_owned(),
+                cluster_uuid: self.cluster.uuid().to_owned(),
+                default_categorization_analyzer: info.and_then(|info| info.default_categorization_analyzer),
+            },
+            job_id: self.job().to_string(),
+            snapshot_id: self.subject.snapshot.id.to_string(),
+            options: self.options.for_manifest().into_iter().collect::<serde_json::Map<String, Value>>(),
+            entries: Vec::new(),
+        };
+        Ok(tokio::task::block_in_place(|| self.writer.finish(manifest))?)
+    }
+}
+
+/// A search that finds fewer than were counted a moment before has lost some, whatever the reason.
+fn nothing_lost(what: &str, read: u64, counted: u64) -> Result<()> {
+    if read >= counted {
+        return Ok(());
+    }
+    Err(Error::Failed {
+        message: format!("{what}: {counted} documents were counted, {read} could be read"),
+        hint: Some("documents were deleted meanwhile, or shards went away: try again".into()),
+    })
+}
+
+fn array(items: &[Box<RawValue>]) -> String {
+    let items: Vec<&str> = items.iter().map(|item| item.get()).collect();
+    format!("[{}]", items.join(","))
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+}

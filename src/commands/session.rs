@@ -1,0 +1,67 @@
+//! What export and import share: a cluster that has said who it is, and a terminal that hears of waiting.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::cluster::{Cluster, ConnectOptions, Missing, Observer, Wait, Wanted};
+use crate::error::{Error, Result};
+use crate::terminal::{Stage, Terminal};
+
+/// Tells the terminal when a request waits, beside the bar of the stage that is under way.
+#[derive(Debug)]
+pub(super) struct Narrator {
+    terminal: Terminal,
+    stage: Mutex<Option<Stage>>,
+}
+
+impl Narrator {
+    /// The stage that waiting is told beside; `None` between stages.
+    pub(super) fn follow(&self, stage: Option<Stage>) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+}
+
+impl Observer for Narrator {
+    fn waiting(&self, wait: &Wait<'_>) {
+        let text = format!("waiting {:.1} s before try {}: {}", wait.pause.as_secs_f32(), wait.attempt, wait.error);
+        match &*self.stage.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(stage) => stage.note(&text),
+            None => self.terminal.say(&text),
+        }
+    }
+
+    fn answered(&self, what: &str, status: u16, elapsed: Duration) {
+        self.terminal.trace(&format!("{what}: {status} in {} ms", elapsed.as_millis()));
+    }
+}
+
+/// Connects, warns where certificates are not checked, and says who answered.
+pub(super) async fn connect(options: &ConnectOptions, terminal: &Terminal) -> Result<(Cluster, Arc<Narrator>)> {
+    if !options.verify_certificates {
+        terminal.warn("certificates are not verified (--ignore-certs): whoever answers can read the credentials");
+    }
+    let narrator = Arc::new(Narrator { terminal: terminal.clone(), stage: Mutex::new(None) });
+    let cluster = Cluster::connect(options.clone(), narrator.clone()).await?;
+    terminal.detail(&format!("connected to {}, Elasticsearch {}", cluster.address(), cluster.version()));
+    Ok((cluster, narrator))
+}
+
+/// Fails, naming every privilege that the user lacks, before anything is read or written.
+pub(super) async fn require_privileges(cluster: &Cluster, wanted: &Wanted) -> Result<()> {
+    let missing = cluster.missing_privileges(wanted).await?.unwrap_or_default();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = missing.iter().map(describe).collect();
+    Err(Error::Failed {
+        message: format!("the user lacks privileges: {}", list.join(", ")),
+        hint: Some("docs/privileges.md has a role that suffices, to create with PUT _security/role".into()),
+    })
+}
+
+fn describe(missing: &Missing) -> String {
+    match &missing.index {
+        Some(index) => format!("`{}` on {index}", missing.privilege),
+        None => format!("`{}` on the cluster", missing.privilege),
+    }
+}
