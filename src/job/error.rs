@@ -3,6 +3,7 @@
 /// One enum for the layer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// An id that Elasticsearch would not take.
     #[error("`{id}` is not a valid {what}: {why}")]

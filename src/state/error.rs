@@ -3,6 +3,7 @@
 /// One enum for the layer; `id` is the state document's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
     /// Not `<job>_model_state_<snapshot>#n` or `<job>_categorizer_state#n`.
     #[error("{id}: not a state document's id of this job and snapshot")]

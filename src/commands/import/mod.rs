@@ -1,64 +1,85 @@
 //! An archive to a job, all or nothing.
 
-use std::path::PathBuf;
+mod apply;
+mod checked;
+mod journal;
+mod options;
+mod outcome;
+mod parts;
+mod plan;
+mod question;
+mod rollback;
+mod verify;
 
-use crate::archive::Limits;
-use crate::cluster::{BulkOptions, ConnectOptions};
-use crate::error::Result;
-use crate::job::{IndexName, JobId};
+use std::sync::Arc;
+
+pub use options::{ImportOptions, Skip};
+
+use self::checked::Checked;
+use self::journal::Journal;
+use crate::cluster::Cluster;
+use crate::commands::session::Narrator;
+use crate::commands::{interrupt, session};
+use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 
-/// What `import` was asked.
-#[derive(Clone, Debug)]
-pub struct ImportOptions {
-    /// The cluster.
-    pub connect: ConnectOptions,
-    /// The file.
-    pub archive: PathBuf,
-    /// `--job-id`: must be the archive's.
-    pub job: Option<JobId>,
-    /// `--as`.
-    pub rename: Option<JobId>,
-    /// `--replace`.
-    pub replace: bool,
-    /// `--input-index`.
-    pub input_index: Option<IndexName>,
-    /// `--datafeed-index`.
-    pub datafeed_indices: Vec<IndexName>,
-    /// `--skip-*`.
-    pub skip: Skip,
-    /// `--model-memory-limit`, as typed (checked to be a size).
-    pub model_memory_limit: Option<String>,
-    /// `--bulk-size`, `--bulk-concurrency`.
-    pub bulk: BulkOptions,
-    /// `--max-entry-size` and the other bounds.
-    pub limits: Limits,
-    /// Write nothing.
-    pub dry_run: bool,
-    /// The question is answered.
-    pub yes: bool,
-    /// The result as one JSON document.
-    pub json: bool,
-}
-
-/// Parts to leave out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Skip {
-    /// `--skip-inputs`
-    pub inputs: bool,
-    /// `--skip-annotations`
-    pub annotations: bool,
-    /// `--skip-notifications`
-    pub notifications: bool,
-    /// `--skip-datafeed`
-    pub datafeed: bool,
-    /// `--skip-filters`
-    pub filters: bool,
-    /// `--skip-calendars`
-    pub calendars: bool,
-}
-
-/// Runs the import and prints its result.
+/// Runs the import and prints its result: the archive is checked first, the cluster looked at second,
+/// and only then is anything written.
+///
+/// # Errors
+/// Whatever goes wrong while writing is undone, and the error says what was undone or remains.
 pub async fn run(options: ImportOptions, terminal: &Terminal) -> Result<()> {
-    todo!()
+    question::can_be_answered(&options, terminal)?;
+    let checked = interrupt::or_interrupted(checked::open(&options, terminal)).await?;
+    let (cluster, narrator) = interrupt::or_interrupted(session::connect(&options.connect, terminal)).await?;
+    let outcome = import(&options, checked, &cluster, &narrator, terminal).await;
+    cluster.release().await;
+    outcome
+}
+
+async fn import(
+    options: &ImportOptions,
+    checked: Checked,
+    cluster: &Cluster,
+    narrator: &Arc<Narrator>,
+    terminal: &Terminal,
+) -> Result<()> {
+    let plan = interrupt::or_interrupted(plan::make(cluster, options, &checked)).await?;
+    if options.dry_run {
+        outcome::print_plan(options, &plan, terminal)?;
+        return plan.refuse_conflicts();
+    }
+    plan.refuse_conflicts()?;
+    question::ask(options, &plan, terminal)?;
+    let journal = Journal::default();
+    let work = async {
+        apply::apply(&apply::Context { cluster, options, checked: &checked, plan: &plan, journal: &journal, narrator, terminal })
+            .await?;
+        verify::verify(cluster, &checked, &plan, &journal, narrator, terminal).await
+    };
+    match interrupt::or_interrupted(work).await {
+        Ok(()) => outcome::print(options, &plan, &journal, terminal),
+        Err(cause) => Err(undo(cluster, &journal, &plan, narrator, terminal, cause).await),
+    }
+}
+
+async fn undo(
+    cluster: &Cluster,
+    journal: &Journal,
+    plan: &plan::Plan,
+    narrator: &Arc<Narrator>,
+    terminal: &Terminal,
+    cause: Error,
+) -> Error {
+    narrator.follow(None);
+    if journal.is_empty() {
+        return cause;
+    }
+    terminal.say("Undoing what was written …");
+    let (undone, remains) = rollback::roll_back(cluster, journal, plan).await;
+    if remains.is_empty() {
+        Error::RolledBack { cause: Box::new(cause), undone }
+    } else {
+        Error::Remains { cause: Box::new(cause), remains }
+    }
 }

@@ -88,6 +88,11 @@ impl InputMappings {
         }
     }
 
+    /// Nothing is known of any index.
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
     /// The entry's JSON.
     pub fn to_json(&self) -> Value {
         Value::Object(

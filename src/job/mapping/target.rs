@@ -38,6 +38,7 @@ pub fn target_indices(
     mappings: &InputMappings,
     sources: &BTreeMap<String, u64>,
     base: &IndexName,
+    owner: &JobId,
     job: &JobConfig,
     time_format: &str,
 ) -> Result<Vec<TargetIndex>, Error> {
@@ -68,7 +69,7 @@ pub fn target_indices(
             let name = if n == 0 { base.clone() } else { base.numbered(n + 1)? };
             Ok(TargetIndex {
                 name,
-                body: body(definition, job.id())?,
+                body: body(definition, owner)?,
                 sources,
             })
         })

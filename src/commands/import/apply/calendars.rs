@@ -1,0 +1,63 @@
+//! Calendars: with their events at the beginning, with the job at the very end.
+
+use serde_json::{Map, Value};
+
+use super::{Context, once};
+use crate::cluster::ml::Calendar;
+use crate::commands::import::journal::{Certainty, Entry};
+use crate::commands::import::plan::CalendarAction;
+use crate::error::Result;
+
+/// Creates the calendars that are not there, and completes half-made ones.
+pub(super) async fn create(context: &Context<'_>) -> Result<()> {
+    for plan in &context.plan.calendars {
+        let calendar = &plan.calendar;
+        match &plan.action {
+            CalendarAction::Keep => {}
+            CalendarAction::Complete(missing) => add_events(context, calendar, missing).await?,
+            CalendarAction::Create => {
+                let id = &calendar.calendar_id;
+                once::create(
+                    context,
+                    Entry::Calendar(id.clone()),
+                    || context.cluster.create_calendar(id, calendar.description.as_deref()),
+                    || async { Ok(context.cluster.calendar(id).await?.is_some()) },
+                )
+                .await?;
+                add_events(context, calendar, &calendar.events).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sent once; after a lost answer the events are counted, so that none stands there twice.
+async fn add_events(context: &Context<'_>, calendar: &Calendar, events: &[Map<String, Value>]) -> Result<()> {
+    let id = &calendar.calendar_id;
+    if events.is_empty() {
+        return Ok(());
+    }
+    let error = match context.cluster.add_events(id, events).await {
+        Ok(()) => return Ok(()),
+        Err(error) => error,
+    };
+    if !error.outcome_unknown() {
+        return Err(error.into());
+    }
+    match context.cluster.calendar(id).await? {
+        Some(there) if there.events.len() >= calendar.events.len() => Ok(()),
+        Some(_) => Ok(context.cluster.add_events(id, events).await?),
+        None => Err(error.into()),
+    }
+}
+
+/// Gives the calendars this job, and only this job.
+pub(super) async fn join(context: &Context<'_>) -> Result<()> {
+    for plan in &context.plan.calendars {
+        let id = &plan.calendar.calendar_id;
+        let handle = context.journal.intend(Entry::Membership(id.clone()));
+        context.cluster.add_job_to_calendar(id, context.plan.job()).await?;
+        context.journal.settle(handle, Certainty::Written);
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! Documents of the archive to the cluster, a batch of the replay at a time.
+
+use bytes::Bytes;
+
+use super::Context;
+use crate::archive::{Document, Part};
+use crate::cluster::{Bulk, Error as ClusterError};
+use crate::error::{Error, Result};
+use crate::terminal::Stage;
+
+/// A document ready to be sent.
+pub(super) struct Outgoing {
+    /// Its id.
+    pub(super) id: String,
+    /// Its text.
+    pub(super) source: Bytes,
+}
+
+/// Sends every document of a part that `make` lets through; returns how many the cluster confirmed.
+pub(super) async fn send(
+    context: &Context<'_>,
+    part: Part,
+    mut bulk: Bulk,
+    stage: &Stage,
+    mut make: impl FnMut(Document) -> Result<Option<Outgoing>>,
+) -> Result<u64> {
+    let mut replay = context.checked.archive.replay(part, &context.checked.contents);
+    let mut shown = 0;
+    while let Some(batch) = replay.next().await? {
+        for document in batch {
+            if let Some(outgoing) = make(document)? {
+                bulk.index(&outgoing.id, &outgoing.source).await.map_err(rejected)?;
+            }
+        }
+        stage.inc(bulk.confirmed() - shown);
+        shown = bulk.confirmed();
+    }
+    let report = bulk.finish().await.map_err(rejected)?;
+    stage.inc(report.documents.saturating_sub(shown));
+    Ok(report.documents)
+}
+
+/// A bulk request that names no such alias or index says so item by item.
+fn rejected(error: ClusterError) -> Error {
+    Error::Cluster(error)
+}
+
+/// The id that a document's action line gives it; the check has seen that it is there.
+pub(super) fn own_id(document: &Document) -> Result<&str> {
+    document.id.as_deref().ok_or_else(|| Error::Failed {
+        message: format!("document {} of the archive has no id", document.line),
+        hint: None,
+    })
+}

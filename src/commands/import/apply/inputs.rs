@@ -1,0 +1,69 @@
+//! Inputs into indices of their own: mapping first, no replicas and no refresh while loading.
+
+use serde_json::json;
+
+use super::documents::{self, Outgoing};
+use super::{Context, once};
+use crate::archive::Part;
+use crate::commands::import::journal::Entry;
+use crate::commands::import::plan::TargetPlan;
+use crate::error::{Error, Result};
+use crate::job::{marked_as_ours, target_document_id};
+use crate::terminal::count;
+
+/// Creates the indices and fills them.
+pub(super) async fn load(context: &Context<'_>) -> Result<()> {
+    if context.plan.targets.is_empty() {
+        return Ok(());
+    }
+    for target in &context.plan.targets {
+        create(context, target).await?;
+    }
+    let stage = context.stage("Writing inputs", Some(context.plan.counts.inputs));
+    let mut written = 0;
+    for target in &context.plan.targets {
+        written += fill(context, target, &stage).await?;
+        settle(context, target).await?;
+    }
+    context.done(stage, &format!("Inputs: {} documents", count(written)));
+    Ok(())
+}
+
+async fn create(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
+    let (cluster, name) = (context.cluster, &target.index.name);
+    once::create(
+        context,
+        Entry::InputIndex(name.clone()),
+        || cluster.create_index(name.as_str(), &target.index.body),
+        || async {
+            let there = cluster.index_definitions(&[name.to_string()]).await?;
+            let ours = there.get(name.as_str()).is_some_and(|definition| {
+                marked_as_ours(&definition["mappings"], context.plan.job())
+            });
+            Ok(ours)
+        },
+    )
+    .await
+}
+
+/// One pass through the inputs for each index; there is more than one only where mappings conflict.
+async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::terminal::Stage) -> Result<u64> {
+    let bulk = context.cluster.bulk_index(target.index.name.as_str(), context.options.bulk);
+    documents::send(context, Part::Inputs, bulk, stage, |document| {
+        let source = document.index.as_deref().unwrap_or_default();
+        if !target.index.sources.contains(source) {
+            return Ok(None);
+        }
+        let id = target_document_id(&target.index, source, documents::own_id(&document)?);
+        Ok(Some(Outgoing { id, source: document.source }))
+    })
+    .await
+}
+
+/// Back to what an index has by default, and searchable.
+async fn settle(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
+    let name = target.index.name.as_str();
+    let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
+    context.cluster.update_settings(name, &defaults).await.map_err(Error::Cluster)?;
+    Ok(context.cluster.refresh(&[name]).await?)
+}

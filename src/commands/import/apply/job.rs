@@ -1,0 +1,75 @@
+//! The job, closed and before its state (nightly maintenance deletes state without a job), its revert,
+//! and the datafeed.
+
+use super::{Context, once};
+use crate::commands::import::journal::Entry;
+use crate::error::{Error, Result};
+
+/// Creates the job.
+pub(super) async fn create(context: &Context<'_>) -> Result<()> {
+    let (cluster, plan) = (context.cluster, context.plan);
+    let job = plan.job();
+    once::create(
+        context,
+        Entry::Job,
+        || cluster.create_job(job, &plan.portable.job),
+        || async { Ok(cluster.job(job).await?.is_some()) },
+    )
+    .await
+    .map_err(|error| explain(context, error))?;
+    context.terminal.say(&format!("Created job {job}"));
+    Ok(())
+}
+
+/// Reverts to the imported snapshot. Its document must be found first: a revert to a missing one
+/// leaves the job blocked.
+pub(super) async fn revert(context: &Context<'_>) -> Result<()> {
+    let (cluster, plan) = (context.cluster, context.plan);
+    let listed = cluster.snapshots(plan.job()).await?;
+    if !listed.iter().any(|snapshot| snapshot.id == plan.snapshot_id) {
+        return Err(Error::Mismatch {
+            message: format!("snapshot {} was written, but the job does not list it", plan.snapshot_id),
+        });
+    }
+    cluster.revert(plan.job(), &plan.snapshot_id).await?;
+    context.terminal.say(&format!("Reverted job {} to snapshot {}", plan.job(), plan.snapshot_id));
+    Ok(())
+}
+
+/// Creates the datafeed separately, which works on every version.
+pub(super) async fn create_datafeed(context: &Context<'_>) -> Result<()> {
+    let (cluster, plan) = (context.cluster, context.plan);
+    let Some((id, body)) = &plan.portable.datafeed else { return Ok(()) };
+    once::create(
+        context,
+        Entry::Datafeed(id.clone()),
+        || cluster.create_datafeed(id, body),
+        || async { Ok(cluster.datafeed(id).await?.is_some()) },
+    )
+    .await
+    .map_err(|error| explain(context, error))?;
+    context.terminal.say(&format!("Created datafeed {id}"));
+    Ok(())
+}
+
+/// A refused option is best understood next to the version that it came from.
+fn explain(context: &Context<'_>, error: Error) -> Error {
+    let Error::Cluster(refused) = &error else { return error };
+    if refused.status() != Some(400) {
+        return error;
+    }
+    let from = match &context.checked.contents.manifest {
+        Some(manifest) => format!("Elasticsearch {}", manifest.source.cluster_version),
+        None => match context.checked.config.job_version() {
+            Some(version) => format!("a cluster with job version {version}"),
+            None => "a cluster of unknown version".into(),
+        },
+    };
+    Error::Failed {
+        message: refused.to_string(),
+        hint: Some(format!(
+            "the archive comes from {from}, this is Elasticsearch {}: an option may not exist here",
+            context.cluster.version()
+        )),
+    }
+}

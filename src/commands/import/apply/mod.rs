@@ -1,0 +1,66 @@
+//! Writing, in an order in which a stop at any point leaves nothing half-usable (import contract, 3).
+
+mod calendars;
+mod documents;
+mod filters;
+mod inputs;
+mod job;
+mod once;
+mod replace;
+mod results;
+mod state;
+
+pub(super) use results::{data_counts, one_line};
+
+use std::sync::Arc;
+
+use super::checked::Checked;
+use super::journal::Journal;
+use super::options::ImportOptions;
+use super::plan::Plan;
+use crate::cluster::Cluster;
+use crate::commands::session::Narrator;
+use crate::error::Result;
+use crate::terminal::{Stage, Terminal, Unit};
+
+/// What every step needs.
+pub(super) struct Context<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) options: &'a ImportOptions,
+    pub(super) checked: &'a Checked,
+    pub(super) plan: &'a Plan,
+    pub(super) journal: &'a Journal,
+    pub(super) narrator: &'a Arc<Narrator>,
+    pub(super) terminal: &'a Terminal,
+}
+
+/// Writes everything.
+pub(super) async fn apply(context: &Context<'_>) -> Result<()> {
+    replace::clear(context).await?;
+    filters::create(context).await?;
+    calendars::create(context).await?;
+    inputs::load(context).await?;
+    job::create(context).await?;
+    state::make_index(context).await?;
+    state::load(context).await?;
+    results::snapshot_and_counts(context).await?;
+    job::revert(context).await?;
+    results::categories(context).await?;
+    results::annotations(context).await?;
+    results::notifications(context).await?;
+    job::create_datafeed(context).await?;
+    calendars::join(context).await
+}
+
+impl Context<'_> {
+    fn stage(&self, title: &str, total: Option<u64>) -> Stage {
+        let stage = self.terminal.stage(title, Unit::Documents, total);
+        self.narrator.follow(Some(stage.clone()));
+        stage
+    }
+
+    fn done(&self, stage: Stage, line: &str) {
+        self.narrator.follow(None);
+        stage.done(line);
+    }
+}

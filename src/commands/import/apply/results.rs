@@ -1,0 +1,198 @@
+//! What stands beside the state: snapshot document, data counts, categories, annotations, notifications.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::Context;
+use super::documents::{self, Outgoing};
+use crate::archive::{Document, Part};
+use crate::cluster::Bulk;
+use crate::commands::import::checked::Checked;
+use crate::commands::import::journal::{Certainty, Entry};
+use crate::commands::import::parts::derived_id;
+use crate::commands::import::plan::Plan;
+use crate::error::{Error, Result};
+use crate::job::JobId;
+use crate::terminal::count;
+
+const ANNOTATIONS_ALIAS: &str = ".ml-annotations-write";
+const NOTIFICATIONS_ALIAS: &str = ".ml-notifications-write";
+const NOTIFICATIONS: &str = ".ml-notifications-*";
+
+/// Elasticsearch may make the annotations index a moment after the job.
+const ANNOTATIONS_WITHIN: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// The snapshot document under its true id, and the data counts that tell a datafeed where to go on.
+pub(super) async fn snapshot_and_counts(context: &Context<'_>) -> Result<()> {
+    let (cluster, plan, checked) = (context.cluster, context.plan, context.checked);
+    let job = plan.job();
+    let mut bulk = cluster.bulk_alias(&job.results_write_alias(), context.options.bulk);
+    let snapshot = plan.renamer.document(checked.snapshot.get().as_bytes())?;
+    bulk.index(&job.snapshot_document_id(&plan.snapshot_id), &one_line(&snapshot)).await?;
+    bulk.index(&job.data_counts_document_id(), data_counts(checked, plan)?.get().as_bytes()).await?;
+    bulk.finish().await?;
+    Ok(cluster.refresh(&[&job.results_alias()]).await?)
+}
+
+/// The archive's document with the snapshot's last record as its last: what came after it is not in the model.
+pub(in crate::commands::import) fn data_counts(checked: &Checked, plan: &Plan) -> Result<Box<RawValue>> {
+    let text = match &checked.contents.data_counts {
+        Some(counts) => plan.renamer.document(counts.get().as_bytes())?.into_owned(),
+        None => zero_data_counts(plan.job()).to_string().into_bytes(),
+    };
+    let unreadable = |error: serde_json::Error| Error::Failed { message: format!("data counts: {error}"), hint: None };
+    let mut counts: Map<String, Value> = serde_json::from_slice(&text).map_err(unreadable)?;
+    match checked.facts.latest_record_time_stamp {
+        Some(latest) => counts.insert("latest_record_timestamp".into(), latest.into()),
+        None => counts.shift_remove("latest_record_timestamp"),
+    };
+    serde_json::value::to_raw_value(&counts).map_err(unreadable)
+}
+
+/// Every counter at 0: a document that lacks one keeps the job from opening.
+pub(in crate::commands::import) fn zero_data_counts(job: &JobId) -> Value {
+    json!({
+        "job_id": job,
+        "processed_record_count": 0,
+        "processed_field_count": 0,
+        "input_bytes": 0,
+        "input_field_count": 0,
+        "invalid_date_count": 0,
+        "missing_field_count": 0,
+        "out_of_order_timestamp_count": 0,
+        "empty_bucket_count": 0,
+        "sparse_bucket_count": 0,
+        "bucket_count": 0,
+        "input_record_count": 0,
+    })
+}
+
+/// Category definitions under the ids that they had, renamed.
+pub(super) async fn categories(context: &Context<'_>) -> Result<()> {
+    let (cluster, plan) = (context.cluster, context.plan);
+    if plan.counts.categories == 0 {
+        return Ok(());
+    }
+    let stage = context.stage("Writing categories", Some(plan.counts.categories));
+    let bulk = cluster.bulk_alias(&plan.job().results_write_alias(), context.options.bulk);
+    let written = documents::send(context, Part::Categories, bulk, &stage, |document| {
+        let id = plan.renamer.document_id(documents::own_id(&document)?);
+        Ok(Some(Outgoing { id, source: renamed(plan, &document)? }))
+    })
+    .await?;
+    cluster.refresh(&[&plan.job().results_alias()]).await?;
+    context.done(stage, &format!("Categories: {}", count(written)));
+    Ok(())
+}
+
+/// Annotations under ids made of their content.
+pub(super) async fn annotations(context: &Context<'_>) -> Result<()> {
+    let documents = context.plan.counts.annotations;
+    if documents == 0 {
+        return Ok(());
+    }
+    let index = annotations_index(context).await?;
+    let bulk = context.cluster.bulk_alias(ANNOTATIONS_ALIAS, context.options.bulk);
+    let ids = derived(context, Part::Annotations, &index).await?;
+    let entry = Entry::Annotations { index: index.clone(), ids };
+    Dated { part: Part::Annotations, title: "annotations", documents, index, entry }.write(context, bulk).await
+}
+
+/// Notifications to where the cluster writes its own.
+pub(super) async fn notifications(context: &Context<'_>) -> Result<()> {
+    let documents = context.plan.counts.notifications;
+    if documents == 0 {
+        return Ok(());
+    }
+    let cluster = context.cluster;
+    let (index, bulk) = match cluster.alias_targets(NOTIFICATIONS_ALIAS).await?.pop() {
+        Some(index) => (index, cluster.bulk_alias(NOTIFICATIONS_ALIAS, context.options.bulk)),
+        None => {
+            let index = newest_notifications_index(context).await?;
+            let bulk = cluster.bulk_index(&index, context.options.bulk);
+            (index, bulk)
+        }
+    };
+    let ids = derived(context, Part::Notifications, &index).await?;
+    let entry = Entry::Notifications { index: index.clone(), ids };
+    Dated { part: Part::Notifications, title: "notifications", documents, index, entry }.write(context, bulk).await
+}
+
+/// Annotations or notifications: documents that come without ids.
+struct Dated {
+    part: Part,
+    title: &'static str,
+    documents: u64,
+    index: String,
+    entry: Entry,
+}
+
+impl Dated {
+    async fn write(self, context: &Context<'_>, bulk: Bulk) -> Result<()> {
+        let plan = context.plan;
+        let handle = context.journal.intend(self.entry);
+        let stage = context.stage(&format!("Writing {}", self.title), Some(self.documents));
+        let written = documents::send(context, self.part, bulk, &stage, |document| {
+            let id = derived_id(plan.job(), self.part, &document);
+            Ok(Some(Outgoing { id, source: renamed(plan, &document)? }))
+        })
+        .await?;
+        context.journal.settle(handle, Certainty::Written);
+        context.cluster.refresh(&[&self.index]).await?;
+        context.done(stage, &format!("Wrote {} {}", count(written), self.title));
+        Ok(())
+    }
+}
+
+async fn annotations_index(context: &Context<'_>) -> Result<String> {
+    let deadline = tokio::time::Instant::now() + ANNOTATIONS_WITHIN;
+    loop {
+        if let Some(index) = context.cluster.alias_targets(ANNOTATIONS_ALIAS).await?.pop() {
+            return Ok(index);
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Err(Error::Failed {
+                message: format!("Elasticsearch did not make {ANNOTATIONS_ALIAS} within {} s", ANNOTATIONS_WITHIN.as_secs()),
+                hint: Some("try again, or leave the annotations out with --skip-annotations".into()),
+            });
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn newest_notifications_index(context: &Context<'_>) -> Result<String> {
+    let indices = context.cluster.index_definitions(&[NOTIFICATIONS.to_owned()]).await?;
+    indices.keys().max().cloned().ok_or_else(|| Error::Failed {
+        message: "the cluster has no index for ML notifications".into(),
+        hint: Some("leave them out with --skip-notifications".into()),
+    })
+}
+
+/// The ids that will be written and are not there yet: only those may be deleted in a rollback.
+async fn derived(context: &Context<'_>, part: Part, index: &str) -> Result<Vec<String>> {
+    let mut replay = context.checked.archive.replay(part, &context.checked.contents);
+    let mut fresh = Vec::new();
+    while let Some(batch) = replay.next().await? {
+        let ids: Vec<String> =
+            batch.iter().map(|document| derived_id(context.plan.job(), part, document)).collect();
+        let there = context.cluster.locate(&[index], &ids).await?;
+        fresh.extend(ids.into_iter().filter(|id| !there.iter().any(|(_, found)| found == id)));
+    }
+    Ok(fresh)
+}
+
+fn renamed(plan: &Plan, document: &Document) -> Result<Bytes> {
+    Ok(match plan.renamer.document(&document.source)? {
+        std::borrow::Cow::Borrowed(_) => document.source.clone(),
+        std::borrow::Cow::Owned(text) => text.into(),
+    })
+}
+
+/// A bulk request is lines: raw line breaks between tokens become spaces.
+pub(in crate::commands::import) fn one_line(text: &[u8]) -> Vec<u8> {
+    text.iter().map(|&byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte }).collect()
+}

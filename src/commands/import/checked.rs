@@ -1,0 +1,151 @@
+//! The archive, read and checked from end to end: from here on nothing in it is optional that an import needs.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::options::ImportOptions;
+use crate::archive::{self, Archive, Contents, DocumentVisitor, Part, Severity};
+use crate::cluster::ml::Calendar;
+use crate::error::{Error, Result};
+use crate::job::{FilterId, InputMappings, JobConfig, JobId, SnapshotId, guess_time_format};
+use crate::terminal::{Terminal, Unit, count};
+
+/// An archive that can be imported.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// The open file.
+    pub(super) archive: Archive,
+    /// What the pass found.
+    pub(super) contents: Contents,
+    /// The job.
+    pub(super) config: JobConfig,
+    /// The stored snapshot document.
+    pub(super) snapshot: Box<RawValue>,
+    /// What of it matters here.
+    pub(super) facts: SnapshotFacts,
+    /// The snapshot's id.
+    pub(super) snapshot_id: SnapshotId,
+    /// The filters, each with its id.
+    pub(super) filters: Vec<(FilterId, Box<RawValue>)>,
+    /// The calendars with their events.
+    pub(super) calendars: Vec<Calendar>,
+    /// Mappings of the inputs.
+    pub(super) mappings: InputMappings,
+    /// The date format that the inputs' time values are in, where no mapping tells.
+    pub(super) time_format: &'static str,
+}
+
+/// What of the snapshot document the import acts on.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct SnapshotFacts {
+    /// The oldest version that can read the state.
+    pub(super) min_version: Option<String>,
+    /// When the last record came, epoch milliseconds: a datafeed goes on there.
+    pub(super) latest_record_time_stamp: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    filter_id: FilterId,
+}
+
+/// Keeps the first inputs' time values: they tell the format where no mapping does.
+struct FirstTimes {
+    documents: Vec<Vec<u8>>,
+}
+
+const FIRST: usize = 20;
+
+impl DocumentVisitor for FirstTimes {
+    fn document(&mut self, part: Part, _: Option<&str>, _: Option<&str>, source: &[u8]) {
+        if part == Part::Inputs && self.documents.len() < FIRST {
+            self.documents.push(source.to_vec());
+        }
+    }
+}
+
+/// Opens and checks; damage ends here, before the cluster is spoken to.
+pub(super) async fn open(options: &ImportOptions, terminal: &Terminal) -> Result<Checked> {
+    let archive = Archive::open(&options.archive)?;
+    let stage = terminal.stage("Checking the archive", Unit::Bytes, Some(archive.len()));
+    let (reader, limits, bar) = (archive.clone(), options.limits, stage.clone());
+    let pass = tokio::task::spawn_blocking(move || {
+        let mut times = FirstTimes { documents: Vec::new() };
+        let contents = reader.check(limits, &mut times, &|bytes| bar.inc(bytes))?;
+        Ok::<_, archive::Error>((contents, times))
+    });
+    let (contents, times) = pass.await.map_err(|error| Error::Failed { message: error.to_string(), hint: None })??;
+    refuse_damage(&contents)?;
+    for finding in &contents.findings {
+        terminal.warn(&format!("{}: {}", finding.place, finding.what));
+    }
+    let checked = parts(archive, contents, &times)?;
+    stage.done(&format!("Checked the archive: {} entries, all whole", count(checked.contents.entries.len() as u64)));
+    refuse_another_job(options, &checked.config)?;
+    Ok(checked)
+}
+
+fn refuse_damage(contents: &Contents) -> Result<()> {
+    match contents.findings.iter().find(|finding| finding.severity == Severity::Fatal) {
+        None => Ok(()),
+        Some(finding) => Err(archive::Error::Damaged { place: finding.place.clone(), why: finding.what.clone() }.into()),
+    }
+}
+
+fn refuse_another_job(options: &ImportOptions, config: &JobConfig) -> Result<()> {
+    match &options.job {
+        Some(job) if job != config.id() => Err(Error::Usage {
+            message: format!("the archive holds job `{}`, not `{job}`", config.id()),
+            hint: Some(format!("import it under another id with --as {job}")),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn parts(archive: Archive, contents: Contents, times: &FirstTimes) -> Result<Checked> {
+    let missing = |what: &str| archive::Error::Damaged { place: "archive".into(), why: format!("it lacks {what}") };
+    let config = contents.config.clone().ok_or_else(|| missing("the job's configuration"))?;
+    let snapshot = contents.snapshot.clone().ok_or_else(|| missing("the snapshot document"))?;
+    let snapshot_id = contents.snapshot_id.clone().ok_or_else(|| missing("a snapshot id"))?;
+    let facts = read("the snapshot document", &snapshot)?;
+    let filters: Vec<Box<RawValue>> = optional("filters", contents.filters.as_deref())?;
+    let filters = filters.into_iter().map(named).collect::<Result<_>>()?;
+    let calendars = optional("calendars", contents.calendars.as_deref())?;
+    let mappings = match &contents.input_mapping {
+        Some(mapping) => InputMappings::parse(mapping.get().as_bytes())?,
+        None => InputMappings::default(),
+    };
+    let time_format = guess_time_format(&time_values(times, config.time_field()));
+    Ok(Checked { archive, config, snapshot, facts, snapshot_id, filters, calendars, mappings, time_format, contents })
+}
+
+fn named(filter: Box<RawValue>) -> Result<(FilterId, Box<RawValue>)> {
+    let Named { filter_id } = read("filters", &filter)?;
+    Ok((filter_id, filter))
+}
+
+fn optional<T: for<'a> Deserialize<'a> + Default>(what: &str, text: Option<&RawValue>) -> Result<T> {
+    text.map(|text| read(what, text)).transpose().map(Option::unwrap_or_default)
+}
+
+fn read<T: for<'a> Deserialize<'a>>(what: &str, text: &RawValue) -> Result<T> {
+    serde_json::from_str(text.get())
+        .map_err(|error| archive::Error::Damaged { place: what.into(), why: error.to_string() }.into())
+}
+
+fn time_values(times: &FirstTimes, field: &str) -> Vec<serde_json::Value> {
+    let pointer = format!("/{}", field.replace('~', "~0").replace('/', "~1").replace('.', "/"));
+    times
+        .documents
+        .iter()
+        .filter_map(|source| serde_json::from_slice::<serde_json::Value>(source).ok())
+        .filter_map(|source| source.get(field).or_else(|| source.pointer(&pointer)).cloned())
+        .collect()
+}
+
+impl Checked {
+    /// The id in the archive.
+    pub(super) fn job(&self) -> &JobId {
+        self.config.id()
+    }
+}

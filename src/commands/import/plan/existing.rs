@@ -1,0 +1,147 @@
+//! What of this id is on the cluster already: a job, its datafeed, or what an earlier job left.
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::Remarks;
+use crate::cluster::ml::{DatafeedState, JobState};
+use crate::cluster::{Cluster, Search, Sort, SourceFields};
+use crate::commands::import::checked::Checked;
+use crate::commands::import::options::ImportOptions;
+use crate::error::{Error, Result};
+use crate::job::{DatafeedId, JobId, PortableJob};
+use crate::state::{StateDocId, StateKind};
+
+/// Where state lives, after upgrades by reindexing too.
+pub(in crate::commands::import) const STATE_INDICES: [&str; 3] =
+    [".ml-state*", ".reindexed-v7-ml-state*", ".reindexed-v8-ml-state*"];
+
+/// What is there.
+#[derive(Clone, Debug, Default)]
+pub(in crate::commands::import) struct Existing {
+    /// A job of that id.
+    pub(in crate::commands::import) job: bool,
+    /// Its datafeed.
+    pub(in crate::commands::import) datafeed: Option<DatafeedId>,
+    /// State or results of that id, without a job or besides it.
+    pub(in crate::commands::import) leftovers: bool,
+}
+
+impl Existing {
+    /// Anything that `--replace` has to clear away.
+    pub(in crate::commands::import) fn any(&self) -> bool {
+        self.job || self.leftovers
+    }
+}
+
+/// Looks for job, datafeed and leftovers.
+pub(super) async fn look(
+    cluster: &Cluster,
+    options: &ImportOptions,
+    checked: &Checked,
+    job: &JobId,
+    portable: &PortableJob,
+    remarks: &mut Remarks,
+) -> Result<Existing> {
+    let mut existing = Existing::default();
+    if cluster.job(job).await?.is_some() {
+        existing.job = true;
+        look_at_job(cluster, options, job, &mut existing, remarks).await?;
+    } else if let Some(what) = leftovers(cluster, checked, job).await? {
+        existing.leftovers = true;
+        if !options.replace {
+            remarks.conflict(
+                format!("{what} of an earlier job {job} exist"),
+                "remove them with --replace, or import under another id with --as",
+            );
+        }
+    }
+    if let Some((id, _)) = &portable.datafeed
+        && existing.datafeed.as_ref() != Some(id)
+        && let Some(other) = cluster.datafeed(id).await?
+    {
+        let owner = read(&other)?.job_id;
+        remarks.conflict(
+            format!("datafeed {id} exists and belongs to {owner}"),
+            "leave the datafeed out with --skip-datafeed, or import under another id with --as",
+        );
+    }
+    Ok(existing)
+}
+
+async fn look_at_job(
+    cluster: &Cluster,
+    options: &ImportOptions,
+    job: &JobId,
+    existing: &mut Existing,
+    remarks: &mut Remarks,
+) -> Result<()> {
+    if !options.replace {
+        remarks.conflict(
+            format!("job {job} exists already"),
+            format!(
+                "import under another id with --as, or replace it with --replace (`esml-state export --job-id {job}` \
+                 keeps what would go)"
+            ),
+        );
+    }
+    if let Some(stats) = cluster.job_stats(job).await?
+        && let JobState::Other(state) = stats.state
+    {
+        remarks.conflict(
+            format!("job {job} is {state}"),
+            format!("close it with POST _ml/anomaly_detectors/{job}/_close"),
+        );
+    }
+    let Some(datafeed) = cluster.datafeed_of(job).await? else { return Ok(()) };
+    let id = read(&datafeed)?.datafeed_id;
+    if let Some(DatafeedState::Other(state)) = cluster.datafeed_state(&id).await? {
+        remarks.conflict(format!("datafeed {id} is {state}"), format!("stop it with POST _ml/datafeeds/{id}/_stop"));
+    }
+    existing.datafeed = Some(id);
+    Ok(())
+}
+
+/// Whose datafeed it is.
+#[derive(Deserialize)]
+struct Owned {
+    datafeed_id: DatafeedId,
+    job_id: String,
+}
+
+fn read(datafeed: &RawValue) -> Result<Owned> {
+    serde_json::from_str(datafeed.get())
+        .map_err(|error| Error::Failed { message: format!("a datafeed cannot be read: {error}"), hint: None })
+}
+
+/// Elasticsearch refuses a job whose quantiles, categorizer state or results exist; model state of
+/// this very snapshot would be overwritten.
+async fn leftovers(cluster: &Cluster, checked: &Checked, job: &JobId) -> Result<Option<String>> {
+    let snapshot = &checked.snapshot_id;
+    let ids = [
+        job.quantiles_document_id(),
+        StateDocId { kind: StateKind::Categorizer, number: 1 }.format(job, snapshot),
+        StateDocId { kind: StateKind::Model, number: 1 }.format(job, snapshot),
+    ];
+    if !cluster.documents(&STATE_INDICES, &ids).await?.is_empty() {
+        return Ok(Some("state documents".into()));
+    }
+    let results = cluster.count(&of_job(".ml-anomalies-*", job)).await?;
+    Ok((results > 0).then(|| format!("{results} results")))
+}
+
+/// All documents of these indices that carry the job's id.
+pub(in crate::commands::import) fn of_job(indices: &str, job: &JobId) -> Search {
+    Search {
+        indices: vec![indices.to_owned()],
+        lenient: true,
+        query: json!({"term": {"job_id": job.as_str()}}),
+        runtime_mappings: None,
+        fields: SourceFields::Only(vec!["snapshot_id".into(), "snapshot_doc_count".into()]),
+        sort: Sort::Unordered,
+        page_size: 1_000,
+        slices: 1,
+        pagination: Default::default(),
+    }
+}

@@ -1,0 +1,70 @@
+//! The plan in words.
+
+use super::{CalendarAction, FilterAction, Plan};
+use crate::terminal::count;
+
+impl Plan {
+    /// A line for each thing that would be done.
+    pub(in crate::commands::import) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.replaced(&mut lines);
+        for filter in &self.filters {
+            lines.push(match filter.action {
+                FilterAction::Create => format!("create filter {}", filter.id),
+                FilterAction::Keep => format!("keep filter {}, which is there with the same content", filter.id),
+            });
+        }
+        for plan in &self.calendars {
+            let id = &plan.calendar.calendar_id;
+            let events = plan.calendar.events.len() as u64;
+            lines.push(match &plan.action {
+                CalendarAction::Create => format!("create calendar {id} with {} events", count(events)),
+                CalendarAction::Keep => format!("keep calendar {id}, which is there with the same events"),
+                CalendarAction::Complete(missing) => {
+                    format!("complete calendar {id} with {} events", count(missing.len() as u64))
+                }
+            });
+        }
+        for target in &self.targets {
+            let sources: Vec<&str> = target.index.sources.iter().map(String::as_str).collect();
+            lines.push(format!("create index {} for the inputs of {}", target.index.name, sources.join(", ")));
+        }
+        self.documents(&mut lines);
+        if let Some((id, _)) = &self.portable.datafeed {
+            lines.push(format!("create datafeed {id}"));
+        }
+        for plan in &self.calendars {
+            lines.push(format!("add job {} to calendar {}", self.job(), plan.calendar.calendar_id));
+        }
+        lines
+    }
+
+    fn replaced(&self, lines: &mut Vec<String>) {
+        let job = self.job();
+        if self.existing.job {
+            lines.push(format!("delete job {job} with its datafeed, state, results, annotations and notifications"));
+        } else if self.existing.leftovers {
+            lines.push(format!("delete what an earlier job {job} left"));
+        }
+        for target in self.targets.iter().filter(|target| target.replaces) {
+            lines.push(format!("delete index {} of an earlier import", target.index.name));
+        }
+    }
+
+    fn documents(&self, lines: &mut Vec<String>) {
+        let counts = &self.counts;
+        write(lines, counts.inputs, "inputs");
+        lines.push(format!("create job {} and revert it to snapshot {}", self.job(), self.snapshot_id));
+        write(lines, counts.model_state, "model state documents");
+        write(lines, counts.categorizer_state, "categorizer state documents");
+        write(lines, counts.categories, "categories");
+        write(lines, counts.annotations, "annotations");
+        write(lines, counts.notifications, "notifications");
+    }
+}
+
+fn write(lines: &mut Vec<String>, documents: u64, what: &str) {
+    if documents > 0 {
+        lines.push(format!("write {} {what}", count(documents)));
+    }
+}

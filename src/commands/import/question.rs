@@ -1,0 +1,36 @@
+//! The question that every import asks: it is meant for reproducing issues, not for production.
+
+use super::options::ImportOptions;
+use super::plan::Plan;
+use crate::error::{Error, Result};
+use crate::terminal::Terminal;
+
+const MEANT_FOR: &str = "Imports are meant for reproducing issues and for test clusters, not for production.";
+
+/// Refuses at once where the question could not be asked later.
+pub(super) fn can_be_answered(options: &ImportOptions, terminal: &Terminal) -> Result<()> {
+    if options.yes || options.dry_run || terminal.interactive() { Ok(()) } else { Err(refused("nobody is there to agree to the import")) }
+}
+
+/// Shows the plan and asks.
+pub(super) fn ask(options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> Result<()> {
+    for note in &plan.notes {
+        terminal.say(&format!("note: {note}"));
+    }
+    if options.yes {
+        return Ok(());
+    }
+    terminal.say(MEANT_FOR);
+    for line in plan.lines() {
+        terminal.say(&format!("  {line}"));
+    }
+    match terminal.confirm(&format!("Import job {}?", plan.job())) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(refused("not imported")),
+        Err(_) => Err(refused("nobody is there to agree to the import")),
+    }
+}
+
+fn refused(message: &str) -> Error {
+    Error::Refused { message: message.into(), hint: format!("{MEANT_FOR} Agree beforehand with --yes") }
+}

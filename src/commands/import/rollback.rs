@@ -1,0 +1,96 @@
+//! Undoing the journal from its end. What was there before stays as it was.
+
+use super::journal::{Certainty, Entry, Journal};
+use super::plan::{Plan, STATE_INDICES};
+use crate::cluster::{self, Cluster};
+use crate::error::Remaining;
+
+/// Ids a request: a rollback works on what may be large documents, so it asks for places only.
+const BATCH: usize = 1_000;
+
+/// Undoes what it can; returns what was undone and what remains.
+pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan) -> (Vec<String>, Vec<Remaining>) {
+    let mut undone = Vec::new();
+    let mut remains = Vec::new();
+    for (entry, certainty) in journal.to_undo() {
+        let what = describe(&entry, plan);
+        match undo(cluster, &entry, certainty, plan).await {
+            Ok(true) => undone.push(what),
+            Ok(false) => {}
+            Err(error) => remains.push(Remaining { what: format!("{what} ({error})"), remove: request(&entry, plan) }),
+        }
+    }
+    for what in journal.all_replaced() {
+        undone.push(format!("not brought back: {what}, deleted for --replace"));
+    }
+    (undone, remains)
+}
+
+/// True where there was something to undo.
+async fn undo(cluster: &Cluster, entry: &Entry, certainty: Certainty, plan: &Plan) -> cluster::Result<bool> {
+    match entry {
+        Entry::Filter(id) => cluster.delete_filter(id).await,
+        Entry::Calendar(id) => cluster.delete_calendar(id).await,
+        Entry::InputIndex(name) => cluster.delete_index(name.as_str()).await,
+        Entry::Job => delete_job(cluster, certainty, plan).await,
+        Entry::State(ids) => delete(cluster, &STATE_INDICES, ids).await,
+        Entry::Annotations { index, ids } | Entry::Notifications { index, ids } => {
+            delete(cluster, &[index.as_str()], ids).await
+        }
+        Entry::Datafeed(id) => cluster.delete_datafeed(id).await,
+        Entry::Membership(id) => cluster.remove_job_from_calendar(id, plan.job()).await.map(|()| true),
+    }
+}
+
+/// Deleting a job takes its results and quantiles along.
+async fn delete_job(cluster: &Cluster, certainty: Certainty, plan: &Plan) -> cluster::Result<bool> {
+    if certainty == Certainty::Intended && cluster.job(plan.job()).await?.is_none() {
+        return Ok(false);
+    }
+    cluster.delete_job(plan.job()).await
+}
+
+async fn delete(cluster: &Cluster, indices: &[&str], ids: &[String]) -> cluster::Result<bool> {
+    cluster.refresh(indices).await?;
+    let mut any = false;
+    for batch in ids.chunks(BATCH) {
+        let found = cluster.locate(indices, batch).await?;
+        any |= !found.is_empty();
+        cluster.delete_documents(&found).await?;
+    }
+    cluster.refresh(indices).await?;
+    Ok(any)
+}
+
+fn describe(entry: &Entry, plan: &Plan) -> String {
+    match entry {
+        Entry::Filter(id) => format!("filter {id}"),
+        Entry::Calendar(id) => format!("calendar {id}"),
+        Entry::InputIndex(name) => format!("index {name}"),
+        Entry::Job => format!("job {}", plan.job()),
+        Entry::State(_) => format!("state documents of job {}", plan.job()),
+        Entry::Annotations { .. } => format!("annotations of job {}", plan.job()),
+        Entry::Notifications { .. } => format!("imported notifications of job {}", plan.job()),
+        Entry::Datafeed(id) => format!("datafeed {id}"),
+        Entry::Membership(id) => format!("membership of job {} in calendar {id}", plan.job()),
+    }
+}
+
+fn request(entry: &Entry, plan: &Plan) -> String {
+    let job = plan.job();
+    let by_id = |index: &str, ids: &[String]| {
+        let lines: Vec<String> =
+            ids.iter().map(|id| serde_json::json!({"delete": {"_index": index, "_id": id}}).to_string()).collect();
+        format!("POST /_bulk\n{}", lines.join("\n"))
+    };
+    match entry {
+        Entry::Filter(id) => format!("DELETE /_ml/filters/{id}"),
+        Entry::Calendar(id) => format!("DELETE /_ml/calendars/{id}"),
+        Entry::InputIndex(name) => format!("DELETE /{name}"),
+        Entry::Job => format!("DELETE /_ml/anomaly_detectors/{job}"),
+        Entry::State(ids) => by_id(".ml-state-write", ids),
+        Entry::Annotations { index, ids } | Entry::Notifications { index, ids } => by_id(index, ids),
+        Entry::Datafeed(id) => format!("DELETE /_ml/datafeeds/{id}"),
+        Entry::Membership(id) => format!("DELETE /_ml/calendars/{id}/jobs/{job}"),
+    }
+}

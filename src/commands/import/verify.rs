@@ -1,0 +1,185 @@
+//! Reading back: what the cluster holds now is compared with what the archive held (import contract, 4).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::apply::{data_counts, one_line};
+use super::checked::Checked;
+use super::journal::{Entry, Journal};
+use super::parts::derived_id;
+use super::plan::{Plan, STATE_INDICES};
+use crate::archive::{Document, Part};
+use crate::cluster::{Cluster, Hit, Search, Sort, SourceFields};
+use crate::commands::session::Narrator;
+use crate::error::{Error, Result};
+use crate::job::JobConfig;
+use crate::state::StateDocId;
+use crate::terminal::{Terminal, Unit, count};
+
+/// Compares everything that was written.
+pub(super) async fn verify(
+    cluster: &Cluster,
+    checked: &Checked,
+    plan: &Plan,
+    journal: &Journal,
+    narrator: &Arc<Narrator>,
+    terminal: &Terminal,
+) -> Result<()> {
+    let verifier = Verifier { cluster, checked, plan };
+    let stage = terminal.stage("Comparing what the cluster holds", Unit::Documents, None);
+    narrator.follow(Some(stage.clone()));
+    let mut compared = verifier.state().await?;
+    verifier.job().await?;
+    compared += verifier.snapshot_and_counts().await?;
+    compared += verifier.inputs().await?;
+    compared += verifier.part(Part::Categories, &[plan.job().results_alias()]).await?;
+    for entry in journal.written() {
+        compared += match entry {
+            Entry::Annotations { index, .. } => verifier.part(Part::Annotations, &[index]).await?,
+            Entry::Notifications { index, .. } => verifier.part(Part::Notifications, &[index]).await?,
+            _ => 0,
+        };
+    }
+    narrator.follow(None);
+    stage.done(&format!("Compared {} documents: the cluster holds what the archive held", count(compared)));
+    Ok(())
+}
+
+struct Verifier<'a> {
+    cluster: &'a Cluster,
+    checked: &'a Checked,
+    plan: &'a Plan,
+}
+
+impl Verifier<'_> {
+    /// Every state document, one at a time for they may be large, byte for byte.
+    async fn state(&self) -> Result<u64> {
+        let mut replay = self.checked.archive.replay(Part::State, &self.checked.contents);
+        let mut compared = 0;
+        while let Some(batch) = replay.next().await? {
+            for document in batch {
+                let own = document.id.as_deref().unwrap_or_default();
+                let place = StateDocId::parse(own, self.checked.job(), &self.checked.snapshot_id)
+                    .ok_or_else(|| crate::state::Error::ForeignId { id: own.to_owned() })?;
+                let id = place.format(self.plan.job(), &self.plan.snapshot_id);
+                self.same(&STATE_INDICES, BTreeMap::from([(id, document.source)])).await?;
+                compared += 1;
+            }
+        }
+        Ok(compared)
+    }
+
+    /// The job stands at the snapshot, and knows where it stopped.
+    async fn job(&self) -> Result<()> {
+        let (cluster, plan) = (self.cluster, self.plan);
+        let job = plan.job();
+        let Some(config) = cluster.job(job).await? else { return Err(mismatch(format!("job {job} is gone"))) };
+        let config = JobConfig::parse(config.get().as_bytes())?;
+        if config.model_snapshot_id() != Some(&plan.snapshot_id) {
+            return Err(mismatch(format!("job {job} does not stand at snapshot {}", plan.snapshot_id)));
+        }
+        let latest = cluster.job_stats(job).await?.and_then(|stats| stats.latest_record_timestamp);
+        if latest != self.checked.facts.latest_record_time_stamp {
+            return Err(mismatch(format!(
+                "job {job} knows {latest:?} as its last record, the snapshot says {:?}",
+                self.checked.facts.latest_record_time_stamp
+            )));
+        }
+        if let Some((id, _)) = &plan.portable.datafeed
+            && cluster.datafeed(id).await?.is_none()
+        {
+            return Err(mismatch(format!("datafeed {id} is gone")));
+        }
+        Ok(())
+    }
+
+    async fn snapshot_and_counts(&self) -> Result<u64> {
+        let plan = self.plan;
+        let snapshot = plan.renamer.document(self.checked.snapshot.get().as_bytes())?;
+        let counts = data_counts(self.checked, plan)?;
+        let expected = BTreeMap::from([
+            (plan.job().snapshot_document_id(&plan.snapshot_id), Bytes::from(one_line(&snapshot))),
+            (plan.job().data_counts_document_id(), Bytes::from(counts.get().to_owned())),
+        ]);
+        let documents = expected.len() as u64;
+        self.same(&[&plan.job().results_alias()], expected).await?;
+        Ok(documents)
+    }
+
+    /// Each was confirmed under its id; the number tells that none fell on another.
+    async fn inputs(&self) -> Result<u64> {
+        let mut compared = 0;
+        for target in &self.plan.targets {
+            let sources = &self.checked.contents.input_indices;
+            let expected: u64 = target.index.sources.iter().filter_map(|source| sources.get(source)).sum();
+            let found = self.cluster.count(&everything(target.index.name.as_str())).await?;
+            if found != expected {
+                return Err(mismatch(format!(
+                    "index {} holds {found} inputs, the archive {expected}",
+                    target.index.name
+                )));
+            }
+            compared += found;
+        }
+        Ok(compared)
+    }
+
+    /// Categories, annotations or notifications, byte for byte.
+    async fn part(&self, part: Part, indices: &[String]) -> Result<u64> {
+        let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
+        let mut replay = self.checked.archive.replay(part, &self.checked.contents);
+        let mut compared = 0;
+        while let Some(batch) = replay.next().await? {
+            let expected = batch.iter().map(|document| self.renamed(part, document)).collect::<Result<BTreeMap<_, _>>>()?;
+            compared += batch.len() as u64;
+            self.same(&indices, expected).await?;
+        }
+        Ok(compared)
+    }
+
+    fn renamed(&self, part: Part, document: &Document) -> Result<(String, Bytes)> {
+        let id = match part {
+            Part::Categories => self.plan.renamer.document_id(document.id.as_deref().unwrap_or_default()),
+            _ => derived_id(self.plan.job(), part, document),
+        };
+        let text = self.plan.renamer.document(&document.source)?;
+        Ok((id, Bytes::from(text.into_owned())))
+    }
+
+    async fn same(&self, indices: &[&str], expected: BTreeMap<String, Bytes>) -> Result<()> {
+        let ids: Vec<String> = expected.keys().cloned().collect();
+        let found = self.cluster.documents(indices, &ids).await?;
+        let found: BTreeMap<&str, &Hit> = found.iter().map(|hit| (hit.id.as_str(), hit)).collect();
+        for (id, source) in &expected {
+            match found.get(id.as_str()) {
+                None => return Err(mismatch(format!("document {id} was written and is not there"))),
+                Some(hit) if hit.source != source => {
+                    return Err(mismatch(format!("{}: document {id} is not what was written", hit.index)));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn everything(index: &str) -> Search {
+    Search {
+        indices: vec![index.to_owned()],
+        lenient: false,
+        query: json!({"match_all": {}}),
+        runtime_mappings: None,
+        fields: SourceFields::All,
+        sort: Sort::Unordered,
+        page_size: 1,
+        slices: 1,
+        pagination: Default::default(),
+    }
+}
+
+fn mismatch(message: String) -> Error {
+    Error::Mismatch { message }
+}
