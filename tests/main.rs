@@ -1,5 +1,14 @@
 //! The suite: the built binary against a stand-in cluster, or against a real Elasticsearch behind it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub
+)]
 
 mod command_line;
+mod inspect;
+mod round_trip;
+mod stand_in;
 mod support;

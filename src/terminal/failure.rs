@@ -41,7 +41,8 @@ impl Terminal {
             }
             _ => {}
         }
-        if json {
+        // A reported failure stands in the result's own document already.
+        if json && !matches!(error, Error::Reported(_)) {
             self.failure_document(error);
         }
     }

@@ -1,0 +1,103 @@
+//! The built binary, run as a user would: own environment, own directory, nothing inherited that could matter.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// One run that has ended.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub args: Vec<String>,
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A binary with a directory to work in.
+pub struct Binary {
+    directory: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+}
+
+impl Binary {
+    pub fn new() -> Self {
+        Self { directory: tempfile::tempdir().expect("a temporary directory"), environment: Vec::new() }
+    }
+
+    /// Sets a variable for all runs.
+    pub fn with_env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A path in the directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The command, ready to be started, for tests that send signals or read along.
+    pub fn command<I, S>(&self, args: I) -> Command
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<str>,
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_esml-state"));
+        command.current_dir(self.directory.path()).env_clear();
+        for kept in ["PATH", "HOME", "TMPDIR", "SYSTEMROOT", "LLVM_PROFILE_FILE"] {
+            if let Some(value) = std::env::var_os(kept) {
+                command.env(kept, value);
+            }
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.args(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs to the end.
+    pub fn run<I, S>(&self, args: I) -> Run
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<str>,
+    {
+        let args: Vec<String> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+        let output = self.command(&args).output().expect("the binary starts");
+        Run {
+            args,
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("stdout is text"),
+            stderr: String::from_utf8(output.stderr).expect("stderr is text"),
+        }
+    }
+}
+
+impl Run {
+    /// The run itself, after seeing that it ended so; otherwise all that it said.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(
+            self.code, code,
+            "esml-state {}\n--- stdout\n{}\n--- stderr\n{}",
+            self.args.join(" "),
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    /// The one JSON document on stdout.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
+    }
+
+    /// Sees that stderr has the text.
+    #[track_caller]
+    pub fn says(&self, text: &str) -> &Self {
+        assert!(self.stderr.contains(text), "stderr lacks `{text}`:\n{}", self.stderr);
+        self
+    }
+}
