@@ -13,6 +13,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entry: 10 << 30, ratio: 200, state: 64 << 30 }
+        Self {
+            entry: 10 << 30,
+            ratio: 200,
+            state: 64 << 30,
+        }
     }
 }

@@ -23,7 +23,12 @@ impl Narrator {
 
 impl Observer for Narrator {
     fn waiting(&self, wait: &Wait<'_>) {
-        let text = format!("waiting {:.1} s before try {}: {}", wait.pause.as_secs_f32(), wait.attempt, wait.error);
+        let text = format!(
+            "waiting {:.1} s before try {}: {}",
+            wait.pause.as_secs_f32(),
+            wait.attempt,
+            wait.error
+        );
         match &*self.stage.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(stage) => stage.note(&text),
             None => self.terminal.say(&text),
@@ -31,7 +36,8 @@ impl Observer for Narrator {
     }
 
     fn answered(&self, what: &str, status: u16, elapsed: Duration) {
-        self.terminal.trace(&format!("{what}: {status} in {} ms", elapsed.as_millis()));
+        self.terminal
+            .trace(&format!("{what}: {status} in {} ms", elapsed.as_millis()));
     }
 }
 
@@ -40,9 +46,16 @@ pub(super) async fn connect(options: &ConnectOptions, terminal: &Terminal) -> Re
     if !options.verify_certificates {
         terminal.warn("certificates are not verified (--ignore-certs): whoever answers can read the credentials");
     }
-    let narrator = Arc::new(Narrator { terminal: terminal.clone(), stage: Mutex::new(None) });
+    let narrator = Arc::new(Narrator {
+        terminal: terminal.clone(),
+        stage: Mutex::new(None),
+    });
     let cluster = Cluster::connect(options.clone(), narrator.clone()).await?;
-    terminal.detail(&format!("connected to {}, Elasticsearch {}", cluster.address(), cluster.version()));
+    terminal.detail(&format!(
+        "connected to {}, Elasticsearch {}",
+        cluster.address(),
+        cluster.version()
+    ));
     Ok((cluster, narrator))
 }
 

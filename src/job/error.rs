@@ -7,7 +7,11 @@
 pub enum Error {
     /// An id that Elasticsearch would not take.
     #[error("`{id}` is not a valid {what}: {why}")]
-    InvalidId { what: &'static str, id: String, why: &'static str },
+    InvalidId {
+        what: &'static str,
+        id: String,
+        why: &'static str,
+    },
     /// A configuration without what every job has, or with it in another form.
     #[error("{what}: {why}")]
     InvalidConfig { what: String, why: String },

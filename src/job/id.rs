@@ -102,7 +102,13 @@ impl JobId {
     pub fn safe(&self) -> String {
         self.0
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
+                    c
+                } else {
+                    '_'
+                }
+            })
             .collect()
     }
 
@@ -165,7 +171,12 @@ fn snapshot_id(id: &str) -> Result<(), &'static str> {
     if id.is_empty() || id.len() > 256 {
         return Err("it must have 1 to 256 characters");
     }
-    if id == "." || id == ".." || !id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) {
+    if id == "."
+        || id == ".."
+        || !id
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    {
         return Err("only letters, digits, `_`, `-` and `.` may stand in it");
     }
     Ok(())
@@ -196,7 +207,22 @@ mod tests {
         for good in ["a", "web-latency", "app.log_categories-2", &"a".repeat(64)] {
             assert!(good.parse::<JobId>().is_ok(), "{good}");
         }
-        for bad in ["", "A", "a/b", "a%2fb", "..", "a*", "a,b", "-a", "a-", ".a", "ä", "a b", "a\n", &"a".repeat(65)] {
+        for bad in [
+            "",
+            "A",
+            "a/b",
+            "a%2fb",
+            "..",
+            "a*",
+            "a,b",
+            "-a",
+            "a-",
+            ".a",
+            "ä",
+            "a b",
+            "a\n",
+            &"a".repeat(65),
+        ] {
             assert!(bad.parse::<JobId>().is_err(), "{bad}");
         }
     }

@@ -23,8 +23,15 @@ fn log_categories_come_back_under_the_same_id() {
     let second = world.export(&binary, "log-categories", "second", &["--include-inputs"]);
 
     let (first, second) = (entries(&first), entries(&second));
-    let state = |entries| by_id(entry(entries, "_snapshot_docs.ndjson")).into_values().collect::<Vec<_>>();
+    let state = |entries| {
+        by_id(entry(entries, "_snapshot_docs.ndjson"))
+            .into_values()
+            .collect::<Vec<_>>()
+    };
     assert_eq!(state(&first), state(&second));
     let snapshot: Value = serde_json::from_str(&fixture.snapshot().source).unwrap();
-    assert_eq!(world.latest_record("log-categories"), snapshot["latest_record_time_stamp"].as_i64());
+    assert_eq!(
+        world.latest_record("log-categories"),
+        snapshot["latest_record_time_stamp"].as_i64()
+    );
 }

@@ -1,7 +1,7 @@
 //! The stand-in itself: whether it answers as real servers did, and breaks as it is told to.
 
-mod ml;
 mod documents;
+mod ml;
 mod replay;
 mod secured;
 mod server;

@@ -25,7 +25,11 @@ pub fn entries(path: &Path) -> BTreeMap<String, String> {
 /// The entry whose name ends so.
 #[track_caller]
 pub fn entry<'a>(entries: &'a BTreeMap<String, String>, ending: &str) -> &'a str {
-    let found: Vec<&String> = entries.iter().filter(|(name, _)| name.ends_with(ending)).map(|(_, text)| text).collect();
+    let found: Vec<&String> = entries
+        .iter()
+        .filter(|(name, _)| name.ends_with(ending))
+        .map(|(_, text)| text)
+        .collect();
     assert_eq!(found.len(), 1, "{ending} in {:?}", entries.keys());
     found[0]
 }
@@ -39,7 +43,10 @@ pub fn by_id(text: &str) -> BTreeMap<String, String> {
             let action: Value = serde_json::from_str(pair[0]).expect("an action line");
             let at = &action["index"];
             let index = at["_index"].as_str().unwrap_or_default();
-            (format!("{index}/{}", at["_id"].as_str().expect("an id")), pair[1].to_owned())
+            (
+                format!("{index}/{}", at["_id"].as_str().expect("an id")),
+                pair[1].to_owned(),
+            )
         })
         .collect()
 }

@@ -20,7 +20,10 @@ pub struct Binary {
 
 impl Binary {
     pub fn new() -> Self {
-        Self { directory: tempfile::tempdir().expect("a temporary directory"), environment: Vec::new() }
+        Self {
+            directory: tempfile::tempdir().expect("a temporary directory"),
+            environment: Vec::new(),
+        }
     }
 
     /// Sets a variable for all runs.
@@ -53,7 +56,10 @@ impl Binary {
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(args.into_iter().map(|arg| arg.as_ref().to_owned()));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -79,7 +85,8 @@ impl Run {
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(
-            self.code, code,
+            self.code,
+            code,
             "esml-state {}\n--- stdout\n{}\n--- stderr\n{}",
             self.args.join(" "),
             self.stdout,

@@ -60,7 +60,11 @@ impl World {
             faults: FaultPlan::default(),
             ..StandInOptions::new(documents.clone())
         });
-        Self { ml, documents, stand_in }
+        Self {
+            ml,
+            documents,
+            stand_in,
+        }
     }
 
     /// A cluster where the job has learned.
@@ -86,7 +90,11 @@ impl World {
         let mut args = vec!["export", "--job-id", job, "-o", &output, "--yes"];
         args.extend(more);
         let run = self.run(binary, &args).expect(0);
-        assert_eq!(run.stdout.trim_end(), output, "stdout is the archive's path and nothing else");
+        assert_eq!(
+            run.stdout.trim_end(),
+            output,
+            "stdout is the archive's path and nothing else"
+        );
         path
     }
 
@@ -108,15 +116,26 @@ impl World {
 
     /// Every document of every index, for comparing before and after.
     pub fn contents(&self) -> Contents {
-        let indices = self.call("GET", "/_cat/indices?format=json&expand_wildcards=all", "").value();
-        let names: Vec<&str> = indices.as_array().into_iter().flatten().filter_map(|index| index["index"].as_str()).collect();
+        let indices = self
+            .call("GET", "/_cat/indices?format=json&expand_wildcards=all", "")
+            .value();
+        let names: Vec<&str> = indices
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|index| index["index"].as_str())
+            .collect();
         names.iter().flat_map(|name| self.documents_of(name)).collect()
     }
 
     /// Every document behind an index or alias.
     pub fn documents_of(&self, index: &str) -> Contents {
         self.call("POST", &format!("/{index}/_refresh"), "");
-        let answer = self.call("POST", &format!("/{index}/_search"), r#"{"size":10000,"query":{"match_all":{}}}"#);
+        let answer = self.call(
+            "POST",
+            &format!("/{index}/_search"),
+            r#"{"size":10000,"query":{"match_all":{}}}"#,
+        );
         if answer.status == 404 {
             return Contents::new();
         }
@@ -136,7 +155,9 @@ impl World {
 
     /// `data_counts.latest_record_timestamp` of the job's stats.
     pub fn latest_record(&self, job: &str) -> Option<i64> {
-        let stats = self.call("GET", &format!("/_ml/anomaly_detectors/{job}/_stats"), "").value();
+        let stats = self
+            .call("GET", &format!("/_ml/anomaly_detectors/{job}/_stats"), "")
+            .value();
         stats["jobs"][0]["data_counts"]["latest_record_timestamp"].as_i64()
     }
 }

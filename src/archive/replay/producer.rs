@@ -49,14 +49,29 @@ type Place<'a> = Option<(Tarball<'a, At>, usize)>;
 
 impl Producer {
     pub(super) fn new(archive: Archive, part: Part, checked: &Contents, sender: mpsc::Sender<Message>) -> Self {
-        let state = checked.job_id().zip(checked.snapshot_id.as_ref()).map(|(job, snapshot)| StateOrder {
-            job: job.clone(),
-            snapshot: snapshot.clone(),
-            model_documents: checked.state.model_documents,
-            reorder: Reorder::default(),
-        });
-        let batches = Batches { sender, batch: Vec::new(), bytes: 0, documents: 0, closed: false };
-        Self { archive, part, entries: checked.entries.clone(), state, batches }
+        let state = checked
+            .job_id()
+            .zip(checked.snapshot_id.as_ref())
+            .map(|(job, snapshot)| StateOrder {
+                job: job.clone(),
+                snapshot: snapshot.clone(),
+                model_documents: checked.state.model_documents,
+                reorder: Reorder::default(),
+            });
+        let batches = Batches {
+            sender,
+            batch: Vec::new(),
+            bytes: 0,
+            documents: 0,
+            closed: false,
+        };
+        Self {
+            archive,
+            part,
+            entries: checked.entries.clone(),
+            state,
+            batches,
+        }
     }
 
     pub(super) fn run(mut self) {
@@ -110,20 +125,30 @@ impl Producer {
                     let id = action.id.unwrap_or_default();
                     self.state_document(&id, lines.take_source())?;
                 }
-                Next::Document(action) => self.batches.add(action.index, action.id, Bytes::from(lines.take_source())),
+                Next::Document(action) => self
+                    .batches
+                    .add(action.index, action.id, Bytes::from(lines.take_source())),
                 Next::End => break,
                 Next::Bad(_) => return Err(self.changed()),
             }
         }
         let rest = tar.fill_buf().map_err(|cause| self.fault(cause.into()))?.len();
         let same = rest == 0 && tar.sha256() == self.entries[number].sha256;
-        if same || self.batches.closed { Ok(()) } else { Err(self.changed()) }
+        if same || self.batches.closed {
+            Ok(())
+        } else {
+            Err(self.changed())
+        }
     }
 
     fn state_document(&mut self, id: &str, source: Vec<u8>) -> Result<()> {
         let changed = self.changed();
-        let (Some(state), batches) = (&mut self.state, &mut self.batches) else { return Err(changed) };
-        let Some(index) = state.index(id) else { return Err(changed) };
+        let (Some(state), batches) = (&mut self.state, &mut self.batches) else {
+            return Err(changed);
+        };
+        let Some(index) = state.index(id) else {
+            return Err(changed);
+        };
         let mut pass = |id: &str, source: &[u8]| {
             batches.add(None, Some(id.to_owned()), Bytes::copy_from_slice(source));
             Ok(())
@@ -135,7 +160,9 @@ impl Producer {
     }
 
     fn changed(&self) -> Error {
-        Error::Changed { path: self.archive.path().to_owned() }
+        Error::Changed {
+            path: self.archive.path().to_owned(),
+        }
     }
 
     fn fault(&self, fault: Fault) -> Error {
@@ -159,7 +186,12 @@ impl Batches {
             self.flush();
         }
         self.bytes += source.len();
-        self.batch.push(Document { line: self.documents, index, id, source });
+        self.batch.push(Document {
+            line: self.documents,
+            index,
+            id,
+            source,
+        });
         self.documents += 1;
     }
 

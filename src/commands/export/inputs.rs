@@ -37,7 +37,14 @@ pub(super) async fn append(
     stage: &Stage,
 ) -> Result<u64> {
     let mut pages = cluster.pages(search.clone()).await?;
-    let mut parts = Parts { subject, level, next: 1, open: Vec::new(), open_bytes: 0, sealing: VecDeque::new() };
+    let mut parts = Parts {
+        subject,
+        level,
+        next: 1,
+        open: Vec::new(),
+        open_bytes: 0,
+        sealing: VecDeque::new(),
+    };
     let mut documents = 0;
     while let Some(hits) = pages.next().await? {
         stage.inc(hits.len() as u64);
@@ -87,7 +94,10 @@ impl Parts<'_> {
     async fn append_finished(&mut self, writer: &mut ArchiveWriter, left: usize) -> Result<()> {
         while self.sealing.len() > left {
             let Some(part) = self.sealing.pop_front() else { break };
-            let entry = part.await.map_err(|error| Error::Failed { message: error.to_string(), hint: None })??;
+            let entry = part.await.map_err(|error| Error::Failed {
+                message: error.to_string(),
+                hint: None,
+            })??;
             writer.append(entry)?;
         }
         Ok(())

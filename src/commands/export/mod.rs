@@ -5,8 +5,8 @@ mod options;
 mod outcome;
 mod parts;
 mod question;
-mod state;
 mod sources;
+mod state;
 mod subject;
 mod survey;
 mod write;
@@ -44,5 +44,8 @@ pub async fn run(options: ExportOptions, terminal: &Terminal) -> Result<()> {
 }
 
 fn not_found(message: String, hint: &str) -> Error {
-    Error::Failed { message, hint: Some(hint.to_owned()) }
+    Error::Failed {
+        message,
+        hint: Some(hint.to_owned()),
+    }
 }

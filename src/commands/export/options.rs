@@ -84,10 +84,21 @@ impl ExportOptions {
         put("before-date", snapshot.1.map(Into::into));
         put("annotations-after-date", date(self.annotations_after).map(Into::into));
         put("include-inputs", Some(inputs.is_some().into()));
-        put("inputs-after-date", date(inputs.and_then(|inputs| inputs.after)).map(Into::into));
-        put("inputs-before-date", date(inputs.and_then(|inputs| inputs.before)).map(Into::into));
+        put(
+            "inputs-after-date",
+            date(inputs.and_then(|inputs| inputs.after)).map(Into::into),
+        );
+        put(
+            "inputs-before-date",
+            date(inputs.and_then(|inputs| inputs.before)).map(Into::into),
+        );
         put("all-fields", inputs.map(|inputs| inputs.all_fields.into()));
-        put("input-field", inputs.filter(|inputs| !inputs.fields.is_empty()).map(|inputs| inputs.fields.clone().into()));
+        put(
+            "input-field",
+            inputs
+                .filter(|inputs| !inputs.fields.is_empty())
+                .map(|inputs| inputs.fields.clone().into()),
+        );
         options
     }
 }

@@ -12,7 +12,9 @@ use crate::terminal::{Table, Terminal, bytes, count};
 
 /// The path, or with `--json` what the archive holds; nothing where stdout is the archive.
 pub(super) fn print(options: &ExportOptions, subject: &Subject, written: &Written, terminal: &Terminal) -> Result<()> {
-    let Target::File { path, .. } = &written.target else { return Ok(()) };
+    let Target::File { path, .. } = &written.target else {
+        return Ok(());
+    };
     terminal.say(&format!("Wrote {}, {}", path.display(), bytes(written.finished.bytes)));
     let text = match options.json {
         false => path.display().to_string(),
@@ -92,5 +94,8 @@ fn survey_json(target: &Target, subject: &Subject, survey: &Survey) -> Value {
 }
 
 fn say(terminal: &Terminal, text: &str) -> Result<()> {
-    terminal.result(text).map_err(|cause| Error::File { path: "standard output".into(), cause })
+    terminal.result(text).map_err(|cause| Error::File {
+        path: "standard output".into(),
+        cause,
+    })
 }

@@ -11,7 +11,9 @@ pub(super) fn can_be_answered(options: &ExportOptions, terminal: &Terminal) -> R
     if options.yes || options.dry_run || terminal.interactive() {
         return Ok(());
     }
-    Err(refused("an export holds personal data (the model state itself does), and nobody is there to agree"))
+    Err(refused(
+        "an export holds personal data (the model state itself does), and nobody is there to agree",
+    ))
 }
 
 /// Asks; and once more where all inputs of an open range would go.
@@ -25,7 +27,10 @@ pub(super) fn ask(options: &ExportOptions, subject: &Subject, survey: &Survey, t
         subject.job.id()
     ));
     confirm(terminal, "Export it?")?;
-    let open = options.inputs.as_ref().is_some_and(|inputs| inputs.after.is_none() || inputs.before.is_none());
+    let open = options
+        .inputs
+        .as_ref()
+        .is_some_and(|inputs| inputs.after.is_none() || inputs.before.is_none());
     match survey.inputs {
         Some(inputs) if open => confirm(
             terminal,
@@ -48,5 +53,8 @@ fn confirm(terminal: &Terminal, question: &str) -> Result<()> {
 }
 
 fn refused(message: &str) -> Error {
-    Error::Refused { message: message.into(), hint: "agree beforehand with --yes".into() }
+    Error::Refused {
+        message: message.into(),
+        hint: "agree beforehand with --yes".into(),
+    }
 }

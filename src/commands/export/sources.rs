@@ -29,17 +29,25 @@ pub(super) async fn look(
     subject: &Subject,
     terminal: &Terminal,
 ) -> Result<Sources> {
-    let Some(wanted) = &options.inputs else { return Ok(Sources::default()) };
+    let Some(wanted) = &options.inputs else {
+        return Ok(Sources::default());
+    };
     let Some(datafeed) = subject.job.datafeed() else {
         return Err(Error::Failed {
-            message: format!("job {} has no datafeed: where its inputs are is not known", subject.job.id()),
+            message: format!(
+                "job {} has no datafeed: where its inputs are is not known",
+                subject.job.id()
+            ),
             hint: Some("export without --include-inputs".into()),
         });
     };
     let (remote, local): (Vec<String>, Vec<String>) =
         datafeed.indices.iter().cloned().partition(|index| index.contains(':'));
     if !remote.is_empty() {
-        terminal.warn(&format!("mappings of remote indices cannot be read: {}", remote.join(", ")));
+        terminal.warn(&format!(
+            "mappings of remote indices cannot be read: {}",
+            remote.join(", ")
+        ));
     }
     let definitions = match local.is_empty() {
         true => serde_json::Map::new(),
@@ -58,7 +66,11 @@ pub(super) async fn look(
         slices: options.slices,
         pagination: options.pagination,
     };
-    Ok(Sources { local, search: Some(search), mappings })
+    Ok(Sources {
+        local,
+        search: Some(search),
+        mappings,
+    })
 }
 
 fn fields(
@@ -100,8 +112,12 @@ fn query(wanted: &InputOptions, datafeed: &Datafeed, time_field: &str) -> Value 
 /// Only those that the query reads: a script that is not needed costs, and may fail.
 fn runtime_mappings(datafeed: &Datafeed) -> Option<Value> {
     let query = datafeed.query.to_string();
-    let Some(Value::Object(mappings)) = &datafeed.runtime_mappings else { return None };
-    let needed = mappings.keys().any(|name| query.contains(&Value::from(name.as_str()).to_string()));
+    let Some(Value::Object(mappings)) = &datafeed.runtime_mappings else {
+        return None;
+    };
+    let needed = mappings
+        .keys()
+        .any(|name| query.contains(&Value::from(name.as_str()).to_string()));
     needed.then(|| Value::Object(mappings.clone()))
 }
 

@@ -34,7 +34,13 @@ pub(super) async fn append(
 ) -> Result<(EntryBuilder, StateDocuments)> {
     let mut read = StateDocuments::default();
     for kind in [StateKind::Model, StateKind::Categorizer] {
-        let mut reader = Reader { cluster, job, snapshot, kind, decoder: ChunkDecoder::new(std::io::sink(), LIMITS) };
+        let mut reader = Reader {
+            cluster,
+            job,
+            snapshot,
+            kind,
+            decoder: ChunkDecoder::new(std::io::sink(), LIMITS),
+        };
         let expected = (kind == StateKind::Model).then_some(count);
         let documents = reader.read(expected, &mut entry, stage).await?;
         match kind {
@@ -90,7 +96,11 @@ impl Reader<'_> {
     }
 
     async fn fetch(&self, number: u64) -> Result<Option<Hit>> {
-        let id = StateDocId { kind: self.kind, number }.format(self.job, self.snapshot);
+        let id = StateDocId {
+            kind: self.kind,
+            number,
+        }
+        .format(self.job, self.snapshot);
         let mut hits = self.cluster.documents(&STATE_INDICES, &[id]).await?;
         // After an upgrade by reindexing the same document can stand in two indices.
         hits.sort_by_key(|hit| !hit.index.starts_with(".ml-state"));

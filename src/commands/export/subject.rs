@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::not_found;
 use super::options::ExportOptions;
 use super::sources::Sources;
-use super::not_found;
 use crate::cluster::ml::{JobState, SnapshotChoice, SnapshotSummary};
 use crate::cluster::{Cluster, Flavour, Hit, Wanted};
 use crate::error::{Error, Result};
@@ -54,7 +54,12 @@ pub(super) async fn find(cluster: &Cluster, options: &ExportOptions, terminal: &
     warn_if_busy(cluster, &id, terminal).await?;
     let snapshot = snapshot(cluster, &id, options).await?;
     let document = document(cluster, &id, &snapshot).await?;
-    Ok(Subject { config, job, snapshot, document })
+    Ok(Subject {
+        config,
+        job,
+        snapshot,
+        document,
+    })
 }
 
 async fn choose(cluster: &Cluster, terminal: &Terminal) -> Result<JobId> {
@@ -74,7 +79,10 @@ async fn choose(cluster: &Cluster, terminal: &Terminal) -> Result<JobId> {
         .collect();
     match terminal.choose("Which job?", &lines) {
         Ok(Some(chosen)) => Ok(jobs[chosen].id.parse()?),
-        Ok(None) => Err(Error::Refused { message: "no job was chosen".into(), hint: "give --job-id".into() }),
+        Ok(None) => Err(Error::Refused {
+            message: "no job was chosen".into(),
+            hint: "give --job-id".into(),
+        }),
         Err(_) => Err(Error::Usage {
             message: "which job? --job-id is needed where no terminal can offer a list".into(),
             hint: None,
@@ -87,7 +95,9 @@ async fn warn_if_busy(cluster: &Cluster, id: &JobId, terminal: &Terminal) -> Res
     if let Some(stats) = cluster.job_stats(id).await?
         && let JobState::Other(state) = stats.state
     {
-        terminal.say(&format!("job {id} is {state}: what it learned after the snapshot is not in the archive"));
+        terminal.say(&format!(
+            "job {id} is {state}: what it learned after the snapshot is not in the archive"
+        ));
     }
     Ok(())
 }
@@ -99,14 +109,20 @@ async fn snapshot(cluster: &Cluster, job: &JobId, options: &ExportOptions) -> Re
             SnapshotChoice::Before(moment) => format!("job {job} has no model snapshot from before {moment}"),
             SnapshotChoice::Id(id) => format!("job {job} has no model snapshot `{id}`"),
         };
-        not_found(what, &format!("GET _ml/anomaly_detectors/{job}/model_snapshots lists them; closing a job makes one"))
+        not_found(
+            what,
+            &format!("GET _ml/anomaly_detectors/{job}/model_snapshots lists them; closing a job makes one"),
+        )
     })
 }
 
 async fn document(cluster: &Cluster, job: &JobId, snapshot: &SnapshotSummary) -> Result<Hit> {
     let Some(document) = cluster.snapshot_document(job, &snapshot.id).await? else {
         return Err(not_found(
-            format!("the stored document of snapshot {} of job {job} is not found", snapshot.id),
+            format!(
+                "the stored document of snapshot {} of job {job} is not found",
+                snapshot.id
+            ),
             "the user needs `read` on .ml-anomalies-*: without it a search shows nothing",
         ));
     };
@@ -119,7 +135,10 @@ async fn document(cluster: &Cluster, job: &JobId, snapshot: &SnapshotSummary) ->
     match stored.snapshot_doc_count {
         Some(count) if count > 0 && count == snapshot.state_documents => Ok(document),
         _ => Err(not_found(
-            format!("snapshot {} of job {job} does not say how many state documents it has", snapshot.id),
+            format!(
+                "snapshot {} of job {job} does not say how many state documents it has",
+                snapshot.id
+            ),
             "it may still be written; try again, or choose another with --snapshot-id",
         )),
     }
@@ -128,10 +147,18 @@ async fn document(cluster: &Cluster, job: &JobId, snapshot: &SnapshotSummary) ->
 /// What the export reads. Reading filters is an act of administration to Elasticsearch.
 pub(super) fn privileges(subject: &Subject, sources: &Sources) -> Wanted {
     let filters = subject.job.filters().is_ok_and(|filters| !filters.is_empty());
-    let ml = [".ml-state*", ".ml-anomalies-*", ".ml-annotations*", ".ml-notifications*"];
+    let ml = [
+        ".ml-state*",
+        ".ml-anomalies-*",
+        ".ml-annotations*",
+        ".ml-notifications*",
+    ];
     let mut indices = vec![(ml.map(str::to_owned).to_vec(), vec!["read"])];
     if !sources.local.is_empty() {
         indices.push((sources.local.clone(), vec!["read", "view_index_metadata"]));
     }
-    Wanted { cluster: vec!["monitor", if filters { "manage_ml" } else { "monitor_ml" }], indices }
+    Wanted {
+        cluster: vec!["monitor", if filters { "manage_ml" } else { "monitor_ml" }],
+        indices,
+    }
 }

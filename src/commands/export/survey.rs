@@ -49,7 +49,11 @@ pub(super) async fn count(
 
 async fn inputs(cluster: &Cluster, search: &Search) -> Result<InputSurvey> {
     let documents = cluster.count(search).await?;
-    let sample = Search { page_size: SAMPLE, slices: 1, ..search.clone() };
+    let sample = Search {
+        page_size: SAMPLE,
+        slices: 1,
+        ..search.clone()
+    };
     let mut pages = cluster.pages(sample).await?;
     let first = pages.next().await?.unwrap_or_default();
     pages.close().await;

@@ -10,7 +10,9 @@ use super::sources::Sources;
 use super::subject::Subject;
 use super::survey::Survey;
 use super::{inputs, not_found, parts, state};
-use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Finished, Manifest, ManifestSource, Target};
+use crate::archive::{
+    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Finished, Manifest, ManifestSource, Target,
+};
 use crate::cluster::Cluster;
 use crate::commands::session::Narrator;
 use crate::error::{Error, Result};
@@ -55,12 +57,21 @@ pub(super) async fn archive(
 ) -> Result<Written> {
     let target = options.target(subject.job.id());
     let writer = ArchiveWriter::create(&target, options.compression_level)?;
-    let mut export = Export { cluster, options, subject, narrator, terminal, writer };
+    let mut export = Export {
+        cluster,
+        options,
+        subject,
+        narrator,
+        terminal,
+        writer,
+    };
     export.json(EntryKind::Snapshot, &subject.document.source)?;
     export.json(EntryKind::Config, subject.config.get().as_bytes())?;
     export.state().await?;
-    let (categories, dated): (Vec<_>, Vec<_>) =
-        survey.found.iter().partition(|(found, _)| found.entry == EntryKind::Categories);
+    let (categories, dated): (Vec<_>, Vec<_>) = survey
+        .found
+        .iter()
+        .partition(|(found, _)| found.entry == EntryKind::Categories);
     for (found, expected) in dated {
         export.found(found, *expected).await?;
     }
@@ -116,10 +127,18 @@ impl Export<'_> {
         let snapshot = &self.subject.snapshot;
         let stage = self.stage("Reading model state", Some(snapshot.state_documents));
         let entry = self.entry(EntryKind::State);
-        let (entry, read) =
-            state::append(self.cluster, self.job(), &snapshot.id, snapshot.state_documents, entry, &stage).await?;
+        let (entry, read) = state::append(
+            self.cluster,
+            self.job(),
+            &snapshot.id,
+            snapshot.state_documents,
+            entry,
+            &stage,
+        )
+        .await?;
         if read.categorizer == 0 && self.subject.job.categorization_field().is_some() {
-            self.terminal.warn("the job has no categorizer state: where it is imported its categories start anew");
+            self.terminal
+                .warn("the job has no categorizer state: where it is imported its categories start anew");
         }
         let sealed = tokio::task::block_in_place(|| entry.seal())?;
         self.writer.append(sealed)?;
@@ -154,7 +173,9 @@ impl Export<'_> {
     }
 
     async fn inputs(&mut self, sources: &Sources, survey: &Survey) -> Result<()> {
-        let (Some(search), Some(inputs)) = (&sources.search, survey.inputs) else { return Ok(()) };
+        let (Some(search), Some(inputs)) = (&sources.search, survey.inputs) else {
+            return Ok(());
+        };
         let stage = self.stage("Reading inputs", Some(inputs.documents));
         let level = self.options.compression_level;
         let read = inputs::append(self.cluster, search, self.subject, level, &mut self.writer, &stage).await?;
@@ -187,7 +208,9 @@ impl Export<'_> {
         for id in self.subject.job.filters()? {
             match self.cluster.filter(&id).await? {
                 Some(filter) => filters.push(filter),
-                None => self.terminal.warn(&format!("a rule of the job names filter `{id}`, which does not exist")),
+                None => self
+                    .terminal
+                    .warn(&format!("a rule of the job names filter `{id}`, which does not exist")),
             }
         }
         self.json(EntryKind::Filters, array(&filters).as_bytes())
@@ -214,7 +237,11 @@ impl Export<'_> {
             },
             job_id: self.job().to_string(),
             snapshot_id: self.subject.snapshot.id.to_string(),
-            options: self.options.for_manifest().into_iter().collect::<serde_json::Map<String, Value>>(),
+            options: self
+                .options
+                .for_manifest()
+                .into_iter()
+                .collect::<serde_json::Map<String, Value>>(),
             entries: Vec::new(),
         };
         Ok(tokio::task::block_in_place(|| self.writer.finish(manifest))?)
@@ -239,5 +266,8 @@ fn array(items: &[Box<RawValue>]) -> String {
 
 fn capitalized(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
+        .unwrap_or_default()
 }

@@ -74,21 +74,35 @@ pub(super) async fn open(options: &ImportOptions, terminal: &Terminal) -> Result
         let contents = reader.check(limits, &mut times, &|bytes| bar.inc(bytes))?;
         Ok::<_, archive::Error>((contents, times))
     });
-    let (contents, times) = pass.await.map_err(|error| Error::Failed { message: error.to_string(), hint: None })??;
+    let (contents, times) = pass.await.map_err(|error| Error::Failed {
+        message: error.to_string(),
+        hint: None,
+    })??;
     refuse_damage(&contents)?;
     for finding in &contents.findings {
         terminal.warn(&format!("{}: {}", finding.place, finding.what));
     }
     let checked = parts(archive, contents, &times)?;
-    stage.done(&format!("Checked the archive: {} entries, all whole", count(checked.contents.entries.len() as u64)));
+    stage.done(&format!(
+        "Checked the archive: {} entries, all whole",
+        count(checked.contents.entries.len() as u64)
+    ));
     refuse_another_job(options, &checked.config)?;
     Ok(checked)
 }
 
 fn refuse_damage(contents: &Contents) -> Result<()> {
-    match contents.findings.iter().find(|finding| finding.severity == Severity::Fatal) {
+    match contents
+        .findings
+        .iter()
+        .find(|finding| finding.severity == Severity::Fatal)
+    {
         None => Ok(()),
-        Some(finding) => Err(archive::Error::Damaged { place: finding.place.clone(), why: finding.what.clone() }.into()),
+        Some(finding) => Err(archive::Error::Damaged {
+            place: finding.place.clone(),
+            why: finding.what.clone(),
+        }
+        .into()),
     }
 }
 
@@ -103,9 +117,18 @@ fn refuse_another_job(options: &ImportOptions, config: &JobConfig) -> Result<()>
 }
 
 fn parts(archive: Archive, contents: Contents, times: &FirstTimes) -> Result<Checked> {
-    let missing = |what: &str| archive::Error::Damaged { place: "archive".into(), why: format!("it lacks {what}") };
-    let config = contents.config.clone().ok_or_else(|| missing("the job's configuration"))?;
-    let snapshot = contents.snapshot.clone().ok_or_else(|| missing("the snapshot document"))?;
+    let missing = |what: &str| archive::Error::Damaged {
+        place: "archive".into(),
+        why: format!("it lacks {what}"),
+    };
+    let config = contents
+        .config
+        .clone()
+        .ok_or_else(|| missing("the job's configuration"))?;
+    let snapshot = contents
+        .snapshot
+        .clone()
+        .ok_or_else(|| missing("the snapshot document"))?;
     let snapshot_id = contents.snapshot_id.clone().ok_or_else(|| missing("a snapshot id"))?;
     let facts = read("the snapshot document", &snapshot)?;
     let filters: Vec<Box<RawValue>> = optional("filters", contents.filters.as_deref())?;
@@ -116,7 +139,18 @@ fn parts(archive: Archive, contents: Contents, times: &FirstTimes) -> Result<Che
         None => InputMappings::default(),
     };
     let time_format = guess_time_format(&time_values(times, config.time_field()));
-    Ok(Checked { archive, config, snapshot, facts, snapshot_id, filters, calendars, mappings, time_format, contents })
+    Ok(Checked {
+        archive,
+        config,
+        snapshot,
+        facts,
+        snapshot_id,
+        filters,
+        calendars,
+        mappings,
+        time_format,
+        contents,
+    })
 }
 
 fn named(filter: Box<RawValue>) -> Result<(FilterId, Box<RawValue>)> {
@@ -125,12 +159,19 @@ fn named(filter: Box<RawValue>) -> Result<(FilterId, Box<RawValue>)> {
 }
 
 fn optional<T: for<'a> Deserialize<'a> + Default>(what: &str, text: Option<&RawValue>) -> Result<T> {
-    text.map(|text| read(what, text)).transpose().map(Option::unwrap_or_default)
+    text.map(|text| read(what, text))
+        .transpose()
+        .map(Option::unwrap_or_default)
 }
 
 fn read<T: for<'a> Deserialize<'a>>(what: &str, text: &RawValue) -> Result<T> {
-    serde_json::from_str(text.get())
-        .map_err(|error| archive::Error::Damaged { place: what.into(), why: error.to_string() }.into())
+    serde_json::from_str(text.get()).map_err(|error| {
+        archive::Error::Damaged {
+            place: what.into(),
+            why: error.to_string(),
+        }
+        .into()
+    })
 }
 
 fn time_values(times: &FirstTimes, field: &str) -> Vec<serde_json::Value> {

@@ -75,13 +75,22 @@ impl Journal {
     /// All entries that may have to be undone, the last first.
     pub(super) fn to_undo(&self) -> Vec<(Entry, Certainty)> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.iter().rev().filter(|(_, certainty)| *certainty != Certainty::Refused).cloned().collect()
+        entries
+            .iter()
+            .rev()
+            .filter(|(_, certainty)| *certainty != Certainty::Refused)
+            .cloned()
+            .collect()
     }
 
     /// The entries that the cluster confirmed.
     pub(super) fn written(&self) -> Vec<Entry> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.iter().filter(|(_, certainty)| *certainty == Certainty::Written).map(|(entry, _)| entry.clone()).collect()
+        entries
+            .iter()
+            .filter(|(_, certainty)| *certainty == Certainty::Written)
+            .map(|(entry, _)| entry.clone())
+            .collect()
     }
 
     /// Nothing was written or removed.
@@ -101,7 +110,10 @@ mod tests {
         let filter = journal.intend(Entry::Filter("a".parse().expect("valid")));
         journal.settle(job, Certainty::Refused);
         journal.settle(filter, Certainty::Written);
-        assert_eq!(journal.to_undo(), [(Entry::Filter("a".parse().expect("valid")), Certainty::Written)]);
+        assert_eq!(
+            journal.to_undo(),
+            [(Entry::Filter("a".parse().expect("valid")), Certainty::Written)]
+        );
     }
 
     #[test]

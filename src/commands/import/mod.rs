@@ -53,8 +53,16 @@ async fn import(
     question::ask(options, &plan, terminal)?;
     let journal = Journal::default();
     let work = async {
-        apply::apply(&apply::Context { cluster, options, checked: &checked, plan: &plan, journal: &journal, narrator, terminal })
-            .await?;
+        apply::apply(&apply::Context {
+            cluster,
+            options,
+            checked: &checked,
+            plan: &plan,
+            journal: &journal,
+            narrator,
+            terminal,
+        })
+        .await?;
         verify::verify(cluster, &checked, &plan, &journal, narrator, terminal).await
     };
     match interrupt::or_interrupted(work).await {
@@ -78,8 +86,14 @@ async fn undo(
     terminal.say("Undoing what was written …");
     let (undone, remains) = rollback::roll_back(cluster, journal, plan).await;
     if remains.is_empty() {
-        Error::RolledBack { cause: Box::new(cause), undone }
+        Error::RolledBack {
+            cause: Box::new(cause),
+            undone,
+        }
     } else {
-        Error::Remains { cause: Box::new(cause), remains }
+        Error::Remains {
+            cause: Box::new(cause),
+            remains,
+        }
     }
 }

@@ -67,5 +67,8 @@ fn document(plan: &Plan, replaced: Option<&[String]>) -> serde_json::Value {
 }
 
 fn say(terminal: &Terminal, text: &str) -> Result<()> {
-    terminal.result(text).map_err(|cause| Error::File { path: "standard output".into(), cause })
+    terminal.result(text).map_err(|cause| Error::File {
+        path: "standard output".into(),
+        cause,
+    })
 }

@@ -9,9 +9,8 @@ use crate::state::{StateDocId, StateKind};
 
 /// The ids of all state documents on the cluster.
 pub(super) fn state_ids(plan: &Plan) -> Vec<String> {
-    let numbered = |kind, count| {
-        (1..=count).map(move |number| StateDocId { kind, number }.format(plan.job(), &plan.snapshot_id))
-    };
+    let numbered =
+        |kind, count| (1..=count).map(move |number| StateDocId { kind, number }.format(plan.job(), &plan.snapshot_id));
     numbered(StateKind::Model, plan.counts.model_state)
         .chain(numbered(StateKind::Categorizer, plan.counts.categorizer_state))
         .collect()
@@ -24,7 +23,12 @@ pub(super) fn derived_id(job: &JobId, part: Part, document: &Document) -> String
         Part::Annotations => b"annotation",
         _ => b"notification",
     };
-    for piece in [kind, job.as_str().as_bytes(), &document.line.to_be_bytes(), &document.source] {
+    for piece in [
+        kind,
+        job.as_str().as_bytes(),
+        &document.line.to_be_bytes(),
+        &document.source,
+    ] {
         hash.update((piece.len() as u64).to_be_bytes());
         hash.update(piece);
     }
@@ -41,10 +45,14 @@ mod tests {
 
     #[test]
     fn derived_ids_differ_by_job_line_and_content() {
-        let document = |line, text: &'static str| Document { line, index: None, id: None, source: Bytes::from(text) };
-        let id = |job: &str, line, text| {
-            derived_id(&job.parse().expect("valid"), Part::Annotations, &document(line, text))
+        let document = |line, text: &'static str| Document {
+            line,
+            index: None,
+            id: None,
+            source: Bytes::from(text),
         };
+        let id =
+            |job: &str, line, text| derived_id(&job.parse().expect("valid"), Part::Annotations, &document(line, text));
         assert_eq!(id("a", 1, "{}"), id("a", 1, "{}"));
         assert_ne!(id("a", 1, "{}"), id("a", 2, "{}"));
         assert_ne!(id("a", 1, "{}"), id("b", 1, "{}"));

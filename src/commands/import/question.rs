@@ -9,7 +9,11 @@ const MEANT_FOR: &str = "Imports are meant for reproducing issues and for test c
 
 /// Refuses at once where the question could not be asked later.
 pub(super) fn can_be_answered(options: &ImportOptions, terminal: &Terminal) -> Result<()> {
-    if options.yes || options.dry_run || terminal.interactive() { Ok(()) } else { Err(refused("nobody is there to agree to the import")) }
+    if options.yes || options.dry_run || terminal.interactive() {
+        Ok(())
+    } else {
+        Err(refused("nobody is there to agree to the import"))
+    }
 }
 
 /// Shows the plan and asks.
@@ -32,5 +36,8 @@ pub(super) fn ask(options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> 
 }
 
 fn refused(message: &str) -> Error {
-    Error::Refused { message: message.into(), hint: format!("{MEANT_FOR} Agree beforehand with --yes") }
+    Error::Refused {
+        message: message.into(),
+        hint: format!("{MEANT_FOR} Agree beforehand with --yes"),
+    }
 }

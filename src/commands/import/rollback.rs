@@ -17,7 +17,10 @@ pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan)
         match undo(cluster, &entry, certainty, plan).await {
             Ok(true) => undone.push(what),
             Ok(false) => {}
-            Err(error) => remains.push(Remaining { what: format!("{what} ({error})"), remove: request(&entry, plan) }),
+            Err(error) => remains.push(Remaining {
+                what: format!("{what} ({error})"),
+                remove: request(&entry, plan),
+            }),
         }
     }
     for what in journal.all_replaced() {
@@ -79,8 +82,10 @@ fn describe(entry: &Entry, plan: &Plan) -> String {
 fn request(entry: &Entry, plan: &Plan) -> String {
     let job = plan.job();
     let by_id = |index: &str, ids: &[String]| {
-        let lines: Vec<String> =
-            ids.iter().map(|id| serde_json::json!({"delete": {"_index": index, "_id": id}}).to_string()).collect();
+        let lines: Vec<String> = ids
+            .iter()
+            .map(|id| serde_json::json!({"delete": {"_index": index, "_id": id}}).to_string())
+            .collect();
         format!("POST /_bulk\n{}", lines.join("\n"))
     };
     match entry {

@@ -44,7 +44,10 @@ pub(super) async fn verify(
         };
     }
     narrator.follow(None);
-    stage.done(&format!("Compared {} documents: the cluster holds what the archive held", count(compared)));
+    stage.done(&format!(
+        "Compared {} documents: the cluster holds what the archive held",
+        count(compared)
+    ));
     Ok(())
 }
 
@@ -65,7 +68,8 @@ impl Verifier<'_> {
                 let place = StateDocId::parse(own, self.checked.job(), &self.checked.snapshot_id)
                     .ok_or_else(|| crate::state::Error::ForeignId { id: own.to_owned() })?;
                 let id = place.format(self.plan.job(), &self.plan.snapshot_id);
-                self.same(&STATE_INDICES, BTreeMap::from([(id, document.source)])).await?;
+                self.same(&STATE_INDICES, BTreeMap::from([(id, document.source)]))
+                    .await?;
                 compared += 1;
             }
         }
@@ -76,12 +80,20 @@ impl Verifier<'_> {
     async fn job(&self) -> Result<()> {
         let (cluster, plan) = (self.cluster, self.plan);
         let job = plan.job();
-        let Some(config) = cluster.job(job).await? else { return Err(mismatch(format!("job {job} is gone"))) };
+        let Some(config) = cluster.job(job).await? else {
+            return Err(mismatch(format!("job {job} is gone")));
+        };
         let config = JobConfig::parse(config.get().as_bytes())?;
         if config.model_snapshot_id() != Some(&plan.snapshot_id) {
-            return Err(mismatch(format!("job {job} does not stand at snapshot {}", plan.snapshot_id)));
+            return Err(mismatch(format!(
+                "job {job} does not stand at snapshot {}",
+                plan.snapshot_id
+            )));
         }
-        let latest = cluster.job_stats(job).await?.and_then(|stats| stats.latest_record_timestamp);
+        let latest = cluster
+            .job_stats(job)
+            .await?
+            .and_then(|stats| stats.latest_record_timestamp);
         if latest != self.checked.facts.latest_record_time_stamp {
             return Err(mismatch(format!(
                 "job {job} knows {latest:?} as its last record, the snapshot says {:?}",
@@ -101,8 +113,14 @@ impl Verifier<'_> {
         let snapshot = plan.renamer.document(self.checked.snapshot.get().as_bytes())?;
         let counts = data_counts(self.checked, plan)?;
         let expected = BTreeMap::from([
-            (plan.job().snapshot_document_id(&plan.snapshot_id), Bytes::from(one_line(&snapshot))),
-            (plan.job().data_counts_document_id(), Bytes::from(counts.get().to_owned())),
+            (
+                plan.job().snapshot_document_id(&plan.snapshot_id),
+                Bytes::from(one_line(&snapshot)),
+            ),
+            (
+                plan.job().data_counts_document_id(),
+                Bytes::from(counts.get().to_owned()),
+            ),
         ]);
         let documents = expected.len() as u64;
         self.same(&[&plan.job().results_alias()], expected).await?;
@@ -114,7 +132,12 @@ impl Verifier<'_> {
         let mut compared = 0;
         for target in &self.plan.targets {
             let sources = &self.checked.contents.input_indices;
-            let expected: u64 = target.index.sources.iter().filter_map(|source| sources.get(source)).sum();
+            let expected: u64 = target
+                .index
+                .sources
+                .iter()
+                .filter_map(|source| sources.get(source))
+                .sum();
             let found = self.cluster.count(&everything(target.index.name.as_str())).await?;
             if found != expected {
                 return Err(mismatch(format!(
@@ -133,7 +156,10 @@ impl Verifier<'_> {
         let mut replay = self.checked.archive.replay(part, &self.checked.contents);
         let mut compared = 0;
         while let Some(batch) = replay.next().await? {
-            let expected = batch.iter().map(|document| self.renamed(part, document)).collect::<Result<BTreeMap<_, _>>>()?;
+            let expected = batch
+                .iter()
+                .map(|document| self.renamed(part, document))
+                .collect::<Result<BTreeMap<_, _>>>()?;
             compared += batch.len() as u64;
             self.same(&indices, expected).await?;
         }
@@ -142,7 +168,10 @@ impl Verifier<'_> {
 
     fn renamed(&self, part: Part, document: &Document) -> Result<(String, Bytes)> {
         let id = match part {
-            Part::Categories => self.plan.renamer.document_id(document.id.as_deref().unwrap_or_default()),
+            Part::Categories => self
+                .plan
+                .renamer
+                .document_id(document.id.as_deref().unwrap_or_default()),
             _ => derived_id(self.plan.job(), part, document),
         };
         let text = self.plan.renamer.document(&document.source)?;
@@ -157,7 +186,10 @@ impl Verifier<'_> {
             match found.get(id.as_str()) {
                 None => return Err(mismatch(format!("document {id} was written and is not there"))),
                 Some(hit) if hit.source != source => {
-                    return Err(mismatch(format!("{}: document {id} is not what was written", hit.index)));
+                    return Err(mismatch(format!(
+                        "{}: document {id} is not what was written",
+                        hit.index
+                    )));
                 }
                 Some(_) => {}
             }

@@ -7,7 +7,12 @@ use crate::error::Result;
 
 /// Creates the filters that are not there.
 pub(super) async fn create(context: &Context<'_>) -> Result<()> {
-    for filter in context.plan.filters.iter().filter(|filter| filter.action == FilterAction::Create) {
+    for filter in context
+        .plan
+        .filters
+        .iter()
+        .filter(|filter| filter.action == FilterAction::Create)
+    {
         once::create(
             context,
             Entry::Filter(filter.id.clone()),

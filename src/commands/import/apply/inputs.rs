@@ -37,9 +37,9 @@ async fn create(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
         || cluster.create_index(name.as_str(), &target.index.body),
         || async {
             let there = cluster.index_definitions(&[name.to_string()]).await?;
-            let ours = there.get(name.as_str()).is_some_and(|definition| {
-                marked_as_ours(&definition["mappings"], context.plan.job())
-            });
+            let ours = there
+                .get(name.as_str())
+                .is_some_and(|definition| marked_as_ours(&definition["mappings"], context.plan.job()));
             Ok(ours)
         },
     )
@@ -48,14 +48,19 @@ async fn create(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
 
 /// One pass through the inputs for each index; there is more than one only where mappings conflict.
 async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::terminal::Stage) -> Result<u64> {
-    let bulk = context.cluster.bulk_index(target.index.name.as_str(), context.options.bulk);
+    let bulk = context
+        .cluster
+        .bulk_index(target.index.name.as_str(), context.options.bulk);
     documents::send(context, Part::Inputs, bulk, stage, |document| {
         let source = document.index.as_deref().unwrap_or_default();
         if !target.index.sources.contains(source) {
             return Ok(None);
         }
         let id = target_document_id(&target.index, source, documents::own_id(&document)?);
-        Ok(Some(Outgoing { id, source: document.source }))
+        Ok(Some(Outgoing {
+            id,
+            source: document.source,
+        }))
     })
     .await
 }
@@ -64,6 +69,10 @@ async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::termina
 async fn settle(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
     let name = target.index.name.as_str();
     let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
-    context.cluster.update_settings(name, &defaults).await.map_err(Error::Cluster)?;
+    context
+        .cluster
+        .update_settings(name, &defaults)
+        .await
+        .map_err(Error::Cluster)?;
     Ok(context.cluster.refresh(&[name]).await?)
 }

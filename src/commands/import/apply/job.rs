@@ -28,18 +28,25 @@ pub(super) async fn revert(context: &Context<'_>) -> Result<()> {
     let listed = cluster.snapshots(plan.job()).await?;
     if !listed.iter().any(|snapshot| snapshot.id == plan.snapshot_id) {
         return Err(Error::Mismatch {
-            message: format!("snapshot {} was written, but the job does not list it", plan.snapshot_id),
+            message: format!(
+                "snapshot {} was written, but the job does not list it",
+                plan.snapshot_id
+            ),
         });
     }
     cluster.revert(plan.job(), &plan.snapshot_id).await?;
-    context.terminal.say(&format!("Reverted job {} to snapshot {}", plan.job(), plan.snapshot_id));
+    context
+        .terminal
+        .say(&format!("Reverted job {} to snapshot {}", plan.job(), plan.snapshot_id));
     Ok(())
 }
 
 /// Creates the datafeed separately, which works on every version.
 pub(super) async fn create_datafeed(context: &Context<'_>) -> Result<()> {
     let (cluster, plan) = (context.cluster, context.plan);
-    let Some((id, body)) = &plan.portable.datafeed else { return Ok(()) };
+    let Some((id, body)) = &plan.portable.datafeed else {
+        return Ok(());
+    };
     once::create(
         context,
         Entry::Datafeed(id.clone()),

@@ -26,7 +26,9 @@ pub(super) async fn clear(context: &Context<'_>) -> Result<()> {
     if context.options.replace && plan.existing.any() {
         let stage = context.stage(&format!("Deleting what is there of job {job}"), None);
         let snapshots = snapshots(context).await?;
-        context.journal.replaced(format!("job {job} and its state, results, annotations and notifications"));
+        context.journal.replaced(format!(
+            "job {job} and its state, results, annotations and notifications"
+        ));
         if let Some(datafeed) = &plan.existing.datafeed {
             cluster.delete_datafeed(datafeed).await?;
         }
@@ -62,7 +64,10 @@ async fn snapshots(context: &Context<'_>) -> Result<BTreeSet<SnapshotId>> {
 
 async fn delete_state(context: &Context<'_>, snapshots: &BTreeSet<SnapshotId>) -> Result<()> {
     let job = context.plan.job();
-    let quantiles = context.cluster.locate(&STATE_INDICES, &[job.quantiles_document_id()]).await?;
+    let quantiles = context
+        .cluster
+        .locate(&STATE_INDICES, &[job.quantiles_document_id()])
+        .await?;
     context.cluster.delete_documents(&quantiles).await?;
     for snapshot in snapshots {
         numbered(context, StateKind::Model, snapshot).await?;

@@ -32,8 +32,13 @@ pub(super) async fn snapshot_and_counts(context: &Context<'_>) -> Result<()> {
     let job = plan.job();
     let mut bulk = cluster.bulk_alias(&job.results_write_alias(), context.options.bulk);
     let snapshot = plan.renamer.document(checked.snapshot.get().as_bytes())?;
-    bulk.index(&job.snapshot_document_id(&plan.snapshot_id), &one_line(&snapshot)).await?;
-    bulk.index(&job.data_counts_document_id(), data_counts(checked, plan)?.get().as_bytes()).await?;
+    bulk.index(&job.snapshot_document_id(&plan.snapshot_id), &one_line(&snapshot))
+        .await?;
+    bulk.index(
+        &job.data_counts_document_id(),
+        data_counts(checked, plan)?.get().as_bytes(),
+    )
+    .await?;
     bulk.finish().await?;
     Ok(cluster.refresh(&[&job.results_alias()]).await?)
 }
@@ -44,7 +49,10 @@ pub(in crate::commands::import) fn data_counts(checked: &Checked, plan: &Plan) -
         Some(counts) => plan.renamer.document(counts.get().as_bytes())?.into_owned(),
         None => zero_data_counts(plan.job()).to_string().into_bytes(),
     };
-    let unreadable = |error: serde_json::Error| Error::Failed { message: format!("data counts: {error}"), hint: None };
+    let unreadable = |error: serde_json::Error| Error::Failed {
+        message: format!("data counts: {error}"),
+        hint: None,
+    };
     let mut counts: Map<String, Value> = serde_json::from_slice(&text).map_err(unreadable)?;
     match checked.facts.latest_record_time_stamp {
         Some(latest) => counts.insert("latest_record_timestamp".into(), latest.into()),
@@ -81,7 +89,10 @@ pub(super) async fn categories(context: &Context<'_>) -> Result<()> {
     let bulk = cluster.bulk_alias(&plan.job().results_write_alias(), context.options.bulk);
     let written = documents::send(context, Part::Categories, bulk, &stage, |document| {
         let id = plan.renamer.document_id(documents::own_id(&document)?);
-        Ok(Some(Outgoing { id, source: renamed(plan, &document)? }))
+        Ok(Some(Outgoing {
+            id,
+            source: renamed(plan, &document)?,
+        }))
     })
     .await?;
     cluster.refresh(&[&plan.job().results_alias()]).await?;
@@ -98,8 +109,19 @@ pub(super) async fn annotations(context: &Context<'_>) -> Result<()> {
     let index = annotations_index(context).await?;
     let bulk = context.cluster.bulk_alias(ANNOTATIONS_ALIAS, context.options.bulk);
     let ids = derived(context, Part::Annotations, &index).await?;
-    let entry = Entry::Annotations { index: index.clone(), ids };
-    Dated { part: Part::Annotations, title: "annotations", documents, index, entry }.write(context, bulk).await
+    let entry = Entry::Annotations {
+        index: index.clone(),
+        ids,
+    };
+    Dated {
+        part: Part::Annotations,
+        title: "annotations",
+        documents,
+        index,
+        entry,
+    }
+    .write(context, bulk)
+    .await
 }
 
 /// Notifications to where the cluster writes its own.
@@ -118,8 +140,19 @@ pub(super) async fn notifications(context: &Context<'_>) -> Result<()> {
         }
     };
     let ids = derived(context, Part::Notifications, &index).await?;
-    let entry = Entry::Notifications { index: index.clone(), ids };
-    Dated { part: Part::Notifications, title: "notifications", documents, index, entry }.write(context, bulk).await
+    let entry = Entry::Notifications {
+        index: index.clone(),
+        ids,
+    };
+    Dated {
+        part: Part::Notifications,
+        title: "notifications",
+        documents,
+        index,
+        entry,
+    }
+    .write(context, bulk)
+    .await
 }
 
 /// Annotations or notifications: documents that come without ids.
@@ -138,7 +171,10 @@ impl Dated {
         let stage = context.stage(&format!("Writing {}", self.title), Some(self.documents));
         let written = documents::send(context, self.part, bulk, &stage, |document| {
             let id = derived_id(plan.job(), self.part, &document);
-            Ok(Some(Outgoing { id, source: renamed(plan, &document)? }))
+            Ok(Some(Outgoing {
+                id,
+                source: renamed(plan, &document)?,
+            }))
         })
         .await?;
         context.journal.settle(handle, Certainty::Written);
@@ -156,7 +192,10 @@ async fn annotations_index(context: &Context<'_>) -> Result<String> {
         }
         if tokio::time::Instant::now() >= deadline {
             return Err(Error::Failed {
-                message: format!("Elasticsearch did not make {ANNOTATIONS_ALIAS} within {} s", ANNOTATIONS_WITHIN.as_secs()),
+                message: format!(
+                    "Elasticsearch did not make {ANNOTATIONS_ALIAS} within {} s",
+                    ANNOTATIONS_WITHIN.as_secs()
+                ),
                 hint: Some("try again, or leave the annotations out with --skip-annotations".into()),
             });
         }
@@ -177,8 +216,10 @@ async fn derived(context: &Context<'_>, part: Part, index: &str) -> Result<Vec<S
     let mut replay = context.checked.archive.replay(part, &context.checked.contents);
     let mut fresh = Vec::new();
     while let Some(batch) = replay.next().await? {
-        let ids: Vec<String> =
-            batch.iter().map(|document| derived_id(context.plan.job(), part, document)).collect();
+        let ids: Vec<String> = batch
+            .iter()
+            .map(|document| derived_id(context.plan.job(), part, document))
+            .collect();
         let there = context.cluster.locate(&[index], &ids).await?;
         fresh.extend(ids.into_iter().filter(|id| !there.iter().any(|(_, found)| found == id)));
     }
@@ -194,5 +235,7 @@ fn renamed(plan: &Plan, document: &Document) -> Result<Bytes> {
 
 /// A bulk request is lines: raw line breaks between tokens become spaces.
 pub(in crate::commands::import) fn one_line(text: &[u8]) -> Vec<u8> {
-    text.iter().map(|&byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte }).collect()
+    text.iter()
+        .map(|&byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte })
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! Model and categorizer state, into an index that only Elasticsearch itself may make.
 
-use super::documents::{self, Outgoing};
 use super::Context;
+use super::documents::{self, Outgoing};
 use crate::archive::Part;
 use crate::commands::import::journal::{Certainty, Entry};
 use crate::commands::import::parts::state_ids;
@@ -30,14 +30,20 @@ pub(super) async fn make_index(context: &Context<'_>) -> Result<()> {
 pub(super) async fn load(context: &Context<'_>) -> Result<()> {
     let (cluster, plan, checked) = (context.cluster, context.plan, context.checked);
     let counts = &plan.counts;
-    let stage = context.stage("Writing model state", Some(counts.model_state + counts.categorizer_state));
+    let stage = context.stage(
+        "Writing model state",
+        Some(counts.model_state + counts.categorizer_state),
+    );
     let handle = context.journal.intend(Entry::State(state_ids(plan)));
     let bulk = cluster.bulk_alias(WRITE_ALIAS, context.options.bulk);
     let written = documents::send(context, Part::State, bulk, &stage, |document| {
         let own = documents::own_id(&document)?;
         let place = StateDocId::parse(own, checked.job(), &checked.snapshot_id)
             .ok_or_else(|| crate::state::Error::ForeignId { id: own.to_owned() })?;
-        Ok(Some(Outgoing { id: place.format(plan.job(), &plan.snapshot_id), source: document.source }))
+        Ok(Some(Outgoing {
+            id: place.format(plan.job(), &plan.snapshot_id),
+            source: document.source,
+        }))
     })
     .await?;
     context.journal.settle(handle, Certainty::Written);

@@ -39,7 +39,11 @@ pub(super) async fn look(
     remarks: &mut Remarks,
 ) -> Result<Vec<CalendarPlan>> {
     let mut plans = Vec::new();
-    let carried = if options.skip.calendars { &[][..] } else { &checked.calendars };
+    let carried = if options.skip.calendars {
+        &[][..]
+    } else {
+        &checked.calendars
+    };
     for calendar in carried {
         let mut calendar = calendar.clone();
         calendar.events.iter_mut().for_each(without_defaults);
@@ -67,7 +71,12 @@ fn existing(
     remarks: &mut Remarks,
 ) -> CalendarAction {
     there.events.iter_mut().for_each(without_defaults);
-    let missing: Vec<_> = ours.events.iter().filter(|event| !there.events.contains(event)).cloned().collect();
+    let missing: Vec<_> = ours
+        .events
+        .iter()
+        .filter(|event| !there.events.contains(event))
+        .cloned()
+        .collect();
     let foreign = there.events.iter().any(|event| !ours.events.contains(event));
     let half_made = there.job_ids.iter().all(|id| id == job.as_str());
     if missing.is_empty() && !foreign && ours.description == there.description {
@@ -104,6 +113,9 @@ mod tests {
         let mut event: Map<String, Value> =
             serde_json::from_str(r#"{"description":"d","skip_result":true,"skip_model_update":false}"#).expect("valid");
         without_defaults(&mut event);
-        assert_eq!(serde_json::to_string(&event).expect("text"), r#"{"description":"d","skip_model_update":false}"#);
+        assert_eq!(
+            serde_json::to_string(&event).expect("text"),
+            r#"{"description":"d","skip_model_update":false}"#
+        );
     }
 }

@@ -94,10 +94,15 @@ async fn look_at_job(
             format!("close it with POST _ml/anomaly_detectors/{job}/_close"),
         );
     }
-    let Some(datafeed) = cluster.datafeed_of(job).await? else { return Ok(()) };
+    let Some(datafeed) = cluster.datafeed_of(job).await? else {
+        return Ok(());
+    };
     let id = read(&datafeed)?.datafeed_id;
     if let Some(DatafeedState::Other(state)) = cluster.datafeed_state(&id).await? {
-        remarks.conflict(format!("datafeed {id} is {state}"), format!("stop it with POST _ml/datafeeds/{id}/_stop"));
+        remarks.conflict(
+            format!("datafeed {id} is {state}"),
+            format!("stop it with POST _ml/datafeeds/{id}/_stop"),
+        );
     }
     existing.datafeed = Some(id);
     Ok(())
@@ -111,8 +116,10 @@ struct Owned {
 }
 
 fn read(datafeed: &RawValue) -> Result<Owned> {
-    serde_json::from_str(datafeed.get())
-        .map_err(|error| Error::Failed { message: format!("a datafeed cannot be read: {error}"), hint: None })
+    serde_json::from_str(datafeed.get()).map_err(|error| Error::Failed {
+        message: format!("a datafeed cannot be read: {error}"),
+        hint: None,
+    })
 }
 
 /// Elasticsearch refuses a job whose quantiles, categorizer state or results exist; model state of
@@ -121,8 +128,16 @@ async fn leftovers(cluster: &Cluster, checked: &Checked, job: &JobId) -> Result<
     let snapshot = &checked.snapshot_id;
     let ids = [
         job.quantiles_document_id(),
-        StateDocId { kind: StateKind::Categorizer, number: 1 }.format(job, snapshot),
-        StateDocId { kind: StateKind::Model, number: 1 }.format(job, snapshot),
+        StateDocId {
+            kind: StateKind::Categorizer,
+            number: 1,
+        }
+        .format(job, snapshot),
+        StateDocId {
+            kind: StateKind::Model,
+            number: 1,
+        }
+        .format(job, snapshot),
     ];
     if !cluster.documents(&STATE_INDICES, &ids).await?.is_empty() {
         return Ok(Some("state documents".into()));

@@ -40,7 +40,11 @@ pub(super) async fn look(
     remarks: &mut Remarks,
 ) -> Result<Vec<FilterPlan>> {
     let mut plans = Vec::new();
-    let carried = if options.skip.filters { &[][..] } else { &checked.filters };
+    let carried = if options.skip.filters {
+        &[][..]
+    } else {
+        &checked.filters
+    };
     for (id, filter) in carried {
         let ours = object(filter)?;
         let action = match cluster.filter(id).await? {
@@ -55,7 +59,11 @@ pub(super) async fn look(
                 FilterAction::Keep
             }
         };
-        plans.push(FilterPlan { id: id.clone(), body: body(ours)?, action });
+        plans.push(FilterPlan {
+            id: id.clone(),
+            body: body(ours)?,
+            action,
+        });
     }
     for id in checked.config.filters()? {
         let planned = plans.iter().any(|plan| plan.id == id);
@@ -70,20 +78,29 @@ pub(super) async fn look(
 }
 
 fn object(filter: &RawValue) -> Result<Map<String, Value>> {
-    serde_json::from_str(filter.get())
-        .map_err(|error| Error::Failed { message: format!("a filter cannot be read: {error}"), hint: None })
+    serde_json::from_str(filter.get()).map_err(|error| Error::Failed {
+        message: format!("a filter cannot be read: {error}"),
+        hint: None,
+    })
 }
 
 fn body(mut filter: Map<String, Value>) -> Result<Box<RawValue>> {
     filter.remove("filter_id");
-    serde_json::value::to_raw_value(&filter)
-        .map_err(|error| Error::Failed { message: format!("a filter cannot be written: {error}"), hint: None })
+    serde_json::value::to_raw_value(&filter).map_err(|error| Error::Failed {
+        message: format!("a filter cannot be written: {error}"),
+        hint: None,
+    })
 }
 
 fn same(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
     let items = |filter: &Map<String, Value>| -> BTreeSet<String> {
         let items = filter.get("items").and_then(Value::as_array);
-        items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        items
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     };
     a.get("description") == b.get("description") && items(a) == items(b)
 }
@@ -99,8 +116,14 @@ mod tests {
     #[test]
     fn the_order_of_items_makes_no_other_filter() {
         let a = filter(r#"{"filter_id":"f","description":"d","items":["a","b"]}"#);
-        assert!(same(&a, &filter(r#"{"filter_id":"f","description":"d","items":["b","a"]}"#)));
-        assert!(!same(&a, &filter(r#"{"filter_id":"f","description":"d","items":["a"]}"#)));
+        assert!(same(
+            &a,
+            &filter(r#"{"filter_id":"f","description":"d","items":["b","a"]}"#)
+        ));
+        assert!(!same(
+            &a,
+            &filter(r#"{"filter_id":"f","description":"d","items":["a"]}"#)
+        ));
         assert!(!same(&a, &filter(r#"{"filter_id":"f","items":["a","b"]}"#)));
     }
 }

@@ -13,9 +13,45 @@ const NEEDED_BY_9: (u32, u32) = (8, 3);
 
 /// Days and months that analyzers before 7.14 left out, in the order of `_ml/info`.
 const STOP_WORDS: [&str; 40] = [
-    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "Mon", "Tue", "Wed", "Thu", "Fri",
-    "Sat", "Sun", "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "GMT",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+    "Mon",
+    "Tue",
+    "Wed",
+    "Thu",
+    "Fri",
+    "Sat",
+    "Sun",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+    "GMT",
     "UTC",
 ];
 
@@ -38,7 +74,10 @@ pub(super) async fn look_at_ml(
     remarks: &mut Remarks,
 ) -> Result<()> {
     let Some(info) = cluster.ml_info().await? else {
-        return Err(failed("the cluster has no machine learning", "xpack.ml.enabled must be true on a node"));
+        return Err(failed(
+            "the cluster has no machine learning",
+            "xpack.ml.enabled must be true on a node",
+        ));
     };
     if info.upgrade_mode {
         return Err(failed(
@@ -50,7 +89,10 @@ pub(super) async fn look_at_ml(
         && !license.permits_ml()
     {
         return Err(failed(
-            &format!("the licence ({}, {}) does not permit machine learning", license.kind, license.status),
+            &format!(
+                "the licence ({}, {}) does not permit machine learning",
+                license.kind, license.status
+            ),
             "start a trial with POST _license/start_trial?acknowledge=true, or use another cluster",
         ));
     }
@@ -92,7 +134,9 @@ pub(super) fn look_at_versions(cluster: &Cluster, checked: &Checked, remarks: &m
     if let Some(source) = source_version(checked)
         && (source.major, source.minor) > (here.major, here.minor)
     {
-        remarks.note(format!("the job comes from a newer version ({source}): options unknown to {here} are refused"));
+        remarks.note(format!(
+            "the job comes from a newer version ({source}): options unknown to {here} are refused"
+        ));
     }
     if checked.config.categorization_field().is_some() && checked.contents.state.categorizer_documents == 0 {
         remarks.note("the archive has no categorizer state: categories start anew");
@@ -117,17 +161,28 @@ pub(super) fn categorization_analyzer(cluster: &Cluster, checked: &Checked, rema
     remarks.note("the job is from before 7.14: its categorization analyzer is spelled out, so that tokens stay");
     let told = checked.contents.manifest.as_ref().and_then(|manifest| {
         let source = Version::parse(&manifest.source.cluster_version)?;
-        if old(source) { manifest.source.default_categorization_analyzer.clone() } else { None }
+        if old(source) {
+            manifest.source.default_categorization_analyzer.clone()
+        } else {
+            None
+        }
     });
-    Some(told.unwrap_or_else(|| {
-        json!({"tokenizer": "ml_classic", "filter": [{"type": "stop", "stopwords": STOP_WORDS.as_slice()}]})
-    }))
+    Some(told.unwrap_or_else(
+        || json!({"tokenizer": "ml_classic", "filter": [{"type": "stop", "stopwords": STOP_WORDS.as_slice()}]}),
+    ))
 }
 
 fn source_version(checked: &Checked) -> Option<Version> {
-    checked.contents.manifest.as_ref().and_then(|manifest| Version::parse(&manifest.source.cluster_version))
+    checked
+        .contents
+        .manifest
+        .as_ref()
+        .and_then(|manifest| Version::parse(&manifest.source.cluster_version))
 }
 
 fn failed(message: &str, hint: &str) -> Error {
-    Error::Failed { message: message.into(), hint: Some(hint.into()) }
+    Error::Failed {
+        message: message.into(),
+        hint: Some(hint.into()),
+    }
 }

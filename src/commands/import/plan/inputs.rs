@@ -42,7 +42,14 @@ pub(super) fn targets(
     }
     let base = options.input_index.clone().unwrap_or_else(|| IndexName::inputs_of(job));
     let sources = &checked.contents.input_indices;
-    Ok(target_indices(&checked.mappings, sources, &base, job, &checked.config, checked.time_format)?)
+    Ok(target_indices(
+        &checked.mappings,
+        sources,
+        &base,
+        job,
+        &checked.config,
+        checked.time_format,
+    )?)
 }
 
 /// Whether their names are free.
@@ -58,7 +65,9 @@ pub(super) async fn look(
         let name = index.name.as_str();
         let there = cluster.index_definitions(&[name.to_owned()]).await?;
         let ours = !there.is_empty()
-            && there.iter().all(|(found, definition)| found == name && marked_as_ours(&definition["mappings"], job));
+            && there
+                .iter()
+                .all(|(found, definition)| found == name && marked_as_ours(&definition["mappings"], job));
         if !there.is_empty() && !ours {
             remarks.conflict(
                 format!("index {name} exists and was not made by an import of this job"),
@@ -81,7 +90,11 @@ pub(super) fn remark_on_datafeed(own: &[String], keeps_own: bool, remarks: &mut 
         return;
     }
     remarks.note(format!("the datafeed keeps reading {}", own.join(", ")));
-    let remote: Vec<&str> = own.iter().filter(|index| index.contains(':')).map(String::as_str).collect();
+    let remote: Vec<&str> = own
+        .iter()
+        .filter(|index| index.contains(':'))
+        .map(String::as_str)
+        .collect();
     if !remote.is_empty() {
         remarks.note(format!("the datafeed reads remote clusters: {}", remote.join(", ")));
     }

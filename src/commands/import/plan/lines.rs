@@ -27,14 +27,22 @@ impl Plan {
         }
         for target in &self.targets {
             let sources: Vec<&str> = target.index.sources.iter().map(String::as_str).collect();
-            lines.push(format!("create index {} for the inputs of {}", target.index.name, sources.join(", ")));
+            lines.push(format!(
+                "create index {} for the inputs of {}",
+                target.index.name,
+                sources.join(", ")
+            ));
         }
         self.documents(&mut lines);
         if let Some((id, _)) = &self.portable.datafeed {
             lines.push(format!("create datafeed {id}"));
         }
         for plan in &self.calendars {
-            lines.push(format!("add job {} to calendar {}", self.job(), plan.calendar.calendar_id));
+            lines.push(format!(
+                "add job {} to calendar {}",
+                self.job(),
+                plan.calendar.calendar_id
+            ));
         }
         lines
     }
@@ -42,7 +50,9 @@ impl Plan {
     fn replaced(&self, lines: &mut Vec<String>) {
         let job = self.job();
         if self.existing.job {
-            lines.push(format!("delete job {job} with its datafeed, state, results, annotations and notifications"));
+            lines.push(format!(
+                "delete job {job} with its datafeed, state, results, annotations and notifications"
+            ));
         } else if self.existing.leftovers {
             lines.push(format!("delete what an earlier job {job} left"));
         }
@@ -54,7 +64,11 @@ impl Plan {
     fn documents(&self, lines: &mut Vec<String>) {
         let counts = &self.counts;
         write(lines, counts.inputs, "inputs");
-        lines.push(format!("create job {} and revert it to snapshot {}", self.job(), self.snapshot_id));
+        lines.push(format!(
+            "create job {} and revert it to snapshot {}",
+            self.job(),
+            self.snapshot_id
+        ));
         write(lines, counts.model_state, "model state documents");
         write(lines, counts.categorizer_state, "categorizer state documents");
         write(lines, counts.categories, "categories");

@@ -77,7 +77,10 @@ impl Remarks {
     }
 
     fn conflict(&mut self, message: impl Into<String>, hint: impl Into<String>) {
-        self.conflicts.push(Conflict { message: message.into(), hint: hint.into() });
+        self.conflicts.push(Conflict {
+            message: message.into(),
+            hint: hint.into(),
+        });
     }
 }
 
@@ -164,14 +167,23 @@ impl Plan {
 
     /// Exit 3 where anything is in the way, naming all of it.
     pub(super) fn refuse_conflicts(&self) -> Result<()> {
-        let Some(first) = self.conflicts.first() else { return Ok(()) };
-        let messages: Vec<&str> = self.conflicts.iter().map(|conflict| conflict.message.as_str()).collect();
+        let Some(first) = self.conflicts.first() else {
+            return Ok(());
+        };
+        let messages: Vec<&str> = self
+            .conflicts
+            .iter()
+            .map(|conflict| conflict.message.as_str())
+            .collect();
         let mut hints: Vec<&str> = vec![&first.hint];
         for conflict in &self.conflicts {
             if !hints.contains(&conflict.hint.as_str()) {
                 hints.push(&conflict.hint);
             }
         }
-        Err(Error::Refused { message: messages.join("; "), hint: hints.join("; ") })
+        Err(Error::Refused {
+            message: messages.join("; "),
+            hint: hints.join("; "),
+        })
     }
 }

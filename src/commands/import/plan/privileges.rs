@@ -5,16 +5,38 @@ use crate::commands::session;
 use crate::error::Result;
 use crate::job::TargetIndex;
 
-const ML_INDICES: [&str; 4] = [".ml-state*", ".ml-anomalies-*", ".ml-annotations*", ".ml-notifications*"];
+const ML_INDICES: [&str; 4] = [
+    ".ml-state*",
+    ".ml-anomalies-*",
+    ".ml-annotations*",
+    ".ml-notifications*",
+];
 const ON_ML: [&str; 4] = ["read", "write", "maintenance", "view_index_metadata"];
-const ON_INPUTS: [&str; 7] =
-    ["create_index", "read", "write", "maintenance", "view_index_metadata", "manage", "delete_index"];
+const ON_INPUTS: [&str; 7] = [
+    "create_index",
+    "read",
+    "write",
+    "maintenance",
+    "view_index_metadata",
+    "manage",
+    "delete_index",
+];
 
 /// Fails with every privilege that is lacking.
 pub(super) async fn require(cluster: &Cluster, targets: &[TargetIndex]) -> Result<()> {
     let mut indices = vec![(ML_INDICES.map(str::to_owned).to_vec(), ON_ML.to_vec())];
     if !targets.is_empty() {
-        indices.push((targets.iter().map(|target| target.name.to_string()).collect(), ON_INPUTS.to_vec()));
+        indices.push((
+            targets.iter().map(|target| target.name.to_string()).collect(),
+            ON_INPUTS.to_vec(),
+        ));
     }
-    session::require_privileges(cluster, &Wanted { cluster: vec!["monitor", "manage_ml"], indices }).await
+    session::require_privileges(
+        cluster,
+        &Wanted {
+            cluster: vec!["monitor", "manage_ml"],
+            indices,
+        },
+    )
+    .await
 }
