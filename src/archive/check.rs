@@ -33,7 +33,7 @@ pub(super) struct Checked {
 }
 
 /// Reads a compressed archive to its end. Damage is a finding, not an error: an error is a reader
-/// that fails for reasons of its own. `progress` hears the compressed bytes read so far.
+/// that fails for reasons of its own. `progress` hears of each read how many compressed bytes it brought.
 ///
 /// # Errors
 /// [`Error::Io`] from the reader (its path is `-`) or from a temporary file.

@@ -61,7 +61,7 @@ impl<R: Read> BufRead for Source<'_, R> {
             match self.reader.read(&mut self.buffer) {
                 Ok(n) => {
                     (self.position, self.filled) = (0, n);
-                    (self.progress)(self.consumed + n as u64);
+                    (self.progress)(n as u64);
                     break;
                 }
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}

@@ -17,6 +17,7 @@ fn targets(definitions: Value) -> Vec<TargetIndex> {
         &mappings,
         &sources,
         &"a-input".parse().unwrap(),
+        job().id(),
         &job(),
         guess_time_format(&[]),
     )
