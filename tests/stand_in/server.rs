@@ -72,7 +72,7 @@ fn lets_in_who_is_known() {
 fn breaks_as_told() {
     let faults = FaultPlan::of([
         Fault::on("GET", "/_cat").then(Action::too_many_requests(7)),
-        Fault::on("GET", "/_cluster").from_nth(2).then(Action::Close),
+        Fault::on("GET", "/_cluster").nth(2).then(Action::Close),
         Fault::on("GET", "/chunked").then(Action::CloseInBody(3)),
         Fault::on("GET", "/short").then(Action::CutBody {
             to: 3,

@@ -92,7 +92,7 @@ impl Fault {
 
     /// From the nth matching request on, counted from 1.
     #[must_use]
-    pub fn from_nth(mut self, n: usize) -> Self {
+    pub fn nth(mut self, n: usize) -> Self {
         self.skip = n.saturating_sub(1);
         self
     }

@@ -8,9 +8,9 @@ use super::super::Answer;
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) status: u16,
-    cause: Map<String, Value>,
-    caused_by: Option<Value>,
-    body: Option<Value>,
+    cause: Box<Map<String, Value>>,
+    caused_by: Option<Box<Value>>,
+    body: Option<Box<Value>>,
 }
 
 /// What most of this module's functions give.
@@ -23,7 +23,7 @@ impl Failure {
         cause.insert("reason".to_owned(), reason.into().into());
         Self {
             status,
-            cause,
+            cause: Box::new(cause),
             caused_by: None,
             body: None,
         }
@@ -36,7 +36,7 @@ impl Failure {
     /// A failure with a body of its own form.
     pub(super) fn plain(status: u16, body: Value) -> Self {
         Self {
-            body: Some(body),
+            body: Some(Box::new(body)),
             ..Self::new(status, "", "")
         }
     }
@@ -71,15 +71,15 @@ impl Failure {
     }
 
     pub(super) fn caused_by(mut self, value: Value) -> Self {
-        self.caused_by = Some(value);
+        self.caused_by = Some(Box::new(value));
         self
     }
 
     /// The exception as an item of a bulk answer shows it.
     pub(super) fn in_item(&self) -> Value {
-        let mut cause = self.cause.clone();
+        let mut cause = (*self.cause).clone();
         if let Some(by) = &self.caused_by {
-            cause.insert("caused_by".to_owned(), by.clone());
+            cause.insert("caused_by".to_owned(), (**by).clone());
         }
         Value::Object(cause)
     }

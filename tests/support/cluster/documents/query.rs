@@ -250,7 +250,7 @@ impl Query {
         match self {
             Self::All => true,
             Self::None => false,
-            Self::Ids(ids) => ids.iter().any(|id| *id == document.id),
+            Self::Ids(ids) => ids.contains(&document.id),
             Self::Terms(field, wanted) => field.keys(document.value()).iter().any(|key| wanted.contains(key)),
             Self::Range(field, lower, upper) => field
                 .keys(document.value())
