@@ -10,7 +10,8 @@ use super::super::Answer;
 use super::failure::{Failure, Outcome};
 use super::index::Slot;
 use super::names::Target;
-use super::search::{Hit, Request};
+use super::request::Request;
+use super::search::Hit;
 use super::store::Store;
 
 /// One index as a search sees it.

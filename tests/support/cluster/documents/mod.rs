@@ -14,6 +14,7 @@ mod index;
 mod mapping;
 mod names;
 mod query;
+mod request;
 mod routes;
 mod search;
 mod sort;
