@@ -1,10 +1,11 @@
 //! One entry of an archive that is read only once, such as from a pipe.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::path::PathBuf;
 
-use flate2::read::MultiGzDecoder;
-
+use super::fault::Fault;
+use super::inflate::{Inflate, Source};
+use super::tarball::Tarball;
 use crate::archive::{Error, Result};
 
 /// Names kept for the message about an entry that is not there; a hostile archive may have any number.
@@ -14,46 +15,46 @@ const NAMES: usize = 1000;
 /// names of those that are there.
 ///
 /// # Errors
-/// The reader or `to` fails, or the archive is damaged before the entry's end.
+/// [`Error::Damaged`] before the entry's end, or [`Error::Io`] from the reader (its path is `-`) or from `to`.
 pub fn show(reader: impl Read, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
-    let mut tar = tar::Archive::new(MultiGzDecoder::new(reader));
+    let mut tar = Tarball::new(Inflate::new(Source::new(reader, 0, &|_| {}), u64::MAX));
     let mut names = Vec::new();
-    for entry in tar.entries().map_err(unreadable)? {
-        let mut entry = entry.map_err(unreadable)?;
-        let found = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        if found != name || !entry.header().entry_type().is_file() {
-            if names.len() < NAMES {
-                names.push(found);
-            }
-            continue;
+    while let Some(entry) = tar.next().map_err(failed)? {
+        if entry.path == name {
+            return copy(&mut tar, to).map(|()| None);
         }
-        return copy(&mut entry, to, name).map(|()| None);
+        if names.len() < NAMES {
+            names.push(entry.path);
+        }
     }
     Ok(Some(names))
 }
 
-fn copy(from: &mut impl Read, to: &mut dyn Write, name: &str) -> Result<()> {
-    let mut buffer = vec![0; 64 << 10];
+fn copy(from: &mut impl BufRead, to: &mut dyn Write) -> Result<()> {
     loop {
-        let n = from.read(&mut buffer).map_err(|cause| damaged(name, &cause))?;
-        let Some(read) = buffer.get(..n).filter(|read| !read.is_empty()) else {
+        let bytes = from.fill_buf().map_err(|cause| failed(cause.into()))?;
+        if bytes.is_empty() {
             return Ok(());
-        };
-        to.write_all(read).map_err(|cause| Error::Io {
+        }
+        let n = bytes.len();
+        to.write_all(bytes).map_err(|cause| Error::Io {
             path: PathBuf::from("standard output"),
             cause,
         })?;
+        from.consume(n);
     }
 }
 
-fn unreadable(cause: std::io::Error) -> Error {
-    damaged("the archive", &cause)
-}
-
-fn damaged(place: &str, cause: &std::io::Error) -> Error {
-    Error::Damaged {
-        place: place.to_owned(),
-        why: cause.to_string(),
+fn failed(fault: Fault) -> Error {
+    match fault {
+        Fault::Reader(cause) => Error::Io {
+            path: PathBuf::from("-"),
+            cause,
+        },
+        Fault::Damage(why) => Error::Damaged {
+            place: "-".to_owned(),
+            why,
+        },
     }
 }
 
