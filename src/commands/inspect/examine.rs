@@ -31,24 +31,20 @@ pub fn examine(options: &InspectOptions, terminal: &Terminal) -> Result<(Report,
 
 /// Compressed bytes and contents.
 fn check(options: &InspectOptions, gatherer: &mut Gatherer, terminal: &Terminal) -> Result<(u64, Contents)> {
+    let seen = Cell::new(0);
+    let hear = |stage: &Stage, bytes: u64| {
+        seen.set(seen.get() + bytes);
+        stage.inc(bytes);
+    };
     if is_stdin(&options.archive) {
         let stage = terminal.stage("Reading the archive", Unit::Bytes, None);
-        let seen = Cell::new(0);
-        let contents = archive::check(stdin()?, options.limits, gatherer, &|total| {
-            advance(&stage, &seen, total)
-        })?;
+        let contents = archive::check(stdin()?, options.limits, gatherer, &|bytes| hear(&stage, bytes))?;
         return Ok((seen.get(), contents));
     }
     let archive = Archive::open(&options.archive)?;
     let stage = terminal.stage("Reading the archive", Unit::Bytes, Some(archive.len()));
-    let seen = Cell::new(0);
-    let contents = archive.check(options.limits, gatherer, &|total| advance(&stage, &seen, total))?;
+    let contents = archive.check(options.limits, gatherer, &|bytes| hear(&stage, bytes))?;
     Ok((archive.len(), contents))
-}
-
-/// The pass tells how far it is, the stage hears how much further that is than before.
-fn advance(stage: &Stage, seen: &Cell<u64>, total: u64) {
-    stage.inc(total.saturating_sub(seen.replace(total)));
 }
 
 /// Whether the archive comes on standard input.
