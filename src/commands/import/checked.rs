@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::options::ImportOptions;
-use crate::archive::{self, Archive, Contents, DocumentVisitor, Part, Severity};
+use crate::archive::{self, Archive, Contents, DocumentVisitor, Finding, Part, Severity};
 use crate::cluster::ml::Calendar;
 use crate::error::{Error, Result};
 use crate::job::{FilterId, InputMappings, JobConfig, JobId, SnapshotId, guess_time_format};
@@ -78,7 +78,7 @@ pub(super) async fn open(options: &ImportOptions, terminal: &Terminal) -> Result
         message: error.to_string(),
         hint: None,
     })??;
-    refuse_damage(&contents)?;
+    refuse_damage(options, &contents)?;
     for finding in &contents.findings {
         terminal.warn(&format!("{}: {}", finding.place, finding.what));
     }
@@ -91,19 +91,17 @@ pub(super) async fn open(options: &ImportOptions, terminal: &Terminal) -> Result
     Ok(checked)
 }
 
-fn refuse_damage(contents: &Contents) -> Result<()> {
-    match contents
-        .findings
-        .iter()
-        .find(|finding| finding.severity == Severity::Fatal)
-    {
-        None => Ok(()),
-        Some(finding) => Err(archive::Error::Damaged {
-            place: finding.place.clone(),
-            why: finding.what.clone(),
-        }
-        .into()),
-    }
+fn refuse_damage(options: &ImportOptions, contents: &Contents) -> Result<()> {
+    let fatal = |finding: &&Finding| finding.severity == Severity::Fatal;
+    let Some(finding) = contents.findings.iter().find(fatal) else {
+        return Ok(());
+    };
+    let place = match finding.place.is_empty() {
+        true => options.archive.display().to_string(),
+        false => finding.place.clone(),
+    };
+    let why = finding.what.clone();
+    Err(archive::Error::Damaged { place, why }.into())
 }
 
 fn refuse_another_job(options: &ImportOptions, config: &JobConfig) -> Result<()> {
