@@ -24,6 +24,8 @@ const MOST_ENTRIES: usize = 100_000;
 const MOST_INDICES: usize = 10_000;
 /// Distinct job ids kept to be judged.
 const MOST_OWNERS: usize = 8;
+/// What stands between job and number in the id of a category.
+const CATEGORY: &str = "_category_definition_";
 
 /// Why a pass ended before the archive did, damage excepted.
 pub(super) enum Stop {
@@ -231,7 +233,10 @@ impl<'v> Pass<'v> {
                         .map_err(Trouble::Temporary)?;
                 }
                 _ => match parse_document(source) {
-                    Ok(owner) => self.owner(part, owner, place),
+                    Ok(owner) => {
+                        self.category(part, id, place);
+                        self.owner(part, owner, place);
+                    }
                     Err(why) => {
                         self.findings.fatal(&place(), why);
                         break;
@@ -248,15 +253,33 @@ impl<'v> Pass<'v> {
         Ok(documents)
     }
 
+    /// Categories are written to an index that jobs share, under the ids that they bring along: any other
+    /// id would overwrite a document of another job.
+    fn category(&mut self, part: Part, id: Option<&str>, place: impl Fn() -> String) {
+        let Some(id) = id.filter(|_| part == Part::Categories) else {
+            return;
+        };
+        match id.rsplit_once(CATEGORY) {
+            Some((job, number)) if number.parse::<u64>().is_ok() => self.belongs_to(job.to_owned(), place),
+            _ => self
+                .findings
+                .fatal(&place(), format!("`{id}` is not the id of a category")),
+        }
+    }
+
+    fn belongs_to(&mut self, job: String, place: impl Fn() -> String) {
+        if !self.owners.contains_key(&job) && self.owners.len() < MOST_OWNERS {
+            self.owners.insert(job, place());
+        }
+    }
+
     fn owner(&mut self, part: Part, owner: Owner, place: impl Fn() -> String) {
         // Inputs may have a field of that name.
         if part == Part::Inputs {
             return;
         }
         for id in owner.job_ids {
-            if !self.owners.contains_key(&id) && self.owners.len() < MOST_OWNERS {
-                self.owners.insert(id, place());
-            }
+            self.belongs_to(id, &place);
         }
     }
 

@@ -272,6 +272,22 @@ fn each_rule_is_applied() {
             "belongs to job `b`",
         ),
         (
+            "category under another job's id",
+            good().with(
+                "a_categories.ndjson",
+                "{\"index\":{\"_id\":\"b_category_definition_1\"}}\n{\"job_id\":\"a\"}\n",
+            ),
+            "belongs to job `b`",
+        ),
+        (
+            "category under the id of something else",
+            good().with(
+                "a_categories.ndjson",
+                "{\"index\":{\"_id\":\"a_model_snapshot_1\"}}\n{\"job_id\":\"a\"}\n",
+            ),
+            "not the id of a category",
+        ),
+        (
             "foreign snapshot",
             good().with(snapshot, r#"{"job_id":"b","snapshot_id":"17","snapshot_doc_count":3}"#),
             "job `b`",
