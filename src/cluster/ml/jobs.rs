@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::cluster::request::unintelligible;
 use crate::cluster::{Cluster, Path, Request, Result};
 use crate::job::JobId;
 
@@ -73,6 +74,17 @@ fn path(job: &JobId) -> Path {
     Path::of(["_ml", "anomaly_detectors", job.as_str()])
 }
 
+/// Asked for the name of a group, the cluster answers with all jobs of the group.
+fn of_id(jobs: Vec<Box<RawValue>>, id: &JobId, what: &str) -> Result<Option<Box<RawValue>>> {
+    for job in jobs {
+        let head: Configuration = serde_json::from_str(job.get()).map_err(|error| unintelligible(what, &error))?;
+        if head.job_id == id.as_str() {
+            return Ok(Some(job));
+        }
+    }
+    Ok(None)
+}
+
 impl Cluster {
     /// All jobs with state and latest snapshot.
     ///
@@ -103,7 +115,7 @@ impl Cluster {
         let request = Request::get(path(job));
         let what = request.what();
         match self.send_if_there(request).await? {
-            Some(response) => Ok(response.parse::<Listing<Box<RawValue>>>(&what)?.jobs.into_iter().next()),
+            Some(response) => of_id(response.parse::<Listing<Box<RawValue>>>(&what)?.jobs, job, &what),
             None => Ok(None),
         }
     }
@@ -118,7 +130,8 @@ impl Cluster {
         let Some(response) = self.send_if_there(request).await? else {
             return Ok(None);
         };
-        let stats = response.parse::<Listing<Stats>>(&what)?.jobs.into_iter().next();
+        let stats = response.parse::<Listing<Stats>>(&what)?.jobs;
+        let stats = stats.into_iter().find(|stats| stats.job_id == job.as_str());
         Ok(stats.map(|stats| JobStats {
             latest_record_timestamp: stats.data_counts.latest_record_timestamp,
             state: match stats.state.as_str() {
@@ -156,5 +169,19 @@ impl Cluster {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         Err(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_of_a_group_are_not_the_job_of_that_name() {
+        let raw = |text: &str| serde_json::from_str::<Box<RawValue>>(text).expect("valid");
+        let jobs = vec![raw(r#"{"job_id":"a","groups":["web"]}"#), raw(r#"{"job_id":"b"}"#)];
+        let found = |id: &str| of_id(jobs.clone(), &id.parse().expect("valid"), "").expect("jobs");
+        assert!(found("web").is_none());
+        assert!(found("b").is_some_and(|job| job.get().contains("\"b\"")));
     }
 }
