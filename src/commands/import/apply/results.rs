@@ -1,5 +1,6 @@
 //! What stands beside the state: snapshot document, data counts, categories, annotations, notifications.
 
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Context;
 use super::documents::{self, Outgoing};
 use crate::archive::{Document, Part};
-use crate::cluster::Bulk;
+use crate::cluster::{Bulk, Cluster};
 use crate::commands::import::checked::Checked;
 use crate::commands::import::journal::{Certainty, Entry};
 use crate::commands::import::parts::derived_id;
@@ -22,8 +23,8 @@ const ANNOTATIONS_ALIAS: &str = ".ml-annotations-write";
 const NOTIFICATIONS_ALIAS: &str = ".ml-notifications-write";
 const NOTIFICATIONS: &str = ".ml-notifications-*";
 
-/// Elasticsearch may make the annotations index a moment after the job.
-const ANNOTATIONS_WITHIN: Duration = Duration::from_secs(30);
+/// Elasticsearch may make the indices of annotations and notifications a moment after the job.
+const MADE_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// The snapshot document under its true id, and the data counts that tell a datafeed where to go on.
@@ -45,15 +46,17 @@ pub(super) async fn snapshot_and_counts(context: &Context<'_>) -> Result<()> {
 
 /// The archive's document with the snapshot's last record as its last: what came after it is not in the model.
 pub(in crate::commands::import) fn data_counts(checked: &Checked, plan: &Plan) -> Result<Box<RawValue>> {
-    let text = match &checked.contents.data_counts {
-        Some(counts) => plan.renamer.document(counts.get().as_bytes())?.into_owned(),
-        None => zero_data_counts(plan.job()).to_string().into_bytes(),
-    };
     let unreadable = |error: serde_json::Error| Error::Failed {
         message: format!("data counts: {error}"),
         hint: None,
     };
-    let mut counts: Map<String, Value> = serde_json::from_slice(&text).map_err(unreadable)?;
+    let mut counts: Map<String, Value> = match &checked.contents.data_counts {
+        Some(counts) => serde_json::from_slice(&plan.renamer.document(counts.get().as_bytes())?).map_err(unreadable)?,
+        None => Map::new(),
+    };
+    for (name, value) in zero_data_counts(plan.job()) {
+        counts.entry(name).or_insert(value);
+    }
     match checked.facts.latest_record_time_stamp {
         Some(latest) => counts.insert("latest_record_timestamp".into(), latest.into()),
         None => counts.shift_remove("latest_record_timestamp"),
@@ -62,8 +65,8 @@ pub(in crate::commands::import) fn data_counts(checked: &Checked, plan: &Plan) -
 }
 
 /// Every counter at 0: a document that lacks one keeps the job from opening.
-pub(in crate::commands::import) fn zero_data_counts(job: &JobId) -> Value {
-    json!({
+fn zero_data_counts(job: &JobId) -> Map<String, Value> {
+    let counts = json!({
         "job_id": job,
         "processed_record_count": 0,
         "processed_field_count": 0,
@@ -76,7 +79,8 @@ pub(in crate::commands::import) fn zero_data_counts(job: &JobId) -> Value {
         "sparse_bucket_count": 0,
         "bucket_count": 0,
         "input_record_count": 0,
-    })
+    });
+    counts.as_object().cloned().unwrap_or_default()
 }
 
 /// Category definitions under the ids that they had, renamed.
@@ -106,7 +110,11 @@ pub(super) async fn annotations(context: &Context<'_>) -> Result<()> {
     if documents == 0 {
         return Ok(());
     }
-    let index = annotations_index(context).await?;
+    let cluster = context.cluster;
+    let index = within(ANNOTATIONS_ALIAS, "--skip-annotations", || async move {
+        Ok(cluster.alias_targets(ANNOTATIONS_ALIAS).await?.pop())
+    })
+    .await?;
     let bulk = context.cluster.bulk_alias(ANNOTATIONS_ALIAS, context.options.bulk);
     let ids = derived(context, Part::Annotations, &index).await?;
     let entry = Entry::Annotations {
@@ -131,13 +139,10 @@ pub(super) async fn notifications(context: &Context<'_>) -> Result<()> {
         return Ok(());
     }
     let cluster = context.cluster;
-    let (index, bulk) = match cluster.alias_targets(NOTIFICATIONS_ALIAS).await?.pop() {
-        Some(index) => (index, cluster.bulk_alias(NOTIFICATIONS_ALIAS, context.options.bulk)),
-        None => {
-            let index = newest_notifications_index(context).await?;
-            let bulk = cluster.bulk_index(&index, context.options.bulk);
-            (index, bulk)
-        }
+    let (index, aliased) = within(NOTIFICATIONS, "--skip-notifications", || notifications_index(cluster)).await?;
+    let bulk = match aliased {
+        true => cluster.bulk_alias(NOTIFICATIONS_ALIAS, context.options.bulk),
+        false => cluster.bulk_index(&index, context.options.bulk),
     };
     let ids = derived(context, Part::Notifications, &index).await?;
     let entry = Entry::Notifications {
@@ -184,31 +189,33 @@ impl Dated {
     }
 }
 
-async fn annotations_index(context: &Context<'_>) -> Result<String> {
-    let deadline = tokio::time::Instant::now() + ANNOTATIONS_WITHIN;
+/// The index behind the alias, and that it is one; else the newest index.
+async fn notifications_index(cluster: &Cluster) -> Result<Option<(String, bool)>> {
+    if let Some(index) = cluster.alias_targets(NOTIFICATIONS_ALIAS).await?.pop() {
+        return Ok(Some((index, true)));
+    }
+    let indices = cluster.index_definitions(&[NOTIFICATIONS.to_owned()]).await?;
+    Ok(indices.keys().max().map(|index| (index.clone(), false)))
+}
+
+/// Looks until it is there, for a bounded time: Elasticsearch makes these indices on its own account.
+async fn within<T, F>(what: &str, skip: &str, mut look: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<Option<T>>>,
+{
+    let deadline = tokio::time::Instant::now() + MADE_WITHIN;
     loop {
-        if let Some(index) = context.cluster.alias_targets(ANNOTATIONS_ALIAS).await?.pop() {
-            return Ok(index);
+        if let Some(found) = look().await? {
+            return Ok(found);
         }
         if tokio::time::Instant::now() >= deadline {
             return Err(Error::Failed {
-                message: format!(
-                    "Elasticsearch did not make {ANNOTATIONS_ALIAS} within {} s",
-                    ANNOTATIONS_WITHIN.as_secs()
-                ),
-                hint: Some("try again, or leave the annotations out with --skip-annotations".into()),
+                message: format!("Elasticsearch did not make {what} within {} s", MADE_WITHIN.as_secs()),
+                hint: Some(format!("try again, or leave this part out with {skip}")),
             });
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-}
-
-async fn newest_notifications_index(context: &Context<'_>) -> Result<String> {
-    let indices = context.cluster.index_definitions(&[NOTIFICATIONS.to_owned()]).await?;
-    indices.keys().max().cloned().ok_or_else(|| Error::Failed {
-        message: "the cluster has no index for ML notifications".into(),
-        hint: Some("leave them out with --skip-notifications".into()),
-    })
 }
 
 /// The ids that will be written and are not there yet: only those may be deleted in a rollback.
