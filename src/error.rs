@@ -75,6 +75,8 @@ pub enum Error {
         /// Why it failed.
         #[source]
         cause: Box<Error>,
+        /// What was undone all the same, a line each.
+        undone: Vec<String>,
         /// What remains, with the request that removes it.
         remains: Vec<Remaining>,
     },

@@ -8,3 +8,6 @@ pub use chunks::{ChunkDecoder, StateLimits};
 pub use error::Error;
 pub(crate) use id::split_number;
 pub use id::{StateDocId, StateKind};
+
+/// Where state lives on a cluster, after upgrades by reindexing too.
+pub const STATE_INDICES: [&str; 3] = [".ml-state*", ".reindexed-v7-ml-state*", ".reindexed-v8-ml-state*"];

@@ -32,7 +32,8 @@ impl Terminal {
             Error::RolledBack { undone, .. } => {
                 self.list("rolled back, nothing of this import remains:", undone.iter().cloned());
             }
-            Error::Remains { remains, .. } => {
+            Error::Remains { undone, remains, .. } => {
+                self.list("rolled back:", undone.iter().cloned());
                 let lines = remains.iter().map(|left| format!("{}: {}", left.what, left.remove));
                 self.list(
                     "rolling back could not undo everything; these remain, with the requests that remove them:",
@@ -104,7 +105,10 @@ fn document(error: &Error) -> Value {
     });
     match error {
         Error::RolledBack { undone, .. } => document["undone"] = json!(undone),
-        Error::Remains { remains, .. } => document["remains"] = json!(remains),
+        Error::Remains { undone, remains, .. } => {
+            document["undone"] = json!(undone);
+            document["remains"] = json!(remains);
+        }
         _ => {}
     }
     document
@@ -144,11 +148,12 @@ mod tests {
         }];
         let error = Error::Remains {
             cause: Box::new(failed("gone")),
+            undone: vec!["job b".to_owned()],
             remains,
         };
         assert_eq!(
             document(&error),
-            json!({"error": "gone", "hint": "try again", "exit": 6,
+            json!({"error": "gone", "hint": "try again", "exit": 6, "undone": ["job b"],
                    "remains": [{"what": "index a", "remove": "DELETE /a"}]})
         );
     }

@@ -23,6 +23,13 @@ pub struct Calendar {
     pub events: Vec<serde_json::Map<String, Value>>,
 }
 
+impl Calendar {
+    /// Whether it names this very job.
+    pub fn has(&self, job: &JobId) -> bool {
+        self.job_ids.iter().any(|id| id == job.as_str())
+    }
+}
+
 /// Calendars or events asked for at once.
 const PAGE: usize = 1000;
 

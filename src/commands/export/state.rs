@@ -1,15 +1,15 @@
 //! Model state and categorizer state, read in numeric order and decoded on the way: an archive
 //! whose state would not restore is not written.
 
+use std::cmp::Reverse;
+use std::sync::Arc;
+
 use crate::archive::EntryBuilder;
 use crate::cluster::{Cluster, Hit};
 use crate::error::{Error, Result};
 use crate::job::{JobId, SnapshotId};
-use crate::state::{ChunkDecoder, StateDocId, StateKind, StateLimits};
+use crate::state::{ChunkDecoder, STATE_INDICES, StateDocId, StateKind, StateLimits};
 use crate::terminal::Stage;
-
-/// Where state lives, after upgrades by reindexing too.
-const STATE_INDICES: [&str; 3] = [".ml-state*", ".reindexed-v7-ml-state*", ".reindexed-v8-ml-state*"];
 
 /// No bound of ours on what a cluster's own state may decode to.
 const LIMITS: StateLimits = StateLimits { decoded: u64::MAX };
@@ -102,15 +102,44 @@ impl Reader<'_> {
         }
         .format(self.job, self.snapshot);
         let mut hits = self.cluster.documents(&STATE_INDICES, &[id]).await?;
-        // After an upgrade by reindexing the same document can stand in two indices.
-        hits.sort_by_key(|hit| !hit.index.starts_with(".ml-state"));
+        hits.sort_by_key(newest_first);
         Ok(hits.into_iter().next())
     }
+}
+
+/// The same document can stand in two indices: after an upgrade by reindexing, and the categorizer's,
+/// which is written again under the same ids, after the write alias rolled over to the next index.
+fn newest_first(hit: &Hit) -> (bool, Reverse<Arc<str>>) {
+    (!hit.index.starts_with(".ml-state"), Reverse(Arc::clone(&hit.index)))
 }
 
 fn unusable(error: crate::state::Error) -> Error {
     Error::Failed {
         message: format!("the state on the cluster is not whole: {error}"),
         hint: Some("if the job is open its state may have changed meanwhile: close it or try again".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn of_two_copies_the_one_in_the_newest_index_counts() {
+        let mut hits: Vec<Hit> = [".reindexed-v8-ml-state-9", ".ml-state-000001", ".ml-state-000002"]
+            .map(|index| Hit {
+                index: index.into(),
+                id: "a_categorizer_state#1".into(),
+                source: Bytes::new(),
+            })
+            .into();
+        hits.sort_by_key(newest_first);
+        let order: Vec<&str> = hits.iter().map(|hit| &*hit.index).collect();
+        assert_eq!(
+            order,
+            [".ml-state-000002", ".ml-state-000001", ".reindexed-v8-ml-state-9"]
+        );
     }
 }

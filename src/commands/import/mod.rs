@@ -93,6 +93,7 @@ async fn undo(
     } else {
         Error::Remains {
             cause: Box::new(cause),
+            undone,
             remains,
         }
     }

@@ -1,26 +1,43 @@
 //! Undoing the journal from its end. What was there before stays as it was.
 
+use std::time::Duration;
+
 use super::journal::{Certainty, Entry, Journal};
-use super::plan::{Plan, STATE_INDICES};
+use super::plan::{Plan, reads_for};
 use crate::cluster::{self, Cluster};
 use crate::error::Remaining;
+use crate::job::marked_as_ours;
+use crate::state::STATE_INDICES;
 
 /// Ids a request: a rollback works on what may be large documents, so it asks for places only.
 const BATCH: usize = 1_000;
+
+/// How often, and how long apart, something that may still come to be is looked for.
+const LOOKS: usize = 5;
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Undoes what it can; returns what was undone and what remains.
 pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan) -> (Vec<String>, Vec<Remaining>) {
     let mut undone = Vec::new();
     let mut remains = Vec::new();
-    for (entry, certainty) in journal.to_undo() {
-        let what = describe(&entry, plan);
-        match undo(cluster, &entry, certainty, plan).await {
+    let entries = journal.to_undo();
+    for (entry, certainty) in &entries {
+        let what = describe(entry, plan);
+        match undo(cluster, entry, *certainty, plan).await {
             Ok(true) => undone.push(what),
             Ok(false) => {}
             Err(error) => remains.push(Remaining {
                 what: format!("{what} ({error})"),
-                remove: request(&entry, plan),
+                remove: request(entry, plan),
             }),
+        }
+    }
+    for (entry, _) in entries.iter().filter(|(entry, certainty)| late(entry, *certainty)) {
+        if let Err(error) = undo(cluster, entry, Certainty::Written, plan).await {
+            remains.push(Remaining {
+                what: format!("{} ({error})", describe(entry, plan)),
+                remove: request(entry, plan),
+            });
         }
     }
     for what in journal.all_replaced() {
@@ -29,13 +46,26 @@ pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan)
     (undone, remains)
 }
 
+/// Documents of a request that was under way when the work stopped may be written after the first look.
+fn late(entry: &Entry, certainty: Certainty) -> bool {
+    let documents = matches!(
+        entry,
+        Entry::State(_) | Entry::Annotations { .. } | Entry::Notifications { .. }
+    );
+    documents && certainty == Certainty::Intended
+}
+
 /// True where there was something to undo.
 async fn undo(cluster: &Cluster, entry: &Entry, certainty: Certainty, plan: &Plan) -> cluster::Result<bool> {
+    if certainty == Certainty::Intended && !came_to_be(cluster, entry, plan).await? {
+        return Ok(false);
+    }
     match entry {
         Entry::Filter(id) => cluster.delete_filter(id).await,
         Entry::Calendar(id) => cluster.delete_calendar(id).await,
         Entry::InputIndex(name) => cluster.delete_index(name.as_str()).await,
-        Entry::Job => delete_job(cluster, certainty, plan).await,
+        // Takes its results and quantiles along.
+        Entry::Job => cluster.delete_job(plan.job()).await,
         Entry::State(ids) => delete(cluster, &STATE_INDICES, ids).await,
         Entry::Annotations { index, ids } | Entry::Notifications { index, ids } => {
             delete(cluster, &[index.as_str()], ids).await
@@ -45,12 +75,40 @@ async fn undo(cluster: &Cluster, entry: &Entry, certainty: Certainty, plan: &Pla
     }
 }
 
-/// Deleting a job takes its results and quantiles along.
-async fn delete_job(cluster: &Cluster, certainty: Certainty, plan: &Plan) -> cluster::Result<bool> {
-    if certainty == Certainty::Intended && cluster.job(plan.job()).await?.is_none() {
-        return Ok(false);
+/// A request whose answer never came may be carried out a moment later.
+async fn came_to_be(cluster: &Cluster, entry: &Entry, plan: &Plan) -> cluster::Result<bool> {
+    for look in 0..LOOKS {
+        if look > 0 {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        if stands(cluster, entry, plan).await? {
+            return Ok(true);
+        }
     }
-    cluster.delete_job(plan.job()).await
+    Ok(false)
+}
+
+/// Whether it is there and, where that can be told, this import's.
+async fn stands(cluster: &Cluster, entry: &Entry, plan: &Plan) -> cluster::Result<bool> {
+    let job = plan.job();
+    Ok(match entry {
+        Entry::Filter(id) => cluster.filter(id).await?.is_some(),
+        Entry::Calendar(id) => cluster
+            .calendar(id)
+            .await?
+            .is_some_and(|calendar| calendar.job_ids.is_empty()),
+        Entry::InputIndex(name) => cluster
+            .index_definitions(&[name.to_string()])
+            .await?
+            .get(name.as_str())
+            .is_some_and(|definition| marked_as_ours(&definition["mappings"], job)),
+        Entry::Job => cluster.job(job).await?.is_some(),
+        Entry::Datafeed(id) => cluster
+            .datafeed(id)
+            .await?
+            .is_some_and(|datafeed| reads_for(&datafeed, job)),
+        Entry::State(_) | Entry::Annotations { .. } | Entry::Notifications { .. } | Entry::Membership(_) => true,
+    })
 }
 
 async fn delete(cluster: &Cluster, indices: &[&str], ids: &[String]) -> cluster::Result<bool> {

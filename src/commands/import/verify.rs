@@ -10,13 +10,13 @@ use super::apply::{data_counts, one_line};
 use super::checked::Checked;
 use super::journal::{Entry, Journal};
 use super::parts::derived_id;
-use super::plan::{Plan, STATE_INDICES};
+use super::plan::{Plan, reads_for};
 use crate::archive::{Document, Part};
 use crate::cluster::{Cluster, Hit, Search, Sort, SourceFields};
 use crate::commands::session::Narrator;
 use crate::error::{Error, Result};
 use crate::job::JobConfig;
-use crate::state::StateDocId;
+use crate::state::{STATE_INDICES, StateDocId};
 use crate::terminal::{Terminal, Unit, count};
 
 /// Compares everything that was written.
@@ -33,6 +33,7 @@ pub(super) async fn verify(
     narrator.follow(Some(stage.clone()));
     let mut compared = verifier.state().await?;
     verifier.job().await?;
+    verifier.filters_and_calendars().await?;
     compared += verifier.snapshot_and_counts().await?;
     compared += verifier.inputs().await?;
     compared += verifier.part(Part::Categories, &[plan.job().results_alias()]).await?;
@@ -101,9 +102,39 @@ impl Verifier<'_> {
             )));
         }
         if let Some((id, _)) = &plan.portable.datafeed
-            && cluster.datafeed(id).await?.is_none()
+            && !cluster
+                .datafeed(id)
+                .await?
+                .is_some_and(|datafeed| reads_for(&datafeed, job))
         {
-            return Err(mismatch(format!("datafeed {id} is gone")));
+            return Err(mismatch(format!("datafeed {id} is gone or not of job {job}")));
+        }
+        let listed = cluster.snapshots(job).await?;
+        if !listed.iter().any(|snapshot| snapshot.id == plan.snapshot_id) {
+            return Err(mismatch(format!(
+                "job {job} does not list snapshot {}",
+                plan.snapshot_id
+            )));
+        }
+        Ok(())
+    }
+
+    /// Filters are there, and calendars with their events and this job.
+    async fn filters_and_calendars(&self) -> Result<()> {
+        let (cluster, plan) = (self.cluster, self.plan);
+        for filter in &plan.filters {
+            if !filter.stands(cluster).await? {
+                return Err(mismatch(format!("filter {} is gone or has other content", filter.id)));
+            }
+        }
+        for calendar in &plan.calendars {
+            if !calendar.stands(cluster, plan.job()).await? {
+                return Err(mismatch(format!(
+                    "calendar {} lacks events or job {}",
+                    calendar.calendar.calendar_id,
+                    plan.job()
+                )));
+            }
         }
         Ok(())
     }

@@ -55,6 +55,15 @@ async fn add_events(context: &Context<'_>, calendar: &Calendar, events: &[Map<St
 pub(super) async fn join(context: &Context<'_>) -> Result<()> {
     for plan in &context.plan.calendars {
         let id = &plan.calendar.calendar_id;
+        // What was there before stays after a rollback too.
+        if context
+            .cluster
+            .calendar(id)
+            .await?
+            .is_some_and(|calendar| calendar.has(context.plan.job()))
+        {
+            continue;
+        }
         let handle = context.journal.intend(Entry::Membership(id.clone()));
         context.cluster.add_job_to_calendar(id, context.plan.job()).await?;
         context.journal.settle(handle, Certainty::Written);

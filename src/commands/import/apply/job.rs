@@ -3,6 +3,7 @@
 
 use super::{Context, once};
 use crate::commands::import::journal::Entry;
+use crate::commands::import::plan::reads_for;
 use crate::error::{Error, Result};
 
 /// Creates the job.
@@ -51,7 +52,10 @@ pub(super) async fn create_datafeed(context: &Context<'_>) -> Result<()> {
         context,
         Entry::Datafeed(id.clone()),
         || cluster.create_datafeed(id, body),
-        || async { Ok(cluster.datafeed(id).await?.is_some()) },
+        || async {
+            let there = cluster.datafeed(id).await?;
+            Ok(there.is_some_and(|datafeed| reads_for(&datafeed, plan.job())))
+        },
     )
     .await
     .map_err(|error| explain(context, error))?;

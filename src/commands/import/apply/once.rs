@@ -24,24 +24,24 @@ where
 {
     let handle = context.journal.intend(entry);
     let mut tries = 0;
+    let mut lost = false;
     loop {
         tries += 1;
         let error = match create().await {
             Ok(()) => break,
             Err(error) => error,
         };
-        if !error.outcome_unknown() {
+        if !error.outcome_unknown() && !lost {
             context.journal.settle(handle, Certainty::Refused);
             return Err(error.into());
         }
+        // After a lost answer a refusal may mean that the lost request was carried out late.
+        lost = true;
         match is_there().await {
             Ok(true) => break,
-            Ok(false) if tries < TRIES => {}
-            Ok(false) => {
-                context.journal.settle(handle, Certainty::Refused);
-                return Err(error.into());
-            }
-            Err(_) => return Err(error.into()),
+            Ok(false) if tries < TRIES && error.outcome_unknown() => {}
+            // It may still come to be: the entry stays intended, and a rollback looks again.
+            Ok(false) | Err(_) => return Err(error.into()),
         }
     }
     context.journal.settle(handle, Certainty::Written);

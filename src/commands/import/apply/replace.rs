@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use super::Context;
 use crate::cluster::Hit;
-use crate::commands::import::plan::{STATE_INDICES, of_job};
+use crate::commands::import::plan::of_job;
 use crate::error::Result;
 use crate::job::SnapshotId;
-use crate::state::{StateDocId, StateKind};
+use crate::state::{STATE_INDICES, StateDocId, StateKind};
 
 /// Ids asked for at once: small answers, since state documents are large.
 const PROBE: u64 = 8;

@@ -63,6 +63,18 @@ pub(super) async fn look(
     Ok(plans)
 }
 
+impl CalendarPlan {
+    /// Whether it is on the cluster with the archive's events, and has the job.
+    pub(in crate::commands::import) async fn stands(&self, cluster: &Cluster, job: &JobId) -> Result<bool> {
+        let Some(mut there) = cluster.calendar(&self.calendar.calendar_id).await? else {
+            return Ok(false);
+        };
+        there.events.iter_mut().for_each(without_defaults);
+        let events = self.calendar.events.iter().all(|event| there.events.contains(event));
+        Ok(events && there.has(job))
+    }
+}
+
 fn existing(
     options: &ImportOptions,
     ours: &Calendar,

@@ -11,11 +11,7 @@ use crate::commands::import::checked::Checked;
 use crate::commands::import::options::ImportOptions;
 use crate::error::{Error, Result};
 use crate::job::{DatafeedId, JobId, PortableJob};
-use crate::state::{StateDocId, StateKind};
-
-/// Where state lives, after upgrades by reindexing too.
-pub(in crate::commands::import) const STATE_INDICES: [&str; 3] =
-    [".ml-state*", ".reindexed-v7-ml-state*", ".reindexed-v8-ml-state*"];
+use crate::state::{STATE_INDICES, StateDocId, StateKind};
 
 /// What is there.
 #[derive(Clone, Debug, Default)]
@@ -120,6 +116,11 @@ fn read(datafeed: &RawValue) -> Result<Owned> {
         message: format!("a datafeed cannot be read: {error}"),
         hint: None,
     })
+}
+
+/// Whether the datafeed is this job's.
+pub(in crate::commands::import) fn reads_for(datafeed: &RawValue, job: &JobId) -> bool {
+    read(datafeed).is_ok_and(|owned| owned.job_id == job.as_str())
 }
 
 /// Elasticsearch refuses a job whose quantiles, categorizer state or results exist; model state of

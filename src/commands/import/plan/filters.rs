@@ -77,6 +77,16 @@ pub(super) async fn look(
     Ok(plans)
 }
 
+impl FilterPlan {
+    /// Whether it is on the cluster with the archive's content.
+    pub(in crate::commands::import) async fn stands(&self, cluster: &Cluster) -> Result<bool> {
+        match cluster.filter(&self.id).await? {
+            Some(there) => Ok(same(&object(&self.body)?, &object(&there)?)),
+            None => Ok(false),
+        }
+    }
+}
+
 fn object(filter: &RawValue) -> Result<Map<String, Value>> {
     serde_json::from_str(filter.get()).map_err(|error| Error::Failed {
         message: format!("a filter cannot be read: {error}"),

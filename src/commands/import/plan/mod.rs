@@ -9,7 +9,7 @@ mod lines;
 mod privileges;
 
 pub(super) use calendars::{CalendarAction, CalendarPlan};
-pub(super) use existing::{Existing, STATE_INDICES, of_job};
+pub(super) use existing::{Existing, of_job, reads_for};
 pub(super) use filters::{FilterAction, FilterPlan};
 pub(super) use inputs::TargetPlan;
 
