@@ -11,20 +11,32 @@ use crate::terminal::{Terminal, escape};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoTerminal;
 
+/// Why a question has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// Stdin or stderr is no terminal.
+    NoTerminal,
+    /// Ctrl-C in the prompt.
+    Interrupted,
+}
+
+impl From<NoTerminal> for NoAnswer {
+    fn from(NoTerminal: NoTerminal) -> Self {
+        Self::NoTerminal
+    }
+}
+
 impl Terminal {
-    /// Asks yes or no, no by default; Ctrl-C in the prompt counts as no.
+    /// Asks yes or no, no by default.
     ///
     /// # Errors
-    /// Stdin or stderr is no terminal.
-    pub fn confirm(&self, question: &str) -> Result<bool, NoTerminal> {
+    /// Stdin or stderr is no terminal, or Ctrl-C came instead of an answer.
+    pub fn confirm(&self, question: &str) -> Result<bool, NoAnswer> {
         let theme = self.theme();
         let prompt = Confirm::with_theme(&*theme)
             .with_prompt(escape(question))
             .default(false);
-        Ok(self
-            .ask(|term| prompt.interact_on_opt(term))?
-            .flatten()
-            .unwrap_or(false))
+        Ok(answered(self.ask(|term| prompt.interact_on_opt(term))?)?.unwrap_or(false))
     }
 
     /// Asks for a password, hidden. Ctrl-C in the prompt ends the process with 130.
@@ -38,33 +50,32 @@ impl Terminal {
             let _echo = echo::restored_on_interrupt();
             prompt.interact_on(term)
         })?;
-        answer.map(Secret::new).ok_or(NoTerminal)
+        answer.map(Secret::new).map_err(|_| NoTerminal)
     }
 
     /// Offers a searchable list; `None` where nothing was chosen.
     ///
     /// # Errors
-    /// Stdin or stderr is no terminal.
-    pub fn choose(&self, prompt: &str, items: &[String]) -> Result<Option<usize>, NoTerminal> {
+    /// Stdin or stderr is no terminal, or Ctrl-C came instead of an answer.
+    pub fn choose(&self, prompt: &str, items: &[String]) -> Result<Option<usize>, NoAnswer> {
         let theme = self.theme();
         let items: Vec<_> = items.iter().map(|item| escape(item)).collect();
         let list = FuzzySelect::with_theme(&*theme)
             .with_prompt(escape(prompt))
             .items(&items)
             .default(0);
-        Ok(self.ask(|term| list.interact_on_opt(term))?.flatten())
+        answered(self.ask(|term| list.interact_on_opt(term))?)
     }
 
-    /// `None` where the prompt ended without an answer, by Ctrl-C for example. The prompt hides the
-    /// cursor and does not show it again when it is interrupted.
-    fn ask<T>(&self, prompt: impl FnOnce(&Term) -> dialoguer::Result<T>) -> Result<Option<T>, NoTerminal> {
+    /// The prompt hides the cursor and does not show it again when it is interrupted.
+    fn ask<T>(&self, prompt: impl FnOnce(&Term) -> dialoguer::Result<T>) -> Result<dialoguer::Result<T>, NoTerminal> {
         if !self.interactive() {
             return Err(NoTerminal);
         }
         let term = Term::stderr();
         let answer = self.without_bars(|| prompt(&term));
         let _ = term.show_cursor();
-        Ok(answer.ok())
+        Ok(answer)
     }
 
     fn theme(&self) -> Box<dyn Theme> {
@@ -73,6 +84,17 @@ impl Terminal {
         } else {
             Box::new(SimpleTheme)
         }
+    }
+}
+
+/// The answer; `None` where the prompt ended without one.
+fn answered<T>(answer: dialoguer::Result<Option<T>>) -> Result<Option<T>, NoAnswer> {
+    match answer {
+        Ok(answer) => Ok(answer),
+        Err(dialoguer::Error::IO(error)) if error.kind() == std::io::ErrorKind::Interrupted => {
+            Err(NoAnswer::Interrupted)
+        }
+        Err(_) => Ok(None),
     }
 }
 
@@ -137,4 +159,20 @@ mod echo {
 
     #[cfg(not(unix))]
     fn restore((): Settings) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupted_prompt_is_no_answer() {
+        let failed = |kind: std::io::ErrorKind| Err(dialoguer::Error::IO(kind.into()));
+        assert_eq!(
+            answered::<bool>(failed(std::io::ErrorKind::Interrupted)),
+            Err(NoAnswer::Interrupted)
+        );
+        assert_eq!(answered::<bool>(failed(std::io::ErrorKind::NotConnected)), Ok(None));
+        assert_eq!(answered(Ok(Some(true))), Ok(Some(true)));
+    }
 }

@@ -4,7 +4,7 @@ use super::options::ExportOptions;
 use super::subject::Subject;
 use super::survey::Survey;
 use crate::error::{Error, Result};
-use crate::terminal::{Terminal, bytes, count};
+use crate::terminal::{NoAnswer, Terminal, bytes, count};
 
 /// Refuses at once where the question could not be asked later.
 pub(super) fn can_be_answered(options: &ExportOptions, terminal: &Terminal) -> Result<()> {
@@ -48,7 +48,8 @@ fn confirm(terminal: &Terminal, question: &str) -> Result<()> {
     match terminal.confirm(question) {
         Ok(true) => Ok(()),
         Ok(false) => Err(refused("not exported")),
-        Err(_) => Err(refused("nobody is there to agree")),
+        Err(NoAnswer::Interrupted) => Err(Error::Interrupted),
+        Err(NoAnswer::NoTerminal) => Err(refused("nobody is there to agree")),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::cluster::ml::{JobState, SnapshotChoice, SnapshotSummary};
 use crate::cluster::{Cluster, Flavour, Hit, Wanted};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId};
-use crate::terminal::Terminal;
+use crate::terminal::{NoAnswer, Terminal};
 
 /// What is exported.
 #[derive(Debug)]
@@ -83,7 +83,8 @@ async fn choose(cluster: &Cluster, terminal: &Terminal) -> Result<JobId> {
             message: "no job was chosen".into(),
             hint: "give --job-id".into(),
         }),
-        Err(_) => Err(Error::Usage {
+        Err(NoAnswer::Interrupted) => Err(Error::Interrupted),
+        Err(NoAnswer::NoTerminal) => Err(Error::Usage {
             message: "which job? --job-id is needed where no terminal can offer a list".into(),
             hint: None,
         }),

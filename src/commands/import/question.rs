@@ -3,7 +3,7 @@
 use super::options::ImportOptions;
 use super::plan::Plan;
 use crate::error::{Error, Result};
-use crate::terminal::Terminal;
+use crate::terminal::{NoAnswer, Terminal};
 
 const MEANT_FOR: &str = "Imports are meant for reproducing issues and for test clusters, not for production.";
 
@@ -31,7 +31,8 @@ pub(super) fn ask(options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> 
     match terminal.confirm(&format!("Import job {}?", plan.job())) {
         Ok(true) => Ok(()),
         Ok(false) => Err(refused("not imported")),
-        Err(_) => Err(refused("nobody is there to agree to the import")),
+        Err(NoAnswer::Interrupted) => Err(Error::Interrupted),
+        Err(NoAnswer::NoTerminal) => Err(refused("nobody is there to agree to the import")),
     }
 }
 
