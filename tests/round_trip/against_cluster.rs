@@ -1,0 +1,201 @@
+//! An archive compared with the cluster that it came from.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::held::{Held, Placed, decoded, json_of};
+use crate::support::fixtures::{Fixture, Stored};
+use crate::support::world::World;
+
+/// Which fields of the inputs the archive is to hold; `None`: documents as they are stored.
+pub type Fields<'a> = Option<&'a [&'a str]>;
+
+/// Every document is the fixture's own, byte for byte, and every configuration what the API shows.
+#[track_caller]
+pub fn holds_what_the_cluster_holds(held: &Held, world: &World, fixture: &Fixture, fields: Fields<'_>) {
+    let (job, snapshot) = (fixture.id(), held.snapshot_id());
+    let document = format!("{job}_model_snapshot_{snapshot}");
+    let stored = fixture.snapshots.iter().find(|one| one.id == document);
+    assert_eq!(held.snapshot, stored.expect("a snapshot of the job").source, "snapshot");
+    state(held, fixture, &snapshot);
+    let counts = fixture.data_counts.to_string();
+    assert_eq!(held.data_counts.as_deref(), Some(counts.as_str()), "data counts");
+    assert_eq!(sorted(&held.annotations), texts(&fixture.annotations), "annotations");
+    assert_eq!(
+        sorted(&held.notifications),
+        texts(&fixture.notifications),
+        "notifications"
+    );
+    // The recording holds a category again each time that it changed: the last one stands.
+    let last = fixture
+        .categories
+        .iter()
+        .map(|one| (one.id.clone(), one.source.clone()));
+    assert_eq!(held.categories, last.collect(), "categories");
+    assert_eq!(held.config, shown(world, job), "configuration");
+    assert_eq!(held.filters, Value::Array(fixture.filters.clone()), "filters");
+    assert_eq!(
+        without_generated(&held.calendars),
+        Value::Array(fixture.calendars.clone()),
+        "calendars"
+    );
+    inputs(held, world, fixture, fields);
+}
+
+/// The documents of this snapshot in numeric order, the categorizer's behind them; nothing of other snapshots.
+fn state(held: &Held, fixture: &Fixture, snapshot: &str) {
+    let model = numbered(&fixture.state, &format!("{}_model_state_{snapshot}#", fixture.id()));
+    let categorizer = numbered(&fixture.state, &format!("{}_categorizer_state#", fixture.id()));
+    let stored: Vec<(&str, &str)> = model
+        .iter()
+        .chain(&categorizer)
+        .map(|one| (&*one.id, &*one.source))
+        .collect();
+    let carried: Vec<(&str, &str)> = held.state.iter().map(|one| (&*one.id, &*one.source)).collect();
+    assert_eq!(carried, stored, "state");
+    assert!(
+        held.state.iter().all(|one| one.index.starts_with(".ml-state")),
+        "the index that they were in"
+    );
+    for (kind, stored) in [("_model_state_", model), ("_categorizer_state#", categorizer)] {
+        let texts: Vec<&str> = stored.iter().map(|one| one.source.as_str()).collect();
+        if !texts.is_empty() {
+            assert!(
+                decoded(&held.state_of(kind)) == decoded(&texts),
+                "{kind} decodes to the same"
+            );
+        }
+    }
+}
+
+fn numbered<'a>(state: &'a [Stored], prefix: &str) -> Vec<&'a Stored> {
+    let mut found: Vec<(u64, &Stored)> = state
+        .iter()
+        .filter_map(|one| Some((one.id.strip_prefix(prefix)?.parse().ok()?, one)))
+        .collect();
+    found.sort_unstable_by_key(|(number, _)| *number);
+    found.into_iter().map(|(_, one)| one).collect()
+}
+
+/// The job as the API shows it, the datafeed inside on every version.
+pub fn shown(world: &World, job: &str) -> Value {
+    let mut shown = world.job(job);
+    let datafeeds = world.call("GET", "/_ml/datafeeds", "").value();
+    let own = datafeeds["datafeeds"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|feed| feed["job_id"] == job);
+    if let Some(own) = own {
+        shown["datafeed_config"] = own.clone();
+    }
+    shown
+}
+
+/// Calendars without what the cluster adds to events.
+pub fn without_generated(calendars: &Value) -> Value {
+    let mut calendars = calendars.clone();
+    let events = calendars.as_array_mut().into_iter().flatten();
+    for event in events.flat_map(|calendar| calendar["events"].as_array_mut().into_iter().flatten()) {
+        let event = event.as_object_mut().expect("an event");
+        for name in ["event_id", "calendar_id"] {
+            event.shift_remove(name);
+        }
+        for name in ["skip_result", "skip_model_update"] {
+            if event.get(name) == Some(&json!(true)) {
+                event.shift_remove(name);
+            }
+        }
+    }
+    calendars
+}
+
+#[derive(Deserialize)]
+struct Found<'a> {
+    #[serde(borrow)]
+    hits: Hits<'a>,
+}
+
+#[derive(Deserialize)]
+struct Hits<'a> {
+    #[serde(borrow)]
+    hits: Vec<Hit<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Hit<'a> {
+    _index: String,
+    _id: String,
+    #[serde(borrow)]
+    _source: &'a RawValue,
+}
+
+/// What a search with this field list prints.
+pub fn searched(world: &World, index: &str, query: &Value, fields: Fields<'_>) -> Vec<Placed> {
+    let source = fields.map_or(json!(true), |fields| json!(fields));
+    let body = json!({"size": 10000, "query": query, "_source": source});
+    let answer = world.call("POST", &format!("/{index}/_search"), &body.to_string());
+    assert_eq!(answer.status, 200, "{}", answer.value());
+    let found: Found<'_> = serde_json::from_slice(&answer.body).expect("a search answer");
+    let hits = found.hits.hits.into_iter();
+    hits.map(|hit| Placed {
+        index: hit._index,
+        id: hit._id,
+        source: hit._source.get().to_owned(),
+    })
+    .collect()
+}
+
+fn inputs(held: &Held, world: &World, fixture: &Fixture, fields: Fields<'_>) {
+    if held.inputs.is_empty() {
+        return;
+    }
+    let query = &fixture.job["datafeed_config"]["query"];
+    let mut expected: Vec<Placed> = match fields {
+        Some(_) => {
+            let of = |source: &String| searched(world, source, query, fields);
+            fixture.sources.iter().flat_map(of).collect()
+        }
+        None => fixture.inputs.iter().map(placed).collect(),
+    };
+    expected.sort_unstable();
+    let mut carried = held.inputs.clone();
+    carried.sort_unstable();
+    assert_eq!(carried.len(), expected.len(), "inputs");
+    for (carried, expected) in carried.iter().zip(&expected) {
+        assert_eq!(carried, expected, "an input");
+    }
+    let time = fixture.job["data_description"]["time_field"]
+        .as_str()
+        .expect("a time field");
+    let times: Vec<i64> = held
+        .inputs
+        .iter()
+        .filter_map(|one| json_of(&one.source)[time].as_i64())
+        .collect();
+    assert!(times.is_sorted(), "inputs stand in time order");
+    let sources: Vec<&str> = held.mapping.keys().map(String::as_str).collect();
+    let mut named: Vec<&str> = fixture.sources.iter().map(String::as_str).collect();
+    named.sort_unstable();
+    assert_eq!(sources, named, "a mapping of every source");
+}
+
+fn placed(stored: &Stored) -> Placed {
+    Placed {
+        index: stored.index.clone(),
+        id: stored.id.clone(),
+        source: stored.source.clone(),
+    }
+}
+
+/// In an order that does not depend on the cluster.
+pub fn sorted(texts: &[String]) -> Vec<String> {
+    let mut texts = texts.to_vec();
+    texts.sort_unstable();
+    texts
+}
+
+fn texts(stored: &[Stored]) -> Vec<String> {
+    sorted(&stored.iter().map(|one| one.source.clone()).collect::<Vec<_>>())
+}

@@ -1,0 +1,208 @@
+//! One journey: exported, imported, exported again, and everything compared on the way.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::against_cluster::holds_what_the_cluster_holds;
+use super::bars::{Before, goes_on_where_it_stopped, state_is_written_through_an_alias};
+use super::held::Held;
+use super::same::{Places, hold_the_same};
+use crate::support::binary::Binary;
+use crate::support::cluster::ml::{MlOptions, MlVersion};
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+/// Where a job goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A cluster where another job has results in the same index.
+    Elsewhere,
+    /// A cluster where no job was ever opened.
+    Untouched,
+    /// The cluster that it came from; needs another id.
+    Beside,
+}
+
+/// A journey to be made.
+pub struct Trip {
+    fixture: Fixture,
+    from: MlOptions,
+    to: MlOptions,
+    destination: Destination,
+    rename: Option<&'static str>,
+    export: Vec<&'static str>,
+    import: Vec<&'static str>,
+    fields: Option<&'static [&'static str]>,
+    places: Option<Places>,
+}
+
+/// The end of it.
+pub struct Arrived {
+    pub world: World,
+    pub binary: Binary,
+    pub archive: PathBuf,
+    pub first: Held,
+    pub second: Held,
+    /// What the import said.
+    pub said: String,
+}
+
+/// Today's version.
+pub fn newest() -> MlVersion {
+    MlVersion::new(9, 2, 0)
+}
+
+impl Trip {
+    /// With inputs, whole documents, to another cluster of the same version.
+    pub fn of(fixture: Fixture) -> Self {
+        Self {
+            fixture,
+            from: MlOptions::new(newest()),
+            to: MlOptions::new(newest()),
+            destination: Destination::Elsewhere,
+            rename: None,
+            export: vec!["--include-inputs", "--all-fields"],
+            import: Vec::new(),
+            fields: None,
+            places: None,
+        }
+    }
+
+    pub fn to(mut self, destination: Destination) -> Self {
+        self.destination = destination;
+        self
+    }
+
+    pub fn renamed(mut self, id: &'static str) -> Self {
+        self.rename = Some(id);
+        self
+    }
+
+    pub fn between(mut self, from: MlVersion, to: MlVersion) -> Self {
+        (self.from, self.to) = (MlOptions::new(from), MlOptions::new(to));
+        self
+    }
+
+    pub fn between_clusters(mut self, from: MlOptions, to: MlOptions) -> Self {
+        (self.from, self.to) = (from, to);
+        self
+    }
+
+    /// The fields that the job needs; the archive must hold those and no others.
+    pub fn only_fields(mut self, fields: &'static [&'static str]) -> Self {
+        self.fields = Some(fields);
+        self.export.retain(|option| *option != "--all-fields");
+        self
+    }
+
+    pub fn without_inputs(mut self) -> Self {
+        self.export.clear();
+        self
+    }
+
+    pub fn exporting(mut self, options: &[&'static str]) -> Self {
+        self.export.extend(options);
+        self
+    }
+
+    pub fn importing(mut self, options: &[&'static str]) -> Self {
+        self.import.extend(options);
+        self
+    }
+
+    /// Where inputs are expected, when not all in `<job>-input`.
+    pub fn landing(mut self, places: &[(&str, &str)]) -> Self {
+        let owned = places
+            .iter()
+            .map(|(source, target)| ((*source).to_owned(), (*target).to_owned()));
+        self.places = Some(owned.collect());
+        self
+    }
+
+    fn id(&self) -> &str {
+        self.rename.unwrap_or(self.fixture.id())
+    }
+
+    fn places(&self) -> Places {
+        let target = format!("{}-input", self.id());
+        let usual = || {
+            self.fixture
+                .sources
+                .iter()
+                .map(|source| (source.clone(), target.clone()))
+                .collect()
+        };
+        self.places.clone().unwrap_or_else(usual)
+    }
+
+    /// Exports at the source and compares with what is there.
+    fn departure(&self, binary: &Binary) -> (World, PathBuf, Held) {
+        let world = World::with(self.from.clone());
+        world.seed(&self.fixture);
+        let before = world.contents();
+        let archive = world.export(binary, self.fixture.id(), "first", &self.export);
+        assert!(world.contents() == before, "an export changes nothing");
+        let held = Held::read(&archive);
+        holds_what_the_cluster_holds(&held, &world, &self.fixture, self.fields);
+        (world, archive, held)
+    }
+
+    fn destination(&self, source: World) -> World {
+        if self.destination == Destination::Beside {
+            return source;
+        }
+        drop(source);
+        let world = World::with(self.to.clone());
+        if self.destination == Destination::Elsewhere {
+            world.seed(&neighbour(&self.fixture));
+        }
+        world
+    }
+
+    #[track_caller]
+    pub fn run(self) -> Arrived {
+        let binary = Binary::new();
+        let (source, archive, first) = self.departure(&binary);
+        let world = self.destination(source);
+        let before = Before::of(&world);
+        let mut options = self.import.clone();
+        if let Some(id) = self.rename {
+            options.extend(["--as", id]);
+        }
+        let run = world.import(&binary, &archive, &options).expect(0);
+        assert_eq!(
+            run.stdout,
+            format!("{}\n", self.id()),
+            "stdout is the job's id and nothing else"
+        );
+        let places = self.places();
+        let targets: BTreeSet<String> = places.values().cloned().collect();
+        before.is_untouched(&world, self.id(), &targets);
+        state_is_written_through_an_alias(&world);
+
+        let again = world.export(&binary, self.id(), "second", &self.export);
+        let second = Held::read(&again);
+        let mut members = vec![self.id()];
+        if self.destination == Destination::Beside {
+            members.push(self.fixture.id());
+            members.sort_unstable();
+        }
+        hold_the_same(&first, &second, &places, &members);
+        goes_on_where_it_stopped(&world, &second);
+        Arrived {
+            world,
+            binary,
+            archive,
+            first,
+            second,
+            said: run.stderr,
+        }
+    }
+}
+
+/// Another job whose results lie in the same index, with results of a third.
+fn neighbour(fixture: &Fixture) -> Fixture {
+    let results = fixture.job["results_index_name"].as_str().expect("a name");
+    let neighbour = Fixture::load("log-categories").renamed("neighbour").without_datafeed();
+    neighbour.without_inputs().results_index_name(results)
+}
