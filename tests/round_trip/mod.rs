@@ -3,6 +3,12 @@
 mod against_cluster;
 mod bars;
 mod held;
+mod inputs;
 mod jobs;
+mod left_out;
+mod places;
+mod reading;
 mod same;
+mod snapshots;
 mod trip;
+mod versions;

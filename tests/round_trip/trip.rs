@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::against_cluster::holds_what_the_cluster_holds;
 use super::bars::{Before, goes_on_where_it_stopped, state_is_written_through_an_alias};
 use super::held::Held;
@@ -66,6 +68,11 @@ impl Trip {
             fields: None,
             places: None,
         }
+    }
+
+    /// Changes the configuration before the job is on any cluster.
+    pub fn change(&mut self, change: impl FnOnce(&mut Value)) {
+        change(&mut self.fixture.job);
     }
 
     pub fn to(mut self, destination: Destination) -> Self {

@@ -45,6 +45,8 @@ pub struct Fixture {
     pub calendars: Vec<Value>,
     /// Mapping of each source index.
     pub input_mapping: Value,
+    /// Sources whose mapping is another.
+    pub other_mappings: Vec<(String, Value)>,
     /// Documents of the source indices.
     pub inputs: Vec<Stored>,
     /// Source indices, in the order in which the datafeed names them.
@@ -145,6 +147,7 @@ impl Fixture {
             filters: parsed(name, "filters.json"),
             calendars: parsed(name, "calendars.json"),
             input_mapping: parsed(name, "input_mapping.json"),
+            other_mappings: Vec::new(),
             inputs: bulk(name, "inputs.ndjson"),
             bystanders: bystanders(),
             sources,
@@ -243,6 +246,13 @@ impl Fixture {
         self
     }
 
+    /// This source is mapped otherwise.
+    #[must_use]
+    pub fn with_mapping_of(mut self, source: &str, mapping: Value) -> Self {
+        self.other_mappings.push((source.to_owned(), mapping));
+        self
+    }
+
     /// Results go elsewhere: `shared`, `custom-security` …; the cluster's version or option decides on a suffix.
     #[must_use]
     pub fn results_index_name(mut self, name: &str) -> Self {
@@ -295,8 +305,9 @@ impl Fixture {
         put(".ml-annotations-write", &self.annotations, true).await;
         put(&ml.notifications_target(), &self.notifications, false).await;
         for source in &self.sources {
-            let body = json!({"settings": {"number_of_shards": 2, "number_of_replicas": 0},
-                "mappings": self.input_mapping});
+            let other = self.other_mappings.iter().find(|(name, _)| name == source);
+            let mapping = other.map_or(&self.input_mapping, |(_, mapping)| mapping);
+            let body = json!({"settings": {"number_of_shards": 2, "number_of_replicas": 0}, "mappings": mapping});
             call(&documents, "PUT", &format!("/{source}"), "", body.to_string()).await;
             let inputs: Vec<Stored> = self
                 .inputs

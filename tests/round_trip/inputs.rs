@@ -1,0 +1,166 @@
+//! Inputs: only the needed fields, mappings that keep their meaning, several sources.
+
+use serde_json::{Value, json};
+
+use super::against_cluster::searched;
+use super::held::json_of;
+use super::trip::{Destination, Trip};
+use crate::support::fixtures::{Fixture, Stored};
+
+/// Every input also holds what no job needs.
+fn with_noise(name: &str) -> Fixture {
+    let mut fixture = Fixture::load(name);
+    for input in &mut fixture.inputs {
+        input.source = input.source.replacen('{', "{\"noise\": [1.10, 1e3, -0], ", 1);
+    }
+    fixture
+}
+
+fn count(world: &crate::support::world::World, index: &str, query: &Value) -> usize {
+    searched(world, index, query, Some(&[])).len()
+}
+
+#[test]
+fn web_latency_takes_the_fields_that_job_and_query_read() {
+    let fields = &["@timestamp", "host", "responsetime", "status", "clientip"];
+    let arrived = Trip::of(with_noise("web-latency")).only_fields(fields).run();
+    assert!(!arrived.first.inputs[0].source.contains("noise"));
+    let runtime = &arrived.second.config["datafeed_config"]["runtime_mappings"];
+    assert_eq!(runtime["is_error"]["type"], "boolean");
+}
+
+#[test]
+fn a_multi_field_brings_its_parent() {
+    let fixture = with_noise("log-categories").with_job(|job| {
+        job["analysis_config"]["influencers"] = json!(["mlcategory", "service.keyword"]);
+    });
+    let trip = Trip::of(fixture).only_fields(&["@timestamp", "service", "message"]);
+    let arrived = trip.renamed("logs.clone").run();
+    assert!(arrived.first.inputs[0].source.contains("\"service\""));
+    let service = &arrived.second.mapping["logs.clone-input"]["mappings"]["properties"]["service"];
+    assert_eq!(service["fields"]["keyword"]["type"], "keyword");
+    assert_eq!(
+        arrived.second.mapping["logs.clone-input"]["settings"]["index"]["number_of_shards"],
+        "2"
+    );
+}
+
+#[test]
+fn seconds_and_keywords_are_found_in_the_imported_index() {
+    let arrived = Trip::of(Fixture::load("log-categories")).run();
+    let first = json_of(&arrived.first.inputs[0].source);
+    let index = "log-categories-input";
+    let seconds = &first["@timestamp"];
+    let at = json!({"range": {"@timestamp": {"gte": seconds, "lte": seconds, "format": "epoch_second"}}});
+    assert!(count(&arrived.world, index, &at) > 0, "a date of seconds");
+    let none = json!({"range": {"@timestamp": {"lt": seconds, "format": "epoch_second"}}});
+    assert_eq!(count(&arrived.world, index, &none), 0, "and none in 1970");
+    let service = json!({"term": {"service.keyword": first["service"]}});
+    assert!(count(&arrived.world, index, &service) > 0, "a keyword whole");
+}
+
+#[test]
+fn user_population_takes_no_more_than_it_reads() {
+    let fields = &["@timestamp", "user", "program", "bytes"];
+    Trip::of(with_noise("user-population")).only_fields(fields).run();
+}
+
+#[test]
+fn a_field_asked_for_comes_along_as_the_cluster_prints_it() {
+    let trip =
+        Trip::of(with_noise("user-population")).only_fields(&["@timestamp", "user", "program", "bytes", "noise"]);
+    trip.exporting(&["--input-field", "noise"]).run();
+}
+
+#[test]
+fn equal_ids_of_two_sources_stay_apart() {
+    let fixture = Fixture::load("log-categories").on_two_sources("app-logs-2");
+    let documents = fixture.inputs.len();
+    let arrived = Trip::of(fixture).run();
+    assert_eq!(arrived.second.inputs.len(), documents, "none was overwritten");
+    assert_eq!(documents, 400);
+}
+
+#[test]
+fn equal_ids_of_two_sources_stay_apart_in_a_copy() {
+    let fixture = Fixture::load("web-latency").on_two_sources("weblogs-2024.02");
+    Trip::of(fixture).renamed("copy").to(Destination::Beside).run();
+}
+
+#[test]
+fn sources_with_other_types_get_indices_of_their_own() {
+    let second = "endpoint-process-v2";
+    let fixture = Fixture::load("user-population").on_two_sources(second);
+    let mut mapping = fixture.input_mapping.clone();
+    mapping["properties"]["bytes"] = json!({"type": "double"});
+    let arrived = Trip::of(fixture.with_mapping_of(second, mapping))
+        .landing(&[
+            ("endpoint-process", "user-population-input"),
+            (second, "user-population-input-2"),
+        ])
+        .run();
+    let bytes = |index: &str| arrived.second.mapping[index]["mappings"]["properties"]["bytes"]["type"].clone();
+    assert_eq!(bytes("user-population-input"), "long");
+    assert_eq!(bytes("user-population-input-2"), "double");
+    assert!(
+        arrived
+            .second
+            .inputs
+            .iter()
+            .any(|input| input.id == arrived.first.inputs[0].id),
+        "ids stay as they were"
+    );
+}
+
+#[test]
+fn the_input_index_has_the_name_asked_for() {
+    Trip::of(Fixture::load("log-categories"))
+        .importing(&["--input-index", "elsewhere-2024.03"])
+        .landing(&[("app-logs", "elsewhere-2024.03")])
+        .run();
+}
+
+#[test]
+fn ids_and_texts_that_need_escapes_come_through() {
+    let mut fixture = Fixture::load("log-categories");
+    fixture.inputs = nasty("app-logs");
+    let arrived = Trip::of(fixture).run();
+    assert_eq!(arrived.second.inputs.len(), arrived.first.inputs.len());
+}
+
+fn nasty(index: &str) -> Vec<Stored> {
+    let long = "ü".repeat(256);
+    let ids = [
+        "/",
+        "a/b#c?d=e%2Ff g",
+        "\"quoted\\\"",
+        "\u{1F980}",
+        "_all",
+        "..",
+        "*",
+        "a,b",
+        long.as_str(),
+        "+1&x",
+    ];
+    let messages = [
+        r#""\u0041\ud83e\udd80 \/ \\ \" \t""#,
+        "\"\u{2028}\u{FEFF}ж\"",
+        "\"\"",
+        "null",
+        r#"["a", "b"]"#,
+    ];
+    let numbers = ["1.10", "1e3", "-0", "123456789012345678901234567890", "0.1E-7"];
+    ids.iter()
+        .enumerate()
+        .map(|(n, id)| Stored {
+            index: index.to_owned(),
+            id: (*id).to_owned(),
+            source: format!(
+                "{{ \"@timestamp\":{},\"message\" :{}, \"service\":\"s\",\"deep\":{{\"n\":[{}],\"x\":{{}}}} }}",
+                1_709_251_286 + n,
+                messages[n % messages.len()],
+                numbers[n % numbers.len()]
+            ),
+        })
+        .collect()
+}

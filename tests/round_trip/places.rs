@@ -1,0 +1,144 @@
+//! Jobs and clusters of unusual shape.
+
+use serde_json::json;
+
+use super::trip::{Destination, Trip, newest};
+use crate::support::cluster::ml::MlOptions;
+use crate::support::fixtures::Fixture;
+
+fn with_suffix(suffix: &str) -> MlOptions {
+    MlOptions {
+        results_suffix: Some(suffix.to_owned()),
+        ..MlOptions::new(newest())
+    }
+}
+
+#[test]
+fn a_cluster_where_no_job_was_ever_opened() {
+    Trip::of(Fixture::load("web-latency")).to(Destination::Untouched).run();
+}
+
+#[test]
+fn a_cluster_where_no_job_was_ever_opened_takes_a_renamed_one() {
+    let trip = Trip::of(Fixture::load("log-categories")).renamed("first.ever");
+    trip.to(Destination::Untouched).run();
+}
+
+#[test]
+fn a_job_with_dots_in_its_id() {
+    let fixture = Fixture::load("log-categories").renamed("app.log.categories-1");
+    let arrived = Trip::of(fixture).run();
+    assert!(arrived.first.entries.contains_key("app_log_categories-1_config.json"));
+    let state = &arrived.second.state[0];
+    assert!(
+        state.id.starts_with("app.log.categories-1_model_state_"),
+        "{}",
+        state.id
+    );
+}
+
+#[test]
+fn a_job_with_dots_and_the_one_that_its_name_looks_like() {
+    let fixture = Fixture::load("user-population").renamed("a.b");
+    let arrived = Trip::of(fixture).renamed("a_b").to(Destination::Beside).run();
+    assert_eq!(arrived.second.inputs[0].index, "a_b-input");
+}
+
+#[test]
+fn a_job_without_datafeed() {
+    let fixture = Fixture::load("user-population").without_datafeed().without_inputs();
+    let arrived = Trip::of(fixture).without_inputs().run();
+    assert!(arrived.second.config.get("datafeed_config").is_none());
+    assert!(arrived.world.ml.datafeed_ids().is_empty());
+}
+
+#[test]
+fn a_renamed_job_without_datafeed() {
+    let fixture = Fixture::load("log-categories").without_datafeed().without_inputs();
+    Trip::of(fixture).without_inputs().renamed("unfed").run();
+}
+
+#[test]
+fn without_inputs_the_datafeed_keeps_its_own_indices() {
+    let arrived = Trip::of(Fixture::load("web-latency"))
+        .without_inputs()
+        .renamed("copy")
+        .run();
+    assert_eq!(
+        arrived.second.config["datafeed_config"]["indices"],
+        json!(["weblogs-2024.01"])
+    );
+    assert!(
+        arrived.said.contains("the datafeed keeps reading weblogs-2024.01"),
+        "{}",
+        arrived.said
+    );
+}
+
+#[test]
+fn results_of_a_rolled_over_shared_index() {
+    let fixture = Fixture::load("web-latency").results_index_name("shared");
+    Trip::of(fixture)
+        .between_clusters(with_suffix("-000001"), with_suffix("-000001"))
+        .run();
+}
+
+#[test]
+fn results_move_from_a_shared_index_to_a_rolled_over_one() {
+    let trip = Trip::of(Fixture::load("log-categories")).renamed("copy");
+    trip.between_clusters(with_suffix(""), with_suffix("-000001")).run();
+}
+
+#[test]
+fn results_of_a_custom_index_stay_in_one() {
+    let trip = Trip::of(Fixture::load("user-population")).between_clusters(with_suffix("-000001"), with_suffix(""));
+    let arrived = trip.run();
+    assert_eq!(arrived.second.config["results_index_name"], "custom-security");
+    let aliases = arrived
+        .world
+        .call("GET", "/_alias/.ml-anomalies-user-population", "")
+        .value();
+    assert!(aliases.get(".ml-anomalies-custom-security").is_some(), "{aliases}");
+}
+
+#[test]
+fn annotations_may_come_a_moment_later() {
+    let to = MlOptions {
+        annotations_delay: std::time::Duration::from_millis(150),
+        ..MlOptions::new(newest())
+    };
+    let trip = Trip::of(Fixture::load("user-population")).to(Destination::Untouched);
+    trip.between_clusters(MlOptions::new(newest()), to).run();
+}
+
+#[test]
+fn every_option_that_a_user_can_set_comes_back() {
+    let fixture = Fixture::load("log-categories").with_job(|job| {
+        job["background_persist_interval"] = json!("2h");
+        job["model_plot_config"] = json!({"enabled": true, "annotations_enabled": false, "terms": "a,b"});
+        job["custom_settings"] = json!({"custom_urls": [{"url_name": "x", "url_value": "http://y/?z=$a$"}], "n": 1.5});
+        let analysis = &mut job["analysis_config"];
+        analysis["latency"] = json!("10s");
+        analysis["summary_count_field_name"] = json!("docs");
+        analysis["multivariate_by_fields"] = json!(false);
+        analysis["per_partition_categorization"] = json!({"enabled": true, "stop_on_warn": true});
+        analysis["categorization_analyzer"] = json!({"tokenizer": "ml_classic", "char_filter": ["first_line_with_letters"],
+            "filter": [{"type": "stop", "stopwords": ["Mo", "Di"]}]});
+        analysis["detectors"][0]["partition_field_name"] = json!("service");
+        analysis["detectors"][0]["use_null"] = json!(true);
+        analysis["detectors"][0]["exclude_frequent"] = json!("all");
+        analysis["detectors"][0]["custom_rules"] = json!([{"actions": ["skip_model_update"],
+            "conditions": [{"applies_to": "actual", "operator": "lt", "value": 10.0}]}]);
+        let datafeed = &mut job["datafeed_config"];
+        datafeed["frequency"] = json!("150s");
+        datafeed["max_empty_searches"] = json!(7);
+        datafeed["chunking_config"] = json!({"mode": "manual", "time_span": "3h"});
+        datafeed["query"] = json!({"bool": {"must_not": [{"term": {"service.keyword": "nobody"}}]}});
+        datafeed["delayed_data_check_config"] = json!({"enabled": true, "check_window": "2h"});
+        datafeed["indices_options"] = json!({"expand_wildcards": ["open", "hidden"], "ignore_unavailable": true,
+            "allow_no_indices": false, "ignore_throttled": true});
+        datafeed["script_fields"] = json!({"x": {"script": {"lang": "painless", "source": "doc['service.keyword'].value"},
+            "ignore_failure": false}});
+    });
+    Trip::of(fixture).renamed("copy").run();
+}

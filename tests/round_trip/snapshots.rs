@@ -1,0 +1,69 @@
+//! Three snapshots to choose from.
+
+use super::held::Held;
+use super::trip::{Destination, Trip};
+use crate::support::fixtures::Fixture;
+
+const OLDEST: &str = "1795433575";
+const MIDDLE: &str = "1795433580";
+const LATEST: &str = "1795433586";
+
+fn trip() -> Trip {
+    Trip::of(Fixture::load("log-categories-multisnap")).without_inputs()
+}
+
+/// Only this snapshot's state, and the categorizer's.
+#[track_caller]
+fn is_all_of(held: &Held, snapshot: &str) {
+    assert_eq!(held.snapshot_id(), snapshot);
+    let job = held.job();
+    let ids: Vec<&str> = held.state.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(
+        ids,
+        [
+            format!("{job}_model_state_{snapshot}#1"),
+            format!("{job}_categorizer_state#1")
+        ]
+    );
+    assert_eq!(held.manifest["snapshot_id"], snapshot);
+}
+
+#[test]
+fn by_id() {
+    let arrived = trip().exporting(&["--snapshot-id", OLDEST]).run();
+    is_all_of(&arrived.first, OLDEST);
+    is_all_of(&arrived.second, OLDEST);
+    assert_eq!(
+        arrived.world.latest_record("log-categories-multisnap"),
+        Some(1_709_660_408_000)
+    );
+}
+
+#[test]
+fn by_id_for_a_copy_beside_the_original() {
+    let arrived = trip()
+        .exporting(&["--snapshot-id", MIDDLE])
+        .renamed("copy")
+        .to(Destination::Beside)
+        .run();
+    is_all_of(&arrived.second, MIDDLE);
+    let original = arrived.world.job("log-categories-multisnap");
+    assert_eq!(
+        original["model_snapshot_id"], LATEST,
+        "the original stands where it stood"
+    );
+}
+
+#[test]
+fn the_latest_before_a_date() {
+    // The annotations of the recording are older than its snapshots or younger than all of them.
+    let arrived = trip().exporting(&["--before-date", "1795433581000"]).run();
+    is_all_of(&arrived.first, MIDDLE);
+    is_all_of(&arrived.second, MIDDLE);
+}
+
+#[test]
+fn the_latest() {
+    let arrived = trip().run();
+    is_all_of(&arrived.first, LATEST);
+}

@@ -1,0 +1,90 @@
+//! From one version to another.
+
+use super::trip::Trip;
+use crate::support::binary::Binary;
+use crate::support::cluster::ml::MlVersion;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+fn version(number: (u32, u32)) -> MlVersion {
+    MlVersion::new(number.0, number.1, if number == (7, 17) { 29 } else { 0 })
+}
+
+fn from(number: (u32, u32), to: (u32, u32), name: &str) -> Trip {
+    let fixture = Fixture::load(name).with_job(|job| {
+        if number < (8, 1) {
+            let analysis = job["analysis_config"].as_object_mut().expect("an analysis");
+            analysis.shift_remove("model_prune_window");
+        }
+        if number < (8, 10) {
+            job["job_version"] = format!("{}.{}.0", number.0, number.1).into();
+        }
+    });
+    Trip::of(fixture).between(version(number), version(to))
+}
+
+#[test]
+fn from_7_9_by_scrolling_to_7_17() {
+    from((7, 9), (7, 17), "user-population").run();
+}
+
+#[test]
+fn from_7_9_by_scrolling_to_9_2() {
+    from((7, 9), (9, 2), "web-latency").run();
+}
+
+#[test]
+fn categories_from_7_9_to_7_17() {
+    from((7, 9), (7, 17), "log-categories").run();
+}
+
+#[test]
+fn from_7_17_to_8_19() {
+    let arrived = from((7, 17), (8, 19), "web-latency").renamed("copy").run();
+    let window = |config: &serde_json::Value| config["analysis_config"].get("model_prune_window").cloned();
+    assert_eq!(window(&arrived.first.config), None);
+    assert_eq!(window(&arrived.second.config), Some("30d".into()));
+    assert!(arrived.said.contains("model_prune_window"), "{}", arrived.said);
+}
+
+#[test]
+fn categories_from_7_17_to_8_19() {
+    let analyzer = serde_json::json!({"char_filter": ["first_line_with_letters"], "tokenizer": "ml_standard",
+        "filter": [{"type": "stop", "stopwords": ["Monday", "GMT"]}]});
+    let mut trip = from((7, 17), (8, 19), "log-categories");
+    trip.change(|job| job["analysis_config"]["categorization_analyzer"] = analyzer);
+    trip.run();
+}
+
+#[test]
+fn categories_of_a_job_from_7_12_that_lives_on_7_17() {
+    let mut trip = from((7, 17), (8, 19), "log-categories");
+    trip.change(|job| job["job_version"] = "7.12.1".into());
+    let arrived = trip.run();
+    assert!(
+        arrived.said.contains("its categorization analyzer is spelled out"),
+        "{}",
+        arrived.said
+    );
+}
+
+#[test]
+fn from_8_19_to_9_2() {
+    from((8, 19), (9, 2), "log-categories").run();
+}
+
+#[test]
+fn from_8_19_to_9_2_under_another_id() {
+    from((8, 19), (9, 2), "user-population").renamed("copy").run();
+}
+
+#[test]
+fn state_of_7_9_is_refused_by_9_2_before_anything_is_written() {
+    let binary = Binary::new();
+    let fixture = Fixture::load("web-latency").min_version("7.9.0");
+    let archive = World::seeded(version((7, 9)), &fixture).export(&binary, "web-latency", "first", &[]);
+    let world = World::new(version((9, 2)));
+    let run = world.import(&binary, &archive, &[]).expect(3);
+    run.says("8.19");
+    assert!(world.stand_in.writes().is_empty());
+}
