@@ -17,7 +17,15 @@ pub fn holds_what_the_cluster_holds(held: &Held, world: &World, fixture: &Fixtur
     let (job, snapshot) = (fixture.id(), held.snapshot_id());
     let document = format!("{job}_model_snapshot_{snapshot}");
     let stored = fixture.snapshots.iter().find(|one| one.id == document);
-    assert_eq!(held.snapshot, stored.expect("a snapshot of the job").source, "snapshot");
+    let expected = &stored.expect("a snapshot of the job").source;
+    assert_eq!(&one_line(&held.snapshot), expected, "snapshot");
+    let results = world.documents_of(&format!(".ml-anomalies-{job}"));
+    let on_cluster = results.iter().find(|((_, id), _)| *id == document);
+    assert_eq!(
+        on_cluster.map(|(_, source)| source),
+        Some(&held.snapshot),
+        "snapshot to the byte"
+    );
     state(held, fixture, &snapshot);
     let counts = fixture.data_counts.to_string();
     assert_eq!(held.data_counts.as_deref(), Some(counts.as_str()), "data counts");
@@ -41,6 +49,11 @@ pub fn holds_what_the_cluster_holds(held: &Held, world: &World, fixture: &Fixtur
         "calendars"
     );
     inputs(held, world, fixture, fields);
+}
+
+/// Line breaks, which can only stand between tokens, as spaces.
+pub fn one_line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
 }
 
 /// The documents of this snapshot in numeric order, the categorizer's behind them; nothing of other snapshots.

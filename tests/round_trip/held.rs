@@ -56,7 +56,7 @@ impl Held {
             .find(|(name, _)| name.starts_with("ml-anomalies-snapshot_doc_"));
         Self {
             config: json_of(entry(&entries, "_config.json")),
-            snapshot: snapshot.expect("a snapshot document").1.trim_end().to_owned(),
+            snapshot: snapshot.expect("a snapshot document").1.clone(),
             state: pairs(entry(&entries, "_snapshot_docs.ndjson")),
             data_counts: optional("_data_counts.json").map(|text| text.trim_end().to_owned()),
             annotations: lines("_annotations.ndjson"),

@@ -10,8 +10,9 @@ use crate::support::fixtures::{Fixture, Stored};
 /// Every input also holds what no job needs.
 fn with_noise(name: &str) -> Fixture {
     let mut fixture = Fixture::load(name);
+    fixture.input_mapping["properties"]["noise"] = json!({"type": "object", "enabled": false});
     for input in &mut fixture.inputs {
-        input.source = input.source.replacen('{', "{\"noise\": [1.10, 1e3, -0], ", 1);
+        input.source = input.source.replacen('{', "{\"noise\": {\"n\": [1.10, 1e3, -0]}, ", 1);
     }
     fixture
 }

@@ -2,11 +2,13 @@
 
 mod against_cluster;
 mod bars;
+mod generated;
 mod held;
 mod inputs;
 mod jobs;
 mod left_out;
 mod places;
+mod property;
 mod reading;
 mod same;
 mod snapshots;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::against_cluster::{sorted, without_generated};
+use super::against_cluster::{one_line, sorted, without_generated};
 use super::held::{Held, Placed, decoded, json_of};
 
 /// Where inputs went: target index by source index.
@@ -26,7 +26,7 @@ pub fn hold_the_same(first: &Held, second: &Held, places: &Places, members: &[&s
     let (old, new) = (first.job(), second.job());
     let text = |text: &String| renamed(text, old, new);
     let id = |id: &str| renamed_id(id, old, new);
-    assert_eq!(second.snapshot, text(&first.snapshot), "snapshot");
+    assert_eq!(second.snapshot, one_line(&text(&first.snapshot)), "snapshot");
     state(first, second, &id);
     let counts = first.data_counts.as_ref().map(|counts| {
         let mut counts = json_of(&text(counts));

@@ -56,7 +56,7 @@ fn by_id_for_a_copy_beside_the_original() {
 
 #[test]
 fn the_latest_before_a_date() {
-    // The annotations of the recording are older than its snapshots or younger than all of them.
+    // All annotations and notifications of the recording are older than this.
     let arrived = trip().exporting(&["--before-date", "1795433581000"]).run();
     is_all_of(&arrived.first, MIDDLE);
     is_all_of(&arrived.second, MIDDLE);

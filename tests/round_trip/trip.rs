@@ -36,6 +36,7 @@ pub struct Trip {
     import: Vec<&'static str>,
     fields: Option<&'static [&'static str]>,
     places: Option<Places>,
+    broken: Vec<(String, String)>,
 }
 
 /// The end of it.
@@ -67,6 +68,7 @@ impl Trip {
             import: Vec::new(),
             fields: None,
             places: None,
+            broken: Vec::new(),
         }
     }
 
@@ -117,6 +119,12 @@ impl Trip {
         self
     }
 
+    /// Documents to store at the source as they are, line breaks included: path and text.
+    pub fn broken(mut self, documents: &[(String, String)]) -> Self {
+        self.broken = documents.to_vec();
+        self
+    }
+
     /// Where inputs are expected, when not all in `<job>-input`.
     pub fn landing(mut self, places: &[(&str, &str)]) -> Self {
         let owned = places
@@ -146,6 +154,10 @@ impl Trip {
     fn departure(&self, binary: &Binary) -> (World, PathBuf, Held) {
         let world = World::with(self.from.clone());
         world.seed(&self.fixture);
+        for (path, text) in &self.broken {
+            let answer = world.call("PUT", path, text);
+            assert_eq!(answer.status, 200, "PUT {path}: {}", answer.value());
+        }
         let before = world.contents();
         let archive = world.export(binary, self.fixture.id(), "first", &self.export);
         assert!(world.contents() == before, "an export changes nothing");

@@ -1,0 +1,49 @@
+//! Whatever a job holds, it comes back.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::generated::{Generated, job};
+use super::trip::{Destination, Trip};
+use crate::support::cluster::real::REAL;
+
+/// On a real node a journey takes seconds.
+fn cases() -> u32 {
+    if std::env::var_os(REAL).is_some() { 3 } else { 24 }
+}
+
+fn travels(generated: &Generated, id: &str, destination: Destination) {
+    let mut trip = Trip::of(generated.fixture.clone())
+        .broken(&generated.broken)
+        .to(destination);
+    if id != generated.fixture.id() {
+        trip = trip.renamed(id.to_owned().leak());
+    }
+    trip.run();
+}
+
+#[test]
+fn generated_jobs_come_back() {
+    let mut runner = TestRunner::new(Config {
+        cases: cases(),
+        max_shrink_iters: 30,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let id = prop_oneof![Just("log-categories".to_owned()), "j[a-z0-9_.-]{0,62}[a-z0-9]"];
+    let destination = prop_oneof![
+        Just(Destination::Elsewhere),
+        Just(Destination::Untouched),
+        Just(Destination::Beside)
+    ];
+    runner
+        .run(&(job(), id, destination), |(generated, id, destination)| {
+            prop_assume!(destination != Destination::Beside || id != generated.fixture.id());
+            let run = catch_unwind(AssertUnwindSafe(|| travels(&generated, &id, destination)));
+            prop_assert!(run.is_ok(), "see above");
+            Ok(())
+        })
+        .unwrap();
+}
