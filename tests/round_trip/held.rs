@@ -98,11 +98,6 @@ impl Held {
         let state = self.state.iter().filter(|document| document.id.contains(kind));
         state.map(|document| document.source.as_str()).collect()
     }
-
-    /// Names of the entries with inputs.
-    pub fn input_entries(&self) -> usize {
-        self.entries.keys().filter(|name| input_number(name).is_some()).count()
-    }
 }
 
 /// Any JSON text.

@@ -42,8 +42,6 @@ pub struct Trip {
 /// The end of it.
 pub struct Arrived {
     pub world: World,
-    pub binary: Binary,
-    pub archive: PathBuf,
     pub first: Held,
     pub second: Held,
     /// What the import said.
@@ -210,8 +208,6 @@ impl Trip {
         goes_on_where_it_stopped(&world, &second);
         Arrived {
             world,
-            binary,
-            archive,
             first,
             second,
             said: run.stderr,
