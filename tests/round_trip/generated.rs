@@ -211,7 +211,7 @@ fn configure(job: &mut Value, snapshot: &str, description: &str, future: &str) {
 
 /// A job that could be on a cluster.
 pub fn job() -> impl Strategy<Value = Generated> {
-    let documents = (1..4_usize, 0..3_usize, "[0-9]{10}|[a-zA-Z0-9]{1,12}");
+    let documents = (1..13_usize, 0..12_usize, "[0-9]{10}|[a-zA-Z0-9]{1,12}");
     let learned = documents.prop_flat_map(|(model, categorizer, snapshot)| {
         let kind: &'static str = format!("_model_state_{snapshot}").leak();
         let categories = if categorizer == 0 {

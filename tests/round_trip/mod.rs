@@ -2,13 +2,16 @@
 
 mod against_cluster;
 mod bars;
+mod fields;
 mod generated;
 mod held;
 mod inputs;
 mod jobs;
 mod left_out;
+mod many;
 mod places;
 mod property;
+mod ranges;
 mod reading;
 mod same;
 mod snapshots;

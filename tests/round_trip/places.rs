@@ -2,9 +2,13 @@
 
 use serde_json::json;
 
+use super::bars::goes_on_where_it_stopped;
+use super::held::Held;
 use super::trip::{Destination, Trip, newest};
+use crate::support::binary::Binary;
 use crate::support::cluster::ml::MlOptions;
 use crate::support::fixtures::Fixture;
+use crate::support::world::World;
 
 fn with_suffix(suffix: &str) -> MlOptions {
     MlOptions {
@@ -141,4 +145,41 @@ fn every_option_that_a_user_can_set_comes_back() {
             "ignore_failure": false}});
     });
     Trip::of(fixture).renamed("copy").run();
+}
+
+#[test]
+fn a_calendar_of_a_group_gets_the_job_itself_and_no_group() {
+    let mut fixture = Fixture::load("web-latency");
+    fixture.calendars[0]["job_ids"] = json!(["slo"]);
+    let arrived = Trip::of(fixture).renamed("copy").run();
+    assert_eq!(arrived.second.calendars[0]["job_ids"], json!(["copy"]));
+    assert_eq!(arrived.second.calendars[0]["events"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn the_input_index_is_refreshed_and_replicated_as_any_other_afterwards() {
+    let arrived = Trip::of(Fixture::load("web-latency")).run();
+    let settings = arrived.world.call("GET", "/web-latency-input/_settings", "").value();
+    let index = &settings["web-latency-input"]["settings"]["index"];
+    assert!(index.get("refresh_interval").is_none(), "{index}");
+    assert_ne!(index["number_of_replicas"], "0", "{index}");
+    let mappings = arrived.world.call("GET", "/web-latency-input/_mapping", "").value();
+    let mark = &mappings["web-latency-input"]["mappings"]["_meta"]["esml_state"];
+    assert_eq!(mark["job_id"], "web-latency", "{mappings}");
+}
+
+#[test]
+fn a_job_without_data_counts_opens_and_goes_on_all_the_same() {
+    let (binary, fixture) = (Binary::new(), Fixture::load("log-categories"));
+    let world = World::seeded(newest(), &fixture);
+    let results = "/.ml-anomalies-.write-log-categories/_doc/log-categories_data_counts?refresh=true";
+    assert_eq!(world.call("DELETE", results, "").status, 200);
+    let archive = world.export(&binary, "log-categories", "first", &["--include-inputs"]);
+    let held = Held::read(&archive);
+    assert_eq!(held.data_counts, None);
+    drop(world);
+    let world = World::new(newest());
+    let said = world.import(&binary, &archive, &[]).expect(0);
+    said.says("no data counts");
+    goes_on_where_it_stopped(&world, &held);
 }

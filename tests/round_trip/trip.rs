@@ -36,7 +36,7 @@ pub struct Trip {
     import: Vec<&'static str>,
     fields: Option<&'static [&'static str]>,
     places: Option<Places>,
-    broken: Vec<(String, String)>,
+    prepared: Vec<(String, String, String)>,
 }
 
 /// The end of it.
@@ -66,7 +66,7 @@ impl Trip {
             import: Vec::new(),
             fields: None,
             places: None,
-            broken: Vec::new(),
+            prepared: Vec::new(),
         }
     }
 
@@ -119,7 +119,15 @@ impl Trip {
 
     /// Documents to store at the source as they are, line breaks included: path and text.
     pub fn broken(mut self, documents: &[(String, String)]) -> Self {
-        self.broken = documents.to_vec();
+        let put = |(path, text): &(String, String)| ("PUT".to_owned(), path.clone(), text.clone());
+        self.prepared.extend(documents.iter().map(put));
+        self
+    }
+
+    /// What else is done at the source: method, path and body of a request.
+    pub fn preparing(mut self, method: &str, path: &str, body: &str) -> Self {
+        self.prepared
+            .push((method.to_owned(), path.to_owned(), body.to_owned()));
         self
     }
 
@@ -152,9 +160,9 @@ impl Trip {
     fn departure(&self, binary: &Binary) -> (World, PathBuf, Held) {
         let world = World::with(self.from.clone());
         world.seed(&self.fixture);
-        for (path, text) in &self.broken {
-            let answer = world.call("PUT", path, text);
-            assert_eq!(answer.status, 200, "PUT {path}: {}", answer.value());
+        for (method, path, body) in &self.prepared {
+            let answer = world.call(method, path, body);
+            assert!(answer.status < 300, "{method} {path}: {}", answer.value());
         }
         let before = world.contents();
         let archive = world.export(binary, self.fixture.id(), "first", &self.export);

@@ -1,0 +1,138 @@
+//! Dates: what lies outside stays out, what lies inside comes along to the byte.
+
+use serde_json::Value;
+
+use super::against_cluster::sorted;
+use super::held::{Held, json_of};
+use super::trip::newest;
+use crate::support::binary::Binary;
+use crate::support::fixtures::{Fixture, Stored};
+use crate::support::world::World;
+
+fn fixture() -> Fixture {
+    let mut fixture = Fixture::load("web-latency");
+    for (number, annotation) in fixture.annotations.iter_mut().enumerate() {
+        let created = format!("\"create_time\": {}", 1_795_432_000_000 + number as i64 * 1000);
+        let from = annotation.source.find("\"create_time\"").expect("a creation");
+        let to = from + annotation.source[from..].find(',').expect("more members");
+        annotation.source.replace_range(from..to, &created);
+    }
+    fixture
+}
+
+fn export(options: &[&str]) -> (Held, Fixture) {
+    let (binary, fixture) = (Binary::new(), fixture());
+    let world = World::seeded(newest(), &fixture);
+    let mut all = vec!["--include-inputs", "--all-fields"];
+    all.extend(options);
+    (
+        Held::read(&world.export(&binary, "web-latency", "first", &all)),
+        fixture,
+    )
+}
+
+fn texts(stored: &[Stored], field: &str, keep: impl Fn(i64) -> bool) -> Vec<String> {
+    let at = |source: &str| json_of(source)[field].as_i64().expect("an instant");
+    let kept = stored.iter().filter(|one| keep(at(&one.source)));
+    sorted(&kept.map(|one| one.source.clone()).collect::<Vec<_>>())
+}
+
+fn inputs(held: &Held) -> Vec<String> {
+    sorted(&held.inputs.iter().map(|input| input.source.clone()).collect::<Vec<_>>())
+}
+
+/// An instant in the middle of what is stored.
+fn middle(stored: &[Stored], field: &str) -> i64 {
+    let mut all: Vec<i64> = stored
+        .iter()
+        .filter_map(|one| json_of(&one.source)[field].as_i64())
+        .collect();
+    all.sort_unstable();
+    all[all.len() / 2]
+}
+
+#[test]
+fn inputs_of_a_range() {
+    let stored = fixture().inputs;
+    let (after, before) = (
+        middle(&stored[..100], "@timestamp"),
+        middle(&stored[100..], "@timestamp"),
+    );
+    let (after, before) = (after.min(before), after.max(before));
+    let options = [after.to_string(), before.to_string()];
+    let (held, fixture) = export(&["--inputs-after-date", &options[0], "--inputs-before-date", &options[1]]);
+    let expected = texts(&fixture.inputs, "@timestamp", |at| after <= at && at < before);
+    assert!(!expected.is_empty() && expected.len() < fixture.inputs.len());
+    assert_eq!(inputs(&held), expected);
+    assert_eq!(
+        held.annotations.len(),
+        fixture.annotations.len(),
+        "annotations have a bound of their own"
+    );
+}
+
+#[test]
+fn seconds_are_compared_as_dates() {
+    let binary = Binary::new();
+    let fixture = Fixture::load("log-categories");
+    let world = World::seeded(newest(), &fixture);
+    let after = middle(&fixture.inputs, "@timestamp");
+    let option = (after * 1000).to_string();
+    let options = ["--include-inputs", "--all-fields", "--inputs-after-date", &option];
+    let held = Held::read(&world.export(&binary, "log-categories", "first", &options));
+    let expected = texts(&fixture.inputs, "@timestamp", |at| after <= at);
+    assert!(!expected.is_empty() && expected.len() < fixture.inputs.len());
+    assert_eq!(inputs(&held), expected);
+}
+
+#[test]
+fn annotations_after_a_date() {
+    let after = middle(&fixture().annotations, "create_time");
+    let (held, fixture) = export(&["--annotations-after-date", &after.to_string()]);
+    let expected = texts(&fixture.annotations, "create_time", |at| after <= at);
+    assert!(expected.len() < fixture.annotations.len());
+    assert_eq!(sorted(&held.annotations), expected);
+    assert_eq!(
+        sorted(&held.notifications),
+        texts(&fixture.notifications, "timestamp", |at| after <= at)
+    );
+    assert_eq!(held.inputs.len(), fixture.inputs.len());
+}
+
+#[test]
+fn one_date_bounds_both_and_the_finer_one_wins() {
+    let after = middle(&fixture().inputs, "@timestamp");
+    let option = after.to_string();
+    let (held, fixture) = export(&["--after-date", &option]);
+    assert_eq!(inputs(&held), texts(&fixture.inputs, "@timestamp", |at| after <= at));
+    assert_eq!(
+        sorted(&held.annotations),
+        texts(&fixture.annotations, "create_time", |at| after <= at)
+    );
+    let (held, fixture) = export(&["--after-date", &option, "--inputs-after-date", "2000-01-01"]);
+    assert_eq!(held.inputs.len(), fixture.inputs.len());
+}
+
+#[test]
+fn annotations_made_after_the_snapshots_date_stay_behind() {
+    let binary = Binary::new();
+    let mut fixture = Fixture::load("log-categories-multisnap");
+    let late = fixture.annotations[0].source.replace("1795432900000", "1795433583000");
+    fixture.annotations.push(Stored {
+        index: String::new(),
+        id: "log-categories-multisnap-late".to_owned(),
+        source: late.clone(),
+    });
+    let world = World::seeded(newest(), &fixture);
+    let job = fixture.id().to_owned();
+    let export = |name: &str, options: &[&str]| Held::read(&world.export(&binary, &job, name, options));
+    assert!(export("latest", &[]).annotations.contains(&late));
+    let held = export("earlier", &["--before-date", "1795433581000"]);
+    assert!(!held.annotations.contains(&late));
+    assert_eq!(held.annotations.len() + 1, fixture.annotations.len());
+    let options: &Value = &held.manifest["options"];
+    assert!(
+        options.to_string().contains("before"),
+        "the manifest says what shaped it: {options}"
+    );
+}
