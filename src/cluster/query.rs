@@ -10,7 +10,11 @@ use crate::cluster::{Cluster, Error, Pagination, Path, Request, Result, Search, 
 
 impl Search {
     pub(in crate::cluster) fn lenient(&self, request: Request) -> Request {
-        if self.lenient { leniently(request) } else { request }
+        if self.lenient {
+            return leniently(request);
+        }
+        let options = self.indices_options.iter().cloned();
+        options.fold(request, |request, (name, value)| request.query(name, value))
     }
 
     pub(in crate::cluster) fn size(&self) -> usize {

@@ -140,6 +140,7 @@ mod tests {
         Search {
             indices: vec!["i".to_owned()],
             lenient: false,
+            indices_options: Vec::new(),
             query: json!({ "match_all": {} }),
             runtime_mappings: None,
             fields: SourceFields::All,

@@ -51,6 +51,9 @@ pub struct Search {
     pub indices: Vec<String>,
     /// Hidden indices too, and an index or wildcard that matches nothing is no error.
     pub lenient: bool,
+    /// Query parameters that say otherwise what names and wildcards mean (`expand_wildcards`, `ignore_unavailable`,
+    /// `allow_no_indices`); not used by a lenient search.
+    pub indices_options: Vec<(&'static str, String)>,
     /// The query.
     pub query: Value,
     /// Runtime mappings that the query needs.

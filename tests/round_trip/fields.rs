@@ -74,3 +74,31 @@ fn a_runtime_field_without_script_brings_the_value_that_it_reads() {
         .only_fields(&["@timestamp", "user", "bytes", "program", "zone"])
         .run();
 }
+
+#[test]
+fn a_wildcard_and_an_alias_are_followed_to_their_indices() {
+    let fixture = Fixture::load("log-categories").on_two_sources("app-logs-2");
+    let wildcard = fixture
+        .clone()
+        .with_job(|job| job["datafeed_config"]["indices"] = json!(["app-*"]));
+    Trip::of(wildcard).run();
+    let alias = fixture.with_job(|job| job["datafeed_config"]["indices"] = json!(["every-log"]));
+    let action = r#"{"actions":[{"add":{"indices":["app-logs","app-logs-2"],"alias":"every-log"}}]}"#;
+    let arrived = Trip::of(alias).preparing("POST", "/_aliases", action).run();
+    assert_eq!(arrived.first.mapping.len(), 2);
+}
+
+#[test]
+fn a_datafeed_that_reads_hidden_indices_and_ignores_missing_ones_is_exported_so() {
+    let mut fixture = Fixture::load("log-categories")
+        .on_two_sources("app-logs-2")
+        .with_job(|job| {
+            job["datafeed_config"]["indices"] = json!(["app-*", "gone"]);
+            job["datafeed_config"]["indices_options"] = json!({"expand_wildcards": ["open", "hidden"],
+            "ignore_unavailable": true, "allow_no_indices": true, "ignore_throttled": true});
+        });
+    let documents = fixture.inputs.len();
+    fixture.hidden.push("app-logs-2".to_owned());
+    let arrived = Trip::of(fixture).run();
+    assert_eq!(arrived.first.inputs.len(), documents);
+}

@@ -47,6 +47,8 @@ pub struct Fixture {
     pub input_mapping: Value,
     /// Sources whose mapping is another.
     pub other_mappings: Vec<(String, Value)>,
+    /// Sources that wildcards do not match unless they ask for hidden ones.
+    pub hidden: Vec<String>,
     /// Documents of the source indices.
     pub inputs: Vec<Stored>,
     /// Source indices, in the order in which the datafeed names them.
@@ -148,6 +150,7 @@ impl Fixture {
             calendars: parsed(name, "calendars.json"),
             input_mapping: parsed(name, "input_mapping.json"),
             other_mappings: Vec::new(),
+            hidden: Vec::new(),
             inputs: bulk(name, "inputs.ndjson"),
             bystanders: bystanders(),
             sources,
@@ -307,7 +310,11 @@ impl Fixture {
         for source in &self.sources {
             let other = self.other_mappings.iter().find(|(name, _)| name == source);
             let mapping = other.map_or(&self.input_mapping, |(_, mapping)| mapping);
-            let body = json!({"settings": {"number_of_shards": 2, "number_of_replicas": 0}, "mappings": mapping});
+            let mut settings = json!({"number_of_shards": 2, "number_of_replicas": 0});
+            if self.hidden.contains(source) {
+                settings["hidden"] = json!(true);
+            }
+            let body = json!({"settings": settings, "mappings": mapping});
             call(&documents, "PUT", &format!("/{source}"), "", body.to_string()).await;
             let inputs: Vec<Stored> = self
                 .inputs

@@ -33,6 +33,7 @@ pub(super) fn all(options: &ExportOptions, subject: &Subject) -> [Found; 3] {
     let search = |indices: &[&str], query: Value, sort: &str| Search {
         indices: indices.iter().map(|&index| index.to_owned()).collect(),
         lenient: true,
+        indices_options: Vec::new(),
         query,
         runtime_mappings: None,
         fields: SourceFields::All,

@@ -58,6 +58,7 @@ pub(super) async fn look(
     let search = Search {
         indices: datafeed.indices.clone(),
         lenient: false,
+        indices_options: indices_options(datafeed),
         query: query(wanted, datafeed, subject.job.time_field()),
         runtime_mappings: runtime_mappings(datafeed),
         fields,
@@ -109,6 +110,22 @@ fn query(wanted: &InputOptions, datafeed: &Datafeed, time_field: &str) -> Value 
     json!({"bool": {"filter": [datafeed.query, time]}})
 }
 
+/// What the datafeed's names and wildcards mean to itself: hidden indices, say, or that a missing one is no error.
+fn indices_options(datafeed: &Datafeed) -> Vec<(&'static str, String)> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(yes) => Some(yes.to_string()),
+        Value::Array(kinds) => Some(kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")),
+        _ => None,
+    };
+    let options = datafeed.indices_options.as_ref();
+    let given = |name: &'static str| Some((name, text(options?.get(name)?)?));
+    ["expand_wildcards", "ignore_unavailable", "allow_no_indices"]
+        .into_iter()
+        .filter_map(given)
+        .collect()
+}
+
 /// Only those that the query reads: a script that is not needed costs, and may fail.
 fn runtime_mappings(datafeed: &Datafeed) -> Option<Value> {
     let query = datafeed.query.to_string();
@@ -148,5 +165,20 @@ mod tests {
     fn an_open_range_still_asks_for_the_time_field() {
         let query = query(&InputOptions::default(), &datafeed(json!({"match_all": {}})), "time");
         assert_eq!(query["bool"]["filter"][1], json!({"exists": {"field": "time"}}));
+    }
+
+    #[test]
+    fn names_mean_what_they_mean_to_the_datafeed() {
+        let mut feed = datafeed(json!({"match_all": {}}));
+        assert!(indices_options(&feed).is_empty());
+        feed.indices_options = Some(
+            json!({"expand_wildcards": ["open", "hidden"], "ignore_unavailable": true,
+            "ignore_throttled": true}),
+        );
+        let expected = [("expand_wildcards", "open,hidden"), ("ignore_unavailable", "true")];
+        assert_eq!(
+            indices_options(&feed),
+            expected.map(|(name, value)| (name, value.to_owned()))
+        );
     }
 }

@@ -233,6 +233,7 @@ fn everything(index: &str) -> Search {
     Search {
         indices: vec![index.to_owned()],
         lenient: false,
+        indices_options: Vec::new(),
         query: json!({"match_all": {}}),
         runtime_mappings: None,
         fields: SourceFields::All,

@@ -152,6 +152,7 @@ pub(in crate::commands::import) fn of_job(indices: &str, job: &JobId) -> Search 
     Search {
         indices: vec![indices.to_owned()],
         lenient: true,
+        indices_options: Vec::new(),
         query: json!({"term": {"job_id": job.as_str()}}),
         runtime_mappings: None,
         fields: SourceFields::Only(vec!["snapshot_id".into(), "snapshot_doc_count".into()]),
