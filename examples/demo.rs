@@ -1,0 +1,207 @@
+//! Moves a job between two clusters before your eyes: `cargo run --example demo`.
+//!
+//! The clusters are stand-ins on loopback ports, the ones that the tests use; the job is a recorded one and its model
+//! state was written by Elastic's autodetect. Each command that is printed is run as a process of its own, with what
+//! it prints left as it is. With arguments this example is the program itself, which is how it runs those commands.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a stage for the program, not a part of it"
+)]
+
+#[path = "../tests/support"]
+#[allow(
+    dead_code,
+    unused_imports,
+    missing_docs,
+    unreachable_pub,
+    reason = "the tests use the rest of it"
+)]
+mod support {
+    pub mod cluster;
+    pub mod fixtures;
+}
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::time::Instant;
+
+use esml_state::instant::EpochMillis;
+use serde_json::Value;
+
+use support::cluster::documents::InMemory;
+use support::cluster::ml::{MlApi, MlOptions, MlVersion};
+use support::cluster::stand_in::{StandIn, StandInOptions};
+use support::fixtures::Fixture;
+
+const JOB: &str = "web-latency";
+const COPY: &str = "web-latency-copy";
+const ARCHIVE: &str = "web-latency_state.tar.gz";
+
+/// What went wrong, for the last line.
+type Step = Result<(), String>;
+
+fn main() -> ExitCode {
+    if std::env::args_os().len() > 1 {
+        let given = std::env::args_os().skip(1);
+        return esml_state::cli::run(std::iter::once("esml-state".into()).chain(given));
+    }
+    match demo() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            println!("\nThe demo failed: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo() -> Step {
+    let begun = Instant::now();
+    let directory = tempfile::tempdir().map_err(|why| why.to_string())?;
+    let production = Cluster::start("production");
+    production.learn(&Fixture::load(JOB));
+    let laptop = Cluster::start("laptop");
+
+    say(&format!(
+        "Two stand-in clusters answer as Elasticsearch 9.2 does. One has the job {JOB}; the other has never had any."
+    ));
+    esml_state(
+        directory.path(),
+        Some(&production),
+        &["export", "--job-id", JOB, "--include-inputs", "--yes"],
+    )?;
+    say("The file says what it holds, with no cluster at hand:");
+    esml_state(directory.path(), None, &["inspect", ARCHIVE])?;
+    say("On the other cluster it becomes a job again, here under another id:");
+    esml_state(
+        directory.path(),
+        Some(&laptop),
+        &["import", ARCHIVE, "--as", COPY, "--yes"],
+    )?;
+    go_on(&production, &laptop)?;
+    say(&format!(
+        "All of it held, in {:.1} s. `cargo run -- inspect docs/sample/{ARCHIVE}` shows an archive that stays.",
+        begun.elapsed().as_secs_f32()
+    ));
+    Ok(())
+}
+
+/// Opens the copy, starts its datafeed, and compares where that goes on with the snapshot of the original.
+fn go_on(production: &Cluster, laptop: &Cluster) -> Step {
+    say("Opened, the copy knows what the original had learned, and its datafeed goes on where the snapshot ends:");
+    let copy = format!("_ml/anomaly_detectors/{COPY}");
+    laptop.ask("POST", &format!("{copy}/_open"))?;
+    laptop.ask("POST", &format!("_ml/datafeeds/datafeed-{COPY}/_start"))?;
+    let stats = laptop.ask("GET", &format!("{copy}/_stats"))?["jobs"][0].clone();
+    let job = laptop.ask("GET", &copy)?["jobs"][0].clone();
+    let snapshot = job["model_snapshot_id"].as_str().unwrap_or_default();
+    let path = format!("_ml/anomaly_detectors/{JOB}/model_snapshots/{snapshot}");
+    let original = production.ask("GET", &path)?["model_snapshots"][0].clone();
+
+    let restored = laptop.ml.opened_with(COPY).ok_or("the job restored nothing")?;
+    let ends = original["latest_record_time_stamp"].as_i64();
+    println!();
+    println!("  job       {COPY} is {}", stats["state"].as_str().unwrap_or_default());
+    println!(
+        "  restored  snapshot {snapshot}: model state documents {}, quantiles {}",
+        restored.model_docs,
+        if restored.quantiles { "yes" } else { "no" }
+    );
+    println!("  snapshot  has learned up to {}", moment(ends));
+    println!("  datafeed  reads on from     {}", moment(restored.datafeed_start));
+
+    expect(stats["state"] == "opened", "the copy is not open")?;
+    expect(
+        restored.model_docs > 0 && restored.quantiles,
+        "the copy has learned nothing",
+    )?;
+    expect(ends.is_some(), "the original's snapshot is not found")?;
+    expect(
+        stats["data_counts"]["latest_record_timestamp"].as_i64() == ends,
+        "the copy stands at another moment than the snapshot",
+    )?;
+    expect(
+        restored.datafeed_start == ends.map(|ends| ends + 1),
+        "the datafeed leaves records out or reads them twice",
+    )
+}
+
+/// A stand-in with an ML API and documents of its own.
+struct Cluster {
+    name: &'static str,
+    ml: MlApi,
+    stand_in: StandIn,
+}
+
+impl Cluster {
+    fn start(name: &'static str) -> Self {
+        let ml = MlApi::new(MlOptions::new(MlVersion::new(9, 2, 0)));
+        let stand_in = StandIn::start(StandInOptions {
+            api: Some(Arc::new(ml.clone())),
+            ..StandInOptions::new(Arc::new(InMemory::new()))
+        });
+        Self { name, ml, stand_in }
+    }
+
+    /// Puts the job there as if it had been made and had learned there.
+    fn learn(&self, fixture: &Fixture) {
+        fixture.seed_blocking(&self.ml, self.stand_in.documents());
+    }
+
+    /// Sends a request as a user would, says so, and gives its answer.
+    fn ask(&self, method: &str, path: &str) -> Result<Value, String> {
+        let shown = if method == "GET" { "" } else { "-X POST " };
+        command_line(&format!("curl {shown}{}/{path}", self.stand_in.url()));
+        let answer = self.stand_in.call(method, &format!("/{path}"), "");
+        expect(answer.status == 200, &format!("{method} {path}: {}", answer.status))?;
+        serde_json::from_slice(&answer.body).map_err(|why| format!("{method} {path}: {why}"))
+    }
+}
+
+/// Runs the command as a process of its own, on this terminal.
+fn esml_state(directory: &Path, cluster: Option<&Cluster>, arguments: &[&str]) -> Step {
+    let program = std::env::current_exe().map_err(|why| why.to_string())?;
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ELASTICSEARCH_") {
+            command.env_remove(name);
+        }
+    }
+    if let Some(cluster) = cluster {
+        let url = cluster.stand_in.url();
+        command_line(&format!("export ELASTICSEARCH_URL={url}   # {}", cluster.name));
+        command.env("ELASTICSEARCH_URL", url);
+    }
+    let typed = format!("esml-state {}", arguments.join(" "));
+    command_line(&typed);
+    let ended = command.current_dir(directory).args(arguments).status();
+    let ended = ended.map_err(|why| format!("{typed}: {why}"))?;
+    expect(ended.success(), &format!("`{typed}`: {ended}"))
+}
+
+fn say(text: &str) {
+    println!("\n{text}\n");
+}
+
+/// A command as one types it. Flushed, since the command itself writes to the same terminal.
+fn command_line(text: &str) {
+    let mut stdout = std::io::stdout();
+    if stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        println!("\u{1b}[1m$ {text}\u{1b}[0m");
+    } else {
+        println!("$ {text}");
+    }
+    let _ = stdout.flush();
+}
+
+fn expect(held: bool, otherwise: &str) -> Step {
+    if held { Ok(()) } else { Err(otherwise.to_owned()) }
+}
+
+fn moment(millis: Option<i64>) -> String {
+    millis.map_or_else(|| "the beginning".to_owned(), |millis| EpochMillis(millis).to_string())
+}
