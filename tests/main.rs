@@ -10,5 +10,6 @@
 mod command_line;
 mod inspect;
 mod round_trip;
+mod sample;
 mod stand_in;
 mod support;

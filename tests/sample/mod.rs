@@ -1,0 +1,49 @@
+//! The archive that comes along for a first look: `docs/sample/web-latency_state.tar.gz`.
+//! Made anew by a run of these tests with `UPDATE_DOCS=1`.
+
+use std::path::PathBuf;
+
+use crate::support::archive::{entries, entry};
+use crate::support::binary::Binary;
+use crate::support::cluster::ml::MlVersion;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const JOB: &str = "web-latency";
+/// More would be a burden on everyone who clones.
+const MAX_BYTES: u64 = 500_000;
+
+fn sample() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/sample/web-latency_state.tar.gz")
+}
+
+#[test]
+fn the_sample_is_what_an_export_writes_today() {
+    let binary = Binary::new();
+    let fixture = Fixture::load(JOB);
+    let fresh = World::seeded(MlVersion::new(9, 2, 0), &fixture).export(&binary, JOB, "fresh", &["--include-inputs"]);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::copy(&fresh, sample()).unwrap();
+    }
+    let (fresh, sample) = (entries(&fresh), entries(&sample()));
+    assert!(
+        fresh.keys().eq(sample.keys())
+            && entry(&fresh, "_snapshot_docs.ndjson") == entry(&sample, "_snapshot_docs.ndjson"),
+        "docs/sample is stale; run the tests once with UPDATE_DOCS=1\n{:?}\n{:?}",
+        fresh.keys(),
+        sample.keys()
+    );
+}
+
+#[test]
+fn the_sample_is_whole_and_small() {
+    let sample = sample();
+    let binary = Binary::new();
+    let run = binary
+        .run(["inspect", "--verify", &sample.display().to_string()])
+        .expect(0);
+    assert!(run.stdout.contains("this archive can be imported"), "{}", run.stdout);
+    assert_eq!(run.stderr, "");
+    let bytes = std::fs::metadata(&sample).unwrap().len();
+    assert!(bytes <= MAX_BYTES, "{bytes} bytes");
+}
