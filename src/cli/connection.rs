@@ -110,10 +110,6 @@ impl Connection {
         let sources = Sources { matches };
         let (endpoint, address_login, address_explicit) = self.endpoint(&sources)?;
         let credential = self.credential(&sources, address_login, address_explicit, terminal)?;
-        if self.ignore_certs {
-            terminal
-                .warn("--ignore-certs: anyone on the way to the cluster can read the credential and change the data");
-        }
         let timeout = Duration::from_secs(self.timeout);
         Ok(ConnectOptions {
             endpoint,

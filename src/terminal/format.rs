@@ -16,6 +16,11 @@ pub fn count(n: u64) -> String {
     text
 }
 
+/// A number with its noun: `1 document`, `300,000 documents`.
+pub fn amount(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
 /// Bytes in decimal units with one digit behind the point: `999 B`, `4.9 MB`.
 pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
@@ -80,6 +85,15 @@ mod tests {
         ] {
             assert_eq!(count(n), text);
         }
+    }
+
+    #[test]
+    fn amounts_have_the_right_number_of_their_noun() {
+        let amount = |n| amount(n, "entry", "entries");
+        assert_eq!(
+            [amount(0), amount(1), amount(1000)],
+            ["0 entries", "1 entry", "1,000 entries"]
+        );
     }
 
     #[test]

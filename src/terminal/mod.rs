@@ -7,7 +7,7 @@ mod prompt;
 mod style;
 mod table;
 
-pub use format::{bytes, count, duration, escape};
+pub use format::{amount, bytes, count, duration, escape};
 pub use progress::{Stage, Unit};
 pub use prompt::{NoAnswer, NoTerminal};
 pub use style::{Color, Terminal, TerminalOptions, Verbosity};

@@ -15,7 +15,11 @@ pub(super) fn print(options: &ExportOptions, subject: &Subject, written: &Writte
     let Target::File { path, .. } = &written.target else {
         return Ok(());
     };
-    terminal.say(&format!("Wrote {}, {}", path.display(), bytes(written.finished.bytes)));
+    terminal.say(&format!(
+        "Exported job {}: {}",
+        subject.job.id(),
+        bytes(written.finished.bytes)
+    ));
     let text = match options.json {
         false => path.display().to_string(),
         true => json!({

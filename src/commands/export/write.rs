@@ -18,7 +18,7 @@ use crate::commands::session::Narrator;
 use crate::error::{Error, Result};
 use crate::instant::EpochMillis;
 use crate::job::{InputMappings, JobId};
-use crate::terminal::{Stage, Terminal, Unit, count};
+use crate::terminal::{Stage, Terminal, Unit, amount, count};
 
 /// A written archive.
 #[derive(Debug)]
@@ -142,13 +142,11 @@ impl Export<'_> {
         }
         let sealed = tokio::task::block_in_place(|| entry.seal())?;
         self.writer.append(sealed)?;
-        let line = format!(
-            "Model state: {} documents of snapshot {}, {} of the categorizer",
-            count(read.model),
-            snapshot.id,
-            count(read.categorizer)
-        );
-        self.done(stage, &line);
+        let mut line = format!("Model state: {}", amount(read.model, "document", "documents"));
+        if read.categorizer > 0 {
+            line += &format!(", {} of the categorizer", count(read.categorizer));
+        }
+        self.done(stage, &format!("{line} (snapshot {})", snapshot.id));
         Ok(())
     }
 
@@ -180,7 +178,7 @@ impl Export<'_> {
         let level = self.options.compression_level;
         let read = inputs::append(self.cluster, search, self.subject, level, &mut self.writer, &stage).await?;
         nothing_lost("inputs", read, inputs.documents)?;
-        self.done(stage, &format!("Inputs: {} documents", count(read)));
+        self.done(stage, &format!("Inputs: {}", count(read)));
         Ok(())
     }
 

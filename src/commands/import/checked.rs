@@ -8,7 +8,7 @@ use crate::archive::{self, Archive, Contents, DocumentVisitor, Finding, Part, Se
 use crate::cluster::ml::Calendar;
 use crate::error::{Error, Result};
 use crate::job::{FilterId, InputMappings, JobConfig, JobId, SnapshotId, guess_time_format};
-use crate::terminal::{Terminal, Unit, count};
+use crate::terminal::{Terminal, Unit, amount};
 
 /// An archive that can be imported.
 #[derive(Debug)]
@@ -80,12 +80,15 @@ pub(super) async fn open(options: &ImportOptions, terminal: &Terminal) -> Result
     })??;
     refuse_damage(options, &contents)?;
     for finding in &contents.findings {
-        terminal.warn(&format!("{}: {}", finding.place, finding.what));
+        match finding.place.is_empty() {
+            true => terminal.warn(&finding.what),
+            false => terminal.warn(&format!("{}: {}", finding.place, finding.what)),
+        }
     }
     let checked = parts(archive, contents, &times)?;
     stage.done(&format!(
-        "Checked the archive: {} entries, all whole",
-        count(checked.contents.entries.len() as u64)
+        "Checked the archive: {}, all whole",
+        amount(checked.contents.entries.len() as u64, "entry", "entries")
     ));
     refuse_another_job(options, &checked.config)?;
     Ok(checked)

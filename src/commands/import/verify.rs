@@ -17,7 +17,7 @@ use crate::commands::session::Narrator;
 use crate::error::{Error, Result};
 use crate::job::JobConfig;
 use crate::state::{STATE_INDICES, StateDocId};
-use crate::terminal::{Terminal, Unit, count};
+use crate::terminal::{Terminal, Unit, amount};
 
 /// Compares everything that was written.
 pub(super) async fn verify(
@@ -46,8 +46,8 @@ pub(super) async fn verify(
     }
     narrator.follow(None);
     stage.done(&format!(
-        "Compared {} documents: the cluster holds what the archive held",
-        count(compared)
+        "Read back and compared {}: all as in the archive",
+        amount(compared, "document", "documents")
     ));
     Ok(())
 }

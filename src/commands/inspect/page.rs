@@ -3,7 +3,7 @@
 mod parts;
 
 use crate::commands::inspect::report::{JobFacts, Report, SnapshotFacts};
-use crate::terminal::{Table, bytes, count, escape};
+use crate::terminal::{Table, amount, bytes, escape};
 
 /// What stdout can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,10 +66,6 @@ fn listed(items: &[String]) -> Option<String> {
     (!items.is_empty()).then(|| items.iter().map(|item| one_line(item)).collect::<Vec<_>>().join(", "))
 }
 
-fn number(n: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(n), if n == 1 { one } else { many })
-}
-
 /// In the binary units of Elasticsearch's `512mb`, so that size and limit compare.
 fn memory(bytes: u64) -> String {
     let (unit, name) = if bytes >= 1 << 30 {
@@ -113,7 +109,7 @@ fn archive(report: &Report) -> String {
             Some(format!(
                 "{} in {}",
                 bytes(archive.bytes),
-                number(report.entries.len() as u64, "entry", "entries")
+                amount(report.entries.len() as u64, "entry", "entries")
             )),
         )
         .add("written by", Some(by))
@@ -193,7 +189,7 @@ fn snapshot(snapshot: &SnapshotFacts) -> String {
             "consists of",
             snapshot
                 .state_documents
-                .map(|n| number(n, "model state document", "model state documents")),
+                .map(|n| amount(n, "model state document", "model state documents")),
         )
         .add("model memory", memory)
         .add("latest record", snapshot.latest_record.as_deref())

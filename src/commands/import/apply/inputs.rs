@@ -25,7 +25,7 @@ pub(super) async fn load(context: &Context<'_>) -> Result<()> {
         written += fill(context, target, &stage).await?;
         settle(context, target).await?;
     }
-    context.done(stage, &format!("Inputs: {} documents", count(written)));
+    context.done(stage, &format!("Inputs: {}", count(written)));
     Ok(())
 }
 

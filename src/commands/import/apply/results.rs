@@ -123,7 +123,7 @@ pub(super) async fn annotations(context: &Context<'_>) -> Result<()> {
     };
     Dated {
         part: Part::Annotations,
-        title: "annotations",
+        title: "Annotations",
         documents,
         index,
         entry,
@@ -151,7 +151,7 @@ pub(super) async fn notifications(context: &Context<'_>) -> Result<()> {
     };
     Dated {
         part: Part::Notifications,
-        title: "notifications",
+        title: "Notifications",
         documents,
         index,
         entry,
@@ -173,7 +173,7 @@ impl Dated {
     async fn write(self, context: &Context<'_>, bulk: Bulk) -> Result<()> {
         let plan = context.plan;
         let handle = context.journal.intend(self.entry);
-        let stage = context.stage(&format!("Writing {}", self.title), Some(self.documents));
+        let stage = context.stage(&format!("Writing {}", self.title.to_lowercase()), Some(self.documents));
         let written = documents::send(context, self.part, bulk, &stage, |document| {
             let id = derived_id(plan.job(), self.part, &document);
             Ok(Some(Outgoing {
@@ -184,7 +184,7 @@ impl Dated {
         .await?;
         context.journal.settle(handle, Certainty::Written);
         context.cluster.refresh(&[&self.index]).await?;
-        context.done(stage, &format!("Wrote {} {}", count(written), self.title));
+        context.done(stage, &format!("{}: {}", self.title, count(written)));
         Ok(())
     }
 }

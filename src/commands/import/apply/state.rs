@@ -7,7 +7,7 @@ use crate::commands::import::journal::{Certainty, Entry};
 use crate::commands::import::parts::state_ids;
 use crate::error::{Error, Result};
 use crate::state::StateDocId;
-use crate::terminal::count;
+use crate::terminal::amount;
 
 /// The alias that ML writes state through.
 const WRITE_ALIAS: &str = ".ml-state-write";
@@ -48,6 +48,9 @@ pub(super) async fn load(context: &Context<'_>) -> Result<()> {
     .await?;
     context.journal.settle(handle, Certainty::Written);
     cluster.refresh(&[WRITE_ALIAS]).await?;
-    context.done(stage, &format!("Model state: {} documents", count(written)));
+    context.done(
+        stage,
+        &format!("Model state: {}", amount(written, "document", "documents")),
+    );
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The plan in words.
 
 use super::{CalendarAction, FilterAction, Plan};
-use crate::terminal::count;
+use crate::terminal::amount;
 
 impl Plan {
     /// A line for each thing that would be done.
@@ -18,10 +18,13 @@ impl Plan {
             let id = &plan.calendar.calendar_id;
             let events = plan.calendar.events.len() as u64;
             lines.push(match &plan.action {
-                CalendarAction::Create => format!("create calendar {id} with {} events", count(events)),
+                CalendarAction::Create => format!("create calendar {id} with {}", amount(events, "event", "events")),
                 CalendarAction::Keep => format!("keep calendar {id}, which is there with the same events"),
                 CalendarAction::Complete(missing) => {
-                    format!("complete calendar {id} with {} events", count(missing.len() as u64))
+                    format!(
+                        "complete calendar {id} with {}",
+                        amount(missing.len() as u64, "event", "events")
+                    )
                 }
             });
         }
@@ -63,22 +66,32 @@ impl Plan {
 
     fn documents(&self, lines: &mut Vec<String>) {
         let counts = &self.counts;
-        write(lines, counts.inputs, "inputs");
+        write(lines, counts.inputs, "input", "inputs");
         lines.push(format!(
             "create job {} and revert it to snapshot {}",
             self.job(),
             self.snapshot_id
         ));
-        write(lines, counts.model_state, "model state documents");
-        write(lines, counts.categorizer_state, "categorizer state documents");
-        write(lines, counts.categories, "categories");
-        write(lines, counts.annotations, "annotations");
-        write(lines, counts.notifications, "notifications");
+        write(
+            lines,
+            counts.model_state,
+            "model state document",
+            "model state documents",
+        );
+        write(
+            lines,
+            counts.categorizer_state,
+            "categorizer state document",
+            "categorizer state documents",
+        );
+        write(lines, counts.categories, "category", "categories");
+        write(lines, counts.annotations, "annotation", "annotations");
+        write(lines, counts.notifications, "notification", "notifications");
     }
 }
 
-fn write(lines: &mut Vec<String>, documents: u64, what: &str) {
+fn write(lines: &mut Vec<String>, documents: u64, one: &str, many: &str) {
     if documents > 0 {
-        lines.push(format!("write {} {what}", count(documents)));
+        lines.push(format!("write {}", amount(documents, one, many)));
     }
 }

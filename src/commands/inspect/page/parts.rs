@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::commands::inspect::PageStyle;
 use crate::commands::inspect::bars::bars;
 use crate::commands::inspect::report::{HistogramFacts, PartFacts, Report};
-use crate::terminal::{Table, bytes, count, duration};
+use crate::terminal::{Table, amount, bytes, count, duration};
 
-use super::{listed, number, one_line};
+use super::{listed, one_line};
 
 /// Documents, bytes and range of each part, and what they are made of.
 pub(super) fn parts(report: &Report) -> String {
@@ -32,7 +32,7 @@ pub(super) fn parts(report: &Report) -> String {
     let calendars: Vec<String> = report
         .calendars
         .iter()
-        .map(|calendar| format!("{} ({})", calendar.id, number(calendar.events, "event", "events")))
+        .map(|calendar| format!("{} ({})", calendar.id, amount(calendar.events, "event", "events")))
         .collect();
     if let Some(calendars) = listed(&calendars) {
         text.push_str(&format!("  calendars: {calendars}\n"));
