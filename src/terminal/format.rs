@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use console::measure_text_width;
+
 /// `300000` as `300,000`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -46,6 +48,26 @@ pub fn duration(length: Duration) -> String {
         60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
     }
+}
+
+/// Prose in lines of at most `width` columns; a word that is longer stays whole.
+pub(in crate::terminal) fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = String::new();
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        let columns = measure_text_width(word);
+        if used > 0 && used + 1 + columns > width {
+            lines.push('\n');
+            used = 0;
+        }
+        if used > 0 {
+            lines.push(' ');
+            used += 1;
+        }
+        lines.push_str(word);
+        used += columns;
+    }
+    lines
 }
 
 /// Replaces what could steer a terminal (control characters, changes of writing direction) by a
@@ -109,6 +131,13 @@ mod tests {
         ] {
             assert_eq!(bytes(n), text);
         }
+    }
+
+    #[test]
+    fn prose_breaks_between_words() {
+        assert_eq!(wrapped("one two three", 7), "one two\nthree");
+        assert_eq!(wrapped("one two-and-three four", 5), "one\ntwo-and-three\nfour");
+        assert_eq!(wrapped("", 5), "");
     }
 
     #[test]

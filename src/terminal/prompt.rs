@@ -5,77 +5,97 @@ use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use dialoguer::{Confirm, FuzzySelect, Password};
 
 use crate::secret::Secret;
+use crate::terminal::format::wrapped;
 use crate::terminal::{Terminal, escape};
 
-/// Nobody is there to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoTerminal;
+/// Lines of prose longer than this are hard to read.
+const WIDEST: usize = 80;
+/// What the list puts before an item.
+const MARGIN: usize = 4;
 
 /// Why a question has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// Stdin or stderr is no terminal.
+    /// Nobody is there: stdin or stderr is no terminal.
     NoTerminal,
-    /// Ctrl-C in the prompt.
+    /// Ctrl-C.
     Interrupted,
 }
 
-impl From<NoTerminal> for NoAnswer {
-    fn from(NoTerminal: NoTerminal) -> Self {
-        Self::NoTerminal
-    }
-}
-
 impl Terminal {
+    /// Says a paragraph of prose, broken between words where the terminal is narrow.
+    pub fn explain(&self, paragraph: &str) {
+        match Term::stderr().size_checked() {
+            Some((_, columns)) => self.say(&wrapped(paragraph, usize::from(columns).min(WIDEST))),
+            None => self.say(paragraph),
+        }
+    }
+
     /// Asks yes or no, no by default.
     ///
     /// # Errors
-    /// Stdin or stderr is no terminal, or Ctrl-C came instead of an answer.
+    /// [`NoAnswer`]
     pub fn confirm(&self, question: &str) -> Result<bool, NoAnswer> {
         let theme = self.theme();
         let prompt = Confirm::with_theme(&*theme)
             .with_prompt(escape(question))
             .default(false);
-        Ok(answered(self.ask(|term| prompt.interact_on_opt(term))?)?.unwrap_or(false))
+        Ok(self
+            .ask(|term| prompt.interact_on_opt(term))?
+            .flatten()
+            .unwrap_or(false))
     }
 
     /// Asks for a password, hidden. Ctrl-C in the prompt ends the process with 130.
     ///
     /// # Errors
     /// Stdin or stderr is no terminal, or it was closed without an answer.
-    pub fn password(&self, prompt: &str) -> Result<Secret, NoTerminal> {
+    pub fn password(&self, prompt: &str) -> Result<Secret, NoAnswer> {
         let theme = self.theme();
         let prompt = Password::with_theme(&*theme).with_prompt(escape(prompt)).report(false);
         let answer = self.ask(|term| {
             let _echo = echo::restored_on_interrupt();
             prompt.interact_on(term)
         })?;
-        answer.map(Secret::new).map_err(|_| NoTerminal)
+        answer.map(Secret::new).ok_or(NoAnswer::NoTerminal)
     }
 
-    /// Offers a searchable list; `None` where nothing was chosen.
+    /// Offers a searchable list; `None` where nothing was chosen. Items are cut to the terminal's width:
+    /// a line that wraps would tear the list.
     ///
     /// # Errors
-    /// Stdin or stderr is no terminal, or Ctrl-C came instead of an answer.
+    /// [`NoAnswer`]
     pub fn choose(&self, prompt: &str, items: &[String]) -> Result<Option<usize>, NoAnswer> {
         let theme = self.theme();
-        let items: Vec<_> = items.iter().map(|item| escape(item)).collect();
+        let width = usize::from(Term::stderr().size().1).saturating_sub(MARGIN);
+        let items: Vec<String> = items
+            .iter()
+            .map(|item| console::truncate_str(&escape(item), width, "…").into_owned())
+            .collect();
         let list = FuzzySelect::with_theme(&*theme)
             .with_prompt(escape(prompt))
             .items(&items)
             .default(0);
-        answered(self.ask(|term| list.interact_on_opt(term))?)
+        Ok(self.ask(|term| list.interact_on_opt(term))?.flatten())
     }
 
-    /// The prompt hides the cursor and does not show it again when it is interrupted.
-    fn ask<T>(&self, prompt: impl FnOnce(&Term) -> dialoguer::Result<T>) -> Result<dialoguer::Result<T>, NoTerminal> {
+    /// `None` where the prompt ended without an answer. The prompt hides the cursor and does not show it
+    /// again, nor end its line, when it is interrupted.
+    fn ask<T>(&self, prompt: impl FnOnce(&Term) -> dialoguer::Result<T>) -> Result<Option<T>, NoAnswer> {
         if !self.interactive() {
-            return Err(NoTerminal);
+            return Err(NoAnswer::NoTerminal);
         }
         let term = Term::stderr();
         let answer = self.without_bars(|| prompt(&term));
         let _ = term.show_cursor();
-        Ok(answer)
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(dialoguer::Error::IO(why)) if why.kind() == std::io::ErrorKind::Interrupted => {
+                let _ = term.write_line("");
+                Err(NoAnswer::Interrupted)
+            }
+            Err(_) => Ok(None),
+        }
     }
 
     fn theme(&self) -> Box<dyn Theme> {
@@ -84,17 +104,6 @@ impl Terminal {
         } else {
             Box::new(SimpleTheme)
         }
-    }
-}
-
-/// The answer; `None` where the prompt ended without one.
-fn answered<T>(answer: dialoguer::Result<Option<T>>) -> Result<Option<T>, NoAnswer> {
-    match answer {
-        Ok(answer) => Ok(answer),
-        Err(dialoguer::Error::IO(error)) if error.kind() == std::io::ErrorKind::Interrupted => {
-            Err(NoAnswer::Interrupted)
-        }
-        Err(_) => Ok(None),
     }
 }
 
@@ -159,20 +168,4 @@ mod echo {
 
     #[cfg(not(unix))]
     fn restore((): Settings) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_interrupted_prompt_is_no_answer() {
-        let failed = |kind: std::io::ErrorKind| Err(dialoguer::Error::IO(kind.into()));
-        assert_eq!(
-            answered::<bool>(failed(std::io::ErrorKind::Interrupted)),
-            Err(NoAnswer::Interrupted)
-        );
-        assert_eq!(answered::<bool>(failed(std::io::ErrorKind::NotConnected)), Ok(None));
-        assert_eq!(answered(Ok(Some(true))), Ok(Some(true)));
-    }
 }

@@ -4,7 +4,7 @@ use super::options::ExportOptions;
 use super::subject::Subject;
 use super::survey::Survey;
 use crate::error::{Error, Result};
-use crate::terminal::{NoAnswer, Terminal, bytes, count};
+use crate::terminal::{NoAnswer, Terminal, amount, bytes};
 
 /// Refuses at once where the question could not be asked later.
 pub(super) fn can_be_answered(options: &ExportOptions, terminal: &Terminal) -> Result<()> {
@@ -21,7 +21,7 @@ pub(super) fn ask(options: &ExportOptions, subject: &Subject, survey: &Survey, t
     if options.yes {
         return Ok(());
     }
-    terminal.say(&format!(
+    terminal.explain(&format!(
         "The archive of job {} will hold values of your data: the model state keeps names of hosts, users or \
          whatever the job splits by, and annotations keep what people wrote.",
         subject.job.id()
@@ -32,14 +32,15 @@ pub(super) fn ask(options: &ExportOptions, subject: &Subject, survey: &Survey, t
         .as_ref()
         .is_some_and(|inputs| inputs.after.is_none() || inputs.before.is_none());
     match survey.inputs {
-        Some(inputs) if open => confirm(
-            terminal,
-            &format!(
-                "The inputs have no date limit on both sides: {} documents, about {}. Include them?",
-                count(inputs.documents),
+        Some(inputs) if open => {
+            terminal.explain(&format!(
+                "The range of the inputs is open: {}, about {} before compression. --inputs-after-date and \
+                 --inputs-before-date bound it.",
+                amount(inputs.documents, "document", "documents"),
                 bytes(inputs.bytes)
-            ),
-        ),
+            ));
+            confirm(terminal, "Include all of them?")
+        }
         _ => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use crate::cluster::ml::{JobState, SnapshotChoice, SnapshotSummary};
 use crate::cluster::{Cluster, Flavour, Hit, Wanted};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId};
-use crate::terminal::{NoAnswer, Terminal};
+use crate::terminal::{NoAnswer, Table, Terminal};
 
 /// What is exported.
 #[derive(Debug)]
@@ -70,14 +70,16 @@ async fn choose(cluster: &Cluster, terminal: &Terminal) -> Result<JobId> {
             "a user without the right to see jobs sees none: `monitor_ml` is needed",
         ));
     }
-    let lines: Vec<String> = jobs
-        .iter()
-        .map(|job| {
-            let snapshot = job.latest_snapshot.as_deref().unwrap_or("no snapshot");
-            format!("{}  [{}]  {}  {snapshot}", job.id, job.groups.join(", "), job.state)
-        })
-        .collect();
-    match terminal.choose("Which job?", &lines) {
+    let mut table = Table::new(&[]);
+    for job in &jobs {
+        let snapshot = match &job.latest_snapshot {
+            Some(id) => format!("snapshot {id}"),
+            None => "no snapshot".to_owned(),
+        };
+        table.row([job.id.clone(), job.state.clone(), snapshot, job.groups.join(", ")]);
+    }
+    let lines: Vec<String> = table.render(0).lines().map(str::to_owned).collect();
+    match terminal.choose("Which job? (type to search)", &lines) {
         Ok(Some(chosen)) => Ok(jobs[chosen].id.parse()?),
         Ok(None) => Err(Error::Refused {
             message: "no job was chosen".into(),

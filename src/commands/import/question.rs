@@ -24,7 +24,7 @@ pub(super) fn ask(options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> 
     if options.yes {
         return Ok(());
     }
-    terminal.say(MEANT_FOR);
+    terminal.explain(MEANT_FOR);
     for line in plan.lines() {
         terminal.say(&format!("  {line}"));
     }
