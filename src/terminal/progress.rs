@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use console::Term;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::terminal::{Terminal, bytes, count, escape};
+use crate::terminal::{Terminal, bytes, count, duration, escape};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Terminal {
                 Some(total) => ProgressBar::new(total),
                 None => ProgressBar::new_spinner(),
             });
-            bar.set_style(style(unit, total.is_some()));
+            bar.set_style(style(unit, total.is_some(), Term::stderr().size().1));
             bar.set_prefix(escape(title).into_owned());
             bar.enable_steady_tick(Duration::from_millis(120));
             Arc::new(Drawn {
@@ -101,11 +102,14 @@ impl Stage {
     }
 }
 
-fn style(unit: Unit, with_total: bool) -> ProgressStyle {
-    let template = if with_total {
-        "{prefix} [{bar:24}] {done} of {total}, {eta} left  {wide_msg}"
-    } else {
-        "{prefix} {spinner} {done}  {wide_msg}"
+/// A note beside the bar needs room; a line that wraps cannot be cleared.
+const ROOM_FOR_A_BAR: u16 = 100;
+
+fn style(unit: Unit, with_total: bool, columns: u16) -> ProgressStyle {
+    let template = match (with_total, columns >= ROOM_FOR_A_BAR) {
+        (true, true) => "{prefix} [{bar:24}] {done} of {total}{left}  {wide_msg}",
+        (true, false) => "{prefix} {done} of {total}{left}  {wide_msg}",
+        (false, _) => "{prefix} {spinner} {done}  {wide_msg}",
     };
     let fallback = || {
         if with_total {
@@ -118,12 +122,23 @@ fn style(unit: Unit, with_total: bool) -> ProgressStyle {
         .unwrap_or_else(|_| fallback())
         .progress_chars("=> ")
         .tick_chars("|/-\\ ")
+        .with_key("left", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = out.write_str(&left(state.pos(), state.len(), state.eta()));
+        })
         .with_key("done", move |state: &ProgressState, out: &mut dyn fmt::Write| {
             let _ = out.write_str(&unit.format(state.pos()));
         })
         .with_key("total", move |state: &ProgressState, out: &mut dyn fmt::Write| {
             let _ = out.write_str(&unit.format(state.len().unwrap_or(0)));
         })
+}
+
+/// How long it will take, once something is done to judge by.
+fn left(done: u64, total: Option<u64>, eta: Duration) -> String {
+    if done == 0 || Some(done) == total || eta < Duration::from_secs(1) {
+        return String::new();
+    }
+    format!(", {} left", duration(Duration::from_secs(eta.as_secs())))
 }
 
 #[cfg(test)]
@@ -135,6 +150,15 @@ mod tests {
     fn units_are_printed_as_people_read_them() {
         assert_eq!(Unit::Documents.format(300_000), "300,000");
         assert_eq!(Unit::Bytes.format(300_000), "300.0 kB");
+    }
+
+    #[test]
+    fn nobody_is_told_a_time_that_cannot_be_known() {
+        let eta = Duration::from_millis(75_600);
+        assert_eq!(left(0, Some(10), eta), "");
+        assert_eq!(left(10, Some(10), eta), "");
+        assert_eq!(left(9, Some(10), Duration::from_millis(300)), "");
+        assert_eq!(left(3, Some(10), eta), ", 1 min 15 s left");
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub async fn run(options: ExportOptions, terminal: &Terminal) -> Result<()> {
         outcome::print(&options, &subject, &written, terminal)
     })
     .await;
+    // What follows is said where the bar stood.
+    narrator.follow(None);
     cluster.release().await;
     outcome
 }
