@@ -9,6 +9,7 @@
 
 mod command_line;
 mod inspect;
+mod results_json;
 mod round_trip;
 mod sample;
 mod stand_in;

@@ -109,14 +109,17 @@ fn the_manifest_in_the_documentation_is_one() {
 #[test]
 fn every_link_within_the_documentation_leads_somewhere() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    for document in [
-        "README.md",
-        "docs/archive-format.md",
-        "docs/errors.md",
-        "docs/inspect-json.md",
-        "docs/privileges.md",
-    ] {
-        let path = root.join(document);
+    let pages = std::fs::read_dir(root.join("docs")).unwrap();
+    let pages = pages.map(|page| page.unwrap().path());
+    let pages: Vec<_> = pages
+        .filter(|page| page.extension().is_some_and(|kind| kind == "md"))
+        .collect();
+    assert!(pages.len() > 5, "{pages:?}");
+    for path in pages
+        .into_iter()
+        .chain(["README.md", "CHANGELOG.md"].map(|page| root.join(page)))
+    {
+        let document = path.display();
         let text = std::fs::read_to_string(&path).unwrap();
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://")) {

@@ -1,0 +1,141 @@
+//! `docs/results-json.md` and the documents that `--json` prints name the same members.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::binary::Binary;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::ml::MlVersion;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const DOCUMENTATION: &str = include_str!("../../docs/results-json.md");
+const JOB: &str = "web-latency";
+
+/// Members as the page writes them: `documents.inputs`, `entries[].name`.
+fn members(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                members(value, &path, found);
+            }
+        }
+        Value::Array(items) if items.is_empty() => {
+            found.insert(format!("{path}[]"));
+        }
+        Value::Array(items) => items.iter().for_each(|item| members(item, &format!("{path}[]"), found)),
+        _ => {
+            found.insert(path.to_owned());
+        }
+    }
+}
+
+fn of(document: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    members(document, "", &mut found);
+    found
+}
+
+/// The rows of one section.
+fn documented(section: &str) -> BTreeSet<String> {
+    let (_, rest) = DOCUMENTATION.split_once(&format!("\n## {section}\n")).expect(section);
+    let text = rest.split("\n## ").next().unwrap_or_default();
+    let rows = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    rows.map(|(member, _)| member.to_owned()).collect()
+}
+
+#[test]
+fn what_an_export_prints_is_documented() {
+    let binary = Binary::new();
+    let world = World::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
+    let export = ["export", "--job-id", JOB, "--include-inputs", "--json", "--yes"];
+    let planned = world
+        .run(&binary, &[&export[..], &["--dry-run"]].concat())
+        .expect(0)
+        .json();
+    assert_eq!(of(&planned), documented("export --dry-run"));
+    assert_eq!(planned["dry_run"], true);
+    assert_eq!(planned["documents"]["inputs"], 200);
+
+    let written = world.run(&binary, &export).expect(0).json();
+    assert_eq!(of(&written), documented("export"));
+    assert_eq!(written["archive"], planned["archive"]);
+    let bytes = std::fs::metadata(binary.path("web-latency_state.tar.gz"))
+        .unwrap()
+        .len();
+    assert_eq!(written["bytes"], bytes);
+
+    let refused = world.run(&binary, &export).expect(3).json();
+    assert_eq!(refused["exit"], 3);
+    assert!(of(&refused).is_subset(&documented("Failures")), "{refused}");
+}
+
+#[test]
+fn what_an_import_prints_is_documented() {
+    let binary = Binary::new();
+    let world = World::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
+    let archive = world.export(&binary, JOB, "archive", &["--include-inputs"]);
+    let planned = world
+        .import(&binary, &archive, &["--as", "copy", "--dry-run", "--json"])
+        .expect(0)
+        .json();
+    let done = world
+        .import(&binary, &archive, &["--as", "copy", "--json"])
+        .expect(0)
+        .json();
+    for (document, dry_run) in [(&planned, true), (&done, false)] {
+        assert_eq!(of(document), documented("import"));
+        assert_eq!(document["dry_run"], dry_run);
+        assert_eq!(document["input_indices"], json!(["copy-input"]));
+    }
+    let again = world
+        .import(&binary, &archive, &["--as", "copy", "--replace", "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(of(&again), documented("import"));
+    assert_ne!(again["replaced"], json!([]));
+}
+
+#[test]
+fn what_a_failed_import_prints_is_documented() {
+    let binary = Binary::new();
+    let world = World::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
+    let archive = world.export(&binary, JOB, "archive", &[]);
+    let conflict = world
+        .import(&binary, &archive, &["--dry-run", "--json"])
+        .expect(3)
+        .json();
+    let mut seen = of(&conflict);
+
+    let refused = || {
+        Action::status(
+            403,
+            r#"{"error":{"type":"security_exception","reason":"no"},"status":403}"#,
+        )
+    };
+    let faults = world.stand_in.faults();
+    faults.add(Fault::on("PUT", "/_ml/datafeeds/").always().then(refused()));
+    let undone = world
+        .import(&binary, &archive, &["--as", "copy", "--json"])
+        .expect(1)
+        .json();
+    assert_ne!(undone["undone"], json!([]));
+    seen.extend(of(&undone));
+
+    faults.add(Fault::on("DELETE", "/_ml/anomaly_detectors/").always().then(refused()));
+    let remains = world
+        .import(&binary, &archive, &["--as", "copy", "--json"])
+        .expect(6)
+        .json();
+    assert_eq!(remains["remains"][0]["remove"], "DELETE /_ml/anomaly_detectors/copy");
+    seen.extend(of(&remains));
+    assert_eq!(seen, documented("Failures"));
+}
