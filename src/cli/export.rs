@@ -98,7 +98,7 @@ struct Inputs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output and reading")]
 struct Output {
-    /// Where to write; `-` is stdout [default: <job id>_state.tar.gz]
+    /// Where to write; `-` is stdout [default: JOB_state.tar.gz]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace a file that exists

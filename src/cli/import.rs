@@ -64,7 +64,7 @@ struct What {
     /// job is replaced.
     #[arg(long)]
     replace: bool,
-    /// Index for the inputs [default: <job id>-input]
+    /// Index for the inputs [default: JOB-input]
     #[arg(long, value_name = "NAME")]
     input_index: Option<IndexName>,
     /// Let the datafeed read this index instead; repeatable

@@ -28,7 +28,7 @@ pub struct BulkReport {
 const DELETED_AT_ONCE: usize = 1000;
 
 /// An open bulk load into one index or alias. Rejected items end it with
-/// [`Error::ItemRejected`](crate::cluster::Error::ItemRejected); items answered 429 alone are sent again.
+/// [`Error::ItemRejected`]; items answered 429 alone are sent again.
 /// Dropping it stops the requests that are in flight.
 #[derive(Debug)]
 pub struct Bulk {
