@@ -49,8 +49,8 @@ impl Error {
             Self::Exists { .. } => Some("choose another name with --output, or replace it with --overwrite".to_owned()),
             Self::Io { cause, .. } => io_hint(cause.kind()).map(str::to_owned),
             Self::Damaged { .. } => Some(
-                "compare the file with its origin and copy it again; `esml-state inspect --verify` lists all that is \
-                 wrong with it"
+                "`esml-state inspect --verify` lists all that is wrong with it; a file that was copied may be whole \
+                 where it comes from"
                     .to_owned(),
             ),
             Self::Changed { .. } => Some("let nothing write to the file and start again".to_owned()),

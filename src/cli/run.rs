@@ -67,8 +67,8 @@ fn dispatch(cli: Cli, matches: &ArgMatches, terminal: &Terminal) -> Result<()> {
         Command::Man { command } => match reference::man(command.as_deref()) {
             Some(page) => print(terminal, &page),
             None => Err(Error::Usage {
-                message: "there is no such command".to_owned(),
-                hint: None,
+                message: "there is no manual page of that name".to_owned(),
+                hint: Some("`man` alone is the program's; `man export`, `man import`, `man inspect`".to_owned()),
             }),
         },
     }

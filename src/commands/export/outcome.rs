@@ -46,17 +46,18 @@ pub(super) fn print_survey(
         return say(terminal, &survey_json(&target, subject, survey).to_string());
     }
     let mut table = Table::new(&[1]);
-    table.row(["model state", &count(subject.snapshot.state_documents), "documents"]);
+    table.row(["", "documents"]);
+    table.row(["model state", &count(subject.snapshot.state_documents)]);
     for (found, documents) in &survey.found {
-        table.row([found.title, &count(*documents), "documents"]);
+        table.row([found.title, &count(*documents)]);
     }
     match survey.inputs {
         Some(inputs) => table.row([
             "inputs",
             &count(inputs.documents),
-            &format!("documents, about {} before compression", bytes(inputs.bytes)),
+            &format!("about {} before compression", bytes(inputs.bytes)),
         ]),
-        None => table.row(["inputs", "0", "not included (--include-inputs)"]),
+        None => table.row(["inputs", "none", "--include-inputs takes them along"]),
     }
     let name = match target {
         Target::File { path, .. } => path.display().to_string(),

@@ -99,7 +99,10 @@ fn archive(report: &Report) -> String {
         let options: Vec<String> = written
             .options
             .iter()
-            .map(|(name, value)| format!("{name} {value}"))
+            .map(|(name, value)| match value.as_str() {
+                Some(text) => format!("{name} {text}"),
+                None => format!("{name} {value}"),
+            })
             .collect();
         listed(&options)
     });

@@ -127,3 +127,40 @@ fn every_link_within_the_documentation_leads_somewhere() {
         }
     }
 }
+
+/// All code of the program in one text, string literals that are broken over lines joined.
+fn code() -> String {
+    fn collect(folder: &std::path::Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, text);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                text.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let mut text = String::new();
+    collect(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+    let joined: Vec<&str> = text.split("\\\n").map(str::trim_start).collect();
+    joined.concat()
+}
+
+#[test]
+fn every_message_in_the_documentation_of_errors_is_one_of_ours() {
+    // What Elasticsearch says itself.
+    let foreign = ["cluster_block_exception"];
+    let code = code();
+    let page = include_str!("../../../../docs/errors.md");
+    let cells = page
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .filter_map(|line| line.split(" | ").next());
+    let quoted: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(quoted.len() > 10, "{quoted:?}");
+    for message in quoted.into_iter().filter(|message| !foreign.contains(message)) {
+        for part in message.split('…').map(str::trim).filter(|part| !part.is_empty()) {
+            assert!(code.contains(part), "`{part}` of `{message}` is said nowhere");
+        }
+    }
+}
