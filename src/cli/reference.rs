@@ -10,7 +10,8 @@ use crate::cli::Cli;
 pub fn completions(shell: clap_complete::Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "esml-state", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
+    // clap_complete 4.6 names the commands of a program with a hyphen in two ways, and Bash then finds none.
+    String::from_utf8_lossy(&script).replace("esml__subcmd__state", "esml__state")
 }
 
 /// The manual page of the program or of one command, in roff; `None` where there is no such command.

@@ -26,6 +26,21 @@ fn completions_know_the_commands() {
 }
 
 #[test]
+fn the_bash_script_knows_the_options_of_every_command_that_it_recognises() {
+    let script = stdout(&output(&["completions", "bash"]));
+    let recognised: Vec<&str> = script
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("cmd=\"")?.strip_suffix('"'))
+        .filter(|command| !command.is_empty())
+        .collect();
+    assert!(recognised.len() > 4, "{recognised:?}");
+    for command in recognised {
+        let label = format!("{command})");
+        assert!(script.lines().any(|line| line.trim() == label), "{command}");
+    }
+}
+
+#[test]
 fn manual_pages_are_printed() {
     assert!(stdout(&output(&["man"])).contains(".TH esml-state 1"));
     assert!(stdout(&output(&["man", "export"])).contains("include\\-inputs"));
