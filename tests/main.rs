@@ -8,6 +8,8 @@
 )]
 
 mod command_line;
+
+mod export;
 mod inspect;
 mod results_json;
 mod round_trip;

@@ -1,0 +1,154 @@
+//! Which snapshot, and which annotations, notifications and inputs by their dates.
+
+use serde_json::{Value, json};
+
+use super::{exported, inputs, lines, refused, stored, version, world};
+use crate::support::archive::entry;
+use crate::support::binary::Binary;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const JOB: &str = "log-categories-multisnap";
+
+fn snapshot_of(world: &World, more: &[&str]) -> String {
+    let entries = exported(world, JOB, more);
+    let document: Value = serde_json::from_str(
+        entries
+            .iter()
+            .find(|(name, _)| name.starts_with("ml-anomalies-snapshot_doc"))
+            .unwrap()
+            .1,
+    )
+    .unwrap();
+    let id = document["snapshot_id"].as_str().unwrap().to_owned();
+    assert!(entry(&entries, "_snapshot_docs.ndjson").contains(&format!("{JOB}_model_state_{id}#1")));
+    let manifest: Value = serde_json::from_str(entry(&entries, "esml_manifest.json")).unwrap();
+    assert_eq!(manifest["snapshot_id"], id.as_str());
+    id
+}
+
+#[test]
+fn the_snapshot_is_the_latest_the_named_or_the_last_before_a_date() {
+    let world = world(&Fixture::load(JOB));
+    for (args, expected) in [
+        (&[][..], "1795433586"),
+        (&["--snapshot-id", "1795433575"], "1795433575"),
+        (&["--snapshot_id", "1795433580"], "1795433580"),
+        (&["--before-date", "1795433580000"], "1795433575"),
+        (&["--before-date", "1795433580001"], "1795433580"),
+        (&["--snapshot-before-date", "1795433586000"], "1795433580"),
+        (&["--before_date", "2026-11-23T11:32:56"], "1795433575"),
+        (&["--snapshot_before_date", "2026-11-23T13:33:01+02:00"], "1795433580"),
+        (&["--before-date", "2026-11-24"], "1795433586"),
+    ] {
+        assert_eq!(snapshot_of(&world, args), expected, "{args:?}");
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_not_there_is_an_error_that_names_it() {
+    let world = world(&Fixture::load(JOB));
+    refused(&world, JOB, &["--snapshot-id", "42"], 1).says("no model snapshot `42`");
+    refused(&world, JOB, &["--before-date", "1795433575000"], 1)
+        .says("no model snapshot from before 2026-11-23T11:32:55");
+    refused(&world, "nosuch", &[], 1).says("no job `nosuch`");
+}
+
+#[test]
+fn annotations_and_notifications_from_after_and_before_dates() {
+    let (after, before) = (1_795_432_850_000_i64, 1_795_432_900_000_i64);
+    let moments = [after - 1, after, before - 1, before];
+    let mut fixture = Fixture::load("web-latency");
+    let made = |kind: &str, field: &str, other: &str| {
+        let one = |moment: &i64| {
+            let source = json!({"job_id": "web-latency", "annotation": "seen", "message": "seen", field: moment,
+                other: 1_704_067_200_000_i64, "type": "annotation"});
+            stored(&format!("{kind}-{moment}"), source)
+        };
+        moments.iter().map(one).collect::<Vec<_>>()
+    };
+    fixture.annotations = made("a", "create_time", "timestamp");
+    fixture.notifications = made("n", "timestamp", "ignored_time");
+    let world = world(&fixture);
+    let (from, to) = (after.to_string(), before.to_string());
+    for (args, expected) in [
+        (vec![], &moments[..]),
+        (vec!["--annotations-after-date", &from, "--before-date", &to], &moments[1..3]),
+        (vec!["--annotations_after_date", &from], &moments[1..]),
+        (vec!["--after-date", &from], &moments[1..]),
+        (vec!["--after-date", &to, "--annotations-after-date", &from], &moments[1..]),
+        (vec!["--snapshot-before-date", &to], &moments[..3]),
+    ] {
+        let entries = exported(&world, "web-latency", &args);
+        for (ending, field) in [("_annotations.ndjson", "create_time"), ("_notifications.ndjson", "timestamp")] {
+            let mut found: Vec<i64> = lines(&entries, ending)
+                .iter()
+                .map(|line| serde_json::from_str::<Value>(line).unwrap()[field].as_i64().unwrap())
+                .collect();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{args:?} {ending}");
+        }
+    }
+}
+
+#[test]
+fn inputs_from_after_and_before_dates_in_time_order() {
+    for (name, unit) in [("web-latency", 1), ("log-categories", 1000)] {
+        let fixture = Fixture::load(name);
+        let mut times: Vec<i64> = fixture
+            .inputs
+            .iter()
+            .map(|input| serde_json::from_str::<Value>(&input.source).unwrap()["@timestamp"].as_i64().unwrap())
+            .collect();
+        times.sort_unstable();
+        let (after, before) = (times[100], times[300]);
+        assert!(times[99] < after && times[299] < before, "the boundaries tell documents apart");
+        let world = world(&fixture);
+        let (from, to) = ((after * unit).to_string(), (before * unit).to_string());
+        for (args, expected) in [
+            (vec![], &times[..]),
+            (vec!["--inputs-after-date", &from, "--inputs-before-date", &to], &times[100..300]),
+            (vec!["--inputs_after_date", &from], &times[100..]),
+            (vec!["--after-date", &to, "--inputs-after-date", &from], &times[100..]),
+            (vec!["--after-date", &from, "--inputs_before_date", &to], &times[100..300]),
+        ] {
+            let mut all = vec!["--include-inputs"];
+            all.extend(&args);
+            let entries = exported(&world, name, &all);
+            let found: Vec<i64> = inputs(&entries)
+                .iter()
+                .map(|input| input["@timestamp"].as_i64().unwrap())
+                .collect();
+            assert_eq!(found, expected, "{name} {args:?}");
+        }
+        drop(world);
+    }
+}
+
+#[test]
+fn reversed_ranges_and_contradictions_are_usage_errors_without_a_request() {
+    let world = World::new(version());
+    for (args, named) in [
+        (&["--inputs-after-date", "2024-02-01", "--inputs-before-date", "2024-01-01"][..], "--inputs-after-date"),
+        (&["--after-date", "2024-02-01", "--inputs-before-date", "2024-02-01"], "--after-date"),
+        (&["--after-date", "2024-02-01", "--before-date", "2024-01-01"], "--before-date"),
+        (&["--annotations-after-date", "2024-02-01", "--snapshot-before-date", "2024-01-01"], "--annotations-after-date"),
+        (&["--snapshot-id", "1", "--before-date", "2024-01-01"], "--before-date"),
+        (&["--before-date", "yesterday"], "--before-date"),
+        (&["--before-date", "2024-13-01"], "--before-date"),
+        (&["--all-fields"], "--include-inputs"),
+        (&["--include-inputs", "--all-fields", "--input-field", "a"], "--input-field"),
+        (&["--compression-level", "10"], "--compression-level"),
+        (&["--page-size", "10001"], "--page-size"),
+        (&["--slices", "0"], "--slices"),
+        (&["--timeout", "0"], "--timeout"),
+        (&["--keep-alive", "soon"], "--keep-alive"),
+    ] {
+        let mut all = vec!["export", "--job-id", "a", "--yes"];
+        all.extend(args);
+        let run = world.run(&Binary::new(), &all).expect(2);
+        run.says(named);
+        assert_eq!(run.stdout, "");
+    }
+    assert!(world.stand_in.requests().is_empty());
+}

@@ -1,0 +1,138 @@
+//! What leaves the house: exactly the fields that the job needs, and their mapping.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::{exported, inputs, world};
+use crate::support::archive::entry;
+use crate::support::cluster::faults::Fault;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+/// A field that no job reads, in every document.
+fn with_private_field(mut fixture: Fixture) -> Fixture {
+    for input in &mut fixture.inputs {
+        input.source = input.source.replacen('{', r#"{"private": {"note": "s3cr3t"}, "#, 1);
+    }
+    fixture
+}
+
+/// Every list of fields that the cluster was asked for; `*` where a search asked for whole inputs.
+fn asked(world: &World, index: &str) -> Arc<Mutex<BTreeSet<String>>> {
+    let asked = Arc::new(Mutex::new(BTreeSet::new()));
+    let (index, heard) = (index.to_owned(), Arc::clone(&asked));
+    let opened: Mutex<bool> = Mutex::new(false);
+    let hook = Fault::on("POST", "").always().run(move |call| {
+        if call.path.ends_with("/_pit") {
+            *opened.lock().unwrap() = call.path.contains(&index);
+        }
+        let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        let of_inputs = call.path.contains(&index) || (call.path == "/_search" && *opened.lock().unwrap());
+        if of_inputs && call.path.ends_with("/_search") && body["size"] != 0 {
+            match body["_source"].as_array() {
+                Some(fields) => heard.lock().unwrap().extend(fields.iter().map(|field| field.as_str().unwrap().to_owned())),
+                None => drop(heard.lock().unwrap().insert("*".to_owned())),
+            }
+        }
+    });
+    world.stand_in.faults().add(hook);
+    asked
+}
+
+fn keys(documents: &[Value]) -> BTreeSet<String> {
+    let keys = documents.iter().flat_map(|document| document.as_object().unwrap().keys().cloned());
+    keys.collect()
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn exactly_the_fields_that_the_job_needs() {
+    for (name, source, expected) in [
+        (
+            "web-latency",
+            "weblogs-2024.01",
+            &["@timestamp", "clientip", "host", "responsetime", "status"][..],
+        ),
+        ("log-categories", "app-logs", &["@timestamp", "message", "service"]),
+        (
+            "user-population",
+            "endpoint-process",
+            &["@timestamp", "bytes", "program", "user"],
+        ),
+    ] {
+        let fixture = with_private_field(Fixture::load(name));
+        let world = world(&fixture);
+        let asked = asked(&world, source);
+        let entries = exported(&world, name, &["--include-inputs"]);
+        assert_eq!(*asked.lock().unwrap(), set(expected), "{name}");
+        let documents = inputs(&entries);
+        assert_eq!(documents.len(), fixture.inputs.len());
+        assert_eq!(keys(&documents), set(expected), "{name}");
+        assert!(!entries.values().any(|text| text.contains("s3cr3t")), "{name}");
+        let mapping: Value = serde_json::from_str(entry(&entries, "_input_mapping.json")).unwrap();
+        let carried = mapping[source]["mappings"]["properties"].as_object();
+        let carried: BTreeSet<String> = carried.unwrap_or_else(|| panic!("{mapping}")).keys().cloned().collect();
+        assert_eq!(carried, set(expected), "{name}");
+    }
+}
+
+#[test]
+fn a_multi_field_is_its_parent_by_the_mapping_and_not_by_its_name() {
+    let mut fixture = Fixture::load("web-latency").with_job(|job| {
+        job["analysis_config"]["influencers"] = json!(["service.keyword", "real.keyword", "labels.keyword.name"]);
+    });
+    fixture.input_mapping["properties"]["service"] =
+        json!({"type": "text", "fields": {"keyword": {"type": "keyword"}}});
+    fixture.input_mapping["properties"]["real"] = json!({"properties": {"keyword": {"type": "keyword"}}});
+    fixture.inputs.truncate(3);
+    for input in &mut fixture.inputs {
+        let more = r#"{"service": "a", "real": {"keyword": "b", "private": "s3cr3t"}, "labels": {"keyword": {"name": "c"}}, "#;
+        input.source = input.source.replacen('{', more, 1);
+    }
+    let world = world(&fixture);
+    let asked = asked(&world, "weblogs-2024.01");
+    let entries = exported(&world, "web-latency", &["--include-inputs"]);
+    let asked = asked.lock().unwrap();
+    for field in ["service", "real.keyword", "labels.keyword.name"] {
+        assert!(asked.contains(field), "{field} in {asked:?}");
+    }
+    assert!(!asked.contains("real") && !asked.contains("service.keyword"), "{asked:?}");
+    let first = &inputs(&entries)[0];
+    assert_eq!(first["real"], json!({"keyword": "b"}));
+    assert_eq!(first["service"], "a");
+    assert_eq!(first["labels"]["keyword"]["name"], "c");
+}
+
+#[test]
+fn fields_can_be_added_and_all_can_be_taken() {
+    let mut fixture = with_private_field(Fixture::load("web-latency"));
+    fixture.inputs.truncate(5);
+    // Numbers as a person may write them: whole documents are carried as they are.
+    fixture.inputs[0].source = fixture.inputs[0].source.replacen('{', r#"{"price": 1.10, "#, 1);
+    let world = world(&fixture);
+    let needed = exported(&world, "web-latency", &["--include-inputs"]);
+    assert!(!keys(&inputs(&needed)).contains("private"));
+    let more = exported(&world, "web-latency", &["--include-inputs", "--input-field", "private.note"]);
+    assert_eq!(inputs(&more)[0]["private"]["note"], "s3cr3t");
+    assert!(!keys(&inputs(&more)).contains("price"));
+    let all = exported(&world, "web-latency", &["--include-inputs", "--all-fields"]);
+    let text = entry(&all, "_input_1.ndjson");
+    for input in &fixture.inputs {
+        assert!(text.lines().any(|line| line == input.source), "byte for byte: {}", input.source);
+    }
+    assert!(entry(&all, "_input_mapping.json").contains("price"));
+}
+
+#[test]
+fn without_inputs_the_sources_are_not_even_looked_at() {
+    let world = world(&Fixture::load("web-latency"));
+    let entries = exported(&world, "web-latency", &[]);
+    assert!(!entries.keys().any(|name| name.contains("_input")), "{:?}", entries.keys());
+    let requests = world.stand_in.requests();
+    assert!(requests.iter().all(|request| !request.path.contains("weblogs")));
+}

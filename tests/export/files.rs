@@ -1,0 +1,151 @@
+//! The file: whole or not there, for its owner alone, never in place of another unless told.
+
+use std::io::Write as _;
+
+use super::{files, nothing_open, version, world};
+use crate::support::archive::entries;
+use crate::support::binary::Binary;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const JOB: &str = "log-categories";
+const EXPORT: [&str; 4] = ["export", "--job-id", JOB, "--yes"];
+
+fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    EXPORT.into_iter().chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn the_default_name_is_made_of_the_job() {
+    let world = world(&Fixture::load(JOB).renamed("a.b-c_d"));
+    let binary = Binary::new();
+    let run = world.run(&binary, &["export", "--job_id", "a.b-c_d", "-y"]).expect(0);
+    assert_eq!(run.stdout, "a_b-c_d_state.tar.gz\n");
+    assert_eq!(files(binary.directory()), ["a_b-c_d_state.tar.gz"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = world(&Fixture::load(JOB));
+    let binary = Binary::new();
+    let partial = binary.path("out.tar.gz.partial");
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let (look, at) = (seen.clone(), partial.clone());
+    let hook = move |_: &_| *look.lock().unwrap() = std::fs::metadata(&at).ok().map(|file| file.permissions().mode());
+    world.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(hook));
+    let path = world.export(&binary, JOB, "out", &[]);
+    assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+    let partial = seen.lock().unwrap().expect("the partial file while the archive is being written");
+    assert_eq!(partial & 0o777, 0o600);
+}
+
+#[test]
+fn a_file_that_exists_is_refused_before_anything_is_read() {
+    let world = World::new(version());
+    let binary = Binary::new();
+    for name in ["log-categories_state.tar.gz", "other.tar.gz"] {
+        std::fs::write(binary.path(name), "mine").unwrap();
+    }
+    for more in [&[][..], &["-o", "other.tar.gz"]] {
+        let run = world.run(&binary, &with(more)).expect(3);
+        run.says("exists already").says("--overwrite");
+        assert_eq!(run.stdout, "");
+    }
+    assert!(world.stand_in.requests().is_empty());
+    assert_eq!(std::fs::read_to_string(binary.path("other.tar.gz")).unwrap(), "mine");
+}
+
+#[test]
+fn overwrite_replaces_it_only_by_a_whole_archive() {
+    let world = world(&Fixture::load(JOB));
+    let binary = Binary::new();
+    std::fs::write(binary.path("out.tar.gz"), "mine").unwrap();
+    let late = Fault::on("GET", "/_ml/info").then(Action::status(400, "{}"));
+    world.stand_in.faults().add(late);
+    world.run(&binary, &with(&["-o", "out.tar.gz", "--overwrite"])).expect(1);
+    assert_eq!(std::fs::read_to_string(binary.path("out.tar.gz")).unwrap(), "mine");
+    assert_eq!(files(binary.directory()), ["out.tar.gz"]);
+    world.run(&binary, &with(&["-o", "out.tar.gz", "--overwrite"])).expect(0);
+    assert!(entries(&binary.path("out.tar.gz")).contains_key("esml_manifest.json"));
+    assert_eq!(files(binary.directory()), ["out.tar.gz"]);
+}
+
+#[test]
+fn a_file_that_appears_meanwhile_is_kept() {
+    let world = world(&Fixture::load(JOB));
+    let binary = Binary::new();
+    let path = binary.path("out.tar.gz");
+    let other = path.clone();
+    let hook = move |_: &_| std::fs::write(&other, "mine").unwrap();
+    world.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(hook));
+    let run = world.run(&binary, &with(&["-o", "out.tar.gz"])).expect(3);
+    run.says("out.tar.gz").says("--overwrite");
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "mine");
+    assert_eq!(files(binary.directory()), ["out.tar.gz"]);
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_named() {
+    let world = world(&Fixture::load(JOB));
+    let run = world.run(&Binary::new(), &with(&["-o", "no/such/out.tar.gz"])).expect(1);
+    run.says("no/such/out.tar.gz");
+    nothing_open(&world);
+}
+
+#[test]
+fn a_directory_under_that_name_is_refused() {
+    let world = world(&Fixture::load(JOB));
+    let binary = Binary::new();
+    std::fs::create_dir(binary.path("out")).unwrap();
+    world.run(&binary, &with(&["-o", "out"])).expect(3);
+    let run = world.run(&binary, &with(&["-o", "out", "--overwrite"]));
+    assert!(run.code == 1 && run.stdout.is_empty(), "{run:?}");
+    assert_eq!(files(binary.directory()), ["out"]);
+}
+
+#[test]
+fn stdout_holds_the_whole_archive_and_nothing_else() {
+    let world = world(&Fixture::load(JOB));
+    let binary = Binary::new();
+    for more in [&["-o", "-"][..], &["-o", "-", "--json"]] {
+        let url = world.stand_in.url();
+        let mut args = with(more);
+        args.extend(["--url", &url]);
+        let output = binary.command(&args).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let path = binary.path("caught");
+        std::fs::File::create(&path).unwrap().write_all(&output.stdout).unwrap();
+        let found = entries(&path);
+        assert!(found.contains_key("esml_manifest.json"), "{:?}", found.keys());
+        assert_eq!(files(binary.directory()), ["caught"]);
+    }
+}
+
+#[test]
+fn a_dry_run_counts_and_writes_nothing() {
+    let fixture = Fixture::load(JOB);
+    let world = world(&fixture);
+    let binary = Binary::new();
+    let text = world
+        .run(&binary, &["export", "--job-id", JOB, "--dry-run", "--include-inputs"])
+        .expect(0)
+        .stdout;
+    insta::assert_snapshot!(text, @"");
+    let run = world
+        .run(&binary, &["export", "--job-id", JOB, "--dry-run", "--include-inputs", "--json"])
+        .expect(0);
+    let document = run.json();
+    assert_eq!(document["dry_run"], true);
+    assert_eq!(document["archive"], "log-categories_state.tar.gz");
+    assert_eq!(document["snapshot_id"], fixture.snapshot_id());
+    assert_eq!(document["documents"]["inputs"], fixture.inputs.len());
+    assert_eq!(document["documents"]["annotations"], fixture.annotations.len());
+    assert_eq!(document["documents"]["notifications"], fixture.notifications.len());
+    assert_eq!(document["documents"]["categories"], fixture.categories.len());
+    assert_eq!(files(binary.directory()), Vec::<String>::new());
+    assert!(world.stand_in.writes().is_empty());
+    nothing_open(&world);
+}

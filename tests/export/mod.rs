@@ -1,0 +1,100 @@
+//! A job to an archive: what is in it, what is not, and what stands there when it fails.
+
+mod choice;
+mod datafeeds;
+mod fields;
+mod files;
+#[cfg(unix)]
+mod interrupted;
+mod naming;
+mod paging;
+mod talk;
+#[cfg(unix)]
+mod terminal;
+mod whole;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::archive::entries;
+use crate::support::binary::{Binary, Run};
+use crate::support::cluster::ml::MlVersion;
+use crate::support::fixtures::{Fixture, Stored};
+use crate::support::world::World;
+
+fn version() -> MlVersion {
+    MlVersion::new(9, 2, 0)
+}
+
+fn world(fixture: &Fixture) -> World {
+    World::seeded(version(), fixture)
+}
+
+/// An archive's entries after a good export.
+#[track_caller]
+fn exported(world: &World, job: &str, more: &[&str]) -> BTreeMap<String, String> {
+    let binary = Binary::new();
+    let path = world.export(&binary, job, "out", more);
+    let found = entries(&path);
+    assert_eq!(files(binary.directory()), ["out.tar.gz"], "nothing else is left");
+    found
+}
+
+/// A run of `export` that fails, with nothing left in the directory and nothing open on the cluster.
+#[track_caller]
+fn refused(world: &World, job: &str, more: &[&str], code: i32) -> Run {
+    let binary = Binary::new();
+    let mut args = vec!["export", "--job-id", job, "--yes"];
+    args.extend(more);
+    let run = world.run(&binary, &args).expect(code);
+    assert_eq!(run.stdout, "");
+    assert_eq!(files(binary.directory()), Vec::<String>::new(), "{}", run.stderr);
+    nothing_open(world);
+    run
+}
+
+#[track_caller]
+fn nothing_open(world: &World) {
+    assert_eq!(world.documents.open_contexts(), Some(0), "{:#?}", world.stand_in.requests());
+}
+
+fn files(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The documents of the entries whose name ends so, action lines left out.
+fn lines<'a>(entries: &'a BTreeMap<String, String>, ending: &str) -> Vec<&'a str> {
+    let found = entries.iter().filter(|(name, _)| name.ends_with(ending));
+    let lines = found.flat_map(|(_, text)| text.lines());
+    lines.filter(|line| !line.starts_with("{\"index\"")).collect()
+}
+
+/// Input documents in the order of the archive.
+fn inputs(entries: &BTreeMap<String, String>) -> Vec<Value> {
+    let mut parts: Vec<(usize, &String)> = entries
+        .iter()
+        .filter(|(name, _)| name.ends_with(".ndjson"))
+        .filter_map(|(name, text)| {
+            let (_, number) = name.strip_suffix(".ndjson")?.rsplit_once("_input_")?;
+            Some((number.parse().ok()?, text))
+        })
+        .collect();
+    parts.sort();
+    let lines = parts.into_iter().flat_map(|(_, text)| text.lines().skip(1).step_by(2));
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn stored(id: &str, source: Value) -> Stored {
+    Stored {
+        index: String::new(),
+        id: id.to_owned(),
+        source: source.to_string(),
+    }
+}

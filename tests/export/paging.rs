@@ -1,0 +1,106 @@
+//! Points in time where the cluster has them, scrolls otherwise, and nothing left open.
+
+use std::collections::BTreeMap;
+
+use super::{exported, inputs, nothing_open, refused, version};
+use crate::support::cluster::ml::MlVersion;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const JOB: &str = "web-latency";
+const SMALL: [&str; 3] = ["--include-inputs", "--page-size", "37"];
+
+fn parts(entries: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
+    let same = entries.iter().filter(|(name, _)| name.as_str() != "esml_manifest.json");
+    same.map(|(name, text)| (name.as_str(), text.as_str())).collect()
+}
+
+fn used(world: &World) -> (bool, bool) {
+    let requests = world.stand_in.requests();
+    let pit = requests.iter().any(|request| request.path.ends_with("/_pit"));
+    let scroll = requests
+        .iter()
+        .any(|request| request.query.iter().any(|(name, _)| name == "scroll"));
+    (pit, scroll)
+}
+
+#[test]
+fn each_version_is_read_by_what_it_has() {
+    let fixture = Fixture::load(JOB).min_version("7.9.0");
+    for (version, pit) in [
+        (MlVersion::new(7, 9, 3), false),
+        (MlVersion::new(7, 10, 2), false),
+        (MlVersion::new(7, 17, 29), true),
+        (MlVersion::new(8, 19, 0), true),
+        (MlVersion::new(9, 2, 0), true),
+    ] {
+        let world = World::seeded(version.clone(), &fixture);
+        let entries = exported(&world, JOB, &SMALL);
+        assert_eq!(inputs(&entries).len(), fixture.inputs.len(), "{version:?}");
+        assert_eq!(used(&world), (pit, !pit), "{version:?}");
+        nothing_open(&world);
+        assert!(world.stand_in.writes().is_empty());
+    }
+}
+
+#[test]
+fn every_way_of_reading_gives_the_same_archive() {
+    let fixture = Fixture::load(JOB);
+    let world = World::seeded(version(), &fixture);
+    let reference = exported(&world, JOB, &["--include-inputs"]);
+    for more in [
+        &["--pagination", "pit", "--slices", "1"][..],
+        &["--pagination", "pit", "--slices", "5"],
+        &["--pagination", "scroll", "--slices", "1"],
+        &["--pagination", "scroll", "--slices", "3"],
+        &["--page-size", "7"],
+        &["--compression-level", "0"],
+        &["--compression-level", "9"],
+    ] {
+        let mut args = SMALL.to_vec();
+        args.truncate(1);
+        args.extend(more);
+        let entries = exported(&world, JOB, &args);
+        // Documents of one instant may swap: the order by time is compared, then the documents.
+        let (mut ours, mut theirs) = (inputs(&entries), inputs(&reference));
+        let times = |documents: &[serde_json::Value]| -> Vec<i64> {
+            documents.iter().map(|document| document["@timestamp"].as_i64().unwrap()).collect()
+        };
+        assert_eq!(times(&ours), times(&theirs), "{more:?}");
+        ours.sort_by_key(ToString::to_string);
+        theirs.sort_by_key(ToString::to_string);
+        assert_eq!(ours, theirs, "{more:?}");
+        assert_eq!(
+            parts(&entries).keys().collect::<Vec<_>>(),
+            parts(&reference).keys().collect::<Vec<_>>()
+        );
+        nothing_open(&world);
+    }
+}
+
+#[test]
+fn two_exports_of_unchanged_data_hold_the_same() {
+    let world = World::seeded(version(), &Fixture::load("log-categories"));
+    let first = exported(&world, "log-categories", &["--include-inputs"]);
+    let second = exported(&world, "log-categories", &["--include-inputs"]);
+    assert_eq!(parts(&first), parts(&second));
+}
+
+#[test]
+fn a_way_of_reading_that_the_cluster_lacks_is_said() {
+    let world = World::seeded(MlVersion::new(7, 9, 3), &Fixture::load(JOB).min_version("7.9.0"));
+    refused(&world, JOB, &["--pagination", "pit"], 1)
+        .says("7.9.3 has no points in time")
+        .says("--pagination scroll");
+}
+
+#[test]
+fn the_keep_alive_is_passed_on() {
+    let world = World::seeded(version(), &Fixture::load(JOB));
+    exported(&world, JOB, &["--keep-alive", "42s"]);
+    let requests = world.stand_in.requests();
+    let opened: Vec<_> = requests.iter().filter(|request| request.path.ends_with("/_pit") && request.method == "POST").collect();
+    assert!(!opened.is_empty());
+    let expected = ("keep_alive".to_owned(), "42s".to_owned());
+    assert!(opened.iter().all(|request| request.query.contains(&expected)));
+}

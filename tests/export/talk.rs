@@ -1,0 +1,101 @@
+//! Who hears what: the result on stdout, everything else on stderr.
+
+use std::process::Stdio;
+
+use super::{version, world};
+use crate::support::binary::{Binary, Run};
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const JOB: &str = "log-categories";
+
+fn export(world: &World, more: &[&str]) -> Run {
+    let mut args = vec!["export", "--job-id", JOB, "--yes"];
+    args.extend(more);
+    world.run(&Binary::new(), &args)
+}
+
+#[test]
+fn stdout_is_the_path_and_nothing_is_coloured_when_piped() {
+    let world = world(&Fixture::load(JOB));
+    let run = export(&world, &[]).expect(0);
+    assert_eq!(run.stdout, "log-categories_state.tar.gz\n");
+    assert!(!run.stderr.contains('\u{1b}') && !run.stderr.contains('\r'), "{:?}", run.stderr);
+    for line in ["Model state: 1 documents", "Annotations: 6", "Notifications: 4", "Categories: ", "Wrote log-categories_state.tar.gz"] {
+        run.says(line);
+    }
+}
+
+#[test]
+fn quiet_says_nothing_and_verbose_says_more() {
+    let world = world(&Fixture::load(JOB));
+    let quiet = export(&world, &["-q"]).expect(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("log-categories_state.tar.gz\n", ""));
+    let plain = export(&world, &[]).expect(0).stderr;
+    let verbose = export(&world, &["-v"]).expect(0);
+    verbose.says("connected to http://127.0.0.1");
+    let debug = export(&world, &["-vv"]).expect(0);
+    debug.says("GET /: 200 in ").says("POST /_search: 200");
+    assert!(plain.len() < verbose.stderr.len() && verbose.stderr.len() < debug.stderr.len());
+    export(&world, &["-q", "-v"]).expect(2);
+}
+
+#[test]
+fn colour_is_asked_for_or_forbidden() {
+    let world = World::new(version());
+    let error = |binary: Binary, more: &[&str]| {
+        let mut args = vec!["export", "--job-id", JOB, "--yes"];
+        args.extend(more);
+        world.run(&binary, &args).expect(1).stderr
+    };
+    assert!(error(Binary::new(), &["--color", "always"]).contains('\u{1b}'));
+    assert!(!error(Binary::new(), &["--color", "never"]).contains('\u{1b}'));
+    assert!(!error(Binary::new().with_env("NO_COLOR", "1"), &[]).contains('\u{1b}'));
+}
+
+#[test]
+fn json_is_one_document_for_success_and_failure() {
+    let fixture = Fixture::load(JOB);
+    let world = world(&fixture);
+    let good = export(&world, &["--json"]).expect(0);
+    let document = good.json();
+    assert_eq!(document["archive"], "log-categories_state.tar.gz");
+    assert_eq!(document["job_id"], JOB);
+    assert_eq!(document["snapshot_id"], fixture.snapshot_id());
+    assert!(document["bytes"].as_u64().unwrap() > 1000 && document["entries"].as_array().unwrap().len() > 5);
+    assert_eq!(good.stdout.lines().count(), 1);
+    let bad = export(&world, &["--json", "--snapshot-id", "42"]).expect(1);
+    let document = bad.json();
+    assert_eq!(document["exit"], 1);
+    assert!(bad.stderr.contains(document["error"].as_str().unwrap()));
+    assert!(bad.stderr.contains(document["hint"].as_str().unwrap()));
+    let refused = world.run(&Binary::new(), &["export", "--job-id", JOB, "--json"]).expect(3);
+    assert_eq!(refused.json()["exit"], 3);
+}
+
+#[test]
+fn a_closed_stdout_is_no_error() {
+    let world = world(&Fixture::load(JOB));
+    let binary = Binary::new();
+    let url = world.stand_in.url();
+    for more in [&["--yes"][..], &["--dry-run"], &["--yes", "--json", "--overwrite"]] {
+        let mut command = binary.command(["export", "--job-id", JOB, "--url", &url].iter().chain(more));
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(!said.contains("error"), "{said}");
+    }
+}
+
+#[test]
+fn without_yes_and_without_a_terminal_nothing_is_asked_of_the_cluster() {
+    let world = World::new(version());
+    let run = world.run(&Binary::new(), &["export", "--job-id", JOB]).expect(3);
+    run.says("personal data").says("--yes");
+    assert!(world.stand_in.requests().is_empty());
+    let run = world.run(&Binary::new(), &["export"]).expect(2);
+    run.says("--job-id");
+    assert!(world.stand_in.requests().is_empty());
+}

@@ -1,0 +1,267 @@
+//! All of it or an error: what cannot be read whole is no archive.
+
+use serde_json::{Value, json};
+
+use super::{exported, lines, nothing_open, refused, stored, version, world};
+use crate::support::archive::entry;
+use crate::support::binary::Binary;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::ml::{MlOptions, User};
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const JOB: &str = "web-latency";
+
+/// A snapshot that claims so many state documents.
+fn claiming(count: u64) -> Fixture {
+    let mut fixture = Fixture::load(JOB);
+    for snapshot in &mut fixture.snapshots {
+        let claimed = format!("\"snapshot_doc_count\": {count}");
+        snapshot.source = snapshot.source.replacen("\"snapshot_doc_count\": 1", &claimed, 1);
+        assert!(snapshot.source.contains(&claimed));
+    }
+    fixture
+}
+
+#[test]
+fn fewer_state_documents_than_the_snapshot_counts_are_an_error() {
+    let world = world(&claiming(3));
+    refused(&world, JOB, &[], 1)
+        .says("has 3 state documents, 1 were found")
+        .says("`read` on .ml-state*");
+}
+
+#[test]
+fn a_gap_in_the_state_is_an_error() {
+    let mut fixture = claiming(3);
+    let mut third = fixture.state[0].clone();
+    third.id = third.id.replace("#1", "#3");
+    fixture.state.push(third);
+    refused(&world(&fixture), JOB, &[], 1).says("state");
+}
+
+#[test]
+fn no_state_at_all_is_an_error() {
+    let mut fixture = Fixture::load(JOB);
+    fixture.state.clear();
+    refused(&world(&fixture), JOB, &[], 1).says("has 1 state documents, 0 were found");
+}
+
+#[test]
+fn damaged_state_is_an_error_that_names_the_document() {
+    let mut fixture = Fixture::load(JOB);
+    let state = &mut fixture.state[0];
+    // One letter in the middle of the encoded state: the gzip checksum tells.
+    let middle = state.source.len() / 2;
+    let letter = if state.source.as_bytes()[middle] == b'A' { "B" } else { "A" };
+    state.source.replace_range(middle..=middle, letter);
+    let run = refused(&world(&fixture), JOB, &[], 1);
+    run.says("state").says(&fixture.state[0].id);
+}
+
+#[test]
+fn a_snapshot_without_its_stored_document_is_an_error() {
+    let fixture = Fixture::load("log-categories-multisnap");
+    let world = world(&fixture);
+    // What a user sees who may list snapshots and may not read the index.
+    let nothing = json!({"took": 1, "timed_out": false, "_shards": {"total": 0, "successful": 0, "skipped": 0, "failed": 0},
+        "hits": {"total": {"value": 0, "relation": "eq"}, "max_score": null, "hits": []}});
+    let hidden = Fault::on("POST", "ml-anomalies").always();
+    world.stand_in.faults().add(hidden.then(Action::status(200, nothing.to_string())));
+    refused(&world, fixture.id(), &[], 1)
+        .says("the stored document of snapshot 1795433586")
+        .says("`read` on .ml-anomalies-*");
+}
+
+#[test]
+fn a_user_who_sees_nothing_gets_an_error_and_no_empty_archive() {
+    let fixture = Fixture::load(JOB);
+    for (hidden, named) in [
+        (".ml-state*", "`read` on .ml-state*"),
+        (".ml-annotations*", "`read` on .ml-annotations*"),
+        (".ml-notifications*", "`read` on .ml-notifications*"),
+        (".ml-anomalies*", "ml-anomalies"),
+        ("weblogs-2024.01", "weblogs-2024.01"),
+    ] {
+        let patterns = [".ml-state*", ".ml-annotations*", ".ml-notifications*", ".ml-anomalies*", "weblogs-2024.01"];
+        let seen: Vec<&str> = patterns.into_iter().filter(|pattern| *pattern != hidden).collect();
+        let user = User::new("reader", "pass")
+            .cluster(&["monitor", "manage_ml"])
+            .indices(&seen, &["read", "view_index_metadata"]);
+        let world = World::with(MlOptions {
+            users: Some(vec![user]),
+            trusts_calls_without_credentials: true,
+            ..MlOptions::new(version())
+        });
+        world.seed(&fixture);
+        let run = refused(
+            &world,
+            JOB,
+            &["--include-inputs", "--username", "reader", "--password", "pass"],
+            1,
+        );
+        run.says(named);
+        drop(world);
+    }
+}
+
+#[test]
+fn a_user_with_the_role_of_the_documentation_exports_everything() {
+    let fixture = Fixture::load(JOB);
+    let role: Value = serde_json::from_str(include_str!("../../docs/roles/esml-state-export.json")).unwrap();
+    let texts = |value: &Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    let cluster = texts(&role["cluster"]);
+    let mut user = User::new("reader", "pass").cluster(&cluster.iter().map(String::as_str).collect::<Vec<_>>());
+    for grant in role["indices"].as_array().unwrap() {
+        let (mut names, privileges) = (texts(&grant["names"]), texts(&grant["privileges"]));
+        if privileges.iter().any(|privilege| privilege == "view_index_metadata") {
+            names.push("weblogs-2024.01".to_owned());
+        }
+        user = user.indices(
+            &names.iter().map(String::as_str).collect::<Vec<_>>(),
+            &privileges.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
+    }
+    let world = World::with(MlOptions {
+        users: Some(vec![user]),
+        trusts_calls_without_credentials: true,
+        ..MlOptions::new(version())
+    });
+    world.seed(&fixture);
+    let login = ["--include-inputs", "--username", "reader", "--password", "pass"];
+    let entries = exported(&world, JOB, &login);
+    assert!(entry(&entries, "_filters.json").contains("canary-hosts"));
+    assert!(world.stand_in.writes().is_empty(), "{:?}", world.stand_in.writes());
+}
+
+#[test]
+fn shards_that_do_not_answer_are_an_error() {
+    let failed = json!({"took": 1, "timed_out": false, "_shards": {"total": 2, "successful": 1, "skipped": 0, "failed": 1,
+        "failures": [{"shard": 0, "index": "weblogs-2024.01", "reason": {"type": "no_shard_available_action_exception",
+        "reason": "no shard is there"}}]}, "hits": {"total": {"value": 0, "relation": "eq"}, "hits": []}});
+    let counted = json!({"count": 3, "_shards": {"total": 2, "successful": 1, "skipped": 0, "failed": 1}});
+    let world = world(&Fixture::load(JOB));
+    for (path, answer) in [
+        ("ml-state", &failed),
+        ("ml-anomalies", &failed),
+        ("/_search", &failed),
+        ("annotations-read/_count", &counted),
+        ("weblogs-2024.01/_count", &counted),
+    ] {
+        let faults = world.stand_in.faults();
+        faults.clear();
+        faults.add(Fault::on("POST", path).then(Action::status(200, answer.to_string())));
+        refused(&world, JOB, &["--include-inputs"], 1).says("1 of 2 shards failed");
+    }
+    // A page in the middle.
+    let faults = world.stand_in.faults();
+    faults.clear();
+    faults.add(Fault::when(|call| call.path == "/_search").nth(4).then(Action::status(200, failed.to_string())));
+    refused(&world, JOB, &["--include-inputs", "--page-size", "50"], 1).says("no shard is there");
+}
+
+#[test]
+fn a_search_that_ends_early_is_an_error() {
+    let world = world(&Fixture::load(JOB));
+    let early = json!({"took": 1, "timed_out": true, "_shards": {"total": 1, "failed": 0}, "hits": {"hits": []}});
+    let fault = Fault::when(|call| call.path == "/_search").nth(2).then(Action::status(200, early.to_string()));
+    world.stand_in.faults().add(fault);
+    refused(&world, JOB, &["--page-size", "50"], 1).says("timed_out");
+    world.stand_in.faults().clear();
+    // Pages that lack documents without saying why.
+    let empty = json!({"took": 1, "timed_out": false, "_shards": {"total": 1, "failed": 0}, "hits": {"hits": []}});
+    let fault = Fault::when(|call| call.path == "/_search").nth(2).always();
+    world.stand_in.faults().add(fault.then(Action::status(200, empty.to_string())));
+    refused(&world, JOB, &["--page-size", "50"], 1)
+        .says("annotations: 98 documents were counted, 50 could be read");
+}
+
+#[test]
+fn a_context_that_expires_half_way_is_an_error_that_names_keep_alive() {
+    let gone = json!({"error": {"root_cause": [{"type": "search_context_missing_exception",
+        "reason": "No search context found for id [7]"}], "type": "search_phase_execution_exception",
+        "reason": "all shards failed"}, "status": 404});
+    let world = world(&Fixture::load(JOB));
+    for (pagination, path) in [("pit", "/_search"), ("scroll", "/_search/scroll")] {
+        let faults = world.stand_in.faults();
+        faults.clear();
+        faults.add(
+            Fault::when(move |call| call.method == "POST" && call.path == path)
+                .nth(2)
+                .then(Action::status(404, gone.to_string())),
+        );
+        refused(&world, JOB, &["--page-size", "30", "--pagination", pagination], 1)
+            .says("the search context has expired")
+            .says("--keep-alive");
+    }
+}
+
+#[test]
+fn more_than_ten_thousand_are_all_there() {
+    const MANY: usize = 10_050;
+    let mut fixture = Fixture::load("log-categories");
+    let source = |n: usize| {
+        json!({"job_id": "log-categories", "annotation": format!("note {n}"), "message": format!("note {n}"),
+            "type": "annotation", "create_time": 1_795_432_900_000_i64, "timestamp": 1_704_300_000_000_i64})
+    };
+    fixture.annotations = (0..MANY).map(|n| stored(&format!("a{n}"), source(n))).collect();
+    fixture.notifications = (0..MANY).map(|n| stored(&format!("n{n}"), source(n))).collect();
+    fixture.categories = (1..=MANY)
+        .map(|n| {
+            let source = json!({"job_id": "log-categories", "category_id": n, "terms": "a", "regex": ".*", "examples": []});
+            stored(&format!("log-categories_category_definition_{n}"), source)
+        })
+        .collect();
+    let world = world(&fixture);
+    let entries = exported(&world, "log-categories", &["--compression-level", "1"]);
+    for ending in ["_annotations.ndjson", "_notifications.ndjson", "_categories.ndjson"] {
+        let mut found = lines(&entries, ending);
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found.len(), MANY, "{ending}");
+    }
+    nothing_open(&world);
+}
+
+#[test]
+fn a_job_without_data_counts_is_exported_all_the_same() {
+    let fixture = Fixture::load(JOB);
+    let world = world(&fixture);
+    world.call("POST", "/.ml-anomalies-web-latency/_refresh", "");
+    let index = world
+        .contents()
+        .into_keys()
+        .find(|(_, id)| id == "web-latency_data_counts")
+        .unwrap()
+        .0;
+    let gone = world.call("DELETE", &format!("/{index}/_doc/web-latency_data_counts?refresh=true"), "");
+    assert_eq!(gone.status, 200);
+    let entries = exported(&world, JOB, &[]);
+    assert!(!entries.keys().any(|name| name.ends_with("_data_counts.json")));
+}
+
+#[test]
+fn a_categorization_job_without_categorizer_state_is_exported_with_a_warning() {
+    let mut fixture = Fixture::load("log-categories");
+    fixture.state.retain(|state| !state.id.contains("_categorizer_state"));
+    let world = world(&fixture);
+    let binary = Binary::new();
+    let run = world
+        .run(&binary, &["export", "--job-id", "log-categories", "--yes"])
+        .expect(0);
+    run.says("warning:").says("categories start anew");
+}
+
+#[test]
+fn an_open_job_is_exported_and_said_to_be_open() {
+    let fixture = Fixture::load(JOB);
+    let world = world(&fixture);
+    let opened = world.call("POST", "/_ml/anomaly_detectors/web-latency/_open", "");
+    assert_eq!(opened.status, 200, "{:?}", opened.value());
+    let run = world
+        .run(&Binary::new(), &["export", "--job-id", JOB, "--yes"])
+        .expect(0);
+    run.says("job web-latency is opened");
+}
