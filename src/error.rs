@@ -106,7 +106,7 @@ impl Error {
     pub fn exit(&self) -> ExitCode {
         match self {
             Self::Usage { .. } => ExitCode::Usage,
-            Self::Refused { .. } => ExitCode::Refused,
+            Self::Refused { .. } | Self::Archive(archive::Error::Exists { .. }) => ExitCode::Refused,
             Self::Archive(error) if error.is_damage() => ExitCode::Damaged,
             Self::State(_) => ExitCode::Damaged,
             Self::Mismatch { .. } | Self::Cluster(cluster::Error::ItemRejected { .. }) => ExitCode::Rejected,

@@ -101,16 +101,16 @@ fn inputs_from_after_and_before_dates_in_time_order() {
             .map(|input| serde_json::from_str::<Value>(&input.source).unwrap()["@timestamp"].as_i64().unwrap())
             .collect();
         times.sort_unstable();
-        let (after, before) = (times[100], times[300]);
-        assert!(times[99] < after && times[299] < before, "the boundaries tell documents apart");
+        let (after, before) = (times[50], times[150]);
+        assert!(times[49] < after && times[149] < before, "the boundaries tell documents apart");
         let world = world(&fixture);
         let (from, to) = ((after * unit).to_string(), (before * unit).to_string());
         for (args, expected) in [
             (vec![], &times[..]),
-            (vec!["--inputs-after-date", &from, "--inputs-before-date", &to], &times[100..300]),
-            (vec!["--inputs_after_date", &from], &times[100..]),
-            (vec!["--after-date", &to, "--inputs-after-date", &from], &times[100..]),
-            (vec!["--after-date", &from, "--inputs_before_date", &to], &times[100..300]),
+            (vec!["--inputs-after-date", &from, "--inputs-before-date", &to], &times[50..150]),
+            (vec!["--inputs_after_date", &from], &times[50..]),
+            (vec!["--after-date", &to, "--inputs-after-date", &from], &times[50..]),
+            (vec!["--after-date", &from, "--inputs_before_date", &to], &times[50..150]),
         ] {
             let mut all = vec!["--include-inputs"];
             all.extend(&args);

@@ -63,7 +63,7 @@ fn overwrite_replaces_it_only_by_a_whole_archive() {
     let world = world(&Fixture::load(JOB));
     let binary = Binary::new();
     std::fs::write(binary.path("out.tar.gz"), "mine").unwrap();
-    let late = Fault::on("GET", "/_ml/info").then(Action::status(400, "{}"));
+    let late = Fault::on("GET", "/_ml/info").then(Action::status(500, "{}"));
     world.stand_in.faults().add(late);
     world.run(&binary, &with(&["-o", "out.tar.gz", "--overwrite"])).expect(1);
     assert_eq!(std::fs::read_to_string(binary.path("out.tar.gz")).unwrap(), "mine");
@@ -133,7 +133,15 @@ fn a_dry_run_counts_and_writes_nothing() {
         .run(&binary, &["export", "--job-id", JOB, "--dry-run", "--include-inputs"])
         .expect(0)
         .stdout;
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r"
+    would write log-categories_state.tar.gz
+    job log-categories, snapshot 1795433132 of 2026-11-23T11:25:32Z
+      model state      1  documents
+      annotations      6  documents
+      notifications    4  documents
+      categories      12  documents
+      inputs         200  documents, about 25.7 kB before compression
+    ");
     let run = world
         .run(&binary, &["export", "--job-id", JOB, "--dry-run", "--include-inputs", "--json"])
         .expect(0);

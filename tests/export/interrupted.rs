@@ -1,0 +1,127 @@
+//! Ctrl-C and SIGTERM, at every request in turn.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::{files, nothing_open, world};
+use crate::support::binary::Binary;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::fixtures::Fixture;
+use crate::support::signals::{Signal, Victim};
+use crate::support::world::World;
+
+const JOB: &str = "log-categories";
+const LONG: Duration = Duration::from_secs(4);
+
+fn run(world: &World, binary: &Binary, victim: &Victim, pagination: &str) -> std::process::Output {
+    let url = world.stand_in.url();
+    let args = [
+        "export", "--job-id", JOB, "--yes", "--include-inputs", "--page-size", "80", "--pagination", pagination, "--url", &url,
+    ];
+    victim.run(binary.command(args))
+}
+
+/// Interrupts an export at the request of that number; `false` where there are fewer.
+fn interrupted_at(world: &World, number: usize, signal: Signal, code: i32, pagination: &str) -> bool {
+    let victim = Victim::default();
+    let asked = Arc::new(Mutex::new(None));
+    let (hooked, heard) = (victim.clone(), Arc::clone(&asked));
+    let faults = world.stand_in.faults();
+    faults.clear();
+    let hook = Fault::when(|_| true).nth(number).run(move |call| {
+        *heard.lock().unwrap() = Some(format!("{} {}", call.method, call.uri()));
+        hooked.signal(signal);
+        // A request to close is on its way all the same; any other goes unanswered to the end.
+        if call.method != "DELETE" {
+            hooked.wait(LONG);
+        }
+    });
+    let hook = hook.then(Action::Close);
+    faults.add(hook);
+    let binary = Binary::new();
+    let output = run(world, &binary, &victim, pagination);
+    let Some(at) = asked.lock().unwrap().clone() else {
+        assert_eq!(output.status.code(), Some(0));
+        return false;
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "request {number} {at}: {said}");
+    assert!(output.stdout.is_empty(), "request {number} {at}");
+    assert_eq!(files(binary.directory()), Vec::<String>::new(), "request {number} {at}");
+    true
+}
+
+fn at_every_request(signal: Signal, code: i32, pagination: &str) {
+    let world = world(&Fixture::load(JOB));
+    let mut number = 1;
+    while interrupted_at(&world, number, signal, code, pagination) {
+        number += 1;
+    }
+    assert!(number > 20, "only {number} requests");
+}
+
+#[test]
+fn ctrl_c_at_any_request_leaves_no_file() {
+    at_every_request(Signal::INT, 130, "pit");
+}
+
+#[test]
+fn sigterm_at_any_request_leaves_no_file() {
+    at_every_request(Signal::TERM, 143, "scroll");
+}
+
+#[test]
+fn what_is_open_is_closed_when_interrupted() {
+    let world = world(&Fixture::load(JOB));
+    for pagination in ["pit", "scroll"] {
+        let path = if pagination == "pit" { "/_search" } else { "/_search/scroll" };
+        for nth in 1..=8 {
+            let victim = Victim::default();
+            let hooked = victim.clone();
+            let faults = world.stand_in.faults();
+            faults.clear();
+            let fault = Fault::when(move |call| call.method == "POST" && call.path == path).nth(nth);
+            faults.add(fault.run(move |_| {
+                hooked.signal(Signal::INT);
+                hooked.wait(LONG);
+            }));
+            let binary = Binary::new();
+            let output = run(&world, &binary, &victim, pagination);
+            assert_eq!(output.status.code(), Some(130), "{pagination} {nth}");
+            assert_eq!(files(binary.directory()), Vec::<String>::new());
+            nothing_open(&world);
+        }
+    }
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_cleaning_up() {
+    let world = world(&Fixture::load(JOB));
+    let victim = Victim::default();
+    let (first, second) = (victim.clone(), victim.clone());
+    let ended = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&ended);
+    let faults = world.stand_in.faults();
+    faults.add(Fault::when(|call| call.path == "/_search").nth(3).run(move |_| {
+        first.signal(Signal::INT);
+        first.wait(LONG);
+    }));
+    // Cleaning up by itself would wait longer for this answer.
+    faults.add(Fault::on("DELETE", "/_pit").nth(2).always().run(move |_| {
+        second.signal(Signal::TERM);
+        seen.store(second.wait(LONG), Ordering::SeqCst);
+    }));
+    let binary = Binary::new();
+    let output = run(&world, &binary, &victim, "pit");
+    assert_eq!(output.status.code(), Some(143));
+    assert_eq!(files(binary.directory()), Vec::<String>::new());
+    // The hook has the last word.
+    for _ in 0..100 {
+        if ended.load(Ordering::SeqCst) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the second signal was waited for");
+}

@@ -1,0 +1,127 @@
+//! Questions to a person: the personal data, the open range, which job.
+
+use super::{files, version, world};
+use crate::support::binary::Binary;
+use crate::support::cluster::faults::Fault;
+use crate::support::fixtures::Fixture;
+use crate::support::pseudo_terminal::Session;
+use crate::support::signals::Signal;
+use crate::support::world::World;
+
+const JOB: &str = "log-categories";
+
+fn start(world: &World, binary: &Binary, more: &[&str]) -> Session {
+    let url = world.stand_in.url();
+    let mut args = vec!["export", "--url", &url];
+    args.extend(more);
+    Session::start(binary.command(args))
+}
+
+#[test]
+fn the_personal_data_question_is_asked_and_answered() {
+    let world = world(&Fixture::load(JOB));
+    let binary = Binary::new();
+    let mut session = start(&world, &binary, &["--job-id", JOB]);
+    session.expect("will hold values of your data").expect("Export it?").press("y");
+    let ended = session.end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "log-categories_state.tar.gz\n"), "{}", ended.screen);
+    assert_eq!(files(binary.directory()), ["log-categories_state.tar.gz"]);
+}
+
+#[test]
+fn no_is_no_and_so_is_enter() {
+    let world = world(&Fixture::load(JOB));
+    for answer in ["n", "\r"] {
+        let binary = Binary::new();
+        let mut session = start(&world, &binary, &["--job-id", JOB]);
+        session.expect("Export it?").press(answer);
+        let ended = session.end();
+        assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{}", ended.screen);
+        assert_eq!(files(binary.directory()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn an_open_range_of_inputs_is_asked_about_once_more() {
+    let world = world(&Fixture::load(JOB));
+    let binary = Binary::new();
+    let mut session = start(&world, &binary, &["--job-id", JOB, "--include-inputs", "--inputs-after-date", "2024-01-01"]);
+    session.expect("Export it?").press("y").expect("200 documents, about ").press("n");
+    let ended = session.end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{}", ended.screen);
+    assert_eq!(files(binary.directory()), Vec::<String>::new());
+    let closed = ["--inputs-after-date", "2024-01-01", "--inputs-before-date", "2025-01-01"];
+    let mut args = vec!["--job-id", JOB, "--include-inputs"];
+    args.extend(closed);
+    let mut session = start(&world, &binary, &args);
+    session.expect("Export it?").press("y");
+    assert_eq!(session.end().code, 0);
+}
+
+#[test]
+fn a_job_is_chosen_from_a_list_that_can_be_searched() {
+    let world = world(&Fixture::load("web-latency"));
+    world.seed(&Fixture::load(JOB));
+    let binary = Binary::new();
+    let mut session = start(&world, &binary, &["--yes"]);
+    session.expect("Which job?").expect("web-latency");
+    session.press("categ").expect("log-categories").press("\r");
+    let ended = session.end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "log-categories_state.tar.gz\n"), "{}", ended.screen);
+    for shown in ["web, slo", "closed", "1795432817"] {
+        assert!(ended.screen.contains(shown), "{shown}: {}", ended.screen);
+    }
+    let mut session = start(&world, &binary, &["--yes"]);
+    session.expect("Which job?").press("\u{1b}");
+    let ended = session.end();
+    assert_eq!(ended.code, 3, "{}", ended.screen);
+    assert!(ended.screen.contains("--job-id"));
+}
+
+#[test]
+fn a_cluster_without_jobs_has_none_to_choose() {
+    let world = World::new(version());
+    let ended = start(&world, &Binary::new(), &["--yes"]).end();
+    assert_eq!(ended.code, 1, "{}", ended.screen);
+    assert!(ended.screen.contains("no anomaly detection job"));
+}
+
+#[test]
+fn bars_on_a_terminal_and_none_with_quiet_or_dumb() {
+    let world = world(&Fixture::load(JOB));
+    let binary = Binary::new();
+    // Something to be drawn while: a bar needs a moment to appear.
+    let slow = Fault::on("GET", "/_ml/filters").run(|_| ());
+    world.stand_in.faults().add(slow);
+    let ended = start(&world, &binary, &["--job-id", JOB, "--yes", "-q", "--overwrite"]).end();
+    assert_eq!((ended.code, ended.screen.as_str()), (0, ""));
+    let dumb = Binary::new().with_env("NO_COLOR", "1");
+    let ended = start(&world, &dumb, &["--job-id", JOB, "--yes", "--overwrite"]).end();
+    assert_eq!(ended.code, 0);
+    assert!(!ended.screen.contains("\u{1b}[3"), "no colour: {:?}", ended.screen);
+}
+
+#[test]
+fn an_archive_is_not_written_to_a_terminal() {
+    let world = World::new(version());
+    let binary = Binary::new();
+    let url = world.stand_in.url();
+    let mut command = binary.command(["export", "--job-id", JOB, "--yes", "-o", "-", "--url", &url]);
+    command.env("TERM", "xterm");
+    let ended = Session::start_with_stdout(command).end();
+    assert_eq!(ended.code, 2, "{}", ended.screen);
+    assert!(ended.screen.contains("an archive is not written to a terminal"));
+    assert!(world.stand_in.requests().is_empty());
+}
+
+#[test]
+fn a_signal_while_a_question_waits_ends_the_program() {
+    let world = world(&Fixture::load(JOB));
+    let binary = Binary::new();
+    let mut session = start(&world, &binary, &["--job-id", JOB]);
+    session.expect("Export it?");
+    session.signal(Signal::TERM);
+    let ended = session.end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (143, ""), "{}", ended.screen);
+    assert_eq!(files(binary.directory()), Vec::<String>::new());
+}

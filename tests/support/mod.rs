@@ -5,4 +5,8 @@ pub mod archive;
 pub mod binary;
 pub mod cluster;
 pub mod fixtures;
+#[cfg(unix)]
+pub mod pseudo_terminal;
+#[cfg(unix)]
+pub mod signals;
 pub mod world;

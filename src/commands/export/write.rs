@@ -37,10 +37,9 @@ pub(super) fn refuse_existing(options: &ExportOptions, job: Option<&JobId>) -> R
         (None, None) => return Ok(()),
     };
     match target {
-        Target::File { path, overwrite: false } if path.exists() && !options.dry_run => Err(Error::Refused {
-            message: format!("{} exists already", path.display()),
-            hint: "replace it with --overwrite, or name another file with --output".into(),
-        }),
+        Target::File { path, overwrite: false } if path.symlink_metadata().is_ok() && !options.dry_run => {
+            Err(archive::Error::Exists { path }.into())
+        }
         _ => Ok(()),
     }
 }

@@ -58,7 +58,11 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
 }
 
 async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Response<Outgoing>> {
-    let call = received(request).await?;
+    let mut call = received(request).await?;
+    let Some(path) = call.path.strip_prefix(&shared.prefix) else {
+        return Ok(response(Answer::of(404, "text/plain", "no such place"), &Action::Pass));
+    };
+    call.path = path.to_owned();
     let entry = log(&shared, &call);
     let due = shared.faults.due(&call);
     if let Some(run) = due.as_ref().and_then(|due| due.run.clone()) {

@@ -29,6 +29,8 @@ pub struct StandInOptions {
     pub product_header: bool,
     /// Bytes of a request body beyond which the answer is 413.
     pub max_content_length: usize,
+    /// Where a proxy put the cluster, such as `/es`; everything else there is 404.
+    pub prefix: String,
 }
 
 impl StandInOptions {
@@ -42,6 +44,7 @@ impl StandInOptions {
             faults: FaultPlan::default(),
             product_header: true,
             max_content_length: 100 << 20,
+            prefix: String::new(),
         }
     }
 }
@@ -89,6 +92,7 @@ pub(super) struct Shared {
     pub(super) faults: FaultPlan,
     pub(super) product_header: bool,
     pub(super) max_content_length: usize,
+    pub(super) prefix: String,
     pub(super) log: Mutex<Vec<Logged>>,
 }
 
@@ -150,6 +154,7 @@ impl StandIn {
             faults: options.faults,
             product_header: options.product_header,
             max_content_length: options.max_content_length,
+            prefix: options.prefix,
             log: Mutex::new(Vec::new()),
         });
         let secured = options.tls.is_some();

@@ -1,0 +1,49 @@
+//! Ctrl-C and SIGTERM at a chosen request.
+
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
+
+/// A child whose life the stand-in's hooks can follow.
+#[derive(Clone, Default)]
+pub struct Victim(Arc<(Mutex<State>, Condvar)>);
+
+#[derive(Default)]
+struct State {
+    id: Option<u32>,
+    ended: bool,
+}
+
+impl Victim {
+    /// Runs the command to its end.
+    pub fn run(&self, mut command: Command) -> Output {
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        self.0.0.lock().unwrap().id = Some(child.id());
+        self.0.1.notify_all();
+        let output = child.wait_with_output().expect("an end");
+        self.0.0.lock().unwrap().ended = true;
+        self.0.1.notify_all();
+        output
+    }
+
+    /// Sends a signal as soon as the child runs.
+    pub fn signal(&self, signal: Signal) {
+        let state = self.0.1.wait_while(self.0.0.lock().unwrap(), |state| state.id.is_none());
+        let id = state.unwrap().id.unwrap();
+        let _ = kill_process(Pid::from_raw(id as i32).unwrap(), signal);
+    }
+
+    /// Waits until the child has ended; `false` where it does not.
+    pub fn wait(&self, longest: Duration) -> bool {
+        let state = self.0.0.lock().unwrap();
+        let (state, _) = self.0.1.wait_timeout_while(state, longest, |state| !state.ended).unwrap();
+        state.ended
+    }
+}
