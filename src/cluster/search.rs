@@ -135,12 +135,12 @@ impl Pages {
     }
 
     async fn close_contexts(&mut self) {
-        for context in self
-            .contexts
-            .drain(..)
-            .filter_map(|number| self.cluster.contexts().take(number))
-        {
-            self.cluster.close(context).await;
+        for number in self.contexts.drain(..) {
+            if let Some(context) = self.cluster.contexts().get(number) {
+                self.cluster.close(context).await;
+                // Not before: an interruption while it closes leaves it to `release`.
+                self.cluster.contexts().take(number);
+            }
         }
     }
 }

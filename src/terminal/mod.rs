@@ -9,6 +9,6 @@ mod table;
 
 pub use format::{amount, bytes, count, duration, escape};
 pub use progress::{Stage, Unit};
-pub use prompt::NoAnswer;
+pub use prompt::{NoAnswer, Unchanged};
 pub use style::{Color, Terminal, TerminalOptions, Verbosity};
 pub use table::Table;

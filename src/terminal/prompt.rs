@@ -107,6 +107,24 @@ impl Terminal {
     }
 }
 
+/// The terminal's settings as they were before a question; restored when dropped, so that a question that is
+/// abandoned leaves the terminal as it found it.
+#[derive(Debug)]
+pub struct Unchanged(echo::Settings);
+
+impl Unchanged {
+    /// Remembers the settings.
+    pub fn remember() -> Self {
+        Self(echo::settings())
+    }
+}
+
+impl Drop for Unchanged {
+    fn drop(&mut self) {
+        echo::restore(&self.0);
+    }
+}
+
 /// A hidden prompt turns the echo of the terminal off; an interruption must turn it on again.
 mod echo {
     /// While this lives, Ctrl-C restores the terminal and exits.
@@ -133,7 +151,7 @@ mod echo {
                 let _ = ready.send(());
                 tokio::select! {
                     Ok(()) = interrupt => {
-                        restore(settings);
+                        restore(&settings);
                         let _ = console::Term::stderr().write_line("");
                         std::process::exit(i32::from(crate::error::ExitCode::Interrupted as u8));
                     }
@@ -146,26 +164,26 @@ mod echo {
     }
 
     #[cfg(unix)]
-    type Settings = Option<rustix::termios::Termios>;
+    pub(super) type Settings = Option<rustix::termios::Termios>;
     #[cfg(not(unix))]
-    type Settings = ();
+    pub(super) type Settings = ();
 
     #[cfg(unix)]
-    fn settings() -> Settings {
+    pub(super) fn settings() -> Settings {
         rustix::termios::tcgetattr(std::io::stdin()).ok()
     }
 
     #[cfg(unix)]
-    fn restore(settings: Settings) {
+    pub(super) fn restore(settings: &Settings) {
         if let Some(settings) = settings {
-            let _ = rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, &settings);
+            let _ = rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, settings);
         }
     }
 
     // The Windows console host resets its mode when the process ends.
     #[cfg(not(unix))]
-    fn settings() -> Settings {}
+    pub(super) fn settings() -> Settings {}
 
     #[cfg(not(unix))]
-    fn restore((): Settings) {}
+    pub(super) fn restore((): &Settings) {}
 }

@@ -65,7 +65,7 @@ fn a_job_is_chosen_from_a_list_that_can_be_searched() {
     let binary = Binary::new();
     let mut session = start(&world, &binary, &["--yes"]);
     session.expect("Which job?").expect("web-latency");
-    session.press("categ").expect("log-categories").press("\r");
+    session.press("categ").expect("categ").press("\r");
     let ended = session.end();
     assert_eq!((ended.code, ended.stdout.as_str()), (0, "log-categories_state.tar.gz\n"), "{}", ended.screen);
     for shown in ["web, slo", "closed", "1795432817"] {

@@ -34,7 +34,7 @@ pub async fn run(options: ExportOptions, terminal: &Terminal) -> Result<()> {
         if options.dry_run {
             return outcome::print_survey(&options, &subject, &survey, terminal);
         }
-        question::ask(&options, &subject, &survey, terminal)?;
+        question::ask(&options, &subject, &survey, terminal).await?;
         let written = write::archive(&cluster, &options, &subject, &sources, &survey, &narrator, terminal).await?;
         outcome::print(&options, &subject, &written, terminal)
     })

@@ -3,6 +3,7 @@
 use super::options::ExportOptions;
 use super::subject::Subject;
 use super::survey::Survey;
+use crate::commands::interrupt;
 use crate::error::{Error, Result};
 use crate::terminal::{NoAnswer, Terminal, amount, bytes};
 
@@ -17,7 +18,7 @@ pub(super) fn can_be_answered(options: &ExportOptions, terminal: &Terminal) -> R
 }
 
 /// Asks; and once more where all inputs of an open range would go.
-pub(super) fn ask(options: &ExportOptions, subject: &Subject, survey: &Survey, terminal: &Terminal) -> Result<()> {
+pub(super) async fn ask(options: &ExportOptions, subject: &Subject, survey: &Survey, terminal: &Terminal) -> Result<()> {
     if options.yes {
         return Ok(());
     }
@@ -26,7 +27,7 @@ pub(super) fn ask(options: &ExportOptions, subject: &Subject, survey: &Survey, t
          whatever the job splits by, and annotations keep what people wrote.",
         subject.job.id()
     ));
-    confirm(terminal, "Export it?")?;
+    confirm(terminal, "Export it?".to_owned()).await?;
     let open = options
         .inputs
         .as_ref()
@@ -39,14 +40,15 @@ pub(super) fn ask(options: &ExportOptions, subject: &Subject, survey: &Survey, t
                 amount(inputs.documents, "document", "documents"),
                 bytes(inputs.bytes)
             ));
-            confirm(terminal, "Include all of them?")
+            confirm(terminal, "Include all of them?".to_owned()).await
         }
         _ => Ok(()),
     }
 }
 
-fn confirm(terminal: &Terminal, question: &str) -> Result<()> {
-    match terminal.confirm(question) {
+async fn confirm(terminal: &Terminal, question: String) -> Result<()> {
+    let asking = terminal.clone();
+    match interrupt::while_waiting(move || asking.confirm(&question)).await? {
         Ok(true) => Ok(()),
         Ok(false) => Err(refused("not exported")),
         Err(NoAnswer::Interrupted) => Err(Error::Interrupted),

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use super::not_found;
 use super::options::ExportOptions;
 use super::sources::Sources;
+use crate::commands::interrupt;
 use crate::cluster::ml::{JobState, SnapshotChoice, SnapshotSummary};
 use crate::cluster::{Cluster, Flavour, Hit, Wanted};
 use crate::error::{Error, Result};
@@ -79,7 +80,8 @@ async fn choose(cluster: &Cluster, terminal: &Terminal) -> Result<JobId> {
         table.row([job.id.clone(), job.state.clone(), snapshot, job.groups.join(", ")]);
     }
     let lines: Vec<String> = table.render(0).lines().map(str::to_owned).collect();
-    match terminal.choose("Which job? (type to search)", &lines) {
+    let asking = terminal.clone();
+    match interrupt::while_waiting(move || asking.choose("Which job? (type to search)", &lines)).await? {
         Ok(Some(chosen)) => Ok(jobs[chosen].id.parse()?),
         Ok(None) => Err(Error::Refused {
             message: "no job was chosen".into(),
