@@ -8,6 +8,7 @@
 )]
 
 mod command_line;
+mod connection;
 
 mod export;
 mod inspect;

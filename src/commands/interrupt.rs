@@ -72,7 +72,10 @@ type Signals = (tokio::signal::unix::Signal, tokio::signal::unix::Signal);
 #[cfg(unix)]
 fn signals() -> Option<Signals> {
     use tokio::signal::unix::{SignalKind, signal};
-    Some((signal(SignalKind::interrupt()).ok()?, signal(SignalKind::terminate()).ok()?))
+    Some((
+        signal(SignalKind::interrupt()).ok()?,
+        signal(SignalKind::terminate()).ok()?,
+    ))
 }
 
 #[cfg(unix)]

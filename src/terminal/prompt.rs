@@ -86,7 +86,9 @@ impl Terminal {
             return Err(NoAnswer::NoTerminal);
         }
         let term = Term::stderr();
-        let answer = self.without_bars(|| prompt(&term));
+        // Bars are cleared, not held back: an abandoned question must not keep others from printing.
+        self.without_bars(|| ());
+        let answer = prompt(&term);
         let _ = term.show_cursor();
         match answer {
             Ok(answer) => Ok(Some(answer)),

@@ -73,14 +73,23 @@ fn annotations_and_notifications_from_after_and_before_dates() {
     let (from, to) = (after.to_string(), before.to_string());
     for (args, expected) in [
         (vec![], &moments[..]),
-        (vec!["--annotations-after-date", &from, "--before-date", &to], &moments[1..3]),
+        (
+            vec!["--annotations-after-date", &from, "--before-date", &to],
+            &moments[1..3],
+        ),
         (vec!["--annotations_after_date", &from], &moments[1..]),
         (vec!["--after-date", &from], &moments[1..]),
-        (vec!["--after-date", &to, "--annotations-after-date", &from], &moments[1..]),
+        (
+            vec!["--after-date", &to, "--annotations-after-date", &from],
+            &moments[1..],
+        ),
         (vec!["--snapshot-before-date", &to], &moments[..3]),
     ] {
         let entries = exported(&world, "web-latency", &args);
-        for (ending, field) in [("_annotations.ndjson", "create_time"), ("_notifications.ndjson", "timestamp")] {
+        for (ending, field) in [
+            ("_annotations.ndjson", "create_time"),
+            ("_notifications.ndjson", "timestamp"),
+        ] {
             let mut found: Vec<i64> = lines(&entries, ending)
                 .iter()
                 .map(|line| serde_json::from_str::<Value>(line).unwrap()[field].as_i64().unwrap())
@@ -98,19 +107,32 @@ fn inputs_from_after_and_before_dates_in_time_order() {
         let mut times: Vec<i64> = fixture
             .inputs
             .iter()
-            .map(|input| serde_json::from_str::<Value>(&input.source).unwrap()["@timestamp"].as_i64().unwrap())
+            .map(|input| {
+                serde_json::from_str::<Value>(&input.source).unwrap()["@timestamp"]
+                    .as_i64()
+                    .unwrap()
+            })
             .collect();
         times.sort_unstable();
         let (after, before) = (times[50], times[150]);
-        assert!(times[49] < after && times[149] < before, "the boundaries tell documents apart");
+        assert!(
+            times[49] < after && times[149] < before,
+            "the boundaries tell documents apart"
+        );
         let world = world(&fixture);
         let (from, to) = ((after * unit).to_string(), (before * unit).to_string());
         for (args, expected) in [
             (vec![], &times[..]),
-            (vec!["--inputs-after-date", &from, "--inputs-before-date", &to], &times[50..150]),
+            (
+                vec!["--inputs-after-date", &from, "--inputs-before-date", &to],
+                &times[50..150],
+            ),
             (vec!["--inputs_after_date", &from], &times[50..]),
             (vec!["--after-date", &to, "--inputs-after-date", &from], &times[50..]),
-            (vec!["--after-date", &from, "--inputs_before_date", &to], &times[50..150]),
+            (
+                vec!["--after-date", &from, "--inputs_before_date", &to],
+                &times[50..150],
+            ),
         ] {
             let mut all = vec!["--include-inputs"];
             all.extend(&args);
@@ -129,15 +151,40 @@ fn inputs_from_after_and_before_dates_in_time_order() {
 fn reversed_ranges_and_contradictions_are_usage_errors_without_a_request() {
     let world = World::new(version());
     for (args, named) in [
-        (&["--inputs-after-date", "2024-02-01", "--inputs-before-date", "2024-01-01"][..], "--inputs-after-date"),
-        (&["--after-date", "2024-02-01", "--inputs-before-date", "2024-02-01"], "--after-date"),
-        (&["--after-date", "2024-02-01", "--before-date", "2024-01-01"], "--before-date"),
-        (&["--annotations-after-date", "2024-02-01", "--snapshot-before-date", "2024-01-01"], "--annotations-after-date"),
+        (
+            &[
+                "--inputs-after-date",
+                "2024-02-01",
+                "--inputs-before-date",
+                "2024-01-01",
+            ][..],
+            "--inputs-after-date",
+        ),
+        (
+            &["--after-date", "2024-02-01", "--inputs-before-date", "2024-02-01"],
+            "--after-date",
+        ),
+        (
+            &["--after-date", "2024-02-01", "--before-date", "2024-01-01"],
+            "--before-date",
+        ),
+        (
+            &[
+                "--annotations-after-date",
+                "2024-02-01",
+                "--snapshot-before-date",
+                "2024-01-01",
+            ],
+            "--annotations-after-date",
+        ),
         (&["--snapshot-id", "1", "--before-date", "2024-01-01"], "--before-date"),
         (&["--before-date", "yesterday"], "--before-date"),
         (&["--before-date", "2024-13-01"], "--before-date"),
         (&["--all-fields"], "--include-inputs"),
-        (&["--include-inputs", "--all-fields", "--input-field", "a"], "--input-field"),
+        (
+            &["--include-inputs", "--all-fields", "--input-field", "a"],
+            "--input-field",
+        ),
         (&["--compression-level", "10"], "--compression-level"),
         (&["--page-size", "10001"], "--page-size"),
         (&["--slices", "0"], "--slices"),

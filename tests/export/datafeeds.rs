@@ -72,9 +72,8 @@ fn remote_indices_are_searched_and_their_mappings_are_missed_with_a_warning() {
         let answer = direct.call(method, path, body.to_owned()).value();
         Action::status(200, answer.to_string())
     };
-    let of_both = |ending: &'static str| {
-        Fault::when(move |call| call.path.contains("other") && call.path.ends_with(ending))
-    };
+    let of_both =
+        |ending: &'static str| Fault::when(move |call| call.path.contains("other") && call.path.ends_with(ending));
     let faults = world.stand_in.faults();
     faults.add(of_both("/_count").then(answer("POST", "/weblogs-2024.01/_count", "{}")));
     for _ in ["the sample", "the inputs"] {
@@ -86,9 +85,14 @@ fn remote_indices_are_searched_and_their_mappings_are_missed_with_a_warning() {
         .expect(0);
     run.says("warning: mappings of remote indices cannot be read: other:weblogs");
     let requests = world.stand_in.requests();
-    let mapping = requests.iter().filter(|request| request.method == "GET" && request.path.contains("weblogs"));
+    let mapping = requests
+        .iter()
+        .filter(|request| request.method == "GET" && request.path.contains("weblogs"));
     assert!(mapping.clone().count() > 0);
-    assert!(mapping.clone().all(|request| !request.path.contains("other")), "{requests:#?}");
+    assert!(
+        mapping.clone().all(|request| !request.path.contains("other")),
+        "{requests:#?}"
+    );
     nothing_open(&world);
 }
 

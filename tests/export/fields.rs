@@ -32,7 +32,10 @@ fn asked(world: &World, index: &str) -> Arc<Mutex<BTreeSet<String>>> {
         let of_inputs = call.path.contains(&index) || (call.path == "/_search" && *opened.lock().unwrap());
         if of_inputs && call.path.ends_with("/_search") && body["size"] != 0 {
             match body["_source"].as_array() {
-                Some(fields) => heard.lock().unwrap().extend(fields.iter().map(|field| field.as_str().unwrap().to_owned())),
+                Some(fields) => heard
+                    .lock()
+                    .unwrap()
+                    .extend(fields.iter().map(|field| field.as_str().unwrap().to_owned())),
                 None => drop(heard.lock().unwrap().insert("*".to_owned())),
             }
         }
@@ -42,7 +45,9 @@ fn asked(world: &World, index: &str) -> Arc<Mutex<BTreeSet<String>>> {
 }
 
 fn keys(documents: &[Value]) -> BTreeSet<String> {
-    let keys = documents.iter().flat_map(|document| document.as_object().unwrap().keys().cloned());
+    let keys = documents
+        .iter()
+        .flat_map(|document| document.as_object().unwrap().keys().cloned());
     keys.collect()
 }
 
@@ -91,7 +96,8 @@ fn a_multi_field_is_its_parent_by_the_mapping_and_not_by_its_name() {
     fixture.input_mapping["properties"]["real"] = json!({"properties": {"keyword": {"type": "keyword"}}});
     fixture.inputs.truncate(3);
     for input in &mut fixture.inputs {
-        let more = r#"{"service": "a", "real": {"keyword": "b", "private": "s3cr3t"}, "labels": {"keyword": {"name": "c"}}, "#;
+        let more =
+            r#"{"service": "a", "real": {"keyword": "b", "private": "s3cr3t"}, "labels": {"keyword": {"name": "c"}}, "#;
         input.source = input.source.replacen('{', more, 1);
     }
     let world = world(&fixture);
@@ -101,7 +107,10 @@ fn a_multi_field_is_its_parent_by_the_mapping_and_not_by_its_name() {
     for field in ["service", "real.keyword", "labels.keyword.name"] {
         assert!(asked.contains(field), "{field} in {asked:?}");
     }
-    assert!(!asked.contains("real") && !asked.contains("service.keyword"), "{asked:?}");
+    assert!(
+        !asked.contains("real") && !asked.contains("service.keyword"),
+        "{asked:?}"
+    );
     let first = &inputs(&entries)[0];
     assert_eq!(first["real"], json!({"keyword": "b"}));
     assert_eq!(first["service"], "a");
@@ -117,13 +126,21 @@ fn fields_can_be_added_and_all_can_be_taken() {
     let world = world(&fixture);
     let needed = exported(&world, "web-latency", &["--include-inputs"]);
     assert!(!keys(&inputs(&needed)).contains("private"));
-    let more = exported(&world, "web-latency", &["--include-inputs", "--input-field", "private.note"]);
+    let more = exported(
+        &world,
+        "web-latency",
+        &["--include-inputs", "--input-field", "private.note"],
+    );
     assert_eq!(inputs(&more)[0]["private"]["note"], "s3cr3t");
     assert!(!keys(&inputs(&more)).contains("price"));
     let all = exported(&world, "web-latency", &["--include-inputs", "--all-fields"]);
     let text = entry(&all, "_input_1.ndjson");
     for input in &fixture.inputs {
-        assert!(text.lines().any(|line| line == input.source), "byte for byte: {}", input.source);
+        assert!(
+            text.lines().any(|line| line == input.source),
+            "byte for byte: {}",
+            input.source
+        );
     }
     assert!(entry(&all, "_input_mapping.json").contains("price"));
 }
@@ -132,7 +149,11 @@ fn fields_can_be_added_and_all_can_be_taken() {
 fn without_inputs_the_sources_are_not_even_looked_at() {
     let world = world(&Fixture::load("web-latency"));
     let entries = exported(&world, "web-latency", &[]);
-    assert!(!entries.keys().any(|name| name.contains("_input")), "{:?}", entries.keys());
+    assert!(
+        !entries.keys().any(|name| name.contains("_input")),
+        "{:?}",
+        entries.keys()
+    );
     let requests = world.stand_in.requests();
     assert!(requests.iter().all(|request| !request.path.contains("weblogs")));
 }

@@ -38,7 +38,10 @@ fn the_file_is_for_its_owner_alone() {
     world.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(hook));
     let path = world.export(&binary, JOB, "out", &[]);
     assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
-    let partial = seen.lock().unwrap().expect("the partial file while the archive is being written");
+    let partial = seen
+        .lock()
+        .unwrap()
+        .expect("the partial file while the archive is being written");
     assert_eq!(partial & 0o777, 0o600);
 }
 
@@ -65,10 +68,14 @@ fn overwrite_replaces_it_only_by_a_whole_archive() {
     std::fs::write(binary.path("out.tar.gz"), "mine").unwrap();
     let late = Fault::on("GET", "/_ml/info").then(Action::status(500, "{}"));
     world.stand_in.faults().add(late);
-    world.run(&binary, &with(&["-o", "out.tar.gz", "--overwrite"])).expect(1);
+    world
+        .run(&binary, &with(&["-o", "out.tar.gz", "--overwrite"]))
+        .expect(1);
     assert_eq!(std::fs::read_to_string(binary.path("out.tar.gz")).unwrap(), "mine");
     assert_eq!(files(binary.directory()), ["out.tar.gz"]);
-    world.run(&binary, &with(&["-o", "out.tar.gz", "--overwrite"])).expect(0);
+    world
+        .run(&binary, &with(&["-o", "out.tar.gz", "--overwrite"]))
+        .expect(0);
     assert!(entries(&binary.path("out.tar.gz")).contains_key("esml_manifest.json"));
     assert_eq!(files(binary.directory()), ["out.tar.gz"]);
 }
@@ -90,7 +97,9 @@ fn a_file_that_appears_meanwhile_is_kept() {
 #[test]
 fn a_directory_that_is_not_there_is_named() {
     let world = world(&Fixture::load(JOB));
-    let run = world.run(&Binary::new(), &with(&["-o", "no/such/out.tar.gz"])).expect(1);
+    let run = world
+        .run(&Binary::new(), &with(&["-o", "no/such/out.tar.gz"]))
+        .expect(1);
     run.says("no/such/out.tar.gz");
     nothing_open(&world);
 }
@@ -143,7 +152,10 @@ fn a_dry_run_counts_and_writes_nothing() {
       inputs         200  documents, about 25.7 kB before compression
     ");
     let run = world
-        .run(&binary, &["export", "--job-id", JOB, "--dry-run", "--include-inputs", "--json"])
+        .run(
+            &binary,
+            &["export", "--job-id", JOB, "--dry-run", "--include-inputs", "--json"],
+        )
         .expect(0);
     let document = run.json();
     assert_eq!(document["dry_run"], true);

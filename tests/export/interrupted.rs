@@ -17,8 +17,19 @@ const LONG: Duration = Duration::from_secs(4);
 fn run(world: &World, binary: &Binary, victim: &Victim, pagination: &str) -> std::process::Output {
     let url = world.stand_in.url();
     let args = [
-        "export", "--job-id", JOB, "--yes", "--include-inputs", "--page-size", "80", "--slices", "1", "--pagination",
-        pagination, "--url", &url,
+        "export",
+        "--job-id",
+        JOB,
+        "--yes",
+        "--include-inputs",
+        "--page-size",
+        "80",
+        "--slices",
+        "1",
+        "--pagination",
+        pagination,
+        "--url",
+        &url,
     ];
     victim.run(binary.command(args))
 }
@@ -73,7 +84,11 @@ fn sigterm_at_any_request_leaves_no_file() {
 fn what_is_open_is_closed_when_interrupted() {
     let world = world(&Fixture::load(JOB));
     for pagination in ["pit", "scroll"] {
-        let path = if pagination == "pit" { "/_search" } else { "/_search/scroll" };
+        let path = if pagination == "pit" {
+            "/_search"
+        } else {
+            "/_search/scroll"
+        };
         for nth in 1.. {
             let victim = Victim::default();
             let hooked = victim.clone();

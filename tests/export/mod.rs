@@ -57,7 +57,12 @@ fn refused(world: &World, job: &str, more: &[&str], code: i32) -> Run {
 
 #[track_caller]
 fn nothing_open(world: &World) {
-    assert_eq!(world.documents.open_contexts(), Some(0), "{:#?}", world.stand_in.requests());
+    assert_eq!(
+        world.documents.open_contexts(),
+        Some(0),
+        "{:#?}",
+        world.stand_in.requests()
+    );
 }
 
 fn files(directory: &Path) -> Vec<String> {

@@ -55,7 +55,13 @@ fn their_finder_meets_the_right_entries_whatever_the_job_is_called() {
         let contents = entries(&archive);
         let safe: String = id
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '_' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || "_-".contains(c) {
+                    c
+                } else {
+                    '_'
+                }
+            })
             .collect();
         assert!(names.iter().all(|name| !name.contains('/')), "{names:?}");
         assert_eq!(names.last().unwrap(), "esml_manifest.json");
@@ -69,7 +75,10 @@ fn their_finder_meets_the_right_entries_whatever_the_job_is_called() {
         let inputs: Vec<&String> = names.iter().filter(|name| is_input(name, &safe)).collect();
         assert!(!inputs.is_empty());
         for input in inputs {
-            assert!(contents[input].starts_with(r#"{"index""#) && input.starts_with(&safe), "{input}");
+            assert!(
+                contents[input].starts_with(r#"{"index""#) && input.starts_with(&safe),
+                "{input}"
+            );
         }
         drop(world);
     }
@@ -77,9 +86,12 @@ fn their_finder_meets_the_right_entries_whatever_the_job_is_called() {
 
 #[test]
 fn python_reads_the_archive() {
-    let python = ["python3", "python"]
-        .into_iter()
-        .find(|name| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success()));
+    let python = ["python3", "python"].into_iter().find(|name| {
+        Command::new(name)
+            .arg("--version")
+            .output()
+            .is_ok_and(|output| output.status.success())
+    });
     let Some(python) = python else {
         return;
     };
@@ -90,7 +102,12 @@ fn python_reads_the_archive() {
         with tarfile.open(sys.argv[1], 'r:gz') as tar:\n\
         \x20   for member in tar.getmembers():\n\
         \x20       print(member.name, member.size, len(tar.extractfile(member).read()), oct(member.mode))\n";
-    let output = Command::new(python).arg("-c").arg(script).arg(&archive).output().unwrap();
+    let output = Command::new(python)
+        .arg("-c")
+        .arg(script)
+        .arg(&archive)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let expected: Vec<String> = names(&archive)

@@ -64,7 +64,10 @@ fn every_way_of_reading_gives_the_same_archive() {
         // Documents of one instant may swap: the order by time is compared, then the documents.
         let (mut ours, mut theirs) = (inputs(&entries), inputs(&reference));
         let times = |documents: &[serde_json::Value]| -> Vec<i64> {
-            documents.iter().map(|document| document["@timestamp"].as_i64().unwrap()).collect()
+            documents
+                .iter()
+                .map(|document| document["@timestamp"].as_i64().unwrap())
+                .collect()
         };
         assert_eq!(times(&ours), times(&theirs), "{more:?}");
         ours.sort_by_key(ToString::to_string);
@@ -99,7 +102,10 @@ fn the_keep_alive_is_passed_on() {
     let world = World::seeded(version(), &Fixture::load(JOB));
     exported(&world, JOB, &["--keep-alive", "42s"]);
     let requests = world.stand_in.requests();
-    let opened: Vec<_> = requests.iter().filter(|request| request.path.ends_with("/_pit") && request.method == "POST").collect();
+    let opened: Vec<_> = requests
+        .iter()
+        .filter(|request| request.path.ends_with("/_pit") && request.method == "POST")
+        .collect();
     assert!(!opened.is_empty());
     let expected = ("keep_alive".to_owned(), "42s".to_owned());
     assert!(opened.iter().all(|request| request.query.contains(&expected)));

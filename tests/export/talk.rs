@@ -20,8 +20,18 @@ fn stdout_is_the_path_and_nothing_is_coloured_when_piped() {
     let world = world(&Fixture::load(JOB));
     let run = export(&world, &[]).expect(0);
     assert_eq!(run.stdout, "log-categories_state.tar.gz\n");
-    assert!(!run.stderr.contains('\u{1b}') && !run.stderr.contains('\r'), "{:?}", run.stderr);
-    for line in ["Model state: 1 documents", "Annotations: 6", "Notifications: 4", "Categories: ", "Wrote log-categories_state.tar.gz"] {
+    assert!(
+        !run.stderr.contains('\u{1b}') && !run.stderr.contains('\r'),
+        "{:?}",
+        run.stderr
+    );
+    for line in [
+        "Model state: 1 documents",
+        "Annotations: 6",
+        "Notifications: 4",
+        "Categories: ",
+        "Wrote log-categories_state.tar.gz",
+    ] {
         run.says(line);
     }
 }
@@ -30,7 +40,10 @@ fn stdout_is_the_path_and_nothing_is_coloured_when_piped() {
 fn quiet_says_nothing_and_verbose_says_more() {
     let world = world(&Fixture::load(JOB));
     let quiet = export(&world, &["-q"]).expect(0);
-    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("log-categories_state.tar.gz\n", ""));
+    assert_eq!(
+        (quiet.stdout.as_str(), quiet.stderr.as_str()),
+        ("log-categories_state.tar.gz\n", "")
+    );
     let plain = export(&world, &[]).expect(0).stderr;
     let verbose = export(&world, &["-v"]).expect(0);
     verbose.says("connected to http://127.0.0.1");
@@ -69,7 +82,9 @@ fn json_is_one_document_for_success_and_failure() {
     assert_eq!(document["exit"], 1);
     assert!(bad.stderr.contains(document["error"].as_str().unwrap()));
     assert!(bad.stderr.contains(document["hint"].as_str().unwrap()));
-    let refused = world.run(&Binary::new(), &["export", "--job-id", JOB, "--json"]).expect(3);
+    let refused = world
+        .run(&Binary::new(), &["export", "--job-id", JOB, "--json"])
+        .expect(3);
     assert_eq!(refused.json()["exit"], 3);
 }
 

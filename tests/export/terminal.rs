@@ -22,9 +22,17 @@ fn the_personal_data_question_is_asked_and_answered() {
     let world = world(&Fixture::load(JOB));
     let binary = Binary::new();
     let mut session = start(&world, &binary, &["--job-id", JOB]);
-    session.expect("will hold values of your data").expect("Export it?").press("y");
+    session
+        .expect("will hold values of your data")
+        .expect("Export it?")
+        .press("y");
     let ended = session.end();
-    assert_eq!((ended.code, ended.stdout.as_str()), (0, "log-categories_state.tar.gz\n"), "{}", ended.screen);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (0, "log-categories_state.tar.gz\n"),
+        "{}",
+        ended.screen
+    );
     assert_eq!(files(binary.directory()), ["log-categories_state.tar.gz"]);
 }
 
@@ -45,12 +53,25 @@ fn no_is_no_and_so_is_enter() {
 fn an_open_range_of_inputs_is_asked_about_once_more() {
     let world = world(&Fixture::load(JOB));
     let binary = Binary::new();
-    let mut session = start(&world, &binary, &["--job-id", JOB, "--include-inputs", "--inputs-after-date", "2024-01-01"]);
-    session.expect("Export it?").press("y").expect("200 documents, about ").press("n");
+    let mut session = start(
+        &world,
+        &binary,
+        &["--job-id", JOB, "--include-inputs", "--inputs-after-date", "2024-01-01"],
+    );
+    session
+        .expect("Export it?")
+        .press("y")
+        .expect("200 documents, about ")
+        .press("n");
     let ended = session.end();
     assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{}", ended.screen);
     assert_eq!(files(binary.directory()), Vec::<String>::new());
-    let closed = ["--inputs-after-date", "2024-01-01", "--inputs-before-date", "2025-01-01"];
+    let closed = [
+        "--inputs-after-date",
+        "2024-01-01",
+        "--inputs-before-date",
+        "2025-01-01",
+    ];
     let mut args = vec!["--job-id", JOB, "--include-inputs"];
     args.extend(closed);
     let mut session = start(&world, &binary, &args);
@@ -67,7 +88,12 @@ fn a_job_is_chosen_from_a_list_that_can_be_searched() {
     session.expect("Which job?").expect("web-latency");
     session.press("categ").expect("categ").press("\r");
     let ended = session.end();
-    assert_eq!((ended.code, ended.stdout.as_str()), (0, "log-categories_state.tar.gz\n"), "{}", ended.screen);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (0, "log-categories_state.tar.gz\n"),
+        "{}",
+        ended.screen
+    );
     for shown in ["web, slo", "closed", "1795432817"] {
         assert!(ended.screen.contains(shown), "{shown}: {}", ended.screen);
     }

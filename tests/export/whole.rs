@@ -53,7 +53,11 @@ fn damaged_state_is_an_error_that_names_the_document() {
     let state = &mut fixture.state[0];
     // One letter in the middle of the encoded state: the gzip checksum tells.
     let middle = state.source.len() / 2;
-    let letter = if state.source.as_bytes()[middle] == b'A' { "B" } else { "A" };
+    let letter = if state.source.as_bytes()[middle] == b'A' {
+        "B"
+    } else {
+        "A"
+    };
     state.source.replace_range(middle..=middle, letter);
     let run = refused(&world(&fixture), JOB, &[], 1);
     run.says("state").says(&fixture.state[0].id);
@@ -67,7 +71,10 @@ fn a_snapshot_without_its_stored_document_is_an_error() {
     let nothing = json!({"took": 1, "timed_out": false, "_shards": {"total": 0, "successful": 0, "skipped": 0, "failed": 0},
         "hits": {"total": {"value": 0, "relation": "eq"}, "max_score": null, "hits": []}});
     let hidden = Fault::on("POST", "ml-anomalies").always();
-    world.stand_in.faults().add(hidden.then(Action::status(200, nothing.to_string())));
+    world
+        .stand_in
+        .faults()
+        .add(hidden.then(Action::status(200, nothing.to_string())));
     refused(&world, fixture.id(), &[], 1)
         .says("the stored document of snapshot 1795433586")
         .says("`read` on .ml-anomalies-*");
@@ -83,7 +90,13 @@ fn a_user_who_sees_nothing_gets_an_error_and_no_empty_archive() {
         (".ml-anomalies*", "ml-anomalies"),
         ("weblogs-2024.01", "weblogs-2024.01"),
     ] {
-        let patterns = [".ml-state*", ".ml-annotations*", ".ml-notifications*", ".ml-anomalies*", "weblogs-2024.01"];
+        let patterns = [
+            ".ml-state*",
+            ".ml-annotations*",
+            ".ml-notifications*",
+            ".ml-anomalies*",
+            "weblogs-2024.01",
+        ];
         let seen: Vec<&str> = patterns.into_iter().filter(|pattern| *pattern != hidden).collect();
         let user = User::new("reader", "pass")
             .cluster(&["monitor", "manage_ml"])
@@ -110,7 +123,12 @@ fn a_user_with_the_role_of_the_documentation_exports_everything() {
     let fixture = Fixture::load(JOB);
     let role: Value = serde_json::from_str(include_str!("../../docs/roles/esml-state-export.json")).unwrap();
     let texts = |value: &Value| -> Vec<String> {
-        value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+        value
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|text| text.as_str().unwrap().to_owned())
+            .collect()
     };
     let cluster = texts(&role["cluster"]);
     let mut user = User::new("reader", "pass").cluster(&cluster.iter().map(String::as_str).collect::<Vec<_>>());
@@ -158,7 +176,11 @@ fn shards_that_do_not_answer_are_an_error() {
     // A page in the middle.
     let faults = world.stand_in.faults();
     faults.clear();
-    faults.add(Fault::when(|call| call.path == "/_search").nth(4).then(Action::status(200, failed.to_string())));
+    faults.add(
+        Fault::when(|call| call.path == "/_search")
+            .nth(4)
+            .then(Action::status(200, failed.to_string())),
+    );
     refused(&world, JOB, &["--include-inputs", "--page-size", "50"], 1).says("no shard is there");
 }
 
@@ -166,16 +188,20 @@ fn shards_that_do_not_answer_are_an_error() {
 fn a_search_that_ends_early_is_an_error() {
     let world = world(&Fixture::load(JOB));
     let early = json!({"took": 1, "timed_out": true, "_shards": {"total": 1, "failed": 0}, "hits": {"hits": []}});
-    let fault = Fault::when(|call| call.path == "/_search").nth(2).then(Action::status(200, early.to_string()));
+    let fault = Fault::when(|call| call.path == "/_search")
+        .nth(2)
+        .then(Action::status(200, early.to_string()));
     world.stand_in.faults().add(fault);
     refused(&world, JOB, &["--page-size", "50"], 1).says("timed_out");
     world.stand_in.faults().clear();
     // Pages that lack documents without saying why.
     let empty = json!({"took": 1, "timed_out": false, "_shards": {"total": 1, "failed": 0}, "hits": {"hits": []}});
     let fault = Fault::when(|call| call.path == "/_search").nth(2).always();
-    world.stand_in.faults().add(fault.then(Action::status(200, empty.to_string())));
-    refused(&world, JOB, &["--page-size", "50"], 1)
-        .says("annotations: 98 documents were counted, 50 could be read");
+    world
+        .stand_in
+        .faults()
+        .add(fault.then(Action::status(200, empty.to_string())));
+    refused(&world, JOB, &["--page-size", "50"], 1).says("annotations: 98 documents were counted, 50 could be read");
 }
 
 #[test]
@@ -210,7 +236,8 @@ fn more_than_ten_thousand_are_all_there() {
     fixture.notifications = (0..MANY).map(|n| stored(&format!("n{n}"), source(n))).collect();
     fixture.categories = (1..=MANY)
         .map(|n| {
-            let source = json!({"job_id": "log-categories", "category_id": n, "terms": "a", "regex": ".*", "examples": []});
+            let source =
+                json!({"job_id": "log-categories", "category_id": n, "terms": "a", "regex": ".*", "examples": []});
             stored(&format!("log-categories_category_definition_{n}"), source)
         })
         .collect();
@@ -236,7 +263,11 @@ fn a_job_without_data_counts_is_exported_all_the_same() {
         .find(|(_, id)| id == "web-latency_data_counts")
         .unwrap()
         .0;
-    let gone = world.call("DELETE", &format!("/{index}/_doc/web-latency_data_counts?refresh=true"), "");
+    let gone = world.call(
+        "DELETE",
+        &format!("/{index}/_doc/web-latency_data_counts?refresh=true"),
+        "",
+    );
     assert_eq!(gone.status, 200);
     let entries = exported(&world, JOB, &[]);
     assert!(!entries.keys().any(|name| name.ends_with("_data_counts.json")));

@@ -48,7 +48,11 @@ impl Session {
         let name = ptsname(&master, Vec::new()).expect("its name");
         let open = || rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
         let [stdin, stdout, stderr]: [OwnedFd; 3] = [0; 3].map(|_| open().expect("the other end"));
-        let stdout = if stdout_too { Stdio::from(stdout) } else { Stdio::piped() };
+        let stdout = if stdout_too {
+            Stdio::from(stdout)
+        } else {
+            Stdio::piped()
+        };
         command.env("TERM", "xterm").stdin(stdin).stdout(stdout).stderr(stderr);
         let child = command.spawn().expect("the binary starts");
         // The command holds this side of the terminal until it is dropped.
@@ -61,7 +65,10 @@ impl Session {
             let mut buffer = [0; 4096];
             // The last one to close the other end is seen as an error.
             while let Ok(length @ 1..) = eye.read(&mut buffer) {
-                seen.0.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..length]));
+                seen.0
+                    .lock()
+                    .unwrap()
+                    .push_str(&String::from_utf8_lossy(&buffer[..length]));
                 seen.1.notify_all();
             }
         });

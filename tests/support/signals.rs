@@ -35,7 +35,10 @@ impl Victim {
 
     /// Sends a signal as soon as the child runs.
     pub fn signal(&self, signal: Signal) {
-        let state = self.0.1.wait_while(self.0.0.lock().unwrap(), |state| state.id.is_none());
+        let state = self
+            .0
+            .1
+            .wait_while(self.0.0.lock().unwrap(), |state| state.id.is_none());
         let id = state.unwrap().id.unwrap();
         let _ = kill_process(Pid::from_raw(id as i32).unwrap(), signal);
     }
@@ -43,7 +46,11 @@ impl Victim {
     /// Waits until the child has ended; `false` where it does not.
     pub fn wait(&self, longest: Duration) -> bool {
         let state = self.0.0.lock().unwrap();
-        let (state, _) = self.0.1.wait_timeout_while(state, longest, |state| !state.ended).unwrap();
+        let (state, _) = self
+            .0
+            .1
+            .wait_timeout_while(state, longest, |state| !state.ended)
+            .unwrap();
         state.ended
     }
 }

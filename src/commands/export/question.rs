@@ -18,7 +18,12 @@ pub(super) fn can_be_answered(options: &ExportOptions, terminal: &Terminal) -> R
 }
 
 /// Asks; and once more where all inputs of an open range would go.
-pub(super) async fn ask(options: &ExportOptions, subject: &Subject, survey: &Survey, terminal: &Terminal) -> Result<()> {
+pub(super) async fn ask(
+    options: &ExportOptions,
+    subject: &Subject,
+    survey: &Survey,
+    terminal: &Terminal,
+) -> Result<()> {
     if options.yes {
         return Ok(());
     }

@@ -1,0 +1,273 @@
+//! Reaching a cluster: who asks, whom it trusts, what it takes for an answer, and what it never says.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::support::binary::{Binary, Run};
+use crate::support::cluster::auth::Auth;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::ml::{MlApi, MlOptions, MlVersion};
+use crate::support::cluster::real::documents_for_tests;
+use crate::support::cluster::stand_in::{StandIn, StandInOptions};
+use crate::support::cluster::tls::Tls;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const JOB: &str = "log-categories";
+
+fn version() -> MlVersion {
+    MlVersion::new(9, 2, 0)
+}
+
+fn made(change: impl FnOnce(&mut StandInOptions)) -> World {
+    let (documents, ml) = (documents_for_tests(), MlApi::new(MlOptions::new(version())));
+    let mut options = StandInOptions::new(documents.clone());
+    options.api = Some(Arc::new(ml.clone()));
+    change(&mut options);
+    let stand_in = StandIn::start(options);
+    let world = World {
+        ml,
+        documents,
+        stand_in,
+    };
+    world.seed(&Fixture::load(JOB));
+    world
+}
+
+fn dry_run(binary: &Binary, url: &str, more: &[&str]) -> Run {
+    let mut args = vec!["export", "--job-id", JOB, "--dry-run", "--url", url];
+    args.extend(more);
+    binary.run(args)
+}
+
+fn auth() -> Auth {
+    Auth::new()
+        .basic("ada", "p@ss:w/rd")
+        .api_key("key-id", "key-s3cr3t")
+        .bearer("t0ken-s3cr3t")
+}
+
+#[test]
+fn a_path_before_the_cluster_is_kept() {
+    let world = made(|options| options.prefix = "/es/one".to_owned());
+    let url = world.stand_in.url();
+    for path in ["/es/one", "/es/one/"] {
+        dry_run(&Binary::new(), &format!("{url}{path}"), &[]).expect(0);
+    }
+    dry_run(&Binary::new(), &url, &[])
+        .expect(1)
+        .says("404")
+        .says("check --url");
+}
+
+#[test]
+fn every_credential_comes_in_every_way_and_is_never_said() {
+    let world = made(|options| options.auth = Some(auth()));
+    let url = world.stand_in.url();
+    let with_user = url.replace("http://", "http://ada:p%40ss%3Aw%2Frd@");
+    let file = Binary::new();
+    std::fs::write(file.path("password"), "p@ss:w/rd\n").unwrap();
+    let set = |name: &str, value: &str| Binary::new().with_env(name, value);
+    for (binary, url, args) in [
+        (Binary::new(), &with_user, &[][..]),
+        (Binary::new(), &url, &["--username", "ada", "--password", "p@ss:w/rd"]),
+        (file, &url, &["--username", "ada", "--password-file", "password"]),
+        (Binary::new(), &url, &["--api-key", "key-id:key-s3cr3t"]),
+        (Binary::new(), &url, &["--api-key", "a2V5LWlkOmtleS1zM2NyM3Q="]),
+        (Binary::new(), &url, &["--bearer-token", "t0ken-s3cr3t"]),
+        (set("ELASTICSEARCH_API_KEY", "key-id:key-s3cr3t"), &url, &[]),
+        (set("ELASTICSEARCH_BEARER_TOKEN", "t0ken-s3cr3t"), &url, &[]),
+        (
+            set("ELASTICSEARCH_USERNAME", "ada").with_env("ELASTICSEARCH_PASSWORD", "p@ss:w/rd"),
+            &url,
+            &[],
+        ),
+    ] {
+        for more in [&["-vv"][..], &["-vv", "--json", "--snapshot-id", "42"]] {
+            let all: Vec<&str> = args.iter().chain(more).copied().collect();
+            let run = dry_run(&binary, url, &all).expect(i32::from(more.len() > 1));
+            no_secret(&run);
+        }
+    }
+}
+
+#[track_caller]
+fn no_secret(run: &Run) {
+    for secret in ["p@ss", "p%40ss", "key-s3cr3t", "t0ken-s3cr3t", "a2V5LWlk", "YWRhOn"] {
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(!said.contains(secret), "{secret}: {said}");
+    }
+}
+
+#[test]
+fn wrong_credentials_are_said_without_repeating_them() {
+    let world = made(|options| options.auth = Some(Auth::new().basic("ada", "other")));
+    for args in [
+        &["--username", "ada", "--password", "p@ss:w/rd"][..],
+        &["--api-key", "key-id:key-s3cr3t"],
+        &["--bearer-token", "t0ken-s3cr3t"],
+        &[],
+    ] {
+        for more in [&["-vv"][..], &["-vv", "--json"]] {
+            let all: Vec<&str> = args.iter().chain(more).copied().collect();
+            let run = dry_run(&Binary::new(), &world.stand_in.url(), &all).expect(1);
+            run.says("does not accept the credentials").says("authenticat");
+            no_secret(&run);
+        }
+    }
+}
+
+#[test]
+fn two_credentials_are_a_usage_error_without_a_request() {
+    let world = made(|_| {});
+    let url = world.stand_in.url();
+    for args in [
+        &["--username", "a", "--password", "b", "--api-key", "c:d"][..],
+        &["--api-key", "c:d", "--bearer-token", "e"],
+        &["--password", "b"],
+        &["--username", "a"],
+        &["--cloud-id", "x:eA"],
+        &["--client-cert", "a.pem"],
+    ] {
+        dry_run(&Binary::new(), &url, args).expect(2);
+    }
+    assert!(world.stand_in.requests().is_empty());
+}
+
+#[test]
+fn certificates_are_verified_unless_told_otherwise() {
+    let tls = Tls::new();
+    let world = made(|options| options.tls = Some(tls.clone()));
+    let url = world.stand_in.url();
+    let binary = Binary::new();
+    std::fs::write(binary.path("ca.pem"), format!("{}\n{}", Tls::new().ca_pem, tls.ca_pem)).unwrap();
+    dry_run(&binary, &url, &[]).expect(1).says("TLS").says("--ca-cert");
+    assert!(world.stand_in.requests().is_empty());
+    dry_run(&binary, &url, &["--ca-cert", "ca.pem"]).expect(0);
+    let run = dry_run(&binary, &url, &["--ignore-certs"]).expect(0);
+    assert_eq!(run.stderr.matches("warning:").count(), 1, "{}", run.stderr);
+    let roots = Binary::new();
+    std::fs::write(roots.path("roots.pem"), &tls.ca_pem).unwrap();
+    let file = roots.path("roots.pem").display().to_string();
+    dry_run(&roots.with_env("SSL_CERT_FILE", &file), &url, &[]).expect(0);
+}
+
+#[test]
+fn a_certificate_of_another_host_is_refused() {
+    let tls = Tls::for_another_host();
+    let world = made(|options| options.tls = Some(tls.clone()));
+    let binary = Binary::new();
+    std::fs::write(binary.path("ca.pem"), &tls.ca_pem).unwrap();
+    dry_run(&binary, &world.stand_in.url(), &["--ca-cert", "ca.pem"])
+        .expect(1)
+        .says("TLS");
+}
+
+#[test]
+fn a_client_certificate_lets_in() {
+    let tls = Tls::with_client_certificate();
+    let world = made(|options| options.tls = Some(tls.clone()));
+    let binary = Binary::new();
+    for (name, pem) in [
+        ("ca.pem", &tls.ca_pem),
+        ("client.pem", &tls.client_certificate_pem),
+        ("key.pem", &tls.client_key_pem),
+    ] {
+        std::fs::write(binary.path(name), pem).unwrap();
+    }
+    let url = world.stand_in.url();
+    let with = [
+        "--ca-cert",
+        "ca.pem",
+        "--client-cert",
+        "client.pem",
+        "--client-key",
+        "key.pem",
+    ];
+    dry_run(&binary, &url, &with).expect(0);
+    dry_run(&binary, &url, &[&with[..2], &["--retries", "0"]].concat()).expect(1);
+}
+
+#[test]
+fn a_redirect_is_refused_and_takes_no_credential_along() {
+    let world = made(|options| options.auth = Some(auth()));
+    let other = StandIn::start(StandInOptions::new(Arc::new(
+        crate::support::cluster::documents::InMemory::new(),
+    )));
+    world
+        .stand_in
+        .faults()
+        .add(Fault::on("GET", "/").always().then(Action::redirect(&other.url())));
+    let run = dry_run(
+        &Binary::new(),
+        &world.stand_in.url(),
+        &["--api-key", "key-id:key-s3cr3t"],
+    )
+    .expect(1);
+    run.says("redirects to").says(&other.url());
+    for request in other.requests() {
+        assert!(
+            request.headers.iter().all(|(name, _)| name != "authorization"),
+            "{request:?}"
+        );
+        assert_eq!(request.body_length, 0);
+    }
+}
+
+#[test]
+fn a_busy_cluster_is_asked_again_and_upgrade_mode_is_not() {
+    let world = made(|_| {});
+    let (url, faults) = (world.stand_in.url(), world.stand_in.faults());
+    faults.add(Fault::on("POST", "/_count").times(2).then(Action::too_many_requests(0)));
+    faults.add(Fault::on("GET", "/_ml").then(Action::status(503, "{}")));
+    dry_run(&Binary::new(), &url, &[]).expect(0).says("before try 3");
+    assert_eq!(faults.fired(), [2, 1]);
+    faults.clear();
+    faults.add(Fault::on("POST", "/_count").always().then(Action::too_many_requests(0)));
+    dry_run(&Binary::new(), &url, &["--retries", "2"])
+        .expect(1)
+        .says("--retries");
+    assert_eq!(faults.fired(), [3]);
+    faults.clear();
+    let mode = json!({"error": {"type": "status_exception",
+        "reason": "Cannot perform x action while upgrade mode is enabled"}, "status": 429});
+    faults.add(
+        Fault::on("GET", "/_ml")
+            .always()
+            .then(Action::status(429, mode.to_string())),
+    );
+    dry_run(&Binary::new(), &url, &[]).expect(1).says("upgrade mode");
+    assert_eq!(faults.fired(), [1]);
+}
+
+#[test]
+fn what_is_not_elasticsearch_is_named() {
+    let world = made(|_| {});
+    let (url, faults) = (world.stand_in.url(), world.stand_in.faults());
+    let root = |number: &str| json!({"name": "n", "cluster_name": "c", "version": {"number": number}, "tagline": "You Know, for Search"});
+    let mut opensearch = root("2.11.0");
+    opensearch["version"]["distribution"] = json!("opensearch");
+    for (action, named) in [
+        (Action::status(200, opensearch.to_string()), "OpenSearch 2.11.0"),
+        (Action::status(200, root("6.8.23").to_string()), "Elasticsearch 6.8.23"),
+        (Action::status(200, root("10.0.0").to_string()), "Elasticsearch 10.0.0"),
+        (Action::status(200, "{}"), "other JSON"),
+        (Action::html(200), "an HTML or XML page"),
+    ] {
+        faults.clear();
+        faults.add(Fault::when(|_| true).then(action));
+        dry_run(&Binary::new(), &url, &[]).expect(1).says(named);
+    }
+}
+
+#[test]
+fn a_closed_port_and_a_proxy_are_told_and_obeyed() {
+    let world = made(|_| {});
+    let url = world.stand_in.url();
+    let run = dry_run(&Binary::new(), "http://127.0.0.1:1", &["--retries", "1"]).expect(1);
+    run.says("cannot reach http://127.0.0.1:1/").says("--url");
+    let proxied = || Binary::new().with_env("HTTP_PROXY", "http://127.0.0.1:1");
+    dry_run(&proxied(), &url, &["--retries", "0"]).expect(1);
+    dry_run(&proxied().with_env("NO_PROXY", "127.0.0.1"), &url, &[]).expect(0);
+}
