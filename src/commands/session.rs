@@ -41,8 +41,14 @@ impl Observer for Narrator {
     }
 }
 
-/// Connects, and says who answered.
+/// Connects, warns where certificates are not checked, and says who answered.
 pub(super) async fn connect(options: &ConnectOptions, terminal: &Terminal) -> Result<(Cluster, Arc<Narrator>)> {
+    if !options.verify_certificates {
+        terminal.warn(
+            "certificates are not verified (--ignore-certs): anyone on the way can read the credential and change \
+             the data",
+        );
+    }
     let narrator = Arc::new(Narrator {
         terminal: terminal.clone(),
         stage: Mutex::new(None),
