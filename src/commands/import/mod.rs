@@ -5,6 +5,7 @@ mod checked;
 mod journal;
 mod options;
 mod outcome;
+mod owner;
 mod parts;
 mod plan;
 mod question;
@@ -65,7 +66,7 @@ async fn import(
         .await?;
         verify::verify(cluster, &checked, &plan, &journal, narrator, terminal).await
     };
-    match interrupt::or_interrupted(work).await {
+    match interrupt::between_requests(cluster, work).await {
         Ok(()) => outcome::print(options, &plan, &journal, terminal),
         Err(cause) => Err(undo(cluster, &journal, &plan, narrator, terminal, cause).await),
     }

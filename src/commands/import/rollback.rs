@@ -1,6 +1,7 @@
 //! Undoing the journal from its end. What was there before stays as it was.
 
 use super::journal::{Certainty, Entry, Journal};
+use super::owner::{Owner, owner};
 use super::plan::{Plan, STATE_INDICES};
 use crate::cluster::{self, Cluster};
 use crate::error::Remaining;
@@ -11,12 +12,20 @@ const BATCH: usize = 1_000;
 /// Undoes what it can; returns what was undone and what remains.
 pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan) -> (Vec<String>, Vec<Remaining>) {
     let mut undone = Vec::new();
-    let mut remains = Vec::new();
+    let mut failed = Vec::new();
     for (entry, certainty) in journal.to_undo() {
+        match undo(cluster, &entry, certainty, plan).await {
+            Ok(true) => undone.push(describe(&entry, plan)),
+            Ok(false) => {}
+            Err(_) => failed.push((entry, certainty)),
+        }
+    }
+    // What failed may have gone with something else, or have been in the way of it: once more.
+    let mut remains = Vec::new();
+    for (entry, certainty) in failed {
         let what = describe(&entry, plan);
         match undo(cluster, &entry, certainty, plan).await {
-            Ok(true) => undone.push(what),
-            Ok(false) => {}
+            Ok(_) => undone.push(what),
             Err(error) => remains.push(Remaining {
                 what: format!("{what} ({error})"),
                 remove: request(&entry, plan),
@@ -31,25 +40,26 @@ pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan)
 
 /// True where there was something to undo.
 async fn undo(cluster: &Cluster, entry: &Entry, certainty: Certainty, plan: &Plan) -> cluster::Result<bool> {
+    if certainty == Certainty::Intended && owner(cluster, plan, entry).await? != Owner::Us {
+        return Ok(false);
+    }
     match entry {
         Entry::Filter(id) => cluster.delete_filter(id).await,
         Entry::Calendar(id) => cluster.delete_calendar(id).await,
         Entry::InputIndex(name) => cluster.delete_index(name.as_str()).await,
-        Entry::Job => delete_job(cluster, certainty, plan).await,
+        Entry::Job => delete_job(cluster, plan).await,
         Entry::State(ids) => delete(cluster, &STATE_INDICES, ids).await,
         Entry::Annotations { index, ids } | Entry::Notifications { index, ids } => {
             delete(cluster, &[index.as_str()], ids).await
         }
         Entry::Datafeed(id) => cluster.delete_datafeed(id).await,
-        Entry::Membership(id) => cluster.remove_job_from_calendar(id, plan.job()).await.map(|()| true),
+        Entry::Membership(id) => cluster.remove_job_from_calendar(id, plan.job()).await,
     }
 }
 
-/// Deleting a job takes its results and quantiles along.
-async fn delete_job(cluster: &Cluster, certainty: Certainty, plan: &Plan) -> cluster::Result<bool> {
-    if certainty == Certainty::Intended && cluster.job(plan.job()).await?.is_none() {
-        return Ok(false);
-    }
+/// Deleting a job takes its results and quantiles along, those that a search finds.
+async fn delete_job(cluster: &Cluster, plan: &Plan) -> cluster::Result<bool> {
+    cluster.refresh(&[&plan.job().results_alias(), ".ml-state*"]).await?;
     cluster.delete_job(plan.job()).await
 }
 

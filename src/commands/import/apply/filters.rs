@@ -17,7 +17,6 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
             context,
             Entry::Filter(filter.id.clone()),
             || context.cluster.create_filter(&filter.id, &filter.body),
-            || async { Ok(context.cluster.filter(&filter.id).await?.is_some()) },
         )
         .await?;
         context.terminal.detail(&format!("created filter {}", filter.id));

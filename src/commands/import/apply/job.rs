@@ -13,7 +13,6 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
         context,
         Entry::Job,
         || cluster.create_job(job, &plan.portable.job),
-        || async { Ok(cluster.job(job).await?.is_some()) },
     )
     .await
     .map_err(|error| explain(context, error))?;
@@ -51,7 +50,6 @@ pub(super) async fn create_datafeed(context: &Context<'_>) -> Result<()> {
         context,
         Entry::Datafeed(id.clone()),
         || cluster.create_datafeed(id, body),
-        || async { Ok(cluster.datafeed(id).await?.is_some()) },
     )
     .await
     .map_err(|error| explain(context, error))?;

@@ -71,12 +71,7 @@ fn existing(
     remarks: &mut Remarks,
 ) -> CalendarAction {
     there.events.iter_mut().for_each(without_defaults);
-    let missing: Vec<_> = ours
-        .events
-        .iter()
-        .filter(|event| !there.events.contains(event))
-        .cloned()
-        .collect();
+    let missing = missing(ours, there.clone());
     let foreign = there.events.iter().any(|event| !ours.events.contains(event));
     let half_made = there.job_ids.iter().all(|id| id == job.as_str());
     if missing.is_empty() && !foreign && ours.description == there.description {
@@ -90,6 +85,25 @@ fn existing(
         "leave the calendars out with --skip-calendars, or change the one on the cluster",
     );
     CalendarAction::Keep
+}
+
+/// The events of ours that are not there.
+pub(in crate::commands::import) fn missing(ours: &Calendar, mut there: Calendar) -> Vec<Map<String, Value>> {
+    there.events.iter_mut().for_each(without_defaults);
+    let absent = ours.events.iter().filter(|event| !there.events.contains(event));
+    absent.cloned().collect()
+}
+
+impl CalendarPlan {
+    /// Whether a calendar of this id is what the import makes of it, or a part of that.
+    pub(in crate::commands::import) fn made(&self, there: &Calendar, job: &JobId) -> bool {
+        let ours = &self.calendar;
+        let mut events = there.events.clone();
+        events.iter_mut().for_each(without_defaults);
+        there.description == ours.description
+            && there.job_ids.iter().all(|id| id == job.as_str())
+            && events.iter().all(|event| ours.events.contains(event))
+    }
 }
 
 /// Since 8.16 events come with members that older versions refuse; their defaults say nothing.

@@ -126,20 +126,15 @@ fn read(datafeed: &RawValue) -> Result<Owned> {
 /// this very snapshot would be overwritten.
 async fn leftovers(cluster: &Cluster, checked: &Checked, job: &JobId) -> Result<Option<String>> {
     let snapshot = &checked.snapshot_id;
-    let ids = [
-        job.quantiles_document_id(),
-        StateDocId {
-            kind: StateKind::Categorizer,
-            number: 1,
-        }
-        .format(job, snapshot),
-        StateDocId {
-            kind: StateKind::Model,
-            number: 1,
-        }
-        .format(job, snapshot),
-    ];
-    if !cluster.documents(&STATE_INDICES, &ids).await?.is_empty() {
+    let state = checked.contents.state;
+    let numbered = |kind, count: u64| {
+        (1..=count.max(1)).map(move |number| StateDocId { kind, number }.format(job, snapshot))
+    };
+    let ids: Vec<String> = std::iter::once(job.quantiles_document_id())
+        .chain(numbered(StateKind::Model, state.model_documents))
+        .chain(numbered(StateKind::Categorizer, state.categorizer_documents))
+        .collect();
+    if !cluster.locate(&STATE_INDICES, &ids).await?.is_empty() {
         return Ok(Some("state documents".into()));
     }
     let results = cluster.count(&of_job(".ml-anomalies-*", job)).await?;

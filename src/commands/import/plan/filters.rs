@@ -77,6 +77,16 @@ pub(super) async fn look(
     Ok(plans)
 }
 
+impl FilterPlan {
+    /// Whether a filter of this id has the content that the import gives it.
+    pub(in crate::commands::import) fn made(&self, there: &RawValue) -> bool {
+        match (object(&self.body), object(there)) {
+            (Ok(ours), Ok(there)) => same(&ours, &there),
+            _ => false,
+        }
+    }
+}
+
 fn object(filter: &RawValue) -> Result<Map<String, Value>> {
     serde_json::from_str(filter.get()).map_err(|error| Error::Failed {
         message: format!("a filter cannot be read: {error}"),
