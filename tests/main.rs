@@ -8,6 +8,7 @@
 )]
 
 mod command_line;
+mod import_safety;
 mod inspect;
 mod round_trip;
 mod stand_in;

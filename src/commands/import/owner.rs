@@ -92,10 +92,17 @@ mod tests {
 
     #[test]
     fn a_job_is_told_by_what_comes_back_as_it_was_sent() {
-        let sent = raw(r#"{"description":"d","analysis_config":{"bucket_span":"900s","detectors":[{"function":"count"}]}}"#);
+        let sent =
+            raw(r#"{"description":"d","analysis_config":{"bucket_span":"900s","detectors":[{"function":"count"}]}}"#);
         let there = r#"{"job_id":"a","description":"d","analysis_config":{"bucket_span":"15m","detectors":[{"detector_description":"count","function":"count","detector_index":0}]}}"#;
         assert!(is_our_job(&sent, &raw(there)));
-        assert!(!is_our_job(&sent, &raw(&there.replace(r#""description":"d""#, r#""description":"e""#))));
-        assert!(!is_our_job(&sent, &raw(&there.replace(r#""function":"count""#, r#""function":"rare""#))));
+        assert!(!is_our_job(
+            &sent,
+            &raw(&there.replace(r#""description":"d""#, r#""description":"e""#))
+        ));
+        assert!(!is_our_job(
+            &sent,
+            &raw(&there.replace(r#""function":"count""#, r#""function":"rare""#))
+        ));
     }
 }

@@ -186,10 +186,18 @@ impl Verifier<'_> {
         let (cluster, plan) = (self.cluster, self.plan);
         let listed = cluster.snapshots(plan.job()).await?;
         if !listed.iter().any(|snapshot| snapshot.id == plan.snapshot_id) {
-            return Err(mismatch(format!("job {} does not list snapshot {}", plan.job(), plan.snapshot_id)));
+            return Err(mismatch(format!(
+                "job {} does not list snapshot {}",
+                plan.job(),
+                plan.snapshot_id
+            )));
         }
         for filter in &plan.filters {
-            if !cluster.filter(&filter.id).await?.is_some_and(|there| filter.made(&there)) {
+            if !cluster
+                .filter(&filter.id)
+                .await?
+                .is_some_and(|there| filter.made(&there))
+            {
                 return Err(mismatch(format!("filter {} is not what was written", filter.id)));
             }
         }

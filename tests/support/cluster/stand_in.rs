@@ -60,9 +60,16 @@ pub struct Logged {
 impl Logged {
     /// Whether the request may change anything but scroll and point in time contexts.
     pub fn is_write(&self) -> bool {
-        let last = self.path.rsplit('/').next().unwrap_or_default();
-        let context = last == "_pit" || self.path.contains("/_search/scroll");
-        match self.method.as_str() {
+        writes(&self.method, &self.path)
+    }
+}
+
+/// Whether a request may change anything but scroll and point in time contexts.
+pub fn writes(method: &str, path: &str) -> bool {
+    {
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let context = last == "_pit" || path.contains("/_search/scroll");
+        match method {
             "GET" | "HEAD" => false,
             "POST" => {
                 let reads = [
@@ -74,7 +81,7 @@ impl Logged {
                     "_refresh",
                     "_field_caps",
                 ];
-                let lists = last == "model_snapshots" || self.path.contains("/results/");
+                let lists = last == "model_snapshots" || path.contains("/results/");
                 !(context || lists || reads.contains(&last))
             }
             _ => !context,

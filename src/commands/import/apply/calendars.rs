@@ -17,11 +17,9 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
             CalendarAction::Complete(missing) => add_events(context, calendar, missing).await?,
             CalendarAction::Create => {
                 let id = &calendar.calendar_id;
-                once::create(
-                    context,
-                    Entry::Calendar(id.clone()),
-                    || context.cluster.create_calendar(id, calendar.description.as_deref()),
-                )
+                once::create(context, Entry::Calendar(id.clone()), || {
+                    context.cluster.create_calendar(id, calendar.description.as_deref())
+                })
                 .await?;
                 add_events(context, calendar, &calendar.events).await?;
             }

@@ -13,11 +13,9 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
         .iter()
         .filter(|filter| filter.action == FilterAction::Create)
     {
-        once::create(
-            context,
-            Entry::Filter(filter.id.clone()),
-            || context.cluster.create_filter(&filter.id, &filter.body),
-        )
+        once::create(context, Entry::Filter(filter.id.clone()), || {
+            context.cluster.create_filter(&filter.id, &filter.body)
+        })
         .await?;
         context.terminal.detail(&format!("created filter {}", filter.id));
     }

@@ -31,11 +31,9 @@ pub(super) async fn load(context: &Context<'_>) -> Result<()> {
 
 async fn create(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
     let (cluster, name) = (context.cluster, &target.index.name);
-    once::create(
-        context,
-        Entry::InputIndex(name.clone()),
-        || cluster.create_index(name.as_str(), &target.index.body),
-    )
+    once::create(context, Entry::InputIndex(name.clone()), || {
+        cluster.create_index(name.as_str(), &target.index.body)
+    })
     .await
 }
 

@@ -9,13 +9,9 @@ use crate::error::{Error, Result};
 pub(super) async fn create(context: &Context<'_>) -> Result<()> {
     let (cluster, plan) = (context.cluster, context.plan);
     let job = plan.job();
-    once::create(
-        context,
-        Entry::Job,
-        || cluster.create_job(job, &plan.portable.job),
-    )
-    .await
-    .map_err(|error| explain(context, error))?;
+    once::create(context, Entry::Job, || cluster.create_job(job, &plan.portable.job))
+        .await
+        .map_err(|error| explain(context, error))?;
     context.terminal.say(&format!("Created job {job}"));
     Ok(())
 }
@@ -46,11 +42,9 @@ pub(super) async fn create_datafeed(context: &Context<'_>) -> Result<()> {
     let Some((id, body)) = &plan.portable.datafeed else {
         return Ok(());
     };
-    once::create(
-        context,
-        Entry::Datafeed(id.clone()),
-        || cluster.create_datafeed(id, body),
-    )
+    once::create(context, Entry::Datafeed(id.clone()), || {
+        cluster.create_datafeed(id, body)
+    })
     .await
     .map_err(|error| explain(context, error))?;
     context.terminal.say(&format!("Created datafeed {id}"));

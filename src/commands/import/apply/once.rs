@@ -13,11 +13,7 @@ const TRIES: usize = 3;
 
 /// Journals the entry, creates, and after a lost answer reads back whether it is there and ours. What the
 /// cluster refuses, or somebody else made meanwhile, stays others': it is never undone.
-pub(super) async fn create<C>(
-    context: &Context<'_>,
-    entry: Entry,
-    mut create: impl FnMut() -> C,
-) -> Result<()>
+pub(super) async fn create<C>(context: &Context<'_>, entry: Entry, mut create: impl FnMut() -> C) -> Result<()>
 where
     C: Future<Output = cluster::Result<()>>,
 {

@@ -127,9 +127,8 @@ fn read(datafeed: &RawValue) -> Result<Owned> {
 async fn leftovers(cluster: &Cluster, checked: &Checked, job: &JobId) -> Result<Option<String>> {
     let snapshot = &checked.snapshot_id;
     let state = checked.contents.state;
-    let numbered = |kind, count: u64| {
-        (1..=count.max(1)).map(move |number| StateDocId { kind, number }.format(job, snapshot))
-    };
+    let numbered =
+        |kind, count: u64| (1..=count.max(1)).map(move |number| StateDocId { kind, number }.format(job, snapshot));
     let ids: Vec<String> = std::iter::once(job.quantiles_document_id())
         .chain(numbered(StateKind::Model, state.model_documents))
         .chain(numbered(StateKind::Categorizer, state.categorizer_documents))
