@@ -172,6 +172,10 @@ fn archives_of_the_scripts_are_imported_and_open() {
             "{name}: {}",
             run.stderr
         );
+        if run.stderr.contains("names filter canary-hosts") {
+            // The scripts do not carry filters, and say nothing; the plan does.
+            world.call("PUT", "/_ml/filters/canary-hosts", r#"{"items":["x"]}"#);
+        }
         let opened = world.call("POST", &format!("/_ml/anomaly_detectors/{id}/_open"), "");
         assert_eq!(opened.status, 200, "{name}: {opened:?}");
         let restored = world.ml.opened_with(&id).unwrap();

@@ -70,8 +70,10 @@ fn whatever_is_there_of_the_job_is_replaced_and_twice_is_as_once() {
 #[test]
 fn a_job_of_another_content_is_replaced_wholly() {
     let world = target(1, 1);
+    let mut before = small(JOB);
+    before.bystanders.clear();
     world.seed(
-        &small(JOB)
+        &before
             .without_inputs()
             .with_job(|job| job["description"] = "before".into()),
     );
