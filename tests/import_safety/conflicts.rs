@@ -176,8 +176,8 @@ fn each_conflict_is_named_with_what_helps_and_nothing_is_written() {
         ),
     ];
     let binary = Binary::new();
-    for (name, prepare, more, said) in cases {
-        let world = target(1, 1);
+    for (run, (name, prepare, more, said)) in cases.into_iter().enumerate() {
+        let world = target(run, 6);
         prepare(&world);
         let before = ClusterState::of(&world);
         world.stand_in.forget_requests();
@@ -269,9 +269,9 @@ fn what_somebody_makes_meanwhile_is_not_ours_to_delete() {
         ),
         ("PUT", "/_ml/anomaly_detectors/web-latency", job),
     ];
-    for (method, path, body) in cases {
+    for (run, (method, path, body)) in cases.into_iter().enumerate() {
         for lost in [false, true] {
-            let world = target(1, 1);
+            let world = target(run * 2 + usize::from(lost), 4);
             let direct = world.stand_in.direct();
             let theirs = move |_: &_| {
                 let answer = direct.call(method, path, body);
@@ -282,8 +282,8 @@ fn what_somebody_makes_meanwhile_is_not_ours_to_delete() {
                 true => fault.then(crate::support::cluster::faults::Action::Close),
                 false => fault,
             });
-            let run: Run = super::import(&world, &Binary::new(), archive_of(JOB), &[]);
-            assert_eq!(run.code, 1, "{path}, lost {lost}: {}", run.stderr);
+            let end: Run = super::import(&world, &Binary::new(), archive_of(JOB), &[]);
+            assert_eq!(end.code, 1, "{path}, lost {lost}: {}", end.stderr);
             let there = world.call("GET", path, "");
             assert_eq!(there.status, 200, "{path}, lost {lost}");
             // Theirs is all that is there: taking it away leaves what was before.

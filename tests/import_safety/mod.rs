@@ -61,7 +61,7 @@ fn exported(fixture: &Fixture, options: MlOptions) -> (Binary, PathBuf) {
 
 /// A cluster where another job has learned; with a real node set, every `sample`th run is on it.
 fn target(run: usize, sample: usize) -> World {
-    let world = if std::env::var_os(REAL).is_some() && run % sample == 0 {
+    let world = if std::env::var_os(REAL).is_some() && run.is_multiple_of(sample) {
         World::with(options())
     } else {
         World::in_memory(options())

@@ -54,8 +54,8 @@ fn whatever_is_there_of_the_job_is_replaced_and_twice_is_as_once() {
     ];
     let expected = undisturbed();
     let binary = Binary::new();
-    for (name, prepare) in cases {
-        let world = target(1, 1);
+    for (run, (name, prepare)) in cases.into_iter().enumerate() {
+        let world = target(run, 4);
         prepare(&world);
         for time in ["once", "twice"] {
             let run = world.import(&binary, archive_of(JOB), &["--replace"]);

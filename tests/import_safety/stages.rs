@@ -1,4 +1,4 @@
-//! Signals at every write request of an import in turn. In memory; with a real node set, every fifth run is on it.
+//! Signals at every write request of an import in turn. In memory; with a real node set, every twelfth run is on it.
 #![cfg(unix)]
 
 use std::process::Command;
@@ -41,7 +41,7 @@ fn signalled(world: &World, binary: &Binary, k: usize, signal: &'static str, the
 fn interrupted(signal: &'static str, code: i32) {
     let binary = Binary::new();
     for k in 1..=write_count(JOB, &[]) {
-        let world = target(k, 5);
+        let world = target(k, 12);
         let before = ClusterState::of(&world);
         let late = Action::Delay(Duration::from_millis(30));
         let (exit, stderr) = signalled(&world, &binary, k, signal, late);
@@ -70,7 +70,7 @@ fn after_a_kill_at_any_write_replace_completes_the_import() {
         ClusterState::of(&world).comparable()
     };
     for k in 1..=write_count(JOB, &[]) {
-        let world = target(k, 5);
+        let world = target(k, 12);
         let (exit, _) = signalled(&world, &binary, k, "-KILL", Action::Pass);
         assert_eq!(exit, None, "write {k}");
         world.stand_in.faults().clear();
@@ -89,7 +89,7 @@ fn after_a_kill_at_any_write_replace_completes_the_import() {
 fn a_kill_at_any_write_of_a_replacement_is_completed_by_another() {
     let binary = Binary::new();
     let prepared = |run| {
-        let world = target(run, 5);
+        let world = target(run, 12);
         world.import(&binary, archive_of(JOB), &[]).expect(0);
         world.stand_in.forget_requests();
         world

@@ -52,8 +52,8 @@ fn of_job() -> Value {
 /// Makes each change right before the last write is carried out.
 fn caught(job: &'static str, last: (&str, &str), cases: &[(&str, Change)]) {
     let binary = Binary::new();
-    for (name, change) in cases {
-        let world = target(1, 1);
+    for (run, (name, change)) in cases.iter().enumerate() {
+        let world = target(run, 5);
         let before = ClusterState::of(&world);
         let (direct, change) = (world.stand_in.direct(), Arc::new(*change));
         world

@@ -1,4 +1,4 @@
-//! A fault at every write request of an import in turn. In memory; with a real node set, every fifth run is on it.
+//! A fault at every write request of an import in turn. In memory; with a real node set, every twelfth run is on it.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use crate::support::cluster::Call;
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::world::World;
 
-const SAMPLE: usize = 5;
+const SAMPLE: usize = 12;
 const LOGS: &str = "log-categories";
 
 /// Fires at the `k`th write request and at every repetition of it.

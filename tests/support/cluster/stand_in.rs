@@ -221,6 +221,8 @@ impl StandIn {
 
 impl Drop for StandIn {
     fn drop(&mut self) {
+        // A hook may hold a way in, and with it everything behind.
+        self.direct.shared.faults.clear();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
