@@ -1,5 +1,7 @@
 //! Archives that must not be imported: exit 4, what and why, and the cluster never hears of it.
 
+#![allow(clippy::type_complexity)]
+
 use serde_json::Value;
 
 use super::{archive_of, options};
