@@ -9,8 +9,8 @@
 
 mod command_line;
 mod connection;
-
 mod export;
+mod import_safety;
 mod inspect;
 mod results_json;
 mod round_trip;

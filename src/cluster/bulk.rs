@@ -51,7 +51,7 @@ impl Bulk {
         }
         self.batch.index(id, source);
         while let Some(landed) = self.flights.try_join_next() {
-            self.land(landed)?;
+            self.land(landed).await?;
         }
         Ok(())
     }
@@ -70,7 +70,7 @@ impl Bulk {
             self.depart().await?;
         }
         while let Some(landed) = self.flights.join_next().await {
-            self.land(landed)?;
+            self.land(landed).await?;
         }
         Ok(self.report)
     }
@@ -78,7 +78,7 @@ impl Bulk {
     async fn depart(&mut self) -> Result<()> {
         while self.flights.len() >= self.options.concurrency.max(1) {
             match self.flights.join_next().await {
-                Some(landed) => self.land(landed)?,
+                Some(landed) => self.land(landed).await?,
                 None => break,
             }
         }
@@ -88,11 +88,22 @@ impl Bulk {
         Ok(())
     }
 
-    fn land(&mut self, landed: std::result::Result<Result<BulkReport>, tokio::task::JoinError>) -> Result<()> {
-        let report = landed.map_err(|_| Error::Unintelligible {
-            what: "POST _bulk".to_owned(),
-            why: "a sender stopped before its end".to_owned(),
-        })??;
+    /// After a failure nothing of this load is under way any more: whoever undoes it must not be overtaken.
+    async fn land(&mut self, landed: std::result::Result<Result<BulkReport>, tokio::task::JoinError>) -> Result<()> {
+        let landed = landed.unwrap_or_else(|_| {
+            Err(Error::Unintelligible {
+                what: "POST _bulk".to_owned(),
+                why: "a sender stopped before its end".to_owned(),
+            })
+        });
+        let report = match landed {
+            Ok(report) => report,
+            Err(error) => {
+                let _closed = self.cluster.pause().await;
+                self.flights.shutdown().await;
+                return Err(error);
+            }
+        };
         self.report.documents += report.documents;
         self.report.bytes += report.bytes;
         Ok(())

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cluster::context::Contexts;
+use crate::cluster::gate::{Closed, Gate};
 use crate::cluster::identity::Identity;
 use crate::cluster::link::Link;
 use crate::cluster::retry::Patience;
 use crate::cluster::{Error, Flavour, Observer, Path, Request, Result, Version, address, transport};
 use crate::secret::Secret;
+
+/// An answer that takes longer is not waited for before what was written is undone.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Where the cluster is.
 #[derive(Clone, Debug)]
@@ -84,6 +88,7 @@ impl Cluster {
             timeout: options.timeout,
             retries: options.retries,
             patience: Patience::default(),
+            gate: Gate::default(),
         };
         Self::meet(link, options.first_contact, options.keep_alive).await
     }
@@ -143,6 +148,14 @@ impl Cluster {
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(5), closing).await;
+    }
+
+    /// Lets no further request begin and waits (a bounded time) for those under way, so that it is known
+    /// what they did. Requests begin again when the guard is dropped.
+    pub async fn pause(&self) -> Closed<'_> {
+        let closed = self.inner.link.gate.close();
+        let _ = tokio::time::timeout(LONGEST_PAUSE, self.inner.link.gate.idle()).await;
+        closed
     }
 
     pub(in crate::cluster) fn link(&self) -> &Link {

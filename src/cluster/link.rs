@@ -10,6 +10,7 @@ use elasticsearch::http::transport::Transport;
 use time::OffsetDateTime;
 use url::Url;
 
+use crate::cluster::gate::Gate;
 use crate::cluster::retry::{Failure, Patience, retry_after};
 use crate::cluster::{Error, Observer, Refusal, Request, Response, Result, Wait};
 
@@ -22,6 +23,7 @@ pub(in crate::cluster) struct Link {
     pub(in crate::cluster) timeout: Duration,
     pub(in crate::cluster) retries: u32,
     pub(in crate::cluster) patience: Patience,
+    pub(in crate::cluster) gate: Gate,
 }
 
 impl std::fmt::Debug for Link {
@@ -68,6 +70,7 @@ impl Link {
             .join(path)
             .map_err(|error| Error::Options(error.to_string()))?;
         let started = Instant::now();
+        let _pass = self.gate.enter().await;
         let query = (!request.query.is_empty()).then_some(&request.query);
         let answer = self
             .transport

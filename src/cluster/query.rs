@@ -9,7 +9,7 @@ use crate::cluster::search::leniently;
 use crate::cluster::{Cluster, Error, Pagination, Path, Request, Result, Search, Sort, SourceFields};
 
 impl Search {
-    pub(in crate::cluster) fn lenient(&self, request: Request) -> Request {
+    pub(in crate::cluster) fn addressed(&self, request: Request) -> Request {
         if self.lenient {
             return leniently(request);
         }

@@ -109,6 +109,7 @@ pub(in crate::cluster) async fn meet(address: url::Url, observer: Arc<Pauses>) -
         observer,
         timeout: Duration::from_secs(20),
         retries: 2,
+        gate: Default::default(),
         patience,
     };
     Cluster::meet(link, Duration::from_secs(20), "5m".to_owned()).await

@@ -70,6 +70,24 @@ pub struct Search {
     pub pagination: Pagination,
 }
 
+impl Search {
+    /// Whole documents in any order from indices of the cluster's own: hidden ones too, and none is no error.
+    pub fn lenient<'a>(indices: impl IntoIterator<Item = &'a str>, query: Value) -> Self {
+        Self {
+            indices: indices.into_iter().map(str::to_owned).collect(),
+            lenient: true,
+            indices_options: Vec::new(),
+            query,
+            runtime_mappings: None,
+            fields: SourceFields::All,
+            sort: Sort::Unordered,
+            page_size: 1_000,
+            slices: 1,
+            pagination: Pagination::Auto,
+        }
+    }
+}
+
 /// One document. Cloning shares the page's bytes.
 #[derive(Clone, Debug)]
 pub struct Hit {
@@ -173,7 +191,7 @@ impl Cluster {
         let indices = Path::indices(&search.indices);
         let Some(mappings) = &search.runtime_mappings else {
             let request = Request::post(indices.then(["_count"])).json(&json!({ "query": search.query }));
-            let request = search.lenient(request);
+            let request = search.addressed(request);
             let what = request.what();
             let counted: Counted = self.send(request).await?.parse(&what)?;
             counted._shards.check(&what)?;
@@ -181,7 +199,7 @@ impl Cluster {
         };
         // `_count` takes no runtime mappings.
         let body = json!({ "size": 0, "track_total_hits": true, "query": search.query, "runtime_mappings": mappings });
-        let request = search.lenient(Request::post(indices.then(["_search"])).json(&body));
+        let request = search.addressed(Request::post(indices.then(["_search"])).json(&body));
         let what = request.what();
         let page = page(self, request).await?;
         page.total.ok_or(Error::Unintelligible {
@@ -253,7 +271,7 @@ impl Cluster {
     async fn open_point_in_time(&self, search: &Search) -> Result<u64> {
         let request =
             Request::post(Path::indices(&search.indices).then(["_pit"])).query("keep_alive", self.keep_alive());
-        let request = search.lenient(request);
+        let request = search.addressed(request);
         let what = request.what();
         let opened: Opened = self.send(request).await?.parse(&what)?;
         Ok(self.contexts().add(Context::PointInTime(opened.id)))
@@ -272,7 +290,7 @@ impl Cluster {
         let request = Request::post(Path::indices(&search.indices).then(["_search"]))
             .query("scroll", self.keep_alive())
             .json(&Value::Object(body));
-        let request = search.lenient(request);
+        let request = search.addressed(request);
         let what = request.what();
         let page = page(self, request).await?;
         let id = page.scroll_id.clone();

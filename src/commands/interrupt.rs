@@ -1,36 +1,74 @@
 //! Ctrl-C and SIGTERM: once stops the work and lets it clean up, twice ends the program.
 
 use std::future::Future;
-use std::sync::OnceLock;
-use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::cluster::Cluster;
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::Unchanged;
 
-/// A signal ends a prompt too, and is heard a moment after it.
-const AFTER_A_PROMPT: Duration = Duration::from_millis(200);
+/// Listens from the beginning of a command to its end: a signal that comes between two pieces of work
+/// stops the second, and the second signal ends the process whatever it does.
+#[derive(Debug)]
+pub(super) struct Signals {
+    first: watch::Receiver<Option<ExitCode>>,
+}
 
-/// The first signal of this process. One that comes between two pieces of work stops the next.
-static FIRST: OnceLock<watch::Receiver<Option<ExitCode>>> = OnceLock::new();
+impl Signals {
+    /// Begins to listen; the handlers are in place when this returns.
+    pub(super) fn listen() -> Self {
+        let (sender, first) = watch::channel(None);
+        let handlers = handlers();
+        tokio::spawn(async move {
+            let Some(mut handlers) = handlers else {
+                return std::future::pending().await;
+            };
+            let _ = sender.send(Some(next(&mut handlers).await));
+            std::process::exit(next(&mut handlers).await as i32);
+        });
+        Self { first }
+    }
 
-/// Runs the work until it is done or a signal comes; then the work is dropped where it stands.
-/// A second signal ends the process at once, so that cleaning up can be cut short.
-pub(super) async fn or_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut first = FIRST.get_or_init(listen).clone();
-    let outcome = tokio::select! {
-        biased;
-        error = heard(&mut first) => return Err(error),
-        outcome = work => outcome,
-    };
-    match outcome {
-        Err(Error::Refused { .. }) => tokio::select! {
+    /// Runs the work until it is done or a signal comes; then the work is dropped where it stands.
+    pub(super) async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
             biased;
-            error = heard(&mut first) => Err(error),
-            () = tokio::time::sleep(AFTER_A_PROMPT) => outcome,
-        },
-        outcome => outcome,
+            error = self.heard() => Err(error),
+            outcome = work => outcome,
+        }
+    }
+
+    /// The same for work that writes: requests under way come to their end before the work is dropped, so
+    /// that what they did is known and nothing arrives after it was undone.
+    pub(super) async fn or_between_requests<T>(
+        &self,
+        cluster: &Cluster,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let mut work = Box::pin(work);
+        let error = tokio::select! {
+            biased;
+            error = self.heard() => error,
+            outcome = &mut work => return outcome,
+        };
+        let paused = tokio::select! {
+            biased;
+            _ = &mut work => None,
+            closed = cluster.pause() => Some(closed),
+        };
+        drop(work);
+        drop(paused);
+        Err(error)
+    }
+
+    async fn heard(&self) -> Error {
+        let mut first = self.first.clone();
+        match first.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(ExitCode::Terminated)) => Error::Terminated,
+            Ok(_) => Error::Interrupted,
+            Err(_) => std::future::pending().await,
+        }
     }
 }
 
@@ -44,33 +82,11 @@ pub(super) async fn while_waiting<T: Send + 'static>(question: impl FnOnce() -> 
     })
 }
 
-async fn heard(first: &mut watch::Receiver<Option<ExitCode>>) -> Error {
-    match first.wait_for(Option::is_some).await.as_deref() {
-        Ok(Some(ExitCode::Terminated)) => Error::Terminated,
-        Ok(_) => Error::Interrupted,
-        Err(_) => std::future::pending().await,
-    }
-}
-
-/// The handlers are in place when this returns.
-fn listen() -> watch::Receiver<Option<ExitCode>> {
-    let (sender, receiver) = watch::channel(None);
-    let signals = signals();
-    tokio::spawn(async move {
-        let Some(mut signals) = signals else {
-            return std::future::pending().await;
-        };
-        let _ = sender.send(Some(next(&mut signals).await));
-        std::process::exit(next(&mut signals).await as i32);
-    });
-    receiver
-}
+#[cfg(unix)]
+type Handlers = (tokio::signal::unix::Signal, tokio::signal::unix::Signal);
 
 #[cfg(unix)]
-type Signals = (tokio::signal::unix::Signal, tokio::signal::unix::Signal);
-
-#[cfg(unix)]
-fn signals() -> Option<Signals> {
+fn handlers() -> Option<Handlers> {
     use tokio::signal::unix::{SignalKind, signal};
     Some((
         signal(SignalKind::interrupt()).ok()?,
@@ -79,7 +95,7 @@ fn signals() -> Option<Signals> {
 }
 
 #[cfg(unix)]
-async fn next((interrupt, terminate): &mut Signals) -> ExitCode {
+async fn next((interrupt, terminate): &mut Handlers) -> ExitCode {
     tokio::select! {
         _ = interrupt.recv() => ExitCode::Interrupted,
         _ = terminate.recv() => ExitCode::Terminated,
@@ -87,15 +103,15 @@ async fn next((interrupt, terminate): &mut Signals) -> ExitCode {
 }
 
 #[cfg(windows)]
-type Signals = tokio::signal::windows::CtrlC;
+type Handlers = tokio::signal::windows::CtrlC;
 
 #[cfg(windows)]
-fn signals() -> Option<Signals> {
+fn handlers() -> Option<Handlers> {
     tokio::signal::windows::ctrl_c().ok()
 }
 
 #[cfg(windows)]
-async fn next(interrupt: &mut Signals) -> ExitCode {
+async fn next(interrupt: &mut Handlers) -> ExitCode {
     interrupt.recv().await;
     ExitCode::Interrupted
 }

@@ -145,11 +145,12 @@ fn a_dry_run_counts_and_writes_nothing() {
     insta::assert_snapshot!(text, @r"
     would write log-categories_state.tar.gz
     job log-categories, snapshot 1795433132 of 2026-11-23T11:25:32Z
-      model state      1  documents
-      annotations      6  documents
-      notifications    4  documents
-      categories      12  documents
-      inputs         200  documents, about 25.7 kB before compression
+                     documents
+      model state            1
+      annotations            6
+      notifications          4
+      categories            12
+      inputs               200  about 25.7 kB before compression
     ");
     let run = world
         .run(

@@ -26,11 +26,11 @@ fn stdout_is_the_path_and_nothing_is_coloured_when_piped() {
         run.stderr
     );
     for line in [
-        "Model state: 1 documents",
+        "Model state: 1 document, 1 of the categorizer",
         "Annotations: 6",
         "Notifications: 4",
         "Categories: ",
-        "Wrote log-categories_state.tar.gz",
+        "Exported job log-categories: ",
     ] {
         run.says(line);
     }

@@ -1,7 +1,7 @@
 //! An archive's entries, read by the tar and gzip libraries alone.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use serde_json::Value;
@@ -49,4 +49,64 @@ pub fn by_id(text: &str) -> BTreeMap<String, String> {
             )
         })
         .collect()
+}
+
+/// An entry to be changed: name, content, type.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub name: String,
+    pub content: Vec<u8>,
+    pub kind: tar::EntryType,
+}
+
+impl Member {
+    pub fn file(name: &str, content: impl Into<Vec<u8>>) -> Self {
+        Self {
+            name: name.to_owned(),
+            content: content.into(),
+            kind: tar::EntryType::Regular,
+        }
+    }
+}
+
+/// The entries in order.
+pub fn members(path: &Path) -> Vec<Member> {
+    let file = std::fs::File::open(path).expect("the archive");
+    let mut tar = tar::Archive::new(flate2::read::MultiGzDecoder::new(file));
+    let member = |entry: std::io::Result<tar::Entry<'_, _>>| {
+        let mut entry = entry.expect("an entry");
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).expect("its content");
+        Member {
+            name: entry.path().expect("a path").display().to_string(),
+            content,
+            kind: entry.header().entry_type(),
+        }
+    };
+    tar.entries().expect("a tar").map(member).collect()
+}
+
+/// The blocks of a tar of these entries, whatever their names.
+pub fn blocks(members: &[Member]) -> Vec<u8> {
+    let mut tar = Vec::new();
+    for member in members {
+        let mut header = tar::Header::new_ustar();
+        header.as_mut_bytes()[..member.name.len()].copy_from_slice(member.name.as_bytes());
+        header.set_size(member.content.len() as u64);
+        header.set_entry_type(member.kind);
+        header.set_mode(0o600);
+        header.set_cksum();
+        tar.extend_from_slice(header.as_bytes());
+        tar.extend_from_slice(&member.content);
+        tar.resize(tar.len().next_multiple_of(512), 0);
+    }
+    tar.resize(tar.len() + 1024, 0);
+    tar
+}
+
+/// One gzip member.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(bytes).expect("memory");
+    gzip.finish().expect("memory")
 }

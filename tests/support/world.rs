@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::binary::{Binary, Run};
+use super::cluster::documents::InMemory;
 use super::cluster::faults::FaultPlan;
 use super::cluster::ml::{MlApi, MlOptions, MlVersion};
 use super::cluster::real::documents_for_tests;
@@ -53,7 +54,15 @@ impl World {
     }
 
     pub fn with(options: MlOptions) -> Self {
-        let documents = documents_for_tests();
+        Self::on(documents_for_tests(), options)
+    }
+
+    /// The same, in memory even when the suite is about a real node: for walks of very many runs.
+    pub fn in_memory(options: MlOptions) -> Self {
+        Self::on(Arc::new(InMemory::new()), options)
+    }
+
+    fn on(documents: Arc<dyn Documents>, options: MlOptions) -> Self {
         let ml = MlApi::new(options);
         let stand_in = StandIn::start(StandInOptions {
             api: Some(Arc::new(ml.clone())),

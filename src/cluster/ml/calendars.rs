@@ -138,14 +138,13 @@ impl Cluster {
             .map(drop)
     }
 
-    /// `DELETE _ml/calendars/<id>/jobs/<job>`.
+    /// `DELETE _ml/calendars/<id>/jobs/<job>`; true where it was a member.
     ///
     /// # Errors
     /// Any of a request.
-    pub async fn remove_job_from_calendar(&self, id: &CalendarId, job: &JobId) -> Result<()> {
-        self.send(Request::delete(path(id).then(["jobs", job.as_str()])))
+    pub async fn remove_job_from_calendar(&self, id: &CalendarId, job: &JobId) -> Result<bool> {
+        self.delete_or_gone(Request::delete(path(id).then(["jobs", job.as_str()])))
             .await
-            .map(drop)
     }
 
     /// `DELETE _ml/calendars/<id>`; true where it was there.

@@ -85,6 +85,22 @@ fn of_id(jobs: Vec<Box<RawValue>>, id: &JobId, what: &str) -> Result<Option<Box<
     Ok(None)
 }
 
+/// Whether the cluster is at deleting it: `blocked` since 7.14, `deleting` before.
+fn is_going(job: &RawValue) -> bool {
+    #[derive(Deserialize, Default)]
+    struct Going {
+        #[serde(default)]
+        deleting: bool,
+        blocked: Option<Blocked>,
+    }
+    #[derive(Deserialize)]
+    struct Blocked {
+        reason: String,
+    }
+    let going: Going = serde_json::from_str(job.get()).unwrap_or_default();
+    going.deleting || going.blocked.is_some_and(|blocked| blocked.reason == "delete")
+}
+
 impl Cluster {
     /// All jobs with state and latest snapshot.
     ///
@@ -163,10 +179,11 @@ impl Cluster {
         // Deleting goes on in the cluster when the answer is lost or late.
         let started = Instant::now();
         while started.elapsed() < self.link().patience.total {
-            if self.job(job).await?.is_none() {
-                return Ok(true);
+            match self.job(job).await? {
+                None => return Ok(true),
+                Some(there) if !is_going(&there) => return Err(error),
+                Some(_) => tokio::time::sleep(LOOK_AGAIN).await,
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
         }
         Err(error)
     }

@@ -13,7 +13,8 @@ mod write;
 
 pub use options::{ExportOptions, InputOptions};
 
-use crate::commands::{interrupt, session};
+use crate::commands::interrupt::Signals;
+use crate::commands::session;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 
@@ -22,23 +23,25 @@ use crate::terminal::Terminal;
 /// # Errors
 /// Everything that keeps the archive from being whole; then nothing stands under its name.
 pub async fn run(options: ExportOptions, terminal: &Terminal) -> Result<()> {
+    let signals = Signals::listen();
     question::can_be_answered(&options, terminal)?;
     write::refuse_existing(&options, options.job.as_ref())?;
-    let (cluster, narrator) = interrupt::or_interrupted(session::connect(&options.connect, terminal)).await?;
-    let outcome = interrupt::or_interrupted(async {
-        let subject = subject::find(&cluster, &options, terminal).await?;
-        write::refuse_existing(&options, Some(subject.job.id()))?;
-        let sources = sources::look(&cluster, &options, &subject, terminal).await?;
-        session::require_privileges(&cluster, &subject::privileges(&subject, &sources)).await?;
-        let survey = survey::count(&cluster, &options, &subject, &sources).await?;
-        if options.dry_run {
-            return outcome::print_survey(&options, &subject, &survey, terminal);
-        }
-        question::ask(&options, &subject, &survey, terminal).await?;
-        let written = write::archive(&cluster, &options, &subject, &sources, &survey, &narrator, terminal).await?;
-        outcome::print(&options, &subject, &written, terminal)
-    })
-    .await;
+    let (cluster, narrator) = signals.or(session::connect(&options.connect, terminal)).await?;
+    let outcome = signals
+        .or(async {
+            let subject = subject::find(&cluster, &options, terminal).await?;
+            write::refuse_existing(&options, Some(subject.job.id()))?;
+            let sources = sources::look(&cluster, &options, &subject, terminal).await?;
+            session::require_privileges(&cluster, &subject::privileges(&subject, &sources)).await?;
+            let survey = survey::count(&cluster, &options, &subject, &sources).await?;
+            if options.dry_run {
+                return outcome::print_survey(&options, &subject, &survey, terminal);
+            }
+            question::ask(&options, &subject, &survey, terminal).await?;
+            let written = write::archive(&cluster, &options, &subject, &sources, &survey, &narrator, terminal).await?;
+            outcome::print(&options, &subject, &written, terminal)
+        })
+        .await;
     // What follows is said where the bar stood.
     narrator.follow(None);
     cluster.release().await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::options::ExportOptions;
 use super::subject::Subject;
 use crate::archive::EntryKind;
-use crate::cluster::{Search, Sort, SourceFields};
+use crate::cluster::{Search, Sort};
 use crate::instant::EpochMillis;
 
 /// A part that one search finds and one entry holds.
@@ -30,35 +30,29 @@ pub(super) fn all(options: &ExportOptions, subject: &Subject) -> [Found; 3] {
         filter.extend(range(field, options.annotations_after, options.annotations_before));
         json!({"bool": {"filter": filter}})
     };
-    let search = |indices: &[&str], query: Value, sort: &str| Search {
-        indices: indices.iter().map(|&index| index.to_owned()).collect(),
-        lenient: true,
-        indices_options: Vec::new(),
-        query,
-        runtime_mappings: None,
-        fields: SourceFields::All,
+    let search = |index: &str, query: Value, sort: &str| Search {
         sort: Sort::Ascending(sort.to_owned()),
         page_size: options.page_size,
-        slices: 1,
         pagination: options.pagination,
+        ..Search::lenient([index], query)
     };
     [
         Found {
             entry: EntryKind::Annotations,
-            search: search(&[".ml-annotations-read"], dated("create_time"), "timestamp"),
+            search: search(".ml-annotations-read", dated("create_time"), "timestamp"),
             with_ids: false,
             title: "annotations",
         },
         Found {
             entry: EntryKind::Notifications,
-            search: search(&[".ml-notifications-*"], dated("timestamp"), "timestamp"),
+            search: search(".ml-notifications-*", dated("timestamp"), "timestamp"),
             with_ids: false,
             title: "notifications",
         },
         Found {
             entry: EntryKind::Categories,
             search: search(
-                &[&job.results_alias()],
+                &job.results_alias(),
                 json!({"bool": {"filter": [of_job, {"exists": {"field": "category_id"}}]}}),
                 "category_id",
             ),

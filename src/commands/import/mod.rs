@@ -5,6 +5,7 @@ mod checked;
 mod journal;
 mod options;
 mod outcome;
+mod owner;
 mod parts;
 mod plan;
 mod question;
@@ -18,8 +19,9 @@ pub use options::{ImportOptions, Skip};
 use self::checked::Checked;
 use self::journal::Journal;
 use crate::cluster::Cluster;
+use crate::commands::interrupt::Signals;
+use crate::commands::session;
 use crate::commands::session::Narrator;
-use crate::commands::{interrupt, session};
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 
@@ -29,10 +31,11 @@ use crate::terminal::Terminal;
 /// # Errors
 /// Whatever goes wrong while writing is undone, and the error says what was undone or remains.
 pub async fn run(options: ImportOptions, terminal: &Terminal) -> Result<()> {
+    let signals = Signals::listen();
     question::can_be_answered(&options, terminal)?;
-    let checked = interrupt::or_interrupted(checked::open(&options, terminal)).await?;
-    let (cluster, narrator) = interrupt::or_interrupted(session::connect(&options.connect, terminal)).await?;
-    let outcome = import(&options, checked, &cluster, &narrator, terminal).await;
+    let checked = signals.or(checked::open(&options, terminal)).await?;
+    let (cluster, narrator) = signals.or(session::connect(&options.connect, terminal)).await?;
+    let outcome = import(&options, checked, &cluster, &signals, &narrator, terminal).await;
     cluster.release().await;
     outcome
 }
@@ -41,10 +44,11 @@ async fn import(
     options: &ImportOptions,
     checked: Checked,
     cluster: &Cluster,
+    signals: &Signals,
     narrator: &Arc<Narrator>,
     terminal: &Terminal,
 ) -> Result<()> {
-    let plan = interrupt::or_interrupted(plan::make(cluster, options, &checked)).await?;
+    let plan = signals.or(plan::make(cluster, options, &checked)).await?;
     if options.dry_run {
         outcome::print_plan(options, &plan, terminal)?;
         return plan.refuse_conflicts();
@@ -65,7 +69,7 @@ async fn import(
         .await?;
         verify::verify(cluster, &checked, &plan, &journal, narrator, terminal).await
     };
-    match interrupt::or_interrupted(work).await {
+    match signals.or_between_requests(cluster, work).await {
         Ok(()) => outcome::print(options, &plan, &journal, terminal),
         Err(cause) => Err(undo(cluster, &journal, &plan, narrator, terminal, cause).await),
     }

@@ -1,43 +1,36 @@
 //! Undoing the journal from its end. What was there before stays as it was.
 
-use std::time::Duration;
-
 use super::journal::{Certainty, Entry, Journal};
-use super::plan::{Plan, reads_for};
+use super::owner::{Owner, owner};
+use super::plan::Plan;
 use crate::cluster::{self, Cluster};
 use crate::error::Remaining;
-use crate::job::marked_as_ours;
 use crate::state::STATE_INDICES;
 
 /// Ids a request: a rollback works on what may be large documents, so it asks for places only.
 const BATCH: usize = 1_000;
 
-/// How often, and how long apart, something that may still come to be is looked for.
-const LOOKS: usize = 5;
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-
 /// Undoes what it can; returns what was undone and what remains.
 pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan) -> (Vec<String>, Vec<Remaining>) {
     let mut undone = Vec::new();
-    let mut remains = Vec::new();
-    let entries = journal.to_undo();
-    for (entry, certainty) in &entries {
-        let what = describe(entry, plan);
-        match undo(cluster, entry, *certainty, plan).await {
-            Ok(true) => undone.push(what),
+    let mut failed = Vec::new();
+    for (entry, certainty) in journal.to_undo() {
+        match undo(cluster, &entry, certainty, plan).await {
+            Ok(true) => undone.push(describe(&entry, plan)),
             Ok(false) => {}
-            Err(error) => remains.push(Remaining {
-                what: format!("{what} ({error})"),
-                remove: request(entry, plan),
-            }),
+            Err(_) => failed.push((entry, certainty)),
         }
     }
-    for (entry, _) in entries.iter().filter(|(entry, certainty)| late(entry, *certainty)) {
-        if let Err(error) = undo(cluster, entry, Certainty::Written, plan).await {
-            remains.push(Remaining {
-                what: format!("{} ({error})", describe(entry, plan)),
-                remove: request(entry, plan),
-            });
+    // What failed may have gone with something else, or have been in the way of it: once more.
+    let mut remains = Vec::new();
+    for (entry, certainty) in failed {
+        let what = describe(&entry, plan);
+        match undo(cluster, &entry, certainty, plan).await {
+            Ok(_) => undone.push(what),
+            Err(error) => remains.push(Remaining {
+                what: format!("{what} ({error})"),
+                remove: request(&entry, plan),
+            }),
         }
     }
     for what in journal.all_replaced() {
@@ -46,69 +39,29 @@ pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan)
     (undone, remains)
 }
 
-/// Documents of a request that was under way when the work stopped may be written after the first look.
-fn late(entry: &Entry, certainty: Certainty) -> bool {
-    let documents = matches!(
-        entry,
-        Entry::State(_) | Entry::Annotations { .. } | Entry::Notifications { .. }
-    );
-    documents && certainty == Certainty::Intended
-}
-
 /// True where there was something to undo.
 async fn undo(cluster: &Cluster, entry: &Entry, certainty: Certainty, plan: &Plan) -> cluster::Result<bool> {
-    if certainty == Certainty::Intended && !came_to_be(cluster, entry, plan).await? {
+    if certainty == Certainty::Intended && owner(cluster, plan, entry).await? != Owner::Us {
         return Ok(false);
     }
     match entry {
         Entry::Filter(id) => cluster.delete_filter(id).await,
         Entry::Calendar(id) => cluster.delete_calendar(id).await,
         Entry::InputIndex(name) => cluster.delete_index(name.as_str()).await,
-        // Takes its results and quantiles along.
-        Entry::Job => cluster.delete_job(plan.job()).await,
+        Entry::Job => delete_job(cluster, plan).await,
         Entry::State(ids) => delete(cluster, &STATE_INDICES, ids).await,
         Entry::Annotations { index, ids } | Entry::Notifications { index, ids } => {
             delete(cluster, &[index.as_str()], ids).await
         }
         Entry::Datafeed(id) => cluster.delete_datafeed(id).await,
-        Entry::Membership(id) => cluster.remove_job_from_calendar(id, plan.job()).await.map(|()| true),
+        Entry::Membership(id) => cluster.remove_job_from_calendar(id, plan.job()).await,
     }
 }
 
-/// A request whose answer never came may be carried out a moment later.
-async fn came_to_be(cluster: &Cluster, entry: &Entry, plan: &Plan) -> cluster::Result<bool> {
-    for look in 0..LOOKS {
-        if look > 0 {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        if stands(cluster, entry, plan).await? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Whether it is there and, where that can be told, this import's.
-async fn stands(cluster: &Cluster, entry: &Entry, plan: &Plan) -> cluster::Result<bool> {
-    let job = plan.job();
-    Ok(match entry {
-        Entry::Filter(id) => cluster.filter(id).await?.is_some(),
-        Entry::Calendar(id) => cluster
-            .calendar(id)
-            .await?
-            .is_some_and(|calendar| calendar.job_ids.is_empty()),
-        Entry::InputIndex(name) => cluster
-            .index_definitions(&[name.to_string()])
-            .await?
-            .get(name.as_str())
-            .is_some_and(|definition| marked_as_ours(&definition["mappings"], job)),
-        Entry::Job => cluster.job(job).await?.is_some(),
-        Entry::Datafeed(id) => cluster
-            .datafeed(id)
-            .await?
-            .is_some_and(|datafeed| reads_for(&datafeed, job)),
-        Entry::State(_) | Entry::Annotations { .. } | Entry::Notifications { .. } | Entry::Membership(_) => true,
-    })
+/// Deleting a job takes its results and quantiles along, those that a search finds.
+async fn delete_job(cluster: &Cluster, plan: &Plan) -> cluster::Result<bool> {
+    cluster.refresh(&[&plan.job().results_alias(), ".ml-state*"]).await?;
+    cluster.delete_job(plan.job()).await
 }
 
 async fn delete(cluster: &Cluster, indices: &[&str], ids: &[String]) -> cluster::Result<bool> {

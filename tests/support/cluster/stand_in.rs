@@ -63,9 +63,16 @@ pub struct Logged {
 impl Logged {
     /// Whether the request may change anything but scroll and point in time contexts.
     pub fn is_write(&self) -> bool {
-        let last = self.path.rsplit('/').next().unwrap_or_default();
-        let context = last == "_pit" || self.path.contains("/_search/scroll");
-        match self.method.as_str() {
+        writes(&self.method, &self.path)
+    }
+}
+
+/// Whether a request may change anything but scroll and point in time contexts.
+pub fn writes(method: &str, path: &str) -> bool {
+    {
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let context = last == "_pit" || path.contains("/_search/scroll");
+        match method {
             "GET" | "HEAD" => false,
             "POST" => {
                 let reads = [
@@ -77,7 +84,7 @@ impl Logged {
                     "_refresh",
                     "_field_caps",
                 ];
-                let lists = last == "model_snapshots" || self.path.contains("/results/");
+                let lists = last == "model_snapshots" || path.contains("/results/");
                 !(context || lists || reads.contains(&last))
             }
             _ => !context,
@@ -219,6 +226,8 @@ impl StandIn {
 
 impl Drop for StandIn {
     fn drop(&mut self) {
+        // A hook may hold a way in, and with it everything behind.
+        self.direct.shared.faults.clear();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{Context, once};
 use crate::cluster::ml::Calendar;
 use crate::commands::import::journal::{Certainty, Entry};
-use crate::commands::import::plan::CalendarAction;
+use crate::commands::import::plan::{CalendarAction, missing};
 use crate::error::Result;
 
 /// Creates the calendars that are not there, and completes half-made ones.
@@ -17,12 +17,9 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
             CalendarAction::Complete(missing) => add_events(context, calendar, missing).await?,
             CalendarAction::Create => {
                 let id = &calendar.calendar_id;
-                once::create(
-                    context,
-                    Entry::Calendar(id.clone()),
-                    || context.cluster.create_calendar(id, calendar.description.as_deref()),
-                    || async { Ok(context.cluster.calendar(id).await?.is_some()) },
-                )
+                once::create(context, Entry::Calendar(id.clone()), || {
+                    context.cluster.create_calendar(id, calendar.description.as_deref())
+                })
                 .await?;
                 add_events(context, calendar, &calendar.events).await?;
             }
@@ -31,7 +28,7 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Sent once; after a lost answer the events are counted, so that none stands there twice.
+/// Sent once; after a lost answer those that are not there are sent, so that none stands there twice.
 async fn add_events(context: &Context<'_>, calendar: &Calendar, events: &[Map<String, Value>]) -> Result<()> {
     let id = &calendar.calendar_id;
     if events.is_empty() {
@@ -45,8 +42,7 @@ async fn add_events(context: &Context<'_>, calendar: &Calendar, events: &[Map<St
         return Err(error.into());
     }
     match context.cluster.calendar(id).await? {
-        Some(there) if there.events.len() >= calendar.events.len() => Ok(()),
-        Some(_) => Ok(context.cluster.add_events(id, events).await?),
+        Some(there) => Ok(context.cluster.add_events(id, &missing(calendar, there)).await?),
         None => Err(error.into()),
     }
 }

@@ -13,12 +13,9 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
         .iter()
         .filter(|filter| filter.action == FilterAction::Create)
     {
-        once::create(
-            context,
-            Entry::Filter(filter.id.clone()),
-            || context.cluster.create_filter(&filter.id, &filter.body),
-            || async { Ok(context.cluster.filter(&filter.id).await?.is_some()) },
-        )
+        once::create(context, Entry::Filter(filter.id.clone()), || {
+            context.cluster.create_filter(&filter.id, &filter.body)
+        })
         .await?;
         context.terminal.detail(&format!("created filter {}", filter.id));
     }

@@ -8,7 +8,7 @@ use crate::archive::Part;
 use crate::commands::import::journal::Entry;
 use crate::commands::import::plan::TargetPlan;
 use crate::error::{Error, Result};
-use crate::job::{marked_as_ours, target_document_id};
+use crate::job::target_document_id;
 use crate::terminal::count;
 
 /// Creates the indices and fills them.
@@ -31,18 +31,9 @@ pub(super) async fn load(context: &Context<'_>) -> Result<()> {
 
 async fn create(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
     let (cluster, name) = (context.cluster, &target.index.name);
-    once::create(
-        context,
-        Entry::InputIndex(name.clone()),
-        || cluster.create_index(name.as_str(), &target.index.body),
-        || async {
-            let there = cluster.index_definitions(&[name.to_string()]).await?;
-            let ours = there
-                .get(name.as_str())
-                .is_some_and(|definition| marked_as_ours(&definition["mappings"], context.plan.job()));
-            Ok(ours)
-        },
-    )
+    once::create(context, Entry::InputIndex(name.clone()), || {
+        cluster.create_index(name.as_str(), &target.index.body)
+    })
     .await
 }
 

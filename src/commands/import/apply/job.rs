@@ -3,21 +3,15 @@
 
 use super::{Context, once};
 use crate::commands::import::journal::Entry;
-use crate::commands::import::plan::reads_for;
 use crate::error::{Error, Result};
 
 /// Creates the job.
 pub(super) async fn create(context: &Context<'_>) -> Result<()> {
     let (cluster, plan) = (context.cluster, context.plan);
     let job = plan.job();
-    once::create(
-        context,
-        Entry::Job,
-        || cluster.create_job(job, &plan.portable.job),
-        || async { Ok(cluster.job(job).await?.is_some()) },
-    )
-    .await
-    .map_err(|error| explain(context, error))?;
+    once::create(context, Entry::Job, || cluster.create_job(job, &plan.portable.job))
+        .await
+        .map_err(|error| explain(context, error))?;
     context.terminal.say(&format!("Created job {job}"));
     Ok(())
 }
@@ -48,15 +42,9 @@ pub(super) async fn create_datafeed(context: &Context<'_>) -> Result<()> {
     let Some((id, body)) = &plan.portable.datafeed else {
         return Ok(());
     };
-    once::create(
-        context,
-        Entry::Datafeed(id.clone()),
-        || cluster.create_datafeed(id, body),
-        || async {
-            let there = cluster.datafeed(id).await?;
-            Ok(there.is_some_and(|datafeed| reads_for(&datafeed, plan.job())))
-        },
-    )
+    once::create(context, Entry::Datafeed(id.clone()), || {
+        cluster.create_datafeed(id, body)
+    })
     .await
     .map_err(|error| explain(context, error))?;
     context.terminal.say(&format!("Created datafeed {id}"));

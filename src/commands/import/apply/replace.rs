@@ -72,7 +72,9 @@ async fn delete_state(context: &Context<'_>, snapshots: &BTreeSet<SnapshotId>) -
     for snapshot in snapshots {
         numbered(context, StateKind::Model, snapshot).await?;
     }
-    numbered(context, StateKind::Categorizer, &context.plan.snapshot_id).await
+    numbered(context, StateKind::Categorizer, &context.plan.snapshot_id).await?;
+    // The job that is created next is refused as long as a search finds state of its predecessor.
+    Ok(context.cluster.refresh(&STATE_INDICES).await?)
 }
 
 /// Deletes `#1`, `#2` … until none of a whole probe is there, so that a gap does not hide the rest.

@@ -63,17 +63,7 @@ pub(super) async fn look(
     Ok(plans)
 }
 
-impl CalendarPlan {
-    /// Whether it is on the cluster with the archive's events, and has the job.
-    pub(in crate::commands::import) async fn stands(&self, cluster: &Cluster, job: &JobId) -> Result<bool> {
-        let Some(mut there) = cluster.calendar(&self.calendar.calendar_id).await? else {
-            return Ok(false);
-        };
-        there.events.iter_mut().for_each(without_defaults);
-        let events = self.calendar.events.iter().all(|event| there.events.contains(event));
-        Ok(events && there.has(job))
-    }
-}
+impl CalendarPlan {}
 
 fn existing(
     options: &ImportOptions,
@@ -83,12 +73,7 @@ fn existing(
     remarks: &mut Remarks,
 ) -> CalendarAction {
     there.events.iter_mut().for_each(without_defaults);
-    let missing: Vec<_> = ours
-        .events
-        .iter()
-        .filter(|event| !there.events.contains(event))
-        .cloned()
-        .collect();
+    let missing = missing(ours, there.clone());
     let foreign = there.events.iter().any(|event| !ours.events.contains(event));
     let half_made = there.job_ids.iter().all(|id| id == job.as_str());
     if missing.is_empty() && !foreign && ours.description == there.description {
@@ -102,6 +87,25 @@ fn existing(
         "leave the calendars out with --skip-calendars, or change the one on the cluster",
     );
     CalendarAction::Keep
+}
+
+/// The events of ours that are not there.
+pub(in crate::commands::import) fn missing(ours: &Calendar, mut there: Calendar) -> Vec<Map<String, Value>> {
+    there.events.iter_mut().for_each(without_defaults);
+    let absent = ours.events.iter().filter(|event| !there.events.contains(event));
+    absent.cloned().collect()
+}
+
+impl CalendarPlan {
+    /// Whether a calendar of this id is what the import makes of it, or a part of that.
+    pub(in crate::commands::import) fn made(&self, there: &Calendar, job: &JobId) -> bool {
+        let ours = &self.calendar;
+        let mut events = there.events.clone();
+        events.iter_mut().for_each(without_defaults);
+        there.description == ours.description
+            && there.job_ids.iter().all(|id| id == job.as_str())
+            && events.iter().all(|event| ours.events.contains(event))
+    }
 }
 
 /// Since 8.16 events come with members that older versions refuse; their defaults say nothing.

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::Remarks;
 use crate::cluster::ml::{DatafeedState, JobState};
-use crate::cluster::{Cluster, Search, Sort, SourceFields};
+use crate::cluster::{Cluster, Search, SourceFields};
 use crate::commands::import::checked::Checked;
 use crate::commands::import::options::ImportOptions;
 use crate::error::{Error, Result};
@@ -118,29 +118,18 @@ fn read(datafeed: &RawValue) -> Result<Owned> {
     })
 }
 
-/// Whether the datafeed is this job's.
-pub(in crate::commands::import) fn reads_for(datafeed: &RawValue, job: &JobId) -> bool {
-    read(datafeed).is_ok_and(|owned| owned.job_id == job.as_str())
-}
-
 /// Elasticsearch refuses a job whose quantiles, categorizer state or results exist; model state of
 /// this very snapshot would be overwritten.
 async fn leftovers(cluster: &Cluster, checked: &Checked, job: &JobId) -> Result<Option<String>> {
     let snapshot = &checked.snapshot_id;
-    let ids = [
-        job.quantiles_document_id(),
-        StateDocId {
-            kind: StateKind::Categorizer,
-            number: 1,
-        }
-        .format(job, snapshot),
-        StateDocId {
-            kind: StateKind::Model,
-            number: 1,
-        }
-        .format(job, snapshot),
-    ];
-    if !cluster.documents(&STATE_INDICES, &ids).await?.is_empty() {
+    let state = checked.contents.state;
+    let numbered =
+        |kind, count: u64| (1..=count.max(1)).map(move |number| StateDocId { kind, number }.format(job, snapshot));
+    let ids: Vec<String> = std::iter::once(job.quantiles_document_id())
+        .chain(numbered(StateKind::Model, state.model_documents))
+        .chain(numbered(StateKind::Categorizer, state.categorizer_documents))
+        .collect();
+    if !cluster.locate(&STATE_INDICES, &ids).await?.is_empty() {
         return Ok(Some("state documents".into()));
     }
     let results = cluster.count(&of_job(".ml-anomalies-*", job)).await?;
@@ -150,15 +139,7 @@ async fn leftovers(cluster: &Cluster, checked: &Checked, job: &JobId) -> Result<
 /// All documents of these indices that carry the job's id.
 pub(in crate::commands::import) fn of_job(indices: &str, job: &JobId) -> Search {
     Search {
-        indices: vec![indices.to_owned()],
-        lenient: true,
-        indices_options: Vec::new(),
-        query: json!({"term": {"job_id": job.as_str()}}),
-        runtime_mappings: None,
         fields: SourceFields::Only(vec!["snapshot_id".into(), "snapshot_doc_count".into()]),
-        sort: Sort::Unordered,
-        page_size: 1_000,
-        slices: 1,
-        pagination: Default::default(),
+        ..Search::lenient([indices], json!({"term": {"job_id": job.as_str()}}))
     }
 }

@@ -152,7 +152,10 @@ pub(super) fn categorization_analyzer(cluster: &Cluster, checked: &Checked, rema
     if config.categorization_field().is_none() || config.has_categorization_analyzer() {
         return None;
     }
-    let written_by = config.job_version().and_then(Version::parse);
+    let written_by = config
+        .job_version()
+        .and_then(Version::parse)
+        .or_else(|| source_version(checked));
     // Since 8.10 jobs carry a configuration version of their own, from 10.0.0 on.
     let old = |version: Version| !version.at_least(7, 14);
     if !written_by.is_some_and(old) || !cluster.version().at_least(7, 14) {

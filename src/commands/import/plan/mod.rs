@@ -8,8 +8,8 @@ mod inputs;
 mod lines;
 mod privileges;
 
-pub(super) use calendars::{CalendarAction, CalendarPlan};
-pub(super) use existing::{Existing, of_job, reads_for};
+pub(super) use calendars::{CalendarAction, CalendarPlan, missing};
+pub(super) use existing::{Existing, of_job};
 pub(super) use filters::{FilterAction, FilterPlan};
 pub(super) use inputs::TargetPlan;
 

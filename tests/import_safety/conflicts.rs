@@ -1,0 +1,320 @@
+//! What must not be overwritten: exit 3 names it and what helps, and nothing is written.
+
+use std::process::Stdio;
+
+use serde_json::json;
+
+use super::state::ClusterState;
+use super::{JOB, archive_of, options, small, target};
+use crate::support::binary::{Binary, Run};
+use crate::support::cluster::faults::Fault;
+use crate::support::world::World;
+
+type Prepare = fn(&World);
+
+fn call(world: &World, method: &str, path: &str, body: &str) {
+    let answer = world.call(method, path, body);
+    assert!(answer.status < 300, "{method} {path}: {answer:?}");
+}
+
+/// The job is there already, closed.
+fn existing(world: &World) {
+    world.seed(&small(JOB).without_inputs());
+}
+
+fn opened(world: &World) {
+    existing(world);
+    call(world, "POST", "/_ml/anomaly_detectors/web-latency/_open", "");
+}
+
+fn started(world: &World) {
+    opened(world);
+    call(world, "POST", "/_ml/datafeeds/datafeed-web-latency/_start", "{}");
+}
+
+fn imported(world: &World) {
+    world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+}
+
+/// The index of an earlier import, whose job is gone without a trace.
+fn own_index(world: &World) {
+    imported(world);
+    call(world, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
+}
+
+fn left_state(world: &World) {
+    call(
+        world,
+        "PUT",
+        "/.ml-state-write/_doc/web-latency_quantiles?refresh=true&require_alias=true",
+        "{}",
+    );
+}
+
+fn left_results(world: &World) {
+    let body = r#"{"job_id":"web-latency","result_type":"bucket","timestamp":1700000000000}"#;
+    call(
+        world,
+        "PUT",
+        "/.ml-anomalies-shared/_doc/web-latency_bucket_1_900?refresh=true",
+        body,
+    );
+}
+
+fn foreign_index(world: &World) {
+    call(
+        world,
+        "PUT",
+        "/web-latency-input",
+        r#"{"mappings":{"_meta":{"owner":"somebody"}}}"#,
+    );
+}
+
+fn other_filter(world: &World) {
+    call(
+        world,
+        "PUT",
+        "/_ml/filters/canary-hosts",
+        r#"{"items":["something else"]}"#,
+    );
+}
+
+fn other_calendar(world: &World) {
+    call(
+        world,
+        "PUT",
+        "/_ml/calendars/maintenance",
+        r#"{"description":"Planned maintenance","job_ids":[]}"#,
+    );
+    let events = r#"{"events":[{"description":"moving house","start_time":1,"end_time":2}]}"#;
+    call(world, "POST", "/_ml/calendars/maintenance/events", events);
+}
+
+fn datafeed_of_another(world: &World) {
+    let body = r#"{"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
+    call(world, "PUT", "/_ml/anomaly_detectors/another", body);
+    let body = r#"{"job_id":"another","indices":["x"]}"#;
+    call(world, "PUT", "/_ml/datafeeds/datafeed-web-latency", body);
+}
+
+#[test]
+fn each_conflict_is_named_with_what_helps_and_nothing_is_written() {
+    let cases: Vec<(&str, Prepare, &[&str], &[&str])> = vec![
+        (
+            "job",
+            existing,
+            &[],
+            &[
+                "job web-latency exists",
+                "--as",
+                "--replace",
+                "esml-state export --job-id web-latency",
+            ],
+        ),
+        (
+            "open job",
+            opened,
+            &["--replace"],
+            &[
+                "job web-latency is opened",
+                "POST _ml/anomaly_detectors/web-latency/_close",
+            ],
+        ),
+        (
+            "started datafeed",
+            started,
+            &["--replace"],
+            &["is started", "POST _ml/datafeeds/datafeed-web-latency/_stop"],
+        ),
+        (
+            "state",
+            left_state,
+            &[],
+            &["state documents of an earlier job web-latency", "--replace", "--as"],
+        ),
+        (
+            "results",
+            left_results,
+            &[],
+            &["results of an earlier job web-latency", "--replace"],
+        ),
+        (
+            "foreign index",
+            foreign_index,
+            &[],
+            &["index web-latency-input exists", "--input-index", "--skip-inputs"],
+        ),
+        (
+            "foreign index, even then",
+            foreign_index,
+            &["--replace"],
+            &["was not made by", "--input-index"],
+        ),
+        (
+            "own index",
+            own_index,
+            &[],
+            &["input index web-latency-input", "--replace"],
+        ),
+        (
+            "filter",
+            other_filter,
+            &["--replace"],
+            &["filter canary-hosts", "--skip-filters"],
+        ),
+        (
+            "calendar",
+            other_calendar,
+            &["--replace"],
+            &["calendar maintenance", "--skip-calendars"],
+        ),
+        (
+            "datafeed",
+            datafeed_of_another,
+            &[],
+            &["datafeed datafeed-web-latency", "belongs to another", "--skip-datafeed"],
+        ),
+    ];
+    let binary = Binary::new();
+    for (run, (name, prepare, more, said)) in cases.into_iter().enumerate() {
+        let world = target(run, 6);
+        prepare(&world);
+        let before = ClusterState::of(&world);
+        world.stand_in.forget_requests();
+        for extra in [&[][..], &["--json"], &["--dry-run"], &["--dry-run", "--json"]] {
+            let run = world.import(&binary, archive_of(JOB), &[more, extra].concat());
+            assert_eq!(run.code, 3, "{name} {extra:?}: {}", run.stderr);
+            for words in said {
+                assert!(run.stderr.contains(words), "{name}: no `{words}` in {}", run.stderr);
+            }
+            match extra {
+                ["--json"] | ["--dry-run", "--json"] => assert_eq!(run.json()["exit"], 3, "{name}"),
+                ["--dry-run"] => assert!(run.stdout.contains("conflict: "), "{name}: {}", run.stdout),
+                _ => assert_eq!(run.stdout, "", "{name}"),
+            }
+        }
+        assert_eq!(world.stand_in.writes().len(), 0, "{name}");
+        ClusterState::of(&world).assert_same(&before, name);
+    }
+}
+
+#[test]
+fn another_job_id_than_the_archives_is_a_usage_error_that_names_as() {
+    let world = World::with(options());
+    let run = world
+        .import(&Binary::new(), archive_of(JOB), &["--job-id", "other"])
+        .expect(2);
+    run.says("--as other").says("web-latency");
+    assert_eq!(world.stand_in.writes().len(), 0);
+    world
+        .import(&Binary::new(), archive_of(JOB), &["--job-id", JOB])
+        .expect(0);
+}
+
+#[test]
+fn without_yes_and_without_a_terminal_nothing_is_imported() {
+    let world = World::with(options());
+    let (url, archive) = (world.stand_in.url(), archive_of(JOB).display().to_string());
+    let output = Binary::new()
+        .command(["import", &archive, "--url", &url])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--yes"));
+    assert!(world.stand_in.requests().is_empty());
+}
+
+#[test]
+fn a_dry_run_prints_the_plan_and_writes_nothing() {
+    let (world, binary) = (target(1, 1), Binary::new());
+    let before = ClusterState::of(&world);
+    let text = world.import(&binary, archive_of(JOB), &["--dry-run"]).expect(0).stdout;
+    for line in [
+        "create filter canary-hosts",
+        "create calendar maintenance with 2 events",
+        "create index web-latency-input",
+        "create job web-latency and revert it to snapshot",
+        "model state",
+        "create datafeed datafeed-web-latency",
+        "add job web-latency to calendar maintenance",
+    ] {
+        assert!(text.contains(line), "no `{line}` in {text}");
+    }
+    let run = world
+        .import(&binary, archive_of(JOB), &["--dry-run", "--json"])
+        .expect(0);
+    let plan = run.json();
+    assert_eq!((&plan["dry_run"], &plan["job_id"]), (&json!(true), &json!(JOB)));
+    assert_eq!(world.stand_in.writes().len(), 0);
+    ClusterState::of(&world).assert_same(&before, "dry run");
+}
+
+/// Somebody makes something of that name between our look and our write.
+#[test]
+fn what_somebody_makes_meanwhile_is_not_ours_to_delete() {
+    let job =
+        r#"{"description":"theirs","analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
+    let cases = [
+        ("PUT", "/_ml/filters/canary-hosts", r#"{"items":["theirs"]}"#),
+        (
+            "PUT",
+            "/_ml/calendars/maintenance",
+            r#"{"description":"theirs","job_ids":[]}"#,
+        ),
+        (
+            "PUT",
+            "/web-latency-input",
+            r#"{"mappings":{"_meta":{"owner":"somebody"}}}"#,
+        ),
+        ("PUT", "/_ml/anomaly_detectors/web-latency", job),
+    ];
+    for (run, (method, path, body)) in cases.into_iter().enumerate() {
+        for lost in [false, true] {
+            let world = target(run * 2 + usize::from(lost), 4);
+            let direct = world.stand_in.direct();
+            let theirs = move |_: &_| {
+                let answer = direct.call(method, path, body);
+                assert!(answer.status < 300, "{answer:?}");
+            };
+            let fault = Fault::when(move |call| call.method == method && call.path == path).run(theirs);
+            world.stand_in.faults().add(match lost {
+                true => fault.then(crate::support::cluster::faults::Action::Close),
+                false => fault,
+            });
+            let end: Run = super::import(&world, &Binary::new(), archive_of(JOB), &[]);
+            assert_eq!(end.code, 1, "{path}, lost {lost}: {}", end.stderr);
+            let there = world.call("GET", path, "");
+            assert_eq!(there.status, 200, "{path}, lost {lost}");
+            // Theirs is all that is there: taking it away leaves what was before.
+            call(&world, "DELETE", path, "");
+            let expected = ClusterState::of(&target(1, usize::MAX));
+            let after = ClusterState::of(&world);
+            assert_eq!(after.configurations, expected.configurations, "{path}, lost {lost}");
+            assert!(!after.aliases.contains_key("web-latency-input"), "{path}, lost {lost}");
+        }
+    }
+}
+
+#[test]
+fn of_two_imports_at_once_one_wins_and_the_other_leaves_it_alone() {
+    let (world, binary) = (World::in_memory(options()), Binary::new());
+    let url = world.stand_in.url();
+    let archive = archive_of(JOB).display().to_string();
+    let start = || {
+        binary
+            .command(["import", &archive, "--yes", "--url", &url])
+            .spawn()
+            .unwrap()
+    };
+    let ends: Vec<_> = [start(), start()]
+        .into_iter()
+        .map(|child| child.wait_with_output().unwrap())
+        .collect();
+    let codes: Vec<_> = ends.iter().map(|end| end.status.code().unwrap()).collect();
+    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?} {ends:?}");
+    let alone = World::in_memory(options());
+    alone.import(&binary, archive_of(JOB), &[]).expect(0);
+    let after = ClusterState::of(&world).comparable();
+    after.assert_same(&ClusterState::of(&alone).comparable(), "two at once");
+}

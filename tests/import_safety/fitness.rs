@@ -1,0 +1,190 @@
+//! Clusters that cannot take the job: refused with words, before the first write.
+
+use super::{JOB, archive_of, options};
+use crate::support::archive::{entries, entry};
+use crate::support::binary::Binary;
+use crate::support::cluster::ml::{License, MlOptions, MlVersion, User};
+use crate::support::fixtures::from_python;
+use crate::support::world::World;
+
+const ML: [&str; 4] = [
+    ".ml-state*",
+    ".ml-anomalies-*",
+    ".ml-annotations*",
+    ".ml-notifications*",
+];
+const ON_ML: [&str; 4] = ["read", "write", "maintenance", "view_index_metadata"];
+const ON_INPUTS: [&str; 7] = [
+    "create_index",
+    "read",
+    "write",
+    "maintenance",
+    "view_index_metadata",
+    "manage",
+    "delete_index",
+];
+
+/// The documented role, less one privilege of one pattern (or of the cluster).
+fn user(lacking: Option<(&str, &str)>) -> User {
+    let left = |on: &str, privileges: &[&'static str]| -> Vec<&'static str> {
+        privileges
+            .iter()
+            .copied()
+            .filter(|privilege| lacking != Some((on, *privilege)))
+            .collect()
+    };
+    let mut user = User::new("importer", "secret").cluster(&left("cluster", &["monitor", "manage_ml"]));
+    for pattern in ML {
+        user = user.indices(&[pattern], &left(pattern, &ON_ML));
+    }
+    user.indices(&["web-latency-input"], &left("web-latency-input", &ON_INPUTS))
+}
+
+fn world(user: User) -> World {
+    World::in_memory(MlOptions {
+        users: Some(vec![user]),
+        trusts_calls_without_credentials: true,
+        ..options()
+    })
+}
+
+const WHO: [&str; 4] = ["--username", "importer", "--password", "secret"];
+
+#[test]
+fn the_documented_role_suffices() {
+    world(user(None))
+        .import(&Binary::new(), archive_of(JOB), &WHO)
+        .expect(0);
+}
+
+#[test]
+fn each_privilege_that_lacks_is_named_before_the_first_write() {
+    let mut cases = vec![("cluster", "manage_ml")];
+    for pattern in ML {
+        cases.extend(ON_ML.map(|privilege| (pattern, privilege)));
+    }
+    // `manage` contains others: without them it still holds.
+    cases.extend(["read", "write", "manage"].map(|privilege| ("web-latency-input", privilege)));
+    let binary = Binary::new();
+    for (on, privilege) in cases {
+        let world = world(user(Some((on, privilege))));
+        let run = world.import(&binary, archive_of(JOB), &WHO);
+        assert_eq!(run.code, 1, "{on} {privilege}: {}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("`{privilege}` on")),
+            "{on} {privilege}: {}",
+            run.stderr
+        );
+        assert!(
+            on == "cluster" || run.stderr.contains(on),
+            "{on} {privilege}: {}",
+            run.stderr
+        );
+        assert_eq!(world.stand_in.writes().len(), 0, "{on} {privilege}");
+    }
+}
+
+#[test]
+fn clusters_that_cannot_take_a_job_are_refused_with_words() {
+    let with = |change: fn(&mut MlOptions)| {
+        let mut options = options();
+        change(&mut options);
+        options
+    };
+    let cases: Vec<(&str, MlOptions, i32, &str)> = vec![
+        ("no ML", with(|options| options.ml = false), 1, "no machine learning"),
+        ("basic", with(|options| options.license = License::Basic), 1, "licence"),
+        (
+            "expired",
+            with(|options| options.license = License::Expired),
+            1,
+            "licence",
+        ),
+        ("serverless", MlOptions::new(MlVersion::serverless()), 1, "serverless"),
+        (
+            "OpenSearch",
+            MlOptions::new(MlVersion::opensearch(2, 11, 0)),
+            1,
+            "OpenSearch",
+        ),
+    ];
+    for (name, options, code, said) in cases {
+        let world = World::in_memory(options);
+        let run = world.import(&Binary::new(), archive_of(JOB), &[]);
+        assert_eq!(run.code, code, "{name}: {}", run.stderr);
+        assert!(
+            run.stderr.to_lowercase().contains(&said.to_lowercase()),
+            "{name}: {}",
+            run.stderr
+        );
+        assert_eq!(world.stand_in.writes().len(), 0, "{name}");
+    }
+    let world = World::in_memory(options());
+    world.call("POST", "/_ml/set_upgrade_mode?enabled=true", "");
+    let run = world.import(&Binary::new(), archive_of(JOB), &[]).expect(1);
+    run.says("upgrade mode").says("set_upgrade_mode?enabled=false");
+    assert_eq!(world.stand_in.writes().len(), 0);
+}
+
+#[test]
+fn a_memory_limit_above_the_clusters_is_said_in_the_plan() {
+    let world = World::in_memory(MlOptions {
+        max_model_memory_limit: Some("256mb".to_owned()),
+        ..options()
+    });
+    let binary = Binary::new();
+    let plan = world.import(&binary, archive_of(JOB), &["--dry-run"]).expect(0).stdout;
+    assert!(
+        plan.contains("memory limit") && plan.contains("--model-memory-limit"),
+        "{plan}"
+    );
+    let plan = world.import(
+        &binary,
+        archive_of(JOB),
+        &["--dry-run", "--model-memory-limit", "128mb"],
+    );
+    assert!(!plan.stdout.contains("memory limit"), "{}", plan.stdout);
+    world
+        .import(&binary, archive_of(JOB), &["--model-memory-limit", "128mb"])
+        .expect(0);
+}
+
+#[test]
+fn archives_of_the_scripts_are_imported_and_open() {
+    for name in [
+        "complete",
+        "readme-2025-04-layout",
+        "dotted-job-id",
+        "without-categorizer",
+    ] {
+        let path = from_python(name);
+        let config = entries(&path);
+        let config: serde_json::Value = serde_json::from_str(entry(&config, "_config.json")).unwrap();
+        let id = config["job_id"].as_str().unwrap().to_owned();
+        let world = World::with(options());
+        let run = world.import(&Binary::new(), &path, &[]);
+        assert_eq!(run.code, 0, "{name}: {}", run.stderr);
+        assert_eq!(run.stdout, format!("{id}\n"), "{name}");
+        let categorizes = config["analysis_config"]["categorization_field_name"].is_string();
+        assert_eq!(
+            run.stderr.contains("categories start anew"),
+            categorizes,
+            "{name}: {}",
+            run.stderr
+        );
+        if run.stderr.contains("names filter canary-hosts") {
+            // The scripts do not carry filters, and say nothing; the plan does.
+            world.call("PUT", "/_ml/filters/canary-hosts", r#"{"items":["x"]}"#);
+        }
+        let opened = world.call("POST", &format!("/_ml/anomaly_detectors/{id}/_open"), "");
+        assert_eq!(opened.status, 200, "{name}: {opened:?}");
+        let restored = world.ml.opened_with(&id).unwrap();
+        assert!(restored.model_docs > 0 && restored.quantiles, "{name}");
+        let inputs = entries(&path)
+            .iter()
+            .filter(|(name, _)| name.contains("_input"))
+            .map(|(_, text)| text.lines().count() / 2)
+            .sum::<usize>();
+        assert_eq!(world.documents_of(&format!("{id}-input")).len(), inputs, "{name}");
+    }
+}

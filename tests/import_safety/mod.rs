@@ -1,0 +1,98 @@
+//! Import is all or nothing: whatever goes wrong, the cluster is as it was, and the message says so.
+
+mod conflicts;
+mod damaged;
+mod dangers;
+mod fitness;
+mod replace;
+mod stages;
+mod state;
+mod verification;
+mod walk;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use crate::support::binary::{Binary, Run};
+use crate::support::cluster::Call;
+use crate::support::cluster::ml::{MlOptions, MlVersion};
+use crate::support::cluster::real::REAL;
+use crate::support::cluster::stand_in::writes;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+/// The job of most tests here: a filter, a calendar with events, annotations, a datafeed.
+const JOB: &str = "web-latency";
+
+fn version() -> MlVersion {
+    MlVersion::new(9, 2, 0)
+}
+
+/// Few inputs: many runs write them.
+fn small(name: &str) -> Fixture {
+    let mut fixture = Fixture::load(name);
+    fixture.inputs.truncate(12);
+    fixture.annotations.truncate(7);
+    fixture.categories.truncate(7);
+    fixture
+}
+
+fn options() -> MlOptions {
+    MlOptions::new(version())
+}
+
+/// A good archive of the job, written once, from documents in memory.
+fn archive_of(name: &'static str) -> &'static Path {
+    static WEB: OnceLock<(Binary, PathBuf)> = OnceLock::new();
+    static LOGS: OnceLock<(Binary, PathBuf)> = OnceLock::new();
+    let kept = if name == JOB { &WEB } else { &LOGS };
+    let export = || exported(&small(name), options());
+    &kept.get_or_init(export).1
+}
+
+/// An archive of a job as some cluster has it.
+fn exported(fixture: &Fixture, options: MlOptions) -> (Binary, PathBuf) {
+    let binary = Binary::new();
+    let world = World::in_memory(options);
+    world.seed(fixture);
+    let path = world.export(&binary, fixture.id(), "exported", &["--include-inputs"]);
+    (binary, path)
+}
+
+/// A cluster where another job has learned; with a real node set, every `sample`th run is on it.
+fn target(run: usize, sample: usize) -> World {
+    let world = if std::env::var_os(REAL).is_some() && run.is_multiple_of(sample) {
+        World::with(options())
+    } else {
+        World::in_memory(options())
+    };
+    world.seed(&other());
+    world.stand_in.forget_requests();
+    world
+}
+
+/// The job that is there before, and must not notice.
+fn other() -> Fixture {
+    small("user-population").without_inputs()
+}
+
+fn is_write(call: &Call) -> bool {
+    writes(&call.method, &call.path)
+}
+
+/// Imports without retries, so that one fault is one failure.
+fn import(world: &World, binary: &Binary, archive: &Path, more: &[&str]) -> Run {
+    let mut args = vec!["--retries", "0", "--timeout", "20"];
+    args.extend(more);
+    world.import(binary, archive, &args)
+}
+
+/// How many write requests an undisturbed import sends.
+fn write_count(name: &'static str, more: &[&str]) -> usize {
+    let world = target(1, usize::MAX);
+    import(&world, &Binary::new(), archive_of(name), more).expect(0);
+    world.stand_in.writes().len()
+}
+
+/// Kept for hooks that outlive the borrow of a world.
+type Shared<T> = Arc<std::sync::Mutex<T>>;

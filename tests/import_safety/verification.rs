@@ -1,0 +1,194 @@
+//! Reading back is real: whatever the cluster lost or changed after the write is found, and everything undone.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::state::ClusterState;
+use super::{JOB, archive_of, import, target};
+use crate::support::binary::Binary;
+use crate::support::cluster::faults::Fault;
+use crate::support::cluster::stand_in::Direct;
+
+type Change = fn(&Direct);
+
+/// The first document that the query finds.
+fn first(cluster: &Direct, index: &str, query: Value) -> (String, String, Value) {
+    cluster.call("POST", &format!("/{index}/_refresh"), "");
+    let body = json!({"size": 1000, "query": query}).to_string();
+    let found = cluster.call("POST", &format!("/{index}/_search"), body).value();
+    let hits = found["hits"]["hits"].as_array().unwrap();
+    let ours = |hit: &&Value| {
+        !index.contains("notations") && !index.contains("notif") || hit["_id"].as_str().unwrap().starts_with("esml-")
+    };
+    let hit = hits.iter().find(ours).unwrap_or_else(|| panic!("{index}: {found}"));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (text(&hit["_index"]), text(&hit["_id"]), hit["_source"].clone())
+}
+
+fn lose(cluster: &Direct, index: &str, query: Value) {
+    let (index, id, _) = first(cluster, index, query);
+    let path = format!("/{index}/_doc/{}?refresh=true", id.replace('#', "%23"));
+    let answer = cluster.call("DELETE", &path, "");
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+fn alter(cluster: &Direct, index: &str, query: Value, change: impl FnOnce(&mut Value)) {
+    let (index, id, mut source) = first(cluster, index, query);
+    change(&mut source);
+    let path = format!("/{index}/_doc/{}?refresh=true", id.replace('#', "%23"));
+    let answer = cluster.call("PUT", &path, source.to_string());
+    assert!(answer.status < 300, "{answer:?}");
+}
+
+fn ids(id: &str) -> Value {
+    json!({"ids": {"values": [id]}})
+}
+
+fn of_job() -> Value {
+    json!({"term": {"job_id": JOB}})
+}
+
+/// Makes each change right before the last write is carried out.
+fn caught(job: &'static str, last: (&str, &str), cases: &[(&str, Change)]) {
+    let binary = Binary::new();
+    for (run, (name, change)) in cases.iter().enumerate() {
+        let world = target(run, 5);
+        let before = ClusterState::of(&world);
+        let (direct, change) = (world.stand_in.direct(), Arc::new(*change));
+        world
+            .stand_in
+            .faults()
+            .add(Fault::on(last.0, last.1).run(move |_| change(&direct)));
+        let run = import(&world, &binary, archive_of(job), &[]);
+        assert_eq!(world.stand_in.faults().fired(), [1], "{name}");
+        assert_eq!(run.code, 5, "{name}: {}", run.stderr);
+        assert!(run.stderr.contains("rolled back"), "{name}: {}", run.stderr);
+        ClusterState::of(&world).assert_as_before(&before, name);
+    }
+}
+
+#[test]
+fn what_the_cluster_lost_or_changed_is_found() {
+    caught(
+        JOB,
+        ("PUT", "/jobs/web-latency"),
+        &[
+            ("a state document is lost", |cluster| {
+                lose(cluster, ".ml-state*", model_of(cluster))
+            }),
+            ("a byte of the state is another", |cluster| {
+                alter(cluster, ".ml-state*", model_of(cluster), |source| {
+                    let text = source["compressed"][0].as_str().unwrap();
+                    let other = if text.ends_with("AAA") { "B" } else { "A" };
+                    source["compressed"][0] = json!(format!("{}{other}{}", &text[..40], &text[41..]));
+                });
+            }),
+            ("an annotation is lost", |cluster| {
+                lose(cluster, ".ml-annotations-read", of_job())
+            }),
+            ("an annotation is another", |cluster| {
+                alter(cluster, ".ml-annotations-read", of_job(), |source| {
+                    source["annotation"] = json!("other")
+                });
+            }),
+            ("a notification is lost", |cluster| {
+                lose(cluster, ".ml-notifications-*", of_job())
+            }),
+            ("an input is lost", |cluster| {
+                lose(cluster, "web-latency-input", json!({"match_all": {}}))
+            }),
+            ("an input is under another id", |cluster| {
+                lose(cluster, "web-latency-input", json!({"match_all": {}}));
+                cluster.call("PUT", "/web-latency-input/_doc/other?refresh=true", "{}");
+            }),
+            ("the job stands at another snapshot", |cluster| {
+                let path = "/_ml/anomaly_detectors/web-latency/model_snapshots/empty/_revert";
+                assert_eq!(cluster.call("POST", path, "").status, 200);
+            }),
+            ("data counts are others", |cluster| {
+                alter(
+                    cluster,
+                    ".ml-anomalies-web-latency",
+                    ids("web-latency_data_counts"),
+                    |source| {
+                        source["latest_record_timestamp"] = json!(1);
+                    },
+                );
+            }),
+            ("the snapshot document is another", |cluster| {
+                let query = json!({"exists": {"field": "snapshot_doc_count"}});
+                alter(cluster, ".ml-anomalies-web-latency", query, |source| {
+                    source["retain"] = json!(true)
+                });
+            }),
+            ("the snapshot document is lost", |cluster| {
+                lose(
+                    cluster,
+                    ".ml-anomalies-web-latency",
+                    json!({"exists": {"field": "snapshot_doc_count"}}),
+                );
+            }),
+            ("the datafeed is gone", |cluster| {
+                let datafeeds = cluster.call("GET", "/_ml/datafeeds", "").value();
+                let mine = datafeeds["datafeeds"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .find(|feed| feed["job_id"] == JOB)
+                    .unwrap();
+                let path = format!("/_ml/datafeeds/{}", mine["datafeed_id"].as_str().unwrap());
+                assert_eq!(cluster.call("DELETE", &path, "").status, 200);
+            }),
+            ("the filter is another", |cluster| {
+                let answer = cluster.call("POST", "/_ml/filters/canary-hosts/_update", r#"{"add_items":["x"]}"#);
+                assert_eq!(answer.status, 200);
+            }),
+            ("an event of the calendar is gone", |cluster| {
+                let events = cluster.call("GET", "/_ml/calendars/maintenance/events", "").value();
+                let id = events["events"][0]["event_id"].as_str().unwrap();
+                assert_eq!(
+                    cluster
+                        .call("DELETE", &format!("/_ml/calendars/maintenance/events/{id}"), "")
+                        .status,
+                    200
+                );
+            }),
+        ],
+    );
+}
+
+/// The job's first model state document, whatever its snapshot.
+fn model_of(cluster: &Direct) -> Value {
+    let snapshots = cluster
+        .call("GET", "/_ml/anomaly_detectors/web-latency/model_snapshots", "")
+        .value();
+    let snapshot = snapshots["model_snapshots"][0]["snapshot_id"].as_str().unwrap();
+    ids(&format!("web-latency_model_state_{snapshot}#1"))
+}
+
+#[test]
+fn what_the_cluster_lost_of_categories_is_found() {
+    caught(
+        "log-categories",
+        ("PUT", "/_ml/datafeeds/"),
+        &[
+            ("categorizer state is lost", |cluster| {
+                lose(cluster, ".ml-state*", ids("log-categories_categorizer_state#1"));
+            }),
+            ("a category is lost", |cluster| {
+                lose(
+                    cluster,
+                    ".ml-anomalies-log-categories",
+                    json!({"exists": {"field": "category_id"}}),
+                );
+            }),
+            ("a category is another", |cluster| {
+                let query = json!({"exists": {"field": "category_id"}});
+                alter(cluster, ".ml-anomalies-log-categories", query, |source| {
+                    source["regex"] = json!(".*")
+                });
+            }),
+        ],
+    );
+}

@@ -1,0 +1,234 @@
+//! A fault at every write request of an import in turn. In memory; with a real node set, every twelfth run is on it.
+
+use std::sync::{Arc, Mutex};
+
+use super::state::ClusterState;
+use super::{JOB, Shared, archive_of, import, is_write, target, write_count};
+use crate::support::binary::{Binary, Run};
+use crate::support::cluster::Call;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::world::World;
+
+const SAMPLE: usize = 12;
+const LOGS: &str = "log-categories";
+
+/// Fires at the `k`th write request and at every repetition of it.
+fn at_each_try(k: usize) -> impl Fn(&Call) -> bool + Send + Sync + 'static {
+    let seen: Shared<(usize, Option<String>)> = Arc::new(Mutex::new((0, None)));
+    move |call: &Call| {
+        let mut seen = seen.lock().unwrap();
+        let name = format!("{} {}", call.method, call.uri());
+        if let Some(chosen) = &seen.1 {
+            return *chosen == name;
+        }
+        if is_write(call) {
+            seen.0 += 1;
+            if seen.0 == k {
+                seen.1 = Some(name);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+fn refusal(status: u16) -> Action {
+    Action::status(
+        status,
+        r#"{"error":{"type":"some_exception","reason":"the disk fell out"},"status":0}"#,
+    )
+}
+
+/// What an undisturbed import leaves.
+fn undisturbed(job: &'static str) -> ClusterState {
+    let world = target(1, usize::MAX);
+    import(&world, &Binary::new(), archive_of(job), &[]).expect(0);
+    ClusterState::of(&world).comparable()
+}
+
+/// Walks; an import that survives has done all, one that fails nothing. Returns how many failed.
+fn walk(job: &'static str, codes: &[i32], fault: impl Fn(usize) -> Fault) -> usize {
+    let binary = Binary::new();
+    let done = undisturbed(job);
+    let mut failed = 0;
+    for k in 1..=write_count(job, &[]) {
+        let world = target(k, SAMPLE);
+        let before = ClusterState::of(&world);
+        world.stand_in.faults().add(fault(k));
+        let run = import(&world, &binary, archive_of(job), &[]);
+        let name = name(&world, &run, k);
+        let after = ClusterState::of(&world);
+        if run.code == 0 {
+            after.assert_sound(&name);
+            after.comparable().assert_same(&done, &name);
+            continue;
+        }
+        failed += 1;
+        assert!(codes.contains(&run.code), "{name}");
+        assert_eq!(run.stdout, "", "{name}");
+        after.assert_as_before(&before, &name);
+        if k > 2 {
+            assert!(
+                run.stderr.contains("rolled back") && run.stderr.contains("filter canary-hosts") | (job == LOGS),
+                "{name}"
+            );
+        }
+    }
+    failed
+}
+
+fn name(world: &World, run: &Run, k: usize) -> String {
+    let writes = world.stand_in.writes();
+    let at = writes
+        .get(k - 1)
+        .map_or_else(String::new, |write| format!("{} {}", write.method, write.path));
+    format!("write {k} ({at}), exit {}:\n{}", run.code, run.stderr)
+}
+
+#[test]
+fn a_refused_request_undoes_everything() {
+    let failed = walk(JOB, &[1], |k| Fault::when(at_each_try(k)).always().then(refusal(500)));
+    assert_eq!(failed, write_count(JOB, &[]));
+}
+
+#[test]
+fn a_refused_request_of_a_categorization_job_undoes_everything() {
+    let failed = walk(LOGS, &[1], |k| Fault::when(at_each_try(k)).always().then(refusal(400)));
+    assert_eq!(failed, write_count(LOGS, &[]));
+}
+
+#[test]
+fn a_request_that_is_carried_out_and_answered_with_an_error_is_survived_or_undone() {
+    walk(JOB, &[1], |k| {
+        Fault::when(is_write).nth(k).carry_out().then(refusal(500))
+    });
+}
+
+#[test]
+fn a_connection_that_closes_is_survived_or_undone() {
+    walk(JOB, &[1], |k| Fault::when(is_write).nth(k).then(Action::Close));
+}
+
+#[test]
+fn a_lost_answer_is_survived_or_undone() {
+    walk(JOB, &[1], |k| {
+        Fault::when(is_write).nth(k).carry_out().then(Action::Close)
+    });
+}
+
+#[test]
+fn a_cut_answer_is_survived_or_undone() {
+    walk(LOGS, &[1], |k| {
+        Fault::when(is_write).nth(k).then(Action::CutBody {
+            to: 3,
+            right_length: true,
+        })
+    });
+}
+
+#[test]
+fn a_document_rejected_for_good_is_exit_5_and_undoes_everything() {
+    let binary = Binary::new();
+    let writes = write_count(JOB, &[]);
+    let mut bulks = 0;
+    for k in 1..=writes {
+        let world = target(k, SAMPLE);
+        let before = ClusterState::of(&world);
+        let items = |call: &Call| call.path.ends_with("_bulk");
+        let rejected: Shared<bool> = Arc::default();
+        let hit = Arc::clone(&rejected);
+        // As many items as were sent: the number of lines that begin an action.
+        let bulk = world.stand_in.faults();
+        bulk.add(
+            Fault::when(items)
+                .nth(k)
+                .run(move |_| *hit.lock().unwrap() = true)
+                .then(rejecting()),
+        );
+        let run = import(&world, &binary, archive_of(JOB), &["--bulk-size", "64mb"]);
+        if !*rejected.lock().unwrap() {
+            break;
+        }
+        bulks += 1;
+        let name = name(&world, &run, k);
+        assert!([1, 5].contains(&run.code), "{name}");
+        ClusterState::of(&world).assert_as_before(&before, &name);
+    }
+    assert!(bulks >= 4, "{bulks}");
+}
+
+/// One item, rejected: matches loads of one document, and makes no sense for others.
+fn rejecting() -> Action {
+    Action::status(
+        200,
+        r#"{"errors":true,"items":[{"index":{"_id":"x","status":400,"error":{"type":"document_parsing_exception","reason":"failed to parse"}}}]}"#,
+    )
+}
+
+#[test]
+fn a_rejected_state_document_is_exit_5() {
+    let world = target(1, 1);
+    let before = ClusterState::of(&world);
+    world
+        .stand_in
+        .faults()
+        .add(Fault::on("POST", "/.ml-state-write/_bulk").then(rejecting()));
+    let run = import(&world, &Binary::new(), archive_of(JOB), &[]).expect(5);
+    run.says("failed to parse").says("rolled back").says("_model_state_");
+    ClusterState::of(&world).assert_as_before(&before, "rejected");
+}
+
+/// Carries out the requests that the message names.
+fn clean_up(world: &World, run: &Run) {
+    let said = run.json();
+    assert_eq!(said["exit"], 6, "{said}");
+    for left in said["remains"].as_array().unwrap() {
+        let request = left["remove"].as_str().unwrap();
+        let (line, body) = request.split_once('\n').unwrap_or((request, ""));
+        let (method, path) = line.split_once(' ').unwrap();
+        let body = if body.is_empty() {
+            String::new()
+        } else {
+            format!("{body}\n")
+        };
+        world.call("POST", "/.ml-*/_refresh?expand_wildcards=all", "");
+        let answer = world.call(method, path, &body);
+        assert!(answer.status < 300 || answer.status == 404, "{request}: {answer:?}");
+    }
+}
+
+fn unreachable(fault: impl Fn(Shared<usize>, usize) -> Fault) {
+    let binary = Binary::new();
+    for k in 1..=write_count(JOB, &[]) {
+        let world = target(k, SAMPLE);
+        let before = ClusterState::of(&world);
+        world.stand_in.faults().add(fault(Arc::default(), k));
+        let run = import(&world, &binary, archive_of(JOB), &["--json"]);
+        let name = name(&world, &run, k);
+        world.stand_in.faults().clear();
+        match run.code {
+            1 => {}
+            6 => clean_up(&world, &run),
+            _ => panic!("{name}"),
+        }
+        ClusterState::of(&world).assert_as_before(&before, &name);
+    }
+}
+
+#[test]
+fn where_the_cluster_is_gone_the_message_names_what_removes_the_rest() {
+    unreachable(|seen, k| {
+        Fault::when(move |call| {
+            let mut seen = seen.lock().unwrap();
+            *seen += usize::from(is_write(call));
+            *seen >= k
+        })
+        .always()
+        .then(Action::Close)
+    });
+}
+
+#[test]
+fn where_the_cluster_takes_no_more_writes_the_message_names_what_removes_the_rest() {
+    unreachable(|_, k| Fault::when(is_write).nth(k).always().then(refusal(503)));
+}
