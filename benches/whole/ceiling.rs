@@ -1,0 +1,153 @@
+//! What the server can give: the same requests from a loop that reads the answers and parses only the cursor.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::http::Connection;
+
+const SLICES: usize = 2;
+const PAGE: usize = 10_000;
+const CONNECTIONS: usize = 2;
+const BULK: usize = 5_000_000;
+
+/// One request and its whole answer.
+pub fn ask(connection: &mut Connection, method: &str, path: &str, kind: &str, body: &[u8], answer: &mut Vec<u8>) {
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
+    );
+    connection.write(head.as_bytes()).expect("a request");
+    connection.write(body).expect("a request");
+    let head = connection.head().expect("an answer").expect("an answer");
+    connection.collect(head.body, answer).expect("an answer");
+    assert!(
+        head.bytes.starts_with(b"HTTP/1.1 20"),
+        "{method} {path}: {}",
+        String::from_utf8_lossy(&answer[..answer.len().min(500)])
+    );
+}
+
+/// A JSON request of its own connection.
+pub fn json(address: SocketAddr, method: &str, path: &str, body: &Value) -> Value {
+    let mut connection = Connection::open(address).expect("a connection");
+    let mut answer = Vec::new();
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    ask(
+        &mut connection,
+        method,
+        path,
+        "application/json",
+        body.as_bytes(),
+        &mut answer,
+    );
+    serde_json::from_slice(&answer).unwrap_or_default()
+}
+
+/// Reads everything in time order; returns seconds and bytes.
+pub fn export(address: SocketAddr, index: &str, fields: &[&str]) -> (f64, usize) {
+    let started = Instant::now();
+    let opened = json(address, "POST", &format!("/{index}/_pit?keep_alive=5m"), &Value::Null);
+    let id = opened["id"].as_str().expect("a point in time");
+    let bytes = thread::scope(|scope| {
+        let slices = (0..SLICES).map(|slice| scope.spawn(move || read_slice(address, id, slice, fields)));
+        let slices: Vec<_> = slices.collect();
+        slices.into_iter().map(|slice| slice.join().expect("a slice")).sum()
+    });
+    json(address, "DELETE", "/_pit", &json!({ "id": id }));
+    (started.elapsed().as_secs_f64(), bytes)
+}
+
+fn read_slice(address: SocketAddr, id: &str, slice: usize, fields: &[&str]) -> usize {
+    let mut connection = Connection::open(address).expect("a connection");
+    let mut body = json!({
+        "size": PAGE, "track_total_hits": false, "_source": fields,
+        "pit": { "id": id, "keep_alive": "5m" },
+        "slice": { "id": slice, "max": SLICES },
+        "sort": [{ "@timestamp": "asc" }, { "_shard_doc": "asc" }],
+    });
+    let (mut answer, mut bytes) = (Vec::new(), 0);
+    loop {
+        let request = body.to_string();
+        ask(
+            &mut connection,
+            "POST",
+            "/_search",
+            "application/json",
+            request.as_bytes(),
+            &mut answer,
+        );
+        bytes += answer.len();
+        let Some(cursor) = cursor(&answer) else { return bytes };
+        body["search_after"] = cursor;
+    }
+}
+
+/// `sort` of the last document.
+fn cursor(answer: &[u8]) -> Option<Value> {
+    let name = br#""sort":"#;
+    let tail = &answer[answer.len().saturating_sub(300)..];
+    let begin = tail.windows(name.len()).rposition(|window| window == name)? + name.len();
+    let end = begin + tail[begin..].iter().position(|byte| *byte == b']')? + 1;
+    serde_json::from_slice(&tail[begin..end]).ok()
+}
+
+/// Bulk requests from action and document lines, each of about 5 MB.
+pub fn bulk_requests(lines: &[u8]) -> Vec<Vec<u8>> {
+    let mut requests = vec![Vec::with_capacity(BULK)];
+    let mut lines = lines.split_inclusive(|byte| *byte == b'\n');
+    while let (Some(action), Some(document)) = (lines.next(), lines.next()) {
+        if requests
+            .last()
+            .is_some_and(|last| last.len() + action.len() + document.len() > BULK)
+        {
+            requests.push(Vec::with_capacity(BULK));
+        }
+        if let Some(last) = requests.last_mut() {
+            last.extend_from_slice(action);
+            last.extend_from_slice(document);
+        }
+    }
+    requests
+}
+
+/// Sends them over two connections; returns seconds.
+pub fn import(address: SocketAddr, index: &str, requests: &[Vec<u8>]) -> f64 {
+    let started = Instant::now();
+    let (sender, receiver) = mpsc::channel();
+    for request in requests {
+        sender.send(request).expect("a queue");
+    }
+    drop(sender);
+    let receiver = std::sync::Mutex::new(receiver);
+    let path = format!("/{index}/_bulk?filter_path=errors");
+    thread::scope(|scope| {
+        for _ in 0..CONNECTIONS {
+            scope.spawn(|| {
+                let mut connection = Connection::open(address).expect("a connection");
+                let mut answer = Vec::new();
+                loop {
+                    let next = receiver.lock().expect("a queue").recv();
+                    let Ok(request) = next else { return };
+                    ask(
+                        &mut connection,
+                        "POST",
+                        &path,
+                        "application/x-ndjson",
+                        request,
+                        &mut answer,
+                    );
+                    assert_eq!(answer, br#"{"errors":false}"#);
+                }
+            });
+        }
+    });
+    started.elapsed().as_secs_f64()
+}

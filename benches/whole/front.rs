@@ -1,0 +1,59 @@
+//! One address for the tool: what moves many documents goes to the node byte by byte, the rest to the stand-in's ML.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+use super::http::Connection;
+
+/// Listens until the process ends.
+pub struct Front {
+    pub address: SocketAddr,
+}
+
+impl Front {
+    pub fn start(node: SocketAddr, stand_in: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                // A client that goes away ends its connection and nothing else.
+                thread::spawn(move || serve(stream, node, stand_in));
+            }
+        });
+        Self { address }
+    }
+}
+
+fn serve(stream: TcpStream, node: SocketAddr, stand_in: SocketAddr) -> io::Result<()> {
+    let mut client = Connection::over(stream)?;
+    let (mut to_node, mut to_stand_in) = (None, None);
+    while let Some(request) = client.head()? {
+        let (server, address) = if moves_documents(&request.bytes) {
+            (&mut to_node, node)
+        } else {
+            (&mut to_stand_in, stand_in)
+        };
+        let server: &mut Connection = match server {
+            Some(open) => open,
+            none => none.insert(Connection::open(address)?),
+        };
+        server.write(&request.bytes)?;
+        client.pass_on(request.body, server)?;
+        let answer = server.head()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        client.write(&answer.bytes)?;
+        if !request.bytes.starts_with(b"HEAD ") {
+            server.pass_on(answer.body, &mut client)?;
+        }
+    }
+    Ok(())
+}
+
+/// Searches and bulk requests of indices that are not ML's own.
+fn moves_documents(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(&head[..head.len().min(400)]);
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    let path = path.split('?').next().unwrap_or_default();
+    let last = path.rsplit('/').next().unwrap_or_default();
+    ["_search", "_bulk", "_pit"].contains(&last) && !path.contains(".ml")
+}

@@ -1,0 +1,121 @@
+//! As much of HTTP/1.1 as a front and a bare loop need: heads, and bodies that are passed on or collected.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+
+/// Large enough that a page or a bulk request takes few system calls.
+const BUFFER: usize = 256 << 10;
+
+/// Status or request line with its headers, the empty line included.
+pub struct Head {
+    pub bytes: Vec<u8>,
+    pub body: Body,
+}
+
+/// How the body's end is told.
+#[derive(Clone, Copy)]
+pub enum Body {
+    Length(u64),
+    Chunked,
+}
+
+/// One side of a connection.
+pub struct Connection {
+    reader: BufReader<TcpStream>,
+}
+
+impl Connection {
+    pub fn over(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            reader: BufReader::with_capacity(BUFFER, stream),
+        })
+    }
+
+    pub fn open(address: SocketAddr) -> io::Result<Self> {
+        Self::over(TcpStream::connect(address)?)
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.reader.get_mut().write_all(bytes)
+    }
+
+    /// `None` where the other side has closed.
+    pub fn head(&mut self) -> io::Result<Option<Head>> {
+        let mut bytes = Vec::with_capacity(512);
+        let mut body = Body::Length(0);
+        loop {
+            let begin = bytes.len();
+            if self.reader.read_until(b'\n', &mut bytes)? == 0 {
+                return Ok(None);
+            }
+            let line = String::from_utf8_lossy(&bytes[begin..]).trim().to_ascii_lowercase();
+            if line.is_empty() {
+                return Ok(Some(Head { bytes, body }));
+            }
+            if let Some(length) = line.strip_prefix("content-length:") {
+                body = Body::Length(length.trim().parse().map_err(io::Error::other)?);
+            } else if line.starts_with("transfer-encoding:") && line.contains("chunked") {
+                body = Body::Chunked;
+            }
+        }
+    }
+
+    /// Passes a body on as it is framed.
+    pub fn pass_on(&mut self, body: Body, to: &mut Connection) -> io::Result<()> {
+        match body {
+            Body::Length(length) => self.copy(length, |bytes| to.write(bytes)),
+            Body::Chunked => loop {
+                let (line, size) = self.chunk()?;
+                to.write(&line)?;
+                self.copy(size + 2, |bytes| to.write(bytes))?;
+                if size == 0 {
+                    return Ok(());
+                }
+            },
+        }
+    }
+
+    /// A body without its framing.
+    pub fn collect(&mut self, body: Body, into: &mut Vec<u8>) -> io::Result<()> {
+        into.clear();
+        let mut keep = |bytes: &[u8]| {
+            into.extend_from_slice(bytes);
+            Ok(())
+        };
+        match body {
+            Body::Length(length) => self.copy(length, keep),
+            Body::Chunked => loop {
+                let (_, size) = self.chunk()?;
+                self.copy(size, &mut keep)?;
+                self.copy(2, |_| Ok(()))?;
+                if size == 0 {
+                    return Ok(());
+                }
+            },
+        }
+    }
+
+    /// The line before a chunk and its size; trailers are not used by anybody here.
+    fn chunk(&mut self) -> io::Result<(Vec<u8>, u64)> {
+        let mut line = Vec::new();
+        self.reader.read_until(b'\n', &mut line)?;
+        let size = String::from_utf8_lossy(&line);
+        let size = u64::from_str_radix(size.trim(), 16).map_err(io::Error::other)?;
+        Ok((line, size))
+    }
+
+    fn copy(&mut self, mut length: u64, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        while length > 0 {
+            let available = self.reader.fill_buf()?;
+            if available.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let n = available.len().min(usize::try_from(length).unwrap_or(usize::MAX));
+            take(&available[..n])?;
+            self.reader.consume(n);
+            length -= n as u64;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! One run of a program: how long, how much memory, how much of the processor.
+
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often the operating system is asked; the peak is the system's own, so nothing between two looks is lost but
+/// what comes after the last.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What a run took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Took {
+    pub seconds: f64,
+    /// Peak resident set in KiB; 0 where the system does not tell.
+    pub peak: u64,
+    /// Processor seconds, user and system.
+    pub processor: f64,
+}
+
+/// Runs to a successful end.
+pub fn run(command: &mut Command) -> Took {
+    let started = Instant::now();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("the program starts");
+    let (peak, ticks, over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let id = child.id();
+    let (status, seconds) = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                peak.fetch_max(resident_peak(id).unwrap_or(0), Ordering::Relaxed);
+                ticks.fetch_max(processor_ticks(id).unwrap_or(0), Ordering::Relaxed);
+                thread::sleep(LOOK);
+            }
+        });
+        let status = child.wait().expect("an end");
+        let seconds = started.elapsed().as_secs_f64();
+        over.store(true, Ordering::Relaxed);
+        (status, seconds)
+    });
+    assert!(status.success(), "{command:?}: {status}");
+    Took {
+        seconds,
+        peak: peak.into_inner(),
+        processor: ticks.into_inner() as f64 / 100.0,
+    }
+}
+
+fn resident_peak(id: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn processor_ticks(id: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}

@@ -1,0 +1,181 @@
+//! Medians, ratios, and where they are written.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::options::Options;
+use crate::process::Took;
+
+/// A bar: what is measured, against what, at least how much of its speed.
+const BARS: [(&str, &str, f64); 4] = [
+    ("export", "bare HTTP export", 0.75),
+    ("export level 0", "bare HTTP export", 0.9),
+    ("import", "bare HTTP bulk", 0.8),
+    ("inspect", "gzip -t", 0.5),
+];
+
+pub struct Report {
+    inputs: usize,
+    runs: Vec<(&'static str, Vec<Took>)>,
+    sizes: Vec<(&'static str, (u64, u64))>,
+}
+
+impl Report {
+    pub fn new(options: &Options) -> Self {
+        Self {
+            inputs: options.inputs,
+            runs: Vec::new(),
+            sizes: Vec::new(),
+        }
+    }
+
+    pub fn add(&mut self, name: &'static str, took: Took) {
+        eprintln!(
+            "  {name}: {:.2} s, {:.2} s of processor, {} MiB",
+            took.seconds,
+            took.processor,
+            took.peak / 1024
+        );
+        match self.runs.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, runs)) => runs.push(took),
+            None => self.runs.push((name, vec![took])),
+        }
+    }
+
+    /// Bytes, and those of `gzip -6`; the same in every round.
+    pub fn size(&mut self, name: &'static str, sizes: (u64, u64)) {
+        self.sizes.retain(|(known, _)| *known != name);
+        self.sizes.push((name, sizes));
+    }
+
+    /// Prints the table and writes the figures.
+    pub fn publish(&self, options: &Options) {
+        let table = self.table();
+        println!("\n{table}");
+        if let Some(parent) = options.json.parent() {
+            let _ = std::fs::create_dir_all(parent);
+        }
+        std::fs::write(&options.json, format!("{:#}\n", self.json())).expect("the figures are written");
+        if options.write_docs {
+            write_docs(&format!("{}\n\n{table}", machine()));
+        }
+    }
+
+    fn median(&self, name: &str, of: impl Fn(&Took) -> f64) -> f64 {
+        let runs = self.runs.iter().find(|(known, _)| *known == name);
+        let mut values: Vec<f64> = runs.into_iter().flat_map(|(_, runs)| runs.iter().map(&of)).collect();
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        match values.len() {
+            0 => f64::NAN,
+            odd if odd % 2 == 1 => values[middle],
+            _ => f64::midpoint(values[middle - 1], values[middle]),
+        }
+    }
+
+    fn peak(&self, name: &str) -> u64 {
+        let runs = self.runs.iter().find(|(known, _)| *known == name);
+        runs.into_iter()
+            .flat_map(|(_, runs)| runs.iter().map(|run| run.peak))
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn ratio(&self, (name, against, _): (&str, &str, f64)) -> f64 {
+        self.median(against, |run| run.seconds) / self.median(name, |run| run.seconds)
+    }
+
+    fn table(&self) -> String {
+        let rounds = self.runs.first().map_or(0, |(_, runs)| runs.len());
+        let mut table = format!(
+            "{} inputs, medians of {rounds} interleaved rounds.\n\n\
+             | | seconds | inputs/s | processor seconds | peak memory |\n|---|---|---|---|---|\n",
+            self.inputs
+        );
+        for (name, _) in &self.runs {
+            let seconds = self.median(name, |run| run.seconds);
+            let moves = ["export", "import", "bulk"].iter().any(|word| name.contains(word)) && !name.contains("state");
+            let rate = if moves {
+                format!("{:.0}", self.inputs as f64 / seconds)
+            } else {
+                "–".to_owned()
+            };
+            let processor = match self.median(name, |run| run.processor) {
+                0.0 => "–".to_owned(),
+                processor => format!("{processor:.2}"),
+            };
+            let peak = match self.peak(name) {
+                0 => "–".to_owned(),
+                peak => format!("{:.1} MiB", peak as f64 / 1024.0),
+            };
+            let _ = writeln!(table, "| {name} | {seconds:.3} | {rate} | {processor} | {peak} |");
+        }
+        table.push_str("\n| | against | speed | bar |\n|---|---|---|---|\n");
+        for bar in BARS {
+            let _ = writeln!(table, "| {} | {} | {:.2} | {} |", bar.0, bar.1, self.ratio(bar), bar.2);
+        }
+        for (name, (ours, gzip)) in &self.sizes {
+            let _ = writeln!(
+                table,
+                "| size of the {name} ({ours} bytes) | gzip -6 of its content ({gzip}) | {:.3} | 1.1 at most |",
+                *ours as f64 / *gzip as f64
+            );
+        }
+        table
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let run = |took: &Took| json!({"seconds": took.seconds, "peak_kib": took.peak, "processor": took.processor});
+        let runs: Vec<_> = self
+            .runs
+            .iter()
+            .map(|(name, runs)| {
+                json!({
+                    "name": name,
+                    "median_seconds": self.median(name, |run| run.seconds),
+                    "peak_kib": self.peak(name),
+                    "rounds": runs.iter().map(run).collect::<Vec<_>>(),
+                })
+            })
+            .collect();
+        let ratios: Vec<_> = BARS
+            .iter()
+            .map(|bar| json!({"name": bar.0, "against": bar.1, "speed": self.ratio(*bar), "bar": bar.2}))
+            .collect();
+        let sizes: Vec<_> = self
+            .sizes
+            .iter()
+            .map(|(name, (ours, gzip))| json!({"name": name, "bytes": ours, "gzip_bytes": gzip}))
+            .collect();
+        json!({"inputs": self.inputs, "machine": machine(), "runs": runs, "ratios": ratios, "sizes": sizes})
+    }
+}
+
+/// The machine in one line, as far as it tells.
+fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let after = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        line.split(':').nth(1).map(|value| value.trim().to_owned())
+    };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let processor = after(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown processor".to_owned());
+    let memory = after(&read("/proc/meminfo"), "MemTotal").unwrap_or_else(|| "unknown".to_owned());
+    format!(
+        "{} {}, {cores} cores ({processor}), {memory} of memory; Elasticsearch {} on loopback",
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        std::env::var("ES_VERSION").unwrap_or_else(|_| "9.2.0".to_owned())
+    )
+}
+
+/// Between the marks of `docs/benchmarks.md` stands the last table.
+fn write_docs(text: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmarks.md");
+    let docs = std::fs::read_to_string(path).expect("docs/benchmarks.md");
+    let (begin, end) = ("<!-- table -->\n", "<!-- /table -->");
+    let (head, rest) = docs.split_once(begin).expect("the mark");
+    let (_, tail) = rest.split_once(end).expect("the mark");
+    std::fs::write(path, format!("{head}{begin}{text}{end}{tail}")).expect("docs/benchmarks.md is written");
+}

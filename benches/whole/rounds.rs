@@ -1,0 +1,174 @@
+//! One round: everything once, in turn.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::ceiling;
+use crate::options::Options;
+use crate::process::{self, Took};
+use crate::report::Report;
+use crate::seed::{FIELDS, INDEX, JOB, LARGE};
+
+pub struct Bench {
+    binary: PathBuf,
+    node: SocketAddr,
+    front: SocketAddr,
+    directory: tempfile::TempDir,
+}
+
+impl Bench {
+    pub fn new(options: &Options, node: SocketAddr, front: SocketAddr) -> Self {
+        Self {
+            binary: options.binary.clone(),
+            node,
+            front,
+            directory: tempfile::tempdir().expect("a temporary directory"),
+        }
+    }
+
+    /// The ceiling goes the same way as the tool: through the front.
+    pub fn round(&self, round: usize, report: &mut Report) {
+        eprintln!("round {round}");
+        report.add(
+            "bare HTTP export, straight",
+            seconds(ceiling::export(self.node, INDEX, &FIELDS).0),
+        );
+        report.add(
+            "bare HTTP export",
+            seconds(ceiling::export(self.front, INDEX, &FIELDS).0),
+        );
+        let archive = self.path("default.tar.gz");
+        report.add("export", self.export(JOB, &archive, &[]));
+        let stored = self.path("stored.tar.gz");
+        report.add(
+            "export level 0",
+            self.export(JOB, &stored, &["--compression-level", "0"]),
+        );
+        report.size("archive", size(&archive));
+
+        let requests = ceiling::bulk_requests(&Self::lines(&archive));
+        let clone = format!("clone-{round}");
+        report.add("import", self.import(&archive, &clone));
+        let bare = self.like(&format!("{clone}-input"));
+        self.delete(&format!("{clone}-input"));
+        let took = ceiling::import(self.front, &bare, &requests);
+        report.add("bare HTTP bulk", seconds(took));
+        self.delete(&bare);
+        report.add(
+            "inspect",
+            self.run(&["inspect", "--verify", &archive.display().to_string()]),
+        );
+        report.add("gzip -t", process::run(Command::new("gzip").arg("-t").arg(&archive)));
+        report.add("start-up", self.run(&["--version"]));
+    }
+
+    /// State documents of 16 MiB: only memory is of interest.
+    pub fn large_state(&self, report: &mut Report) {
+        let archive = self.path("large.tar.gz");
+        report.add("export, large state", self.export(LARGE, &archive, &[]));
+        report.add("import, large state", self.import(&archive, "large-clone"));
+        let path = archive.display().to_string();
+        report.add("inspect, large state", self.run(&["inspect", &path]));
+    }
+
+    fn export(&self, job: &str, archive: &Path, more: &[&str]) -> Took {
+        let (url, path) = (self.url(), archive.display().to_string());
+        let mut arguments = vec![
+            "export",
+            "--url",
+            &url,
+            "--job-id",
+            job,
+            "--yes",
+            "--overwrite",
+            "-o",
+            &path,
+        ];
+        if job == JOB {
+            arguments.push("--include-inputs");
+        }
+        arguments.extend(more);
+        self.run(&arguments)
+    }
+
+    fn import(&self, archive: &Path, name: &str) -> Took {
+        let path = archive.display().to_string();
+        self.run(&["import", &path, "--url", &self.url(), "--as", name, "--yes"])
+    }
+
+    fn run(&self, arguments: &[&str]) -> Took {
+        process::run(
+            Command::new(&self.binary)
+                .args(arguments)
+                .arg("-q")
+                .env_remove("http_proxy"),
+        )
+    }
+
+    /// Action and document lines of all inputs, as the archive has them, without the index.
+    fn lines(archive: &Path) -> Vec<u8> {
+        let file = std::fs::File::open(archive).expect("the archive");
+        let mut tar = tar::Archive::new(flate2::read::MultiGzDecoder::new(file));
+        let mut lines = Vec::new();
+        for entry in tar.entries().expect("entries") {
+            let mut entry = entry.expect("an entry");
+            if entry.path().expect("a path").to_string_lossy().contains("_input_") && entry.size() > 10_000 {
+                std::io::Read::read_to_end(&mut entry, &mut lines).expect("an entry");
+            }
+        }
+        let from = format!("\"_index\":\"{INDEX}\",");
+        String::from_utf8(lines).expect("text").replace(&from, "").into_bytes()
+    }
+
+    /// A new index with settings and mapping of the one that the tool made.
+    fn like(&self, index: &str) -> String {
+        let of = |what: &str| ceiling::json(self.node, "GET", &format!("/{index}/{what}"), &Value::Null);
+        let mappings = of("_mapping")[index]["mappings"].clone();
+        let shards = of("_settings")[index]["settings"]["index"]["number_of_shards"].clone();
+        let settings = json!({"number_of_shards": shards, "number_of_replicas": 0, "refresh_interval": "-1"});
+        let bare = "bare".to_owned();
+        let body = json!({"settings": settings, "mappings": mappings});
+        ceiling::json(self.node, "PUT", &format!("/{bare}"), &body);
+        bare
+    }
+
+    fn delete(&self, index: &str) {
+        ceiling::json(self.node, "DELETE", &format!("/{index}"), &Value::Null);
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.front)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+/// Compressed bytes, and those of `gzip -6` of the same content.
+fn size(archive: &Path) -> (u64, u64) {
+    let ours = std::fs::metadata(archive).expect("the archive").len();
+    let mut plain = Command::new("gzip")
+        .arg("-dc")
+        .arg(archive)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("gzip");
+    let again = Command::new("gzip")
+        .args(["-6", "-c"])
+        .stdin(plain.stdout.take().expect("a pipe"))
+        .output()
+        .expect("gzip");
+    let _ = plain.wait();
+    (ours, again.stdout.len() as u64)
+}
+
+fn seconds(seconds: f64) -> Took {
+    Took {
+        seconds,
+        ..Took::default()
+    }
+}

@@ -1,0 +1,144 @@
+//! What the cluster holds before anything is measured: one job, many inputs, and another job with large state.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use crate::ceiling;
+use crate::support::cluster::Documents;
+use crate::support::cluster::ml::{MlApi, MlOptions, MlVersion};
+use crate::support::cluster::stand_in::{StandIn, StandInOptions};
+use crate::support::fixtures::{Fixture, Stored};
+
+/// The job that is moved.
+pub const JOB: &str = "web-latency";
+/// The job whose state is large.
+pub const LARGE: &str = "large-state";
+/// Where the inputs are.
+pub const INDEX: &str = "weblogs-2024.01";
+/// What the job needs of them.
+pub const FIELDS: [&str; 5] = ["@timestamp", "clientip", "host", "responsetime", "status"];
+
+/// Bytes of one state document, as autodetect cuts them.
+const STATE_DOCUMENT: usize = 16 << 20;
+const STATE_STRING: usize = 16 << 10;
+
+/// A cluster with the job; what the node lacks of Elasticsearch is made up for.
+pub fn cluster(documents: &Arc<dyn Documents>) -> (MlApi, StandIn) {
+    let ml = MlApi::new(MlOptions::new(MlVersion::new(9, 2, 0)));
+    let stand_in = StandIn::start(StandInOptions {
+        api: Some(Arc::new(ml.clone())),
+        ..StandInOptions::new(Arc::clone(documents))
+    });
+    let mut fixture = Fixture::load(JOB);
+    fixture.inputs.clear();
+    let more = json!({
+        "method": {"type": "keyword"}, "path": {"type": "keyword"}, "bytes": {"type": "long"},
+        "agent": {"type": "text"},
+    });
+    if let (Some(known), Some(more)) = (fixture.input_mapping["properties"].as_object_mut(), more.as_object()) {
+        known.extend(more.clone());
+    }
+    fixture.seed_blocking(&ml, documents);
+    (ml, stand_in)
+}
+
+/// Fills the job's index: in time order, of 9 fields each.
+pub fn inputs(node: SocketAddr, count: usize) {
+    ceiling::json(
+        node,
+        "PUT",
+        &format!("/{INDEX}/_settings"),
+        &json!({"index": {"refresh_interval": "-1"}}),
+    );
+    let mut lines = Vec::new();
+    let mut random = fastrand::Rng::with_seed(5);
+    for number in 0..count {
+        input(&mut lines, number, &mut random);
+        if lines.len() > 64 << 20 {
+            ceiling::import(node, INDEX, &ceiling::bulk_requests(&lines));
+            lines.clear();
+        }
+    }
+    ceiling::import(node, INDEX, &ceiling::bulk_requests(&lines));
+    ceiling::json(
+        node,
+        "POST",
+        &format!("/{INDEX}/_forcemerge?max_num_segments=1"),
+        &Value::Null,
+    );
+    ceiling::json(node, "POST", &format!("/{INDEX}/_refresh"), &Value::Null);
+}
+
+fn input(lines: &mut Vec<u8>, number: usize, random: &mut fastrand::Rng) {
+    let document = json!({
+        "@timestamp": 1_704_067_200_000_u64 + number as u64 * 1009,
+        "host": format!("web-{:02}.iad.corp.example", random.u8(..32)),
+        "responsetime": f64::from(random.u32(5_000..900_000)) / 1000.0,
+        "status": random.choice(["200", "200", "200", "304", "404", "500"]),
+        "clientip": format!("2001:db8::{:x}:{:x}", random.u16(..64), random.u16(..)),
+        "method": random.choice(["GET", "GET", "POST", "PUT"]),
+        "path": format!("/api/v2/orders/{}/items", random.u32(..100_000)),
+        "bytes": random.u32(200..60_000),
+        "agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    });
+    let _ = writeln!(lines, r#"{{"index":{{"_id":"i{number:09}"}}}}"#);
+    let _ = writeln!(lines, "{document}");
+}
+
+/// A second job, whose state has this many documents of 16 MiB.
+pub fn large_state(ml: &MlApi, documents: &Arc<dyn Documents>, stand_in: &StandIn, count: usize) {
+    let mut fixture = Fixture::load(JOB).renamed(LARGE).without_datafeed().without_inputs();
+    fixture.calendars.clear();
+    let state = state(&fixture, count);
+    fixture.state.clear();
+    for snapshot in &mut fixture.snapshots {
+        snapshot.source = snapshot.source.replacen(
+            "\"snapshot_doc_count\": 1,",
+            &format!("\"snapshot_doc_count\": {count},"),
+            1,
+        );
+        snapshot.id = snapshot.id.replacen(JOB, LARGE, 1);
+    }
+    fixture.seed_blocking(ml, documents);
+    for document in state {
+        let path = format!(
+            "/.ml-state-write/_doc/{}?refresh=true&require_alias=true",
+            document.id.replace('#', "%23")
+        );
+        let answer = stand_in.call("PUT", &path, document.source);
+        assert!(answer.status < 300, "{path}: {answer:?}");
+    }
+}
+
+/// Noise, gzipped, in base64, cut into strings and documents.
+fn state(fixture: &Fixture, count: usize) -> Vec<Stored> {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut noise = vec![0; STATE_DOCUMENT / 4 * 3 * count - (1 << 20)];
+    random.fill(&mut noise);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::none());
+    gzip.write_all(&noise).expect("memory");
+    let text = STANDARD.encode(gzip.finish().expect("memory"));
+    let documents: Vec<&[u8]> = text.as_bytes().chunks(STATE_DOCUMENT).collect();
+    assert_eq!(documents.len(), count);
+    let last = documents.len() - 1;
+    let stored = documents.into_iter().enumerate().map(|(number, document)| {
+        let strings: Vec<String> = document
+            .chunks(STATE_STRING)
+            .map(|string| format!("\"{}\"", String::from_utf8_lossy(string)))
+            .collect();
+        let eos = if number == last { ",\"eos\":true" } else { "" };
+        Stored {
+            index: String::new(),
+            id: format!("{LARGE}_model_state_{}#{}", fixture.snapshot_id(), number + 1),
+            source: format!("{{\"compressed\":[{}]{eos}}}", strings.join(",")),
+        }
+    });
+    stored.collect()
+}
