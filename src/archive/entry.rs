@@ -13,6 +13,8 @@ use crate::archive::{EntryName, Error, ManifestEntry, Result};
 /// Compressed bytes kept in memory before they go to a file.
 const IN_MEMORY: usize = 4 << 20;
 const BLOCK: u64 = 512;
+/// Bytes that wait to be hashed and compressed together: both are slow on a line at a time.
+const WAITING: usize = 128 << 10;
 
 /// An entry being filled. Memory is bounded: past a few MiB the compressed bytes go to an unlinked
 /// temporary file. Independent of the writer and `Send`, so that entries can be built on several cores.
@@ -20,6 +22,7 @@ pub struct EntryBuilder {
     name: EntryName,
     gzip: GzEncoder<SpooledTempFile>,
     hash: Sha256,
+    waiting: Vec<u8>,
     documents: u64,
     bytes: u64,
 }
@@ -53,6 +56,7 @@ impl EntryBuilder {
             name,
             gzip,
             hash: Sha256::new(),
+            waiting: Vec::with_capacity(WAITING),
             documents: 0,
             bytes: 0,
         }
@@ -91,9 +95,10 @@ impl EntryBuilder {
         let action = Action {
             index: ActionTarget { index, id },
         };
-        let mut line = serde_json::to_vec(&action).map_err(|cause| temporary_failed(cause.into()))?;
-        line.push(b'\n');
-        self.put(&line)?;
+        let before = self.waiting.len();
+        serde_json::to_writer(&mut self.waiting, &action).map_err(|cause| temporary_failed(cause.into()))?;
+        self.bytes += (self.waiting.len() - before) as u64;
+        self.put(b"\n")?;
         self.line(source)
     }
 
@@ -112,6 +117,7 @@ impl EntryBuilder {
     /// # Errors
     /// As [`json`](Self::json).
     pub fn seal(mut self) -> Result<SealedEntry> {
+        self.compress_waiting()?;
         let filling = usize::try_from((BLOCK - self.bytes % BLOCK) % BLOCK).unwrap_or(0);
         let finished = self
             .gzip
@@ -132,9 +138,23 @@ impl EntryBuilder {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
+        if self.waiting.len() + bytes.len() > WAITING {
+            self.compress_waiting()?;
+        }
+        if bytes.len() < WAITING {
+            self.waiting.extend_from_slice(bytes);
+            return Ok(());
+        }
+        self.hash.update(bytes);
         self.gzip.write_all(bytes).map_err(temporary_failed)
+    }
+
+    fn compress_waiting(&mut self) -> Result<()> {
+        self.hash.update(&self.waiting);
+        self.gzip.write_all(&self.waiting).map_err(temporary_failed)?;
+        self.waiting.clear();
+        Ok(())
     }
 }
 

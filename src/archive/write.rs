@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{EntryType, Header};
+use tempfile::SpooledData;
 use time::OffsetDateTime;
 
 use crate::archive::{EntryBuilder, EntryName, Error, Manifest, ManifestEntry, Result, SealedEntry};
@@ -94,14 +95,20 @@ impl ArchiveWriter {
     ///
     /// # Errors
     /// The target cannot be written.
-    pub fn append(&mut self, mut entry: SealedEntry) -> Result<()> {
+    pub fn append(&mut self, entry: SealedEntry) -> Result<()> {
         let headers = headers(&entry.summary, self.created).map_err(|cause| self.failed(cause))?;
         self.member(&headers)?;
-        entry
-            .member
-            .seek(SeekFrom::Start(0))
-            .map_err(super::entry::temporary_failed)?;
-        let copied = io::copy(&mut entry.member, &mut self.sink).map_err(|cause| self.failed(cause))?;
+        let copied = match entry.member.into_inner() {
+            SpooledData::InMemory(member) => {
+                let member = member.into_inner();
+                self.sink.write_all(&member).map(|()| member.len() as u64)
+            }
+            SpooledData::OnDisk(mut file) => {
+                file.seek(SeekFrom::Start(0)).map_err(super::entry::temporary_failed)?;
+                io::copy(&mut file, &mut self.sink)
+            }
+        };
+        let copied = copied.map_err(|cause| self.failed(cause))?;
         self.bytes += copied;
         self.entries.push(entry.summary);
         Ok(())

@@ -111,7 +111,7 @@ struct Output {
     #[arg(long, value_name = "N", default_value = "2", value_parser = |text: &str| values::within(text, 1, 64))]
     slices: usize,
     /// Documents in one answer
-    #[arg(long, value_name = "N", default_value = "5000", value_parser = |text: &str| values::within(text, 1, 10_000))]
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = |text: &str| values::within(text, 1, 10_000))]
     page_size: usize,
     /// How to page through documents
     ///

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use elasticsearch::http::headers::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use elasticsearch::http::headers::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
 use elasticsearch::http::transport::Transport;
 use time::OffsetDateTime;
-use url::Url;
+use url::{Host, Url};
 
 use crate::cluster::gate::Gate;
 use crate::cluster::retry::{Failure, Patience, retry_after};
@@ -77,7 +77,7 @@ impl Link {
             .send(
                 request.method,
                 path,
-                headers(request),
+                self.headers(request),
                 query,
                 request.body.clone(),
                 Some(self.timeout),
@@ -101,6 +101,23 @@ impl Link {
             asked: wait,
             unsent: false,
         })
+    }
+
+    fn headers(&self, request: &Request) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        // Among the transport's default headers it would lose against the client's own.
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("esml-state/", env!("CARGO_PKG_VERSION"))),
+        );
+        if is_this_machine(&self.address) {
+            // Compressing costs the cluster far more time than the loopback could save.
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        if request.ndjson {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+        }
+        headers
     }
 
     /// What a failure below HTTP means.
@@ -136,17 +153,13 @@ impl Link {
     }
 }
 
-fn headers(request: &Request) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    // Among the transport's default headers it would lose against the client's own.
-    headers.insert(
-        USER_AGENT,
-        HeaderValue::from_static(concat!("esml-state/", env!("CARGO_PKG_VERSION"))),
-    );
-    if request.ndjson {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+fn is_this_machine(address: &Url) -> bool {
+    match address.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
     }
-    headers
 }
 
 fn redirected(what: &str, asked: &Url, answered: &Url) -> Result<()> {

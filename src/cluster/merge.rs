@@ -22,13 +22,23 @@ pub(in crate::cluster) enum Key {
 impl Key {
     /// The first of a hit's sort values.
     pub(in crate::cluster) fn first_of(sort: Option<&RawValue>) -> Self {
-        let first = sort.and_then(|sort| serde_json::from_str::<Vec<Value>>(sort.get()).ok()?.into_iter().next());
-        match first {
+        let Some(sort) = sort else { return Self::Missing };
+        if let Some(number) = leading_number(sort.get()) {
+            return Self::Number(number);
+        }
+        let first = serde_json::from_str::<Vec<Value>>(sort.get()).ok();
+        match first.and_then(|values| values.into_iter().next()) {
             Some(Value::Number(number)) => number.as_i64().map_or(Self::Missing, Self::Number),
             Some(Value::String(text)) => text.parse().map_or(Self::Text(text), Self::Number),
             _ => Self::Missing,
         }
     }
+}
+
+/// What nearly every key is, without the values behind it being read.
+fn leading_number(sort: &str) -> Option<i64> {
+    let (first, _) = sort.strip_prefix('[')?.split_once([',', ']'])?;
+    first.trim().parse().ok()
 }
 
 /// What a reader sends: documents, or why it stopped.

@@ -96,7 +96,12 @@ impl Shards {
 impl Page {
     /// Cuts the answer; documents share its bytes and are not looked into.
     pub(in crate::cluster) fn cut(body: &Bytes, what: &str) -> Result<Self> {
-        let answer: Answer<'_> = serde_json::from_slice(body).map_err(|error| unintelligible(what, &error))?;
+        // The whole is looked at once; serde_json would look at every string of every document.
+        let text = std::str::from_utf8(body).map_err(|_| Error::Unintelligible {
+            what: what.to_owned(),
+            why: "it is not UTF-8".to_owned(),
+        })?;
+        let answer: Answer<'_> = serde_json::from_str(text).map_err(|error| unintelligible(what, &error))?;
         answer._shards.check(what)?;
         let senseless = |why: &str| Error::Unintelligible {
             what: what.to_owned(),
