@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::archive::{Archive, Contents, Error, Part, Result};
 
 /// Batches that wait for the consumer.
-const QUEUED: usize = 2;
+const QUEUED: usize = 1;
 
 /// One document of a part.
 #[derive(Clone, Debug)]

@@ -1,9 +1,11 @@
 //! One bulk request: built, sent, split, and its items judged.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::cluster::bulk::{delete_action, index_action, request};
@@ -38,13 +40,45 @@ struct Item {
 #[derive(Deserialize)]
 struct Answer {
     #[serde(default)]
-    items: Vec<HashMap<String, Outcome>>,
+    items: Vec<Answered>,
+}
+
+/// `{"<action>": {"status": …, "error": …}}`.
+struct Answered {
+    delete: bool,
+    outcome: Outcome,
 }
 
 #[derive(Deserialize)]
 struct Outcome {
     status: u16,
-    error: Option<Value>,
+    error: Option<Box<Value>>,
+}
+
+impl<'de> Deserialize<'de> for Answered {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_map(AnsweredVisitor)
+    }
+}
+
+struct AnsweredVisitor;
+
+impl<'de> Visitor<'de> for AnsweredVisitor {
+    type Value = Answered;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an action with its outcome")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> std::result::Result<Answered, A::Error> {
+        let Some((action, outcome)) = members.next_entry::<Cow<'de, str>, Outcome>()? else {
+            return Err(A::Error::custom("an item says nothing"));
+        };
+        Ok(Answered {
+            delete: action == "delete",
+            outcome,
+        })
+    }
 }
 
 impl Batch {
@@ -55,6 +89,11 @@ impl Batch {
     /// Bytes of the body.
     pub(in crate::cluster) fn len(&self) -> usize {
         self.body.len()
+    }
+
+    /// Makes room, so that the body does not move while it grows.
+    pub(in crate::cluster) fn reserve(&mut self, bytes: usize) {
+        self.body.reserve_exact(bytes);
     }
 
     /// About how many bytes the document adds.
@@ -154,20 +193,15 @@ fn judge(target: &Target, items: &[Item], answer: Answer, what: &str, report: &m
     }
     let mut put_off = Vec::new();
     let mut reason = None;
-    for (number, (item, outcome)) in items.iter().zip(answer.items).enumerate() {
-        let Some((action, outcome)) = outcome.into_iter().next() else {
-            return Err(Error::Unintelligible {
-                what: what.to_owned(),
-                why: "an item says nothing".to_owned(),
-            });
-        };
-        let gone = action == "delete" && outcome.status == 404;
+    for (number, (item, answered)) in items.iter().zip(answer.items).enumerate() {
+        let gone = answered.delete && answered.outcome.status == 404;
+        let outcome = answered.outcome;
         if gone || (outcome.status < 300 && outcome.error.is_none()) {
             report.documents += 1;
             report.bytes += item.source as u64;
             continue;
         }
-        let refusal = Refusal::of_error(outcome.status, &outcome.error.unwrap_or_default());
+        let refusal = Refusal::of_error(outcome.status, &outcome.error.as_deref().unwrap_or(&Value::Null));
         if refusal.status != 429 || refusal.kind == "cluster_block_exception" {
             return Err(rejected(target, item, refusal));
         }

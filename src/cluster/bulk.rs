@@ -1,7 +1,8 @@
 //! Documents in, by the batch: filled by bytes, several in flight, every item looked at.
 
-use serde_json::json;
-use tokio::task::JoinSet;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::task::{JoinError, JoinSet};
 
 use crate::cluster::batch::{Batch, Target};
 use crate::cluster::{Cluster, Error, Path, Request, Result};
@@ -24,6 +25,8 @@ pub struct BulkReport {
     pub bytes: u64,
 }
 
+/// Bytes set aside for a batch at once, whatever size was asked for.
+const LARGEST_RESERVE: usize = 8 << 20;
 /// Documents that are deleted with one request.
 const DELETED_AT_ONCE: usize = 1000;
 
@@ -36,7 +39,9 @@ pub struct Bulk {
     target: Target,
     options: BulkOptions,
     batch: Batch,
-    flights: JoinSet<Result<BulkReport>>,
+    /// Each with the bytes that it takes.
+    flights: JoinSet<(usize, Result<BulkReport>)>,
+    in_flight: usize,
     report: BulkReport,
 }
 
@@ -45,11 +50,19 @@ impl Bulk {
     ///
     /// # Errors
     /// Those of batches sent before.
-    pub async fn index(&mut self, id: &str, source: &[u8]) -> Result<()> {
-        if !self.batch.is_empty() && self.batch.len() + Batch::cost(id, source) > self.options.size {
+    pub async fn index(&mut self, id: &str, source: Bytes) -> Result<()> {
+        if !self.batch.is_empty() && self.batch.len() + Batch::cost(id, &source) > self.options.size {
             self.depart().await?;
         }
-        self.batch.index(id, source);
+        if self.batch.is_empty() {
+            self.batch.reserve(self.options.size.min(LARGEST_RESERVE));
+        }
+        self.batch.index(id, &source);
+        // Held no longer than needed, and sent at once: some documents have 16 MiB.
+        drop(source);
+        if self.batch.len() >= self.options.size {
+            self.depart().await?;
+        }
         while let Some(landed) = self.flights.try_join_next() {
             self.land(landed).await?;
         }
@@ -76,27 +89,36 @@ impl Bulk {
     }
 
     async fn depart(&mut self) -> Result<()> {
-        while self.flights.len() >= self.options.concurrency.max(1) {
+        while !self.flights.is_empty() && self.must_wait() {
             match self.flights.join_next().await {
                 Some(landed) => self.land(landed).await?,
                 None => break,
             }
         }
         let batch = std::mem::take(&mut self.batch);
+        let bytes = batch.len();
+        self.in_flight += bytes;
         let (cluster, target) = (self.cluster.clone(), self.target.clone());
-        self.flights.spawn(async move { batch.send(&cluster, &target).await });
+        self.flights
+            .spawn(async move { (bytes, batch.send(&cluster, &target).await) });
         Ok(())
     }
 
+    /// As many requests as were asked for, and as many bytes as these would have at their usual size.
+    fn must_wait(&self) -> bool {
+        let concurrency = self.options.concurrency.max(1);
+        let bytes = self.options.size.saturating_mul(concurrency);
+        self.flights.len() >= concurrency || self.in_flight + self.batch.len() > bytes
+    }
+
     /// After a failure nothing of this load is under way any more: whoever undoes it must not be overtaken.
-    async fn land(&mut self, landed: std::result::Result<Result<BulkReport>, tokio::task::JoinError>) -> Result<()> {
-        let landed = landed.unwrap_or_else(|_| {
-            Err(Error::Unintelligible {
-                what: "POST _bulk".to_owned(),
-                why: "a sender stopped before its end".to_owned(),
-            })
-        });
-        let report = match landed {
+    async fn land(&mut self, landed: std::result::Result<(usize, Result<BulkReport>), JoinError>) -> Result<()> {
+        let stopped = |_| {
+            let (what, why) = ("POST _bulk".to_owned(), "a sender stopped before its end".to_owned());
+            (0, Err(Error::Unintelligible { what, why }))
+        };
+        let (bytes, report) = landed.unwrap_or_else(stopped);
+        let report = match report {
             Ok(report) => report,
             Err(error) => {
                 let _closed = self.cluster.pause().await;
@@ -104,6 +126,7 @@ impl Bulk {
                 return Err(error);
             }
         };
+        self.in_flight -= bytes;
         self.report.documents += report.documents;
         self.report.bytes += report.bytes;
         Ok(())
@@ -140,6 +163,7 @@ impl Cluster {
             options,
             batch: Batch::default(),
             flights: JoinSet::new(),
+            in_flight: 0,
             report: BulkReport::default(),
         }
     }
@@ -173,7 +197,7 @@ pub(in crate::cluster) fn request(target: &Target) -> Request {
     } else {
         Path::of([target.name.as_str(), "_bulk"])
     };
-    let request = Request::post(path).query("filter_path", "errors,items.*.status,items.*.error,items.*._id");
+    let request = Request::post(path).query("filter_path", "items.*.status,items.*.error");
     if target.alias {
         request.query("require_alias", "true")
     } else {
@@ -183,7 +207,7 @@ pub(in crate::cluster) fn request(target: &Target) -> Request {
 
 /// The action line of a document that is written.
 pub(in crate::cluster) fn index_action(id: &str) -> String {
-    json!({ "index": { "_id": id } }).to_string()
+    format!(r#"{{"index":{{"_id":{}}}}}"#, Value::from(id))
 }
 
 /// The action line of a document that is deleted.

@@ -265,8 +265,8 @@ mod tests {
                 concurrency: 2,
             },
         );
-        bulk.index("1", b"{}").await.unwrap();
-        bulk.index("2", b"{}").await.unwrap();
+        bulk.index("1", bytes::Bytes::from_static(b"{}")).await.unwrap();
+        bulk.index("2", bytes::Bytes::from_static(b"{}")).await.unwrap();
         assert_eq!(bulk.finish().await.unwrap().documents, 2);
         let asked = asked.lock().unwrap();
         assert!(asked[0].0.contains("require_alias=true"));

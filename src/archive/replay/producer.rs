@@ -1,6 +1,7 @@
 //! The reading side of a replay.
 
 use std::io::BufRead;
+use std::ops::Range;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -15,7 +16,7 @@ use crate::archive::{Archive, Contents, EntryKind, EntrySummary, Error, Part, Re
 use crate::job::{JobId, SnapshotId};
 use crate::state::{StateDocId, StateKind};
 
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 1 << 20;
 const BATCH_DOCUMENTS: usize = 1000;
 
 /// Reads the entries of one part and sends their documents.
@@ -37,11 +38,20 @@ struct StateOrder {
 
 struct Batches {
     sender: mpsc::Sender<Message>,
-    batch: Vec<Document>,
-    bytes: usize,
+    /// Documents one after the other: a batch costs one allocation.
+    block: Vec<u8>,
+    waiting: Vec<Waiting>,
     documents: u64,
     /// Nobody listens any more.
     closed: bool,
+}
+
+/// A document in the block.
+struct Waiting {
+    line: u64,
+    index: Option<String>,
+    id: Option<String>,
+    bytes: Range<usize>,
 }
 
 /// The tar and the entry that its `next` would give.
@@ -60,8 +70,8 @@ impl Producer {
             });
         let batches = Batches {
             sender,
-            batch: Vec::new(),
-            bytes: 0,
+            block: Vec::new(),
+            waiting: Vec::new(),
             documents: 0,
             closed: false,
         };
@@ -125,12 +135,11 @@ impl Producer {
                     let id = action.id.unwrap_or_default();
                     self.state_document(&id, lines.take_source())?;
                 }
-                Next::Document(action) => self
-                    .batches
-                    .add(action.index, action.id, Bytes::from(lines.take_source())),
+                Next::Document(action) => self.batches.add(action.index, action.id, lines.source()),
                 Next::End => break,
                 Next::Bad(_) => return Err(self.changed()),
             }
+            self.batches.flush_when_full();
         }
         let rest = tar.fill_buf().map_err(|cause| self.fault(cause.into()))?.len();
         let same = rest == 0 && tar.sha256() == self.entries[number].sha256;
@@ -150,7 +159,7 @@ impl Producer {
             return Err(changed);
         };
         let mut pass = |id: &str, source: &[u8]| {
-            batches.add(None, Some(id.to_owned()), Bytes::copy_from_slice(source));
+            batches.add(None, Some(id.to_owned()), source);
             Ok(())
         };
         match state.reorder.push(index, id, &source, &mut pass)? {
@@ -181,26 +190,38 @@ impl StateOrder {
 }
 
 impl Batches {
-    fn add(&mut self, index: Option<String>, id: Option<String>, source: Bytes) {
-        if self.bytes + source.len() > BATCH_BYTES || self.batch.len() >= BATCH_DOCUMENTS {
-            self.flush();
-        }
-        self.bytes += source.len();
-        self.batch.push(Document {
+    fn add(&mut self, index: Option<String>, id: Option<String>, source: &[u8]) {
+        let begin = self.block.len();
+        self.block.extend_from_slice(source);
+        self.waiting.push(Waiting {
             line: self.documents,
             index,
             id,
-            source,
+            bytes: begin..self.block.len(),
         });
         self.documents += 1;
     }
 
-    fn flush(&mut self) {
-        self.bytes = 0;
-        let batch = std::mem::take(&mut self.batch);
-        if !batch.is_empty() {
-            self.send(Message::Batch(batch));
+    /// At once where there is enough: a large document must not wait while the next is read.
+    fn flush_when_full(&mut self) {
+        if self.block.len() >= BATCH_BYTES || self.waiting.len() >= BATCH_DOCUMENTS {
+            self.flush();
         }
+    }
+
+    fn flush(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let block = Bytes::from(std::mem::take(&mut self.block));
+        let documents = self.waiting.drain(..).map(|waiting| Document {
+            line: waiting.line,
+            index: waiting.index,
+            id: waiting.id,
+            source: block.slice(waiting.bytes),
+        });
+        let batch = documents.collect();
+        self.send(Message::Batch(batch));
     }
 
     fn send(&mut self, message: Message) {

@@ -29,7 +29,7 @@ pub(super) async fn send(
     while let Some(batch) = replay.next().await? {
         for document in batch {
             if let Some(outgoing) = make(document)? {
-                bulk.index(&outgoing.id, &outgoing.source).await.map_err(rejected)?;
+                bulk.index(&outgoing.id, outgoing.source).await.map_err(rejected)?;
             }
         }
         stage.inc(bulk.confirmed() - shown);

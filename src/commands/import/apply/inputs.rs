@@ -7,7 +7,7 @@ use super::{Context, once};
 use crate::archive::Part;
 use crate::commands::import::journal::Entry;
 use crate::commands::import::plan::TargetPlan;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::job::target_document_id;
 use crate::terminal::count;
 
@@ -23,7 +23,6 @@ pub(super) async fn load(context: &Context<'_>) -> Result<()> {
     let mut written = 0;
     for target in &context.plan.targets {
         written += fill(context, target, &stage).await?;
-        settle(context, target).await?;
     }
     context.done(stage, &format!("Inputs: {}", count(written)));
     Ok(())
@@ -56,14 +55,13 @@ async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::termina
     .await
 }
 
-/// Back to what an index has by default, and searchable.
-async fn settle(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
-    let name = target.index.name.as_str();
-    let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
-    context
-        .cluster
-        .update_settings(name, &defaults)
-        .await
-        .map_err(Error::Cluster)?;
-    Ok(context.cluster.refresh(&[name]).await?)
+/// Back to what the indices have by default, and searchable.
+pub(super) async fn settle(context: &Context<'_>) -> Result<()> {
+    for target in &context.plan.targets {
+        let name = target.index.name.as_str();
+        let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
+        context.cluster.update_settings(name, &defaults).await?;
+        context.cluster.refresh(&[name]).await?;
+    }
+    Ok(())
 }

@@ -40,6 +40,13 @@ pub(super) async fn apply(context: &Context<'_>) -> Result<()> {
     filters::create(context).await?;
     calendars::create(context).await?;
     inputs::load(context).await?;
+    // Making inputs searchable takes the cluster a while and nothing before the comparison needs it.
+    tokio::try_join!(inputs::settle(context), job_and_state(context))?;
+    job::create_datafeed(context).await?;
+    calendars::join(context).await
+}
+
+async fn job_and_state(context: &Context<'_>) -> Result<()> {
     job::create(context).await?;
     state::make_index(context).await?;
     state::load(context).await?;
@@ -47,9 +54,7 @@ pub(super) async fn apply(context: &Context<'_>) -> Result<()> {
     job::revert(context).await?;
     results::categories(context).await?;
     results::annotations(context).await?;
-    results::notifications(context).await?;
-    job::create_datafeed(context).await?;
-    calendars::join(context).await
+    results::notifications(context).await
 }
 
 impl Context<'_> {

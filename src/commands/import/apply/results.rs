@@ -33,11 +33,11 @@ pub(super) async fn snapshot_and_counts(context: &Context<'_>) -> Result<()> {
     let job = plan.job();
     let mut bulk = cluster.bulk_alias(&job.results_write_alias(), context.options.bulk);
     let snapshot = plan.renamer.document(checked.snapshot.get().as_bytes())?;
-    bulk.index(&job.snapshot_document_id(&plan.snapshot_id), &one_line(&snapshot))
+    bulk.index(&job.snapshot_document_id(&plan.snapshot_id), one_line(&snapshot).into())
         .await?;
     bulk.index(
         &job.data_counts_document_id(),
-        data_counts(checked, plan)?.get().as_bytes(),
+        Bytes::from(data_counts(checked, plan)?.get().to_owned()),
     )
     .await?;
     bulk.finish().await?;
