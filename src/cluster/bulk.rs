@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::cluster::batch::{Batch, Target};
+use crate::cluster::batch::{Batch, Target, Told};
 use crate::cluster::{Cluster, Error, Path, Request, Result};
 
 /// How batches are made.
@@ -191,13 +191,17 @@ impl Cluster {
 }
 
 /// The request for a target; without a name the actions name their indices.
-pub(in crate::cluster) fn request(target: &Target) -> Request {
+pub(in crate::cluster) fn request(target: &Target, told: Told) -> Request {
     let path = if target.name.is_empty() {
         Path::of(["_bulk"])
     } else {
         Path::of([target.name.as_str(), "_bulk"])
     };
-    let request = Request::post(path).query("filter_path", "items.*.status,items.*.error");
+    let wanted = match told {
+        Told::Errors => "errors",
+        Told::Items => "items.*.status,items.*.error",
+    };
+    let request = Request::post(path).query("filter_path", wanted);
     if target.alias {
         request.query("require_alias", "true")
     } else {

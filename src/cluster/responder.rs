@@ -255,6 +255,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn items_are_asked_for_only_where_some_failed() {
+        let failed =
+            r#"{"items":[{"index":{"status":201}},{"index":{"status":400,"error":{"type":"x","reason":"r"}}}]}"#;
+        let answers = vec![ok(r#"{"errors":false}"#), ok(r#"{"errors":true}"#), ok(failed)];
+        let (cluster, asked, _) = cluster("9.0.0", answers).await;
+        let options = BulkOptions {
+            size: 1 << 20,
+            concurrency: 1,
+        };
+        for good in [true, false] {
+            let mut bulk = cluster.bulk_index("a", options);
+            bulk.index("1", bytes::Bytes::from_static(b"{}")).await.unwrap();
+            bulk.index("2", bytes::Bytes::from_static(b"{}")).await.unwrap();
+            match bulk.finish().await {
+                Ok(report) => assert!(good && report.documents == 2, "{report:?}"),
+                Err(error) => assert!(
+                    !good && matches!(&error, Error::ItemRejected { id, .. } if id == "2"),
+                    "{error}"
+                ),
+            }
+        }
+        let asked = asked.lock().unwrap();
+        assert!(asked[1].0.contains("filter_path=errors") && asked[2].0.contains("status"));
+        assert_eq!(asked[1].1, asked[2].1);
+    }
+
+    #[tokio::test]
     async fn too_large_a_bulk_is_halved() {
         let done = r#"{"items":[{"index":{"status":201}}]}"#;
         let (cluster, asked, _) = cluster("9.0.0", vec![(413, "", String::new()), ok(done), ok(done)]).await;
