@@ -55,6 +55,7 @@ impl Search {
         id: &str,
         slice: Option<usize>,
         after: Option<&RawValue>,
+        size: usize,
     ) -> Result<Request> {
         // 7.10 and 7.11 have no `_shard_doc`.
         let ties: &[&str] = if cluster.has(7, 12) {
@@ -63,6 +64,7 @@ impl Search {
             &["_id", "_index"]
         };
         let mut body = self.body(slice);
+        body.insert("size".to_owned(), json!(size));
         body.insert(
             "pit".to_owned(),
             json!({ "id": id, "keep_alive": cluster.keep_alive() }),

@@ -11,6 +11,15 @@ use crate::cluster::merge::Batch;
 use crate::cluster::page::Page;
 use crate::cluster::{Cluster, Error, Path, Request, Result, Search};
 
+/// Documents of the first page of a point in time, before their size is known.
+const FIRST_PAGE: usize = 1_000;
+/// A page grows by this at most from one to the next: documents of one age tend to be alike.
+const GROWTH: usize = 10;
+/// Bytes of a page, about: some pages of each slice are in memory at once.
+const PAGE_BYTES: usize = 2 << 20;
+/// About what stands around a document in an answer.
+const BESIDE_SOURCE: usize = 100;
+
 /// One slice on its way.
 pub(in crate::cluster) struct Reader {
     pub(in crate::cluster) cluster: Cluster,
@@ -37,25 +46,27 @@ impl Reader {
 
     async fn read(&self, first: Option<Page>, sender: &Sender<Batch>) -> Result<()> {
         let mut after = None;
+        let mut size = self.search.size().min(FIRST_PAGE);
         let mut page = match first {
             Some(page) => page,
-            None => self.after(&after).await?,
+            None => self.after(&after, size).await?,
         };
         loop {
+            size = self.search.size().min(fitting(&page, size));
             if page.hits.is_empty() || sender.send(Ok(std::mem::take(&mut page.hits))).await.is_err() {
                 return Ok(());
             }
             after = page.last.take();
-            page = self.after(&after).await?;
+            page = self.after(&after, size).await?;
         }
     }
 
-    async fn after(&self, after: &Option<Box<RawValue>>) -> Result<Page> {
+    async fn after(&self, after: &Option<Box<RawValue>>, size: usize) -> Result<Page> {
         match (self.method, self.cluster.contexts().get(self.context)) {
             (Method::PointInTime, Some(Context::PointInTime(id))) => {
                 let request = self
                     .search
-                    .page_request(&self.cluster, &id, self.slice, after.as_deref())?;
+                    .page_request(&self.cluster, &id, self.slice, after.as_deref(), size)?;
                 let page = page(&self.cluster, request).await?;
                 if let Some(id) = &page.pit_id {
                     self.cluster
@@ -79,6 +90,15 @@ impl Reader {
                 what: "search".to_owned(),
             }),
         }
+    }
+}
+
+/// How many documents like those of the page make one of about the right size.
+fn fitting(page: &Page, asked: usize) -> usize {
+    let bytes: usize = page.hits.iter().map(|(_, hit)| hit.source.len() + BESIDE_SOURCE).sum();
+    match page.hits.len() * PAGE_BYTES / bytes.max(1) {
+        0 if page.hits.is_empty() => asked,
+        documents => documents.clamp(1, asked.saturating_mul(GROWTH)),
     }
 }
 
