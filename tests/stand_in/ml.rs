@@ -75,8 +75,9 @@ fn masked(value: &Value) -> Value {
 }
 
 fn is_made_up(id: &Value) -> bool {
+    let base64 = |id: &str| id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     id.as_str()
-        .is_some_and(|id| id.contains("_model_size_stats_") || !id.contains('_') && id.len() == 20)
+        .is_some_and(|id| id.contains("_model_size_stats_") || id.len() == 20 && base64(id))
 }
 
 /// `[1:258] [job_details] …` without the numbers; an API key without its id.
