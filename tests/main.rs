@@ -9,6 +9,7 @@
 
 mod command_line;
 mod connection;
+mod errors;
 mod export;
 mod import_safety;
 mod inspect;

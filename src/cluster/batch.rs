@@ -230,7 +230,7 @@ fn judge(target: &Target, items: &[Item], answer: Answer, what: &str, report: &m
             report.count(std::slice::from_ref(item));
             continue;
         }
-        let refusal = Refusal::of_error(outcome.status, &outcome.error.as_deref().unwrap_or(&Value::Null));
+        let refusal = Refusal::of_error(outcome.status, outcome.error.as_deref().unwrap_or(&Value::Null));
         if refusal.status != 429 || refusal.kind == "cluster_block_exception" {
             return Err(rejected(target, item, refusal));
         }

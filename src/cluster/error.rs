@@ -18,9 +18,16 @@ pub struct Refusal {
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the fields stand in the messages above them")]
 pub enum Error {
-    /// The connection was refused, reset or could not be made.
+    /// No connection came to be: nothing was sent.
     #[error("{what}: cannot reach {address}: {cause}")]
     Unreachable {
+        what: String,
+        address: String,
+        cause: String,
+    },
+    /// The connection broke before the answer had come.
+    #[error("{what}: the connection to {address} broke: {cause}")]
+    Broken {
         what: String,
         address: String,
         cause: String,
@@ -90,6 +97,7 @@ impl Error {
             Self::Unreachable { .. } => {
                 "check --url (https:// or http://, host, port) or --cloud-id, that the cluster runs, and HTTP_PROXY/HTTPS_PROXY"
             }
+            Self::Broken { .. } => "a proxy or load balancer in between may have cut it, or the node went away: repeat",
             Self::Timeout { .. } => "the cluster may be busy: repeat, or allow more time with --timeout",
             Self::Tls { .. } => {
                 "pass the certificate of the cluster's authority with --ca-cert, and check https:// or http:// in --url"
@@ -108,7 +116,10 @@ impl Error {
             Self::NotElasticsearch { .. } => "check --url: it must be Elasticsearch's own address, not Kibana's",
             Self::Refused { refusal, .. } => return refused_hint(refusal),
             Self::ItemRejected { refusal, .. } => return refused_hint(refusal),
-            Self::Unintelligible { .. } | Self::Options(_) => return None,
+            Self::Unintelligible { .. } => {
+                "something between here and the cluster may have answered, or cut the answer: repeat, with -vv to see every request"
+            }
+            Self::Options(_) => return None,
         };
         Some(hint.to_owned())
     }
@@ -130,7 +141,7 @@ impl Error {
     /// connection lost, timeout, gateway errors.
     pub fn outcome_unknown(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Unintelligible { .. } => true,
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } | Self::Unintelligible { .. } => true,
             Self::Refused { refusal, .. } => matches!(refusal.status, 408 | 500 | 502 | 503 | 504),
             _ => false,
         }
@@ -145,6 +156,7 @@ fn refused_hint(refusal: &Refusal) -> Option<String> {
         (_, "cluster_block_exception") => {
             "the index or cluster is blocked for writing, most often because a disk is full: free space, then repeat"
         }
+        (500, _) => "the cluster's own log says more; repeat when it is healthy (`GET /_cluster/health`)",
         (429 | 502 | 503 | 504, _) => "the cluster is overloaded or not ready: repeat later, or with more --retries",
         _ => return None,
     };

@@ -88,10 +88,7 @@ impl Link {
         redirected(what, &asked, answer.url())?;
         let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let wait = wait.and_then(|value| retry_after(value, OffsetDateTime::now_utc()));
-        let body = answer.bytes().await.map_err(|error| Failure {
-            unsent: false,
-            ..self.lost(what, &error)
-        })?;
+        let body = answer.bytes().await.map_err(|error| self.lost(what, &error))?;
         self.observer.answered(what, status, started.elapsed());
         if status < 300 || request.allowed.contains(&status) {
             return Ok(Response { status, body });
@@ -99,7 +96,6 @@ impl Link {
         Err(Failure {
             error: refused(what, status, &body),
             asked: wait,
-            unsent: false,
         })
     }
 
@@ -121,10 +117,10 @@ impl Link {
     }
 
     /// What a failure below HTTP means.
-    fn lost(&self, what: &str, error: &elasticsearch::Error) -> Failure {
+    fn lost(&self, what: &str, error: &elasticsearch::Error) -> Error {
+        let chain = chain(error);
         let what = what.to_owned();
         let address = self.address.as_str().to_owned();
-        let chain = chain(error);
         let cause = flatten(&chain);
         // rustls is behind the client and has no type here: its words are known.
         let tls = [
@@ -134,22 +130,16 @@ impl Link {
             "certificate",
         ];
         if tls.iter().any(|words| cause.contains(words)) {
-            return Error::Tls { what, address, cause }.into();
+            return Error::Tls { what, address, cause };
         }
-        let unsent = chain.iter().any(|text| text.contains("(Connect)"));
-        let error = if error.is_timeout() {
-            Error::Timeout {
-                what,
-                after: self.timeout,
-            }
-        } else {
-            Error::Unreachable { what, address, cause }
-        };
-        Failure {
-            error,
-            asked: None,
-            unsent,
+        if error.is_timeout() {
+            let after = self.timeout;
+            return Error::Timeout { what, after };
         }
+        if chain.iter().any(|text| text.contains("(Connect)")) {
+            return Error::Unreachable { what, address, cause };
+        }
+        Error::Broken { what, address, cause }
     }
 }
 

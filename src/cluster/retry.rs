@@ -57,17 +57,11 @@ pub(in crate::cluster) struct Failure {
     pub(in crate::cluster) error: Error,
     /// `Retry-After`.
     pub(in crate::cluster) asked: Option<Duration>,
-    /// Nothing was sent: no connection came to be.
-    pub(in crate::cluster) unsent: bool,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self {
-            error,
-            asked: None,
-            unsent: false,
-        }
+        Self { error, asked: None }
     }
 }
 
@@ -76,8 +70,8 @@ impl Failure {
     pub(in crate::cluster) fn repeatable(&self, repeat: Repeat) -> bool {
         let safe = repeat == Repeat::Safe;
         match &self.error {
-            Error::Unreachable { .. } => safe || self.unsent,
-            Error::Timeout { .. } => safe,
+            Error::Unreachable { .. } => true,
+            Error::Broken { .. } | Error::Timeout { .. } => safe,
             Error::Refused { refusal, .. } if refusal.kind == "cluster_block_exception" => false,
             Error::Refused { refusal, .. } => match refusal.status {
                 429 | 503 => true,

@@ -236,16 +236,20 @@ impl Cluster {
             Method::Scroll => None,
         };
         pages.contexts.extend(point);
-        let mut lanes = Vec::new();
+        // All are open before the first is read on: an interruption then knows of each what to close.
+        let mut opened = Vec::new();
         for slice in slices {
-            let (context, first) = match point {
-                Some(point) => (point, None),
+            opened.push(match point {
+                Some(point) => (slice, point, None),
                 None => {
                     let (context, first) = self.open_scroll(&search, slice).await?;
                     pages.contexts.push(context);
-                    (context, Some(first))
+                    (slice, context, Some(first))
                 }
-            };
+            });
+        }
+        let mut lanes = Vec::new();
+        for (slice, context, first) in opened {
             let reader = Reader {
                 cluster: self.clone(),
                 search: Arc::clone(&search),

@@ -40,8 +40,10 @@ pub(super) async fn apply(context: &Context<'_>) -> Result<()> {
     filters::create(context).await?;
     calendars::create(context).await?;
     inputs::load(context).await?;
-    // Making inputs searchable takes the cluster a while and nothing before the comparison needs it.
-    tokio::try_join!(inputs::settle(context), job_and_state(context))?;
+    // Making inputs searchable takes the cluster a while and nothing before the comparison needs it. Both come to
+    // their end whatever the other does: a request that is dropped half way may be carried out after the rollback.
+    let (settled, written) = tokio::join!(inputs::settle(context), job_and_state(context));
+    written.and(settled)?;
     job::create_datafeed(context).await?;
     calendars::join(context).await
 }
