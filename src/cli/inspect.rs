@@ -6,12 +6,13 @@ use clap::Args;
 
 use crate::archive::Limits;
 use crate::cli::values;
-use crate::commands::inspect::{InspectOptions, View};
+use crate::commands::inspect::{HtmlTarget, InspectOptions, View};
 
 const EXAMPLES: &str = "\
 Examples:
   esml-state inspect web-latency_state.tar.gz
   esml-state inspect web-latency_state.tar.gz --verify --json
+  esml-state inspect web-latency_state.tar.gz --html web-latency.html
   ssh es.example cat web-latency_state.tar.gz | esml-state inspect -";
 
 /// Show what is in an archive, and whether it is whole
@@ -32,6 +33,12 @@ pub(in crate::cli) struct InspectArgs {
     /// Print one entry to stdout
     #[arg(long, value_name = "ENTRY", conflicts_with = "json")]
     show: Option<String>,
+    /// Write the page as one HTML file that needs no network and no script; `-` for stdout
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "show"])]
+    html: Option<PathBuf>,
+    /// Replace an existing HTML file
+    #[arg(long, requires = "html")]
+    overwrite: bool,
     /// Refuse an archive with an entry that decompresses to more
     #[arg(long, value_name = "SIZE", default_value = "10gb", value_parser = values::size)]
     max_entry_size: u64,
@@ -56,6 +63,10 @@ impl InspectArgs {
             },
             verify: self.verify,
             json: self.json,
+            html: self.html.map(|path| HtmlTarget {
+                path,
+                overwrite: self.overwrite,
+            }),
             limits: Limits {
                 entry: self.max_entry_size,
                 ..Limits::default()

@@ -1,32 +1,27 @@
 //! What is in an archive, and whether it is whole.
 
-mod bars;
 mod build;
-mod checks;
+mod entries;
 mod examine;
 mod gather;
-mod histogram;
-mod lacks;
-mod list;
-mod moments;
+mod output;
 mod page;
 mod report;
-mod show;
-mod times;
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use crate::archive::Limits;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::terminal::Terminal;
+use output::Output;
 
 pub use examine::examine;
-pub use page::{PageStyle, page};
+pub use output::HtmlTarget;
+pub use page::page;
 pub use report::{
-    ArchiveFacts, CalendarFacts, Check, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FindingFacts,
-    HistogramFacts, InputFacts, JobFacts, Lack, PartFacts, REPORT_VERSION, Report, SnapshotFacts, StateFacts, Written,
+    AnnotationFacts, ArchiveFacts, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts, Check,
+    DataCountsFacts, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FindingFacts, HistogramFacts, InputFacts,
+    JobFacts, Lack, PartFacts, PatternFacts, REPORT_VERSION, Report, SeriesFacts, SnapshotFacts, StateFacts, Written,
 };
 
 /// What `inspect` was asked.
@@ -40,6 +35,8 @@ pub struct InspectOptions {
     pub verify: bool,
     /// As one JSON document.
     pub json: bool,
+    /// As a page for browsers.
+    pub html: Option<HtmlTarget>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -62,58 +59,25 @@ pub enum View {
 /// is not wholly as it should be). With `json` the printed report tells that failure already:
 /// it is an [`Error::Reported`] then.
 pub fn run(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
-    if let View::Show(entry) = &options.view {
-        return show::show(options, entry, terminal);
-    }
-    let (report, failure) = examine(options, terminal)?;
-    let text = match (&options.view, options.json) {
-        (View::List, true) => json(&list::list(&report))?,
-        (View::List, false) => list::list(&report).table(),
-        (_, true) => json(&report)?,
-        (_, false) => page(&report, style(terminal)),
-    };
-    terminal.result(&text).map_err(|cause| Error::File {
-        path: PathBuf::from("standard output"),
-        cause,
-    })?;
-    match failure {
-        Some(failure) if options.json => Err(Error::Reported(Box::new(failure))),
-        Some(failure) => Err(failure),
-        None => Ok(()),
-    }
-}
-
-/// One document, indented. Control characters that JSON lets through raw are escaped too, since the
-/// document may be looked at on a terminal.
-fn json(document: &impl Serialize) -> Result<String> {
-    let text = serde_json::to_string_pretty(document).map_err(|cause| Error::Failed {
-        message: format!("the report cannot be written: {cause}"),
-        hint: None,
-    })?;
-    let mut harmless = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        {
-            harmless.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            harmless.push(c);
+    match &options.view {
+        View::Show(entry) => entries::show(options, entry, terminal),
+        View::List => {
+            let (report, failure) = examine(options, terminal)?;
+            let list = entries::list(&report);
+            let text = if options.json {
+                output::json(&list)?
+            } else {
+                list.table()
+            };
+            output::print(&text, terminal)?;
+            output::ended(failure, options.json)
         }
-    }
-    Ok(harmless)
-}
-
-/// Blocks on a terminal whose locale is UTF-8; Windows' terminals show them wherever they are new
-/// enough to say who they are.
-fn style(terminal: &Terminal) -> PageStyle {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .find(|value| !value.is_empty())
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let utf8 = locale.contains("utf-8") || locale.contains("utf8") || std::env::var_os("WT_SESSION").is_some();
-    PageStyle {
-        unicode: terminal.stdout_is_terminal() && utf8,
+        View::Page => {
+            let output = Output::prepare(options)?;
+            let (report, failure) = examine(options, terminal)?;
+            output.put(&report, &page(&report), terminal)?;
+            output::ended(failure, options.json)
+        }
     }
 }
 

@@ -30,6 +30,12 @@ pub struct Detector {
     pub function: String,
     /// `field_name`, `by_field_name`, `over_field_name`, `partition_field_name`, those that are there.
     pub fields: Vec<String>,
+    /// `by_field_name`.
+    pub by_field: Option<String>,
+    /// `over_field_name`.
+    pub over_field: Option<String>,
+    /// `partition_field_name`.
+    pub partition_field: Option<String>,
 }
 
 /// A datafeed's configuration.

@@ -122,10 +122,14 @@ impl RawDetector {
             _ if fields.is_empty() => self.function.clone(),
             _ => format!("{}({})", self.function, fields.join(", ")),
         };
+        let named = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
         Detector {
             description,
             function: self.function.clone(),
             fields,
+            by_field: named(&self.by_field_name),
+            over_field: named(&self.over_field_name),
+            partition_field: named(&self.partition_field_name),
         }
     }
 }

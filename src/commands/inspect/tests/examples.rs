@@ -1,8 +1,9 @@
 //! A report in which nothing is missing.
 
 use crate::commands::inspect::{
-    ArchiveFacts, CalendarFacts, Check, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FindingFacts,
-    HistogramFacts, InputFacts, JobFacts, Lack, PartFacts, REPORT_VERSION, Report, SnapshotFacts, StateFacts, Written,
+    AnnotationFacts, ArchiveFacts, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts, Check,
+    DataCountsFacts, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FindingFacts, HistogramFacts, InputFacts,
+    JobFacts, Lack, PartFacts, PatternFacts, REPORT_VERSION, Report, SeriesFacts, SnapshotFacts, StateFacts, Written,
 };
 
 fn text(text: &str) -> Option<String> {
@@ -40,23 +41,31 @@ pub(super) fn full() -> Report {
             aggregations: false,
             remote: true,
         }),
-        snapshot: Some(SnapshotFacts {
-            id: "1795432817".to_owned(),
-            created: text("2026-11-23T11:20:17Z"),
-            description: text("State persisted due to job close"),
-            min_version: text("9.0.0"),
-            state_documents: Some(1),
-            model_bytes: Some(19_763_200),
-            memory_status: text("ok"),
-            latest_record: text("2024-01-30T23:59:43Z"),
-            latest_result: text("2024-01-30T23:30:00Z"),
-        }),
+        snapshot: Some(snapshot()),
         state: StateFacts {
             model_documents: 1,
             model_bytes: 2_000_000,
             categorizer_documents: 1,
             categorizer_bytes: 1_000,
         },
+        data_counts: Some(DataCountsFacts {
+            records: Some(345_600),
+            first_record: text("2024-01-01T00:00:12Z"),
+            latest_record: text("2024-01-30T23:59:43Z"),
+            buckets: Some(2879),
+            empty_buckets: Some(0),
+            missing_fields: Some(2),
+            out_of_order: Some(3),
+        }),
+        patterns: vec![
+            pattern("seasonality", text("1d"), Some("weekdays")),
+            pattern("trend", None, None),
+            pattern("other", None, None),
+        ],
+        categories: Some(CategoriesFacts {
+            more: false,
+            list: vec![category(3, 1200), category(1, 7)],
+        }),
         parts: vec![
             part("state", 2, false),
             part("annotations", 12, true),
@@ -71,6 +80,10 @@ pub(super) fn full() -> Report {
                 counts: vec![10, 20, 0, 80, 1],
             }),
         }),
+        annotations: AnnotationFacts {
+            by_job: 97,
+            by_people: 1,
+        },
         filters: texts(&["canary-hosts"]),
         calendars: vec![CalendarFacts {
             id: "holidays".to_owned(),
@@ -122,12 +135,65 @@ fn job() -> JobFacts {
                 description: description.to_owned(),
                 function: "mean".to_owned(),
                 fields: texts(&["responsetime", "host"]),
+                by_field: None,
+                over_field: None,
+                partition_field: text("host"),
             })
             .into(),
         influencers: texts(&["host", "clientip"]),
         categorization_field: text("message"),
         summary_count_field: text("doc_count"),
         model_memory_limit: Some(512 << 20),
+    }
+}
+
+fn snapshot() -> SnapshotFacts {
+    SnapshotFacts {
+        id: "1795432817".to_owned(),
+        created: text("2026-11-23T11:20:17Z"),
+        description: text("State persisted due to job close"),
+        min_version: text("9.0.0"),
+        state_documents: Some(1),
+        model_bytes: Some(19_763_200),
+        peak_model_bytes: Some(21_763_200),
+        memory_limit: Some(512 << 20),
+        bytes_exceeded: Some(0),
+        memory_status: text("ok"),
+        allocation_failures: Some(0),
+        series: SeriesFacts {
+            by_values: Some(39),
+            over_values: Some(0),
+            partition_values: Some(32),
+        },
+        categorization: Some(CategorizationFacts {
+            status: text("warn"),
+            documents: Some(43_131),
+            categories: Some(12),
+            frequent: Some(11),
+            rare: Some(1),
+            dead: Some(0),
+            failed: Some(0),
+        }),
+        latest_record: text("2024-01-30T23:59:43Z"),
+        latest_result: text("2024-01-30T23:30:00Z"),
+    }
+}
+
+fn pattern(what: &'static str, period: Option<String>, days: Option<&'static str>) -> PatternFacts {
+    PatternFacts {
+        what,
+        period,
+        days,
+        detector: Some(0),
+        series: 31,
+    }
+}
+
+fn category(id: u64, matches: u64) -> CategoryFacts {
+    CategoryFacts {
+        id,
+        matches: Some(matches),
+        example: text("login of \u{1b}[2Jalice <script>alert(1)</script> failed"),
     }
 }
 

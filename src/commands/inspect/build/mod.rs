@@ -1,19 +1,24 @@
 //! From the contents of an archive to the report.
 
+mod checks;
+mod lacks;
+mod learned;
+mod snapshot;
+
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::archive::{Contents, Manifest, Part, Severity};
-use crate::commands::inspect::checks::checks;
 use crate::commands::inspect::gather::Gatherer;
-use crate::commands::inspect::lacks::lacks;
 use crate::commands::inspect::report::{
     ArchiveFacts, CalendarFacts, DatafeedFacts, DetectorFacts, EntryFacts, FindingFacts, HistogramFacts, InputFacts,
-    JobFacts, PartFacts, REPORT_VERSION, Report, SnapshotFacts, StateFacts, Written,
+    JobFacts, PartFacts, REPORT_VERSION, Report, StateFacts, Written,
 };
-use crate::instant::EpochMillis;
 use crate::job::{Datafeed, JobConfig};
+use checks::checks;
+use lacks::lacks;
+use snapshot::text;
 
 /// The parts in the order of the page.
 const PARTS: [(Part, &str); 5] = [
@@ -29,7 +34,14 @@ pub(super) fn report(path: &str, bytes: u64, contents: &Contents, gathered: &Gat
     let filters: Vec<Named> = listed(contents.filters.as_deref());
     let calendars: Vec<Named> = listed(contents.calendars.as_deref());
     let filters: Vec<String> = filters.into_iter().filter_map(|filter| filter.filter_id).collect();
-    let snapshot = contents.snapshot.as_deref().and_then(snapshot_facts);
+    let categorizes = contents
+        .config
+        .as_ref()
+        .is_some_and(|config| config.categorization_field().is_some());
+    let snapshot = contents
+        .snapshot
+        .as_deref()
+        .and_then(|document| snapshot::snapshot(document, categorizes));
     Report {
         version: REPORT_VERSION,
         archive: ArchiveFacts {
@@ -52,11 +64,15 @@ pub(super) fn report(path: &str, bytes: u64, contents: &Contents, gathered: &Gat
             categorizer_documents: contents.state.categorizer_documents,
             categorizer_bytes: contents.state.categorizer_bytes,
         },
+        data_counts: contents.data_counts.as_deref().and_then(snapshot::data_counts),
+        patterns: learned::patterns(gathered),
+        categories: learned::categories(contents, gathered),
         parts: PARTS
             .iter()
             .map(|(part, name)| part_facts(*part, name, contents, gathered))
             .collect(),
         inputs: (contents.count(Part::Inputs) > 0).then(|| input_facts(contents, gathered)),
+        annotations: learned::annotations(gathered),
         filters,
         calendars: calendars.into_iter().filter_map(Named::into_calendar).collect(),
         checks: checks(contents),
@@ -89,47 +105,6 @@ fn listed(array: Option<&RawValue>) -> Vec<Named> {
         .unwrap_or_default()
 }
 
-/// The members of the snapshot document that are shown. The quantiles, its bulk, are skipped.
-#[derive(Deserialize)]
-struct StoredSnapshot {
-    snapshot_id: String,
-    timestamp: Option<EpochMillis>,
-    description: Option<String>,
-    min_version: Option<String>,
-    snapshot_doc_count: Option<u64>,
-    model_size_stats: Option<StoredModelSize>,
-    latest_record_time_stamp: Option<EpochMillis>,
-    latest_result_time_stamp: Option<EpochMillis>,
-}
-
-#[derive(Deserialize)]
-struct StoredModelSize {
-    model_bytes: Option<u64>,
-    memory_status: Option<String>,
-}
-
-fn snapshot_facts(document: &RawValue) -> Option<SnapshotFacts> {
-    let stored: StoredSnapshot = serde_json::from_str(document.get()).ok()?;
-    let (model_bytes, memory_status) = stored
-        .model_size_stats
-        .map_or((None, None), |size| (size.model_bytes, size.memory_status));
-    Some(SnapshotFacts {
-        id: stored.snapshot_id,
-        created: text(stored.timestamp),
-        description: stored.description,
-        min_version: stored.min_version,
-        state_documents: stored.snapshot_doc_count,
-        model_bytes,
-        memory_status,
-        latest_record: text(stored.latest_record_time_stamp),
-        latest_result: text(stored.latest_result_time_stamp),
-    })
-}
-
-fn text(moment: Option<EpochMillis>) -> Option<String> {
-    moment.map(|moment| moment.to_string())
-}
-
 fn written(manifest: &Manifest) -> Written {
     Written {
         at: manifest.created.clone(),
@@ -146,6 +121,9 @@ fn job_facts(config: &JobConfig) -> JobFacts {
         description: detector.description.clone(),
         function: detector.function.clone(),
         fields: detector.fields.clone(),
+        by_field: detector.by_field.clone(),
+        over_field: detector.over_field.clone(),
+        partition_field: detector.partition_field.clone(),
     };
     JobFacts {
         id: config.id().to_string(),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::commands::inspect::moments::{from_number, from_text};
+use super::moments::{from_number, from_text};
 use crate::instant::EpochMillis;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 

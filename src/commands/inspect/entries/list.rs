@@ -10,7 +10,7 @@ const SHORT: usize = 12;
 
 /// The document of `--list --json`: the same members as the report's, without the rest.
 #[derive(Debug, Serialize)]
-pub(super) struct List<'a> {
+pub(in crate::commands::inspect) struct List<'a> {
     version: u32,
     importable: bool,
     findings: &'a [FindingFacts],
@@ -20,7 +20,7 @@ pub(super) struct List<'a> {
 }
 
 /// Cuts the list out of a report.
-pub(super) fn list(report: &Report) -> List<'_> {
+pub(in crate::commands::inspect) fn list(report: &Report) -> List<'_> {
     List {
         version: REPORT_VERSION,
         importable: report.importable,
@@ -32,7 +32,7 @@ pub(super) fn list(report: &Report) -> List<'_> {
 
 impl List<'_> {
     /// A line an entry: documents, bytes, the beginning of its SHA-256, name.
-    pub(super) fn table(&self) -> String {
+    pub(in crate::commands::inspect) fn table(&self) -> String {
         let mut table = Table::new(&[0, 1]);
         table.row(["documents", "bytes", "sha256", "name"]);
         for entry in self.entries {

@@ -10,7 +10,7 @@ use crate::terminal::{Terminal, escape};
 
 /// Copies the entry to stdout; what stands in it is not checked. On a terminal control characters are
 /// made visible.
-pub(super) fn show(options: &InspectOptions, entry: &str, terminal: &Terminal) -> Result<()> {
+pub(in crate::commands::inspect) fn show(options: &InspectOptions, entry: &str, terminal: &Terminal) -> Result<()> {
     if options.json {
         return Err(Error::Usage {
             message: "an entry is shown as it is, never as a JSON document of its own".to_owned(),

@@ -8,7 +8,7 @@ const BUCKETS: usize = 64;
 /// Counts over time in a fixed number of buckets of equal width. A moment outside of the range makes
 /// the buckets twice as wide, as often as it takes.
 #[derive(Clone, Debug)]
-pub(super) struct Histogram {
+pub(in crate::commands::inspect) struct Histogram {
     /// Where the first bucket begins and how wide each is, in milliseconds; `i128` so that no doubling
     /// can overflow.
     origin: i128,
@@ -19,13 +19,13 @@ pub(super) struct Histogram {
 
 /// The part of a histogram that something is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Columns {
+pub(in crate::commands::inspect) struct Columns {
     /// Where the first begins.
-    pub(super) from: EpochMillis,
+    pub(in crate::commands::inspect) from: EpochMillis,
     /// How wide each is.
-    pub(super) width_millis: u64,
+    pub(in crate::commands::inspect) width_millis: u64,
     /// Documents in each.
-    pub(super) counts: Vec<u64>,
+    pub(in crate::commands::inspect) counts: Vec<u64>,
 }
 
 impl Default for Histogram {
@@ -41,7 +41,7 @@ impl Default for Histogram {
 
 impl Histogram {
     /// Counts a document.
-    pub(super) fn add(&mut self, moment: EpochMillis) {
+    pub(in crate::commands::inspect) fn add(&mut self, moment: EpochMillis) {
         let at = i128::from(moment.0);
         self.range = Some(match self.range {
             None => {
@@ -63,12 +63,12 @@ impl Histogram {
     }
 
     /// First and last moment.
-    pub(super) fn range(&self) -> Option<(EpochMillis, EpochMillis)> {
+    pub(in crate::commands::inspect) fn range(&self) -> Option<(EpochMillis, EpochMillis)> {
         self.range
     }
 
     /// From the first to the last bucket that holds something; `None` where nothing was counted.
-    pub(super) fn columns(&self) -> Option<Columns> {
+    pub(in crate::commands::inspect) fn columns(&self) -> Option<Columns> {
         let first = self.counts.iter().position(|count| *count > 0)?;
         let last = self.counts.iter().rposition(|count| *count > 0)?;
         let from = self.origin + self.width * first as i128;

@@ -19,7 +19,7 @@ pub(super) fn from_number(number: f64) -> Option<EpochMillis> {
 }
 
 /// A number in quotes, or a date as ISO 8601 writes it, with `/` for `-` and a space for `T` let through.
-pub(super) fn from_text(text: &str) -> Option<EpochMillis> {
+pub(in crate::commands::inspect) fn from_text(text: &str) -> Option<EpochMillis> {
     let text = text.trim();
     if text.len() > 4 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         return from_number(text.parse().ok()?);

@@ -1,12 +1,21 @@
 //! What a pass through the documents tells beyond their number.
 
+mod categories;
+mod histogram;
+mod moments;
+mod patterns;
+mod times;
+
 use std::collections::BTreeMap;
 
 use crate::archive::{DocumentVisitor, Part};
-use crate::commands::inspect::histogram::Histogram;
-use crate::commands::inspect::times::time_of;
 use crate::instant::EpochMillis;
 use crate::job::JobConfig;
+pub(super) use categories::Categories;
+use histogram::Histogram;
+pub(super) use moments::from_text;
+pub(super) use patterns::{Pattern, Patterns};
+use times::time_of;
 
 /// The time field of inputs that come before their configuration, or without one.
 const USUAL_TIME_FIELD: &str = "@timestamp";
@@ -16,6 +25,8 @@ const USUAL_TIME_FIELD: &str = "@timestamp";
 pub(super) struct Gatherer {
     time_field: Option<String>,
     times: BTreeMap<Part, PartTimes>,
+    patterns: Patterns,
+    categories: Categories,
 }
 
 /// When the documents of a part are from.
@@ -46,6 +57,16 @@ impl Gatherer {
         self.times.get(&part)
     }
 
+    /// What the job found in its series.
+    pub(super) fn patterns(&self) -> &Patterns {
+        &self.patterns
+    }
+
+    /// The categories.
+    pub(super) fn categories(&self) -> &Categories {
+        &self.categories
+    }
+
     fn moment(&self, part: Part, source: &[u8]) -> Option<EpochMillis> {
         match part {
             Part::Inputs => time_of(source, self.time_field.as_deref().unwrap_or(USUAL_TIME_FIELD)),
@@ -61,6 +82,11 @@ impl DocumentVisitor for Gatherer {
     }
 
     fn document(&mut self, part: Part, _: Option<&str>, _: Option<&str>, source: &[u8]) {
+        match part {
+            Part::Annotations => self.patterns.add(source),
+            Part::Categories => self.categories.add(source),
+            _ => {}
+        }
         if matches!(part, Part::Inputs | Part::Annotations | Part::Notifications) {
             let moment = self.moment(part, source);
             self.times.entry(part).or_default().add(moment);

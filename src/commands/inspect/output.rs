@@ -1,0 +1,129 @@
+//! The result to where it was asked for: a page or one JSON document to stdout, a page for browsers to a file.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::commands::inspect::InspectOptions;
+use crate::error::{Error, Result};
+use crate::partial::{NotWritten, Partial};
+use crate::sheet::{Sheet, html, plain};
+use crate::terminal::Terminal;
+
+/// `--html FILE`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HtmlTarget {
+    /// The file, or `-` for stdout.
+    pub path: PathBuf,
+    /// Whether an existing one may be replaced.
+    pub overwrite: bool,
+}
+
+/// Where the result goes. Made before the archive is read: a target that is refused costs no time.
+#[derive(Debug)]
+pub(super) struct Output<'a> {
+    json: bool,
+    html: Html<'a>,
+}
+
+#[derive(Debug)]
+enum Html<'a> {
+    No,
+    Stdout,
+    /// Dropped without being published, it removes what was begun.
+    File(&'a Path, Partial),
+}
+
+impl<'a> Output<'a> {
+    /// Begins the file, where one was asked for.
+    pub(super) fn prepare(options: &'a InspectOptions) -> Result<Self> {
+        let html = match &options.html {
+            None => Html::No,
+            Some(target) if target.path == Path::new("-") => Html::Stdout,
+            Some(target) => Html::File(
+                &target.path,
+                Partial::create(&target.path, target.overwrite).map_err(refused)?,
+            ),
+        };
+        if options.json && matches!(html, Html::Stdout) {
+            return Err(Error::Usage {
+                message: "`--html -` and `--json` both want standard output".to_owned(),
+                hint: Some("name a file for the page".to_owned()),
+            });
+        }
+        let json = options.json;
+        Ok(Self { json, html })
+    }
+
+    /// Writes the file, then stdout: the document, the page or, where the page went to a file, its name.
+    pub(super) fn put(self, document: &impl Serialize, page: &Sheet, terminal: &Terminal) -> Result<()> {
+        let text = match self.html {
+            Html::No => None,
+            Html::Stdout => Some(html(page)),
+            Html::File(path, partial) => {
+                let written = partial.file().write_all(html(page).as_bytes());
+                written.map_err(|cause| file_failed(partial.path(), cause))?;
+                partial.publish().map_err(refused)?;
+                Some(path.display().to_string())
+            }
+        };
+        match text {
+            _ if self.json => print(&json(document)?, terminal),
+            Some(text) => print(&text, terminal),
+            None => print(&plain(page, terminal.look()), terminal),
+        }
+    }
+}
+
+/// To stdout.
+pub(super) fn print(text: &str, terminal: &Terminal) -> Result<()> {
+    terminal
+        .result(text)
+        .map_err(|cause| file_failed(Path::new("standard output"), cause))
+}
+
+/// The verdict, after the result was printed.
+pub(super) fn ended(failure: Option<Error>, json: bool) -> Result<()> {
+    match failure {
+        Some(failure) if json => Err(Error::Reported(Box::new(failure))),
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
+}
+
+fn refused(why: NotWritten) -> Error {
+    match why {
+        NotWritten::Exists { path } => Error::Refused {
+            message: format!("{} exists already", path.display()),
+            hint: "choose another name with --html, or replace it with --overwrite".to_owned(),
+        },
+        NotWritten::Io { path, cause } => Error::File { path, cause },
+    }
+}
+
+fn file_failed(path: &Path, cause: std::io::Error) -> Error {
+    Error::File {
+        path: path.to_owned(),
+        cause,
+    }
+}
+
+/// One document, indented. Control characters that JSON lets through raw are escaped too, since the
+/// document may be looked at on a terminal.
+pub(super) fn json(document: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(document).map_err(|cause| Error::Failed {
+        message: format!("the report cannot be written: {cause}"),
+        hint: None,
+    })?;
+    let mut harmless = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
+            harmless.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            harmless.push(c);
+        }
+    }
+    Ok(harmless)
+}

@@ -1,0 +1,45 @@
+//! The report as a page that is read at a glance.
+
+mod checks;
+mod job;
+mod model;
+mod parts;
+mod summary;
+mod words;
+
+use crate::commands::inspect::report::Report;
+use crate::sheet::{Section, Sheet};
+
+/// What the page says.
+pub fn page(report: &Report) -> Sheet {
+    let sections = [
+        Some(summary::summary(report)),
+        Some(job::job(report)),
+        job::datafeed(report),
+        Some(model::model(report)),
+        model::categories(report),
+        Some(parts::parts(report)),
+        parts::inputs(report),
+        Some(checks::checks(report)),
+        checks::lacks(report),
+        checks::reminder(report),
+    ];
+    Sheet {
+        title: title(report),
+        sections: sections.into_iter().flatten().collect(),
+    }
+}
+
+fn title(report: &Report) -> String {
+    match report.archive.path.as_str() {
+        "-" => "standard input".to_owned(),
+        path => path.to_owned(),
+    }
+}
+
+/// What is said where something is missing.
+fn missing(title: &str, what: &str) -> Section {
+    let mut section = Section::new(title);
+    section.prose(what);
+    section
+}
