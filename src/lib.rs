@@ -13,6 +13,7 @@ pub mod commands;
 pub mod error;
 pub mod instant;
 pub mod job;
+pub mod json;
 pub mod partial;
 pub mod secret;
 pub mod sheet;
