@@ -13,6 +13,7 @@ Examples:
   esml-state inspect web-latency_state.tar.gz
   esml-state inspect web-latency_state.tar.gz --verify --json
   esml-state inspect web-latency_state.tar.gz --html web-latency.html
+  esml-state inspect before.tar.gz after.tar.gz
   ssh es.example cat web-latency_state.tar.gz | esml-state inspect -";
 
 /// Show what is in an archive, and whether it is whole
@@ -24,9 +25,22 @@ pub(in crate::cli) struct InspectArgs {
     /// The archive, `-` for stdin
     #[arg(value_name = "ARCHIVE")]
     archive: PathBuf,
+    /// Another archive: show what differs between the two
+    ///
+    /// Configuration option by option, snapshot, model, parts, categories, and with `--values` the values that came or
+    /// went. Whether they differ does not change the exit code: the JSON document says `same`. One of them may be `-`.
+    #[arg(value_name = "ARCHIVE2", conflicts_with_all = ["list", "show"])]
+    other: Option<PathBuf>,
     /// Exit 4 when any check fails, not only where an import would be impossible
     #[arg(long)]
     verify: bool,
+    /// Show the values of the data that the archive holds: personal data, wherever it stands
+    ///
+    /// Values of the job's fields from the decoded model state, the inputs, annotations, filters and calendars,
+    /// messages from the categorizer, users' names, what people wrote. What they look like is a guess. Without it no
+    /// value is printed.
+    #[arg(long, conflicts_with_all = ["list", "show"])]
+    values: bool,
     /// List the entries
     #[arg(long, conflicts_with = "show")]
     list: bool,
@@ -56,11 +70,13 @@ impl InspectArgs {
     pub(in crate::cli) fn resolve(self) -> InspectOptions {
         InspectOptions {
             archive: self.archive,
+            other: self.other,
             view: match self.show {
                 Some(entry) => View::Show(entry),
                 None if self.list => View::List,
                 None => View::Page,
             },
+            values: self.values,
             verify: self.verify,
             json: self.json,
             html: self.html.map(|path| HtmlTarget {

@@ -1,12 +1,14 @@
 //! What is in an archive, and whether it is whole.
 
 mod build;
+mod compare;
 mod entries;
 mod examine;
 mod gather;
 mod output;
 mod page;
 mod report;
+mod values;
 
 use std::path::PathBuf;
 
@@ -15,13 +17,15 @@ use crate::error::Result;
 use crate::terminal::Terminal;
 use output::Output;
 
-pub use examine::examine;
+pub use compare::{COMPARISON_VERSION, Came, Comparison, Difference, FieldDifference, PartDifference, Side};
+pub use examine::{Examined, examine};
 pub use output::HtmlTarget;
 pub use page::page;
 pub use report::{
     AnnotationFacts, ArchiveFacts, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts, Check,
-    DataCountsFacts, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FindingFacts, HistogramFacts, InputFacts,
-    JobFacts, Lack, PartFacts, PatternFacts, REPORT_VERSION, Report, SeriesFacts, SnapshotFacts, StateFacts, Written,
+    DataCountsFacts, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FieldFacts, FindingFacts, HashFacts,
+    HistogramFacts, InputFacts, JobFacts, Lack, LooksFacts, PartFacts, PatternFacts, REPORT_VERSION, Report,
+    SeriesFacts, SnapshotFacts, StateFacts, UnreadFacts, ValueFacts, ValuesFacts, Written,
 };
 
 /// What `inspect` was asked.
@@ -29,8 +33,12 @@ pub use report::{
 pub struct InspectOptions {
     /// The file, or `-` for stdin.
     pub archive: PathBuf,
+    /// Another one, to be compared with it.
+    pub other: Option<PathBuf>,
     /// What to print.
     pub view: View,
+    /// The values that the archive holds, too.
+    pub values: bool,
     /// Exit 4 when any check fails.
     pub verify: bool,
     /// As one JSON document.
@@ -52,31 +60,43 @@ pub enum View {
     Show(String),
 }
 
-/// Runs the inspection and prints its result. Blocking: it reads one file and needs no cluster.
+/// Runs the inspection and prints its result. Blocking: it reads files and needs no cluster.
 ///
 /// # Errors
-/// The archive cannot be read or, after the report was printed, cannot be imported (with `verify`:
+/// An archive cannot be read or, after the report was printed, cannot be imported (with `verify`:
 /// is not wholly as it should be). With `json` the printed report tells that failure already:
-/// it is an [`Error::Reported`] then.
+/// it is an [`Error::Reported`](crate::error::Error::Reported) then.
 pub fn run(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
-    match &options.view {
-        View::Show(entry) => entries::show(options, entry, terminal),
-        View::List => {
-            let (report, failure) = examine(options, terminal)?;
-            let list = entries::list(&report);
-            let text = if options.json {
-                output::json(&list)?
+    match (&options.view, &options.other) {
+        (View::Show(entry), _) => entries::show(options, entry, terminal),
+        (View::List, _) => {
+            let examined = examine(&options.archive, options, terminal)?;
+            let list = entries::list(&examined.report);
+            if options.json {
+                output::print_json(&list, terminal)?;
             } else {
-                list.table()
-            };
-            output::print(&text, terminal)?;
-            output::ended(failure, options.json)
+                output::print(&list.table(), terminal)?;
+            }
+            output::ended(examined.failure, options.json)
         }
-        View::Page => {
+        (View::Page, None) => {
             let output = Output::prepare(options)?;
-            let (report, failure) = examine(options, terminal)?;
-            output.put(&report, &page(&report), terminal)?;
-            output::ended(failure, options.json)
+            let examined = examine(&options.archive, options, terminal)?;
+            let report = &examined.report;
+            let page = match &report.values {
+                Some(values) if options.html.is_none() => values::page(report, values),
+                _ => page(report),
+            };
+            output.put(report, &page, terminal)?;
+            output::ended(examined.failure, options.json)
+        }
+        (View::Page, Some(other)) => {
+            let output = Output::prepare(options)?;
+            let first = examine(&options.archive, options, terminal)?;
+            let second = examine(other, options, terminal)?;
+            let comparison = compare::compare(&first, &second);
+            output.put(&comparison, &compare::page(&comparison), terminal)?;
+            output::ended(first.failure.or(second.failure), options.json)
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The result to where it was asked for: a page or one JSON document to stdout, a page for browsers to a file.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::commands::inspect::InspectOptions;
+use crate::commands::inspect::examine::is_stdin;
 use crate::error::{Error, Result};
 use crate::partial::{NotWritten, Partial};
 use crate::sheet::{Sheet, html, plain};
@@ -52,6 +53,16 @@ impl<'a> Output<'a> {
                 hint: Some("name a file for the page".to_owned()),
             });
         }
+        if options
+            .other
+            .as_ref()
+            .is_some_and(|other| *other == options.archive && is_stdin(other))
+        {
+            return Err(Error::Usage {
+                message: "both archives are `-`, and standard input is read once".to_owned(),
+                hint: Some("name a file for one of them".to_owned()),
+            });
+        }
         let json = options.json;
         Ok(Self { json, html })
     }
@@ -69,7 +80,7 @@ impl<'a> Output<'a> {
             }
         };
         match text {
-            _ if self.json => print(&json(document)?, terminal),
+            _ if self.json => print_json(document, terminal),
             Some(text) => print(&text, terminal),
             None => print(&plain(page, terminal.look()), terminal),
         }
@@ -102,28 +113,53 @@ fn refused(why: NotWritten) -> Error {
     }
 }
 
-fn file_failed(path: &Path, cause: std::io::Error) -> Error {
+fn file_failed(path: &Path, cause: io::Error) -> Error {
     Error::File {
         path: path.to_owned(),
         cause,
     }
 }
 
-/// One document, indented. Control characters that JSON lets through raw are escaped too, since the
-/// document may be looked at on a terminal.
-pub(super) fn json(document: &impl Serialize) -> Result<String> {
-    let text = serde_json::to_string_pretty(document).map_err(|cause| Error::Failed {
-        message: format!("the report cannot be written: {cause}"),
-        hint: None,
-    })?;
-    let mut harmless = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        {
-            harmless.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            harmless.push(c);
+/// One document to stdout.
+pub(super) fn print_json(document: &impl Serialize, terminal: &Terminal) -> Result<()> {
+    terminal
+        .result_with(|stdout| json(document, stdout))
+        .map_err(|cause| file_failed(Path::new("standard output"), cause))
+}
+
+/// One document, indented and ended by a line feed. Characters that JSON lets through raw and that would steer a
+/// terminal are escaped too, since the document may be looked at on one.
+pub(super) fn json(document: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
+    let mut to = Harmless(to);
+    serde_json::to_writer_pretty(&mut to, document)?;
+    to.0.write_all(b"\n")
+}
+
+struct Harmless<'a>(&'a mut dyn Write);
+
+impl Write for Harmless<'_> {
+    /// The serialiser writes whole characters.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        let mut rest = text;
+        while let Some(at) = rest.find(steers) {
+            let (before, from) = rest.split_at(at);
+            self.0.write_all(before.as_bytes())?;
+            let mut after = from.chars();
+            if let Some(c) = after.next() {
+                write!(self.0, "\\u{:04x}", u32::from(c))?;
+            }
+            rest = after.as_str();
         }
+        self.0.write_all(rest.as_bytes())?;
+        Ok(bytes.len())
     }
-    Ok(harmless)
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn steers(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

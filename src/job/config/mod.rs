@@ -99,6 +99,10 @@ impl JobConfig {
         portable::with_datafeed(job, datafeed)
     }
 
+    /// The text as received.
+    pub fn text(&self) -> &str {
+        self.text.get()
+    }
     /// `job_id`.
     pub fn id(&self) -> &JobId {
         &self.job.job_id

@@ -61,10 +61,14 @@ fn item_lines(text: &mut String, item: &Item, look: Look) {
             tone,
             text: words,
         } => {
-            let gauge = plots::gauge(*part, *whole, *tone, look)
-                .and(Tone::Plain, "  ")
-                .followed_by(words);
-            labelled(text, label, &[gauge], look);
+            let room = within(look, INDENT + LABEL).unwrap_or(usize::MAX);
+            let gauge = plots::gauge(*part, *whole, *tone, look);
+            let beside = gauge.clone().and(Tone::Plain, "  ").followed_by(words);
+            let lines = match beside.width() <= room {
+                true => vec![beside],
+                false => std::iter::once(gauge).chain(wrapped(words, Some(room))).collect(),
+            };
+            labelled(text, label, &lines, look);
         }
         Item::Tiles(tiles) => lines(text, tiles::tiles(tiles, look), look),
         Item::Table(table) => lines(text, table::table(table, look), look),
@@ -82,9 +86,12 @@ fn fact(text: &mut String, label: &str, values: &[Text], look: Look) {
 }
 
 fn labelled(text: &mut String, label: &str, values: &[Line], look: Look) {
-    for (number, value) in values.iter().enumerate() {
-        let label = if number == 0 { label } else { "" };
-        let line = Line::blank(INDENT).and(Tone::Faint, label).filled(INDENT + LABEL);
+    let mut label = Line::blank(INDENT).and(Tone::Faint, label);
+    if label.width() >= INDENT + LABEL {
+        lines(text, vec![std::mem::take(&mut label)], look);
+    }
+    for value in values {
+        let line = std::mem::take(&mut label).filled(INDENT + LABEL);
         lines(text, vec![line.joined(value)], look);
     }
 }

@@ -28,7 +28,8 @@ pub(super) fn tiles(tiles: &[Tile], look: Look) -> Vec<Line> {
             row.push(tile);
         }
     }
-    rows.iter().flat_map(|row| beside(row)).collect()
+    let rows: Vec<Vec<Line>> = rows.iter().map(|row| beside(row)).collect();
+    rows.join(&Line::default())
 }
 
 fn tile(tile: &Tile) -> [Line; 3] {

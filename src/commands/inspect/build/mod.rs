@@ -78,6 +78,7 @@ pub(super) fn report(path: &str, bytes: u64, contents: &Contents, gathered: &Gat
         checks: checks(contents),
         findings: contents.findings.iter().map(finding_facts).collect(),
         entries: contents.entries.iter().map(entry_facts).collect(),
+        values: None,
         failure: None,
     }
 }

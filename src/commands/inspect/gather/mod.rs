@@ -6,15 +6,20 @@ mod moments;
 mod patterns;
 mod times;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::rc::Rc;
 
 use crate::archive::{DocumentVisitor, Part};
+use crate::commands::inspect::values::{self, ValueGatherer};
 use crate::instant::EpochMillis;
 use crate::job::JobConfig;
+use crate::state::StateKind;
 pub(super) use categories::Categories;
 use histogram::Histogram;
 pub(super) use moments::from_text;
-pub(super) use patterns::{Pattern, Patterns};
+pub(super) use patterns::{JOB, Pattern, Patterns};
 use times::time_of;
 
 /// The time field of inputs that come before their configuration, or without one.
@@ -27,6 +32,8 @@ pub(super) struct Gatherer {
     times: BTreeMap<Part, PartTimes>,
     patterns: Patterns,
     categories: Categories,
+    /// Where values were asked for; shared with what takes the decoded state.
+    values: Option<Rc<RefCell<ValueGatherer>>>,
 }
 
 /// When the documents of a part are from.
@@ -52,6 +59,20 @@ impl PartTimes {
 }
 
 impl Gatherer {
+    /// With the values, which takes longer: all of the state and of the inputs is looked at.
+    pub(super) fn with_values() -> Self {
+        Self {
+            categories: Categories::with_examples(true),
+            values: Some(Rc::default()),
+            ..Self::default()
+        }
+    }
+
+    /// The values, once the archive was read.
+    pub(super) fn take_values(&mut self) -> Option<ValueGatherer> {
+        self.values.take().map(|values| values.take())
+    }
+
     /// The times of a part; `None` for parts without time or without documents.
     pub(super) fn times(&self, part: Part) -> Option<&PartTimes> {
         self.times.get(&part)
@@ -79,9 +100,22 @@ impl Gatherer {
 impl DocumentVisitor for Gatherer {
     fn config(&mut self, config: &JobConfig) {
         self.time_field = Some(config.time_field().to_owned());
+        if let Some(values) = &self.values {
+            values.borrow_mut().config(config);
+        }
     }
 
-    fn document(&mut self, part: Part, _: Option<&str>, _: Option<&str>, source: &[u8]) {
+    fn decoded(&mut self, kind: StateKind) -> Box<dyn Write> {
+        match &self.values {
+            Some(values) => values::sink(kind, Rc::clone(values)),
+            None => Box::new(io::sink()),
+        }
+    }
+
+    fn document(&mut self, part: Part, _: Option<&str>, id: Option<&str>, source: &[u8]) {
+        if let Some(values) = &self.values {
+            values.borrow_mut().document(part, id, source);
+        }
         match part {
             Part::Annotations => self.patterns.add(source),
             Part::Categories => self.categories.add(source),

@@ -8,9 +8,11 @@ mod summary;
 mod words;
 
 use crate::commands::inspect::report::Report;
+use crate::commands::inspect::values;
 use crate::sheet::{Section, Sheet};
+pub(super) use model::categories;
 
-/// What the page says.
+/// What the page says; values come last.
 pub fn page(report: &Report) -> Sheet {
     let sections = [
         Some(summary::summary(report)),
@@ -24,9 +26,11 @@ pub fn page(report: &Report) -> Sheet {
         checks::lacks(report),
         checks::reminder(report),
     ];
+    let mut sections: Vec<Section> = sections.into_iter().flatten().collect();
+    sections.extend(report.values.iter().flat_map(values::sections));
     Sheet {
         title: title(report),
-        sections: sections.into_iter().flatten().collect(),
+        sections,
     }
 }
 

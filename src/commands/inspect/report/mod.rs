@@ -5,6 +5,7 @@
 mod job;
 mod model;
 mod parts;
+mod values;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -15,6 +16,7 @@ pub use model::{
     StateFacts,
 };
 pub use parts::{AnnotationFacts, CalendarFacts, EntryFacts, HistogramFacts, InputFacts, PartFacts};
+pub use values::{FieldFacts, HashFacts, LooksFacts, UnreadFacts, ValueFacts, ValuesFacts};
 
 /// Version of the document's form; grows when a member changes its meaning or goes.
 pub const REPORT_VERSION: u32 = 1;
@@ -60,6 +62,9 @@ pub struct Report {
     pub lacks: Vec<Lack>,
     /// Every entry, in the order of the archive.
     pub entries: Vec<EntryFacts>,
+    /// The values that it holds, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<ValuesFacts>,
     /// Why the command fails, where it does.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

@@ -1,10 +1,14 @@
 //! A report in which nothing is missing.
 
+use crate::archive::{Contents, Limits, Part};
+use crate::commands::inspect::values::{ValueGatherer, values};
 use crate::commands::inspect::{
     AnnotationFacts, ArchiveFacts, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts, Check,
     DataCountsFacts, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FindingFacts, HistogramFacts, InputFacts,
-    JobFacts, Lack, PartFacts, PatternFacts, REPORT_VERSION, Report, SeriesFacts, SnapshotFacts, StateFacts, Written,
+    JobFacts, Lack, PartFacts, PatternFacts, REPORT_VERSION, Report, SeriesFacts, SnapshotFacts, StateFacts,
+    UnreadFacts, Written,
 };
+use crate::job::JobConfig;
 
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
@@ -12,6 +16,36 @@ fn text(text: &str) -> Option<String> {
 
 fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// The same with values.
+pub(super) fn full_with_values() -> Report {
+    let mut gathered = ValueGatherer::default();
+    let config = br#"{"job_id":"web-latency","analysis_config":{"detectors":[{"function":"mean",
+        "field_name":"responsetime","partition_field_name":"host"}],"influencers":["host","user"]},
+        "description":"of Alice"}"#;
+    gathered.config(&JobConfig::parse(config).unwrap());
+    for input in [
+        r#"{"host":"web-01.corp.example","user":"alice","note":"call +49 89 1234567 <b>now</b>"}"#,
+        r#"{"host":"web-01.corp.example","user":"\u001b[2J"}"#,
+    ] {
+        gathered.document(Part::Inputs, None, input.as_bytes());
+    }
+    gathered.document(
+        Part::Annotations,
+        None,
+        br#"{"annotation":"seen","create_username":"bob"}"#,
+    );
+    let mut values = values(&Contents::default(), Limits::default(), gathered);
+    values.hashes.scopes = 7;
+    values.unread.push(UnreadFacts {
+        part: "model_state",
+        why: "at a.b: an element `z`, which is not known".to_owned(),
+    });
+    Report {
+        values: Some(values),
+        ..full()
+    }
 }
 
 /// Of every member one, and text that would steer a terminal.
@@ -114,6 +148,7 @@ pub(super) fn full() -> Report {
             bytes: 3641,
             sha256: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8".to_owned(),
         }],
+        values: None,
         failure: Some(Failure {
             error: "notes.txt: unknown entry".to_owned(),
             hint: text("look at it"),

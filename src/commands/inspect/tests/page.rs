@@ -1,7 +1,7 @@
 use crate::commands::inspect::entries::list;
-use crate::commands::inspect::output::json;
-use crate::commands::inspect::tests::examples::full;
-use crate::commands::inspect::{Report, page};
+use crate::commands::inspect::output;
+use crate::commands::inspect::tests::examples::{full, full_with_values};
+use crate::commands::inspect::{Report, page, values};
 use crate::sheet::{html, plain};
 use crate::terminal::Look;
 
@@ -18,6 +18,12 @@ const TERMINAL: Look = Look {
     unicode: true,
     width: Some(80),
 };
+
+fn json(document: &impl serde::Serialize) -> String {
+    let mut text = Vec::new();
+    output::json(document, &mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
 
 fn text(report: &Report, look: Look) -> String {
     plain(&page(report), look)
@@ -36,6 +42,20 @@ fn a_narrow_terminal_gets_narrow_lines() {
     };
     let page = text(&full(), narrow);
     insta::assert_snapshot!("narrow", page);
+}
+
+#[test]
+fn the_values_have_a_page_of_their_own() {
+    let report = full_with_values();
+    let values = report.values.as_ref().unwrap();
+    insta::assert_snapshot!("values", plain(&values::page(&report, values), TERMINAL));
+}
+
+#[test]
+fn no_value_is_shown_that_was_not_asked_for() {
+    let (without, with) = (page(&full()), page(&full_with_values()));
+    assert!(!html(&without).contains("web-01.corp.example"));
+    assert!(html(&with).contains("web-01.corp.example"));
 }
 
 #[test]
@@ -71,12 +91,14 @@ fn the_page_for_browsers_holds_text_from_the_archive_as_text() {
 
 #[test]
 fn nothing_from_an_archive_steers_the_terminal() {
-    let report = full();
+    let report = full_with_values();
     for text in [
+        html(&page(&report)),
+        plain(&values::page(&report, report.values.as_ref().unwrap()), TERMINAL),
         text(&report, PIPE),
         text(&report, TERMINAL),
         list(&report).table(),
-        json(&report).unwrap(),
+        json(&report),
     ] {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     }
@@ -110,7 +132,7 @@ fn the_list_has_a_line_an_entry() {
 
 #[test]
 fn the_list_as_json_has_whole_checksums_and_the_failure() {
-    let document: serde_json::Value = serde_json::from_str(&json(&list(&full())).unwrap()).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&json(&list(&full()))).unwrap();
     assert_eq!(document["entries"][0]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(document["exit"], 4);
 }

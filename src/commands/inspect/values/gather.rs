@@ -1,0 +1,207 @@
+//! The values of an archive, document by document.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::configuration;
+use super::hashes::Hashes;
+use super::leaves::leaves;
+use super::roles::Roles;
+use super::state::{MESSAGES, TOKENS};
+use super::store::{Field, Part, Store};
+use crate::archive;
+use crate::commands::inspect::gather::JOB;
+use crate::job::JobConfig;
+
+/// Gathers values; holds no document.
+#[derive(Debug, Default)]
+pub(in crate::commands::inspect) struct ValueGatherer {
+    pub(super) store: Store,
+    pub(super) roles: Roles,
+    pub(super) hashes: Hashes,
+    /// Parts of a form that is not known, and why.
+    pub(super) unread: Vec<(&'static str, String)>,
+    pub(super) categorization_field: Option<String>,
+    time_field: String,
+}
+
+/// The members of an annotation that hold values.
+#[derive(Deserialize)]
+struct Annotation<'a> {
+    #[serde(borrow, default)]
+    annotation: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    create_username: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    modified_username: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    partition_field_name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    partition_field_value: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    over_field_name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    over_field_value: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    by_field_name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    by_field_value: Option<Cow<'a, str>>,
+}
+
+/// The members of a notification that hold values.
+#[derive(Deserialize)]
+struct Notification<'a> {
+    #[serde(borrow, default)]
+    message: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    node_name: Option<Cow<'a, str>>,
+}
+
+/// The members of a category definition that hold values.
+#[derive(Deserialize)]
+struct Category<'a> {
+    #[serde(borrow, default)]
+    terms: Option<Cow<'a, str>>,
+    #[serde(default)]
+    examples: Vec<String>,
+    #[serde(borrow, default)]
+    partition_field_name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    partition_field_value: Option<Cow<'a, str>>,
+}
+
+impl ValueGatherer {
+    /// Reads the configuration: what its fields are for, and the values that it holds itself.
+    pub(in crate::commands::inspect) fn config(&mut self, config: &JobConfig) {
+        self.roles = Roles::of(config);
+        config.time_field().clone_into(&mut self.time_field);
+        self.categorization_field = config.categorization_field().map(str::to_owned);
+        configuration::values(config, &mut |what, text| self.other(what, Part::Configuration, text));
+    }
+
+    /// Reads a document of a part; state comes decoded, another way.
+    pub(in crate::commands::inspect) fn document(&mut self, part: archive::Part, id: Option<&str>, source: &[u8]) {
+        match part {
+            archive::Part::Inputs => self.input(id, source),
+            archive::Part::Annotations => self.annotation(source),
+            archive::Part::Notifications => self.notification(source),
+            archive::Part::Categories => self.category(source),
+            archive::Part::State => {}
+        }
+    }
+
+    fn input(&mut self, id: Option<&str>, source: &[u8]) {
+        if let Some(id) = id {
+            self.data("_id", Part::Inputs, id);
+        }
+        let Self {
+            store,
+            roles,
+            time_field,
+            ..
+        } = self;
+        // Made once: most documents have the fields of the one before.
+        let mut field = Field::Data(String::new());
+        leaves(source, &mut |path, text| {
+            if path == time_field {
+                return;
+            }
+            if let Field::Data(name) = &mut field {
+                path.clone_into(name);
+            }
+            store.add(&field, !roles.roles(path).is_empty(), Part::Inputs, text);
+        });
+    }
+
+    fn annotation(&mut self, source: &[u8]) {
+        let Ok(annotation) = serde_json::from_slice::<Annotation<'_>>(source) else {
+            self.other_form(Part::Annotations, source);
+            return;
+        };
+        for author in [&annotation.create_username, &annotation.modified_username] {
+            if let Some(author) = author.as_deref().filter(|author| *author != JOB) {
+                self.other("annotation authors", Part::Annotations, author);
+            }
+        }
+        if let Some(text) = annotation.annotation.as_deref() {
+            let by_job = annotation.create_username.as_deref() == Some(JOB);
+            let what = if by_job {
+                "annotations of the job"
+            } else {
+                "annotations of people"
+            };
+            self.other(what, Part::Annotations, text);
+        }
+        for (name, value) in [
+            (&annotation.partition_field_name, &annotation.partition_field_value),
+            (&annotation.over_field_name, &annotation.over_field_value),
+            (&annotation.by_field_name, &annotation.by_field_value),
+        ] {
+            if let (Some(name), Some(value)) = (name, value) {
+                self.data(name, Part::Annotations, value);
+            }
+        }
+    }
+
+    fn notification(&mut self, source: &[u8]) {
+        let Ok(notification) = serde_json::from_slice::<Notification<'_>>(source) else {
+            self.other_form(Part::Notifications, source);
+            return;
+        };
+        if let Some(message) = &notification.message {
+            self.other("notifications", Part::Notifications, message);
+        }
+        if let Some(node) = &notification.node_name {
+            self.other("node names", Part::Notifications, node);
+        }
+    }
+
+    fn category(&mut self, source: &[u8]) {
+        let Ok(category) = serde_json::from_slice::<Category<'_>>(source) else {
+            self.other_form(Part::Categories, source);
+            return;
+        };
+        for token in category.terms.iter().flat_map(|terms| terms.split_whitespace()) {
+            self.other(TOKENS, Part::Categories, token);
+        }
+        for example in &category.examples {
+            self.other(MESSAGES, Part::Categories, example);
+        }
+        if let (Some(name), Some(value)) = (&category.partition_field_name, &category.partition_field_value) {
+            self.data(name, Part::Categories, value);
+        }
+    }
+
+    /// A document of another form: each text in it may be a value.
+    fn other_form(&mut self, part: Part, source: &[u8]) {
+        leaves(source, &mut |_, text| {
+            self.store
+                .add(&Field::Other("in documents of another form"), true, part, text);
+        });
+    }
+
+    /// A part, or the rest of it, that was not understood.
+    pub(super) fn unread(&mut self, part: Part, why: &str) {
+        self.unread.push((part.name(), why.to_owned()));
+    }
+
+    /// A value, wherever it belongs.
+    pub(super) fn add(&mut self, field: &Field, part: Part, text: &str) {
+        match field {
+            Field::Data(name) => self.data(name, part, text),
+            other => self.store.add(other, true, part, text),
+        }
+    }
+
+    /// A value of a field of the data.
+    pub(super) fn data(&mut self, name: &str, part: Part, text: &str) {
+        let wanted = !self.roles.roles(name).is_empty();
+        self.store.add(&Field::Data(name.to_owned()), wanted, part, text);
+    }
+
+    /// A value of something else.
+    pub(super) fn other(&mut self, what: &'static str, part: Part, text: &str) {
+        self.store.add(&Field::Other(what), true, part, text);
+    }
+}

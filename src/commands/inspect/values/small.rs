@@ -1,0 +1,96 @@
+//! Values in the entries that are one JSON text each: filters, calendars, the snapshot, the manifest.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::gather::ValueGatherer;
+use super::store::{Field, Part};
+use crate::archive::Contents;
+use crate::job::JobConfig;
+
+#[derive(Deserialize)]
+struct Filter {
+    filter_id: String,
+    description: Option<String>,
+    #[serde(default)]
+    items: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Calendar {
+    description: Option<String>,
+    #[serde(default)]
+    events: Vec<Event>,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    description: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Snapshot {
+    description: Option<String>,
+}
+
+/// Reads them all.
+pub(super) fn values(contents: &Contents, to: &mut ValueGatherer) {
+    let scopes = contents.config.as_ref().map(scopes).unwrap_or_default();
+    for filter in listed::<Filter>(contents.filters.as_deref()) {
+        let field = match scopes.get(&filter.filter_id) {
+            Some(field) => Field::Data(field.clone()),
+            None => Field::Filter(filter.filter_id),
+        };
+        for item in &filter.items {
+            to.add(&field, Part::Filters, item);
+        }
+        if let Some(description) = &filter.description {
+            to.other("filter descriptions", Part::Filters, description);
+        }
+    }
+    for calendar in listed::<Calendar>(contents.calendars.as_deref()) {
+        if let Some(description) = &calendar.description {
+            to.other("calendar descriptions", Part::Calendars, description);
+        }
+        for description in calendar.events.iter().filter_map(|event| event.description.as_deref()) {
+            to.other("calendar events", Part::Calendars, description);
+        }
+    }
+    let snapshot = contents.snapshot.as_deref();
+    let snapshot = snapshot.and_then(|text| serde_json::from_str::<Snapshot>(text.get()).ok());
+    if let Some(description) = snapshot.and_then(|snapshot| snapshot.description) {
+        to.other("snapshot description", Part::Configuration, &description);
+    }
+    if let Some(manifest) = &contents.manifest {
+        to.other("cluster name", Part::Configuration, &manifest.source.cluster_name);
+    }
+}
+
+/// An array's elements; none where it is absent. Whether it is an array is the archive's check.
+fn listed<'a, T: Deserialize<'a>>(array: Option<&'a RawValue>) -> Vec<T> {
+    array
+        .and_then(|array| serde_json::from_str(array.get()).ok())
+        .unwrap_or_default()
+}
+
+/// The field that each filter is used for.
+fn scopes(config: &JobConfig) -> BTreeMap<String, String> {
+    let mut scopes = BTreeMap::new();
+    let value: Value = serde_json::from_str(config.text()).unwrap_or_default();
+    let detectors = value.pointer("/analysis_config/detectors").and_then(Value::as_array);
+    let rules = detectors
+        .into_iter()
+        .flatten()
+        .filter_map(|detector| detector.get("custom_rules"));
+    for rule in rules.filter_map(Value::as_array).flatten() {
+        for (field, scope) in rule.get("scope").and_then(Value::as_object).into_iter().flatten() {
+            if let Some(filter) = scope.get("filter_id").and_then(Value::as_str) {
+                scopes.insert(filter.to_owned(), field.clone());
+            }
+        }
+    }
+    scopes
+}
