@@ -3,6 +3,7 @@
 mod damaged;
 mod entries;
 mod reports;
+mod values;
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

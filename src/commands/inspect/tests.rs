@@ -2,5 +2,5 @@
 
 mod build;
 mod documented;
-mod examples;
+pub(super) mod examples;
 mod page;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::report::Difference;
 
@@ -46,12 +46,17 @@ struct Found {
 
 impl Found {
     fn compare(&mut self, path: &str, first: &Value, second: &Value) {
+        let (no_object, no_list) = (Value::Object(Map::new()), Value::Array(Vec::new()));
         match (first, second) {
+            // What is there on one side only is told option by option too.
+            (Value::Object(a), Value::Null) if !a.is_empty() => self.compare(path, first, &no_object),
+            (Value::Null, Value::Object(b)) if !b.is_empty() => self.compare(path, &no_object, second),
+            (Value::Array(a), Value::Null) if !a.is_empty() => self.compare(path, first, &no_list),
+            (Value::Null, Value::Array(b)) if !b.is_empty() => self.compare(path, &no_list, second),
             (Value::Object(a), Value::Object(b)) => {
                 let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
                 for name in names {
-                    let member =
-                        |object: &serde_json::Map<String, Value>| object.get(name).cloned().unwrap_or_default();
+                    let member = |object: &Map<String, Value>| object.get(name).cloned().unwrap_or_default();
                     self.compare(&joined(path, name), &member(a), &member(b));
                 }
             }
@@ -116,5 +121,57 @@ fn same(first: &Value, second: &Value) -> bool {
         }
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         _ => first == second,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(first: &Value, second: &Value) -> Vec<String> {
+        let differences = differences("job", first, second);
+        let line = |d: &Difference| format!("{}: {} -> {}", d.what, d.first, d.second);
+        differences.iter().map(line).collect()
+    }
+
+    #[test]
+    fn options_are_compared_one_by_one() {
+        let first = json!({"a": {"b": 1, "c": "x"}, "gone": {"d": true}, "same": [1, {"e": 2}]});
+        let second = json!({"a": {"c": "y", "b": 1}, "came": ["z"], "same": [1, {"e": 2}]});
+        assert_eq!(
+            found(&first, &second),
+            [r#"a.c: "x" -> "y""#, r#"came.0: null -> "z""#, "gone.d: true -> null"]
+        );
+        assert_eq!(found(&json!(1), &json!("1")), [r#": 1 -> "1""#]);
+    }
+
+    #[test]
+    fn order_counts_where_it_has_a_meaning() {
+        let job = |influencers: [&str; 2], detectors: [&str; 2], filter: [&str; 2]| {
+            json!({"influencers": influencers, "detectors": detectors, "query": {"bool": {"filter": filter}},
+                "terms": {"host": filter}, "categorization_analyzer": {"filter": filter}})
+        };
+        let (first, second) = (
+            job(["a", "b"], ["a", "b"], ["a", "b"]),
+            job(["b", "a"], ["b", "a"], ["b", "a"]),
+        );
+        assert_eq!(
+            found(&first, &second),
+            [
+                r#"categorization_analyzer.filter.0: "a" -> "b""#,
+                r#"categorization_analyzer.filter.1: "b" -> "a""#,
+                r#"detectors.0: "a" -> "b""#,
+                r#"detectors.1: "b" -> "a""#,
+            ]
+        );
+    }
+
+    #[test]
+    fn of_a_set_the_items_that_came_and_went_are_told() {
+        let (first, second) = (json!({"groups": ["a", "b", "b"]}), json!({"groups": ["b", "c"]}));
+        assert_eq!(found(&first, &second), [r#"groups: ["a","b"] -> ["c"]"#]);
+        assert_eq!(found(&json!({}), &second), [r#"groups: [] -> ["b","c"]"#]);
     }
 }

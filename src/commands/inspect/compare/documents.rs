@@ -13,29 +13,19 @@ use crate::terminal::amount;
 pub(super) fn filters(first: &Contents, second: &Contents, values: bool) -> Vec<Difference> {
     let [first, second] = [first, second].map(|contents| by_id(contents.filters.as_deref(), "filter_id"));
     let mut found = diff("filters", &first, &second);
-    if !values {
-        for difference in &mut found {
-            conceal(difference);
+    for difference in found
+        .iter_mut()
+        .filter(|found| !values && found.what.ends_with(".items"))
+    {
+        for side in [&mut difference.first, &mut difference.second] {
+            let number = side.as_array().map_or(0, Vec::len) as u64;
+            *side = match number {
+                0 => json!([]),
+                number => json!([amount(number, "item", "items")]),
+            };
         }
     }
     found
-}
-
-/// Numbers in place of items: of a filter as a whole, or of its list of items.
-fn conceal(difference: &mut Difference) {
-    let whole = !difference.what.ends_with(".items");
-    for side in [&mut difference.first, &mut difference.second] {
-        match side {
-            Value::Array(items) if !whole => *side = json!(amount(items.len() as u64, "item", "items")),
-            Value::Object(filter) => {
-                if let Some(items) = filter.get_mut("items") {
-                    let number = items.as_array().map_or(0, Vec::len) as u64;
-                    *items = json!(amount(number, "item", "items"));
-                }
-            }
-            _ => {}
-        }
-    }
 }
 
 pub(super) fn calendars(first: &Contents, second: &Contents) -> Vec<Difference> {

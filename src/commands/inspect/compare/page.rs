@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::report::{Comparison, Difference, FieldDifference, Side};
+use crate::instant::EpochMillis;
 use crate::sheet::{Cell, Column, Item, Mark, Section, Sheet, Table, Text};
 use crate::terminal::{Tone, bytes, count};
 
@@ -124,7 +125,7 @@ fn section(heading: &str, found: &[&Difference]) -> Section {
         let sides = if lists {
             [signed("-", &difference.first), signed("+", &difference.second)]
         } else {
-            [said(&difference.first), said(&difference.second)]
+            [&difference.first, &difference.second].map(|side| said(&difference.what, side))
         };
         let what = if difference.what.is_empty() {
             "all of it"
@@ -149,8 +150,11 @@ fn section(heading: &str, found: &[&Difference]) -> Section {
     section
 }
 
-/// A value of the configuration, or a dash for none.
-fn said(value: &Value) -> Text {
+/// A value of an option, or a dash for none.
+fn said(what: &str, value: &Value) -> Text {
+    if let Some(moment) = value.as_i64().filter(|_| what.ends_with("_time")) {
+        return EpochMillis(moment).to_string().into();
+    }
     match value {
         Value::Null => Text::toned(Tone::Faint, "-"),
         Value::String(text) => short(text).into(),

@@ -19,14 +19,14 @@ fn texts(texts: &[&str]) -> Vec<String> {
 }
 
 /// The same with values.
-pub(super) fn full_with_values() -> Report {
+pub(in crate::commands::inspect) fn full_with_values() -> Report {
     let mut gathered = ValueGatherer::default();
     let config = br#"{"job_id":"web-latency","analysis_config":{"detectors":[{"function":"mean",
         "field_name":"responsetime","partition_field_name":"host"}],"influencers":["host","user"]},
         "description":"of Alice"}"#;
     gathered.config(&JobConfig::parse(config).unwrap());
     for input in [
-        r#"{"host":"web-01.corp.example","user":"alice","note":"call +49 89 1234567 <b>now</b>"}"#,
+        r#"{"host":"web-01.corp.example","user":"alice","note":"write to a@example.org <b>now</b>"}"#,
         r#"{"host":"web-01.corp.example","user":"\u001b[2J"}"#,
     ] {
         gathered.document(Part::Inputs, None, input.as_bytes());
@@ -49,7 +49,7 @@ pub(super) fn full_with_values() -> Report {
 }
 
 /// Of every member one, and text that would steer a terminal.
-pub(super) fn full() -> Report {
+pub(in crate::commands::inspect) fn full() -> Report {
     Report {
         version: REPORT_VERSION,
         archive: ArchiveFacts {
