@@ -61,8 +61,10 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// Rows that are always shown; all where `None`.
     pub shown: Option<usize>,
-    /// Said below, such as how many there are beyond these.
-    pub note: Text,
+    /// Said of those that are left out, behind their number.
+    pub left_out: &'static str,
+    /// Said below.
+    pub note: String,
 }
 
 /// A column.
@@ -138,6 +140,17 @@ impl Column {
         Self {
             right: true,
             ..Self::words(title)
+        }
+    }
+}
+
+impl Table {
+    /// What is said of rows beyond so many.
+    pub(in crate::sheet) fn left_out_beyond(&self, shown: usize) -> String {
+        match self.rows.len().saturating_sub(shown) as u64 {
+            0 => String::new(),
+            more if self.left_out.is_empty() => format!("{} more", count(more)),
+            more => format!("{} more; {}", count(more), self.left_out),
         }
     }
 }

@@ -123,10 +123,12 @@ fn table(to: &mut String, table: &Table) -> fmt::Result {
         rows(to, &table.columns, unfolded)?;
         writeln!(to, "</details>")?;
     }
-    if !table.note.is_empty() {
-        write!(to, "<p class=\"faint\">")?;
-        text(to, &table.note)?;
-        writeln!(to, "</p>")?;
+    let left_out = table.left_out_beyond(shown.len() + FOLDED);
+    for note in [left_out.as_str(), &table.note]
+        .into_iter()
+        .filter(|note| !note.is_empty())
+    {
+        writeln!(to, "<p class=\"faint\">{}</p>", Escaped(note))?;
     }
     Ok(())
 }

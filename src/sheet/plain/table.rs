@@ -1,6 +1,6 @@
 //! Tables: columns as wide as their widest cell, cut where the line would be too long.
 
-use crate::sheet::{Cell, Column, Table};
+use crate::sheet::{Cell, Column, Table, Text};
 use crate::terminal::{Look, Tone};
 
 use super::line::{Line, wrapped};
@@ -11,7 +11,7 @@ const GAP: usize = 2;
 /// A flexible column is not made narrower.
 const NARROWEST: usize = 12;
 
-/// The rows that are shown; the note says what is not.
+/// The rows that are shown, and how many are not.
 pub(super) fn table(table: &Table, look: Look) -> Vec<Line> {
     let shown = table.shown.unwrap_or(table.rows.len());
     let mut rows: Vec<Vec<Line>> = Vec::new();
@@ -31,8 +31,13 @@ pub(super) fn table(table: &Table, look: Look) -> Vec<Line> {
         .iter()
         .map(|row| line(&table.columns, row, &widths, look))
         .collect();
-    if !table.note.is_empty() {
-        lines.extend(indented(wrapped(&table.note, within(look, INDENT)), INDENT));
+    let left_out = table.left_out_beyond(shown);
+    for note in [left_out, table.note.clone()]
+        .into_iter()
+        .filter(|note| !note.is_empty())
+    {
+        let note = Text::toned(Tone::Faint, note);
+        lines.extend(indented(wrapped(&note, within(look, INDENT)), INDENT));
     }
     lines
 }

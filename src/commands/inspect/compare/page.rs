@@ -135,17 +135,12 @@ fn section(heading: &str, found: &[&Difference]) -> Section {
         let [first, second] = sides.map(Cell::from);
         vec![what.into(), first, second]
     });
-    let hidden = found.len().saturating_sub(SHOWN) as u64;
-    let note = if hidden > 0 {
-        format!("{} more; --json lists all", count(hidden))
-    } else {
-        String::new()
-    };
     section.item(Item::Table(Table {
         columns: vec![Column::prose(""), Column::prose("first"), Column::prose("second")],
         rows: rows.collect(),
         shown: Some(SHOWN),
-        note: Text::toned(Tone::Faint, note),
+        left_out: "--json lists all",
+        ..Table::default()
     }));
     section
 }

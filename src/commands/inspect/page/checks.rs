@@ -56,7 +56,10 @@ pub(super) fn reminder(report: &Report) -> Option<Section> {
     let mut section = Section::new("Before you share it");
     section.prose(
         "The learned state itself holds values of the data (hosts, users, messages), with or without inputs: treat \
-         this file as you would the data. --values shows them.",
+         the archive as you would the data.",
     );
+    if report.values.is_none() {
+        section.prose("`inspect --values` shows them; this page holds none.");
+    }
     Some(section)
 }

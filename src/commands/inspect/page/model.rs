@@ -266,22 +266,19 @@ pub(in crate::commands::inspect) fn categories(report: &Report) -> Option<Sectio
         row.extend(category.example.as_ref().map(Cell::from));
         row
     });
-    let hidden = categories.list.len().saturating_sub(SHOWN) as u64;
-    let mut note: Vec<String> = Vec::new();
-    if hidden > 0 {
-        note.push(format!("{} more", count(hidden)));
-    }
+    let mut note: Vec<&str> = Vec::new();
     if categories.more {
-        note.push("more of them than are read here".to_owned());
+        note.push("There are more than are read here.");
     }
     if !examples {
-        note.push("--values shows an example of each".to_owned());
+        note.push("--values shows an example of each.");
     }
     let table = Table {
         columns,
         rows: rows.collect(),
         shown: Some(SHOWN),
-        note: Text::toned(Tone::Faint, note.join("; ")),
+        note: note.join(" "),
+        ..Table::default()
     };
     let mut section = Section::new("Categories");
     section.item(Item::Table(table));

@@ -71,7 +71,6 @@ pub(super) fn inputs(report: &Report) -> Option<Section> {
     let total: u64 = inputs.indices.values().sum();
     let mut indices: Vec<(&String, u64)> = inputs.indices.iter().map(|(index, number)| (index, *number)).collect();
     indices.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
-    let hidden = indices.len().saturating_sub(INDICES) as u64;
     if indices.len() == 1 {
         section.fact("index", indices.first().map(|(index, _)| *index));
     } else {
@@ -86,14 +85,7 @@ pub(super) fn inputs(report: &Report) -> Option<Section> {
             columns: vec![Column::prose("index"), Column::numbers("documents"), Column::words("")],
             rows: rows.collect(),
             shown: Some(INDICES),
-            note: Text::toned(
-                Tone::Faint,
-                if hidden > 0 {
-                    format!("{} more", count(hidden))
-                } else {
-                    String::new()
-                },
-            ),
+            ..Table::default()
         }));
     }
     let mapping = if inputs.mapping { "carried" } else { "not carried" };

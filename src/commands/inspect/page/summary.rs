@@ -70,6 +70,13 @@ fn verdict(report: &Report) -> Vec<Mark> {
             text: format!("{}, see below", amount(report.lacks.len() as u64, "thing", "things")).into(),
         });
     }
+    if report.values.is_some() {
+        marks.push(Mark {
+            tone: Tone::Caution,
+            word: "holds values".to_owned(),
+            text: "of the data, listed below: treat this page as you would the data".into(),
+        });
+    }
     marks
 }
 

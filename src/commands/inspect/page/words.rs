@@ -40,7 +40,13 @@ pub(super) fn day(moment: &str) -> &str {
     moment.split('T').next().unwrap_or(moment)
 }
 
-/// A moment, or a dash for none.
+/// A moment to the second, or a dash for none.
 pub(super) fn or_dash(moment: Option<&str>) -> Text {
-    moment.map_or_else(|| Text::toned(Tone::Faint, "-"), Text::from)
+    let Some(moment) = moment else {
+        return Text::toned(Tone::Faint, "-");
+    };
+    match moment.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z").into(),
+        None => moment.into(),
+    }
 }

@@ -147,12 +147,6 @@ fn section(field: &FieldFacts) -> Section {
         };
         vec![shown(value).into(), count(times).into(), bar]
     });
-    let hidden = field.values.len().saturating_sub(SHOWN) as u64;
-    let note = if hidden > 0 {
-        format!("{} more; --json lists all", count(hidden))
-    } else {
-        String::new()
-    };
     section.item(Item::Table(Table {
         columns: vec![
             Column::prose("most frequent"),
@@ -161,7 +155,8 @@ fn section(field: &FieldFacts) -> Section {
         ],
         rows: rows.collect(),
         shown: Some(SHOWN),
-        note: Text::toned(Tone::Faint, note),
+        left_out: "--json lists all",
+        ..Table::default()
     }));
     section
 }
