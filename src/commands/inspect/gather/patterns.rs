@@ -128,7 +128,7 @@ impl Pattern {
 mod tests {
     use super::*;
 
-    fn found(annotations: &[(&str, &str)]) -> (Vec<(Option<u64>, Pattern, u64)>, (u64, u64)) {
+    fn read(annotations: &[(&str, &str)]) -> Patterns {
         let mut patterns = Patterns::default();
         for (text, by) in annotations {
             let source = serde_json::json!({"create_username": "_xpack", "event": "model_change", "annotation": text,
@@ -137,10 +137,7 @@ mod tests {
         }
         patterns.add(br#"{"create_username": "mueller", "event": "user", "annotation": "Detected trend"}"#);
         patterns.add(b"not an annotation");
-        let found = patterns
-            .found()
-            .map(|(detector, pattern, series)| (detector, pattern.clone(), series));
-        (found.collect(), patterns.authors())
+        patterns
     }
 
     fn seasonality(period: &str, days: Option<&'static str>) -> Pattern {
@@ -150,7 +147,7 @@ mod tests {
 
     #[test]
     fn series_are_counted_by_pattern() {
-        let (found, authors) = found(&[
+        let patterns = read(&[
             ("Detected seasonal component with period 1d", "200"),
             ("Detected seasonal component with period 1d", "304"),
             ("Detected seasonal component with period 1d", "304"),
@@ -160,8 +157,11 @@ mod tests {
             ("Detected seasonal component with period alice (weekend)", "304"),
             ("Something new", "304"),
         ]);
+        let found = patterns
+            .found()
+            .map(|(detector, pattern, series)| (detector, pattern.clone(), series));
         assert_eq!(
-            found,
+            found.collect::<Vec<_>>(),
             [
                 (Some(1), Pattern::Trend, 1),
                 (Some(1), seasonality("12h30m", Some("weekdays")), 1),
@@ -170,6 +170,6 @@ mod tests {
                 (Some(1), Pattern::Other, 1),
             ]
         );
-        assert_eq!(authors, (8, 2));
+        assert_eq!(patterns.authors(), (8, 2));
     }
 }

@@ -117,7 +117,9 @@ fn categorization_health(categorization: &CategorizationFacts) -> Text {
     let documents = categorization.documents.map_or_else(String::new, |documents| {
         format!(" of {}", amount(documents, "document", "documents"))
     });
-    Text::toned(tone, status).then(Tone::Plain, format!("{why}: {total}{counts}{documents}"))
+    Text::from("categorization ")
+        .then(tone, status)
+        .then(Tone::Plain, format!("{why}: {total}{counts}{documents}"))
 }
 
 /// How many values are modelled, of the kinds that the job's detectors split by.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::gather::ValueGatherer;
 use super::looks::Looks;
+use super::other::Other;
 use super::roles::{Role, Roles};
-use super::state::{MESSAGES, PARTITIONS};
 use super::store::{Counts, Field, PARTS, Part, Store, Value, Values};
 use super::{MOST_VALUES, small};
 use crate::archive::{Contents, Limits};
@@ -57,10 +57,13 @@ fn settle(gathered: &mut ValueGatherer, contents: &Contents) {
         ..
     } = gathered;
     if let Some(field) = categorization_field {
-        store.merge(&Field::Other(MESSAGES), &Field::Data(field.clone()));
+        store.merge(&Field::Other(Other::CategorizedMessages), &Field::Data(field.clone()));
     }
     if let Some(field) = roles.with(Role::Partition).next() {
-        store.merge(&Field::Other(PARTITIONS), &Field::Data(field.to_owned()));
+        store.merge(
+            &Field::Other(Other::CategorizedPartitions),
+            &Field::Data(field.to_owned()),
+        );
     }
     let mapping = contents
         .input_mapping
@@ -96,7 +99,7 @@ fn fields(store: Store, roles: &Roles) -> Vec<FieldFacts> {
 fn facts(field: Field, values: Values, roles: &Roles) -> FieldFacts {
     let (kind, name) = match field {
         Field::Data(name) => ("data", name),
-        Field::Other(name) => ("other", name.to_owned()),
+        Field::Other(other) => ("other", other.name().to_owned()),
         Field::Filter(id) => ("filter", id),
     };
     let (distinct, more) = (values.distinct() as u64, values.more());

@@ -2,37 +2,43 @@
 
 use serde_json::Value;
 
+use super::other::Other;
 use crate::job::JobConfig;
 
 /// What stands where in the configuration; `*` is any element or member.
-const PLACES: [(&str, &str); 13] = [
-    ("description", "job description"),
-    ("groups.*", "job groups"),
-    ("custom_settings", "custom settings"),
+const PLACES: [(&str, Other); 14] = [
+    ("description", Other::JobDescription),
+    ("groups.*", Other::JobGroups),
+    ("custom_settings", Other::CustomSettings),
     (
         "analysis_config.detectors.*.detector_description",
-        "detector descriptions",
+        Other::DetectorDescriptions,
     ),
-    ("analysis_config.categorization_filters.*", "categorization filters"),
-    ("analysis_config.categorization_analyzer", "categorization analyzer"),
-    ("datafeed_config.indices.*", "index names"),
-    ("datafeed_config.indexes.*", "index names"),
-    ("datafeed_config.query", "datafeed query"),
-    ("datafeed_config.runtime_mappings", "datafeed scripts"),
-    ("datafeed_config.script_fields", "datafeed scripts"),
-    ("datafeed_config.aggregations", "datafeed aggregations"),
-    ("datafeed_config.authorization", "datafeed authorization"),
+    ("analysis_config.categorization_filters.*", Other::CategorizationFilters),
+    ("analysis_config.categorization_analyzer", Other::CategorizationAnalyzer),
+    ("datafeed_config.indices.*", Other::IndexNames),
+    ("datafeed_config.indexes.*", Other::IndexNames),
+    ("datafeed_config.query", Other::DatafeedQuery),
+    ("datafeed_config.runtime_mappings", Other::DatafeedScripts),
+    ("datafeed_config.script_fields", Other::DatafeedScripts),
+    ("model_plot_config.terms", Other::ModelPlotTerms),
+    ("datafeed_config.aggregations", Other::DatafeedAggregations),
+    ("datafeed_config.authorization", Other::DatafeedAuthorization),
 ];
 
 /// Tells each, with what it is.
-pub(super) fn values(config: &JobConfig, tell: &mut dyn FnMut(&'static str, &str)) {
+pub(super) fn values(config: &JobConfig, tell: &mut dyn FnMut(Other, &str)) {
     // A configuration that was parsed is JSON.
     let Ok(value) = serde_json::from_str::<Value>(config.text()) else {
         return;
     };
     for (place, what) in PLACES {
         let path: Vec<&str> = place.split('.').collect();
-        below(&value, &path, &mut |text| tell(what, text));
+        below(&value, &path, &mut |text| match what {
+            // One text lists them.
+            Other::ModelPlotTerms => text.split(',').for_each(|term| tell(what, term.trim())),
+            _ => tell(what, text),
+        });
     }
 }
 

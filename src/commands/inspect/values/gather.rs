@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::configuration;
 use super::hashes::Hashes;
 use super::leaves::leaves;
+use super::other::Other;
 use super::roles::Roles;
-use super::state::{MESSAGES, TOKENS};
 use super::store::{Field, Part, Store};
 use crate::archive;
 use crate::commands::inspect::gather::JOB;
@@ -71,6 +71,29 @@ struct Category<'a> {
     partition_field_value: Option<Cow<'a, str>>,
 }
 
+/// Members of an annotation that are read above, or hold nothing that names anybody.
+const ANNOTATION: [&str; 17] = [
+    "annotation",
+    "create_username",
+    "modified_username",
+    "partition_field_name",
+    "partition_field_value",
+    "over_field_name",
+    "over_field_value",
+    "by_field_name",
+    "by_field_value",
+    "create_time",
+    "modified_time",
+    "timestamp",
+    "end_timestamp",
+    "job_id",
+    "type",
+    "event",
+    "detector_index",
+];
+/// Members of a notification, likewise.
+const NOTIFICATION: [&str; 6] = ["message", "node_name", "job_id", "job_type", "level", "timestamp"];
+
 impl ValueGatherer {
     /// Reads the configuration: what its fields are for, and the values that it holds itself.
     pub(in crate::commands::inspect) fn config(&mut self, config: &JobConfig) {
@@ -116,20 +139,21 @@ impl ValueGatherer {
 
     fn annotation(&mut self, source: &[u8]) {
         let Ok(annotation) = serde_json::from_slice::<Annotation<'_>>(source) else {
-            self.other_form(Part::Annotations, source);
+            self.others(Part::Annotations, &[], source);
             return;
         };
+        self.others(Part::Annotations, &ANNOTATION, source);
         for author in [&annotation.create_username, &annotation.modified_username] {
             if let Some(author) = author.as_deref().filter(|author| *author != JOB) {
-                self.other("annotation authors", Part::Annotations, author);
+                self.other(Other::AnnotationAuthors, Part::Annotations, author);
             }
         }
         if let Some(text) = annotation.annotation.as_deref() {
             let by_job = annotation.create_username.as_deref() == Some(JOB);
             let what = if by_job {
-                "annotations of the job"
+                Other::AnnotationsOfTheJob
             } else {
-                "annotations of people"
+                Other::AnnotationsOfPeople
             };
             self.other(what, Part::Annotations, text);
         }
@@ -146,38 +170,40 @@ impl ValueGatherer {
 
     fn notification(&mut self, source: &[u8]) {
         let Ok(notification) = serde_json::from_slice::<Notification<'_>>(source) else {
-            self.other_form(Part::Notifications, source);
+            self.others(Part::Notifications, &[], source);
             return;
         };
+        self.others(Part::Notifications, &NOTIFICATION, source);
         if let Some(message) = &notification.message {
-            self.other("notifications", Part::Notifications, message);
+            self.other(Other::Notifications, Part::Notifications, message);
         }
         if let Some(node) = &notification.node_name {
-            self.other("node names", Part::Notifications, node);
+            self.other(Other::NodeNames, Part::Notifications, node);
         }
     }
 
     fn category(&mut self, source: &[u8]) {
         let Ok(category) = serde_json::from_slice::<Category<'_>>(source) else {
-            self.other_form(Part::Categories, source);
+            self.others(Part::Categories, &[], source);
             return;
         };
         for token in category.terms.iter().flat_map(|terms| terms.split_whitespace()) {
-            self.other(TOKENS, Part::Categories, token);
+            self.other(Other::CategoryTokens, Part::Categories, token);
         }
         for example in &category.examples {
-            self.other(MESSAGES, Part::Categories, example);
+            self.other(Other::CategorizedMessages, Part::Categories, example);
         }
         if let (Some(name), Some(value)) = (&category.partition_field_name, &category.partition_field_value) {
             self.data(name, Part::Categories, value);
         }
     }
 
-    /// A document of another form: each text in it may be a value.
-    fn other_form(&mut self, part: Part, source: &[u8]) {
-        leaves(source, &mut |_, text| {
-            self.store
-                .add(&Field::Other("in documents of another form"), true, part, text);
+    /// Texts of a document in members that are not known: each may be a value.
+    fn others(&mut self, part: Part, known: &[&str], source: &[u8]) {
+        leaves(source, &mut |path, text| {
+            if !known.contains(&path) {
+                self.store.add(&Field::Other(Other::Unknown), true, part, text);
+            }
         });
     }
 
@@ -201,7 +227,7 @@ impl ValueGatherer {
     }
 
     /// A value of something else.
-    pub(super) fn other(&mut self, what: &'static str, part: Part, text: &str) {
+    pub(super) fn other(&mut self, what: Other, part: Part, text: &str) {
         self.store.add(&Field::Other(what), true, part, text);
     }
 }

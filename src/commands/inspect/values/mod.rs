@@ -9,6 +9,7 @@ mod gather;
 mod hashes;
 mod leaves;
 mod looks;
+mod other;
 mod page;
 mod roles;
 mod small;

@@ -6,8 +6,9 @@ use crate::commands::inspect::report::{FieldFacts, HashFacts, LooksFacts, Report
 use crate::sheet::{Cell, Column, Item, Mark, Section, Sheet, Table, Text};
 use crate::terminal::{Tone, count};
 
-/// Values of a field that are always shown.
+/// Values of a field that are always shown; fewer of one that the job has no use for.
 const SHOWN: usize = 8;
+const UNUSED: usize = 3;
 /// Values of something else that are shown.
 const FEW: usize = 4;
 
@@ -129,6 +130,10 @@ fn section(field: &FieldFacts) -> Section {
     section.fact("stand in", Some(parts.join(", ")));
     section.fact("look like", listed(&field.looks_like));
     section.fact("hold", listed(&field.holds));
+    let shown = match field.roles.as_slice() {
+        [] | ["metric"] => UNUSED,
+        _ => SHOWN,
+    };
     let inputs = field.parts.contains_key(Part::Inputs.name());
     let times = |value: &ValueFacts| {
         if inputs {
@@ -145,7 +150,7 @@ fn section(field: &FieldFacts) -> Section {
             0 | 1 => "".into(),
             largest => Cell::Bar { value: times, largest },
         };
-        vec![shown(value).into(), count(times).into(), bar]
+        vec![said(value).into(), count(times).into(), bar]
     });
     section.item(Item::Table(Table {
         columns: vec![
@@ -154,14 +159,14 @@ fn section(field: &FieldFacts) -> Section {
             Column::words(""),
         ],
         rows: rows.collect(),
-        shown: Some(SHOWN),
+        shown: Some(shown),
         left_out: "--json lists all",
         ..Table::default()
     }));
     section
 }
 
-fn shown(value: &ValueFacts) -> Text {
+fn said(value: &ValueFacts) -> Text {
     let text = Text::from(value.value.text());
     if value.value.is_cut() {
         text.then(Tone::Faint, " (longer)")
@@ -193,7 +198,7 @@ fn texts(others: &[&FieldFacts]) -> Section {
             } else {
                 ("", String::new())
             };
-            rows.push(vec![name.into(), distinct.into(), shown(value).into()]);
+            rows.push(vec![name.into(), distinct.into(), said(value).into()]);
         }
         let hidden = field.values.len().saturating_sub(FEW) as u64;
         if hidden > 0 {

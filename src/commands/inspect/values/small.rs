@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::gather::ValueGatherer;
+use super::other::Other;
 use super::store::{Field, Part};
 use crate::archive::Contents;
 use crate::job::JobConfig;
@@ -48,24 +49,24 @@ pub(super) fn values(contents: &Contents, to: &mut ValueGatherer) {
             to.add(&field, Part::Filters, item);
         }
         if let Some(description) = &filter.description {
-            to.other("filter descriptions", Part::Filters, description);
+            to.other(Other::FilterDescriptions, Part::Filters, description);
         }
     }
     for calendar in listed::<Calendar>(contents.calendars.as_deref()) {
         if let Some(description) = &calendar.description {
-            to.other("calendar descriptions", Part::Calendars, description);
+            to.other(Other::CalendarDescriptions, Part::Calendars, description);
         }
         for description in calendar.events.iter().filter_map(|event| event.description.as_deref()) {
-            to.other("calendar events", Part::Calendars, description);
+            to.other(Other::CalendarEvents, Part::Calendars, description);
         }
     }
     let snapshot = contents.snapshot.as_deref();
     let snapshot = snapshot.and_then(|text| serde_json::from_str::<Snapshot>(text.get()).ok());
     if let Some(description) = snapshot.and_then(|snapshot| snapshot.description) {
-        to.other("snapshot description", Part::Configuration, &description);
+        to.other(Other::SnapshotDescription, Part::Configuration, &description);
     }
     if let Some(manifest) = &contents.manifest {
-        to.other("cluster name", Part::Configuration, &manifest.source.cluster_name);
+        to.other(Other::ClusterName, Part::Configuration, &manifest.source.cluster_name);
     }
 }
 

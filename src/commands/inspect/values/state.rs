@@ -5,16 +5,10 @@ use std::io::{self, Sink, Write};
 use std::rc::Rc;
 
 use super::gather::ValueGatherer;
+use super::other::Other;
 use super::store::Part;
 use crate::state::StateKind;
 use crate::state::places::{Change, Place, Subject, Texts, Visitor, What};
-
-/// Messages of the categorizer, until the configuration tells their field.
-pub(super) const MESSAGES: &str = "categorized messages";
-/// Partitions of the categorizer, likewise.
-pub(super) const PARTITIONS: &str = "partitions of categories";
-/// Tokens of categories.
-pub(super) const TOKENS: &str = "category tokens";
 
 /// Takes the decoded state of a kind. A form that is not known is noted: what follows is passed over.
 pub(in crate::commands::inspect) fn sink(kind: StateKind, values: Rc<RefCell<ValueGatherer>>) -> Box<dyn Write> {
@@ -88,9 +82,9 @@ impl ValueGatherer {
             (What::Partition | What::By | What::Over | What::Influencer | What::Counted, Some(field)) => {
                 self.data(field, part, text);
             }
-            (What::CategoryToken, _) => self.other(TOKENS, part, text),
-            (What::CategoryMessage | What::CategoryExample, _) => self.other(MESSAGES, part, text),
-            (What::Partition, None) => self.other(PARTITIONS, part, text),
+            (What::CategoryToken, _) => self.other(Other::CategoryTokens, part, text),
+            (What::CategoryMessage | What::CategoryExample, _) => self.other(Other::CategorizedMessages, part, text),
+            (What::Partition, None) => self.other(Other::CategorizedPartitions, part, text),
             (What::Word, _) => self.hashes.word(text),
             (What::ScopeKey, _) => self.hashes.scope(text),
             (What::RuleChecksums, _) => self.hashes.checksums(text),

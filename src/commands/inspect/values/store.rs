@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::other::Other;
+
 /// Distinct values told apart in one field.
 pub(in crate::commands::inspect) const MOST_VALUES: usize = 100_000;
 /// Fields told apart.
@@ -47,7 +49,7 @@ pub(in crate::commands::inspect) enum Field {
     /// A field of the data.
     Data(String),
     /// Something else that holds values, such as the authors of annotations.
-    Other(&'static str),
+    Other(Other),
     /// The items of a filter whose field is not known.
     Filter(String),
 }

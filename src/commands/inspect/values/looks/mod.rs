@@ -72,9 +72,12 @@ impl Looks {
     }
 }
 
+/// Whether a value has a form.
+type Form = fn(&str) -> bool;
+
 /// Forms that say what they are, the most telling first.
 fn by_form(value: &str) -> Option<Looks> {
-    let checks: [(fn(&str) -> bool, Looks); 14] = [
+    let checks: [(Form, Looks); 14] = [
         (words::is_email, Looks::Email),
         (network::is_ipv4, Looks::Ipv4),
         (network::is_ipv6, Looks::Ipv6),

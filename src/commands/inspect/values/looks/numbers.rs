@@ -49,7 +49,7 @@ pub(super) fn is_card(value: &str) -> bool {
             (_, double) => double,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// `+` and 8 to 15 digits, or as many in groups between blanks, dashes, dots, slashes or brackets, the first a `0`.
