@@ -118,7 +118,10 @@ fn a_page_of_a_hostile_archive_shows_and_sends_nothing() {
     let Some(browser) = browser() else {
         // Not by a macro, whose output is seen only where a test fails.
         let mut stderr = std::io::stderr();
-        let _ = writeln!(stderr, "no Chromium on the PATH: the page is not looked at in a browser");
+        let _ = writeln!(
+            stderr,
+            "no Chromium on the PATH: the page is not looked at in a browser"
+        );
         return;
     };
     let binary = Binary::new();

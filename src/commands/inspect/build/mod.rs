@@ -122,9 +122,9 @@ fn job_facts(config: &JobConfig) -> JobFacts {
         description: detector.description.clone(),
         function: detector.function.clone(),
         fields: detector.fields.clone(),
-        by_field: detector.by_field.clone(),
-        over_field: detector.over_field.clone(),
-        partition_field: detector.partition_field.clone(),
+        by_field: detector.roles.by.clone(),
+        over_field: detector.roles.over.clone(),
+        partition_field: detector.roles.partition.clone(),
     };
     JobFacts {
         id: config.id().to_string(),

@@ -61,7 +61,7 @@ struct Configuration {
 }
 
 fn configuration(contents: &crate::archive::Contents) -> Configuration {
-    let text = contents.config.as_ref().map(|config| config.text());
+    let text = contents.config.as_ref().map(|config| config.text().get());
     let Some(Value::Object(mut job)) = text.and_then(|text| serde_json::from_str(text).ok()) else {
         return Configuration::default();
     };

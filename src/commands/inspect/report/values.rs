@@ -16,6 +16,8 @@ pub struct ValuesFacts {
     pub more_fields: bool,
     /// Fields that the job uses first.
     pub fields: Vec<FieldFacts>,
+    /// Whether values were replaced by tokens when the archive was written.
+    pub pseudonymized: bool,
     /// Hashes of values.
     pub hashes: HashFacts,
     /// Parts whose form is not known, so that values in them may be missing here.

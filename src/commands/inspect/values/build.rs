@@ -39,7 +39,10 @@ pub(in crate::commands::inspect) fn values(
     let unread = unread.collect();
     settle(&mut gathered, contents);
     let (roles, store) = (gathered.roles, gathered.store);
+    let options = contents.manifest.as_ref().map(|manifest| &manifest.options);
+    let pseudonymized = options.and_then(|options| options.get("pseudonymize"));
     ValuesFacts {
+        pseudonymized: pseudonymized == Some(&serde_json::Value::Bool(true)),
         most_values: MOST_VALUES as u64,
         more_fields: store.more_fields(),
         fields: fields(store, &roles),

@@ -29,7 +29,7 @@ const PLACES: [(&str, Other); 14] = [
 /// Tells each, with what it is.
 pub(super) fn values(config: &JobConfig, tell: &mut dyn FnMut(Other, &str)) {
     // A configuration that was parsed is JSON.
-    let Ok(value) = serde_json::from_str::<Value>(config.text()) else {
+    let Ok(value) = serde_json::from_str::<Value>(config.text().get()) else {
         return;
     };
     for (place, what) in PLACES {

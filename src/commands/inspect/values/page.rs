@@ -17,11 +17,15 @@ pub(in crate::commands::inspect) fn page(report: &Report, values: &ValuesFacts) 
     let mut all = vec![Section::default()];
     all.extend(sections(values));
     all.extend(categories(report));
+    let (tone, text) = if values.pseudonymized {
+        let text = "The archive was pseudonymised: where its fields were chosen, tokens stand for values.";
+        (Tone::Good, text)
+    } else {
+        let text = "What follows are values of the data: whoever gets the archive gets them.";
+        (Tone::Caution, text)
+    };
     if let Some(first) = all.first_mut() {
-        first.prose(Text::toned(
-            Tone::Caution,
-            "What follows are values of the data: whoever gets the archive gets them.",
-        ));
+        first.prose(Text::toned(tone, text));
     }
     Sheet {
         title: format!("{}: values", report.archive.path),
@@ -35,7 +39,7 @@ pub(in crate::commands::inspect) fn sections(values: &ValuesFacts) -> Vec<Sectio
     let mut sections = vec![overview(values, &data)];
     sections.extend(data.iter().map(|field| section(field)));
     sections.extend((!others.is_empty()).then(|| texts(&others)));
-    sections.extend(hashes(values.hashes));
+    sections.extend(hashes(values.hashes, values.pseudonymized));
     sections
 }
 
@@ -218,7 +222,7 @@ fn texts(others: &[&FieldFacts]) -> Section {
     section
 }
 
-fn hashes(hashes: HashFacts) -> Option<Section> {
+fn hashes(hashes: HashFacts, pseudonymized: bool) -> Option<Section> {
     let each: Vec<String> = [
         (hashes.scopes, "of names and values in the quantiles"),
         (hashes.words, "of counted values in open buckets"),
@@ -233,11 +237,13 @@ fn hashes(hashes: HashFacts) -> Option<Section> {
     }
     let mut section = Section::new("Hashes of values");
     let more = if hashes.more { " and more" } else { "" };
-    section.prose(format!(
-        "{}{more}. They have no salt: whoever has a list of guesses finds the values among them. They remain in any \
-         archive that is not pseudonymised.",
-        each.join(", ")
-    ));
+    let meaning = if pseudonymized {
+        "The archive was pseudonymised: they are of tokens."
+    } else {
+        "They have no salt: whoever has a list of guesses finds the values among them. They remain in any archive that \
+         is not pseudonymised."
+    };
+    section.prose(format!("{}{more}. {meaning}", each.join(", ")));
     Some(section)
 }
 

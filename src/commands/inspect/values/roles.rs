@@ -39,9 +39,9 @@ impl Roles {
     pub(super) fn of(config: &JobConfig) -> Self {
         let mut roles = Self::default();
         for detector in config.detectors() {
-            roles.add(detector.partition_field.as_deref(), Role::Partition);
-            roles.add(detector.over_field.as_deref(), Role::Over);
-            roles.add(detector.by_field.as_deref(), Role::By);
+            roles.add(detector.roles.partition.as_deref(), Role::Partition);
+            roles.add(detector.roles.over.as_deref(), Role::Over);
+            roles.add(detector.roles.by.as_deref(), Role::By);
         }
         for influencer in config.influencers() {
             roles.add(Some(influencer), Role::Influencer);

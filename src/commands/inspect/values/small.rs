@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::gather::ValueGatherer;
@@ -39,10 +38,11 @@ struct Snapshot {
 
 /// Reads them all.
 pub(super) fn values(contents: &Contents, to: &mut ValueGatherer) {
-    let scopes = contents.config.as_ref().map(scopes).unwrap_or_default();
+    let filtered = contents.config.iter().flat_map(JobConfig::filtered_fields);
+    let scopes: BTreeMap<&str, &str> = filtered.collect();
     for filter in listed::<Filter>(contents.filters.as_deref()) {
-        let field = match scopes.get(&filter.filter_id) {
-            Some(field) => Field::Data(field.clone()),
+        let field = match scopes.get(filter.filter_id.as_str()) {
+            Some(field) => Field::Data((*field).to_owned()),
             None => Field::Filter(filter.filter_id),
         };
         for item in &filter.items {
@@ -75,23 +75,4 @@ fn listed<'a, T: Deserialize<'a>>(array: Option<&'a RawValue>) -> Vec<T> {
     array
         .and_then(|array| serde_json::from_str(array.get()).ok())
         .unwrap_or_default()
-}
-
-/// The field that each filter is used for.
-fn scopes(config: &JobConfig) -> BTreeMap<String, String> {
-    let mut scopes = BTreeMap::new();
-    let value: Value = serde_json::from_str(config.text()).unwrap_or_default();
-    let detectors = value.pointer("/analysis_config/detectors").and_then(Value::as_array);
-    let rules = detectors
-        .into_iter()
-        .flatten()
-        .filter_map(|detector| detector.get("custom_rules"));
-    for rule in rules.filter_map(Value::as_array).flatten() {
-        for (field, scope) in rule.get("scope").and_then(Value::as_object).into_iter().flatten() {
-            if let Some(filter) = scope.get("filter_id").and_then(Value::as_str) {
-                scopes.insert(filter.to_owned(), field.clone());
-            }
-        }
-    }
-    scopes
 }
