@@ -61,6 +61,8 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// Rows that are always shown; all where `None`.
     pub shown: Option<usize>,
+    /// Rows that there are besides.
+    pub more: u64,
     /// Said of those that are left out, behind their number.
     pub left_out: &'static str,
     /// Said below.
@@ -147,7 +149,7 @@ impl Column {
 impl Table {
     /// What is said of rows beyond so many.
     pub(in crate::sheet) fn left_out_beyond(&self, shown: usize) -> String {
-        match self.rows.len().saturating_sub(shown) as u64 {
+        match self.rows.len().saturating_sub(shown) as u64 + self.more {
             0 => String::new(),
             more if self.left_out.is_empty() => format!("{} more", count(more)),
             more => format!("{} more; {}", count(more), self.left_out),

@@ -32,20 +32,20 @@ pub(super) struct Output<'a> {
 enum Html<'a> {
     No,
     Stdout,
-    /// Dropped without being published, it removes what was begun.
-    File(&'a Path, Partial),
+    File(&'a HtmlTarget),
 }
 
 impl<'a> Output<'a> {
-    /// Begins the file, where one was asked for.
+    /// Looks whether the file can be written, where one was asked for.
     pub(super) fn prepare(options: &'a InspectOptions) -> Result<Self> {
         let html = match &options.html {
             None => Html::No,
             Some(target) if target.path == Path::new("-") => Html::Stdout,
-            Some(target) => Html::File(
-                &target.path,
-                Partial::create(&target.path, target.overwrite).map_err(refused)?,
-            ),
+            Some(target) => {
+                // Begun and taken away again: while archives are read nothing lies there that a signal could leave.
+                drop(Partial::create(&target.path, target.overwrite).map_err(refused)?);
+                Html::File(target)
+            }
         };
         if options.json && matches!(html, Html::Stdout) {
             return Err(Error::Usage {
@@ -72,7 +72,8 @@ impl<'a> Output<'a> {
         let text = match self.html {
             Html::No => None,
             Html::Stdout => Some(html(page)),
-            Html::File(path, partial) => {
+            Html::File(HtmlTarget { path, overwrite }) => {
+                let partial = Partial::create(path, *overwrite).map_err(refused)?;
                 let written = partial.file().write_all(html(page).as_bytes());
                 written.map_err(|cause| file_failed(partial.path(), cause))?;
                 partial.publish().map_err(refused)?;

@@ -8,9 +8,6 @@ use crate::terminal::{Tone, count};
 use super::escape::Escaped;
 use super::plots;
 
-/// Rows that can be unfolded below those that are shown; a page with more of them is slow to open.
-const FOLDED: usize = 1000;
-
 /// Facts in a row become one list.
 pub(super) fn items(to: &mut String, items: &[Item]) -> fmt::Result {
     let mut listing = false;
@@ -117,13 +114,11 @@ fn table(to: &mut String, table: &Table) -> fmt::Result {
     let (shown, folded) = table.rows.split_at(shown);
     rows(to, &table.columns, shown)?;
     if !folded.is_empty() {
-        let unfolded = folded.get(..FOLDED).unwrap_or(folded);
-        let more = unfolded.len() as u64;
-        writeln!(to, "<details><summary>{} more</summary>", count(more))?;
-        rows(to, &table.columns, unfolded)?;
+        writeln!(to, "<details><summary>{} more</summary>", count(folded.len() as u64))?;
+        rows(to, &table.columns, folded)?;
         writeln!(to, "</details>")?;
     }
-    let left_out = table.left_out_beyond(shown.len() + FOLDED);
+    let left_out = table.left_out_beyond(table.rows.len());
     for note in [left_out.as_str(), &table.note]
         .into_iter()
         .filter(|note| !note.is_empty())

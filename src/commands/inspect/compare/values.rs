@@ -18,9 +18,8 @@ pub(super) fn values(first: &Report, second: &Report) -> Option<Vec<FieldDiffere
         .iter()
         .chain(first.fields.iter().filter(|field| !b.contains_key(&key(field))));
     let differences = fields.map(|field| {
-        let side =
-            |fields: &BTreeMap<_, &'_ FieldFacts>| fields.get(&key(field)).map_or(&nothing, |field| *field).clone();
-        difference(field, &side(&a), &side(&b))
+        let [first, second] = [&a, &b].map(|fields| fields.get(&key(field)).copied().unwrap_or(&nothing));
+        difference(field, first, second)
     });
     Some(differences.filter(|difference| !difference.is_none()).collect())
 }

@@ -1,6 +1,8 @@
 //! The report as a page that is read at a glance.
 
+mod categories;
 mod checks;
+mod health;
 mod job;
 mod model;
 mod parts;
@@ -10,7 +12,7 @@ mod words;
 use crate::commands::inspect::report::Report;
 use crate::commands::inspect::values;
 use crate::sheet::{Section, Sheet};
-pub(super) use model::categories;
+pub(super) use categories::categories;
 
 /// What the page says; values come last.
 pub fn page(report: &Report) -> Sheet {
@@ -19,7 +21,7 @@ pub fn page(report: &Report) -> Sheet {
         Some(job::job(report)),
         job::datafeed(report),
         Some(model::model(report)),
-        model::categories(report),
+        categories(report),
         Some(parts::parts(report)),
         parts::inputs(report),
         Some(checks::checks(report)),

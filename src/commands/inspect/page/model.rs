@@ -1,16 +1,14 @@
-//! What was learned: size, health, series, patterns, categories.
+//! What was learned: size, health, series, patterns.
 
 use std::collections::BTreeMap;
 
-use crate::commands::inspect::report::{CategorizationFacts, PatternFacts, Report, SnapshotFacts};
-use crate::sheet::{Cell, Column, Item, Section, Table, Text};
-use crate::terminal::{Tone, amount, bytes, count};
+use crate::commands::inspect::report::{PatternFacts, Report, SnapshotFacts};
+use crate::sheet::{Item, Section};
+use crate::terminal::{amount, bytes, count};
 
-use super::missing;
 use super::words::{between, memory, share};
+use super::{health, missing};
 
-/// Categories that are always shown.
-const SHOWN: usize = 10;
 /// Patterns of a detector that are said each by itself.
 const PATTERNS: usize = 6;
 
@@ -27,7 +25,7 @@ pub(super) fn model(report: &Report) -> Section {
         opens.map(|version| format!("Elasticsearch {version} or later")),
     );
     size(&mut section, snapshot);
-    section.facts("health", health(snapshot));
+    section.facts("health", health::health(snapshot));
     let series: Vec<String> = series(report, snapshot)
         .iter()
         .map(|(number, name)| format!("{} {name}", count(*number)))
@@ -49,77 +47,10 @@ fn size(section: &mut Section, snapshot: &SnapshotFacts) {
             label: "memory".to_owned(),
             part: size,
             whole: limit,
-            tone: tone(snapshot),
+            tone: health::tone(snapshot),
             text: format!("{}, {} of {}{peak}", memory(size), share(size, limit), memory(limit)).into(),
         }),
     }
-}
-
-fn tone(snapshot: &SnapshotFacts) -> Tone {
-    match snapshot.memory_status.as_deref() {
-        Some("hard_limit") => Tone::Bad,
-        Some("soft_limit") => Tone::Caution,
-        _ => Tone::Plot,
-    }
-}
-
-fn health(snapshot: &SnapshotFacts) -> Vec<Text> {
-    let status = snapshot.memory_status.as_deref().unwrap_or("not known");
-    let text = match status {
-        "ok" => Text::toned(Tone::Good, "ok").then(Tone::Plain, ": no memory limit reached"),
-        "soft_limit" => Text::toned(Tone::Caution, "soft limit reached")
-            .then(Tone::Plain, ": over 60 % of its limit, it prunes what is rare"),
-        "hard_limit" => {
-            let over = snapshot.bytes_exceeded.unwrap_or(0);
-            Text::toned(Tone::Bad, "hard limit reached").then(
-                Tone::Plain,
-                format!(": new series were not modelled, {} too much", memory(over)),
-            )
-        }
-        other => Text::toned(Tone::Caution, format!("memory status {other}")),
-    };
-    let mut lines = vec![text];
-    if let Some(failures) = snapshot.allocation_failures.filter(|failures| *failures > 0) {
-        let failures = amount(failures, "bucket", "buckets");
-        lines.push(Text::toned(
-            Tone::Bad,
-            format!("{failures} in which no memory was left"),
-        ));
-    }
-    if let Some(categorization) = &snapshot.categorization {
-        lines.push(categorization_health(categorization));
-    }
-    lines
-}
-
-fn categorization_health(categorization: &CategorizationFacts) -> Text {
-    let status = categorization.status.as_deref().unwrap_or("not known");
-    let (tone, why) = match status {
-        "ok" => (Tone::Good, ""),
-        "warn" => (Tone::Caution, ": the messages do not suit categorization"),
-        _ => (Tone::Caution, ""),
-    };
-    let counts: Vec<String> = [
-        (categorization.frequent, "frequent"),
-        (categorization.rare, "rare"),
-        (categorization.dead, "dead"),
-        (categorization.failed, "failed"),
-    ]
-    .into_iter()
-    .filter_map(|(number, name)| number.filter(|n| *n > 0).map(|n| format!("{} {name}", count(n))))
-    .collect();
-    let total = amount(categorization.categories.unwrap_or(0), "category", "categories");
-    let counts = if counts.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", counts.join(", "))
-    };
-    let documents = categorization.documents.map_or_else(String::new, |documents| {
-        format!(" of {}", amount(documents, "document", "documents"))
-    });
-    Text::from("categorization ")
-        .then(tone, status)
-        .then(Tone::Plain, format!("{why}: {total}{counts}{documents}"))
 }
 
 /// How many values are modelled, of the kinds that the job's detectors split by.
@@ -235,54 +166,4 @@ fn state(report: &Report) -> Vec<String> {
             format!("{of}: {documents}, {} decoded", bytes(size))
         })
         .collect()
-}
-
-/// Those that match most; an example of each is a value of the data, shown where it was asked for.
-pub(in crate::commands::inspect) fn categories(report: &Report) -> Option<Section> {
-    let categories = report
-        .categories
-        .as_ref()
-        .filter(|categories| !categories.list.is_empty())?;
-    let largest = categories
-        .list
-        .iter()
-        .filter_map(|category| category.matches)
-        .max()
-        .unwrap_or(0);
-    let examples = categories.list.iter().any(|category| category.example.is_some());
-    let mut columns = vec![
-        Column::numbers("category"),
-        Column::numbers("matches"),
-        Column::words(""),
-    ];
-    if examples {
-        columns.push(Column::prose("for example"));
-    }
-    let rows = categories.list.iter().map(|category| {
-        let value = category.matches.unwrap_or(0);
-        let mut row: Vec<Cell> = vec![
-            count(category.id).into(),
-            count(value).into(),
-            Cell::Bar { value, largest },
-        ];
-        row.extend(category.example.as_ref().map(Cell::from));
-        row
-    });
-    let mut note: Vec<&str> = Vec::new();
-    if categories.more {
-        note.push("There are more than are read here.");
-    }
-    if !examples {
-        note.push("--values shows an example of each.");
-    }
-    let table = Table {
-        columns,
-        rows: rows.collect(),
-        shown: Some(SHOWN),
-        note: note.join(" "),
-        ..Table::default()
-    };
-    let mut section = Section::new("Categories");
-    section.item(Item::Table(table));
-    Some(section)
 }

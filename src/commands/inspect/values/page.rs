@@ -1,6 +1,6 @@
 //! The values as a page.
 
-use super::store::Part;
+use super::part::Part;
 use crate::commands::inspect::page::categories;
 use crate::commands::inspect::report::{FieldFacts, HashFacts, LooksFacts, Report, ValueFacts, ValuesFacts};
 use crate::sheet::{Cell, Column, Item, Mark, Section, Sheet, Table, Text};
@@ -9,6 +9,9 @@ use crate::terminal::{Tone, count};
 /// Values of a field that are always shown; fewer of one that the job has no use for.
 const SHOWN: usize = 8;
 const UNUSED: usize = 3;
+/// Values that can be unfolded in a browser; a page with many more is slow to open.
+const FOLDED: usize = 1000;
+const UNUSED_FOLDED: usize = 50;
 /// Values of something else that are shown.
 const FEW: usize = 4;
 
@@ -134,9 +137,9 @@ fn section(field: &FieldFacts) -> Section {
     section.fact("stand in", Some(parts.join(", ")));
     section.fact("look like", listed(&field.looks_like));
     section.fact("hold", listed(&field.holds));
-    let shown = match field.roles.as_slice() {
-        [] | ["metric"] => UNUSED,
-        _ => SHOWN,
+    let (shown, folded) = match field.roles.as_slice() {
+        [] | ["metric"] => (UNUSED, UNUSED_FOLDED),
+        _ => (SHOWN, FOLDED),
     };
     let inputs = field.parts.contains_key(Part::Inputs.name());
     let times = |value: &ValueFacts| {
@@ -147,7 +150,7 @@ fn section(field: &FieldFacts) -> Section {
         }
     };
     let largest = field.values.iter().map(times).max().unwrap_or(0);
-    let rows = field.values.iter().map(|value| {
+    let rows = field.values.iter().take(shown + folded).map(|value| {
         let times = times(value);
         // Where all are the same, bars tell nothing.
         let bar = match largest {
@@ -164,6 +167,7 @@ fn section(field: &FieldFacts) -> Section {
         ],
         rows: rows.collect(),
         shown: Some(shown),
+        more: field.values.len().saturating_sub(shown + folded) as u64,
         left_out: "--json lists all",
         ..Table::default()
     }));

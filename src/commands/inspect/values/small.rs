@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::gather::ValueGatherer;
 use super::other::Other;
-use super::store::{Field, Part};
+use super::part::Part;
+use super::store::Field;
 use crate::archive::Contents;
 use crate::job::JobConfig;
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::gather::ValueGatherer;
 use super::other::Other;
-use super::store::Part;
+use super::part::Part;
 use crate::state::StateKind;
 use crate::state::places::{Change, Place, Subject, Texts, Visitor, What};
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::other::Other;
+use super::part::{Counts, Part};
 
 /// Distinct values told apart in one field.
 pub(in crate::commands::inspect) const MOST_VALUES: usize = 100_000;
@@ -16,33 +17,6 @@ const LONGEST: usize = 512;
 /// About what a value takes beside its text.
 const OVERHEAD: usize = 112;
 
-/// Where values stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::commands::inspect) enum Part {
-    ModelState,
-    CategorizerState,
-    Categories,
-    Inputs,
-    Annotations,
-    Notifications,
-    Calendars,
-    Filters,
-    Configuration,
-}
-
-/// All of them, in the order of reports.
-pub(in crate::commands::inspect) const PARTS: [Part; 9] = [
-    Part::ModelState,
-    Part::CategorizerState,
-    Part::Categories,
-    Part::Inputs,
-    Part::Annotations,
-    Part::Notifications,
-    Part::Calendars,
-    Part::Filters,
-    Part::Configuration,
-];
-
 /// What the values of a field are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::commands::inspect) enum Field {
@@ -53,10 +27,6 @@ pub(in crate::commands::inspect) enum Field {
     /// The items of a filter whose field is not known.
     Filter(String),
 }
-
-/// How often a value stands in each part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::commands::inspect) struct Counts([u32; PARTS.len()]);
 
 /// A value; a long one is cut, and told apart from others by its hash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -181,47 +151,6 @@ impl Value {
     /// Whether it is longer.
     pub(in crate::commands::inspect) fn is_cut(&self) -> bool {
         self.whole.is_some()
-    }
-}
-
-impl Counts {
-    fn add(&mut self, part: Part) {
-        if let Some(count) = self.0.get_mut(part as usize) {
-            *count = count.saturating_add(1);
-        }
-    }
-
-    fn join(&mut self, other: Self) {
-        for (count, more) in self.0.iter_mut().zip(other.0) {
-            *count = count.saturating_add(more);
-        }
-    }
-
-    /// How often in a part.
-    pub(in crate::commands::inspect) fn of(self, part: Part) -> u64 {
-        self.0.get(part as usize).copied().unwrap_or(0).into()
-    }
-
-    /// How often in all.
-    pub(in crate::commands::inspect) fn total(self) -> u64 {
-        self.0.iter().map(|count| u64::from(*count)).sum()
-    }
-}
-
-impl Part {
-    /// Its name in the `--json` document.
-    pub(in crate::commands::inspect) fn name(self) -> &'static str {
-        match self {
-            Self::ModelState => "model_state",
-            Self::CategorizerState => "categorizer_state",
-            Self::Categories => "categories",
-            Self::Inputs => "inputs",
-            Self::Annotations => "annotations",
-            Self::Notifications => "notifications",
-            Self::Calendars => "calendars",
-            Self::Filters => "filters",
-            Self::Configuration => "configuration",
-        }
     }
 }
 
