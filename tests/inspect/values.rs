@@ -245,6 +245,19 @@ fn a_state_of_another_form_is_said_loudly() {
 }
 
 #[test]
+fn an_input_that_cannot_be_read_to_its_end_is_said() {
+    let (binary, archive) = changed("_input_1.ndjson", |content| {
+        let text = String::from_utf8(content.to_vec()).unwrap();
+        let deep = format!("{{\"deep\": {}{}, ", "[".repeat(500), "]".repeat(500));
+        text.replacen("{\"@timestamp\"", &format!("{deep}\"@timestamp\""), 3)
+            .into_bytes()
+    });
+    let run = binary.run(["inspect", &archive, "--values", "--json"]).expect(0);
+    let unread = &run.json()["values"]["unread"];
+    assert_eq!((&unread[0]["part"], &unread[1]), (&"inputs".into(), &Value::Null));
+}
+
+#[test]
 fn control_characters_in_values_steer_nothing() {
     let (binary, archive) = changed("_input_1.ndjson", |content| {
         let text = String::from_utf8(content.to_vec()).unwrap();

@@ -159,5 +159,9 @@ fn rows(to: &mut String, columns: &[Column], rows: &[Vec<Cell>]) -> fmt::Result 
 }
 
 fn alignment(column: &Column) -> &'static str {
-    if column.right { " class=\"number\"" } else { "" }
+    match (column.right, column.flexible) {
+        (true, _) => " class=\"number\"",
+        (false, true) => " class=\"long\"",
+        (false, false) => "",
+    }
 }

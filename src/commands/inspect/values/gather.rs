@@ -127,7 +127,7 @@ impl ValueGatherer {
         } = self;
         // Made once: most documents have the fields of the one before.
         let mut field = Field::Data(String::new());
-        leaves(source, &mut |path, text| {
+        let whole = leaves(source, &mut |path, text| {
             if path == time_field {
                 return;
             }
@@ -136,6 +136,7 @@ impl ValueGatherer {
             }
             store.add(&field, !roles.roles(path).is_empty(), Part::Inputs, text);
         });
+        self.read(Part::Inputs, whole);
     }
 
     fn annotation(&mut self, source: &[u8]) {
@@ -201,16 +202,29 @@ impl ValueGatherer {
 
     /// Texts of a document in members that are not known: each may be a value.
     fn others(&mut self, part: Part, known: &[&str], source: &[u8]) {
-        leaves(source, &mut |path, text| {
+        let whole = leaves(source, &mut |path, text| {
             if !known.contains(&path) {
                 self.store.add(&Field::Other(Other::Unknown), true, part, text);
             }
         });
+        self.read(part, whole);
+    }
+
+    fn read(&mut self, part: Part, whole: bool) {
+        if !whole {
+            self.unread(
+                part,
+                "a document is nested too deeply, or holds a number that is too large",
+            );
+        }
     }
 
     /// A part, or the rest of it, that was not understood.
     pub(super) fn unread(&mut self, part: Part, why: &str) {
-        self.unread.push((part.name(), why.to_owned()));
+        let unread = (part.name(), why.to_owned());
+        if !self.unread.contains(&unread) {
+            self.unread.push(unread);
+        }
     }
 
     /// A value, wherever it belongs.
