@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 pub use bytes::parse_bytes;
+pub use portable::GENERATED;
 
 use crate::job::raw::invalid;
 use crate::job::{DatafeedId, Error, FilterId, IndexName, JobId, SnapshotId};

@@ -8,22 +8,7 @@ use super::documents::{calendars, categories, filters};
 use super::report::Difference;
 use crate::commands::inspect::examine::Examined;
 use crate::commands::inspect::report::Report;
-
-/// Members of a job that the cluster writes by itself: they differ wherever a job was created or has run again.
-const GENERATED: [&str; 12] = [
-    "job_type",
-    "job_version",
-    "create_time",
-    "finished_time",
-    "model_snapshot_id",
-    "model_snapshot_min_version",
-    "established_model_memory",
-    "results_index_name",
-    "deleting",
-    "blocked",
-    "state",
-    "datafeed_config.authorization",
-];
+use crate::job::GENERATED;
 
 /// All that differs, section by section.
 pub(super) fn differences(first: &Examined, second: &Examined) -> Vec<Difference> {
@@ -66,14 +51,15 @@ fn configuration(contents: &crate::archive::Contents) -> Configuration {
         return Configuration::default();
     };
     let mut datafeed = job.remove("datafeed_config").unwrap_or_default();
+    // They differ wherever a job was created, or has run again.
     let mut generated = Map::new();
     for name in GENERATED {
-        let taken = match name.strip_prefix("datafeed_config.") {
-            Some(inner) => datafeed.as_object_mut().and_then(|datafeed| datafeed.remove(inner)),
-            None => job.remove(name),
-        };
-        generated.extend(taken.map(|value| (name.to_owned(), value)));
+        generated.extend(job.remove(name).map(|value| (name.to_owned(), value)));
     }
+    let authorization = datafeed
+        .as_object_mut()
+        .and_then(|datafeed| datafeed.remove("authorization"));
+    generated.extend(authorization.map(|value| ("datafeed_config.authorization".to_owned(), value)));
     Configuration {
         job: Value::Object(job),
         datafeed,

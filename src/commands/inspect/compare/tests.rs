@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::{Comparison, compare, page};
 use crate::archive::{Contents, Limits, Part};
 use crate::commands::inspect::examine::Examined;
 use crate::commands::inspect::report::Report;
+use crate::commands::inspect::tests::documented::{members, rows};
 use crate::commands::inspect::tests::examples::full;
 use crate::commands::inspect::values::{ValueGatherer, values};
 use crate::job::JobConfig;
@@ -106,35 +105,10 @@ fn items_of_filters_are_told_only_with_values() {
 
 #[test]
 fn every_member_is_documented_and_none_besides() {
-    fn members(value: &Value, path: &str, found: &mut BTreeSet<String>) {
-        match value {
-            // What differs may be anything.
-            Value::Object(object) if !path.ends_with(".first") && !path.ends_with(".second") => {
-                for (name, value) in object {
-                    let path = if path.is_empty() {
-                        name.clone()
-                    } else {
-                        format!("{path}.{name}")
-                    };
-                    members(value, &path, found);
-                }
-            }
-            Value::Array(items) if !path.ends_with(".first") && !path.ends_with(".second") => {
-                items.iter().for_each(|item| members(item, &format!("{path}[]"), found));
-            }
-            _ => {
-                found.insert(path.to_owned());
-            }
-        }
-    }
-    let mut found = BTreeSet::new();
-    members(&serde_json::to_value(compared()).unwrap(), "", &mut found);
+    let open = ["differences[].first", "differences[].second"];
+    let mut found = BTreeSet::from(["values".to_owned()]);
+    members(&serde_json::to_value(compared()).unwrap(), "", &open, &mut found);
     let page = include_str!("../../../../docs/inspect-json.md");
     let (_, section) = page.split_once("## Two archives").unwrap();
-    let rows = section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
-    let documented: BTreeSet<String> = rows.map(|(member, _)| member.to_owned()).collect();
-    found.insert("values".to_owned());
-    assert_eq!(documented, found);
+    assert_eq!(rows(section), found);
 }
