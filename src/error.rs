@@ -108,15 +108,18 @@ impl Error {
             Self::Usage { .. } => ExitCode::Usage,
             Self::Refused { .. } | Self::Archive(archive::Error::Exists { .. }) => ExitCode::Refused,
             Self::Archive(error) if error.is_damage() => ExitCode::Damaged,
-            Self::State(_) => ExitCode::Damaged,
+            Self::State(error) if error.is_damage() => ExitCode::Damaged,
             Self::Mismatch { .. } | Self::Cluster(cluster::Error::ItemRejected { .. }) => ExitCode::Rejected,
             Self::RolledBack { cause, .. } | Self::Reported(cause) => cause.exit(),
             Self::Remains { .. } => ExitCode::Remains,
             Self::Interrupted => ExitCode::Interrupted,
             Self::Terminated => ExitCode::Terminated,
-            Self::Cluster(_) | Self::Archive(_) | Self::Job(_) | Self::Failed { .. } | Self::File { .. } => {
-                ExitCode::Failed
-            }
+            Self::Cluster(_)
+            | Self::Archive(_)
+            | Self::Job(_)
+            | Self::State(_)
+            | Self::Failed { .. }
+            | Self::File { .. } => ExitCode::Failed,
         }
     }
 
@@ -125,6 +128,7 @@ impl Error {
         match self {
             Self::Cluster(error) => error.hint(),
             Self::Archive(error) => error.hint(),
+            Self::State(error) => error.hint().map(str::to_owned),
             Self::Usage { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
             Self::Refused { hint, .. } => Some(hint.clone()),
             Self::RolledBack { cause, .. } | Self::Remains { cause, .. } | Self::Reported(cause) => cause.hint(),

@@ -7,16 +7,23 @@ mod path;
 mod small;
 mod state;
 
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use crate::archive::{Contents, Error, Limits, Part, Result};
 use crate::job::JobConfig;
+use crate::state::StateKind;
 
 /// Sees each document of the pass, after its line was found to be JSON.
 pub trait DocumentVisitor {
     /// The job's configuration, once it was read; it comes before the inputs in every layout.
     fn config(&mut self, _config: &JobConfig) {}
+
+    /// Where the decoded state of a kind goes, in order, whatever order its documents come in. It must take all that
+    /// comes: what it refuses would be told as damage.
+    fn decoded(&mut self, _kind: StateKind) -> Box<dyn Write> {
+        Box::new(io::sink())
+    }
 
     /// A document of a part; `index` and `id` from its action line.
     fn document(&mut self, part: Part, index: Option<&str>, id: Option<&str>, source: &[u8]);

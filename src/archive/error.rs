@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::partial::NotWritten;
+
 /// One enum for the layer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -54,6 +56,15 @@ impl Error {
                     .to_owned(),
             ),
             Self::Changed { .. } => Some("let nothing write to the file and start again".to_owned()),
+        }
+    }
+}
+
+impl From<NotWritten> for Error {
+    fn from(why: NotWritten) -> Self {
+        match why {
+            NotWritten::Exists { path } => Self::Exists { path },
+            NotWritten::Io { path, cause } => Self::Io { path, cause },
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Entries to a file that appears whole or not at all.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use tempfile::SpooledData;
 use time::OffsetDateTime;
 
 use crate::archive::{EntryBuilder, EntryName, Error, Manifest, ManifestEntry, Result, SealedEntry};
+use crate::partial::Partial;
 
 /// What a name field of a tar header takes.
 const NAME_FIELD: usize = 100;
@@ -51,16 +51,6 @@ pub struct Finished {
     pub entries: Vec<ManifestEntry>,
 }
 
-/// The file under its provisional name; removed when dropped, unless it was renamed.
-struct Partial {
-    path: PathBuf,
-    target: PathBuf,
-    overwrite: bool,
-    /// A second handle of the sink's file: what syncs it.
-    file: File,
-    renamed: bool,
-}
-
 impl ArchiveWriter {
     /// Creates the partial file; an existing target is refused without `overwrite`.
     ///
@@ -71,10 +61,8 @@ impl ArchiveWriter {
             Target::Stdout => (Box::new(io::stdout()), None),
             Target::File { path, overwrite } => {
                 let partial = Partial::create(path, *overwrite)?;
-                let file = partial
-                    .file
-                    .try_clone()
-                    .map_err(|cause| io_error(&partial.path, cause))?;
+                let file = partial.file().try_clone();
+                let file = file.map_err(|cause| io_error(partial.path(), cause))?;
                 (Box::new(file), Some(partial))
             }
         };
@@ -152,7 +140,7 @@ impl ArchiveWriter {
         io_error(
             self.partial
                 .as_ref()
-                .map_or(Path::new("standard output"), |partial| &partial.path),
+                .map_or(Path::new("standard output"), Partial::path),
             cause,
         )
     }
@@ -164,74 +152,6 @@ impl fmt::Debug for ArchiveWriter {
             .field("bytes", &self.bytes)
             .finish_non_exhaustive()
     }
-}
-
-impl Partial {
-    fn create(target: &Path, overwrite: bool) -> Result<Self> {
-        if !overwrite && target.symlink_metadata().is_ok() {
-            return Err(Error::Exists {
-                path: target.to_owned(),
-            });
-        }
-        let mut name = target.as_os_str().to_owned();
-        name.push(".partial");
-        let path = PathBuf::from(name);
-        // What a killed run left is removed rather than opened: opening would follow a link put there.
-        match std::fs::remove_file(&path) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(io_error(&path, cause)),
-            _ => {}
-        }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(|cause| io_error(&path, cause))?;
-        Ok(Self {
-            path,
-            target: target.to_owned(),
-            overwrite,
-            file,
-            renamed: false,
-        })
-    }
-
-    fn publish(mut self) -> Result<()> {
-        self.file.sync_all().map_err(|cause| io_error(&self.path, cause))?;
-        if !self.overwrite && self.target.symlink_metadata().is_ok() {
-            return Err(Error::Exists {
-                path: self.target.clone(),
-            });
-        }
-        std::fs::rename(&self.path, &self.target).map_err(|cause| io_error(&self.target, cause))?;
-        self.renamed = true;
-        sync_folder(&self.target)
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if !self.renamed {
-            // Nobody is left to be told; the name says what it is.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Makes the new name survive a crash; Windows has no such call and needs none.
-#[cfg(unix)]
-fn sync_folder(target: &Path) -> Result<()> {
-    let folder = target
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|cause| io_error(folder, cause))
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> Result<()> {
-    Ok(())
 }
 
 /// The header block of an entry, with a pax header before it for what does not fit.

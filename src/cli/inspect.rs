@@ -6,12 +6,14 @@ use clap::Args;
 
 use crate::archive::Limits;
 use crate::cli::values;
-use crate::commands::inspect::{InspectOptions, View};
+use crate::commands::inspect::{HtmlTarget, InspectOptions, View};
 
 const EXAMPLES: &str = "\
 Examples:
   esml-state inspect web-latency_state.tar.gz
   esml-state inspect web-latency_state.tar.gz --verify --json
+  esml-state inspect web-latency_state.tar.gz --html web-latency.html
+  esml-state inspect before.tar.gz after.tar.gz
   ssh es.example cat web-latency_state.tar.gz | esml-state inspect -";
 
 /// Show what is in an archive, and whether it is whole
@@ -23,15 +25,34 @@ pub(in crate::cli) struct InspectArgs {
     /// The archive, `-` for stdin
     #[arg(value_name = "ARCHIVE")]
     archive: PathBuf,
+    /// Another archive: show what differs between the two
+    ///
+    /// Configuration option by option, snapshot, model, parts, categories, and with `--values` the values that came or
+    /// went. Whether they differ does not change the exit code: the JSON document says `same`. One of them may be `-`.
+    #[arg(value_name = "ARCHIVE2", conflicts_with_all = ["list", "show"])]
+    other: Option<PathBuf>,
     /// Exit 4 when any check fails, not only where an import would be impossible
     #[arg(long)]
     verify: bool,
+    /// Show the values of the data that the archive holds: personal data, wherever it stands
+    ///
+    /// Values of the job's fields from the decoded model state, the inputs, annotations, filters and calendars,
+    /// messages from the categorizer, users' names, what people wrote. What they look like is a guess. Without it no
+    /// value is printed.
+    #[arg(long, conflicts_with_all = ["list", "show"])]
+    values: bool,
     /// List the entries
     #[arg(long, conflicts_with = "show")]
     list: bool,
     /// Print one entry to stdout
     #[arg(long, value_name = "ENTRY", conflicts_with = "json")]
     show: Option<String>,
+    /// Write the page as one HTML file that needs no network and no script; `-` for stdout
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "show"])]
+    html: Option<PathBuf>,
+    /// Replace an existing HTML file
+    #[arg(long, requires = "html")]
+    overwrite: bool,
     /// Refuse an archive with an entry that decompresses to more
     #[arg(long, value_name = "SIZE", default_value = "10gb", value_parser = values::size)]
     max_entry_size: u64,
@@ -49,13 +70,19 @@ impl InspectArgs {
     pub(in crate::cli) fn resolve(self) -> InspectOptions {
         InspectOptions {
             archive: self.archive,
+            other: self.other,
             view: match self.show {
                 Some(entry) => View::Show(entry),
                 None if self.list => View::List,
                 None => View::Page,
             },
+            values: self.values,
             verify: self.verify,
             json: self.json,
+            html: self.html.map(|path| HtmlTarget {
+                path,
+                overwrite: self.overwrite,
+            }),
             limits: Limits {
                 entry: self.max_entry_size,
                 ..Limits::default()

@@ -157,7 +157,11 @@ fn clap_refuses_what_it_can_see() {
         "import a --input-index a*",
         "inspect",
         "inspect a --list --show b",
-        "inspect a --values",
+        "inspect a --list --values",
+        "inspect a b --show c",
+        "inspect a b c",
+        "inspect a --html",
+        "inspect a --overwrite",
     ] {
         assert!(
             parse(&format!("esml-state {line}")).is_err_and(|e| e.exit_code() == 2),

@@ -8,7 +8,7 @@ mod mapping;
 mod raw;
 mod rename;
 
-pub use config::{Datafeed, Detector, JobConfig, PortableJob, PortableOptions, parse_bytes};
+pub use config::{Datafeed, Detector, DetectorRoles, GENERATED, JobConfig, PortableJob, PortableOptions, parse_bytes};
 pub use error::Error;
 pub use fields::{NeededFields, needed_fields};
 pub use id::{CalendarId, DatafeedId, FilterId, IndexName, JobId, SnapshotId};

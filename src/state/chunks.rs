@@ -62,6 +62,14 @@ impl<W: Write> ChunkDecoder<W> {
     }
 }
 
+/// Decodes a text that is not cut into chunks, as quantiles are; `id` is for messages.
+pub(super) fn decode_text<W: Write>(id: &str, text: &str, limits: StateLimits, sink: W) -> Result<W, Error> {
+    let mut decode = Decode::new(sink, limits.decoded);
+    decode.chunk(text).map_err(|fault| fault.of(id))?;
+    let (_, sink) = decode.finish().map_err(|fault| fault.of(id))?;
+    Ok(sink)
+}
+
 impl<W: Write> fmt::Debug for ChunkDecoder<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChunkDecoder")

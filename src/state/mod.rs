@@ -1,8 +1,10 @@
-//! What is inside the model state: document ids, chunks, decoding.
+//! What is inside the model state: document ids, chunks, decoding, and where values stand in it.
 
 mod chunks;
 mod error;
+pub mod hash;
 mod id;
+pub mod places;
 
 pub use chunks::{ChunkDecoder, StateLimits};
 pub use error::Error;

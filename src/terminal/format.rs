@@ -39,14 +39,15 @@ pub fn bytes(n: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// A length of time: `0.4 s`, `12 s`, `3 min 12 s`, `1 h 02 min`.
+/// A length of time: `0.4 s`, `12 s`, `3 min 12 s`, `1 h 02 min`, `29 d 23 h`.
 pub fn duration(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
         0..10 => format!("{:.1} s", length.as_millis() as f64 / 1000.0),
         10..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+        3600..172_800 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
     }
 }
 
@@ -147,6 +148,7 @@ mod tests {
             (12_900, "12 s"),
             (192_000, "3 min 12 s"),
             (3_720_000, "1 h 02 min"),
+            (2_588_400_000, "29 d 23 h"),
         ] {
             assert_eq!(duration(Duration::from_millis(millis)), text);
         }

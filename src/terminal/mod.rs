@@ -2,12 +2,14 @@
 
 mod failure;
 mod format;
+mod look;
 mod progress;
 mod prompt;
 mod style;
 mod table;
 
 pub use format::{amount, bytes, count, duration, escape};
+pub use look::{Look, Tone};
 pub use progress::{Stage, Unit};
 pub use prompt::{NoAnswer, Unchanged};
 pub use style::{Color, Terminal, TerminalOptions, Verbosity};

@@ -116,12 +116,23 @@ impl Terminal {
     /// # Errors
     /// Stdout cannot be written for another reason, such as a full disk.
     pub fn result(&self, text: &str) -> io::Result<()> {
-        let write = || {
-            let mut stdout = io::stdout().lock();
+        self.result_with(|stdout| {
             stdout.write_all(text.as_bytes())?;
             if !text.is_empty() && !text.ends_with('\n') {
                 stdout.write_all(b"\n")?;
             }
+            Ok(())
+        })
+    }
+
+    /// A result that is too large to be held as one text: `write` puts it to stdout. A closed stdout is no error.
+    ///
+    /// # Errors
+    /// As [`result`](Self::result), or what `write` says.
+    pub fn result_with(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let write = || {
+            let mut stdout = io::BufWriter::new(io::stdout().lock());
+            write(&mut stdout)?;
             stdout.flush()
         };
         match self.without_bars(write) {

@@ -1,8 +1,14 @@
 //! The built program looking at archives that the Python scripts wrote.
 
+mod browser;
+mod compare;
 mod damaged;
 mod entries;
+mod html;
 mod reports;
+#[cfg(unix)]
+mod terminal;
+mod values;
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod binary;
 pub mod cluster;
+pub mod decoded;
 pub mod fixtures;
 #[cfg(unix)]
 pub mod pseudo_terminal;

@@ -63,6 +63,7 @@ impl<E: Into<Fault>> From<E> for Trouble {
 
 impl<'v> Pass<'v> {
     pub(super) fn new(limits: Limits, visitor: &'v mut dyn DocumentVisitor) -> Self {
+        let state = StateCheck::new(limits.state, &mut |kind| visitor.decoded(kind));
         Self {
             limits,
             visitor,
@@ -71,7 +72,7 @@ impl<'v> Pass<'v> {
             findings: Findings::default(),
             seen: BTreeSet::new(),
             paths: BTreeSet::new(),
-            state: StateCheck::new(limits.state),
+            state,
             snapshot: None,
             owners: BTreeMap::new(),
             cut: false,

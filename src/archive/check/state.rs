@@ -1,6 +1,6 @@
 //! The state documents of an archive: numbered without gap, decoded to their end, of one job and snapshot.
 
-use std::io::Sink;
+use std::io::Write;
 
 use crate::archive::reorder::{Reorder, Taken};
 use crate::archive::{Result, StateSummary};
@@ -23,18 +23,19 @@ struct KindCheck {
     kind: StateKind,
     bases: Vec<(String, String)>,
     reorder: Reorder,
-    decoder: Option<ChunkDecoder<Sink>>,
+    decoder: Option<ChunkDecoder<Box<dyn Write>>>,
     /// Damage of one document was told: what follows from it is not told again.
     broken: bool,
 }
 
 impl StateCheck {
-    pub(super) fn new(limit: u64) -> Self {
-        let kind = |kind| KindCheck {
+    /// `decoded` says where the state of a kind goes.
+    pub(super) fn new(limit: u64, decoded: &mut dyn FnMut(StateKind) -> Box<dyn Write>) -> Self {
+        let mut kind = |kind| KindCheck {
             kind,
             bases: Vec::new(),
             reorder: Reorder::default(),
-            decoder: Some(ChunkDecoder::new(std::io::sink(), StateLimits { decoded: limit })),
+            decoder: Some(ChunkDecoder::new(decoded(kind), StateLimits { decoded: limit })),
             broken: false,
         };
         Self {

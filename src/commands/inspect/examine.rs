@@ -4,46 +4,73 @@ use std::cell::Cell;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use crate::archive::{self, Archive, Contents, Severity};
+use crate::archive::{self, Archive, Contents, Limits, Severity};
 use crate::commands::inspect::gather::Gatherer;
 use crate::commands::inspect::report::{Failure, Report};
+use crate::commands::inspect::values::values;
 use crate::commands::inspect::{InspectOptions, build};
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal, Unit};
 
-/// Reads the archive once; the error beside the report is what the command ends with.
+/// An archive that was read.
+#[derive(Debug)]
+pub struct Examined {
+    /// What was found.
+    pub report: Report,
+    /// The small entries themselves.
+    pub(super) contents: Contents,
+    /// What the command ends with, after the report was printed.
+    pub failure: Option<Error>,
+}
+
+/// Reads an archive once; `-` is stdin.
 ///
 /// # Errors
 /// The archive cannot be read at all.
-pub fn examine(options: &InspectOptions, terminal: &Terminal) -> Result<(Report, Option<Error>)> {
-    let mut gatherer = Gatherer::default();
-    let (size, contents) = check(options, &mut gatherer, terminal)?;
-    let path = options.archive.to_string_lossy();
-    let mut report = build::report(&path, size, &contents, &gatherer);
-    let failure = failure(options, &contents);
+pub fn examine(path: &Path, options: &InspectOptions, terminal: &Terminal) -> Result<Examined> {
+    let mut gatherer = if options.values {
+        Gatherer::with_values()
+    } else {
+        Gatherer::default()
+    };
+    let (size, contents) = check(path, options.limits, &mut gatherer, terminal)?;
+    let name = path.to_string_lossy();
+    let mut report = build::report(&name, size, &contents, &gatherer);
+    report.values = gatherer
+        .take_values()
+        .map(|gathered| values(&contents, options.limits, gathered));
+    for unread in report.values.iter().flat_map(|values| &values.unread) {
+        let part = unread.part.replace('_', " ");
+        terminal.warn(&format!("{name}: values may be missing: {part}: {}", unread.why));
+    }
+    let failure = failure(&name, options.verify, &contents);
     report.failure = failure.as_ref().map(|failure| Failure {
         error: failure.to_string(),
         hint: failure.hint(),
         exit: failure.exit() as u8,
     });
-    Ok((report, failure))
+    Ok(Examined {
+        report,
+        contents,
+        failure,
+    })
 }
 
 /// Compressed bytes and contents.
-fn check(options: &InspectOptions, gatherer: &mut Gatherer, terminal: &Terminal) -> Result<(u64, Contents)> {
+fn check(path: &Path, limits: Limits, gatherer: &mut Gatherer, terminal: &Terminal) -> Result<(u64, Contents)> {
     let seen = Cell::new(0);
     let hear = |stage: &Stage, bytes: u64| {
         seen.set(seen.get() + bytes);
         stage.inc(bytes);
     };
-    if is_stdin(&options.archive) {
+    if is_stdin(path) {
         let stage = terminal.stage("Reading the archive", Unit::Bytes, None);
-        let contents = archive::check(stdin()?, options.limits, gatherer, &|bytes| hear(&stage, bytes))?;
+        let contents = archive::check(stdin()?, limits, gatherer, &|bytes| hear(&stage, bytes))?;
         return Ok((seen.get(), contents));
     }
-    let archive = Archive::open(&options.archive)?;
+    let archive = Archive::open(path)?;
     let stage = terminal.stage("Reading the archive", Unit::Bytes, Some(archive.len()));
-    let contents = archive.check(options.limits, gatherer, &|bytes| hear(&stage, bytes))?;
+    let contents = archive.check(limits, gatherer, &|bytes| hear(&stage, bytes))?;
     Ok((archive.len(), contents))
 }
 
@@ -65,14 +92,14 @@ pub(super) fn stdin() -> Result<std::io::StdinLock<'static>> {
 }
 
 /// The first fatal finding; when verifying, else the first of any kind.
-fn failure(options: &InspectOptions, contents: &Contents) -> Option<Error> {
+fn failure(path: &str, verify: bool, contents: &Contents) -> Option<Error> {
     let fatal = contents
         .findings
         .iter()
         .find(|finding| finding.severity == Severity::Fatal);
-    let finding = fatal.or_else(|| contents.findings.first().filter(|_| options.verify))?;
+    let finding = fatal.or_else(|| contents.findings.first().filter(|_| verify))?;
     let place = if finding.place.is_empty() {
-        options.archive.to_string_lossy().into_owned()
+        path.to_owned()
     } else {
         finding.place.clone()
     };

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod build;
-mod documented;
-mod examples;
+pub(super) mod documented;
+pub(super) mod examples;
 mod page;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 pub use bytes::parse_bytes;
+pub use portable::GENERATED;
 
 use crate::job::raw::invalid;
 use crate::job::{DatafeedId, Error, FilterId, IndexName, JobId, SnapshotId};
@@ -30,6 +31,21 @@ pub struct Detector {
     pub function: String,
     /// `field_name`, `by_field_name`, `over_field_name`, `partition_field_name`, those that are there.
     pub fields: Vec<String>,
+    /// The same, each in its role.
+    pub roles: DetectorRoles,
+}
+
+/// The fields of a detector by what they do; none is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DetectorRoles {
+    /// `field_name`
+    pub field: Option<String>,
+    /// `by_field_name`
+    pub by: Option<String>,
+    /// `over_field_name`
+    pub over: Option<String>,
+    /// `partition_field_name`
+    pub partition: Option<String>,
 }
 
 /// A datafeed's configuration.
@@ -93,6 +109,10 @@ impl JobConfig {
         portable::with_datafeed(job, datafeed)
     }
 
+    /// The whole of it, as received.
+    pub fn text(&self) -> &RawValue {
+        &self.text
+    }
     /// `job_id`.
     pub fn id(&self) -> &JobId {
         &self.job.job_id
@@ -177,6 +197,11 @@ impl JobConfig {
             .flat_map(parts::RawDetector::filters);
         let unique: std::collections::BTreeSet<&str> = named.collect();
         unique.into_iter().map(str::parse).collect()
+    }
+    /// The filters that custom rules name, each with the field whose values it holds.
+    pub fn filtered_fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let detectors = self.job.analysis_config.detectors.iter();
+        detectors.flat_map(parts::RawDetector::filtered_fields)
     }
     /// `datafeed_config`.
     pub fn datafeed(&self) -> Option<&Datafeed> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Datafeed, Detector};
+use super::{Datafeed, Detector, DetectorRoles};
 use crate::job::{DatafeedId, JobId, SnapshotId};
 
 #[derive(Clone, Debug, Deserialize)]
@@ -96,6 +96,17 @@ impl RawDetector {
             .filter_map(|scope| scope.filter_id.as_deref())
     }
 
+    /// Each filter with the field whose values it holds.
+    pub(super) fn filtered_fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let scopes = self
+            .custom_rules
+            .iter()
+            .flatten()
+            .filter_map(|rule| rule.scope.as_ref());
+        let pairs = scopes.flatten();
+        pairs.filter_map(|(field, scope)| Some((scope.filter_id.as_deref()?, field.as_str())))
+    }
+
     pub(super) fn split_fields(&self) -> impl Iterator<Item = &str> {
         let named = [&self.by_field_name, &self.over_field_name, &self.partition_field_name];
         named
@@ -126,8 +137,18 @@ impl RawDetector {
             description,
             function: self.function.clone(),
             fields,
+            roles: DetectorRoles {
+                field: filled(&self.field_name),
+                by: filled(&self.by_field_name),
+                over: filled(&self.over_field_name),
+                partition: filled(&self.partition_field_name),
+            },
         }
     }
+}
+
+fn filled(name: &Option<String>) -> Option<String> {
+    name.clone().filter(|name| !name.is_empty())
 }
 
 impl From<&RawDatafeed> for Datafeed {

@@ -7,10 +7,10 @@ use super::{JobConfig, PortableJob, PortableOptions};
 use crate::job::raw::{Members, boxed, invalid, quoted};
 use crate::job::{DatafeedId, Error, JobId};
 
-/// What Elasticsearch generates; `job_id` stands in the path, the datafeed is created by itself.
-const OF_JOB: [&str; 11] = [
-    "job_id",
-    "datafeed_config",
+/// `job_id` stands in the path, the datafeed is created by itself.
+const ELSEWHERE: [&str; 2] = ["job_id", "datafeed_config"];
+/// Members of a job that Elasticsearch writes by itself.
+pub const GENERATED: [&str; 9] = [
     "job_type",
     "job_version",
     "create_time",
@@ -59,7 +59,8 @@ pub(super) fn portable(config: &JobConfig, options: &PortableOptions<'_>) -> Res
         }
         _ => None,
     };
-    job.remove(&OF_JOB);
+    job.remove(&ELSEWHERE);
+    job.remove(&GENERATED);
     if config.results_index_name().is_some_and(is_default_results_index) {
         job.remove(&["results_index_name"]);
     }

@@ -16,6 +16,7 @@ const STEP: usize = 4096;
 pub(super) enum Fault {
     Undecodable(String),
     TooLarge(u64),
+    Sink(io::Error),
 }
 
 pub(super) struct Decode<W: Write> {
@@ -26,16 +27,23 @@ pub(super) struct Decode<W: Write> {
     limit: u64,
 }
 
-/// A sink that refuses to take more than it was told.
+/// A sink that refuses to take more than it was told. What it says itself is kept apart from what is wrong with
+/// the state.
 struct Bounded<W> {
     sink: W,
     taken: u64,
     limit: u64,
+    failed: Option<io::Error>,
 }
 
 impl<W: Write> Decode<W> {
     pub(super) fn new(sink: W, limit: u64) -> Self {
-        let gzip = GzDecoder::new(Bounded { sink, taken: 0, limit });
+        let gzip = GzDecoder::new(Bounded {
+            sink,
+            taken: 0,
+            limit,
+            failed: None,
+        });
         Self {
             gzip,
             carried: Vec::with_capacity(4),
@@ -76,7 +84,10 @@ impl<W: Write> Decode<W> {
             .map_err(|cause| Fault::Undecodable(format!("not base64: {cause}")))?;
         let mut rest = &bytes[..n];
         while !rest.is_empty() {
-            let n = self.gzip.write(rest).map_err(|cause| self.fault(&cause))?;
+            let n = match self.gzip.write(rest) {
+                Ok(n) => n,
+                Err(cause) => return Err(self.fault(&cause)),
+            };
             if n == 0 {
                 return Err(Fault::Undecodable(
                     "bytes follow the end of the compressed state".to_owned(),
@@ -93,14 +104,19 @@ impl<W: Write> Decode<W> {
                 "the base64 text ends inside a group of four".to_owned(),
             ));
         }
-        self.gzip.try_finish().map_err(|cause| self.fault(&cause))?;
+        if let Err(cause) = self.gzip.try_finish() {
+            return Err(self.fault(&cause));
+        }
         let limit = self.limit;
         let bounded = self.gzip.finish().map_err(|cause| fault(&cause, limit))?;
         Ok((bounded.taken, bounded.sink))
     }
 
-    fn fault(&self, cause: &io::Error) -> Fault {
-        fault(cause, self.limit)
+    fn fault(&mut self, cause: &io::Error) -> Fault {
+        match self.gzip.get_mut().failed.take() {
+            Some(cause) => Fault::Sink(cause),
+            None => fault(cause, self.limit),
+        }
     }
 }
 
@@ -118,6 +134,7 @@ impl Fault {
         match self {
             Self::Undecodable(why) => Error::Undecodable { id, why },
             Self::TooLarge(limit) => Error::TooLarge { id, limit },
+            Self::Sink(cause) => Error::of_sink(&id, cause),
         }
     }
 }
@@ -127,9 +144,17 @@ impl<W: Write> Write for Bounded<W> {
         if self.taken.saturating_add(bytes.len() as u64) > self.limit {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        let n = self.sink.write(bytes)?;
-        self.taken += n as u64;
-        Ok(n)
+        match self.sink.write(bytes) {
+            Ok(n) => {
+                self.taken += n as u64;
+                Ok(n)
+            }
+            Err(cause) => {
+                let kind = cause.kind();
+                self.failed = Some(cause);
+                Err(kind.into())
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,95 +1,107 @@
-//! The sections on the documents of an archive.
+//! What came along, and the inputs over time.
 
-use std::time::Duration;
+use crate::commands::inspect::gather::from_text;
+use crate::commands::inspect::report::{HistogramFacts, Report};
+use crate::sheet::{Cell, Column, Columns, Item, Section, Table, Text};
+use crate::terminal::{Tone, amount, bytes, count};
 
-use crate::commands::inspect::PageStyle;
-use crate::commands::inspect::bars::bars;
-use crate::commands::inspect::report::{HistogramFacts, PartFacts, Report};
-use crate::terminal::{Table, amount, bytes, count, duration};
+use super::words::{listed, or_dash};
 
-use super::{listed, one_line};
+/// Indices that are always shown.
+const INDICES: usize = 8;
 
-/// Documents, bytes and range of each part, and what they are made of.
-pub(super) fn parts(report: &Report) -> String {
-    let mut table = Table::new(&[1, 2]);
-    table.row(["", "documents", "bytes", "from", "to"]);
+/// Documents, bytes and range of each part, and the small things beside them.
+pub(super) fn parts(report: &Report) -> Section {
+    let mut section = Section::new("Parts");
+    let columns = [
+        Column::words(""),
+        Column::numbers("documents"),
+        Column::numbers("bytes"),
+    ];
+    let mut table = Table {
+        columns: columns.into_iter().chain(["from", "to"].map(Column::words)).collect(),
+        ..Table::default()
+    };
     for part in &report.parts {
-        let (first, last) = range(part);
-        table.row([part.part, &count(part.documents), &bytes(part.bytes), first, last]);
+        let none = part.documents == 0;
+        let number = |text: String| {
+            if none {
+                Text::toned(Tone::Faint, text)
+            } else {
+                text.into()
+            }
+        };
+        let times = [&part.first, &part.last].map(|moment| or_dash(moment.as_deref()).into());
+        let mut row: Vec<Cell> = vec![
+            part.part.into(),
+            number(count(part.documents)).into(),
+            number(bytes(part.bytes)).into(),
+        ];
+        row.extend(times);
+        table.rows.push(row);
     }
-    let mut text = format!("Parts\n{}", table.render(2));
-    text.push_str(&state(report));
+    section.item(Item::Table(table));
     for part in report.parts.iter().filter(|part| part.undated > 0) {
-        text.push_str(&format!(
-            "  {}: {} with a time that cannot be read\n",
-            part.part,
-            count(part.undated)
-        ));
+        let text = format!("{}: {} with a time that cannot be read", part.part, count(part.undated));
+        section.prose(Text::toned(Tone::Caution, text));
     }
-    if let Some(filters) = listed(&report.filters) {
-        text.push_str(&format!("  filters: {filters}\n"));
+    let by = report.annotations;
+    if by.by_job + by.by_people > 0 {
+        let text = format!(
+            "{} by the job itself, {} by people",
+            count(by.by_job),
+            count(by.by_people)
+        );
+        section.fact("annotations", Some(text));
     }
+    section.fact("filters", listed(&report.filters));
     let calendars: Vec<String> = report
         .calendars
         .iter()
         .map(|calendar| format!("{} ({})", calendar.id, amount(calendar.events, "event", "events")))
         .collect();
-    if let Some(calendars) = listed(&calendars) {
-        text.push_str(&format!("  calendars: {calendars}\n"));
-    }
-    text
-}
-
-fn state(report: &Report) -> String {
-    let state = report.state;
-    let categorizes = report
-        .job
-        .as_ref()
-        .is_some_and(|job| job.categorization_field.is_some());
-    let kinds = [
-        (state.model_documents, state.model_bytes, "model", true),
-        (
-            state.categorizer_documents,
-            state.categorizer_bytes,
-            "categorizer",
-            categorizes,
-        ),
-    ];
-    let kinds: Vec<String> = kinds
-        .into_iter()
-        .filter(|(documents, _, _, expected)| *documents > 0 || *expected)
-        .map(|(documents, size, of, _)| format!("{} of the {of} ({} decoded)", count(documents), bytes(size)))
-        .collect();
-    format!("  state: {}\n", kinds.join(", "))
-}
-
-fn range(part: &PartFacts) -> (&str, &str) {
-    (part.first.as_deref().unwrap_or(""), part.last.as_deref().unwrap_or(""))
+    section.fact("calendars", listed(&calendars));
+    section
 }
 
 /// The inputs by index, and over time.
-pub(super) fn inputs(report: &Report, style: PageStyle) -> String {
-    let Some(inputs) = &report.inputs else {
-        return String::new();
-    };
-    let mut text = "Inputs\n".to_owned();
-    let mut table = Table::new(&[1]);
-    for (index, documents) in &inputs.indices {
-        table.row([one_line(index), count(*documents)]);
+pub(super) fn inputs(report: &Report) -> Option<Section> {
+    let inputs = report.inputs.as_ref()?;
+    let mut section = Section::new("Inputs");
+    let total: u64 = inputs.indices.values().sum();
+    let mut indices: Vec<(&String, u64)> = inputs.indices.iter().map(|(index, number)| (index, *number)).collect();
+    indices.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    if indices.len() == 1 {
+        section.fact("index", indices.first().map(|(index, _)| *index));
+    } else {
+        let rows = indices.iter().map(|(index, number)| {
+            let bar = Cell::Bar {
+                value: *number,
+                largest: total,
+            };
+            vec![Cell::from(*index), count(*number).into(), bar]
+        });
+        section.item(Item::Table(Table {
+            columns: vec![Column::prose("index"), Column::numbers("documents"), Column::words("")],
+            rows: rows.collect(),
+            shown: Some(INDICES),
+            ..Table::default()
+        }));
     }
-    text.push_str(&table.render(2));
-    if let Some(histogram) = &inputs.histogram {
-        text.push_str(&over_time(histogram, style));
+    let mapping = if inputs.mapping { "carried" } else { "not carried" };
+    section.fact("mapping", Some(mapping));
+    if let Some(columns) = inputs.histogram.as_ref().and_then(over_time) {
+        section.item(Item::Columns(columns));
     }
-    text
+    Some(section)
 }
 
-fn over_time(histogram: &HistogramFacts, style: PageStyle) -> String {
-    let width = duration(Duration::from_millis(histogram.column_millis));
-    let highest = count(histogram.counts.iter().copied().max().unwrap_or(0));
-    let bars = bars(&histogram.counts, style.unicode);
-    format!(
-        "  |{bars}|\n  from {}, {width} a column, at most {highest} documents in one\n",
-        histogram.from
-    )
+fn over_time(histogram: &HistogramFacts) -> Option<Columns> {
+    Some(Columns {
+        title: "Inputs over time".to_owned(),
+        from: from_text(&histogram.from)?,
+        width_millis: histogram.column_millis,
+        counts: histogram.counts.clone(),
+        unit: "documents",
+    })
 }

@@ -1,9 +1,14 @@
 //! A report in which nothing is missing.
 
+use crate::archive::{Contents, Limits, Part};
+use crate::commands::inspect::values::{ValueGatherer, values};
 use crate::commands::inspect::{
-    ArchiveFacts, CalendarFacts, Check, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FindingFacts,
-    HistogramFacts, InputFacts, JobFacts, Lack, PartFacts, REPORT_VERSION, Report, SnapshotFacts, StateFacts, Written,
+    AnnotationFacts, ArchiveFacts, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts, Check,
+    DataCountsFacts, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FindingFacts, HistogramFacts, InputFacts,
+    JobFacts, Lack, PartFacts, PatternFacts, REPORT_VERSION, Report, SeriesFacts, SnapshotFacts, StateFacts,
+    UnreadFacts, Written,
 };
+use crate::job::JobConfig;
 
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
@@ -13,8 +18,38 @@ fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
+/// The same with values.
+pub(in crate::commands::inspect) fn full_with_values() -> Report {
+    let mut gathered = ValueGatherer::default();
+    let config = br#"{"job_id":"web-latency","analysis_config":{"detectors":[{"function":"mean",
+        "field_name":"responsetime","partition_field_name":"host"}],"influencers":["host","user"]},
+        "description":"of Alice"}"#;
+    gathered.config(&JobConfig::parse(config).unwrap());
+    for input in [
+        r#"{"host":"web-01.corp.example","user":"alice","note":"write to a@example.org <b>now</b>"}"#,
+        r#"{"host":"web-01.corp.example","user":"\u001b[2J"}"#,
+    ] {
+        gathered.document(Part::Inputs, None, input.as_bytes());
+    }
+    gathered.document(
+        Part::Annotations,
+        None,
+        br#"{"annotation":"seen","create_username":"bob"}"#,
+    );
+    let mut values = values(&Contents::default(), Limits::default(), gathered);
+    values.hashes.scopes = 7;
+    values.unread.push(UnreadFacts {
+        part: "model_state",
+        why: "at a.b: an element `z`, which is not known".to_owned(),
+    });
+    Report {
+        values: Some(values),
+        ..full()
+    }
+}
+
 /// Of every member one, and text that would steer a terminal.
-pub(super) fn full() -> Report {
+pub(in crate::commands::inspect) fn full() -> Report {
     Report {
         version: REPORT_VERSION,
         archive: ArchiveFacts {
@@ -40,23 +75,31 @@ pub(super) fn full() -> Report {
             aggregations: false,
             remote: true,
         }),
-        snapshot: Some(SnapshotFacts {
-            id: "1795432817".to_owned(),
-            created: text("2026-11-23T11:20:17Z"),
-            description: text("State persisted due to job close"),
-            min_version: text("9.0.0"),
-            state_documents: Some(1),
-            model_bytes: Some(19_763_200),
-            memory_status: text("ok"),
-            latest_record: text("2024-01-30T23:59:43Z"),
-            latest_result: text("2024-01-30T23:30:00Z"),
-        }),
+        snapshot: Some(snapshot()),
         state: StateFacts {
             model_documents: 1,
             model_bytes: 2_000_000,
             categorizer_documents: 1,
             categorizer_bytes: 1_000,
         },
+        data_counts: Some(DataCountsFacts {
+            records: Some(345_600),
+            first_record: text("2024-01-01T00:00:12Z"),
+            latest_record: text("2024-01-30T23:59:43Z"),
+            buckets: Some(2879),
+            empty_buckets: Some(0),
+            missing_fields: Some(2),
+            out_of_order: Some(3),
+        }),
+        patterns: vec![
+            pattern("seasonality", text("1d"), Some("weekdays")),
+            pattern("trend", None, None),
+            pattern("other", None, None),
+        ],
+        categories: Some(CategoriesFacts {
+            more: false,
+            list: vec![category(3, 1200), category(1, 7)],
+        }),
         parts: vec![
             part("state", 2, false),
             part("annotations", 12, true),
@@ -71,6 +114,10 @@ pub(super) fn full() -> Report {
                 counts: vec![10, 20, 0, 80, 1],
             }),
         }),
+        annotations: AnnotationFacts {
+            by_job: 97,
+            by_people: 1,
+        },
         filters: texts(&["canary-hosts"]),
         calendars: vec![CalendarFacts {
             id: "holidays".to_owned(),
@@ -101,6 +148,7 @@ pub(super) fn full() -> Report {
             bytes: 3641,
             sha256: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8".to_owned(),
         }],
+        values: None,
         failure: Some(Failure {
             error: "notes.txt: unknown entry".to_owned(),
             hint: text("look at it"),
@@ -122,12 +170,65 @@ fn job() -> JobFacts {
                 description: description.to_owned(),
                 function: "mean".to_owned(),
                 fields: texts(&["responsetime", "host"]),
+                by_field: None,
+                over_field: None,
+                partition_field: text("host"),
             })
             .into(),
         influencers: texts(&["host", "clientip"]),
         categorization_field: text("message"),
         summary_count_field: text("doc_count"),
         model_memory_limit: Some(512 << 20),
+    }
+}
+
+fn snapshot() -> SnapshotFacts {
+    SnapshotFacts {
+        id: "1795432817".to_owned(),
+        created: text("2026-11-23T11:20:17Z"),
+        description: text("State persisted due to job close"),
+        min_version: text("9.0.0"),
+        state_documents: Some(1),
+        model_bytes: Some(19_763_200),
+        peak_model_bytes: Some(21_763_200),
+        memory_limit: Some(512 << 20),
+        bytes_exceeded: Some(0),
+        memory_status: text("ok"),
+        allocation_failures: Some(0),
+        series: SeriesFacts {
+            by_values: Some(39),
+            over_values: Some(0),
+            partition_values: Some(32),
+        },
+        categorization: Some(CategorizationFacts {
+            status: text("warn"),
+            documents: Some(43_131),
+            categories: Some(12),
+            frequent: Some(11),
+            rare: Some(1),
+            dead: Some(0),
+            failed: Some(0),
+        }),
+        latest_record: text("2024-01-30T23:59:43Z"),
+        latest_result: text("2024-01-30T23:30:00Z"),
+    }
+}
+
+fn pattern(what: &'static str, period: Option<String>, days: Option<&'static str>) -> PatternFacts {
+    PatternFacts {
+        what,
+        period,
+        days,
+        detector: Some(0),
+        series: 31,
+    }
+}
+
+fn category(id: u64, matches: u64) -> CategoryFacts {
+    CategoryFacts {
+        id,
+        matches: Some(matches),
+        example: text("login of \u{1b}[2Jalice <script>alert(1)</script> failed"),
     }
 }
 

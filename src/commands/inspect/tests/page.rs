@@ -1,25 +1,104 @@
-use crate::commands::inspect::list::list;
-use crate::commands::inspect::tests::examples::full;
-use crate::commands::inspect::{PageStyle, json, page};
+use crate::commands::inspect::entries::list;
+use crate::commands::inspect::output;
+use crate::commands::inspect::tests::examples::{full, full_with_values};
+use crate::commands::inspect::{Report, page, values};
+use crate::sheet::{html, plain};
+use crate::terminal::Look;
+
+/// As in a pipe.
+const PIPE: Look = Look {
+    color: false,
+    unicode: false,
+    width: None,
+};
+
+/// As on a terminal, without colour.
+const TERMINAL: Look = Look {
+    color: false,
+    unicode: true,
+    width: Some(80),
+};
+
+fn json(document: &impl serde::Serialize) -> String {
+    let mut text = Vec::new();
+    output::json(document, &mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+fn text(report: &Report, look: Look) -> String {
+    plain(&page(report), look)
+}
 
 #[test]
 fn the_page_shows_everything_once() {
-    insta::assert_snapshot!("page", page(&full(), PageStyle { unicode: true }));
+    insta::assert_snapshot!("page", text(&full(), TERMINAL));
+}
+
+#[test]
+fn a_narrow_terminal_gets_narrow_lines() {
+    let narrow = Look {
+        width: Some(50),
+        ..TERMINAL
+    };
+    let page = text(&full(), narrow);
+    insta::assert_snapshot!("narrow", page);
+}
+
+#[test]
+fn the_values_have_a_page_of_their_own() {
+    let report = full_with_values();
+    let values = report.values.as_ref().unwrap();
+    insta::assert_snapshot!("values", plain(&values::page(&report, values), TERMINAL));
+}
+
+#[test]
+fn no_value_is_shown_that_was_not_asked_for() {
+    let (without, with) = (page(&full()), page(&full_with_values()));
+    assert!(!html(&without).contains("web-01.corp.example"));
+    assert!(html(&with).contains("web-01.corp.example"));
 }
 
 #[test]
 fn the_page_is_ascii_where_blocks_cannot_be_shown() {
-    let page = page(&full(), PageStyle { unicode: false });
+    let page = text(&full(), PIPE);
     assert!(page.is_ascii(), "{page}");
+    insta::assert_snapshot!("piped", page);
+}
+
+#[test]
+fn colour_changes_no_word() {
+    let colored = text(
+        &full(),
+        Look {
+            color: true,
+            ..TERMINAL
+        },
+    );
+    assert_eq!(console::strip_ansi_codes(&colored), text(&full(), TERMINAL));
+    assert_ne!(colored, text(&full(), TERMINAL));
+}
+
+#[test]
+fn the_page_for_browsers_holds_text_from_the_archive_as_text() {
+    let document = html(&page(&full()));
+    assert!(!document.contains("<script>"), "{document}");
+    assert!(document.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{document}");
+    assert!(document.chars().all(|c| c == '\n' || !c.is_control()));
+    let (head, rest) = document.split_once("<style>").unwrap();
+    let (_, body) = rest.split_once("</style>").unwrap();
+    insta::assert_snapshot!("html", format!("{head}{body}"));
 }
 
 #[test]
 fn nothing_from_an_archive_steers_the_terminal() {
-    let report = full();
+    let report = full_with_values();
     for text in [
-        page(&report, PageStyle::default()),
+        html(&page(&report)),
+        plain(&values::page(&report, report.values.as_ref().unwrap()), TERMINAL),
+        text(&report, PIPE),
+        text(&report, TERMINAL),
         list(&report).table(),
-        json(&report).unwrap(),
+        json(&report),
     ] {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     }
@@ -37,10 +116,10 @@ fn an_archive_without_anything_has_a_page() {
     report.parts.iter_mut().for_each(|part| part.documents = 0);
     report.state.model_documents = 0;
     report.state.categorizer_documents = 0;
-    let page = page(&report, PageStyle::default());
+    let page = text(&report, PIPE);
     assert!(page.contains("no readable configuration"), "{page}");
     assert!(page.contains("CANNOT be imported"), "{page}");
-    assert!(!page.contains("treat this file"), "{page}");
+    assert!(!page.contains("treat"), "{page}");
 }
 
 #[test]
@@ -53,7 +132,7 @@ fn the_list_has_a_line_an_entry() {
 
 #[test]
 fn the_list_as_json_has_whole_checksums_and_the_failure() {
-    let document: serde_json::Value = serde_json::from_str(&json(&list(&full())).unwrap()).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&json(&list(&full()))).unwrap();
     assert_eq!(document["entries"][0]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(document["exit"], 4);
 }

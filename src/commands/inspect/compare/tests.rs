@@ -1,0 +1,114 @@
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use super::{Comparison, compare, page};
+use crate::archive::{Contents, Limits, Part};
+use crate::commands::inspect::examine::Examined;
+use crate::commands::inspect::report::Report;
+use crate::commands::inspect::tests::documented::{members, rows};
+use crate::commands::inspect::tests::examples::full;
+use crate::commands::inspect::values::{ValueGatherer, values};
+use crate::job::JobConfig;
+use crate::sheet::{html, plain};
+use crate::terminal::Look;
+
+fn examined(config: &str, items: &str, hosts: &[&str], change: impl Fn(&mut Report)) -> Examined {
+    let config = JobConfig::parse(config.as_bytes()).unwrap();
+    let mut gathered = ValueGatherer::default();
+    gathered.config(&config);
+    for host in hosts {
+        let input = serde_json::json!({ "host": host }).to_string();
+        gathered.document(Part::Inputs, None, input.as_bytes());
+    }
+    let filters = format!(r#"[{{"filter_id":"quiet","items":{items}}}]"#);
+    let contents = Contents {
+        config: Some(config),
+        filters: serde_json::from_str(&filters).ok(),
+        ..Contents::default()
+    };
+    let mut report = full();
+    report.values = Some(values(&contents, Limits::default(), gathered));
+    report.failure = None;
+    change(&mut report);
+    Examined {
+        report,
+        contents,
+        failure: None,
+    }
+}
+
+fn before(change: impl Fn(&mut Report)) -> Examined {
+    let config = r#"{"job_id":"a","groups":["x","y"],"create_time":1704067000000,"analysis_config":{"bucket_span":"15m",
+        "detectors":[{"function":"mean","partition_field_name":"host"}],"influencers":["host","ip"]}}"#;
+    examined(config, r#"["h1","h2"]"#, &["h1", "h2"], change)
+}
+
+fn after(change: impl Fn(&mut Report)) -> Examined {
+    let config = r#"{"job_id":"a","groups":["y","z"],"create_time":1704067999000,"analysis_config":{"bucket_span":"30m",
+        "detectors":[{"function":"mean","partition_field_name":"host","use_null":true}],"influencers":["ip","host"]}}"#;
+    examined(config, r#"["h2","h3","\u001b[2J"]"#, &["h2", "h3", "<b>"], change)
+}
+
+fn compared() -> Comparison {
+    compare(
+        &before(|_| {}),
+        &after(|report| {
+            let snapshot = report.snapshot.as_mut().unwrap();
+            snapshot.model_bytes = Some(20_000_000);
+            report.categories.as_mut().unwrap().list.remove(0);
+            report.patterns.remove(0);
+        }),
+    )
+}
+
+#[test]
+fn an_archive_is_the_same_as_itself() {
+    let comparison = compare(&before(|_| {}), &before(|_| {}));
+    assert!(
+        comparison.same && comparison.differences.is_empty(),
+        "{:?}",
+        comparison.differences
+    );
+}
+
+#[test]
+fn the_page_of_a_comparison() {
+    let look = Look {
+        color: false,
+        unicode: true,
+        width: Some(80),
+    };
+    insta::assert_snapshot!("comparison", plain(&page(&compared()), look));
+}
+
+#[test]
+fn nothing_from_an_archive_steers_terminal_or_browser() {
+    let sheet = page(&compared());
+    for text in [plain(&sheet, Look::default()), html(&sheet)] {
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    }
+    assert!(!html(&sheet).contains("<b>"));
+}
+
+#[test]
+fn items_of_filters_are_told_only_with_values() {
+    let without = |mut examined: Examined| {
+        examined.report.values = None;
+        examined
+    };
+    let comparison = compare(&without(before(|_| {})), &without(after(|_| {})));
+    let told = serde_json::to_string(&comparison).unwrap();
+    assert!(!told.contains("\"h1\"") && told.contains("1 item"), "{told}");
+    assert!(serde_json::to_string(&compared()).unwrap().contains("\"h1\""));
+}
+
+#[test]
+fn every_member_is_documented_and_none_besides() {
+    let open = ["differences[].first", "differences[].second"];
+    let mut found = BTreeSet::from(["values".to_owned()]);
+    members(&serde_json::to_value(compared()).unwrap(), "", &open, &mut found);
+    let page = include_str!("../../../../docs/inspect-json.md");
+    let (_, section) = page.split_once("## Two archives").unwrap();
+    assert_eq!(rows(section), found);
+}

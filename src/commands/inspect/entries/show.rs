@@ -1,0 +1,93 @@
+//! `--show ENTRY`: one entry's bytes, as they are.
+
+use std::io::{self, BufWriter, Write};
+
+use crate::archive::{self, Archive, Contents};
+use crate::commands::inspect::InspectOptions;
+use crate::commands::inspect::examine::{is_stdin, stdin};
+use crate::error::{Error, Result};
+use crate::terminal::{Terminal, escape};
+
+/// Copies the entry to stdout; what stands in it is not checked. On a terminal control characters are
+/// made visible.
+pub(in crate::commands::inspect) fn show(options: &InspectOptions, entry: &str, terminal: &Terminal) -> Result<()> {
+    if options.json {
+        return Err(Error::Usage {
+            message: "an entry is shown as it is, never as a JSON document of its own".to_owned(),
+            hint: Some("leave out `--json`, or ask for `--list --json`".to_owned()),
+        });
+    }
+    let stdout = io::stdout().lock();
+    let mut to: Box<dyn Write> = if terminal.stdout_is_terminal() {
+        Box::new(Harmless(stdout))
+    } else {
+        Box::new(BufWriter::new(stdout))
+    };
+    let names = match copy(options, entry, &mut *to) {
+        Ok(names) => names,
+        Err(Error::Archive(archive::Error::Io { cause, .. })) if cause.kind() == io::ErrorKind::BrokenPipe => {
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    match to.flush() {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(Error::File {
+                path: "standard output".into(),
+                cause,
+            });
+        }
+        _ => {}
+    }
+    match names {
+        None => Ok(()),
+        Some(names) => Err(Error::Failed {
+            message: format!("{}: it has no entry `{entry}`", options.archive.display()),
+            hint: Some(match names.as_slice() {
+                [] => "it has no entries at all".to_owned(),
+                names => format!("its entries are {}", names.join(", ")),
+            }),
+        }),
+    }
+}
+
+/// Copies the entry; where there is none, returns the names of those that are there.
+fn copy(options: &InspectOptions, entry: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
+    if is_stdin(&options.archive) {
+        return Ok(archive::show(stdin()?, entry, to)?);
+    }
+    let archive = Archive::open(&options.archive)?;
+    if archive.show(entry, to)? {
+        return Ok(None);
+    }
+    let contents: Contents = archive.check(options.limits, &mut (), &|_| {})?;
+    Ok(Some(contents.entries.into_iter().map(|entry| entry.name).collect()))
+}
+
+/// Lets no control character through but line feeds and tabs.
+struct Harmless<W>(W);
+
+impl<W: Write> Write for Harmless<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        // A character cut in two by the buffer's end is shown as two marks: on a terminal that is good enough.
+        self.0.write_all(escape(&String::from_utf8_lossy(buffer)).as_bytes())?;
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_not_steered() {
+        let mut shown = Harmless(Vec::new());
+        shown.write_all("{\"a\":\"\u{1b}[2J\"}\n".as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(shown.0).unwrap(), "{\"a\":\"\\u{1b}[2J\"}\n");
+    }
+}

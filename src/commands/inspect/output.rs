@@ -1,0 +1,166 @@
+//! The result to where it was asked for: a page or one JSON document to stdout, a page for browsers to a file.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::commands::inspect::InspectOptions;
+use crate::commands::inspect::examine::is_stdin;
+use crate::error::{Error, Result};
+use crate::partial::{NotWritten, Partial};
+use crate::sheet::{Sheet, html, plain};
+use crate::terminal::Terminal;
+
+/// `--html FILE`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HtmlTarget {
+    /// The file, or `-` for stdout.
+    pub path: PathBuf,
+    /// Whether an existing one may be replaced.
+    pub overwrite: bool,
+}
+
+/// Where the result goes. Made before the archive is read: a target that is refused costs no time.
+#[derive(Debug)]
+pub(super) struct Output<'a> {
+    json: bool,
+    html: Html<'a>,
+}
+
+#[derive(Debug)]
+enum Html<'a> {
+    No,
+    Stdout,
+    File(&'a HtmlTarget),
+}
+
+impl<'a> Output<'a> {
+    /// Looks whether the file can be written, where one was asked for.
+    pub(super) fn prepare(options: &'a InspectOptions) -> Result<Self> {
+        let html = match &options.html {
+            None => Html::No,
+            Some(target) if target.path == Path::new("-") => Html::Stdout,
+            Some(target) => {
+                // Begun and taken away again: while archives are read nothing lies there that a signal could leave.
+                drop(Partial::create(&target.path, target.overwrite).map_err(refused)?);
+                Html::File(target)
+            }
+        };
+        if options.json && matches!(html, Html::Stdout) {
+            return Err(Error::Usage {
+                message: "`--html -` and `--json` both want standard output".to_owned(),
+                hint: Some("name a file for the page".to_owned()),
+            });
+        }
+        if options
+            .other
+            .as_ref()
+            .is_some_and(|other| *other == options.archive && is_stdin(other))
+        {
+            return Err(Error::Usage {
+                message: "both archives are `-`, and standard input is read once".to_owned(),
+                hint: Some("name a file for one of them".to_owned()),
+            });
+        }
+        let json = options.json;
+        Ok(Self { json, html })
+    }
+
+    /// Writes the file, then stdout: the document, the page or, where the page went to a file, its name.
+    pub(super) fn put(self, document: &impl Serialize, page: &Sheet, terminal: &Terminal) -> Result<()> {
+        let text = match self.html {
+            Html::No => None,
+            Html::Stdout => Some(html(page)),
+            Html::File(HtmlTarget { path, overwrite }) => {
+                let partial = Partial::create(path, *overwrite).map_err(refused)?;
+                let written = partial.file().write_all(html(page).as_bytes());
+                written.map_err(|cause| file_failed(partial.path(), cause))?;
+                partial.publish().map_err(refused)?;
+                Some(path.display().to_string())
+            }
+        };
+        match text {
+            _ if self.json => print_json(document, terminal),
+            Some(text) => print(&text, terminal),
+            None => print(&plain(page, terminal.look()), terminal),
+        }
+    }
+}
+
+/// To stdout.
+pub(super) fn print(text: &str, terminal: &Terminal) -> Result<()> {
+    terminal
+        .result(text)
+        .map_err(|cause| file_failed(Path::new("standard output"), cause))
+}
+
+/// The verdict, after the result was printed.
+pub(super) fn ended(failure: Option<Error>, json: bool) -> Result<()> {
+    match failure {
+        Some(failure) if json => Err(Error::Reported(Box::new(failure))),
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
+}
+
+fn refused(why: NotWritten) -> Error {
+    match why {
+        NotWritten::Exists { path } => Error::Refused {
+            message: format!("{} exists already", path.display()),
+            hint: "choose another name with --html, or replace it with --overwrite".to_owned(),
+        },
+        NotWritten::Io { path, cause } => Error::File { path, cause },
+    }
+}
+
+fn file_failed(path: &Path, cause: io::Error) -> Error {
+    Error::File {
+        path: path.to_owned(),
+        cause,
+    }
+}
+
+/// One document to stdout.
+pub(super) fn print_json(document: &impl Serialize, terminal: &Terminal) -> Result<()> {
+    terminal
+        .result_with(|stdout| json(document, stdout))
+        .map_err(|cause| file_failed(Path::new("standard output"), cause))
+}
+
+/// One document, indented and ended by a line feed. Characters that JSON lets through raw and that would steer a
+/// terminal are escaped too, since the document may be looked at on one.
+pub(super) fn json(document: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
+    let mut to = Harmless(to);
+    serde_json::to_writer_pretty(&mut to, document)?;
+    to.0.write_all(b"\n")
+}
+
+struct Harmless<'a>(&'a mut dyn Write);
+
+impl Write for Harmless<'_> {
+    /// The serialiser writes whole characters.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        let mut rest = text;
+        while let Some(at) = rest.find(steers) {
+            let (before, from) = rest.split_at(at);
+            self.0.write_all(before.as_bytes())?;
+            let mut after = from.chars();
+            if let Some(c) = after.next() {
+                write!(self.0, "\\u{:04x}", u32::from(c))?;
+            }
+            rest = after.as_str();
+        }
+        self.0.write_all(rest.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn steers(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

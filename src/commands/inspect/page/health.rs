@@ -1,0 +1,76 @@
+//! Whether the model has had memory enough, and categories make sense.
+
+use crate::commands::inspect::report::{CategorizationFacts, SnapshotFacts};
+use crate::sheet::Text;
+use crate::terminal::{Tone, amount, count};
+
+use super::words::memory;
+
+/// Of the memory.
+pub(super) fn tone(snapshot: &SnapshotFacts) -> Tone {
+    match snapshot.memory_status.as_deref() {
+        Some("hard_limit") => Tone::Bad,
+        Some("soft_limit") => Tone::Caution,
+        _ => Tone::Plot,
+    }
+}
+
+/// A line each.
+pub(super) fn health(snapshot: &SnapshotFacts) -> Vec<Text> {
+    let status = snapshot.memory_status.as_deref().unwrap_or("not known");
+    let text = match status {
+        "ok" => Text::toned(Tone::Good, "ok").then(Tone::Plain, ": no memory limit reached"),
+        "soft_limit" => Text::toned(Tone::Caution, "soft limit reached")
+            .then(Tone::Plain, ": over 60 % of its limit, it prunes what is rare"),
+        "hard_limit" => {
+            let over = snapshot.bytes_exceeded.unwrap_or(0);
+            Text::toned(Tone::Bad, "hard limit reached").then(
+                Tone::Plain,
+                format!(": new series were not modelled, {} too much", memory(over)),
+            )
+        }
+        other => Text::toned(Tone::Caution, format!("memory status {other}")),
+    };
+    let mut lines = vec![text];
+    if let Some(failures) = snapshot.allocation_failures.filter(|failures| *failures > 0) {
+        let failures = amount(failures, "bucket", "buckets");
+        lines.push(Text::toned(
+            Tone::Bad,
+            format!("{failures} in which no memory was left"),
+        ));
+    }
+    if let Some(categorization) = &snapshot.categorization {
+        lines.push(categorization_health(categorization));
+    }
+    lines
+}
+
+fn categorization_health(categorization: &CategorizationFacts) -> Text {
+    let status = categorization.status.as_deref().unwrap_or("not known");
+    let (tone, why) = match status {
+        "ok" => (Tone::Good, ""),
+        "warn" => (Tone::Caution, ": the messages do not suit categorization"),
+        _ => (Tone::Caution, ""),
+    };
+    let counts: Vec<String> = [
+        (categorization.frequent, "frequent"),
+        (categorization.rare, "rare"),
+        (categorization.dead, "dead"),
+        (categorization.failed, "failed"),
+    ]
+    .into_iter()
+    .filter_map(|(number, name)| number.filter(|n| *n > 0).map(|n| format!("{} {name}", count(n))))
+    .collect();
+    let total = amount(categorization.categories.unwrap_or(0), "category", "categories");
+    let counts = if counts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", counts.join(", "))
+    };
+    let documents = categorization.documents.map_or_else(String::new, |documents| {
+        format!(" of {}", amount(documents, "document", "documents"))
+    });
+    Text::from("categorization ")
+        .then(tone, status)
+        .then(Tone::Plain, format!("{why}: {total}{counts}{documents}"))
+}

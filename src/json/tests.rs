@@ -1,0 +1,219 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// JSON as nobody would hold it in a map: names repeat, blanks everywhere, every kind of value.
+fn json() -> impl Strategy<Value = String> {
+    let text = || prop_oneof!["[a-c]{1}", "\\PC{0,8}"].prop_map(|text| quoted(&text));
+    let escaped = prop_oneof![
+        Just(r#""\u00e4\/\\\"\n""#.to_owned()),
+        Just(r#""\ud83d\ude00""#.to_owned())
+    ];
+    let number = prop_oneof![
+        any::<i64>().prop_map(|n| n.to_string()),
+        Just("1.10".to_owned()),
+        Just("-0.0E+07".to_owned())
+    ];
+    let word = prop_oneof![Just("true"), Just("false"), Just("null")].prop_map(str::to_owned);
+    let leaf = prop_oneof![text(), escaped, number, word];
+    let blank = || prop_oneof![Just(""), Just(" "), Just("\n\t"), Just("\r\n  ")];
+    leaf.prop_recursive(5, 60, 6, move |inner| {
+        let part =
+            (blank(), inner.clone(), blank()).prop_map(|(before, value, after)| format!("{before}{value}{after}"));
+        let member = (blank(), text(), blank(), part.clone())
+            .prop_map(|(before, name, after, value)| format!("{before}{name}{after}:{value}"));
+        prop_oneof![
+            prop::collection::vec(part, 0..6).prop_map(|parts| format!("[{}]", parts.join(","))),
+            prop::collection::vec(member, 0..6).prop_map(|members| format!("{{{}}}", members.join(","))),
+            blank().prop_map(|blank| format!("{{{blank}}}")),
+        ]
+    })
+}
+
+/// Writes what `edit` decides, the text cut into pieces of this size.
+fn edited(
+    text: &str,
+    piece: usize,
+    mut edit: impl FnMut(&mut Editor<Vec<u8>>, &Token<'_>) -> std::io::Result<()>,
+) -> Result<String, std::io::Error> {
+    let mut editor = Editor::new(Vec::new());
+    let mut tokens = Tokenizer::default();
+    let mut sink = |token: Token<'_>| edit(&mut editor, &token);
+    for piece in text.as_bytes().chunks(piece) {
+        tokens.push(piece, &mut sink)?;
+    }
+    let rest = tokens.finish(&mut sink)?;
+    Ok(String::from_utf8(editor.finish(&rest)?).unwrap())
+}
+
+proptest! {
+    #[test]
+    fn what_is_not_changed_stays_byte_for_byte(text in json(), end in "[ \n]{0,2}", piece in 1_usize..20) {
+        let text = format!("{text}{end}");
+        prop_assert_eq!(edited(&text, piece, |editor, token| editor.keep(token)).unwrap(), text);
+    }
+
+    #[test]
+    fn what_is_cut_short_is_told(text in json(), cut in any::<prop::sample::Index>()) {
+        let cut = &text[..(0..=cut.index(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap()];
+        let valid = serde_json::from_str::<serde::de::IgnoredAny>(cut).is_ok();
+        prop_assert_eq!(edited(cut, 7, |editor, token| editor.keep(token)).is_ok(), valid);
+    }
+
+    #[test]
+    fn texts_mean_what_serde_reads(text in "\\PC{0,20}", n in any::<u16>()) {
+        for json in [quoted(&text), format!("\"\\u{:04x}{text}\"", n & 0x7ff).replace('\\', "\\\\").replacen("\\\\", "\\", 1)] {
+            let Ok(meant) = serde_json::from_str::<String>(&json) else { continue };
+            edited(&json, 3, |_, token| { assert_eq!(token.text().unwrap(), meant); Ok(()) }).unwrap();
+        }
+    }
+
+    /// Leaving out every value that names or holds `a` leaves JSON of the rest.
+    #[test]
+    fn leaving_out_leaves_json(text in json(), piece in 1_usize..20) {
+        let mut named = false;
+        let out = edited(&text, piece, |editor, token| {
+            let out = !editor.skipping() && named;
+            named = token.kind == Kind::Name && token.raw == b"\"a\"";
+            if out { editor.leave_out(token); Ok(()) } else { editor.keep(token) }
+        }).unwrap();
+        let expected = without_a(serde_json::from_str::<Pairs>(&text).unwrap());
+        prop_assert_eq!(serde_json::from_str::<Pairs>(&out).unwrap(), expected);
+    }
+}
+
+#[test]
+fn strings_are_replaced_where_they_stand() {
+    let text = r#"{ "a" : "x" ,"a":["x" , 1.10,{}],"b":"y"}"#;
+    let out = edited(text, 4, |editor, token| match token.raw {
+        b"\"x\"" => editor.replace(token, "\"z\""),
+        b"1.10" => editor.replace_json(token, "[1]"),
+        _ => editor.keep(token),
+    });
+    assert_eq!(out.unwrap(), r#"{ "a" : "\"z\"" ,"a":["\"z\"" , [1],{}],"b":"y"}"#);
+}
+
+#[test]
+fn a_container_is_replaced_to_its_end() {
+    let text = r#"{"a":{"b":[{}]},"c":1}"#;
+    let mut first = true;
+    let out = edited(text, 1, |editor, token| {
+        if token.kind == Kind::BeginObject && !std::mem::take(&mut first) {
+            editor.replace_json(token, "{}")
+        } else {
+            editor.keep(token)
+        }
+    });
+    assert_eq!(out.unwrap(), r#"{"a":{},"c":1}"#);
+}
+
+#[test]
+fn what_is_held_is_written_or_forgotten() {
+    let text = r#"{"d":"2","a":{"k":"1"},"a":{"k":"2"},"e":"0"}"#;
+    for (drop, wanted) in [
+        ("1", r#"{"d":"2","a":{"k":"2"},"e":"0"}"#),
+        ("2", r#"{"d":"2","a":{"k":"1"},"e":"0"}"#),
+        ("", text),
+    ] {
+        let mut forget = false;
+        let out = edited(text, 5, |editor, token| {
+            if token.raw == b"\"a\"" {
+                editor.hold();
+                forget = false;
+            }
+            forget |= token.kind == Kind::Text && token.text().unwrap() == drop;
+            editor.keep(token)?;
+            if token.kind == Kind::EndObject {
+                match forget {
+                    true => editor.discard(),
+                    false => editor.release()?,
+                }
+                forget = false;
+            }
+            Ok(())
+        });
+        assert_eq!(out.unwrap(), wanted);
+    }
+}
+
+#[test]
+fn what_is_not_json_is_told() {
+    for bad in [
+        "",
+        " ",
+        "{",
+        "}",
+        "[1,]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "[1 2]",
+        "{1:2}",
+        "01",
+        "1.",
+        "tru",
+        "truex",
+        "\"\\",
+        "[]]",
+        "{}{}",
+        "{\"a\":1]",
+        "[1}",
+        ",",
+        "[,1]",
+        "\u{feff}1",
+    ] {
+        assert!(edited(bad, 2, |editor, token| editor.keep(token)).is_err(), "{bad}");
+    }
+}
+
+/// Members in their order, names as often as they come.
+#[derive(Debug, Clone, PartialEq)]
+enum Pairs {
+    Object(Vec<(String, Pairs)>),
+    Array(Vec<Pairs>),
+    Leaf(serde_json::Value),
+}
+
+fn without_a(pairs: Pairs) -> Pairs {
+    match pairs {
+        Pairs::Object(members) => Pairs::Object(
+            members
+                .into_iter()
+                .filter(|(name, _)| name != "a")
+                .map(|(name, value)| (name, without_a(value)))
+                .collect(),
+        ),
+        Pairs::Array(elements) => Pairs::Array(elements.into_iter().map(without_a).collect()),
+        leaf => leaf,
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Pairs {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw: &serde_json::value::RawValue = serde::Deserialize::deserialize(deserializer)?;
+        Ok(match raw.get().as_bytes()[0] {
+            b'{' => {
+                struct Members;
+                impl<'de> serde::de::Visitor<'de> for Members {
+                    type Value = Vec<(String, Pairs)>;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                        let mut members = Vec::new();
+                        while let Some(member) = map.next_entry()? {
+                            members.push(member);
+                        }
+                        Ok(members)
+                    }
+                }
+                let mut json = serde_json::Deserializer::from_str(raw.get());
+                Self::Object(serde::Deserializer::deserialize_map(&mut json, Members).unwrap())
+            }
+            b'[' => Self::Array(serde_json::from_str(raw.get()).unwrap()),
+            _ => Self::Leaf(serde_json::from_str(raw.get()).unwrap()),
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! The form of a categorizer's state: one group of elements for each value of the partition field, or one.
+
+use super::What;
+use super::level::Leaf::{Constant, Numbers as Number, Text};
+use super::level::Rule::{Leaf, Numbers};
+use super::level::{Level, Rule};
+
+pub(super) static STATE: Level = Level::new(&[
+    ("a", Leaf(Constant("1"))),
+    ("b", Rule::Level(&CATEGORIES)),
+    ("c", Rule::Level(&Level::new(&[("a", Rule::Level(&EXAMPLES))]))),
+    // Numbers of the categories, where there are partitions.
+    ("d", Numbers),
+    ("e", Rule::Level(&PARTITIONS)),
+    ("f", Leaf(Number)),
+    ("g", Leaf(Number)),
+]);
+
+static PARTITIONS: Level = Level::new(&[("a", Leaf(Text(What::Partition))), ("d", Leaf(Number))]);
+
+static CATEGORIES: Level = Level::new(&[
+    ("a", Leaf(Text(What::CategoryToken))),
+    ("b", Leaf(Number)),
+    ("c", Rule::Level(&CATEGORY)),
+    ("d", Leaf(Number)),
+]);
+
+static CATEGORY: Level = Level::new(&[
+    ("a", Leaf(Text(What::CategoryMessage))),
+    ("b", Leaf(Number)),
+    ("c", Leaf(Number)),
+    ("d", Leaf(Number)),
+    ("e", Leaf(Number)),
+    ("f", Leaf(Number)),
+    ("g", Leaf(Number)),
+    ("h", Leaf(Number)),
+    ("i", Leaf(Number)),
+    ("j", Leaf(Number)),
+    ("k", Leaf(Number)),
+]);
+
+static EXAMPLES: Level = Level::new(&[("b", Leaf(Number)), ("c", Leaf(Text(What::CategoryExample)))]);

@@ -1,0 +1,75 @@
+//! What is said of a text, and what may be done about it.
+
+use super::Detector;
+
+/// What a text in the state is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum What {
+    /// The name of one field.
+    FieldName,
+    /// Names of fields and a function, blanks between them: how a normaliser describes itself.
+    FieldNames,
+    /// A value of the partition field.
+    Partition,
+    /// A value of the by field.
+    By,
+    /// A value of the over field.
+    Over,
+    /// A value of an influencer field.
+    Influencer,
+    /// A value that `distinct_count` or `info_content` has met in a bucket that is still open.
+    Counted,
+    /// The hash of such a value: a decimal number, the [`word`](crate::state::hash::word) of the value. Before the value
+    /// itself, or alone where it stands for an influencer's share.
+    Word,
+    /// A token of a category.
+    CategoryToken,
+    /// The message that began a category.
+    CategoryMessage,
+    /// An example of a category.
+    CategoryExample,
+    /// The hash of names and values that a normaliser knows its largest score by: a decimal number, a
+    /// [`scope`](crate::state::hash::scope).
+    ScopeKey,
+    /// The number of rules that a detector has applied for good, known by checksums that cover the contents of filters.
+    /// Asked about only where it is not 0.
+    RuleChecksums,
+}
+
+/// Where a text stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// What it is.
+    pub what: What,
+    /// The field that it is a value of, where the state tells.
+    pub field: Option<&'a str>,
+    /// The detector that it belongs to; none in a categorizer's state and in quantiles.
+    pub detector: Option<&'a Detector>,
+    /// It stands in a register of names, where `-` is the name of a place that was given up.
+    pub registered: bool,
+}
+
+/// What becomes of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It stays.
+    Keep,
+    /// This stands in its place.
+    Replace(String),
+    /// It goes: a word alone, a scope key with its score.
+    Drop,
+    /// It must not be there: the state is refused for this reason.
+    Refuse(&'static str),
+}
+
+/// Hears of every text.
+pub trait Visitor {
+    /// A text, in the order of the state. The empty text is a value too.
+    fn found(&mut self, place: &Place<'_>, text: &str) -> Change;
+}
+
+impl<F: FnMut(&Place<'_>, &str) -> Change> Visitor for F {
+    fn found(&mut self, place: &Place<'_>, text: &str) -> Change {
+        self(place, text)
+    }
+}

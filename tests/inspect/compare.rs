@@ -1,0 +1,92 @@
+//! Two archives.
+
+use super::{COMPLETE, archive, document, exit, inspect, piped, stderr, stdout};
+use crate::support::binary::Binary;
+use crate::support::cluster::ml::MlVersion;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+#[test]
+fn an_archive_is_the_same_as_itself_from_a_pipe_too() {
+    for output in [
+        inspect(&[COMPLETE, COMPLETE, "--json", "--values"]),
+        inspect(&[COMPLETE, "readme-2025-04-layout.tar.gz", "--json"]),
+        piped(&["-", COMPLETE, "--json"], &archive(COMPLETE)),
+        piped(&[COMPLETE, "-", "--json"], &archive(COMPLETE)),
+    ] {
+        assert_eq!(exit(&output), Some(0), "{}", stderr(&output));
+        let comparison = document(&output);
+        let differ: Vec<&serde_json::Value> = comparison["differences"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|found| found["section"] != "parts")
+            .collect();
+        assert!(differ.is_empty(), "{differ:?}");
+    }
+    assert!(stdout(&inspect(&[COMPLETE, COMPLETE])).contains("nothing differs"));
+}
+
+#[test]
+fn two_snapshots_of_a_job_differ_in_what_was_learned() {
+    let fixture = Fixture::load("log-categories-multisnap").with_job(|job| job["groups"] = serde_json::json!(["logs"]));
+    let binary = Binary::new();
+    let world = World::seeded(MlVersion::new(9, 2, 0), &fixture);
+    let [first, second] = ["1795433575", "1795433586"].map(|snapshot| {
+        let archive = world.export(&binary, fixture.id(), snapshot, &["--snapshot-id", snapshot]);
+        archive.display().to_string()
+    });
+    let arguments = ["inspect", &first, &second, "--values", "--json"];
+    let comparison = binary.run(arguments).expect(0).json();
+    assert_eq!(comparison["same"], false);
+    let found = |section: &str, what: &str| {
+        let differences = comparison["differences"].as_array().unwrap();
+        let one = differences
+            .iter()
+            .find(|one| one["section"] == section && one["what"] == what);
+        one.map(|one| (one["first"].clone(), one["second"].clone()))
+    };
+    assert_eq!(
+        found("snapshot", "model_bytes"),
+        Some((22_753_280.into(), 23_539_712.into()))
+    );
+    assert_eq!(
+        found("snapshot", "categorization.categories"),
+        Some((11.into(), 12.into()))
+    );
+    let sections = comparison["differences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["section"].as_str().unwrap());
+    assert!(
+        sections
+            .into_iter()
+            .all(|section| section != "job" && section != "datafeed")
+    );
+    let categories = comparison["values"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|field| field["field"] == "mlcategory");
+    assert_eq!(categories.unwrap()["came"], serde_json::json!(["12"]));
+}
+
+#[test]
+fn an_archive_that_cannot_be_imported_fails_the_comparison_after_it_was_printed() {
+    let output = inspect(&[COMPLETE, "without-snapshot-document.tar.gz", "--json"]);
+    assert_eq!(exit(&output), Some(4));
+    let comparison = document(&output);
+    assert_eq!((&comparison["exit"], &comparison["same"]), (&4.into(), &false.into()));
+    let output = inspect(&[COMPLETE, "without-snapshot-document.tar.gz"]);
+    assert_eq!(exit(&output), Some(4));
+    assert!(stdout(&output).contains("CANNOT be imported"));
+}
+
+#[test]
+fn standard_input_is_read_once() {
+    let output = piped(&["-", "-"], &archive(COMPLETE));
+    assert_eq!(exit(&output), Some(2));
+    assert!(stderr(&output).contains("standard input"), "{}", stderr(&output));
+    assert_eq!(exit(&inspect(&[COMPLETE, COMPLETE, "--list"])), Some(2));
+}

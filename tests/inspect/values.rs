@@ -1,0 +1,281 @@
+//! `--values`: what it finds, against the fixtures' inputs and a reading of the state of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::{COMPLETE, document, exit, inspect, stderr, stdout};
+use crate::support::archive::{Member, blocks, gzip, members};
+use crate::support::binary::Binary;
+use crate::support::cluster::ml::MlVersion;
+use crate::support::decoded::strings_in_state;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const JOBS: [&str; 3] = ["web-latency", "user-population", "log-categories"];
+
+/// Exports the job with its inputs, and reads its values.
+fn report(fixture: &Fixture) -> Value {
+    let binary = Binary::new();
+    let world = World::seeded(MlVersion::new(9, 2, 0), fixture);
+    let archive = world.export(&binary, fixture.id(), "job", &["--include-inputs"]);
+    let archive = archive.display().to_string();
+    binary.run(["inspect", &archive, "--values", "--json"]).expect(0).json()
+}
+
+/// The values of a field, each with the parts that it stands in.
+fn values<'a>(report: &'a Value, field: &str) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+    let fields = report["values"]["fields"].as_array().unwrap();
+    let field = fields.iter().find(|one| one["name"] == field).unwrap_or(&Value::Null);
+    let values = field["values"].as_array().into_iter().flatten();
+    let parts = |value: &'a Value| value["parts"].as_object().unwrap().keys().map(String::as_str).collect();
+    values
+        .map(|value| (value["value"].as_str().unwrap(), parts(value)))
+        .collect()
+}
+
+/// Fields that the job splits by or blames, each with where it stands in the inputs.
+fn fields(fixture: &Fixture) -> BTreeMap<String, String> {
+    let analysis = &fixture.job["analysis_config"];
+    let detectors = analysis["detectors"].as_array().unwrap();
+    let named = ["partition_field_name", "by_field_name", "over_field_name"];
+    let mut names: BTreeSet<&str> = detectors
+        .iter()
+        .flat_map(|detector| named.iter().filter_map(|name| detector[*name].as_str()))
+        .collect();
+    names.extend(
+        analysis["influencers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str),
+    );
+    names.remove("mlcategory");
+    names
+        .into_iter()
+        .map(|name| (name.to_owned(), name.trim_end_matches(".keyword").to_owned()))
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[test]
+fn every_value_of_inputs_and_model_is_found() {
+    for job in JOBS {
+        let fixture = Fixture::load(job);
+        let report = report(&fixture);
+        inputs_are_found(job, &fixture, &report);
+        the_state_is_found(job, &fixture, &report);
+    }
+}
+
+/// Where the model knows a value of the inputs, it is found there too.
+fn inputs_are_found(job: &str, fixture: &Fixture, report: &Value) {
+    let known = strings_in_state(fixture, "_model_state_");
+    let inputs: Vec<Value> = fixture
+        .inputs
+        .iter()
+        .map(|input| serde_json::from_str(&input.source).unwrap())
+        .collect();
+    let mut both = 0;
+    for (field, source) in fields(fixture) {
+        let found = values(report, &field);
+        for value in inputs
+            .iter()
+            .map(|input| &input[&source])
+            .filter(|value| !value.is_null())
+        {
+            let value = text(value);
+            let parts = found.get(value.as_str());
+            let parts = parts.unwrap_or_else(|| panic!("{job}: `{value}` of {field} is not found"));
+            assert!(parts.contains("inputs"), "{job}: `{value}` of {field} in {parts:?}");
+            if known.contains(&value) {
+                both += 1;
+                assert!(
+                    parts.contains("model_state"),
+                    "{job}: `{value}` of {field} in {parts:?}"
+                );
+            }
+        }
+    }
+    assert!(both > 100, "{job}: only {both} values are in both");
+}
+
+/// Every word of the state is a value that was found, or a name.
+fn the_state_is_found(job: &str, fixture: &Fixture, report: &Value) {
+    let fields = report["values"]["fields"].as_array().unwrap();
+    let found: BTreeSet<&str> = fields
+        .iter()
+        .flat_map(|field| field["values"].as_array().unwrap())
+        .filter_map(|value| value["value"].as_str())
+        .collect();
+    let config = fixture.job["analysis_config"].to_string();
+    for kind in ["_model_state_", "_categorizer_state"] {
+        for string in strings_in_state(fixture, kind) {
+            let numbers = string.chars().all(|c| !c.is_alphabetic() || "einfat".contains(c));
+            let named =
+                config.contains(&format!("\"{string}\"")) || ["count", "-", "true", "false"].contains(&string.as_str());
+            assert!(
+                numbers || named || found.contains(string.as_str()),
+                "{job}: `{string}` of {kind} is not found"
+            );
+        }
+    }
+}
+
+#[test]
+fn without_the_option_no_value_is_told() {
+    let hidden = "web-21.ams.corp.example";
+    for arguments in [
+        &[COMPLETE][..],
+        &[COMPLETE, "--json"],
+        &[COMPLETE, "--html", "-"],
+        &[COMPLETE, COMPLETE],
+    ] {
+        let output = inspect(arguments);
+        assert_eq!(exit(&output), Some(0), "{}", stderr(&output));
+        assert!(!stdout(&output).contains(hidden), "{arguments:?}");
+        let mut with = arguments.to_vec();
+        with.push("--values");
+        let told = stdout(&inspect(&with)).contains(hidden);
+        assert_eq!(told, arguments.len() != 2 || arguments[1] != COMPLETE, "{with:?}");
+    }
+}
+
+#[test]
+fn the_page_of_values() {
+    let output = inspect(&[COMPLETE, "--values"]);
+    assert_eq!(exit(&output), Some(0), "{}", stderr(&output));
+    insta::assert_snapshot!("values_page", stdout(&output));
+}
+
+#[test]
+fn what_values_look_like_is_told() {
+    let report = document(&inspect(&[COMPLETE, "--values", "--json"]));
+    let looks = |field: &str| {
+        let fields = report["values"]["fields"].as_array().unwrap();
+        let field = fields.iter().find(|one| one["name"] == field).unwrap();
+        field["looks_like"][0]["what"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        [
+            looks("host"),
+            looks("clientip"),
+            looks("status"),
+            looks("annotation authors")
+        ],
+        ["host name", "IPv4 address", "number", "user name"]
+    );
+}
+
+#[test]
+fn values_in_messages_categories_and_by_people_are_found() {
+    let report = report(&Fixture::load("log-categories"));
+    let messages = values(&report, "message");
+    let everywhere = BTreeSet::from(["categories", "categorizer_state", "inputs"]);
+    assert!(messages.values().any(|parts| *parts == everywhere));
+    assert!(values(&report, "category tokens").contains_key("alice.muster"));
+    assert_eq!(
+        values(&report, "annotation authors").keys().collect::<Vec<_>>(),
+        [&"mueller"]
+    );
+    assert!(report["values"]["hashes"]["scopes"].as_u64() > Some(0));
+    assert!(report["categories"]["list"][0]["example"].is_string());
+}
+
+/// The archive with other content in one entry.
+fn changed(ending: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> (Binary, String) {
+    let binary = Binary::new();
+    let mut entries = members(&super::folder().join(COMPLETE));
+    for Member { name, content, .. } in &mut entries {
+        if name.ends_with(ending) {
+            *content = change(content);
+        }
+    }
+    let path = binary.path("changed.tar.gz");
+    std::fs::write(&path, gzip(&blocks(&entries))).unwrap();
+    let path = path.display().to_string();
+    (binary, path)
+}
+
+/// The state with a text put into its place, encoded again.
+fn with_state(from: &'static str, to: &'static str) -> (Binary, String) {
+    changed("_snapshot_docs.ndjson", move |content| {
+        let text = String::from_utf8(content.to_vec()).unwrap();
+        let (action, document) = text.trim_end().split_once('\n').unwrap();
+        let document: Value = serde_json::from_str(document).unwrap();
+        let base64: String = document["compressed"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        let mut json = String::new();
+        let compressed = STANDARD.decode(base64).unwrap();
+        flate2::read::GzDecoder::new(&compressed[..])
+            .read_to_string(&mut json)
+            .unwrap();
+        assert!(json.contains(from));
+        let compressed = STANDARD.encode(gzip(json.replacen(from, to, 1).as_bytes()));
+        let chunks: Vec<String> = compressed
+            .as_bytes()
+            .chunks(4096)
+            .map(|chunk| format!("\"{}\"", String::from_utf8_lossy(chunk)))
+            .collect();
+        format!("{action}\n{{\"compressed\":[{}],\"eos\":true}}\n", chunks.join(",")).into_bytes()
+    })
+}
+
+#[test]
+fn a_state_of_another_form_is_said_loudly() {
+    let (binary, archive) = with_state("{\"a\":\"1706658300\",", "{\"zz\":\"alice\",\"a\":\"1706658300\",");
+    let run = binary.run(["inspect", &archive, "--values", "--json"]).expect(0);
+    let report = run.json();
+    assert_eq!(report["values"]["unread"][0]["part"], "model_state");
+    run.says("values may be missing");
+    let page = binary.run(["inspect", &archive, "--values"]).expect(0);
+    assert!(page.stdout.contains("NOT READ"), "{}", page.stdout);
+    // It concerns nobody who did not ask.
+    assert_eq!(binary.run(["inspect", &archive]).expect(0).stderr, "");
+}
+
+#[test]
+fn an_input_that_cannot_be_read_to_its_end_is_said() {
+    let (binary, archive) = changed("_input_1.ndjson", |content| {
+        let text = String::from_utf8(content.to_vec()).unwrap();
+        let deep = format!("{{\"deep\": {}{}, ", "[".repeat(500), "]".repeat(500));
+        text.replacen("{\"@timestamp\"", &format!("{deep}\"@timestamp\""), 3)
+            .into_bytes()
+    });
+    let run = binary.run(["inspect", &archive, "--values", "--json"]).expect(0);
+    let unread = &run.json()["values"]["unread"];
+    assert_eq!((&unread[0]["part"], &unread[1]), (&"inputs".into(), &Value::Null));
+}
+
+#[test]
+fn control_characters_in_values_steer_nothing() {
+    let (binary, archive) = changed("_input_1.ndjson", |content| {
+        let text = String::from_utf8(content.to_vec()).unwrap();
+        text.replace("web-21.ams.corp.example", "evil\\u001b[2J\\u0007\\u009b")
+            .into_bytes()
+    });
+    for arguments in [
+        &["--values"][..],
+        &["--values", "--json"],
+        &["--values", "--html", "-"],
+        &["--values", "--color", "always"],
+    ] {
+        let mut all = vec!["inspect", &archive];
+        all.extend(arguments);
+        let run = binary.run(all).expect(0);
+        assert!(run.stdout.contains("evil"), "{arguments:?}");
+        let text = console::strip_ansi_codes(&run.stdout);
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{arguments:?}");
+        assert!(!run.stdout.contains("\u{1b}[2J"), "{arguments:?}");
+    }
+}
