@@ -1,6 +1,10 @@
 //! The page and the document of archives as they are.
 
 use super::{COMPLETE, archive, document, exit, inspect, piped, stderr, stdout};
+use crate::support::binary::Binary;
+use crate::support::cluster::ml::{MlOptions, MlVersion};
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
 
 #[test]
 fn the_page_of_a_complete_archive() {
@@ -82,4 +86,26 @@ fn verifying_fails_on_any_finding_and_on_nothing_else() {
         (exit(&output), &report["importable"], &report["exit"]),
         (Some(4), &true.into(), &4.into())
     );
+}
+
+#[test]
+fn a_page_has_an_example_of_each_category_and_what_is_handed_on_has_none() {
+    let fixture = Fixture::load("log-categories");
+    let binary = Binary::new();
+    let world = World::in_memory(MlOptions::new(MlVersion::new(9, 2, 0)));
+    world.seed(&fixture);
+    let archive = world.export(&binary, fixture.id(), "job", &[]).display().to_string();
+    let said = |more: &[&str]| {
+        let run = binary.run([&["inspect", archive.as_str()], more].concat()).expect(0);
+        run.stdout
+    };
+    let example = "User alice.muster logged in from";
+    assert!(said(&[]).contains(example));
+    for handed_on in [&["--json"][..], &["--html", "-"]] {
+        assert!(!said(handed_on).contains("alice"), "{handed_on:?}");
+        assert!(
+            said(&[handed_on, &["--values"]].concat()).contains(example),
+            "{handed_on:?}"
+        );
+    }
 }

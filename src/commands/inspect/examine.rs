@@ -30,6 +30,8 @@ pub struct Examined {
 pub fn examine(path: &Path, options: &InspectOptions, terminal: &Terminal) -> Result<Examined> {
     let mut gatherer = if options.values {
         Gatherer::with_values()
+    } else if options.is_for_the_reader_alone() {
+        Gatherer::with_examples()
     } else {
         Gatherer::default()
     };

@@ -7,7 +7,13 @@ use crate::terminal::count;
 /// Categories that are always shown.
 const SHOWN: usize = 10;
 
-/// Those that match most; an example of each is a value of the data, shown where it was asked for.
+/// Whether the categories come with examples.
+pub(super) fn shows_examples(report: &Report) -> bool {
+    let mut all = report.categories.iter().flat_map(|categories| &categories.list);
+    all.any(|category| category.example.is_some())
+}
+
+/// Those that match most; an example of each is a value of the data, which a page that is handed on lacks.
 pub(in crate::commands::inspect) fn categories(report: &Report) -> Option<Section> {
     let categories = report
         .categories
@@ -19,7 +25,7 @@ pub(in crate::commands::inspect) fn categories(report: &Report) -> Option<Sectio
         .filter_map(|category| category.matches)
         .max()
         .unwrap_or(0);
-    let examples = categories.list.iter().any(|category| category.example.is_some());
+    let examples = shows_examples(report);
     let mut columns = vec![
         Column::numbers("category"),
         Column::numbers("matches"),
