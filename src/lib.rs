@@ -18,4 +18,5 @@ pub mod partial;
 pub mod secret;
 pub mod sheet;
 pub mod state;
+mod steering;
 pub mod terminal;

@@ -11,8 +11,17 @@ use super::fault::Fault;
 use super::tarball::Tarball;
 use crate::archive::Part;
 
-/// Bytes of a line; state documents have some 17 million.
-const LINE: u64 = 128 << 20;
+/// Bytes of an action line: 512 of an id and 255 of an index name, each perhaps written as `\u0000`, with room.
+const ACTION: u64 = 16 << 10;
+/// Bytes of an input or a state document: what Elasticsearch takes in one request unless told otherwise. State
+/// documents have some 17 million.
+const LARGE: u64 = 100 << 20;
+/// Bytes of any other document.
+const SMALL: u64 = 4 << 20;
+/// What is kept of a job id that a document names; no id of a job is that long.
+const JOB_ID: usize = 100;
+/// Job ids of one document that are kept.
+const JOB_IDS: usize = 4;
 
 /// The lines of one entry; the buffers are used again for each document.
 #[derive(Debug, Default)]
@@ -44,7 +53,8 @@ pub(super) struct Action {
 /// What a document says of whose it is.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Owner {
-    /// Every `job_id` at its top level, with the text of those that are no string.
+    /// Every `job_id` at its top level, with the text of those that are no string; the first of very many, and the
+    /// beginning of a long one.
     pub(super) job_ids: Vec<String>,
 }
 
@@ -53,9 +63,9 @@ impl Lines {
     pub(super) fn next<R: Read>(&mut self, tar: &mut Tarball<'_, R>, part: Part) -> Result<Next, Fault> {
         let mut action = Action::default();
         if has_actions(part) {
-            match read_line(tar, &mut self.action, &mut self.line)? {
+            match read_line(tar, ACTION, &mut self.action, &mut self.line)? {
                 Line::End => return Ok(Next::End),
-                Line::TooLong => return Ok(too_long()),
+                Line::TooLong => return Ok(too_long(ACTION)),
                 Line::Read => {}
             }
             match parse_action(&self.action) {
@@ -63,11 +73,12 @@ impl Lines {
                 Err(why) => return Ok(Next::Bad(format!("not an action line: {why}"))),
             }
         }
-        match read_line(tar, &mut self.source, &mut self.line)? {
+        let longest = longest(part);
+        match read_line(tar, longest, &mut self.source, &mut self.line)? {
             Line::Read => Ok(Next::Document(action)),
             Line::End if has_actions(part) => Ok(Next::Bad("an action line without its document".to_owned())),
             Line::End => Ok(Next::End),
-            Line::TooLong => Ok(too_long()),
+            Line::TooLong => Ok(too_long(longest)),
         }
     }
 
@@ -92,25 +103,38 @@ fn has_actions(part: Part) -> bool {
     matches!(part, Part::State | Part::Inputs | Part::Categories)
 }
 
+/// Bytes that a document of the part may have.
+fn longest(part: Part) -> u64 {
+    match part {
+        Part::State | Part::Inputs => LARGE,
+        Part::Annotations | Part::Notifications | Part::Categories => SMALL,
+    }
+}
+
 enum Line {
     Read,
     End,
     TooLong,
 }
 
-fn too_long() -> Next {
-    Next::Bad(format!("a line of more than {LINE} bytes"))
+fn too_long(longest: u64) -> Next {
+    Next::Bad(format!("a line of more than {longest} bytes"))
 }
 
-fn read_line<R: Read>(tar: &mut Tarball<'_, R>, line: &mut Vec<u8>, number: &mut u64) -> Result<Line, Fault> {
+fn read_line<R: Read>(
+    tar: &mut Tarball<'_, R>,
+    longest: u64,
+    line: &mut Vec<u8>,
+    number: &mut u64,
+) -> Result<Line, Fault> {
     line.clear();
-    if tar.by_ref().take(LINE + 1).read_until(b'\n', line)? == 0 {
+    if tar.by_ref().take(longest + 1).read_until(b'\n', line)? == 0 {
         return Ok(Line::End);
     }
     *number += 1;
     if line.last() == Some(&b'\n') {
         line.pop();
-    } else if line.len() as u64 > LINE {
+    } else if line.len() as u64 > longest {
         return Ok(Line::TooLong);
     }
     Ok(Line::Read)
@@ -178,9 +202,11 @@ impl<'de> Visitor<'de> for OwnerVisitor {
         while let Some(Key(is_job_id)) = members.next_key()? {
             if is_job_id {
                 let value: &RawValue = members.next_value()?;
-                let text = serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned());
-                if owner.job_ids.last() != Some(&text) {
-                    owner.job_ids.push(text);
+                if owner.job_ids.len() < JOB_IDS {
+                    let text = job_id(value.get());
+                    if !owner.job_ids.contains(&text) {
+                        owner.job_ids.push(text);
+                    }
                 }
             } else {
                 members.next_value::<IgnoredAny>()?;
@@ -188,6 +214,14 @@ impl<'de> Visitor<'de> for OwnerVisitor {
         }
         Ok(owner)
     }
+}
+
+/// The text of a value, cut where it is too long to be an id.
+fn job_id(json: &str) -> String {
+    // An escape has six characters at most.
+    let read = (json.len() <= JOB_ID * 6).then(|| serde_json::from_str(json).ok()).flatten();
+    let text: String = read.unwrap_or_else(|| json.chars().take(JOB_ID).collect());
+    text.chars().take(JOB_ID).collect()
 }
 
 /// A member's name, compared without being copied.
@@ -254,6 +288,14 @@ mod tests {
         assert_eq!(owner.job_ids, ["a", "b"]);
         for bad in [&b""[..], b"[]", b"1", b"{", b"{} {}", b"{\"a\":\"\xff\"}"] {
             assert!(parse_document(bad).is_err(), "{bad:?}");
+        }
+        let many: String = (0..100).map(|n| format!(r#","job_id":"{n}""#)).collect();
+        let owner = parse_document(format!(r#"{{"job_id":"a"{many}}}"#).as_bytes()).unwrap();
+        assert_eq!(owner.job_ids, ["a", "0", "1", "2"]);
+        for long in ["x".repeat(500), "x".repeat(5000), "\u{1}".repeat(90)] {
+            let document = serde_json::json!({"job_id": long}).to_string();
+            let owner = parse_document(document.as_bytes()).unwrap();
+            assert!(owner.job_ids[0].len() > 64 && owner.job_ids[0].len() <= JOB_ID, "{owner:?}");
         }
         let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
         assert!(parse_document(deep.as_bytes()).is_ok());

@@ -1,10 +1,15 @@
 //! `esml_manifest.json`: what was written, so that a reader can tell whether it is whole.
 
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// The only version there is.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// Bytes of options, or of an analyzer: both are taken apart, which takes many times their bytes.
+const FEW: usize = 64 << 10;
 
 /// The manifest, version 1.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,6 +27,7 @@ pub struct Manifest {
     /// Which snapshot.
     pub snapshot_id: String,
     /// The options that shaped it, as the command line names them.
+    #[serde(deserialize_with = "few")]
     pub options: serde_json::Map<String, Value>,
     /// All entries before this one, in order.
     pub entries: Vec<ManifestEntry>,
@@ -37,7 +43,7 @@ pub struct ManifestSource {
     /// `cluster_uuid`.
     pub cluster_uuid: String,
     /// `_ml/info` `defaults.anomaly_detectors.categorization_analyzer`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "few", skip_serializing_if = "Option::is_none")]
     pub default_categorization_analyzer: Option<Value>,
 }
 
@@ -52,6 +58,15 @@ pub struct ManifestEntry {
     pub bytes: u64,
     /// SHA-256 of those bytes, lower-case hexadecimal.
     pub sha256: String,
+}
+
+/// A value that must be small.
+fn few<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let text = Box::<RawValue>::deserialize(deserializer)?;
+    if text.get().len() > FEW {
+        return Err(D::Error::custom(format!("options or an analyzer of more than {FEW} bytes")));
+    }
+    serde_json::from_str(text.get()).map_err(D::Error::custom)
 }
 
 impl Manifest {

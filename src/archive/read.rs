@@ -42,14 +42,17 @@ impl Archive {
             path: path.to_owned(),
             cause,
         };
-        let file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(failed(io::Error::new(
+        // Looked at first, since opening a named pipe waits for its writer.
+        let must_be_file = |metadata: std::fs::Metadata| match metadata.is_file() {
+            true => Ok(metadata),
+            false => Err(failed(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "not a file: it is read more than once",
-            )));
-        }
+            ))),
+        };
+        must_be_file(std::fs::metadata(path).map_err(failed)?)?;
+        let file = File::open(path).map_err(failed)?;
+        let metadata = must_be_file(file.metadata().map_err(failed)?)?;
         let starts = Mutex::new(Vec::new());
         Ok(Self {
             shared: Arc::new(Shared {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use console::measure_text_width;
 
+use crate::steering;
+
 /// `300000` as `300,000`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -89,8 +91,31 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 }
 
 fn steers(c: char) -> bool {
-    (c.is_control() && c != '\n' && c != '\t')
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c != '\n' && c != '\t' && steering::steers(c)
+}
+
+/// The same for a text of one line: further ones stand below the first, so that none can pass for a line of ours.
+pub fn indented(text: &str) -> String {
+    escape(text).trim_end().replace('\n', "\n  ")
+}
+
+/// The same for a JSON text, which stays the same JSON: JSON lets most of them stand in its strings as they are.
+/// Line feeds and tabs, which may stand between tokens, stay.
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(steers) {
+        return Cow::Borrowed(json);
+    }
+    let mut harmless = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if steers(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                harmless.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            harmless.push(c);
+        }
+    }
+    Cow::Owned(harmless)
 }
 
 #[cfg(test)]
@@ -158,5 +183,20 @@ mod tests {
     fn text_from_outside_cannot_steer_the_terminal() {
         assert_eq!(escape("a\u{1b}[2Jb\r\u{9b}\u{202e}"), r"a\u{1b}[2Jb\r\u{9b}\u{202e}");
         assert_eq!(escape("two\nlines\tä"), "two\nlines\tä");
+    }
+
+    #[test]
+    fn a_text_of_several_lines_cannot_pass_for_lines_of_ours() {
+        assert_eq!(indented("a\nhint: rm -rf\u{7}\n"), "a\n  hint: rm -rf\\u{7}");
+    }
+
+    #[test]
+    fn json_that_cannot_steer_the_terminal_means_the_same() {
+        let text = "a\u{7f}\u{9b}\u{202e}\u{e0041}ä";
+        let json = serde_json::to_string(text).unwrap_or_default();
+        let harmless = escape_json(&json);
+        assert_eq!(harmless, r#""a\u007f\u009b\u202e\udb40\udc41ä""#);
+        assert_eq!(serde_json::from_str::<String>(&harmless).ok().as_deref(), Some(text));
+        assert_eq!(escape_json("{\n\t}"), "{\n\t}");
     }
 }

@@ -8,7 +8,7 @@ mod prompt;
 mod style;
 mod table;
 
-pub use format::{amount, bytes, count, duration, escape};
+pub use format::{amount, bytes, count, duration, escape, escape_json, indented};
 pub use look::{Look, Tone};
 pub use progress::{Stage, Unit};
 pub use prompt::{NoAnswer, Unchanged};

@@ -26,7 +26,10 @@ impl Terminal {
     /// Says a paragraph of prose, broken between words where the terminal is narrow.
     pub fn explain(&self, paragraph: &str) {
         match Term::stderr().size_checked() {
-            Some((_, columns)) => self.say(&wrapped(paragraph, usize::from(columns).min(WIDEST))),
+            Some((_, columns)) => {
+                let lines = wrapped(paragraph, usize::from(columns).min(WIDEST));
+                lines.lines().for_each(|line| self.say(line));
+            }
             None => self.say(paragraph),
         }
     }

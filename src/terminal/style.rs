@@ -6,7 +6,7 @@ use std::sync::Arc;
 use console::Style;
 use indicatif::MultiProgress;
 
-use crate::terminal::escape;
+use crate::terminal::indented;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -149,7 +149,7 @@ impl Terminal {
     /// A warning to stderr, `-q` or not.
     pub fn warn(&self, line: &str) {
         let label = self.paint(Style::new().yellow().bold(), "warning:");
-        self.print(&format!("{label} {}", escape(line)));
+        self.print(&format!("{label} {}", indented(line)));
     }
 
     /// A line to stderr with `-v`.
@@ -211,7 +211,7 @@ impl Terminal {
 
     fn line(&self, from: Verbosity, line: &str) {
         if self.inner.verbosity >= from {
-            self.print(&escape(line));
+            self.print(&indented(line));
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Import is all or nothing: whatever goes wrong, the cluster is as it was, and the message says so.
 
 mod conflicts;
-mod damaged;
 mod dangers;
 mod fitness;
 mod replace;
@@ -37,12 +36,12 @@ fn small(name: &str) -> Fixture {
     fixture
 }
 
-fn options() -> MlOptions {
+pub fn options() -> MlOptions {
     MlOptions::new(version())
 }
 
 /// A good archive of the job, written once, from documents in memory.
-fn archive_of(name: &'static str) -> &'static Path {
+pub fn archive_of(name: &'static str) -> &'static Path {
     static WEB: OnceLock<(Binary, PathBuf)> = OnceLock::new();
     static LOGS: OnceLock<(Binary, PathBuf)> = OnceLock::new();
     let kept = if name == JOB { &WEB } else { &LOGS };

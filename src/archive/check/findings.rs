@@ -1,6 +1,7 @@
 //! Findings, bounded in number and safe to print.
 
 use crate::archive::{Finding, Severity};
+use crate::steering::steers;
 
 /// More say nothing new.
 const MOST: usize = 200;
@@ -49,7 +50,7 @@ impl Findings {
 }
 
 /// Names come from strangers: what would move a cursor or turn the writing direction is escaped.
-pub(super) fn printable(text: &str) -> String {
+fn printable(text: &str) -> String {
     const MOST_CHARS: usize = 1000;
     let mut safe = String::with_capacity(text.len().min(MOST_CHARS));
     for (n, c) in text.chars().enumerate() {
@@ -57,9 +58,7 @@ pub(super) fn printable(text: &str) -> String {
             safe.push('…');
             break;
         }
-        let format =
-            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if c.is_control() || format {
+        if steers(c) {
             safe.extend(c.escape_default());
         } else {
             safe.push(c);

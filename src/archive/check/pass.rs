@@ -12,7 +12,7 @@ use crate::archive::tarball::{TarEntry, Tarball};
 use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Error, Limits, Part};
 
 use super::Checked;
-use super::findings::{Findings, printable};
+use super::findings::Findings;
 use super::judge;
 use super::path::{LONGEST_PATH, is_tame};
 use super::small::{self, SnapshotHead};
@@ -20,8 +20,12 @@ use super::state::StateCheck;
 
 /// Entries of one archive; ours have a handful and one for each 10,000 inputs.
 const MOST_ENTRIES: usize = 100_000;
+/// Bytes of all their paths together.
+const LONGEST_PATHS: usize = 16 << 20;
 /// Source indices told apart.
 const MOST_INDICES: usize = 10_000;
+/// Bytes of a source index's name, that of a remote cluster before it.
+const LONGEST_INDEX: usize = 512;
 /// Distinct job ids kept to be judged.
 const MOST_OWNERS: usize = 8;
 /// What stands between job and number in the id of a category.
@@ -42,6 +46,8 @@ pub(super) struct Pass<'v> {
     pub(super) findings: Findings,
     pub(super) seen: BTreeSet<EntryKind>,
     paths: BTreeSet<String>,
+    /// Bytes of the paths seen.
+    path_bytes: usize,
     pub(super) state: StateCheck,
     pub(super) snapshot: Option<SnapshotHead>,
     /// Job ids that documents carry, with the first place of each.
@@ -72,6 +78,7 @@ impl<'v> Pass<'v> {
             findings: Findings::default(),
             seen: BTreeSet::new(),
             paths: BTreeSet::new(),
+            path_bytes: 0,
             state,
             snapshot: None,
             owners: BTreeMap::new(),
@@ -87,7 +94,7 @@ impl<'v> Pass<'v> {
             let step = match tar.next() {
                 Ok(None) => return Ok(()),
                 Ok(Some(entry)) => {
-                    place = printable(&entry.path);
+                    place.clone_from(&entry.path);
                     self.entry(&mut tar, entry)
                 }
                 Err(fault) => Err(fault.into()),
@@ -138,9 +145,13 @@ impl<'v> Pass<'v> {
 
     /// False where going on makes no sense.
     fn entry<R: Read>(&mut self, tar: &mut Tarball<'_, R>, entry: TarEntry) -> Result<bool, Trouble> {
-        if self.contents.entries.len() >= MOST_ENTRIES || entry.path.len() > LONGEST_PATH {
+        self.path_bytes += entry.path.len();
+        if self.contents.entries.len() >= MOST_ENTRIES
+            || self.path_bytes > LONGEST_PATHS
+            || entry.path.len() > LONGEST_PATH
+        {
             self.findings
-                .fatal(&entry.path, "more entries or a longer name than any export writes");
+                .fatal(&entry.path, "more entries or longer names than any export writes");
             return Ok(false);
         }
         if entry.bytes > self.limits.entry {
@@ -289,6 +300,10 @@ impl<'v> Pass<'v> {
             self.findings.fatal(&place(), "the action line names no `_index`");
             return;
         };
+        if index.len() > LONGEST_INDEX {
+            self.findings.fatal(&place(), "the action line's `_index` is no name of an index");
+            return;
+        }
         let indices = &mut self.contents.input_indices;
         if let Some(documents) = indices.get_mut(index) {
             *documents += 1;

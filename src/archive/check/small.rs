@@ -1,7 +1,11 @@
 //! Entries that are one JSON text each: kept whole, read as far as a rule needs.
 
-use serde::Deserialize;
-use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::archive::{Contents, EntryKind};
@@ -27,11 +31,46 @@ pub(super) struct Owned {
     pub(super) job_id: Option<String>,
 }
 
+/// Filters, or calendars; a job has a handful.
+const MOST_ELEMENTS: usize = 10_000;
+
+/// What the rules need of a filter.
+#[derive(Debug, Deserialize)]
+struct FilterHead {
+    filter_id: FilterId,
+}
+
+/// What the rules need of a calendar.
+#[derive(Debug, Deserialize)]
+struct CalendarHead {
+    calendar_id: CalendarId,
+}
+
+/// Something that has an id of its own.
+trait Head: DeserializeOwned {
+    fn id(&self) -> &str;
+}
+
+impl Head for FilterHead {
+    fn id(&self) -> &str {
+        self.filter_id.as_str()
+    }
+}
+
+impl Head for CalendarHead {
+    fn id(&self) -> &str {
+        self.calendar_id.as_str()
+    }
+}
+
 /// Bytes that an entry of this kind may have.
 pub(super) fn limit(kind: EntryKind) -> u64 {
     match kind {
-        // Quantiles grow with the number of partitions; the manifest with the number of entries.
-        EntryKind::Snapshot | EntryKind::Manifest => 64 << 20,
+        // Quantiles grow with the number of partitions, the manifest with the number of entries. Configuration and
+        // calendars are taken apart, which takes many times their bytes.
+        EntryKind::Snapshot => 64 << 20,
+        EntryKind::Manifest => 32 << 20,
+        EntryKind::Config | EntryKind::Calendars => 4 << 20,
         _ => 16 << 20,
     }
 }
@@ -52,8 +91,8 @@ pub(super) fn read(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> R
         }
         EntryKind::DataCounts => contents.data_counts = Some(object(text)?),
         EntryKind::InputMapping => contents.input_mapping = Some(object(text)?),
-        EntryKind::Filters => contents.filters = Some(array_of::<FilterId>(text, "filter_id")?),
-        EntryKind::Calendars => contents.calendars = Some(array_of::<CalendarId>(text, "calendar_id")?),
+        EntryKind::Filters => contents.filters = Some(array_of::<FilterHead>(text)?),
+        EntryKind::Calendars => contents.calendars = Some(array_of::<CalendarHead>(text)?),
         _ => {}
     }
     Ok(None)
@@ -84,19 +123,40 @@ fn object(text: Vec<u8>) -> Result<Box<RawValue>, String> {
     }
 }
 
-/// An array of objects, each with a valid id in `member`.
-fn array_of<Id: TryFrom<String>>(text: Vec<u8>, member: &str) -> Result<Box<RawValue>, String>
-where
-    Id::Error: std::fmt::Display,
-{
+/// An array of objects, each with a valid id of its own.
+fn array_of<T: Head>(text: Vec<u8>) -> Result<Box<RawValue>, String> {
     let value = raw(text)?;
-    let elements: Vec<serde_json::Map<String, Value>> = parse(value.get().as_bytes())?;
-    for element in &elements {
-        let id = element
-            .get(member)
-            .and_then(Value::as_str)
-            .ok_or_else(|| format!("one has no `{member}`"))?;
-        Id::try_from(id.to_owned()).map_err(|cause| cause.to_string())?;
-    }
+    serde_json::Deserializer::from_str(value.get())
+        .deserialize_seq(Heads(PhantomData::<T>))
+        .map_err(|cause| format!("cannot be read: {cause}"))?;
     Ok(value)
+}
+
+/// Looks at one element after the other and keeps the ids alone.
+struct Heads<T>(PhantomData<T>);
+
+impl<'de, T: Head> Visitor<'de> for Heads<T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        let mut ids = BTreeSet::new();
+        while let Some(element) = elements.next_element::<&RawValue>()? {
+            // serde takes an array for a struct too.
+            if !element.get().starts_with('{') {
+                return Err(A::Error::custom("an element is not an object"));
+            }
+            let head: T = serde_json::from_str(element.get()).map_err(A::Error::custom)?;
+            if ids.len() >= MOST_ELEMENTS {
+                return Err(A::Error::custom(format!("more than {MOST_ELEMENTS} elements")));
+            }
+            if !ids.insert(head.id().to_owned()) {
+                return Err(A::Error::custom(format!("`{}` is there twice", head.id())));
+            }
+        }
+        Ok(())
+    }
 }

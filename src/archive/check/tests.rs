@@ -310,7 +310,7 @@ fn each_rule_is_applied() {
         (
             "bad calendar",
             good().with("a_calendars.json", r#"[{"x":1}]"#),
-            "no `calendar_id`",
+            "missing field `calendar_id`",
         ),
         (
             "bad mapping",

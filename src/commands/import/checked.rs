@@ -1,6 +1,7 @@
 //! The archive, read and checked from end to end: from here on nothing in it is optional that an import needs.
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::options::ImportOptions;
@@ -50,17 +51,32 @@ struct Named {
 }
 
 /// Keeps the first inputs' time values: they tell the format where no mapping does.
+#[derive(Default)]
 struct FirstTimes {
-    documents: Vec<Vec<u8>>,
+    field: Option<String>,
+    looked_at: usize,
+    values: Vec<Value>,
 }
 
+/// Inputs that are looked at.
 const FIRST: usize = 20;
+/// Larger ones are not: they are taken apart, which takes many times their bytes.
+const LOOKED_AT: usize = 256 << 10;
 
 impl DocumentVisitor for FirstTimes {
+    fn config(&mut self, config: &JobConfig) {
+        self.field = Some(config.time_field().to_owned());
+    }
+
     fn document(&mut self, part: Part, _: Option<&str>, _: Option<&str>, source: &[u8]) {
-        if part == Part::Inputs && self.documents.len() < FIRST {
-            self.documents.push(source.to_vec());
+        if part != Part::Inputs || self.looked_at >= FIRST {
+            return;
         }
+        self.looked_at += 1;
+        let Some(field) = self.field.as_deref().filter(|_| source.len() <= LOOKED_AT) else {
+            return;
+        };
+        self.values.extend(time_value(source, field));
     }
 }
 
@@ -70,7 +86,7 @@ pub(super) async fn open(options: &ImportOptions, terminal: &Terminal) -> Result
     let stage = terminal.stage("Checking the archive", Unit::Bytes, Some(archive.len()));
     let (reader, limits, bar) = (archive.clone(), options.limits, stage.clone());
     let pass = tokio::task::spawn_blocking(move || {
-        let mut times = FirstTimes { documents: Vec::new() };
+        let mut times = FirstTimes::default();
         let contents = reader.check(limits, &mut times, &|bytes| bar.inc(bytes))?;
         Ok::<_, archive::Error>((contents, times))
     });
@@ -139,7 +155,7 @@ fn parts(archive: Archive, contents: Contents, times: &FirstTimes) -> Result<Che
         Some(mapping) => InputMappings::parse(mapping.get().as_bytes())?,
         None => InputMappings::default(),
     };
-    let time_format = guess_time_format(&time_values(times, config.time_field()));
+    let time_format = guess_time_format(&times.values);
     Ok(Checked {
         archive,
         config,
@@ -175,14 +191,10 @@ fn read<T: for<'a> Deserialize<'a>>(what: &str, text: &RawValue) -> Result<T> {
     })
 }
 
-fn time_values(times: &FirstTimes, field: &str) -> Vec<serde_json::Value> {
+fn time_value(source: &[u8], field: &str) -> Option<Value> {
     let pointer = format!("/{}", field.replace('~', "~0").replace('/', "~1").replace('.', "/"));
-    times
-        .documents
-        .iter()
-        .filter_map(|source| serde_json::from_slice::<serde_json::Value>(source).ok())
-        .filter_map(|source| source.get(field).or_else(|| source.pointer(&pointer)).cloned())
-        .collect()
+    let source: Value = serde_json::from_slice(source).ok()?;
+    source.get(field).or_else(|| source.pointer(&pointer)).cloned()
 }
 
 impl Checked {

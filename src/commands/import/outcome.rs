@@ -6,7 +6,7 @@ use super::journal::Journal;
 use super::options::ImportOptions;
 use super::plan::Plan;
 use crate::error::{Error, Result};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, escape_json, indented};
 
 /// The job's id, or with `--json` what was written.
 pub(super) fn print(options: &ImportOptions, plan: &Plan, journal: &Journal, terminal: &Terminal) -> Result<()> {
@@ -17,7 +17,7 @@ pub(super) fn print(options: &ImportOptions, plan: &Plan, journal: &Journal, ter
     ));
     match options.json {
         false => say(terminal, plan.job().as_str()),
-        true => say(terminal, &document(plan, Some(&replaced)).to_string()),
+        true => say(terminal, &escape_json(&document(plan, Some(&replaced)).to_string())),
     }
 }
 
@@ -26,19 +26,19 @@ pub(super) fn print_plan(options: &ImportOptions, plan: &Plan, terminal: &Termin
     if options.json {
         // A plan in whose way something stands ends in an error, which is the one document then.
         return match plan.refuse_conflicts() {
-            Ok(()) => say(terminal, &document(plan, None).to_string()),
+            Ok(()) => say(terminal, &escape_json(&document(plan, None).to_string())),
             Err(_) => Ok(()),
         };
     }
     let mut text = format!("plan for job {} (nothing is written):\n", plan.job());
     for line in plan.lines() {
-        text.push_str(&format!("  {line}\n"));
+        text.push_str(&format!("  {}\n", indented(&line)));
     }
     for note in &plan.notes {
-        text.push_str(&format!("note: {note}\n"));
+        text.push_str(&format!("note: {}\n", indented(note)));
     }
     for conflict in plan.conflicts() {
-        text.push_str(&format!("conflict: {conflict}\n"));
+        text.push_str(&format!("conflict: {}\n", indented(&conflict)));
     }
     say(terminal, text.trim_end())
 }

@@ -10,7 +10,7 @@ use crate::commands::inspect::examine::is_stdin;
 use crate::error::{Error, Result};
 use crate::partial::{NotWritten, Partial};
 use crate::sheet::{Sheet, html, plain};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, escape_json};
 
 /// `--html FILE`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,25 +142,11 @@ impl Write for Harmless<'_> {
     /// The serialiser writes whole characters.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
-        let mut rest = text;
-        while let Some(at) = rest.find(steers) {
-            let (before, from) = rest.split_at(at);
-            self.0.write_all(before.as_bytes())?;
-            let mut after = from.chars();
-            if let Some(c) = after.next() {
-                write!(self.0, "\\u{:04x}", u32::from(c))?;
-            }
-            rest = after.as_str();
-        }
-        self.0.write_all(rest.as_bytes())?;
+        self.0.write_all(escape_json(text).as_bytes())?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
-}
-
-fn steers(c: char) -> bool {
-    matches!(c, '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -36,7 +36,8 @@ impl Line {
     /// With one more piece.
     pub(super) fn and(mut self, tone: Tone, text: &str) -> Self {
         if !text.is_empty() {
-            let text = escape(text).into_owned();
+            // Labels and titles come from anywhere too, and a line is one line.
+            let text = escape(text).replace(['\n', '\t'], " ");
             self.width += measure_text_width(&text);
             self.pieces.push((tone, text));
         }
@@ -181,6 +182,7 @@ mod tests {
     #[test]
     fn the_width_is_that_of_what_is_shown() {
         assert_eq!(Line::of(Tone::Plain, "\u{1b}").width(), r"\u{1b}".len());
+        assert_eq!(texts(&[Line::of(Tone::Plain, "a\nb\tc")]), ["a b c"]);
         assert_eq!(texts(&[Line::of(Tone::Plain, "a").filled(9)]), ["a"]);
     }
 }

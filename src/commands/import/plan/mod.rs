@@ -137,6 +137,7 @@ fn portable(
         portable.datafeed = None;
     } else if let Some(datafeed) = checked.config.datafeed() {
         inputs::remark_on_datafeed(&datafeed.indices, indices.is_none(), remarks);
+        inputs::remark_on_scripts(datafeed, remarks);
     }
     Ok(portable)
 }

@@ -14,6 +14,8 @@ pub(in crate::commands::inspect) const MOST_FIELDS: usize = 1_000;
 const MOST_BYTES: usize = 128 << 20;
 /// Bytes of a value that are kept.
 const LONGEST: usize = 512;
+/// Bytes of a field's name; no mapping has longer ones.
+const LONGEST_NAME: usize = 1024;
 /// About what a value takes beside its text.
 const OVERHEAD: usize = 112;
 
@@ -51,6 +53,16 @@ pub(in crate::commands::inspect) struct Store {
     more_fields: bool,
 }
 
+impl Field {
+    /// Bytes of its name.
+    fn name_bytes(&self) -> usize {
+        match self {
+            Self::Data(name) | Self::Filter(name) => name.len(),
+            Self::Other(_) => 0,
+        }
+    }
+}
+
 impl Store {
     /// Counts a value. `wanted` are the fields that the job uses: they find room where others do not.
     pub(super) fn add(&mut self, field: &Field, wanted: bool, part: Part, text: &str) {
@@ -58,7 +70,7 @@ impl Store {
             return;
         }
         if !self.fields.contains_key(field) {
-            if self.fields.len() >= MOST_FIELDS {
+            if self.fields.len() >= MOST_FIELDS || field.name_bytes() > LONGEST_NAME {
                 self.more_fields = true;
                 return;
             }
@@ -194,6 +206,9 @@ mod tests {
             store.add(&Field::Data(n.to_string()), true, Part::Inputs, "0");
         }
         assert!(store.more_fields() && store.fields.len() == MOST_FIELDS);
+        let mut store = Store::default();
+        store.add(&Field::Data("x".repeat(LONGEST_NAME + 1)), true, Part::Inputs, "0");
+        assert!(store.more_fields() && store.fields.is_empty());
     }
 
     #[test]

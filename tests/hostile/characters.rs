@@ -1,0 +1,153 @@
+//! Characters that would steer a terminal, in every name and text of an archive that can be imported.
+
+use serde_json::{Value, json};
+
+use super::good::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, NOTIFICATIONS, SNAPSHOT, good};
+use crate::import_safety::options;
+use crate::support::archive::Member;
+use crate::support::binary::Binary;
+use crate::support::world::World;
+
+/// Clears the screen, rings, turns the direction of writing, hides, breaks the line and pretends to be one of ours.
+const NASTY: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{2066}\u{61c}\u{feff}\u{200b}\u{e0041}\0\r\u{8}\nerror:forged\u{2028}y\u{7f}";
+
+/// NUL and the like come to JSON as escapes only.
+fn nasty_archive() -> Vec<u8> {
+    let text = |what: &str| Value::from(format!("{what}{NASTY}"));
+    let mut all = good()
+        .json(CONFIG, |job| {
+            job["description"] = text("description");
+            job["groups"] = json!([text("group")]);
+            job["custom_settings"] = json!({NASTY: text("setting")});
+            job["analysis_config"]["detectors"][0]["detector_description"] = text("detector");
+            job["analysis_config"]["influencers"] = json!([text("influencer")]);
+            job["datafeed_config"]["indices"] = json!([text("remote:index")]);
+            job["datafeed_config"]["query"] = json!({"term": {NASTY: text("query")}});
+            job["datafeed_config"]["script_fields"] = json!({NASTY: {"script": {"source": text("script")}}});
+        })
+        .json(SNAPSHOT, |snapshot| {
+            snapshot["description"] = text("snapshot");
+            snapshot["min_version"] = "8.3.0".into();
+        })
+        .set("_filters.json", json!([{"filter_id": "f", "description": text("filter"), "items": [text("item")]}]).to_string())
+        .set(
+            "_calendars.json",
+            json!([{"calendar_id": "c", "description": text("calendar"), "job_ids": [text("job")],
+                "events": [{"description": text("event"), "start_time": 1, "end_time": 2}]}])
+            .to_string(),
+        )
+        .more(ANNOTATIONS, line(&json!({"job_id": "log-categories", "annotation": text("annotation"),
+            "create_username": text("user"), "timestamp": 1_795_432_900_000_i64, NASTY: text("member")})).as_bytes())
+        .more(NOTIFICATIONS, line(&json!({"job_id": "log-categories", "message": text("message"),
+            "node_name": text("node"), "timestamp": 1_795_432_900_000_i64})).as_bytes())
+        .more(CATEGORIES, pair("log-categories_category_definition_99", &json!({"job_id": "log-categories",
+            "category_id": 99, "terms": text("terms"), "regex": text("regex"), "examples": [text("example")]})).as_bytes())
+        .more(INPUTS, pair(NASTY, &json!({"@timestamp": 1_795_432_900_000_i64, "message": text("value"), NASTY: text("field")})).as_bytes());
+    all.0.push(Member::file(&format!("x{}", NASTY.replace('\0', "")), "x"));
+    all.manifest(|manifest| {
+        manifest["source"]["cluster_name"] = text("cluster");
+        manifest["source"]["cluster_uuid"] = text("uuid");
+        manifest["source"]["cluster_version"] = text("version");
+        manifest["tool_version"] = text("tool");
+        manifest["created"] = text("created");
+        manifest["options"] = json!({NASTY: text("option")});
+    })
+    .pack()
+}
+
+fn line(document: &Value) -> String {
+    format!("{document}\n")
+}
+
+fn pair(id: &str, document: &Value) -> String {
+    let index = format!("index{NASTY}");
+    format!("{}\n{document}\n", json!({"index": {"_index": index, "_id": id}}))
+}
+
+/// Sees that nothing steers whoever reads: line feeds alone may move the cursor. The carriage returns before them are
+/// the terminal's own.
+#[track_caller]
+fn harmless(what: &str, shown: &str) {
+    let steering = |c: &char| {
+        (c.is_control() && *c != '\n')
+            || matches!(c, '\u{61c}' | '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{e0041}')
+    };
+    let found: Vec<char> = shown.replace("\r\n", "\n").chars().filter(steering).collect();
+    assert!(found.is_empty(), "{what}: {found:?} in {shown:?}");
+    let forged = shown.lines().any(|line| line.trim_start_matches('\r').starts_with("error:forged"));
+    assert!(!forged, "{what}: a line passes for one of ours in {shown}");
+}
+
+const INSPECTIONS: [&[&str]; 6] = [
+    &[],
+    &["--list"],
+    &["--values"],
+    &["--json", "--values"],
+    &["--list", "--json"],
+    &["--verify"],
+];
+
+#[test]
+fn no_page_document_plan_or_error_carries_them() {
+    let binary = Binary::new();
+    std::fs::write(binary.path("nasty.tar.gz"), nasty_archive()).unwrap();
+    let mut looked_at = 0;
+    let mut see = |what: String, run: crate::support::binary::Run| {
+        harmless(&format!("{what}, stdout"), &run.stdout);
+        harmless(&format!("{what}, stderr"), &run.stderr);
+        looked_at += 1;
+        run
+    };
+    for more in INSPECTIONS {
+        let run = see(format!("inspect {more:?}"), binary.run([&["inspect", "nasty.tar.gz"], more].concat()));
+        let code = if more == ["--verify"] { 4 } else { 0 };
+        run.expect(code);
+    }
+    for more in [&["--show", NASTY.split('\0').next().unwrap()][..], &["--show", "nothing"]] {
+        see(format!("inspect {more:?}"), binary.run([&["inspect", "nasty.tar.gz"], more].concat())).expect(1);
+    }
+    std::fs::write(binary.path("good.tar.gz"), good().pack()).unwrap();
+    for more in [&[][..], &["--json"], &["--html", "-"]] {
+        let two = [&["inspect", "good.tar.gz", "nasty.tar.gz", "--values"], more].concat();
+        see(format!("two {more:?}"), binary.run(two)).expect(0);
+    }
+    let world = World::with(options());
+    let nasty = binary.path("nasty.tar.gz");
+    for more in [&["--dry-run"][..], &["--dry-run", "--json"], &["--dry-run", "--skip-inputs"]] {
+        see(format!("import {more:?}"), world.import(&binary, &nasty, more)).expect(0);
+    }
+    // What the cluster makes of such texts is its own business: what is printed is ours.
+    for more in [&["-vv"][..], &["--json", "--as", "other"]] {
+        see(format!("import {more:?}"), world.import(&binary, &nasty, more));
+    }
+    let fatal: Entries = good().json(CONFIG, |job| job["job_id"] = format!("a{NASTY}").into());
+    std::fs::write(&nasty, fatal.pack()).unwrap();
+    for more in [&["-vv"][..], &["--json"]] {
+        see(format!("refused {more:?}"), world.import(&binary, &nasty, more)).expect(4);
+    }
+    println!("{looked_at} outputs looked at");
+}
+
+#[cfg(unix)]
+#[test]
+fn no_terminal_is_steered() {
+    use crate::support::pseudo_terminal::Session;
+
+    let binary = Binary::new().with_env("LC_ALL", "C.UTF-8").with_env("NO_COLOR", "1");
+    std::fs::write(binary.path("nasty.tar.gz"), nasty_archive()).unwrap();
+    let shown = ["_config.json", "_annotations.ndjson", "_input_1.ndjson"].map(|part| format!("log-categories{part}"));
+    let shown: Vec<[&str; 2]> = shown.iter().map(|name| ["--show", name]).collect();
+    for more in INSPECTIONS.into_iter().chain(shown.iter().map(<[&str; 2]>::as_slice)) {
+        let command = binary.command([&["inspect", "nasty.tar.gz", "-q"], more].concat());
+        let ended = Session::start_with_stdout(command).end();
+        harmless(&format!("inspect {more:?}"), &ended.screen);
+    }
+    let world = World::with(options());
+    let url = world.stand_in.url();
+    let mut session = Session::start(binary.command(["import", "nasty.tar.gz", "--url", &url]));
+    session.expect("Import job").press("n");
+    let screen = session.end().screen;
+    let plan: String = screen.lines().filter(|line| line.contains("index")).collect();
+    assert!(plan.contains("\\u{1b}[2J"), "{screen}");
+    assert!(!screen.contains("\u{1b}[2J\u{1b}]0") && !screen.contains(['\u{202e}', '\u{7}', '\u{9b}']), "{screen:?}");
+}

@@ -1,0 +1,110 @@
+//! Lines and entries that are not what they must be.
+
+use super::Case;
+use super::good::{ANNOTATIONS, CATEGORIES, CONFIG, INPUTS, NOTIFICATIONS, SNAPSHOT, STATE, good};
+
+const ACTION: &str = r#"{"index":{"_index":"i","_id":"x"}}"#;
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    lines(&mut cases);
+    actions(&mut cases);
+    small(&mut cases);
+    cases
+}
+
+fn lines(cases: &mut Vec<Case>) {
+    let rule = "a line that is not JSON";
+    for part in [ANNOTATIONS, NOTIFICATIONS] {
+        for (name, line) in [
+            ("cut", &b"{\"a\":"[..]),
+            ("an empty line", b""),
+            ("an array", b"[]"),
+            ("two on one line", b"{} {}"),
+            ("no UTF-8", b"{\"a\":\"\xff\"}"),
+            ("a raw control character", b"{\"a\":\"\x1b[2J\"}"),
+            ("a byte order mark", b"\xef\xbb\xbf{}"),
+        ] {
+            let all = good().more(part, &[line, b"\n"].concat());
+            cases.push(Case::new(rule, format!("{part}: {name}"), all.pack()));
+        }
+    }
+    for part in [INPUTS, CATEGORIES, STATE] {
+        for (name, line) in [("an array", "[]"), ("cut", "{\"a\""), ("an empty line", "")] {
+            let all = good().more(part, format!("{ACTION}\n{line}\n").as_bytes());
+            cases.push(Case::new(rule, format!("{part}: {name}"), all.pack()));
+        }
+    }
+}
+
+fn actions(cases: &mut Vec<Case>) {
+    let rule = "an action line of another form";
+    for part in [INPUTS, CATEGORIES, STATE] {
+        for (name, lines) in [
+            ("none", "{\"a\":1}\n{}\n"),
+            ("without its document", "{\"index\":{\"_index\":\"i\",\"_id\":\"x\"}}\n"),
+        ] {
+            cases.push(Case::new(rule, format!("{part}: {name}"), good().more(part, lines.as_bytes()).pack()));
+        }
+    }
+    for (name, line) in [
+        ("deletes", r#"{"delete":{"_index":"i","_id":"x"}}"#),
+        ("updates", r#"{"update":{"_index":"i","_id":"x"}}"#),
+        ("two at once", r#"{"index":{"_id":"x"},"delete":{"_id":"x"}}"#),
+        ("through a pipeline", r#"{"index":{"_index":"i","_id":"x","pipeline":"p"}}"#),
+        ("with routing", r#"{"index":{"_index":"i","_id":"x","routing":"r"}}"#),
+        ("two ids", r#"{"index":{"_index":"i","_id":"x","_id":"y"}}"#),
+        ("no id", r#"{"index":{"_index":"i"}}"#),
+        ("an empty id", r#"{"index":{"_index":"i","_id":""}}"#),
+        ("no index", r#"{"index":{"_id":"x"}}"#),
+        ("an array", r#"["index"]"#),
+    ] {
+        let all = good().more(INPUTS, format!("{line}\n{{}}\n").as_bytes());
+        cases.push(Case::new(rule, name, all.pack()));
+    }
+    let name = "an index name of 600 bytes";
+    let line = ACTION.replace("\"i\"", &format!("\"{}\"", "i".repeat(600)));
+    cases.push(Case::new(rule, name, good().more(INPUTS, format!("{line}\n{{}}\n").as_bytes()).pack()));
+    let line = ACTION.replace("\"x\"", &format!("\"{}\"", "x".repeat(20_000)));
+    cases.push(Case::new(
+        rule,
+        "an id of 20,000 bytes",
+        good().more(INPUTS, format!("{line}\n{{}}\n").as_bytes()).pack(),
+    ));
+}
+
+fn small(cases: &mut Vec<Case>) {
+    let rule = "an entry that is not JSON, or not of its form";
+    let parts = [
+        CONFIG,
+        SNAPSHOT,
+        "_data_counts.json",
+        "_filters.json",
+        "_calendars.json",
+        "_input_mapping.json",
+    ];
+    for part in parts {
+        for (name, text) in [("cut", "{\"a\" 1}"), ("empty", ""), ("a number", "1"), ("two", "{}{}")] {
+            cases.push(Case::new(rule, format!("{part}: {name}"), good().set(part, text).pack()));
+        }
+        let text = b"{\"a\":\"\xff\"}".to_vec();
+        cases.push(Case::new(rule, format!("{part}: no UTF-8"), good().set(part, text).pack()));
+    }
+    for (name, part, text) in [
+        ("a filter without id", "_filters.json", r#"[{"items":[]}]"#),
+        ("a filter with two ids", "_filters.json", r#"[{"filter_id":"a","filter_id":"b"}]"#),
+        ("a filter that is an array", "_filters.json", r#"[["a"]]"#),
+        ("one filter twice", "_filters.json", r#"[{"filter_id":"a"},{"filter_id":"a"}]"#),
+        ("a filter of a bad id", "_filters.json", r#"[{"filter_id":"../x"}]"#),
+        ("a calendar of a bad id", "_calendars.json", r#"[{"calendar_id":"a/b"}]"#),
+        ("one calendar twice", "_calendars.json", r#"[{"calendar_id":"a"},{"calendar_id":"a"}]"#),
+    ] {
+        cases.push(Case::new(rule, name, good().set(part, text).pack()));
+    }
+    let datafeed = good().json(CONFIG, |job| job["datafeed_config"]["datafeed_id"] = "../x".into());
+    cases.push(Case::new(rule, "a datafeed of a bad id", datafeed.pack()));
+    let indices = good().json(CONFIG, |job| job["datafeed_config"]["indices"] = 1.into());
+    cases.push(Case::new(rule, "a datafeed whose indices are a number", indices.pack()));
+    let detectors = good().json(CONFIG, |job| job["analysis_config"]["detectors"] = "none".into());
+    cases.push(Case::new(rule, "detectors that are a text", detectors.pack()));
+}

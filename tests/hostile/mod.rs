@@ -1,0 +1,169 @@
+//! Archives that are damaged, incomplete or made to harm: each is refused by both commands that read archives, in the
+//! same words, in bounded memory, and no cluster hears of it.
+
+mod bombs;
+mod characters;
+mod content;
+mod cut;
+mod entries;
+mod good;
+mod ids;
+mod manifest;
+mod state;
+mod steered;
+
+use std::process::Command;
+use std::sync::Mutex;
+
+use self::good::good;
+use crate::import_safety::options;
+use crate::support::binary::{Binary, Run};
+use crate::support::world::World;
+
+/// KiB of memory that a run may have, held by the operating system: an allocation beyond it ends the program.
+const MEMORY: u64 = 256 << 10;
+/// Where the number of archives stands for readers.
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reliability.md");
+
+/// An archive, and the rule that it breaks.
+pub struct Case {
+    rule: &'static str,
+    name: String,
+    bytes: Vec<u8>,
+    options: &'static [&'static str],
+}
+
+impl Case {
+    pub fn new(rule: &'static str, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        Self {
+            rule,
+            name: name.into(),
+            bytes: bytes.into(),
+            options: &[],
+        }
+    }
+
+    pub fn with(self, options: &'static [&'static str]) -> Self {
+        Self { options, ..self }
+    }
+}
+
+fn corpus() -> Vec<Case> {
+    let groups = [
+        entries::cases(),
+        cut::cases(),
+        content::cases(),
+        state::cases(),
+        ids::cases(),
+        manifest::cases(),
+        bombs::cases(),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+#[test]
+fn each_is_refused_by_inspect_and_import_alike_and_no_cluster_hears_of_it() {
+    let corpus = corpus();
+    let next = Mutex::new(corpus.iter().enumerate());
+    let (lines, wrong) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let (binary, world) = (Binary::new(), World::in_memory(options()));
+                loop {
+                    let taken = next.lock().unwrap().next();
+                    let Some((number, case)) = taken else { break };
+                    let told = match refused(&binary, &world, case) {
+                        Ok(said) => format!("{} | {}\n  {said}", case.rule, case.name),
+                        Err(why) => {
+                            wrong.lock().unwrap().push(format!("{} | {}: {why}", case.rule, case.name));
+                            continue;
+                        }
+                    };
+                    lines.lock().unwrap().push((number, told));
+                }
+            });
+        }
+    });
+    let wrong: Vec<String> = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{} are not refused:\n{}", wrong.len(), wrong.join("\n"));
+    let mut lines = lines.into_inner().unwrap();
+    lines.sort_unstable();
+    let table: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+    println!("{} hostile archives, each refused by inspect and import", table.len());
+    insta::assert_snapshot!("refused", table.join("\n"));
+    let docs = std::fs::read_to_string(DOCS).unwrap();
+    let told = format!("**{} archives**", table.len());
+    assert!(docs.contains(&told), "docs/reliability.md says {told}");
+}
+
+/// What both commands say, or what is wrong with them.
+fn refused(binary: &Binary, world: &World, case: &Case) -> Result<String, String> {
+    let archive = "hostile.tar.gz";
+    std::fs::write(binary.path(archive), &case.bytes).unwrap();
+    let url = world.stand_in.url();
+    let inspected = error(&bounded(binary, &["inspect", archive], case))?;
+    let imported = bounded(binary, &["import", archive, "--yes", "--url", &url], case);
+    let said = error(&imported)?;
+    let requests = world.stand_in.requests().len();
+    match (requests, imported.stdout.as_str()) {
+        (0, "") if said == inspected => Ok(said),
+        (0, "") => Err(format!("inspect says {inspected}, import {said}")),
+        (requests, stdout) => Err(format!("{requests} requests, and on stdout {stdout:?}")),
+    }
+}
+
+/// The error of a run that ended as it must.
+fn error(run: &Run) -> Result<String, String> {
+    let text = run.stderr.split_once("error: ").map(|(_, text)| text).filter(|_| run.code == 4);
+    let text = text.ok_or_else(|| format!("{} ends with {}: {}", run.args[0], run.code, run.stderr))?;
+    Ok(text.split("\nhint: ").next().unwrap_or(text).to_owned())
+}
+
+/// Runs in bounded memory, where the system can bound it.
+fn bounded(binary: &Binary, arguments: &[&str], case: &Case) -> Run {
+    let mut all = arguments.to_vec();
+    all.extend(case.options);
+    let output = limited(binary.command(&all)).output().expect("the binary starts");
+    Run {
+        args: all.iter().map(|argument| (*argument).to_owned()).collect(),
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The same command, with a bound on its memory: on Linux the data segment holds all that is allocated.
+pub fn limited(command: Command) -> Command {
+    if !cfg!(target_os = "linux") {
+        return command;
+    }
+    let mut limited = Command::new("sh");
+    limited
+        .arg("-c")
+        .arg(format!("ulimit -d {MEMORY} && exec \"$0\" \"$@\""))
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear();
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            limited.env(name, value);
+        }
+    }
+    if let Some(directory) = command.get_current_dir() {
+        limited.current_dir(directory);
+    }
+    limited
+}
+
+#[test]
+fn the_archive_that_the_others_are_made_of_is_good() {
+    let binary = Binary::new();
+    for (name, archive) in [("without", good()), ("with", good().manifest(|_| {}))] {
+        let path = binary.path("good.tar.gz");
+        std::fs::write(&path, archive.pack()).unwrap();
+        let world = World::with(options());
+        let run = world.import(&binary, &path, &[]).expect(0);
+        assert_eq!(run.stdout, "log-categories\n", "{name} manifest");
+    }
+}

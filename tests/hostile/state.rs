@@ -1,0 +1,107 @@
+//! State that no job could be restored from, or that belongs to another.
+
+use super::Case;
+use super::good::{SNAPSHOT, STATE, good};
+
+fn changed(change: impl FnOnce(&mut Vec<String>)) -> Vec<u8> {
+    good().lines(STATE, change).pack()
+}
+
+fn swap(lines: &mut [String], line: usize, from: &str, to: &str) {
+    assert!(lines[line].contains(from), "{}", lines[line]);
+    lines[line] = lines[line].replacen(from, to, 1);
+}
+
+fn model(lines: &mut [String], from: &str, to: &str) {
+    (0..6).step_by(2).for_each(|line| swap(lines, line, from, to));
+}
+
+fn another(lines: &mut Vec<String>, id: &str, document: &str) {
+    let action = lines[6].replace("log-categories_categorizer_state#1", id);
+    lines.extend([action, document.to_owned()]);
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    foreign(&mut cases);
+    numbers(&mut cases);
+    decoding(&mut cases);
+    cases
+}
+
+fn foreign(cases: &mut Vec<Case>) {
+    let rule = "a state document of another job or snapshot";
+    let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
+    let job = "log-categories_model";
+    case("all of another job", changed(|lines| model(lines, job, "other_model")));
+    case("one of another job", changed(|lines| swap(lines, 2, job, "other_model")));
+    case("all of another snapshot", changed(|lines| model(lines, "#", "9#")));
+    case("the categorizer's of another job", changed(|lines| swap(lines, 6, "log-categories_cat", "other_cat")));
+    case("a job whose id holds this one's", changed(|lines| model(lines, job, "log-categories_model_state_1_model")));
+    for (name, id) in [
+        ("quantiles", "log-categories_quantiles"),
+        ("any id", "x"),
+        ("a number with a sign", "log-categories_categorizer_state#+2"),
+        ("a number with zeros", "log-categories_categorizer_state#02"),
+        ("no number", "log-categories_categorizer_state#"),
+        ("a number beyond all", "log-categories_categorizer_state#99999999999999999999"),
+    ] {
+        case(name, changed(|lines| another(lines, id, r#"{"compressed":[]}"#)));
+    }
+}
+
+fn numbers(cases: &mut Vec<Case>) {
+    let rule = "a gap or a duplicate in their numbers";
+    let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
+    case("number 0", changed(|lines| swap(lines, 0, "#1", "#0")));
+    case("a gap", changed(|lines| drop(lines.drain(2..4))));
+    case("a gap in the categorizer's", changed(|lines| swap(lines, 6, "#1", "#2")));
+    case("a gap of billions", changed(|lines| swap(lines, 4, "#3", "#9000000000")));
+    case("a duplicate", changed(|lines| lines.extend_from_within(2..4)));
+    let rule = "a number of them other than `snapshot_doc_count`";
+    let count = "\"snapshot_doc_count\":3";
+    for (name, to) in [
+        ("one more", "\"snapshot_doc_count\":4"),
+        ("one less", "\"snapshot_doc_count\":2"),
+        ("none", "\"snapshot_doc_count\":0"),
+        ("not said", "\"snapshot_doc\":3"),
+        ("negative", "\"snapshot_doc_count\":-3"),
+        ("twice", "\"snapshot_doc_count\":3,\"snapshot_doc_count\":3"),
+    ] {
+        cases.push(Case::new(rule, name, good().replaced(SNAPSHOT, count, to).pack()));
+    }
+    let rule = "an `eos` missing or early";
+    let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
+    case("the last document missing", changed(|lines| drop(lines.drain(4..6))));
+    case("missing", changed(|lines| swap(lines, 5, ",\"eos\":true", "")));
+    case("false", changed(|lines| swap(lines, 5, "\"eos\":true", "\"eos\":false")));
+    case("early", changed(|lines| swap(lines, 1, "]}", "],\"eos\":true}")));
+    case("before `compressed`", changed(|lines| swap(lines, 5, "{", "{\"eos\":true,")));
+    let behind = changed(|lines| {
+        let id = lines[0].replace("#1", "#4");
+        lines.extend([id, r#"{"compressed":[""],"eos":true}"#.to_owned()]);
+    });
+    case("a document behind it", behind);
+    case("the categorizer's missing", changed(|lines| swap(lines, 7, ",\"eos\":true", "")));
+}
+
+fn decoding(cases: &mut Vec<Case>) {
+    let rule = "state that does not decode to its end";
+    let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
+    case("no base64", changed(|lines| swap(lines, 3, "[\"", "[\"!!!!")));
+    case("base64 of another alphabet", changed(|lines| swap(lines, 3, "[\"", "[\"-_-_")));
+    case("base64 padded in its midst", changed(|lines| swap(lines, 1, "\"]", "AA==\"]")));
+    case("base64 cut", changed(|lines| swap(lines, 5, "\"],", "A\"],")));
+    case("gzip cut", changed(|lines| {
+        let half = lines[5].len() / 2 / 4 * 4;
+        lines[5] = format!("{}\"],\"eos\":true}}", &lines[5][..half]);
+    }));
+    case("bytes behind the gzip", changed(|lines| swap(lines, 5, "\"],", "\",\"AAAA\"],")));
+    case("no gzip", changed(|lines| swap(lines, 1, "[\"", "[\"AAAA")));
+    case("nothing", changed(|lines| lines[7] = r#"{"compressed":[],"eos":true}"#.to_owned()));
+    case("other members", changed(|lines| swap(lines, 3, "{", "{\"x\":1,")));
+    case("`compressed` twice", changed(|lines| swap(lines, 3, "{", "{\"compressed\":[],")));
+    case("`compressed` a text", changed(|lines| lines[7] = r#"{"compressed":"x","eos":true}"#.to_owned()));
+    case("a number among the strings", changed(|lines| swap(lines, 3, "[", "[1,")));
+    case("not an object", changed(|lines| lines[7] = "[]".to_owned()));
+}

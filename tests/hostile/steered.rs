@@ -1,0 +1,91 @@
+//! Archives that can be imported, and that would like to reach what is not theirs.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::good::{CATEGORIES, CONFIG, INPUTS, JOB, STATE, good};
+use crate::import_safety::options;
+use crate::support::binary::Binary;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+#[test]
+fn action_lines_that_name_other_indices_do_not_get_there() {
+    let binary = Binary::new();
+    let victim = ".security-7";
+    let renamed = |line: &mut String| {
+        let mut action: serde_json::Value = serde_json::from_str(line).unwrap();
+        action["index"]["_index"] = victim.into();
+        *line = action.to_string();
+    };
+    let mut all = good();
+    for part in [STATE, INPUTS, CATEGORIES] {
+        all = all.lines(part, |lines| lines.iter_mut().step_by(2).for_each(renamed));
+    }
+    let path = binary.path("steered.tar.gz");
+    std::fs::write(&path, all.pack()).unwrap();
+    let world = World::with(options());
+    let other = Fixture::load("user-population").without_inputs();
+    world.seed(&other);
+    world.call("PUT", &format!("/{victim}/_doc/user?refresh=true"), r#"{"mine":1}"#);
+    let before = world.contents();
+    world.import(&binary, &path, &[]).expect(0);
+    let after = world.contents();
+    for (place, source) in &before {
+        assert_eq!(after.get(place), Some(source), "{place:?} is as it was");
+    }
+    let new: BTreeSet<&str> = after
+        .keys()
+        .filter(|place| !before.contains_key(*place))
+        .map(|(index, _)| index.as_str())
+        .collect();
+    let strange = |index: &&&str| !index.starts_with(".ml-") && **index != format!("{JOB}-input");
+    assert_eq!(new.iter().find(strange), None, "{new:?}");
+}
+
+#[test]
+fn an_unknown_entry_is_ignored_with_a_warning() {
+    let binary = Binary::new();
+    let path = binary.path("more.tar.gz");
+    std::fs::write(&path, good().also("README.txt", tar::EntryType::Regular).pack()).unwrap();
+    let world = World::with(options());
+    world.import(&binary, &path, &[]).expect(0).says("README.txt").says("ignored");
+    let run = binary.run(["inspect", "more.tar.gz"]).expect(0);
+    assert!(run.stdout.contains("README.txt"), "{}", run.stdout);
+}
+
+#[test]
+fn a_datafeed_of_remote_clusters_or_with_scripts_is_pointed_out() {
+    let binary = Binary::new();
+    let all = good().without(INPUTS).json(CONFIG, |job| {
+        let datafeed = &mut job["datafeed_config"];
+        datafeed["indices"] = json!(["logs", "elsewhere:logs-*"]);
+        datafeed["script_fields"] = json!({"stolen": {"script": {"source": "doc['x'].value"}}});
+        datafeed["runtime_mappings"] = json!({
+            "made": {"type": "keyword", "script": {"source": "emit('x')"}},
+            "plain": {"type": "keyword"},
+        });
+    });
+    let path = binary.path("remote.tar.gz");
+    std::fs::write(&path, all.pack()).unwrap();
+    let world = World::with(options());
+    let plan = world.import(&binary, &path, &["--dry-run"]).expect(0).stdout;
+    assert!(plan.contains("reads remote clusters: elsewhere:logs-*"), "{plan}");
+    assert!(plan.contains("runs scripts of the archive: made, stolen"), "{plan}");
+    let plan = world.import(&binary, &path, &["--dry-run", "--skip-datafeed"]).expect(0).stdout;
+    assert!(!plan.contains("scripts"), "{plan}");
+    assert!(world.stand_in.writes().is_empty());
+}
+
+#[test]
+fn a_calendar_that_names_other_jobs_gets_this_one_alone() {
+    let binary = Binary::new();
+    let calendar = json!([{"calendar_id": "theirs", "job_ids": ["_all", "user-population", JOB], "events": []}]);
+    let path = binary.path("calendar.tar.gz");
+    std::fs::write(&path, good().set("_calendars.json", calendar.to_string()).pack()).unwrap();
+    let world = World::with(options());
+    world.import(&binary, &path, &[]).expect(0);
+    let made = world.call("GET", "/_ml/calendars/theirs", "").value();
+    assert_eq!(made["calendars"][0]["job_ids"], json!([JOB]), "{made}");
+}
