@@ -25,7 +25,16 @@ mod tests {
 
     #[test]
     fn what_turns_or_hides_text_steers_and_letters_do_not() {
-        for c in ['\0', '\u{1b}', '\u{9b}', '\u{61c}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{e0041}'] {
+        for c in [
+            '\0',
+            '\u{1b}',
+            '\u{9b}',
+            '\u{61c}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
             assert!(steers(c), "{c:?}");
         }
         for c in ['a', 'ä', '日', 'ש', 'ع', '\u{200d}', '😀', ' '] {

@@ -219,7 +219,9 @@ impl<'de> Visitor<'de> for OwnerVisitor {
 /// The text of a value, cut where it is too long to be an id.
 fn job_id(json: &str) -> String {
     // An escape has six characters at most.
-    let read = (json.len() <= JOB_ID * 6).then(|| serde_json::from_str(json).ok()).flatten();
+    let read = (json.len() <= JOB_ID * 6)
+        .then(|| serde_json::from_str(json).ok())
+        .flatten();
     let text: String = read.unwrap_or_else(|| json.chars().take(JOB_ID).collect());
     text.chars().take(JOB_ID).collect()
 }
@@ -295,7 +297,10 @@ mod tests {
         for long in ["x".repeat(500), "x".repeat(5000), "\u{1}".repeat(90)] {
             let document = serde_json::json!({"job_id": long}).to_string();
             let owner = parse_document(document.as_bytes()).unwrap();
-            assert!(owner.job_ids[0].len() > 64 && owner.job_ids[0].len() <= JOB_ID, "{owner:?}");
+            assert!(
+                owner.job_ids[0].len() > 64 && owner.job_ids[0].len() <= JOB_ID,
+                "{owner:?}"
+            );
         }
         let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
         assert!(parse_document(deep.as_bytes()).is_ok());

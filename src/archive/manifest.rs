@@ -64,7 +64,9 @@ pub struct ManifestEntry {
 fn few<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let text = Box::<RawValue>::deserialize(deserializer)?;
     if text.get().len() > FEW {
-        return Err(D::Error::custom(format!("options or an analyzer of more than {FEW} bytes")));
+        return Err(D::Error::custom(format!(
+            "options or an analyzer of more than {FEW} bytes"
+        )));
     }
     serde_json::from_str(text.get()).map_err(D::Error::custom)
 }

@@ -51,12 +51,25 @@ fn crowds(cases: &mut Vec<Case>) {
         [metadata, Member::file("x", "")]
     };
     let many: Vec<Member> = (0..17_000).flat_map(long).collect();
-    cases.push(Case::new(rule, "17,000 with names of 1,009 bytes", gzip(&blocks(&many))));
+    cases.push(Case::new(
+        rule,
+        "17,000 with names of 1,009 bytes",
+        gzip(&blocks(&many)),
+    ));
     let indices: String = (0..10_001)
-        .map(|n| format!("{{\"index\":{{\"_index\":\"{n:09}{}\",\"_id\":\"x\"}}}}\n{{}}\n", "i".repeat(490)))
+        .map(|n| {
+            format!(
+                "{{\"index\":{{\"_index\":\"{n:09}{}\",\"_id\":\"x\"}}}}\n{{}}\n",
+                "i".repeat(490)
+            )
+        })
         .collect();
     let all = good().more(INPUTS, indices.as_bytes());
-    cases.push(Case::new("more source indices than are told apart", "10,001", all.pack()));
+    cases.push(Case::new(
+        "more source indices than are told apart",
+        "10,001",
+        all.pack(),
+    ));
 }
 
 /// Bytes that nothing compresses, so that what follows has a harmless ratio.
@@ -72,30 +85,63 @@ fn lines(cases: &mut Vec<Case>) {
     let mut case = |name: &str, bytes| cases.push(Case::new(LINES, name, bytes));
     let action = r#"{"index":{"_index":"i","_id":"x"}}"#;
     let text = |bytes: usize| format!("{{\"a\":\"{}\"}}\n", "a".repeat(bytes));
-    case("an input of 101 MiB", noisy().set(INPUTS, format!("{action}\n{}", text(101 * MIB))).pack());
-    case("a state document of 101 MiB", noisy().set(STATE, format!("{action}\n{}", text(101 * MIB))).pack());
-    case("an annotation of 5 MiB", good().more(ANNOTATIONS, text(5 * MIB).as_bytes()).pack());
-    case("a category of 5 MiB", good().more(CATEGORIES, format!("{action}\n{}", text(5 * MIB)).as_bytes()).pack());
-    case("an action line of 5 MiB", good().more(INPUTS, text(5 * MIB).as_bytes()).pack());
+    case(
+        "an input of 101 MiB",
+        noisy().set(INPUTS, format!("{action}\n{}", text(101 * MIB))).pack(),
+    );
+    case(
+        "a state document of 101 MiB",
+        noisy().set(STATE, format!("{action}\n{}", text(101 * MIB))).pack(),
+    );
+    case(
+        "an annotation of 5 MiB",
+        good().more(ANNOTATIONS, text(5 * MIB).as_bytes()).pack(),
+    );
+    case(
+        "a category of 5 MiB",
+        good()
+            .more(CATEGORIES, format!("{action}\n{}", text(5 * MIB)).as_bytes())
+            .pack(),
+    );
+    case(
+        "an action line of 5 MiB",
+        good().more(INPUTS, text(5 * MIB).as_bytes()).pack(),
+    );
     for (name, deep) in [
         ("brackets that nobody closes", "[".repeat(8 * MIB)),
         ("objects in objects", "{\"a\":".repeat(MIB)),
     ] {
         let line = format!("{action}\n{{\"a\":{deep}\n");
-        case(&format!("an input of {name}"), good().more(INPUTS, line.as_bytes()).pack());
+        case(
+            &format!("an input of {name}"),
+            good().more(INPUTS, line.as_bytes()).pack(),
+        );
     }
     let nested = format!("{{\"a\":{}{}}}\n", "[".repeat(MIB), "]".repeat(MIB));
-    let all = good().more(INPUTS, format!("{action}\n{nested}").as_bytes()).more(ANNOTATIONS, nested.as_bytes());
+    let all = good()
+        .more(INPUTS, format!("{action}\n{nested}").as_bytes())
+        .more(ANNOTATIONS, nested.as_bytes());
     case("documents a million levels deep", flawed(all));
     let ids: String = (0..200_000).map(|n| format!("\"job_id\":\"{n}\",")).collect();
-    case("200,000 job ids in an annotation", good().more(ANNOTATIONS, format!("{{{ids}\"a\":1}}\n").as_bytes()).pack());
+    case(
+        "200,000 job ids in an annotation",
+        good()
+            .more(ANNOTATIONS, format!("{{{ids}\"a\":1}}\n").as_bytes())
+            .pack(),
+    );
     let long = format!("{{\"job_id\":\"{}\"}}\n", "x".repeat(3 * MIB));
-    case("job ids of 3 MiB", good().more(ANNOTATIONS, long.repeat(9).as_bytes()).pack());
+    case(
+        "job ids of 3 MiB",
+        good().more(ANNOTATIONS, long.repeat(9).as_bytes()).pack(),
+    );
     let examples = vec!["\"\""; MIB].join(",");
     let category = format!(
         "{{\"index\":{{\"_id\":\"{JOB}_category_definition_9\"}}}}\n{{\"category_id\":9,\"examples\":[{examples}]}}\n"
     );
-    case("a category of a million examples", flawed(good().more(CATEGORIES, category.as_bytes())));
+    case(
+        "a category of a million examples",
+        flawed(good().more(CATEGORIES, category.as_bytes())),
+    );
 }
 
 /// With a manifest that does not list one of the entries.
@@ -107,25 +153,50 @@ fn flawed(all: Entries) -> Vec<u8> {
 fn parts(cases: &mut Vec<Case>) {
     let mut case = |name: &str, bytes| cases.push(Case::new(PARTS, name, bytes));
     let list = |element: &str, bytes: usize| vec![element; bytes / (element.len() + 1)].join(",");
-    let query = |elements: &str| good().replaced(CONFIG, "\"indices\":", &format!("\"query\":[{elements}],\"indices\":"));
-    let mut spoiled = good().json(CONFIG, |job| drop(job["datafeed_config"].as_object_mut().unwrap().remove("query")));
-    spoiled = spoiled.replaced(CONFIG, "\"indices\":", &format!("\"query\":[{}],\"indices\":", list("[]", 3 * MIB)));
+    let query =
+        |elements: &str| good().replaced(CONFIG, "\"indices\":", &format!("\"query\":[{elements}],\"indices\":"));
+    let mut spoiled = good().json(CONFIG, |job| {
+        drop(job["datafeed_config"].as_object_mut().unwrap().remove("query"))
+    });
+    spoiled = spoiled.replaced(
+        CONFIG,
+        "\"indices\":",
+        &format!("\"query\":[{}],\"indices\":", list("[]", 3 * MIB)),
+    );
     case("a configuration of empty lists", flawed(spoiled));
     case("a configuration of 5 MiB", query(&list("{}", 5 * MIB)).pack());
     let deep = "[".repeat(1000) + &"]".repeat(1000);
-    let nested = good().json(CONFIG, |job| drop(job["datafeed_config"].as_object_mut().unwrap().remove("query")));
+    let nested = good().json(CONFIG, |job| {
+        drop(job["datafeed_config"].as_object_mut().unwrap().remove("query"))
+    });
     let nested = nested.replaced(CONFIG, "\"indices\":", &format!("\"query\":{deep},\"indices\":"));
     case("a configuration a thousand levels deep", nested.pack());
-    let mapping = format!("{{\"i\":{{\"mappings\":{{\"properties\":[{}]}}}}}}", list("[]", 4 * MIB));
-    case("a mapping of empty lists", flawed(good().set("_input_mapping.json", mapping)));
+    let mapping = format!(
+        "{{\"i\":{{\"mappings\":{{\"properties\":[{}]}}}}}}",
+        list("[]", 4 * MIB)
+    );
+    case(
+        "a mapping of empty lists",
+        flawed(good().set("_input_mapping.json", mapping)),
+    );
     let mapping = format!("{{\"i\":\"{}\"}}", "x".repeat(17 * MIB));
     case("a mapping of 17 MiB", good().set("_input_mapping.json", mapping).pack());
     let filters: String = (0..200_000).map(|n| format!("{{\"filter_id\":\"f{n}\"}},")).collect();
-    case("200,000 filters", good().set("_filters.json", format!("[{}]", filters.trim_end_matches(','))).pack());
+    case(
+        "200,000 filters",
+        good()
+            .set("_filters.json", format!("[{}]", filters.trim_end_matches(',')))
+            .pack(),
+    );
     let calendars = format!("[{{\"calendar_id\":\"c\",\"events\":[{}]}}]", list("{}", 3 * MIB));
-    case("a million empty events", flawed(good().set("_calendars.json", calendars)));
+    case(
+        "a million empty events",
+        flawed(good().set("_calendars.json", calendars)),
+    );
     let quantiles = "q".repeat(40 * MIB);
-    let snapshot = good().json(SNAPSHOT, |snapshot| snapshot["quantiles"]["quantile_state"] = quantiles.into());
+    let snapshot = good().json(SNAPSHOT, |snapshot| {
+        snapshot["quantiles"]["quantile_state"] = quantiles.into()
+    });
     case("quantiles of 40 MiB", flawed(snapshot));
     let snapshot = good().json(SNAPSHOT, |snapshot| snapshot["x"] = "x".repeat(65 * MIB).into());
     case("a snapshot document of 65 MiB", snapshot.pack());
@@ -153,5 +224,8 @@ fn state(cases: &mut Vec<Case>) {
             format!("{{\"index\":{{\"_index\":\"i\",\"_id\":\"{id}\"}}}}\n{{}}\n")
         })
         .collect();
-    case("100,000 documents that wait for one", good().more(STATE, waiting.as_bytes()).pack());
+    case(
+        "100,000 documents that wait for one",
+        good().more(STATE, waiting.as_bytes()).pack(),
+    );
 }

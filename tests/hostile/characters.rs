@@ -29,20 +29,45 @@ fn nasty_archive() -> Vec<u8> {
             snapshot["description"] = text("snapshot");
             snapshot["min_version"] = "8.3.0".into();
         })
-        .set("_filters.json", json!([{"filter_id": "f", "description": text("filter"), "items": [text("item")]}]).to_string())
+        .set(
+            "_filters.json",
+            json!([{"filter_id": "f", "description": text("filter"), "items": [text("item")]}]).to_string(),
+        )
         .set(
             "_calendars.json",
             json!([{"calendar_id": "c", "description": text("calendar"), "job_ids": [text("job")],
                 "events": [{"description": text("event"), "start_time": 1, "end_time": 2}]}])
             .to_string(),
         )
-        .more(ANNOTATIONS, line(&json!({"job_id": "log-categories", "annotation": text("annotation"),
-            "create_username": text("user"), "timestamp": 1_795_432_900_000_i64, NASTY: text("member")})).as_bytes())
-        .more(NOTIFICATIONS, line(&json!({"job_id": "log-categories", "message": text("message"),
-            "node_name": text("node"), "timestamp": 1_795_432_900_000_i64})).as_bytes())
-        .more(CATEGORIES, pair("log-categories_category_definition_99", &json!({"job_id": "log-categories",
-            "category_id": 99, "terms": text("terms"), "regex": text("regex"), "examples": [text("example")]})).as_bytes())
-        .more(INPUTS, pair(NASTY, &json!({"@timestamp": 1_795_432_900_000_i64, "message": text("value"), NASTY: text("field")})).as_bytes());
+        .more(
+            ANNOTATIONS,
+            line(&json!({"job_id": "log-categories", "annotation": text("annotation"),
+            "create_username": text("user"), "timestamp": 1_795_432_900_000_i64, NASTY: text("member")}))
+            .as_bytes(),
+        )
+        .more(
+            NOTIFICATIONS,
+            line(&json!({"job_id": "log-categories", "message": text("message"),
+            "node_name": text("node"), "timestamp": 1_795_432_900_000_i64}))
+            .as_bytes(),
+        )
+        .more(
+            CATEGORIES,
+            pair(
+                "log-categories_category_definition_99",
+                &json!({"job_id": "log-categories",
+            "category_id": 99, "terms": text("terms"), "regex": text("regex"), "examples": [text("example")]}),
+            )
+            .as_bytes(),
+        )
+        .more(
+            INPUTS,
+            pair(
+                NASTY,
+                &json!({"@timestamp": 1_795_432_900_000_i64, "message": text("value"), NASTY: text("field")}),
+            )
+            .as_bytes(),
+        );
     all.0.push(Member::file(&format!("x{}", NASTY.replace('\0', "")), "x"));
     all.manifest(|manifest| {
         manifest["source"]["cluster_name"] = text("cluster");
@@ -74,7 +99,9 @@ fn harmless(what: &str, shown: &str) {
     };
     let found: Vec<char> = shown.replace("\r\n", "\n").chars().filter(steering).collect();
     assert!(found.is_empty(), "{what}: {found:?} in {shown:?}");
-    let forged = shown.lines().any(|line| line.trim_start_matches('\r').starts_with("error:forged"));
+    let forged = shown
+        .lines()
+        .any(|line| line.trim_start_matches('\r').starts_with("error:forged"));
     assert!(!forged, "{what}: a line passes for one of ours in {shown}");
 }
 
@@ -99,12 +126,22 @@ fn no_page_document_plan_or_error_carries_them() {
         run
     };
     for more in INSPECTIONS {
-        let run = see(format!("inspect {more:?}"), binary.run([&["inspect", "nasty.tar.gz"], more].concat()));
+        let run = see(
+            format!("inspect {more:?}"),
+            binary.run([&["inspect", "nasty.tar.gz"], more].concat()),
+        );
         let code = if more == ["--verify"] { 4 } else { 0 };
         run.expect(code);
     }
-    for more in [&["--show", NASTY.split('\0').next().unwrap()][..], &["--show", "nothing"]] {
-        see(format!("inspect {more:?}"), binary.run([&["inspect", "nasty.tar.gz"], more].concat())).expect(1);
+    for more in [
+        &["--show", NASTY.split('\0').next().unwrap()][..],
+        &["--show", "nothing"],
+    ] {
+        see(
+            format!("inspect {more:?}"),
+            binary.run([&["inspect", "nasty.tar.gz"], more].concat()),
+        )
+        .expect(1);
     }
     std::fs::write(binary.path("good.tar.gz"), good().pack()).unwrap();
     for more in [&[][..], &["--json"], &["--html", "-"]] {
@@ -113,7 +150,11 @@ fn no_page_document_plan_or_error_carries_them() {
     }
     let world = World::with(options());
     let nasty = binary.path("nasty.tar.gz");
-    for more in [&["--dry-run"][..], &["--dry-run", "--json"], &["--dry-run", "--skip-inputs"]] {
+    for more in [
+        &["--dry-run"][..],
+        &["--dry-run", "--json"],
+        &["--dry-run", "--skip-inputs"],
+    ] {
         see(format!("import {more:?}"), world.import(&binary, &nasty, more)).expect(0);
     }
     // What the cluster makes of such texts is its own business: what is printed is ours.
@@ -149,5 +190,8 @@ fn no_terminal_is_steered() {
     let screen = session.end().screen;
     let plan: String = screen.lines().filter(|line| line.contains("index")).collect();
     assert!(plan.contains("\\u{1b}[2J"), "{screen}");
-    assert!(!screen.contains("\u{1b}[2J\u{1b}]0") && !screen.contains(['\u{202e}', '\u{7}', '\u{9b}']), "{screen:?}");
+    assert!(
+        !screen.contains("\u{1b}[2J\u{1b}]0") && !screen.contains(['\u{202e}', '\u{7}', '\u{9b}']),
+        "{screen:?}"
+    );
 }

@@ -44,14 +44,21 @@ fn actions(cases: &mut Vec<Case>) {
             ("none", "{\"a\":1}\n{}\n"),
             ("without its document", "{\"index\":{\"_index\":\"i\",\"_id\":\"x\"}}\n"),
         ] {
-            cases.push(Case::new(rule, format!("{part}: {name}"), good().more(part, lines.as_bytes()).pack()));
+            cases.push(Case::new(
+                rule,
+                format!("{part}: {name}"),
+                good().more(part, lines.as_bytes()).pack(),
+            ));
         }
     }
     for (name, line) in [
         ("deletes", r#"{"delete":{"_index":"i","_id":"x"}}"#),
         ("updates", r#"{"update":{"_index":"i","_id":"x"}}"#),
         ("two at once", r#"{"index":{"_id":"x"},"delete":{"_id":"x"}}"#),
-        ("through a pipeline", r#"{"index":{"_index":"i","_id":"x","pipeline":"p"}}"#),
+        (
+            "through a pipeline",
+            r#"{"index":{"_index":"i","_id":"x","pipeline":"p"}}"#,
+        ),
         ("with routing", r#"{"index":{"_index":"i","_id":"x","routing":"r"}}"#),
         ("two ids", r#"{"index":{"_index":"i","_id":"x","_id":"y"}}"#),
         ("no id", r#"{"index":{"_index":"i"}}"#),
@@ -64,7 +71,11 @@ fn actions(cases: &mut Vec<Case>) {
     }
     let name = "an index name of 600 bytes";
     let line = ACTION.replace("\"i\"", &format!("\"{}\"", "i".repeat(600)));
-    cases.push(Case::new(rule, name, good().more(INPUTS, format!("{line}\n{{}}\n").as_bytes()).pack()));
+    cases.push(Case::new(
+        rule,
+        name,
+        good().more(INPUTS, format!("{line}\n{{}}\n").as_bytes()).pack(),
+    ));
     let line = ACTION.replace("\"x\"", &format!("\"{}\"", "x".repeat(20_000)));
     cases.push(Case::new(
         rule,
@@ -85,19 +96,43 @@ fn small(cases: &mut Vec<Case>) {
     ];
     for part in parts {
         for (name, text) in [("cut", "{\"a\" 1}"), ("empty", ""), ("a number", "1"), ("two", "{}{}")] {
-            cases.push(Case::new(rule, format!("{part}: {name}"), good().set(part, text).pack()));
+            cases.push(Case::new(
+                rule,
+                format!("{part}: {name}"),
+                good().set(part, text).pack(),
+            ));
         }
         let text = b"{\"a\":\"\xff\"}".to_vec();
-        cases.push(Case::new(rule, format!("{part}: no UTF-8"), good().set(part, text).pack()));
+        cases.push(Case::new(
+            rule,
+            format!("{part}: no UTF-8"),
+            good().set(part, text).pack(),
+        ));
     }
     for (name, part, text) in [
         ("a filter without id", "_filters.json", r#"[{"items":[]}]"#),
-        ("a filter with two ids", "_filters.json", r#"[{"filter_id":"a","filter_id":"b"}]"#),
+        (
+            "a filter with two ids",
+            "_filters.json",
+            r#"[{"filter_id":"a","filter_id":"b"}]"#,
+        ),
         ("a filter that is an array", "_filters.json", r#"[["a"]]"#),
-        ("one filter twice", "_filters.json", r#"[{"filter_id":"a"},{"filter_id":"a"}]"#),
+        (
+            "one filter twice",
+            "_filters.json",
+            r#"[{"filter_id":"a"},{"filter_id":"a"}]"#,
+        ),
         ("a filter of a bad id", "_filters.json", r#"[{"filter_id":"../x"}]"#),
-        ("a calendar of a bad id", "_calendars.json", r#"[{"calendar_id":"a/b"}]"#),
-        ("one calendar twice", "_calendars.json", r#"[{"calendar_id":"a"},{"calendar_id":"a"}]"#),
+        (
+            "a calendar of a bad id",
+            "_calendars.json",
+            r#"[{"calendar_id":"a/b"}]"#,
+        ),
+        (
+            "one calendar twice",
+            "_calendars.json",
+            r#"[{"calendar_id":"a"},{"calendar_id":"a"}]"#,
+        ),
     ] {
         cases.push(Case::new(rule, name, good().set(part, text).pack()));
     }

@@ -28,7 +28,11 @@ pub fn cases() -> Vec<Case> {
 
     let rule = "something behind the end";
     cases.push(Case::new(rule, "bytes", [good().pack(), b"x".to_vec()].concat()));
-    cases.push(Case::new(rule, "a gzip member", [good().pack(), gzip(b"more")].concat()));
+    cases.push(Case::new(
+        rule,
+        "a gzip member",
+        [good().pack(), gzip(b"more")].concat(),
+    ));
     let second = [good().pack(), good().pack()].concat();
     cases.push(Case::new(rule, "another archive", second));
     let mut lone = tar.clone();

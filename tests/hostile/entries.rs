@@ -10,7 +10,11 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, entry, kind) in [
         ("symbolic link", "x", Symlink),
-        ("symbolic link under a known name", "log-categories_filters.json", Symlink),
+        (
+            "symbolic link under a known name",
+            "log-categories_filters.json",
+            Symlink,
+        ),
         ("hard link", "log-categories_filters2.json", Link),
         ("folder", "x/", Directory),
         ("file whose name ends like a folder's", "x/", Regular),
@@ -20,7 +24,11 @@ pub fn cases() -> Vec<Case> {
         ("sparse file", "x", GNUSparse),
         ("unknown type", "x", EntryType::new(b'Z')),
     ] {
-        cases.push(Case::new("an entry that is not a plain file", name, good().also(entry, kind).pack()));
+        cases.push(Case::new(
+            "an entry that is not a plain file",
+            name,
+            good().also(entry, kind).pack(),
+        ));
     }
     for (name, path) in [
         ("absolute", "/etc/log-categories_x"),
@@ -32,10 +40,18 @@ pub fn cases() -> Vec<Case> {
         ("drive", "C:x"),
         ("empty", ""),
     ] {
-        cases.push(Case::new("absolute paths, `..`", name, good().also(path, Regular).pack()));
+        cases.push(Case::new(
+            "absolute paths, `..`",
+            name,
+            good().also(path, Regular).pack(),
+        ));
     }
     for (name, path) in [("a pax header", "../y"), ("a pax header, with NUL", "a\0b")] {
-        cases.push(Case::new("absolute paths, `..`", format!("in {name}"), pax("path", path)));
+        cases.push(Case::new(
+            "absolute paths, `..`",
+            format!("in {name}"),
+            pax("path", path),
+        ));
     }
     let long = metadata(EntryType::GNULongName, b"/etc/passwd\0");
     cases.push(Case::new("absolute paths, `..`", "in a GNU long name", long));
@@ -69,7 +85,11 @@ fn headers(cases: &mut Vec<Case>) {
 
     let rule = "a size that lies";
     cases.push(Case::new(rule, "in a pax header, no number", pax("size", "many")));
-    cases.push(Case::new(rule, "in a pax header, beyond all", pax("size", "18446744073709551615")));
+    cases.push(Case::new(
+        rule,
+        "in a pax header, beyond all",
+        pax("size", "18446744073709551615"),
+    ));
     cases.push(Case::new(rule, "in a pax header, a little more", pax("size", "2000")));
     for (name, size) in [
         ("negative", [0xff_u8; 12]),
@@ -85,7 +105,11 @@ fn headers(cases: &mut Vec<Case>) {
     }
     let many: Vec<Member> = (0..6).map(|_| header(EntryType::XHeader, b"13 comment=x\n")).collect();
     let all = [many, good().0].concat();
-    cases.push(Case::new("metadata without end", "six pax headers in a row", gzip(&blocks(&all))));
+    cases.push(Case::new(
+        "metadata without end",
+        "six pax headers in a row",
+        gzip(&blocks(&all)),
+    ));
     let large = metadata(EntryType::GNULongName, &[b'a'; 70 << 10]);
     cases.push(Case::new("metadata without end", "a long name of 70 KiB", large));
     let long = metadata(EntryType::GNULongName, &[b'a'; 2000]);

@@ -7,11 +7,33 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let long = "a".repeat(65);
     for id in [
-        "a/b", "..", "../a", "a%2fb", "*", "a*", "a,b", "_all", "Upper", "-a", "a-", "", "a b", "a?x=1", "a#b", "a\nb",
-        "\u{1b}[2J", "a\u{202e}b", "ä", &long,
+        "a/b",
+        "..",
+        "../a",
+        "a%2fb",
+        "*",
+        "a*",
+        "a,b",
+        "_all",
+        "Upper",
+        "-a",
+        "a-",
+        "",
+        "a b",
+        "a?x=1",
+        "a#b",
+        "a\nb",
+        "\u{1b}[2J",
+        "a\u{202e}b",
+        "ä",
+        &long,
     ] {
         let all = good().json(CONFIG, |job| job["job_id"] = id.into());
-        cases.push(Case::new("a job id that Elasticsearch would not take", id.escape_debug().to_string(), all.pack()));
+        cases.push(Case::new(
+            "a job id that Elasticsearch would not take",
+            id.escape_debug().to_string(),
+            all.pack(),
+        ));
     }
     for id in ["../x", "a/b", "*", "a,b", "", "1%2f2"] {
         let all = good().json(SNAPSHOT, |snapshot| snapshot["snapshot_id"] = id.into());
@@ -38,7 +60,10 @@ pub fn cases() -> Vec<Case> {
         cases.push(Case::new(rule, name, good().more(CATEGORIES, lines.as_bytes()).pack()));
     }
     for (name, line) in [
-        ("two ids in one annotation", r#"{"job_id":"log-categories","job_id":"other"}"#),
+        (
+            "two ids in one annotation",
+            r#"{"job_id":"log-categories","job_id":"other"}"#,
+        ),
         ("an id that is a number", r#"{"job_id":7}"#),
         ("an id in escapes", r#"{"\u006aob_id":"other"}"#),
     ] {

@@ -10,31 +10,76 @@ pub fn cases() -> Vec<Case> {
     let rule = "an entry that differs from the manifest";
     let mut cases = Vec::new();
     let mut case = |name: &str, all: Entries| cases.push(Case::new(rule, name, all.pack()));
-    case("another hash", lying(|manifest| manifest["entries"][1]["sha256"] = "00".repeat(32).into()));
-    case("another size", lying(|manifest| manifest["entries"][1]["bytes"] = 1.into()));
-    case("another number of documents", lying(|manifest| manifest["entries"][3]["documents"] = 1.into()));
-    case("a negative number", lying(|manifest| manifest["entries"][3]["documents"] = json!(-1)));
-    case("another name", lying(|manifest| manifest["entries"][1]["name"] = "x".into()));
-    case("a name that steers a terminal", lying(|manifest| manifest["entries"][1]["name"] = "\u{1b}[2J\u{202e}".into()));
-    case("an entry that is not there", lying(|manifest| {
-        let entry = json!({"name": "more", "documents": 0, "bytes": 0, "sha256": ""});
-        manifest["entries"].as_array_mut().unwrap().push(entry);
-    }));
-    case("an entry twice", lying(|manifest| {
-        let entry = manifest["entries"][1].clone();
-        manifest["entries"].as_array_mut().unwrap().push(entry);
-    }));
+    case(
+        "another hash",
+        lying(|manifest| manifest["entries"][1]["sha256"] = "00".repeat(32).into()),
+    );
+    case(
+        "another size",
+        lying(|manifest| manifest["entries"][1]["bytes"] = 1.into()),
+    );
+    case(
+        "another number of documents",
+        lying(|manifest| manifest["entries"][3]["documents"] = 1.into()),
+    );
+    case(
+        "a negative number",
+        lying(|manifest| manifest["entries"][3]["documents"] = json!(-1)),
+    );
+    case(
+        "another name",
+        lying(|manifest| manifest["entries"][1]["name"] = "x".into()),
+    );
+    case(
+        "a name that steers a terminal",
+        lying(|manifest| manifest["entries"][1]["name"] = "\u{1b}[2J\u{202e}".into()),
+    );
+    case(
+        "an entry that is not there",
+        lying(|manifest| {
+            let entry = json!({"name": "more", "documents": 0, "bytes": 0, "sha256": ""});
+            manifest["entries"].as_array_mut().unwrap().push(entry);
+        }),
+    );
+    case(
+        "an entry twice",
+        lying(|manifest| {
+            let entry = manifest["entries"][1].clone();
+            manifest["entries"].as_array_mut().unwrap().push(entry);
+        }),
+    );
     case("no entries", lying(|manifest| manifest["entries"] = json!([])));
     case("another job", lying(|manifest| manifest["job_id"] = "other".into()));
-    case("another snapshot", lying(|manifest| manifest["snapshot_id"] = "1".into()));
-    case("a later format", lying(|manifest| manifest["format_version"] = 2.into()));
-    case("no format", lying(|manifest| drop(manifest.as_object_mut().unwrap().remove("format_version"))));
-    case("options without end", lying(|manifest| manifest["options"] = json!({"x": "y".repeat(100_000)})));
-    case("no object", good().set("esml_manifest.json", "[]").renamed("esml_manifest.json"));
-    case("no JSON", good().set("esml_manifest.json", "{").renamed("esml_manifest.json"));
+    case(
+        "another snapshot",
+        lying(|manifest| manifest["snapshot_id"] = "1".into()),
+    );
+    case(
+        "a later format",
+        lying(|manifest| manifest["format_version"] = 2.into()),
+    );
+    case(
+        "no format",
+        lying(|manifest| drop(manifest.as_object_mut().unwrap().remove("format_version"))),
+    );
+    case(
+        "options without end",
+        lying(|manifest| manifest["options"] = json!({"x": "y".repeat(100_000)})),
+    );
+    case(
+        "no object",
+        good().set("esml_manifest.json", "[]").renamed("esml_manifest.json"),
+    );
+    case(
+        "no JSON",
+        good().set("esml_manifest.json", "{").renamed("esml_manifest.json"),
+    );
 
     // The same length, another letter: only the hash tells.
-    let config = exported().text(CONFIG).replace("log", "lag").replace("lag-categories", "log-categories");
+    let config = exported()
+        .text(CONFIG)
+        .replace("log", "lag")
+        .replace("lag-categories", "log-categories");
     case("a changed letter", exported().set(CONFIG, config));
     case("an entry taken away", exported().without(ANNOTATIONS));
     case("an entry added before it", {
@@ -42,7 +87,12 @@ pub fn cases() -> Vec<Case> {
         all.0.insert(0, Member::file("x", "x"));
         all
     });
-    case("an entry added behind it", exported().also("log-categories_filters.json", tar::EntryType::Regular).twice());
+    case(
+        "an entry added behind it",
+        exported()
+            .also("log-categories_filters.json", tar::EntryType::Regular)
+            .twice(),
+    );
     cases
 }
 

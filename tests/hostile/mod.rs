@@ -76,7 +76,10 @@ fn each_is_refused_by_inspect_and_import_alike_and_no_cluster_hears_of_it() {
                     let told = match refused(&binary, &world, case) {
                         Ok(said) => format!("{} | {}\n  {said}", case.rule, case.name),
                         Err(why) => {
-                            wrong.lock().unwrap().push(format!("{} | {}: {why}", case.rule, case.name));
+                            wrong
+                                .lock()
+                                .unwrap()
+                                .push(format!("{} | {}: {why}", case.rule, case.name));
                             continue;
                         }
                     };
@@ -86,7 +89,12 @@ fn each_is_refused_by_inspect_and_import_alike_and_no_cluster_hears_of_it() {
         }
     });
     let wrong: Vec<String> = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{} are not refused:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} are not refused:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     let mut lines = lines.into_inner().unwrap();
     lines.sort_unstable();
     let table: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
@@ -115,7 +123,11 @@ fn refused(binary: &Binary, world: &World, case: &Case) -> Result<String, String
 
 /// The error of a run that ended as it must.
 fn error(run: &Run) -> Result<String, String> {
-    let text = run.stderr.split_once("error: ").map(|(_, text)| text).filter(|_| run.code == 4);
+    let text = run
+        .stderr
+        .split_once("error: ")
+        .map(|(_, text)| text)
+        .filter(|_| run.code == 4);
     let text = text.ok_or_else(|| format!("{} ends with {}: {}", run.args[0], run.code, run.stderr))?;
     Ok(text.split("\nhint: ").next().unwrap_or(text).to_owned())
 }

@@ -34,17 +34,29 @@ fn foreign(cases: &mut Vec<Case>) {
     let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
     let job = "log-categories_model";
     case("all of another job", changed(|lines| model(lines, job, "other_model")));
-    case("one of another job", changed(|lines| swap(lines, 2, job, "other_model")));
+    case(
+        "one of another job",
+        changed(|lines| swap(lines, 2, job, "other_model")),
+    );
     case("all of another snapshot", changed(|lines| model(lines, "#", "9#")));
-    case("the categorizer's of another job", changed(|lines| swap(lines, 6, "log-categories_cat", "other_cat")));
-    case("a job whose id holds this one's", changed(|lines| model(lines, job, "log-categories_model_state_1_model")));
+    case(
+        "the categorizer's of another job",
+        changed(|lines| swap(lines, 6, "log-categories_cat", "other_cat")),
+    );
+    case(
+        "a job whose id holds this one's",
+        changed(|lines| model(lines, job, "log-categories_model_state_1_model")),
+    );
     for (name, id) in [
         ("quantiles", "log-categories_quantiles"),
         ("any id", "x"),
         ("a number with a sign", "log-categories_categorizer_state#+2"),
         ("a number with zeros", "log-categories_categorizer_state#02"),
         ("no number", "log-categories_categorizer_state#"),
-        ("a number beyond all", "log-categories_categorizer_state#99999999999999999999"),
+        (
+            "a number beyond all",
+            "log-categories_categorizer_state#99999999999999999999",
+        ),
     ] {
         case(name, changed(|lines| another(lines, id, r#"{"compressed":[]}"#)));
     }
@@ -55,8 +67,14 @@ fn numbers(cases: &mut Vec<Case>) {
     let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
     case("number 0", changed(|lines| swap(lines, 0, "#1", "#0")));
     case("a gap", changed(|lines| drop(lines.drain(2..4))));
-    case("a gap in the categorizer's", changed(|lines| swap(lines, 6, "#1", "#2")));
-    case("a gap of billions", changed(|lines| swap(lines, 4, "#3", "#9000000000")));
+    case(
+        "a gap in the categorizer's",
+        changed(|lines| swap(lines, 6, "#1", "#2")),
+    );
+    case(
+        "a gap of billions",
+        changed(|lines| swap(lines, 4, "#3", "#9000000000")),
+    );
     case("a duplicate", changed(|lines| lines.extend_from_within(2..4)));
     let rule = "a number of them other than `snapshot_doc_count`";
     let count = "\"snapshot_doc_count\":3";
@@ -74,34 +92,67 @@ fn numbers(cases: &mut Vec<Case>) {
     let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
     case("the last document missing", changed(|lines| drop(lines.drain(4..6))));
     case("missing", changed(|lines| swap(lines, 5, ",\"eos\":true", "")));
-    case("false", changed(|lines| swap(lines, 5, "\"eos\":true", "\"eos\":false")));
+    case(
+        "false",
+        changed(|lines| swap(lines, 5, "\"eos\":true", "\"eos\":false")),
+    );
     case("early", changed(|lines| swap(lines, 1, "]}", "],\"eos\":true}")));
-    case("before `compressed`", changed(|lines| swap(lines, 5, "{", "{\"eos\":true,")));
+    case(
+        "before `compressed`",
+        changed(|lines| swap(lines, 5, "{", "{\"eos\":true,")),
+    );
     let behind = changed(|lines| {
         let id = lines[0].replace("#1", "#4");
         lines.extend([id, r#"{"compressed":[""],"eos":true}"#.to_owned()]);
     });
     case("a document behind it", behind);
-    case("the categorizer's missing", changed(|lines| swap(lines, 7, ",\"eos\":true", "")));
+    case(
+        "the categorizer's missing",
+        changed(|lines| swap(lines, 7, ",\"eos\":true", "")),
+    );
 }
 
 fn decoding(cases: &mut Vec<Case>) {
     let rule = "state that does not decode to its end";
     let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
     case("no base64", changed(|lines| swap(lines, 3, "[\"", "[\"!!!!")));
-    case("base64 of another alphabet", changed(|lines| swap(lines, 3, "[\"", "[\"-_-_")));
-    case("base64 padded in its midst", changed(|lines| swap(lines, 1, "\"]", "AA==\"]")));
+    case(
+        "base64 of another alphabet",
+        changed(|lines| swap(lines, 3, "[\"", "[\"-_-_")),
+    );
+    case(
+        "base64 padded in its midst",
+        changed(|lines| swap(lines, 1, "\"]", "AA==\"]")),
+    );
     case("base64 cut", changed(|lines| swap(lines, 5, "\"],", "A\"],")));
-    case("gzip cut", changed(|lines| {
-        let half = lines[5].len() / 2 / 4 * 4;
-        lines[5] = format!("{}\"],\"eos\":true}}", &lines[5][..half]);
-    }));
-    case("bytes behind the gzip", changed(|lines| swap(lines, 5, "\"],", "\",\"AAAA\"],")));
+    case(
+        "gzip cut",
+        changed(|lines| {
+            let half = lines[5].len() / 2 / 4 * 4;
+            lines[5] = format!("{}\"],\"eos\":true}}", &lines[5][..half]);
+        }),
+    );
+    case(
+        "bytes behind the gzip",
+        changed(|lines| swap(lines, 5, "\"],", "\",\"AAAA\"],")),
+    );
     case("no gzip", changed(|lines| swap(lines, 1, "[\"", "[\"AAAA")));
-    case("nothing", changed(|lines| lines[7] = r#"{"compressed":[],"eos":true}"#.to_owned()));
+    case(
+        "nothing",
+        changed(|lines| lines[7] = r#"{"compressed":[],"eos":true}"#.to_owned()),
+    );
     case("other members", changed(|lines| swap(lines, 3, "{", "{\"x\":1,")));
-    case("`compressed` twice", changed(|lines| swap(lines, 3, "{", "{\"compressed\":[],")));
-    case("`compressed` a text", changed(|lines| lines[7] = r#"{"compressed":"x","eos":true}"#.to_owned()));
-    case("a number among the strings", changed(|lines| swap(lines, 3, "[", "[1,")));
+    case(
+        "`compressed` twice",
+        changed(|lines| swap(lines, 3, "{", "{\"compressed\":[],")),
+    );
+    case(
+        "`compressed` a text",
+        changed(|lines| lines[7] = r#"{"compressed":"x","eos":true}"#.to_owned()),
+    );
+    case(
+        "a number among the strings",
+        changed(|lines| swap(lines, 3, "[", "[1,")),
+    );
     case("not an object", changed(|lines| lines[7] = "[]".to_owned()));
 }

@@ -50,7 +50,11 @@ fn an_unknown_entry_is_ignored_with_a_warning() {
     let path = binary.path("more.tar.gz");
     std::fs::write(&path, good().also("README.txt", tar::EntryType::Regular).pack()).unwrap();
     let world = World::with(options());
-    world.import(&binary, &path, &[]).expect(0).says("README.txt").says("ignored");
+    world
+        .import(&binary, &path, &[])
+        .expect(0)
+        .says("README.txt")
+        .says("ignored");
     let run = binary.run(["inspect", "more.tar.gz"]).expect(0);
     assert!(run.stdout.contains("README.txt"), "{}", run.stdout);
 }
@@ -73,7 +77,10 @@ fn a_datafeed_of_remote_clusters_or_with_scripts_is_pointed_out() {
     let plan = world.import(&binary, &path, &["--dry-run"]).expect(0).stdout;
     assert!(plan.contains("reads remote clusters: elsewhere:logs-*"), "{plan}");
     assert!(plan.contains("runs scripts of the archive: made, stolen"), "{plan}");
-    let plan = world.import(&binary, &path, &["--dry-run", "--skip-datafeed"]).expect(0).stdout;
+    let plan = world
+        .import(&binary, &path, &["--dry-run", "--skip-datafeed"])
+        .expect(0)
+        .stdout;
     assert!(!plan.contains("scripts"), "{plan}");
     assert!(world.stand_in.writes().is_empty());
 }

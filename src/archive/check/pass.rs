@@ -301,7 +301,8 @@ impl<'v> Pass<'v> {
             return;
         };
         if index.len() > LONGEST_INDEX {
-            self.findings.fatal(&place(), "the action line's `_index` is no name of an index");
+            self.findings
+                .fatal(&place(), "the action line's `_index` is no name of an index");
             return;
         }
         let indices = &mut self.contents.input_indices;

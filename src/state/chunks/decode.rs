@@ -146,7 +146,9 @@ impl Fault {
             Self::TooLarge(limit) => Error::TooLarge { id, limit },
             Self::TooDense => Error::Undecodable {
                 id,
-                why: format!("it decompresses to more than {RATIO} times its size: it looks made to exhaust a disk or memory"),
+                why: format!(
+                    "it decompresses to more than {RATIO} times its size: it looks made to exhaust a disk or memory"
+                ),
             },
             Self::Sink(cause) => Error::of_sink(&id, cause),
         }

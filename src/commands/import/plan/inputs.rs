@@ -115,6 +115,9 @@ pub(super) fn remark_on_scripts(datafeed: &Datafeed, remarks: &mut Remarks) {
     ]
     .concat();
     if !names.is_empty() {
-        remarks.note(format!("the datafeed runs scripts of the archive: {}", names.join(", ")));
+        remarks.note(format!(
+            "the datafeed runs scripts of the archive: {}",
+            names.join(", ")
+        ));
     }
 }
