@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::partial::file_hint;
 use crate::{archive, cluster, job, state};
 
 /// The exit codes that the command line promises.
@@ -131,6 +132,7 @@ impl Error {
             Self::State(error) => error.hint().map(str::to_owned),
             Self::Usage { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
             Self::Refused { hint, .. } => Some(hint.clone()),
+            Self::File { cause, .. } => file_hint(cause.kind()).map(str::to_owned),
             Self::RolledBack { cause, .. } | Self::Remains { cause, .. } | Self::Reported(cause) => cause.hint(),
             _ => None,
         }

@@ -92,6 +92,23 @@ impl Drop for Partial {
     }
 }
 
+/// What to do where the file system says no, where anything can be done.
+pub(crate) fn file_hint(kind: io::ErrorKind) -> Option<&'static str> {
+    use io::ErrorKind as Kind;
+    match kind {
+        Kind::NotFound => Some("look whether the path is right and its folder exists"),
+        Kind::PermissionDenied => Some("look whether you may read and write there"),
+        Kind::StorageFull | Kind::QuotaExceeded => {
+            Some("make room or choose another disk; temporary files go where TMPDIR says")
+        }
+        Kind::FileTooLarge => {
+            Some("the file system or a limit (`ulimit -f`) takes no larger file: choose another disk, or raise it")
+        }
+        Kind::InvalidInput => Some("name a file"),
+        _ => None,
+    }
+}
+
 fn exists(path: &Path) -> NotWritten {
     NotWritten::Exists { path: path.to_owned() }
 }

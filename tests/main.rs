@@ -14,6 +14,7 @@ mod export;
 mod hostile;
 mod import_safety;
 mod inspect;
+mod local_failures;
 mod results_json;
 mod round_trip;
 mod sample;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::partial::NotWritten;
+use crate::partial::{NotWritten, file_hint};
 
 /// One enum for the layer.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +49,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Exists { .. } => Some("choose another name with --output, or replace it with --overwrite".to_owned()),
-            Self::Io { cause, .. } => io_hint(cause.kind()).map(str::to_owned),
+            Self::Io { cause, .. } => file_hint(cause.kind()).map(str::to_owned),
             Self::Damaged { .. } => Some(
                 "`esml-state inspect --verify` lists all that is wrong with it; a file that was copied may be whole \
                  where it comes from"
@@ -66,17 +66,5 @@ impl From<NotWritten> for Error {
             NotWritten::Exists { path } => Self::Exists { path },
             NotWritten::Io { path, cause } => Self::Io { path, cause },
         }
-    }
-}
-
-fn io_hint(kind: std::io::ErrorKind) -> Option<&'static str> {
-    use std::io::ErrorKind as Kind;
-    match kind {
-        Kind::NotFound => Some("look whether the path is right and its folder exists"),
-        Kind::PermissionDenied => Some("look whether you may read and write there"),
-        Kind::StorageFull | Kind::QuotaExceeded => {
-            Some("make room or choose another disk; temporary files go where TMPDIR says")
-        }
-        _ => None,
     }
 }

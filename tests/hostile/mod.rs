@@ -6,7 +6,7 @@ mod characters;
 mod content;
 mod cut;
 mod entries;
-mod good;
+pub mod good;
 mod ids;
 mod manifest;
 mod state;

@@ -1,0 +1,108 @@
+//! A disk that is full: a small file system of its own where the system lets one be made, and a bound on the size of
+//! files everywhere.
+
+use std::process::{Command, Output};
+
+use super::{JOB, files, world};
+use crate::import_safety::archive_of;
+use crate::support::binary::Binary;
+use crate::support::fixtures::from_python;
+
+/// Runs with a file system of that many KiB under `small`; says what the program printed, and then what is left there.
+/// `None`, and a line for the reader, where none can be made.
+fn on_small_disk(binary: &Binary, kib: u32, environment: &[(&str, &str)], arguments: &[&str]) -> Option<Output> {
+    std::fs::create_dir_all(binary.path("small")).unwrap();
+    let command = binary.command(arguments);
+    let script = format!(
+        "mount -t tmpfs -o size={kib}k tmpfs small || exit 99; \"$0\" \"$@\"; code=$?; ls -A small | sed 's/^/left: /'; exit $code"
+    );
+    let mut shell = Command::new("unshare");
+    shell.args(["-rm", "sh", "-c", &script]);
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.current_dir(binary.directory()).envs(environment.iter().copied());
+    let output = shell.output().ok().filter(|output| output.status.code() != Some(99));
+    let output = output.filter(|output| !String::from_utf8_lossy(&output.stderr).starts_with("unshare:"));
+    if output.is_none() {
+        println!("no small file system can be made here: not tried on one");
+    }
+    output
+}
+
+#[track_caller]
+fn failed(output: &Output, words: &[&str]) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for words in words.iter().chain(&["error: ", "hint: "]) {
+        assert!(said.contains(words), "no `{words}` in {said}");
+    }
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(printed, "", "nothing is left");
+}
+
+#[test]
+fn an_export_to_a_full_disk_says_so_and_leaves_nothing() {
+    let (world, binary) = (world(), Binary::new());
+    let url = world.stand_in.url();
+    let mut export = vec!["export", "--job-id", JOB, "--yes", "--include-inputs", "--url", &url];
+    export.extend(["-o", "small/out.tar.gz"]);
+    for kib in [4, 16, 40] {
+        if let Some(output) = on_small_disk(&binary, kib, &[], &export) {
+            failed(&output, &["small/out.tar.gz.partial", "No space left", "make room"]);
+            assert_eq!(world.documents.open_contexts().unwrap_or_default(), 0);
+        }
+    }
+}
+
+#[test]
+fn an_import_that_finds_no_room_for_what_must_wait_writes_nothing() {
+    // State in another order than its numbers waits in temporary files.
+    let binary = Binary::new();
+    let archive = from_python("complete").display().to_string();
+    let world = world();
+    let url = world.stand_in.url();
+    let reordered = crate::hostile::good::good().lines("_snapshot_docs.ndjson", |lines| lines.rotate_left(2));
+    std::fs::write(binary.path("reordered.tar.gz"), reordered.pack()).unwrap();
+    let arguments = ["import", "reordered.tar.gz", "--yes", "--replace", "--url", &url];
+    if let Some(output) = on_small_disk(&binary, 4, &[("TMPDIR", "small")], &arguments) {
+        failed(&output, &["No space left", "TMPDIR"]);
+        assert!(world.stand_in.writes().is_empty());
+    }
+    // Where nothing waits no temporary file is needed.
+    let arguments = ["inspect", &archive, "--json"];
+    if let Some(output) = on_small_disk(&binary, 4, &[("TMPDIR", "small")], &arguments) {
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+}
+
+/// Without any privilege: files may not grow beyond a bound, and the signal that says so is ignored.
+#[test]
+fn a_bound_on_the_size_of_files_is_told_and_leaves_nothing() {
+    let (world, binary) = (world(), Binary::new());
+    let url = world.stand_in.url();
+    let export = [
+        "export",
+        "--job-id",
+        JOB,
+        "--yes",
+        "--include-inputs",
+        "--url",
+        &url,
+        "-o",
+        "out.tar.gz",
+    ];
+    let page = archive_of(JOB).display().to_string();
+    let page = ["inspect", &page, "--html", "page.html"];
+    for (arguments, file) in [(&export[..], "out.tar.gz.partial"), (&page, "page.html.partial")] {
+        let command = binary.command(arguments);
+        let output = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .current_dir(binary.directory())
+            .output()
+            .unwrap();
+        failed(&output, &[file, "File too large", "ulimit"]);
+        assert_eq!(files(binary.directory()), Vec::<String>::new());
+    }
+    assert_eq!(world.documents.open_contexts().unwrap_or_default(), 0);
+}

@@ -1,0 +1,34 @@
+//! What fails on this machine rather than on the cluster: disks, permissions, files that change, output nobody takes.
+
+mod changing;
+#[cfg(target_os = "linux")]
+mod disk;
+#[cfg(unix)]
+mod permissions;
+#[cfg(unix)]
+mod stdout;
+
+use std::path::Path;
+
+use crate::import_safety::options;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const JOB: &str = "log-categories";
+
+/// A cluster where the job has learned.
+fn world() -> World {
+    let world = World::with(options());
+    world.seed(&Fixture::load(JOB));
+    world.stand_in.forget_requests();
+    world
+}
+
+fn files(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}

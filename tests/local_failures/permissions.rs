@@ -1,0 +1,112 @@
+//! Files and folders that may not be read or written.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use super::{JOB, files, world};
+use crate::import_safety::archive_of;
+use crate::support::binary::Binary;
+
+/// Somebody who owns nothing.
+const NOBODY: u32 = 65_534;
+
+fn mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The command as a user whom permissions bind. `None`, and a line for the reader, where root cannot become one.
+fn bound(mut command: Command) -> Option<Command> {
+    if !rustix::process::getuid().is_root() {
+        return Some(command);
+    }
+    command.uid(NOBODY).gid(NOBODY);
+    let can_run = Command::new(command.get_program())
+        .arg("--version")
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .output();
+    if can_run.is_ok_and(|output| output.status.success()) {
+        return Some(command);
+    }
+    println!("another user cannot run the program here: permissions are not tried");
+    None
+}
+
+#[test]
+fn a_folder_that_may_not_be_written_is_named_and_nothing_is_left() {
+    let (world, binary) = (world(), Binary::new());
+    let url = world.stand_in.url();
+    let folder = binary.path("locked");
+    std::fs::create_dir(&folder).unwrap();
+    mode(binary.directory(), 0o755);
+    mode(&folder, 0o555);
+    let command = binary.command([
+        "export",
+        "--job-id",
+        JOB,
+        "--yes",
+        "--url",
+        &url,
+        "-o",
+        "locked/out.tar.gz",
+    ]);
+    if let Some(mut command) = bound(command) {
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for words in [
+            "locked/out.tar.gz.partial",
+            "Permission denied",
+            "hint: ",
+            "may read and write",
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
+        assert_eq!(world.documents.open_contexts().unwrap_or_default(), 0);
+    }
+    assert_eq!(files(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn an_archive_that_may_not_be_read_is_named_before_the_cluster_is_spoken_to() {
+    let (world, binary) = (world(), Binary::new());
+    let url = world.stand_in.url();
+    std::fs::copy(archive_of(JOB), binary.path("secret.tar.gz")).unwrap();
+    mode(binary.directory(), 0o755);
+    mode(&binary.path("secret.tar.gz"), 0);
+    let import = ["import", "secret.tar.gz", "--yes", "--url", &url];
+    for arguments in [
+        &import[..],
+        &["inspect", "secret.tar.gz"],
+        &["inspect", "secret.tar.gz", "--show", "x"],
+    ] {
+        if let Some(mut command) = bound(binary.command(arguments)) {
+            let output = command.output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");
+            for words in ["secret.tar.gz", "Permission denied", "hint: "] {
+                assert!(said.contains(words), "{said}");
+            }
+        }
+    }
+    assert!(world.stand_in.requests().is_empty());
+}
+
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    let (world, binary) = (world(), Binary::new());
+    let pipe = Command::new("mkfifo").arg(binary.path("pipe")).status();
+    assert!(pipe.is_ok_and(|status| status.success()));
+    std::fs::create_dir(binary.path("folder")).unwrap();
+    for name in ["pipe", "folder", "/dev/null"] {
+        let path = binary.path(name);
+        let run = world.import(&binary, &path, &[]).expect(1);
+        run.says("not a file");
+        binary.run(["inspect", name]).expect(1).says("not a file");
+    }
+    let run = world.import(&binary, &binary.path("nothing"), &[]).expect(1);
+    run.says("nothing").says("hint: ");
+    assert!(world.stand_in.requests().is_empty());
+}
