@@ -33,6 +33,7 @@ pub use clock::{Clock, Moment, SystemClock};
 pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
 pub use error::{Error, Refusal};
 pub use gate::Closed;
+pub use page::Page;
 pub use path::Path;
 pub use privileges::{Missing, Wanted};
 pub use request::{Observer, Repeat, Request, Response, Wait};
