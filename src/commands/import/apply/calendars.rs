@@ -45,7 +45,7 @@ async fn add_events(context: &Context<'_>, calendar: &Calendar, events: &[Map<St
             return Err(error.into());
         };
         absent = missing(calendar, there);
-        if !absent.is_empty() && !(error.is_passing() && tries.again(&error).await) {
+        if !absent.is_empty() && (!error.is_passing() || !tries.again(&error).await) {
             return Err(error.into());
         }
     }
