@@ -31,6 +31,7 @@ pub use bulk::{Bulk, BulkOptions, BulkReport};
 pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
 pub use error::{Error, Refusal};
 pub use gate::Closed;
+pub use page::Page;
 pub use path::Path;
 pub use privileges::{Missing, Wanted};
 pub use request::{Observer, Repeat, Request, Response, Wait};

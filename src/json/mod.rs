@@ -5,9 +5,11 @@
 //! [`Editor`] writes them, some replaced or left out.
 
 mod editor;
+mod leaves;
 mod tokenizer;
 
 pub use editor::Editor;
+pub use leaves::{Edit, Leaf, edit_leaves};
 pub use tokenizer::{Error, Kind, Token, Tokenizer};
 
 /// A string as JSON.

@@ -1,13 +1,15 @@
-//! State documents to decoded state, streamed: strings in order → one base64 text → one gzip member.
+//! State documents to decoded state and back, streamed: strings in order ↔ one base64 text ↔ one gzip member.
 
 mod decode;
 mod document;
+mod encode;
 
 use std::fmt;
 use std::io::Write;
 
 use crate::state::Error;
 use decode::Decode;
+pub use encode::ChunkEncoder;
 
 /// How much state may decompress to.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ pub mod hash;
 mod id;
 pub mod places;
 
-pub use chunks::{ChunkDecoder, StateLimits};
+pub use chunks::{ChunkDecoder, ChunkEncoder, StateLimits};
 pub use error::Error;
 pub(crate) use id::split_number;
 pub use id::{StateDocId, StateKind};

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::*;
 use crate::state::hash::{scope, word};
-use crate::state::{ChunkDecoder, Error, StateLimits};
+use crate::state::{ChunkDecoder, ChunkEncoder, Error, StateLimits};
 
 const LIMITS: StateLimits = StateLimits { decoded: 1 << 30 };
 const JOBS: [&str; 4] = [
@@ -110,6 +110,28 @@ fn real_state_is_known_and_stays_as_it_is() {
             let plain = String::from_utf8(old).unwrap();
             let rewritten = rewrite_quantiles(&plain, LIMITS, |_: &Place<'_>, _: &str| Change::Keep).unwrap();
             assert!(plain == rewritten, "{job} plain quantiles");
+        }
+    }
+}
+
+#[test]
+fn real_state_written_again_decodes_to_the_same_bytes() {
+    for job in JOBS {
+        for (subject, state) in states(job) {
+            let mut documents = Vec::new();
+            let encoder = ChunkEncoder::new(|_, document: &[u8]| {
+                documents.push(document.to_vec());
+                Ok(())
+            });
+            let mut texts = Texts::new(subject, |_: &Place<'_>, _: &str| Change::Keep, encoder);
+            texts.write_all(&state).unwrap();
+            let (_, encoder) = texts.finish().unwrap();
+            encoder.finish().unwrap();
+            let mut decoder = ChunkDecoder::new(Vec::new(), LIMITS);
+            for document in &documents {
+                decoder.document("a#1", document).unwrap();
+            }
+            assert!(decoder.finish().unwrap().1 == state, "{job} {subject:?}");
         }
     }
 }

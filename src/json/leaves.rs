@@ -1,0 +1,143 @@
+//! A document's values, each with the path of its field: to look at, to replace, to leave out.
+
+use std::borrow::Cow;
+use std::io;
+
+use super::{Editor, Kind, Token, Tokenizer};
+
+/// A value that is no container.
+#[derive(Clone, Debug)]
+pub struct Leaf<'a> {
+    /// Names joined by dots; items of lists have the path of their list.
+    pub path: &'a str,
+    /// What a string means; a number, a truth value or `null` as written.
+    pub text: Cow<'a, str>,
+    /// Whether it is a string.
+    pub quoted: bool,
+}
+
+/// What becomes of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// It stays as it is written.
+    Keep,
+    /// This string stands in its place.
+    Text(String),
+    /// This JSON stands in its place.
+    Json(String),
+    /// It goes, with the name before it.
+    LeaveOut,
+}
+
+/// A document with what the visitor says of each value; every other byte as it was.
+///
+/// # Errors
+/// Bytes that are not JSON, or what the visitor says.
+pub fn edit_leaves(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
+    let mut walk = Walk::default();
+    let mut editor = Editor::new(Vec::with_capacity(source.len()));
+    let rest = Tokenizer::whole::<io::Error>(source, &mut |token| walk.token(&token, &mut editor, visit))?;
+    editor.finish(&rest)
+}
+
+#[derive(Default)]
+struct Walk {
+    path: String,
+    /// Length of the path outside of each container.
+    outside: Vec<usize>,
+}
+
+impl Walk {
+    fn token(
+        &mut self,
+        token: &Token<'_>,
+        editor: &mut Editor<Vec<u8>>,
+        visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result<Edit>,
+    ) -> io::Result<()> {
+        match token.kind {
+            Kind::BeginObject | Kind::BeginArray => {
+                self.outside.push(self.path.len());
+                editor.keep(token)
+            }
+            Kind::EndObject | Kind::EndArray => {
+                let outside = self.outside.pop().unwrap_or(0);
+                self.path.truncate(outside);
+                // The path of what follows begins where this container's began.
+                editor.keep(token)
+            }
+            Kind::Name => {
+                self.path.truncate(self.outside.last().copied().unwrap_or(0));
+                if !self.path.is_empty() {
+                    self.path.push('.');
+                }
+                self.path.push_str(&token.text()?);
+                editor.keep(token)
+            }
+            Kind::Text | Kind::Literal => {
+                let quoted = token.kind == Kind::Text;
+                let text = match quoted {
+                    true => token.text()?,
+                    false => String::from_utf8_lossy(token.raw),
+                };
+                let path = self.path.as_str();
+                match visit(&Leaf { path, text, quoted })? {
+                    Edit::Keep => editor.keep(token),
+                    Edit::Text(text) => editor.replace(token, &text),
+                    Edit::Json(json) => editor.replace_json(token, &json),
+                    Edit::LeaveOut => {
+                        editor.leave_out(token);
+                        Ok(())
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_value_has_its_path() {
+        let source =
+            br#"{"a": {"b": ["x", 1, {"c": null}], "e.f": 2.50}, "g": "\u00e4\n", "h": {}, "i": [[7]], "j": true}"#;
+        let mut found = Vec::new();
+        let same = edit_leaves(source, &mut |leaf| {
+            found.push(format!("{}={}{}", leaf.path, leaf.text, u8::from(leaf.quoted)));
+            Ok(Edit::Keep)
+        });
+        assert_eq!(same.unwrap(), source);
+        assert_eq!(
+            found,
+            [
+                "a.b=x1",
+                "a.b=10",
+                "a.b.c=null0",
+                "a.e.f=2.500",
+                "g=ä\n1",
+                "i=70",
+                "j=true0"
+            ]
+        );
+    }
+
+    #[test]
+    fn only_what_is_replaced_changes() {
+        let source = br#"{ "a" : [ "x" , 1.0 ], "b":{"c":"y"} , "d": "z" }"#;
+        let changed = edit_leaves(source, &mut |leaf| {
+            Ok(match leaf.path {
+                "a" if leaf.quoted => Edit::Text("\"".to_owned()),
+                "b.c" => Edit::Json("[1]".to_owned()),
+                "d" => Edit::LeaveOut,
+                _ => Edit::Keep,
+            })
+        });
+        assert_eq!(
+            String::from_utf8(changed.unwrap()).unwrap(),
+            r#"{ "a" : [ "\"" , 1.0 ], "b":{"c":[1]} }"#
+        );
+        assert!(edit_leaves(b"{\"a\":", &mut |_| Ok(Edit::Keep)).is_err());
+    }
+}
