@@ -31,6 +31,9 @@ pub enum Pagination {
 pub enum Sort {
     /// Ascending by this date or number; slices are merged so that the whole is in order.
     Ascending(String),
+    /// The same by milliseconds, whatever an index counts: where some count nanoseconds the cluster would compare bare
+    /// numbers.
+    AscendingMillis(String),
     /// As the cluster likes.
     Unordered,
 }
