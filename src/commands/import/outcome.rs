@@ -38,7 +38,7 @@ pub(super) fn print_plan(options: &ImportOptions, plan: &Plan, terminal: &Termin
         text.push_str(&format!("note: {}\n", indented(note)));
     }
     for conflict in plan.conflicts() {
-        text.push_str(&format!("conflict: {}\n", indented(&conflict)));
+        text.push_str(&format!("conflict: {}\n", indented(conflict)));
     }
     say(terminal, text.trim_end())
 }
