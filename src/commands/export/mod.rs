@@ -35,7 +35,7 @@ pub async fn run(options: ExportOptions, terminal: &Terminal) -> Result<()> {
             session::require_privileges(&cluster, &subject::privileges(&subject, &sources)).await?;
             let survey = survey::count(&cluster, &options, &subject, &sources).await?;
             if options.dry_run {
-                return outcome::print_survey(&options, &subject, &survey, terminal);
+                return outcome::print_survey(&options, &subject, &sources, &survey, terminal);
             }
             question::ask(&options, &subject, &survey, terminal).await?;
             let written = write::archive(&cluster, &options, &subject, &sources, &survey, &narrator, terminal).await?;
