@@ -279,9 +279,12 @@ impl Cluster {
         let request =
             Request::post(Path::indices(&search.indices).then(["_pit"])).query("keep_alive", self.keep_alive());
         let request = search.addressed(request);
-        let what = request.what();
-        let opened: Opened = self.send(request).await?.parse(&what)?;
-        Ok(self.contexts().add(Context::PointInTime(opened.id)))
+        self.opened(|cluster| async move {
+            let what = request.what();
+            let opened: Opened = cluster.send(request).await?.parse(&what)?;
+            Ok(cluster.contexts().add(Context::PointInTime(opened.id)))
+        })
+        .await
     }
 
     async fn open_scroll(&self, search: &Search, slice: Option<usize>) -> Result<(u64, Page)> {
@@ -298,13 +301,16 @@ impl Cluster {
             .query("scroll", self.keep_alive())
             .json(&Value::Object(body));
         let request = search.addressed(request);
-        let what = request.what();
-        let page = page(self, request).await?;
-        let id = page.scroll_id.clone();
-        let id = id.ok_or(Error::Unintelligible {
-            what,
-            why: "_scroll_id is missing".to_owned(),
-        })?;
-        Ok((self.contexts().add(Context::Scroll(id)), page))
+        self.opened(|cluster| async move {
+            let what = request.what();
+            let page = page(&cluster, request).await?;
+            let id = page.scroll_id.clone();
+            let id = id.ok_or(Error::Unintelligible {
+                what,
+                why: "_scroll_id is missing".to_owned(),
+            })?;
+            Ok((cluster.contexts().add(Context::Scroll(id)), page))
+        })
+        .await
     }
 }
