@@ -69,7 +69,7 @@ struct What {
     input_index: Option<IndexName>,
     /// Let the datafeed read this index instead; repeatable
     ///
-    /// A name, a pattern (`weblogs-*`), date math (`<weblogs-{now/d}>`) or an index of another cluster
+    /// A name, a pattern (`weblogs-*`), date math or an index of another cluster
     /// (`europe:weblogs`). The archive's inputs are then left out.
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     datafeed_index: Vec<IndexPattern>,

@@ -9,7 +9,9 @@ mod mapping;
 mod raw;
 mod rename;
 
-pub use config::{Datafeed, Detector, DetectorRoles, GENERATED, JobConfig, PortableJob, PortableOptions, parse_bytes, written_bytes};
+pub use config::{
+    Datafeed, Detector, DetectorRoles, GENERATED, JobConfig, PortableJob, PortableOptions, parse_bytes, written_bytes,
+};
 pub use error::Error;
 pub use fields::{NeededFields, needed_fields, query_reads_runtime_fields};
 pub use id::{CalendarId, DatafeedId, FilterId, IndexName, JobId, SnapshotId};

@@ -52,6 +52,17 @@ const WHO: [&str; 4] = ["--username", "importer", "--password", "secret"];
 
 #[test]
 fn the_documented_role_suffices() {
+    let role = include_str!("../../docs/roles/esml-state-import.json");
+    let importer = User::new("importer", "secret").with_role(&serde_json::from_str(role).unwrap(), &[]);
+    let world = world(importer);
+    let binary = Binary::new();
+    world.import(&binary, archive_of(JOB), &WHO).expect(0);
+    let again = [&WHO[..], &["--replace"]].concat();
+    world.import(&binary, archive_of(JOB), &again).expect(0);
+}
+
+#[test]
+fn what_is_asked_for_suffices() {
     world(user(None))
         .import(&Binary::new(), archive_of(JOB), &WHO)
         .expect(0);

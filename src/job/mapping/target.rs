@@ -158,8 +158,8 @@ pub fn target_document_id(target: &TargetIndex, source: &str, id: &str) -> Strin
     if target.sources.len() < 2 {
         return id.to_owned();
     }
-    // No index name holds a colon: two pairs never make the same text.
-    let whole = format!("{source}:{id}");
+    // No name of an index or a cluster holds a slash: two pairs never make the same text.
+    let whole = format!("{source}/{id}");
     if whole.len() <= LONGEST_ID {
         return whole;
     }

@@ -52,6 +52,9 @@ impl Plan {
     }
 
     fn replaced(&self, lines: &mut Vec<String>) {
+        if !self.replace {
+            return;
+        }
         let job = self.job();
         if self.existing.job {
             lines.push(format!(

@@ -41,6 +41,8 @@ pub(super) struct Plan {
     pub(super) existing: Existing,
     /// Documents to write.
     pub(super) counts: Counts,
+    /// What is there may be deleted.
+    pub(super) replace: bool,
     /// What is worth knowing.
     pub(super) notes: Vec<String>,
     conflicts: Vec<Conflict>,
@@ -107,6 +109,7 @@ pub(super) async fn make(cluster: &Cluster, options: &ImportOptions, checked: &C
         targets,
         existing,
         counts: counts(options, checked),
+        replace: options.replace,
         notes: remarks.notes,
         conflicts: remarks.conflicts,
     })
