@@ -14,9 +14,11 @@ mod link;
 mod merge;
 pub mod ml;
 mod page;
+mod pages;
 mod path;
 mod privileges;
 mod query;
+mod ranges;
 mod reader;
 mod refusal;
 mod request;
@@ -31,10 +33,11 @@ pub use bulk::{Bulk, BulkOptions, BulkReport};
 pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
 pub use error::{Error, Refusal};
 pub use gate::Closed;
+pub use pages::Pages;
 pub use path::Path;
 pub use privileges::{Missing, Wanted};
 pub use request::{Observer, Repeat, Request, Response, Wait};
-pub use search::{Hit, Pages, Pagination, Search, Sort, SourceFields};
+pub use search::{Hit, Pagination, Search, Sort, SourceFields};
 pub use version::{Flavour, Version};
 
 /// What every call on a cluster returns.

@@ -209,7 +209,6 @@ mod tests {
             ok(r#"{"id":"p0"}"#),
             page("p1", &[1, 2]),
             page("p2", &[3]),
-            page("p3", &[]),
             ok("{}"),
         ];
         let (cluster, asked, _) = cluster("9.0.0", answers).await;
@@ -221,7 +220,7 @@ mod tests {
             (&json!("p1"), &json!([2, 0]))
         );
         assert!(
-            asked[4].0.starts_with("DELETE /_pit") && asked[4].1.contains("p3"),
+            asked[3].0.starts_with("DELETE /_pit") && asked[3].1.contains("p2"),
             "{asked:?}"
         );
         assert!(asked.iter().all(|(line, _)| !line.contains("filter_path")));
