@@ -162,7 +162,11 @@ impl Pages {
             };
             self.readers.spawn(reader.run(Some(first), sender));
         }
-        self.feed = if merged { Feed::Merged(lanes) } else { Feed::Shared(receiver) };
+        self.feed = if merged {
+            Feed::Merged(lanes)
+        } else {
+            Feed::Shared(receiver)
+        };
         Ok(())
     }
 }

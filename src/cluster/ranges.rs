@@ -65,14 +65,20 @@ impl Ranges {
             self.begun = true;
             match self.whole().await? {
                 Whole::Nothing => return Ok(None),
-                Whole::OneRange => return Ok(Some(Range { from: None, until: None })),
+                Whole::OneRange => {
+                    return Ok(Some(Range {
+                        from: None,
+                        until: None,
+                    }));
+                }
                 Whole::Stretch(stretch) => self.waiting.push_back(stretch),
             }
         }
         let Some(mut stretch) = self.waiting.pop_front() else {
             return Ok(None);
         };
-        while stretch.documents > self.reader.typical.documents(&self.reader.search) && stretch.until - stretch.from > 1 {
+        while stretch.documents > self.reader.typical.documents(&self.reader.search) && stretch.until - stretch.from > 1
+        {
             let Some(mut pieces) = self.cut(&stretch).await? else {
                 break;
             };
@@ -205,10 +211,7 @@ impl Range {
 /// Neighbouring buckets become stretches of at most `target` documents, save where one bucket has more.
 fn gather(whole: &Stretch, buckets: &[Bucket], target: u64) -> VecDeque<Stretch> {
     let mut stretches = VecDeque::new();
-    let mut open = Stretch {
-        documents: 0,
-        ..*whole
-    };
+    let mut open = Stretch { documents: 0, ..*whole };
     for bucket in buckets {
         if open.documents > 0 && open.documents + bucket.doc_count > target {
             stretches.push_back(Stretch {
@@ -265,6 +268,9 @@ mod tests {
         let range = |from, until| Range { from, until }.within(&query, "t");
         assert_eq!(range(None, None), query);
         let bounds = json!({ "range": { "t": { "gte": 5, "lt": 7, "format": "epoch_millis" } } });
-        assert_eq!(range(Some(5), Some(7)), json!({ "bool": { "filter": [query, bounds] } }));
+        assert_eq!(
+            range(Some(5), Some(7)),
+            json!({ "bool": { "filter": [query, bounds] } })
+        );
     }
 }

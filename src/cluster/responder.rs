@@ -205,12 +205,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_point_in_time_is_paged_by_its_latest_id_and_closed() {
-        let answers = vec![
-            ok(r#"{"id":"p0"}"#),
-            page("p1", &[1, 2]),
-            page("p2", &[3]),
-            ok("{}"),
-        ];
+        let answers = vec![ok(r#"{"id":"p0"}"#), page("p1", &[1, 2]), page("p2", &[3]), ok("{}")];
         let (cluster, asked, _) = cluster("9.0.0", answers).await;
         assert_eq!(ids(&cluster, search(Pagination::Auto)).await.unwrap(), ["1", "2", "3"]);
         let asked = asked.lock().unwrap();
