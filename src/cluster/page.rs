@@ -14,7 +14,7 @@ use crate::cluster::{Error, Hit, Result, refusal};
 
 /// What a search answer holds.
 #[derive(Debug)]
-pub(in crate::cluster) struct Page {
+pub struct Page {
     /// The documents, each with the key that it is sorted by.
     pub(in crate::cluster) hits: Vec<(Key, Hit)>,
     /// `sort` of the last one, for `search_after`.
@@ -94,8 +94,11 @@ impl Shards {
 }
 
 impl Page {
-    /// Cuts the answer; documents share its bytes and are not looked into.
-    pub(in crate::cluster) fn cut(body: &Bytes, what: &str) -> Result<Self> {
+    /// Cuts the answer to `what`; documents share its bytes and are not looked into.
+    ///
+    /// # Errors
+    /// The answer lacks documents ([`Error::ShardsFailed`]) or makes no sense ([`Error::Unintelligible`]).
+    pub fn cut(body: &Bytes, what: &str) -> Result<Self> {
         // The whole is looked at once; serde_json would look at every string of every document.
         let text = std::str::from_utf8(body).map_err(|_| Error::Unintelligible {
             what: what.to_owned(),
@@ -136,6 +139,11 @@ impl Page {
             scroll_id: answer._scroll_id,
             total,
         })
+    }
+
+    /// The documents, as they are sorted.
+    pub fn documents(&self) -> impl Iterator<Item = &Hit> {
+        self.hits.iter().map(|(_, hit)| hit)
     }
 }
 

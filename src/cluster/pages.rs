@@ -110,17 +110,17 @@ impl Pages {
             context,
             typical: Typical::default(),
         };
-        match &search.sort {
-            Sort::Ascending(field) if search.slices > 1 => {
+        match search.sort.field().filter(|_| search.slices > 1) {
+            Some(field) => {
                 let (lanes, coming) = channel(search.slices);
-                let ranges = Ranges::new(reader.clone(), field.clone());
+                let ranges = Ranges::new(reader.clone(), field.to_owned());
                 let queue = Arc::new(Mutex::new((ranges, lanes)));
                 for _ in 0..search.slices {
                     self.readers.spawn(read_ranges(reader.clone(), Arc::clone(&queue)));
                 }
                 self.feed = Feed::Ranges { coming, current: None };
             }
-            _ => {
+            None => {
                 let (sender, receiver) = channel(1);
                 self.readers.spawn(reader.run(None, sender));
                 self.feed = Feed::Shared(receiver);
@@ -232,9 +232,12 @@ impl Cluster {
         let request =
             Request::post(Path::indices(&search.indices).then(["_pit"])).query("keep_alive", self.keep_alive());
         let request = search.addressed(request);
-        let what = request.what();
-        let opened: Opened = self.send(request).await?.parse(&what)?;
-        Ok(self.contexts().add(Context::PointInTime(opened.id)))
+        self.opened(|cluster| async move {
+            let what = request.what();
+            let opened: Opened = cluster.send(request).await?.parse(&what)?;
+            Ok(cluster.contexts().add(Context::PointInTime(opened.id)))
+        })
+        .await
     }
 
     async fn open_scroll(&self, search: &Search, portion: &Portion) -> Result<(u64, Page)> {
@@ -251,13 +254,16 @@ impl Cluster {
             .query("scroll", self.keep_alive())
             .json(&Value::Object(body));
         let request = search.addressed(request);
-        let what = request.what();
-        let page = page(self, request).await?;
-        let id = page.scroll_id.clone();
-        let id = id.ok_or(Error::Unintelligible {
-            what,
-            why: "_scroll_id is missing".to_owned(),
-        })?;
-        Ok((self.contexts().add(Context::Scroll(id)), page))
+        self.opened(|cluster| async move {
+            let what = request.what();
+            let page = page(&cluster, request).await?;
+            let id = page.scroll_id.clone();
+            let id = id.ok_or(Error::Unintelligible {
+                what,
+                why: "_scroll_id is missing".to_owned(),
+            })?;
+            Ok((cluster.contexts().add(Context::Scroll(id)), page))
+        })
+        .await
     }
 }

@@ -25,8 +25,8 @@ impl Search {
     pub(in crate::cluster) fn body(&self, portion: &Portion) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("size".to_owned(), json!(self.size()));
-        let query = match (portion, &self.sort) {
-            (Portion::Range(range), Sort::Ascending(field)) => range.within(&self.query, field),
+        let query = match (portion, self.sort.field()) {
+            (Portion::Range(range), Some(field)) => range.within(&self.query, field),
             _ => self.query.clone(),
         };
         body.insert("query".to_owned(), query);
@@ -45,8 +45,12 @@ impl Search {
 
     pub(in crate::cluster) fn sort(&self, ties: &[&str]) -> Value {
         let mut sort = Vec::new();
-        if let Sort::Ascending(field) = &self.sort {
-            sort.push(json!({ field: { "order": "asc", "unmapped_type": "date" } }));
+        match &self.sort {
+            Sort::Ascending(field) => sort.push(json!({ field: { "order": "asc", "unmapped_type": "date" } })),
+            Sort::AscendingMillis(field) => {
+                sort.push(json!({ field: { "order": "asc", "unmapped_type": "date", "numeric_type": "date" } }))
+            }
+            Sort::Unordered => {}
         }
         sort.extend(ties.iter().map(|tie| json!({ *tie: "asc" })));
         Value::Array(sort)

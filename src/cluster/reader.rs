@@ -130,7 +130,13 @@ impl Reader {
                 let body = json!({ "scroll": self.cluster.keep_alive(), "scroll_id": id });
                 // A scroll that is asked twice gives the page after: a lost answer is lost for good.
                 let request = Request::post(Path::of(["_search", "scroll"])).json(&body).once();
-                page(&self.cluster, request).await?
+                let mut tries = self.cluster.tries();
+                loop {
+                    match page(&self.cluster, request.clone()).await {
+                        Err(error) if error.is_unbegun() && tries.again(&error).await => {}
+                        answer => break answer?,
+                    }
+                }
             }
         };
         self.renew(&page);

@@ -25,10 +25,23 @@ pub enum Pagination {
 /// In which order documents come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// Ascending by this date or number; slices are merged so that the whole is in order.
+    /// Ascending by this date or number; what several readers bring is in order as a whole.
     Ascending(String),
+    /// The same by milliseconds, whatever an index counts: where some count nanoseconds the cluster would compare bare
+    /// numbers.
+    AscendingMillis(String),
     /// As the cluster likes.
     Unordered,
+}
+
+impl Sort {
+    /// What is sorted by.
+    pub(in crate::cluster) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Ascending(field) | Self::AscendingMillis(field) => Some(field),
+            Self::Unordered => None,
+        }
+    }
 }
 
 /// Which part of `_source` is asked for.

@@ -1,0 +1,22 @@
+//! Instructions of one run of a program.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Runs to a successful end under `callgrind`.
+pub fn instructions(program: &Path, arguments: &[&str]) -> u64 {
+    let mut command = Command::new("valgrind");
+    command
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    let output = command.output().expect("valgrind is installed");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    let collected = said.lines().find_map(|line| line.split("Collected :").nth(1));
+    let collected = collected.unwrap_or_else(|| panic!("no count from {command:?}: {said}"));
+    collected.trim().parse().expect("a number")
+}
