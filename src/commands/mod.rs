@@ -6,3 +6,6 @@ pub mod inspect;
 
 mod interrupt;
 mod session;
+mod surroundings;
+
+pub use surroundings::{Stop, Surroundings};

@@ -1,0 +1,139 @@
+//! The key file: the key, and which value each token stands for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Key};
+use crate::partial::{NotWritten, Partial};
+
+/// The only version there is.
+const VERSION: u32 = 1;
+
+/// A key file.
+#[derive(Clone)]
+pub struct KeyFile {
+    /// The key.
+    pub key: Key,
+    /// Whether tokens are ranks of one archive.
+    pub keep_order: bool,
+    /// Values by token.
+    pub tokens: BTreeMap<String, String>,
+}
+
+/// As it stands in the file.
+#[derive(Serialize, Deserialize)]
+struct Written<Tokens> {
+    esml_key_file: u32,
+    key: String,
+    keep_order: bool,
+    tokens: Tokens,
+}
+
+impl KeyFile {
+    /// A new key, no tokens.
+    ///
+    /// # Errors
+    /// [`Error::NoKey`]
+    pub fn new(keep_order: bool) -> Result<Self, Error> {
+        Ok(Self {
+            key: Key::random()?,
+            keep_order,
+            tokens: BTreeMap::new(),
+        })
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// [`Error::NotAKeyFile`], [`Error::Io`]
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let io = |cause| Error::Io {
+            path: path.to_owned(),
+            cause,
+        };
+        let bad = |why: &dyn fmt::Display| Error::NotAKeyFile {
+            path: path.to_owned(),
+            why: why.to_string(),
+        };
+        let file = std::fs::File::open(path).map_err(io)?;
+        let read = serde_json::from_reader::<_, Written<BTreeMap<String, String>>>(BufReader::new(file));
+        // What serde says of text would quote it.
+        let written = read.map_err(|cause| bad(&format!("line {}, column {}", cause.line(), cause.column())))?;
+        if written.esml_key_file != VERSION {
+            return Err(bad(&format!("its version {} is not known", written.esml_key_file)));
+        }
+        Ok(Self {
+            key: Key::parse(&written.key).ok_or_else(|| bad(&"its key is not 64 hexadecimal digits"))?,
+            keep_order: written.keep_order,
+            tokens: written.tokens,
+        })
+    }
+
+    /// Writes it under a provisional name, readable by its owner only.
+    ///
+    /// # Errors
+    /// The file is there and may not be replaced, or the file system refuses.
+    pub fn write(&self, path: &Path, overwrite: bool) -> Result<Partial, NotWritten> {
+        let partial = Partial::create(path, overwrite)?;
+        let written = Written {
+            esml_key_file: VERSION,
+            key: self.key.to_hex(),
+            keep_order: self.keep_order,
+            tokens: &self.tokens,
+        };
+        let mut out = BufWriter::new(partial.file());
+        let done = serde_json::to_writer_pretty(&mut out, &written)
+            .map_err(std::io::Error::from)
+            .and_then(|()| out.write_all(b"\n"))
+            .and_then(|()| out.flush());
+        drop(out);
+        match done {
+            Ok(()) => Ok(partial),
+            Err(cause) => Err(NotWritten::Io {
+                path: partial.path().to_owned(),
+                cause,
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for KeyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyFile")
+            .field("tokens", &self.tokens.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_key_file_reads_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.key.json");
+        let mut file = KeyFile::new(true).unwrap();
+        file.tokens.insert("t_1".to_owned(), "ä\n\"".to_owned());
+        file.write(&path, false).unwrap().publish().unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let read = KeyFile::read(&path).unwrap();
+        assert_eq!(
+            (read.key, read.keep_order, read.tokens),
+            (file.key.clone(), true, file.tokens.clone())
+        );
+        assert!(file.write(&path, false).is_err());
+        std::fs::write(&path, "{\"secret\": 1").unwrap();
+        let error = KeyFile::read(&path).unwrap_err().to_string();
+        assert!(error.contains("not a key file") && !error.contains("secret"), "{error}");
+    }
+}

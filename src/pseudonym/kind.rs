@@ -1,0 +1,191 @@
+//! What kind of value it is, and a token of that kind.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::key::hex;
+
+/// The lowest and the highest number that stands for a number: `integer` fields take them, and all have ten digits.
+pub(super) const NUMBERS: std::ops::RangeInclusive<u64> = 1_000_000_000..=2_147_483_646;
+
+/// A kind that tokens keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    /// Stays as it is: there are but two.
+    Truth,
+    Ipv4,
+    Ipv6,
+    Email,
+    Uuid,
+    Mac,
+    Number,
+    Plain,
+}
+
+impl Kind {
+    pub(super) fn of(text: &str) -> Self {
+        if matches!(text, "true" | "false") {
+            Self::Truth
+        } else if text.parse::<Ipv4Addr>().is_ok() {
+            Self::Ipv4
+        } else if text.parse::<Ipv6Addr>().is_ok() {
+            Self::Ipv6
+        } else if is_number(text) {
+            Self::Number
+        } else if is_uuid(text) {
+            Self::Uuid
+        } else if mac_separator(text).is_some() {
+            Self::Mac
+        } else if is_email(text) {
+            Self::Email
+        } else {
+            Self::Plain
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Truth => "truth value",
+            Self::Ipv4 => "IPv4 address",
+            Self::Ipv6 => "IPv6 address",
+            Self::Email => "e-mail address",
+            Self::Uuid => "UUID",
+            Self::Mac => "MAC address",
+            Self::Number => "number",
+            Self::Plain => "value",
+        }
+    }
+
+    /// The token of `text`, which is of this kind.
+    pub(super) fn token(self, text: &str, digest: &[u8; 32]) -> String {
+        let [a, b, c, d, ..] = *digest;
+        match self {
+            Self::Truth => text.to_owned(),
+            // 240.0.0.0/4 is reserved: no machine has such an address.
+            Self::Ipv4 => Ipv4Addr::new(240 | (a & 15), b, c, d & 0xfe).to_string(),
+            Self::Ipv6 => {
+                let mut bytes = [0; 16];
+                bytes.copy_from_slice(&digest[..16]);
+                // Unique local addresses.
+                bytes[0] = 0xfd;
+                Ipv6Addr::from(bytes).to_string()
+            }
+            Self::Email => format!("t_{}@mail.invalid", hex(&digest[..8])),
+            Self::Uuid => uuid(text, digest),
+            Self::Mac => mac(text, digest),
+            Self::Number => {
+                let size = NUMBERS.end() - NUMBERS.start() + 1;
+                let number = u64::from(u32::from_be_bytes([a, b, c, d])) % size;
+                (NUMBERS.start() + number).to_string()
+            }
+            Self::Plain => format!("t_{}", hex(&digest[..8])),
+        }
+    }
+}
+
+/// Digits, a sign and a point at most.
+pub(super) fn is_number(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits(whole) && digits(fraction)
+}
+
+/// Any number that a program may have printed: what a search must not look for within other texts.
+pub(super) fn is_numeric(text: &str) -> bool {
+    is_number(text) || text.parse::<f64>().is_ok()
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_uuid(text: &str) -> bool {
+    let groups = text.split('-').map(|group| if is_hex(group) { group.len() } else { 0 });
+    groups.eq([8, 4, 4, 4, 12])
+}
+
+fn mac_separator(text: &str) -> Option<char> {
+    [':', '-'].into_iter().find(|separator| {
+        let groups = text.split(*separator).map(|group| is_hex(group) && group.len() == 2);
+        groups.eq([true; 6])
+    })
+}
+
+fn is_email(text: &str) -> bool {
+    let Some((name, domain)) = text.rsplit_once('@') else {
+        return false;
+    };
+    !name.is_empty()
+        && !text.contains(char::is_whitespace)
+        && domain.contains('.')
+        && domain.split('.').all(|label| !label.is_empty())
+}
+
+fn uuid(text: &str, digest: &[u8; 32]) -> String {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    // Version 8 is for whatever its maker likes.
+    bytes[6] = 0x80 | (bytes[6] & 0x0f);
+    bytes[8] = 0x80 | (bytes[8] & 0x3f);
+    let digits = hex(&bytes);
+    let groups = [
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..],
+    ];
+    in_case_of(text, groups.join("-"))
+}
+
+fn mac(text: &str, digest: &[u8; 32]) -> String {
+    let mut bytes = [0; 6];
+    bytes.copy_from_slice(&digest[..6]);
+    // Administered locally, of one machine.
+    bytes[0] = 0x02 | (bytes[0] & 0xfc);
+    let groups: Vec<String> = bytes.iter().map(|byte| hex(&[*byte])).collect();
+    let separator = mac_separator(text).unwrap_or(':').to_string();
+    in_case_of(text, groups.join(&separator))
+}
+
+fn in_case_of(text: &str, token: String) -> String {
+    match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => token.to_ascii_uppercase(),
+        false => token,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_of_the_kind_of_its_value() {
+        for (text, kind) in [
+            ("true", Kind::Truth),
+            ("10.1.2.3", Kind::Ipv4),
+            ("2001:db8::1", Kind::Ipv6),
+            ("anna@example.org", Kind::Email),
+            ("E0F5B9C2-6a1d-4c7b-9d3e-0123456789ab", Kind::Uuid),
+            ("00:0c:29:AA:bb:cc", Kind::Mac),
+            ("00-0c-29-aa-bb-cc", Kind::Mac),
+            ("404", Kind::Number),
+            ("-1.5", Kind::Number),
+            ("web-01", Kind::Plain),
+            ("CORP\\anna", Kind::Plain),
+            ("a b@c.d", Kind::Plain),
+            ("1.2.3", Kind::Plain),
+            ("", Kind::Plain),
+        ] {
+            assert_eq!(Kind::of(text), kind, "{text}");
+            for fill in [0, 1, 0x5a, 0xff] {
+                let token = kind.token(text, &[fill; 32]);
+                assert_eq!(Kind::of(&token), kind, "{token}");
+                if kind == Kind::Number {
+                    assert!(token.parse::<i32>().is_ok() && token.len() == 10, "{token}");
+                }
+            }
+        }
+        assert_eq!(Kind::Mac.token("AA-0C-29-AA-BB-CC", &[0xff; 32]), "FE-FF-FF-FF-FF-FF");
+    }
+}

@@ -1,0 +1,152 @@
+//! Texts word by word: what stands between the words stays.
+
+use std::net::Ipv6Addr;
+
+/// Replaces each word. A word is a run of letters, digits, `_`, `-` and `.` that begins and ends with a letter or a
+/// digit, as autodetect cuts messages into tokens, or an IPv6 address.
+pub fn rewrite_text<E>(text: &str, word: &mut dyn FnMut(&str) -> Result<String, E>) -> Result<String, E> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(begin) = rest.find(|c: char| c.is_alphanumeric() || c == ':') {
+        out.push_str(&rest[..begin]);
+        rest = &rest[begin..];
+        let length = match ipv6(rest).or_else(|| plain(rest)) {
+            Some(length) => length,
+            None => {
+                out.push(':');
+                rest = &rest[1..];
+                continue;
+            }
+        };
+        out.push_str(&word(&rest[..length])?);
+        rest = &rest[length..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// Replaces each word of a category's pattern: words with `.+?` between them, special characters behind backslashes.
+pub fn rewrite_pattern<E>(pattern: &str, word: &mut dyn FnMut(&str) -> Result<String, E>) -> Result<String, E> {
+    let mut out = String::with_capacity(pattern.len());
+    let mut rest = pattern;
+    while !rest.is_empty() {
+        let wild = [".*?", ".+?", ".*"].into_iter().find(|wild| rest.starts_with(wild));
+        if let Some(wild) = wild {
+            out.push_str(wild);
+            rest = &rest[wild.len()..];
+            continue;
+        }
+        let end = piece(rest);
+        let plain = unescaped(&rest[..end]);
+        out.push_str(&escaped(&rewrite_text(&plain, word)?));
+        rest = &rest[end..];
+    }
+    Ok(out)
+}
+
+/// Up to the next wildcard that no backslash stands before.
+fn piece(pattern: &str) -> usize {
+    let bytes = pattern.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' => at += 2,
+            b'.' if at > 0 && matches!(bytes.get(at + 1), Some(b'*' | b'+')) => return at,
+            _ => at += 1,
+        }
+    }
+    // A backslash may stand at the end, or before a character of several bytes.
+    (at.min(bytes.len())..=bytes.len())
+        .find(|end| pattern.is_char_boundary(*end))
+        .unwrap_or(bytes.len())
+}
+
+fn unescaped(pattern: &str) -> String {
+    let mut plain = String::with_capacity(pattern.len());
+    let mut characters = pattern.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' => plain.extend(characters.next()),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+fn escaped(text: &str) -> String {
+    let special = |c: char| r"\^$.|?*+()[]{}".contains(c);
+    text.chars().fold(String::with_capacity(text.len()), |mut pattern, c| {
+        if special(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+        pattern
+    })
+}
+
+/// Bytes of the word that begins here.
+fn plain(text: &str) -> Option<usize> {
+    let run = text
+        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')))
+        .unwrap_or(text.len());
+    let word = text[..run].trim_end_matches(['_', '-', '.']);
+    (!word.is_empty()).then_some(word.len())
+}
+
+/// Bytes of the address that begins here.
+fn ipv6(text: &str) -> Option<usize> {
+    let run = text
+        .find(|c: char| !(c.is_ascii_hexdigit() || matches!(c, ':' | '.')))
+        .unwrap_or(text.len());
+    let whole = text[run..].chars().next().is_none_or(|c| !c.is_alphanumeric());
+    let address = text[..run].trim_end_matches('.');
+    let colons = address.bytes().filter(|byte| *byte == b':').count();
+    (whole && colons > 1 && address.parse::<Ipv6Addr>().is_ok()).then_some(address.len())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn marked(text: &str) -> String {
+        let mut mark = |word: &str| Ok::<_, ()>(format!("<{word}>"));
+        rewrite_text(text, &mut mark).unwrap()
+    }
+
+    #[test]
+    fn words_are_replaced_and_the_rest_stays() {
+        for (text, wanted) in [
+            ("", ""),
+            (" - ", " - "),
+            (
+                "Failed for alice.muster from 10.1.2.3 port 22.",
+                "<Failed> <for> <alice.muster> <from> <10.1.2.3> <port> <22>.",
+            ),
+            (
+                "<dora29@example.org> size=65614",
+                "<<dora29>@<example.org>> <size>=<65614>",
+            ),
+            ("[2001:db8::1]: x", "[<2001:db8::1>]: <x>"),
+            ("from fe80::1 to 12:30:05", "<from> <fe80::1> <to> <12>:<30>:<05>"),
+            ("a::b_", "<a::b>_"),
+            ("C:\\x\\ü-1", "<C>:\\<x>\\<ü-1>"),
+            ("_x-", "_<x>-"),
+        ] {
+            assert_eq!(marked(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn patterns_keep_their_wildcards() {
+        let mut mark = |word: &str| Ok::<_, ()>(format!("{}.{}", word.len(), word.to_uppercase()));
+        let mut rewrite = |pattern| rewrite_pattern(pattern, &mut mark).unwrap();
+        assert_eq!(
+            rewrite(r".*?for.+?alice\.muster.+?inv-07.+?ssh2.*"),
+            r".*?3\.FOR.+?12\.ALICE\.MUSTER.+?6\.INV-07.+?4\.SSH2.*"
+        );
+        for whole in ["", ".*", r"\", r"ä\ä", "a.*b.", "("] {
+            rewrite(whole);
+        }
+    }
+}
