@@ -16,9 +16,11 @@ mod link;
 mod merge;
 pub mod ml;
 mod page;
+mod pages;
 mod path;
 mod privileges;
 mod query;
+mod ranges;
 mod reader;
 mod refusal;
 mod request;
@@ -36,11 +38,12 @@ pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
 pub use error::{Error, Refusal};
 pub use gate::Closed;
 pub use page::Page;
+pub use pages::Pages;
 pub use path::Path;
 pub use privileges::{Missing, Wanted};
 pub use request::{Observer, Repeat, Request, Response, Wait};
 pub use retry::Tries;
-pub use search::{Hit, Pages, Pagination, Search, Sort, SourceFields};
+pub use search::{Hit, Pagination, Search, Sort, SourceFields};
 pub use version::{Flavour, Version};
 
 /// What every call on a cluster returns.
