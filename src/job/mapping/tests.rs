@@ -163,7 +163,8 @@ fn settings_that_documents_and_searches_need_come_along() {
 fn children_and_models_are_carried_as_their_values() {
     let mappings = json!({"properties": {"j": {"type": "join", "relations": {"a": "b"}},
         "s": {"type": "semantic_text", "inference_id": "mine"}}});
-    let body: Value = serde_json::from_str(targets(json!({"one": {"mappings": mappings}}))[0].body.get()).unwrap();
+    let index = json!({"mappings": mappings});
+    let body: Value = serde_json::from_str(targets(json!({"one": index, "two": index}))[0].body.get()).unwrap();
     assert_eq!(
         body["mappings"]["properties"],
         json!({"j": {"type": "object", "enabled": false}, "s": {"type": "text"}})

@@ -48,7 +48,7 @@ pub(super) async fn look(
         let mut calendar = calendar.clone();
         calendar.events.iter_mut().for_each(without_defaults);
         let action = match cluster.calendar(&calendar.calendar_id).await? {
-            None => CalendarAction::Create,
+            None => Some(CalendarAction::Create),
             Some(there) => existing(options, &calendar, there, job, remarks),
         };
         if calendar.job_ids.iter().any(|id| id != checked.job().as_str()) {
@@ -58,35 +58,34 @@ pub(super) async fn look(
                 calendar.job_ids.join(", ")
             ));
         }
-        plans.push(CalendarPlan { calendar, action });
+        plans.extend(action.map(|action| CalendarPlan { calendar, action }));
     }
     Ok(plans)
 }
 
-impl CalendarPlan {}
-
+/// `None`: it is in the way.
 fn existing(
     options: &ImportOptions,
     ours: &Calendar,
     mut there: Calendar,
     job: &JobId,
     remarks: &mut Remarks,
-) -> CalendarAction {
+) -> Option<CalendarAction> {
     there.events.iter_mut().for_each(without_defaults);
     let missing = missing(ours, there.clone());
     let foreign = there.events.iter().any(|event| !ours.events.contains(event));
     let half_made = there.job_ids.iter().all(|id| id == job.as_str());
     if missing.is_empty() && !foreign && ours.description == there.description {
-        return CalendarAction::Keep;
+        return Some(CalendarAction::Keep);
     }
     if options.replace && half_made && !foreign && ours.description == there.description {
-        return CalendarAction::Complete(missing);
+        return Some(CalendarAction::Complete(missing));
     }
     remarks.conflict(
         format!("calendar {} exists with other content", ours.calendar_id),
         "leave the calendars out with --skip-calendars, or change the one on the cluster",
     );
-    CalendarAction::Keep
+    None
 }
 
 /// The events of ours that are not there.

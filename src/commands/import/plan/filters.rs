@@ -49,14 +49,13 @@ pub(super) async fn look(
         let ours = object(filter)?;
         let action = match cluster.filter(id).await? {
             None => FilterAction::Create,
-            Some(there) => {
-                if !same(&ours, &object(&there)?) {
-                    remarks.conflict(
-                        format!("filter {id} exists with other content"),
-                        "leave the filters as they are with --skip-filters, or change the one on the cluster",
-                    );
-                }
-                FilterAction::Keep
+            Some(there) if same(&ours, &object(&there)?) => FilterAction::Keep,
+            Some(_) => {
+                remarks.conflict(
+                    format!("filter {id} exists with other content"),
+                    "leave the filters as they are with --skip-filters, or change the one on the cluster",
+                );
+                continue;
             }
         };
         plans.push(FilterPlan {
