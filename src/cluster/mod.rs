@@ -26,6 +26,7 @@ mod responder;
 mod retry;
 mod search;
 mod transport;
+mod unanswered;
 mod version;
 
 pub use bulk::{Bulk, BulkOptions, BulkReport};
