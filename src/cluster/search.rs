@@ -149,12 +149,6 @@ impl Pages {
         Ok(None)
     }
 
-    /// Ends the search before its end.
-    pub async fn close(mut self) {
-        self.readers.shutdown().await;
-        self.close_contexts().await;
-    }
-
     async fn close_contexts(&mut self) {
         for number in self.contexts.drain(..) {
             if let Some(context) = self.cluster.contexts().get(number) {
@@ -209,6 +203,23 @@ impl Cluster {
             what,
             why: "hits.total is missing".to_owned(),
         })
+    }
+
+    /// Some of its documents, `size` at most, in any order.
+    ///
+    /// # Errors
+    /// Any of a search.
+    pub async fn sample(&self, search: &Search, size: usize) -> Result<Vec<Hit>> {
+        let mut body = search.body(None);
+        body.insert("size".to_owned(), json!(size));
+        let request = Request::post(Path::indices(&search.indices).then(["_search"]));
+        let request = search.addressed(request.json(&Value::Object(body)));
+        Ok(page(self, request)
+            .await?
+            .hits
+            .into_iter()
+            .map(|(_, hit)| hit)
+            .collect())
     }
 
     /// Opens the search.

@@ -33,7 +33,7 @@ pub fn run(world: &World, run: &InProcess, output: &Path) -> Run {
         "--slices",
         "1",
         "--retries",
-        "3",
+        "2",
         "--api-key",
         "id:key-s3cr3t",
         "--ignore-certs",

@@ -21,7 +21,7 @@ pub fn run(world: &World, run: &InProcess) -> Run {
         "--url",
         &url,
         "--retries",
-        "3",
+        "2",
         "--ignore-certs",
         "-vv",
     ];

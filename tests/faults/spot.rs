@@ -36,23 +36,21 @@ impl Spot {
 /// The requests of an undisturbed run.
 pub fn spots(requests: &[Logged]) -> Vec<Spot> {
     let mut seen: HashMap<(&str, &str), usize> = HashMap::new();
-    // Inputs are made searchable beside the rest: two chains of requests that begin at one and end at one.
-    let beside =
-        |request: &Logged| request.path.ends_with("-input/_settings") || request.path.ends_with("-input/_refresh");
-    let (mut last, mut last_beside) = (None, None);
+    let first = |method: &str, ending: &str| {
+        let is = |request: &Logged| request.method == method && request.path.ends_with(ending);
+        requests.iter().position(is)
+    };
+    let mut last = None;
     let mut spots = Vec::new();
     for (number, request) in requests.iter().enumerate() {
         let nth = seen.entry((&request.method, &request.path)).or_default();
         *nth += 1;
-        let after = if beside(request) {
-            let after = last_beside.or_else(|| {
-                let bulk = |request: &Logged| request.path.ends_with("-input/_bulk");
-                requests.iter().position(bulk)
-            });
-            last_beside = Some(number);
-            after
-        } else {
-            last.replace(number)
+        // Inputs are written beside the job and its state, and made searchable beside the rest.
+        let after = match request.path.rsplit_once("-input/") {
+            Some((_, "_bulk")) => first("PUT", "-input"),
+            Some((_, "_settings")) => first("POST", "-categories/_refresh"),
+            Some((_, "_refresh")) => first("PUT", "-input/_settings"),
+            _ => last.replace(number),
         };
         spots.push(Spot {
             method: request.method.clone(),

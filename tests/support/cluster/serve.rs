@@ -26,7 +26,7 @@ use super::{Answer, Call};
 
 const WHILE_NOBODY_LISTENS: Duration = Duration::from_millis(1);
 /// Time for what was sent of a body to reach the client before its connection closes.
-const BEFORE_CLOSING: Duration = Duration::from_millis(50);
+const BEFORE_CLOSING: Duration = Duration::from_millis(5);
 
 /// Takes connections until the runtime ends.
 pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) {
