@@ -177,7 +177,7 @@ pub const KINDS: [Kind; 22] = [
     kind("slower than --timeout", Slow, true, Everything, &["no answer within"]),
     kind(
         "a redirect to another host",
-        Answered(|elsewhere| Action::redirect(elsewhere)),
+        Answered(Action::redirect),
         false,
         Everything,
         &["redirects to"],

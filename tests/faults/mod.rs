@@ -1,5 +1,7 @@
 //! Every request of export and import × everything that can go wrong with it.
 
+#![allow(clippy::print_stdout, reason = "the figures are printed")]
+
 mod cell;
 mod credentials;
 mod data;

@@ -22,7 +22,7 @@ impl Spot {
     }
 
     /// True from the time on at which it comes.
-    pub fn from_then_on(&self) -> impl Fn(&Call) -> bool + Send + Sync + 'static {
+    pub fn ever_since(&self) -> impl Fn(&Call) -> bool + Send + Sync + 'static {
         let (spot, seen, begun) = (self.clone(), AtomicUsize::new(0), AtomicBool::new(false));
         move |call| {
             if spot.is(call) && seen.fetch_add(1, Ordering::SeqCst) + 1 == spot.nth {
