@@ -148,13 +148,14 @@ impl Cluster {
         })
     }
 
-    /// Some of its documents, `size` at most, in any order.
+    /// The first of its documents, `size` at most.
     ///
     /// # Errors
     /// Any of a search.
     pub async fn sample(&self, search: &Search, size: usize) -> Result<Vec<Hit>> {
         let mut body = search.body(&Portion::Whole);
         body.insert("size".to_owned(), json!(size));
+        body.insert("sort".to_owned(), search.sort(&[]));
         let request = Request::post(Path::indices(&search.indices).then(["_search"]));
         let request = search.addressed(request.json(&Value::Object(body)));
         let hits = page(self, request).await?.hits;
