@@ -3,6 +3,7 @@
 mod address;
 mod batch;
 mod bulk;
+mod bulk_request;
 mod by_id;
 mod clock;
 mod connect;
@@ -30,7 +31,8 @@ mod search;
 mod transport;
 mod version;
 
-pub use bulk::{Bulk, BulkOptions, BulkReport};
+pub use bulk::{Bulk, BulkOptions};
+pub use bulk_request::BulkReport;
 pub use clock::{Clock, Moment, SystemClock};
 pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
 pub use error::{Error, Refusal};
