@@ -12,6 +12,7 @@ mod command_line;
 mod connection;
 mod errors;
 mod export;
+mod faults;
 mod hostile;
 mod import_safety;
 mod inspect;
