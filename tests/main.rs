@@ -13,6 +13,7 @@ mod errors;
 mod export;
 mod import_safety;
 mod inspect;
+mod pseudonymize;
 mod results_json;
 mod round_trip;
 mod sample;

@@ -43,6 +43,15 @@ impl Archive {
             cause,
         };
         let file = File::open(path).map_err(failed)?;
+        Self::of_file(file, path.to_owned())
+    }
+
+    /// A file that is open; `path` is for messages.
+    pub(super) fn of_file(file: File, path: PathBuf) -> Result<Self> {
+        let failed = |cause| Error::Io {
+            path: path.clone(),
+            cause,
+        };
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
             return Err(failed(io::Error::new(
@@ -53,7 +62,7 @@ impl Archive {
         let starts = Mutex::new(Vec::new());
         Ok(Self {
             shared: Arc::new(Shared {
-                path: path.to_owned(),
+                path,
                 file,
                 bytes: metadata.len(),
                 starts,

@@ -63,6 +63,11 @@ fn dispatch(cli: Cli, matches: &ArgMatches, terminal: &Terminal) -> Result<()> {
             block_on(commands::import::run(options, terminal))
         }
         Command::Inspect(args) => commands::inspect::run(&args.resolve(), terminal),
+        Command::Pseudonymize(args) => {
+            let options = args.resolve(terminal)?;
+            block_on(commands::pseudonymize::run(options, terminal))
+        }
+        Command::Reveal(args) => commands::reveal::run(&args.resolve(), terminal),
         Command::Completions { shell } => print(terminal, &reference::completions(shell)),
         Command::Man { command } => match reference::man(command.as_deref()) {
             Some(page) => print(terminal, &page),
