@@ -16,7 +16,7 @@ mod values;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::terminal::{Color, TerminalOptions, Verbosity};
-pub use run::run;
+pub use run::{run, run_in};
 
 const EXITS: &str = "\
 Exit codes:

@@ -8,31 +8,36 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Command, reference};
-use crate::commands;
+use crate::commands::{self, Surroundings};
 use crate::error::{Error, Result};
 use crate::terminal::{Terminal, TerminalOptions};
 
 /// Parses, runs, tells a failure, and says how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    ExitCode::from(run_in(&Surroundings::of_process(), arguments))
+}
+
+/// The same in other surroundings: the code that a process would end with.
+pub fn run_in(surroundings: &Surroundings, arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let parsed = Cli::command().try_get_matches_from(&arguments);
     let (cli, matches) = match parsed.and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches))) {
         Ok(parsed) => parsed,
         Err(error) => return not_parsed(&error, &arguments),
     };
-    let terminal = Terminal::new(cli.terminal_options());
+    let terminal = Terminal::on(surroundings.streams.clone(), cli.terminal_options());
     let json = cli.json();
-    match dispatch(cli, &matches, &terminal) {
-        Ok(()) => ExitCode::SUCCESS,
+    match dispatch(cli, &matches, surroundings, &terminal) {
+        Ok(()) => 0,
         Err(error) => {
             terminal.failure(&error, json);
-            ExitCode::from(error.exit() as u8)
+            error.exit() as u8
         }
     }
 }
 
 /// Help and version end well; a wrong command line is told in clap's words.
-fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> u8 {
     let _ = error.print();
     if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
         let text = error.render().to_string();
@@ -48,19 +53,19 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         };
         Terminal::new(TerminalOptions::default()).failure_document(&error);
     }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    u8::try_from(error.exit_code()).unwrap_or(2)
 }
 
-fn dispatch(cli: Cli, matches: &ArgMatches, terminal: &Terminal) -> Result<()> {
+fn dispatch(cli: Cli, matches: &ArgMatches, surroundings: &Surroundings, terminal: &Terminal) -> Result<()> {
     let given = matches.subcommand().map_or(matches, |(_, given)| given);
     match cli.command {
         Command::Export(args) => {
             let options = args.resolve(given, terminal)?;
-            block_on(commands::export::run(options, terminal))
+            block_on(commands::export::run(options, surroundings, terminal))
         }
         Command::Import(args) => {
             let options = args.resolve(given, terminal)?;
-            block_on(commands::import::run(options, terminal))
+            block_on(commands::import::run(options, surroundings, terminal))
         }
         Command::Inspect(args) => commands::inspect::run(&args.resolve(), terminal),
         Command::Pseudonymize(args) => {

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::cluster::bulk::{delete_action, index_action, request};
-use crate::cluster::{BulkReport, Cluster, Error, Refusal, Result, Wait};
+use crate::cluster::{BulkReport, Cluster, Error, Refusal, Result};
 
 /// Where a batch goes.
 #[derive(Clone, Debug)]
@@ -156,16 +156,16 @@ impl Batch {
     /// Sends all of it; smaller requests where one is too large, items again that were put off.
     pub(in crate::cluster) async fn send(self, cluster: &Cluster, target: &Target) -> Result<BulkReport> {
         let mut report = BulkReport::default();
-        let mut waiting = vec![(self, 0, Told::Errors)];
-        while let Some((batch, failed, told)) = waiting.pop() {
+        let mut waiting = vec![(self, cluster.tries(), Told::Errors)];
+        while let Some((batch, mut tries, told)) = waiting.pop() {
             let body = Bytes::from(batch.body);
             let request = request(target, told).ndjson(body.clone());
             let what = request.what();
             let answer = match cluster.send(request).await {
                 Err(Error::Refused { refusal, .. }) if refusal.status == 413 && batch.items.len() > 1 => {
                     let middle = batch.items.len() / 2;
-                    waiting.push((part(&body, &batch.items, |n| n >= middle), 0, told));
-                    waiting.push((part(&body, &batch.items, |n| n < middle), 0, told));
+                    waiting.push((part(&body, &batch.items, |n| n >= middle), cluster.tries(), told));
+                    waiting.push((part(&body, &batch.items, |n| n < middle), cluster.tries(), told));
                     continue;
                 }
                 Err(Error::Refused { refusal, .. }) if refusal.status == 413 => {
@@ -182,26 +182,18 @@ impl Batch {
             }
             if answer.items.is_empty() && told == Told::Errors && answer.errors == Some(true) {
                 // Written under fixed ids: sent again it tells which failed and why.
-                waiting.push((part(&body, &batch.items, |_| true), failed, Told::Items));
+                waiting.push((part(&body, &batch.items, |_| true), tries, Told::Items));
                 continue;
             }
             let Some((put_off, error)) = judge(target, &batch.items, answer, &what, &mut report)? else {
                 continue;
             };
-            let failed = failed + 1;
-            if failed > cluster.link().retries {
+            if !tries.again(&error).await {
                 return Err(error);
             }
-            let pause = cluster.link().patience.pause(failed, None, fastrand::f64());
-            cluster.link().observer.waiting(&Wait {
-                error: &error,
-                pause,
-                attempt: failed + 1,
-            });
-            tokio::time::sleep(pause).await;
             waiting.push((
                 part(&body, &batch.items, |n| put_off.binary_search(&n).is_ok()),
-                failed,
+                tries,
                 told,
             ));
         }

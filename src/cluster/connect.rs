@@ -4,16 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cluster::clock::within;
 use crate::cluster::context::Contexts;
 use crate::cluster::gate::{Closed, Gate};
 use crate::cluster::identity::Identity;
 use crate::cluster::link::Link;
 use crate::cluster::retry::Patience;
-use crate::cluster::{Error, Flavour, Observer, Path, Request, Result, Version, address, transport};
+use crate::cluster::{Clock, Error, Flavour, Observer, Path, Request, Result, Version, address, transport};
 use crate::secret::Secret;
 
 /// An answer that takes longer is not waited for before what was written is undone.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Closing what the cluster would drop by itself is not worth more.
+const LONGEST_RELEASE: Duration = Duration::from_secs(5);
 
 /// Where the cluster is.
 #[derive(Clone, Debug)]
@@ -78,7 +81,7 @@ impl Cluster {
     ///
     /// # Errors
     /// Options that make no client, no contact, or something that is not Elasticsearch 7, 8 or 9.
-    pub async fn connect(options: ConnectOptions, observer: Arc<dyn Observer>) -> Result<Self> {
+    pub async fn connect(options: ConnectOptions, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Result<Self> {
         let address = address::of(&options.endpoint)?;
         let transport = transport::build(&options, &address)?;
         let link = Link {
@@ -89,6 +92,7 @@ impl Cluster {
             retries: options.retries,
             patience: Patience::default(),
             gate: Gate::default(),
+            clock,
         };
         Self::meet(link, options.first_contact, options.keep_alive).await
     }
@@ -96,9 +100,9 @@ impl Cluster {
     /// Asks `/`, all tries within `first_contact`.
     pub(in crate::cluster) async fn meet(link: Link, first_contact: Duration, keep_alive: String) -> Result<Self> {
         let root = Request::get(Path::of([]));
-        let answer = match tokio::time::timeout(first_contact, link.send(&root)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Error::Timeout {
+        let answer = match within(&*link.clock, first_contact, link.send(&root)).await {
+            Some(answer) => answer,
+            None => Err(Error::Timeout {
                 what: root.what(),
                 after: first_contact,
             }),
@@ -141,21 +145,20 @@ impl Cluster {
 
     /// Closes every scroll and point in time that is still open; used after an interruption.
     pub async fn release(&self) {
-        // The cluster drops them by itself after the keep-alive: not worth a wait.
-        let closing = async {
-            for context in self.inner.contexts.take_all() {
-                self.close(context).await;
-            }
-        };
-        let _ = tokio::time::timeout(Duration::from_secs(5), closing).await;
+        let _ = within(self.clock(), LONGEST_RELEASE, self.close_all()).await;
     }
 
     /// Lets no further request begin and waits (a bounded time) for those under way, so that it is known
     /// what they did. Requests begin again when the guard is dropped.
     pub async fn pause(&self) -> Closed<'_> {
         let closed = self.inner.link.gate.close();
-        let _ = tokio::time::timeout(LONGEST_PAUSE, self.inner.link.gate.idle()).await;
+        let _ = within(self.clock(), LONGEST_PAUSE, self.inner.link.gate.idle()).await;
         closed
+    }
+
+    /// How time passes here.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.inner.link.clock
     }
 
     pub(in crate::cluster) fn link(&self) -> &Link {

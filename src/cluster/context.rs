@@ -1,11 +1,13 @@
 //! Scrolls and points in time that are open.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
+use tokio::sync::watch;
 
-use crate::cluster::{Cluster, Path, Request};
+use crate::cluster::{Cluster, Error, Path, Request, Result};
 
 /// Something that the cluster keeps open for us, under its latest id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,11 +18,31 @@ pub(in crate::cluster) enum Context {
 
 /// All that are open, so that an interrupted command can close them.
 #[derive(Debug, Default)]
-pub(in crate::cluster) struct Contexts(Mutex<(u64, HashMap<u64, Context>)>);
+pub(in crate::cluster) struct Contexts {
+    open: Mutex<(u64, HashMap<u64, Context>)>,
+    /// How many are being opened.
+    opening: watch::Sender<usize>,
+}
+
+/// One that is being opened.
+struct Opening(Cluster);
+
+impl Opening {
+    fn of(cluster: &Cluster) -> Self {
+        cluster.contexts().opening.send_modify(|opening| *opening += 1);
+        Self(cluster.clone())
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.0.contexts().opening.send_modify(|opening| *opening -= 1);
+    }
+}
 
 impl Contexts {
     fn lock(&self) -> MutexGuard<'_, (u64, HashMap<u64, Context>)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers a context; the number stands for it although its id changes.
@@ -56,6 +78,34 @@ impl Contexts {
 }
 
 impl Cluster {
+    /// Opens one, to the end whoever waits for it goes away: only the answer tells what is to be closed.
+    pub(in crate::cluster) async fn opened<T, F>(&self, open: impl FnOnce(Self) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let (opening, work) = (Opening::of(self), open(self.clone()));
+        let opened = tokio::spawn(async move {
+            let _opening = opening;
+            work.await
+        });
+        opened.await.unwrap_or_else(|_| {
+            Err(Error::Unintelligible {
+                what: "search".to_owned(),
+                why: "it stopped while it was opened".to_owned(),
+            })
+        })
+    }
+
+    /// Closes all, those that are being opened too.
+    pub(in crate::cluster) async fn close_all(&self) {
+        let mut opening = self.contexts().opening.subscribe();
+        let _ = opening.wait_for(|opening| *opening == 0).await;
+        for context in self.contexts().take_all() {
+            self.close(context).await;
+        }
+    }
+
     /// Closes it, best effort: the cluster drops it by itself after the keep-alive.
     pub(in crate::cluster) async fn close(&self, context: Context) {
         let request = match context {

@@ -11,6 +11,8 @@ pub struct Refusal {
     pub kind: String,
     /// `error.reason` with the deepest `caused_by`, or the beginning of a body that is not JSON.
     pub reason: String,
+    /// `Retry-After`.
+    pub retry_after: Option<Duration>,
 }
 
 /// A request that failed. `what` is method and path, without credentials or query values.

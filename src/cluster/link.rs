@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use elasticsearch::http::headers::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
@@ -10,9 +10,10 @@ use elasticsearch::http::transport::Transport;
 use time::OffsetDateTime;
 use url::{Host, Url};
 
+use crate::cluster::clock::within;
 use crate::cluster::gate::Gate;
-use crate::cluster::retry::{Failure, Patience, retry_after};
-use crate::cluster::{Error, Observer, Refusal, Request, Response, Result, Wait};
+use crate::cluster::retry::{Patience, Tries, retry_after};
+use crate::cluster::{Clock, Error, Observer, Refusal, Repeat, Request, Response, Result};
 
 /// The client, and how patient it is.
 pub(in crate::cluster) struct Link {
@@ -24,6 +25,7 @@ pub(in crate::cluster) struct Link {
     pub(in crate::cluster) retries: u32,
     pub(in crate::cluster) patience: Patience,
     pub(in crate::cluster) gate: Gate,
+    pub(in crate::cluster) clock: Arc<dyn Clock>,
 }
 
 impl std::fmt::Debug for Link {
@@ -39,64 +41,48 @@ impl Link {
     /// Sends and repeats.
     pub(in crate::cluster) async fn send(&self, request: &Request) -> Result<Response> {
         let what = request.what();
-        let started = Instant::now();
-        let mut failed = 0;
+        let mut tries = Tries::new(self);
         loop {
-            let failure = match self.attempt(request, &what).await {
-                Ok(response) => return Ok(response),
-                Err(failure) => failure,
-            };
-            failed += 1;
-            if failed > self.retries || !failure.repeatable(request.repeat) {
-                return Err(failure.error);
+            match self.attempt(request, &what).await {
+                Err(error) if request.repeat == Repeat::Safe && error.is_passing() && tries.again(&error).await => {}
+                answer => return answer,
             }
-            let pause = self.patience.pause(failed, failure.asked, fastrand::f64());
-            if started.elapsed() + pause > self.patience.total {
-                return Err(failure.error);
-            }
-            self.observer.waiting(&Wait {
-                error: &failure.error,
-                pause,
-                attempt: failed + 1,
-            });
-            tokio::time::sleep(pause).await;
         }
     }
 
-    async fn attempt(&self, request: &Request, what: &str) -> std::result::Result<Response, Failure> {
+    async fn attempt(&self, request: &Request, what: &str) -> Result<Response> {
+        let _pass = self.gate.enter().await;
+        let answer = within(&*self.clock, self.timeout, self.exchange(request, what)).await;
+        answer.unwrap_or_else(|| {
+            Err(Error::Timeout {
+                what: what.to_owned(),
+                after: self.timeout,
+            })
+        })
+    }
+
+    async fn exchange(&self, request: &Request, what: &str) -> Result<Response> {
         let path = request.path.as_str()?.trim_start_matches('/');
         let asked = self
             .address
             .join(path)
             .map_err(|error| Error::Options(error.to_string()))?;
-        let started = Instant::now();
-        let _pass = self.gate.enter().await;
+        let started = self.clock.now();
         let query = (!request.query.is_empty()).then_some(&request.query);
-        let answer = self
-            .transport
-            .send(
-                request.method,
-                path,
-                self.headers(request),
-                query,
-                request.body.clone(),
-                Some(self.timeout),
-            )
-            .await
-            .map_err(|error| self.lost(what, &error))?;
+        let (headers, body) = (self.headers(request), request.body.clone());
+        let sent = self.transport.send(request.method, path, headers, query, body, None);
+        let answer = sent.await.map_err(|error| self.lost(what, &error))?;
         let status = answer.status_code().as_u16();
         redirected(what, &asked, answer.url())?;
         let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let wait = wait.and_then(|value| retry_after(value, OffsetDateTime::now_utc()));
         let body = answer.bytes().await.map_err(|error| self.lost(what, &error))?;
-        self.observer.answered(what, status, started.elapsed());
+        self.observer
+            .answered(what, status, self.clock.now().saturating_sub(started));
         if status < 300 || request.allowed.contains(&status) {
             return Ok(Response { status, body });
         }
-        Err(Failure {
-            error: refused(what, status, &body),
-            asked: wait,
-        })
+        Err(refused(what, status, &body, wait))
     }
 
     fn headers(&self, request: &Request) -> HeaderMap {
@@ -131,10 +117,6 @@ impl Link {
         ];
         if tls.iter().any(|words| cause.contains(words)) {
             return Error::Tls { what, address, cause };
-        }
-        if error.is_timeout() {
-            let after = self.timeout;
-            return Error::Timeout { what, after };
         }
         if chain.iter().any(|text| text.contains("(Connect)")) {
             return Error::Unreachable { what, address, cause };
@@ -180,7 +162,7 @@ fn redirected(what: &str, asked: &Url, answered: &Url) -> Result<()> {
 }
 
 /// An answer of status 300 and above as an error.
-fn refused(what: &str, status: u16, body: &Bytes) -> Error {
+fn refused(what: &str, status: u16, body: &Bytes, retry_after: Option<Duration>) -> Error {
     let what = what.to_owned();
     if status < 400 {
         return Error::Unintelligible {
@@ -188,7 +170,10 @@ fn refused(what: &str, status: u16, body: &Bytes) -> Error {
             why: format!("status {status} without another address"),
         };
     }
-    let refusal = Refusal::read(status, body);
+    let refusal = Refusal {
+        retry_after,
+        ..Refusal::read(status, body)
+    };
     let holds = |words: &[u8]| body.windows(words.len()).any(|window| window == words);
     match status {
         401 => Error::Unauthenticated { what, refusal },
@@ -258,18 +243,21 @@ mod tests {
     fn upgrade_mode_and_lost_contexts_are_told_apart() {
         let upgrade = br#"{"error":{"type":"status_exception","reason":"Cannot perform cluster:admin/xpack/ml/job/put action while upgrade mode is enabled"},"status":429}"#;
         assert!(matches!(
-            refused("", 429, &Bytes::from_static(upgrade)),
+            refused("", 429, &Bytes::from_static(upgrade), None),
             Error::UpgradeMode { .. }
         ));
         let lost = br#"{"error":{"root_cause":[{"type":"search_context_missing_exception"}],"type":"search_phase_execution_exception"}}"#;
         assert!(matches!(
-            refused("", 404, &Bytes::from_static(lost)),
+            refused("", 404, &Bytes::from_static(lost), None),
             Error::ContextExpired { .. }
         ));
         assert!(matches!(
-            refused("", 404, &Bytes::from_static(b"{}")),
+            refused("", 404, &Bytes::from_static(b"{}"), None),
             Error::Refused { .. }
         ));
-        assert!(matches!(refused("", 302, &Bytes::new()), Error::Unintelligible { .. }));
+        assert!(matches!(
+            refused("", 302, &Bytes::new(), None),
+            Error::Unintelligible { .. }
+        ));
     }
 }

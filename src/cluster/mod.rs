@@ -4,6 +4,7 @@ mod address;
 mod batch;
 mod bulk;
 mod by_id;
+mod clock;
 mod connect;
 mod context;
 mod error;
@@ -28,6 +29,7 @@ mod transport;
 mod version;
 
 pub use bulk::{Bulk, BulkOptions, BulkReport};
+pub use clock::{Clock, Moment, SystemClock};
 pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
 pub use error::{Error, Refusal};
 pub use gate::Closed;
@@ -35,6 +37,7 @@ pub use page::Page;
 pub use path::Path;
 pub use privileges::{Missing, Wanted};
 pub use request::{Observer, Repeat, Request, Response, Wait};
+pub use retry::Tries;
 pub use search::{Hit, Pages, Pagination, Search, Sort, SourceFields};
 pub use version::{Flavour, Version};
 

@@ -41,8 +41,12 @@ impl Search {
 
     pub(in crate::cluster) fn sort(&self, ties: &[&str]) -> Value {
         let mut sort = Vec::new();
-        if let Sort::Ascending(field) = &self.sort {
-            sort.push(json!({ field: { "order": "asc", "unmapped_type": "date" } }));
+        match &self.sort {
+            Sort::Ascending(field) => sort.push(json!({ field: { "order": "asc", "unmapped_type": "date" } })),
+            Sort::AscendingMillis(field) => {
+                sort.push(json!({ field: { "order": "asc", "unmapped_type": "date", "numeric_type": "date" } }))
+            }
+            Sort::Unordered => {}
         }
         sort.extend(ties.iter().map(|tie| json!({ *tie: "asc" })));
         Value::Array(sort)

@@ -79,7 +79,13 @@ impl Reader {
                 let body = json!({ "scroll": self.cluster.keep_alive(), "scroll_id": id });
                 // A scroll that is asked twice gives the page after: a lost answer is lost for good.
                 let request = Request::post(Path::of(["_search", "scroll"])).json(&body).once();
-                let page = page(&self.cluster, request).await?;
+                let mut tries = self.cluster.tries();
+                let page = loop {
+                    match page(&self.cluster, request.clone()).await {
+                        Err(error) if error.is_unbegun() && tries.again(&error).await => {}
+                        answer => break answer?,
+                    }
+                };
                 if let Some(id) = &page.scroll_id {
                     self.cluster.contexts().renew(self.context, Context::Scroll(id.clone()));
                 }

@@ -22,6 +22,7 @@ impl Refusal {
             status,
             kind: kind.to_owned(),
             reason: tidy(&reason),
+            retry_after: None,
         };
         match serde_json::from_slice::<Value>(body) {
             Ok(json) => match json.get("error") {
@@ -65,6 +66,7 @@ impl Refusal {
             status,
             kind: kind.to_owned(),
             reason: cut(&reason),
+            retry_after: None,
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct Wait<'a> {
 pub enum Repeat {
     /// Reading, or writing under fixed ids.
     Safe,
-    /// Creating something: after a lost answer the caller reads back.
+    /// Creating something: whatever the answer, the caller looks whether it is there before it sends it again.
     Never,
 }
 
@@ -127,7 +127,7 @@ impl Request {
         self
     }
 
-    /// Does not send again what may have been carried out.
+    /// Leaves sending again to the caller.
     #[must_use]
     pub fn once(mut self) -> Self {
         self.repeat = Repeat::Never;

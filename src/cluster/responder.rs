@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::cluster::link::Link;
 use crate::cluster::retry::Patience;
-use crate::cluster::{Cluster, Observer, Result, Wait};
+use crate::cluster::{Cluster, Observer, Result, SystemClock, Wait};
 
 /// Status, further header lines, body. Status 0: hang up instead.
 pub(in crate::cluster) type Scripted = (u16, &'static str, String);
@@ -111,6 +111,7 @@ pub(in crate::cluster) async fn meet(address: url::Url, observer: Arc<Pauses>) -
         retries: 2,
         gate: Default::default(),
         patience,
+        clock: Arc::new(SystemClock::start()),
     };
     Cluster::meet(link, Duration::from_secs(20), "5m".to_owned()).await
 }

@@ -6,7 +6,8 @@ use time::format_description::FormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
-use crate::cluster::{Error, Repeat};
+use crate::cluster::link::Link;
+use crate::cluster::{Cluster, Error, Wait};
 
 /// The form of dates in HTTP headers (RFC 9110, 5.6.7).
 const HTTP_DATE: &[FormatItem<'_>] =
@@ -50,35 +51,76 @@ impl Patience {
     }
 }
 
-/// A failed try.
+/// The tries of one thing: whether and when comes another.
 #[derive(Debug)]
-pub(in crate::cluster) struct Failure {
-    /// Why.
-    pub(in crate::cluster) error: Error,
-    /// `Retry-After`.
-    pub(in crate::cluster) asked: Option<Duration>,
+pub struct Tries<'a> {
+    link: &'a Link,
+    began: Duration,
+    failed: u32,
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self { error, asked: None }
+impl<'a> Tries<'a> {
+    pub(in crate::cluster) fn new(link: &'a Link) -> Self {
+        Self {
+            link,
+            began: link.clock.now(),
+            failed: 0,
+        }
+    }
+
+    /// After a failure: false where it was one too many; otherwise says that it waits, waits, and is true.
+    pub async fn again(&mut self, error: &Error) -> bool {
+        self.failed += 1;
+        if self.failed > self.link.retries {
+            return false;
+        }
+        let (clock, patience) = (&self.link.clock, &self.link.patience);
+        let pause = patience.pause(self.failed, error.retry_after(), fastrand::f64());
+        if clock.now().saturating_sub(self.began) + pause > patience.total {
+            return false;
+        }
+        self.link.observer.waiting(&Wait {
+            error,
+            pause,
+            attempt: self.failed + 1,
+        });
+        clock.pause(pause).await;
+        true
     }
 }
 
-impl Failure {
-    /// Whether the request may be sent again.
-    pub(in crate::cluster) fn repeatable(&self, repeat: Repeat) -> bool {
-        let safe = repeat == Repeat::Safe;
-        match &self.error {
-            Error::Unreachable { .. } => true,
-            Error::Broken { .. } | Error::Timeout { .. } => safe,
-            Error::Refused { refusal, .. } if refusal.kind == "cluster_block_exception" => false,
-            Error::Refused { refusal, .. } => match refusal.status {
-                429 | 503 => true,
-                408 | 502 | 504 => safe,
-                _ => false,
-            },
+impl Cluster {
+    /// For what is more than one request, or must be looked at before it is tried again.
+    pub fn tries(&self) -> Tries<'_> {
+        Tries::new(self.link())
+    }
+}
+
+impl Error {
+    /// Whether what failed may go well a moment later. Of creations this says nothing about whether they were
+    /// carried out all the same.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } => true,
+            Self::Refused { refusal, .. } if refusal.kind == "cluster_block_exception" => false,
+            Self::Refused { refusal, .. } => matches!(refusal.status, 408 | 429 | 502 | 503 | 504),
             _ => false,
+        }
+    }
+
+    /// Whether the request was not begun: it did not arrive, or whoever got it was too busy.
+    pub(in crate::cluster) fn is_unbegun(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { refusal, .. } => self.is_passing() && matches!(refusal.status, 429 | 503),
+            _ => false,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { refusal, .. } | Self::ItemRejected { refusal, .. } => refusal.retry_after,
+            _ => None,
         }
     }
 }
@@ -131,26 +173,28 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_done_is_repeated_only_where_that_is_safe() {
+    fn what_is_busy_or_lost_passes_and_what_is_refused_does_not() {
         let refused = |status, kind: &str| {
             let refusal = Refusal {
                 status,
                 kind: kind.to_owned(),
                 reason: String::new(),
+                retry_after: None,
             };
-            Failure::from(Error::Refused {
+            Error::Refused {
                 what: String::new(),
                 refusal,
-            })
+            }
         };
-        let lost = Failure::from(Error::Timeout {
+        let lost = Error::Timeout {
             what: String::new(),
             after: Duration::ZERO,
-        });
-        assert!(lost.repeatable(Repeat::Safe) && !lost.repeatable(Repeat::Never));
-        assert!(refused(502, "").repeatable(Repeat::Safe) && !refused(502, "").repeatable(Repeat::Never));
-        assert!(refused(429, "").repeatable(Repeat::Never) && refused(503, "").repeatable(Repeat::Never));
-        assert!(!refused(429, "cluster_block_exception").repeatable(Repeat::Safe));
-        assert!(!refused(400, "").repeatable(Repeat::Safe) && !refused(500, "").repeatable(Repeat::Safe));
+        };
+        assert!(lost.is_passing());
+        for status in [408, 429, 502, 503, 504] {
+            assert!(refused(status, "").is_passing(), "{status}");
+        }
+        assert!(!refused(429, "cluster_block_exception").is_passing());
+        assert!(!refused(400, "").is_passing() && !refused(500, "").is_passing());
     }
 }

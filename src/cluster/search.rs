@@ -31,6 +31,9 @@ pub enum Pagination {
 pub enum Sort {
     /// Ascending by this date or number; slices are merged so that the whole is in order.
     Ascending(String),
+    /// The same by milliseconds, whatever an index counts: where some count nanoseconds the cluster would compare bare
+    /// numbers.
+    AscendingMillis(String),
     /// As the cluster likes.
     Unordered,
 }
@@ -276,9 +279,12 @@ impl Cluster {
         let request =
             Request::post(Path::indices(&search.indices).then(["_pit"])).query("keep_alive", self.keep_alive());
         let request = search.addressed(request);
-        let what = request.what();
-        let opened: Opened = self.send(request).await?.parse(&what)?;
-        Ok(self.contexts().add(Context::PointInTime(opened.id)))
+        self.opened(|cluster| async move {
+            let what = request.what();
+            let opened: Opened = cluster.send(request).await?.parse(&what)?;
+            Ok(cluster.contexts().add(Context::PointInTime(opened.id)))
+        })
+        .await
     }
 
     async fn open_scroll(&self, search: &Search, slice: Option<usize>) -> Result<(u64, Page)> {
@@ -295,13 +301,16 @@ impl Cluster {
             .query("scroll", self.keep_alive())
             .json(&Value::Object(body));
         let request = search.addressed(request);
-        let what = request.what();
-        let page = page(self, request).await?;
-        let id = page.scroll_id.clone();
-        let id = id.ok_or(Error::Unintelligible {
-            what,
-            why: "_scroll_id is missing".to_owned(),
-        })?;
-        Ok((self.contexts().add(Context::Scroll(id)), page))
+        self.opened(|cluster| async move {
+            let what = request.what();
+            let page = page(&cluster, request).await?;
+            let id = page.scroll_id.clone();
+            let id = id.ok_or(Error::Unintelligible {
+                what,
+                why: "_scroll_id is missing".to_owned(),
+            })?;
+            Ok((cluster.contexts().add(Context::Scroll(id)), page))
+        })
+        .await
     }
 }

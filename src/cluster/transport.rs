@@ -27,7 +27,9 @@ pub(in crate::cluster) fn build(options: &ConnectOptions, address: &Url) -> Resu
         pem.extend(read(key)?);
         builder = builder.auth(Credentials::Certificate(ClientCertificate::Pem(pem)));
     }
-    builder = builder.cert_validation(validation(options)?);
+    if address.scheme() == "https" {
+        builder = builder.cert_validation(validation(options)?);
+    }
     builder.build().map_err(|error| Error::Options(why(options, &error)))
 }
 

@@ -5,6 +5,7 @@ use std::future::Future;
 use tokio::sync::watch;
 
 use crate::cluster::Cluster;
+use crate::commands::Stop;
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::Unchanged;
 
@@ -16,8 +17,11 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Begins to listen; the handlers are in place when this returns.
-    pub(super) fn listen() -> Self {
+    /// Begins to listen; handlers are in place when this returns.
+    pub(super) fn listen(stop: &Stop) -> Self {
+        if let Stop::Told(first) = stop {
+            return Self { first: first.clone() };
+        }
         let (sender, first) = watch::channel(None);
         let handlers = handlers();
         tokio::spawn(async move {

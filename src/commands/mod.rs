@@ -8,3 +8,6 @@ pub mod reveal;
 
 mod interrupt;
 mod session;
+mod surroundings;
+
+pub use surroundings::{Stop, Surroundings};

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::cluster::{Cluster, ConnectOptions, Missing, Observer, Wait, Wanted};
+use crate::commands::Surroundings;
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal};
 
@@ -42,7 +43,11 @@ impl Observer for Narrator {
 }
 
 /// Connects, warns where certificates are not checked, and says who answered.
-pub(super) async fn connect(options: &ConnectOptions, terminal: &Terminal) -> Result<(Cluster, Arc<Narrator>)> {
+pub(super) async fn connect(
+    options: &ConnectOptions,
+    surroundings: &Surroundings,
+    terminal: &Terminal,
+) -> Result<(Cluster, Arc<Narrator>)> {
     if !options.verify_certificates {
         terminal.warn(
             "certificates are not verified (--ignore-certs): anyone on the way can read the credential and change \
@@ -53,7 +58,7 @@ pub(super) async fn connect(options: &ConnectOptions, terminal: &Terminal) -> Re
         terminal: terminal.clone(),
         stage: Mutex::new(None),
     });
-    let cluster = Cluster::connect(options.clone(), narrator.clone()).await?;
+    let cluster = Cluster::connect(options.clone(), narrator.clone(), surroundings.clock.clone()).await?;
     terminal.detail(&format!(
         "connected to {}, Elasticsearch {}",
         cluster.address(),

@@ -1,12 +1,12 @@
 //! What the terminal can do and the user wants, decided once; lines of text.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use console::Style;
 use indicatif::MultiProgress;
 
-use crate::terminal::escape;
+use crate::terminal::{Streams, escape};
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -55,6 +55,7 @@ struct Inner {
     stdout: Stream,
     stderr: Stream,
     stdin_is_terminal: bool,
+    streams: Streams,
     bars: Option<MultiProgress>,
 }
 
@@ -96,15 +97,22 @@ impl Stream {
 impl Terminal {
     /// Looks at stdin, stdout, stderr and the environment once.
     pub fn new(options: TerminalOptions) -> Self {
+        Self::on(Streams::Standard, options)
+    }
+
+    /// The same on other streams.
+    pub fn on(streams: Streams, options: TerminalOptions) -> Self {
         let environment = Environment::read();
-        let stderr = Stream::new(io::stderr().is_terminal(), options.color, environment);
+        let [stdin, stdout, stderr] = streams.terminals();
+        let stderr = Stream::new(stderr, options.color, environment);
         let moving = stderr.terminal && !environment.dumb && options.verbosity > Verbosity::Quiet;
         Self {
             inner: Arc::new(Inner {
                 verbosity: options.verbosity,
-                stdout: Stream::new(io::stdout().is_terminal(), options.color, environment),
+                stdout: Stream::new(stdout, options.color, environment),
                 stderr,
-                stdin_is_terminal: io::stdin().is_terminal(),
+                stdin_is_terminal: stdin,
+                streams,
                 bars: moving.then(MultiProgress::new),
             }),
         }
@@ -130,12 +138,12 @@ impl Terminal {
     /// # Errors
     /// As [`result`](Self::result), or what `write` says.
     pub fn result_with(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        let write = || {
-            let mut stdout = io::BufWriter::new(io::stdout().lock());
+        let write = |stdout: &mut dyn Write| {
+            let mut stdout = io::BufWriter::new(stdout);
             write(&mut stdout)?;
             stdout.flush()
         };
-        match self.without_bars(write) {
+        match self.without_bars(|| self.inner.streams.stdout(write)) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
         }
@@ -205,7 +213,7 @@ impl Terminal {
     /// Writes a line to stderr as it is. Where stderr is gone there is nobody left to tell.
     pub(in crate::terminal) fn print(&self, line: &str) {
         self.without_bars(|| {
-            let _ = writeln!(io::stderr().lock(), "{line}");
+            let _ = self.inner.streams.stderr(|stderr| writeln!(stderr, "{line}"));
         });
     }
 

@@ -102,3 +102,52 @@ fn a_datafeed_that_reads_hidden_indices_and_ignores_missing_ones_is_exported_so(
     let arrived = Trip::of(fixture).run();
     assert_eq!(arrived.first.inputs.len(), documents);
 }
+
+#[test]
+fn fields_that_go_by_another_name_are_followed_and_found_again() {
+    let mut fixture = Fixture::load("user-population").with_job(|job| {
+        job["data_description"]["time_field"] = json!("seen");
+        job["analysis_config"]["influencers"] = json!(["who"]);
+        job["analysis_config"]["detectors"] = json!([{"function": "count", "over_field_name": "who",
+            "detector_description": "count over who", "detector_index": 0}]);
+        job["datafeed_config"]["query"] = json!({"bool": {"should": [
+            {"exists": {"field": "who"}}, {"term": {"everything": "ssh"}}]}});
+    });
+    for (alias, path) in [("seen", "@timestamp"), ("who", "user")] {
+        fixture.input_mapping["properties"][alias] = json!({"type": "alias", "path": path});
+    }
+    fixture.input_mapping["properties"]["everything"] = json!({"type": "text"});
+    fixture.input_mapping["properties"]["program"]["copy_to"] = json!("everything");
+    let arrived = Trip::of(fixture).only_fields(&["@timestamp", "user", "program"]).run();
+    let properties = &arrived.second.mapping["user-population-input"]["mappings"]["properties"];
+    for name in ["seen", "who", "everything", "user"] {
+        assert!(properties[name].is_object(), "{name} in {properties}");
+    }
+    assert!(properties["bytes"].is_null(), "{properties}");
+}
+
+#[test]
+fn analyzers_come_with_the_fields_that_name_them() {
+    let mut fixture = Fixture::load("log-categories");
+    fixture.input_settings = json!({"max_result_window": 12000, "analysis": {
+        "analyzer": {"mine": {"type": "custom", "tokenizer": "standard", "filter": ["lowercase", "small"]},
+            "unneeded": {"type": "custom", "tokenizer": "standard", "filter": ["secret"]}},
+        "normalizer": {"low": {"type": "custom", "filter": ["lowercase"]}},
+        "filter": {"small": {"type": "stop", "stopwords": ["the"]}, "secret": {"type": "stop", "stopwords": ["alice"]}}}});
+    let properties = &mut fixture.input_mapping["properties"];
+    properties["message"]["analyzer"] = json!("mine");
+    properties["service"] = json!({"type": "keyword", "normalizer": "low"});
+    properties["other"] = json!({"type": "text", "analyzer": "unneeded"});
+    let arrived = Trip::of(fixture)
+        .only_fields(&["@timestamp", "message", "service"])
+        .run();
+    for (held, index) in [(&arrived.first, "app-logs"), (&arrived.second, "log-categories-input")] {
+        let settings = &held.mapping[index]["settings"]["index"];
+        let analysis = &settings["analysis"];
+        let names = |section: &str| -> Vec<&String> { analysis[section].as_object().unwrap().keys().collect() };
+        assert_eq!(names("analyzer"), ["mine"], "{analysis}");
+        assert_eq!(names("filter"), ["small"], "{analysis}");
+        assert_eq!(names("normalizer"), ["low"], "{analysis}");
+        assert_eq!(settings["max_result_window"], "12000", "{settings}");
+    }
+}

@@ -114,6 +114,50 @@ fn sources_with_other_types_get_indices_of_their_own() {
 }
 
 #[test]
+fn what_the_source_did_not_map_needs_no_type() {
+    let mut fixture = Fixture::load("user-population");
+    fixture.inputs.truncate(40);
+    fixture.input_mapping["dynamic"] = json!(false);
+    fixture.input_mapping["properties"]["labels"] = json!({"dynamic": false, "properties": {"a": {"type": "keyword"}}});
+    let noise = [r#""2024-01-01""#, "7", r#"{"deep": true}"#, r#"["x", 1.5]"#, "null"];
+    for (number, input) in fixture.inputs.iter_mut().enumerate() {
+        let one = noise[number % noise.len()];
+        input.source = input.source.replacen(
+            '{',
+            &format!(r#"{{"noise": {one}, "labels": {{"a": "x", "b": {one}}}, "#),
+            1,
+        );
+    }
+    let arrived = Trip::of(fixture).run();
+    let mappings = &arrived.second.mapping["user-population-input"]["mappings"];
+    assert_eq!(mappings["dynamic"].to_string().trim_matches('"'), "false", "{mappings}");
+    assert!(mappings["properties"]["noise"].is_null(), "{mappings}");
+}
+
+#[test]
+fn times_of_differing_resolution_are_read_in_order_and_to_the_end() {
+    let second = "endpoint-process-nanos";
+    let mut fixture = Fixture::load("user-population");
+    fixture.inputs.truncate(150);
+    let fixture = fixture.on_two_sources(second);
+    let mut mapping = fixture.input_mapping.clone();
+    mapping["properties"]["@timestamp"]["type"] = json!("date_nanos");
+    let documents = fixture.inputs.len();
+    for paging in ["pit", "scroll"] {
+        let trip = Trip::of(fixture.clone().with_mapping_of(second, mapping.clone()));
+        let places = [
+            ("endpoint-process", "user-population-input"),
+            (second, "user-population-input-2"),
+        ];
+        let arrived = trip
+            .exporting(&["--page-size", "7", "--pagination", paging])
+            .landing(&places)
+            .run();
+        assert_eq!(arrived.first.inputs.len(), documents);
+    }
+}
+
+#[test]
 fn the_input_index_has_the_name_asked_for() {
     Trip::of(Fixture::load("log-categories"))
         .importing(&["--input-index", "elsewhere-2024.03"])

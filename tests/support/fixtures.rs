@@ -45,6 +45,8 @@ pub struct Fixture {
     pub calendars: Vec<Value>,
     /// Mapping of each source index.
     pub input_mapping: Value,
+    /// Settings of each source index, besides shards and replicas.
+    pub input_settings: Value,
     /// Sources whose mapping is another.
     pub other_mappings: Vec<(String, Value)>,
     /// Sources that wildcards do not match unless they ask for hidden ones.
@@ -149,6 +151,7 @@ impl Fixture {
             filters: parsed(name, "filters.json"),
             calendars: parsed(name, "calendars.json"),
             input_mapping: parsed(name, "input_mapping.json"),
+            input_settings: json!({}),
             other_mappings: Vec::new(),
             hidden: Vec::new(),
             inputs: bulk(name, "inputs.ndjson"),
@@ -310,7 +313,9 @@ impl Fixture {
         for source in &self.sources {
             let other = self.other_mappings.iter().find(|(name, _)| name == source);
             let mapping = other.map_or(&self.input_mapping, |(_, mapping)| mapping);
-            let mut settings = json!({"number_of_shards": 2, "number_of_replicas": 0});
+            let mut settings = self.input_settings.clone();
+            settings["number_of_shards"] = json!(2);
+            settings["number_of_replicas"] = json!(0);
             if self.hidden.contains(source) {
                 settings["hidden"] = json!(true);
             }

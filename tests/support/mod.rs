@@ -6,6 +6,7 @@ pub mod binary;
 pub mod cluster;
 pub mod decoded;
 pub mod fixtures;
+pub mod in_process;
 #[cfg(unix)]
 pub mod pseudo_terminal;
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Anomaly detection jobs.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -172,20 +172,32 @@ impl Cluster {
     /// # Errors
     /// Any of a request.
     pub async fn delete_job(&self, job: &JobId) -> Result<bool> {
-        let error = match self.delete_or_gone(Request::delete(path(job)).once()).await {
-            Err(error) if error.outcome_unknown() => error,
-            answer => return answer,
-        };
-        // Deleting goes on in the cluster when the answer is lost or late.
-        let started = Instant::now();
-        while started.elapsed() < self.link().patience.total {
-            match self.job(job).await? {
-                None => return Ok(true),
-                Some(there) if !is_going(&there) => return Err(error),
-                Some(_) => tokio::time::sleep(LOOK_AGAIN).await,
+        let mut tries = self.tries();
+        loop {
+            let error = match self.delete_or_gone(Request::delete(path(job)).once()).await {
+                Err(error) if error.outcome_unknown() || error.is_passing() => error,
+                answer => return answer,
+            };
+            if self.is_gone(job).await? {
+                return Ok(true);
+            }
+            if !error.is_passing() || !tries.again(&error).await {
+                return Err(error);
             }
         }
-        Err(error)
+    }
+
+    /// Deleting goes on in the cluster when the answer is lost or late: looks until it is over.
+    async fn is_gone(&self, job: &JobId) -> Result<bool> {
+        let (clock, began) = (self.clock(), self.clock().now());
+        while clock.now().saturating_sub(began) < self.link().patience.total {
+            match self.job(job).await? {
+                None => return Ok(true),
+                Some(there) if !is_going(&there) => break,
+                Some(_) => clock.pause(LOOK_AGAIN).await,
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -13,6 +13,7 @@ mod write;
 
 pub use options::{ExportOptions, InputOptions};
 
+use crate::commands::Surroundings;
 use crate::commands::interrupt::Signals;
 use crate::commands::session;
 use crate::error::{Error, Result};
@@ -22,11 +23,13 @@ use crate::terminal::Terminal;
 ///
 /// # Errors
 /// Everything that keeps the archive from being whole; then nothing stands under its name.
-pub async fn run(options: ExportOptions, terminal: &Terminal) -> Result<()> {
-    let signals = Signals::listen();
+pub async fn run(options: ExportOptions, surroundings: &Surroundings, terminal: &Terminal) -> Result<()> {
+    let signals = Signals::listen(&surroundings.stop);
     question::can_be_answered(&options, terminal)?;
     write::refuse_existing(&options, options.job.as_ref())?;
-    let (cluster, narrator) = signals.or(session::connect(&options.connect, terminal)).await?;
+    let (cluster, narrator) = signals
+        .or(session::connect(&options.connect, surroundings, terminal))
+        .await?;
     let outcome = signals
         .or(async {
             let subject = subject::find(&cluster, &options, terminal).await?;

@@ -1,14 +1,12 @@
 //! Where the inputs are, how they are mapped, and which of their fields the job needs.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::options::{ExportOptions, InputOptions};
 use super::subject::Subject;
 use crate::cluster::{Cluster, Search, Sort, SourceFields};
 use crate::error::{Error, Result};
-use crate::job::{Datafeed, InputMappings, needed_fields};
+use crate::job::{Datafeed, InputMappings, needed_fields, query_reads_runtime_fields};
 use crate::terminal::Terminal;
 
 /// What is known of the inputs before the first is read.
@@ -54,15 +52,26 @@ pub(super) async fn look(
         false => cluster.index_definitions(&local).await?,
     };
     let whole = InputMappings::from_definitions(&definitions);
+    if let Some(index) = whole.without_source().first() {
+        return Err(Error::Failed {
+            message: format!("{index} keeps no _source: its documents cannot be read back"),
+            hint: Some("export without --include-inputs".into()),
+        });
+    }
+    let time_field = subject.job.time_field();
+    let sort = match !remote.is_empty() || whole.differ_in_resolution(time_field) {
+        true => Sort::AscendingMillis(time_field.to_owned()),
+        false => Sort::Ascending(time_field.to_owned()),
+    };
     let (fields, mappings) = fields(wanted, subject, whole, terminal);
     let search = Search {
         indices: datafeed.indices.clone(),
         lenient: false,
         indices_options: indices_options(datafeed),
         query: query(wanted, datafeed, subject.job.time_field()),
-        runtime_mappings: runtime_mappings(datafeed),
+        runtime_mappings: runtime_mappings(datafeed, subject.job.time_field()),
         fields,
-        sort: Sort::Ascending(subject.job.time_field().to_owned()),
+        sort,
         page_size: options.page_size,
         slices: options.slices,
         pagination: options.pagination,
@@ -83,13 +92,15 @@ fn fields(
     if wanted.all_fields {
         return (SourceFields::All, whole);
     }
-    let needed = needed_fields(&subject.job, &whole);
+    let needed = needed_fields(&subject.job, &whole, &wanted.fields);
     for doubt in &needed.doubts {
         terminal.warn(&format!("{doubt}; --all-fields carries every field"));
     }
-    let fields: BTreeSet<String> = needed.fields.into_iter().chain(wanted.fields.iter().cloned()).collect();
-    let mappings = whole.pruned(&fields);
-    (SourceFields::Only(fields.into_iter().collect()), mappings)
+    for (index, field) in whole.left_out_of_source(&needed.fields) {
+        terminal.warn(&format!("{index} leaves {field} out of _source: it cannot be carried"));
+    }
+    let mappings = whole.pruned(&needed.fields, &needed.runtime);
+    (SourceFields::Only(needed.fields.into_iter().collect()), mappings)
 }
 
 /// What the datafeed would read, within the range asked for.
@@ -126,16 +137,10 @@ fn indices_options(datafeed: &Datafeed) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// Only those that the query reads: a script that is not needed costs, and may fail.
-fn runtime_mappings(datafeed: &Datafeed) -> Option<Value> {
-    let query = datafeed.query.to_string();
-    let Some(Value::Object(mappings)) = &datafeed.runtime_mappings else {
-        return None;
-    };
-    let needed = mappings
-        .keys()
-        .any(|name| query.contains(&Value::from(name.as_str()).to_string()));
-    needed.then(|| Value::Object(mappings.clone()))
+/// Only where the query reads one of them: a script that is not needed costs, and may fail.
+fn runtime_mappings(datafeed: &Datafeed, time_field: &str) -> Option<Value> {
+    let mappings = datafeed.runtime_mappings.as_ref()?;
+    query_reads_runtime_fields(datafeed, time_field).then(|| mappings.clone())
 }
 
 #[cfg(test)]
@@ -156,9 +161,20 @@ mod tests {
 
     #[test]
     fn runtime_mappings_go_along_only_where_the_query_reads_them() {
-        assert_eq!(runtime_mappings(&datafeed(json!({"match_all": {}}))), None);
-        assert!(runtime_mappings(&datafeed(json!({"term": {"is_error": true}}))).is_some());
-        assert!(runtime_mappings(&datafeed(json!({"exists": {"field": "is_error"}}))).is_some());
+        assert_eq!(runtime_mappings(&datafeed(json!({"match_all": {}})), "time"), None);
+        for query in [
+            json!({"term": {"is_error": true}}),
+            json!({"exists": {"field": "is_error"}}),
+            json!({"exists": {"field": "is_*"}}),
+            json!({"query_string": {"query": "is_error:true"}}),
+            json!({"query_string": {"query": "true"}}),
+            json!({"script": {"script": "doc['is_error'].value"}}),
+        ] {
+            assert!(runtime_mappings(&datafeed(query.clone()), "time").is_some(), "{query}");
+        }
+        let other = datafeed(json!({"query_string": {"query": "status:is_error"}}));
+        assert_eq!(runtime_mappings(&other, "time"), None);
+        assert!(runtime_mappings(&other, "is_error").is_some(), "the time itself");
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub use options::{ImportOptions, Skip};
 use self::checked::Checked;
 use self::journal::Journal;
 use crate::cluster::Cluster;
+use crate::commands::Surroundings;
 use crate::commands::interrupt::Signals;
 use crate::commands::session;
 use crate::commands::session::Narrator;
@@ -30,11 +31,13 @@ use crate::terminal::Terminal;
 ///
 /// # Errors
 /// Whatever goes wrong while writing is undone, and the error says what was undone or remains.
-pub async fn run(options: ImportOptions, terminal: &Terminal) -> Result<()> {
-    let signals = Signals::listen();
+pub async fn run(options: ImportOptions, surroundings: &Surroundings, terminal: &Terminal) -> Result<()> {
+    let signals = Signals::listen(&surroundings.stop);
     question::can_be_answered(&options, terminal)?;
     let checked = signals.or(checked::open(&options, terminal)).await?;
-    let (cluster, narrator) = signals.or(session::connect(&options.connect, terminal)).await?;
+    let (cluster, narrator) = signals
+        .or(session::connect(&options.connect, surroundings, terminal))
+        .await?;
     let outcome = import(&options, checked, &cluster, &signals, &narrator, terminal).await;
     cluster.release().await;
     outcome

@@ -16,6 +16,9 @@ pub(super) fn read(aggregations: &Value, found: &mut Found) {
                 "meta" => {}
                 "filter" => query::read(body, found),
                 "filters" | "adjacency_matrix" => filters(body, found),
+                // Sorts buckets by other aggregations.
+                "bucket_sort" => {}
+                "children" | "parent" => found.doubt(format!("aggregation of kind `{kind}`")),
                 _ => body_of(body, found),
             }
         }
@@ -39,7 +42,8 @@ fn body_of(body: &Value, found: &mut Found) {
             let bucket_script = object.contains_key("buckets_path");
             for (key, value) in object {
                 match key.as_str() {
-                    "field" | "path" => value.as_str().into_iter().for_each(|name| found.name(name)),
+                    "field" | "path" if value.is_string() => names(value, found),
+                    "sources" => sources(value, found),
                     "fields" | "_source" | "docvalue_fields" => names(value, found),
                     "sort" => sort(value, found),
                     "filter" | "background_filter" => query::read(value, found),
@@ -52,6 +56,14 @@ fn body_of(body: &Value, found: &mut Found) {
             }
         }
         _ => {}
+    }
+}
+
+/// Of a composite: each a name and one aggregation.
+fn sources(value: &Value, found: &mut Found) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|source| read(source, found)),
+        source => read(source, found),
     }
 }
 
@@ -71,6 +83,8 @@ fn names(value: &Value, found: &mut Found) {
 fn sort(value: &Value, found: &mut Found) {
     match value {
         Value::Array(list) => list.iter().for_each(|item| sort(item, found)),
+        // Of a `geo_line`.
+        Value::Object(object) if object.get("field").is_some_and(Value::is_string) => names(value, found),
         Value::Object(object) => object.keys().for_each(|name| found.name(name)),
         Value::String(name) => found.name(name),
         _ => {}

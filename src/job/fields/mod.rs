@@ -1,79 +1,70 @@
 //! Which fields of the inputs a job needs.
 
 mod aggregations;
+mod found;
 mod query;
+mod query_string;
+mod resolve;
 mod script;
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use self::found::Found;
+use self::resolve::Resolver;
 use crate::job::{Datafeed, InputMappings, JobConfig};
 
 /// The fields to fetch, and what could not be told by reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NeededFields {
-    /// Paths in `_source` (multi-fields resolved to their parents by the mapping).
+    /// Paths in `_source`: multi-fields, aliases, runtime fields and fields filled by others resolved by the mapping.
     pub fields: BTreeSet<String>,
-    /// Scripts whose fields cannot be told: the user is told to think of `--all-fields`.
+    /// Runtime fields of the mapping that are read.
+    pub runtime: BTreeSet<String>,
+    /// What could not be told: the user is told to think of `--all-fields`.
     pub doubts: Vec<String>,
 }
 
-/// Names as they are written, before the mapping is asked.
-#[derive(Debug, Default)]
-struct Found {
-    names: BTreeSet<String>,
-    doubts: Vec<String>,
-}
-
-impl Found {
-    fn name(&mut self, name: &str) {
-        // `_id`, `_index` and the like are metadata, `*` in an `exists` or a query string means any field.
-        if !name.is_empty() && !name.starts_with('_') {
-            self.names.insert(name.to_owned());
-        }
-    }
-
-    fn doubt(&mut self, text: String) {
-        if !self.doubts.contains(&text) {
-            self.doubts.push(text);
-        }
-    }
-}
-
-/// Detectors, influencers, categorization, summary count, time field, and whatever the datafeed's
-/// query, runtime mappings, script fields and aggregations read. With aggregations the job's own names are
-/// those of aggregations: only names that the mapping knows are then taken for fields.
-pub fn needed_fields(job: &JobConfig, mappings: &InputMappings) -> NeededFields {
+/// Detectors, influencers, categorization, summary count, time field, whatever the datafeed's
+/// query, runtime mappings, script fields and aggregations read, and `more` that are asked for by name. With
+/// aggregations the job's own names are those of aggregations: only names that the mapping knows are then
+/// taken for fields.
+pub fn needed_fields(job: &JobConfig, mappings: &InputMappings, more: &[String]) -> NeededFields {
     let mut found = Found::default();
-    let mut made = BTreeSet::new();
-    if let Some(feed) = job.datafeed() {
+    let feed = job.datafeed();
+    if let Some(feed) = feed {
         read_datafeed(feed, &mut found);
-        made = made_by(feed);
     }
-    let aggregates = job.datafeed().is_some_and(|feed| feed.aggregations.is_some());
+    found.name(job.time_field());
+    let aggregates = feed.is_some_and(|feed| feed.aggregations.is_some());
+    let scripted =
+        |name: &str| entries(feed.and_then(|feed| feed.script_fields.as_ref())).any(|(made, _)| made == name);
     for name in of_job(job) {
-        if !aggregates || mappings.knows(name) {
+        if !scripted(name) && (!aggregates || mappings.knows(name)) {
             found.name(name);
         }
     }
-    let mut fields: BTreeSet<String> = found
-        .names
-        .iter()
-        .filter(|name| !made.contains(name.as_str()))
-        .map(|name| mappings.source_path(name))
-        .collect();
-    let mut inner = Found::default();
-    for (field, script) in mappings.runtime_scripts(&found.names) {
-        script::read(script, &format!("the mapping's runtime field `{field}`"), &mut inner);
+    let runtime = feed.and_then(|feed| feed.runtime_mappings.as_ref());
+    let mut needed = Resolver::new(mappings, runtime).resolve(found, more);
+    if aggregates {
+        // How many events a document stands for, where it says so.
+        needed.fields.insert("_doc_count".to_owned());
     }
-    fields.extend(inner.names.iter().map(|name| mappings.source_path(name)));
-    inner.doubts.into_iter().for_each(|doubt| found.doubt(doubt));
-    fields.insert(job.time_field().to_owned());
-    NeededFields {
-        fields,
-        doubts: found.doubts,
-    }
+    needed
+}
+
+/// Which of the datafeed's runtime fields its query or its time reads: without them the query finds other documents.
+pub fn query_reads_runtime_fields(feed: &Datafeed, time_field: &str) -> bool {
+    let mut found = Found::default();
+    query::read(&feed.query, &mut found);
+    found.name(time_field);
+    let unsure = found.by_default.is_some() || !found.doubts.is_empty();
+    entries(feed.runtime_mappings.as_ref()).any(|(made, _)| {
+        let inner = format!("{made}.");
+        let reads = |name: &String| name == made || name.starts_with(&inner) || crate::job::mapping::fits(name, made);
+        unsure || found.names.iter().any(reads)
+    })
 }
 
 fn of_job(job: &JobConfig) -> impl Iterator<Item = &str> {
@@ -90,16 +81,6 @@ fn of_job(job: &JobConfig) -> impl Iterator<Item = &str> {
         .filter(|name| *name != "mlcategory")
 }
 
-/// Names that the datafeed itself makes: no document stores them. A runtime field without a script reads
-/// the `_source` field of its own name.
-fn made_by(feed: &Datafeed) -> BTreeSet<&str> {
-    let runtime = entries(feed.runtime_mappings.as_ref()).filter(|(_, field)| field.get("script").is_some());
-    runtime
-        .chain(entries(feed.script_fields.as_ref()))
-        .map(|(name, _)| name.as_str())
-        .collect()
-}
-
 fn read_datafeed(feed: &Datafeed, found: &mut Found) {
     query::read(&feed.query, found);
     for (name, field) in entries(feed.runtime_mappings.as_ref()) {
@@ -107,12 +88,9 @@ fn read_datafeed(feed: &Datafeed, found: &mut Found) {
             Some(code) => script::read(code, &format!("runtime field `{name}`"), found),
             None => found.name(name),
         }
-        for key in ["input_field", "target_field"] {
-            field
-                .get(key)
-                .and_then(Value::as_str)
-                .into_iter()
-                .for_each(|name| found.name(name));
+        // Of a `lookup`; what it looks up is in another index.
+        if let Some(input) = field.get("input_field").and_then(Value::as_str) {
+            found.name(input);
         }
     }
     for (name, field) in entries(feed.script_fields.as_ref()) {

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{Found, script};
+use super::{Found, query_string, script};
 
 /// Queries with the field's name as the key of their body.
-const KEYED: [&str; 22] = [
+const KEYED: [&str; 14] = [
     "term",
     "terms",
     "terms_set",
@@ -19,18 +19,21 @@ const KEYED: [&str; 22] = [
     "regexp",
     "fuzzy",
     "intervals",
+    "span_term",
+];
+/// The same, with options of their own beside the name.
+const PLACED: [&str; 8] = [
     "geo_distance",
     "geo_bounding_box",
     "geo_polygon",
     "geo_shape",
     "geo_grid",
     "shape",
-    "span_term",
-    "sparse_vector",
     "text_expansion",
+    "weighted_tokens",
 ];
 /// Queries with the name in `field`, `fields` or `default_field`.
-const NAMING: [&str; 9] = [
+const NAMING: [&str; 11] = [
     "exists",
     "multi_match",
     "combined_fields",
@@ -40,9 +43,11 @@ const NAMING: [&str; 9] = [
     "rank_feature",
     "knn",
     "semantic",
+    "sparse_vector",
+    "more_like_this",
 ];
 /// Queries made of queries.
-const COMPOUND: [&str; 15] = [
+const COMPOUND: [&str; 17] = [
     "bool",
     "constant_score",
     "dis_max",
@@ -58,22 +63,24 @@ const COMPOUND: [&str; 15] = [
     "span_containing",
     "span_within",
     "pinned",
+    "span_multi",
+    "field_masking_span",
 ];
 const NO_FIELD: [&str; 4] = ["match_all", "match_none", "ids", "type"];
-/// Options that stand beside the field's name in a keyed query.
-const OPTIONS: [&str; 11] = [
-    "boost",
-    "_name",
+/// What stands beside the field's name in a query about places.
+const OPTIONS: [&str; 9] = [
     "distance",
     "distance_type",
     "validation_method",
     "ignore_unmapped",
     "type",
-    "minimum_should_match",
-    "case_insensitive",
     "unit",
-    "execution",
+    "boost",
+    "_name",
+    "coerce",
 ];
+/// What may stand beside the field's name in any query, and may be a field's name too where it stands alone.
+const EVERYWHERE: [&str; 2] = ["boost", "_name"];
 
 /// Reads a query, or a list of them.
 pub(super) fn read(query: &Value, found: &mut Found) {
@@ -82,8 +89,8 @@ pub(super) fn read(query: &Value, found: &mut Found) {
     }
     for (kind, body) in query.as_object().into_iter().flatten() {
         let kind = kind.as_str();
-        if KEYED.contains(&kind) {
-            keyed(body, found);
+        if KEYED.contains(&kind) || PLACED.contains(&kind) {
+            keyed(body, PLACED.contains(&kind), found);
         } else if NAMING.contains(&kind) {
             naming(kind, body, found);
         } else if COMPOUND.contains(&kind) {
@@ -96,9 +103,14 @@ pub(super) fn read(query: &Value, found: &mut Found) {
     }
 }
 
-fn keyed(body: &Value, found: &mut Found) {
-    for (field, value) in body.as_object().into_iter().flatten() {
-        if OPTIONS.contains(&field.as_str()) && !value.is_object() {
+fn keyed(body: &Value, placed: bool, found: &mut Found) {
+    let Some(body) = body.as_object() else { return };
+    for (field, value) in body {
+        let option = match placed {
+            true => OPTIONS.contains(&field.as_str()),
+            false => EVERYWHERE.contains(&field.as_str()) && body.len() > 1,
+        };
+        if option && !value.is_object() && !value.is_array() {
             continue;
         }
         found.name(field);
@@ -137,71 +149,43 @@ fn naming(kind: &str, body: &Value, found: &mut Found) {
             None => continue,
         };
         for name in names.iter().filter_map(Value::as_str) {
-            named = true;
             // `title^3`
-            field_or_pattern(kind, name.split('^').next().unwrap_or(name), found);
+            let name = name.split('^').next().unwrap_or(name);
+            // Every document has some field.
+            named |= name != "*" || kind == "exists";
+            if name != "*" {
+                found.name(name);
+            }
         }
     }
     if let Some(filter) = body.get("filter") {
         read(filter, found);
     }
-    if kind == "query_string"
-        && let Some(text) = body.get("query").and_then(Value::as_str)
-    {
-        named |= query_string(text, found);
+    let text = body.get("query").and_then(Value::as_str).unwrap_or_default();
+    let bare = match kind {
+        "query_string" => query_string::read(text, found),
+        "simple_query_string" => text.trim() != "*",
+        _ => true,
+    };
+    if bare && !named {
+        found.default_fields(kind);
     }
-    if !named {
-        found.doubt(format!("`{kind}` without a field reads all fields"));
-    }
-}
-
-fn field_or_pattern(kind: &str, name: &str, found: &mut Found) {
-    found.name(name);
-    if name == "*" {
-        found.doubt(format!("`{kind}` over all fields"));
-    }
-}
-
-/// The words before a colon. True where each bare word of the text belongs to one, and none needs a default field.
-fn query_string(text: &str, found: &mut Found) -> bool {
-    let mut named = text.trim() == "*";
-    let mut word = String::new();
-    let mut chars = text.chars();
-    let mut quoted = false;
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => {
-                quoted = !quoted;
-                word.clear();
-            }
-            _ if quoted => {}
-            '\\' => word.extend(chars.next()),
-            ':' => {
-                let name = std::mem::take(&mut word);
-                if name == "_exists_" {
-                    // The field's name is what follows.
-                    let rest: String = chars.clone().take_while(|c| !c.is_whitespace() && *c != ')').collect();
-                    found.name(rest.trim_matches('"'));
-                    named = true;
-                } else if !name.is_empty() {
-                    field_or_pattern("query_string", &name, found);
-                    named = true;
-                }
-            }
-            c if c.is_whitespace() || "()[]{}<>=!&|+-".contains(c) && word.is_empty() => word.clear(),
-            '(' | ')' => word.clear(),
-            c => word.push(c),
-        }
-    }
-    named
 }
 
 fn compound(kind: &str, body: &Value, found: &mut Found) {
     let Some(body) = body.as_object() else { return };
+    if matches!(kind, "has_child" | "has_parent") {
+        found.doubt(format!("query of kind `{kind}`"));
+    }
     if kind == "nested"
         && let Some(path) = body.get("path").and_then(Value::as_str)
     {
-        found.name(path);
+        nested(path, body.get("query"), found);
+    }
+    if kind == "field_masking_span"
+        && let Some(name) = body.get("field").and_then(Value::as_str)
+    {
+        found.name(name);
     }
     for key in [
         "must", "filter", "should", "must_not", "query", "queries", "positive", "negative", "organic", "clauses",
@@ -214,6 +198,16 @@ fn compound(kind: &str, body: &Value, found: &mut Found) {
         }
     }
     functions(body, found);
+}
+
+/// The nested objects themselves are read only where no field of theirs is named.
+fn nested(path: &str, query: Option<&Value>, found: &mut Found) {
+    let mut inner = Found::default();
+    query.into_iter().for_each(|query| read(query, &mut inner));
+    let below = |name: &String| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+    if !inner.names.iter().any(below) {
+        found.name(path);
+    }
 }
 
 /// What `function_score` adds, once or in a list.

@@ -4,15 +4,19 @@ use serde_json::Value;
 
 use super::Found;
 
-/// Ways to a field whose name follows as a literal, or (after a dot) as a bare word.
-const ACCESS: [&str; 6] = [
-    "doc",
+/// Ways to the values that a search sees, the field's name following.
+const VALUES: [&str; 3] = ["doc", "field", "$"];
+/// Ways to the document itself, a path following.
+const DOCUMENT: [&str; 6] = [
     "params._source",
+    "params?._source",
     "params['_source']",
     "params[\"_source\"]",
-    "field",
-    "$",
+    "params.get('_source')",
+    "params.get(\"_source\")",
 ];
+/// Methods of a map that take a key.
+const BY_KEY: [&str; 3] = ["get", "containsKey", "getOrDefault"];
 
 /// `script` is a string or an object with `source` or `id`; `place` is named in a doubt.
 pub(super) fn read(script: &Value, place: &str, found: &mut Found) {
@@ -20,18 +24,31 @@ pub(super) fn read(script: &Value, place: &str, found: &mut Found) {
     let Some(source) = source else {
         return found.doubt(format!("{place}: a stored script, its text is not known"));
     };
-    // An expression or mustache text reads `doc['x']` in the same way.
-    for access in ACCESS {
-        for (at, _) in source.match_indices(access) {
-            if !stands_alone(&source[..at]) {
-                continue;
-            }
-            match follows(access, &source[at + access.len()..]) {
+    let script = Script {
+        source,
+        params: script.get("params"),
+    };
+    for access in VALUES {
+        for rest in script.uses(access) {
+            match script.value(access, rest) {
                 Follows::Name(name) => found.name(&name),
-                Follows::Unknown => found.doubt(format!("{place}: `{}` with a name made at run time", access)),
+                Follows::Unknown => found.doubt(format!("{place}: `{access}` with a name made at run time")),
                 Follows::Nothing => {}
             }
         }
+    }
+    let mut whole = source.matches("_source").count();
+    for access in DOCUMENT {
+        for rest in script.uses(access) {
+            whole = whole.saturating_sub(1);
+            match script.path(rest) {
+                Some(path) => found.place(&path),
+                None => found.doubt(format!("{place}: `{access}` with a name made at run time")),
+            }
+        }
+    }
+    if whole > 0 {
+        found.doubt(format!("{place}: `_source` read in a way that is not understood"));
     }
 }
 
@@ -41,69 +58,209 @@ enum Follows {
     Nothing,
 }
 
-fn stands_alone(before: &str) -> bool {
-    !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '$' | '\'' | '"'))
+/// One step from a value to what is inside.
+enum Step<'a> {
+    Key(String, &'a str),
+    /// An element of a list: the path stays.
+    Element(&'a str),
+    /// A key that is made at run time.
+    Unknown,
+    /// The value itself is used.
+    End,
 }
 
-fn follows(access: &str, rest: &str) -> Follows {
-    let rest = rest.trim_start();
-    let call = matches!(access, "field" | "$");
-    let open = if call { '(' } else { '[' };
-    if let Some(inner) = rest.strip_prefix(open) {
-        return literal(inner.trim_start());
-    }
-    if call {
-        return Follows::Nothing;
-    }
-    if let Some(word) = rest.strip_prefix('.') {
-        return word_or_call(access, word);
-    }
-    // The whole map handed on, as in `def d = doc;`.
-    if rest.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
-        Follows::Nothing
-    } else {
-        Follows::Unknown
-    }
+struct Script<'a> {
+    source: &'a str,
+    params: Option<&'a Value>,
 }
 
-/// `.containsKey('x')`, `.get('x')` or, of a source, `.a.b`.
-fn word_or_call(access: &str, rest: &str) -> Follows {
-    let end = rest
-        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '@')))
-        .unwrap_or(rest.len());
-    let (word, tail) = rest.split_at(end);
-    if let Some(inner) = tail.strip_prefix('(') {
-        if matches!(word, "get" | "containsKey" | "getOrDefault") {
-            return literal(inner.trim_start());
+impl<'a> Script<'a> {
+    /// What follows each use of a word that stands alone.
+    fn uses(&self, access: &'a str) -> impl Iterator<Item = &'a str> {
+        let source = self.source;
+        source
+            .match_indices(access)
+            .filter(|(at, _)| stands_alone(&source[..*at]))
+            .map(move |(at, _)| &source[at + access.len()..])
+            .filter(|rest| !rest.starts_with(is_word))
+    }
+
+    fn value(&self, access: &str, rest: &'a str) -> Follows {
+        if access == "doc" {
+            return match self.step(rest) {
+                Step::Key(name, _) => Follows::Name(name),
+                // As in `doc in list`: no use of it.
+                Step::End if rest.trim_start().starts_with(is_word) => Follows::Nothing,
+                _ => Follows::Unknown,
+            };
         }
-        // A method of the value: the field is what stands before it.
-        return match word.rsplit_once('.') {
-            Some((path, _)) if access != "doc" => Follows::Name(path.to_owned()),
-            _ => Follows::Unknown,
+        match rest.trim_start().strip_prefix('(') {
+            Some(inner) => match self.name(inner) {
+                Some((name, _)) => Follows::Name(name),
+                None => Follows::Unknown,
+            },
+            None => Follows::Nothing,
+        }
+    }
+
+    /// A path through the document, as far as it is written down.
+    fn path(&self, mut rest: &'a str) -> Option<String> {
+        let mut path = String::new();
+        loop {
+            match self.step(rest) {
+                Step::Key(key, after) => {
+                    if !path.is_empty() {
+                        path.push('.');
+                    }
+                    path.push_str(&key);
+                    rest = after;
+                }
+                Step::Element(after) if !path.is_empty() => rest = after,
+                _ => return Some(path).filter(|path| !path.is_empty()),
+            }
+        }
+    }
+
+    /// `['x']`, `[0]`, `.x`, `?.x`, `.get('x')` or the end.
+    fn step(&self, rest: &'a str) -> Step<'a> {
+        let rest = rest.trim_start();
+        if let Some(inner) = rest.strip_prefix('[') {
+            if let Some((name, after)) = self.name(inner) {
+                return match after.trim_start().strip_prefix(']') {
+                    Some(after) => Step::Key(name, after),
+                    None => Step::Unknown,
+                };
+            }
+            let digits = inner.trim_start_matches(|c: char| c.is_ascii_digit());
+            return match digits.strip_prefix(']') {
+                Some(after) if digits.len() < inner.len() => Step::Element(after),
+                _ => Step::Unknown,
+            };
+        }
+        let Some(dotted) = rest.strip_prefix("?.").or_else(|| rest.strip_prefix('.')) else {
+            return Step::End;
         };
+        let dotted = dotted.trim_start();
+        let end = dotted.find(|c| !is_word(c) && c != '@').unwrap_or(dotted.len());
+        let (word, after) = dotted.split_at(end);
+        match after.trim_start().strip_prefix('(') {
+            Some(inner) if BY_KEY.contains(&word) => match self.name(inner) {
+                Some((name, after)) => Step::Key(name, after.split_once(')').map_or("", |(_, after)| after)),
+                None => Step::Unknown,
+            },
+            // A method of the value.
+            Some(_) => Step::End,
+            None if word.is_empty() => Step::Unknown,
+            None => Step::Key(word.to_owned(), after),
+        }
     }
-    if word.is_empty() {
-        return Follows::Unknown;
+
+    /// A name as a literal or a parameter of the script, with what follows it.
+    fn name(&self, text: &'a str) -> Option<(String, &'a str)> {
+        let text = text.trim_start();
+        let (name, rest) = match text.chars().next()? {
+            quote @ ('\'' | '"') => {
+                let (name, rest) = text[1..].split_once(quote)?;
+                (name.to_owned(), rest)
+            }
+            _ => {
+                let rest = text.strip_prefix("params")?;
+                let bare = Script {
+                    source: "",
+                    params: None,
+                };
+                let Step::Key(parameter, rest) = bare.step(rest) else {
+                    return None;
+                };
+                (self.params?.get(&parameter)?.as_str()?.to_owned(), rest)
+            }
+        };
+        // `'a' + i` is made at run time.
+        (!rest.trim_start().starts_with('+')).then_some((name, rest))
     }
-    let path = if access == "doc" {
-        word.strip_suffix(".value").unwrap_or(word)
-    } else {
-        word
-    };
-    Follows::Name(path.to_owned())
 }
 
-fn literal(text: &str) -> Follows {
-    let Some(quote) = text.chars().next().filter(|c| matches!(c, '\'' | '"')) else {
-        return Follows::Unknown;
-    };
-    let Some((name, rest)) = text[1..].split_once(quote) else {
-        return Follows::Unknown;
-    };
-    // `'a' + i` is made at run time.
-    if rest.trim_start().starts_with('+') {
-        Follows::Unknown
-    } else {
-        Follows::Name(name.to_owned())
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+fn stands_alone(before: &str) -> bool {
+    !before.ends_with(|c: char| is_word(c) || matches!(c, '.' | '$' | '\'' | '"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read_all(source: &str) -> Found {
+        let mut found = Found::default();
+        let script = json!({"source": source, "params": {"f": "x", "n": 1}});
+        read(&script, "r", &mut found);
+        found
+    }
+
+    #[test]
+    fn values_are_named() {
+        for source in [
+            "emit(doc['x'].value)",
+            "emit(doc[\"x\"].value)",
+            "emit(doc.x.value.toLowerCase())",
+            "emit(doc.x.size())",
+            "if (doc.containsKey('x')) {}",
+            "doc.get('x')",
+            "emit(field('x').get(0))",
+            "emit($('x', 0))",
+            "emit(doc[params.f].value)",
+            "emit(doc[params['f']].value)",
+        ] {
+            let found = read_all(source);
+            assert_eq!(found.names.iter().collect::<Vec<_>>(), ["x"], "{source}");
+            assert!(found.doubts.is_empty(), "{source}: {:?}", found.doubts);
+        }
+    }
+
+    #[test]
+    fn places_in_the_document_are_named() {
+        for (source, place) in [
+            ("emit(params._source.x)", "x"),
+            ("emit(params['_source']['x'])", "x"),
+            ("emit(params._source.a.b.toString())", "a.b"),
+            ("emit(params._source?.a?.b)", "a.b"),
+            ("emit(params['_source']['a']['b'])", "a.b"),
+            ("emit(params._source.get('a').get('b'))", "a.b"),
+            ("emit(params.get('_source').a)", "a"),
+            ("emit(params._source.list[0].b)", "list.b"),
+            ("emit(params._source.map[key])", "map"),
+            ("emit(params._source[params.f])", "x"),
+            ("emit(params._source['@timestamp'])", "@timestamp"),
+        ] {
+            let found = read_all(source);
+            assert_eq!(found.places.iter().collect::<Vec<_>>(), [place], "{source}");
+            assert!(found.doubts.is_empty(), "{source}: {:?}", found.doubts);
+        }
+    }
+
+    #[test]
+    fn what_is_made_at_run_time_leaves_a_doubt() {
+        for source in [
+            "for (f in l) emit(doc[f].value)",
+            "emit(doc['a' + i].value)",
+            "def d = doc; emit(d['x'].value)",
+            "def s = params._source; emit(s.x)",
+            "emit(params._source[f])",
+            "emit(params.getOrDefault('_source', null).x)",
+            "emit(doc[params.n].value)",
+            "emit(doc[params.other].value)",
+        ] {
+            let found = read_all(source);
+            assert_eq!(found.doubts.len(), 1, "{source}: {:?}", found.doubts);
+            assert!(found.names.is_empty() && found.places.is_empty(), "{source}");
+        }
+        let stored = json!({"id": "mine"});
+        let mut found = Found::default();
+        read(&stored, "r", &mut found);
+        assert_eq!(found.doubts.len(), 1);
     }
 }

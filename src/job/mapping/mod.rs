@@ -1,14 +1,17 @@
 //! Mappings of source indices, cut down to the fields carried, and the indices an import makes of them.
 
+mod analysis;
 mod merge;
-mod paths;
+mod places;
 mod prune;
+mod settings;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+pub(super) use prune::fits;
 pub use target::{TargetIndex, guess_time_format, marked_as_ours, target_document_id, target_indices};
 
 use crate::job::Error;
@@ -21,12 +24,24 @@ pub struct InputMappings {
     indices: BTreeMap<String, Definition>,
 }
 
-/// What is carried of an index. Of the settings: `index.analysis` and the number of shards.
+/// What is carried of an index.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Definition {
     mappings: Value,
     analysis: Option<Value>,
     shards: Option<u64>,
+    settings: settings::Settings,
+}
+
+/// What the source indices read under a name.
+#[derive(Debug, Default)]
+pub(super) struct Places<'a> {
+    /// Paths in `_source`.
+    pub(super) paths: BTreeSet<String>,
+    /// Runtime fields that make it, with their scripts.
+    pub(super) scripts: Vec<(&'a str, Option<&'a Value>)>,
+    /// No index knows the name.
+    pub(super) unknown: bool,
 }
 
 impl Definition {
@@ -41,11 +56,15 @@ impl Definition {
             mappings: definition.get("mappings").cloned().unwrap_or_else(|| json!({})),
             analysis: setting("analysis").cloned(),
             shards: shards.and_then(|n| n.as_u64().or_else(|| n.as_str()?.parse().ok())),
+            settings: index
+                .and_then(Value::as_object)
+                .map(settings::carried)
+                .unwrap_or_default(),
         }
     }
 
     fn to_json(&self) -> Value {
-        let mut index = Map::new();
+        let mut index: Map<String, Value> = self.settings.clone().into_iter().collect();
         if let Some(analysis) = &self.analysis {
             index.insert("analysis".into(), analysis.clone());
         }
@@ -76,12 +95,17 @@ impl InputMappings {
         Ok(Self::from_definitions(&definitions))
     }
 
-    /// Only these fields (with what they need: parents, multi-fields, aliases of them, analyzers). Settings
-    /// that would keep a plain index from taking the documents (routing, time series, strict mapping) are left out.
-    pub fn pruned(&self, fields: &BTreeSet<String>) -> Self {
-        let cut = |d: &Definition| Definition {
-            mappings: prune::mappings(&d.mappings, fields),
-            ..d.clone()
+    /// Only these fields and the runtime fields of these names (with what they need: parents, multi-fields, aliases of
+    /// them, analyzers). Settings that would keep a plain index from taking the documents (routing, time series)
+    /// are left out.
+    pub fn pruned(&self, fields: &BTreeSet<String>, runtime: &BTreeSet<String>) -> Self {
+        let cut = |d: &Definition| {
+            let mappings = prune::mappings(&d.mappings, fields, Some(runtime));
+            Definition {
+                analysis: d.analysis.as_ref().and_then(|all| analysis::needed(all, &mappings)),
+                mappings,
+                ..d.clone()
+            }
         };
         Self {
             indices: self.indices.iter().map(|(name, d)| (name.clone(), cut(d))).collect(),
@@ -103,31 +127,106 @@ impl InputMappings {
         )
     }
 
-    /// The parent of a multi-field, by the mapping: `service.keyword` → `service`; a field alias to its
-    /// path; any other field is itself. Also wildcards are left as they are.
-    pub fn source_path(&self, field: &str) -> String {
-        let places = self
-            .indices
-            .values()
-            .filter_map(|d| paths::source_path(&d.mappings, field));
-        places.into_iter().next().unwrap_or_else(|| field.to_owned())
+    /// The places of a field's values in `_source`, by the mapping: `service.keyword` → `service`, a field alias
+    /// → its target, a field that others are copied to → those too; of several indices all. A name that none
+    /// knows is itself.
+    pub fn source_paths(&self, field: &str) -> BTreeSet<String> {
+        let places = self.places(field);
+        let own = places.unknown.then(|| field.to_owned());
+        places.paths.into_iter().chain(own).collect()
+    }
+
+    pub(super) fn places(&self, field: &str) -> Places<'_> {
+        let mut all = Places {
+            unknown: true,
+            ..Places::default()
+        };
+        for definition in self.indices.values() {
+            if let Some(place) = places::place(&definition.mappings, field) {
+                all.unknown = false;
+                all.paths.extend(place.paths);
+                all.scripts.extend(place.runtime);
+            }
+        }
+        all
     }
 
     /// Whether a source maps this field, as a stored or a runtime field.
     pub(super) fn knows(&self, field: &str) -> bool {
-        let runtime = |d: &Definition| d.mappings.get("runtime").is_some_and(|all| all.get(field).is_some());
-        self.indices
-            .values()
-            .any(|d| paths::source_path(&d.mappings, field).is_some() || runtime(d))
+        self.mappings().any(|mappings| places::place(mappings, field).is_some())
     }
 
-    /// The scripts of those names that are the mapping's own runtime fields.
-    pub(super) fn runtime_scripts<'a>(&'a self, names: &'a BTreeSet<String>) -> Vec<(&'a str, &'a Value)> {
-        let of = |d: &'a Definition| d.mappings.get("runtime").and_then(Value::as_object);
-        let all = self.indices.values().filter_map(of).flatten();
-        let used = all.filter(|(name, _)| names.contains(*name));
-        used.filter_map(|(name, field)| Some((name.as_str(), field.get("script")?)))
-            .collect()
+    /// The part of a path in `_source` that is a field of an index; the longest one.
+    pub(super) fn known_place<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let known = self.mappings().filter_map(|mappings| places::known(mappings, path));
+        known.max_by_key(|known| known.len())
+    }
+
+    /// The fields that a pattern with `*` takes in.
+    pub(super) fn names_like(&self, pattern: &str) -> BTreeSet<String> {
+        let all = self.mappings().flat_map(places::names);
+        all.filter(|name| fits(pattern, name)).collect()
+    }
+
+    /// What is searched where no field is named, where every index says so (`index.query.default_field`).
+    pub(super) fn default_fields(&self) -> Option<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        for definition in self.indices.values() {
+            match definition.settings.get("query.default_field")? {
+                Value::Array(list) => names.extend(list.iter().filter_map(Value::as_str).map(str::to_owned)),
+                one => names.extend(one.as_str().map(str::to_owned)),
+            }
+        }
+        (!names.is_empty() && !names.contains("*")).then_some(names)
+    }
+
+    /// Whether a field counts milliseconds in one index and nanoseconds in another.
+    pub fn differ_in_resolution(&self, field: &str) -> bool {
+        let mut kinds = BTreeSet::new();
+        for mappings in self.mappings() {
+            kinds.extend(places::kind(mappings, field));
+        }
+        kinds.contains("date_nanos") && kinds.len() > 1
+    }
+
+    /// Indices that keep no `_source`: their documents cannot be read.
+    pub fn without_source(&self) -> Vec<&str> {
+        let without = |d: &Definition| d.mappings.pointer("/_source/enabled") == Some(&json!(false));
+        let found = self.indices.iter().filter(|(_, d)| without(d));
+        found.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Of these fields those that an index leaves out of `_source`, each with the index.
+    pub fn left_out_of_source<'f>(&self, fields: &'f BTreeSet<String>) -> Vec<(&str, &'f str)> {
+        let patterns = |d: &Definition, key: &str| -> Vec<String> {
+            let list = d
+                .mappings
+                .get("_source")
+                .and_then(|source| source.get(key))
+                .and_then(Value::as_array);
+            list.into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect()
+        };
+        let mut found = Vec::new();
+        for (index, definition) in &self.indices {
+            let (includes, excludes) = (patterns(definition, "includes"), patterns(definition, "excludes"));
+            let takes =
+                |patterns: &[String], field: &str| patterns.iter().any(|pattern| prune::takes_in(pattern, field));
+            for field in fields {
+                let known = places::place(&definition.mappings, field).is_some();
+                if known && (takes(&excludes, field) || !(includes.is_empty() || takes(&includes, field))) {
+                    found.push((index.as_str(), field.as_str()));
+                }
+            }
+        }
+        found
+    }
+
+    fn mappings(&self) -> impl Iterator<Item = &Value> {
+        self.indices.values().map(|definition| &definition.mappings)
     }
 
     /// The source indices.

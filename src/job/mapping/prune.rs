@@ -5,16 +5,32 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 /// Parameters that only work in the index that they were made for.
-const DROPPED: [&str; 4] = ["time_series_dimension", "time_series_metric", "dynamic", "similarity"];
+const DROPPED: [&str; 3] = ["time_series_dimension", "time_series_metric", "similarity"];
 
-/// Runtime fields are kept: the job may read them. Aliases are kept with their targets, since the
+/// What is left of these is told by their values alone: one needs routing, the other a model.
+const REPLACED: [(&str, &str); 2] = [
+    ("join", r#"{"type":"object","enabled":false}"#),
+    ("semantic_text", r#"{"type":"text"}"#),
+];
+
+/// Of the runtime fields those of these names (all without names). Aliases are kept with their targets, since the
 /// datafeed's query may go by the alias's name; `constant_keyword` keeps its value, which documents need not hold.
-pub(super) fn mappings(mappings: &Value, fields: &BTreeSet<String>) -> Value {
+/// `dynamic` stays as it was: what the source did not map need not fit any type.
+pub(super) fn mappings(mappings: &Value, fields: &BTreeSet<String>, runtime: Option<&BTreeSet<String>>) -> Value {
     let mut kept = Map::new();
-    // Fields that are carried without being mapped are to be searchable too.
-    kept.insert("dynamic".into(), json!(true));
-    if let Some(runtime) = mappings.get("runtime") {
-        kept.insert("runtime".into(), runtime.clone());
+    kept.insert(
+        "dynamic".into(),
+        mappings.get("dynamic").cloned().unwrap_or_else(|| json!(true)),
+    );
+    if let Some(subobjects) = mappings.get("subobjects") {
+        kept.insert("subobjects".into(), subobjects.clone());
+    }
+    if let Some(made) = mappings.get("runtime").and_then(Value::as_object) {
+        let mut made = made.clone();
+        made.retain(|name, _| runtime.is_none_or(|runtime| runtime.contains(name)));
+        if !made.is_empty() {
+            kept.insert("runtime".into(), Value::Object(made));
+        }
     }
     let all = mappings.get("properties").and_then(Value::as_object);
     kept.insert(
@@ -50,25 +66,36 @@ fn constant(definition: &Value) -> bool {
 
 /// The field itself, an object that holds it, or a pattern that takes it in.
 fn carried(path: &str, fields: &BTreeSet<String>) -> bool {
-    fields.iter().any(|field| {
-        let below = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
-        field == path || below(path, field) || below(field, path) || (field.contains('*') && matches(field, path))
-    })
+    fields.iter().any(|field| takes_in(field, path) || below(field, path))
 }
 
-fn matches(pattern: &str, text: &str) -> bool {
+/// Whether a field's name, or a pattern, takes in a path, or an object above it.
+pub(super) fn takes_in(name: &str, path: &str) -> bool {
+    name == path || below(path, name) || fits(name, path)
+}
+
+fn below(inner: &str, outer: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Whether a pattern with `*` takes in a text.
+pub(in crate::job) fn fits(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
             rest.char_indices()
                 .map(|(n, _)| n)
                 .chain([rest.len()])
-                .any(|n| matches(tail, &rest[n..]))
+                .any(|n| fits(tail, &rest[n..]))
         }),
     }
 }
 
 fn plain(definition: &Value, inner: Option<Map<String, Value>>, fields: &BTreeSet<String>) -> Value {
+    let kind = definition.get("type").and_then(Value::as_str);
+    if let Some((_, other)) = REPLACED.iter().find(|(replaced, _)| kind == Some(replaced)) {
+        return serde_json::from_str(other).unwrap_or_default();
+    }
     let mut kept = definition.as_object().cloned().unwrap_or_default();
     kept.retain(|key, _| !DROPPED.contains(&key.as_str()));
     if let Some(inner) = inner {

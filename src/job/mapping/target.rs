@@ -47,7 +47,7 @@ pub fn target_indices(
         let definition = match mappings.indices.get(source) {
             // With all fields carried the mapping comes as it was, routing and time series included.
             Some(definition) => Definition {
-                mappings: super::prune::mappings(&definition.mappings, &BTreeSet::from(["*".to_owned()])),
+                mappings: super::prune::mappings(&definition.mappings, &BTreeSet::from(["*".to_owned()]), None),
                 ..definition.clone()
             },
             None => unmapped(job, time_format),
@@ -77,7 +77,7 @@ pub fn target_indices(
 }
 
 fn body(definition: Definition, job: &JobId) -> Result<Box<RawValue>, Error> {
-    let mut index = Map::new();
+    let mut index: Map<String, Value> = definition.settings.into_iter().collect();
     index.insert(
         "number_of_shards".into(),
         json!(definition.shards.unwrap_or(1).clamp(1, 8)),
@@ -87,7 +87,11 @@ fn body(definition: Definition, job: &JobId) -> Result<Box<RawValue>, Error> {
     if let Some(analysis) = definition.analysis {
         index.insert("analysis".into(), analysis);
     }
+    // Documents come as they are, whatever a template of this cluster says.
+    index.insert("default_pipeline".into(), json!("_none"));
+    index.insert("final_pipeline".into(), json!("_none"));
     let mut mappings = definition.mappings.as_object().cloned().unwrap_or_default();
+    relax(&mut mappings);
     let mark = json!({MARK: {"job_id": job, "created_by": concat!("esml-state ", env!("CARGO_PKG_VERSION"))}});
     mappings.insert("_meta".into(), mark);
     boxed(
@@ -116,8 +120,18 @@ fn unmapped(job: &JobConfig, time_format: &str) -> Definition {
     );
     Definition {
         mappings: json!({"dynamic": true, "properties": properties}),
-        analysis: None,
-        shards: None,
+        ..Definition::default()
+    }
+}
+
+/// Of several sources one may hold what another refuses: nothing is refused, and nothing more is mapped.
+fn relax(mapping: &mut Map<String, Value>) {
+    if mapping.get("dynamic").and_then(Value::as_str) == Some("strict") {
+        mapping.insert("dynamic".into(), json!(false));
+    }
+    let properties = mapping.get_mut("properties").and_then(Value::as_object_mut);
+    for field in properties.into_iter().flat_map(Map::values_mut) {
+        field.as_object_mut().into_iter().for_each(relax);
     }
 }
 

@@ -72,7 +72,7 @@ fn fixtures_need_what_they_analyse() {
         let dir = format!("{}/tests/fixtures/jobs/{name}", env!("CARGO_MANIFEST_DIR"));
         let job = JobConfig::parse(&std::fs::read(format!("{dir}/job.json")).unwrap()).unwrap();
         let mappings = InputMappings::parse(&std::fs::read(format!("{dir}/input_mapping.json")).unwrap()).unwrap();
-        let found = needed_fields(&job, &mappings);
+        let found = needed_fields(&job, &mappings, &[]);
         assert_eq!(
             found.fields.iter().map(String::as_str).collect::<Vec<_>>(),
             wanted,
@@ -92,13 +92,93 @@ fn a_plain_index_takes_the_documents() {
     let fields = BTreeSet::from(["o.x".to_owned(), "m".to_owned()]);
     let pruned = InputMappings::parse(definitions.to_string().as_bytes())
         .unwrap()
-        .pruned(&fields)
+        .pruned(&fields, &BTreeSet::new())
         .to_json();
-    let wanted = json!({"dynamic": true, "properties": {"o": {"properties": {"x": {"type": "keyword"}}},
+    let wanted = json!({"dynamic": "strict", "properties": {"o": {"dynamic": false, "properties": {"x": {"type": "keyword"}}},
         "al": {"type": "alias", "path": "o.x"}, "c": {"type": "constant_keyword", "value": "v"},
         "m": {"type": "text", "copy_to": ["o.x"], "fields": {"raw": {"type": "keyword"}}}}});
     assert_eq!(pruned["one"]["mappings"], wanted);
     let whole: Value = serde_json::from_str(targets(definitions)[0].body.get()).unwrap();
     assert_eq!(whole["mappings"].get("_routing"), None);
     assert_eq!(whole["mappings"]["properties"]["z"]["type"], "long");
+    assert_eq!(whole["mappings"]["dynamic"], false, "nothing is refused");
+}
+
+#[test]
+fn what_decides_on_documents_keeps_sources_apart() {
+    let index = |mappings: Value, settings: Value| json!({"mappings": mappings, "settings": {"index": settings}});
+    let field = |definition: Value| index(json!({"properties": {"f": definition}}), json!({}));
+    let plain = || field(json!({"type": "keyword"}));
+    let number = |one: Value, two: Value| targets(json!({"one": one, "two": two})).len();
+    for other in [
+        field(json!({"type": "keyword", "ignore_above": 8})),
+        field(json!({"type": "keyword", "index": false})),
+        field(json!({"type": "keyword", "copy_to": "g"})),
+        index(
+            json!({"properties": {"f": {"type": "keyword"}}}),
+            json!({"mapping": {"ignore_malformed": "true"}}),
+        ),
+        index(json!({"dynamic": false, "properties": {}}), json!({})),
+    ] {
+        assert_eq!(number(plain(), other.clone()), 2, "{other}");
+    }
+    for other in [
+        field(json!({"type": "keyword", "meta": {"unit": "ms"}, "eager_global_ordinals": true})),
+        field(json!({"type": "keyword", "fields": {"t": {"type": "text"}}})),
+        index(
+            json!({"properties": {"g": {"type": "long"}}}),
+            json!({"mapping": {"total_fields": {"limit": "2000"}}}),
+        ),
+        index(
+            json!({"dynamic": "strict", "properties": {"g": {"type": "long"}}}),
+            json!({}),
+        ),
+    ] {
+        assert_eq!(number(plain(), other.clone()), 1, "{other}");
+    }
+    let object = json!({"type": "object", "properties": {"x": {"type": "long"}}});
+    let shown = json!({"properties": {"y": {"type": "long"}}});
+    assert_eq!(number(field(object), field(shown)), 1);
+}
+
+#[test]
+fn settings_that_documents_and_searches_need_come_along() {
+    let of = |limit: &str| {
+        json!({"mappings": {}, "settings": {"index": {"uuid": "u", "number_of_replicas": "1", "default_pipeline": "p",
+        "mapping": {"total_fields": {"limit": limit}, "source": {"mode": "synthetic"}}, "max_result_window": "20000"}}})
+    };
+    let made = targets(json!({"one": of("3000"), "two": of("900")}));
+    let body: Value = serde_json::from_str(made[0].body.get()).unwrap();
+    assert_eq!(
+        body["settings"]["index"],
+        json!({"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1", "max_result_window": "20000",
+            "mapping.total_fields.limit": "3000", "default_pipeline": "_none", "final_pipeline": "_none"})
+    );
+    let logs = json!({"mappings": {}, "settings": {"index": {"mode": "logsdb"}}});
+    let body: Value = serde_json::from_str(targets(json!({"one": logs, "two": logs}))[0].body.get()).unwrap();
+    assert_eq!(body["settings"]["index"]["mapping.ignore_malformed"], "true");
+}
+
+#[test]
+fn children_and_models_are_carried_as_their_values() {
+    let mappings = json!({"properties": {"j": {"type": "join", "relations": {"a": "b"}},
+        "s": {"type": "semantic_text", "inference_id": "mine"}}});
+    let body: Value = serde_json::from_str(targets(json!({"one": {"mappings": mappings}}))[0].body.get()).unwrap();
+    assert_eq!(
+        body["mappings"]["properties"],
+        json!({"j": {"type": "object", "enabled": false}, "s": {"type": "text"}})
+    );
+}
+
+#[test]
+fn what_an_index_keeps_of_documents_and_counts_is_told() {
+    let definitions = json!({
+        "a": {"mappings": {"_source": {"excludes": ["m", "o.*"]}, "properties": {"m": {"type": "text"}, "n": {"type": "long"},
+            "o": {"properties": {"x": {"type": "long"}}}, "t": {"type": "date"}}}},
+        "b": {"mappings": {"_source": {"enabled": false}, "properties": {"t": {"type": "alias", "path": "u"}, "u": {"type": "date_nanos"}}}}});
+    let mappings = InputMappings::parse(definitions.to_string().as_bytes()).unwrap();
+    let fields = ["m", "n", "o.x", "t"].map(str::to_owned).into();
+    assert_eq!(mappings.left_out_of_source(&fields), [("a", "m"), ("a", "o.x")]);
+    assert_eq!(mappings.without_source(), ["b"]);
+    assert!(mappings.differ_in_resolution("t") && !mappings.differ_in_resolution("u"));
 }

@@ -28,23 +28,28 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Sent once; after a lost answer those that are not there are sent, so that none stands there twice.
+/// Sent once; after an answer that leaves it open those that are not there are sent, so that none stands there twice.
 async fn add_events(context: &Context<'_>, calendar: &Calendar, events: &[Map<String, Value>]) -> Result<()> {
-    let id = &calendar.calendar_id;
-    if events.is_empty() {
-        return Ok(());
+    let (cluster, id) = (context.cluster, &calendar.calendar_id);
+    let mut tries = cluster.tries();
+    let mut absent = events.to_vec();
+    while !absent.is_empty() {
+        let error = match cluster.add_events(id, &absent).await {
+            Ok(()) => break,
+            Err(error) => error,
+        };
+        if !error.outcome_unknown() && !error.is_passing() {
+            return Err(error.into());
+        }
+        let Some(there) = cluster.calendar(id).await? else {
+            return Err(error.into());
+        };
+        absent = missing(calendar, there);
+        if !absent.is_empty() && (!error.is_passing() || !tries.again(&error).await) {
+            return Err(error.into());
+        }
     }
-    let error = match context.cluster.add_events(id, events).await {
-        Ok(()) => return Ok(()),
-        Err(error) => error,
-    };
-    if !error.outcome_unknown() {
-        return Err(error.into());
-    }
-    match context.cluster.calendar(id).await? {
-        Some(there) => Ok(context.cluster.add_events(id, &missing(calendar, there)).await?),
-        None => Err(error.into()),
-    }
+    Ok(())
 }
 
 /// Gives the calendars this job, and only this job.

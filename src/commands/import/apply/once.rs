@@ -8,33 +8,29 @@ use crate::commands::import::journal::{Certainty, Entry};
 use crate::commands::import::owner::{Owner, owner};
 use crate::error::Result;
 
-/// How often a creation that did not arrive is sent again.
-const TRIES: usize = 3;
-
-/// Journals the entry, creates, and after a lost answer reads back whether it is there and ours. What the
-/// cluster refuses, or somebody else made meanwhile, stays others': it is never undone.
+/// Journals the entry, creates, and after an answer that leaves it open reads back whether it is there and ours.
+/// What the cluster refuses, or somebody else made meanwhile, stays others': it is never undone.
 pub(super) async fn create<C>(context: &Context<'_>, entry: Entry, mut create: impl FnMut() -> C) -> Result<()>
 where
     C: Future<Output = cluster::Result<()>>,
 {
     let handle = context.journal.intend(entry.clone());
-    let mut tries = 0;
-    let mut lost = false;
+    let mut tries = context.cluster.tries();
+    let mut open = false;
     loop {
-        tries += 1;
         let error = match create().await {
             Ok(()) => break,
             Err(error) => error,
         };
-        if !error.outcome_unknown() && !lost {
+        // Once open, a refusal may mean that a try before it was carried out.
+        open |= error.outcome_unknown() || error.is_passing();
+        if !open {
             context.journal.settle(handle, Certainty::Refused);
             return Err(error.into());
         }
-        // After a lost answer a refusal may mean that the lost request was carried out late.
-        lost = true;
         match owner(context.cluster, context.plan, &entry).await {
             Ok(Owner::Us) => break,
-            Ok(Owner::Nobody) if tries < TRIES && error.outcome_unknown() => {}
+            Ok(Owner::Nobody) if error.is_passing() && tries.again(&error).await => {}
             Ok(Owner::Others) => {
                 context.journal.settle(handle, Certainty::Refused);
                 return Err(error.into());

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Context;
 use super::documents::{self, Outgoing};
 use crate::archive::{Document, Part};
-use crate::cluster::{Bulk, Cluster};
+use crate::cluster::{Bulk, Clock, Cluster};
 use crate::commands::import::checked::Checked;
 use crate::commands::import::journal::{Certainty, Entry};
 use crate::commands::import::parts::derived_id;
@@ -111,9 +111,12 @@ pub(super) async fn annotations(context: &Context<'_>) -> Result<()> {
         return Ok(());
     }
     let cluster = context.cluster;
-    let index = within(ANNOTATIONS_ALIAS, "--skip-annotations", || async move {
-        Ok(cluster.alias_targets(ANNOTATIONS_ALIAS).await?.pop())
-    })
+    let index = within(
+        cluster.clock(),
+        ANNOTATIONS_ALIAS,
+        "--skip-annotations",
+        || async move { Ok(cluster.alias_targets(ANNOTATIONS_ALIAS).await?.pop()) },
+    )
     .await?;
     let bulk = context.cluster.bulk_alias(ANNOTATIONS_ALIAS, context.options.bulk);
     let ids = derived(context, Part::Annotations, &index).await?;
@@ -139,7 +142,10 @@ pub(super) async fn notifications(context: &Context<'_>) -> Result<()> {
         return Ok(());
     }
     let cluster = context.cluster;
-    let (index, aliased) = within(NOTIFICATIONS, "--skip-notifications", || notifications_index(cluster)).await?;
+    let (index, aliased) = within(cluster.clock(), NOTIFICATIONS, "--skip-notifications", || {
+        notifications_index(cluster)
+    })
+    .await?;
     let bulk = match aliased {
         true => cluster.bulk_alias(NOTIFICATIONS_ALIAS, context.options.bulk),
         false => cluster.bulk_index(&index, context.options.bulk),
@@ -199,22 +205,22 @@ async fn notifications_index(cluster: &Cluster) -> Result<Option<(String, bool)>
 }
 
 /// Looks until it is there, for a bounded time: Elasticsearch makes these indices on its own account.
-async fn within<T, F>(what: &str, skip: &str, mut look: impl FnMut() -> F) -> Result<T>
+async fn within<T, F>(clock: &dyn Clock, what: &str, skip: &str, mut look: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<Option<T>>>,
 {
-    let deadline = tokio::time::Instant::now() + MADE_WITHIN;
+    let deadline = clock.now() + MADE_WITHIN;
     loop {
         if let Some(found) = look().await? {
             return Ok(found);
         }
-        if tokio::time::Instant::now() >= deadline {
+        if clock.now() >= deadline {
             return Err(Error::Failed {
                 message: format!("Elasticsearch did not make {what} within {} s", MADE_WITHIN.as_secs()),
                 hint: Some(format!("try again, or leave this part out with {skip}")),
             });
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        clock.pause(LOOK_EVERY).await;
     }
 }
 

@@ -77,10 +77,11 @@ fn settle(gathered: &mut ValueGatherer, contents: &Contents) {
         return;
     };
     for field in roles.fields() {
-        let source = mapping.source_path(field);
-        let (from, into) = (Field::Data(source.clone()), Field::Data(field.to_owned()));
-        if source != field && roles.roles(&source).is_empty() {
-            store.merge(&from, &into);
+        for source in mapping.source_paths(field) {
+            let (from, into) = (Field::Data(source.clone()), Field::Data(field.to_owned()));
+            if source != field && roles.roles(&source).is_empty() {
+                store.merge(&from, &into);
+            }
         }
     }
 }

@@ -1,0 +1,61 @@
+//! Names as a configuration writes them, before the mapping is asked.
+
+use std::collections::BTreeSet;
+
+/// What a search answers by itself: no document holds it.
+const METADATA: [&str; 18] = [
+    "_doc",
+    "_exists_",
+    "_feature",
+    "_field_names",
+    "_id",
+    "_ignored",
+    "_index",
+    "_nested_path",
+    "_primary_term",
+    "_routing",
+    "_score",
+    "_seq_no",
+    "_shard_doc",
+    "_size",
+    "_source",
+    "_tier",
+    "_type",
+    "_version",
+];
+
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Names as a search understands them: fields, multi-fields, aliases, runtime fields, patterns.
+    pub(super) names: BTreeSet<String>,
+    /// Places in `_source` that scripts name; the end may be a property of the value.
+    pub(super) places: BTreeSet<String>,
+    /// Something searches whatever the index searches by default.
+    pub(super) by_default: Option<String>,
+    /// What could not be told.
+    pub(super) doubts: Vec<String>,
+}
+
+impl Found {
+    pub(super) fn name(&mut self, name: &str) {
+        if !name.is_empty() && !METADATA.contains(&name) {
+            self.names.insert(name.to_owned());
+        }
+    }
+
+    pub(super) fn place(&mut self, path: &str) {
+        if !path.is_empty() {
+            self.places.insert(path.to_owned());
+        }
+    }
+
+    pub(super) fn default_fields(&mut self, kind: &str) {
+        self.by_default.get_or_insert_with(|| kind.to_owned());
+    }
+
+    pub(super) fn doubt(&mut self, text: String) {
+        if !self.doubts.contains(&text) {
+            self.doubts.push(text);
+        }
+    }
+}
