@@ -70,7 +70,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches, surroundings: &Surroundings, termina
         Command::Inspect(args) => commands::inspect::run(&args.resolve(), terminal),
         Command::Pseudonymize(args) => {
             let options = args.resolve(terminal)?;
-            block_on(commands::pseudonymize::run(options, terminal))
+            block_on(commands::pseudonymize::run(options, surroundings, terminal))
         }
         Command::Reveal(args) => commands::reveal::run(&args.resolve(), terminal),
         Command::Completions { shell } => print(terminal, &reference::completions(shell)),

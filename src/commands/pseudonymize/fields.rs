@@ -19,8 +19,8 @@ pub(super) struct Fields {
     chosen: BTreeMap<String, bool>,
     /// By the paths that they have in inputs.
     sources: BTreeMap<String, String>,
-    /// The field of messages, and its path in inputs, where its words are replaced.
-    messages: Option<(String, String)>,
+    /// The field of messages, and its paths in inputs, where its words are replaced.
+    messages: Option<(String, BTreeSet<String>)>,
     /// Paths of numbers: metrics, counts, the time.
     numbers: BTreeSet<String>,
     /// Paths that the datafeed reads.
@@ -61,7 +61,7 @@ impl Fields {
             .and_then(|text| InputMappings::parse(text.get().as_bytes()).ok())
             .unwrap_or_default();
         let mut fields = Self {
-            read: needed_fields(config, &mappings).fields,
+            read: needed_fields(config, &mappings, &[]).fields,
             types: parsed.as_ref().map(types).unwrap_or_default(),
             influencers: config.influencers().iter().cloned().collect(),
             ..Self::default()
@@ -81,17 +81,17 @@ impl Fields {
         }
         fields.messages = messages
             .filter(|name| only.is_none_or(|only| only.contains(name)))
-            .map(|name| (mappings.source_path(&name), name))
-            .map(|(path, name)| (name, path));
+            .map(|name| (name.clone(), mappings.source_paths(&name)));
         let renamed = config.datafeed().and_then(|feed| feed.aggregations.as_ref());
         let renamed = renamed.map(aggregated).unwrap_or_default();
         for name in all.keys() {
             let source = renamed.get(name).map_or(name.as_str(), String::as_str);
-            fields.sources.insert(mappings.source_path(source), name.clone());
-            fields.sources.insert(source.to_owned(), name.clone());
+            for path in mappings.source_paths(source).into_iter().chain([source.to_owned()]) {
+                fields.sources.insert(path, name.clone());
+            }
         }
         for name in numbers(config) {
-            fields.numbers.insert(mappings.source_path(name));
+            fields.numbers.extend(mappings.source_paths(name));
         }
         fields.chosen = all;
         Ok(fields)
@@ -166,7 +166,7 @@ impl Fields {
         if self
             .messages
             .iter()
-            .any(|(name, source)| name == path || source == path)
+            .any(|(name, source)| name == path || source.contains(path))
         {
             return Input::Message;
         }

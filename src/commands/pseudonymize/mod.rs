@@ -13,6 +13,7 @@ mod write;
 pub use options::{PseudonymizeOptions, Tokens};
 
 use crate::archive::{self, Archive, Contents, Severity};
+use crate::commands::Surroundings;
 use crate::commands::interrupt::Signals;
 use crate::error::{Error, Result};
 use crate::pseudonym::Book;
@@ -25,8 +26,8 @@ pub(super) use outcome::{Outcome, outcome_document, say};
 ///
 /// # Errors
 /// Everything that keeps the archive from being whole and without values; then nothing stands under its name.
-pub async fn run(options: PseudonymizeOptions, terminal: &Terminal) -> Result<()> {
-    let signals = Signals::listen();
+pub async fn run(options: PseudonymizeOptions, surroundings: &Surroundings, terminal: &Terminal) -> Result<()> {
+    let signals = Signals::listen(&surroundings.stop);
     let work = async {
         options.tokens.refuse_existing(&options.target, options.dry_run)?;
         let archive = Archive::open(&options.archive)?;
