@@ -1,5 +1,5 @@
 //! How many instructions the parts of the way take: the same in every run, so that what makes them more is seen at
-//! once, on a busy machine too. `cargo bench --bench instructions -- --help` says what can be chosen.
+//! once, on a busy machine too. `benches/quick.sh instructions --help` says what can be chosen.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use baseline::Baseline;
 
 const HELP: &str = "\
-cargo bench --bench instructions -- [OPTIONS]
+benches/quick.sh instructions [OPTIONS]
   --renew   what is counted is what is expected from now on (benches/instructions.json)
 
 Counts instructions with valgrind and exits 1 where they grew by more than 10 %. Counts of another toolchain, processor
@@ -95,7 +95,7 @@ fn compare(counted: &Baseline) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     eprintln!(
-        "more than 10 % more instructions: {}. Where that has a reason: cargo bench --bench instructions -- --renew",
+        "more than 10 % more instructions: {}. Where that has a reason: benches/quick.sh instructions --renew",
         grown.join(", ")
     );
     ExitCode::FAILURE

@@ -11,10 +11,14 @@
 )]
 
 mod ceiling;
+mod docs;
 mod front;
+mod growth;
 mod http;
 mod node;
 mod options;
+mod others;
+mod plot;
 mod process;
 mod report;
 mod rounds;
@@ -22,22 +26,23 @@ mod seed;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use support::cluster::Documents;
 use support::cluster::real::RealDocuments;
 
-fn main() {
+fn main() -> ExitCode {
     let Some(options) = options::Options::from_arguments(std::env::args().skip(1)) else {
-        return print!("{}", options::HELP);
+        print!("{}", options::HELP);
+        return ExitCode::SUCCESS;
     };
     let node = node::Node::start(&options.port);
     let real = RealDocuments::new(&node.url);
     real.wipe();
     let documents: Arc<dyn Documents> = Arc::new(real);
     let (ml, stand_in) = seed::cluster(&documents);
-    eprintln!("{}: seeding {} inputs", node.url, options.inputs);
-    seed::inputs(node.address(), options.inputs);
+    let mut inputs = seed::Inputs::new();
     let stand_in_address = stand_in
         .url()
         .trim_start_matches("http://")
@@ -45,10 +50,15 @@ fn main() {
         .expect("an address");
     let front = front::Front::start(node.address(), stand_in_address);
     let bench = rounds::Bench::new(&options, node.address(), front.address);
+    if !options.growth.is_empty() {
+        return outcome(&growth::measure(&options, &node, &bench, &mut inputs));
+    }
+    eprintln!("{}: seeding {} inputs", node.url, options.inputs);
+    inputs.grow(node.address(), options.inputs);
     if options.serve {
         eprintln!("http://{}", front.address);
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        return;
+        return ExitCode::SUCCESS;
     }
     eprintln!("warming up");
     bench.round(0, &mut report::Report::new(&options));
@@ -62,4 +72,17 @@ fn main() {
         bench.large_state(&mut report);
     }
     report.publish(&options);
+    outcome(&report.too_much_memory())
+}
+
+/// Times are shown, memory is held.
+fn outcome(unmet: &[String]) -> ExitCode {
+    for line in unmet {
+        eprintln!("{line}");
+    }
+    if unmet.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -11,8 +11,12 @@ cargo bench --bench whole -- [OPTIONS]
   --port N        of the Elasticsearch that is started [9451]
   --binary FILE   another build of the tool than this one's
   --json FILE     where the figures go [target/bench-whole.json]
+  --python DIR    Elastic's scripts (share_ad_job_state), run by $PYTHON or python3; elasticdump is taken from the path
+  --growth [N,N]  seconds and peak memory at these numbers of inputs instead [10000,100000,1000000,3000000]
   --serve         seeds, says the address and waits for the end of its input: for profiling by hand
-  --write-docs    puts the table into docs/benchmarks.md
+  --write-docs    puts the tables and the plot into docs
+
+Exits with 1 where peak memory is above what it may be, whatever the times are.
 ";
 
 pub struct Options {
@@ -22,13 +26,17 @@ pub struct Options {
     pub port: String,
     pub binary: PathBuf,
     pub json: PathBuf,
+    pub python: Option<PathBuf>,
+    /// Numbers of inputs; none where growth is not asked for.
+    pub growth: Vec<usize>,
     pub serve: bool,
     pub write_docs: bool,
 }
 
 impl Options {
     /// `None` where only the help is wanted.
-    pub fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
+    pub fn from_arguments(arguments: impl Iterator<Item = String>) -> Option<Self> {
+        let mut arguments = arguments.peekable();
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let mut options = Self {
             inputs: 300_000,
@@ -37,6 +45,8 @@ impl Options {
             port: "9451".to_owned(),
             binary: PathBuf::from(env!("CARGO_BIN_EXE_esml-state")),
             json: root.join("target/bench-whole.json"),
+            python: None,
+            growth: Vec::new(),
             serve: false,
             write_docs: false,
         };
@@ -50,6 +60,12 @@ impl Options {
                 "--port" => options.port = value(),
                 "--binary" => options.binary = PathBuf::from(value()),
                 "--json" => options.json = PathBuf::from(value()),
+                "--python" => options.python = Some(PathBuf::from(value())),
+                "--growth" => {
+                    let sizes = arguments.next_if(|next| !next.starts_with("--"));
+                    let sizes = sizes.unwrap_or_else(|| "10000,100000,1000000,3000000".to_owned());
+                    options.growth = sizes.split(',').map(|size| size.parse().expect("a number")).collect();
+                }
                 "--serve" => options.serve = true,
                 "--write-docs" => options.write_docs = true,
                 // Cargo's own.

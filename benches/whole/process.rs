@@ -1,5 +1,6 @@
 //! One run of a program: how long, how much memory, how much of the processor.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -21,13 +22,20 @@ pub struct Took {
 
 /// Runs to a successful end.
 pub fn run(command: &mut Command) -> Took {
+    watch(command.stdin(Stdio::null()).stderr(Stdio::inherit()), b"")
+}
+
+/// The same for a program that asks, and that tells much: it is given these answers and not listened to.
+pub fn run_with(command: &mut Command, answers: &[u8]) -> Took {
+    watch(command.stdin(Stdio::piped()).stderr(Stdio::null()), answers)
+}
+
+fn watch(command: &mut Command, answers: &[u8]) -> Took {
     let started = Instant::now();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .expect("the program starts");
+    let mut child = command.stdout(Stdio::null()).spawn().expect("the program starts");
+    if let Some(mut input) = child.stdin.take() {
+        input.write_all(answers).expect("the program takes its answers");
+    }
     let (peak, ticks, over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let id = child.id();
     let (status, seconds) = thread::scope(|scope| {

@@ -1,19 +1,35 @@
 //! Medians, ratios, and where they are written.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde_json::json;
 
+use crate::docs;
 use crate::options::Options;
+use crate::others::{ELASTICDUMP, PYTHON};
 use crate::process::Took;
 
 /// A bar: what is measured, against what, at least how much of its speed.
-const BARS: [(&str, &str, f64); 4] = [
+const BARS: [(&str, &str, f64); 8] = [
     ("export", "bare HTTP export", 0.75),
     ("export level 0", "bare HTTP export", 0.9),
     ("import", "bare HTTP bulk", 0.8),
     ("inspect", "gzip -t", 0.5),
+    ("export", PYTHON[0], 5.0),
+    ("import", PYTHON[1], 4.5),
+    ("export", ELASTICDUMP[0], 1.0),
+    ("import", ELASTICDUMP[1], 1.0),
 ];
+
+/// Of peaks in KiB.
+pub const MIB: f64 = 1024.0;
+/// Peak memory in MiB, however many inputs.
+pub const MEMORY: f64 = 64.0;
+/// Peak memory in MiB, where state documents are as large as they get.
+const MEMORY_LARGE_STATE: f64 = 96.0;
+/// What runs of the tool itself are named for.
+const OURS: [&str; 3] = ["export", "import", "inspect"];
 
 pub struct Report {
     inputs: usize,
@@ -53,13 +69,21 @@ impl Report {
     pub fn publish(&self, options: &Options) {
         let table = self.table();
         println!("\n{table}");
-        if let Some(parent) = options.json.parent() {
-            let _ = std::fs::create_dir_all(parent);
-        }
-        std::fs::write(&options.json, format!("{:#}\n", self.json())).expect("the figures are written");
+        write_json(&options.json, &self.json());
         if options.write_docs {
-            write_docs(&format!("{}\n\n{table}", machine()));
+            docs::replace("table", &format!("{}\n\n{table}", machine()));
         }
+    }
+
+    /// Where the tool took more memory than it may.
+    pub fn too_much_memory(&self) -> Vec<String> {
+        let names = self.runs.iter().map(|(name, _)| *name);
+        let above = names.filter_map(|name| {
+            let bar = memory_bar(name)?;
+            let peak = self.peak(name) as f64 / MIB;
+            (peak > bar).then(|| format!("{name}: peak memory {peak:.1} MiB, at most {bar} MiB"))
+        });
+        above.collect()
     }
 
     fn median(&self, name: &str, of: impl Fn(&Took) -> f64) -> f64 {
@@ -107,13 +131,21 @@ impl Report {
             };
             let peak = match self.peak(name) {
                 0 => "–".to_owned(),
-                peak => format!("{:.1} MiB", peak as f64 / 1024.0),
+                peak => format!("{:.1} MiB", peak as f64 / MIB),
+            };
+            let peak = match memory_bar(name) {
+                Some(bar) => format!("{peak} of {bar}"),
+                None => peak,
             };
             let _ = writeln!(table, "| {name} | {seconds:.3} | {rate} | {processor} | {peak} |");
         }
         table.push_str("\n| | against | speed | bar |\n|---|---|---|---|\n");
         for bar in BARS {
-            let _ = writeln!(table, "| {} | {} | {:.2} | {} |", bar.0, bar.1, self.ratio(bar), bar.2);
+            let speed = match self.ratio(bar) {
+                known if known.is_finite() => format!("{known:.2}"),
+                _ => "not installed".to_owned(),
+            };
+            let _ = writeln!(table, "| {} | {} | {speed} | {} |", bar.0, bar.1, bar.2);
         }
         for (name, (ours, gzip)) in &self.sizes {
             let _ = writeln!(
@@ -152,8 +184,18 @@ impl Report {
     }
 }
 
+/// In MiB, for runs of the tool itself.
+fn memory_bar(name: &str) -> Option<f64> {
+    let what = name.split([',', ' ']).next().unwrap_or_default();
+    let theirs = PYTHON.contains(&name) || ELASTICDUMP.contains(&name);
+    match OURS.contains(&what) && !theirs {
+        true if name.contains("large state") => Some(MEMORY_LARGE_STATE),
+        ours => ours.then_some(MEMORY),
+    }
+}
+
 /// The machine in one line, as far as it tells.
-fn machine() -> String {
+pub fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let after = |text: &str, name: &str| {
         let line = text.lines().find(|line| line.starts_with(name))?;
@@ -170,12 +212,9 @@ fn machine() -> String {
     )
 }
 
-/// Between the marks of `docs/benchmarks.md` stands the last table.
-fn write_docs(text: &str) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmarks.md");
-    let docs = std::fs::read_to_string(path).expect("docs/benchmarks.md");
-    let (begin, end) = ("<!-- table -->\n", "<!-- /table -->");
-    let (head, rest) = docs.split_once(begin).expect("the mark");
-    let (_, tail) = rest.split_once(end).expect("the mark");
-    std::fs::write(path, format!("{head}{begin}{text}{end}{tail}")).expect("docs/benchmarks.md is written");
+pub fn write_json(path: &Path, json: &serde_json::Value) {
+    if let Some(parent) = path.parent() {
+        let _ = std::fs::create_dir_all(parent);
+    }
+    std::fs::write(path, format!("{json:#}\n")).expect("the figures are written");
 }

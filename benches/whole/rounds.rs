@@ -8,12 +8,16 @@ use serde_json::{Value, json};
 
 use crate::ceiling;
 use crate::options::Options;
+use crate::others::{self, ELASTICDUMP, Elasticdump, PYTHON, Python};
 use crate::process::{self, Took};
 use crate::report::Report;
 use crate::seed::{FIELDS, INDEX, JOB, LARGE};
 
 pub struct Bench {
     binary: PathBuf,
+    inputs: usize,
+    python: Option<Python>,
+    elasticdump: Option<Elasticdump>,
     node: SocketAddr,
     front: SocketAddr,
     directory: tempfile::TempDir,
@@ -23,6 +27,9 @@ impl Bench {
     pub fn new(options: &Options, node: SocketAddr, front: SocketAddr) -> Self {
         Self {
             binary: options.binary.clone(),
+            inputs: options.inputs,
+            python: Python::found(options),
+            elasticdump: Elasticdump::found(),
             node,
             front,
             directory: tempfile::tempdir().expect("a temporary directory"),
@@ -49,20 +56,69 @@ impl Bench {
         );
         report.size("archive", size(&archive));
 
+        self.others_export(report);
+
         let requests = ceiling::bulk_requests(&Self::lines(&archive));
         let clone = format!("clone-{round}");
         report.add("import", self.import(&archive, &clone));
         let bare = self.like(&format!("{clone}-input"));
-        self.delete(&format!("{clone}-input"));
         let took = ceiling::import(self.front, &bare, &requests);
         report.add("bare HTTP bulk", seconds(took));
         self.delete(&bare);
+        self.others_import(&clone, report);
+        self.delete(&format!("{clone}-input"));
         report.add(
             "inspect",
             self.run(&["inspect", "--verify", &archive.display().to_string()]),
         );
         report.add("gzip -t", process::run(Command::new("gzip").arg("-t").arg(&archive)));
         report.add("start-up", self.run(&["--version"]));
+    }
+
+    fn others_export(&self, report: &mut Report) {
+        if let Some(python) = &self.python {
+            let (took, archive) = python.export(self.front, self.directory.path());
+            report.add(PYTHON[0], took);
+            let moved = Self::lines(&archive).split(|byte| *byte == b'\n').count() / 2;
+            assert_eq!(moved, self.inputs, "the scripts export all inputs");
+        }
+        if let Some(elasticdump) = &self.elasticdump {
+            let file = self.path("dump.ndjson");
+            report.add(ELASTICDUMP[0], elasticdump.export(self.front, &file));
+            let moved = std::fs::read(&file).expect("the dump");
+            let moved = moved.iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(moved, self.inputs, "elasticdump exports all inputs");
+        }
+    }
+
+    /// `clone` was imported before: an archive of it can be imported by others without touching the job.
+    fn others_import(&self, clone: &str, report: &mut Report) {
+        let index = format!("{clone}-input");
+        if let Some(python) = &self.python {
+            let archive = self.path("clone.tar.gz");
+            self.export(clone, &archive, &["--include-inputs"]);
+            report.add(
+                PYTHON[1],
+                python.import(self.front, clone, &archive, self.directory.path()),
+            );
+            others::assert_holds(self.node, &index, self.inputs);
+        }
+        if let Some(elasticdump) = &self.elasticdump {
+            let bare = self.like(&index);
+            let took = elasticdump.import(self.front, &bare, &self.path("dump.ndjson"));
+            report.add(ELASTICDUMP[1], took);
+            others::assert_holds(self.node, &bare, self.inputs);
+            self.delete(&bare);
+        }
+    }
+
+    /// Export, import under this name, and nothing left of it.
+    pub fn there_and_back(&self, name: &str) -> (Took, Took) {
+        let archive = self.path("default.tar.gz");
+        let export = self.export(JOB, &archive, &[]);
+        let import = self.import(&archive, name);
+        self.delete(&format!("{name}-input"));
+        (export, import)
     }
 
     /// State documents of 16 MiB: only memory is of interest.

@@ -49,31 +49,38 @@ pub fn cluster(documents: &Arc<dyn Documents>) -> (MlApi, StandIn) {
     (ml, stand_in)
 }
 
-/// Fills the job's index: in time order, of 9 fields each.
-pub fn inputs(node: SocketAddr, count: usize) {
-    ceiling::json(
-        node,
-        "PUT",
-        &format!("/{INDEX}/_settings"),
-        &json!({"index": {"refresh_interval": "-1"}}),
-    );
-    let mut lines = Vec::new();
-    let mut random = fastrand::Rng::with_seed(5);
-    for number in 0..count {
-        input(&mut lines, number, &mut random);
-        if lines.len() > 64 << 20 {
-            ceiling::import(node, INDEX, &ceiling::bulk_requests(&lines));
-            lines.clear();
+/// The job's index: inputs in time order, of 9 fields each, the same in every run.
+pub struct Inputs {
+    count: usize,
+    random: fastrand::Rng,
+}
+
+impl Inputs {
+    pub fn new() -> Self {
+        Self {
+            count: 0,
+            random: fastrand::Rng::with_seed(5),
         }
     }
-    ceiling::import(node, INDEX, &ceiling::bulk_requests(&lines));
-    ceiling::json(
-        node,
-        "POST",
-        &format!("/{INDEX}/_forcemerge?max_num_segments=1"),
-        &Value::Null,
-    );
-    ceiling::json(node, "POST", &format!("/{INDEX}/_refresh"), &Value::Null);
+
+    /// Adds inputs until there are so many.
+    pub fn grow(&mut self, node: SocketAddr, count: usize) {
+        let ask = |method: &str, what: &str, body: &Value| {
+            ceiling::json(node, method, &format!("/{INDEX}/{what}"), body);
+        };
+        ask("PUT", "_settings", &json!({"index": {"refresh_interval": "-1"}}));
+        let mut lines = Vec::new();
+        while self.count < count {
+            input(&mut lines, self.count, &mut self.random);
+            self.count += 1;
+            if lines.len() > 64 << 20 || self.count == count {
+                ceiling::import(node, INDEX, &ceiling::bulk_requests(&lines));
+                lines.clear();
+            }
+        }
+        ask("POST", "_forcemerge?max_num_segments=1", &Value::Null);
+        ask("POST", "_refresh", &Value::Null);
+    }
 }
 
 fn input(lines: &mut Vec<u8>, number: usize, random: &mut fastrand::Rng) {

@@ -10,7 +10,7 @@ use crate::cli::values;
 use crate::cluster::BulkOptions;
 use crate::commands::import::{ImportOptions, Skip};
 use crate::error::{Error, Result};
-use crate::job::{IndexName, JobId};
+use crate::job::{IndexName, IndexPattern, JobId};
 use crate::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -68,8 +68,11 @@ struct What {
     #[arg(long, value_name = "NAME")]
     input_index: Option<IndexName>,
     /// Let the datafeed read this index instead; repeatable
-    #[arg(long, value_name = "NAME")]
-    datafeed_index: Vec<IndexName>,
+    ///
+    /// A name, a pattern (`weblogs-*`), date math or an index of another cluster
+    /// (`europe:weblogs`). The archive's inputs are then left out.
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    datafeed_index: Vec<IndexPattern>,
     /// Leave out the inputs
     #[arg(long, conflicts_with = "input_index")]
     skip_inputs: bool,

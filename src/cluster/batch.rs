@@ -1,4 +1,4 @@
-//! One bulk request: built, sent, split, and its items judged.
+//! A batch of documents: filled, sent, split, and its items judged.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,17 +8,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::cluster::bulk::{delete_action, index_action, request};
-use crate::cluster::{BulkReport, Cluster, Error, Refusal, Result};
-
-/// Where a batch goes.
-#[derive(Clone, Debug)]
-pub(in crate::cluster) struct Target {
-    /// Index or alias; empty where every action names its own.
-    pub(in crate::cluster) name: String,
-    /// It must be an alias.
-    pub(in crate::cluster) alias: bool,
-}
+use crate::cluster::bulk_request::{BulkReport, Target, Told, delete_action, index_action, request};
+use crate::cluster::{Cluster, Error, Refusal, Result};
 
 /// Actions as JSON lines.
 #[derive(Debug, Default)]
@@ -42,15 +33,6 @@ struct Answer {
     errors: Option<bool>,
     #[serde(default)]
     items: Vec<Answered>,
-}
-
-/// What is asked of the answer. An outcome for every item costs the cluster nearly a tenth of the request's time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cluster) enum Told {
-    /// Whether there were errors.
-    Errors,
-    /// Every item's outcome.
-    Items,
 }
 
 impl BulkReport {

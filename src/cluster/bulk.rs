@@ -1,11 +1,11 @@
 //! Documents in, by the batch: filled by bytes, several in flight, every item looked at.
 
 use bytes::Bytes;
-use serde_json::{Value, json};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::cluster::batch::{Batch, Target, Told};
-use crate::cluster::{Cluster, Error, Path, Request, Result};
+use crate::cluster::batch::Batch;
+use crate::cluster::bulk_request::{BulkReport, Target};
+use crate::cluster::{Cluster, Error, Result};
 
 /// How batches are made.
 #[derive(Clone, Copy, Debug)]
@@ -14,15 +14,6 @@ pub struct BulkOptions {
     pub size: usize,
     /// Requests at once.
     pub concurrency: usize,
-}
-
-/// What a bulk load did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BulkReport {
-    /// Documents that the cluster confirmed.
-    pub documents: u64,
-    /// Their bytes.
-    pub bytes: u64,
 }
 
 /// Bytes set aside for a batch at once, whatever size was asked for.
@@ -188,33 +179,4 @@ impl Cluster {
         }
         Ok(deleted)
     }
-}
-
-/// The request for a target; without a name the actions name their indices.
-pub(in crate::cluster) fn request(target: &Target, told: Told) -> Request {
-    let path = if target.name.is_empty() {
-        Path::of(["_bulk"])
-    } else {
-        Path::of([target.name.as_str(), "_bulk"])
-    };
-    let wanted = match told {
-        Told::Errors => "errors",
-        Told::Items => "items.*.status,items.*.error",
-    };
-    let request = Request::post(path).query("filter_path", wanted);
-    if target.alias {
-        request.query("require_alias", "true")
-    } else {
-        request
-    }
-}
-
-/// The action line of a document that is written.
-pub(in crate::cluster) fn index_action(id: &str) -> String {
-    format!(r#"{{"index":{{"_id":{}}}}}"#, Value::from(id))
-}
-
-/// The action line of a document that is deleted.
-pub(in crate::cluster) fn delete_action(index: &str, id: &str) -> String {
-    json!({ "delete": { "_index": index, "_id": id } }).to_string()
 }

@@ -152,6 +152,9 @@ impl Error {
 
 fn refused_hint(refusal: &Refusal) -> Option<String> {
     let hint = match (refusal.status, refusal.kind.as_str()) {
+        (400, "illegal_argument_exception") if refusal.reason.contains("creates data streams only") => {
+            "a template of the cluster wants that name for data streams: name another with --input-index"
+        }
         (413, _) => {
             "the cluster takes no request of this size: raise http.max_content_length there, or lower --bulk-size"
         }

@@ -3,6 +3,7 @@
 mod address;
 mod batch;
 mod bulk;
+mod bulk_request;
 mod by_id;
 mod clock;
 mod connect;
@@ -15,9 +16,11 @@ mod link;
 mod merge;
 pub mod ml;
 mod page;
+mod pages;
 mod path;
 mod privileges;
 mod query;
+mod ranges;
 mod reader;
 mod refusal;
 mod request;
@@ -28,17 +31,19 @@ mod search;
 mod transport;
 mod version;
 
-pub use bulk::{Bulk, BulkOptions, BulkReport};
+pub use bulk::{Bulk, BulkOptions};
+pub use bulk_request::BulkReport;
 pub use clock::{Clock, Moment, SystemClock};
 pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
 pub use error::{Error, Refusal};
 pub use gate::Closed;
 pub use page::Page;
+pub use pages::Pages;
 pub use path::Path;
 pub use privileges::{Missing, Wanted};
 pub use request::{Observer, Repeat, Request, Response, Wait};
 pub use retry::Tries;
-pub use search::{Hit, Pages, Pagination, Search, Sort, SourceFields};
+pub use search::{Hit, Pagination, Search, Sort, SourceFields};
 pub use version::{Flavour, Version};
 
 /// What every call on a cluster returns.

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::cluster::reader::Method;
+use crate::cluster::reader::{Method, Portion};
 use crate::cluster::request::unintelligible;
 use crate::cluster::search::leniently;
 use crate::cluster::{Cluster, Error, Pagination, Path, Request, Result, Search, Sort, SourceFields};
@@ -22,10 +22,14 @@ impl Search {
     }
 
     /// What scroll and point in time have in common.
-    pub(in crate::cluster) fn body(&self, slice: Option<usize>) -> Map<String, Value> {
+    pub(in crate::cluster) fn body(&self, portion: &Portion) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("size".to_owned(), json!(self.size()));
-        body.insert("query".to_owned(), self.query.clone());
+        let query = match (portion, self.sort.field()) {
+            (Portion::Range(range), Some(field)) => range.within(&self.query, field),
+            _ => self.query.clone(),
+        };
+        body.insert("query".to_owned(), query);
         body.insert("track_total_hits".to_owned(), json!(false));
         if let Some(mappings) = &self.runtime_mappings {
             body.insert("runtime_mappings".to_owned(), mappings.clone());
@@ -33,7 +37,7 @@ impl Search {
         if let SourceFields::Only(fields) = &self.fields {
             body.insert("_source".to_owned(), json!(fields));
         }
-        if let Some(slice) = slice {
+        if let Portion::Slice(slice) = portion {
             body.insert("slice".to_owned(), json!({ "id": slice, "max": self.slices }));
         }
         body
@@ -52,14 +56,15 @@ impl Search {
         Value::Array(sort)
     }
 
-    /// A page of a point in time. `filter_path` is not used: with it the cluster prints documents anew.
+    /// A page of a point in time, with a total where aggregations are asked for too. `filter_path` is not used: with it the cluster prints documents anew.
     pub(in crate::cluster) fn page_request(
         &self,
         cluster: &Cluster,
         id: &str,
-        slice: Option<usize>,
+        portion: &Portion,
         after: Option<&RawValue>,
         size: usize,
+        aggregations: Option<&Value>,
     ) -> Result<Request> {
         // 7.10 and 7.11 have no `_shard_doc`.
         let ties: &[&str] = if cluster.has(7, 12) {
@@ -67,13 +72,17 @@ impl Search {
         } else {
             &["_id", "_index"]
         };
-        let mut body = self.body(slice);
+        let mut body = self.body(portion);
         body.insert("size".to_owned(), json!(size));
         body.insert(
             "pit".to_owned(),
             json!({ "id": id, "keep_alive": cluster.keep_alive() }),
         );
         body.insert("sort".to_owned(), self.sort(ties));
+        if let Some(aggregations) = aggregations {
+            body.insert("track_total_hits".to_owned(), json!(true));
+            body.insert("aggs".to_owned(), aggregations.clone());
+        }
         let request = Request::post(Path::of(["_search"]));
         let what = request.what();
         if let Some(after) = after {

@@ -1,6 +1,7 @@
-//! One slice of a search, read page by page.
+//! One portion of a search, read page by page.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -9,34 +10,87 @@ use tokio::sync::mpsc::Sender;
 use crate::cluster::context::Context;
 use crate::cluster::merge::Batch;
 use crate::cluster::page::Page;
+use crate::cluster::ranges::Range;
 use crate::cluster::{Cluster, Error, Path, Request, Result, Search};
 
 /// Documents of the first page of a point in time, before their size is known.
 const FIRST_PAGE: usize = 1_000;
 /// A page grows by this at most from one to the next: documents of one age tend to be alike.
 const GROWTH: usize = 10;
-/// Bytes of a page, about: some pages of each slice are in memory at once.
+/// Bytes of a page, about: some pages of each reader are in memory at once.
 const PAGE_BYTES: usize = 2 << 20;
 /// About what stands around a document in an answer.
 const BESIDE_SOURCE: usize = 100;
 
-/// One slice on its way.
+/// A portion on its way.
+#[derive(Clone, Debug)]
 pub(in crate::cluster) struct Reader {
     pub(in crate::cluster) cluster: Cluster,
     pub(in crate::cluster) search: Arc<Search>,
-    pub(in crate::cluster) slice: Option<usize>,
+    pub(in crate::cluster) portion: Portion,
     pub(in crate::cluster) method: Method,
     pub(in crate::cluster) context: u64,
+    pub(in crate::cluster) typical: Typical,
+}
+
+/// Which documents of a search are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cluster) enum Portion {
+    /// All.
+    Whole,
+    /// A slice of a scroll.
+    Slice(usize),
+    /// Those of a range of time.
+    Range(Range),
 }
 
 /// How a search is paged, decided.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cluster) enum Method {
     PointInTime,
     Scroll,
 }
 
+/// How many documents make a page of about the right size, as far as is known; shared by the readers of a search.
+#[derive(Clone, Debug)]
+pub(in crate::cluster) struct Typical(Arc<AtomicUsize>);
+
+impl Default for Typical {
+    fn default() -> Self {
+        Self(Arc::new(AtomicUsize::new(FIRST_PAGE)))
+    }
+}
+
+impl Typical {
+    /// A page of the search has so many documents.
+    pub(in crate::cluster) fn documents(&self, search: &Search) -> u64 {
+        self.size(search) as u64
+    }
+
+    /// Looks at a page for which `asked` documents were wanted.
+    pub(in crate::cluster) fn learn(&self, page: &Page, asked: usize) {
+        let bytes: usize = page.hits.iter().map(|(_, hit)| hit.source.len() + BESIDE_SOURCE).sum();
+        if !page.hits.is_empty() {
+            let fitting = page.hits.len() * PAGE_BYTES / bytes.max(1);
+            self.0
+                .store(fitting.clamp(1, asked.saturating_mul(GROWTH)), Ordering::Relaxed);
+        }
+    }
+
+    fn size(&self, search: &Search) -> usize {
+        self.0.load(Ordering::Relaxed).min(search.size())
+    }
+}
+
 impl Reader {
+    /// The same for another portion.
+    pub(in crate::cluster) fn of(&self, portion: Portion) -> Self {
+        Self {
+            portion,
+            ..self.clone()
+        }
+    }
+
     /// Sends pages until none is left or nobody listens.
     pub(in crate::cluster) async fn run(self, first: Option<Page>, sender: Sender<Batch>) {
         if let Err(error) = self.read(first, &sender).await {
@@ -46,65 +100,80 @@ impl Reader {
 
     async fn read(&self, first: Option<Page>, sender: &Sender<Batch>) -> Result<()> {
         let mut after = None;
-        let mut size = self.search.size().min(FIRST_PAGE);
+        let mut size = self.typical.size(&self.search);
         let mut page = match first {
             Some(page) => page,
             None => self.after(&after, size).await?,
         };
         loop {
-            size = self.search.size().min(fitting(&page, size));
-            if page.hits.is_empty() || sender.send(Ok(std::mem::take(&mut page.hits))).await.is_err() {
+            self.typical.learn(&page, size);
+            let last = page.hits.is_empty() || (self.method == Method::PointInTime && page.hits.len() < size);
+            if !page.hits.is_empty() && sender.send(Ok(std::mem::take(&mut page.hits))).await.is_err() || last {
                 return Ok(());
             }
             after = page.last.take();
+            size = self.typical.size(&self.search);
             page = self.after(&after, size).await?;
         }
     }
 
     async fn after(&self, after: &Option<Box<RawValue>>, size: usize) -> Result<Page> {
-        match (self.method, self.cluster.contexts().get(self.context)) {
-            (Method::PointInTime, Some(Context::PointInTime(id))) => {
-                let request = self
-                    .search
-                    .page_request(&self.cluster, &id, self.slice, after.as_deref(), size)?;
-                let page = page(&self.cluster, request).await?;
-                if let Some(id) = &page.pit_id {
-                    self.cluster
-                        .contexts()
-                        .renew(self.context, Context::PointInTime(id.clone()));
-                }
-                Ok(page)
+        let page = match self.method {
+            Method::PointInTime => {
+                let request = self.request(&self.portion, after.as_deref(), size, None)?;
+                page(&self.cluster, request).await?
             }
-            (Method::Scroll, Some(Context::Scroll(id))) => {
+            Method::Scroll => {
+                let Some(Context::Scroll(id)) = self.cluster.contexts().get(self.context) else {
+                    return Err(released());
+                };
                 let body = json!({ "scroll": self.cluster.keep_alive(), "scroll_id": id });
                 // A scroll that is asked twice gives the page after: a lost answer is lost for good.
                 let request = Request::post(Path::of(["_search", "scroll"])).json(&body).once();
                 let mut tries = self.cluster.tries();
-                let page = loop {
+                loop {
                     match page(&self.cluster, request.clone()).await {
                         Err(error) if error.is_unbegun() && tries.again(&error).await => {}
                         answer => break answer?,
                     }
-                };
-                if let Some(id) = &page.scroll_id {
-                    self.cluster.contexts().renew(self.context, Context::Scroll(id.clone()));
                 }
-                Ok(page)
             }
-            // `release` has taken it.
-            _ => Err(Error::ContextExpired {
-                what: "search".to_owned(),
-            }),
+        };
+        self.renew(&page);
+        Ok(page)
+    }
+
+    /// The request for a page of the point in time.
+    pub(in crate::cluster) fn request(
+        &self,
+        portion: &Portion,
+        after: Option<&RawValue>,
+        size: usize,
+        aggregations: Option<&serde_json::Value>,
+    ) -> Result<Request> {
+        let Some(Context::PointInTime(id)) = self.cluster.contexts().get(self.context) else {
+            return Err(released());
+        };
+        self.search
+            .page_request(&self.cluster, &id, portion, after, size, aggregations)
+    }
+
+    /// Notes the id under which the context goes on.
+    pub(in crate::cluster) fn renew(&self, page: &Page) {
+        let context = match self.method {
+            Method::PointInTime => page.pit_id.clone().map(Context::PointInTime),
+            Method::Scroll => page.scroll_id.clone().map(Context::Scroll),
+        };
+        if let Some(context) = context {
+            self.cluster.contexts().renew(self.context, context);
         }
     }
 }
 
-/// How many documents like those of the page make one of about the right size.
-fn fitting(page: &Page, asked: usize) -> usize {
-    let bytes: usize = page.hits.iter().map(|(_, hit)| hit.source.len() + BESIDE_SOURCE).sum();
-    match page.hits.len() * PAGE_BYTES / bytes.max(1) {
-        0 if page.hits.is_empty() => asked,
-        documents => documents.clamp(1, asked.saturating_mul(GROWTH)),
+/// [`Cluster::release`] has taken the context.
+fn released() -> Error {
+    Error::ContextExpired {
+        what: "search".to_owned(),
     }
 }
 

@@ -1,17 +1,13 @@
-//! Pages of documents, by point in time or scroll, in slices merged in time order.
+//! What is searched, and how much there is of it.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::mpsc::{Receiver, channel};
-use tokio::task::JoinSet;
 
-use crate::cluster::context::Context;
-use crate::cluster::merge::{self, Batch, Lane};
-use crate::cluster::page::{Page, Shards};
-use crate::cluster::reader::{Method, Reader, page};
+use crate::cluster::page::Shards;
+use crate::cluster::reader::page;
 use crate::cluster::{Cluster, Error, Path, Request, Result};
 
 /// How to page.
@@ -29,13 +25,23 @@ pub enum Pagination {
 /// In which order documents come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// Ascending by this date or number; slices are merged so that the whole is in order.
+    /// Ascending by this date or number; what several readers bring is in order as a whole.
     Ascending(String),
     /// The same by milliseconds, whatever an index counts: where some count nanoseconds the cluster would compare bare
     /// numbers.
     AscendingMillis(String),
     /// As the cluster likes.
     Unordered,
+}
+
+impl Sort {
+    /// What is sorted by.
+    pub(in crate::cluster) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Ascending(field) | Self::AscendingMillis(field) => Some(field),
+            Self::Unordered => None,
+        }
+    }
 }
 
 /// Which part of `_source` is asked for.
@@ -102,81 +108,12 @@ pub struct Hit {
     pub source: Bytes,
 }
 
-/// An open search. Dropping it stops its readers and leaves closing to [`Cluster::release`].
-#[derive(Debug)]
-pub struct Pages {
-    cluster: Cluster,
-    feed: Feed,
-    page_size: usize,
-    /// Aborted when dropped.
-    readers: JoinSet<()>,
-    contexts: Vec<u64>,
-}
-
-/// How pages of several readers come together.
-#[derive(Debug)]
-enum Feed {
-    /// In any order, or of one reader: pages as they are.
-    Shared(Receiver<Batch>),
-    /// In order of the sort key.
-    Merged(Vec<Lane>),
-}
-
-impl Pages {
-    /// The next documents in order, or `None` at the end (the context is then closed).
-    ///
-    /// # Errors
-    /// Any of a search; the search is then over.
-    pub async fn next(&mut self) -> Result<Option<Vec<Hit>>> {
-        let hits = match &mut self.feed {
-            Feed::Shared(receiver) => match receiver.recv().await {
-                Some(batch) => batch?.into_iter().map(|(_, hit)| hit).collect(),
-                None => Vec::new(),
-            },
-            Feed::Merged(lanes) => merge::next(lanes, self.page_size).await?,
-        };
-        if !hits.is_empty() {
-            return Ok(Some(hits));
-        }
-        // A reader that died must not look like the end.
-        while let Some(ended) = self.readers.join_next().await {
-            ended.map_err(|_| Error::Unintelligible {
-                what: "search".to_owned(),
-                why: "a reader stopped before its end".to_owned(),
-            })?;
-        }
-        self.close_contexts().await;
-        Ok(None)
-    }
-
-    /// Ends the search before its end.
-    pub async fn close(mut self) {
-        self.readers.shutdown().await;
-        self.close_contexts().await;
-    }
-
-    async fn close_contexts(&mut self) {
-        for number in self.contexts.drain(..) {
-            if let Some(context) = self.cluster.contexts().get(number) {
-                self.cluster.close(context).await;
-                // Not before: an interruption while it closes leaves it to `release`.
-                self.cluster.contexts().take(number);
-            }
-        }
-    }
-}
-
 /// Hidden indices too, and nothing there is no error.
 pub(in crate::cluster) fn leniently(request: Request) -> Request {
     request
         .query("expand_wildcards", "all")
         .query("ignore_unavailable", "true")
         .query("allow_no_indices", "true")
-}
-
-#[derive(Deserialize)]
-struct Opened {
-    id: String,
 }
 
 #[derive(Deserialize)]
@@ -209,108 +146,5 @@ impl Cluster {
             what,
             why: "hits.total is missing".to_owned(),
         })
-    }
-
-    /// Opens the search.
-    ///
-    /// # Errors
-    /// Any of a request, and a way of paging that the cluster does not have.
-    pub async fn pages(&self, search: Search) -> Result<Pages> {
-        let method = search.method(self)?;
-        let sliced = search.slices > 1 && (method == Method::Scroll || self.has(7, 15));
-        let slices: Vec<Option<usize>> = if sliced {
-            (0..search.slices).map(Some).collect()
-        } else {
-            vec![None]
-        };
-        let merged = sliced && search.sort != Sort::Unordered;
-        let page_size = search.size();
-        let search = Arc::new(search);
-        let (sender, receiver) = channel(1);
-        let mut pages = Pages {
-            cluster: self.clone(),
-            feed: Feed::Shared(receiver),
-            page_size,
-            readers: JoinSet::new(),
-            contexts: Vec::new(),
-        };
-        let point = match method {
-            Method::PointInTime => Some(self.open_point_in_time(&search).await?),
-            Method::Scroll => None,
-        };
-        pages.contexts.extend(point);
-        // All are open before the first is read on: an interruption then knows of each what to close.
-        let mut opened = Vec::new();
-        for slice in slices {
-            opened.push(match point {
-                Some(point) => (slice, point, None),
-                None => {
-                    let (context, first) = self.open_scroll(&search, slice).await?;
-                    pages.contexts.push(context);
-                    (slice, context, Some(first))
-                }
-            });
-        }
-        let mut lanes = Vec::new();
-        for (slice, context, first) in opened {
-            let reader = Reader {
-                cluster: self.clone(),
-                search: Arc::clone(&search),
-                slice,
-                method,
-                context,
-            };
-            let sender = if merged {
-                let (sender, receiver) = channel(1);
-                lanes.push(Lane::new(receiver));
-                sender
-            } else {
-                sender.clone()
-            };
-            pages.readers.spawn(reader.run(first, sender));
-        }
-        if merged {
-            pages.feed = Feed::Merged(lanes);
-        }
-        Ok(pages)
-    }
-
-    async fn open_point_in_time(&self, search: &Search) -> Result<u64> {
-        let request =
-            Request::post(Path::indices(&search.indices).then(["_pit"])).query("keep_alive", self.keep_alive());
-        let request = search.addressed(request);
-        self.opened(|cluster| async move {
-            let what = request.what();
-            let opened: Opened = cluster.send(request).await?.parse(&what)?;
-            Ok(cluster.contexts().add(Context::PointInTime(opened.id)))
-        })
-        .await
-    }
-
-    async fn open_scroll(&self, search: &Search, slice: Option<usize>) -> Result<(u64, Page)> {
-        let mut body = search.body(slice);
-        // With a scroll the total cannot be left out.
-        body.remove("track_total_hits");
-        let sort = if search.sort == Sort::Unordered {
-            json!(["_doc"])
-        } else {
-            search.sort(&[])
-        };
-        body.insert("sort".to_owned(), sort);
-        let request = Request::post(Path::indices(&search.indices).then(["_search"]))
-            .query("scroll", self.keep_alive())
-            .json(&Value::Object(body));
-        let request = search.addressed(request);
-        self.opened(|cluster| async move {
-            let what = request.what();
-            let page = page(&cluster, request).await?;
-            let id = page.scroll_id.clone();
-            let id = id.ok_or(Error::Unintelligible {
-                what,
-                why: "_scroll_id is missing".to_owned(),
-            })?;
-            Ok((cluster.contexts().add(Context::Scroll(id)), page))
-        })
-        .await
     }
 }

@@ -1,6 +1,7 @@
 //! Ctrl-C and SIGTERM: once stops the work and lets it clean up, twice ends the program.
 
 use std::future::Future;
+use std::pin::Pin;
 
 use tokio::sync::watch;
 
@@ -56,13 +57,7 @@ impl Signals {
             error = self.heard() => error,
             outcome = &mut work => return outcome,
         };
-        let paused = tokio::select! {
-            biased;
-            _ = &mut work => None,
-            closed = cluster.pause() => Some(closed),
-        };
-        drop(work);
-        drop(paused);
+        stop_between_requests(cluster, work).await;
         Err(error)
     }
 
@@ -74,6 +69,17 @@ impl Signals {
             Err(_) => std::future::pending().await,
         }
     }
+}
+
+/// Lets the requests of this work come to their end, then drops it.
+pub(super) async fn stop_between_requests<T>(cluster: &Cluster, mut work: Pin<Box<impl Future<Output = T> + ?Sized>>) {
+    let paused = tokio::select! {
+        biased;
+        _ = &mut work => None,
+        closed = cluster.pause() => Some(closed),
+    };
+    drop(work);
+    drop(paused);
 }
 
 /// Asks a person on a thread of its own, so that a signal ends the waiting; the terminal is then left as it was.

@@ -46,7 +46,7 @@ impl Terminal {
             .unwrap_or(false))
     }
 
-    /// Asks for a password, hidden. Ctrl-C in the prompt ends the process with 130.
+    /// Asks for a password, hidden. Ctrl-C in the prompt ends the process with 130, SIGTERM with 143.
     ///
     /// # Errors
     /// Stdin or stderr is no terminal, or it was closed without an answer.
@@ -129,12 +129,14 @@ impl Drop for Unchanged {
 
 /// A hidden prompt turns the echo of the terminal off; an interruption must turn it on again.
 mod echo {
-    /// While this lives, Ctrl-C restores the terminal and exits.
+    use crate::error::ExitCode;
+
+    /// While this lives, Ctrl-C and SIGTERM restore the terminal and exit.
     pub(super) struct Watch {
         _stop: tokio::sync::oneshot::Sender<()>,
     }
 
-    /// Remembers the terminal's settings and waits for Ctrl-C on a thread of its own, since the prompt
+    /// Remembers the terminal's settings and waits for a signal on a thread of its own, since the prompt
     /// blocks. `None` where that is not possible; the prompt works then all the same.
     pub(super) fn restored_on_interrupt() -> Option<Watch> {
         let settings = settings();
@@ -147,22 +149,43 @@ mod echo {
         std::thread::spawn(move || {
             runtime.block_on(async {
                 let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
-                // The handler is installed by the first poll.
-                let first = std::future::poll_fn(|cx| std::task::Poll::Ready(interrupt.as_mut().poll(cx)));
-                let _ = first.await;
+                let mut termination = std::pin::pin!(termination());
+                // The handlers are installed by the first poll.
+                let first = std::future::poll_fn(|cx| {
+                    let _ = interrupt.as_mut().poll(cx);
+                    let _ = termination.as_mut().poll(cx);
+                    std::task::Poll::Ready(())
+                });
+                first.await;
                 let _ = ready.send(());
                 tokio::select! {
-                    Ok(()) = interrupt => {
-                        restore(&settings);
-                        let _ = console::Term::stderr().write_line("");
-                        std::process::exit(i32::from(crate::error::ExitCode::Interrupted as u8));
-                    }
+                    Ok(()) = interrupt => leave(&settings, ExitCode::Interrupted),
+                    () = termination => leave(&settings, ExitCode::Terminated),
                     _ = stopped => {}
                 }
             });
         });
         let _ = listening.recv();
         Some(Watch { _stop: stop })
+    }
+
+    fn leave(settings: &Settings, code: ExitCode) -> ! {
+        restore(settings);
+        let _ = console::Term::stderr().write_line("");
+        std::process::exit(i32::from(code as u8))
+    }
+
+    #[cfg(unix)]
+    async fn termination() {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn termination() {
+        std::future::pending().await
     }
 
     #[cfg(unix)]

@@ -1,5 +1,10 @@
 //! Reaching a cluster: who asks, whom it trusts, what it takes for an answer, and what it never says.
 
+#[cfg(unix)]
+mod prompt;
+
+use std::io::Write as _;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -90,6 +95,41 @@ fn every_credential_comes_in_every_way_and_is_never_said() {
             no_secret(&run);
         }
     }
+}
+
+#[test]
+fn a_password_comes_through_a_pipe() {
+    let world = made(|options| options.auth = Some(auth()));
+    let url = world.stand_in.url();
+    let with = |typed: &[u8]| {
+        let binary = Binary::new();
+        let args = [
+            "export",
+            "--job-id",
+            JOB,
+            "--dry-run",
+            "--url",
+            &url,
+            "--username",
+            "ada",
+            "--password-file",
+            "-",
+        ];
+        let mut child = binary.command(args).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(typed).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for typed in [&b"p@ss:w/rd"[..], b"p@ss:w/rd\n", b"p@ss:w/rd\r\n"] {
+        assert_eq!(with(typed).0, Some(0), "{typed:?}");
+    }
+    let (code, said) = with(b"p@ss-other\n");
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("does not accept the credentials") && !said.contains("p@ss"),
+        "{said}"
+    );
+    assert_eq!(with(b"").0, Some(2), "no password");
 }
 
 #[track_caller]

@@ -151,6 +151,7 @@ fn a_dry_run_counts_and_writes_nothing() {
       notifications          4
       categories            12
       inputs               200  about 25.7 kB before compression
+    of the inputs: @timestamp, message, service
     ");
     let run = world
         .run(
@@ -163,6 +164,10 @@ fn a_dry_run_counts_and_writes_nothing() {
     assert_eq!(document["archive"], "log-categories_state.tar.gz");
     assert_eq!(document["snapshot_id"], fixture.snapshot_id());
     assert_eq!(document["documents"]["inputs"], fixture.inputs.len());
+    assert_eq!(
+        document["input_fields"],
+        serde_json::json!(["@timestamp", "message", "service"])
+    );
     assert_eq!(document["documents"]["annotations"], fixture.annotations.len());
     assert_eq!(document["documents"]["notifications"], fixture.notifications.len());
     let mut categories: Vec<&str> = fixture.categories.iter().map(|category| category.id.as_str()).collect();

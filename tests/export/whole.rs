@@ -122,26 +122,7 @@ fn a_user_who_sees_nothing_gets_an_error_and_no_empty_archive() {
 fn a_user_with_the_role_of_the_documentation_exports_everything() {
     let fixture = Fixture::load(JOB);
     let role: Value = serde_json::from_str(include_str!("../../docs/roles/esml-state-export.json")).unwrap();
-    let texts = |value: &Value| -> Vec<String> {
-        value
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|text| text.as_str().unwrap().to_owned())
-            .collect()
-    };
-    let cluster = texts(&role["cluster"]);
-    let mut user = User::new("reader", "pass").cluster(&cluster.iter().map(String::as_str).collect::<Vec<_>>());
-    for grant in role["indices"].as_array().unwrap() {
-        let (mut names, privileges) = (texts(&grant["names"]), texts(&grant["privileges"]));
-        if privileges.iter().any(|privilege| privilege == "view_index_metadata") {
-            names.push("weblogs-2024.01".to_owned());
-        }
-        user = user.indices(
-            &names.iter().map(String::as_str).collect::<Vec<_>>(),
-            &privileges.iter().map(String::as_str).collect::<Vec<_>>(),
-        );
-    }
+    let user = User::new("reader", "pass").with_role(&role, &["weblogs-2024.01"]);
     let world = World::with(MlOptions {
         users: Some(vec![user]),
         trusts_calls_without_credentials: true,

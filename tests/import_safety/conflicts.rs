@@ -7,7 +7,7 @@ use serde_json::json;
 use super::state::ClusterState;
 use super::{JOB, archive_of, options, small, target};
 use crate::support::binary::{Binary, Run};
-use crate::support::cluster::faults::Fault;
+use crate::support::cluster::faults::{Action, Fault};
 use crate::support::world::World;
 
 type Prepare = fn(&World);
@@ -230,17 +230,7 @@ fn a_dry_run_prints_the_plan_and_writes_nothing() {
     let (world, binary) = (target(1, 1), Binary::new());
     let before = ClusterState::of(&world);
     let text = world.import(&binary, archive_of(JOB), &["--dry-run"]).expect(0).stdout;
-    for line in [
-        "create filter canary-hosts",
-        "create calendar maintenance with 2 events",
-        "create index web-latency-input",
-        "create job web-latency and revert it to snapshot",
-        "model state",
-        "create datafeed datafeed-web-latency",
-        "add job web-latency to calendar maintenance",
-    ] {
-        assert!(text.contains(line), "no `{line}` in {text}");
-    }
+    insta::assert_snapshot!("plan", text);
     let run = world
         .import(&binary, archive_of(JOB), &["--dry-run", "--json"])
         .expect(0);
@@ -248,6 +238,43 @@ fn a_dry_run_prints_the_plan_and_writes_nothing() {
     assert_eq!((&plan["dry_run"], &plan["job_id"]), (&json!(true), &json!(JOB)));
     assert_eq!(world.stand_in.writes().len(), 0);
     ClusterState::of(&world).assert_same(&before, "dry run");
+}
+
+#[test]
+fn a_dry_run_names_what_is_in_the_way() {
+    let (world, binary) = (target(1, 1), Binary::new());
+    world.import(&binary, archive_of(JOB), &[]).expect(0);
+    world.call(
+        "POST",
+        "/_ml/filters/canary-hosts/_update",
+        r#"{"add_items":["theirs"]}"#,
+    );
+    let before = ClusterState::of(&world);
+    let run = world.import(&binary, archive_of(JOB), &["--dry-run"]).expect(3);
+    insta::assert_snapshot!(
+        "plan_with_conflicts",
+        format!("{}\n--- stderr\n{}", run.stdout, run.stderr)
+    );
+    let replacing = ["--dry-run", "--replace", "--skip-filters"];
+    let plan = world.import(&binary, archive_of(JOB), &replacing).expect(0).stdout;
+    insta::assert_snapshot!("plan_of_a_replacement", plan);
+    ClusterState::of(&world).assert_same(&before, "dry run");
+}
+
+#[test]
+fn a_name_that_a_template_wants_for_data_streams_is_left_to_it() {
+    let (world, binary) = (target(1, 1), Binary::new());
+    let before = ClusterState::of(&world);
+    let reason = "cannot create index with name [web-latency-input], because it matches with template [logs] that \
+                  creates data streams only, use create data stream api instead";
+    let answer = json!({"error": {"type": "illegal_argument_exception", "reason": reason}, "status": 400});
+    let fault = Fault::on("PUT", "/web-latency-input").then(Action::status(400, answer.to_string()));
+    world.stand_in.faults().add(fault);
+    let run = world.import(&binary, archive_of(JOB), &[]).expect(1);
+    run.says("creates data streams only").says("--input-index");
+    ClusterState::of(&world).assert_same(&before, "refused");
+    let elsewhere = ["--input-index", "elsewhere"];
+    world.import(&binary, archive_of(JOB), &elsewhere).expect(0);
 }
 
 /// Somebody makes something of that name between our look and our write.

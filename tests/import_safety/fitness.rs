@@ -52,6 +52,17 @@ const WHO: [&str; 4] = ["--username", "importer", "--password", "secret"];
 
 #[test]
 fn the_documented_role_suffices() {
+    let role = include_str!("../../docs/roles/esml-state-import.json");
+    let importer = User::new("importer", "secret").with_role(&serde_json::from_str(role).unwrap(), &[]);
+    let world = world(importer);
+    let binary = Binary::new();
+    world.import(&binary, archive_of(JOB), &WHO).expect(0);
+    let again = [&WHO[..], &["--replace"]].concat();
+    world.import(&binary, archive_of(JOB), &again).expect(0);
+}
+
+#[test]
+fn what_is_asked_for_suffices() {
     world(user(None))
         .import(&Binary::new(), archive_of(JOB), &WHO)
         .expect(0);
@@ -127,26 +138,33 @@ fn clusters_that_cannot_take_a_job_are_refused_with_words() {
 }
 
 #[test]
-fn a_memory_limit_above_the_clusters_is_said_in_the_plan() {
+fn a_memory_limit_above_the_clusters_is_refused_before_anything_is_written() {
     let world = World::in_memory(MlOptions {
         max_model_memory_limit: Some("256mb".to_owned()),
         ..options()
     });
     let binary = Binary::new();
-    let plan = world.import(&binary, archive_of(JOB), &["--dry-run"]).expect(0).stdout;
-    assert!(
-        plan.contains("memory limit") && plan.contains("--model-memory-limit"),
-        "{plan}"
-    );
-    let plan = world.import(
-        &binary,
-        archive_of(JOB),
-        &["--dry-run", "--model-memory-limit", "128mb"],
-    );
-    assert!(!plan.stdout.contains("memory limit"), "{}", plan.stdout);
-    world
-        .import(&binary, archive_of(JOB), &["--model-memory-limit", "128mb"])
-        .expect(0);
+    for more in [&[][..], &["--dry-run"], &["--model-memory-limit", "257mb"]] {
+        let run = world.import(&binary, archive_of(JOB), more).expect(3);
+        run.says("is above the 256mb that the cluster permits")
+            .says("--model-memory-limit");
+    }
+    for wrong in ["lots", "512", "0mb", "1.5gb", "-1gb", "10 mb"] {
+        world
+            .import(&binary, archive_of(JOB), &["--model-memory-limit", wrong])
+            .expect(2);
+    }
+    assert_eq!(world.stand_in.writes().len(), 0);
+    let right = ["--model-memory-limit", "256mb"];
+    world.import(&binary, archive_of(JOB), &right).expect(0);
+}
+
+#[test]
+fn a_job_for_which_there_is_no_room_today_is_imported_and_that_is_said() {
+    let world = World::in_memory(options());
+    let more = ["--model-memory-limit", "8gb"];
+    let run = world.import(&Binary::new(), archive_of(JOB), &more).expect(0);
+    run.says("that the cluster has room for: it may not open");
 }
 
 #[test]

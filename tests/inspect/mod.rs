@@ -5,6 +5,7 @@ mod compare;
 mod damaged;
 mod entries;
 mod html;
+mod pages;
 mod reports;
 #[cfg(unix)]
 mod terminal;

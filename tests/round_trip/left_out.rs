@@ -188,6 +188,24 @@ fn the_datafeed_reads_what_it_is_told_to() {
 }
 
 #[test]
+fn the_datafeed_may_read_patterns_and_other_clusters() {
+    let options = [
+        "--datafeed-index",
+        "weblogs-*",
+        "--datafeed-index",
+        "-weblogs-old*",
+        "--datafeed-index",
+        "<weblogs-{now/d}>",
+        "--datafeed-index",
+        "europe:weblogs",
+    ];
+    leaves_out(&options, |there| {
+        there.inputs = 0;
+        there.reads = json!(["weblogs-*", "-weblogs-old*", "<weblogs-{now/d}>", "europe:weblogs"]);
+    });
+}
+
+#[test]
 fn a_smaller_model_memory_limit() {
     let world = leaves_out(&["--model-memory-limit", "64mb"], |_| ());
     assert_eq!(world.job(JOB)["analysis_limits"]["model_memory_limit"], "64mb");

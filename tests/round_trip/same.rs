@@ -251,7 +251,7 @@ fn at_target(input: &Placed, places: &Places) -> Placed {
     Placed {
         index: target.clone(),
         id: if shared {
-            format!("{}:{}", input.index, input.id)
+            format!("{}/{}", input.index, input.id)
         } else {
             input.id.clone()
         },

@@ -10,8 +10,10 @@ use crate::cluster::{Cluster, Path, Request, Result};
 pub struct MlInfo {
     /// True while ML writes are answered with 429.
     pub upgrade_mode: bool,
-    /// `limits.max_model_memory_limit` or, without one, `effective_max_model_memory_limit`, in bytes.
+    /// `limits.max_model_memory_limit` in bytes: a job above it is refused. Absent or 0 where there is no such bound.
     pub max_model_memory: Option<u64>,
+    /// `limits.effective_max_model_memory_limit` in bytes: what today's nodes have room for.
+    pub room_for_model_memory: Option<u64>,
     /// `defaults.anomaly_detectors.categorization_analyzer`.
     pub default_categorization_analyzer: Option<Value>,
 }
@@ -54,7 +56,8 @@ impl MlInfo {
         };
         Self {
             upgrade_mode: answer.get("upgrade_mode").and_then(Value::as_bool).unwrap_or(false),
-            max_model_memory: limit("max_model_memory_limit").or_else(|| limit("effective_max_model_memory_limit")),
+            max_model_memory: limit("max_model_memory_limit").filter(|limit| *limit > 0),
+            room_for_model_memory: limit("effective_max_model_memory_limit"),
             default_categorization_analyzer: answer
                 .pointer("/defaults/anomaly_detectors/categorization_analyzer")
                 .cloned(),
@@ -123,10 +126,15 @@ mod tests {
             "defaults": { "anomaly_detectors": { "categorization_analyzer": { "tokenizer": "ml_classic" } } },
         }));
         assert!(info.upgrade_mode && info.default_categorization_analyzer.is_some());
-        assert_eq!(info.max_model_memory, Some(3 << 29));
+        assert_eq!(
+            (info.max_model_memory, info.room_for_model_memory),
+            (None, Some(3 << 29))
+        );
         let both =
             json!({ "limits": { "max_model_memory_limit": "512mb", "effective_max_model_memory_limit": "1gb" } });
         assert_eq!(MlInfo::read(&both).max_model_memory, Some(512 << 20));
+        let unbound = json!({ "limits": { "max_model_memory_limit": "0b" } });
+        assert_eq!(MlInfo::read(&unbound).max_model_memory, None);
         assert_eq!(MlInfo::read(&json!({})).max_model_memory, None);
         assert_eq!(
             (bytes("x"), bytes("-1b"), bytes("5"), bytes("7b")),

@@ -4,6 +4,7 @@ mod inputs;
 mod options;
 mod outcome;
 mod parts;
+mod privileges;
 mod question;
 mod sources;
 mod state;
@@ -35,10 +36,10 @@ pub async fn run(options: ExportOptions, surroundings: &Surroundings, terminal: 
             let subject = subject::find(&cluster, &options, terminal).await?;
             write::refuse_existing(&options, Some(subject.job.id()))?;
             let sources = sources::look(&cluster, &options, &subject, terminal).await?;
-            session::require_privileges(&cluster, &subject::privileges(&subject, &sources)).await?;
+            session::require_privileges(&cluster, &privileges::wanted(&subject, &sources)).await?;
             let survey = survey::count(&cluster, &options, &subject, &sources).await?;
             if options.dry_run {
-                return outcome::print_survey(&options, &subject, &survey, terminal);
+                return outcome::print_survey(&options, &subject, &sources, &survey, terminal);
             }
             question::ask(&options, &subject, &survey, terminal).await?;
             let written = write::archive(&cluster, &options, &subject, &sources, &survey, &narrator, terminal).await?;

@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::options::ExportOptions;
+use super::sources::Sources;
 use super::subject::Subject;
 use super::survey::Survey;
 use super::write::Written;
 use crate::archive::Target;
+use crate::cluster::SourceFields;
 use crate::commands::pseudonymize;
 use crate::error::{Error, Result};
 use crate::terminal::{Table, Terminal, bytes, count};
@@ -47,12 +49,13 @@ pub(super) fn print(options: &ExportOptions, subject: &Subject, written: &Writte
 pub(super) fn print_survey(
     options: &ExportOptions,
     subject: &Subject,
+    sources: &Sources,
     survey: &Survey,
     terminal: &Terminal,
 ) -> Result<()> {
     let target = options.target(subject.job.id());
     if options.json {
-        return say(terminal, &survey_json(&target, subject, survey).to_string());
+        return say(terminal, &survey_json(&target, subject, sources, survey).to_string());
     }
     let mut table = Table::new(&[1]);
     table.row(["", "documents"]);
@@ -68,6 +71,11 @@ pub(super) fn print_survey(
         ]),
         None => table.row(["inputs", "none", "--include-inputs takes them along"]),
     }
+    let fields = match sources.search.as_ref().map(|search| &search.fields) {
+        Some(SourceFields::Only(fields)) => format!("\nof the inputs: {}", fields.join(", ")),
+        Some(SourceFields::All) => "\nof the inputs: every field".to_owned(),
+        None => String::new(),
+    };
     let name = match target {
         Target::File { path, .. } => path.display().to_string(),
         Target::Stdout => "stdout".into(),
@@ -75,16 +83,16 @@ pub(super) fn print_survey(
     say(
         terminal,
         &format!(
-            "would write {name}\njob {}, snapshot {} of {}\n{}",
+            "would write {name}\njob {}, snapshot {} of {}\n{}{fields}",
             subject.job.id(),
             subject.snapshot.id,
             subject.snapshot.timestamp,
-            table.render(2)
+            table.render(2).trim_end()
         ),
     )
 }
 
-fn survey_json(target: &Target, subject: &Subject, survey: &Survey) -> Value {
+fn survey_json(target: &Target, subject: &Subject, sources: &Sources, survey: &Survey) -> Value {
     let mut parts = serde_json::Map::new();
     parts.insert("model_state".into(), subject.snapshot.state_documents.into());
     for (found, documents) in &survey.found {
@@ -94,6 +102,10 @@ fn survey_json(target: &Target, subject: &Subject, survey: &Survey) -> Value {
         parts.insert("inputs".into(), inputs.documents.into());
         parts.insert("input_bytes".into(), inputs.bytes.into());
     }
+    let fields = match sources.search.as_ref().map(|search| &search.fields) {
+        Some(SourceFields::Only(fields)) => Some(fields),
+        Some(SourceFields::All) | None => None,
+    };
     let archive = match target {
         Target::File { path, .. } => Some(path),
         Target::Stdout => None,
@@ -104,6 +116,7 @@ fn survey_json(target: &Target, subject: &Subject, survey: &Survey) -> Value {
         "job_id": subject.job.id(),
         "snapshot_id": subject.snapshot.id,
         "documents": parts,
+        "input_fields": fields,
     })
 }
 

@@ -6,7 +6,7 @@ use super::options::{ExportOptions, InputOptions};
 use super::subject::Subject;
 use crate::cluster::{Cluster, Search, Sort, SourceFields};
 use crate::error::{Error, Result};
-use crate::job::{Datafeed, InputMappings, needed_fields, query_reads_runtime_fields};
+use crate::job::{Datafeed, InputMappings, is_remote, needed_fields, query_reads_runtime_fields};
 use crate::terminal::Terminal;
 
 /// What is known of the inputs before the first is read.
@@ -40,10 +40,11 @@ pub(super) async fn look(
         });
     };
     let (remote, local): (Vec<String>, Vec<String>) =
-        datafeed.indices.iter().cloned().partition(|index| index.contains(':'));
+        datafeed.indices.iter().cloned().partition(|index| is_remote(index));
     if !remote.is_empty() {
         terminal.warn(&format!(
-            "mappings of remote indices cannot be read: {}",
+            "mappings of remote indices cannot be read: {}; what goes by another name there (multi-fields, aliases) may \
+             be missed, --all-fields carries every field",
             remote.join(", ")
         ));
     }

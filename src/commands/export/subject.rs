@@ -5,9 +5,8 @@ use serde_json::value::RawValue;
 
 use super::not_found;
 use super::options::ExportOptions;
-use super::sources::Sources;
 use crate::cluster::ml::{JobState, SnapshotChoice, SnapshotSummary};
-use crate::cluster::{Cluster, Flavour, Hit, Wanted};
+use crate::cluster::{Cluster, Flavour, Hit};
 use crate::commands::interrupt;
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId};
@@ -146,24 +145,5 @@ async fn document(cluster: &Cluster, job: &JobId, snapshot: &SnapshotSummary) ->
             ),
             "it may still be written; try again, or choose another with --snapshot-id",
         )),
-    }
-}
-
-/// What the export reads. Reading filters is an act of administration to Elasticsearch.
-pub(super) fn privileges(subject: &Subject, sources: &Sources) -> Wanted {
-    let filters = subject.job.filters().is_ok_and(|filters| !filters.is_empty());
-    let ml = [
-        ".ml-state*",
-        ".ml-anomalies-*",
-        ".ml-annotations*",
-        ".ml-notifications*",
-    ];
-    let mut indices = vec![(ml.map(str::to_owned).to_vec(), vec!["read"])];
-    if !sources.local.is_empty() {
-        indices.push((sources.local.clone(), vec!["read", "view_index_metadata"]));
-    }
-    Wanted {
-        cluster: vec!["monitor", if filters { "manage_ml" } else { "monitor_ml" }],
-        indices,
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::archive::Limits;
 use crate::cluster::{BulkOptions, ConnectOptions};
-use crate::job::{IndexName, JobId};
+use crate::job::{IndexName, IndexPattern, JobId};
 
 /// What `import` was asked.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct ImportOptions {
     /// `--input-index`.
     pub input_index: Option<IndexName>,
     /// `--datafeed-index`.
-    pub datafeed_indices: Vec<IndexName>,
+    pub datafeed_indices: Vec<IndexPattern>,
     /// `--skip-*`.
     pub skip: Skip,
     /// `--model-memory-limit`, as typed (checked to be a size).

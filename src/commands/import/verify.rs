@@ -1,10 +1,11 @@
 //! Reading back: what the cluster holds now is compared with what the archive held (import contract, 4).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod inputs;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::json;
 
 use super::apply::{data_counts, one_line};
 use super::checked::Checked;
@@ -12,10 +13,10 @@ use super::journal::{Entry, Journal};
 use super::parts::derived_id;
 use super::plan::{CalendarPlan, Plan, missing};
 use crate::archive::{Document, Part};
-use crate::cluster::{Cluster, Hit, Search};
+use crate::cluster::{Cluster, Hit};
 use crate::commands::session::Narrator;
 use crate::error::{Error, Result};
-use crate::job::{JobConfig, target_document_id};
+use crate::job::JobConfig;
 use crate::state::{STATE_INDICES, StateDocId};
 use crate::terminal::{Terminal, Unit, amount};
 
@@ -35,7 +36,7 @@ pub(super) async fn verify(
     verifier.job().await?;
     verifier.surroundings().await?;
     compared += verifier.snapshot_and_counts().await?;
-    compared += verifier.inputs().await?;
+    compared += inputs::compare(cluster, checked, plan).await?;
     compared += verifier.part(Part::Categories, &[plan.job().results_alias()]).await?;
     for entry in journal.written() {
         compared += match entry {
@@ -126,62 +127,6 @@ impl Verifier<'_> {
         let documents = expected.len() as u64;
         self.same(&[&plan.job().results_alias()], expected).await?;
         Ok(documents)
-    }
-
-    /// Each was confirmed under its id; the number tells that none fell on another.
-    async fn inputs(&self) -> Result<u64> {
-        let mut compared = 0;
-        self.input_ids().await?;
-        for target in &self.plan.targets {
-            let sources = &self.checked.contents.input_indices;
-            let expected: u64 = target
-                .index
-                .sources
-                .iter()
-                .filter_map(|source| sources.get(source))
-                .sum();
-            let found = self
-                .cluster
-                .count(&Search::lenient([target.index.name.as_str()], json!({"match_all": {}})))
-                .await?;
-            if found != expected {
-                return Err(mismatch(format!(
-                    "index {} holds {found} inputs, the archive {expected}",
-                    target.index.name
-                )));
-            }
-            compared += found;
-        }
-        Ok(compared)
-    }
-
-    /// Every one is there under its id.
-    async fn input_ids(&self) -> Result<()> {
-        if self.plan.targets.is_empty() {
-            return Ok(());
-        }
-        let mut replay = self.checked.archive.replay(Part::Inputs, &self.checked.contents);
-        while let Some(batch) = replay.next().await? {
-            for target in &self.plan.targets {
-                let mut ids = Vec::new();
-                for document in &batch {
-                    let source = document.index.as_deref().unwrap_or_default();
-                    if target.index.sources.contains(source) {
-                        let own = document.id.as_deref().unwrap_or_default();
-                        ids.push(target_document_id(&target.index, source, own));
-                    }
-                }
-                let found = self.cluster.locate(&[target.index.name.as_str()], &ids).await?;
-                let found: BTreeSet<&str> = found.iter().map(|(_, id)| id.as_str()).collect();
-                if let Some(id) = ids.iter().find(|id| !found.contains(id.as_str())) {
-                    return Err(mismatch(format!(
-                        "{}: document {id} was written and is not there",
-                        target.index.name
-                    )));
-                }
-            }
-        }
-        Ok(())
     }
 
     /// The snapshot is listed, filters are there, calendars have their events and the job.

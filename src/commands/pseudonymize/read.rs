@@ -98,7 +98,7 @@ impl Source<'_> {
         mut open: impl FnMut(StateKind) -> W,
         mut close: impl FnMut(StateKind, W) -> Result<()>,
     ) -> Result<Rewriter> {
-        let mut walk = Walk::Between(Some(rewriter));
+        let mut walk = Walk::Between(Some(Box::new(rewriter)));
         let snapshot = self.snapshot()?;
         self.each(Part::State, stage, &mut |document| {
             let id = document.id.as_deref().unwrap_or_default();
@@ -111,7 +111,7 @@ impl Source<'_> {
         .await?;
         walk.leave(&mut close)?;
         match walk {
-            Walk::Between(Some(rewriter)) => Ok(rewriter),
+            Walk::Between(Some(rewriter)) => Ok(*rewriter),
             _ => Err(pseudonym::Error::Unheard.into()),
         }
     }
@@ -119,7 +119,7 @@ impl Source<'_> {
 
 /// Where in the state the walk is.
 enum Walk<W: Write> {
-    Between(Option<Rewriter>),
+    Between(Option<Box<Rewriter>>),
     Inside(StateKind, Box<ChunkDecoder<Texts<Rewriter, W>>>),
 }
 
@@ -142,7 +142,7 @@ impl<W: Write> Walk<W> {
                 StateKind::Model => Subject::Model,
                 StateKind::Categorizer => Subject::Categorizer,
             };
-            let texts = Texts::new(subject, rewriter, open(kind));
+            let texts = Texts::new(subject, *rewriter, open(kind));
             *self = Self::Inside(kind, Box::new(ChunkDecoder::new(texts, limits)));
         }
         Ok(())
@@ -162,7 +162,7 @@ impl<W: Write> Walk<W> {
                 let (_, texts) = decoder.finish()?;
                 let (rewriter, out) = texts.finish().map_err(|cause| state::Error::of_sink("state", cause))?;
                 close(kind, out)?;
-                *self = Self::Between(Some(rewriter));
+                *self = Self::Between(Some(Box::new(rewriter)));
             }
         }
         Ok(())

@@ -147,10 +147,11 @@ impl Rewrite<'_> {
         self.source
             .each(part, self.stage, &mut |document| {
                 let text = rewriter.document(part, &document.source)?;
-                Ok(match &document.id {
-                    Some(id) => entry.action_and_line(document.index.as_deref(), id, &text)?,
-                    None => entry.line(&text)?,
-                })
+                let put = match &document.id {
+                    Some(id) => entry.action_and_line(document.index.as_deref(), id, &text),
+                    None => entry.line(&text),
+                };
+                Ok(put?)
             })
             .await?;
         Ok(self.writer.append(entry.seal()?)?)

@@ -28,6 +28,16 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
     (bytes.is_finite() && bytes < u64::MAX as f64).then_some(bytes as u64)
 }
 
+/// Bytes as Elasticsearch writes them, in the largest unit that leaves a whole number.
+pub fn written_bytes(bytes: u64) -> String {
+    let units = ["b", "kb", "mb", "gb", "tb", "pb"];
+    let exponent = match bytes {
+        0 => 0,
+        more => (more.trailing_zeros() / 10).min(5),
+    };
+    format!("{}{}", bytes >> (exponent * 10), units[exponent as usize])
+}
+
 /// `model_memory_limit`, where a number without a unit counts MiB.
 pub(super) fn model_memory_limit(value: &Value) -> Option<u64> {
     let mebibytes = |n: u64| n.checked_mul(1 << 20);
@@ -60,6 +70,9 @@ mod tests {
             ("-1mb", None),
         ] {
             assert_eq!(parse_bytes(text), bytes, "{text}");
+        }
+        for text in ["0b", "512mb", "3gb", "1536kb", "7b", "4096pb"] {
+            assert_eq!(parse_bytes(text).map(written_bytes).as_deref(), Some(text));
         }
         assert_eq!(model_memory_limit(&Value::from(2)), Some(2 << 20));
         assert_eq!(model_memory_limit(&Value::from("2")), Some(2 << 20));

@@ -7,11 +7,11 @@ mod portable;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-pub use bytes::parse_bytes;
+pub use bytes::{parse_bytes, written_bytes};
 pub use portable::GENERATED;
 
 use crate::job::raw::invalid;
-use crate::job::{DatafeedId, Error, FilterId, IndexName, JobId, SnapshotId};
+use crate::job::{DatafeedId, Error, FilterId, IndexPattern, JobId, SnapshotId};
 
 /// A job as `GET _ml/anomaly_detectors/<job>` returns it, with `datafeed_config`.
 #[derive(Clone, Debug)]
@@ -225,7 +225,7 @@ pub struct PortableOptions<'a> {
     /// `datafeed-<new>`; any other datafeed id becomes `datafeed-<new>` too).
     pub id: &'a JobId,
     /// The indices that the datafeed reads; `None` keeps its own.
-    pub datafeed_indices: Option<&'a [IndexName]>,
+    pub datafeed_indices: Option<&'a [IndexPattern]>,
     /// Another `analysis_limits.model_memory_limit`.
     pub model_memory_limit: Option<&'a str>,
     /// Put as `analysis_config.categorization_analyzer` where the job has none.

@@ -87,32 +87,43 @@ pub(super) fn known<'p>(mappings: &Value, path: &'p str) -> Option<&'p str> {
     }
 }
 
+/// The full names of the fields that documents hold.
+pub(super) fn stored(mappings: &Value) -> Vec<String> {
+    let mut names = Vec::new();
+    if let Some(properties) = mappings.get("properties").and_then(Value::as_object) {
+        leaves(properties, "", false, &mut names);
+    }
+    names
+}
+
 /// The full names of all fields, multi-fields, aliases and runtime fields.
 pub(super) fn names(mappings: &Value) -> Vec<String> {
     let mut names = Vec::new();
     if let Some(properties) = mappings.get("properties").and_then(Value::as_object) {
-        leaves(properties, "", &mut names);
+        leaves(properties, "", true, &mut names);
     }
     let runtime = mappings.get("runtime").and_then(Value::as_object);
     names.extend(runtime.into_iter().flat_map(Map::keys).cloned());
     names
 }
 
-fn leaves(properties: &Map<String, Value>, above: &str, names: &mut Vec<String>) {
+/// `all`: with the names that stand for others.
+fn leaves(properties: &Map<String, Value>, above: &str, all: bool, names: &mut Vec<String>) {
     for (name, definition) in properties {
         let path = format!("{above}{name}");
-        match definition.get("properties").and_then(Value::as_object) {
-            Some(inner) => leaves(inner, &format!("{path}."), names),
-            None => {
-                let fields = definition.get("fields").and_then(Value::as_object);
-                names.extend(
-                    fields
-                        .into_iter()
-                        .flat_map(Map::keys)
-                        .map(|field| format!("{path}.{field}")),
-                );
-                names.push(path);
-            }
+        if let Some(inner) = definition.get("properties").and_then(Value::as_object) {
+            leaves(inner, &format!("{path}."), all, names);
+        } else if all {
+            let fields = definition.get("fields").and_then(Value::as_object);
+            names.extend(
+                fields
+                    .into_iter()
+                    .flat_map(Map::keys)
+                    .map(|field| format!("{path}.{field}")),
+            );
+            names.push(path);
+        } else if definition.get("type").and_then(Value::as_str) != Some("alias") {
+            names.push(path);
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct TargetIndex {
     pub name: IndexName,
     /// Body of `PUT /<index>`: settings (replicas 0, refresh off) and mappings, `_meta` marked as ours.
     pub body: Box<RawValue>,
+    /// The fields that it maps.
+    pub fields: Vec<String>,
     /// The source indices whose documents go there.
     pub sources: BTreeSet<String>,
 }
@@ -69,6 +71,7 @@ pub fn target_indices(
             let name = if n == 0 { base.clone() } else { base.numbered(n + 1)? };
             Ok(TargetIndex {
                 name,
+                fields: super::places::stored(&definition.mappings),
                 body: body(definition, owner)?,
                 sources,
             })
@@ -155,8 +158,8 @@ pub fn target_document_id(target: &TargetIndex, source: &str, id: &str) -> Strin
     if target.sources.len() < 2 {
         return id.to_owned();
     }
-    // No index name holds a colon: two pairs never make the same text.
-    let whole = format!("{source}:{id}");
+    // No name of an index or a cluster holds a slash: two pairs never make the same text.
+    let whole = format!("{source}/{id}");
     if whole.len() <= LONGEST_ID {
         return whole;
     }

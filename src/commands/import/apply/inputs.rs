@@ -11,13 +11,18 @@ use crate::error::Result;
 use crate::job::target_document_id;
 use crate::terminal::count;
 
-/// Creates the indices and fills them.
+/// Creates the indices.
+pub(super) async fn create(context: &Context<'_>) -> Result<()> {
+    for target in &context.plan.targets {
+        create_one(context, target).await?;
+    }
+    Ok(())
+}
+
+/// Fills them.
 pub(super) async fn load(context: &Context<'_>) -> Result<()> {
     if context.plan.targets.is_empty() {
         return Ok(());
-    }
-    for target in &context.plan.targets {
-        create(context, target).await?;
     }
     let stage = context.stage("Writing inputs", Some(context.plan.counts.inputs));
     let mut written = 0;
@@ -28,7 +33,7 @@ pub(super) async fn load(context: &Context<'_>) -> Result<()> {
     Ok(())
 }
 
-async fn create(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
+async fn create_one(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
     let (cluster, name) = (context.cluster, &target.index.name);
     once::create(context, Entry::InputIndex(name.clone()), || {
         cluster.create_index(name.as_str(), &target.index.body)

@@ -12,6 +12,8 @@ mod state;
 
 pub(super) use results::{data_counts, one_line};
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use super::checked::Checked;
@@ -19,6 +21,7 @@ use super::journal::Journal;
 use super::options::ImportOptions;
 use super::plan::Plan;
 use crate::cluster::Cluster;
+use crate::commands::interrupt::stop_between_requests;
 use crate::commands::session::Narrator;
 use crate::error::Result;
 use crate::terminal::{Stage, Terminal, Unit};
@@ -39,11 +42,21 @@ pub(super) async fn apply(context: &Context<'_>) -> Result<()> {
     replace::clear(context).await?;
     filters::create(context).await?;
     calendars::create(context).await?;
-    inputs::load(context).await?;
-    // Making inputs searchable takes the cluster a while and nothing before the comparison needs it. Both come to
-    // their end whatever the other does: a request that is dropped half way may be carried out after the rollback.
-    let (settled, written) = tokio::join!(inputs::settle(context), job_and_state(context));
-    written.and(settled)?;
+    inputs::create(context).await?;
+    // The job does not stand at its snapshot before its inputs are all there.
+    side_by_side(
+        context.cluster,
+        Box::pin(inputs::load(context)),
+        Box::pin(job_and_state(context)),
+    )
+    .await?;
+    // Making inputs searchable takes the cluster a while and nothing before the comparison needs it.
+    side_by_side(
+        context.cluster,
+        Box::pin(inputs::settle(context)),
+        Box::pin(snapshot_and_results(context)),
+    )
+    .await?;
     job::create_datafeed(context).await?;
     calendars::join(context).await
 }
@@ -52,11 +65,32 @@ async fn job_and_state(context: &Context<'_>) -> Result<()> {
     job::create(context).await?;
     state::make_index(context).await?;
     state::load(context).await?;
-    results::snapshot_and_counts(context).await?;
+    results::snapshot_and_counts(context).await
+}
+
+async fn snapshot_and_results(context: &Context<'_>) -> Result<()> {
     job::revert(context).await?;
     results::categories(context).await?;
     results::annotations(context).await?;
     results::notifications(context).await
+}
+
+type Work<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+/// Both at once. Where one fails the other is stopped, but not in the middle of a request, which might be carried out
+/// after the rollback.
+async fn side_by_side(cluster: &Cluster, mut one: Work<'_>, mut other: Work<'_>) -> Result<()> {
+    let (ended, rest) = tokio::select! {
+        ended = &mut one => (ended, other),
+        ended = &mut other => (ended, one),
+    };
+    match ended {
+        Ok(()) => rest.await,
+        Err(error) => {
+            stop_between_requests(cluster, rest).await;
+            Err(error)
+        }
+    }
 }
 
 impl Context<'_> {

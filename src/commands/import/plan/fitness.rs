@@ -6,7 +6,7 @@ use super::{ImportOptions, Remarks};
 use crate::cluster::{Cluster, Flavour, Version};
 use crate::commands::import::checked::Checked;
 use crate::error::{Error, Result};
-use crate::terminal::bytes;
+use crate::job::written_bytes;
 
 /// The release from which 9.x reads model state.
 const NEEDED_BY_9: (u32, u32) = (8, 3);
@@ -100,14 +100,22 @@ pub(super) async fn look_at_ml(
         Some(limit) => crate::job::parse_bytes(limit),
         None => checked.config.model_memory_limit(),
     };
-    if let (Some(wanted), Some(limit)) = (wanted, info.max_model_memory)
-        && wanted > limit
-    {
+    let above = |limit: Option<u64>| Some((wanted?, limit?)).filter(|(wanted, limit)| wanted > limit);
+    if let Some((wanted, limit)) = above(info.max_model_memory) {
+        remarks.conflict(
+            format!(
+                "the job's model memory limit of {} is above the {} that the cluster permits",
+                written_bytes(wanted),
+                written_bytes(limit)
+            ),
+            "set another with --model-memory-limit, or raise xpack.ml.max_model_memory_limit",
+        );
+    } else if let Some((wanted, room)) = above(info.room_for_model_memory) {
         remarks.note(format!(
-            "the job's model memory limit of {} is above the {} that the cluster has room for: it may be refused or \
-             not open; --model-memory-limit sets another",
-            bytes(wanted),
-            bytes(limit)
+            "the job's model memory limit of {} is above the {} that the cluster has room for: it may not open; \
+             --model-memory-limit sets another",
+            written_bytes(wanted),
+            written_bytes(room)
         ));
     }
     Ok(())

@@ -6,7 +6,7 @@ use crate::cluster::Cluster;
 use crate::commands::import::checked::Checked;
 use crate::commands::import::options::ImportOptions;
 use crate::error::Result;
-use crate::job::{IndexName, JobId, TargetIndex, marked_as_ours, target_indices};
+use crate::job::{IndexName, JobId, TargetIndex, is_remote, marked_as_ours, target_indices};
 
 /// An index to create for inputs.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ pub(super) fn remark_on_datafeed(own: &[String], keeps_own: bool, remarks: &mut 
     remarks.note(format!("the datafeed keeps reading {}", own.join(", ")));
     let remote: Vec<&str> = own
         .iter()
-        .filter(|index| index.contains(':'))
+        .filter(|index| is_remote(index))
         .map(String::as_str)
         .collect();
     if !remote.is_empty() {

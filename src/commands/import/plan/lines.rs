@@ -31,9 +31,10 @@ impl Plan {
         for target in &self.targets {
             let sources: Vec<&str> = target.index.sources.iter().map(String::as_str).collect();
             lines.push(format!(
-                "create index {} for the inputs of {}",
+                "create index {} for the inputs of {}, with {}",
                 target.index.name,
-                sources.join(", ")
+                sources.join(", "),
+                some_of(&target.index.fields)
             ));
         }
         self.documents(&mut lines);
@@ -51,6 +52,9 @@ impl Plan {
     }
 
     fn replaced(&self, lines: &mut Vec<String>) {
+        if !self.replace {
+            return;
+        }
         let job = self.job();
         if self.existing.job {
             lines.push(format!(
@@ -87,6 +91,16 @@ impl Plan {
         write(lines, counts.categories, "category", "categories");
         write(lines, counts.annotations, "annotation", "annotations");
         write(lines, counts.notifications, "notification", "notifications");
+    }
+}
+
+/// The fields of an index, where there are not too many for a line.
+fn some_of(fields: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown = fields.get(..SHOWN).unwrap_or(fields).join(", ");
+    match fields.len().checked_sub(SHOWN) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {}", amount(more as u64, "more field", "more fields")),
     }
 }
 

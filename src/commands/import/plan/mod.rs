@@ -20,7 +20,7 @@ use super::options::ImportOptions;
 use crate::archive::Part;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
-use crate::job::{JobId, PortableJob, PortableOptions, Renamer, SnapshotId};
+use crate::job::{IndexPattern, JobId, PortableJob, PortableOptions, Renamer, SnapshotId};
 
 /// The plan of an import.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(super) struct Plan {
     pub(super) existing: Existing,
     /// Documents to write.
     pub(super) counts: Counts,
+    /// What is there may be deleted.
+    pub(super) replace: bool,
     /// What is worth knowing.
     pub(super) notes: Vec<String>,
     conflicts: Vec<Conflict>,
@@ -107,6 +109,7 @@ pub(super) async fn make(cluster: &Cluster, options: &ImportOptions, checked: &C
         targets,
         existing,
         counts: counts(options, checked),
+        replace: options.replace,
         notes: remarks.notes,
         conflicts: remarks.conflicts,
     })
@@ -120,7 +123,10 @@ fn portable(
     targets: &[TargetPlan],
     remarks: &mut Remarks,
 ) -> Result<PortableJob> {
-    let names: Vec<_> = targets.iter().map(|target| target.index.name.clone()).collect();
+    let names: Vec<_> = targets
+        .iter()
+        .map(|target| IndexPattern::from(target.index.name.clone()))
+        .collect();
     let indices = match (names.is_empty(), options.datafeed_indices.is_empty()) {
         (_, false) => Some(options.datafeed_indices.as_slice()),
         (false, true) => Some(names.as_slice()),

@@ -155,7 +155,7 @@ impl Rewriter {
             }
         }
         let text = mapping.to_string();
-        Ok(edit_leaves(text.as_bytes(), &mut |leaf| {
+        edit_leaves(text.as_bytes(), &mut |leaf| {
             let held = [
                 "source",
                 "null_value",
@@ -170,7 +170,7 @@ impl Rewriter {
                 false => Ok(Edit::Keep),
             }
         })
-        .map_err(changed)?)
+        .map_err(changed)
     }
 
     fn properties(&mut self, properties: &mut Value, above: &str) -> Result<(), Error> {

@@ -38,6 +38,21 @@ impl User {
         Self::new(name, password).cluster(&["all"]).indices(&["*"], &["all"])
     }
 
+    /// Has what a role gives, as the body of `PUT _security/role/<name>` has it, and the right to
+    /// read these indices besides.
+    pub fn with_role(self, role: &Value, also: &[&str]) -> Self {
+        let texts = |value: &Value| -> Vec<String> {
+            let list = value.as_array().into_iter().flatten();
+            list.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let mut user = self;
+        user.cluster.extend(texts(&role["cluster"]));
+        for grant in role["indices"].as_array().into_iter().flatten() {
+            user.indices.push((texts(&grant["names"]), texts(&grant["privileges"])));
+        }
+        user.indices(also, &["read", "view_index_metadata"])
+    }
+
     /// Also comes with this API key, as it stands in the header after `ApiKey ` (or after `Bearer `).
     pub fn api_key(mut self, encoded: &str) -> Self {
         self.api_key = Some(encoded.to_owned());

@@ -1,0 +1,158 @@
+//! How cost grows with the number of inputs: time with it, memory not at all.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::docs;
+use crate::node::Node;
+use crate::options::Options;
+use crate::plot::{Panel, Scale, svg};
+use crate::process::Took;
+use crate::report::{self, MEMORY, MIB};
+use crate::rounds::Bench;
+use crate::seed::Inputs;
+
+/// More than this between the smallest and the largest peak is no longer flat.
+const FLAT: f64 = 1.1;
+/// From here on all that works at once is full: fewer inputs need less.
+const FULL: usize = 100_000;
+/// From here on one round says enough.
+const MANY: usize = 1_000_000;
+
+/// Costs at one size.
+struct Point {
+    inputs: usize,
+    export: Took,
+    import: Took,
+}
+
+/// Measures each size, seeding on from the one before. Returns what does not hold.
+pub fn measure(options: &Options, node: &Node, bench: &Bench, inputs: &mut Inputs) -> Vec<String> {
+    let mut points: Vec<Point> = Vec::new();
+    for size in &options.growth {
+        eprintln!("seeding {size} inputs");
+        inputs.grow(node.address(), *size);
+        let rounds = if *size < MANY { options.rounds } else { 1 };
+        if points.is_empty() {
+            eprintln!("warming up");
+            bench.there_and_back("warm-up");
+        }
+        let taken: Vec<(Took, Took)> = (0..rounds)
+            .map(|round| bench.there_and_back(&format!("clone-{size}-{round}")))
+            .collect();
+        let point = Point {
+            inputs: *size,
+            export: middle(taken.iter().map(|(export, _)| *export)),
+            import: middle(taken.iter().map(|(_, import)| *import)),
+        };
+        eprintln!("{}", point.row());
+        points.push(point);
+    }
+    publish(&points, options);
+    unmet(&points)
+}
+
+/// The median time, with the largest peak.
+fn middle(taken: impl Iterator<Item = Took>) -> Took {
+    let mut taken: Vec<Took> = taken.collect();
+    taken.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
+    Took {
+        peak: taken.iter().map(|took| took.peak).max().unwrap_or(0),
+        ..taken[taken.len() / 2]
+    }
+}
+
+fn publish(points: &[Point], options: &Options) {
+    let mut table = "| inputs | export | inputs/s | peak memory | import | inputs/s | peak memory |\n\
+                     |---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for point in points {
+        let _ = writeln!(table, "{}", point.row());
+    }
+    println!("\n{table}");
+    let took = |took: &Took| json!({"seconds": took.seconds, "peak_kib": took.peak, "processor": took.processor});
+    let json: Vec<_> = points
+        .iter()
+        .map(|point| json!({"inputs": point.inputs, "export": took(&point.export), "import": took(&point.import)}))
+        .collect();
+    report::write_json(&options.json, &json!({"machine": report::machine(), "growth": json}));
+    if options.write_docs {
+        docs::replace("growth", &format!("{}\n\n{table}", report::machine()));
+        docs::write("growth.svg", &plot(points));
+    }
+}
+
+/// What is asked of memory and not so.
+fn unmet(points: &[Point]) -> Vec<String> {
+    let mut unmet = Vec::new();
+    for (what, of) in [
+        ("export", (|point: &Point| point.export) as fn(&Point) -> Took),
+        ("import", |point| point.import),
+    ] {
+        let peak = |point: &Point| of(point).peak as f64 / MIB;
+        let most = points.iter().map(peak).fold(0.0, f64::max);
+        let full = points.iter().filter(|point| point.inputs >= FULL);
+        let least = full.map(peak).fold(f64::INFINITY, f64::min);
+        if most > MEMORY {
+            unmet.push(format!("{what}: peak memory {most:.1} MiB, at most {MEMORY} MiB"));
+        }
+        if most > least * FLAT {
+            unmet.push(format!("{what}: peak memory grows from {least:.1} to {most:.1} MiB"));
+        }
+    }
+    unmet
+}
+
+fn plot(points: &[Point]) -> String {
+    let ticks: Vec<(f64, String)> = points
+        .iter()
+        .map(|point| (point.inputs as f64, short(point.inputs)))
+        .collect();
+    let line = |of: fn(&Point) -> f64| points.iter().map(|point| (point.inputs as f64, of(point))).collect();
+    let decades = [0.01, 0.1, 1.0, 10.0, 100.0, 1000.0];
+    let megabytes = [0.0, 16.0, 32.0, 48.0, 64.0, 80.0];
+    svg(
+        "Seconds and peak memory of export and import by number of inputs",
+        &ticks,
+        &[
+            Panel {
+                title: "seconds, by inputs",
+                grid: decades.iter().map(|value| (*value, value.to_string())).collect(),
+                scale: Scale::Logarithmic,
+                limit: None,
+                series: vec![
+                    ("export", line(|point| point.export.seconds)),
+                    ("import", line(|point| point.import.seconds)),
+                ],
+            },
+            Panel {
+                title: "peak memory in MiB, by inputs",
+                grid: megabytes.iter().map(|value| (*value, value.to_string())).collect(),
+                scale: Scale::Linear,
+                limit: Some((MEMORY, "at most")),
+                series: vec![
+                    ("export", line(|point| point.export.peak as f64 / MIB)),
+                    ("import", line(|point| point.import.peak as f64 / MIB)),
+                ],
+            },
+        ],
+    )
+}
+
+fn short(inputs: usize) -> String {
+    match inputs {
+        million if million % 1_000_000 == 0 => format!("{} M", million / 1_000_000),
+        thousand => format!("{} k", thousand / 1000),
+    }
+}
+
+impl Point {
+    fn row(&self) -> String {
+        let of = |took: &Took| {
+            let (seconds, rate) = (took.seconds, self.inputs as f64 / took.seconds);
+            format!("{seconds:.2} s | {rate:.0} | {:.1} MiB", took.peak as f64 / MIB)
+        };
+        format!("| {} | {} | {} |", self.inputs, of(&self.export), of(&self.import))
+    }
+}

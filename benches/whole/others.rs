@@ -1,0 +1,90 @@
+//! Other tools that move the same documents, where they are installed.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::ceiling;
+use crate::options::Options;
+use crate::process::{self, Took};
+use crate::seed::{FIELDS, INDEX, JOB};
+
+pub const PYTHON: [&str; 2] = ["export, Python scripts", "import, Python scripts"];
+pub const ELASTICDUMP: [&str; 2] = ["export, elasticdump", "import, elasticdump"];
+
+/// Elastic's scripts: a folder that has `export_model_snapshot.py` and `import_model_snapshot.py`.
+pub struct Python {
+    scripts: PathBuf,
+    interpreter: PathBuf,
+}
+
+/// `elasticdump` of the path.
+pub struct Elasticdump;
+
+impl Python {
+    pub fn found(options: &Options) -> Option<Self> {
+        let scripts = options.python.clone()?;
+        let interpreter = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+        Some(Self {
+            scripts: scripts.canonicalize().expect("the folder of the scripts"),
+            interpreter: interpreter.into(),
+        })
+    }
+
+    /// Leaves the archive in the folder and returns its path.
+    pub fn export(&self, front: SocketAddr, folder: &Path) -> (Took, PathBuf) {
+        let mut command = self.script("export_model_snapshot.py", front, JOB, folder);
+        // It asks twice: about personal data, and about the open range.
+        let took = process::run_with(command.arg("--include_inputs"), b"yes\nyes\n");
+        (took, folder.join(format!("{JOB}_state.tar.gz")))
+    }
+
+    /// Replaces the job and the index `<job>-input`.
+    pub fn import(&self, front: SocketAddr, job: &str, archive: &Path, folder: &Path) -> Took {
+        let mut command = self.script("import_model_snapshot.py", front, job, folder);
+        process::run_with(command.arg("--archive_path").arg(archive), b"")
+    }
+
+    fn script(&self, name: &str, front: SocketAddr, job: &str, folder: &Path) -> Command {
+        let mut command = Command::new(&self.interpreter);
+        command.arg(self.scripts.join(name)).current_dir(folder);
+        command.args(["--url", &format!("http://{front}"), "--job_id", job]);
+        command.args(["--username", "bench", "--password", "bench"]);
+        command
+    }
+}
+
+impl Elasticdump {
+    pub fn found() -> Option<Self> {
+        let asked = Command::new("elasticdump").arg("--version").output().ok()?;
+        asked.status.success().then_some(Self)
+    }
+
+    pub fn export(&self, front: SocketAddr, file: &Path) -> Took {
+        let _ = std::fs::remove_file(file);
+        let body = json!({ "_source": FIELDS }).to_string();
+        let mut command = dump(&format!("http://{front}/{INDEX}"), &file.display().to_string(), 10_000);
+        process::run(command.args(["--searchBody", &body]))
+    }
+
+    pub fn import(&self, front: SocketAddr, index: &str, file: &Path) -> Took {
+        let to = format!("http://{front}/{index}");
+        process::run(&mut dump(&file.display().to_string(), &to, 5_000))
+    }
+}
+
+fn dump(from: &str, to: &str, limit: usize) -> Command {
+    let mut command = Command::new("elasticdump");
+    command.args(["--input", from, "--output", to, "--type", "data", "--quiet"]);
+    command.args(["--limit", &limit.to_string()]);
+    command
+}
+
+/// They exit with 0 when they fail, so what they did is looked at: all inputs are in the index.
+pub fn assert_holds(node: SocketAddr, index: &str, inputs: usize) {
+    ceiling::json(node, "POST", &format!("/{index}/_refresh"), &Value::Null);
+    let counted = ceiling::json(node, "GET", &format!("/{index}/_count"), &Value::Null);
+    assert_eq!(counted["count"], inputs, "{index}");
+}

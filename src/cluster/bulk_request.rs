@@ -1,0 +1,61 @@
+//! One bulk request: where it goes, what is asked of its answer, its action lines, what it did.
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Path, Request};
+
+/// Where a batch goes.
+#[derive(Clone, Debug)]
+pub(in crate::cluster) struct Target {
+    /// Index or alias; empty where every action names its own.
+    pub(in crate::cluster) name: String,
+    /// It must be an alias.
+    pub(in crate::cluster) alias: bool,
+}
+
+/// What is asked of the answer. An outcome for every item costs the cluster nearly a tenth of the request's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cluster) enum Told {
+    /// Whether there were errors.
+    Errors,
+    /// Every item's outcome.
+    Items,
+}
+
+/// What a bulk load did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BulkReport {
+    /// Documents that the cluster confirmed.
+    pub documents: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The request for a target; without a name the actions name their indices.
+pub(in crate::cluster) fn request(target: &Target, told: Told) -> Request {
+    let path = if target.name.is_empty() {
+        Path::of(["_bulk"])
+    } else {
+        Path::of([target.name.as_str(), "_bulk"])
+    };
+    let wanted = match told {
+        Told::Errors => "errors",
+        Told::Items => "items.*.status,items.*.error",
+    };
+    let request = Request::post(path).query("filter_path", wanted);
+    if target.alias {
+        request.query("require_alias", "true")
+    } else {
+        request
+    }
+}
+
+/// The action line of a document that is written.
+pub(in crate::cluster) fn index_action(id: &str) -> String {
+    format!(r#"{{"index":{{"_id":{}}}}}"#, Value::from(id))
+}
+
+/// The action line of a document that is deleted.
+pub(in crate::cluster) fn delete_action(index: &str, id: &str) -> String {
+    json!({ "delete": { "_index": index, "_id": id } }).to_string()
+}

@@ -1,0 +1,276 @@
+//! The time of a search, cut into ranges of about a page each: readers work side by side, and all comes in order.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::cluster::page::Page;
+use crate::cluster::reader::{Portion, Reader};
+use crate::cluster::request::unintelligible;
+use crate::cluster::{Error, Request, Result};
+
+/// Documents that tell how large the others are.
+const SAMPLE: usize = 100;
+/// Buckets for each range that a stretch is cut into: the more, the more alike the ranges become.
+const BUCKETS_A_RANGE: u64 = 16;
+/// Far below `search.max_buckets`, and enough that a stretch shrinks quickly wherever its documents are.
+const BUCKETS: std::ops::RangeInclusive<u64> = 64..=4096;
+
+/// From a moment to before another, in milliseconds; without bound where none is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cluster) struct Range {
+    from: Option<i64>,
+    until: Option<i64>,
+}
+
+/// A stretch of time with so many documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stretch {
+    from: i64,
+    until: i64,
+    documents: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Bucket {
+    key: i64,
+    doc_count: u64,
+}
+
+/// The ranges of a search through one point in time, found as they are needed.
+#[derive(Debug)]
+pub(in crate::cluster) struct Ranges {
+    reader: Reader,
+    field: String,
+    begun: bool,
+    waiting: VecDeque<Stretch>,
+}
+
+impl Ranges {
+    pub(in crate::cluster) fn new(reader: Reader, field: String) -> Self {
+        Self {
+            reader,
+            field,
+            begun: false,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// The next in order of time. Together they leave nothing out and nothing is in two of them.
+    pub(in crate::cluster) async fn next(&mut self) -> Result<Option<Range>> {
+        let first = !self.begun;
+        if first {
+            self.begun = true;
+            match self.whole().await? {
+                Whole::Nothing => return Ok(None),
+                Whole::OneRange => {
+                    return Ok(Some(Range {
+                        from: None,
+                        until: None,
+                    }));
+                }
+                Whole::Stretch(stretch) => self.waiting.push_back(stretch),
+            }
+        }
+        let Some(mut stretch) = self.waiting.pop_front() else {
+            return Ok(None);
+        };
+        while stretch.documents > self.reader.typical.documents(&self.reader.search) && stretch.until - stretch.from > 1
+        {
+            let Some(mut pieces) = self.cut(&stretch).await? else {
+                break;
+            };
+            let Some(first) = pieces.pop_front() else { break };
+            pieces.append(&mut self.waiting);
+            (stretch, self.waiting) = (first, pieces);
+        }
+        Ok(Some(Range {
+            from: (!first).then_some(stretch.from),
+            until: (!self.waiting.is_empty()).then_some(stretch.until),
+        }))
+    }
+
+    async fn whole(&mut self) -> Result<Whole> {
+        #[derive(Deserialize)]
+        struct Ends {
+            first: End,
+            last: End,
+        }
+        #[derive(Deserialize)]
+        struct End {
+            value: Option<f64>,
+        }
+        let aggregations = json!({
+            "first": { "min": { "field": self.field } }, "last": { "max": { "field": self.field } },
+        });
+        let Some((page, ends)) = self.ask::<Ends>(&Portion::Whole, SAMPLE, &aggregations).await? else {
+            return Ok(Whole::OneRange);
+        };
+        let documents = page.total.unwrap_or(0);
+        if documents == 0 {
+            return Ok(Whole::Nothing);
+        }
+        self.reader.typical.learn(&page, SAMPLE);
+        // Milliseconds are whole numbers that a double holds. Before 1970 some versions take no bounds.
+        Ok(match (ends.first.value, ends.last.value) {
+            (Some(first), Some(last)) if first >= 0.0 => Whole::Stretch(Stretch {
+                from: first as i64,
+                until: last as i64 + 1,
+                documents,
+            }),
+            _ => Whole::OneRange,
+        })
+    }
+
+    /// `None` where it cannot be cut: documents that have several moments would be in several ranges.
+    async fn cut(&mut self, stretch: &Stretch) -> Result<Option<VecDeque<Stretch>>> {
+        #[derive(Deserialize)]
+        struct Times {
+            times: Buckets,
+        }
+        #[derive(Deserialize)]
+        struct Buckets {
+            buckets: Vec<Bucket>,
+        }
+        let target = self.reader.typical.documents(&self.reader.search);
+        let buckets = (stretch.documents / target.max(1)).saturating_mul(BUCKETS_A_RANGE);
+        let buckets = buckets.clamp(*BUCKETS.start(), *BUCKETS.end());
+        let interval = stretch.until.abs_diff(stretch.from).div_ceil(buckets).max(1);
+        let histogram = json!({
+            "field": self.field, "fixed_interval": format!("{interval}ms"), "min_doc_count": 1,
+        });
+        let portion = Portion::Range(Range {
+            from: Some(stretch.from),
+            until: Some(stretch.until),
+        });
+        let aggregations = json!({ "times": { "date_histogram": histogram } });
+        let Some((_, times)) = self.ask::<Times>(&portion, 0, &aggregations).await? else {
+            return Ok(None);
+        };
+        let buckets = times.times.buckets;
+        let counted: u64 = buckets.iter().map(|bucket| bucket.doc_count).sum();
+        Ok((counted == stretch.documents).then(|| gather(stretch, &buckets, target)))
+    }
+
+    /// `None` where the cluster cannot aggregate this field.
+    async fn ask<T: for<'a> Deserialize<'a>>(
+        &self,
+        portion: &Portion,
+        size: usize,
+        aggregations: &Value,
+    ) -> Result<Option<(Page, T)>> {
+        #[derive(Deserialize)]
+        struct Answer<T> {
+            aggregations: T,
+        }
+        let request = self.reader.request(portion, None, size, Some(aggregations))?;
+        let what = request.what();
+        let body: Bytes = match self.send(request).await {
+            Err(Error::Refused { refusal, .. }) if refusal.status == 400 => return Ok(None),
+            answer => answer?,
+        };
+        let page = Page::cut(&body, &what)?;
+        self.reader.renew(&page);
+        let answer: Answer<T> = serde_json::from_slice(&body).map_err(|error| unintelligible(&what, &error))?;
+        Ok(Some((page, answer.aggregations)))
+    }
+
+    async fn send(&self, request: Request) -> Result<Bytes> {
+        Ok(self.reader.cluster.send(request).await?.body)
+    }
+}
+
+enum Whole {
+    /// There are no documents.
+    Nothing,
+    /// Not to be cut.
+    OneRange,
+    Stretch(Stretch),
+}
+
+impl Range {
+    /// The documents of `query` whose `field` is in this range.
+    pub(in crate::cluster) fn within(&self, query: &Value, field: &str) -> Value {
+        let mut bounds = serde_json::Map::new();
+        if let Some(from) = self.from {
+            bounds.insert("gte".to_owned(), from.into());
+        }
+        if let Some(until) = self.until {
+            bounds.insert("lt".to_owned(), until.into());
+        }
+        if bounds.is_empty() {
+            return query.clone();
+        }
+        bounds.insert("format".to_owned(), "epoch_millis".into());
+        json!({ "bool": { "filter": [query, { "range": { field: bounds } }] } })
+    }
+}
+
+/// Neighbouring buckets become stretches of at most `target` documents, save where one bucket has more.
+fn gather(whole: &Stretch, buckets: &[Bucket], target: u64) -> VecDeque<Stretch> {
+    let mut stretches = VecDeque::new();
+    let mut open = Stretch { documents: 0, ..*whole };
+    for bucket in buckets {
+        if open.documents > 0 && open.documents + bucket.doc_count > target {
+            stretches.push_back(Stretch {
+                until: bucket.key,
+                ..open
+            });
+            open = Stretch {
+                from: bucket.key,
+                until: whole.until,
+                documents: 0,
+            };
+        }
+        open.documents += bucket.doc_count;
+    }
+    stretches.push_back(open);
+    stretches
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn stretches_leave_nothing_out_and_are_as_large_as_wanted(
+            counts in prop::collection::vec(0_u64..40, 1..60), target in 1_u64..100,
+        ) {
+            let buckets: Vec<Bucket> = (0..).zip(counts).filter(|(_, count)| *count > 0)
+                .map(|(number, doc_count)| Bucket { key: 1_000 + number * 10, doc_count }).collect();
+            let documents = buckets.iter().map(|bucket| bucket.doc_count).sum();
+            let whole = Stretch { from: 1_003, until: 1_600, documents };
+            let stretches = gather(&whole, &buckets, target);
+            prop_assert_eq!(stretches.front().map(|stretch| stretch.from), Some(whole.from));
+            prop_assert_eq!(stretches.back().map(|stretch| stretch.until), Some(whole.until));
+            for (one, next) in stretches.iter().zip(stretches.iter().skip(1)) {
+                prop_assert_eq!(one.until, next.from);
+            }
+            for stretch in &stretches {
+                let inside = buckets.iter().filter(|bucket| {
+                    (bucket.key.max(whole.from) >= stretch.from) && bucket.key.max(whole.from) < stretch.until
+                });
+                let inside: Vec<u64> = inside.map(|bucket| bucket.doc_count).collect();
+                prop_assert_eq!(inside.iter().sum::<u64>(), stretch.documents);
+                prop_assert!(stretch.documents <= target || inside.len() == 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_is_added_to_the_query() {
+        let query = json!({ "match_all": {} });
+        let range = |from, until| Range { from, until }.within(&query, "t");
+        assert_eq!(range(None, None), query);
+        let bounds = json!({ "range": { "t": { "gte": 5, "lt": 7, "format": "epoch_millis" } } });
+        assert_eq!(
+            range(Some(5), Some(7)),
+            json!({ "bool": { "filter": [query, bounds] } })
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! Inputs: each is there under its id, and no other.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::mismatch;
+use crate::archive::Part;
+use crate::cluster::{Cluster, Search};
+use crate::commands::import::checked::Checked;
+use crate::commands::import::plan::Plan;
+use crate::error::{Error, Result};
+use crate::job::target_document_id;
+
+/// Ids that are counted with one request.
+const IDS: usize = 10_000;
+/// Requests at once: while one is answered the ids of the next are read from the archive.
+const AT_ONCE: usize = 2;
+
+/// Counts the documents of the archive's ids, and all documents; returns how many there are.
+pub(super) async fn compare(cluster: &Cluster, checked: &Checked, plan: &Plan) -> Result<u64> {
+    ids(cluster, checked, plan).await?;
+    let mut compared = 0;
+    for target in &plan.targets {
+        let sources = &checked.contents.input_indices;
+        let sources = target.index.sources.iter().filter_map(|source| sources.get(source));
+        let expected: u64 = sources.sum();
+        let name = target.index.name.as_str();
+        let found = cluster
+            .count(&Search::lenient([name], json!({"match_all": {}})))
+            .await?;
+        if found != expected {
+            return Err(mismatch(format!(
+                "index {name} holds {found} inputs, the archive {expected}"
+            )));
+        }
+        compared += found;
+    }
+    Ok(compared)
+}
+
+async fn ids(cluster: &Cluster, checked: &Checked, plan: &Plan) -> Result<()> {
+    if plan.targets.is_empty() {
+        return Ok(());
+    }
+    let mut counts: Vec<_> = plan
+        .targets
+        .iter()
+        .map(|target| Counts::new(cluster, target.index.name.as_str()))
+        .collect();
+    let mut replay = checked.archive.replay(Part::Inputs, &checked.contents);
+    while let Some(batch) = replay.next().await? {
+        for document in batch {
+            let source = document.index.as_deref().unwrap_or_default();
+            let own = document.id.as_deref().unwrap_or_default();
+            let target = plan.targets.iter().zip(&mut counts);
+            let target = target
+                .into_iter()
+                .find(|(target, _)| target.index.sources.contains(source));
+            if let Some((target, counts)) = target {
+                counts.add(target_document_id(&target.index, source, own)).await?;
+            }
+        }
+    }
+    for counts in counts {
+        counts.finish().await?;
+    }
+    Ok(())
+}
+
+/// The ids of one index on their way to being counted.
+struct Counts<'a> {
+    cluster: &'a Cluster,
+    index: &'a str,
+    ids: Vec<String>,
+    under_way: JoinSet<Result<()>>,
+}
+
+impl<'a> Counts<'a> {
+    fn new(cluster: &'a Cluster, index: &'a str) -> Self {
+        Self {
+            cluster,
+            index,
+            ids: Vec::new(),
+            under_way: JoinSet::new(),
+        }
+    }
+
+    async fn add(&mut self, id: String) -> Result<()> {
+        self.ids.push(id);
+        if self.ids.len() == IDS {
+            self.count(AT_ONCE).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<()> {
+        self.count(1).await?;
+        self.wait(1).await
+    }
+
+    async fn count(&mut self, at_once: usize) -> Result<()> {
+        self.wait(at_once).await?;
+        let (cluster, index) = (self.cluster.clone(), self.index.to_owned());
+        let ids = std::mem::take(&mut self.ids);
+        self.under_way.spawn(all_there(cluster, index, ids));
+        Ok(())
+    }
+
+    /// Until fewer are under way.
+    async fn wait(&mut self, than: usize) -> Result<()> {
+        while self.under_way.len() >= than {
+            let Some(ended) = self.under_way.join_next().await else {
+                break;
+            };
+            ended.map_err(|cause| Error::Failed {
+                message: cause.to_string(),
+                hint: None,
+            })??;
+        }
+        Ok(())
+    }
+}
+
+/// A number tells nearly always; the document that is missing is looked for only where it does not.
+async fn all_there(cluster: Cluster, index: String, ids: Vec<String>) -> Result<()> {
+    if cluster
+        .count(&Search::lenient([index.as_str()], json!({"ids": {"values": ids}})))
+        .await?
+        == ids.len() as u64
+    {
+        return Ok(());
+    }
+    let found = cluster.locate(&[&index], &ids).await?;
+    let found: BTreeSet<&str> = found.iter().map(|(_, id)| id.as_str()).collect();
+    match ids.iter().find(|id| !found.contains(id.as_str())) {
+        Some(id) => Err(mismatch(format!("{index}: document {id} was written and is not there"))),
+        // The archive has an id twice: the number of all documents tells.
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,57 @@
+//! A password typed at a terminal.
+
+use super::{JOB, auth, made};
+use crate::support::binary::Binary;
+use crate::support::pseudo_terminal::Session;
+use crate::support::signals::Signal;
+
+fn start(url: &str) -> Session {
+    let args = [
+        "export",
+        "--job-id",
+        JOB,
+        "--dry-run",
+        "--url",
+        url,
+        "--username",
+        "ada",
+    ];
+    Session::start(Binary::new().command(args))
+}
+
+#[test]
+fn a_password_is_asked_for_and_not_shown() {
+    let world = made(|options| options.auth = Some(auth()));
+    let mut session = start(&world.stand_in.url());
+    session.expect("Password of ada").press("p@ss:w/rd\r");
+    let ended = session.end();
+    assert_eq!(ended.code, 0, "{}", ended.screen);
+    assert!(!ended.screen.contains("p@ss"), "{:?}", ended.screen);
+}
+
+#[test]
+fn a_wrong_password_is_refused_and_not_repeated() {
+    let world = made(|options| options.auth = Some(auth()));
+    let mut session = start(&world.stand_in.url());
+    session.expect("Password of ada").press("other-s3cr3t\r");
+    let ended = session.end();
+    assert_eq!(ended.code, 1, "{}", ended.screen);
+    assert!(
+        ended.screen.contains("does not accept the credentials"),
+        "{}",
+        ended.screen
+    );
+    assert!(!ended.screen.contains("s3cr3t"), "{:?}", ended.screen);
+}
+
+#[test]
+fn asking_for_a_password_can_be_interrupted() {
+    let world = made(|options| options.auth = Some(auth()));
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut session = start(&world.stand_in.url());
+        session.expect("Password of ada").signal(signal);
+        let ended = session.end();
+        assert_eq!(ended.code, code, "{}", ended.screen);
+    }
+    assert!(world.stand_in.requests().is_empty());
+}

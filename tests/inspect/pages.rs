@@ -1,0 +1,59 @@
+//! The page of every archive and every job that there is, as a person sees it.
+
+use super::{exit, inspect, stdout};
+use crate::support::binary::Binary;
+use crate::support::cluster::ml::{MlOptions, MlVersion};
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+#[test]
+fn of_archives_of_the_scripts() {
+    for (name, code) in [
+        ("readme-2025-04-layout", 0),
+        ("dotted-job-id", 0),
+        ("without-categorizer", 0),
+        ("without-snapshot-document", 4),
+        ("empty", 4),
+    ] {
+        let output = inspect(&[&format!("{name}.tar.gz")]);
+        assert_eq!(exit(&output), Some(code), "{name}");
+        insta::assert_snapshot!(format!("scripts_{name}"), stdout(&output));
+    }
+}
+
+#[test]
+fn of_jobs() {
+    for name in [
+        "web-latency",
+        "log-categories",
+        "user-population",
+        "log-categories-multisnap",
+    ] {
+        let fixture = Fixture::load(name);
+        let (world, binary) = (World::in_memory(MlOptions::new(MlVersion::new(9, 2, 0))), Binary::new());
+        world.seed(&fixture);
+        let inputs = ["--include-inputs"];
+        let more = if fixture.sources.is_empty() {
+            &[][..]
+        } else {
+            &inputs[..]
+        };
+        world.export(&binary, name, "job", more);
+        let run = binary.run(["inspect", "job.tar.gz"]).expect(0);
+        insta::assert_snapshot!(format!("job_{name}"), lasting(&run.stdout));
+    }
+}
+
+/// Less what differs from run to run: when the archive was written, and how small that made it.
+fn lasting(page: &str) -> String {
+    let lines = page.lines().map(|line| {
+        let label = line.trim_start();
+        let differs = label.starts_with("size ") || label.starts_with("written by ");
+        let kept = &line[..line.len() - label.len()];
+        match differs {
+            true => format!("{kept}{} …", label.split("  ").next().unwrap_or_default()),
+            false => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
