@@ -58,7 +58,7 @@ fn largest_scores(old: &[(String, Tree)], new: &[(String, Tree)], path: &str, di
     let mut entries = entries.iter().peekable();
     for (name, old) in &old[1..] {
         let same = |new: &&(String, Tree)| scores(&new.1) == scores(old);
-        match entries.next_if(|new| same(&new)) {
+        match entries.next_if(|new| same(new)) {
             Some((_, new)) => side_by_side(old, new, &format!("{path}.{name}"), differences),
             None => differences.dropped += 1,
         }
