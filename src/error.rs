@@ -136,6 +136,10 @@ impl Error {
             Self::Pseudonym(error) => error.hint().map(str::to_owned),
             Self::Usage { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
             Self::Refused { hint, .. } => Some(hint.clone()),
+            Self::Mismatch { .. } => Some(
+                "somebody else changed it meanwhile, or the cluster lost it: see `GET /_cluster/health`, and import again"
+                    .to_owned(),
+            ),
             Self::RolledBack { cause, .. } | Self::Remains { cause, .. } | Self::Reported(cause) => cause.hint(),
             _ => None,
         }

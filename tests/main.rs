@@ -11,6 +11,7 @@ mod command_line;
 mod connection;
 mod errors;
 mod export;
+mod faults;
 mod import_safety;
 mod inspect;
 mod pseudonymize;

@@ -10,6 +10,7 @@ use crate::cluster::gate::{Closed, Gate};
 use crate::cluster::identity::Identity;
 use crate::cluster::link::Link;
 use crate::cluster::retry::Patience;
+use crate::cluster::unanswered::Unanswered;
 use crate::cluster::{Clock, Error, Flavour, Observer, Path, Request, Result, Version, address, transport};
 use crate::secret::Secret;
 
@@ -93,6 +94,7 @@ impl Cluster {
             patience: Patience::default(),
             gate: Gate::default(),
             clock,
+            unanswered: Unanswered::new(),
         };
         Self::meet(link, options.first_contact, options.keep_alive).await
     }

@@ -162,8 +162,13 @@ fn refused_hint(refusal: &Refusal) -> Option<String> {
             "the index or cluster is blocked for writing, most often because a disk is full: free space, then repeat"
         }
         (500, _) => "the cluster's own log says more; repeat when it is healthy (`GET /_cluster/health`)",
-        (429 | 502 | 503 | 504, _) => "the cluster is overloaded or not ready: repeat later, or with more --retries",
-        _ => return None,
+        (408 | 429 | 502 | 503 | 504, _) => {
+            "the cluster is overloaded or not ready: repeat later, or with more --retries"
+        }
+        _ => {
+            "the cluster or something before it did not take the request: check that it is Elasticsearch 7.9 to 9.x, and \
+             that --url leads to it; -vv shows every request"
+        }
     };
     Some(hint.to_owned())
 }

@@ -38,7 +38,7 @@ impl Cluster {
     /// Any of a request; an index that exists is [`Error::Refused`] of kind `resource_already_exists_exception`.
     pub async fn create_index(&self, index: &str, body: &RawValue) -> Result<()> {
         let request = Request::put(concrete(index)?).raw(body.get().to_owned()).once();
-        self.send(request).await.map(drop)
+        self.perform(request).await
     }
 
     /// `PUT /<index>/_settings`.
@@ -46,9 +46,8 @@ impl Cluster {
     /// # Errors
     /// Any of a request.
     pub async fn update_settings(&self, index: &str, settings: &Value) -> Result<()> {
-        self.send(Request::put(concrete(index)?.then(["_settings"])).json(settings))
+        self.perform(Request::put(concrete(index)?.then(["_settings"])).json(settings))
             .await
-            .map(drop)
     }
 
     /// `POST /<indices>/_refresh`, leniently.
@@ -56,9 +55,8 @@ impl Cluster {
     /// # Errors
     /// Any of a request.
     pub async fn refresh(&self, indices: &[&str]) -> Result<()> {
-        self.send(leniently(Request::post(Path::indices(indices).then(["_refresh"]))))
+        self.perform(leniently(Request::post(Path::indices(indices).then(["_refresh"]))))
             .await
-            .map(drop)
     }
 
     /// `DELETE /<index>`; true where it was there. The name must be concrete.
@@ -83,7 +81,10 @@ impl Cluster {
 
     /// Sends a deletion; false where there was nothing.
     pub(in crate::cluster) async fn delete_or_gone(&self, request: Request) -> Result<bool> {
-        Ok(self.send(request.allow_status(&[404])).await?.status != 404)
+        let what = request.what();
+        let answer = self.send(request.allow_status(&[404])).await?;
+        answer.parse::<Map<String, Value>>(&what)?;
+        Ok(answer.status != 404)
     }
 }
 

@@ -13,6 +13,7 @@ use url::{Host, Url};
 use crate::cluster::clock::within;
 use crate::cluster::gate::Gate;
 use crate::cluster::retry::{Patience, Tries, retry_after};
+use crate::cluster::unanswered::Unanswered;
 use crate::cluster::{Clock, Error, Observer, Refusal, Repeat, Request, Response, Result};
 
 /// The client, and how patient it is.
@@ -26,6 +27,7 @@ pub(in crate::cluster) struct Link {
     pub(in crate::cluster) patience: Patience,
     pub(in crate::cluster) gate: Gate,
     pub(in crate::cluster) clock: Arc<dyn Clock>,
+    pub(in crate::cluster) unanswered: Unanswered,
 }
 
 impl std::fmt::Debug for Link {
@@ -70,6 +72,7 @@ impl Link {
         let started = self.clock.now();
         let query = (!request.query.is_empty()).then_some(&request.query);
         let (headers, body) = (self.headers(request), request.body.clone());
+        let mut on_its_way = self.unanswered.sent(request);
         let sent = self.transport.send(request.method, path, headers, query, body, None);
         let answer = sent.await.map_err(|error| self.lost(what, &error))?;
         let status = answer.status_code().as_u16();
@@ -77,6 +80,7 @@ impl Link {
         let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let wait = wait.and_then(|value| retry_after(value, OffsetDateTime::now_utc()));
         let body = answer.bytes().await.map_err(|error| self.lost(what, &error))?;
+        on_its_way.answered(status);
         self.observer
             .answered(what, status, self.clock.now().saturating_sub(started));
         if status < 300 || request.allowed.contains(&status) {
@@ -92,6 +96,9 @@ impl Link {
             USER_AGENT,
             HeaderValue::from_static(concat!("esml-state/", env!("CARGO_PKG_VERSION"))),
         );
+        if let Ok(name) = HeaderValue::from_str(&self.unanswered.name) {
+            headers.insert("x-opaque-id", name);
+        }
         if is_this_machine(&self.address) {
             // Compressing costs the cluster far more time than the loopback could save.
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

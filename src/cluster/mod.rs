@@ -29,6 +29,7 @@ mod responder;
 mod retry;
 mod search;
 mod transport;
+mod unanswered;
 mod version;
 
 pub use bulk::{Bulk, BulkOptions};

@@ -84,12 +84,6 @@ impl Pages {
         Ok(None)
     }
 
-    /// Ends the search before its end.
-    pub async fn close(mut self) {
-        self.readers.shutdown().await;
-        self.close_contexts().await;
-    }
-
     async fn close_contexts(&mut self) {
         for number in self.contexts.drain(..) {
             if let Some(context) = self.cluster.contexts().get(number) {

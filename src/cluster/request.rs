@@ -182,6 +182,15 @@ impl Cluster {
         self.link().send(&request).await
     }
 
+    /// Sends something that is to be done. An answer that is no JSON object is not the cluster's, whatever its status.
+    pub(in crate::cluster) async fn perform(&self, request: Request) -> Result<()> {
+        let what = request.what();
+        self.send(request)
+            .await?
+            .parse::<serde_json::Map<String, serde_json::Value>>(&what)
+            .map(drop)
+    }
+
     /// The answer; `None` where the cluster does not have this API at all.
     pub(in crate::cluster) async fn send_if_known(&self, request: Request) -> Result<Option<Response>> {
         match self.send(request).await {

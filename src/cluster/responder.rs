@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::cluster::link::Link;
 use crate::cluster::retry::Patience;
+use crate::cluster::unanswered::Unanswered;
 use crate::cluster::{Cluster, Observer, Result, SystemClock, Wait};
 
 /// Status, further header lines, body. Status 0: hang up instead.
@@ -112,6 +113,7 @@ pub(in crate::cluster) async fn meet(address: url::Url, observer: Arc<Pauses>) -
         gate: Default::default(),
         patience,
         clock: Arc::new(SystemClock::start()),
+        unanswered: Unanswered::new(),
     };
     Cluster::meet(link, Duration::from_secs(20), "5m".to_owned()).await
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cluster::page::Shards;
-use crate::cluster::reader::page;
+use crate::cluster::reader::{Portion, page};
 use crate::cluster::{Cluster, Error, Path, Request, Result};
 
 /// How to page.
@@ -146,5 +146,19 @@ impl Cluster {
             what,
             why: "hits.total is missing".to_owned(),
         })
+    }
+
+    /// The first of its documents, `size` at most.
+    ///
+    /// # Errors
+    /// Any of a search.
+    pub async fn sample(&self, search: &Search, size: usize) -> Result<Vec<Hit>> {
+        let mut body = search.body(&Portion::Whole);
+        body.insert("size".to_owned(), json!(size));
+        body.insert("sort".to_owned(), search.sort(&[]));
+        let request = Request::post(Path::indices(&search.indices).then(["_search"]));
+        let request = search.addressed(request.json(&Value::Object(body)));
+        let hits = page(self, request).await?.hits;
+        Ok(hits.into_iter().map(|(_, hit)| hit).collect())
     }
 }

@@ -76,9 +76,8 @@ fn remote_indices_are_searched_and_their_mappings_are_missed_with_a_warning() {
         |ending: &'static str| Fault::when(move |call| call.path.contains("other") && call.path.ends_with(ending));
     let faults = world.stand_in.faults();
     faults.add(of_both("/_count").then(answer("POST", "/weblogs-2024.01/_count", "{}")));
-    for _ in ["the sample", "the inputs"] {
-        faults.add(of_both("/_pit").then(answer("POST", "/weblogs-2024.01/_pit?keep_alive=1m", "")));
-    }
+    faults.add(of_both("/_search").then(answer("POST", "/weblogs-2024.01/_search", "{}")));
+    faults.add(of_both("/_pit").then(answer("POST", "/weblogs-2024.01/_pit?keep_alive=1m", "")));
     let binary = Binary::new();
     let run = world
         .run(&binary, &["export", "--job-id", JOB, "--yes", "--include-inputs"])

@@ -6,7 +6,7 @@ mod dangers;
 mod fitness;
 mod replace;
 mod stages;
-mod state;
+pub mod state;
 mod verification;
 mod walk;
 

@@ -66,38 +66,52 @@ impl ClusterState {
     /// Sees that this, which came later, is the same less the traces that a cluster leaves by itself.
     #[track_caller]
     pub fn assert_as_before(&self, before: &Self, run: &str) {
+        self.as_before(before).unwrap_or_else(|why| panic!("{run}: {why}"));
+    }
+
+    /// What differs from before.
+    pub fn as_before(&self, before: &Self) -> Result<(), String> {
         let mut contents = self.contents.clone();
         contents.retain(|(index, id), _| {
             before.contents.contains_key(&(index.clone(), id.clone())) || !is_trace(index, id)
         });
-        differ(&contents, &before.contents, run);
-        assert_eq!(self.configurations, before.configurations, "{run}");
+        differ(&contents, &before.contents)?;
+        equal("configurations", &self.configurations, &before.configurations)?;
         for (index, aliases) in &before.aliases {
-            assert_eq!(self.aliases.get(index), Some(aliases), "{run}: aliases of {index}");
+            equal(&format!("aliases of {index}"), &self.aliases.get(index), &Some(aliases))?;
         }
-        for index in self.aliases.keys().filter(|index| !before.aliases.contains_key(*index)) {
-            assert!(index.starts_with(".ml-"), "{run}: index {index} remains");
+        let mut new = self.aliases.keys().filter(|index| !before.aliases.contains_key(*index));
+        if let Some(index) = new.find(|index| !index.starts_with(".ml-")) {
+            return Err(format!("index {index} remains"));
         }
-        self.assert_sound(run);
+        self.sound()
     }
 
     /// Sees that no index stands where an alias must.
     #[track_caller]
     pub fn assert_sound(&self, run: &str) {
-        for index in self.aliases.keys() {
-            assert!(
-                !ALIASES.iter().any(|alias| index.starts_with(alias)),
-                "{run}: {index} is an index"
-            );
+        self.sound().unwrap_or_else(|why| panic!("{run}: {why}"));
+    }
+
+    fn sound(&self) -> Result<(), String> {
+        let taken = |index: &&String| ALIASES.iter().any(|alias| index.starts_with(alias));
+        match self.aliases.keys().find(taken) {
+            Some(index) => Err(format!("{index} is an index")),
+            None => Ok(()),
         }
     }
 
     /// Sees that both hold the same.
     #[track_caller]
     pub fn assert_same(&self, other: &Self, run: &str) {
-        differ(&self.contents, &other.contents, run);
-        assert_eq!(self.configurations, other.configurations, "{run}");
-        assert_eq!(self.aliases, other.aliases, "{run}");
+        self.same(other).unwrap_or_else(|why| panic!("{run}: {why}"));
+    }
+
+    /// What differs.
+    pub fn same(&self, other: &Self) -> Result<(), String> {
+        differ(&self.contents, &other.contents)?;
+        equal("configurations", &self.configurations, &other.configurations)?;
+        equal("aliases", &self.aliases, &other.aliases)
     }
 }
 
@@ -106,8 +120,14 @@ fn is_trace(index: &str, id: &str) -> bool {
     index.starts_with(".ml-notifications") && !id.starts_with("esml-")
 }
 
-#[track_caller]
-fn differ(left: &Contents, right: &Contents, run: &str) {
+fn equal<T: PartialEq + std::fmt::Debug>(what: &str, left: &T, right: &T) -> Result<(), String> {
+    match left == right {
+        true => Ok(()),
+        false => Err(format!("{what}: {left:?} is not {right:?}")),
+    }
+}
+
+fn differ(left: &Contents, right: &Contents) -> Result<(), String> {
     let lacks: Vec<_> = right.keys().filter(|key| !left.contains_key(*key)).collect();
     let more: Vec<_> = left.keys().filter(|key| !right.contains_key(*key)).collect();
     let changed: Vec<_> = left
@@ -115,8 +135,8 @@ fn differ(left: &Contents, right: &Contents, run: &str) {
         .filter(|(key, text)| right.get(*key).is_some_and(|other| other != *text))
         .map(|(key, _)| key)
         .collect();
-    assert!(
-        lacks.is_empty() && more.is_empty() && changed.is_empty(),
-        "{run}: gone {lacks:?}, remains {more:?}, changed {changed:?}"
-    );
+    match lacks.is_empty() && more.is_empty() && changed.is_empty() {
+        true => Ok(()),
+        false => Err(format!("gone {lacks:?}, remains {more:?}, changed {changed:?}")),
+    }
 }

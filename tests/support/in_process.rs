@@ -14,33 +14,52 @@ use tokio::sync::watch;
 use super::binary::Run;
 
 /// Time that passes in pauses, at once, and where the test lets it pass.
-#[derive(Debug)]
-pub struct TestClock(watch::Sender<Duration>);
+pub struct TestClock {
+    now: watch::Sender<Duration>,
+    at_pauses: Mutex<Option<Box<dyn Fn() + Send>>>,
+}
+
+impl std::fmt::Debug for TestClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("TestClock").field(&*self.now.borrow()).finish()
+    }
+}
 
 impl TestClock {
     pub fn new() -> Self {
-        Self(watch::Sender::new(Duration::ZERO))
+        Self {
+            now: watch::Sender::new(Duration::ZERO),
+            at_pauses: Mutex::default(),
+        }
+    }
+
+    /// Runs this whenever a pause begins.
+    pub fn at_pauses(&self, run: impl Fn() + Send + 'static) {
+        *self.at_pauses.lock().unwrap() = Some(Box::new(run));
     }
 
     /// Lets time pass: whoever waited for so long is called.
     pub fn pass(&self, time: Duration) {
-        self.0.send_modify(|now| *now += time);
+        self.now.send_modify(|now| *now += time);
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Duration {
-        *self.0.borrow()
+        *self.now.borrow()
     }
 
     fn pause(&self, time: Duration) -> Moment<'_> {
+        if let Some(run) = &*self.at_pauses.lock().unwrap() {
+            run();
+        }
         self.pass(time);
         Box::pin(tokio::task::yield_now())
     }
 
     fn limit(&self, time: Duration) -> Moment<'_> {
         let until = self.now() + time;
-        let mut changes = self.0.subscribe();
+        let mut changes = self.now.subscribe();
         Box::pin(async move {
             let _ = changes.wait_for(|now| *now >= until).await;
         })

@@ -10,12 +10,25 @@ use serde_json::value::RawValue;
 
 use super::binary::{Binary, Run};
 use super::cluster::documents::InMemory;
-use super::cluster::faults::FaultPlan;
 use super::cluster::ml::{MlApi, MlOptions, MlVersion};
 use super::cluster::real::documents_for_tests;
 use super::cluster::stand_in::{StandIn, StandInOptions};
+use super::cluster::tls::Tls;
 use super::cluster::{Answer, Documents};
 use super::fixtures::Fixture;
+
+/// What many runs begin with.
+pub struct Template {
+    ml: MlApi,
+    documents: Arc<InMemory>,
+}
+
+impl Template {
+    /// A cluster that holds this; with `tls` behind a secured port.
+    pub fn world(&self, tls: Option<Tls>) -> World {
+        World::of(self.ml.fork(), Arc::new(self.documents.fork()), tls)
+    }
+}
 
 /// Every document by index and id, byte for byte.
 pub type Contents = BTreeMap<(String, String), String>;
@@ -62,11 +75,17 @@ impl World {
         Self::on(Arc::new(InMemory::new()), options)
     }
 
-    fn on(documents: Arc<dyn Documents>, options: MlOptions) -> Self {
-        let ml = MlApi::new(options);
+    /// A cluster in memory that can be had again and again as it is.
+    pub fn template(options: MlOptions, seed: impl FnOnce(&Self)) -> Template {
+        let (ml, documents) = (MlApi::new(options), Arc::new(InMemory::new()));
+        seed(&Self::of(ml.clone(), documents.clone(), None));
+        Template { ml, documents }
+    }
+
+    fn of(ml: MlApi, documents: Arc<dyn Documents>, tls: Option<Tls>) -> Self {
         let stand_in = StandIn::start(StandInOptions {
             api: Some(Arc::new(ml.clone())),
-            faults: FaultPlan::default(),
+            tls,
             ..StandInOptions::new(documents.clone())
         });
         Self {
@@ -74,6 +93,10 @@ impl World {
             documents,
             stand_in,
         }
+    }
+
+    fn on(documents: Arc<dyn Documents>, options: MlOptions) -> Self {
+        Self::of(MlApi::new(options), documents, None)
     }
 
     /// A cluster where the job has learned.

@@ -112,7 +112,7 @@ impl Cluster {
         if let Some(description) = description {
             body["description"] = json!(description);
         }
-        self.send(Request::put(path(id)).json(&body).once()).await.map(drop)
+        self.perform(Request::put(path(id)).json(&body).once()).await
     }
 
     /// `POST _ml/calendars/<id>/events`; never repeated.
@@ -125,7 +125,7 @@ impl Cluster {
             return Ok(());
         }
         let request = Request::post(path(id).then(["events"])).json(&json!({ "events": events }));
-        self.send(request.once()).await.map(drop)
+        self.perform(request.once()).await
     }
 
     /// `PUT _ml/calendars/<id>/jobs/<job>`.
@@ -133,9 +133,7 @@ impl Cluster {
     /// # Errors
     /// Any of a request.
     pub async fn add_job_to_calendar(&self, id: &CalendarId, job: &JobId) -> Result<()> {
-        self.send(Request::put(path(id).then(["jobs", job.as_str()])))
-            .await
-            .map(drop)
+        self.perform(Request::put(path(id).then(["jobs", job.as_str()]))).await
     }
 
     /// `DELETE _ml/calendars/<id>/jobs/<job>`; true where it was a member.

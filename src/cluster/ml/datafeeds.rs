@@ -93,9 +93,8 @@ impl Cluster {
     /// # Errors
     /// Any of a request; after [`Error::outcome_unknown`](crate::cluster::Error::outcome_unknown) read back.
     pub async fn create_datafeed(&self, id: &DatafeedId, body: &RawValue) -> Result<()> {
-        self.send(Request::put(path(id)).raw(body.get().to_owned()).once())
+        self.perform(Request::put(path(id)).raw(body.get().to_owned()).once())
             .await
-            .map(drop)
     }
 
     /// `DELETE _ml/datafeeds/<id>`; true where it was there.

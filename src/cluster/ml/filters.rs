@@ -34,9 +34,8 @@ impl Cluster {
     /// # Errors
     /// Any of a request; after [`Error::outcome_unknown`](crate::cluster::Error::outcome_unknown) read back.
     pub async fn create_filter(&self, id: &FilterId, body: &RawValue) -> Result<()> {
-        self.send(Request::put(path(id)).raw(body.get().to_owned()).once())
+        self.perform(Request::put(path(id)).raw(body.get().to_owned()).once())
             .await
-            .map(drop)
     }
 
     /// `DELETE _ml/filters/<id>`; true where it was there.

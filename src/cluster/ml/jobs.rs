@@ -162,9 +162,8 @@ impl Cluster {
     /// # Errors
     /// Any of a request; after [`Error::outcome_unknown`](crate::cluster::Error::outcome_unknown) read back.
     pub async fn create_job(&self, job: &JobId, body: &RawValue) -> Result<()> {
-        self.send(Request::put(path(job)).raw(body.get().to_owned()).once())
+        self.perform(Request::put(path(job)).raw(body.get().to_owned()).once())
             .await
-            .map(drop)
     }
 
     /// `DELETE _ml/anomaly_detectors/<job>`, waiting for completion; true where it was there.

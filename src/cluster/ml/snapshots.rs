@@ -144,7 +144,7 @@ impl Cluster {
     /// Any of a request.
     pub async fn revert_to_empty(&self, job: &JobId) -> Result<()> {
         let request = Request::post(path(job).then(["empty", "_revert"])).allow_status(&[404]);
-        self.send(request).await.map(drop)
+        self.perform(request).await
     }
 
     /// Reverts to the snapshot; never with `delete_intervening_results`.
@@ -152,9 +152,8 @@ impl Cluster {
     /// # Errors
     /// Any of a request.
     pub async fn revert(&self, job: &JobId, snapshot: &SnapshotId) -> Result<()> {
-        self.send(Request::post(path(job).then([snapshot.as_str(), "_revert"])))
+        self.perform(Request::post(path(job).then([snapshot.as_str(), "_revert"])))
             .await
-            .map(drop)
     }
 }
 

@@ -49,14 +49,7 @@ pub(super) async fn count(
 
 async fn inputs(cluster: &Cluster, search: &Search) -> Result<InputSurvey> {
     let documents = cluster.count(search).await?;
-    let sample = Search {
-        page_size: SAMPLE,
-        slices: 1,
-        ..search.clone()
-    };
-    let mut pages = cluster.pages(sample).await?;
-    let first = pages.next().await?.unwrap_or_default();
-    pages.close().await;
+    let first = cluster.sample(search, SAMPLE).await?;
     let bytes: u64 = first.iter().map(|hit| hit.source.len() as u64).sum();
     let bytes = bytes * documents / (first.len() as u64).max(1);
     Ok(InputSurvey { documents, bytes })

@@ -91,6 +91,8 @@ async fn undo(
         return cause;
     }
     terminal.say("Undoing what was written …");
+    // A write that was given up may still be carried out: not after it was undone.
+    cluster.settle().await;
     let (undone, remains) = rollback::roll_back(cluster, journal, plan).await;
     if remains.is_empty() {
         Error::RolledBack {

@@ -1,5 +1,7 @@
 //! Undoing the journal from its end. What was there before stays as it was.
 
+use std::time::Duration;
+
 use super::journal::{Certainty, Entry, Journal};
 use super::owner::{Owner, owner};
 use super::plan::Plan;
@@ -7,6 +9,8 @@ use crate::cluster::{self, Cluster};
 use crate::error::Remaining;
 use crate::state::STATE_INDICES;
 
+/// Undoing that takes longer is given up: where the cluster is gone, whoever waits shall hear what remains.
+const LONGEST: Duration = Duration::from_secs(600);
 /// Ids a request: a rollback works on what may be large documents, so it asks for places only.
 const BATCH: usize = 1_000;
 
@@ -14,8 +18,9 @@ const BATCH: usize = 1_000;
 pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan) -> (Vec<String>, Vec<Remaining>) {
     let mut undone = Vec::new();
     let mut failed = Vec::new();
+    let until = cluster.clock().now() + LONGEST;
     for (entry, certainty) in journal.to_undo() {
-        match undo(cluster, &entry, certainty, plan).await {
+        match undo_until(until, cluster, &entry, certainty, plan).await {
             Ok(true) => undone.push(describe(&entry, plan)),
             Ok(false) => {}
             Err(_) => failed.push((entry, certainty)),
@@ -25,10 +30,10 @@ pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan)
     let mut remains = Vec::new();
     for (entry, certainty) in failed {
         let what = describe(&entry, plan);
-        match undo(cluster, &entry, certainty, plan).await {
+        match undo_until(until, cluster, &entry, certainty, plan).await {
             Ok(_) => undone.push(what),
-            Err(error) => remains.push(Remaining {
-                what: format!("{what} ({error})"),
+            Err(why) => remains.push(Remaining {
+                what: format!("{what} ({why})"),
                 remove: request(&entry, plan),
             }),
         }
@@ -37,6 +42,26 @@ pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan)
         undone.push(format!("not brought back: {what}, deleted for --replace"));
     }
     (undone, remains)
+}
+
+/// Why something is not undone, in words, where it is not done by then.
+async fn undo_until(
+    until: Duration,
+    cluster: &Cluster,
+    entry: &Entry,
+    certainty: Certainty,
+    plan: &Plan,
+) -> Result<bool, String> {
+    let left = until.saturating_sub(cluster.clock().now());
+    let late = || format!("not undone within {} minutes", LONGEST.as_secs() / 60);
+    if left.is_zero() {
+        return Err(late());
+    }
+    tokio::select! {
+        biased;
+        undone = undo(cluster, entry, certainty, plan) => undone.map_err(|error| error.to_string()),
+        () = cluster.clock().limit(left) => Err(late()),
+    }
 }
 
 /// True where there was something to undo.

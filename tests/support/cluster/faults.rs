@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use super::{Answer, Call};
 
@@ -19,6 +20,10 @@ pub enum Action {
     /// The body ends after `to` bytes. With `right_length` the answer is whole HTTP with a cut body;
     /// without, the header announces the whole body and the connection closes early.
     CutBody { to: usize, right_length: bool },
+    /// No answer, ever; something to run is run after the request was carried out.
+    Hang,
+    /// No answer; carried out when the semaphore gives a permit, and until then among the tasks of the cluster.
+    CarryOutLater(Arc<Semaphore>),
     /// The right answer, late.
     Delay(Duration),
     /// Nothing goes wrong: for rules that only run something.

@@ -4,9 +4,11 @@ pub mod auth;
 pub mod documents;
 pub mod faults;
 pub mod ml;
+pub mod network;
 pub mod real;
 mod serve;
 pub mod stand_in;
+mod tasks;
 pub mod tls;
 
 use std::future::Future;

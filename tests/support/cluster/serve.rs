@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use serde_json::json;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
@@ -24,17 +24,30 @@ use super::faults::{Action, Due};
 use super::stand_in::{Logged, Shared};
 use super::{Answer, Call};
 
+const WHILE_NOBODY_LISTENS: Duration = Duration::from_millis(1);
 /// Time for what was sent of a body to reach the client before its connection closes.
-const BEFORE_CLOSING: Duration = Duration::from_millis(50);
+const BEFORE_CLOSING: Duration = Duration::from_millis(5);
 
 /// Takes connections until the runtime ends.
 pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) {
-    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    let again = || listener.try_clone().and_then(tokio::net::TcpListener::from_std);
+    let mut accepting = again().expect("a listener");
     let tls = tls.map(TlsAcceptor::from);
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((mut stream, _)) = accepting.accept().await else {
+            tokio::time::sleep(WHILE_NOBODY_LISTENS).await;
+            // What was hung up once counts as ready for ever.
+            accepting = again().expect("a listener");
             continue;
         };
+        if shared.network.is_garbled() {
+            tokio::spawn(async move {
+                let mut hello = [0; 1024];
+                let _ = stream.read(&mut hello).await;
+                let _ = stream.write_all(b"220 mail.example ESMTP\r\n").await;
+            });
+            continue;
+        }
         let _ = stream.set_nodelay(true);
         let (shared, tls) = (Arc::clone(&shared), tls.clone());
         tokio::spawn(async move {
@@ -51,10 +64,14 @@ pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<Serv
 }
 
 async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: Arc<Shared>) {
+    let mut closing = shared.network.closing.subscribe();
     let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        _ = &mut connection => return,
+        _ = closing.changed() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
 }
 
 async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Response<Outgoing>> {
@@ -65,6 +82,38 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
     call.path = path.to_owned();
     let entry = log(&shared, &call);
     let due = shared.faults.due(&call);
+    if let Some(Due {
+        action: Action::Hang,
+        carry_out,
+        run,
+    }) = due
+    {
+        if carry_out {
+            respond(call.clone(), &shared).await;
+        }
+        if let Some(run) = run {
+            run(&call);
+        }
+        // Until the client goes away.
+        return std::future::pending().await;
+    }
+    if let Some(Due {
+        action: Action::CarryOutLater(permits),
+        run,
+        ..
+    }) = due
+    {
+        let (task, late, shared) = (shared.tasks.begin(&call), call.clone(), Arc::clone(&shared));
+        tokio::spawn(async move {
+            let _permit = permits.acquire().await;
+            respond(late, &shared).await;
+            drop(task);
+        });
+        if let Some(run) = run {
+            run(&call);
+        }
+        return std::future::pending().await;
+    }
     if let Some(run) = due.as_ref().and_then(|due| due.run.clone()) {
         let call = call.clone();
         tokio::task::spawn_blocking(move || run(&call))

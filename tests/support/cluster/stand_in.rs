@@ -9,7 +9,9 @@ use tokio::runtime::{Handle, Runtime};
 
 use super::auth::Auth;
 use super::faults::FaultPlan;
+use super::network::Network;
 use super::serve;
+use super::tasks::Tasks;
 use super::tls::Tls;
 use super::{Answer, Api, Call, Documents};
 
@@ -101,6 +103,8 @@ pub(super) struct Shared {
     pub(super) max_content_length: usize,
     pub(super) prefix: String,
     pub(super) log: Mutex<Vec<Logged>>,
+    pub(super) network: Network,
+    pub(super) tasks: Tasks,
 }
 
 impl Shared {
@@ -111,7 +115,10 @@ impl Shared {
         {
             return answer;
         }
-        self.documents.call(call).await
+        match (call.method.as_str(), call.path.as_str()) {
+            ("GET", "/_tasks") => self.tasks.answer(&call),
+            _ => self.documents.call(call).await,
+        }
     }
 }
 
@@ -151,7 +158,8 @@ impl StandIn {
             .enable_all()
             .build()
             .expect("a runtime");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = listener();
+        let network = Network::new(listener.try_clone().expect("the listener again"));
         listener.set_nonblocking(true).expect("a listener that does not block");
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared {
@@ -163,6 +171,8 @@ impl StandIn {
             max_content_length: options.max_content_length,
             prefix: options.prefix,
             log: Mutex::new(Vec::new()),
+            network,
+            tasks: Tasks::default(),
         });
         let secured = options.tls.is_some();
         runtime.spawn(serve::accept(
@@ -208,6 +218,11 @@ impl StandIn {
         &self.direct.shared.faults
     }
 
+    /// How it can be reached.
+    pub fn network(&self) -> Network {
+        self.direct.shared.network.clone()
+    }
+
     /// The documents behind it.
     pub fn documents(&self) -> &Arc<dyn Documents> {
         &self.direct.shared.documents
@@ -221,6 +236,16 @@ impl StandIn {
     /// The same way in, for hooks.
     pub fn direct(&self) -> Direct {
         self.direct.clone()
+    }
+}
+
+/// On a free port that is asked for by its number: one that the system chose would not be kept while nobody listens.
+fn listener() -> TcpListener {
+    loop {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        if let Ok(listener) = TcpListener::bind(free.expect("a free port")) {
+            return listener;
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Slot {
     pub(super) place: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Index {
     pub(super) name: String,
     pub(super) uuid: String,

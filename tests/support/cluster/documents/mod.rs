@@ -54,6 +54,21 @@ impl InMemory {
         }
     }
 
+    /// Another cluster that holds the same and goes its own way from here.
+    pub fn fork(&self) -> Self {
+        let store = self.store();
+        let copy = Store {
+            indices: store.indices.clone(),
+            templates: store.templates.clone(),
+            legacy_templates: store.legacy_templates.clone(),
+            ..Store::default()
+        };
+        Self {
+            store: Mutex::new(copy),
+            point_in_time: self.point_in_time,
+        }
+    }
+
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }

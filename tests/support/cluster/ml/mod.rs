@@ -119,6 +119,15 @@ impl MlApi {
         }
     }
 
+    /// The same configurations, which go their own way from here.
+    pub fn fork(&self) -> Self {
+        Self {
+            options: Arc::new(Mutex::new(self.options())),
+            store: Arc::new(Mutex::new(self.store().clone())),
+            templates: Arc::new(OnceCell::clone(&self.templates)),
+        }
+    }
+
     /// A healthy cluster of that version.
     pub fn of(version: MlVersion) -> Self {
         Self::new(MlOptions::new(version))

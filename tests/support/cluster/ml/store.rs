@@ -74,7 +74,7 @@ pub struct Calendar {
 }
 
 /// Everything.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Store {
     /// By id.
     pub jobs: BTreeMap<String, Job>,

@@ -1,0 +1,65 @@
+//! Who lists the processes sees no secret that was given another way than as an option.
+#![cfg(target_os = "linux")]
+
+use std::sync::{Arc, Mutex};
+
+use super::subject::{JOB, Port, source};
+use crate::support::binary::Binary;
+use crate::support::cluster::faults::Fault;
+use crate::support::pseudo_terminal::Session;
+
+const SECRET: &str = "p4ss-s3cr3t";
+
+/// The command lines of all processes that name this address.
+fn command_lines(url: &str) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(url))
+        .collect()
+}
+
+#[test]
+fn a_password_from_environment_file_or_prompt_is_in_no_list_of_processes() {
+    let with_env = Binary::new().with_env("ELASTICSEARCH_PASSWORD", SECRET);
+    let with_file = Binary::new();
+    std::fs::write(with_file.path("password"), SECRET).unwrap();
+    for (binary, more, prompted) in [
+        (with_env, &[][..], false),
+        (with_file, &["--password-file", "password"], false),
+        (Binary::new(), &[], true),
+    ] {
+        let world = source(Port::Plain);
+        let url = world.stand_in.url();
+        let (seen, listed, address) = (Arc::new(Mutex::new(Vec::new())), url.clone(), url.clone());
+        let noted = Arc::clone(&seen);
+        let look = move |_: &_| *noted.lock().unwrap() = command_lines(&listed);
+        world.stand_in.faults().add(Fault::on("GET", "/").run(look));
+        let line = [
+            "export",
+            "--job-id",
+            JOB,
+            "--dry-run",
+            "--url",
+            &address,
+            "--username",
+            "ada",
+        ];
+        let mut command = binary.command([&line[..], more].concat());
+        let code = match prompted {
+            false => command.output().unwrap().status.code(),
+            true => {
+                let mut session = Session::start(command);
+                session.expect("Password of ada").press(&format!("{SECRET}\n"));
+                Some(session.end().code)
+            }
+        };
+        assert_eq!(code, Some(0), "{more:?}");
+        let seen = seen.lock().unwrap();
+        assert!(
+            !seen.is_empty() && seen.iter().all(|line| !line.contains(SECRET)),
+            "{seen:?}"
+        );
+    }
+}

@@ -1,0 +1,46 @@
+//! The figures in docs/reliability.md.
+
+use super::kinds::KINDS;
+use super::{export, import};
+
+/// Title and figure of each line.
+fn figures() -> Vec<(&'static str, usize)> {
+    let (exported, imported) = (export::undisturbed().spots.len(), import::undisturbed().spots.len());
+    let requests = exported + imported;
+    vec![
+        ("requests of an export", exported),
+        ("requests of an import", imported),
+        ("faults", KINDS.len()),
+        (
+            "cells walked: each request × each fault, once and lasting",
+            requests * KINDS.len() * 2,
+        ),
+        (
+            "points of interruption: each request × Ctrl-C and SIGTERM",
+            requests * 2,
+        ),
+        ("runs that lost, leaked or left anything", 0),
+    ]
+}
+
+#[test]
+fn the_page_has_the_figures_of_the_tests() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reliability.md");
+    let page = std::fs::read_to_string(path).unwrap().replace("\r\n", "\n");
+    let mut written = page.clone();
+    for (title, figure) in figures() {
+        println!("{title}: {figure}");
+        let begin = format!("| {title} | ");
+        let at = page.find(&begin).unwrap_or_else(|| panic!("no line `{begin}`")) + begin.len();
+        let line = &page[at..at + page[at..].find('\n').unwrap()];
+        written = written.replace(&format!("{begin}{line}\n"), &format!("{begin}{figure} |\n"));
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &written).unwrap();
+    } else {
+        assert!(
+            written == page,
+            "docs/reliability.md is stale; run the tests once with UPDATE_DOCS=1"
+        );
+    }
+}

@@ -1,0 +1,65 @@
+//! Ctrl-C and SIGTERM at every request.
+
+use esml_state::error::ExitCode;
+
+use super::cell::on;
+use super::subject::{Port, source, target};
+use super::walk::each;
+use super::{export, import};
+use crate::support::in_process::InProcess;
+
+const SIGNALS: [ExitCode; 2] = [ExitCode::Interrupted, ExitCode::Terminated];
+
+/// The last requests, which may be answered before a signal that came with them is noticed.
+const LAST: usize = 3;
+
+fn points(requests: usize) -> Vec<(usize, ExitCode)> {
+    (0..requests)
+        .flat_map(|at| SIGNALS.map(|signal| (at, signal)))
+        .collect()
+}
+
+fn exported(at: usize, signal: ExitCode) -> Result<(), String> {
+    let (world, own, directory) = (source(Port::Plain), InProcess::new(), tempfile::tempdir().unwrap());
+    let spot = &export::undisturbed().spots[at];
+    let interrupt = own.interrupter();
+    world.stand_in.faults().add(on(spot).run(move |_| interrupt(signal)));
+    let run = export::run(&world, &own, &directory.path().join("out.tar.gz"));
+    let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
+    let open = world.documents.open_contexts();
+    // Work that was done before the signal was noticed is done.
+    let done = run.code == 0 && at + LAST >= export::undisturbed().spots.len();
+    match done || run.code == signal as i32 && left.is_empty() && open == Some(0) && run.stdout.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "export interrupted at {spot:?}: exit {}, left {left:?}, open {open:?}\n{}",
+            run.code, run.stderr
+        )),
+    }
+}
+
+fn imported(at: usize, signal: ExitCode) -> Result<(), String> {
+    let (world, own) = (target(Port::Plain), InProcess::new());
+    let spot = &import::undisturbed().spots[at];
+    let interrupt = own.interrupter();
+    world.stand_in.faults().add(on(spot).run(move |_| interrupt(signal)));
+    let run = import::run(&world, &own);
+    let done = run.code == 0 && at + LAST >= import::undisturbed().spots.len();
+    let ended = match done || run.code == signal as i32 {
+        true => import::sound(&world, &run),
+        false => Err(format!("exit {}", run.code)),
+    };
+    ended.map_err(|why| format!("import interrupted at {spot:?}: {why}\n{}", run.stderr))
+}
+
+#[test]
+fn an_interrupted_export_leaves_no_file_and_nothing_open() {
+    let points = points(export::undisturbed().spots.len());
+    each(points, |&(at, signal)| exported(at, signal)).hold("export interrupted");
+}
+
+#[test]
+fn an_interrupted_import_leaves_the_cluster_as_it_was() {
+    let points = points(import::undisturbed().spots.len());
+    each(points, |&(at, signal)| imported(at, signal)).hold("import interrupted");
+}

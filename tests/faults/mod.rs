@@ -1,0 +1,17 @@
+//! Every request of export and import × everything that can go wrong with it.
+
+#![allow(clippy::print_stdout, reason = "the figures are printed")]
+
+mod cell;
+mod credentials;
+mod data;
+mod export;
+mod figures;
+mod import;
+mod interruption;
+mod kinds;
+mod late;
+mod sample;
+mod spot;
+mod subject;
+mod walk;
