@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::partial::file_hint;
-use crate::{archive, cluster, job, state};
+use crate::{archive, cluster, job, pseudonym, state};
 
 /// The exit codes that the command line promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,9 @@ pub enum Error {
     /// Model state is not as autodetect writes it.
     #[error(transparent)]
     State(#[from] state::Error),
+    /// There are no tokens.
+    #[error(transparent)]
+    Pseudonym(#[from] pseudonym::Error),
     /// The command line asks for something impossible.
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
@@ -119,6 +122,7 @@ impl Error {
             | Self::Archive(_)
             | Self::Job(_)
             | Self::State(_)
+            | Self::Pseudonym(_)
             | Self::Failed { .. }
             | Self::File { .. } => ExitCode::Failed,
         }
@@ -130,6 +134,7 @@ impl Error {
             Self::Cluster(error) => error.hint(),
             Self::Archive(error) => error.hint(),
             Self::State(error) => error.hint().map(str::to_owned),
+            Self::Pseudonym(error) => error.hint().map(str::to_owned),
             Self::Usage { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
             Self::Refused { hint, .. } => Some(hint.clone()),
             Self::File { cause, .. } => file_hint(cause.kind()).map(str::to_owned),

@@ -17,6 +17,7 @@ mod hostile;
 mod import_safety;
 mod inspect;
 mod local_failures;
+mod pseudonymize;
 mod results_json;
 mod round_trip;
 mod sample;

@@ -27,7 +27,7 @@ pub use manifest::{FORMAT_VERSION, Manifest, ManifestEntry, ManifestSource};
 pub use read::Archive;
 pub use replay::{Document, Replay};
 pub use show::show;
-pub use write::{ArchiveWriter, Finished, Target};
+pub use write::{ArchiveWriter, Finished, Target, Unnamed};
 
 /// What archive functions return.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -43,20 +43,23 @@ impl Archive {
             cause,
         };
         // Looked at first, since opening a named pipe waits for its writer.
-        let must_be_file = |metadata: std::fs::Metadata| match metadata.is_file() {
-            true => Ok(metadata),
-            false => Err(failed(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "not a file: it is read more than once",
-            ))),
-        };
-        must_be_file(std::fs::metadata(path).map_err(failed)?)?;
+        must_be_file(&std::fs::metadata(path).map_err(failed)?).map_err(failed)?;
         let file = File::open(path).map_err(failed)?;
-        let metadata = must_be_file(file.metadata().map_err(failed)?)?;
+        Self::of_file(file, path.to_owned())
+    }
+
+    /// A file that is open; `path` is for messages.
+    pub(super) fn of_file(file: File, path: PathBuf) -> Result<Self> {
+        let failed = |cause| Error::Io {
+            path: path.clone(),
+            cause,
+        };
+        let metadata = file.metadata().map_err(failed)?;
+        must_be_file(&metadata).map_err(failed)?;
         let starts = Mutex::new(Vec::new());
         Ok(Self {
             shared: Arc::new(Shared {
-                path: path.to_owned(),
+                path,
                 file,
                 bytes: metadata.len(),
                 starts,
@@ -169,4 +172,14 @@ fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<usize> {
 #[cfg(windows)]
 fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, to, offset)
+}
+
+fn must_be_file(metadata: &std::fs::Metadata) -> io::Result<()> {
+    match metadata.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a file: it is read more than once",
+        )),
+    }
 }

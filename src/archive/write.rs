@@ -1,6 +1,7 @@
 //! Entries to a file that appears whole or not at all.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use tar::{EntryType, Header};
 use tempfile::SpooledData;
 use time::OffsetDateTime;
 
-use crate::archive::{EntryBuilder, EntryName, Error, Manifest, ManifestEntry, Result, SealedEntry};
+use crate::archive::{Archive, EntryBuilder, EntryName, Error, Manifest, ManifestEntry, Result, SealedEntry};
 use crate::partial::Partial;
 
 /// What a name field of a tar header takes.
@@ -36,10 +37,20 @@ pub enum Target {
 pub struct ArchiveWriter {
     sink: Box<dyn Write + Send>,
     partial: Option<Partial>,
+    /// An unlinked file, in the place of a partial one.
+    temporary: Option<File>,
     level: Compression,
     created: u64,
     bytes: u64,
     entries: Vec<ManifestEntry>,
+}
+
+/// A whole archive that has no name yet. Dropped, it is gone.
+#[derive(Debug)]
+pub struct Unnamed {
+    finished: Finished,
+    partial: Option<Partial>,
+    temporary: Option<File>,
 }
 
 /// A finished archive.
@@ -66,15 +77,30 @@ impl ArchiveWriter {
                 (Box::new(file), Some(partial))
             }
         };
-        let created = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0);
-        Ok(Self {
+        Ok(Self::to(sink, partial, None, level))
+    }
+
+    /// Writes to an unlinked temporary file: an archive that is read once more and then gone, or that is seen to be
+    /// right before it goes to standard output.
+    ///
+    /// # Errors
+    /// The file system says no.
+    pub fn temporary(level: u32) -> Result<Self> {
+        let file = tempfile::tempfile().map_err(super::entry::temporary_failed)?;
+        let sink = file.try_clone().map_err(super::entry::temporary_failed)?;
+        Ok(Self::to(Box::new(sink), None, Some(file), level))
+    }
+
+    fn to(sink: Box<dyn Write + Send>, partial: Option<Partial>, temporary: Option<File>, level: u32) -> Self {
+        Self {
             sink,
             partial,
+            temporary,
             level: Compression::new(level.min(9)),
-            created,
+            created: u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0),
             bytes: 0,
             entries: Vec::new(),
-        })
+        }
     }
 
     /// Appends an entry: header and content, each a gzip member of its own.
@@ -106,7 +132,15 @@ impl ArchiveWriter {
     ///
     /// # Errors
     /// The target cannot be written, or appeared meanwhile.
-    pub fn finish(mut self, mut manifest: Manifest) -> Result<Finished> {
+    pub fn finish(self, manifest: Manifest) -> Result<Finished> {
+        self.close(manifest)?.publish()
+    }
+
+    /// The same, but it does not get its name yet: it can be read first.
+    ///
+    /// # Errors
+    /// The target cannot be written.
+    pub fn close(mut self, mut manifest: Manifest) -> Result<Unnamed> {
         let entries = self.entries.clone();
         manifest.entries.clone_from(&entries);
         let mut entry = EntryBuilder::new(EntryName::manifest(), self.level.level());
@@ -114,14 +148,15 @@ impl ArchiveWriter {
         self.append(entry.seal()?)?;
         self.member(&[0; 1024])?;
         self.sink.flush().map_err(|cause| self.failed(cause))?;
-        if let Some(partial) = self.partial.take() {
-            // Windows does not rename a file that is open for writing elsewhere.
-            self.sink = Box::new(io::sink());
-            partial.publish()?;
-        }
-        Ok(Finished {
-            bytes: self.bytes,
-            entries,
+        // Windows does not rename a file that is open for writing elsewhere.
+        self.sink = Box::new(io::sink());
+        Ok(Unnamed {
+            finished: Finished {
+                bytes: self.bytes,
+                entries,
+            },
+            partial: self.partial.take(),
+            temporary: self.temporary.take(),
         })
     }
 
@@ -143,6 +178,44 @@ impl ArchiveWriter {
                 .map_or(Path::new("standard output"), Partial::path),
             cause,
         )
+    }
+}
+
+impl Unnamed {
+    /// What it holds.
+    pub fn finished(&self) -> &Finished {
+        &self.finished
+    }
+
+    /// The archive, to be read; none of one that went to standard output at once.
+    ///
+    /// # Errors
+    /// The file system says no.
+    pub fn archive(&self) -> Result<Option<Archive>> {
+        if let Some(partial) = &self.partial {
+            return Archive::open(partial.path()).map(Some);
+        }
+        let file = self.temporary.as_ref().map(File::try_clone).transpose();
+        let file = file.map_err(super::entry::temporary_failed)?;
+        file.map(|file| Archive::of_file(file, std::env::temp_dir()))
+            .transpose()
+    }
+
+    /// Gives it its name; a temporary one goes to standard output.
+    ///
+    /// # Errors
+    /// The target cannot be written, or appeared meanwhile.
+    pub fn publish(self) -> Result<Finished> {
+        if let Some(mut file) = self.temporary {
+            file.seek(SeekFrom::Start(0)).map_err(super::entry::temporary_failed)?;
+            let mut out = io::stdout().lock();
+            let copied = io::copy(&mut file, &mut out).and_then(|_| out.flush());
+            copied.map_err(|cause| io_error(Path::new("standard output"), cause))?;
+        }
+        if let Some(partial) = self.partial {
+            partial.publish()?;
+        }
+        Ok(self.finished)
     }
 }
 

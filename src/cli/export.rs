@@ -6,6 +6,7 @@ use clap::{ArgMatches, Args, ValueEnum};
 
 use crate::archive::Target;
 use crate::cli::connection::Connection;
+use crate::cli::pseudonymize::TokenArgs;
 use crate::cli::{dates, values};
 use crate::cluster::Pagination;
 use crate::cluster::ml::SnapshotChoice;
@@ -43,6 +44,13 @@ pub(in crate::cli) struct ExportArgs {
     inputs: Inputs,
     #[command(flatten)]
     output: Output,
+    /// Replace values with tokens, and write a key file that maps them back
+    ///
+    /// As `esml-state pseudonymize` does, without an archive with values on the way.
+    #[arg(long, help_heading = "Tokens")]
+    pseudonymize: bool,
+    #[command(flatten)]
+    tokens: TokenArgs,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -153,7 +161,15 @@ impl ExportArgs {
             what,
             inputs,
             output,
+            pseudonymize,
+            tokens,
         } = self;
+        if !pseudonymize && !tokens.is_empty() {
+            return Err(usage(
+                "--key, --fields, --keep-order, --keep-text and --accept-names are about tokens",
+                "add --pseudonymize",
+            ));
+        }
         if what.job_id.is_none() && !terminal.interactive() {
             return Err(usage(
                 "no job is named, and there is no terminal to choose one on",
@@ -202,6 +218,10 @@ impl ExportArgs {
                 all_fields: inputs.all_fields,
                 fields: inputs.input_field,
             }),
+            tokens: match pseudonymize {
+                true => Some(tokens.resolve(target.as_ref())?),
+                false => None,
+            },
             output: target,
             overwrite: output.overwrite,
             compression_level: output.compression_level,

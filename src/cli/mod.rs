@@ -7,7 +7,9 @@ pub mod dates;
 mod export;
 mod import;
 mod inspect;
+mod pseudonymize;
 pub mod reference;
+mod reveal;
 mod run;
 mod values;
 
@@ -51,6 +53,8 @@ enum Command {
     Export(Box<export::ExportArgs>),
     Import(Box<import::ImportArgs>),
     Inspect(inspect::InspectArgs),
+    Pseudonymize(pseudonymize::PseudonymizeArgs),
+    Reveal(reveal::RevealArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -94,6 +98,8 @@ impl Cli {
             Command::Export(args) => args.json(),
             Command::Import(args) => args.json(),
             Command::Inspect(args) => args.json(),
+            Command::Pseudonymize(args) => args.json(),
+            Command::Reveal(args) => args.json(),
             Command::Completions { .. } | Command::Man { .. } => false,
         }
     }

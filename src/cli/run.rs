@@ -68,6 +68,11 @@ fn dispatch(cli: Cli, matches: &ArgMatches, surroundings: &Surroundings, termina
             block_on(commands::import::run(options, surroundings, terminal))
         }
         Command::Inspect(args) => commands::inspect::run(&args.resolve(), terminal),
+        Command::Pseudonymize(args) => {
+            let options = args.resolve(terminal)?;
+            block_on(commands::pseudonymize::run(options, surroundings, terminal))
+        }
+        Command::Reveal(args) => commands::reveal::run(&args.resolve(), terminal),
         Command::Completions { shell } => print(terminal, &reference::completions(shell)),
         Command::Man { command } => match reference::man(command.as_deref()) {
             Some(page) => print(terminal, &page),

@@ -3,6 +3,8 @@
 pub mod export;
 pub mod import;
 pub mod inspect;
+pub mod pseudonymize;
+pub mod reveal;
 
 mod interrupt;
 mod session;

@@ -24,6 +24,8 @@ fn long() {
     insta::assert_snapshot!("import_long", help(&["import", "--help"]));
     insta::assert_snapshot!("inspect_long", help(&["inspect", "--help"]));
     insta::assert_snapshot!("completions_long", help(&["completions", "--help"]));
+    insta::assert_snapshot!("pseudonymize_long", help(&["pseudonymize", "--help"]));
+    insta::assert_snapshot!("reveal_long", help(&["reveal", "--help"]));
 }
 
 #[test]

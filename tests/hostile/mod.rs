@@ -99,7 +99,10 @@ fn each_is_refused_by_inspect_and_import_alike_and_no_cluster_hears_of_it() {
     lines.sort_unstable();
     let table: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
     println!("{} hostile archives, each refused by inspect and import", table.len());
-    insta::assert_snapshot!("refused", table.join("\n"));
+    // Where in a line something stands moves with the digits of times.
+    insta::with_settings!({filters => vec![(r"column \d+", "column N")]}, {
+        insta::assert_snapshot!("refused", table.join("\n"));
+    });
     let docs = std::fs::read_to_string(DOCS).unwrap();
     let told = format!("**{} archives**", table.len());
     assert!(docs.contains(&told), "docs/reliability.md says {told}");

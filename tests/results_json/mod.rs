@@ -79,6 +79,25 @@ fn what_an_export_prints_is_documented() {
 }
 
 #[test]
+fn what_pseudonymizing_prints_is_documented() {
+    let binary = Binary::new();
+    let world = World::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
+    let archive = world.export(&binary, JOB, "archive", &["--include-inputs"]);
+    let archive = archive.display().to_string();
+    let document = binary
+        .run(["pseudonymize", &archive, "-o", "new.tar.gz", "--json"])
+        .expect(0)
+        .json();
+    let mut found = of(&document);
+    assert!(found.remove("fields.host") && found.remove("fields.clientip") && found.remove("fields.status"));
+    found.insert("fields".to_owned());
+    let mut expected = documented("export");
+    expected.remove("snapshot_id");
+    expected.extend(documented("pseudonymize"));
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn what_an_import_prints_is_documented() {
     let binary = Binary::new();
     let world = World::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));

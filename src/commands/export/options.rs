@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::archive::Target;
 use crate::cluster::ml::SnapshotChoice;
 use crate::cluster::{ConnectOptions, Pagination};
+use crate::commands::pseudonymize::Tokens;
 use crate::instant::EpochMillis;
 use crate::job::JobId;
 
@@ -27,6 +28,8 @@ pub struct ExportOptions {
     pub output: Option<Target>,
     /// `--overwrite`, for the default target too.
     pub overwrite: bool,
+    /// `--pseudonymize`: tokens in the place of values.
+    pub tokens: Option<Tokens>,
     /// 0..=9.
     pub compression_level: u32,
     /// Readers at once.

@@ -9,11 +9,15 @@ use super::survey::Survey;
 use super::write::Written;
 use crate::archive::Target;
 use crate::cluster::SourceFields;
+use crate::commands::pseudonymize;
 use crate::error::{Error, Result};
 use crate::terminal::{Table, Terminal, bytes, count};
 
 /// The path, or with `--json` what the archive holds; nothing where stdout is the archive.
 pub(super) fn print(options: &ExportOptions, subject: &Subject, written: &Written, terminal: &Terminal) -> Result<()> {
+    if let Some((asked, outcome)) = &written.pseudonymized {
+        pseudonymize::say(asked, outcome, terminal);
+    }
     let Target::File { path, .. } = &written.target else {
         return Ok(());
     };
@@ -24,14 +28,19 @@ pub(super) fn print(options: &ExportOptions, subject: &Subject, written: &Writte
     ));
     let text = match options.json {
         false => path.display().to_string(),
-        true => json!({
-            "archive": path,
-            "bytes": written.finished.bytes,
-            "job_id": subject.job.id(),
-            "snapshot_id": subject.snapshot.id,
-            "entries": written.finished.entries,
-        })
-        .to_string(),
+        true => {
+            let mut document = json!({
+                "archive": path,
+                "bytes": written.finished.bytes,
+                "job_id": subject.job.id(),
+                "snapshot_id": subject.snapshot.id,
+                "entries": written.finished.entries,
+            });
+            if let Some((asked, outcome)) = &written.pseudonymized {
+                document["pseudonymized"] = pseudonymize::outcome_document(asked, outcome);
+            }
+            document.to_string()
+        }
     };
     say(terminal, &text)
 }

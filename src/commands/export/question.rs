@@ -27,11 +27,17 @@ pub(super) async fn ask(
     if options.yes {
         return Ok(());
     }
-    terminal.explain(&format!(
-        "The archive of job {} will hold values of your data: the model state keeps names of hosts, users or \
-         whatever the job splits by, and annotations keep what people wrote.",
-        subject.job.id()
-    ));
+    let job = subject.job.id();
+    terminal.explain(&match options.tokens {
+        Some(_) => format!(
+            "The archive of job {job} will hold tokens in the place of values, and its key file the values. Names of \
+             the job, its fields, indices, filters and calendars stay, and so do metrics and times."
+        ),
+        None => format!(
+            "The archive of job {job} will hold values of your data: the model state keeps names of hosts, users or \
+             whatever the job splits by, and annotations keep what people wrote."
+        ),
+    });
     confirm(terminal, "Export it?".to_owned()).await?;
     let open = options
         .inputs

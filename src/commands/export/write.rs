@@ -1,5 +1,6 @@
 //! The archive, entry by entry, in the order of the archive contract.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -11,14 +12,19 @@ use super::subject::Subject;
 use super::survey::Survey;
 use super::{inputs, not_found, parts, state};
 use crate::archive::{
-    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Finished, Manifest, ManifestSource, Target,
+    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Finished, Limits, Manifest, ManifestSource, Target,
+    Unnamed,
 };
 use crate::cluster::Cluster;
+use crate::commands::pseudonymize::{self, PseudonymizeOptions, Tokens};
 use crate::commands::session::Narrator;
 use crate::error::{Error, Result};
 use crate::instant::EpochMillis;
 use crate::job::{InputMappings, JobId};
 use crate::terminal::{Stage, Terminal, Unit, amount, count};
+
+/// How an archive is compressed that is read once more and then gone.
+const TEMPORARY_LEVEL: u32 = 1;
 
 /// A written archive.
 #[derive(Debug)]
@@ -27,6 +33,8 @@ pub(super) struct Written {
     pub(super) target: Target,
     /// What it holds.
     pub(super) finished: Finished,
+    /// What was replaced, where values were.
+    pub(super) pseudonymized: Option<(PseudonymizeOptions, pseudonymize::Outcome)>,
 }
 
 /// Refuses an existing target before anything is read; without a job id only where the path is known.
@@ -40,7 +48,10 @@ pub(super) fn refuse_existing(options: &ExportOptions, job: Option<&JobId>) -> R
         Target::File { path, overwrite: false } if path.symlink_metadata().is_ok() && !options.dry_run => {
             Err(archive::Error::Exists { path }.into())
         }
-        _ => Ok(()),
+        target => match &options.tokens {
+            Some(tokens) => tokens.refuse_existing(&target, options.dry_run),
+            None => Ok(()),
+        },
     }
 }
 
@@ -55,7 +66,11 @@ pub(super) async fn archive(
     terminal: &Terminal,
 ) -> Result<Written> {
     let target = options.target(subject.job.id());
-    let writer = ArchiveWriter::create(&target, options.compression_level)?;
+    // With values it goes to no place that has a name.
+    let writer = match options.tokens {
+        None => ArchiveWriter::create(&target, options.compression_level)?,
+        Some(_) => ArchiveWriter::temporary(TEMPORARY_LEVEL)?,
+    };
     let mut export = Export {
         cluster,
         options,
@@ -82,8 +97,53 @@ pub(super) async fn archive(
     }
     export.filters().await?;
     export.calendars().await?;
-    let finished = export.finish().await?;
-    Ok(Written { target, finished })
+    let unnamed = export.finish().await?;
+    let Some(tokens) = &options.tokens else {
+        let finished = tokio::task::block_in_place(|| unnamed.publish())?;
+        return Ok(Written {
+            target,
+            finished,
+            pseudonymized: None,
+        });
+    };
+    narrator.follow(None);
+    with_tokens(unnamed, target, options, tokens, terminal).await
+}
+
+/// The archive again, with tokens in the place of values.
+async fn with_tokens(
+    unnamed: Unnamed,
+    target: Target,
+    options: &ExportOptions,
+    tokens: &Tokens,
+    terminal: &Terminal,
+) -> Result<Written> {
+    let asked = PseudonymizeOptions {
+        archive: PathBuf::new(),
+        target: target.clone(),
+        tokens: tokens.clone(),
+        compression_level: options.compression_level,
+        limits: Limits {
+            entry: u64::MAX,
+            ratio: u64::MAX,
+            state: u64::MAX,
+        },
+        dry_run: false,
+        json: options.json,
+    };
+    let archive = unnamed.archive()?.ok_or_else(|| {
+        not_found(
+            "the archive went to standard output at once".to_owned(),
+            "this is a bug; please report it",
+        )
+    })?;
+    let outcome = pseudonymize::pseudonymize(&archive, &asked, terminal).await?;
+    let finished = outcome.finished.clone().unwrap_or_else(|| unnamed.finished().clone());
+    Ok(Written {
+        target,
+        finished,
+        pseudonymized: Some((asked, outcome)),
+    })
 }
 
 struct Export<'a> {
@@ -220,7 +280,7 @@ impl Export<'_> {
         self.json(EntryKind::Calendars, text.as_bytes())
     }
 
-    async fn finish(self) -> Result<Finished> {
+    async fn finish(self) -> Result<Unnamed> {
         let info = self.cluster.ml_info().await?;
         let manifest = Manifest {
             format_version: archive::FORMAT_VERSION,
@@ -241,7 +301,7 @@ impl Export<'_> {
                 .collect::<serde_json::Map<String, Value>>(),
             entries: Vec::new(),
         };
-        Ok(tokio::task::block_in_place(|| self.writer.finish(manifest))?)
+        Ok(tokio::task::block_in_place(|| self.writer.close(manifest))?)
     }
 }
 

@@ -1,0 +1,256 @@
+//! Which fields' values are replaced, and where those stand in the inputs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use crate::archive::Contents;
+use crate::error::{Error, Result};
+use crate::job::{InputMappings, JobConfig, needed_fields};
+
+/// The field of categories: its values are their numbers, which say nothing and must stay.
+pub(super) const CATEGORY: &str = "mlcategory";
+
+/// The fields of a job by what becomes of their values.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    /// Those whose values are replaced; true where tokens may keep order.
+    chosen: BTreeMap<String, bool>,
+    /// By the paths that they have in inputs.
+    sources: BTreeMap<String, String>,
+    /// The field of messages, and its paths in inputs, where its words are replaced.
+    messages: Option<(String, BTreeSet<String>)>,
+    /// Paths of numbers: metrics, counts, the time.
+    numbers: BTreeSet<String>,
+    /// Paths that the datafeed reads.
+    read: BTreeSet<String>,
+    /// Paths by the type that the sources map them to.
+    types: BTreeMap<String, String>,
+    /// Partition field names, for categorizers.
+    partition: Option<String>,
+    /// For explaining hashes.
+    pub(super) pairs: BTreeSet<(String, String)>,
+    /// Likewise.
+    pub(super) influencers: BTreeSet<String>,
+}
+
+/// What stands at a place of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Input<'a> {
+    /// A value of this field.
+    Value(&'a str),
+    /// A message.
+    Message,
+    /// A metric, a count, a time: it stays.
+    Number,
+    /// Something that the datafeed reads, or that is no text: it stays but for values in it.
+    Read,
+    /// An address of a field that the job does not use.
+    Address,
+    /// Any other text.
+    Text,
+}
+
+impl Fields {
+    /// Those of a job; `only` names the fields that are chosen, where not all are.
+    pub(super) fn of(contents: &Contents, config: &JobConfig, only: Option<&[String]>) -> Result<Self> {
+        let mapping = contents.input_mapping.as_deref();
+        let parsed: Option<Value> = mapping.and_then(|text| serde_json::from_str(text.get()).ok());
+        let mappings = mapping
+            .and_then(|text| InputMappings::parse(text.get().as_bytes()).ok())
+            .unwrap_or_default();
+        let mut fields = Self {
+            read: needed_fields(config, &mappings, &[]).fields,
+            types: parsed.as_ref().map(types).unwrap_or_default(),
+            influencers: config.influencers().iter().cloned().collect(),
+            ..Self::default()
+        };
+        let mut all = fields.named(config);
+        let messages = config.categorization_field().map(str::to_owned);
+        if let Some(only) = only {
+            let known = |name: &String| all.contains_key(name) || messages.as_ref() == Some(name);
+            if let Some(unknown) = only.iter().find(|name| !known(name)) {
+                let names: Vec<&str> = all.keys().map(String::as_str).chain(messages.as_deref()).collect();
+                return Err(Error::Usage {
+                    message: format!("the job replaces no values of a field `{unknown}`"),
+                    hint: Some(format!("its fields are {}", names.join(", "))),
+                });
+            }
+            all.retain(|name, _| only.contains(name));
+        }
+        fields.messages = messages
+            .filter(|name| only.is_none_or(|only| only.contains(name)))
+            .map(|name| (name.clone(), mappings.source_paths(&name)));
+        let renamed = config.datafeed().and_then(|feed| feed.aggregations.as_ref());
+        let renamed = renamed.map(aggregated).unwrap_or_default();
+        for name in all.keys() {
+            let source = renamed.get(name).map_or(name.as_str(), String::as_str);
+            for path in mappings.source_paths(source).into_iter().chain([source.to_owned()]) {
+                fields.sources.insert(path, name.clone());
+            }
+        }
+        for name in numbers(config) {
+            fields.numbers.extend(mappings.source_paths(name));
+        }
+        fields.chosen = all;
+        Ok(fields)
+    }
+
+    /// All fields whose values name something; notes which belong together.
+    fn named(&mut self, config: &JobConfig) -> BTreeMap<String, bool> {
+        let mut all = BTreeMap::new();
+        let mut add = |name: Option<&str>, ordered: bool| {
+            if let Some(name) = name.filter(|name| *name != CATEGORY) {
+                *all.entry(name.to_owned()).or_insert(false) |= ordered;
+            }
+        };
+        for detector in config.detectors() {
+            let roles = &detector.roles;
+            add(roles.partition.as_deref(), true);
+            add(roles.by.as_deref(), false);
+            add(roles.over.as_deref(), false);
+            if counts_texts(&detector.function) {
+                add(roles.field.as_deref(), false);
+            }
+            let partition = roles.partition.clone().unwrap_or_default();
+            let person = roles.over.as_ref().or(roles.by.as_ref()).cloned().unwrap_or_default();
+            self.partition = self.partition.take().or_else(|| roles.partition.clone());
+            self.pairs.insert((partition, person));
+        }
+        config.influencers().iter().for_each(|name| add(Some(name), true));
+        all
+    }
+
+    /// Whether values of this field are replaced.
+    pub(super) fn is_chosen(&self, field: &str) -> bool {
+        self.chosen.contains_key(field)
+    }
+
+    /// Whether tokens of this field keep their order where that is asked for.
+    pub(super) fn is_ordered(&self, field: &str) -> bool {
+        self.chosen.get(field).copied().unwrap_or(false)
+    }
+
+    /// Names of the fields whose values are replaced.
+    pub(super) fn chosen(&self) -> impl Iterator<Item = &str> {
+        self.chosen.keys().map(String::as_str)
+    }
+
+    /// Paths and names that values of a field stand under.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&str, &str)> {
+        let sources = self.sources.iter().map(|(path, name)| (path.as_str(), name.as_str()));
+        sources.chain(self.chosen.keys().map(|name| (name.as_str(), name.as_str())))
+    }
+
+    /// Whether words of messages are replaced.
+    pub(super) fn replaces_messages(&self) -> bool {
+        self.messages.is_some()
+    }
+
+    /// The partition field of the categorizer.
+    pub(super) fn partition(&self) -> Option<&str> {
+        self.partition.as_deref()
+    }
+
+    /// What stands at a path of an input.
+    pub(super) fn input(&self, path: &str) -> Input<'_> {
+        if let Some(name) = self
+            .chosen
+            .get_key_value(path)
+            .map(|(name, _)| name)
+            .or_else(|| self.sources.get(path))
+        {
+            return Input::Value(name);
+        }
+        if self
+            .messages
+            .iter()
+            .any(|(name, source)| name == path || source.contains(path))
+        {
+            return Input::Message;
+        }
+        if self.numbers.contains(path) {
+            return Input::Number;
+        }
+        if self.read.contains(path) {
+            return Input::Read;
+        }
+        match self.types.get(path).map(String::as_str) {
+            Some("ip") => Input::Address,
+            Some("keyword" | "text" | "wildcard" | "constant_keyword" | "match_only_text" | "flattened") | None => {
+                Input::Text
+            }
+            Some(_) => Input::Read,
+        }
+    }
+
+    /// The text that autodetect sees of a value: addresses are printed in one way, whatever way they were sent in.
+    pub(super) fn seen(&self, field: &str, text: &str) -> Option<String> {
+        let of = |path: &str| self.types.get(path).is_some_and(|kind| kind == "ip");
+        let address = of(field) || self.sources.iter().any(|(path, name)| name == field && of(path));
+        let parsed: IpAddr = address.then(|| text.parse().ok()).flatten()?;
+        Some(parsed.to_canonical().to_string()).filter(|seen| seen != text)
+    }
+}
+
+/// `distinct_count` and `info_content` look at texts; all other functions look at numbers.
+fn counts_texts(function: &str) -> bool {
+    ["distinct_count", "info_content", "dc"]
+        .iter()
+        .any(|name| function == *name || function.ends_with(&format!("_{name}")))
+}
+
+fn numbers(config: &JobConfig) -> impl Iterator<Item = &str> {
+    let detectors = config.detectors().iter();
+    let metrics = detectors.filter(|detector| !counts_texts(&detector.function));
+    let metrics = metrics.filter_map(|detector| detector.roles.field.as_deref());
+    metrics.chain(config.summary_count_field()).chain([config.time_field()])
+}
+
+/// Types by path, of all sources.
+fn types(mapping: &Value) -> BTreeMap<String, String> {
+    let mut types = BTreeMap::new();
+    let sources = mapping.as_object().into_iter().flat_map(|sources| sources.values());
+    for source in sources {
+        if let Some(properties) = source.pointer("/mappings/properties") {
+            typed(properties, "", &mut types);
+        }
+    }
+    types
+}
+
+fn typed(properties: &Value, above: &str, types: &mut BTreeMap<String, String>) {
+    for (name, definition) in properties.as_object().into_iter().flatten() {
+        let path = format!("{above}{name}");
+        if let Some(kind) = definition.get("type").and_then(Value::as_str) {
+            types.insert(path.clone(), kind.to_owned());
+        }
+        for inner in ["properties", "fields"] {
+            if let Some(inner) = definition.get(inner) {
+                typed(inner, &format!("{path}."), types);
+            }
+        }
+    }
+}
+
+/// Fields by the names that a datafeed's aggregations give to their values.
+fn aggregated(aggregations: &Value) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    below(aggregations, &mut found);
+    found
+}
+
+fn below(value: &Value, found: &mut BTreeMap<String, String>) {
+    if let Value::Array(items) = value {
+        items.iter().for_each(|item| below(item, found));
+    }
+    for (name, inner) in value.as_object().into_iter().flatten() {
+        let kinds = inner.as_object().into_iter().flat_map(|kinds| kinds.values());
+        let fields = kinds.filter_map(|kind| kind.get("field")?.as_str());
+        for field in fields {
+            found.insert(name.clone(), field.to_owned());
+        }
+        below(inner, found);
+    }
+}

@@ -1,0 +1,111 @@
+//! An archive without names: tokens in the place of values, and a key file that stays with the user.
+
+mod fields;
+mod hashes;
+mod names;
+mod options;
+mod outcome;
+mod read;
+mod rewrite;
+mod search;
+mod write;
+
+pub use options::{PseudonymizeOptions, Tokens};
+
+use crate::archive::{self, Archive, Contents, Severity};
+use crate::commands::Surroundings;
+use crate::commands::interrupt::Signals;
+use crate::error::{Error, Result};
+use crate::pseudonym::Book;
+use crate::terminal::{Terminal, Unit};
+use rewrite::Rewriter;
+
+pub(super) use outcome::{Outcome, outcome_document, say};
+
+/// Runs the command and prints its result.
+///
+/// # Errors
+/// Everything that keeps the archive from being whole and without values; then nothing stands under its name.
+pub async fn run(options: PseudonymizeOptions, surroundings: &Surroundings, terminal: &Terminal) -> Result<()> {
+    let signals = Signals::listen(&surroundings.stop);
+    let work = async {
+        options.tokens.refuse_existing(&options.target, options.dry_run)?;
+        let archive = Archive::open(&options.archive)?;
+        let outcome = pseudonymize(&archive, &options, terminal).await?;
+        outcome::print(&options, &outcome, terminal)
+    };
+    signals.or(work).await
+}
+
+/// Writes the archive again, and the key file beside it.
+pub(super) async fn pseudonymize(
+    archive: &Archive,
+    options: &PseudonymizeOptions,
+    terminal: &Terminal,
+) -> Result<Outcome> {
+    let contents = check(archive, options, terminal).await?;
+    let Some(config) = contents.config.clone() else {
+        return Err(damaged("the archive", "it has no configuration"));
+    };
+    let fields = fields::Fields::of(&contents, &config, options.tokens.fields.as_deref())?;
+    let book = Book::open(options.tokens.key_file()?);
+    let rewriter = Rewriter::new(book, fields, options.tokens.keep_text);
+    let source = read::Source {
+        archive,
+        contents: &contents,
+        config: &config,
+        limits: options.limits,
+    };
+    let stage = terminal.stage("Reading values", Unit::Documents, Some(source.documents()));
+    let mut rewriter = source.hear(rewriter, &stage).await?;
+    tokio::task::block_in_place(|| rewriter.settle())?;
+    stage.done(&format!(
+        "Values to replace: {}",
+        crate::terminal::count(rewriter.book.replaced())
+    ));
+    names::refuse_values(&source, &rewriter, options.tokens.accept_names)?;
+    if options.dry_run {
+        return Ok(Outcome::of(&source, &rewriter, None));
+    }
+    let stage = terminal.stage("Writing tokens", Unit::Documents, Some(source.documents()));
+    let (rewriter, unnamed) = write::archive(&source, rewriter, options, &stage).await?;
+    stage.done("Written with tokens");
+    let stage = terminal.stage("Searching for values", Unit::Documents, Some(source.documents()));
+    search::search(&unnamed, &rewriter, options.limits, &stage).await?;
+    stage.done("Searched: no value that was replaced stands in it");
+    // The key first: an archive without its key is of no use to whoever asks what a token stands for.
+    let outcome = Outcome::of(&source, &rewriter, Some(&unnamed));
+    options.tokens.publish_key(&options.target, &rewriter.book.to_file())?;
+    tokio::task::block_in_place(|| unnamed.publish())?;
+    Ok(outcome)
+}
+
+/// The whole of it, read once: what could not be imported is not written again.
+async fn check(archive: &Archive, options: &PseudonymizeOptions, terminal: &Terminal) -> Result<Contents> {
+    let stage = terminal.stage("Checking the archive", Unit::Bytes, Some(archive.len()));
+    let (reader, limits, bar) = (archive.clone(), options.limits, stage.clone());
+    let pass = tokio::task::spawn_blocking(move || reader.check(limits, &mut (), &|bytes| bar.inc(bytes)));
+    let contents = pass.await.map_err(|error| Error::Failed {
+        message: error.to_string(),
+        hint: None,
+    })??;
+    let fatal = contents
+        .findings
+        .iter()
+        .find(|finding| finding.severity == Severity::Fatal);
+    if let Some(finding) = fatal {
+        return Err(damaged(&finding.place, &finding.what));
+    }
+    for finding in &contents.findings {
+        terminal.warn(&format!("{}: {}", finding.place, finding.what));
+    }
+    stage.done("Checked the archive");
+    Ok(contents)
+}
+
+fn damaged(place: &str, why: &str) -> Error {
+    Error::Archive(archive::Error::Damaged {
+        place: place.to_owned(),
+        why: why.to_owned(),
+    })
+}

@@ -1,0 +1,63 @@
+//! Names that stay: of the job, its fields, indices, filters and calendars. They may hold values.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::read::Source;
+use super::rewrite::Rewriter;
+use crate::error::{Error, Result};
+
+#[derive(Deserialize)]
+struct Filter {
+    filter_id: String,
+}
+
+#[derive(Deserialize)]
+struct Calendar {
+    calendar_id: String,
+}
+
+/// Refuses names with values of six characters or more in them, unless they are accepted.
+pub(super) fn refuse_values(source: &Source<'_>, rewriter: &Rewriter, accepted: bool) -> Result<()> {
+    let names = names(source, rewriter);
+    let held: Vec<&str> = names
+        .iter()
+        .filter(|name| rewriter.book.found_in(name, false).is_some())
+        .map(String::as_str)
+        .collect();
+    if accepted || held.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        message: format!(
+            "names that stay hold values that are replaced elsewhere: {}",
+            held.join(", ")
+        ),
+        hint: "names of the job, its fields, indices, filters and calendars are not replaced: accept that with \
+               --accept-names, or rename them and export again"
+            .to_owned(),
+    })
+}
+
+fn names(source: &Source<'_>, rewriter: &Rewriter) -> BTreeSet<String> {
+    let (config, contents) = (source.config, source.contents);
+    let mut names: BTreeSet<String> = config.groups().iter().cloned().collect();
+    names.insert(config.id().to_string());
+    names.extend(config.results_index_name().map(str::to_owned));
+    if let Some(feed) = config.datafeed() {
+        names.insert(feed.id.to_string());
+        names.extend(feed.indices.iter().cloned());
+    }
+    names.extend(contents.input_indices.keys().cloned());
+    names.extend(rewriter.fields.places().map(|(place, _)| place.to_owned()));
+    names.extend(listed::<Filter>(contents.filters.as_deref()).map(|filter| filter.filter_id));
+    names.extend(listed::<Calendar>(contents.calendars.as_deref()).map(|calendar| calendar.calendar_id));
+    names
+}
+
+fn listed<'a, T: Deserialize<'a>>(array: Option<&'a RawValue>) -> impl Iterator<Item = T> {
+    let items: Option<Vec<T>> = array.and_then(|array| serde_json::from_str(array.get()).ok());
+    items.unwrap_or_default().into_iter()
+}

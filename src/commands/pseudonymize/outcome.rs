@@ -1,0 +1,131 @@
+//! What is said at the end.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::hashes::HashCounts;
+use super::options::PseudonymizeOptions;
+use super::read::Source;
+use super::rewrite::Rewriter;
+use crate::archive::{Finished, Target, Unnamed};
+use crate::error::{Error, Result};
+use crate::terminal::{Terminal, amount, bytes, count};
+
+/// What was done, or would be.
+#[derive(Clone, Debug)]
+pub(in crate::commands) struct Outcome {
+    job: String,
+    replaced: u64,
+    fields: BTreeMap<String, u64>,
+    hashes: HashCounts,
+    notes: Vec<String>,
+    categorizes: bool,
+    pub(in crate::commands) finished: Option<Finished>,
+}
+
+impl Outcome {
+    pub(super) fn of(source: &Source<'_>, rewriter: &Rewriter, written: Option<&Unnamed>) -> Self {
+        let found = rewriter.found();
+        let chosen = rewriter.fields.chosen();
+        Self {
+            job: source.job().to_string(),
+            replaced: rewriter.book.replaced(),
+            fields: chosen
+                .map(|field| (field.to_owned(), found.get(field).copied().unwrap_or(0)))
+                .collect(),
+            hashes: rewriter.hashes.counts(),
+            notes: rewriter.notes().map(str::to_owned).collect(),
+            categorizes: rewriter.fields.replaces_messages(),
+            finished: written.map(|written| written.finished().clone()),
+        }
+    }
+}
+
+/// The path, or with `--json` what was done.
+pub(super) fn print(options: &PseudonymizeOptions, outcome: &Outcome, terminal: &Terminal) -> Result<()> {
+    say(options, outcome, terminal);
+    let path = match &options.target {
+        Target::Stdout if options.dry_run => "stdout".to_owned(),
+        Target::Stdout => return Ok(()),
+        Target::File { path, .. } => path.display().to_string(),
+    };
+    let text = match (options.json, options.dry_run) {
+        (true, _) => {
+            let mut document = outcome_document(options, outcome);
+            document["job_id"] = outcome.job.clone().into();
+            document["archive"] = path.into();
+            if let Some(finished) = &outcome.finished {
+                document["bytes"] = finished.bytes.into();
+                document["entries"] = json!(finished.entries);
+            }
+            if options.dry_run {
+                document["dry_run"] = true.into();
+            }
+            document.to_string()
+        }
+        (false, true) => format!("would write {path} and {}", options.key().display()),
+        (false, false) => path,
+    };
+    terminal.result(&text).map_err(|cause| Error::File {
+        path: "standard output".into(),
+        cause,
+    })
+}
+
+/// What was replaced and dropped, and the key file.
+pub(in crate::commands) fn outcome_document(options: &PseudonymizeOptions, outcome: &Outcome) -> Value {
+    json!({
+        "key_file": options.key(),
+        "values_replaced": outcome.replaced,
+        "fields": outcome.fields,
+        "hashes": outcome.hashes,
+        "keep_order": options.tokens.keep_order,
+        "notes": outcome.notes,
+    })
+}
+
+/// The same for people, and what the archive can be expected to do.
+pub(in crate::commands) fn say(options: &PseudonymizeOptions, outcome: &Outcome, terminal: &Terminal) {
+    let fields: Vec<String> = outcome
+        .fields
+        .iter()
+        .map(|(field, values)| format!("{} of {field}", count(*values)))
+        .collect();
+    terminal.say(&format!(
+        "Replaced {}: {}, and what stands in texts",
+        amount(outcome.replaced, "value", "values"),
+        fields.join(", ")
+    ));
+    let hashes = outcome.hashes;
+    terminal.say(&format!(
+        "Hashes: {} of scores, {} dropped since no known value explains them; {} of counted values, {} dropped",
+        count(hashes.scope_keys),
+        count(hashes.scope_keys_dropped),
+        count(hashes.words),
+        count(hashes.words_dropped)
+    ));
+    for note in &outcome.notes {
+        terminal.warn(note);
+    }
+    terminal.say(match options.tokens.keep_order {
+        true => {
+            "Fed with inputs that have the same tokens, the job finds the same records with the same probabilities and \
+             scores; scores of single influencers differ. The tokens tell the order of the values."
+        }
+        false => {
+            "Fed with inputs that have the same tokens, the job finds the same records with the same probabilities; \
+             scores of records differ by up to two points, those of single influencers by more."
+        }
+    });
+    if outcome.categorizes {
+        terminal.say("Categories: words that were replaced have lost the weight that a dictionary gave them.");
+    }
+    if let Some(finished) = &outcome.finished {
+        terminal.say(&format!("Pseudonymized job {}: {}", outcome.job, bytes(finished.bytes)));
+        terminal.say(&format!(
+            "Keep {} to yourself: `esml-state reveal` tells with it what a token stands for",
+            options.key().display()
+        ));
+    }
+}

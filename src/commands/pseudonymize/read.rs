@@ -1,0 +1,195 @@
+//! The documents of the archive, one after the other.
+
+use std::io::{self, Write};
+
+use super::rewrite::Rewriter;
+use crate::archive::{Archive, Contents, Document, Limits, Part};
+use crate::error::{Error, Result};
+use crate::job::{JobConfig, JobId, SnapshotId};
+use crate::pseudonym;
+use crate::state::places::{Subject, Texts};
+use crate::state::{self, ChunkDecoder, StateDocId, StateKind, StateLimits};
+use crate::terminal::Stage;
+
+/// A checked archive.
+pub(super) struct Source<'a> {
+    pub(super) archive: &'a Archive,
+    pub(super) contents: &'a Contents,
+    pub(super) config: &'a JobConfig,
+    pub(super) limits: Limits,
+}
+
+/// Parts whose documents stand alone.
+pub(super) const DOCUMENTS: [Part; 4] = [Part::Annotations, Part::Notifications, Part::Categories, Part::Inputs];
+
+impl Source<'_> {
+    /// The job.
+    pub(super) fn job(&self) -> &JobId {
+        self.config.id()
+    }
+
+    /// The snapshot.
+    pub(super) fn snapshot(&self) -> Result<&SnapshotId> {
+        let id = self.contents.snapshot_id.as_ref();
+        id.ok_or_else(|| super::damaged("the archive", "it has no snapshot document"))
+    }
+
+    /// All documents together.
+    pub(super) fn documents(&self) -> u64 {
+        self.contents.documents.values().sum()
+    }
+
+    /// Bounds on a decoded state.
+    pub(super) fn state_limits(&self) -> StateLimits {
+        StateLimits {
+            decoded: self.limits.state,
+        }
+    }
+
+    /// Hears of every value; nothing is written.
+    pub(super) async fn hear(&self, mut rewriter: Rewriter, stage: &Stage) -> Result<Rewriter> {
+        rewriter.configuration(self.config).map_err(said)?;
+        let contents = self.contents;
+        if let Some(snapshot) = &contents.snapshot {
+            rewriter.snapshot(snapshot, None, self.state_limits())?;
+        }
+        if let Some(mapping) = &contents.input_mapping {
+            rewriter.mapping(mapping)?;
+        }
+        if let Some(filters) = &contents.filters {
+            rewriter.filters(filters, self.config)?;
+        }
+        if let Some(calendars) = &contents.calendars {
+            rewriter.calendars(calendars).map_err(said)?;
+        }
+        if let Some(manifest) = &contents.manifest {
+            rewriter.manifest(&mut manifest.clone())?;
+        }
+        rewriter = self.state(rewriter, stage, |_| io::sink(), |_, _| Ok(())).await?;
+        for part in DOCUMENTS {
+            self.each(part, stage, &mut |document| {
+                rewriter.document(part, &document.source).map(|_| ())
+            })
+            .await?;
+        }
+        Ok(rewriter)
+    }
+
+    /// Gives each document of a part away.
+    pub(super) async fn each(
+        &self,
+        part: Part,
+        stage: &Stage,
+        take: &mut dyn FnMut(&Document) -> Result<()>,
+    ) -> Result<()> {
+        let mut replay = self.archive.replay(part, self.contents);
+        while let Some(batch) = replay.next().await? {
+            tokio::task::block_in_place(|| batch.iter().try_for_each(&mut *take))?;
+            stage.inc(batch.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// Walks the state; what it becomes goes to what `open` gives, and is closed when its kind has ended.
+    pub(super) async fn state<W: Write>(
+        &self,
+        rewriter: Rewriter,
+        stage: &Stage,
+        mut open: impl FnMut(StateKind) -> W,
+        mut close: impl FnMut(StateKind, W) -> Result<()>,
+    ) -> Result<Rewriter> {
+        let mut walk = Walk::Between(Some(Box::new(rewriter)));
+        let snapshot = self.snapshot()?;
+        self.each(Part::State, stage, &mut |document| {
+            let id = document.id.as_deref().unwrap_or_default();
+            let Some(StateDocId { kind, .. }) = StateDocId::parse(id, self.job(), snapshot) else {
+                return Err(state::Error::ForeignId { id: id.to_owned() }.into());
+            };
+            walk.enter(kind, self.state_limits(), &mut open, &mut close)?;
+            walk.document(id, &document.source)
+        })
+        .await?;
+        walk.leave(&mut close)?;
+        match walk {
+            Walk::Between(Some(rewriter)) => Ok(*rewriter),
+            _ => Err(pseudonym::Error::Unheard.into()),
+        }
+    }
+}
+
+/// Where in the state the walk is.
+enum Walk<W: Write> {
+    Between(Option<Box<Rewriter>>),
+    Inside(StateKind, Box<ChunkDecoder<Texts<Rewriter, W>>>),
+}
+
+impl<W: Write> Walk<W> {
+    fn enter(
+        &mut self,
+        kind: StateKind,
+        limits: StateLimits,
+        open: &mut impl FnMut(StateKind) -> W,
+        close: &mut impl FnMut(StateKind, W) -> Result<()>,
+    ) -> Result<()> {
+        if matches!(self, Self::Inside(inside, _) if *inside == kind) {
+            return Ok(());
+        }
+        self.leave(close)?;
+        if let Self::Between(rewriter) = self
+            && let Some(rewriter) = rewriter.take()
+        {
+            let subject = match kind {
+                StateKind::Model => Subject::Model,
+                StateKind::Categorizer => Subject::Categorizer,
+            };
+            let texts = Texts::new(subject, *rewriter, open(kind));
+            *self = Self::Inside(kind, Box::new(ChunkDecoder::new(texts, limits)));
+        }
+        Ok(())
+    }
+
+    fn document(&mut self, id: &str, source: &[u8]) -> Result<()> {
+        match self {
+            Self::Inside(_, decoder) => Ok(decoder.document(id, source).map(|_| ())?),
+            Self::Between(_) => Ok(()),
+        }
+    }
+
+    fn leave(&mut self, close: &mut impl FnMut(StateKind, W) -> Result<()>) -> Result<()> {
+        match std::mem::replace(self, Self::Between(None)) {
+            Self::Between(rewriter) => *self = Self::Between(rewriter),
+            Self::Inside(kind, decoder) => {
+                let (_, texts) = decoder.finish()?;
+                let (rewriter, out) = texts.finish().map_err(|cause| state::Error::of_sink("state", cause))?;
+                close(kind, out)?;
+                *self = Self::Between(Some(Box::new(rewriter)));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Rewriter {
+    /// A document of a part that is no state.
+    pub(super) fn document(&mut self, part: Part, source: &[u8]) -> Result<Vec<u8>> {
+        let written = match part {
+            Part::Annotations => self.annotation(source),
+            Part::Notifications => self.notification(source),
+            Part::Categories => self.category(source),
+            Part::Inputs => self.input(source),
+            Part::State => Ok(Vec::new()),
+        };
+        written.map_err(said)
+    }
+}
+
+/// What an edit failed with.
+pub(super) fn said(cause: io::Error) -> Error {
+    match cause.downcast::<pseudonym::Error>() {
+        Ok(error) => error.into(),
+        Err(cause) => Error::Failed {
+            message: format!("a document cannot be read: {cause}"),
+            hint: Some("`esml-state inspect --verify` lists all that is wrong with the archive".to_owned()),
+        },
+    }
+}

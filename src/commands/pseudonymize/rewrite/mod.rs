@@ -1,0 +1,184 @@
+//! Documents with tokens in the place of values. The same code hears of the values first and replaces them later, so
+//! that nothing is replaced that was not heard of, and the other way round.
+
+mod config;
+mod documents;
+mod inputs;
+mod small;
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
+
+use super::fields::{CATEGORY, Fields};
+use super::hashes::Hashes;
+use crate::json::{Edit, Leaf};
+use crate::pseudonym::{Book, Error, Use, rewrite_pattern, rewrite_text};
+
+pub(super) use config::configuration_stays;
+pub(super) use documents::{JOB, annotation_stays, category_stays, notification_stays};
+pub(super) use small::snapshot_stays;
+
+/// What is done with the values of an archive.
+pub(super) struct Rewriter {
+    pub(super) book: Book,
+    pub(super) fields: Fields,
+    pub(super) hashes: Hashes,
+    /// Free text stays, but for values in it.
+    keep_text: bool,
+    /// Tokens are there: values are replaced from now on.
+    writing: bool,
+    /// Distinct values by field.
+    found: BTreeMap<String, HashSet<u32>>,
+    /// What those who import should know.
+    notes: BTreeSet<String>,
+}
+
+impl Rewriter {
+    pub(super) fn new(book: Book, fields: Fields, keep_text: bool) -> Self {
+        Self {
+            book,
+            fields,
+            hashes: Hashes::default(),
+            keep_text,
+            writing: false,
+            found: BTreeMap::new(),
+            notes: BTreeSet::new(),
+        }
+    }
+
+    /// The end of hearing: what explains hashes is looked for, and tokens are made.
+    pub(super) fn settle(&mut self) -> Result<(), Error> {
+        self.hashes.explain(&mut self.book, &self.fields)?;
+        self.book.settle()?;
+        self.hashes.settle(&self.book, &self.fields);
+        self.writing = true;
+        Ok(())
+    }
+
+    /// Distinct values by field, of those fields whose values are replaced.
+    pub(super) fn found(&self) -> BTreeMap<&str, u64> {
+        let found = self.found.iter();
+        found
+            .map(|(field, values)| (field.as_str(), values.len() as u64))
+            .collect()
+    }
+
+    /// What those who import should know.
+    pub(super) fn notes(&self) -> impl Iterator<Item = &str> {
+        self.notes.iter().map(String::as_str)
+    }
+
+    fn note(&mut self, note: &str) {
+        if !self.notes.contains(note) {
+            self.notes.insert(note.to_owned());
+        }
+    }
+
+    /// A value of a field.
+    fn value(&mut self, field: &str, text: &str) -> Result<String, Error> {
+        if text.is_empty() || field == CATEGORY {
+            self.candidate(text)?;
+            return Ok(text.to_owned());
+        }
+        let seen = self.fields.seen(field, text);
+        let seen = seen.as_deref().unwrap_or(text);
+        if !self.fields.is_chosen(field) {
+            self.candidate(text)?;
+            return Ok(self.scrubbed(text));
+        }
+        if self.writing {
+            return self.book.token(seen).map(str::to_owned);
+        }
+        let what = match self.fields.is_ordered(field) {
+            true => Use::Ordered(field),
+            false => Use::Value,
+        };
+        let id = self.book.note(seen, what)?;
+        match self.found.get_mut(field) {
+            Some(found) => {
+                found.insert(id);
+            }
+            None => {
+                self.found.insert(field.to_owned(), [id].into());
+            }
+        }
+        Ok(seen.to_owned())
+    }
+
+    fn candidate(&mut self, text: &str) -> Result<(), Error> {
+        if !self.writing && !text.is_empty() {
+            self.book.note(text, Use::Candidate)?;
+        }
+        Ok(())
+    }
+
+    /// A value of no field, such as a user's name.
+    fn named(&mut self, text: &str) -> Result<String, Error> {
+        self.noted(text, Use::Value)
+    }
+
+    fn word(&mut self, text: &str) -> Result<String, Error> {
+        self.noted(text, Use::Word)
+    }
+
+    fn noted(&mut self, text: &str, what: Use<'_>) -> Result<String, Error> {
+        if self.writing && !text.is_empty() {
+            return self.book.token(text).map(str::to_owned);
+        }
+        if !text.is_empty() {
+            self.book.note(text, what)?;
+        }
+        Ok(text.to_owned())
+    }
+
+    /// A message, word by word.
+    fn words(&mut self, text: &str) -> Result<String, Error> {
+        match self.fields.replaces_messages() {
+            true => rewrite_text(text, &mut |word| self.word(word)),
+            false => Ok(self.scrubbed(text)),
+        }
+    }
+
+    /// A text of a field that the job does not use, word by word.
+    fn other_words(&mut self, text: &str) -> Result<String, Error> {
+        match self.keep_text {
+            true => Ok(self.scrubbed(text)),
+            false => rewrite_text(text, &mut |word| self.word(word)),
+        }
+    }
+
+    /// The pattern of a category.
+    fn pattern(&mut self, text: &str) -> Result<String, Error> {
+        match self.fields.replaces_messages() {
+            true => rewrite_pattern(text, &mut |word| self.word(word)),
+            false => Ok(self.scrubbed(text)),
+        }
+    }
+
+    /// What somebody wrote: one token for all of it.
+    fn free(&mut self, text: &str) -> Result<String, Error> {
+        match (self.keep_text, text.is_empty()) {
+            (_, true) => Ok(String::new()),
+            (true, _) => Ok(self.scrubbed(text)),
+            (false, _) => self.named(text),
+        }
+    }
+
+    /// What stays but for values in it.
+    fn scrubbed(&self, text: &str) -> String {
+        match self.writing {
+            true => self.book.scrubbed(text, false),
+            false => text.to_owned(),
+        }
+    }
+}
+
+/// A string in the place of another; nothing where they are the same.
+fn replaced(leaf: &Leaf<'_>, text: Result<String, Error>) -> io::Result<Edit> {
+    let text = text.map_err(io::Error::other)?;
+    Ok(match text == leaf.text {
+        true => Edit::Keep,
+        false => Edit::Text(text),
+    })
+}

@@ -1,0 +1,213 @@
+//! Entries that are one JSON text each, but for the configuration.
+
+use std::io;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{Rewriter, replaced};
+use crate::archive::Manifest;
+use crate::error;
+use crate::job::JobConfig;
+use crate::json::{Edit, edit_leaves};
+use crate::pseudonym::Error;
+use crate::state::StateLimits;
+
+/// How autodetect describes a snapshot.
+const DESCRIBED: [&str; 2] = [
+    "State persisted due to job close at ",
+    "Periodic background persist at ",
+];
+/// Types of fields that take any token.
+const TAKES_TOKENS: [&str; 12] = [
+    "keyword",
+    "text",
+    "wildcard",
+    "constant_keyword",
+    "match_only_text",
+    "flattened",
+    "ip",
+    "long",
+    "integer",
+    "unsigned_long",
+    "double",
+    "alias",
+];
+
+/// Whether a member of a snapshot document says nothing of anybody.
+pub(in super::super) fn snapshot_stays(path: &str, text: &str) -> bool {
+    let described = || DESCRIBED.iter().any(|begin| text.starts_with(begin));
+    match path {
+        "description" => described(),
+        _ => {
+            let path = path.strip_prefix("model_size_stats.").unwrap_or(path);
+            matches!(
+                path,
+                "job_id"
+                    | "min_version"
+                    | "snapshot_id"
+                    | "result_type"
+                    | "memory_status"
+                    | "categorization_status"
+                    | "assignment_memory_basis"
+                    | "quantiles.job_id"
+            )
+        }
+    }
+}
+
+impl Rewriter {
+    /// A snapshot document whose state has that many documents from now on.
+    pub(in super::super) fn snapshot(
+        &mut self,
+        snapshot: &RawValue,
+        documents: Option<u64>,
+        limits: StateLimits,
+    ) -> error::Result<Vec<u8>> {
+        let mut failed = None;
+        let edited = edit_leaves(snapshot.get().as_bytes(), &mut |leaf| match leaf.path {
+            "snapshot_doc_count" => Ok(documents.map_or(Edit::Keep, |documents| Edit::Json(documents.to_string()))),
+            "quantiles.quantile_state" if leaf.quoted && !leaf.text.is_empty() => {
+                let quantiles = match self.writing {
+                    true => self.quantiles(&leaf.text, limits),
+                    false => self.hear_quantiles(&leaf.text, limits).map(|()| String::new()),
+                };
+                quantiles.map(Edit::Text).map_err(|error| {
+                    failed = Some(error);
+                    io::Error::other("quantiles")
+                })
+            }
+            path if !leaf.quoted || snapshot_stays(path, &leaf.text) => Ok(Edit::Keep),
+            "description" => replaced(leaf, self.free(&leaf.text)),
+            _ => replaced(leaf, Ok(self.scrubbed(&leaf.text))),
+        });
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(edited.map_err(changed)?),
+        }
+    }
+
+    /// Filters; those of a rule's scope hold values of its field.
+    pub(in super::super) fn filters(&mut self, filters: &RawValue, config: &JobConfig) -> error::Result<Vec<u8>> {
+        let mut filters: Value = serde_json::from_str(filters.get()).map_err(|cause| changed(cause.into()))?;
+        for filter in filters.as_array_mut().into_iter().flatten() {
+            let id = filter["filter_id"].as_str().unwrap_or_default().to_owned();
+            let field = config.filtered_fields().find(|(filter, _)| *filter == id);
+            let field = field.map(|(_, field)| field.to_owned());
+            if let Some(text) = filter.get("description").and_then(Value::as_str) {
+                filter["description"] = self.free(text)?.into();
+            }
+            let items = filter["items"].as_array().cloned().unwrap_or_default();
+            let items = items.iter().filter_map(Value::as_str);
+            let mut new = Vec::new();
+            for item in items {
+                new.extend(self.item(field.as_deref(), item)?);
+            }
+            new.sort_unstable();
+            new.dedup();
+            filter["items"] = new.into();
+        }
+        Ok(filters.to_string().into_bytes())
+    }
+
+    /// The items that stand for this one: more than one where it is a pattern.
+    fn item(&mut self, field: Option<&str>, item: &str) -> Result<Vec<String>, Error> {
+        let Some(field) = field else {
+            return Ok(vec![self.named(item)?]);
+        };
+        let pattern = item.starts_with('*') || item.ends_with('*');
+        if !pattern || !self.fields.is_chosen(field) {
+            return Ok(vec![self.value(field, item)?]);
+        }
+        self.note(
+            "a filter holds patterns such as `web-*`: the tokens of all values that match one stand in its place, \
+             values to come will not match",
+        );
+        let tokens = self.book.matching(item);
+        Ok(tokens.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Calendars with their events.
+    pub(in super::super) fn calendars(&mut self, calendars: &RawValue) -> io::Result<Vec<u8>> {
+        edit_leaves(calendars.get().as_bytes(), &mut |leaf| {
+            let stays = !leaf.quoted
+                || matches!(
+                    leaf.path,
+                    "calendar_id" | "job_ids" | "events.calendar_id" | "events.event_id"
+                );
+            match stays || leaf.path.ends_with("_time") {
+                true => Ok(Edit::Keep),
+                false => replaced(leaf, self.free(&leaf.text)),
+            }
+        })
+    }
+
+    /// The mapping of the inputs: fields take tokens, and what it holds of values is replaced.
+    pub(in super::super) fn mapping(&mut self, mapping: &RawValue) -> error::Result<Vec<u8>> {
+        let mut mapping: Value = serde_json::from_str(mapping.get()).map_err(|cause| changed(cause.into()))?;
+        for source in mapping
+            .as_object_mut()
+            .into_iter()
+            .flat_map(|sources| sources.values_mut())
+        {
+            if let Some(properties) = source.pointer_mut("/mappings/properties") {
+                self.properties(properties, "")?;
+            }
+        }
+        let text = mapping.to_string();
+        edit_leaves(text.as_bytes(), &mut |leaf| {
+            let held = [
+                "source",
+                "null_value",
+                "synonyms",
+                "stopwords",
+                "pattern",
+                "replacement",
+            ];
+            let name = leaf.path.rsplit('.').next().unwrap_or_default();
+            match leaf.quoted && (held.contains(&name) || leaf.path.contains(".meta.")) {
+                true => replaced(leaf, Ok(self.scrubbed(&leaf.text))),
+                false => Ok(Edit::Keep),
+            }
+        })
+        .map_err(changed)
+    }
+
+    fn properties(&mut self, properties: &mut Value, above: &str) -> Result<(), Error> {
+        for (name, definition) in properties.as_object_mut().into_iter().flatten() {
+            let path = format!("{above}{name}");
+            if let super::super::fields::Input::Value(field) = self.fields.input(&path) {
+                let field = field.to_owned();
+                if let Some(value) = definition.get("value").and_then(Value::as_str) {
+                    definition["value"] = self.value(&field, value)?.into();
+                }
+                let kind = definition.get("type").and_then(Value::as_str);
+                if kind.is_some_and(|kind| !TAKES_TOKENS.contains(&kind)) && self.writing {
+                    *definition = serde_json::json!({"type": "keyword"});
+                    self.note("a field of a type that takes no tokens is mapped as `keyword`");
+                }
+            }
+            if let Some(inner) = definition.get_mut("properties") {
+                self.properties(inner, &format!("{path}."))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The manifest says that there are tokens; names of the cluster are replaced.
+    pub(in super::super) fn manifest(&mut self, manifest: &mut Manifest) -> Result<(), Error> {
+        for name in [&mut manifest.source.cluster_name, &mut manifest.source.cluster_uuid] {
+            let token = self.named(name)?;
+            *name = token;
+        }
+        Ok(())
+    }
+}
+
+/// What was checked before is JSON: a failure is the book's, or of a file that changed.
+fn changed(cause: io::Error) -> error::Error {
+    match cause.downcast::<Error>() {
+        Ok(error) => error.into(),
+        Err(_) => Error::Unheard.into(),
+    }
+}

@@ -1,0 +1,95 @@
+//! The texts of a decoded state and of quantiles.
+
+use super::super::hashes::Fate;
+use super::Rewriter;
+use crate::pseudonym::Use;
+use crate::state::places::{Change, Place, Visitor, What, read_quantiles, rewrite_quantiles};
+use crate::state::{self, StateLimits};
+
+impl Visitor for Rewriter {
+    fn found(&mut self, place: &Place<'_>, text: &str) -> Change {
+        // A place of the register that was given up is called `-`.
+        if text.is_empty() || (place.registered && text == "-") {
+            return Change::Keep;
+        }
+        let new = match (place.what, place.field) {
+            (What::FieldName | What::FieldNames, _) => return Change::Keep,
+            (What::RuleChecksums, _) => {
+                return Change::Refuse(
+                    "checksums of rules that were applied for good: they cover the items of filters, and none can be \
+                     made for tokens",
+                );
+            }
+            (What::ScopeKey, _) => {
+                self.hear(|hashes| hashes.key(text));
+                return self.hash(text);
+            }
+            (What::Word, _) => {
+                self.hear(|hashes| hashes.word(text));
+                return self.hash(text);
+            }
+            (What::CategoryToken | What::CategoryMessage | What::CategoryExample, _) => self.words(text),
+            (What::Partition, None) => match self.fields.partition().map(str::to_owned) {
+                Some(field) => self.value(&field, text),
+                None => self.free(text),
+            },
+            (_, Some(field)) => self.value(field, text).inspect(|_| self.stands(place, text)),
+            (_, None) => self.free(text),
+        };
+        match new {
+            Ok(new) if new == text => Change::Keep,
+            Ok(new) => Change::Replace(new),
+            // Both are bounds on what is told apart; which one, whoever reads the inputs will be told.
+            Err(_) => Change::Refuse("a value for which there is no token: there are too many"),
+        }
+    }
+}
+
+impl Rewriter {
+    /// Hears of the keys of a `quantile_state`.
+    pub(in super::super) fn hear_quantiles(&mut self, text: &str, limits: StateLimits) -> Result<(), state::Error> {
+        read_quantiles(text, limits, |place: &Place<'_>, text: &str| self.found(place, text)).map(|_| ())
+    }
+
+    /// A `quantile_state` with the hashes of tokens.
+    pub(in super::super) fn quantiles(&mut self, text: &str, limits: StateLimits) -> Result<String, state::Error> {
+        rewrite_quantiles(text, limits, |place: &Place<'_>, text: &str| self.found(place, text))
+    }
+
+    fn hear(&mut self, tell: impl FnOnce(&mut super::Hashes)) {
+        if !self.writing {
+            tell(&mut self.hashes);
+        }
+    }
+
+    fn hash(&self, text: &str) -> Change {
+        if !self.writing {
+            return Change::Keep;
+        }
+        match self.hashes.fate(text) {
+            Fate::Stays => Change::Keep,
+            Fate::Becomes(hash) => Change::Replace(hash.to_string()),
+            Fate::Goes => Change::Drop,
+        }
+    }
+
+    /// Remembers which values stand together, and which were counted: hashes are of them.
+    fn stands(&mut self, place: &Place<'_>, text: &str) {
+        if self.writing {
+            return;
+        }
+        let mut number = |text: &str| self.book.note(text, Use::Candidate).ok();
+        let Some(id) = number(text) else { return };
+        if place.what == What::Counted {
+            let chosen = place.field.is_some_and(|field| self.fields.is_chosen(field));
+            self.hashes.counted(text, id, chosen);
+        }
+        let partition = place.detector.map_or("", |detector| detector.partition_value.as_str());
+        if matches!(place.what, What::By | What::Over)
+            && !partition.is_empty()
+            && let Some(partition) = number(partition)
+        {
+            self.hashes.pair(partition, id);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What is refused, what is asked, and what is left behind.
+
+use serde_json::json;
+
+use super::{exported, newest, pseudonymized};
+use crate::support::archive::{entries, entry};
+use crate::support::binary::Binary;
+use crate::support::fixtures::{Fixture, from_python};
+use crate::support::world::World;
+
+#[test]
+fn files_that_are_there_are_not_replaced() {
+    let binary = Binary::new();
+    let archive = from_python("complete").display().to_string();
+    let (target, key) = (binary.path("a.tar.gz"), binary.path("a.key.json"));
+    let output = target.display().to_string();
+    std::fs::write(&key, "precious").unwrap();
+    binary
+        .run(["pseudonymize", &archive, "-o", &output])
+        .expect(3)
+        .says("a.key.json exists already");
+    binary
+        .run([
+            "pseudonymize",
+            &archive,
+            "-o",
+            &output,
+            "--key",
+            &key.display().to_string(),
+        ])
+        .expect(1)
+        .says("not a key file");
+    assert_eq!(std::fs::read_to_string(&key).unwrap(), "precious");
+    std::fs::remove_file(&key).unwrap();
+    std::fs::write(&target, "precious").unwrap();
+    binary
+        .run(["pseudonymize", &archive, "-o", &output])
+        .expect(3)
+        .says("--overwrite");
+    assert!(!key.exists() && std::fs::read_to_string(&target).unwrap() == "precious");
+    binary
+        .run(["pseudonymize", &archive, "-o", &output, "--overwrite", "--keep-order"])
+        .expect(0);
+    binary
+        .run([
+            "pseudonymize",
+            &archive,
+            "-o",
+            "b.tar.gz",
+            "--key",
+            &key.display().to_string(),
+        ])
+        .expect(3)
+        .says("ranks are of one archive alone");
+    #[cfg(unix)]
+    for path in [&key, &target] {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn the_command_line_is_checked() {
+    let binary = Binary::new();
+    let archive = from_python("complete").display().to_string();
+    let run = |more: &[&str]| {
+        let mut arguments = vec!["pseudonymize", &archive];
+        arguments.extend(more);
+        binary.run(&arguments)
+    };
+    run(&["-o", "-"]).expect(2).says("--key FILE");
+    run(&["-o", "a.tar.gz", "--key", "a.tar.gz"])
+        .expect(2)
+        .says("the same file");
+    run(&["-o", "a.tar.gz", "--fields", "host,nothing"])
+        .expect(2)
+        .says("clientip, host, status");
+    let dry = run(&["-o", "a.tar.gz", "--dry-run"]).expect(0);
+    assert_eq!(dry.stdout.trim_end(), "would write a.tar.gz and a.key.json");
+    assert!(std::fs::read_dir(binary.directory()).unwrap().next().is_none());
+    binary
+        .run([
+            "pseudonymize",
+            &from_python("empty").display().to_string(),
+            "-o",
+            "a.tar.gz",
+        ])
+        .expect(4);
+    assert!(std::fs::read_dir(binary.directory()).unwrap().next().is_none());
+}
+
+#[test]
+fn tokens_are_revealed_in_texts() {
+    let binary = Binary::new();
+    let (_, said, tokens) = pseudonymized(&binary, &from_python("complete"), "new", &[]);
+    let key = said["key_file"].as_str().unwrap();
+    let (token, value) = tokens
+        .iter()
+        .find(|(_, value)| value.ends_with(".corp.example"))
+        .unwrap();
+    assert_eq!(
+        binary.run(["reveal", key, token]).expect(0).stdout,
+        format!("{value}\n")
+    );
+    let text = format!("what is host {token}?");
+    let two = binary.run(["reveal", key, &text, token]).expect(0).stdout;
+    assert_eq!(two, format!("{text}\twhat is host {value}?\n{token}\t{value}\n"));
+    binary
+        .run(["reveal", key, "t_unknown"])
+        .expect(1)
+        .says("holds no token");
+}
+
+#[test]
+fn fields_and_texts_stay_where_asked_for() {
+    let (binary, fixture) = (Binary::new(), Fixture::load("web-latency"));
+    let old = exported(&binary, &fixture);
+    let (new, said, _) = pseudonymized(&binary, &old, "new", &["--fields", "host", "--keep-text"]);
+    assert_eq!(said["fields"].as_object().unwrap().keys().collect::<Vec<_>>(), ["host"]);
+    let (old, new) = (entries(&old), entries(&new));
+    let inputs = |entries| entry(entries, "_input_1.ndjson").to_owned();
+    assert!(inputs(&old).contains("web-05.iad.corp.example") && !inputs(&new).contains("web-05.iad.corp.example"));
+    assert!(inputs(&new).contains("\"status\":\"304\"") && inputs(&new).contains("10.1.139.226"));
+    let annotations = entry(&new, "_annotations.ndjson");
+    assert!(annotations.contains("Load test by the platform team") && !annotations.contains("mueller"));
+    assert!(entry(&new, "_filters.json").contains("Hosts that take canary traffic"));
+    assert!(!entry(&new, "_filters.json").contains("web-01"));
+}
+
+#[test]
+fn names_that_hold_values_must_be_accepted() {
+    let (binary, mut fixture) = (Binary::new(), Fixture::load("web-latency"));
+    fixture.job["groups"] = json!(["web", "mueller-jobs"]);
+    let old = exported(&binary, &fixture).display().to_string();
+    let run = binary.run(["pseudonymize", &old, "-o", "new.tar.gz"]).expect(3);
+    run.says("mueller-jobs").says("--accept-names");
+    assert!(!binary.path("new.tar.gz").exists() && !binary.path("new.key.json").exists());
+    binary
+        .run(["pseudonymize", &old, "-o", "new.tar.gz", "--accept-names"])
+        .expect(0);
+}
+
+#[test]
+fn an_export_can_write_tokens_at_once() {
+    let (binary, fixture) = (Binary::new(), Fixture::load("web-latency"));
+    let world = World::seeded(newest(), &fixture);
+    let run = |more: &[&str]| {
+        let mut arguments = vec![
+            "export",
+            "--job-id",
+            "web-latency",
+            "--yes",
+            "--include-inputs",
+            "-o",
+            "a.tar.gz",
+        ];
+        arguments.extend(more);
+        world.run(&binary, &arguments)
+    };
+    run(&["--keep-order"]).expect(2).says("add --pseudonymize");
+    let said = run(&["--pseudonymize", "--json"]).expect(0).json();
+    assert_eq!(said["pseudonymized"]["key_file"], "a.key.json");
+    let old = entries(&exported(&binary, &fixture));
+    let new = entries(&binary.path("a.tar.gz"));
+    super::independent::search("export", &new, &super::independent::values(&old));
+    run(&["--pseudonymize"]).expect(3).says("exists already");
+    assert!(!binary.path("a.tar.gz.partial").exists());
+}
+
+#[test]
+fn an_archive_can_go_to_standard_output() {
+    let binary = Binary::new();
+    let archive = from_python("complete").display().to_string();
+    let mut command = binary.command(["pseudonymize", &archive, "-o", "-", "--key", "k.json"]);
+    let output = command.output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let copy = binary.path("copy.tar.gz");
+    std::fs::write(&copy, output.stdout).unwrap();
+    binary
+        .run(["inspect", "--verify", &copy.display().to_string()])
+        .expect(0);
+    assert!(binary.path("k.json").exists());
+}

@@ -1,0 +1,175 @@
+//! JSON with repeated names, and the states of an archive, read by nothing of the program.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+use crate::support::archive::entry;
+
+/// A value; members in their order, repeated ones too.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tree {
+    Text(String),
+    Other(String),
+    List(Vec<Tree>),
+    Object(Vec<(String, Tree)>),
+}
+
+impl Tree {
+    pub fn parse(json: &str) -> Self {
+        serde_json::from_str(json).unwrap()
+    }
+
+    /// Every text with its path; items of lists have the path of their list.
+    pub fn texts(&self) -> Vec<(String, &str)> {
+        let mut found = Vec::new();
+        self.below("", &mut found);
+        found
+    }
+
+    fn below<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a str)>) {
+        match self {
+            Self::Text(text) => found.push((path.to_owned(), text)),
+            Self::Other(_) => {}
+            Self::List(items) => items.iter().for_each(|item| item.below(path, found)),
+            Self::Object(members) => members.iter().for_each(|(name, value)| {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                value.below(&path, found);
+            }),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Tree;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
+                Ok(Tree::Text(text.to_owned()))
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+                Ok(Tree::Other(value.to_string()))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
+                Ok(Tree::Other(value.to_string()))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+                Ok(Tree::Other(value.to_string()))
+            }
+            fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
+                Ok(Tree::Other(value.to_string()))
+            }
+            fn visit_unit<E>(self) -> Result<Tree, E> {
+                Ok(Tree::Other("null".to_owned()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = list.next_element()? {
+                    items.push(item);
+                }
+                Ok(Tree::List(items))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Tree::Object(members))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+fn inflated(base64: &str) -> String {
+    let compressed = STANDARD.decode(base64).unwrap();
+    let mut json = String::new();
+    flate2::read::GzDecoder::new(&compressed[..])
+        .read_to_string(&mut json)
+        .unwrap();
+    json
+}
+
+/// Decoded states by what stands before `#` in their ids, in whatever order their documents come.
+pub fn states(entries: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let lines: Vec<&str> = entry(entries, "_snapshot_docs.ndjson").lines().collect();
+    let mut texts: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
+    for pair in lines.chunks(2) {
+        let action: Value = serde_json::from_str(pair[0]).unwrap();
+        let (base, number) = action["index"]["_id"].as_str().unwrap().rsplit_once('#').unwrap();
+        let document: Value = serde_json::from_str(pair[1]).unwrap();
+        let strings = document["compressed"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|text| text.as_str().unwrap());
+        let text = strings.collect();
+        texts
+            .entry(base.to_owned())
+            .or_default()
+            .push((number.parse().unwrap(), text));
+    }
+    let joined = |mut chunks: Vec<(u64, String)>| {
+        chunks.sort_unstable();
+        chunks.into_iter().map(|(_, text)| text).collect::<String>()
+    };
+    texts
+        .into_iter()
+        .map(|(base, chunks)| (base, inflated(&joined(chunks))))
+        .collect()
+}
+
+/// The form that autodetect gives to documents of state.
+pub fn have_the_form_of_autodetect(entries: &BTreeMap<String, String>) {
+    for document in entry(entries, "_snapshot_docs.ndjson").lines().skip(1).step_by(2) {
+        assert!(document.len() <= 16_777_220 && document.starts_with("{\"compressed\" : [ \""));
+        assert!(document.ends_with("\"],\"eos\":true}"));
+        let document: Value = serde_json::from_str(document).unwrap();
+        let mut strings = document["compressed"].as_array().unwrap().iter();
+        assert!(strings.all(|text| text.as_str().unwrap().len() <= 4096));
+    }
+}
+
+/// The decoded quantiles.
+pub fn quantiles(entries: &BTreeMap<String, String>) -> String {
+    let snapshot = entries
+        .iter()
+        .find(|(name, _)| name.starts_with("ml-anomalies-snapshot_doc"));
+    let snapshot: Value = serde_json::from_str(snapshot.unwrap().1).unwrap();
+    inflated(snapshot["quantiles"]["quantile_state"].as_str().unwrap())
+}
+
+/// Every JSON text of an archive: its lines, entries, decoded states and quantiles.
+pub fn documents(entries: &BTreeMap<String, String>) -> Vec<(String, Tree)> {
+    let mut all = Vec::new();
+    for (name, text) in entries {
+        if name.ends_with("_snapshot_docs.ndjson") {
+            continue;
+        }
+        if name.ends_with(".ndjson") {
+            all.extend(text.lines().map(|line| (name.clone(), Tree::parse(line))));
+        } else {
+            all.push((name.clone(), Tree::parse(text)));
+        }
+    }
+    all.extend(
+        states(entries)
+            .iter()
+            .map(|(base, json)| (base.clone(), Tree::parse(json))),
+    );
+    all.push(("quantiles".to_owned(), Tree::parse(&quantiles(entries))));
+    all
+}
