@@ -13,6 +13,7 @@ mod connection;
 mod errors;
 mod export;
 mod faults;
+mod fuzz;
 mod hostile;
 mod import_safety;
 mod inspect;

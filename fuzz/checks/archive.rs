@@ -1,0 +1,18 @@
+//! Any file as an archive.
+
+use esml_state::archive::{Limits, check as read, show};
+
+const LIMITS: Limits = Limits {
+    entry: 1 << 20,
+    ratio: 200,
+    state: 1 << 20,
+};
+
+/// Reads it in every way.
+pub fn check(data: &[u8]) {
+    let contents = read(data, LIMITS, &mut (), &|_| {}).expect("damage is a finding");
+    assert!(!contents.importable() || contents.job_id().is_some());
+    for name in ["a_config.json", ""] {
+        let _ = show(data, name, &mut std::io::sink());
+    }
+}

@@ -1,0 +1,36 @@
+//! Any bytes as decoded state: the walk that finds and changes values.
+
+use std::io::Write;
+
+use esml_state::state::StateLimits;
+use esml_state::state::places::{Change, Place, Subject, Texts, Visitor, read_quantiles};
+
+struct Look;
+
+impl Visitor for Look {
+    fn found(&mut self, _: &Place<'_>, _: &str) -> Change {
+        Change::Keep
+    }
+}
+
+/// Where nothing is changed, what is written is what was read, whatever pieces it comes in.
+pub fn check(data: &[u8]) {
+    let Some((first, state)) = data.split_first() else {
+        return;
+    };
+    let subject = match first % 3 {
+        0 => Subject::Model,
+        1 => Subject::Categorizer,
+        _ => Subject::Quantiles,
+    };
+    let piece = usize::from(first / 3) + 1;
+    let mut texts = Texts::new(subject, Look, Vec::new());
+    let taken = state.chunks(piece).try_for_each(|piece| texts.write_all(piece));
+    if taken.is_ok()
+        && let Ok((_, written)) = texts.finish()
+    {
+        assert_eq!(written, state);
+    }
+    let text = String::from_utf8_lossy(state);
+    let _ = read_quantiles(&text, StateLimits { decoded: 1 << 16 }, Look);
+}

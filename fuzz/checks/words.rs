@@ -1,0 +1,40 @@
+//! Any word as a date, an id, a name or a size.
+
+use esml_state::archive::EntryKind;
+use esml_state::cli::dates;
+use esml_state::job::{FilterId, IndexName, JobId, SnapshotId, parse_bytes};
+use esml_state::state::StateDocId;
+use esml_state::terminal::{escape, escape_json, indented};
+
+/// What is taken keeps its promises.
+pub fn check(data: &[u8]) {
+    let word = String::from_utf8_lossy(data);
+    let word = word.as_ref();
+    if let Ok(date) = dates::parse(word) {
+        let again = dates::parse(&date.0.to_string()).expect("milliseconds are a date");
+        assert_eq!(again.0, date.0);
+        let _ = date.to_string();
+    }
+    if let Ok(id) = word.parse::<JobId>() {
+        assert!(id.as_str().len() <= 64 && !id.as_str().contains(['/', '%', '*', ',', ' ']));
+        assert!(!id.safe().contains('.'));
+    }
+    if let Ok(name) = word.parse::<IndexName>() {
+        assert!(!name.as_str().contains(['/', '*', ',', ':', '<']));
+    }
+    let _ = word.parse::<FilterId>();
+    let _ = word.parse::<SnapshotId>();
+    let _ = parse_bytes(word);
+    let _ = EntryKind::of_path(word);
+    if let (Ok(job), Ok(snapshot)) = ("a_model_state_1".parse(), "1".parse())
+        && let Some(id) = StateDocId::parse(word, &job, &snapshot)
+    {
+        assert_eq!(id.format(&job, &snapshot), word);
+    }
+    let steers = |text: &str| text.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
+    assert!(!steers(&escape(word)) && !steers(&indented(word)));
+    let json = serde_json::to_string(word).expect("text");
+    let harmless = escape_json(&json);
+    assert!(!steers(&harmless));
+    assert_eq!(serde_json::from_str::<String>(&harmless).expect("JSON"), word);
+}

@@ -1,0 +1,63 @@
+//! What `fuzz/run` feeds with inputs of its own, fed with the seeds kept there, and with each of them cut and changed.
+
+#[path = "../../fuzz/checks/archive.rs"]
+mod archive;
+#[path = "../../fuzz/checks/chunks.rs"]
+mod chunks;
+#[path = "../../fuzz/checks/entries.rs"]
+mod entries;
+#[path = "../../fuzz/checks/texts.rs"]
+mod texts;
+#[path = "../../fuzz/checks/words.rs"]
+mod words;
+
+/// Changes of each seed.
+const CHANGES: usize = 40;
+
+fn replay(name: &str, check: fn(&[u8])) {
+    let folder = format!("{}/fuzz/seeds/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut executions = 0;
+    for seed in std::fs::read_dir(folder).unwrap() {
+        let seed = std::fs::read(seed.unwrap().path()).unwrap();
+        check(&seed);
+        for _ in 0..CHANGES {
+            let mut changed = seed.clone();
+            changed.truncate(random.usize(..=seed.len()));
+            for _ in 0..random.usize(..4) {
+                if let Some(byte) = random.choice(&mut changed) {
+                    *byte = random.u8(..);
+                }
+            }
+            check(&changed);
+        }
+        executions += 1 + CHANGES;
+    }
+    println!("{name}: {executions} executions");
+    assert!(executions > CHANGES);
+}
+
+#[test]
+fn archives() {
+    replay("archive", archive::check);
+}
+
+#[test]
+fn contents_of_entries() {
+    replay("entries", entries::check);
+}
+
+#[test]
+fn state_documents() {
+    replay("chunks", chunks::check);
+}
+
+#[test]
+fn dates_and_ids() {
+    replay("words", words::check);
+}
+
+#[test]
+fn decoded_state() {
+    replay("texts", texts::check);
+}
