@@ -119,7 +119,7 @@ impl Terminal {
     }
 
     /// The result, to stdout, with a line feed where it lacks one. A closed stdout is no error.
-    /// Written as it is: text from outside is made harmless ([`escape`]) by whoever lays it out.
+    /// Written as it is: text from outside is made harmless by whoever lays it out.
     ///
     /// # Errors
     /// Stdout cannot be written for another reason, such as a full disk.
