@@ -126,6 +126,19 @@ fn the_manifest_in_the_documentation_is_one() {
     assert_eq!(again, serde_json::from_str::<Value>(example).unwrap());
 }
 
+/// Whether the page has a heading to which `anchor` leads: in small letters, words joined by hyphens.
+fn has_heading(page: &std::path::Path, anchor: &str) -> bool {
+    let text = std::fs::read_to_string(page).unwrap();
+    let mut headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.any(|heading| {
+        let title = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = title
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.collect::<String>().replace(' ', "-") == anchor
+    })
+}
+
 #[test]
 fn every_link_within_the_documentation_leads_somewhere() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -143,7 +156,16 @@ fn every_link_within_the_documentation_leads_somewhere() {
         let text = std::fs::read_to_string(&path).unwrap();
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://")) {
-            assert!(path.parent().unwrap().join(target).exists(), "{document}: {target}");
+            let (page, heading) = target.split_once('#').unwrap_or((target, ""));
+            let page = match page {
+                "" => path.clone(),
+                page => path.parent().unwrap().join(page),
+            };
+            assert!(page.exists(), "{document}: {target}");
+            assert!(
+                heading.is_empty() || has_heading(&page, heading),
+                "{document}: {target}"
+            );
         }
     }
 }
