@@ -234,7 +234,7 @@ mod tests {
         gzip.write_all(blocks).unwrap();
         let gzip = gzip.finish().unwrap();
         let mut tar = Tarball::new(Inflate::new(Source::new(&gzip[..], 0, &|_| {}), 200));
-        tar.next().unwrap_or_else(|_| None).unwrap().bytes
+        tar.next().unwrap_or(None).unwrap().bytes
     }
 
     fn header(bytes: u64, kind: EntryType) -> Header {
