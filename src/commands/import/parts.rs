@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::plan::Plan;
 use crate::archive::{Document, Part};
+use crate::hex::hex;
 use crate::job::JobId;
 use crate::state::{StateDocId, StateKind};
 
@@ -48,8 +49,7 @@ impl DerivedId {
 
 impl fmt::Display for DerivedId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("esml-")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "esml-{}", hex(&self.0))
     }
 }
 
