@@ -42,11 +42,16 @@ impl Bulk {
     /// # Errors
     /// Those of batches sent before.
     pub async fn index(&mut self, id: &str, source: Bytes) -> Result<()> {
-        if !self.batch.is_empty() && self.batch.len() + Batch::cost(id, &source) > self.options.size {
+        let cost = Batch::cost(id, &source);
+        if !self.batch.is_empty() && self.batch.len() + cost > self.options.size {
             self.depart().await?;
         }
+        if cost > self.options.size {
+            // It has to wait anyway, and is there only once until it can leave.
+            self.wait_for_room(cost).await?;
+        }
         if self.batch.is_empty() {
-            self.batch.reserve(self.options.size.min(LARGEST_RESERVE));
+            self.batch.reserve(self.options.size.min(LARGEST_RESERVE).max(cost));
         }
         self.batch.index(id, &source);
         // Held no longer than needed, and sent at once: some documents have 16 MiB.
@@ -80,14 +85,9 @@ impl Bulk {
     }
 
     async fn depart(&mut self) -> Result<()> {
-        while !self.flights.is_empty() && self.must_wait() {
-            match self.flights.join_next().await {
-                Some(landed) => self.land(landed).await?,
-                None => break,
-            }
-        }
+        let bytes = self.batch.len();
+        self.wait_for_room(bytes).await?;
         let batch = std::mem::take(&mut self.batch);
-        let bytes = batch.len();
         self.in_flight += bytes;
         let (cluster, target) = (self.cluster.clone(), self.target.clone());
         self.flights
@@ -95,11 +95,17 @@ impl Bulk {
         Ok(())
     }
 
-    /// As many requests as were asked for, and as many bytes as these would have at their usual size.
-    fn must_wait(&self) -> bool {
+    /// In flight are as many requests as were asked for, and as many bytes as these would have at their usual size.
+    async fn wait_for_room(&mut self, bytes: usize) -> Result<()> {
         let concurrency = self.options.concurrency.max(1);
-        let bytes = self.options.size.saturating_mul(concurrency);
-        self.flights.len() >= concurrency || self.in_flight + self.batch.len() > bytes
+        let most = self.options.size.saturating_mul(concurrency);
+        while self.flights.len() >= concurrency || self.in_flight + bytes > most {
+            match self.flights.join_next().await {
+                Some(landed) => self.land(landed).await?,
+                None => break,
+            }
+        }
+        Ok(())
     }
 
     /// After a failure nothing of this load is under way any more: whoever undoes it must not be overtaken.

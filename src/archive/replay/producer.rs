@@ -1,5 +1,6 @@
 //! The reading side of a replay.
 
+use std::borrow::Cow;
 use std::io::BufRead;
 use std::ops::Range;
 
@@ -18,6 +19,8 @@ use crate::state::{StateDocId, StateKind};
 
 const BATCH_BYTES: usize = 1 << 20;
 const BATCH_DOCUMENTS: usize = 1000;
+/// Bytes of a batch that the next does not follow before it was taken.
+const LARGE: usize = 4 * BATCH_BYTES;
 
 /// Reads the entries of one part and sends their documents.
 pub(super) struct Producer {
@@ -135,7 +138,7 @@ impl Producer {
                     let id = action.id.unwrap_or_default();
                     self.state_document(&id, lines.take_source())?;
                 }
-                Next::Document(action) => self.batches.add(action.index, action.id, lines.source()),
+                Next::Document(action) => self.batches.add(action.index, action.id, lines.source().into()),
                 Next::End => break,
                 Next::Bad(_) => return Err(self.changed()),
             }
@@ -158,11 +161,11 @@ impl Producer {
         let Some(index) = state.index(id) else {
             return Err(changed);
         };
-        let mut pass = |id: &str, source: &[u8]| {
+        let mut pass = |id: &str, source: Cow<'_, [u8]>| {
             batches.add(None, Some(id.to_owned()), source);
             Ok(())
         };
-        match state.reorder.push(index, id, &source, &mut pass)? {
+        match state.reorder.push(index, id, source.into(), &mut pass)? {
             Taken::Passed | Taken::Kept => Ok(()),
             Taken::Duplicate | Taken::TooMany => Err(changed),
         }
@@ -190,9 +193,16 @@ impl StateOrder {
 }
 
 impl Batches {
-    fn add(&mut self, index: Option<String>, id: Option<String>, source: &[u8]) {
+    fn add(&mut self, index: Option<String>, id: Option<String>, source: Cow<'_, [u8]>) {
+        if source.len() >= BATCH_BYTES {
+            self.flush();
+        }
         let begin = self.block.len();
-        self.block.extend_from_slice(source);
+        match source {
+            // A large one is its block: it is not there twice.
+            Cow::Owned(source) if begin == 0 => self.block = source,
+            source => self.block.extend_from_slice(&source),
+        }
         self.waiting.push(Waiting {
             line: self.documents,
             index,
@@ -214,6 +224,7 @@ impl Batches {
             return;
         }
         let block = Bytes::from(std::mem::take(&mut self.block));
+        let large = block.len() > LARGE;
         let documents = self.waiting.drain(..).map(|waiting| Document {
             line: waiting.line,
             index: waiting.index,
@@ -222,6 +233,10 @@ impl Batches {
         });
         let batch = documents.collect();
         self.send(Message::Batch(batch));
+        if large {
+            // It fills the queue until the batch is taken, and for the next large one until that is asked for.
+            self.send(Message::Room);
+        }
     }
 
     fn send(&mut self, message: Message) {
