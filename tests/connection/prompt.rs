@@ -23,7 +23,7 @@ fn start(url: &str) -> Session {
 fn a_password_is_asked_for_and_not_shown() {
     let world = made(|options| options.auth = Some(auth()));
     let mut session = start(&world.stand_in.url());
-    session.expect("Password of ada").press("p@ss:w/rd\r");
+    session.expect("Password of ada").expect_silence().press("p@ss:w/rd\r");
     let ended = session.end();
     assert_eq!(ended.code, 0, "{}", ended.screen);
     assert!(!ended.screen.contains("p@ss"), "{:?}", ended.screen);
@@ -33,7 +33,10 @@ fn a_password_is_asked_for_and_not_shown() {
 fn a_wrong_password_is_refused_and_not_repeated() {
     let world = made(|options| options.auth = Some(auth()));
     let mut session = start(&world.stand_in.url());
-    session.expect("Password of ada").press("other-s3cr3t\r");
+    session
+        .expect("Password of ada")
+        .expect_silence()
+        .press("other-s3cr3t\r");
     let ended = session.end();
     assert_eq!(ended.code, 1, "{}", ended.screen);
     assert!(

@@ -51,7 +51,10 @@ fn a_password_from_environment_file_or_prompt_is_in_no_list_of_processes() {
             false => command.output().unwrap().status.code(),
             true => {
                 let mut session = Session::start(command);
-                session.expect("Password of ada").press(&format!("{SECRET}\n"));
+                session
+                    .expect("Password of ada")
+                    .expect_silence()
+                    .press(&format!("{SECRET}\n"));
                 Some(session.end().code)
             }
         };

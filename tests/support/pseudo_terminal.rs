@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::LocalModes;
 
 /// Far more than any prompt takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -95,6 +96,21 @@ impl Session {
             assert!(!left.is_zero(), "`{text}` was not shown:\n{screen}");
             screen = self.screen.1.wait_timeout(screen, left).unwrap().0;
         }
+    }
+
+    /// Waits until the terminal no longer shows what is typed: what was typed before that is thrown away.
+    #[track_caller]
+    pub fn expect_silence(&mut self) -> &mut Self {
+        let until = Instant::now() + PATIENCE;
+        let echoes = || {
+            let settings = rustix::termios::tcgetattr(&self.keyboard).expect("a terminal");
+            settings.local_modes.contains(LocalModes::ECHO)
+        };
+        while echoes() {
+            assert!(Instant::now() < until, "the terminal still shows what is typed");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self
     }
 
     /// Types.
