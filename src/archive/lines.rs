@@ -8,6 +8,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
+use super::inflate::Inflated;
 use super::tarball::Tarball;
 use crate::archive::Part;
 
@@ -60,7 +61,7 @@ pub(super) struct Owner {
 
 impl Lines {
     /// Reads the next document; it stands in [`source`](Self::source) then.
-    pub(super) fn next<R: Read>(&mut self, tar: &mut Tarball<'_, R>, part: Part) -> Result<Next, Fault> {
+    pub(super) fn next<I: Inflated>(&mut self, tar: &mut Tarball<I>, part: Part) -> Result<Next, Fault> {
         let mut action = Action::default();
         if has_actions(part) {
             match read_line(tar, ACTION, &mut self.action, &mut self.line)? {
@@ -121,8 +122,8 @@ fn too_long(longest: u64) -> Next {
     Next::Bad(format!("a line of more than {longest} bytes"))
 }
 
-fn read_line<R: Read>(
-    tar: &mut Tarball<'_, R>,
+fn read_line<I: Inflated>(
+    tar: &mut Tarball<I>,
     longest: u64,
     line: &mut Vec<u8>,
     number: &mut u64,

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::{Document, Message};
 use crate::archive::fault::Fault;
+use crate::archive::inflate::Inflate;
 use crate::archive::lines::{Lines, Next};
 use crate::archive::read::At;
 use crate::archive::reorder::{Reorder, Taken};
@@ -57,8 +58,10 @@ struct Waiting {
     bytes: Range<usize>,
 }
 
-/// The tar and the entry that its `next` would give.
-type Place<'a> = Option<(Tarball<'a, At>, usize)>;
+/// The archive from some place on.
+type Content<'a> = Tarball<Inflate<'a, At>>;
+/// The same and the entry that its `next` would give.
+type Place<'a> = Option<(Content<'a>, usize)>;
 
 impl Producer {
     pub(super) fn new(archive: Archive, part: Part, checked: &Contents, sender: mpsc::Sender<Message>) -> Self {
@@ -120,7 +123,7 @@ impl Producer {
     }
 
     /// To the content of entry `wanted`, from before entry `next`.
-    fn forward<'a>(&self, mut tar: Tarball<'a, At>, next: usize, wanted: usize) -> Result<Tarball<'a, At>> {
+    fn forward<'a>(&self, mut tar: Content<'a>, next: usize, wanted: usize) -> Result<Content<'a>> {
         for expected in &self.entries[next..=wanted] {
             let entry = tar.next().map_err(|fault| self.fault(fault))?;
             if !entry.is_some_and(|entry| entry.path == expected.name && entry.bytes == expected.bytes) {
@@ -130,7 +133,7 @@ impl Producer {
         Ok(tar)
     }
 
-    fn documents(&mut self, tar: &mut Tarball<'_, At>, number: usize) -> Result<()> {
+    fn documents(&mut self, tar: &mut Content<'_>, number: usize) -> Result<()> {
         let mut lines = Lines::default();
         while !self.batches.closed {
             match lines.next(tar, self.part).map_err(|fault| self.fault(fault))? {
