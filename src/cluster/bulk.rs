@@ -18,6 +18,8 @@ pub struct BulkOptions {
 
 /// Bytes set aside for a batch at once, whatever size was asked for.
 const LARGEST_RESERVE: usize = 8 << 20;
+/// Bytes that are made searchable at once, about; or a quarter of all so far, whichever is more.
+const REFRESHED_AT_ONCE: u64 = 16 << 20;
 /// Documents that are deleted with one request.
 const DELETED_AT_ONCE: usize = 1000;
 
@@ -34,6 +36,11 @@ pub struct Bulk {
     flights: JoinSet<(usize, Result<BulkReport>)>,
     in_flight: usize,
     report: BulkReport,
+    /// Makes an index searchable bit by bit: a cluster has time for that between requests, and less is left for the
+    /// end. One at a time.
+    refreshing: JoinSet<Result<()>>,
+    /// Confirmed bytes when the last refresh began.
+    refreshed: u64,
 }
 
 impl Bulk {
@@ -81,6 +88,7 @@ impl Bulk {
         while let Some(landed) = self.flights.join_next().await {
             self.land(landed).await?;
         }
+        while self.refreshing.join_next().await.is_some() {}
         Ok(self.report)
     }
 
@@ -120,13 +128,27 @@ impl Bulk {
             Err(error) => {
                 let _closed = self.cluster.pause().await;
                 self.flights.shutdown().await;
+                self.refreshing.shutdown().await;
                 return Err(error);
             }
         };
         self.in_flight -= bytes;
         self.report.documents += report.documents;
         self.report.bytes += report.bytes;
+        self.refresh_in_time();
         Ok(())
+    }
+
+    /// Whether it succeeds does not matter: whoever needs all of it searchable refreshes at the end.
+    fn refresh_in_time(&mut self) {
+        while self.refreshing.try_join_next().is_some() {}
+        let waiting = self.report.bytes - self.refreshed;
+        if self.target.alias || !self.refreshing.is_empty() || waiting < REFRESHED_AT_ONCE.max(self.report.bytes / 4) {
+            return;
+        }
+        self.refreshed = self.report.bytes;
+        let (cluster, index) = (self.cluster.clone(), self.target.name.clone());
+        self.refreshing.spawn(async move { cluster.refresh(&[&index]).await });
     }
 }
 
@@ -162,6 +184,8 @@ impl Cluster {
             flights: JoinSet::new(),
             in_flight: 0,
             report: BulkReport::default(),
+            refreshing: JoinSet::new(),
+            refreshed: 0,
         }
     }
 

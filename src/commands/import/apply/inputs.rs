@@ -65,8 +65,12 @@ pub(super) async fn settle(context: &Context<'_>) -> Result<()> {
     for target in &context.plan.targets {
         let name = target.index.name.as_str();
         let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
-        context.cluster.update_settings(name, &defaults).await?;
-        context.cluster.refresh(&[name]).await?;
+        let (settings, refresh) = tokio::join!(
+            context.cluster.update_settings(name, &defaults),
+            context.cluster.refresh(&[name])
+        );
+        settings?;
+        refresh?;
     }
     Ok(())
 }
