@@ -31,6 +31,12 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// Nobody would read an archive of more entries.
+    #[error("the archive would have more than {most} entries, which no import takes")]
+    Full {
+        /// How many it may have.
+        most: usize,
+    },
     /// What was checked is not what is read now.
     #[error("{}: changed while it was read", path.display())]
     Changed {
@@ -53,6 +59,11 @@ impl Error {
             Self::Damaged { .. } => Some(
                 "`esml-state inspect --verify` lists all that is wrong with it; a file that was copied may be whole \
                  where it comes from"
+                    .to_owned(),
+            ),
+            Self::Full { .. } => Some(
+                "take fewer inputs along, with --inputs-after-date and --inputs-before-date: the model keeps what it \
+                 has learned of the others"
                     .to_owned(),
             ),
             Self::Changed { .. } => Some("let nothing write to the file and start again".to_owned()),

@@ -1,5 +1,9 @@
 //! Bounds on what an archive may decompress to.
 
+/// Entries of one archive, the manifest included: what an archive holds beside its inputs, and a thousand million inputs.
+/// A reader keeps a line about each.
+pub const MOST_ENTRIES: usize = 100_000;
+
 /// Archive contract, rule 6.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

@@ -217,3 +217,49 @@ fn text(bytes: &[u8]) -> String {
 fn damage(why: &str) -> Fault {
     Fault::from(Damage::error(why))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io::Write;
+
+    use flate2::write::GzEncoder;
+
+    use super::*;
+    use crate::archive::inflate::Source;
+
+    /// What the first entry is said to have.
+    fn bytes_of(blocks: &[u8]) -> u64 {
+        let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(blocks).unwrap();
+        let gzip = gzip.finish().unwrap();
+        let mut tar = Tarball::new(Inflate::new(Source::new(&gzip[..], 0, &|_| {}), 200));
+        tar.next().unwrap_or(None).unwrap().bytes
+    }
+
+    fn header(bytes: u64, kind: EntryType) -> Header {
+        let mut header = Header::new_gnu();
+        header.set_path("large").unwrap();
+        header.set_size(bytes);
+        header.set_entry_type(kind);
+        header.set_cksum();
+        header
+    }
+
+    #[test]
+    fn sizes_beyond_the_octal_field_are_read_in_either_form() {
+        for bytes in [(4 << 30) + 1, (8 << 30) - 1, 8 << 30, 9 << 40] {
+            // As GNU tar writes it, in binary from 8 GiB on.
+            assert_eq!(bytes_of(header(bytes, EntryType::Regular).as_bytes()), bytes);
+            // As a pax header has it.
+            let rest = format!(" size={bytes}\n");
+            let length = rest.len() + (rest.len() + 2).to_string().len();
+            let mut record = format!("{length}{rest}").into_bytes();
+            let mut blocks = header(record.len() as u64, EntryType::XHeader).as_bytes().to_vec();
+            record.resize(512, 0);
+            blocks.append(&mut record);
+            blocks.extend_from_slice(header(0, EntryType::Regular).as_bytes());
+            assert_eq!(bytes_of(&blocks), bytes);
+        }
+    }
+}

@@ -11,7 +11,9 @@ use tar::{EntryType, Header};
 use tempfile::SpooledData;
 use time::OffsetDateTime;
 
-use crate::archive::{Archive, EntryBuilder, EntryName, Error, Manifest, ManifestEntry, Result, SealedEntry};
+use crate::archive::{
+    Archive, EntryBuilder, EntryName, Error, MOST_ENTRIES, Manifest, ManifestEntry, Result, SealedEntry,
+};
 use crate::partial::Partial;
 
 /// What a name field of a tar header takes.
@@ -108,8 +110,11 @@ impl ArchiveWriter {
     /// The snapshot's entry must be the first (see the notes on names in the layout's documentation).
     ///
     /// # Errors
-    /// The target cannot be written.
+    /// The target cannot be written; or [`Error::Full`].
     pub fn append(&mut self, entry: SealedEntry) -> Result<()> {
+        if self.entries.len() >= MOST_ENTRIES {
+            return Err(Error::Full { most: MOST_ENTRIES });
+        }
         let headers = headers(&entry.summary, self.created).map_err(|cause| self.failed(cause))?;
         self.member(&headers)?;
         let copied = match entry.member.into_inner() {
@@ -297,6 +302,20 @@ mod tests {
             assert_eq!(read.size(), bytes);
             assert_eq!(blocks.len(), if bytes < SIZE_FIELD { 512 } else { 3 * 512 });
         }
+    }
+
+    #[test]
+    fn no_archive_has_more_entries_than_a_reader_takes() {
+        let entry = || {
+            let mut entry = EntryBuilder::new(EntryName::manifest(), 0);
+            entry.json(b"{}").unwrap();
+            entry.seal().unwrap()
+        };
+        let mut writer = ArchiveWriter::to(Box::new(io::sink()), None, None, 0);
+        writer.entries = vec![entry().summary; MOST_ENTRIES - 1];
+        writer.append(entry()).unwrap();
+        let full = writer.append(entry()).unwrap_err();
+        assert!(matches!(full, Error::Full { most: MOST_ENTRIES }), "{full}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The figures in docs/reliability.md.
 
 use super::kinds::KINDS;
-use super::{export, import};
+use super::{export, import, others};
 
 /// Title and figure of each line.
 fn figures() -> Vec<(&'static str, usize)> {
@@ -18,6 +18,10 @@ fn figures() -> Vec<(&'static str, usize)> {
         (
             "points of interruption: each request × Ctrl-C and SIGTERM",
             requests * 2,
+        ),
+        (
+            "requests of an import before which somebody else deletes, opens or makes anew the job",
+            others::points().len(),
         ),
         ("runs that lost, leaked or left anything", 0),
     ]

@@ -10,7 +10,7 @@ use crate::archive::fault::Fault;
 use crate::archive::inflate::Inflated;
 use crate::archive::lines::{Lines, Next, Owner, parse_document};
 use crate::archive::tarball::{TarEntry, Tarball};
-use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Error, Limits, Part};
+use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Error, Limits, MOST_ENTRIES, Part};
 
 use super::Checked;
 use super::findings::Findings;
@@ -19,8 +19,6 @@ use super::path::{LONGEST_PATH, is_tame};
 use super::small::{self, SnapshotHead};
 use super::state::StateCheck;
 
-/// Entries of one archive; ours have a handful and one for each 10,000 inputs.
-const MOST_ENTRIES: usize = 100_000;
 /// Bytes of all their paths together.
 const LONGEST_PATHS: usize = 16 << 20;
 /// Source indices told apart.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::cluster::request::unintelligible;
 use crate::cluster::{Cluster, Path, Request, Result};
@@ -157,13 +158,18 @@ impl Cluster {
         }))
     }
 
-    /// `PUT _ml/anomaly_detectors/<job>`; never repeated.
+    /// `PUT _ml/anomaly_detectors/<job>`; never repeated. Answers with the job's `create_time` in epoch milliseconds.
     ///
     /// # Errors
     /// Any of a request; after [`Error::outcome_unknown`](crate::cluster::Error::outcome_unknown) read back.
-    pub async fn create_job(&self, job: &JobId, body: &RawValue) -> Result<()> {
-        self.perform(Request::put(path(job)).raw(body.get().to_owned()).once())
-            .await
+    pub async fn create_job(&self, job: &JobId, body: &RawValue) -> Result<Option<i64>> {
+        let request = Request::put(path(job)).raw(body.get().to_owned()).once();
+        let what = request.what();
+        let answer = self.send(request).await?;
+        Ok(answer
+            .parse::<Map<String, Value>>(&what)?
+            .get("create_time")
+            .and_then(Value::as_i64))
     }
 
     /// `DELETE _ml/anomaly_detectors/<job>`, waiting for completion; true where it was there.

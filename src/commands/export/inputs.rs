@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tokio::task::JoinHandle;
 
 use super::subject::Subject;
-use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, SealedEntry};
+use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, MOST_ENTRIES, SealedEntry};
 use crate::cluster::{Cluster, Hit, Search};
 use crate::error::{Error, Result};
 use crate::terminal::Stage;
@@ -16,6 +16,15 @@ const PART_DOCUMENTS: usize = 10_000;
 const PART_BYTES: usize = 8 << 20;
 /// Parts being compressed while the next is read.
 const IN_FLIGHT: usize = 2;
+
+/// Refuses more inputs than an archive has entries for, before hours are spent on them.
+pub(super) fn refuse_too_many(documents: u64) -> Result<()> {
+    let parts = documents.div_ceil(PART_DOCUMENTS as u64);
+    if parts >= MOST_ENTRIES as u64 {
+        return Err(archive::Error::Full { most: MOST_ENTRIES }.into());
+    }
+    Ok(())
+}
 
 /// Documents on their way from pages to parts.
 struct Parts<'a> {
@@ -101,5 +110,24 @@ impl Parts<'_> {
             writer.append(entry)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_inputs_than_entries_hold_are_refused_before_any_is_read() {
+        for enough in [0, 1, 3_000_000, 999_000_000] {
+            assert!(refuse_too_many(enough).is_ok(), "{enough}");
+        }
+        for too_many in [1_000_000_000, 5_000_000_000, u64::MAX] {
+            let error = refuse_too_many(too_many).expect_err("too many");
+            assert!(
+                error.hint().is_some_and(|hint| hint.contains("--inputs-after-date")),
+                "{error}"
+            );
+        }
     }
 }

@@ -29,6 +29,9 @@ pub(super) struct InputSurvey {
 const SAMPLE: usize = 100;
 
 /// Counts all parts.
+///
+/// # Errors
+/// Any of a request; more inputs than an archive has entries for.
 pub(super) async fn count(
     cluster: &Cluster,
     options: &ExportOptions,
@@ -49,6 +52,7 @@ pub(super) async fn count(
 
 async fn inputs(cluster: &Cluster, search: &Search) -> Result<InputSurvey> {
     let documents = cluster.count(search).await?;
+    super::inputs::refuse_too_many(documents)?;
     let first = cluster.sample(search, SAMPLE).await?;
     let bytes: u64 = first.iter().map(|hit| hit.source.len() as u64).sum();
     let bytes = bytes * documents / (first.len() as u64).max(1);

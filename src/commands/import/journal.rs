@@ -1,6 +1,6 @@
 //! What an import has done so far, intent first, so that it can be undone from its end.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName};
 
@@ -33,6 +33,7 @@ pub(super) enum Entry {
 pub(super) struct Journal {
     entries: Mutex<Vec<(Entry, Certainty)>>,
     replaced: Mutex<Vec<String>>,
+    created: OnceLock<Option<i64>>,
 }
 
 /// How sure it is that an entry stands on the cluster, and is ours.
@@ -60,6 +61,23 @@ impl Journal {
         if let Some(entry) = entries.get_mut(handle) {
             entry.1 = certainty;
         }
+    }
+
+    /// What came of the first try to create the job: the `create_time` that the cluster gave it. After a try that came to
+    /// nothing it is not known which try made what stands there.
+    pub(super) fn tried_job(&self, created: Option<i64>) {
+        let _ = self.created.set(created);
+    }
+
+    /// When the job was created, in epoch milliseconds, where that is known.
+    pub(super) fn job_created_at(&self) -> Option<i64> {
+        self.created.get().copied().flatten()
+    }
+
+    /// The cluster confirmed the job.
+    pub(super) fn has_job(&self) -> bool {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.contains(&(Entry::Job, Certainty::Written))
     }
 
     /// What was removed for `--replace`; it cannot be brought back.

@@ -3,6 +3,7 @@
 mod apply;
 mod checked;
 mod journal;
+mod meanwhile;
 mod options;
 mod outcome;
 mod owner;
@@ -90,6 +91,7 @@ async fn undo(
     if journal.is_empty() {
         return cause;
     }
+    let cause = meanwhile::explain(cluster, plan, journal, cause).await;
     terminal.say("Undoing what was written …");
     // A write that was given up may still be carried out: not after it was undone.
     cluster.settle().await;

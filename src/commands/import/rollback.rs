@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::journal::{Certainty, Entry, Journal};
+use super::meanwhile;
 use super::owner::{Owner, owner};
 use super::plan::Plan;
 use crate::cluster::{self, Cluster};
@@ -14,13 +15,35 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// Ids a request: a rollback works on what may be large documents, so it asks for places only.
 const BATCH: usize = 1_000;
 
+/// Why something is not undone.
+struct Kept {
+    why: String,
+    /// It is open, or runs, and goes by force alone.
+    in_use: bool,
+}
+
+impl Kept {
+    fn because(why: String) -> Self {
+        Self { why, in_use: false }
+    }
+}
+
+impl From<cluster::Error> for Kept {
+    fn from(error: cluster::Error) -> Self {
+        Self {
+            why: error.to_string(),
+            in_use: error.status() == Some(409),
+        }
+    }
+}
+
 /// Undoes what it can; returns what was undone and what remains.
 pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan) -> (Vec<String>, Vec<Remaining>) {
     let mut undone = Vec::new();
     let mut failed = Vec::new();
     let until = cluster.clock().now() + LONGEST;
     for (entry, certainty) in journal.to_undo() {
-        match undo_until(until, cluster, &entry, certainty, plan).await {
+        match undo_until(until, cluster, &entry, certainty, plan, journal).await {
             Ok(true) => undone.push(describe(&entry, plan)),
             Ok(false) => {}
             Err(_) => failed.push((entry, certainty)),
@@ -30,11 +53,11 @@ pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan)
     let mut remains = Vec::new();
     for (entry, certainty) in failed {
         let what = describe(&entry, plan);
-        match undo_until(until, cluster, &entry, certainty, plan).await {
+        match undo_until(until, cluster, &entry, certainty, plan, journal).await {
             Ok(_) => undone.push(what),
-            Err(why) => remains.push(Remaining {
-                what: format!("{what} ({why})"),
-                remove: request(&entry, plan),
+            Err(kept) => remains.push(Remaining {
+                what: format!("{what} ({})", kept.why),
+                remove: request(&entry, plan, kept.in_use),
             }),
         }
     }
@@ -51,28 +74,40 @@ async fn undo_until(
     entry: &Entry,
     certainty: Certainty,
     plan: &Plan,
-) -> Result<bool, String> {
+    journal: &Journal,
+) -> Result<bool, Kept> {
     let left = until.saturating_sub(cluster.clock().now());
-    let late = || format!("not undone within {} minutes", LONGEST.as_secs() / 60);
+    let late = || Kept::because(format!("not undone within {} minutes", LONGEST.as_secs() / 60));
     if left.is_zero() {
         return Err(late());
     }
     tokio::select! {
         biased;
-        undone = undo(cluster, entry, certainty, plan) => undone.map_err(|error| error.to_string()),
+        undone = undo(cluster, entry, certainty, plan, journal) => undone,
         () = cluster.clock().limit(left) => Err(late()),
     }
 }
 
 /// True where there was something to undo.
-async fn undo(cluster: &Cluster, entry: &Entry, certainty: Certainty, plan: &Plan) -> cluster::Result<bool> {
+async fn undo(
+    cluster: &Cluster,
+    entry: &Entry,
+    certainty: Certainty,
+    plan: &Plan,
+    journal: &Journal,
+) -> Result<bool, Kept> {
     if certainty == Certainty::Intended && owner(cluster, plan, entry).await? != Owner::Us {
         return Ok(false);
     }
-    match entry {
+    let undone = match entry {
         Entry::Filter(id) => cluster.delete_filter(id).await,
         Entry::Calendar(id) => cluster.delete_calendar(id).await,
         Entry::InputIndex(name) => cluster.delete_index(name.as_str()).await,
+        Entry::Job if is_another(cluster, plan, journal).await? => {
+            return Err(Kept::because(
+                "which somebody else made anew meanwhile; documents of this import may have gone to it".to_owned(),
+            ));
+        }
         Entry::Job => delete_job(cluster, plan).await,
         Entry::State(ids) => delete(cluster, &STATE_INDICES, ids).await,
         Entry::Annotations { index, ids } | Entry::Notifications { index, ids } => {
@@ -80,7 +115,14 @@ async fn undo(cluster: &Cluster, entry: &Entry, certainty: Certainty, plan: &Pla
         }
         Entry::Datafeed(id) => cluster.delete_datafeed(id).await,
         Entry::Membership(id) => cluster.remove_job_from_calendar(id, plan.job()).await,
-    }
+    };
+    Ok(undone?)
+}
+
+/// Another job under the id of the one that was created is not ours to delete.
+async fn is_another(cluster: &Cluster, plan: &Plan, journal: &Journal) -> cluster::Result<bool> {
+    let there = cluster.job(plan.job()).await?;
+    Ok(there.is_some_and(|there| meanwhile::is_another(journal, &there)))
 }
 
 /// Deleting a job takes its results and quantiles along, those that a search finds.
@@ -115,8 +157,9 @@ fn describe(entry: &Entry, plan: &Plan) -> String {
     }
 }
 
-fn request(entry: &Entry, plan: &Plan) -> String {
+fn request(entry: &Entry, plan: &Plan, in_use: bool) -> String {
     let job = plan.job();
+    let force = if in_use { "?force=true" } else { "" };
     let by_id = |index: &str, ids: &[String]| {
         let lines: Vec<String> = ids
             .iter()
@@ -128,10 +171,10 @@ fn request(entry: &Entry, plan: &Plan) -> String {
         Entry::Filter(id) => format!("DELETE /_ml/filters/{id}"),
         Entry::Calendar(id) => format!("DELETE /_ml/calendars/{id}"),
         Entry::InputIndex(name) => format!("DELETE /{name}"),
-        Entry::Job => format!("DELETE /_ml/anomaly_detectors/{job}"),
+        Entry::Job => format!("DELETE /_ml/anomaly_detectors/{job}{force}"),
         Entry::State(ids) => by_id(".ml-state-write", ids),
         Entry::Annotations { index, ids } | Entry::Notifications { index, ids } => by_id(index, ids),
-        Entry::Datafeed(id) => format!("DELETE /_ml/datafeeds/{id}"),
+        Entry::Datafeed(id) => format!("DELETE /_ml/datafeeds/{id}{force}"),
         Entry::Membership(id) => format!("DELETE /_ml/calendars/{id}/jobs/{job}"),
     }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::apply::{data_counts, one_line};
 use super::checked::Checked;
 use super::journal::{Entry, Journal};
+use super::meanwhile;
 use super::parts::derived_id;
 use super::plan::{CalendarPlan, Plan, missing};
 use crate::archive::{Document, Part};
@@ -29,11 +30,15 @@ pub(super) async fn verify(
     narrator: &Arc<Narrator>,
     terminal: &Terminal,
 ) -> Result<()> {
-    let verifier = Verifier { cluster, checked, plan };
+    let verifier = Verifier {
+        cluster,
+        checked,
+        plan,
+        journal,
+    };
     let stage = terminal.stage("Comparing what the cluster holds", Unit::Documents, None);
     narrator.follow(Some(stage.clone()));
     let mut compared = verifier.state().await?;
-    verifier.job().await?;
     verifier.surroundings().await?;
     compared += verifier.snapshot_and_counts().await?;
     compared += inputs::compare(cluster, checked, plan).await?;
@@ -45,11 +50,16 @@ pub(super) async fn verify(
             _ => 0,
         };
     }
+    // Last, so that what somebody else did to the job meanwhile is seen.
+    let opened = verifier.job().await?;
     narrator.follow(None);
     stage.done(&format!(
         "Read back and compared {}: all as in the archive",
         amount(compared, "document", "documents")
     ));
+    if let Some(what) = opened {
+        terminal.warn(&format!("{what} while it was imported; all that it was given is there"));
+    }
     Ok(())
 }
 
@@ -57,6 +67,7 @@ struct Verifier<'a> {
     cluster: &'a Cluster,
     checked: &'a Checked,
     plan: &'a Plan,
+    journal: &'a Journal,
 }
 
 impl Verifier<'_> {
@@ -78,13 +89,17 @@ impl Verifier<'_> {
         Ok(compared)
     }
 
-    /// The job stands at the snapshot, and knows where it stopped.
-    async fn job(&self) -> Result<()> {
+    /// The job is the one that was created, stands at the snapshot, and knows where it stopped. Answers with what
+    /// somebody else did to it that takes nothing away.
+    async fn job(&self) -> Result<Option<String>> {
         let (cluster, plan) = (self.cluster, self.plan);
         let job = plan.job();
         let Some(config) = cluster.job(job).await? else {
             return Err(mismatch(format!("job {job} is gone")));
         };
+        if meanwhile::is_another(self.journal, &config) {
+            return Err(mismatch(format!("job {job} is another than the one that was created")));
+        }
         let config = JobConfig::parse(config.get().as_bytes())?;
         if config.model_snapshot_id() != Some(&plan.snapshot_id) {
             return Err(mismatch(format!(
@@ -92,22 +107,20 @@ impl Verifier<'_> {
                 plan.snapshot_id
             )));
         }
-        let latest = cluster
-            .job_stats(job)
-            .await?
-            .and_then(|stats| stats.latest_record_timestamp);
+        if let Some((id, _)) = &plan.portable.datafeed
+            && cluster.datafeed(id).await?.is_none()
+        {
+            return Err(mismatch(format!("datafeed {id} is gone")));
+        }
+        let stats = cluster.job_stats(job).await?;
+        let latest = stats.as_ref().and_then(|stats| stats.latest_record_timestamp);
         if latest != self.checked.facts.latest_record_time_stamp {
             return Err(mismatch(format!(
                 "job {job} knows {latest:?} as its last record, the snapshot says {:?}",
                 self.checked.facts.latest_record_time_stamp
             )));
         }
-        if let Some((id, _)) = &plan.portable.datafeed
-            && cluster.datafeed(id).await?.is_none()
-        {
-            return Err(mismatch(format!("datafeed {id} is gone")));
-        }
-        Ok(())
+        Ok(stats.and_then(|stats| meanwhile::opened(plan, &stats.state)))
     }
 
     async fn snapshot_and_counts(&self) -> Result<u64> {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::{Answer, Call};
@@ -13,6 +14,8 @@ use super::{Answer, Call};
 pub enum Action {
     /// Another answer instead of the cluster's own.
     Answer(Answer),
+    /// A bulk request is taken, and each of its items is refused with that status.
+    RefuseItems(u16),
     /// The connection closes before a byte of the answer.
     Close,
     /// A chunked answer whose connection closes after that many bytes of the body.
@@ -38,7 +41,7 @@ impl Action {
 
     /// 429 with `Retry-After`, as a busy cluster or the proxy before it says it.
     pub fn too_many_requests(retry_after_seconds: u64) -> Self {
-        let body = serde_json::json!({"error": {"root_cause": [{"type": "es_rejected_execution_exception",
+        let body = json!({"error": {"root_cause": [{"type": "es_rejected_execution_exception",
             "reason": "rejected execution"}], "type": "es_rejected_execution_exception",
             "reason": "rejected execution"}, "status": 429});
         Self::Answer(Answer::json(429, &body).with_header("retry-after", &retry_after_seconds.to_string()))
@@ -53,6 +56,36 @@ impl Action {
     pub fn html(status: u16) -> Self {
         let page = "<!DOCTYPE html><html><head><title>Gateway</title></head><body>Please sign in.</body></html>";
         Self::Answer(Answer::of(status, "text/html; charset=utf-8", page))
+    }
+}
+
+/// What Elasticsearch says of a bulk request whose items it refuses.
+pub(super) fn refused_items(call: &Call, status: u16) -> Answer {
+    let (kind, reason) = match status {
+        429 => (
+            "es_rejected_execution_exception",
+            "rejected execution of coordinating operation",
+        ),
+        _ => ("document_parsing_exception", "[1:2] failed to parse"),
+    };
+    let text = String::from_utf8_lossy(&call.body);
+    let (mut lines, mut items) = (text.lines(), Vec::new());
+    while let Some(action) = lines.next() {
+        let action: Value = serde_json::from_str(action).expect("an action line");
+        let (name, place) = action
+            .as_object()
+            .and_then(|action| action.iter().next())
+            .expect("an action");
+        if name != "delete" {
+            lines.next();
+        }
+        let error = json!({"type": kind, "reason": reason});
+        let said = json!({"_index": place["_index"], "_id": place["_id"], "status": status, "error": error});
+        items.push(json!({ name: said }));
+    }
+    match call.param("filter_path") {
+        Some("errors") => Answer::json(200, &json!({"errors": true})),
+        _ => Answer::json(200, &json!({"took": 1, "errors": true, "items": items})),
     }
 }
 

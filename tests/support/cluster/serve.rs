@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
-use super::faults::{Action, Due};
+use super::faults::{self, Action, Due};
 use super::stand_in::{Logged, Shared};
 use super::{Answer, Call};
 
@@ -141,6 +141,10 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
             }
             with_product(answer.clone(), false)
         }
+        Some(Due {
+            action: Action::RefuseItems(status),
+            ..
+        }) => with_product(faults::refused_items(&call, *status), shared.product_header),
         _ => with_product(respond(call, &shared).await, shared.product_header),
     };
     if let Some(logged) = shared.log.lock().expect("log").get_mut(entry) {

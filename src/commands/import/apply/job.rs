@@ -7,9 +7,14 @@ use crate::error::{Error, Result};
 
 /// Creates the job.
 pub(super) async fn create(context: &Context<'_>) -> Result<()> {
-    let (cluster, plan) = (context.cluster, context.plan);
+    let (cluster, plan, journal) = (context.cluster, context.plan, context.journal);
     let job = plan.job();
-    once::create(context, Entry::Job, || cluster.create_job(job, &plan.portable.job))
+    let create = || async move {
+        let created = cluster.create_job(job, &plan.portable.job).await;
+        journal.tried_job(created.as_ref().ok().copied().flatten());
+        created.map(drop)
+    };
+    once::create(context, Entry::Job, create)
         .await
         .map_err(|error| explain(context, error))?;
     context.terminal.say(&format!("Created job {job}"));

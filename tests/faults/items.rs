@@ -1,0 +1,79 @@
+//! Bulk requests whose documents are refused one by one, and searches of an import that some shards do not answer.
+
+use super::cell::on;
+use super::data::WITHOUT_ALL_SHARDS;
+use super::import::{self, undisturbed};
+use super::spot::Spot;
+use super::subject::{Port, target};
+use super::walk::each;
+use crate::support::binary::Run;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::in_process::InProcess;
+
+/// Imports while these requests go wrong; the exit is one of these, it is said why, and the cluster is as it must be.
+fn hold(what: &str, at: &[&str], codes: &[i32], says: &str, fault: impl Fn(&Spot) -> Fault + Sync) {
+    let spots = undisturbed().spots.iter();
+    let spots: Vec<&Spot> = spots
+        .filter(|spot| at.iter().any(|end| spot.path.ends_with(end)))
+        .collect();
+    assert!(spots.len() >= 4, "{spots:?}");
+    let walked = each(spots, |spot| {
+        let (world, own) = (target(Port::Plain), InProcess::new());
+        world.stand_in.faults().add(fault(spot));
+        let run: Run = import::run(&world, &own);
+        let told = run.code == 0 || run.stderr.contains(says) && run.stderr.contains("hint: ");
+        let ended = match codes.contains(&run.code) && told && world.stand_in.faults().fired()[0] > 0 {
+            true => import::sound(&world, &run),
+            false => Err(format!("exit {}", run.code)),
+        };
+        ended.map_err(|why| format!("{spot:?}: {why}\n{}", run.stderr))
+    });
+    walked.hold(what);
+}
+
+#[test]
+fn documents_put_off_are_sent_again() {
+    // The first answer says only that there are errors, the second which.
+    let fault = |spot: &Spot| on(spot).times(2).then(Action::RefuseItems(429));
+    hold("documents put off", &["/_bulk"], &[0], "", fault);
+}
+
+#[test]
+fn documents_put_off_for_ever_end_in_a_rollback() {
+    let fault = |spot: &Spot| on(spot).always().then(Action::RefuseItems(429));
+    hold(
+        "documents put off for ever",
+        &["/_bulk"],
+        &[5],
+        "429 rejected execution",
+        fault,
+    );
+}
+
+#[test]
+fn documents_refused_for_good_end_in_a_rollback() {
+    let fault = |spot: &Spot| on(spot).always().then(Action::RefuseItems(400));
+    hold("documents refused", &["/_bulk"], &[5], "failed to parse", fault);
+}
+
+#[test]
+fn a_look_without_all_shards_is_never_taken() {
+    let searches = ["/_search", "/_count"];
+    let answer = Action::status(200, WITHOUT_ALL_SHARDS);
+    let once = |spot: &Spot| on(spot).then(answer.clone());
+    hold(
+        "shards fail an import once",
+        &searches,
+        &[1],
+        "1 of 2 shards failed",
+        once,
+    );
+    let lasting = |spot: &Spot| on(spot).always().then(answer.clone());
+    hold(
+        "shards fail an import",
+        &searches,
+        &[1, 6],
+        "1 of 2 shards failed",
+        lasting,
+    );
+}
