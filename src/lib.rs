@@ -14,6 +14,7 @@ pub mod error;
 pub mod instant;
 pub mod job;
 pub mod json;
+mod large;
 pub mod partial;
 pub mod pseudonym;
 pub mod secret;

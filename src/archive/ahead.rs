@@ -76,7 +76,10 @@ impl Ahead<'_> {
         }
         let (read, block) = self.coming.recv().unwrap_or_else(|_| {
             // It says its end: without that it died.
-            (0, Err(io::Error::other("the thread that inflates stopped before the end")))
+            (
+                0,
+                Err(io::Error::other("the thread that inflates stopped before the end")),
+            )
         });
         (self.progress)(read);
         self.over = !matches!(&block, Ok(block) if block.filled > 0);
@@ -175,8 +178,13 @@ mod tests {
 
     #[test]
     fn who_stops_early_stops_the_thread() {
-        let endless = std::iter::repeat_with(|| members().0).take(3).flatten().collect::<Vec<u8>>();
-        let first = inflating(&endless[..], u64::MAX, &|_| {}, |mut ahead| ahead.fill_buf().unwrap()[0]);
+        let endless = std::iter::repeat_with(|| members().0)
+            .take(3)
+            .flatten()
+            .collect::<Vec<u8>>();
+        let first = inflating(&endless[..], u64::MAX, &|_| {}, |mut ahead| {
+            ahead.fill_buf().unwrap()[0]
+        });
         assert_eq!(first.unwrap(), 0);
     }
 }

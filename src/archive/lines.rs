@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::inflate::Inflated;
 use super::tarball::Tarball;
 use crate::archive::Part;
+use crate::large;
 
 /// Bytes of an action line: 512 of an id and 255 of an index name, each perhaps written as `\u0000`, with room.
 const ACTION: u64 = 16 << 10;
@@ -129,8 +130,18 @@ fn read_line<I: Inflated>(
     number: &mut u64,
 ) -> Result<Line, Fault> {
     line.clear();
-    if tar.by_ref().take(longest + 1).read_until(b'\n', line)? == 0 {
+    let begun = tar
+        .by_ref()
+        .take((large::FROM as u64).min(longest + 1))
+        .read_until(b'\n', line)?;
+    if begun == 0 {
         return Ok(Line::End);
+    }
+    if begun == large::FROM && line.last() != Some(&b'\n') {
+        line.reserve_exact(large::capacity(begun) - begun);
+        tar.by_ref()
+            .take(longest + 1 - large::FROM as u64)
+            .read_until(b'\n', line)?;
     }
     *number += 1;
     if line.last() == Some(&b'\n') {

@@ -6,6 +6,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::cluster::batch::Batch;
 use crate::cluster::bulk_request::{BulkReport, Target};
 use crate::cluster::{Cluster, Error, Result};
+use crate::large::capacity;
 
 /// How batches are made.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +59,8 @@ impl Bulk {
             self.wait_for_room(cost).await?;
         }
         if self.batch.is_empty() {
-            self.batch.reserve(self.options.size.min(LARGEST_RESERVE).max(cost));
+            self.batch
+                .reserve(capacity(cost).max(self.options.size.min(LARGEST_RESERVE)));
         }
         self.batch.index(id, &source);
         // Held no longer than needed, and sent at once: some documents have 16 MiB.

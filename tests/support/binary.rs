@@ -86,7 +86,9 @@ impl Binary {
 /// Sizes for every export and import that names none of its own, in the form of the command line: whatever they are,
 /// the same must come out (`ESML_TEST_SIZES="--slices 3 --page-size 7 --bulk-size 1kb --bulk-concurrency 5"`).
 fn add_sizes(args: &mut Vec<OsString>) {
-    let Ok(sizes) = std::env::var("ESML_TEST_SIZES") else { return };
+    let Ok(sizes) = std::env::var("ESML_TEST_SIZES") else {
+        return;
+    };
     let taken: &[&str] = match args.first().and_then(|command| command.to_str()) {
         Some("export") => &["--slices", "--page-size"],
         Some("import") => &["--bulk-size", "--bulk-concurrency"],

@@ -63,11 +63,11 @@ async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::termina
 /// Back to what the indices have by default, and searchable.
 pub(super) async fn settle(context: &Context<'_>) -> Result<()> {
     for target in &context.plan.targets {
-        let name = target.index.name.as_str();
+        let names = [target.index.name.as_str()];
         let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
         let (settings, refresh) = tokio::join!(
-            context.cluster.update_settings(name, &defaults),
-            context.cluster.refresh(&[name])
+            context.cluster.update_settings(names[0], &defaults),
+            context.cluster.refresh(&names)
         );
         settings?;
         refresh?;
