@@ -11,6 +11,7 @@ pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod error;
+mod hex;
 pub mod instant;
 pub mod job;
 pub mod json;

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tempfile::SpooledTempFile;
 
 use crate::archive::{EntryName, Error, ManifestEntry, Result};
+use crate::hex::hex;
 
 /// Compressed bytes kept in memory before they go to a file.
 const IN_MEMORY: usize = 4 << 20;
@@ -184,16 +185,4 @@ pub(super) fn temporary_failed(cause: io::Error) -> Error {
         path: std::env::temp_dir(),
         cause,
     }
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::key::hex;
+use crate::hex::hex;
 
 /// The lowest and the highest number that stands for a number: `integer` fields take them, and all have ten digits.
 pub(super) const NUMBERS: std::ops::RangeInclusive<u64> = 1_000_000_000..=2_147_483_646;
@@ -10,8 +10,8 @@ pub(super) const NUMBERS: std::ops::RangeInclusive<u64> = 1_000_000_000..=2_147_
 /// A kind that tokens keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
-    /// Stays as it is: there are but two.
-    Truth,
+    /// Stays as it is: truth values, and what stands for nothing.
+    Constant,
     Ipv4,
     Ipv6,
     Email,
@@ -23,8 +23,8 @@ pub(super) enum Kind {
 
 impl Kind {
     pub(super) fn of(text: &str) -> Self {
-        if matches!(text, "true" | "false") {
-            Self::Truth
+        if matches!(text, "true" | "false" | "-") {
+            Self::Constant
         } else if text.parse::<Ipv4Addr>().is_ok() {
             Self::Ipv4
         } else if text.parse::<Ipv6Addr>().is_ok() {
@@ -44,7 +44,7 @@ impl Kind {
 
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Truth => "truth value",
+            Self::Constant => "truth value",
             Self::Ipv4 => "IPv4 address",
             Self::Ipv6 => "IPv6 address",
             Self::Email => "e-mail address",
@@ -59,7 +59,7 @@ impl Kind {
     pub(super) fn token(self, text: &str, digest: &[u8; 32]) -> String {
         let [a, b, c, d, ..] = *digest;
         match self {
-            Self::Truth => text.to_owned(),
+            Self::Constant => text.to_owned(),
             // 240.0.0.0/4 is reserved: no machine has such an address.
             Self::Ipv4 => Ipv4Addr::new(240 | (a & 15), b, c, d & 0xfe).to_string(),
             Self::Ipv6 => {
@@ -162,7 +162,8 @@ mod tests {
     #[test]
     fn a_token_is_of_the_kind_of_its_value() {
         for (text, kind) in [
-            ("true", Kind::Truth),
+            ("true", Kind::Constant),
+            ("-", Kind::Constant),
             ("10.1.2.3", Kind::Ipv4),
             ("2001:db8::1", Kind::Ipv6),
             ("anna@example.org", Kind::Email),

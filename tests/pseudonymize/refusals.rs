@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{exported, newest, pseudonymized};
+use super::newest;
+use super::shared::{exported, exported_of, pseudonymized};
 use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
 use crate::support::fixtures::{Fixture, from_python};
@@ -92,9 +93,10 @@ fn the_command_line_is_checked() {
 #[test]
 fn tokens_are_revealed_in_texts() {
     let binary = Binary::new();
-    let (_, said, tokens) = pseudonymized(&binary, &from_python("complete"), "new", &[]);
-    let key = said["key_file"].as_str().unwrap();
-    let (token, value) = tokens
+    let new = pseudonymized(&binary, &from_python("complete"), "new", &[]);
+    let key = new.key.to_str().unwrap();
+    let (token, value) = new
+        .tokens
         .iter()
         .find(|(_, value)| value.ends_with(".corp.example"))
         .unwrap();
@@ -113,11 +115,14 @@ fn tokens_are_revealed_in_texts() {
 
 #[test]
 fn fields_and_texts_stay_where_asked_for() {
-    let (binary, fixture) = (Binary::new(), Fixture::load("web-latency"));
-    let old = exported(&binary, &fixture);
-    let (new, said, _) = pseudonymized(&binary, &old, "new", &["--fields", "host", "--keep-text"]);
-    assert_eq!(said["fields"].as_object().unwrap().keys().collect::<Vec<_>>(), ["host"]);
-    let (old, new) = (entries(&old), entries(&new));
+    let binary = Binary::new();
+    let old = exported(&binary, "web-latency");
+    let new = pseudonymized(&binary, &old, "new", &["--fields", "host", "--keep-text"]);
+    assert_eq!(
+        new.said["fields"].as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["host"]
+    );
+    let (old, new) = (entries(&old), entries(&new.archive));
     let inputs = |entries| entry(entries, "_input_1.ndjson").to_owned();
     assert!(inputs(&old).contains("web-05.iad.corp.example") && !inputs(&new).contains("web-05.iad.corp.example"));
     assert!(inputs(&new).contains("\"status\":\"304\"") && inputs(&new).contains("10.1.139.226"));
@@ -131,7 +136,7 @@ fn fields_and_texts_stay_where_asked_for() {
 fn names_that_hold_values_must_be_accepted() {
     let (binary, mut fixture) = (Binary::new(), Fixture::load("web-latency"));
     fixture.job["groups"] = json!(["web", "mueller-jobs"]);
-    let old = exported(&binary, &fixture).display().to_string();
+    let old = exported_of(&binary, &fixture).display().to_string();
     let run = binary.run(["pseudonymize", &old, "-o", "new.tar.gz"]).expect(3);
     run.says("mueller-jobs").says("--accept-names");
     assert!(!binary.path("new.tar.gz").exists() && !binary.path("new.key.json").exists());
@@ -144,7 +149,7 @@ fn names_that_hold_values_must_be_accepted() {
 fn an_export_can_write_tokens_at_once() {
     let (binary, fixture) = (Binary::new(), Fixture::load("web-latency"));
     // Before the other, since worlds on one Elasticsearch wait for one another.
-    let old = entries(&exported(&binary, &fixture));
+    let old = entries(&exported(&binary, "web-latency"));
     let world = World::seeded(newest(), &fixture);
     let run = |more: &[&str]| {
         let mut arguments = vec![

@@ -28,22 +28,36 @@ impl Tree {
     /// Every text with its path; items of lists have the path of their list.
     pub fn texts(&self) -> Vec<(String, &str)> {
         let mut found = Vec::new();
-        self.below("", &mut found);
+        self.each("", &mut |path, leaf| {
+            if let Self::Text(text) = leaf {
+                found.push((path.to_owned(), text.as_str()));
+            }
+        });
         found
     }
 
-    fn below<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a str)>) {
+    /// The same with numbers, truth values and `null`.
+    pub fn values(&self) -> Vec<(String, &str)> {
+        let mut found = Vec::new();
+        self.each("", &mut |path, leaf| {
+            if let Self::Text(text) | Self::Other(text) = leaf {
+                found.push((path.to_owned(), text.as_str()));
+            }
+        });
+        found
+    }
+
+    fn each<'a>(&'a self, path: &str, leaf: &mut dyn FnMut(&str, &'a Self)) {
         match self {
-            Self::Text(text) => found.push((path.to_owned(), text)),
-            Self::Other(_) => {}
-            Self::List(items) => items.iter().for_each(|item| item.below(path, found)),
+            Self::Text(_) | Self::Other(_) => leaf(path, self),
+            Self::List(items) => items.iter().for_each(|item| item.each(path, leaf)),
             Self::Object(members) => members.iter().for_each(|(name, value)| {
                 let path = if path.is_empty() {
                     name.clone()
                 } else {
                     format!("{path}.{name}")
                 };
-                value.below(&path, found);
+                value.each(&path, leaf);
             }),
         }
     }

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::plan::Plan;
 use crate::archive::{Document, Part};
+use crate::hex::hex;
 use crate::job::JobId;
 use crate::state::{StateDocId, StateKind};
 
@@ -33,8 +34,7 @@ pub(super) fn derived_id(job: &JobId, part: Part, document: &Document) -> String
         hash.update(piece);
     }
     let digest = hash.finalize();
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("esml-{hex}")
+    format!("esml-{}", hex(&digest[..16]))
 }
 
 #[cfg(test)]

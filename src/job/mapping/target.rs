@@ -1,7 +1,6 @@
 //! The indices that an import makes for inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -9,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::merge::merged;
 use super::{Definition, InputMappings};
+use crate::hex::hex;
 use crate::job::raw::boxed;
 use crate::job::{Error, IndexName, JobConfig, JobId};
 
@@ -163,10 +163,5 @@ pub fn target_document_id(target: &TargetIndex, source: &str, id: &str) -> Strin
     if whole.len() <= LONGEST_ID {
         return whole;
     }
-    Sha256::digest(whole.as_bytes())
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    hex(&Sha256::digest(whole.as_bytes()))
 }

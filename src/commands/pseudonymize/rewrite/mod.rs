@@ -3,6 +3,7 @@
 
 mod config;
 mod documents;
+mod filters;
 mod inputs;
 mod small;
 mod state;
@@ -62,6 +63,14 @@ impl Rewriter {
         found
             .map(|(field, values)| (field.as_str(), values.len() as u64))
             .collect()
+    }
+
+    /// Tokens of a field's values that this holds for.
+    fn matching(&self, field: &str, holds: &dyn Fn(&str) -> bool) -> BTreeSet<String> {
+        let values = self.found.get(field).into_iter().flatten();
+        let values = values.map(|id| self.book.entry(*id));
+        let values = values.filter(|(value, _)| holds(value));
+        values.map(|(_, token)| token.to_owned()).collect()
     }
 
     /// What those who import should know.

@@ -8,7 +8,6 @@ use serde_json::value::RawValue;
 use super::{Rewriter, replaced};
 use crate::archive::Manifest;
 use crate::error;
-use crate::job::JobConfig;
 use crate::json::{Edit, edit_leaves};
 use crate::pseudonym::Error;
 use crate::state::StateLimits;
@@ -85,46 +84,6 @@ impl Rewriter {
             Some(error) => Err(error.into()),
             None => Ok(edited.map_err(changed)?),
         }
-    }
-
-    /// Filters; those of a rule's scope hold values of its field.
-    pub(in super::super) fn filters(&mut self, filters: &RawValue, config: &JobConfig) -> error::Result<Vec<u8>> {
-        let mut filters: Value = serde_json::from_str(filters.get()).map_err(|cause| changed(cause.into()))?;
-        for filter in filters.as_array_mut().into_iter().flatten() {
-            let id = filter["filter_id"].as_str().unwrap_or_default().to_owned();
-            let field = config.filtered_fields().find(|(filter, _)| *filter == id);
-            let field = field.map(|(_, field)| field.to_owned());
-            if let Some(text) = filter.get("description").and_then(Value::as_str) {
-                filter["description"] = self.free(text)?.into();
-            }
-            let items = filter["items"].as_array().cloned().unwrap_or_default();
-            let items = items.iter().filter_map(Value::as_str);
-            let mut new = Vec::new();
-            for item in items {
-                new.extend(self.item(field.as_deref(), item)?);
-            }
-            new.sort_unstable();
-            new.dedup();
-            filter["items"] = new.into();
-        }
-        Ok(filters.to_string().into_bytes())
-    }
-
-    /// The items that stand for this one: more than one where it is a pattern.
-    fn item(&mut self, field: Option<&str>, item: &str) -> Result<Vec<String>, Error> {
-        let Some(field) = field else {
-            return Ok(vec![self.named(item)?]);
-        };
-        let pattern = item.starts_with('*') || item.ends_with('*');
-        if !pattern || !self.fields.is_chosen(field) {
-            return Ok(vec![self.value(field, item)?]);
-        }
-        self.note(
-            "a filter holds patterns such as `web-*`: the tokens of all values that match one stand in its place, \
-             values to come will not match",
-        );
-        let tokens = self.book.matching(item);
-        Ok(tokens.into_iter().map(str::to_owned).collect())
     }
 
     /// Calendars with their events.
@@ -205,7 +164,7 @@ impl Rewriter {
 }
 
 /// What was checked before is JSON: a failure is the book's, or of a file that changed.
-fn changed(cause: io::Error) -> error::Error {
+pub(super) fn changed(cause: io::Error) -> error::Error {
     match cause.downcast::<Error>() {
         Ok(error) => error.into(),
         Err(_) => Error::Unheard.into(),

@@ -1,0 +1,109 @@
+//! Filters: what their items stand for, and the items that stand for the same tokens.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::Rewriter;
+use super::small::changed;
+use crate::error;
+use crate::job::JobConfig;
+use crate::pseudonym::Error;
+
+/// Items that Elasticsearch takes in one filter.
+const MOST_ITEMS: usize = 10_000;
+
+impl Rewriter {
+    /// Filters; those of a rule's scope hold values of its field.
+    pub(in super::super) fn filters(&mut self, filters: &RawValue, config: &JobConfig) -> error::Result<Vec<u8>> {
+        let mut fields: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (filter, field) in config.filtered_fields() {
+            fields.entry(filter).or_default().insert(field);
+        }
+        let mut filters: Value = serde_json::from_str(filters.get()).map_err(|cause| changed(cause.into()))?;
+        for filter in filters.as_array_mut().into_iter().flatten() {
+            let id = filter["filter_id"].as_str().unwrap_or_default().to_owned();
+            if let Some(text) = filter.get("description").and_then(Value::as_str) {
+                filter["description"] = self.free(text)?.into();
+            }
+            let items = filter["items"].as_array().cloned().unwrap_or_default();
+            let of = fields.get(id.as_str());
+            let mut new = BTreeSet::new();
+            for item in items.iter().filter_map(Value::as_str) {
+                self.item(of, item, &mut new)?;
+            }
+            if new.len() > MOST_ITEMS {
+                return Err(too_many(&id, new.len()));
+            }
+            filter["items"] = new.into_iter().collect();
+        }
+        Ok(filters.to_string().into_bytes())
+    }
+
+    /// The items that stand for this one: those of each field that the filter is applied to, all that match where it is
+    /// a pattern.
+    fn item(&mut self, fields: Option<&BTreeSet<&str>>, item: &str, new: &mut BTreeSet<String>) -> Result<(), Error> {
+        let Some(fields) = fields else {
+            new.insert(self.named(item)?);
+            return Ok(());
+        };
+        for field in fields {
+            let pattern = item.starts_with('*') || item.ends_with('*');
+            if !pattern || !self.fields.is_chosen(field) {
+                // An unchosen field's item is a value of another field too, where one filter is for both.
+                new.insert(self.value(field, item)?);
+                continue;
+            }
+            self.note(
+                "a filter holds patterns such as `web-*`: the tokens of all values that match one stand in its place, \
+                 values to come will not match",
+            );
+            new.extend(self.matching(field, &|value| matches(item, value)));
+        }
+        Ok(())
+    }
+}
+
+/// As autodetect takes items: an asterisk at either end stands for anything.
+fn matches(item: &str, value: &str) -> bool {
+    match (item.strip_prefix('*'), item.strip_suffix('*')) {
+        (Some(_), Some(_)) => value.contains(item.trim_matches('*')),
+        (Some(end), None) => value.ends_with(end),
+        (None, Some(begin)) => value.starts_with(begin),
+        (None, None) => value == item,
+    }
+}
+
+fn too_many(filter: &str, items: usize) -> error::Error {
+    error::Error::Refused {
+        message: format!(
+            "the patterns of filter {filter} match {items} values, and a filter takes {MOST_ITEMS} items: the rules that \
+             go by it would find other results"
+        ),
+        hint: "leave the field that it is applied to out with --fields".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn an_asterisk_stands_for_anything_at_either_end() {
+        for (item, value, wanted) in [
+            ("web-*", "web-01", true),
+            ("web-*", "a.web-01", false),
+            ("*.example", "web.example", true),
+            ("*.example", "web.example.org", false),
+            ("*b-0*", "web-01", true),
+            ("*b-2*", "web-01", false),
+            ("*", "", true),
+            ("web-01", "web-01", true),
+            ("w*b", "web", false),
+            ("w*b", "w*b", true),
+        ] {
+            assert_eq!(matches(item, value), wanted, "{item} {value}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+
+fn book(keep_order: bool) -> Book {
+    Book::open(KeyFile {
+        key: Key::parse(&"07".repeat(32)).unwrap(),
+        keep_order,
+        tokens: BTreeMap::new(),
+    })
+}
+
+#[test]
+fn a_value_has_one_token_everywhere() {
+    let mut book = book(false);
+    for text in ["web-01", "10.1.2.3", "anna@example.org", "200", "web-01"] {
+        book.note(text, Use::Value).unwrap();
+    }
+    book.note("true", Use::Value).unwrap();
+    book.note("-", Use::Value).unwrap();
+    book.note("3", Use::Candidate).unwrap();
+    book.settle().unwrap();
+    assert_eq!(book.replaced(), 4);
+    let token = book.token("web-01").unwrap().to_owned();
+    assert!(token.starts_with("t_") && token.len() == 18, "{token}");
+    assert_eq!((book.token("true").unwrap(), book.token("3").unwrap()), ("true", "3"));
+    assert_eq!(book.token("-").unwrap(), "-");
+    assert!(matches!(book.token("other"), Err(Error::Unheard)));
+    assert_eq!(book.scrubbed("xweb-01, 200", true), format!("x{token}, 200"));
+    assert_ne!(book.scrubbed("200", true), "200");
+    // Another book with the same key agrees, whatever else it holds; one that goes on agrees with the file.
+    let mut other = Book::open(KeyFile {
+        tokens: [("t_1".to_owned(), "db-1".to_owned())].into(),
+        ..book.to_file()
+    });
+    other.note("a", Use::Value).unwrap();
+    other.note("web-01", Use::Value).unwrap();
+    other.note("db-1", Use::Value).unwrap();
+    other.settle().unwrap();
+    assert_eq!(
+        (other.token("web-01").unwrap(), other.token("db-1").unwrap()),
+        (token.as_str(), "t_1")
+    );
+    assert_eq!(other.to_file().tokens.len(), 3);
+}
+
+#[test]
+fn a_token_holds_no_value() {
+    let mut first = book(false);
+    first.note("value", Use::Value).unwrap();
+    first.settle().unwrap();
+    let token = first.token("value").unwrap().to_owned();
+    for taken in [token.clone(), token[5..12].to_owned()] {
+        let mut book = book(false);
+        book.note("value", Use::Value).unwrap();
+        book.note(&taken, Use::Word).unwrap();
+        book.settle().unwrap();
+        assert!(!book.token("value").unwrap().contains(&taken));
+    }
+}
+
+#[test]
+fn words_are_told_from_values() {
+    let mut book = book(false);
+    book.note("timeout", Use::Word).unwrap();
+    book.note("alice.m", Use::Word).unwrap();
+    book.note("alice.m", Use::Value).unwrap();
+    book.settle().unwrap();
+    assert!(book.is_original("timeout", true) && !book.is_original("timeout", false));
+    assert_eq!(book.found_in("a timeout", false), None);
+    assert_eq!(book.found_in("a timeout of alice.m", false), Some(13..20));
+    assert_eq!(book.found_in("a timeout of alice.m", true), Some(2..9));
+}
+
+#[test]
+fn order_is_kept_where_asked_for() {
+    let mut book = book(true);
+    for text in ["b", "a", "c", "10.0.0.2", "9.0.0.1"] {
+        book.note(text, Use::Ordered(if text.len() > 1 { "ip" } else { "host" }))
+            .unwrap();
+    }
+    book.note("d", Use::Value).unwrap();
+    book.settle().unwrap();
+    let token = |text| book.token(text).unwrap();
+    assert!(token("a") < token("b") && token("b") < token("c"));
+    assert!(token("10.0.0.2") < token("9.0.0.1") && token("9.0.0.1").parse::<std::net::Ipv4Addr>().is_ok());
+    assert_eq!((token("a").len(), token("d").len()), (14, 18));
+}

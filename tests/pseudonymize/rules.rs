@@ -1,0 +1,94 @@
+//! What goes by values: filters, the rules that use them, and the datafeed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::newest;
+use super::revealed::items;
+use super::shared::{Pseudonymized, exported_of, pseudonymized};
+use super::tree::{Tree, states};
+use crate::support::archive::entries;
+use crate::support::binary::Binary;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const HOSTS: &str = "detector.d.c";
+
+/// The job with other items in the filter that its rule includes hosts by.
+fn filtering(items: Value) -> Fixture {
+    let mut fixture = Fixture::load("web-latency");
+    fixture.filters[0]["items"] = items;
+    fixture
+}
+
+/// Hosts that the model knows.
+fn hosts(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let states = states(entries);
+    let tree = Tree::parse(states.values().next().unwrap());
+    let hosts = tree.texts().into_iter().filter(|(path, _)| path == HOSTS);
+    let hosts = hosts.map(|(_, host)| host.to_owned());
+    hosts.filter(|host| !host.is_empty()).collect()
+}
+
+/// The filter as the cluster has it after an import.
+fn imported_items(binary: &Binary, new: &Pseudonymized) -> BTreeSet<String> {
+    let world = World::new(newest());
+    world.import(binary, &new.archive, &[]).expect(0);
+    let said = world.call("GET", "/_ml/filters/canary-hosts", "").value();
+    let items = said["filters"][0]["items"].as_array().unwrap().iter();
+    items.map(|item| item.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn rules_go_on_matching_by_pattern() {
+    let fixture = filtering(json!([
+        "*.fra.corp.example",
+        "web-05.iad*",
+        "*6.iad.corp*",
+        "web-99.unseen.example"
+    ]));
+    let matched = |host: &str| {
+        host.ends_with(".fra.corp.example") || host.starts_with("web-05.iad") || host.contains("6.iad.corp")
+    };
+    let binary = Binary::new();
+    let old = exported_of(&binary, &fixture);
+    let new = pseudonymized(&binary, &old, "new", &[]);
+    let notes = new.said["notes"].to_string();
+    assert!(notes.contains("patterns"), "{notes}");
+    let written = items(&entries(&new.archive));
+    let known = hosts(&entries(&new.archive));
+    assert_eq!(known.len(), 30);
+    for token in &known {
+        assert_eq!(
+            written.contains(token),
+            matched(&new.tokens[token]),
+            "{}",
+            new.tokens[token]
+        );
+    }
+    assert!(known.intersection(&written).count() > 5);
+    let unseen = |token: &String| {
+        new.tokens
+            .get(token)
+            .is_some_and(|value| value == "web-99.unseen.example")
+    };
+    assert!(written.iter().any(unseen) && !written.iter().any(|item| item.contains('*')));
+    assert!(
+        written.iter().all(|item| new.tokens[item].contains(".example")),
+        "hosts alone"
+    );
+    assert_eq!(imported_items(&binary, &new), written);
+}
+
+#[test]
+fn rules_about_a_field_that_is_not_chosen_stay() {
+    let (binary, listed) = (Binary::new(), json!(["*.fra.corp.example", "web-05.iad.corp.example"]));
+    let fixture = filtering(listed.clone());
+    let old = exported_of(&binary, &fixture);
+    let new = pseudonymized(&binary, &old, "new", &["--fields", "status,clientip"]);
+    assert_eq!(hosts(&entries(&new.archive)), hosts(&entries(&old)));
+    let listed: BTreeSet<String> = serde_json::from_value(listed).unwrap();
+    assert_eq!(items(&entries(&new.archive)), listed);
+    assert_eq!(imported_items(&binary, &new), listed);
+}

@@ -1,0 +1,101 @@
+//! Archives that several tests look at, made once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use serde_json::Value;
+
+use super::newest;
+use crate::support::binary::Binary;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+/// What is made once, by the job's name.
+type Once<T> = Mutex<BTreeMap<String, Arc<OnceLock<T>>>>;
+
+/// Of one job: the archive with tokens, the key file, and what was said.
+struct Made {
+    archive: Vec<u8>,
+    key: Vec<u8>,
+    said: Value,
+}
+
+/// An archive with tokens, and the values by token.
+pub struct Pseudonymized {
+    pub archive: PathBuf,
+    pub key: PathBuf,
+    pub said: Value,
+    pub tokens: BTreeMap<String, String>,
+}
+
+fn once<T>(all: &Once<T>, job: &str) -> Arc<OnceLock<T>> {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(all.entry(job.to_owned()).or_default())
+}
+
+/// The job's archive with its inputs. Not while a world stands: on one Elasticsearch they wait for one another.
+pub fn exported(binary: &Binary, job: &str) -> PathBuf {
+    static EXPORTED: Once<Vec<u8>> = Mutex::new(BTreeMap::new());
+    let made = once(&EXPORTED, job);
+    let archive = made.get_or_init(|| {
+        let (binary, fixture) = (Binary::new(), Fixture::load(job));
+        std::fs::read(exported_of(&binary, &fixture)).unwrap()
+    });
+    let path = binary.path("original.tar.gz");
+    std::fs::write(&path, archive).unwrap();
+    path
+}
+
+/// The archive of a job that only one test knows.
+pub fn exported_of(binary: &Binary, fixture: &Fixture) -> PathBuf {
+    World::seeded(newest(), fixture).export(binary, fixture.id(), "original", &["--include-inputs"])
+}
+
+/// The job's archive with tokens in the place of values, as it is without options. As [`exported`] makes it.
+pub fn with_tokens(binary: &Binary, job: &str) -> Pseudonymized {
+    static MADE: Once<Made> = Mutex::new(BTreeMap::new());
+    let made = once(&MADE, job);
+    let made = made.get_or_init(|| {
+        let binary = Binary::new();
+        let new = pseudonymized(&binary, &exported(&binary, job), "new", &[]);
+        Made {
+            archive: std::fs::read(&new.archive).unwrap(),
+            key: std::fs::read(&new.key).unwrap(),
+            said: new.said,
+        }
+    });
+    let (archive, key) = (binary.path("new.tar.gz"), binary.path("new.key.json"));
+    std::fs::write(&archive, &made.archive).unwrap();
+    std::fs::write(&key, &made.key).unwrap();
+    let said = made.said.clone();
+    Pseudonymized {
+        archive,
+        tokens: tokens(&key),
+        key,
+        said,
+    }
+}
+
+/// Writes `<name>.tar.gz` and `<name>.key.json`, unless the options name another key file.
+pub fn pseudonymized(binary: &Binary, archive: &Path, name: &str, options: &[&str]) -> Pseudonymized {
+    let (archive, target) = (archive.display().to_string(), binary.path(&format!("{name}.tar.gz")));
+    let output = target.display().to_string();
+    let mut arguments = vec!["pseudonymize", &archive, "-o", &output, "--json"];
+    arguments.extend(options);
+    let said = binary.run(&arguments).expect(0).json();
+    let key = PathBuf::from(said["key_file"].as_str().unwrap());
+    Pseudonymized {
+        archive: target,
+        tokens: tokens(&key),
+        key,
+        said,
+    }
+}
+
+fn tokens(key: &Path) -> BTreeMap<String, String> {
+    let key: Value = serde_json::from_str(&std::fs::read_to_string(key).unwrap()).unwrap();
+    let tokens = key["tokens"].as_object().unwrap().iter();
+    let tokens = tokens.map(|(token, value)| (token.clone(), value.as_str().unwrap().to_owned()));
+    tokens.collect()
+}
