@@ -226,7 +226,7 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
-    use crate::archive::inflate::Source;
+    use crate::archive::inflate::{Inflate, Source};
 
     /// What the first entry is said to have.
     fn bytes_of(blocks: &[u8]) -> u64 {
