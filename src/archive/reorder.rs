@@ -41,15 +41,12 @@ pub(super) enum Taken {
     TooMany,
 }
 
+/// Takes the next document in order, with its head.
+pub(super) type Pass<'a> = dyn FnMut(&str, Cow<'_, [u8]>) -> Result<()> + 'a;
+
 impl Reorder {
     /// Takes the document of `index` (from 0) and passes on each whose turn it is.
-    pub(super) fn push(
-        &mut self,
-        index: u64,
-        head: &str,
-        bytes: Cow<'_, [u8]>,
-        pass: &mut dyn FnMut(&str, Cow<'_, [u8]>) -> Result<()>,
-    ) -> Result<Taken> {
+    pub(super) fn push(&mut self, index: u64, head: &str, bytes: Cow<'_, [u8]>, pass: &mut Pass<'_>) -> Result<Taken> {
         if index < self.next || self.waiting.contains_key(&index) {
             return Ok(Taken::Duplicate);
         }
