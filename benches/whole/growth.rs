@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use crate::docs;
+use crate::machine::{self, MEMORY, MIB};
 use crate::node::Node;
 use crate::options::Options;
 use crate::plot::{Panel, Scale, svg};
 use crate::process::Took;
-use crate::report::{self, MEMORY, MIB};
+use crate::report;
 use crate::rounds::Bench;
 use crate::seed::Inputs;
 
@@ -76,9 +77,9 @@ fn publish(points: &[Point], options: &Options) {
         .iter()
         .map(|point| json!({"inputs": point.inputs, "export": took(&point.export), "import": took(&point.import)}))
         .collect();
-    report::write_json(&options.json, &json!({"machine": report::machine(), "growth": json}));
+    report::write_json(&options.json, &json!({"machine": machine::line(), "growth": json}));
     if options.write_docs {
-        docs::replace("growth", &format!("{}\n\n{table}", report::machine()));
+        docs::replace("growth", &format!("{}\n\n{table}", machine::line()));
         docs::write("growth.svg", &plot(points));
     }
 }

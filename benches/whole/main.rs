@@ -15,6 +15,7 @@ mod docs;
 mod front;
 mod growth;
 mod http;
+mod machine;
 mod node;
 mod options;
 mod others;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     let real = RealDocuments::new(&node.url);
     real.wipe();
     let documents: Arc<dyn Documents> = Arc::new(real);
-    let (ml, stand_in) = seed::cluster(&documents);
+    let (ml, stand_in) = seed::cluster(&documents, |_| {});
     let mut inputs = seed::Inputs::new();
     let stand_in_address = stand_in
         .url()

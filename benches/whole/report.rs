@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::docs;
+use crate::machine::{self, MEMORY, MEMORY_LARGE_STATE, MIB};
 use crate::options::Options;
 use crate::others::{ELASTICDUMP, PYTHON};
 use crate::process::Took;
@@ -22,12 +23,6 @@ const BARS: [(&str, &str, f64); 8] = [
     ("import", ELASTICDUMP[1], 1.0),
 ];
 
-/// Of peaks in KiB.
-pub const MIB: f64 = 1024.0;
-/// Peak memory in MiB, however many inputs.
-pub const MEMORY: f64 = 64.0;
-/// Peak memory in MiB, where state documents are as large as they get.
-const MEMORY_LARGE_STATE: f64 = 96.0;
 /// What runs of the tool itself are named for.
 const OURS: [&str; 3] = ["export", "import", "inspect"];
 
@@ -71,7 +66,7 @@ impl Report {
         println!("\n{table}");
         write_json(&options.json, &self.json());
         if options.write_docs {
-            docs::replace("table", &format!("{}\n\n{table}", machine()));
+            docs::replace("table", &format!("{}\n\n{table}", machine::line()));
         }
     }
 
@@ -180,7 +175,7 @@ impl Report {
             .iter()
             .map(|(name, (ours, gzip))| json!({"name": name, "bytes": ours, "gzip_bytes": gzip}))
             .collect();
-        json!({"inputs": self.inputs, "machine": machine(), "runs": runs, "ratios": ratios, "sizes": sizes})
+        json!({"inputs": self.inputs, "machine": machine::line(), "runs": runs, "ratios": ratios, "sizes": sizes})
     }
 }
 
@@ -192,24 +187,6 @@ fn memory_bar(name: &str) -> Option<f64> {
         true if name.contains("large state") => Some(MEMORY_LARGE_STATE),
         ours => ours.then_some(MEMORY),
     }
-}
-
-/// The machine in one line, as far as it tells.
-pub fn machine() -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let after = |text: &str, name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name))?;
-        line.split(':').nth(1).map(|value| value.trim().to_owned())
-    };
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let processor = after(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown processor".to_owned());
-    let memory = after(&read("/proc/meminfo"), "MemTotal").unwrap_or_else(|| "unknown".to_owned());
-    format!(
-        "{} {}, {cores} cores ({processor}), {memory} of memory; Elasticsearch {} on loopback",
-        std::env::consts::OS,
-        std::env::consts::ARCH,
-        std::env::var("ES_VERSION").unwrap_or_else(|_| "9.2.0".to_owned())
-    )
 }
 
 pub fn write_json(path: &Path, json: &serde_json::Value) {

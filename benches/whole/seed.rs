@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -29,8 +30,8 @@ pub const FIELDS: [&str; 5] = ["@timestamp", "clientip", "host", "responsetime",
 const STATE_DOCUMENT: usize = 16 << 20;
 const STATE_STRING: usize = 16 << 10;
 
-/// A cluster with the job; what the node lacks of Elasticsearch is made up for.
-pub fn cluster(documents: &Arc<dyn Documents>) -> (MlApi, StandIn) {
+/// A cluster with the job, changed so; what the node lacks of Elasticsearch is made up for.
+pub fn cluster(documents: &Arc<dyn Documents>, change: impl FnOnce(&mut Fixture)) -> (MlApi, StandIn) {
     let ml = MlApi::new(MlOptions::new(MlVersion::new(9, 2, 0)));
     let stand_in = StandIn::start(StandInOptions {
         api: Some(Arc::new(ml.clone())),
@@ -45,6 +46,7 @@ pub fn cluster(documents: &Arc<dyn Documents>) -> (MlApi, StandIn) {
     if let (Some(known), Some(more)) = (fixture.input_mapping["properties"].as_object_mut(), more.as_object()) {
         known.extend(more.clone());
     }
+    change(&mut fixture);
     fixture.seed_blocking(&ml, documents);
     (ml, stand_in)
 }
@@ -69,17 +71,25 @@ impl Inputs {
             ceiling::json(node, method, &format!("/{INDEX}/{what}"), body);
         };
         ask("PUT", "_settings", &json!({"index": {"refresh_interval": "-1"}}));
-        let mut lines = Vec::new();
-        while self.count < count {
-            input(&mut lines, self.count, &mut self.random);
-            self.count += 1;
-            if lines.len() > 64 << 20 || self.count == count {
-                ceiling::import(node, INDEX, &ceiling::bulk_requests(&lines));
-                lines.clear();
-            }
-        }
+        load(node, INDEX, self.count..count, |lines, number| {
+            input(lines, number, &mut self.random)
+        });
+        self.count = count;
         ask("POST", "_forcemerge?max_num_segments=1", &Value::Null);
         ask("POST", "_refresh", &Value::Null);
+    }
+}
+
+/// Sends documents, each written with its action line.
+pub fn load(node: SocketAddr, index: &str, numbers: Range<usize>, mut write: impl FnMut(&mut Vec<u8>, usize)) {
+    let mut lines = Vec::new();
+    let last = numbers.end.saturating_sub(1);
+    for number in numbers {
+        write(&mut lines, number);
+        if lines.len() > 64 << 20 || number == last {
+            ceiling::import(node, index, &ceiling::bulk_requests(&lines));
+            lines.clear();
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What an import has done so far, intent first, so that it can be undone from its end.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::parts::DerivedId;
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName};
 
 /// One thing that was written or was about to be.
@@ -18,9 +19,9 @@ pub(super) enum Entry {
     /// State documents by id, in the index behind the state write alias.
     State(Vec<String>),
     /// Annotations by id, in the index behind the annotations write alias.
-    Annotations { index: String, ids: Vec<String> },
+    Annotations { index: String, ids: Arc<[DerivedId]> },
     /// Notifications by id.
-    Notifications { index: String, ids: Vec<String> },
+    Notifications { index: String, ids: Arc<[DerivedId]> },
     /// The datafeed, which was not there before.
     Datafeed(DatafeedId),
     /// The job's membership of a calendar that did not have it.

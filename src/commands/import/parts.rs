@@ -1,5 +1,7 @@
 //! Ids under which an import writes: fixed ones, so that writing may be repeated.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 
 use super::plan::Plan;
@@ -17,24 +19,38 @@ pub(super) fn state_ids(plan: &Plan) -> Vec<String> {
         .collect()
 }
 
-/// An id for a document that comes without: made of job, line and content, the same at every import.
-pub(super) fn derived_id(job: &JobId, part: Part, document: &Document) -> String {
-    let mut hash = Sha256::new();
-    let kind: &[u8] = match part {
-        Part::Annotations => b"annotation",
-        _ => b"notification",
-    };
-    for piece in [
-        kind,
-        job.as_str().as_bytes(),
-        &document.line.to_be_bytes(),
-        &document.source,
-    ] {
-        hash.update((piece.len() as u64).to_be_bytes());
-        hash.update(piece);
+/// An id for a document that comes without: made of job, line and content, the same at every import. Many are kept until
+/// an import is over, so it is no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DerivedId([u8; 16]);
+
+impl DerivedId {
+    /// Of an annotation or notification.
+    pub(super) fn of(job: &JobId, part: Part, document: &Document) -> Self {
+        let mut hash = Sha256::new();
+        let kind: &[u8] = match part {
+            Part::Annotations => b"annotation",
+            _ => b"notification",
+        };
+        for piece in [
+            kind,
+            job.as_str().as_bytes(),
+            &document.line.to_be_bytes(),
+            &document.source,
+        ] {
+            hash.update((piece.len() as u64).to_be_bytes());
+            hash.update(piece);
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finalize()[..16]);
+        Self(id)
     }
-    let digest = hash.finalize();
-    format!("esml-{}", hex(&digest[..16]))
+}
+
+impl fmt::Display for DerivedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "esml-{}", hex(&self.0))
+    }
 }
 
 #[cfg(test)]
@@ -51,11 +67,13 @@ mod tests {
             id: None,
             source: Bytes::from(text),
         };
-        let id =
-            |job: &str, line, text| derived_id(&job.parse().expect("valid"), Part::Annotations, &document(line, text));
+        let id = |job: &str, line, text| {
+            DerivedId::of(&job.parse().expect("valid"), Part::Annotations, &document(line, text))
+        };
         assert_eq!(id("a", 1, "{}"), id("a", 1, "{}"));
         assert_ne!(id("a", 1, "{}"), id("a", 2, "{}"));
         assert_ne!(id("a", 1, "{}"), id("b", 1, "{}"));
         assert_ne!(id("a", 1, "{}"), id("a", 1, "{ }"));
+        assert_eq!(id("a", 1, "{}").to_string().len(), "esml-".len() + 32);
     }
 }

@@ -131,11 +131,12 @@ async fn delete_job(cluster: &Cluster, plan: &Plan) -> cluster::Result<bool> {
     cluster.delete_job(plan.job()).await
 }
 
-async fn delete(cluster: &Cluster, indices: &[&str], ids: &[String]) -> cluster::Result<bool> {
+async fn delete(cluster: &Cluster, indices: &[&str], ids: &[impl ToString]) -> cluster::Result<bool> {
     cluster.refresh(indices).await?;
     let mut any = false;
     for batch in ids.chunks(BATCH) {
-        let found = cluster.locate(indices, batch).await?;
+        let batch: Vec<String> = batch.iter().map(ToString::to_string).collect();
+        let found = cluster.locate(indices, &batch).await?;
         any |= !found.is_empty();
         cluster.delete_documents(&found).await?;
     }
@@ -160,13 +161,6 @@ fn describe(entry: &Entry, plan: &Plan) -> String {
 fn request(entry: &Entry, plan: &Plan, in_use: bool) -> String {
     let job = plan.job();
     let force = if in_use { "?force=true" } else { "" };
-    let by_id = |index: &str, ids: &[String]| {
-        let lines: Vec<String> = ids
-            .iter()
-            .map(|id| serde_json::json!({"delete": {"_index": index, "_id": id}}).to_string())
-            .collect();
-        format!("POST /_bulk\n{}", lines.join("\n"))
-    };
     match entry {
         Entry::Filter(id) => format!("DELETE /_ml/filters/{id}"),
         Entry::Calendar(id) => format!("DELETE /_ml/calendars/{id}"),
@@ -177,4 +171,12 @@ fn request(entry: &Entry, plan: &Plan, in_use: bool) -> String {
         Entry::Datafeed(id) => format!("DELETE /_ml/datafeeds/{id}{force}"),
         Entry::Membership(id) => format!("DELETE /_ml/calendars/{id}/jobs/{job}"),
     }
+}
+
+fn by_id(index: &str, ids: &[impl ToString]) -> String {
+    let lines: Vec<String> = ids
+        .iter()
+        .map(|id| serde_json::json!({"delete": {"_index": index, "_id": id.to_string()}}).to_string())
+        .collect();
+    format!("POST /_bulk\n{}", lines.join("\n"))
 }

@@ -11,7 +11,7 @@ use super::apply::{data_counts, one_line};
 use super::checked::Checked;
 use super::journal::{Entry, Journal};
 use super::meanwhile;
-use super::parts::derived_id;
+use super::parts::DerivedId;
 use super::plan::{CalendarPlan, Plan, missing};
 use crate::archive::{Document, Part};
 use crate::cluster::{Cluster, Hit};
@@ -199,7 +199,7 @@ impl Verifier<'_> {
                 .plan
                 .renamer
                 .document_id(document.id.as_deref().unwrap_or_default()),
-            _ => derived_id(self.plan.job(), part, document),
+            _ => DerivedId::of(self.plan.job(), part, document).to_string(),
         };
         let text = self.plan.renamer.document(&document.source)?;
         Ok((id, Bytes::from(text.into_owned())))

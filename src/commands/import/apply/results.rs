@@ -1,6 +1,8 @@
 //! What stands beside the state: snapshot document, data counts, categories, annotations, notifications.
 
+use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use crate::archive::{Document, Part};
 use crate::cluster::{Bulk, Clock, Cluster};
 use crate::commands::import::checked::Checked;
 use crate::commands::import::journal::{Certainty, Entry};
-use crate::commands::import::parts::derived_id;
+use crate::commands::import::parts::DerivedId;
 use crate::commands::import::plan::Plan;
 use crate::error::{Error, Result};
 use crate::job::JobId;
@@ -181,7 +183,7 @@ impl Dated {
         let handle = context.journal.intend(self.entry);
         let stage = context.stage(&format!("Writing {}", self.title.to_lowercase()), Some(self.documents));
         let written = documents::send(context, self.part, bulk, &stage, |document| {
-            let id = derived_id(plan.job(), self.part, &document);
+            let id = DerivedId::of(plan.job(), self.part, &document).to_string();
             Ok(Some(Outgoing {
                 id,
                 source: renamed(plan, &document)?,
@@ -225,18 +227,21 @@ where
 }
 
 /// The ids that will be written and are not there yet: only those may be deleted in a rollback.
-async fn derived(context: &Context<'_>, part: Part, index: &str) -> Result<Vec<String>> {
+async fn derived(context: &Context<'_>, part: Part, index: &str) -> Result<Arc<[DerivedId]>> {
     let mut replay = context.checked.archive.replay(part, &context.checked.contents);
     let mut fresh = Vec::new();
     while let Some(batch) = replay.next().await? {
-        let ids: Vec<String> = batch
+        let derived: Vec<DerivedId> = batch
             .iter()
-            .map(|document| derived_id(context.plan.job(), part, document))
+            .map(|document| DerivedId::of(context.plan.job(), part, document))
             .collect();
+        let ids: Vec<String> = derived.iter().map(DerivedId::to_string).collect();
         let there = context.cluster.locate(&[index], &ids).await?;
-        fresh.extend(ids.into_iter().filter(|id| !there.iter().any(|(_, found)| found == id)));
+        let there: BTreeSet<&str> = there.iter().map(|(_, found)| found.as_str()).collect();
+        let missing = derived.into_iter().zip(&ids);
+        fresh.extend(missing.filter_map(|(id, text)| (!there.contains(text.as_str())).then_some(id)));
     }
-    Ok(fresh)
+    Ok(fresh.into())
 }
 
 fn renamed(plan: &Plan, document: &Document) -> Result<Bytes> {
