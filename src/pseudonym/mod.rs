@@ -16,4 +16,4 @@ pub use book::{Book, Use};
 pub use error::Error;
 pub use file::KeyFile;
 pub use key::Key;
-pub use text::{rewrite_pattern, rewrite_text};
+pub use text::{rewrite_pattern, rewrite_text, unescaped};

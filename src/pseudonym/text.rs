@@ -25,8 +25,9 @@ pub fn rewrite_text<E>(text: &str, word: &mut dyn FnMut(&str) -> Result<String, 
     Ok(out)
 }
 
-/// Replaces each word of a category's pattern: words with `.+?` between them, special characters behind backslashes.
-pub fn rewrite_pattern<E>(pattern: &str, word: &mut dyn FnMut(&str) -> Result<String, E>) -> Result<String, E> {
+/// Replaces each text of a category's pattern: texts with `.+?` between them, special characters behind backslashes. The
+/// texts are given away as they are meant.
+pub fn rewrite_pattern<E>(pattern: &str, text: &mut dyn FnMut(&str) -> Result<String, E>) -> Result<String, E> {
     let mut out = String::with_capacity(pattern.len());
     let mut rest = pattern;
     while !rest.is_empty() {
@@ -38,7 +39,11 @@ pub fn rewrite_pattern<E>(pattern: &str, word: &mut dyn FnMut(&str) -> Result<St
         }
         let end = piece(rest);
         let plain = unescaped(&rest[..end]);
-        out.push_str(&escaped(&rewrite_text(&plain, word)?));
+        let new = text(&plain)?;
+        match new == plain {
+            true => out.push_str(&rest[..end]),
+            false => out.push_str(&escaped(&new)),
+        }
         rest = &rest[end..];
     }
     Ok(out)
@@ -61,7 +66,8 @@ fn piece(pattern: &str) -> usize {
         .unwrap_or(bytes.len())
 }
 
-fn unescaped(pattern: &str) -> String {
+/// A pattern's text as it is meant: without the backslashes that take their meaning from special characters.
+pub fn unescaped(pattern: &str) -> String {
     let mut plain = String::with_capacity(pattern.len());
     let mut characters = pattern.chars();
     while let Some(c) = characters.next() {
@@ -140,7 +146,7 @@ mod tests {
     #[test]
     fn patterns_keep_their_wildcards() {
         let mut mark = |word: &str| Ok::<_, ()>(format!("{}.{}", word.len(), word.to_uppercase()));
-        let mut rewrite = |pattern| rewrite_pattern(pattern, &mut mark).unwrap();
+        let mut rewrite = |pattern| rewrite_pattern(pattern, &mut |text| rewrite_text(text, &mut mark)).unwrap();
         assert_eq!(
             rewrite(r".*?for.+?alice\.muster.+?inv-07.+?ssh2.*"),
             r".*?3\.FOR.+?12\.ALICE\.MUSTER.+?6\.INV-07.+?4\.SSH2.*"

@@ -1,11 +1,13 @@
 //! An archive without names, and the key file that gives them back.
 
+mod counted;
 mod independent;
 mod refusals;
 mod revealed;
 mod rules;
 mod same;
 mod shared;
+mod spelling;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,7 +8,7 @@ use super::newest;
 use super::revealed::items;
 use super::shared::{Pseudonymized, exported_of, pseudonymized};
 use super::tree::{Tree, states};
-use crate::support::archive::entries;
+use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
 use crate::support::world::World;
@@ -91,4 +91,43 @@ fn rules_about_a_field_that_is_not_chosen_stay() {
     let listed: BTreeSet<String> = serde_json::from_value(listed).unwrap();
     assert_eq!(items(&entries(&new.archive)), listed);
     assert_eq!(imported_items(&binary, &new), listed);
+}
+
+#[test]
+fn values_behind_backslashes_are_replaced_too() {
+    let host = "web-05.iad.corp.example";
+    let mut fixture = Fixture::load("web-latency");
+    fixture.job["datafeed_config"]["query"] = json!({"bool": {"filter": [
+        {"query_string": {"query": r"host:web\-05.iad.corp.example OR status:500"}},
+        {"term": {"host": host}},
+        {"ids": {"values": [host]}},
+    ]}});
+    let binary = Binary::new();
+    let old = World::seeded(newest(), &fixture).export(&binary, fixture.id(), "original", &[]);
+    let new = pseudonymized(&binary, &old, "new", &[]);
+    let (token, _) = new.tokens.iter().find(|(_, value)| *value == host).unwrap();
+    let written = entries(&new.archive);
+    let config: Value = serde_json::from_str(entry(&written, "_config.json")).unwrap();
+    let query = &config["datafeed_config"]["query"]["bool"]["filter"];
+    assert_eq!(query[0]["query_string"]["query"], format!("host:{token} OR status:500"));
+    assert_eq!(query[1]["term"]["host"], *token);
+    assert!(!query.to_string().contains("corp.example"), "{query}");
+}
+
+#[test]
+fn patterns_of_categories_are_read_as_they_are_meant() {
+    let mut fixture = Fixture::load("log-categories");
+    let service = fixture.inputs[0].source.clone();
+    fixture.inputs[0].source = service.replace("\"service\":", "\"service\": \"pay.internal-7\", \"was\":");
+    for category in &mut fixture.categories {
+        category.source = category.source.replacen(".*?", r".*?pay\\.internal\\-7.+?", 1);
+    }
+    let binary = Binary::new();
+    let old = exported_of(&binary, &fixture);
+    assert!(entry(&entries(&old), "_categories.ndjson").contains(r"pay\\.internal\\-7"));
+    let new = pseudonymized(&binary, &old, "new", &["--fields", "service"]);
+    let (token, _) = new.tokens.iter().find(|(_, value)| *value == "pay.internal-7").unwrap();
+    let categories = entries(&new.archive);
+    let categories = entry(&categories, "_categories.ndjson");
+    assert!(categories.contains(&format!(".*?{token}.+?")) && !categories.contains("internal"));
 }

@@ -1,10 +1,10 @@
 //! Which fields' values are replaced, and where those stand in the inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use serde_json::Value;
 
+use super::spelling::Spellings;
 use crate::archive::Contents;
 use crate::error::{Error, Result};
 use crate::job::{InputMappings, JobConfig, needed_fields};
@@ -27,6 +27,8 @@ pub(super) struct Fields {
     read: BTreeSet<String>,
     /// Paths by the type that the sources map them to.
     types: BTreeMap<String, String>,
+    /// How autodetect sees values of the chosen ones.
+    pub(super) spellings: Spellings,
     /// Partition field names, for categorizers.
     partition: Option<String>,
     /// For explaining hashes.
@@ -93,6 +95,9 @@ impl Fields {
         for name in numbers(config) {
             fields.numbers.extend(mappings.source_paths(name));
         }
+        let mapped = |name| (name, renamed.get(name).map_or(name, String::as_str));
+        let mapped = all.keys().map(String::as_str).map(mapped);
+        fields.spellings = Spellings::of(parsed.as_ref().unwrap_or(&Value::Null), mapped);
         fields.chosen = all;
         Ok(fields)
     }
@@ -183,14 +188,6 @@ impl Fields {
             }
             Some(_) => Input::Read,
         }
-    }
-
-    /// The text that autodetect sees of a value: addresses are printed in one way, whatever way they were sent in.
-    pub(super) fn seen(&self, field: &str, text: &str) -> Option<String> {
-        let of = |path: &str| self.types.get(path).is_some_and(|kind| kind == "ip");
-        let address = of(field) || self.sources.iter().any(|(path, name)| name == field && of(path));
-        let parsed: IpAddr = address.then(|| text.parse().ok()).flatten()?;
-        Some(parsed.to_canonical().to_string()).filter(|seen| seen != text)
     }
 }
 

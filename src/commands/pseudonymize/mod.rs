@@ -8,6 +8,7 @@ mod outcome;
 mod read;
 mod rewrite;
 mod search;
+mod spelling;
 mod write;
 
 pub use options::{PseudonymizeOptions, Tokens};
@@ -63,6 +64,7 @@ pub(super) async fn pseudonymize(
         "Values to replace: {}",
         crate::terminal::count(rewriter.book.replaced())
     ));
+    rewriter.refuse_untold()?;
     names::refuse_values(&source, &rewriter, options.tokens.accept_names)?;
     if options.dry_run {
         return Ok(Outcome::of(&source, &rewriter, None));

@@ -14,7 +14,7 @@ use super::rewrite::{
 use crate::archive::{Limits, Part, Severity, Unnamed};
 use crate::error::{Error, Result};
 use crate::json::{Edit, Leaf, edit_leaves};
-use crate::pseudonym::Book;
+use crate::pseudonym::{Book, unescaped};
 use crate::state::places::{Change, Place, Subject, Texts, What, read_quantiles};
 use crate::state::{ChunkDecoder, StateDocId, StateKind};
 use crate::terminal::Stage;
@@ -95,6 +95,10 @@ impl Search<'_> {
 
     fn holds(&self, text: &str, class: Class) -> bool {
         let words = class == Class::Values;
+        // What a query or a pattern has backslashes in is a value all the same.
+        if text.contains('\\') && class != Class::Stays && self.book().found_in(&unescaped(text), words).is_some() {
+            return true;
+        }
         match class {
             Class::Stays => false,
             Class::Texts => self.book().found_in(text, words).is_some(),

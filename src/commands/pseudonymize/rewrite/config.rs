@@ -3,22 +3,15 @@
 use std::io;
 
 use super::{Rewriter, replaced};
-use crate::job::JobConfig;
+use crate::job::{GENERATED, JobConfig};
 use crate::json::{Edit, Leaf, edit_leaves};
 
-/// What is a name, a number or a choice; everything below them too.
-const STAYS: [&str; 39] = [
+/// What is a name, a number or a choice, beside what Elasticsearch generates; everything below them too.
+const STAYS: [&str; 32] = [
     "job_id",
-    "job_type",
-    "job_version",
-    "create_time",
-    "finished_time",
-    "model_snapshot_id",
-    "model_snapshot_min_version",
     "results_index_name",
     "groups",
     "background_persist_interval",
-    "blocked",
     "analysis_config.bucket_span",
     "analysis_config.latency",
     "analysis_config.period",
@@ -72,7 +65,7 @@ pub(in super::super) fn configuration_stays(path: &str) -> bool {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     let name = path.rsplit('.').next().unwrap_or_default();
-    STAYS.into_iter().any(below)
+    STAYS.into_iter().chain(GENERATED).any(below)
         || (path.starts_with("datafeed_config.") && CHOICES.contains(&name))
         || (path.starts_with("analysis_config.categorization_analyzer") && matches!(name, "type" | "tokenizer"))
 }
@@ -121,6 +114,11 @@ impl Rewriter {
         if CHOICES.contains(&name) || truth {
             return Ok(Edit::Keep);
         }
+        let ids = ["ids.values", "term._id", "term._id.value", "terms._id"];
+        if ids.iter().any(|ids| path.ends_with(ids)) {
+            // Ids of inputs may be made of values.
+            return Ok(Edit::Text(self.book.key().unrecorded(&leaf.text)));
+        }
         if let Some(field) = self.compared(path) {
             if ["wildcard.", "prefix.", "regexp.", "range.", "fuzzy."]
                 .iter()
@@ -128,7 +126,7 @@ impl Rewriter {
             {
                 self.note("the datafeed's query compares a replaced field by pattern or range: it matches no token");
             }
-            let token = self.value(&field, &leaf.text).map_err(io::Error::other)?;
+            let token = self.sent(&field, &leaf.text).map_err(io::Error::other)?;
             return Ok(match leaf.quoted || token.bytes().any(|byte| !byte.is_ascii_digit()) {
                 _ if token == leaf.text => Edit::Keep,
                 true => Edit::Text(token),

@@ -24,7 +24,7 @@ impl Rewriter {
             Input::Read if leaf.quoted => return replaced(leaf, Ok(self.scrubbed(text))),
             _ => return Ok(Edit::Keep),
         };
-        let token = self.value(&field, text).map_err(io::Error::other)?;
+        let token = self.sent(&field, text).map_err(io::Error::other)?;
         Ok(match (token == text, leaf.quoted) {
             (true, _) => Edit::Keep,
             // Numbers stand for numbers.

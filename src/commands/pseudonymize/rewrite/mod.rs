@@ -13,8 +13,9 @@ use std::io;
 
 use super::fields::{CATEGORY, Fields};
 use super::hashes::Hashes;
+use super::spelling::Seen;
 use crate::json::{Edit, Leaf};
-use crate::pseudonym::{Book, Error, Use, rewrite_pattern, rewrite_text};
+use crate::pseudonym::{Book, Error, Use, rewrite_pattern, rewrite_text, unescaped};
 
 pub(super) use config::configuration_stays;
 pub(super) use documents::{JOB, annotation_stays, category_stays, notification_stays};
@@ -33,6 +34,10 @@ pub(super) struct Rewriter {
     found: BTreeMap<String, HashSet<u32>>,
     /// What those who import should know.
     notes: BTreeSet<String>,
+    /// The hash of a counted value that was met last.
+    last_word: Option<u64>,
+    /// Fields with values that autodetect may see otherwise.
+    untold: BTreeSet<String>,
 }
 
 impl Rewriter {
@@ -45,6 +50,8 @@ impl Rewriter {
             writing: false,
             found: BTreeMap::new(),
             notes: BTreeSet::new(),
+            last_word: None,
+            untold: BTreeSet::new(),
         }
     }
 
@@ -90,20 +97,18 @@ impl Rewriter {
             self.candidate(text)?;
             return Ok(text.to_owned());
         }
-        let seen = self.fields.seen(field, text);
-        let seen = seen.as_deref().unwrap_or(text);
         if !self.fields.is_chosen(field) {
             self.candidate(text)?;
             return Ok(self.scrubbed(text));
         }
         if self.writing {
-            return self.book.token(seen).map(str::to_owned);
+            return self.book.token(text).map(str::to_owned);
         }
         let what = match self.fields.is_ordered(field) {
             true => Use::Ordered(field),
             false => Use::Value,
         };
-        let id = self.book.note(seen, what)?;
+        let id = self.book.note(text, what)?;
         match self.found.get_mut(field) {
             Some(found) => {
                 found.insert(id);
@@ -112,7 +117,41 @@ impl Rewriter {
                 self.found.insert(field.to_owned(), [id].into());
             }
         }
-        Ok(seen.to_owned())
+        Ok(text.to_owned())
+    }
+
+    /// A value of a field as documents have it: its token is that of the value that autodetect sees.
+    fn sent(&mut self, field: &str, text: &str) -> Result<String, Error> {
+        let seen = match self.fields.spellings.seen(field, text) {
+            _ if text.is_empty() || !self.fields.is_chosen(field) => return self.value(field, text),
+            Seen::AsSent => return self.value(field, text),
+            Seen::As(seen) => seen,
+            Seen::Untold => {
+                self.untold.insert(field.to_owned());
+                return self.value(field, text);
+            }
+        };
+        if !self.writing {
+            // It stands nowhere else where it is a value, but perhaps in a text.
+            self.book.note(text, Use::Value)?;
+        }
+        self.value(field, &seen)
+    }
+
+    /// Refuses fields of which it cannot be told how autodetect sees what the inputs hold.
+    pub(super) fn refuse_untold(&self) -> crate::error::Result<()> {
+        if self.untold.is_empty() {
+            return Ok(());
+        }
+        let fields: Vec<&str> = self.untold.iter().map(String::as_str).collect();
+        Err(crate::error::Error::Refused {
+            message: format!(
+                "a normalizer spells values otherwise than the inputs do, in a way that cannot be followed: the job would \
+                 take tokens of {} for other values than those that it knows",
+                fields.join(", ")
+            ),
+            hint: "leave the field out with --fields, or export without --include-inputs".to_owned(),
+        })
     }
 
     fn candidate(&mut self, text: &str) -> Result<(), Error> {
@@ -160,8 +199,8 @@ impl Rewriter {
     /// The pattern of a category.
     fn pattern(&mut self, text: &str) -> Result<String, Error> {
         match self.fields.replaces_messages() {
-            true => rewrite_pattern(text, &mut |word| self.word(word)),
-            false => Ok(self.scrubbed(text)),
+            true => rewrite_pattern(text, &mut |text| rewrite_text(text, &mut |word| self.word(word))),
+            false => rewrite_pattern(text, &mut |text| Ok(self.scrubbed(text))),
         }
     }
 
@@ -176,9 +215,15 @@ impl Rewriter {
 
     /// What stays but for values in it.
     fn scrubbed(&self, text: &str) -> String {
-        match self.writing {
-            true => self.book.scrubbed(text, false),
-            false => text.to_owned(),
+        if !self.writing {
+            return text.to_owned();
+        }
+        let scrubbed = self.book.scrubbed(text, false);
+        // Queries and patterns have backslashes before what would mean something else.
+        let plain = scrubbed.contains('\\').then(|| unescaped(&scrubbed));
+        match plain.filter(|plain| self.book.found_in(plain, false).is_some()) {
+            Some(plain) => self.book.scrubbed(&plain, false),
+            None => scrubbed,
         }
     }
 }

@@ -137,8 +137,10 @@ impl Rewriter {
             let path = format!("{above}{name}");
             if let super::super::fields::Input::Value(field) = self.fields.input(&path) {
                 let field = field.to_owned();
-                if let Some(value) = definition.get("value").and_then(Value::as_str) {
-                    definition["value"] = self.value(&field, value)?.into();
+                for held in ["value", "null_value"] {
+                    if let Some(value) = definition.get(held).and_then(Value::as_str) {
+                        definition[held] = self.sent(&field, value)?.into();
+                    }
                 }
                 let kind = definition.get("type").and_then(Value::as_str);
                 if kind.is_some_and(|kind| !TAKES_TOKENS.contains(&kind)) && self.writing {
@@ -146,8 +148,16 @@ impl Rewriter {
                     self.note("a field of a type that takes no tokens is mapped as `keyword`");
                 }
             }
-            if let Some(inner) = definition.get_mut("properties") {
-                self.properties(inner, &format!("{path}."))?;
+            if self.fields.spellings.is_normalized(&path)
+                && let Some(definition) = definition.as_object_mut()
+            {
+                // Tokens are spelled alike already, and must not be changed.
+                definition.shift_remove("normalizer");
+            }
+            for inner in ["properties", "fields"] {
+                if let Some(inner) = definition.get_mut(inner) {
+                    self.properties(inner, &format!("{path}."))?;
+                }
             }
         }
         Ok(())

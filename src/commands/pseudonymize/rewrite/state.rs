@@ -3,6 +3,7 @@
 use super::super::hashes::Fate;
 use super::Rewriter;
 use crate::pseudonym::Use;
+use crate::state::hash::word;
 use crate::state::places::{Change, Place, Visitor, What, read_quantiles, rewrite_quantiles};
 use crate::state::{self, StateLimits};
 
@@ -26,7 +27,12 @@ impl Visitor for Rewriter {
             }
             (What::Word, _) => {
                 self.hear(|hashes| hashes.word(text));
+                self.last_word = text.parse().ok();
                 return self.hash(text);
+            }
+            // Its hash stands before it.
+            (What::Counted, _) if self.last_word != Some(word(text)) => {
+                return Change::Refuse("a counted value whose hash is that of another text");
             }
             (What::CategoryToken | What::CategoryMessage | What::CategoryExample, _) => self.words(text),
             (What::Partition, None) => match self.fields.partition().map(str::to_owned) {
