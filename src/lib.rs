@@ -15,6 +15,7 @@ mod hex;
 pub mod instant;
 pub mod job;
 pub mod json;
+mod large;
 pub mod partial;
 pub mod pseudonym;
 pub mod secret;

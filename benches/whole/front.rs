@@ -55,5 +55,5 @@ fn moves_documents(head: &[u8]) -> bool {
     let path = head.split(' ').nth(1).unwrap_or_default();
     let path = path.split('?').next().unwrap_or_default();
     let last = path.rsplit('/').next().unwrap_or_default();
-    ["_search", "scroll", "_bulk", "_pit"].contains(&last) && !path.contains(".ml")
+    ["_search", "scroll", "_bulk", "_count", "_pit", "_refresh"].contains(&last) && !path.contains(".ml")
 }

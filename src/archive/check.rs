@@ -45,7 +45,7 @@ pub(super) struct Checked {
 /// # Errors
 /// [`Error::Io`] from the reader (its path is `-`) or from a temporary file.
 pub fn check(
-    reader: impl Read,
+    reader: impl Read + Send,
     limits: Limits,
     visitor: &mut dyn DocumentVisitor,
     progress: &dyn Fn(u64),
@@ -55,7 +55,7 @@ pub fn check(
 
 /// The same, with what a later replay needs; `path` is for messages.
 pub(super) fn checked(
-    reader: impl Read,
+    reader: impl Read + Send,
     limits: Limits,
     visitor: &mut dyn DocumentVisitor,
     progress: &dyn Fn(u64),

@@ -21,6 +21,22 @@ pub(super) struct Source<'a, R> {
     progress: &'a dyn Fn(u64),
 }
 
+/// Inflated bytes, and where members begin.
+pub(super) trait Inflated: BufRead {
+    /// The compressed offset of the member that begins with the next byte, if one does.
+    fn member_start(&mut self) -> io::Result<Option<u64>>;
+}
+
+/// Inflated bytes of one member.
+#[derive(Default)]
+pub(super) struct Block {
+    pub(super) bytes: Box<[u8]>,
+    /// How many of them there are; none at the end.
+    pub(super) filled: usize,
+    /// The compressed offset of the member whose first bytes these are.
+    pub(super) member: Option<u64>,
+}
+
 /// Inflated bytes; each filling of the buffer comes from one member.
 pub(super) struct Inflate<'a, R: Read> {
     state: State<'a, R>,
@@ -86,10 +102,9 @@ impl<R: Read> Read for Source<'_, R> {
 
 impl<'a, R: Read> Inflate<'a, R> {
     pub(super) fn new(source: Source<'a, R>, ratio: u64) -> Self {
-        let buffer = vec![0; BUFFER].into_boxed_slice();
         Self {
             state: State::Between(source),
-            buffer,
+            buffer: room(),
             position: 0,
             filled: 0,
             member: None,
@@ -98,10 +113,15 @@ impl<'a, R: Read> Inflate<'a, R> {
         }
     }
 
-    /// The compressed offset of the member that begins with the next byte, if one does.
-    pub(super) fn member_start(&mut self) -> io::Result<Option<u64>> {
-        self.fill_buf()?;
-        Ok(if self.position == 0 { self.member } else { None })
+    /// The next block whole, in exchange for a buffer, which may have no room yet.
+    pub(super) fn block(&mut self, spare: Box<[u8]>) -> io::Result<Block> {
+        self.fill()?;
+        let spare = if spare.is_empty() { room() } else { spare };
+        Ok(Block {
+            bytes: std::mem::replace(&mut self.buffer, spare),
+            filled: std::mem::take(&mut self.filled),
+            member: self.member,
+        })
     }
 
     fn fill(&mut self) -> io::Result<()> {
@@ -156,6 +176,17 @@ fn only_zeros<R: Read>(source: &mut Source<'_, R>) -> io::Result<()> {
         }
         let n = bytes.len();
         source.consume(n);
+    }
+}
+
+fn room() -> Box<[u8]> {
+    vec![0; BUFFER].into_boxed_slice()
+}
+
+impl<R: Read> Inflated for Inflate<'_, R> {
+    fn member_start(&mut self) -> io::Result<Option<u64>> {
+        self.fill_buf()?;
+        Ok(if self.position == 0 { self.member } else { None })
     }
 }
 

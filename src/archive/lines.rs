@@ -8,8 +8,10 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
+use super::inflate::Inflated;
 use super::tarball::Tarball;
 use crate::archive::Part;
+use crate::large;
 
 /// Bytes of an action line: 512 of an id and 255 of an index name, each perhaps written as `\u0000`, with room.
 const ACTION: u64 = 16 << 10;
@@ -60,7 +62,7 @@ pub(super) struct Owner {
 
 impl Lines {
     /// Reads the next document; it stands in [`source`](Self::source) then.
-    pub(super) fn next<R: Read>(&mut self, tar: &mut Tarball<'_, R>, part: Part) -> Result<Next, Fault> {
+    pub(super) fn next<I: Inflated>(&mut self, tar: &mut Tarball<I>, part: Part) -> Result<Next, Fault> {
         let mut action = Action::default();
         if has_actions(part) {
             match read_line(tar, ACTION, &mut self.action, &mut self.line)? {
@@ -121,15 +123,25 @@ fn too_long(longest: u64) -> Next {
     Next::Bad(format!("a line of more than {longest} bytes"))
 }
 
-fn read_line<R: Read>(
-    tar: &mut Tarball<'_, R>,
+fn read_line<I: Inflated>(
+    tar: &mut Tarball<I>,
     longest: u64,
     line: &mut Vec<u8>,
     number: &mut u64,
 ) -> Result<Line, Fault> {
     line.clear();
-    if tar.by_ref().take(longest + 1).read_until(b'\n', line)? == 0 {
+    let begun = tar
+        .by_ref()
+        .take((large::FROM as u64).min(longest + 1))
+        .read_until(b'\n', line)?;
+    if begun == 0 {
         return Ok(Line::End);
+    }
+    if begun == large::FROM && line.last() != Some(&b'\n') {
+        line.reserve_exact(large::capacity(begun) - begun);
+        tar.by_ref()
+            .take(longest + 1 - large::FROM as u64)
+            .read_until(b'\n', line)?;
     }
     *number += 1;
     if line.last() == Some(&b'\n') {

@@ -1,5 +1,6 @@
 //! The file and nothing else: layout, writing, reading, what makes an archive refusable.
 
+mod ahead;
 mod check;
 mod contents;
 mod entry;

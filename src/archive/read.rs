@@ -143,7 +143,7 @@ impl Archive {
     }
 
     /// The tar from a compressed offset on, without a bound on the ratio: it held when the whole was checked.
-    pub(super) fn tarball<'a>(&self, offset: u64, progress: &'a dyn Fn(u64)) -> Tarball<'a, At> {
+    pub(super) fn tarball<'a>(&self, offset: u64, progress: &'a dyn Fn(u64)) -> Tarball<Inflate<'a, At>> {
         Tarball::new(Inflate::new(Source::new(self.at(offset), offset, progress), u64::MAX))
     }
 

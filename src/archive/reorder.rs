@@ -1,5 +1,6 @@
 //! Documents that come in any order, passed on in the order of their numbers; early ones wait in a file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -40,15 +41,12 @@ pub(super) enum Taken {
     TooMany,
 }
 
+/// Takes the next document in order, with its head.
+pub(super) type Pass<'a> = dyn FnMut(&str, Cow<'_, [u8]>) -> Result<()> + 'a;
+
 impl Reorder {
     /// Takes the document of `index` (from 0) and passes on each whose turn it is.
-    pub(super) fn push(
-        &mut self,
-        index: u64,
-        head: &str,
-        bytes: &[u8],
-        pass: &mut dyn FnMut(&str, &[u8]) -> Result<()>,
-    ) -> Result<Taken> {
+    pub(super) fn push(&mut self, index: u64, head: &str, bytes: Cow<'_, [u8]>, pass: &mut Pass<'_>) -> Result<Taken> {
         if index < self.next || self.waiting.contains_key(&index) {
             return Ok(Taken::Duplicate);
         }
@@ -56,14 +54,14 @@ impl Reorder {
             return if self.waiting.len() >= WAITING {
                 Ok(Taken::TooMany)
             } else {
-                self.keep(index, head, bytes)
+                self.keep(index, head, &bytes)
             };
         }
         pass(head, bytes)?;
         self.next += 1;
         while let Some(waiting) = self.waiting.remove(&self.next) {
             let bytes = self.fetch(&waiting).map_err(temporary_failed)?;
-            pass(&waiting.head, &bytes)?;
+            pass(&waiting.head, bytes.into())?;
             self.next += 1;
         }
         if self.waiting.is_empty() {
@@ -123,13 +121,13 @@ mod tests {
     fn run(order: &[u64]) -> (Vec<String>, Vec<Taken>, Reorder) {
         let (mut reorder, mut passed, mut taken) = (Reorder::default(), Vec::new(), Vec::new());
         for index in order {
-            let mut pass = |head: &str, bytes: &[u8]| {
-                assert_eq!(head.as_bytes(), bytes);
+            let mut pass = |head: &str, bytes: Cow<'_, [u8]>| {
+                assert_eq!(head.as_bytes(), &*bytes);
                 passed.push(head.to_owned());
                 Ok(())
             };
             let text = index.to_string();
-            taken.push(reorder.push(*index, &text, text.as_bytes(), &mut pass).unwrap());
+            taken.push(reorder.push(*index, &text, text.as_bytes().into(), &mut pass).unwrap());
         }
         (passed, taken, reorder)
     }

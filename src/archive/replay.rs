@@ -35,6 +35,8 @@ pub struct Replay {
 #[derive(Debug)]
 enum Message {
     Batch(Vec<Document>),
+    /// Nothing, in the queue's only place: what comes next is not read before there is room for it.
+    Room,
     Failed(Error),
     End,
 }
@@ -68,21 +70,21 @@ impl Replay {
         if self.over {
             return Ok(None);
         }
-        match self.messages.recv().await {
-            Some(Message::Batch(batch)) => return Ok(Some(batch)),
-            Some(Message::End) => self.over = true,
-            Some(Message::Failed(error)) => {
-                self.over = true;
-                return Err(error);
+        let last = loop {
+            match self.messages.recv().await {
+                Some(Message::Batch(batch)) => return Ok(Some(batch)),
+                Some(Message::Room) => {}
+                Some(Message::End) => break Ok(None),
+                Some(Message::Failed(error)) => break Err(error),
+                None => {
+                    break Err(Error::Changed {
+                        path: self.archive.path().to_owned(),
+                    });
+                }
             }
-            None => {
-                self.over = true;
-                return Err(Error::Changed {
-                    path: self.archive.path().to_owned(),
-                });
-            }
-        }
-        Ok(None)
+        };
+        self.over = true;
+        last
     }
 }
 

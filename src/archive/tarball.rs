@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use tar::{EntryType, Header, PaxExtensions};
 
 use super::fault::{Damage, Fault};
-use super::inflate::{Inflate, read_buffered};
+use super::inflate::{Inflated, read_buffered};
 
 const BLOCK: usize = 512;
 /// Bytes of a pax header or a long name.
@@ -25,8 +25,8 @@ pub(super) struct TarEntry {
 }
 
 /// A tar. Reading from it reads the content of the entry that `next` gave, and hashes it.
-pub(super) struct Tarball<'a, R: Read> {
-    inflate: Inflate<'a, R>,
+pub(super) struct Tarball<I> {
+    inflate: I,
     remaining: u64,
     padding: u64,
     hash: Sha256,
@@ -39,8 +39,8 @@ struct Extensions {
     bytes: Option<u64>,
 }
 
-impl<'a, R: Read> Tarball<'a, R> {
-    pub(super) fn new(inflate: Inflate<'a, R>) -> Self {
+impl<I: Inflated> Tarball<I> {
+    pub(super) fn new(inflate: I) -> Self {
         Self {
             inflate,
             remaining: 0,
@@ -169,7 +169,7 @@ impl<'a, R: Read> Tarball<'a, R> {
     }
 }
 
-impl<R: Read> BufRead for Tarball<'_, R> {
+impl<I: Inflated> BufRead for Tarball<I> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.remaining == 0 {
             return Ok(&[]);
@@ -192,7 +192,7 @@ impl<R: Read> BufRead for Tarball<'_, R> {
     }
 }
 
-impl<R: Read> Read for Tarball<'_, R> {
+impl<I: Inflated> Read for Tarball<I> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         read_buffered(self, to)
     }
@@ -226,7 +226,7 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
-    use crate::archive::inflate::Source;
+    use crate::archive::inflate::{Inflate, Source};
 
     /// What the first entry is said to have.
     fn bytes_of(blocks: &[u8]) -> u64 {

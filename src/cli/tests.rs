@@ -93,13 +93,13 @@ fn defaults_are_those_of_the_contract() {
     );
     assert_eq!(
         (options.slices, options.page_size, options.compression_level),
-        (2, 10_000, 5)
+        (4, 10_000, 5)
     );
     assert!(options.inputs.is_none() && options.output.is_none() && !options.yes);
     let options = import("a").unwrap();
     assert_eq!(
         (options.bulk.size, options.bulk.concurrency, options.limits.entry),
-        (5 << 20, 2, 10 << 30)
+        (5 << 20, 3, 10 << 30)
     );
 }
 

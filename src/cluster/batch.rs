@@ -103,7 +103,7 @@ impl Batch {
     /// Adds a document. Line breaks can only stand between its tokens, and JSON lines cannot hold
     /// them: they become blanks.
     pub(in crate::cluster) fn index(&mut self, id: &str, source: &[u8]) {
-        self.body.extend_from_slice(index_action(id).as_bytes());
+        index_action(id, &mut self.body);
         self.body.push(b'\n');
         let begin = self.body.len();
         self.body.extend_from_slice(source);

@@ -6,6 +6,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::cluster::batch::Batch;
 use crate::cluster::bulk_request::{BulkReport, Target};
 use crate::cluster::{Cluster, Error, Result};
+use crate::large::capacity;
 
 /// How batches are made.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,8 @@ pub struct BulkOptions {
 
 /// Bytes set aside for a batch at once, whatever size was asked for.
 const LARGEST_RESERVE: usize = 8 << 20;
+/// Bytes that are made searchable at once, about; or a quarter of all so far, whichever is more.
+const REFRESHED_AT_ONCE: u64 = 16 << 20;
 /// Documents that are deleted with one request.
 const DELETED_AT_ONCE: usize = 1000;
 
@@ -34,6 +37,11 @@ pub struct Bulk {
     flights: JoinSet<(usize, Result<BulkReport>)>,
     in_flight: usize,
     report: BulkReport,
+    /// Makes an index searchable bit by bit: a cluster has time for that between requests, and less is left for the
+    /// end. One at a time.
+    refreshing: JoinSet<Result<()>>,
+    /// Confirmed bytes when the last refresh began.
+    refreshed: u64,
 }
 
 impl Bulk {
@@ -42,11 +50,17 @@ impl Bulk {
     /// # Errors
     /// Those of batches sent before.
     pub async fn index(&mut self, id: &str, source: Bytes) -> Result<()> {
-        if !self.batch.is_empty() && self.batch.len() + Batch::cost(id, &source) > self.options.size {
+        let cost = Batch::cost(id, &source);
+        if !self.batch.is_empty() && self.batch.len() + cost > self.options.size {
             self.depart().await?;
         }
+        if cost > self.options.size {
+            // It has to wait anyway, and is there only once until it can leave.
+            self.wait_for_room(cost).await?;
+        }
         if self.batch.is_empty() {
-            self.batch.reserve(self.options.size.min(LARGEST_RESERVE));
+            self.batch
+                .reserve(capacity(cost).max(self.options.size.min(LARGEST_RESERVE)));
         }
         self.batch.index(id, &source);
         // Held no longer than needed, and sent at once: some documents have 16 MiB.
@@ -76,18 +90,14 @@ impl Bulk {
         while let Some(landed) = self.flights.join_next().await {
             self.land(landed).await?;
         }
+        while self.refreshing.join_next().await.is_some() {}
         Ok(self.report)
     }
 
     async fn depart(&mut self) -> Result<()> {
-        while !self.flights.is_empty() && self.must_wait() {
-            match self.flights.join_next().await {
-                Some(landed) => self.land(landed).await?,
-                None => break,
-            }
-        }
+        let bytes = self.batch.len();
+        self.wait_for_room(bytes).await?;
         let batch = std::mem::take(&mut self.batch);
-        let bytes = batch.len();
         self.in_flight += bytes;
         let (cluster, target) = (self.cluster.clone(), self.target.clone());
         self.flights
@@ -95,11 +105,17 @@ impl Bulk {
         Ok(())
     }
 
-    /// As many requests as were asked for, and as many bytes as these would have at their usual size.
-    fn must_wait(&self) -> bool {
+    /// In flight are as many requests as were asked for, and as many bytes as these would have at their usual size.
+    async fn wait_for_room(&mut self, bytes: usize) -> Result<()> {
         let concurrency = self.options.concurrency.max(1);
-        let bytes = self.options.size.saturating_mul(concurrency);
-        self.flights.len() >= concurrency || self.in_flight + self.batch.len() > bytes
+        let most = self.options.size.saturating_mul(concurrency);
+        while self.flights.len() >= concurrency || self.in_flight + bytes > most {
+            match self.flights.join_next().await {
+                Some(landed) => self.land(landed).await?,
+                None => break,
+            }
+        }
+        Ok(())
     }
 
     /// After a failure nothing of this load is under way any more: whoever undoes it must not be overtaken.
@@ -114,13 +130,27 @@ impl Bulk {
             Err(error) => {
                 let _closed = self.cluster.pause().await;
                 self.flights.shutdown().await;
+                self.refreshing.shutdown().await;
                 return Err(error);
             }
         };
         self.in_flight -= bytes;
         self.report.documents += report.documents;
         self.report.bytes += report.bytes;
+        self.refresh_in_time();
         Ok(())
+    }
+
+    /// Whether it succeeds does not matter: whoever needs all of it searchable refreshes at the end.
+    fn refresh_in_time(&mut self) {
+        while self.refreshing.try_join_next().is_some() {}
+        let waiting = self.report.bytes - self.refreshed;
+        if self.target.alias || !self.refreshing.is_empty() || waiting < REFRESHED_AT_ONCE.max(self.report.bytes / 4) {
+            return;
+        }
+        self.refreshed = self.report.bytes;
+        let (cluster, index) = (self.cluster.clone(), self.target.name.clone());
+        self.refreshing.spawn(async move { cluster.refresh(&[&index]).await });
     }
 }
 
@@ -156,6 +186,8 @@ impl Cluster {
             flights: JoinSet::new(),
             in_flight: 0,
             report: BulkReport::default(),
+            refreshing: JoinSet::new(),
+            refreshed: 0,
         }
     }
 

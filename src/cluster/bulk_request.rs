@@ -1,6 +1,6 @@
 //! One bulk request: where it goes, what is asked of its answer, its action lines, what it did.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cluster::{Path, Request};
 
@@ -50,9 +50,12 @@ pub(in crate::cluster) fn request(target: &Target, told: Told) -> Request {
     }
 }
 
-/// The action line of a document that is written.
-pub(in crate::cluster) fn index_action(id: &str) -> String {
-    format!(r#"{{"index":{{"_id":{}}}}}"#, Value::from(id))
+/// Writes the action line of a document that is written, without its end.
+pub(in crate::cluster) fn index_action(id: &str, to: &mut Vec<u8>) {
+    to.extend_from_slice(br#"{"index":{"_id":"#);
+    // Neither a text nor a vector can fail.
+    let _ = serde_json::to_writer(&mut *to, id);
+    to.extend_from_slice(b"}}");
 }
 
 /// The action line of a document that is deleted.

@@ -1,5 +1,6 @@
 //! The built binary, run as a user would: own environment, own directory, nothing inherited that could matter.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -45,7 +46,7 @@ impl Binary {
     pub fn command<I, S>(&self, args: I) -> Command
     where
         I: IntoIterator<Item = S>,
-        S: AsRef<str>,
+        S: AsRef<OsStr>,
     {
         let mut command = Command::new(env!("CARGO_BIN_EXE_esml-state"));
         command.current_dir(self.directory.path()).env_clear();
@@ -55,7 +56,9 @@ impl Binary {
             }
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.args(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        let mut args: Vec<OsString> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+        add_sizes(&mut args);
+        command.args(args);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -76,6 +79,25 @@ impl Binary {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).expect("stdout is text"),
             stderr: String::from_utf8(output.stderr).expect("stderr is text"),
+        }
+    }
+}
+
+/// Sizes for every export and import that names none of its own, in the form of the command line: whatever they are,
+/// the same must come out (`ESML_TEST_SIZES="--slices 3 --page-size 7 --bulk-size 1kb --bulk-concurrency 5"`).
+fn add_sizes(args: &mut Vec<OsString>) {
+    let Ok(sizes) = std::env::var("ESML_TEST_SIZES") else {
+        return;
+    };
+    let taken: &[&str] = match args.first().and_then(|command| command.to_str()) {
+        Some("export") => &["--slices", "--page-size"],
+        Some("import") => &["--bulk-size", "--bulk-concurrency"],
+        _ => return,
+    };
+    let words: Vec<&str> = sizes.split_whitespace().collect();
+    for option in words.chunks(2).filter(|option| taken.contains(&option[0])) {
+        if !args.iter().any(|arg| arg == option[0]) {
+            args.extend(option.iter().map(OsString::from));
         }
     }
 }

@@ -5,8 +5,9 @@ use std::io::{self, BufRead, Read};
 
 use tar::EntryType;
 
+use crate::archive::ahead::inflating;
 use crate::archive::fault::Fault;
-use crate::archive::inflate::{Inflate, Source};
+use crate::archive::inflate::Inflated;
 use crate::archive::lines::{Lines, Next, Owner, parse_document};
 use crate::archive::tarball::{TarEntry, Tarball};
 use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Error, Limits, MOST_ENTRIES, Part};
@@ -85,8 +86,13 @@ impl<'v> Pass<'v> {
     }
 
     /// Reads to the end, or to the damage that makes going on impossible.
-    pub(super) fn run<R: Read>(&mut self, reader: R, progress: &dyn Fn(u64)) -> Result<(), Stop> {
-        let mut tar = Tarball::new(Inflate::new(Source::new(reader, 0, progress), self.limits.ratio));
+    pub(super) fn run(&mut self, reader: impl Read + Send, progress: &dyn Fn(u64)) -> Result<(), Stop> {
+        let ratio = self.limits.ratio;
+        let ended = inflating(reader, ratio, progress, |inflated| self.entries(Tarball::new(inflated)));
+        ended.unwrap_or_else(|cause| Err(Stop::Reader(cause)))
+    }
+
+    fn entries<I: Inflated>(&mut self, mut tar: Tarball<I>) -> Result<(), Stop> {
         loop {
             let mut place = String::new();
             let step = match tar.next() {
@@ -142,7 +148,7 @@ impl<'v> Pass<'v> {
     }
 
     /// False where going on makes no sense.
-    fn entry<R: Read>(&mut self, tar: &mut Tarball<'_, R>, entry: TarEntry) -> Result<bool, Trouble> {
+    fn entry<I: Inflated>(&mut self, tar: &mut Tarball<I>, entry: TarEntry) -> Result<bool, Trouble> {
         self.path_bytes += entry.path.len();
         if self.contents.entries.len() >= MOST_ENTRIES
             || self.path_bytes > LONGEST_PATHS
@@ -216,7 +222,7 @@ impl<'v> Pass<'v> {
         Some(kind)
     }
 
-    fn documents<R: Read>(&mut self, tar: &mut Tarball<'_, R>, path: &str, part: Part) -> Result<u64, Trouble> {
+    fn documents<I: Inflated>(&mut self, tar: &mut Tarball<I>, path: &str, part: Part) -> Result<u64, Trouble> {
         let mut lines = Lines::default();
         let mut documents = 0;
         loop {
@@ -314,7 +320,7 @@ impl<'v> Pass<'v> {
         }
     }
 
-    fn small<R: Read>(&mut self, tar: &mut Tarball<'_, R>, entry: &TarEntry, kind: EntryKind) -> Result<u64, Trouble> {
+    fn small<I: Inflated>(&mut self, tar: &mut Tarball<I>, entry: &TarEntry, kind: EntryKind) -> Result<u64, Trouble> {
         let limit = small::limit(kind);
         if entry.bytes > limit {
             let what = format!("has {} bytes; no export writes more than {limit} there", entry.bytes);
@@ -335,7 +341,7 @@ impl<'v> Pass<'v> {
     }
 }
 
-fn drain<R: Read>(tar: &mut Tarball<'_, R>) -> io::Result<()> {
+fn drain<I: Inflated>(tar: &mut Tarball<I>) -> io::Result<()> {
     loop {
         let n = tar.fill_buf()?.len();
         if n == 0 {

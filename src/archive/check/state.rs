@@ -1,5 +1,6 @@
 //! The state documents of an archive: numbered without gap, decoded to their end, of one job and snapshot.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use crate::archive::reorder::{Reorder, Taken};
@@ -107,14 +108,14 @@ impl KindCheck {
             return Ok(());
         }
         let (decoder, broken) = (&mut self.decoder, &mut self.broken);
-        let mut pass = |id: &str, source: &[u8]| {
-            if let Some(Err(error)) = decoder.as_mut().map(|decoder| decoder.document(id, source)) {
+        let mut pass = |id: &str, source: Cow<'_, [u8]>| {
+            if let Some(Err(error)) = decoder.as_mut().map(|decoder| decoder.document(id, &source)) {
                 findings.fatal(place, undecodable(&error));
                 (*decoder, *broken) = (None, true);
             }
             Ok(())
         };
-        let taken = self.reorder.push(number - 1, id, source, &mut pass)?;
+        let taken = self.reorder.push(number - 1, id, source.into(), &mut pass)?;
         match taken {
             Taken::Passed | Taken::Kept => {}
             Taken::Duplicate => findings.fatal(place, format!("`{id}` is there twice")),

@@ -1,5 +1,6 @@
 //! The reading side of a replay.
 
+use std::borrow::Cow;
 use std::io::BufRead;
 use std::ops::Range;
 
@@ -8,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::{Document, Message};
 use crate::archive::fault::Fault;
+use crate::archive::inflate::Inflate;
 use crate::archive::lines::{Lines, Next};
 use crate::archive::read::At;
 use crate::archive::reorder::{Reorder, Taken};
@@ -18,6 +20,8 @@ use crate::state::{StateDocId, StateKind};
 
 const BATCH_BYTES: usize = 1 << 20;
 const BATCH_DOCUMENTS: usize = 1000;
+/// Bytes of a batch that the next does not follow before it was taken.
+const LARGE: usize = 4 * BATCH_BYTES;
 
 /// Reads the entries of one part and sends their documents.
 pub(super) struct Producer {
@@ -54,8 +58,10 @@ struct Waiting {
     bytes: Range<usize>,
 }
 
-/// The tar and the entry that its `next` would give.
-type Place<'a> = Option<(Tarball<'a, At>, usize)>;
+/// The archive from some place on.
+type Content<'a> = Tarball<Inflate<'a, At>>;
+/// The same and the entry that its `next` would give.
+type Place<'a> = Option<(Content<'a>, usize)>;
 
 impl Producer {
     pub(super) fn new(archive: Archive, part: Part, checked: &Contents, sender: mpsc::Sender<Message>) -> Self {
@@ -117,7 +123,7 @@ impl Producer {
     }
 
     /// To the content of entry `wanted`, from before entry `next`.
-    fn forward<'a>(&self, mut tar: Tarball<'a, At>, next: usize, wanted: usize) -> Result<Tarball<'a, At>> {
+    fn forward<'a>(&self, mut tar: Content<'a>, next: usize, wanted: usize) -> Result<Content<'a>> {
         for expected in &self.entries[next..=wanted] {
             let entry = tar.next().map_err(|fault| self.fault(fault))?;
             if !entry.is_some_and(|entry| entry.path == expected.name && entry.bytes == expected.bytes) {
@@ -127,7 +133,7 @@ impl Producer {
         Ok(tar)
     }
 
-    fn documents(&mut self, tar: &mut Tarball<'_, At>, number: usize) -> Result<()> {
+    fn documents(&mut self, tar: &mut Content<'_>, number: usize) -> Result<()> {
         let mut lines = Lines::default();
         while !self.batches.closed {
             match lines.next(tar, self.part).map_err(|fault| self.fault(fault))? {
@@ -135,7 +141,7 @@ impl Producer {
                     let id = action.id.unwrap_or_default();
                     self.state_document(&id, lines.take_source())?;
                 }
-                Next::Document(action) => self.batches.add(action.index, action.id, lines.source()),
+                Next::Document(action) => self.batches.add(action.index, action.id, lines.source().into()),
                 Next::End => break,
                 Next::Bad(_) => return Err(self.changed()),
             }
@@ -158,11 +164,11 @@ impl Producer {
         let Some(index) = state.index(id) else {
             return Err(changed);
         };
-        let mut pass = |id: &str, source: &[u8]| {
+        let mut pass = |id: &str, source: Cow<'_, [u8]>| {
             batches.add(None, Some(id.to_owned()), source);
             Ok(())
         };
-        match state.reorder.push(index, id, &source, &mut pass)? {
+        match state.reorder.push(index, id, source.into(), &mut pass)? {
             Taken::Passed | Taken::Kept => Ok(()),
             Taken::Duplicate | Taken::TooMany => Err(changed),
         }
@@ -190,9 +196,16 @@ impl StateOrder {
 }
 
 impl Batches {
-    fn add(&mut self, index: Option<String>, id: Option<String>, source: &[u8]) {
+    fn add(&mut self, index: Option<String>, id: Option<String>, source: Cow<'_, [u8]>) {
+        if source.len() >= BATCH_BYTES {
+            self.flush();
+        }
         let begin = self.block.len();
-        self.block.extend_from_slice(source);
+        match source {
+            // A large one is its block: it is not there twice.
+            Cow::Owned(source) if begin == 0 => self.block = source,
+            source => self.block.extend_from_slice(&source),
+        }
         self.waiting.push(Waiting {
             line: self.documents,
             index,
@@ -214,6 +227,7 @@ impl Batches {
             return;
         }
         let block = Bytes::from(std::mem::take(&mut self.block));
+        let large = block.len() > LARGE;
         let documents = self.waiting.drain(..).map(|waiting| Document {
             line: waiting.line,
             index: waiting.index,
@@ -222,6 +236,10 @@ impl Batches {
         });
         let batch = documents.collect();
         self.send(Message::Batch(batch));
+        if large {
+            // It fills the queue until the batch is taken, and for the next large one until that is asked for.
+            self.send(Message::Room);
+        }
     }
 
     fn send(&mut self, message: Message) {

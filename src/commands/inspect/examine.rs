@@ -82,7 +82,7 @@ pub(super) fn is_stdin(path: &Path) -> bool {
 }
 
 /// Standard input, unless somebody would have to type the archive.
-pub(super) fn stdin() -> Result<std::io::StdinLock<'static>> {
+pub(super) fn stdin() -> Result<std::io::Stdin> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
         return Err(Error::Usage {
@@ -90,7 +90,7 @@ pub(super) fn stdin() -> Result<std::io::StdinLock<'static>> {
             hint: Some("name the file, or pipe it: `esml-state inspect - < job_state.tar.gz`".to_owned()),
         });
     }
-    Ok(stdin.lock())
+    Ok(stdin)
 }
 
 /// The first fatal finding; when verifying, else the first of any kind.

@@ -63,10 +63,14 @@ async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::termina
 /// Back to what the indices have by default, and searchable.
 pub(super) async fn settle(context: &Context<'_>) -> Result<()> {
     for target in &context.plan.targets {
-        let name = target.index.name.as_str();
+        let names = [target.index.name.as_str()];
         let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
-        context.cluster.update_settings(name, &defaults).await?;
-        context.cluster.refresh(&[name]).await?;
+        let (settings, refresh) = tokio::join!(
+            context.cluster.update_settings(names[0], &defaults),
+            context.cluster.refresh(&names)
+        );
+        settings?;
+        refresh?;
     }
     Ok(())
 }
