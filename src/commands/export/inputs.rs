@@ -12,8 +12,8 @@ use crate::terminal::Stage;
 
 /// The archive contract's bound on one entry.
 const PART_DOCUMENTS: usize = 10_000;
-/// Keeps a part of large documents from filling the memory.
-const PART_BYTES: usize = 8 << 20;
+/// Keeps a part of large documents from filling the memory: a few are there at once, beside the pages of all readers.
+const PART_BYTES: usize = 3 << 20;
 /// Parts being compressed while the next is read.
 const IN_FLIGHT: usize = 2;
 
