@@ -151,7 +151,8 @@ impl Ranges {
         };
         let buckets = times.times.buckets;
         let counted: u64 = buckets.iter().map(|bucket| bucket.doc_count).sum();
-        Ok((counted == stretch.documents).then(|| gather(stretch, &buckets, target)))
+        let length = i64::try_from(interval).unwrap_or(i64::MAX);
+        Ok((counted == stretch.documents).then(|| gather(stretch, &buckets, length, target)))
     }
 
     /// `None` where the cluster cannot aggregate this field.
@@ -208,25 +209,38 @@ impl Range {
     }
 }
 
-/// Neighbouring buckets become stretches of at most `target` documents, save where one bucket has more.
-fn gather(whole: &Stretch, buckets: &[Bucket], target: u64) -> VecDeque<Stretch> {
+/// Neighbouring buckets become stretches of at most `target` documents. A bucket with more is one of its own, no longer
+/// than itself: cut again it becomes shorter, however far its neighbours are.
+fn gather(whole: &Stretch, buckets: &[Bucket], interval: i64, target: u64) -> VecDeque<Stretch> {
     let mut stretches = VecDeque::new();
+    let mut add = |stretch: Stretch| {
+        if stretch.documents > 0 {
+            stretches.push_back(stretch);
+        }
+    };
     let mut open = Stretch { documents: 0, ..*whole };
     for bucket in buckets {
-        if open.documents > 0 && open.documents + bucket.doc_count > target {
-            stretches.push_back(Stretch {
-                until: bucket.key,
-                ..open
-            });
+        let begin = bucket.key.max(whole.from);
+        if open.documents + bucket.doc_count > target {
+            add(Stretch { until: begin, ..open });
             open = Stretch {
-                from: bucket.key,
+                from: begin,
                 until: whole.until,
                 documents: 0,
             };
         }
         open.documents += bucket.doc_count;
+        if bucket.doc_count > target {
+            let until = bucket.key.saturating_add(interval).min(whole.until);
+            add(Stretch { until, ..open });
+            open = Stretch {
+                from: until,
+                until: whole.until,
+                documents: 0,
+            };
+        }
     }
-    stretches.push_back(open);
+    add(open);
     stretches
 }
 
@@ -245,20 +259,47 @@ mod tests {
                 .map(|(number, doc_count)| Bucket { key: 1_000 + number * 10, doc_count }).collect();
             let documents = buckets.iter().map(|bucket| bucket.doc_count).sum();
             let whole = Stretch { from: 1_003, until: 1_600, documents };
-            let stretches = gather(&whole, &buckets, target);
-            prop_assert_eq!(stretches.front().map(|stretch| stretch.from), Some(whole.from));
-            prop_assert_eq!(stretches.back().map(|stretch| stretch.until), Some(whole.until));
+            let stretches = gather(&whole, &buckets, 10, target);
+            prop_assert!(stretches.iter().all(|stretch| stretch.from >= whole.from && stretch.until <= whole.until));
             for (one, next) in stretches.iter().zip(stretches.iter().skip(1)) {
-                prop_assert_eq!(one.until, next.from);
+                prop_assert!(one.until <= next.from);
             }
+            prop_assert_eq!(stretches.iter().map(|stretch| stretch.documents).sum::<u64>(), whole.documents);
             for stretch in &stretches {
                 let inside = buckets.iter().filter(|bucket| {
                     (bucket.key.max(whole.from) >= stretch.from) && bucket.key.max(whole.from) < stretch.until
                 });
                 let inside: Vec<u64> = inside.map(|bucket| bucket.doc_count).collect();
                 prop_assert_eq!(inside.iter().sum::<u64>(), stretch.documents);
-                prop_assert!(stretch.documents <= target || inside.len() == 1);
+                prop_assert!(stretch.documents <= target || (inside.len() == 1 && stretch.until - stretch.from <= 10));
             }
+        }
+    }
+
+    #[test]
+    fn a_crowded_moment_is_cut_down_to_itself_wherever_it_is() {
+        for moment in [0, 1, 500_000, 3_599_998, 3_599_999] {
+            let mut stretch = Stretch {
+                from: 0,
+                until: 3_600_000,
+                documents: 20_000,
+            };
+            for _ in 0..6 {
+                let interval = (stretch.until - stretch.from + 63) / 64;
+                let bucket = Bucket {
+                    key: moment / interval * interval,
+                    doc_count: 20_000,
+                };
+                let pieces = gather(&stretch, &[bucket], interval, 7_000);
+                assert_eq!(pieces.len(), 1);
+                stretch = pieces[0];
+            }
+            let only = Stretch {
+                from: moment,
+                until: moment + 1,
+                documents: 20_000,
+            };
+            assert_eq!(stretch, only);
         }
     }
 

@@ -1,6 +1,6 @@
 //! However documents are read and written, they are the same.
 
-use super::held::{Held, Placed};
+use super::held::{Held, Placed, json_of};
 use super::trip::{Arrived, Trip};
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
@@ -57,6 +57,26 @@ fn pages_slices_and_compression_make_no_difference() {
         0,
         "nothing stays open"
     );
+}
+
+#[test]
+fn inputs_of_one_moment_may_be_more_than_a_page() {
+    let binary = Binary::new();
+    let mut fixture = Fixture::load("web-latency");
+    for input in &mut fixture.inputs {
+        let at = json_of(&input.source)["@timestamp"].as_i64().unwrap();
+        let hour = at - at % 3_600_000;
+        input.source = input.source.replace(&at.to_string(), &hour.to_string());
+    }
+    let world = World::seeded(super::trip::newest(), &fixture);
+    let export = |name: &str, options: &[&str]| {
+        let mut all = vec!["--include-inputs", "--all-fields"];
+        all.extend(options);
+        Held::read(&world.export(&binary, "web-latency", name, &all))
+    };
+    let usual = export("usual", &[]);
+    assert_eq!(usual.inputs.len(), fixture.inputs.len());
+    hold_the_same_documents(&usual, &export("crowded", &["--page-size", "3"]));
 }
 
 fn arrived(export: &[&'static str], import: &[&'static str]) -> Arrived {
