@@ -325,23 +325,37 @@ fn what_somebody_makes_meanwhile_is_not_ours_to_delete() {
 
 #[test]
 fn of_two_imports_at_once_one_wins_and_the_other_leaves_it_alone() {
-    let (world, binary) = (World::in_memory(options()), Binary::new());
-    let url = world.stand_in.url();
-    let archive = archive_of(JOB).display().to_string();
-    let start = || {
-        binary
-            .command(["import", &archive, "--yes", "--url", &url])
-            .spawn()
-            .unwrap()
-    };
-    let ends: Vec<_> = [start(), start()]
-        .into_iter()
-        .map(|child| child.wait_with_output().unwrap())
-        .collect();
-    let codes: Vec<_> = ends.iter().map(|end| end.status.code().unwrap()).collect();
-    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?} {ends:?}");
+    let binary = Binary::new();
     let alone = World::in_memory(options());
     alone.import(&binary, archive_of(JOB), &[]).expect(0);
-    let after = ClusterState::of(&world).comparable();
-    after.assert_same(&ClusterState::of(&alone).comparable(), "two at once");
+    // One that plans to keep the filter that the other has just made, and is first at the index, makes the other undo
+    // that filter: then both give up. It takes a moment of some milliseconds.
+    let won = (0..5).any(|_| {
+        let world = World::in_memory(options());
+        let before = ClusterState::of(&world);
+        let url = world.stand_in.url();
+        let archive = archive_of(JOB).display().to_string();
+        let start = || {
+            binary
+                .command(["import", &archive, "--yes", "--url", &url])
+                .spawn()
+                .unwrap()
+        };
+        let ends: Vec<_> = [start(), start()]
+            .into_iter()
+            .map(|child| child.wait_with_output().unwrap())
+            .collect();
+        let winners = ends.iter().filter(|end| end.status.success()).count();
+        assert!(winners < 2, "{ends:?}");
+        let after = ClusterState::of(&world);
+        if winners == 0 {
+            after.assert_as_before(&before, "neither of two");
+            return false;
+        }
+        after
+            .comparable()
+            .assert_same(&ClusterState::of(&alone).comparable(), "two at once");
+        true
+    });
+    assert!(won, "neither of two ever wins");
 }
