@@ -212,3 +212,38 @@ impl Cluster {
         Ok(deleted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::cluster::responder::cluster;
+
+    #[tokio::test]
+    async fn an_index_is_made_searchable_on_the_way_and_an_alias_is_not() {
+        for (alias, refreshes) in [(false, 1), (true, 0)] {
+            let answers = (0..5 + refreshes).map(|_| (200, "", r#"{"errors":false}"#.to_owned()));
+            let (cluster, asked, _) = cluster("9.2.0", answers.collect()).await;
+            let options = BulkOptions {
+                size: 5 << 20,
+                concurrency: 1,
+            };
+            let mut bulk = match alias {
+                true => cluster.bulk_alias("copy", options),
+                false => cluster.bulk_index("copy", options),
+            };
+            let text = Bytes::from(format!("{{\"a\":\"{}\"}}", "x".repeat(6 << 20)));
+            for id in ["1", "2", "3", "4", "5"] {
+                bulk.index(id, text.clone()).await.unwrap();
+            }
+            assert_eq!(bulk.finish().await.unwrap().documents, 5);
+            let asked = asked.lock().unwrap();
+            let of = |path: &str| asked.iter().filter(|(line, _)| line.contains(path)).count();
+            assert_eq!(
+                (of("/copy/_bulk"), of("/copy/_refresh")),
+                (5, refreshes),
+                "alias: {alias}"
+            );
+        }
+    }
+}
