@@ -25,16 +25,17 @@ fn hold_the_same_documents(one: &Held, other: &Held) {
     }
 }
 
+fn export(world: &World, binary: &Binary, name: &str, options: &[&str]) -> Held {
+    let all = [&["--include-inputs", "--all-fields"], options].concat();
+    Held::read(&world.export(binary, "web-latency", name, &all))
+}
+
 #[test]
 fn pages_slices_and_compression_make_no_difference() {
     let binary = Binary::new();
     let fixture = Fixture::load("web-latency").on_two_sources("weblogs-2024.02");
     let world = World::seeded(super::trip::newest(), &fixture);
-    let export = |name: &str, options: &[&str]| {
-        let mut all = vec!["--include-inputs", "--all-fields"];
-        all.extend(options);
-        Held::read(&world.export(&binary, "web-latency", name, &all))
-    };
+    let export = |name: &str, options: &[&str]| export(&world, &binary, name, options);
     let usual = export("usual", &[]);
     for (name, options) in [
         ("sliced", &["--slices", "3", "--page-size", "7"][..]),
@@ -69,11 +70,7 @@ fn inputs_of_one_moment_may_be_more_than_a_page() {
         input.source = input.source.replace(&at.to_string(), &hour.to_string());
     }
     let world = World::seeded(super::trip::newest(), &fixture);
-    let export = |name: &str, options: &[&str]| {
-        let mut all = vec!["--include-inputs", "--all-fields"];
-        all.extend(options);
-        Held::read(&world.export(&binary, "web-latency", name, &all))
-    };
+    let export = |name: &str, options: &[&str]| export(&world, &binary, name, options);
     let usual = export("usual", &[]);
     assert_eq!(usual.inputs.len(), fixture.inputs.len());
     hold_the_same_documents(&usual, &export("crowded", &["--page-size", "3"]));
