@@ -12,6 +12,8 @@
     unreachable_pub
 )]
 
+#[path = "../whole/bed.rs"]
+mod bed;
 #[path = "../whole/ceiling.rs"]
 mod ceiling;
 mod contents;
@@ -36,35 +38,25 @@ mod support;
 mod trip;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use machine::{MEMORY, MEMORY_LARGE_STATE};
-use support::cluster::Documents;
-use support::cluster::real::RealDocuments;
 
 fn main() -> ExitCode {
     let Some(options) = options::Options::from_arguments(std::env::args().skip(1)) else {
         print!("{}", options::HELP);
         return ExitCode::SUCCESS;
     };
-    let node = node::Node::start(&options.port);
-    let real = RealDocuments::new(&node.url);
-    real.wipe();
-    let documents: Arc<dyn Documents> = Arc::new(real);
-    let (ml, stand_in) = seed::cluster(&documents, |fixture| much::of(fixture, options.items));
-    let stand_in_address = stand_in.url().trim_start_matches("http://").parse();
-    let front = front::Front::start(node.address(), stand_in_address.expect("an address"));
-    let mut trips = trip::Trips::new(&options, format!("http://{}", front.address));
+    let bed = bed::Bed::start(&options.port, |fixture| much::of(fixture, options.items));
+    let mut trips = trip::Trips::new(&options, format!("http://{}", bed.front));
     if options.inputs > 0 {
         eprintln!("seeding {} inputs, {} annotations", options.inputs, options.annotations);
-        much::inputs(node.address(), options.inputs, options.bytes);
-        much::annotations(node.address(), options.annotations);
+        much::inputs(bed.node.address(), options.inputs, options.bytes);
+        much::annotations(bed.node.address(), options.annotations);
         let inputs = ["--include-inputs", "--all-fields"];
         trips.there_and_back(seed::JOB, &inputs, "many inputs", MEMORY);
     }
     if options.state_documents > 0 {
-        eprintln!("seeding {} state documents of 16 MiB", options.state_documents);
-        seed::large_state(&ml, &documents, &stand_in, options.state_documents);
+        bed.large_state(options.state_documents);
         trips.there_and_back(seed::LARGE, &[], "large state", MEMORY_LARGE_STATE);
     }
     let table = format!("{}\n\n{}", machine::line(), trips.table());

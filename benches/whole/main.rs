@@ -10,6 +10,7 @@
     unreachable_pub
 )]
 
+mod bed;
 mod ceiling;
 mod docs;
 mod front;
@@ -28,36 +29,22 @@ mod seed;
 mod support;
 
 use std::process::ExitCode;
-use std::sync::Arc;
-
-use support::cluster::Documents;
-use support::cluster::real::RealDocuments;
 
 fn main() -> ExitCode {
     let Some(options) = options::Options::from_arguments(std::env::args().skip(1)) else {
         print!("{}", options::HELP);
         return ExitCode::SUCCESS;
     };
-    let node = node::Node::start(&options.port);
-    let real = RealDocuments::new(&node.url);
-    real.wipe();
-    let documents: Arc<dyn Documents> = Arc::new(real);
-    let (ml, stand_in) = seed::cluster(&documents, |_| {});
+    let bed = bed::Bed::start(&options.port, |_| {});
     let mut inputs = seed::Inputs::new();
-    let stand_in_address = stand_in
-        .url()
-        .trim_start_matches("http://")
-        .parse()
-        .expect("an address");
-    let front = front::Front::start(node.address(), stand_in_address);
-    let bench = rounds::Bench::new(&options, node.address(), front.address);
+    let bench = rounds::Bench::new(&options, bed.node.address(), bed.front);
     if !options.growth.is_empty() {
-        return outcome(&growth::measure(&options, &node, &bench, &mut inputs));
+        return outcome(&growth::measure(&options, &bed.node, &bench, &mut inputs));
     }
-    eprintln!("{}: seeding {} inputs", node.url, options.inputs);
-    inputs.grow(node.address(), options.inputs);
+    eprintln!("{}: seeding {} inputs", bed.node.url, options.inputs);
+    inputs.grow(bed.node.address(), options.inputs);
     if options.serve {
-        eprintln!("http://{}", front.address);
+        eprintln!("http://{}", bed.front);
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         return ExitCode::SUCCESS;
     }
@@ -68,8 +55,7 @@ fn main() -> ExitCode {
         bench.round(round, &mut report);
     }
     if options.state_documents > 0 {
-        eprintln!("seeding {} state documents of 16 MiB", options.state_documents);
-        seed::large_state(&ml, &documents, &stand_in, options.state_documents);
+        bed.large_state(options.state_documents);
         bench.large_state(&mut report);
     }
     report.publish(&options);

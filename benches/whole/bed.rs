@@ -1,0 +1,49 @@
+//! What is measured on: a real node, the stand-in's ML before it, and one address for both.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::front::Front;
+use crate::node::Node;
+use crate::seed;
+use crate::support::cluster::Documents;
+use crate::support::cluster::ml::MlApi;
+use crate::support::cluster::real::RealDocuments;
+use crate::support::cluster::stand_in::StandIn;
+use crate::support::fixtures::Fixture;
+
+/// All of it ends when it is dropped.
+pub struct Bed {
+    documents: Arc<dyn Documents>,
+    ml: MlApi,
+    stand_in: StandIn,
+    pub node: Node,
+    /// Where the tool finds both.
+    pub front: SocketAddr,
+}
+
+impl Bed {
+    /// An empty node with the job, changed so.
+    pub fn start(port: &str, change: impl FnOnce(&mut Fixture)) -> Self {
+        let node = Node::start(port);
+        let real = RealDocuments::new(&node.url);
+        real.wipe();
+        let documents: Arc<dyn Documents> = Arc::new(real);
+        let (ml, stand_in) = seed::cluster(&documents, change);
+        let address = stand_in.url().trim_start_matches("http://").parse();
+        let front = Front::start(node.address(), address.expect("an address")).address;
+        Self {
+            documents,
+            ml,
+            stand_in,
+            node,
+            front,
+        }
+    }
+
+    /// Another job with so many state documents of 16 MiB.
+    pub fn large_state(&self, documents: usize) {
+        eprintln!("seeding {documents} state documents of 16 MiB");
+        seed::large_state(&self.ml, &self.documents, &self.stand_in, documents);
+    }
+}
