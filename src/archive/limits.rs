@@ -4,6 +4,16 @@
 /// A reader keeps a line about each.
 pub const MOST_ENTRIES: usize = 100_000;
 
+/// Documents of an entry of inputs, at most (archive contract).
+pub const PART_DOCUMENTS: u64 = 10_000;
+/// Its bytes, about: a few entries are in memory at once while they are compressed, beside the pages of all readers.
+const PART_BYTES: u64 = 3 << 20;
+
+/// Whether an entry of inputs takes no further document of so many bytes. It takes a first one of any size.
+pub fn is_full(documents: u64, bytes: u64, coming: usize) -> bool {
+    documents > 0 && (documents == PART_DOCUMENTS || bytes + coming as u64 > PART_BYTES)
+}
+
 /// Archive contract, rule 6.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

@@ -23,7 +23,7 @@ pub use contents::{Contents, EntrySummary, Finding, Severity, StateSummary};
 pub use entry::{EntryBuilder, SealedEntry};
 pub use error::Error;
 pub use layout::{EntryKind, EntryName, Part};
-pub use limits::{Limits, MOST_ENTRIES};
+pub use limits::{Limits, MOST_ENTRIES, PART_DOCUMENTS, is_full};
 pub use manifest::{FORMAT_VERSION, Manifest, ManifestEntry, ManifestSource};
 pub use read::Archive;
 pub use replay::{Document, Replay};

@@ -113,7 +113,7 @@ struct Output {
     #[arg(long)]
     overwrite: bool,
     /// 0 stores, 9 is smallest and slowest
-    #[arg(long, value_name = "LEVEL", default_value = "5", value_parser = clap::value_parser!(u32).range(0..=9))]
+    #[arg(long, value_name = "LEVEL", default_value = "4", value_parser = clap::value_parser!(u32).range(0..=9))]
     compression_level: u32,
     /// How many readers work at once
     #[arg(long, value_name = "N", default_value = "4", value_parser = |text: &str| values::within(text, 1, 64))]

@@ -37,7 +37,7 @@ pub(in crate::cli) struct PseudonymizeArgs {
     #[command(flatten)]
     tokens: TokenArgs,
     /// 0 stores, 9 is smallest and slowest
-    #[arg(long, value_name = "LEVEL", default_value = "5", value_parser = clap::value_parser!(u32).range(0..=9))]
+    #[arg(long, value_name = "LEVEL", default_value = "4", value_parser = clap::value_parser!(u32).range(0..=9))]
     compression_level: u32,
     /// Refuse an archive with an entry that decompresses to more
     #[arg(long, value_name = "SIZE", default_value = "10gb", value_parser = values::size)]

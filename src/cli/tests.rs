@@ -93,7 +93,7 @@ fn defaults_are_those_of_the_contract() {
     );
     assert_eq!(
         (options.slices, options.page_size, options.compression_level),
-        (4, 10_000, 5)
+        (4, 10_000, 4)
     );
     assert!(options.inputs.is_none() && options.output.is_none() && !options.yes);
     let options = import("a").unwrap();

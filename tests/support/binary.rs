@@ -84,7 +84,7 @@ impl Binary {
 }
 
 /// Sizes for every export and import that names none of its own, in the form of the command line: whatever they are,
-/// the same must come out (`ESML_TEST_SIZES="--slices 3 --page-size 7 --bulk-size 1kb --bulk-concurrency 5"`).
+/// the same must come out (`ESML_TEST_SIZES="--slices 3 --page-size 23 --bulk-size 4kb --bulk-concurrency 5"`).
 fn add_sizes(args: &mut Vec<OsString>) {
     let Ok(sizes) = std::env::var("ESML_TEST_SIZES") else {
         return;

@@ -5,21 +5,19 @@ use std::collections::VecDeque;
 use tokio::task::JoinHandle;
 
 use super::subject::Subject;
-use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, MOST_ENTRIES, SealedEntry};
+use crate::archive::{
+    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, MOST_ENTRIES, PART_DOCUMENTS, SealedEntry,
+};
 use crate::cluster::{Hit, Pages};
 use crate::error::{Error, Result};
 use crate::terminal::Stage;
 
-/// The archive contract's bound on one entry.
-const PART_DOCUMENTS: usize = 10_000;
-/// Keeps a part of large documents from filling the memory: a few are there at once, beside the pages of all readers.
-const PART_BYTES: usize = 3 << 20;
 /// Parts being compressed while the next is read.
 const IN_FLIGHT: usize = 2;
 
 /// Refuses more inputs than an archive has entries for, before hours are spent on them.
 pub(super) fn refuse_too_many(documents: u64) -> Result<()> {
-    let parts = documents.div_ceil(PART_DOCUMENTS as u64);
+    let parts = documents.div_ceil(PART_DOCUMENTS);
     if parts >= MOST_ENTRIES as u64 {
         return Err(archive::Error::Full { most: MOST_ENTRIES }.into());
     }
@@ -32,7 +30,7 @@ struct Parts<'a> {
     level: u32,
     next: u64,
     open: Vec<Hit>,
-    open_bytes: usize,
+    open_bytes: u64,
     sealing: VecDeque<JoinHandle<archive::Result<SealedEntry>>>,
 }
 
@@ -57,10 +55,10 @@ pub(super) async fn append(
         stage.inc(hits.len() as u64);
         documents += hits.len() as u64;
         for hit in hits {
-            if parts.full(&hit) {
+            if archive::is_full(parts.open.len() as u64, parts.open_bytes, hit.source.len()) {
                 parts.seal();
             }
-            parts.open_bytes += hit.source.len();
+            parts.open_bytes += hit.source.len() as u64;
             parts.open.push(hit);
         }
         parts.append_finished(writer, IN_FLIGHT).await?;
@@ -71,11 +69,6 @@ pub(super) async fn append(
 }
 
 impl Parts<'_> {
-    fn full(&self, coming: &Hit) -> bool {
-        !self.open.is_empty()
-            && (self.open.len() == PART_DOCUMENTS || self.open_bytes + coming.source.len() > PART_BYTES)
-    }
-
     fn seal(&mut self) {
         if self.open.is_empty() {
             return;

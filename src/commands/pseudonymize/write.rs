@@ -14,10 +14,6 @@ use crate::instant::EpochMillis;
 use crate::state::{ChunkEncoder, StateDocId, StateKind};
 use crate::terminal::Stage;
 
-/// Documents of one entry of inputs.
-const PART_DOCUMENTS: u64 = 10_000;
-/// Bytes of one.
-const PART_BYTES: u64 = 8 << 20;
 /// State documents bring no index along; the Python scripts and this tool find theirs themselves.
 const STATE_INDEX: &str = ".ml-state";
 
@@ -169,8 +165,7 @@ impl Rewrite<'_> {
         source
             .each(Part::Inputs, self.stage, &mut |document| {
                 let text = rewriter.document(Part::Inputs, &document.source)?;
-                let full = entry.documents() == PART_DOCUMENTS || entry.bytes() + text.len() as u64 > PART_BYTES;
-                if full && entry.documents() > 0 {
+                if archive::is_full(entry.documents(), entry.bytes(), text.len()) {
                     number += 1;
                     let sealed = std::mem::replace(&mut entry, begin(number)).seal()?;
                     writer.append(sealed)?;
