@@ -50,6 +50,11 @@ fn hold(what: &str, judge: impl Fn(&Spot) -> Result<(), String> + Sync) {
     each(points(), |spot| judge(spot)).hold(what);
 }
 
+/// Nobody opens a job before its filter is there.
+fn does_not_open_yet(spot: &Spot) -> bool {
+    spot.path.starts_with("/_ml/filters/")
+}
+
 fn failed(spot: &Spot, why: &str, run: &Run) -> String {
     format!("{spot:?}: {why}: exit {}\n{}\n{}", run.code, run.stdout, run.stderr)
 }
@@ -72,6 +77,9 @@ fn a_job_that_somebody_opens_is_left_open_and_said() {
     let reverts = |spot: &&&Spot| spot.path.ends_with("/_revert") && !spot.path.contains("/empty/");
     let revert = at(points().iter().find(reverts).unwrap());
     hold("the job is opened", |spot| {
+        if does_not_open_yet(spot) {
+            return Ok(());
+        }
         let (world, run) = meanwhile(spot, |cluster| {
             ask(cluster, "POST", &format!("{PATH}/_open"), &Value::Null);
         });

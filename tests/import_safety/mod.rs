@@ -6,6 +6,7 @@ mod fitness;
 mod replace;
 mod stages;
 pub mod state;
+mod two;
 mod verification;
 mod walk;
 

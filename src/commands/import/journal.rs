@@ -91,15 +91,18 @@ impl Journal {
         self.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// All entries that may have to be undone, the last first.
+    /// All entries that may have to be undone: the last first, but filters after the job that names them.
     pub(super) fn to_undo(&self) -> Vec<(Entry, Certainty)> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries
+        let undoable = entries
             .iter()
             .rev()
-            .filter(|(_, certainty)| *certainty != Certainty::Refused)
+            .filter(|(_, certainty)| *certainty != Certainty::Refused);
+        let (filters, mut order): (Vec<_>, Vec<_>) = undoable
             .cloned()
-            .collect()
+            .partition(|(entry, _)| matches!(entry, Entry::Filter(_)));
+        order.extend(filters);
+        order
     }
 
     /// The entries that the cluster confirmed.
@@ -136,11 +139,16 @@ mod tests {
     }
 
     #[test]
-    fn the_last_is_undone_first() {
+    fn the_last_is_undone_first_and_filters_after_the_job_that_names_them() {
         let journal = Journal::default();
-        journal.intend(Entry::Filter("a".parse().expect("valid")));
+        let (filter, index) = (
+            Entry::Filter("a".parse().expect("valid")),
+            Entry::InputIndex("a".parse().expect("valid")),
+        );
         journal.intend(Entry::Job);
+        journal.intend(filter.clone());
+        journal.intend(index.clone());
         let order: Vec<Entry> = journal.to_undo().into_iter().map(|(entry, _)| entry).collect();
-        assert_eq!(order[0], Entry::Job);
+        assert_eq!(order, [index, Entry::Job, filter]);
     }
 }

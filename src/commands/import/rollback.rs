@@ -8,12 +8,38 @@ use super::owner::{Owner, owner};
 use super::plan::Plan;
 use crate::cluster::{self, Cluster};
 use crate::error::Remaining;
+use crate::job::{CalendarId, FilterId};
 use crate::state::STATE_INDICES;
 
 /// Undoing that takes longer is given up: where the cluster is gone, whoever waits shall hear what remains.
 const LONGEST: Duration = Duration::from_secs(600);
 /// Ids a request: a rollback works on what may be large documents, so it asks for places only.
 const BATCH: usize = 1_000;
+
+/// What became of an entry.
+enum Became {
+    Undone,
+    /// There was nothing to undo.
+    Absent,
+    /// A job of others has come to use it meanwhile.
+    Shared,
+}
+
+impl Became {
+    fn of(undone: bool) -> Self {
+        if undone { Self::Undone } else { Self::Absent }
+    }
+
+    /// What a user should hear of it.
+    fn line(&self, entry: &Entry, plan: &Plan) -> Option<String> {
+        let what = describe(entry, plan);
+        match self {
+            Self::Undone => Some(what),
+            Self::Absent => None,
+            Self::Shared => Some(format!("left there: {what}, which another job uses meanwhile")),
+        }
+    }
+}
 
 /// Why something is not undone.
 struct Kept {
@@ -44,19 +70,19 @@ pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan)
     let until = cluster.clock().now() + LONGEST;
     for (entry, certainty) in journal.to_undo() {
         match undo_until(until, cluster, &entry, certainty, plan, journal).await {
-            Ok(true) => undone.push(describe(&entry, plan)),
-            Ok(false) => {}
+            Ok(became) => undone.extend(became.line(&entry, plan)),
             Err(_) => failed.push((entry, certainty)),
         }
     }
     // What failed may have gone with something else, or have been in the way of it: once more.
     let mut remains = Vec::new();
     for (entry, certainty) in failed {
-        let what = describe(&entry, plan);
         match undo_until(until, cluster, &entry, certainty, plan, journal).await {
-            Ok(_) => undone.push(what),
+            // It may have gone by the first try.
+            Ok(Became::Absent) => undone.push(describe(&entry, plan)),
+            Ok(became) => undone.extend(became.line(&entry, plan)),
             Err(kept) => remains.push(Remaining {
-                what: format!("{what} ({})", kept.why),
+                what: format!("{} ({})", describe(&entry, plan), kept.why),
                 remove: request(&entry, plan, kept.in_use),
             }),
         }
@@ -75,7 +101,7 @@ async fn undo_until(
     certainty: Certainty,
     plan: &Plan,
     journal: &Journal,
-) -> Result<bool, Kept> {
+) -> Result<Became, Kept> {
     let left = until.saturating_sub(cluster.clock().now());
     let late = || Kept::because(format!("not undone within {} minutes", LONGEST.as_secs() / 60));
     if left.is_zero() {
@@ -88,19 +114,19 @@ async fn undo_until(
     }
 }
 
-/// True where there was something to undo.
 async fn undo(
     cluster: &Cluster,
     entry: &Entry,
     certainty: Certainty,
     plan: &Plan,
     journal: &Journal,
-) -> Result<bool, Kept> {
+) -> Result<Became, Kept> {
     if certainty == Certainty::Intended && owner(cluster, plan, entry).await? != Owner::Us {
-        return Ok(false);
+        return Ok(Became::Absent);
     }
     let undone = match entry {
-        Entry::Filter(id) => cluster.delete_filter(id).await,
+        Entry::Filter(id) => return delete_filter(cluster, plan, id).await,
+        Entry::Calendar(id) if has_others(cluster, plan, id).await? => return Ok(Became::Shared),
         Entry::Calendar(id) => cluster.delete_calendar(id).await,
         Entry::InputIndex(name) => cluster.delete_index(name.as_str()).await,
         Entry::Job if is_another(cluster, plan, journal).await? => {
@@ -116,7 +142,21 @@ async fn undo(
         Entry::Datafeed(id) => cluster.delete_datafeed(id).await,
         Entry::Membership(id) => cluster.remove_job_from_calendar(id, plan.job()).await,
     };
-    Ok(undone?)
+    Ok(Became::of(undone?))
+}
+
+/// Elasticsearch keeps a filter that a job names: ours, where deleting it failed, or one of others.
+async fn delete_filter(cluster: &Cluster, plan: &Plan, id: &FilterId) -> Result<Became, Kept> {
+    match cluster.delete_filter(id).await {
+        Ok(deleted) => Ok(Became::of(deleted)),
+        Err(error) if error.status() == Some(409) && cluster.job(plan.job()).await?.is_none() => Ok(Became::Shared),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn has_others(cluster: &Cluster, plan: &Plan, id: &CalendarId) -> cluster::Result<bool> {
+    let there = cluster.calendar(id).await?;
+    Ok(there.is_some_and(|there| there.job_ids.iter().any(|other| other != plan.job().as_str())))
 }
 
 /// Another job under the id of the one that was created is not ours to delete.

@@ -13,6 +13,8 @@ pub struct Network {
     /// How many of the coming connections are answered by something else.
     garbled: Arc<AtomicUsize>,
     pub(super) closing: watch::Sender<()>,
+    /// Told when somebody listens again.
+    pub(super) opened: watch::Sender<()>,
 }
 
 impl Network {
@@ -21,6 +23,7 @@ impl Network {
             listener: Arc::new(listener),
             garbled: Arc::default(),
             closing: watch::Sender::new(()),
+            opened: watch::Sender::new(()),
         }
     }
 
@@ -36,6 +39,7 @@ impl Network {
         self.garbled.store(0, Ordering::SeqCst);
         #[cfg(target_os = "linux")]
         rustix::net::listen(&self.listener, 1024).expect("a listener");
+        self.opened.send_replace(());
     }
 
     /// Connections close with the answer that is under way, and that many of the coming ones meet something that

@@ -1,6 +1,6 @@
 //! The HTTP side: connections, requests, answers and how they break.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -31,13 +31,21 @@ const BEFORE_CLOSING: Duration = Duration::from_millis(5);
 /// Takes connections until the runtime ends.
 pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) {
     let again = || listener.try_clone().and_then(tokio::net::TcpListener::from_std);
+    let mut opened = shared.network.opened.subscribe();
     let mut accepting = again().expect("a listener");
     let tls = tls.map(TlsAcceptor::from);
     loop {
-        let Ok((mut stream, _)) = accepting.accept().await else {
+        // What was hung up once counts as ready for ever: whoever only awaits it would not let anything else run.
+        let accepted = tokio::select! {
+            biased;
+            _ = opened.changed() => {
+                accepting = again().expect("a listener");
+                continue;
+            }
+            accepted = poll_fn(|context| accepting.poll_accept(context)) => accepted,
+        };
+        let Ok((mut stream, _)) = accepted else {
             tokio::time::sleep(WHILE_NOBODY_LISTENS).await;
-            // What was hung up once counts as ready for ever.
-            accepting = again().expect("a listener");
             continue;
         };
         if shared.network.is_garbled() {

@@ -15,17 +15,19 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
         match &plan.action {
             CalendarAction::Keep => {}
             CalendarAction::Complete(missing) => add_events(context, calendar, missing).await?,
-            CalendarAction::Create => {
-                let id = &calendar.calendar_id;
-                once::create(context, Entry::Calendar(id.clone()), || {
-                    context.cluster.create_calendar(id, calendar.description.as_deref())
-                })
-                .await?;
-                add_events(context, calendar, &calendar.events).await?;
-            }
+            CalendarAction::Create => create_one(context, calendar).await?,
         }
     }
     Ok(())
+}
+
+async fn create_one(context: &Context<'_>, calendar: &Calendar) -> Result<()> {
+    let id = &calendar.calendar_id;
+    once::create(context, Entry::Calendar(id.clone()), || {
+        context.cluster.create_calendar(id, calendar.description.as_deref())
+    })
+    .await?;
+    add_events(context, calendar, &calendar.events).await
 }
 
 /// Sent once; after an answer that leaves it open those that are not there are sent, so that none stands there twice.
@@ -56,14 +58,12 @@ async fn add_events(context: &Context<'_>, calendar: &Calendar, events: &[Map<St
 pub(super) async fn join(context: &Context<'_>) -> Result<()> {
     for plan in &context.plan.calendars {
         let id = &plan.calendar.calendar_id;
-        // What was there before stays after a rollback too.
-        if context
-            .cluster
-            .calendar(id)
-            .await?
-            .is_some_and(|calendar| calendar.has(context.plan.job()))
-        {
-            continue;
+        match context.cluster.calendar(id).await? {
+            // What was there before stays after a rollback too.
+            Some(there) if there.has(context.plan.job()) => continue,
+            Some(_) => {}
+            // Gone since it was found: another import that had made it took it back.
+            None => create_one(context, &plan.calendar).await?,
         }
         let handle = context.journal.intend(Entry::Membership(id.clone()));
         context.cluster.add_job_to_calendar(id, context.plan.job()).await?;

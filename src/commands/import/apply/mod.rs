@@ -40,6 +40,8 @@ pub(super) struct Context<'a> {
 /// Writes everything.
 pub(super) async fn apply(context: &Context<'_>) -> Result<()> {
     replace::clear(context).await?;
+    // Of two imports at once one is refused here, before it has written anything.
+    job::create(context).await?;
     filters::create(context).await?;
     calendars::create(context).await?;
     inputs::create(context).await?;
@@ -47,7 +49,7 @@ pub(super) async fn apply(context: &Context<'_>) -> Result<()> {
     side_by_side(
         context.cluster,
         Box::pin(inputs::load(context)),
-        Box::pin(job_and_state(context)),
+        Box::pin(model(context)),
     )
     .await?;
     // Making inputs searchable takes the cluster a while and nothing before the comparison needs it.
@@ -61,8 +63,7 @@ pub(super) async fn apply(context: &Context<'_>) -> Result<()> {
     calendars::join(context).await
 }
 
-async fn job_and_state(context: &Context<'_>) -> Result<()> {
-    job::create(context).await?;
+async fn model(context: &Context<'_>) -> Result<()> {
     state::make_index(context).await?;
     state::load(context).await?;
     results::snapshot_and_counts(context).await

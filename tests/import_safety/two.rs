@@ -1,0 +1,121 @@
+//! Two imports at once: of one job, and of two jobs that share a filter and a calendar.
+
+use super::state::ClusterState;
+use super::{JOB, archive_of, options};
+use crate::support::binary::{Binary, Run};
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::in_process::InProcess;
+use crate::support::world::World;
+
+/// Another job that names the same filter.
+const BESIDE: [&str; 2] = ["--as", "web-latency-2"];
+
+fn import(url: &str, more: &[&str]) -> Run {
+    let archive = archive_of(JOB).display().to_string();
+    let line = ["import", &archive, "--yes", "--url", url];
+    InProcess::new().run(&[&line[..], more].concat())
+}
+
+/// What an import that nothing disturbs leaves, and how many requests it sends.
+fn undisturbed(more: &[&str]) -> (ClusterState, usize) {
+    let world = World::in_memory(options());
+    import(&world.stand_in.url(), more).expect(0);
+    (ClusterState::of(&world).comparable(), world.stand_in.requests().len())
+}
+
+/// A second import runs from its beginning to its end right before the nth request of a first one, whichever that is.
+#[test]
+fn of_two_imports_of_one_job_one_wins_wherever_they_meet() {
+    let (alone, requests) = undisturbed(&[]);
+    let mut first_won = 0;
+    for nth in 1..=requests {
+        let world = World::in_memory(options());
+        let url = world.stand_in.url();
+        let (told, second) = std::sync::mpsc::channel();
+        let other = url.clone();
+        let meet = Fault::on("*", "")
+            .nth(nth)
+            .run(move |_| told.send(import(&other, &[])).unwrap());
+        world.stand_in.faults().add(meet);
+        let first = import(&url, &[]);
+        let second = second.recv().unwrap();
+        let mut codes = [first.code, second.code];
+        codes.sort_unstable();
+        assert!(
+            [[0, 1], [0, 3]].contains(&codes),
+            "{nth}: {}\n{}",
+            first.stderr,
+            second.stderr
+        );
+        ClusterState::of(&world)
+            .comparable()
+            .assert_same(&alone, &format!("request {nth}"));
+        first_won += usize::from(first.code == 0);
+    }
+    assert!((1..requests).contains(&first_won), "{first_won} of {requests}");
+}
+
+#[test]
+fn two_imports_that_run_freely_end_as_one_would() {
+    let (alone, _) = undisturbed(&[]);
+    let binary = Binary::new();
+    let world = World::in_memory(options());
+    let (url, archive) = (world.stand_in.url(), archive_of(JOB).display().to_string());
+    let line = ["import", &archive, "--yes", "--url", &url];
+    let children = [(); 2].map(|()| binary.command(line).spawn().unwrap());
+    let ends = children.map(|child| child.wait_with_output().unwrap());
+    let won = ends.iter().filter(|end| end.status.success()).count();
+    assert_eq!(won, 1, "{ends:?}");
+    ClusterState::of(&world).comparable().assert_same(&alone, "two at once");
+}
+
+/// Filter and calendar stay with the job of the other import that came to use them.
+#[test]
+fn what_another_import_has_come_to_use_is_not_taken_back() {
+    let world = World::in_memory(options());
+    let url = world.stand_in.url();
+    let refuse = Action::status(400, r#"{"error":{"type":"x","reason":"no"},"status":400}"#);
+    let beside = move |_: &_| {
+        import(&url, &BESIDE).expect(0);
+    };
+    let last = Fault::on("PUT", "/_ml/datafeeds/datafeed-web-latency")
+        .run(beside)
+        .then(refuse);
+    world.stand_in.faults().add(last);
+    let run = import(&world.stand_in.url(), &[]).expect(1);
+    for kept in ["filter", "calendar"] {
+        let line = |line: &&str| line.contains(&format!("left there: {kept}")) && line.contains("another job");
+        assert!(run.stderr.lines().any(|text| line(&text)), "{kept}: {}", run.stderr);
+    }
+    ClusterState::of(&world)
+        .comparable()
+        .assert_same(&undisturbed(&BESIDE).0, "the other");
+}
+
+/// The import that made filter and calendar takes them back after another one has found them.
+#[test]
+fn what_another_import_takes_back_is_made_again() {
+    for (method, path) in [("PUT", "/_ml/anomaly_detectors/"), ("PUT", "/_ml/datafeeds/")] {
+        let world = World::in_memory(options());
+        let all_that_goes_with_the_job = ["--skip-annotations", "--skip-notifications"];
+        import(&world.stand_in.url(), &all_that_goes_with_the_job).expect(0);
+        let direct = world.stand_in.direct();
+        let take_back = move |_: &_| {
+            direct.call("DELETE", "/_ml/datafeeds/datafeed-web-latency", "");
+            direct.call("DELETE", "/_ml/anomaly_detectors/web-latency", "");
+            for gone in ["filters", "calendars"] {
+                let there = direct.call("GET", &format!("/_ml/{gone}"), "").value();
+                for one in there[gone].as_array().unwrap() {
+                    let id = one[format!("{}_id", gone.trim_end_matches('s'))].as_str().unwrap();
+                    direct.call("DELETE", &format!("/_ml/{gone}/{id}"), "");
+                }
+            }
+            direct.call("DELETE", "/web-latency-input", "");
+        };
+        world.stand_in.faults().add(Fault::on(method, path).run(take_back));
+        import(&world.stand_in.url(), &BESIDE).expect(0);
+        ClusterState::of(&world)
+            .comparable()
+            .assert_same(&undisturbed(&BESIDE).0, path);
+    }
+}
