@@ -90,7 +90,8 @@ impl Fields {
         }
     }
 
-    fn kind(&self, name: &str) -> Kind {
+    /// How values under a name are compared.
+    pub(super) fn kind(&self, name: &str) -> Kind {
         let made = self.made(name).and_then(|made| made.get("type")?.as_str());
         let kinds = match made {
             Some(made) => [made].into(),

@@ -84,6 +84,8 @@ fn clauses_about_fields_that_stay_are_left_alone() {
     let binary = Binary::new();
     let feed = json!({"query": {"bool": {"filter": [
         {"fuzzy": {"team": "paymets"}},
+        {"query_string": {"query": "bytes:304 AND (bytes:[200 TO 503] OR team:/x/)"}},
+        {"term": {"bytes": "304"}},
         {"regexp": {"host": "web-[0-4].*"}},
         {"script": {"script": {"source": "doc['responsetime'].value > 5 && doc['team'].value == 'x'"}}},
     ]}}});
@@ -112,4 +114,52 @@ fn clauses_about_messages_are_refused_where_words_matter() {
         .says("`match` on service");
     let old = asking(json!({"bool": {"filter": [{"exists": {"field": "message"}}, {"term": {"level": "debug"}}]}}));
     refused(&binary, &old, &["--dry-run"]).expect(0);
+}
+
+#[test]
+fn names_that_stand_for_a_replaced_field_are_known() {
+    let binary = Binary::new();
+    let run = |query: &Value, properties: Value| {
+        let old = edited(&binary, "web-latency", |config, mapping| {
+            config["datafeed_config"]["query"] = query.clone();
+            let mapping = &mut mapping["weblogs-2024.01"];
+            mapping["settings"] = json!({"index": {"analysis": {"normalizer": {"low": {"filter": ["lowercase"]}}}}});
+            for (name, definition) in properties.as_object().unwrap() {
+                mapping["mappings"]["properties"][name] = definition.clone();
+            }
+        });
+        refused(&binary, &old, &["--overwrite", "--key", "new.key.json"])
+    };
+    let host = "web-05.iad.corp.example";
+    for (name, properties) in [
+        ("server", json!({"server": {"type": "alias", "path": "host"}})),
+        (
+            "host.raw",
+            json!({"host": {"type": "text", "fields": {"raw": {"type": "keyword"}}}}),
+        ),
+        ("host.keyword", json!({})),
+    ] {
+        run(&json!({"term": {name: host}}), properties).expect(0);
+        let written = datafeed(&entries(&binary.path("new.tar.gz")));
+        let token = written["query"]["term"][name].as_str().unwrap();
+        assert!(token.starts_with("t_"), "{name}: {token}");
+    }
+    for (name, properties) in [
+        (
+            "all",
+            json!({"all": {"type": "keyword"}, "host": {"type": "keyword", "copy_to": "all"}}),
+        ),
+        (
+            "host.low",
+            json!({"host": {"type": "keyword", "fields": {"low": {"type": "keyword", "normalizer": "low"}}}}),
+        ),
+        (
+            "host.words",
+            json!({"host": {"type": "keyword", "fields": {"words": {"type": "text"}}}}),
+        ),
+        ("host", json!({"host": {"type": "text"}})),
+    ] {
+        let run = run(&json!({"term": {name: host}}), properties).expect(3);
+        run.says(&format!("`term` on {name} "));
+    }
 }

@@ -41,6 +41,37 @@ const OPERANDS: [&str; 12] = [
     "include_upper",
 ];
 
+/// A clause with a field's name as a key.
+struct Clause<'a> {
+    kind: &'a str,
+    name: &'a str,
+    /// What stands under the name.
+    value: &'a Value,
+    /// What stands beside it.
+    options: Map<String, Value>,
+}
+
+impl<'a> Clause<'a> {
+    /// The clause with something else under the name.
+    fn with(&self, value: Value) -> Value {
+        let mut new = Map::new();
+        new.insert(self.name.to_owned(), value);
+        new.extend(self.options.clone());
+        json!({ self.kind: new })
+    }
+
+    fn compared<'q>(&self, queried: &'q Queried) -> Compared<'q>
+    where
+        'a: 'q,
+    {
+        Compared {
+            clause: self.kind,
+            name: self.name,
+            queried,
+        }
+    }
+}
+
 impl Rewriter {
     /// A clause with a field's name as a key.
     pub(super) fn keyed(&mut self, kind: &str, body: &Value) -> Made {
@@ -52,94 +83,96 @@ impl Rewriter {
         let (Some((name, value)), None) = (named.next(), named.next()) else {
             return Ok(json!({ kind: self.unknown(kind, body)? }));
         };
-        let options: Map<String, Value> = members
+        let options = members
             .iter()
             .filter(|(name, _)| is_option(name))
             .map(|(name, value)| (name.clone(), self.scrubbed_json(value)))
             .collect();
-        let with = |value: Value| {
-            let mut new = Map::new();
-            new.insert(name.clone(), value);
-            new.extend(options.clone());
-            Ok(json!({ kind: new }))
+        let clause = Clause {
+            kind,
+            name,
+            value,
+            options,
         };
         let queried = match (name.as_str(), kind) {
-            ("_id", "term" | "terms" | "match") => return with(self.ids(value)),
+            ("_id", "term" | "terms" | "match") => return Ok(clause.with(self.ids(value))),
             ("_id", _) => Queried::Untold("ids of documents are replaced"),
             (name, _) => self.fields.queried(name),
         };
-        let what = Compared {
-            clause: kind,
-            name,
-            queried: &queried,
-        };
-        if queried == Queried::Others {
-            return with(self.scrubbed_json(value));
-        }
-        if kind == "terms" {
-            let Some(list) = value.as_array() else {
-                self.unfollowed("`terms`", name, "its values stand elsewhere");
-                return with(Value::Null);
-            };
-            return with(self.listed(what, list)?.map(Value::Array).unwrap_or_default());
-        }
-        let parameters = value.as_object();
         let known = |key: &String| HARMLESS.contains(&key.as_str()) || OPERANDS.contains(&key.as_str());
-        if parameters.is_some_and(|all| !all.keys().all(known)) {
-            self.unfollowed(&format!("`{kind}`"), name, "one of its options is not known here");
-            return with(Value::Null);
+        match kind {
+            _ if queried == Queried::Others => Ok(clause.with(self.others(name, value))),
+            "terms" => self.terms(&clause, &queried),
+            _ if value.as_object().is_some_and(|all| !all.keys().all(known)) => {
+                self.unfollowed(&format!("`{kind}`"), name, "one of its options is not known here");
+                Ok(clause.with(Value::Null))
+            }
+            "range" => {
+                let (low, high) = bounds(value.as_object());
+                let tokens = self.compared(clause.compared(&queried), Operand::Range(low, high))?;
+                Ok(any_of(name, tokens.unwrap_or_default(), self.beside(&clause)))
+            }
+            _ => self.one(&clause, &queried),
         }
-        let mut more = options.clone();
-        let beside = parameters
-            .into_iter()
-            .flatten()
-            .filter(|(key, _)| EVERYWHERE.contains(&key.as_str()));
-        more.extend(beside.map(|(key, value)| (key.clone(), self.scrubbed_json(value))));
-        if kind == "range" {
-            let (low, high) = bounds(parameters);
-            let tokens = self.compared(what, Operand::Range(low, high))?;
-            return any_of(name, tokens.unwrap_or_default(), more);
-        }
+    }
+
+    fn terms(&mut self, clause: &Clause<'_>, queried: &Queried) -> Made {
+        let Some(list) = clause.value.as_array() else {
+            self.unfollowed("`terms`", clause.name, "its values stand elsewhere");
+            return Ok(clause.with(Value::Null));
+        };
+        let list = self.listed(clause.compared(queried), list)?;
+        Ok(clause.with(list.map(Value::Array).unwrap_or_default()))
+    }
+
+    /// A clause with one value or pattern.
+    fn one(&mut self, clause: &Clause<'_>, queried: &Queried) -> Made {
+        let Clause { kind, name, value, .. } = *clause;
+        let parameters = value.as_object();
         let place = parameters.and_then(|all| ["value", "query", kind].into_iter().find(|key| all.contains_key(*key)));
         let operand = place.map_or(value, |place| &value[place]);
         let Some(text) = text_of(operand) else {
             // Truth and `null` are no values that are replaced.
             if !(operand.is_boolean() || operand.is_null()) {
-                self.unfollowed(
-                    &format!("`{kind}`"),
-                    name,
-                    "it compares with something that is no value",
-                );
+                let why = "it compares with something that is no value";
+                self.unfollowed(&format!("`{kind}`"), name, why);
             }
-            return with(value.clone());
+            return Ok(clause.with(value.clone()));
         };
-        let any_case = value
-            .get("case_insensitive")
-            .is_some_and(|any| any == true || any == "true");
-        let exact = matches!(kind, "term" | "match" | "match_phrase");
-        let text = text.as_str();
+        let any_case = value.get("case_insensitive");
+        let any_case = any_case.is_some_and(|any| any == true || any == "true");
         let compared = match kind {
-            "wildcard" => Operand::Pattern(text, any_case),
-            "prefix" => Operand::Prefix(text, any_case),
-            "regexp" => Operand::Regexp(text, any_case),
-            _ if any_case => Operand::AnyCase(text),
-            _ => Operand::Exact(text),
+            "wildcard" => Operand::Pattern(&text, any_case),
+            "prefix" => Operand::Prefix(&text, any_case),
+            "regexp" => Operand::Regexp(&text, any_case),
+            _ if any_case => Operand::AnyCase(&text),
+            _ => Operand::Exact(&text),
         };
-        let Some(mut tokens) = self.compared(what, compared)? else {
-            return with(Value::Null);
+        let exact = matches!(compared, Operand::Exact(_));
+        let Some(mut tokens) = self.compared(clause.compared(queried), compared)? else {
+            return Ok(clause.with(Value::Null));
         };
-        if tokens.len() != 1 || !exact || any_case {
-            return any_of(name, tokens, more);
+        if tokens.len() != 1 || !exact {
+            return Ok(any_of(name, tokens, self.beside(clause)));
         }
         let token = as_written(operand, tokens.pop_first().unwrap_or_default());
-        with(match place {
-            None => token,
-            Some(place) => {
-                let mut new = self.options(parameters.unwrap_or(&Map::new()));
+        Ok(clause.with(match (place, parameters) {
+            (Some(place), Some(parameters)) => {
+                let mut new = self.options(parameters);
                 new.insert(place.to_owned(), token);
                 new.into()
             }
-        })
+            _ => token,
+        }))
+    }
+
+    /// What stands beside a clause's value, wherever that may stand.
+    fn beside(&self, clause: &Clause<'_>) -> Map<String, Value> {
+        let mut all = clause.options.clone();
+        let more = clause.value.as_object().into_iter().flatten();
+        let more = more.filter(|(key, _)| EVERYWHERE.contains(&key.as_str()));
+        all.extend(more.map(|(key, value)| (key.clone(), self.scrubbed_json(value))));
+        all
     }
 
     /// One text for several fields.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::super::compare::{self, Holds, Kind};
-use super::{Made, Rewriter};
+use super::{CHOICES, Rewriter};
 use crate::commands::pseudonymize::queried::Queried;
 use crate::pseudonym::Error;
 
@@ -117,6 +117,34 @@ impl Rewriter {
         }
     }
 
+    /// What another field is compared with, but for values in it. A number stays where inputs may have it as one: those
+    /// stay there too.
+    pub(super) fn others(&self, name: &str, value: &Value) -> Value {
+        match value {
+            Value::String(text) => self.other(name, text).into(),
+            Value::Array(list) => list.iter().map(|item| self.others(name, item)).collect(),
+            Value::Object(members) => {
+                let member = |(key, value): (&String, &Value)| {
+                    let new = match CHOICES.contains(&key.as_str()) {
+                        true => value.clone(),
+                        false => self.others(name, value),
+                    };
+                    (key.clone(), new)
+                };
+                members.iter().map(member).collect()
+            }
+            value => value.clone(),
+        }
+    }
+
+    /// The same of one text.
+    pub(super) fn other(&self, name: &str, text: &str) -> String {
+        match text.parse::<f64>().is_ok() && self.fields.kind(name) != Kind::Keyword {
+            true => text.to_owned(),
+            false => self.scrubbed(text),
+        }
+    }
+
     /// A list of values; each becomes its tokens. `None` where one cannot be followed.
     pub(super) fn listed(&mut self, what: Compared<'_>, list: &[Value]) -> Result<Option<Vec<Value>>, Error> {
         let mut new = Vec::with_capacity(list.len());
@@ -135,14 +163,14 @@ impl Rewriter {
 }
 
 /// A query for these tokens; `more` are its `boost` and its name.
-pub(super) fn any_of(name: &str, tokens: BTreeSet<String>, more: Map<String, Value>) -> Made {
+pub(super) fn any_of(name: &str, tokens: BTreeSet<String>, more: Map<String, Value>) -> Value {
     if tokens.is_empty() {
-        return Ok(json!({"match_none": {}}));
+        return json!({"match_none": {}});
     }
     let mut terms = Map::new();
     terms.insert(name.to_owned(), tokens.into_iter().collect());
     terms.extend(more);
-    Ok(json!({ "terms": terms }))
+    json!({ "terms": terms })
 }
 
 /// A value that may be compared with; `None` for what is none or says nothing.

@@ -171,7 +171,7 @@ impl<'a> Reader<'a, '_> {
             return Ok(());
         }
         if owner.queried == Queried::Others {
-            let new = self.scrubbed(raw);
+            let new = self.scrubbed(&owner.name, raw);
             self.out.push_str(&new);
             self.weight();
             return Ok(());
@@ -209,10 +209,10 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// What is compared with another field, but for values in it.
-    fn scrubbed(&self, raw: &str) -> String {
+    fn scrubbed(&self, name: &str, raw: &str) -> String {
         match operand(raw) {
             Some(Read::Exact(text)) => {
-                let new = self.rewriter.scrubbed(&text);
+                let new = self.rewriter.other(name, &text);
                 if new == text { raw.to_owned() } else { written(&new) }
             }
             _ => self.rewriter.scrubbed(raw),
