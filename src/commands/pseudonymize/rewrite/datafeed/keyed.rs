@@ -102,7 +102,7 @@ impl Rewriter {
         let known = |key: &String| HARMLESS.contains(&key.as_str()) || OPERANDS.contains(&key.as_str());
         match kind {
             _ if queried == Queried::Others => Ok(clause.with(self.others(name, value))),
-            "terms" => self.terms(&clause, &queried),
+            "terms" => self.listing(&clause, &queried),
             _ if value.as_object().is_some_and(|all| !all.keys().all(known)) => {
                 self.unfollowed(&format!("`{kind}`"), name, "one of its options is not known here");
                 Ok(clause.with(Value::Null))
@@ -116,7 +116,7 @@ impl Rewriter {
         }
     }
 
-    fn terms(&mut self, clause: &Clause<'_>, queried: &Queried) -> Made {
+    fn listing(&mut self, clause: &Clause<'_>, queried: &Queried) -> Made {
         let Some(list) = clause.value.as_array() else {
             self.unfollowed("`terms`", clause.name, "its values stand elsewhere");
             return Ok(clause.with(Value::Null));
