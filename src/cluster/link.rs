@@ -55,6 +55,8 @@ impl Link {
     async fn attempt(&self, request: &Request, what: &str) -> Result<Response> {
         let _pass = self.gate.enter().await;
         let answer = within(&*self.clock, self.timeout, self.exchange(request, what)).await;
+        // A signal that came before this answer is heard before the next request.
+        tokio::task::yield_now().await;
         answer.unwrap_or_else(|| {
             Err(Error::Timeout {
                 what: what.to_owned(),

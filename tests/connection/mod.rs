@@ -259,12 +259,20 @@ fn a_redirect_is_refused_and_takes_no_credential_along() {
 fn a_busy_cluster_is_asked_again_and_upgrade_mode_is_not() {
     let world = made(|_| {});
     let (url, faults) = (world.stand_in.url(), world.stand_in.faults());
-    faults.add(Fault::on("POST", "/_count").times(2).then(Action::too_many_requests(0)));
+    faults.add(
+        Fault::on("POST", ".ml-annotations-read/_count")
+            .times(2)
+            .then(Action::too_many_requests(0)),
+    );
     faults.add(Fault::on("GET", "/_ml").then(Action::status(503, "{}")));
     dry_run(&Binary::new(), &url, &[]).expect(0).says("before try 3");
     assert_eq!(faults.fired(), [2, 1]);
     faults.clear();
-    faults.add(Fault::on("POST", "/_count").always().then(Action::too_many_requests(0)));
+    faults.add(
+        Fault::on("POST", ".ml-annotations-read/_count")
+            .always()
+            .then(Action::too_many_requests(0)),
+    );
     dry_run(&Binary::new(), &url, &["--retries", "2"])
         .expect(1)
         .says("--retries");

@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::subject::Subject;
 use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, MOST_ENTRIES, SealedEntry};
-use crate::cluster::{Cluster, Hit, Search};
+use crate::cluster::{Hit, Pages};
 use crate::error::{Error, Result};
 use crate::terminal::Stage;
 
@@ -38,14 +38,12 @@ struct Parts<'a> {
 
 /// Reads all inputs and appends their entries; returns how many documents there were.
 pub(super) async fn append(
-    cluster: &Cluster,
-    search: &Search,
+    mut pages: Pages,
     subject: &Subject,
     level: u32,
     writer: &mut ArchiveWriter,
     stage: &Stage,
 ) -> Result<u64> {
-    let mut pages = cluster.pages(search.clone()).await?;
     let mut parts = Parts {
         subject,
         level,

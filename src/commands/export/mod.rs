@@ -1,5 +1,6 @@
 //! A job to an archive.
 
+mod belongings;
 mod inputs;
 mod options;
 mod outcome;

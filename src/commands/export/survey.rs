@@ -38,22 +38,32 @@ pub(super) async fn count(
     subject: &Subject,
     sources: &Sources,
 ) -> Result<Survey> {
-    let mut found = Vec::new();
-    for part in parts::all(options, subject) {
-        let documents = cluster.count(&part.search).await?;
-        found.push((part, documents));
-    }
-    let inputs = match &sources.search {
-        Some(search) => Some(inputs(cluster, search).await?),
-        None => None,
-    };
-    Ok(Survey { found, inputs })
+    let [first, second, third] = parts::all(options, subject);
+    let (first, second, third, inputs) = tokio::try_join!(
+        counted(cluster, first),
+        counted(cluster, second),
+        counted(cluster, third),
+        async {
+            match &sources.search {
+                Some(search) => inputs(cluster, search).await.map(Some),
+                None => Ok(None),
+            }
+        }
+    )?;
+    Ok(Survey {
+        found: vec![first, second, third],
+        inputs,
+    })
+}
+
+async fn counted(cluster: &Cluster, part: Found) -> Result<(Found, u64)> {
+    let documents = cluster.count(&part.search).await?;
+    Ok((part, documents))
 }
 
 async fn inputs(cluster: &Cluster, search: &Search) -> Result<InputSurvey> {
-    let documents = cluster.count(search).await?;
+    let (documents, first) = tokio::try_join!(cluster.count(search), cluster.sample(search, SAMPLE))?;
     super::inputs::refuse_too_many(documents)?;
-    let first = cluster.sample(search, SAMPLE).await?;
     let bytes: u64 = first.iter().map(|hit| hit.source.len() as u64).sum();
     let bytes = bytes * documents / (first.len() as u64).max(1);
     Ok(InputSurvey { documents, bytes })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::belongings::Belongings;
 use super::options::ExportOptions;
 use super::sources::Sources;
 use super::subject::Subject;
@@ -15,7 +16,8 @@ use crate::archive::{
     self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Finished, Limits, Manifest, ManifestSource, Target,
     Unnamed,
 };
-use crate::cluster::Cluster;
+use crate::cluster::ml::MlInfo;
+use crate::cluster::{Cluster, Pages};
 use crate::commands::pseudonymize::{self, PseudonymizeOptions, Tokens};
 use crate::commands::session::Narrator;
 use crate::error::{Error, Result};
@@ -86,18 +88,30 @@ pub(super) async fn archive(
         .found
         .iter()
         .partition(|(found, _)| found.entry == EntryKind::Categories);
+    let long = dated.iter().any(|(_, expected)| *expected > options.page_size as u64);
+    // The first inputs come while what is short is asked for. What is long could outlast their point in time.
+    let mut inputs = None;
+    if !long {
+        inputs = export.open(sources).await?;
+    }
     for (found, expected) in dated {
         export.found(found, *expected).await?;
     }
-    export.inputs(sources, survey).await?;
+    if long {
+        inputs = export.open(sources).await?;
+    }
+    let belongings = Belongings::read(cluster, subject, terminal).await?;
+    export.inputs(inputs, survey).await?;
     export.mapping(&sources.mappings)?;
-    export.data_counts().await?;
+    if let Some(counts) = &belongings.data_counts {
+        export.json(EntryKind::DataCounts, &counts.source)?;
+    }
     for (found, expected) in categories {
         export.found(found, *expected).await?;
     }
-    export.filters().await?;
-    export.calendars().await?;
-    let unnamed = export.finish().await?;
+    export.json(EntryKind::Filters, array(&belongings.filters).as_bytes())?;
+    export.json(EntryKind::Calendars, belongings.calendars()?.as_bytes())?;
+    let unnamed = export.finish(belongings.info)?;
     let Some(tokens) = &options.tokens else {
         let finished = tokio::task::block_in_place(|| unnamed.publish())?;
         return Ok(Written {
@@ -212,8 +226,13 @@ impl Export<'_> {
     async fn found(&mut self, found: &parts::Found, expected: u64) -> Result<()> {
         let stage = self.stage(&format!("Reading {}", found.title), Some(expected));
         let mut entry = self.entry(found.entry);
-        let mut pages = self.cluster.pages(found.search.clone()).await?;
-        while let Some(hits) = pages.next().await? {
+        let mut pages = match expected {
+            0 => None,
+            _ => Some(self.cluster.pages(found.search.clone()).await?),
+        };
+        while let Some(pages) = &mut pages
+            && let Some(hits) = pages.next().await?
+        {
             tokio::task::block_in_place(|| {
                 hits.iter().try_for_each(|hit| match found.with_ids {
                     true => entry.action_and_line(None, &hit.id, &hit.source),
@@ -229,13 +248,21 @@ impl Export<'_> {
         Ok(())
     }
 
-    async fn inputs(&mut self, sources: &Sources, survey: &Survey) -> Result<()> {
-        let (Some(search), Some(inputs)) = (&sources.search, survey.inputs) else {
+    /// Readers begin at once, and wait when a few pages are there.
+    async fn open(&self, sources: &Sources) -> Result<Option<Pages>> {
+        match &sources.search {
+            Some(search) => Ok(Some(self.cluster.pages(search.clone()).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn inputs(&mut self, pages: Option<Pages>, survey: &Survey) -> Result<()> {
+        let (Some(pages), Some(inputs)) = (pages, survey.inputs) else {
             return Ok(());
         };
         let stage = self.stage("Reading inputs", Some(inputs.documents));
         let level = self.options.compression_level;
-        let read = inputs::append(self.cluster, search, self.subject, level, &mut self.writer, &stage).await?;
+        let read = inputs::append(pages, self.subject, level, &mut self.writer, &stage).await?;
         nothing_lost("inputs", read, inputs.documents)?;
         self.done(stage, &format!("Inputs: {}", count(read)));
         Ok(())
@@ -248,40 +275,7 @@ impl Export<'_> {
         self.json(EntryKind::InputMapping, mappings.to_json().to_string().as_bytes())
     }
 
-    async fn data_counts(&mut self) -> Result<()> {
-        let alias = self.job().results_alias();
-        let ids = [self.job().data_counts_document_id()];
-        match self.cluster.documents(&[&alias], &ids).await?.into_iter().next() {
-            Some(hit) => self.json(EntryKind::DataCounts, &hit.source),
-            None => {
-                self.terminal.detail("the job has no data counts document");
-                Ok(())
-            }
-        }
-    }
-
-    async fn filters(&mut self) -> Result<()> {
-        let mut filters = Vec::new();
-        for id in self.subject.job.filters()? {
-            match self.cluster.filter(&id).await? {
-                Some(filter) => filters.push(filter),
-                None => self
-                    .terminal
-                    .warn(&format!("a rule of the job names filter `{id}`, which does not exist")),
-            }
-        }
-        self.json(EntryKind::Filters, array(&filters).as_bytes())
-    }
-
-    async fn calendars(&mut self) -> Result<()> {
-        let calendars = self.cluster.calendars_of(self.job(), self.subject.job.groups()).await?;
-        let text = serde_json::to_string(&calendars)
-            .map_err(|error| not_found(format!("calendars: {error}"), "this is a bug; please report it"))?;
-        self.json(EntryKind::Calendars, text.as_bytes())
-    }
-
-    async fn finish(self) -> Result<Unnamed> {
-        let info = self.cluster.ml_info().await?;
+    fn finish(self, info: Option<MlInfo>) -> Result<Unnamed> {
         let manifest = Manifest {
             format_version: archive::FORMAT_VERSION,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
