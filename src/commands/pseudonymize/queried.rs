@@ -66,7 +66,7 @@ impl Fields {
         let names = self.mappings.names_like(pattern);
         let replaced = names.iter().any(|name| self.queried(name) != Queried::Others)
             || self.places().any(|(place, _)| holds(place))
-            || self.message_places().any(|place| holds(place));
+            || self.message_places().any(holds);
         match replaced {
             true => Queried::Untold("fields whose values are replaced are among its names"),
             false => Queried::Others,

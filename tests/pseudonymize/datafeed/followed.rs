@@ -13,6 +13,8 @@ use crate::support::archive::entries;
 use crate::support::binary::Binary;
 use crate::support::world::World;
 
+/// Whether a value is taken in.
+type Taken = Box<dyn Fn(&str) -> bool>;
 type Wanted = fn(&Input) -> bool;
 
 fn first_of(address: &str) -> u8 {
@@ -147,7 +149,7 @@ fn texts_of_queries_take_in_the_same_values() {
     let hosts = |holds: fn(&str) -> bool| move |value: &str| value.ends_with(".corp.example") && holds(value);
     let binary = Binary::new();
     let none = |_: &str| false;
-    let table: Vec<(Value, Box<dyn Fn(&str) -> bool>)> = vec![
+    let table: Vec<(Value, Taken)> = vec![
         (
             json!({"query": "host:web-0* AND responsetime:>5"}),
             Box::new(hosts(|host| host.starts_with("web-0"))),
