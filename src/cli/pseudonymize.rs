@@ -73,15 +73,21 @@ pub(in crate::cli) struct TokenArgs {
     /// Keep what people and Elasticsearch wrote, but for values in it
     #[arg(long)]
     keep_text: bool,
-    /// Accept that names of the job, its fields, indices, filters and calendars hold values
+    /// Accept that names of the job, its fields, aggregations, indices, filters and calendars hold values
     #[arg(long)]
     accept_names: bool,
+    /// Leave the datafeed out
+    ///
+    /// Where its query, aggregations or scripts look into values in a way that tokens cannot follow.
+    #[arg(long)]
+    skip_datafeed: bool,
 }
 
 impl TokenArgs {
     /// Whether nothing of it was given.
     pub(in crate::cli) fn is_empty(&self) -> bool {
-        self.key.is_none() && self.fields.is_none() && !self.keep_order && !self.keep_text && !self.accept_names
+        let flags = [self.keep_order, self.keep_text, self.accept_names, self.skip_datafeed];
+        self.key.is_none() && self.fields.is_none() && flags == [false; 4]
     }
 
     /// The plain options; `None` is the target that has its name from the job.
@@ -107,6 +113,7 @@ impl TokenArgs {
             keep_order: self.keep_order,
             keep_text: self.keep_text,
             accept_names: self.accept_names,
+            skip_datafeed: self.skip_datafeed,
         })
     }
 }

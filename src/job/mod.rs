@@ -13,7 +13,9 @@ pub use config::{
     Datafeed, Detector, DetectorRoles, GENERATED, JobConfig, PortableJob, PortableOptions, parse_bytes, written_bytes,
 };
 pub use error::Error;
-pub use fields::{NeededFields, needed_fields, query_reads_runtime_fields};
+pub use fields::{
+    NeededFields, ScriptReads, needed_fields, query_reads_runtime_fields, reads_made_field, script_reads,
+};
 pub use id::{CalendarId, DatafeedId, FilterId, IndexName, JobId, SnapshotId};
 pub use index_pattern::{IndexPattern, is_remote};
 pub use mapping::{InputMappings, TargetIndex, guess_time_format, marked_as_ours, target_document_id, target_indices};

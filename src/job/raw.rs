@@ -73,6 +73,18 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// Replaces the values that `edit` has others for; true where there were any.
+    pub(super) fn edit(&mut self, edit: &mut dyn FnMut(&str, &str) -> Option<String>) -> bool {
+        let mut edited = false;
+        for (key, value) in &mut self.0 {
+            if let Some(json) = edit(key, value.get()) {
+                *value = Text::Ours(json);
+                edited = true;
+            }
+        }
+        edited
+    }
+
     pub(super) fn to_json(&self) -> String {
         let members: Vec<String> = self
             .0

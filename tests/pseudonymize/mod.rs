@@ -1,6 +1,7 @@
 //! An archive without names, and the key file that gives them back.
 
 mod counted;
+mod datafeed;
 mod independent;
 mod refusals;
 mod revealed;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use serde_json::Value;
 
 use super::newest;
+use crate::support::archive::{blocks, gzip, members};
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
 use crate::support::world::World;
@@ -98,4 +99,27 @@ fn tokens(key: &Path) -> BTreeMap<String, String> {
     let tokens = key["tokens"].as_object().unwrap().iter();
     let tokens = tokens.map(|(token, value)| (token.clone(), value.as_str().unwrap().to_owned()));
     tokens.collect()
+}
+
+/// The job's archive with what `edit` makes of its configuration and of its inputs' mapping. As [`exported`] makes it.
+pub fn edited(binary: &Binary, job: &str, edit: impl FnOnce(&mut Value, &mut Value)) -> PathBuf {
+    let mut all = members(&exported(binary, job));
+    // It has the checksum of what was there before.
+    all.retain(|member| member.name != "esml_manifest.json");
+    let parsed = |ending: &str| {
+        let member = all.iter().find(|member| member.name.ends_with(ending)).unwrap();
+        serde_json::from_slice::<Value>(&member.content).unwrap()
+    };
+    let (mut config, mut mapping) = (parsed("_config.json"), parsed("_input_mapping.json"));
+    edit(&mut config, &mut mapping);
+    for member in &mut all {
+        let new = [("_config.json", &config), ("_input_mapping.json", &mapping)];
+        let new = new.into_iter().find(|(ending, _)| member.name.ends_with(ending));
+        if let Some((_, new)) = new {
+            member.content = new.to_string().into_bytes();
+        }
+    }
+    let path = binary.path("edited.tar.gz");
+    std::fs::write(&path, gzip(&blocks(&all))).unwrap();
+    path
 }

@@ -20,7 +20,7 @@ pub(super) struct Fields {
     /// By the paths that they have in inputs.
     sources: BTreeMap<String, String>,
     /// The field of messages, and its paths in inputs, where its words are replaced.
-    messages: Option<(String, BTreeSet<String>)>,
+    pub(super) messages: Option<(String, BTreeSet<String>)>,
     /// Paths of numbers: metrics, counts, the time.
     numbers: BTreeSet<String>,
     /// Paths that the datafeed reads.
@@ -35,6 +35,12 @@ pub(super) struct Fields {
     pub(super) pairs: BTreeSet<(String, String)>,
     /// Likewise.
     pub(super) influencers: BTreeSet<String>,
+    /// What the sources map, parsed and as it is.
+    pub(super) mappings: InputMappings,
+    /// Likewise.
+    pub(super) mapping: Value,
+    /// The datafeed's `runtime_mappings`.
+    pub(super) runtime: Value,
 }
 
 /// What stands at a place of an input.
@@ -55,15 +61,21 @@ pub(super) enum Input<'a> {
 }
 
 impl Fields {
-    /// Those of a job; `only` names the fields that are chosen, where not all are.
-    pub(super) fn of(contents: &Contents, config: &JobConfig, only: Option<&[String]>) -> Result<Self> {
+    /// Those of a job; `written` is what of it is written, perhaps without the datafeed; `only` names the fields that are
+    /// chosen, where not all are.
+    pub(super) fn of(
+        contents: &Contents,
+        config: &JobConfig,
+        written: &JobConfig,
+        only: Option<&[String]>,
+    ) -> Result<Self> {
         let mapping = contents.input_mapping.as_deref();
         let parsed: Option<Value> = mapping.and_then(|text| serde_json::from_str(text.get()).ok());
         let mappings = mapping
             .and_then(|text| InputMappings::parse(text.get().as_bytes()).ok())
             .unwrap_or_default();
         let mut fields = Self {
-            read: needed_fields(config, &mappings, &[]).fields,
+            read: needed_fields(written, &mappings, &[]).fields,
             types: parsed.as_ref().map(types).unwrap_or_default(),
             influencers: config.influencers().iter().cloned().collect(),
             ..Self::default()
@@ -99,6 +111,10 @@ impl Fields {
         let mapped = all.keys().map(String::as_str).map(mapped);
         fields.spellings = Spellings::of(parsed.as_ref().unwrap_or(&Value::Null), mapped);
         fields.chosen = all;
+        fields.mappings = mappings;
+        fields.mapping = parsed.unwrap_or_default();
+        let runtime = written.datafeed().and_then(|feed| feed.runtime_mappings.clone());
+        fields.runtime = runtime.unwrap_or_default();
         Ok(fields)
     }
 
@@ -146,6 +162,12 @@ impl Fields {
     pub(super) fn places(&self) -> impl Iterator<Item = (&str, &str)> {
         let sources = self.sources.iter().map(|(path, name)| (path.as_str(), name.as_str()));
         sources.chain(self.chosen.keys().map(|name| (name.as_str(), name.as_str())))
+    }
+
+    /// Paths and the name that messages stand under, where their words are replaced.
+    pub(super) fn message_places(&self) -> impl Iterator<Item = &str> {
+        let messages = self.messages.iter();
+        messages.flat_map(|(name, paths)| paths.iter().map(String::as_str).chain([name.as_str()]))
     }
 
     /// Whether words of messages are replaced.

@@ -5,6 +5,7 @@ mod hashes;
 mod names;
 mod options;
 mod outcome;
+mod queried;
 mod read;
 mod rewrite;
 mod search;
@@ -45,10 +46,14 @@ pub(super) async fn pseudonymize(
     terminal: &Terminal,
 ) -> Result<Outcome> {
     let contents = check(archive, options, terminal).await?;
-    let Some(config) = contents.config.clone() else {
+    let Some(whole) = contents.config.clone() else {
         return Err(damaged("the archive", "it has no configuration"));
     };
-    let fields = fields::Fields::of(&contents, &config, options.tokens.fields.as_deref())?;
+    let config = match options.tokens.skip_datafeed {
+        true => whole.without_datafeed()?,
+        false => whole.clone(),
+    };
+    let fields = fields::Fields::of(&contents, &whole, &config, options.tokens.fields.as_deref())?;
     let book = Book::open(options.tokens.key_file()?);
     let rewriter = Rewriter::new(book, fields, options.tokens.keep_text);
     let source = read::Source {
@@ -65,7 +70,10 @@ pub(super) async fn pseudonymize(
         crate::terminal::count(rewriter.book.replaced())
     ));
     rewriter.refuse_untold()?;
-    names::refuse_values(&source, &rewriter, options.tokens.accept_names)?;
+    // Which values a pattern takes in is known only now.
+    let written = rewriter.configuration(source.config)?;
+    rewriter.refuse_unfollowed()?;
+    names::refuse_values(&source, &rewriter, &written, options.tokens.accept_names)?;
     if options.dry_run {
         return Ok(Outcome::of(&source, &rewriter, None));
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::read::Source;
@@ -19,9 +20,13 @@ struct Calendar {
     calendar_id: String,
 }
 
-/// Refuses names with values of six characters or more in them, unless they are accepted.
-pub(super) fn refuse_values(source: &Source<'_>, rewriter: &Rewriter, accepted: bool) -> Result<()> {
-    let names = names(source, rewriter);
+/// Refuses names with values of six characters or more in them, unless they are accepted; `written` is the configuration
+/// that is written.
+pub(super) fn refuse_values(source: &Source<'_>, rewriter: &Rewriter, written: &[u8], accepted: bool) -> Result<()> {
+    let mut names = names(source, rewriter);
+    let written: Value = serde_json::from_slice(written).unwrap_or_default();
+    // Of aggregations, their buckets, fields that scripts make, parameters.
+    keys(&written["datafeed_config"], &mut names);
     let held: Vec<&str> = names
         .iter()
         .filter(|name| rewriter.book.found_in(name, false).is_some())
@@ -35,10 +40,21 @@ pub(super) fn refuse_values(source: &Source<'_>, rewriter: &Rewriter, accepted: 
             "names that stay hold values that are replaced elsewhere: {}",
             held.join(", ")
         ),
-        hint: "names of the job, its fields, indices, filters and calendars are not replaced: accept that with \
+        hint: "names of the job, its fields, aggregations, indices, filters and calendars are not replaced: accept that with \
                --accept-names, or rename them and export again"
             .to_owned(),
     })
+}
+
+fn keys(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|item| keys(item, names)),
+        Value::Object(members) => members.iter().for_each(|(name, member)| {
+            names.insert(name.clone());
+            keys(member, names);
+        }),
+        _ => {}
+    }
 }
 
 fn names(source: &Source<'_>, rewriter: &Rewriter) -> BTreeSet<String> {

@@ -39,6 +39,8 @@ pub struct Tokens {
     pub keep_text: bool,
     /// `--accept-names`
     pub accept_names: bool,
+    /// `--skip-datafeed`
+    pub skip_datafeed: bool,
 }
 
 impl PseudonymizeOptions {
@@ -112,6 +114,7 @@ impl Tokens {
         options.insert("pseudonymize".to_owned(), true.into());
         options.insert("keep-order".to_owned(), self.keep_order.into());
         options.insert("keep-text".to_owned(), self.keep_text.into());
+        options.insert("skip-datafeed".to_owned(), self.skip_datafeed.into());
         if let Some(fields) = &self.fields {
             options.insert("fields".to_owned(), fields.clone().into());
         }

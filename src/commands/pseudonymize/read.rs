@@ -48,7 +48,8 @@ impl Source<'_> {
 
     /// Hears of every value; nothing is written.
     pub(super) async fn hear(&self, mut rewriter: Rewriter, stage: &Stage) -> Result<Rewriter> {
-        rewriter.configuration(self.config).map_err(said)?;
+        rewriter.configuration(self.config)?;
+        rewriter.refuse_unfollowed()?;
         let contents = self.contents;
         if let Some(snapshot) = &contents.snapshot {
             rewriter.snapshot(snapshot, None, self.state_limits())?;

@@ -42,7 +42,7 @@ pub(super) async fn archive(
         let text = rewriter.snapshot(snapshot, Some(documents), limits)?;
         rewrite.json(EntryKind::Snapshot, &text)?;
     }
-    let config = rewriter.configuration(source.config).map_err(said)?;
+    let config = rewriter.configuration(source.config)?;
     rewrite.json(EntryKind::Config, &config)?;
     let state = tokio::task::block_in_place(|| state.seal())?;
     rewrite.writer.append(state)?;

@@ -109,6 +109,22 @@ impl JobConfig {
         portable::with_datafeed(job, datafeed)
     }
 
+    /// The text with what `edit` makes of the datafeed's members, given by name and JSON; `None` leaves one as it is.
+    ///
+    /// # Errors
+    /// What `edit` makes that is no JSON.
+    pub fn edit_datafeed(&self, edit: &mut dyn FnMut(&str, &str) -> Option<String>) -> Result<Box<RawValue>, Error> {
+        portable::edit_datafeed(&self.text, edit)
+    }
+
+    /// The same job without its datafeed.
+    ///
+    /// # Errors
+    /// A job that is no object.
+    pub fn without_datafeed(&self) -> Result<Self, Error> {
+        Self::parse(portable::without_datafeed(&self.text)?.get().as_bytes())
+    }
+
     /// The whole of it, as received.
     pub fn text(&self) -> &RawValue {
         &self.text

@@ -46,6 +46,30 @@ pub(super) fn with_datafeed(job: &RawValue, datafeed: Option<&RawValue>) -> Resu
     boxed(JOB, json)
 }
 
+/// The job's text with what `edit` makes of the datafeed's members, by name; those that it makes nothing of stay as
+/// they are written.
+pub(super) fn edit_datafeed(
+    job: &RawValue,
+    edit: &mut dyn FnMut(&str, &str) -> Option<String>,
+) -> Result<Box<RawValue>, Error> {
+    let members = Members::parse(JOB, job.get())?;
+    let Some(feed) = members.get("datafeed_config") else {
+        return Ok(job.to_owned());
+    };
+    let mut feed = Members::parse("datafeed", feed)?;
+    match feed.edit(edit) {
+        true => with_datafeed(job, Some(&boxed("datafeed", feed.to_json())?)),
+        false => Ok(job.to_owned()),
+    }
+}
+
+/// The job's text without its datafeed.
+pub(super) fn without_datafeed(job: &RawValue) -> Result<Box<RawValue>, Error> {
+    let mut members = Members::parse(JOB, job.get())?;
+    members.remove(&["datafeed_config"]);
+    boxed(JOB, members.to_json())
+}
+
 pub(super) fn portable(config: &JobConfig, options: &PortableOptions<'_>) -> Result<PortableJob, Error> {
     let mut job = Members::parse(JOB, config.text.get())?;
     let datafeed = match (config.datafeed(), job.get("datafeed_config")) {

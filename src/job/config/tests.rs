@@ -63,6 +63,17 @@ fn filters_move_into_the_analyzer() {
 }
 
 #[test]
+fn members_of_a_datafeed_are_edited_where_they_stand() {
+    let config = JobConfig::parse(JOB.as_bytes()).unwrap();
+    let same = config.edit_datafeed(&mut |_, _| None).unwrap();
+    assert_eq!(same.get(), JOB);
+    let edited = config.edit_datafeed(&mut |name, json| (name == "later").then(|| format!("[{json}]")));
+    assert_eq!(edited.unwrap().get(), JOB.replace("2.50", "[2.50]"));
+    let without = config.without_datafeed().unwrap();
+    assert!(without.datafeed().is_none() && without.text().get().contains("\"later\":{\"z\":1.10"));
+}
+
+#[test]
 fn a_datafeed_is_spliced_into_the_text() {
     let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
     for (job, wanted) in [

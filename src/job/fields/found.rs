@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::job::mapping::fits;
+
 /// What a search answers by itself: no document holds it.
 const METADATA: [&str; 18] = [
     "_doc",
@@ -51,6 +53,13 @@ impl Found {
 
     pub(super) fn default_fields(&mut self, kind: &str) {
         self.by_default.get_or_insert_with(|| kind.to_owned());
+    }
+
+    /// Whether a field of that name may be read.
+    pub(super) fn reads(&self, made: &str) -> bool {
+        let inner = format!("{made}.");
+        let reads = |name: &String| name == made || name.starts_with(&inner) || fits(name, made);
+        self.by_default.is_some() || !self.doubts.is_empty() || self.names.iter().any(reads)
     }
 
     pub(super) fn doubt(&mut self, text: String) {

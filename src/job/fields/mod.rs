@@ -34,7 +34,7 @@ pub fn needed_fields(job: &JobConfig, mappings: &InputMappings, more: &[String])
     let mut found = Found::default();
     let feed = job.datafeed();
     if let Some(feed) = feed {
-        read_datafeed(feed, &mut found);
+        read_datafeed(feed, None, &mut found);
     }
     found.name(job.time_field());
     let aggregates = feed.is_some_and(|feed| feed.aggregations.is_some());
@@ -59,12 +59,40 @@ pub fn query_reads_runtime_fields(feed: &Datafeed, time_field: &str) -> bool {
     let mut found = Found::default();
     query::read(&feed.query, &mut found);
     found.name(time_field);
-    let unsure = found.by_default.is_some() || !found.doubts.is_empty();
-    entries(feed.runtime_mappings.as_ref()).any(|(made, _)| {
-        let inner = format!("{made}.");
-        let reads = |name: &String| name == made || name.starts_with(&inner) || crate::job::mapping::fits(name, made);
-        unsure || found.names.iter().any(reads)
-    })
+    entries(feed.runtime_mappings.as_ref()).any(|(made, _)| found.reads(made))
+}
+
+/// Whether the job, or anything of its datafeed but its own definition, reads a field that a script makes.
+pub fn reads_made_field(job: &JobConfig, made: &str) -> bool {
+    let mut found = Found::default();
+    if let Some(feed) = job.datafeed() {
+        read_datafeed(feed, Some(made), &mut found);
+    }
+    found.name(job.time_field());
+    of_job(job).for_each(|name| found.name(name));
+    found.reads(made)
+}
+
+/// What a script reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScriptReads {
+    /// Names of fields as a search understands them.
+    pub names: BTreeSet<String>,
+    /// Places in `_source`; the end may be a property of the value.
+    pub places: BTreeSet<String>,
+    /// What could not be told.
+    pub doubts: Vec<String>,
+}
+
+/// What a script reads, given as a string or as an object with `source` or `id`.
+pub fn script_reads(script: &Value) -> ScriptReads {
+    let mut found = Found::default();
+    script::read(script, "script", &mut found);
+    ScriptReads {
+        names: found.names,
+        places: found.places,
+        doubts: found.doubts,
+    }
 }
 
 fn of_job(job: &JobConfig) -> impl Iterator<Item = &str> {
@@ -81,9 +109,11 @@ fn of_job(job: &JobConfig) -> impl Iterator<Item = &str> {
         .filter(|name| *name != "mlcategory")
 }
 
-fn read_datafeed(feed: &Datafeed, found: &mut Found) {
+/// All that a datafeed reads, but for the script that makes the field `but`.
+fn read_datafeed(feed: &Datafeed, but: Option<&str>, found: &mut Found) {
     query::read(&feed.query, found);
-    for (name, field) in entries(feed.runtime_mappings.as_ref()) {
+    let others = |(name, _): &(&String, &Value)| but != Some(name.as_str());
+    for (name, field) in entries(feed.runtime_mappings.as_ref()).filter(others) {
         match field.get("script") {
             Some(code) => script::read(code, &format!("runtime field `{name}`"), found),
             None => found.name(name),
@@ -93,7 +123,7 @@ fn read_datafeed(feed: &Datafeed, found: &mut Found) {
             found.name(input);
         }
     }
-    for (name, field) in entries(feed.script_fields.as_ref()) {
+    for (name, field) in entries(feed.script_fields.as_ref()).filter(others) {
         if let Some(code) = field.get("script") {
             script::read(code, &format!("script field `{name}`"), found);
         }

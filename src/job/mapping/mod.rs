@@ -162,8 +162,13 @@ impl InputMappings {
         known.max_by_key(|known| known.len())
     }
 
+    /// Whether a script in an index makes this field.
+    pub fn is_scripted(&self, field: &str) -> bool {
+        self.places(field).scripts.iter().any(|(_, script)| script.is_some())
+    }
+
     /// The fields that a pattern with `*` takes in.
-    pub(super) fn names_like(&self, pattern: &str) -> BTreeSet<String> {
+    pub fn names_like(&self, pattern: &str) -> BTreeSet<String> {
         let all = self.mappings().flat_map(places::names);
         all.filter(|name| fits(pattern, name)).collect()
     }
@@ -182,11 +187,15 @@ impl InputMappings {
 
     /// Whether a field counts milliseconds in one index and nanoseconds in another.
     pub fn differ_in_resolution(&self, field: &str) -> bool {
-        let mut kinds = BTreeSet::new();
-        for mappings in self.mappings() {
-            kinds.extend(places::kind(mappings, field));
-        }
+        let kinds = self.kinds(field);
         kinds.contains("date_nanos") && kinds.len() > 1
+    }
+
+    /// The types that indices give to a field, a multi-field, what an alias stands for or a runtime field.
+    pub fn kinds(&self, field: &str) -> BTreeSet<&str> {
+        self.mappings()
+            .filter_map(|mappings| places::kind(mappings, field))
+            .collect()
     }
 
     /// Indices that keep no `_source`: their documents cannot be read.

@@ -2,9 +2,12 @@
 
 use std::io;
 
-use super::{Rewriter, replaced};
+use super::super::read::said;
+use super::{Rewriter, is_choice, is_clause, replaced};
+use crate::error::Result;
 use crate::job::{GENERATED, JobConfig};
 use crate::json::{Edit, Leaf, edit_leaves};
+use crate::pseudonym::Error;
 
 /// What is a name, a number or a choice, beside what Elasticsearch generates; everything below them too.
 const STAYS: [&str; 32] = [
@@ -41,23 +44,6 @@ const STAYS: [&str; 32] = [
     "datafeed_config.delayed_data_check_config",
     "datafeed_config.scroll_size",
 ];
-/// Members of queries that hold a choice, or the name of a field.
-const CHOICES: [&str; 13] = [
-    "boost",
-    "operator",
-    "default_operator",
-    "rewrite",
-    "minimum_should_match",
-    "analyzer",
-    "format",
-    "relation",
-    "time_zone",
-    "field",
-    "fields",
-    "default_field",
-    "type",
-];
-
 /// Whether a member of the configuration says nothing of the data.
 pub(in super::super) fn configuration_stays(path: &str) -> bool {
     let below = |stays: &str| {
@@ -66,30 +52,21 @@ pub(in super::super) fn configuration_stays(path: &str) -> bool {
     };
     let name = path.rsplit('.').next().unwrap_or_default();
     STAYS.into_iter().chain(GENERATED).any(below)
-        || (path.starts_with("datafeed_config.") && CHOICES.contains(&name))
+        || (is_clause(path) && is_choice(path))
         || (path.starts_with("analysis_config.categorization_analyzer") && matches!(name, "type" | "tokenizer"))
 }
 
 impl Rewriter {
     /// The configuration.
-    pub(in super::super) fn configuration(&mut self, config: &JobConfig) -> io::Result<Vec<u8>> {
-        edit_leaves(config.text().get().as_bytes(), &mut |leaf| {
-            self.configured(leaf, config)
-        })
+    pub(in super::super) fn configuration(&mut self, config: &JobConfig) -> Result<Vec<u8>> {
+        let text = self.datafeed(config)?;
+        edit_leaves(text.get().as_bytes(), &mut |leaf| self.configured(leaf, config)).map_err(said)
     }
 
     fn configured(&mut self, leaf: &Leaf<'_>, config: &JobConfig) -> io::Result<Edit> {
         let (path, text) = (leaf.path, &*leaf.text);
-        if let Some(query) = path.strip_prefix("datafeed_config.query.") {
-            return self.query(query, leaf);
-        }
-        if !leaf.quoted || configuration_stays(path) {
+        if !leaf.quoted || is_clause(path) || configuration_stays(path) {
             return Ok(Edit::Keep);
-        }
-        let script = path.ends_with(".source") && path.starts_with("datafeed_config.");
-        let reads = |place: &str| text.contains(&format!("'{place}'")) || text.contains(&format!("\"{place}\""));
-        if script && self.fields.places().any(|(place, _)| reads(place)) {
-            self.note("a script of the datafeed reads a replaced field: it finds tokens where it looks for values");
         }
         match path {
             "analysis_config.detectors.detector_description" if is_made_of_names(text, config) => Ok(Edit::Keep),
@@ -102,63 +79,15 @@ impl Rewriter {
     }
 
     /// Values of partition and by fields, commas between them.
-    fn terms(&mut self, text: &str) -> Result<String, crate::pseudonym::Error> {
-        let terms: Result<Vec<String>, _> = text.split(',').map(|term| self.named(term.trim())).collect();
+    fn terms(&mut self, text: &str) -> std::result::Result<String, Error> {
+        let terms: std::result::Result<Vec<String>, Error> =
+            text.split(',').map(|term| self.named(term.trim())).collect();
         Ok(terms?.join(","))
-    }
-
-    /// What a query compares with: values where it names a field whose values are replaced.
-    fn query(&mut self, path: &str, leaf: &Leaf<'_>) -> io::Result<Edit> {
-        let name = path.rsplit('.').next().unwrap_or_default();
-        let truth = !leaf.quoted && matches!(&*leaf.text, "null" | "true" | "false");
-        if CHOICES.contains(&name) || truth {
-            return Ok(Edit::Keep);
-        }
-        let ids = ["ids.values", "term._id", "term._id.value", "terms._id"];
-        if ids.iter().any(|ids| path.ends_with(ids)) {
-            // Ids of inputs may be made of values.
-            return Ok(Edit::Text(self.book.key().unrecorded(&leaf.text)));
-        }
-        if let Some(field) = self.compared(path) {
-            if ["wildcard.", "prefix.", "regexp.", "range.", "fuzzy."]
-                .iter()
-                .any(|kind| path.contains(kind))
-            {
-                self.note("the datafeed's query compares a replaced field by pattern or range: it matches no token");
-            }
-            let token = self.sent(&field, &leaf.text).map_err(io::Error::other)?;
-            return Ok(match leaf.quoted || token.bytes().any(|byte| !byte.is_ascii_digit()) {
-                _ if token == leaf.text => Edit::Keep,
-                true => Edit::Text(token),
-                false => Edit::Json(token),
-            });
-        }
-        if path.contains("query_string") && leaf.quoted {
-            self.note("the datafeed's query is a query string: what it compares with may not be what inputs hold now");
-        }
-        match leaf.quoted {
-            true => replaced(leaf, Ok(self.scrubbed(&leaf.text))),
-            false => Ok(Edit::Keep),
-        }
-    }
-
-    /// The field, of those whose values are replaced, that a place in a query names.
-    fn compared(&self, path: &str) -> Option<String> {
-        let named = |place: &str| {
-            let at = path.find(&format!(".{place}"))? + 1 + place.len();
-            let rest = &path[at..];
-            let rest = rest.strip_prefix(".keyword").unwrap_or(rest);
-            (rest.is_empty() || rest.starts_with('.')).then_some(())
-        };
-        let places = self.fields.places();
-        let mut found: Vec<(&str, &str)> = places.filter(|(place, _)| named(place).is_some()).collect();
-        found.sort_by_key(|(place, _)| place.len());
-        found.last().map(|(_, field)| (*field).to_owned())
     }
 }
 
 /// Whether a description is but the function with the names of its fields.
-fn is_made_of_names(text: &str, config: &JobConfig) -> bool {
+pub(in super::super) fn is_made_of_names(text: &str, config: &JobConfig) -> bool {
     const WORDS: [&str; 7] = [
         "by",
         "over",

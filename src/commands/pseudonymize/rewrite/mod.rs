@@ -1,7 +1,9 @@
 //! Documents with tokens in the place of values. The same code hears of the values first and replaces them later, so
 //! that nothing is replaced that was not heard of, and the other way round.
 
+pub(super) mod compare;
 mod config;
+mod datafeed;
 mod documents;
 mod filters;
 mod inputs;
@@ -17,7 +19,9 @@ use super::spelling::Seen;
 use crate::json::{Edit, Leaf};
 use crate::pseudonym::{Book, Error, Use, rewrite_pattern, rewrite_text, unescaped};
 
-pub(super) use config::configuration_stays;
+pub(super) use config::{configuration_stays, is_made_of_names};
+use datafeed::is_choice;
+pub(super) use datafeed::{KEYED, is_clause};
 pub(super) use documents::{JOB, annotation_stays, category_stays, notification_stays};
 pub(super) use small::snapshot_stays;
 
@@ -38,6 +42,8 @@ pub(super) struct Rewriter {
     last_word: Option<u64>,
     /// Fields with values that autodetect may see otherwise.
     untold: BTreeSet<String>,
+    /// Clauses of the datafeed that cannot be followed.
+    unfollowed: BTreeSet<String>,
 }
 
 impl Rewriter {
@@ -52,6 +58,7 @@ impl Rewriter {
             notes: BTreeSet::new(),
             last_word: None,
             untold: BTreeSet::new(),
+            unfollowed: BTreeSet::new(),
         }
     }
 
@@ -70,6 +77,11 @@ impl Rewriter {
         found
             .map(|(field, values)| (field.as_str(), values.len() as u64))
             .collect()
+    }
+
+    /// How many values of a field are known.
+    fn values_of(&self, field: &str) -> u64 {
+        self.found.get(field).map_or(0, |values| values.len() as u64)
     }
 
     /// Tokens of a field's values that this holds for.

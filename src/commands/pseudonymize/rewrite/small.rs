@@ -112,6 +112,9 @@ impl Rewriter {
             if let Some(properties) = source.pointer_mut("/mappings/properties") {
                 self.properties(properties, "")?;
             }
+            if let Some(mappings) = source.get_mut("mappings") {
+                self.leave_out_scripts(mappings)?;
+            }
         }
         let text = mapping.to_string();
         edit_leaves(text.as_bytes(), &mut |leaf| {

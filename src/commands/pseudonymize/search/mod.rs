@@ -1,22 +1,17 @@
 //! The written archive searched for every value that was replaced, decoded state included.
 
-use std::cell::Cell;
-use std::collections::HashSet;
-use std::io;
+mod small;
+mod state;
 
-use serde_json::value::RawValue;
+use std::collections::HashSet;
 
 use super::fields::Input;
 use super::read::{DOCUMENTS, Source};
-use super::rewrite::{
-    JOB, Rewriter, annotation_stays, category_stays, configuration_stays, notification_stays, snapshot_stays,
-};
+use super::rewrite::{JOB, Rewriter, annotation_stays, category_stays, notification_stays};
 use crate::archive::{Limits, Part, Severity, Unnamed};
 use crate::error::{Error, Result};
 use crate::json::{Edit, Leaf, edit_leaves};
 use crate::pseudonym::{Book, unescaped};
-use crate::state::places::{Change, Place, Subject, Texts, What, read_quantiles};
-use crate::state::{ChunkDecoder, StateDocId, StateKind};
 use crate::terminal::Stage;
 
 /// What may stand at a place.
@@ -26,6 +21,8 @@ enum Class {
     Values,
     /// Names, choices and generated texts, in which a message's word may stand by chance.
     Texts,
+    /// What the datafeed compares other fields with: no value may stand here whole or within, but for words of messages and for numbers.
+    Compared,
     /// Numbers, and what has a closed list of values.
     Stays,
 }
@@ -102,7 +99,10 @@ impl Search<'_> {
         match class {
             Class::Stays => false,
             Class::Texts => self.book().found_in(text, words).is_some(),
-            Class::Values => self.book().is_original(text, words) || self.book().found_in(text, words).is_some(),
+            Class::Compared if text.parse::<f64>().is_ok() => false,
+            Class::Values | Class::Compared => {
+                self.book().is_original(text, words) || self.book().found_in(text, words).is_some()
+            }
         }
     }
 
@@ -150,141 +150,6 @@ impl Search<'_> {
                 },
             }
         })
-    }
-
-    fn small(&self, source: &Source<'_>) -> Result<()> {
-        let contents = source.contents;
-        let read = |raw: &Option<Box<RawValue>>, name: &'static str, class: &dyn Fn(&Leaf<'_>) -> Class| {
-            let text = raw.as_deref().map_or("null", RawValue::get);
-            self.leaves(text.as_bytes(), &|| name.to_owned(), class)
-        };
-        let texts = |leaf: &Leaf<'_>, stays: bool| {
-            if stays || !leaf.quoted {
-                Class::Stays
-            } else {
-                Class::Texts
-            }
-        };
-        let config = source.config.text().get().as_bytes();
-        self.leaves(config, &|| "configuration".to_owned(), &|leaf| {
-            texts(leaf, configuration_stays(leaf.path))
-        })?;
-        read(&contents.filters, "filters", &|leaf| match leaf.path {
-            "items" => Class::Values,
-            path => texts(leaf, path == "filter_id"),
-        })?;
-        read(&contents.calendars, "calendars", &|leaf| {
-            texts(leaf, matches!(leaf.path, "calendar_id" | "job_ids"))
-        })?;
-        read(&contents.input_mapping, "input mapping", &|leaf| {
-            let name = leaf.path.rsplit('.').next().unwrap_or_default();
-            let held = [
-                "source",
-                "value",
-                "null_value",
-                "synonyms",
-                "stopwords",
-                "pattern",
-                "replacement",
-            ];
-            texts(leaf, !held.contains(&name) && !leaf.path.contains(".meta."))
-        })?;
-        read(&contents.snapshot, "snapshot", &|leaf| {
-            texts(
-                leaf,
-                leaf.path == "quantiles.quantile_state" || snapshot_stays(leaf.path, &leaf.text),
-            )
-        })?;
-        let manifest = contents.manifest.as_ref();
-        for name in manifest
-            .iter()
-            .flat_map(|manifest| [&manifest.source.cluster_name, &manifest.source.cluster_uuid])
-        {
-            if self.holds(name, Class::Values) {
-                return Err(leaked("manifest"));
-            }
-        }
-        self.quantiles(source)
-    }
-
-    fn quantiles(&self, source: &Source<'_>) -> Result<()> {
-        #[derive(serde::Deserialize)]
-        struct Snapshot {
-            quantiles: Option<Quantiles>,
-        }
-        #[derive(serde::Deserialize)]
-        struct Quantiles {
-            quantile_state: Option<String>,
-        }
-        let snapshot = source.contents.snapshot.as_deref();
-        let snapshot = snapshot.and_then(|text| serde_json::from_str::<Snapshot>(text.get()).ok());
-        let Some(text) = snapshot.and_then(|snapshot| snapshot.quantiles?.quantile_state) else {
-            return Ok(());
-        };
-        if text.is_empty() {
-            return Ok(());
-        }
-        let mut found = false;
-        let _ = read_quantiles(&text, source.state_limits(), |place: &Place<'_>, text: &str| {
-            found |= self.leaks(place, text);
-            Change::Keep
-        })?;
-        match found {
-            true => Err(leaked("quantiles")),
-            false => Ok(()),
-        }
-    }
-
-    fn leaks(&self, place: &Place<'_>, text: &str) -> bool {
-        match place.what {
-            What::FieldName | What::FieldNames => false,
-            What::Word | What::ScopeKey => !text.parse().is_ok_and(|hash| self.hashes.contains(&hash)),
-            What::CategoryToken | What::CategoryMessage | What::CategoryExample => {
-                let messages = self.rewriter.fields.replaces_messages();
-                self.holds(text, if messages { Class::Values } else { Class::Texts })
-            }
-            What::Partition => self.holds(text, self.of(place.field.or(self.rewriter.fields.partition()))),
-            _ => self.holds(text, self.of(place.field)),
-        }
-    }
-
-    async fn state(&self, source: &Source<'_>, stage: &Stage) -> Result<()> {
-        for kind in [StateKind::Model, StateKind::Categorizer] {
-            let subject = match kind {
-                StateKind::Model => Subject::Model,
-                StateKind::Categorizer => Subject::Categorizer,
-            };
-            let found = Cell::new(None);
-            let visitor = |place: &Place<'_>, text: &str| {
-                if found.get().is_none() && self.leaks(place, text) {
-                    found.set(Some(place.what));
-                }
-                Change::Keep
-            };
-            let texts = Texts::new(subject, visitor, io::sink());
-            let mut decoder = ChunkDecoder::new(texts, source.state_limits());
-            let mut documents = 0;
-            source
-                .each(Part::State, stage, &mut |document| {
-                    let id = document.id.as_deref().unwrap_or_default();
-                    let ours = StateDocId::parse(id, source.job(), source.snapshot()?);
-                    if ours.is_some_and(|id| id.kind == kind) {
-                        documents += 1;
-                        decoder.document(id, &document.source)?;
-                    }
-                    Ok(())
-                })
-                .await?;
-            if documents > 0 {
-                let (_, texts) = decoder.finish()?;
-                let ended = texts.finish();
-                let _ = ended.map_err(|cause| crate::state::Error::of_sink("state", cause))?;
-            }
-            if let Some(what) = found.get() {
-                return Err(leaked(&format!("state, {what:?}")));
-            }
-        }
-        Ok(())
     }
 }
 
