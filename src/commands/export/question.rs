@@ -31,7 +31,7 @@ pub(super) async fn ask(
     terminal.explain(&match options.tokens {
         Some(_) => format!(
             "The archive of job {job} will hold tokens in the place of values, and its key file the values. Names of \
-             the job, its fields, indices, filters and calendars stay, and so do metrics and times."
+             the job, its fields, aggregations, indices, filters and calendars stay, and so do metrics and times."
         ),
         None => format!(
             "The archive of job {job} will hold values of your data: the model state keeps names of hosts, users or \

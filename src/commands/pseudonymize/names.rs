@@ -1,4 +1,4 @@
-//! Names that stay: of the job, its fields, indices, filters and calendars. They may hold values.
+//! Names that stay: of the job, its fields, aggregations, indices, filters and calendars. They may hold values.
 
 use std::collections::BTreeSet;
 

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{HOST, OTHER, datafeed, feeding, refused, told};
 use crate::pseudonymize::revealed::reveal;
-use crate::pseudonymize::shared::pseudonymized;
-use crate::support::archive::entries;
+use crate::pseudonymize::shared::{edited, pseudonymized};
+use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
 
 #[test]
@@ -15,6 +15,7 @@ fn aggregations_and_scripts_compare_with_tokens() {
     let binary = Binary::new();
     let feed = json!({
         "aggregations": {"buckets": {
+            "meta": {"by": ["anna"], "n": 1},
             "composite": {"sources": [{"host": {"terms": {"field": "host"}}}]},
             "aggregations": {
                 "status": {"terms": {"field": "status", "include": ["304", 503], "missing": 0}},
@@ -44,6 +45,10 @@ fn aggregations_and_scripts_compare_with_tokens() {
         "{written}"
     );
     let token = |value: &str| new.tokens.iter().find(|(_, of)| *of == value).unwrap().0.clone();
+    assert_eq!(
+        after["aggregations"]["buckets"]["meta"],
+        json!({"by": [token("anna")], "n": 1})
+    );
     let inner = &after["aggregations"]["buckets"]["aggregations"];
     assert_eq!(
         inner["status"]["terms"]["include"],
@@ -138,4 +143,40 @@ fn names_in_aggregations_that_hold_values_must_be_accepted() {
     let old = feeding(&binary, feed);
     refused(&binary, &old, &["--dry-run"]).expect(3).says("--accept-names");
     refused(&binary, &old, &["--accept-names", "--dry-run"]).expect(0);
+}
+
+#[test]
+fn runtime_fields_of_the_mapping_are_followed_or_left_out() {
+    let binary = Binary::new();
+    let run = |query: serde_json::Value, script: serde_json::Value, more: &[&str]| {
+        let old = edited(&binary, "web-latency", |config, mapping| {
+            config["datafeed_config"]["query"] = query;
+            mapping["weblogs-2024.01"]["mappings"]["runtime"] = json!({"made": {"type": "keyword", "script": script}});
+        });
+        let mut options = vec!["--overwrite", "--key", "new.key.json"];
+        options.extend(more);
+        refused(&binary, &old, &options)
+    };
+    let written = || {
+        let entries = entries(&binary.path("new.tar.gz"));
+        let mapping: serde_json::Value = serde_json::from_str(entry(&entries, "_input_mapping.json")).unwrap();
+        mapping["weblogs-2024.01"]["mappings"]["runtime"].clone()
+    };
+    let cut = json!("emit(doc['host'].value.substring(0, 3))");
+    let asked = json!({"term": {"made": "web"}});
+    run(asked.clone(), cut.clone(), &[])
+        .expect(3)
+        .says("script of `made` in the mapping on host");
+    for (query, more) in [
+        (asked.clone(), &["--skip-datafeed"][..]),
+        (json!({"match_all": {}}), &[]),
+    ] {
+        run(query, cut.clone(), more).expect(0);
+        assert_eq!(written(), json!({}));
+    }
+    let equal = json!({"source": "emit(doc['host'].value == params.h ? 'a' : 'b')", "params": {"h": HOST}});
+    run(asked, equal.clone(), &[]).expect(0);
+    let made = written()["made"]["script"].clone();
+    assert_eq!(made["source"], equal["source"]);
+    assert!(made["params"]["h"].as_str().unwrap().starts_with("t_"), "{made}");
 }

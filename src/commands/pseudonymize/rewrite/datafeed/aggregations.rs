@@ -30,7 +30,7 @@ impl Rewriter {
             for (kind, body) in aggregation.as_object().into_iter().flatten() {
                 let made = match kind.as_str() {
                     "aggs" | "aggregations" => self.aggregations(body)?,
-                    "meta" => self.scrubbed_json(body),
+                    "meta" => self.written(body)?,
                     "filter" => self.query(body)?,
                     "filters" | "adjacency_matrix" => self.buckets(name, kind, body)?,
                     "composite" => self.composite(body)?,
@@ -165,6 +165,22 @@ impl Rewriter {
         // Where the count comes first, the key is but what tells equals apart.
         let first = order.trim_start_matches(['[', '{']).starts_with("\"_count\"");
         ordered && !first && size < self.values_of(field)
+    }
+
+    /// What somebody wrote beside an aggregation.
+    fn written(&mut self, value: &Value) -> Made {
+        Ok(match value {
+            Value::String(text) => self.free(text)?.into(),
+            Value::Array(list) => list.iter().map(|item| self.written(item)).collect::<Made>()?,
+            Value::Object(members) => {
+                let mut new = Map::new();
+                for (name, member) in members {
+                    new.insert(name.clone(), self.written(member)?);
+                }
+                new.into()
+            }
+            value => value.clone(),
+        })
     }
 
     /// A script that makes what a field of the job is made of.
