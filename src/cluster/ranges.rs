@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cluster::page::Page;
-use crate::cluster::reader::{Portion, Reader};
+use crate::cluster::reader::{Portion, Reader, Typical};
 use crate::cluster::request::unintelligible;
 use crate::cluster::{Error, Request, Result};
 
@@ -45,6 +45,8 @@ pub(in crate::cluster) struct Ranges {
     reader: Reader,
     field: String,
     begun: bool,
+    /// Documents of a page, judged by the first of all: pages grow by and by, but the time is cut before them.
+    sampled: u64,
     waiting: VecDeque<Stretch>,
 }
 
@@ -54,6 +56,7 @@ impl Ranges {
             reader,
             field,
             begun: false,
+            sampled: 1,
             waiting: VecDeque::new(),
         }
     }
@@ -77,8 +80,8 @@ impl Ranges {
         let Some(mut stretch) = self.waiting.pop_front() else {
             return Ok(None);
         };
-        while stretch.documents > self.reader.typical.documents(&self.reader.search) && stretch.until - stretch.from > 1
-        {
+        // What documents are like changes all the time: a range that was right a moment before stays.
+        while stretch.documents > self.target().saturating_mul(2) && stretch.until - stretch.from > 1 {
             let Some(mut pieces) = self.cut(&stretch).await? else {
                 break;
             };
@@ -112,7 +115,8 @@ impl Ranges {
         if documents == 0 {
             return Ok(Whole::Nothing);
         }
-        self.reader.typical.learn(&page, SAMPLE);
+        let fitting = Typical::fitting(&page).unwrap_or(1);
+        self.sampled = fitting.min(self.reader.search.size()) as u64;
         // Milliseconds are whole numbers that a double holds. Before 1970 some versions take no bounds.
         Ok(match (ends.first.value, ends.last.value) {
             (Some(first), Some(last)) if first >= 0.0 => Whole::Stretch(Stretch {
@@ -122,6 +126,12 @@ impl Ranges {
             }),
             _ => Whole::OneRange,
         })
+    }
+
+    /// Documents of a range, at most: a little fewer than a page takes, so that one request is enough for most.
+    fn target(&self) -> u64 {
+        let page = self.reader.typical.learned(&self.reader.search).unwrap_or(self.sampled);
+        page - page / 8
     }
 
     /// `None` where it cannot be cut: documents that have several moments would be in several ranges.
@@ -134,7 +144,7 @@ impl Ranges {
         struct Buckets {
             buckets: Vec<Bucket>,
         }
-        let target = self.reader.typical.documents(&self.reader.search);
+        let target = self.target();
         let buckets = (stretch.documents / target.max(1)).saturating_mul(BUCKETS_A_RANGE);
         let buckets = buckets.clamp(*BUCKETS.start(), *BUCKETS.end());
         let interval = stretch.until.abs_diff(stretch.from).div_ceil(buckets).max(1);

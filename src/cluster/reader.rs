@@ -52,33 +52,38 @@ pub(in crate::cluster) enum Method {
 }
 
 /// How many documents make a page of about the right size, as far as is known; shared by the readers of a search.
-#[derive(Clone, Debug)]
-pub(in crate::cluster) struct Typical(Arc<AtomicUsize>);
-
-impl Default for Typical {
-    fn default() -> Self {
-        Self(Arc::new(AtomicUsize::new(FIRST_PAGE)))
-    }
+#[derive(Clone, Debug, Default)]
+pub(in crate::cluster) struct Typical {
+    /// 0: no page was read yet.
+    learned: Arc<AtomicUsize>,
 }
 
 impl Typical {
-    /// A page of the search has so many documents.
-    pub(in crate::cluster) fn documents(&self, search: &Search) -> u64 {
-        self.size(search) as u64
+    /// As many as a page of the search has, once one was read.
+    pub(in crate::cluster) fn learned(&self, search: &Search) -> Option<u64> {
+        let learned = self.learned.load(Ordering::Relaxed);
+        (learned > 0).then(|| learned.min(search.size()) as u64)
+    }
+
+    /// So many documents like these would make a page.
+    pub(in crate::cluster) fn fitting(page: &Page) -> Option<usize> {
+        let bytes: usize = page.hits.iter().map(|(_, hit)| hit.source.len() + BESIDE_SOURCE).sum();
+        (!page.hits.is_empty()).then(|| (page.hits.len() * PAGE_BYTES / bytes.max(1)).max(1))
     }
 
     /// Looks at a page for which `asked` documents were wanted.
-    pub(in crate::cluster) fn learn(&self, page: &Page, asked: usize) {
-        let bytes: usize = page.hits.iter().map(|(_, hit)| hit.source.len() + BESIDE_SOURCE).sum();
-        if !page.hits.is_empty() {
-            let fitting = page.hits.len() * PAGE_BYTES / bytes.max(1);
-            self.0
-                .store(fitting.clamp(1, asked.saturating_mul(GROWTH)), Ordering::Relaxed);
+    fn learn(&self, page: &Page, asked: usize) {
+        if let Some(fitting) = Self::fitting(page) {
+            let size = fitting.min(asked.saturating_mul(GROWTH));
+            self.learned.store(size, Ordering::Relaxed);
         }
     }
 
     fn size(&self, search: &Search) -> usize {
-        self.0.load(Ordering::Relaxed).min(search.size())
+        match self.learned.load(Ordering::Relaxed) {
+            0 => FIRST_PAGE.min(search.size()),
+            learned => learned.min(search.size()),
+        }
     }
 }
 
