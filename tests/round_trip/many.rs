@@ -102,8 +102,19 @@ fn more_inputs_than_an_entry_takes() {
             ),
         })
         .collect();
-    let options = ["--include-inputs", "--all-fields"];
-    let first = World::seeded(newest(), &fixture).export(&binary, "user-population", "first", &options);
+    let options = [
+        "--include-inputs",
+        "--all-fields",
+        "--page-size",
+        "10000",
+        "--slices",
+        "4",
+    ];
+    let source = World::seeded(newest(), &fixture);
+    let first = source.export(&binary, "user-population", "first", &options);
+    let searches = source.stand_in.requests();
+    let searches = searches.iter().filter(|request| request.path == "/_search").count();
+    assert!(searches < 12, "{searches} searches for a little more than a page");
     let held = Held::read(&first);
     assert_eq!(held.entries["user-population_input_1.ndjson"].lines().count(), 20_000);
     assert_eq!(held.entries["user-population_input_2.ndjson"].lines().count(), 6);
