@@ -233,6 +233,25 @@ fn more_than_ten_thousand_are_all_there() {
     nothing_open(&world);
 }
 
+/// Early where what stands before them takes a page each; what takes longer could outlast their point in time.
+#[test]
+fn inputs_are_opened_early_where_little_stands_before_them() {
+    for (page_size, early) in [("2", false), ("1000", true)] {
+        let world = world(&Fixture::load("log-categories"));
+        exported(
+            &world,
+            "log-categories",
+            &["--include-inputs", "--page-size", page_size],
+        );
+        let requests = world.stand_in.requests();
+        let opened: Vec<&str> = requests.iter().map(|request| request.path.as_str()).collect();
+        let first = |index: &str| opened.iter().position(|path| *path == format!("/{index}/_pit"));
+        let (inputs, annotations) = (first("app-logs"), first(".ml-annotations-read"));
+        assert!(inputs.is_some() && annotations.is_some(), "{opened:?}");
+        assert_eq!(inputs < annotations, early, "{page_size}: {opened:?}");
+    }
+}
+
 #[test]
 fn a_job_without_data_counts_is_exported_all_the_same() {
     let fixture = Fixture::load(JOB);

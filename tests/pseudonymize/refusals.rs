@@ -171,6 +171,13 @@ fn an_export_can_write_tokens_at_once() {
     super::independent::search("export", &new, &super::independent::values(&old));
     run(&["--pseudonymize"]).expect(3).says("exists already");
     assert!(!binary.path("a.tar.gz.partial").exists());
+    assert!(entry(&new, "_config.json").contains("datafeed_config"));
+    for name in ["a.tar.gz", "a.key.json"] {
+        std::fs::remove_file(binary.path(name)).unwrap();
+    }
+    run(&["--pseudonymize", "--skip-datafeed"]).expect(0);
+    let new = entries(&binary.path("a.tar.gz"));
+    assert!(!entry(&new, "_config.json").contains("datafeed_config"));
 }
 
 #[test]

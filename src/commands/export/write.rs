@@ -90,16 +90,11 @@ pub(super) async fn archive(
         .partition(|(found, _)| found.entry == EntryKind::Categories);
     let long = dated.iter().any(|(_, expected)| *expected > options.page_size as u64);
     // The first inputs come while what is short is asked for. What is long could outlast their point in time.
-    let mut inputs = None;
-    if !long {
-        inputs = export.open(sources).await?;
-    }
+    let early = if long { None } else { export.open(sources).await? };
     for (found, expected) in dated {
         export.found(found, *expected).await?;
     }
-    if long {
-        inputs = export.open(sources).await?;
-    }
+    let inputs = if long { export.open(sources).await? } else { early };
     let belongings = Belongings::read(cluster, subject, terminal).await?;
     export.inputs(inputs, survey).await?;
     export.mapping(&sources.mappings)?;

@@ -81,8 +81,7 @@ impl DocumentVisitor for FirstTimes {
 }
 
 /// Opens and checks; damage ends here, before the cluster is spoken to.
-pub(super) async fn open(options: &ImportOptions, terminal: &Terminal) -> Result<Checked> {
-    let archive = Archive::open(&options.archive)?;
+pub(super) async fn check(archive: Archive, options: &ImportOptions, terminal: &Terminal) -> Result<Checked> {
     let stage = terminal.stage("Checking the archive", Unit::Bytes, Some(archive.len()));
     let (reader, limits, bar) = (archive.clone(), options.limits, stage.clone());
     let pass = tokio::task::spawn_blocking(move || {

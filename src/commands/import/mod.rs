@@ -19,6 +19,7 @@ pub use options::{ImportOptions, Skip};
 
 use self::checked::Checked;
 use self::journal::Journal;
+use crate::archive::Archive;
 use crate::cluster::Cluster;
 use crate::commands::Surroundings;
 use crate::commands::interrupt::Signals;
@@ -34,8 +35,9 @@ use crate::terminal::Terminal;
 /// Whatever goes wrong while writing is undone, and the error says what was undone or remains.
 pub async fn run(options: ImportOptions, surroundings: &Surroundings, terminal: &Terminal) -> Result<()> {
     let signals = Signals::listen(&surroundings.stop);
+    let archive = Archive::open(&options.archive)?;
     question::can_be_answered(&options, terminal)?;
-    let checked = signals.or(checked::open(&options, terminal)).await?;
+    let checked = signals.or(checked::check(archive, &options, terminal)).await?;
     let (cluster, narrator) = signals
         .or(session::connect(&options.connect, surroundings, terminal))
         .await?;
