@@ -117,3 +117,19 @@ fn runs_a_hook_before_the_request() {
     stand_in.faults().add(Fault::on("GET", "/_cat").run(hook));
     assert!(raw(&stand_in, "GET", "/_cat/indices?format=json", "", "").contains("made-by-hook"));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn hangs_up_and_listens_again() {
+    let stand_in = started(|_| {});
+    let network = stand_in.network();
+    for times in [1, 2] {
+        for _ in 0..times {
+            network.refuse();
+        }
+        assert!(TcpStream::connect(stand_in.url().trim_start_matches("http://")).is_err());
+        network.listen();
+        let answer = raw(&stand_in, "GET", "/_cluster/health", "", "");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{times} {answer}");
+    }
+}
