@@ -155,9 +155,12 @@ fn read_line<I: Inflated>(
 /// The action as exports print it: no blanks, nothing escaped. It is read for every document, and
 /// reading it as any JSON takes longer than reading the document.
 fn usual_action(line: &str) -> Option<Action> {
-    let plain = |text: &str| !text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
+    // To the end without a way out: so many bytes are looked at together.
+    let odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    let plain = |text: &str| !text.bytes().fold(false, |any, byte| any | odd(byte));
     let names = line.strip_prefix(r#"{"index":{"_index":""#)?.strip_suffix(r#""}}"#)?;
-    let (index, id) = names.split_once(r#"","_id":""#)?;
+    let (index, rest) = names.split_once('"')?;
+    let id = rest.strip_prefix(r#","_id":""#)?;
     (plain(index) && plain(id)).then(|| Action {
         index: Some(index.to_owned()),
         id: Some(id.to_owned()),

@@ -90,7 +90,8 @@ impl Bulk {
         while let Some(landed) = self.flights.join_next().await {
             self.land(landed).await?;
         }
-        while self.refreshing.join_next().await.is_some() {}
+        // It comes to its end without anybody waiting.
+        self.refreshing.detach_all();
         Ok(self.report)
     }
 

@@ -89,7 +89,7 @@ impl Cluster {
 }
 
 /// The path of one index, no alias pattern and no expression.
-fn concrete(index: &str) -> Result<Path> {
+pub(in crate::cluster) fn concrete(index: &str) -> Result<Path> {
     match index.parse::<IndexName>() {
         Ok(name) => Ok(Path::of([name.as_str()])),
         Err(error) => Err(Error::Options(error.to_string())),

@@ -45,10 +45,10 @@ pub fn spots(requests: &[Logged]) -> Vec<Spot> {
     for (number, request) in requests.iter().enumerate() {
         let nth = seen.entry((&request.method, &request.path)).or_default();
         *nth += 1;
-        // Inputs are written beside the job and its state, and made searchable beside the rest.
+        // Inputs are written and made searchable beside the rest; looked at, they are with it.
         let after = match request.path.rsplit_once("-input/") {
             Some((_, "_bulk")) => first("PUT", "-input"),
-            Some((_, "_settings")) => first("POST", "-categories/_refresh"),
+            Some((_, "_settings")) => first("POST", "-input/_bulk"),
             Some((_, "_refresh")) => first("PUT", "-input/_settings"),
             _ => last.replace(number),
         };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::state::ClusterState;
 use super::{JOB, archive_of, import, target};
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::Fault;
+use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::stand_in::Direct;
 
 type Change = fn(&Direct);
@@ -156,6 +156,38 @@ fn what_the_cluster_lost_or_changed_is_found() {
             }),
         ],
     );
+}
+
+/// Where the numbers of writes prove that each input is there under its id, ids are not looked at; where they do not,
+/// each is.
+#[test]
+fn inputs_are_looked_at_by_id_where_numbers_prove_nothing() {
+    let binary = Binary::new();
+    let refusal = r#"{"error":{"type":"security_exception","reason":"no"},"status":403}"#;
+    for (run, (name, by_id)) in [("undisturbed", false), ("written again", true), ("not told", true)]
+        .iter()
+        .enumerate()
+    {
+        let world = target(run, 5);
+        let direct = world.stand_in.direct();
+        let again = move |_: &_| alter(&direct, "web-latency-input", json!({"match_all": {}}), |_| ());
+        match *name {
+            "written again" => world
+                .stand_in
+                .faults()
+                .add(Fault::on("PUT", "/jobs/web-latency").run(again)),
+            "not told" => world
+                .stand_in
+                .faults()
+                .add(Fault::on("GET", "/_stats").then(Action::status(403, refusal))),
+            _ => {}
+        }
+        import(&world, &binary, archive_of(JOB), &[]).expect(0);
+        let requests = world.stand_in.requests();
+        let times = |path: &str| requests.iter().filter(|one| one.path == path).count();
+        assert_eq!(times("/web-latency-input/_count") > 1, *by_id, "{name}");
+        assert_eq!(times("/web-latency-input/_stats/indexing"), 1, "{name}");
+    }
 }
 
 /// The job's first model state document, whatever its snapshot.

@@ -111,3 +111,30 @@ fn slices_share_the_documents_among_them() {
     }
     stand_in.call("DELETE", "/_pit", json!({"id": opened["id"]}).to_string());
 }
+
+#[test]
+fn counts_what_an_index_has_carried_out() {
+    let stand_in = started(documents_for_tests());
+    let lines = [
+        r#"{"index":{"_id":"1"}}"#,
+        "{}",
+        r#"{"index":{"_id":"1"}}"#,
+        "{}",
+        r#"{"index":{"_id":"2"}}"#,
+        "{}",
+        r#"{"delete":{"_id":"2"}}"#,
+        r#"{"delete":{"_id":"9"}}"#,
+        r#"{"create":{"_id":"1"}}"#,
+        "{}",
+    ];
+    stand_in.call("PUT", "/a", json!({"settings": {"number_of_shards": 2}}).to_string());
+    stand_in.call("POST", "/a/_bulk", lines.join("\n") + "\n");
+    let stats = stand_in.call("GET", "/a/_stats/indexing", "").value();
+    assert_eq!(stats["_shards"]["failed"], 0);
+    let primaries = &stats["_all"]["primaries"]["indexing"];
+    assert_eq!(
+        (&primaries["index_total"], &primaries["delete_total"]),
+        (&json!(3), &json!(2))
+    );
+    assert_eq!(stand_in.call("GET", "/b/_stats/indexing", "").status, 404);
+}

@@ -1,6 +1,7 @@
 //! Inputs into indices of their own: mapping first, no replicas and no refresh while loading.
 
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use super::documents::{self, Outgoing};
 use super::{Context, once};
@@ -19,11 +20,16 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Fills them.
-pub(super) async fn load(context: &Context<'_>) -> Result<()> {
-    if context.plan.targets.is_empty() {
-        return Ok(());
+/// Fills them, says so, and makes them as they are to be.
+pub(super) async fn load(context: &Context<'_>, written: oneshot::Sender<()>) -> Result<()> {
+    if !context.plan.targets.is_empty() {
+        fill_all(context).await?;
     }
+    let _ = written.send(());
+    settle(context).await
+}
+
+async fn fill_all(context: &Context<'_>) -> Result<()> {
     let stage = context.stage("Writing inputs", Some(context.plan.counts.inputs));
     let mut written = 0;
     for target in &context.plan.targets {
@@ -61,7 +67,7 @@ async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::termina
 }
 
 /// Back to what the indices have by default, and searchable.
-pub(super) async fn settle(context: &Context<'_>) -> Result<()> {
+async fn settle(context: &Context<'_>) -> Result<()> {
     for target in &context.plan.targets {
         let names = [target.index.name.as_str()];
         let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});

@@ -16,6 +16,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use super::checked::Checked;
 use super::journal::Journal;
 use super::options::ImportOptions;
@@ -45,31 +47,27 @@ pub(super) async fn apply(context: &Context<'_>) -> Result<()> {
     filters::create(context).await?;
     calendars::create(context).await?;
     inputs::create(context).await?;
-    // The job does not stand at its snapshot before its inputs are all there.
+    // Making inputs searchable takes the cluster a while, and nothing before the comparison needs it.
+    let (written, inputs) = oneshot::channel();
     side_by_side(
         context.cluster,
-        Box::pin(inputs::load(context)),
-        Box::pin(model(context)),
-    )
-    .await?;
-    // Making inputs searchable takes the cluster a while and nothing before the comparison needs it.
-    side_by_side(
-        context.cluster,
-        Box::pin(inputs::settle(context)),
-        Box::pin(snapshot_and_results(context)),
+        Box::pin(inputs::load(context, written)),
+        Box::pin(model_and_results(context, inputs)),
     )
     .await?;
     job::create_datafeed(context).await?;
     calendars::join(context).await
 }
 
-async fn model(context: &Context<'_>) -> Result<()> {
+/// The job does not stand at its snapshot before its inputs are all there.
+async fn model_and_results(context: &Context<'_>, inputs: oneshot::Receiver<()>) -> Result<()> {
     state::make_index(context).await?;
     state::load(context).await?;
-    results::snapshot_and_counts(context).await
-}
-
-async fn snapshot_and_results(context: &Context<'_>) -> Result<()> {
+    results::snapshot_and_counts(context).await?;
+    if inputs.await.is_err() {
+        // Writing them failed, which ends this too.
+        return std::future::pending().await;
+    }
     job::revert(context).await?;
     results::categories(context).await?;
     results::annotations(context).await?;

@@ -116,6 +116,31 @@ pub(super) fn put_settings(store: &mut Store, call: &Call, expression: &str, bod
     Ok(acknowledged())
 }
 
+/// What the primary shards have carried out; replicas have no node to be on.
+pub(super) fn indexing_stats(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
+    let (mut total, mut successful, mut indexed, mut deleted) = (0, 0, 0, 0);
+    let mut indices = json!({});
+    let shown = |indexed: u64, deleted: u64| {
+        let indexing = json!({"indexing": {"index_total": indexed, "index_time_in_millis": 0, "index_current": 0,
+            "index_failed": 0, "delete_total": deleted, "delete_time_in_millis": 0, "delete_current": 0,
+            "noop_update_total": 0, "is_throttled": false, "throttle_time_in_millis": 0}});
+        json!({"primaries": indexing, "total": indexing})
+    };
+    for target in store.resolve(expression, Expand::of(call))? {
+        let index = store.index(&target.index)?;
+        total += index.shards() * index.copies();
+        successful += index.shards();
+        (indexed, deleted) = (indexed + index.indexed, deleted + index.deleted);
+        indices[&index.name] = shown(index.indexed, index.deleted);
+        indices[&index.name]["uuid"] = index.uuid.as_str().into();
+    }
+    Ok(Answer::json(
+        200,
+        &json!({"_shards": {"total": total, "successful": successful, "failed": 0},
+            "_all": shown(indexed, deleted), "indices": indices}),
+    ))
+}
+
 pub(super) fn refresh(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
     let (mut total, mut successful) = (0, 0);
     for target in store.resolve(expression, Expand::of(call))? {

@@ -48,6 +48,9 @@ pub(super) struct Index {
     dirty: bool,
     /// Per shard.
     next_seq_no: BTreeMap<usize, u64>,
+    /// Writes carried out, and deletions.
+    pub(super) indexed: u64,
+    pub(super) deleted: u64,
 }
 
 /// What a write did.
@@ -90,6 +93,8 @@ impl Index {
             visible: Arc::default(),
             dirty: false,
             next_seq_no: BTreeMap::new(),
+            indexed: 0,
+            deleted: 0,
         }
     }
 
@@ -161,6 +166,7 @@ impl Index {
             seq_no,
         };
         self.documents.insert(id.to_owned(), Arc::new(document));
+        self.indexed += 1;
         let (result, status) = if old.is_some() {
             ("updated", 200)
         } else {
@@ -230,6 +236,7 @@ impl Index {
     pub(super) fn delete(&mut self, id: &str) -> Outcome<Written> {
         self.refuse_when_blocked()?;
         let old = self.documents.remove(id);
+        self.deleted += 1;
         let seq_no = self.next_seq_no(id);
         Ok(match old {
             Some(old) => Written {

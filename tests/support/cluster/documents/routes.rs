@@ -75,6 +75,7 @@ fn in_index(store: &mut Store, call: &Call, method: &str, name: &str, rest: &[&s
         }),
         ("PUT", ["_settings"]) => admin::put_settings(store, call, name, &body(call)?),
         ("GET" | "POST", ["_refresh"]) => admin::refresh(store, call, name),
+        ("GET", ["_stats", "indexing"]) => admin::indexing_stats(store, call, name),
         ("GET", ["_alias"]) => admin::get_alias(store, call, name, ""),
         ("GET", ["_alias", names]) => admin::get_alias(store, call, name, names),
         ("PUT" | "POST", ["_alias" | "_aliases", alias]) => admin::put_alias(store, call, name, alias, &body(call)?),
