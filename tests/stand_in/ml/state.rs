@@ -1,11 +1,15 @@
 //! What a job is restored from, and what is left when it goes.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::{Cluster, revert};
+use crate::support::cluster::documents::InMemory;
 use crate::support::cluster::ml::{JobState, MlOptions, MlVersion};
+use crate::support::cluster::{Answer, Call, Documents};
 use crate::support::fixtures::{BYSTANDER, Fixture, Stored, load};
 
 #[tokio::test]
@@ -36,6 +40,33 @@ async fn every_fixture_opens_with_all_its_state() {
             );
         }
     }
+}
+
+/// Documents that let others go first.
+struct Slow(InMemory);
+
+impl Documents for Slow {
+    fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            self.0.answer(&call)
+        })
+    }
+}
+
+#[tokio::test]
+async fn of_two_jobs_of_one_id_one_is_made() {
+    let cluster = Cluster {
+        documents: Arc::new(Slow(InMemory::new())),
+        ..Cluster::of(MlVersion::new(9, 2, 0))
+    };
+    let analysis = json!({"bucket_span": "15m", "detectors": [{"function": "count"}]});
+    let job = json!({"analysis_config": analysis, "data_description": {"time_field": "t"}});
+    let put = || cluster.call("PUT", "/_ml/anomaly_detectors/a", job.clone());
+    let (one, other) = tokio::join!(put(), put());
+    let mut said = [one.0, other.0];
+    said.sort_unstable();
+    assert_eq!(said, [200, 400], "{} {}", one.1, other.1);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Jobs: put, get, update.
 
+use std::collections::btree_map::Entry;
+
 use serde_json::{Value, json};
 
 use super::docs::Docs;
@@ -13,6 +15,12 @@ use crate::support::cluster::Answer;
 /// 404 of a job.
 pub fn no_job(id: &str) -> Answer {
     not_found(format!("No known job with id '{id}'"))
+}
+
+fn id_is_used(id: &str) -> Answer {
+    exists(format!(
+        "The job cannot be created with the Id '{id}'. The Id is already used."
+    ))
 }
 
 impl MlApi {
@@ -100,13 +108,7 @@ impl MlApi {
         let index = self.results_index(kept["results_index_name"].as_str().unwrap_or("shared"));
         make_results(docs, &index, id).await;
         self.make_annotations_later(options, docs).await;
-        self.store().jobs.insert(
-            id.to_owned(),
-            Job {
-                config: kept.clone(),
-                ..Job::default()
-            },
-        );
+        self.keep_new(id, &kept)?;
         notify(docs, &options.version, id, "Job created").await;
         if let Some(mut datafeed) = given.get("datafeed_config").cloned() {
             let feed_id = datafeed["datafeed_id"].as_str().unwrap_or(id).to_owned();
@@ -122,12 +124,24 @@ impl MlApi {
         ok(kept)
     }
 
+    /// Of two requests at once one comes too late.
+    fn keep_new(&self, id: &str, config: &Value) -> Result<(), Answer> {
+        match self.store().jobs.entry(id.to_owned()) {
+            Entry::Occupied(_) => Err(id_is_used(id)),
+            Entry::Vacant(place) => {
+                place.insert(Job {
+                    config: config.clone(),
+                    ..Job::default()
+                });
+                Ok(())
+            }
+        }
+    }
+
     fn check_job_name(&self, id: &str, given: &Value) -> Result<(), Answer> {
         let store = self.store();
         if store.jobs.contains_key(id) {
-            return Err(exists(format!(
-                "The job cannot be created with the Id '{id}'. The Id is already used."
-            )));
+            return Err(id_is_used(id));
         }
         for (other, job) in &store.jobs {
             let has = |config: &Value, group: &str| {
