@@ -59,8 +59,8 @@ impl Bulk {
             self.wait_for_room(cost).await?;
         }
         if self.batch.is_empty() {
-            self.batch
-                .reserve(capacity(cost).max(self.options.size.min(LARGEST_RESERVE)));
+            let usual = self.options.size.min(LARGEST_RESERVE);
+            self.batch.reserve(capacity(cost.max(usual)));
         }
         self.batch.index(id, &source);
         // Held no longer than needed, and sent at once: some documents have 16 MiB.

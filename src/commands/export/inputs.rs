@@ -1,7 +1,8 @@
-//! Input documents to entries: read in time order, cut into parts, compressed on whichever core is free.
+//! Input documents to entries: read in time order, cut into parts, compressed while more are read.
 
 use std::collections::VecDeque;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::subject::Subject;
@@ -12,8 +13,10 @@ use crate::cluster::{Hit, Pages};
 use crate::error::{Error, Result};
 use crate::terminal::Stage;
 
-/// Parts being compressed while the next is read.
+/// Parts that are not in the archive yet, the one being filled included.
 const IN_FLIGHT: usize = 2;
+/// Pages that wait to be compressed.
+const WAITING: usize = 1;
 
 /// Refuses more inputs than an archive has entries for, before hours are spent on them.
 pub(super) fn refuse_too_many(documents: u64) -> Result<()> {
@@ -28,10 +31,17 @@ pub(super) fn refuse_too_many(documents: u64) -> Result<()> {
 struct Parts<'a> {
     subject: &'a Subject,
     level: u32,
-    next: u64,
-    open: Vec<Hit>,
-    open_bytes: u64,
-    sealing: VecDeque<JoinHandle<archive::Result<SealedEntry>>>,
+    begun: u64,
+    open: Option<Open>,
+    /// In order; the open one is the last.
+    building: VecDeque<JoinHandle<archive::Result<SealedEntry>>>,
+}
+
+/// The part that is being filled.
+struct Open {
+    documents: u64,
+    bytes: u64,
+    hits: mpsc::Sender<Vec<Hit>>,
 }
 
 /// Reads all inputs and appends their entries; returns how many documents there were.
@@ -45,55 +55,89 @@ pub(super) async fn append(
     let mut parts = Parts {
         subject,
         level,
-        next: 1,
-        open: Vec::new(),
-        open_bytes: 0,
-        sealing: VecDeque::new(),
+        begun: 0,
+        open: None,
+        building: VecDeque::new(),
     };
     let mut documents = 0;
     while let Some(hits) = pages.next().await? {
         stage.inc(hits.len() as u64);
         documents += hits.len() as u64;
-        for hit in hits {
-            if archive::is_full(parts.open.len() as u64, parts.open_bytes, hit.source.len()) {
-                parts.seal();
-            }
-            parts.open_bytes += hit.source.len() as u64;
-            parts.open.push(hit);
-        }
-        parts.append_finished(writer, IN_FLIGHT).await?;
+        parts.take(hits).await;
+        let left = if parts.failed() { 0 } else { IN_FLIGHT };
+        parts.append_finished(writer, left).await?;
     }
-    parts.seal();
+    parts.open = None;
     parts.append_finished(writer, 0).await?;
     Ok(documents)
 }
 
 impl Parts<'_> {
-    fn seal(&mut self) {
-        if self.open.is_empty() {
-            return;
+    /// Gives a page to the open part, and what does not fit into it to the next.
+    async fn take(&mut self, hits: Vec<Hit>) {
+        let mut page = Vec::with_capacity(hits.len());
+        for hit in hits {
+            let bytes = hit.source.len();
+            let full = |open: &Open| archive::is_full(open.documents, open.bytes, bytes);
+            if self.open.as_ref().is_some_and(full) {
+                self.hand_over(std::mem::take(&mut page)).await;
+                self.open = None;
+            }
+            let open = match self.open.take() {
+                Some(open) => open,
+                None => self.begin(),
+            };
+            self.open = Some(Open {
+                documents: open.documents + 1,
+                bytes: open.bytes + bytes as u64,
+                ..open
+            });
+            page.push(hit);
         }
-        let hits = std::mem::take(&mut self.open);
-        self.open_bytes = 0;
+        self.hand_over(page).await;
+    }
+
+    async fn hand_over(&self, hits: Vec<Hit>) {
+        if let Some(open) = self.open.as_ref().filter(|_| !hits.is_empty()) {
+            // A part that takes no more has failed: whoever waits for it hears why.
+            let _ = open.hits.send(hits).await;
+        }
+    }
+
+    /// The open part takes no more.
+    fn failed(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.hits.is_closed())
+    }
+
+    /// A part compresses its documents as they come, on a thread of its own, until no more are sent.
+    fn begin(&mut self) -> Open {
+        self.begun += 1;
         let name = EntryName::of(
-            EntryKind::Inputs { number: self.next },
+            EntryKind::Inputs { number: self.begun },
             self.subject.job.id(),
             &self.subject.snapshot.id,
         );
-        self.next += 1;
         let mut entry = EntryBuilder::new(name, self.level);
-        self.sealing.push_back(tokio::task::spawn_blocking(move || {
-            for hit in hits {
-                entry.action_and_line(Some(&hit.index), &hit.id, &hit.source)?;
+        let (hits, mut coming) = mpsc::channel::<Vec<Hit>>(WAITING);
+        self.building.push_back(tokio::task::spawn_blocking(move || {
+            while let Some(hits) = coming.blocking_recv() {
+                for hit in hits {
+                    entry.action_and_line(Some(&hit.index), &hit.id, &hit.source)?;
+                }
             }
             entry.seal()
         }));
+        Open {
+            documents: 0,
+            bytes: 0,
+            hits,
+        }
     }
 
-    /// Appends parts in order until at most `left` are still being compressed.
+    /// Appends parts in order until at most `left` are not in the archive yet.
     async fn append_finished(&mut self, writer: &mut ArchiveWriter, left: usize) -> Result<()> {
-        while self.sealing.len() > left {
-            let Some(part) = self.sealing.pop_front() else { break };
+        while self.building.len() > left {
+            let Some(part) = self.building.pop_front() else { break };
             let entry = part.await.map_err(|error| Error::Failed {
                 message: error.to_string(),
                 hint: None,
