@@ -133,6 +133,8 @@ fn more_inputs_than_an_entry_takes() {
         "in time order"
     );
 
+    // There is one real cluster, and a world has it until it ends.
+    drop(source);
     let world = World::new(newest());
     world.import(&binary, &first, &[]).expect(0);
     let second = Held::read(&world.export(&binary, "user-population", "second", &options));
