@@ -1,4 +1,4 @@
-//! Indices, mappings, settings, aliases, templates, `_cat` and health.
+//! Indices, mappings, settings, templates.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use super::super::{Answer, Call};
 use super::failure::{Failure, Outcome};
 use super::index::{Index, flat_settings};
 use super::mapping;
-use super::names::{self, Expand, wild};
-use super::store::{Store, shown_alias};
+use super::names::{Expand, wild};
+use super::store::Store;
 
 pub(super) fn acknowledged() -> Answer {
     Answer::json(200, &json!({"acknowledged": true}))
@@ -116,31 +116,6 @@ pub(super) fn put_settings(store: &mut Store, call: &Call, expression: &str, bod
     Ok(acknowledged())
 }
 
-/// What the primary shards have carried out; replicas have no node to be on.
-pub(super) fn indexing_stats(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
-    let (mut total, mut successful, mut indexed, mut deleted) = (0, 0, 0, 0);
-    let mut indices = json!({});
-    let shown = |indexed: u64, deleted: u64| {
-        let indexing = json!({"indexing": {"index_total": indexed, "index_time_in_millis": 0, "index_current": 0,
-            "index_failed": 0, "delete_total": deleted, "delete_time_in_millis": 0, "delete_current": 0,
-            "noop_update_total": 0, "is_throttled": false, "throttle_time_in_millis": 0}});
-        json!({"primaries": indexing, "total": indexing})
-    };
-    for target in store.resolve(expression, Expand::of(call))? {
-        let index = store.index(&target.index)?;
-        total += index.shards() * index.copies();
-        successful += index.shards();
-        (indexed, deleted) = (indexed + index.indexed, deleted + index.deleted);
-        indices[&index.name] = shown(index.indexed, index.deleted);
-        indices[&index.name]["uuid"] = index.uuid.as_str().into();
-    }
-    Ok(Answer::json(
-        200,
-        &json!({"_shards": {"total": total, "successful": successful, "failed": 0},
-            "_all": shown(indexed, deleted), "indices": indices}),
-    ))
-}
-
 pub(super) fn refresh(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
     let (mut total, mut successful) = (0, 0);
     for target in store.resolve(expression, Expand::of(call))? {
@@ -153,214 +128,6 @@ pub(super) fn refresh(store: &mut Store, call: &Call, expression: &str) -> Outco
         200,
         &json!({"_shards": {"total": total, "successful": successful, "failed": 0}}),
     ))
-}
-
-/// `GET [/<index>]/_alias[/<names>]`.
-pub(super) fn get_alias(store: &Store, call: &Call, expression: &str, names: &str) -> Outcome<Answer> {
-    let all = Expand {
-        hidden: true,
-        ..Expand::of(call)
-    };
-    let expand = if expression.is_empty() { all } else { Expand::of(call) };
-    let mut shown = Map::new();
-    let wanted = |alias: &str| names.is_empty() || names == "_all" || names.split(',').any(|name| wild(name, alias));
-    for target in store.resolve(expression, expand)? {
-        let Some(index) = store.indices.get(&target.index) else {
-            continue;
-        };
-        let aliases: Map<String, Value> = index
-            .aliases
-            .iter()
-            .filter(|(name, _)| wanted(name))
-            .map(|(name, alias)| (name.clone(), alias.clone()))
-            .collect();
-        if !aliases.is_empty() || names.is_empty() {
-            shown.insert(target.index, json!({"aliases": aliases}));
-        }
-    }
-    let given = names
-        .split(',')
-        .filter(|name| !name.is_empty() && !name.contains('*') && *name != "_all");
-    let missing: Vec<&str> = given
-        .filter(|name| !shown.values().any(|index| index["aliases"].get(*name).is_some()))
-        .collect();
-    if missing.is_empty() {
-        return Ok(Answer::json(200, &shown));
-    }
-    let word = if missing.len() == 1 { "alias" } else { "aliases" };
-    let mut body = json!({"error": format!("{word} [{}] missing", missing.join(",")), "status": 404});
-    for (index, aliases) in shown {
-        body[index] = aliases;
-    }
-    Ok(Answer::json(404, &body))
-}
-
-fn texts(action: &Value, one: &str, many: &str) -> Vec<String> {
-    let given = action.get(one).or_else(|| action.get(many));
-    match given {
-        Some(Value::String(text)) => vec![text.clone()],
-        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// `POST /_aliases`: all of it or nothing.
-pub(super) fn aliases(store: &mut Store, call: &Call, body: &Value) -> Outcome<Answer> {
-    let expand = Expand {
-        hidden: true,
-        ..Expand::of(call)
-    }
-    .concrete_only();
-    let mut changes = Vec::new();
-    for action in body["actions"].as_array().into_iter().flatten() {
-        let Some((word, action)) = action.as_object().and_then(|object| object.iter().next()) else {
-            continue;
-        };
-        let targets = store.resolve(&texts(action, "index", "indices").join(","), expand)?;
-        let names = texts(action, "alias", "aliases");
-        for name in &names {
-            match word.as_str() {
-                "add" => store.check_alias(name)?,
-                "remove" => {
-                    let there = targets.iter().any(|target| {
-                        store.indices[&target.index]
-                            .aliases
-                            .keys()
-                            .any(|alias| wild(name, alias))
-                    });
-                    if !there && action.get("must_exist") != Some(&Value::Bool(false)) {
-                        let reason = format!("aliases [{name}] missing");
-                        return Err(Failure::new(404, "aliases_not_found_exception", reason)
-                            .with("resource.type", "aliases")
-                            .with("resource.id", name.as_str()));
-                    }
-                }
-                _ => {}
-            }
-        }
-        changes.push((word.clone(), targets, names, shown_alias(action)));
-    }
-    for (word, targets, names, definition) in changes {
-        for target in targets {
-            if word == "remove_index" {
-                store.indices.remove(&target.index);
-                continue;
-            }
-            let index = store.index(&target.index)?;
-            for name in &names {
-                if word == "add" {
-                    index.aliases.insert(name.clone(), definition.clone());
-                } else {
-                    index.aliases.retain(|alias, _| !wild(name, alias));
-                }
-            }
-        }
-    }
-    Ok(Answer::json(200, &json!({"acknowledged": true, "errors": false})))
-}
-
-/// `PUT /<index>/_alias/<name>`.
-pub(super) fn put_alias(store: &mut Store, call: &Call, index: &str, name: &str, body: &Value) -> Outcome<Answer> {
-    let mut add = if body.is_object() { body.clone() } else { json!({}) };
-    add["index"] = index.into();
-    add["alias"] = name.into();
-    aliases(store, call, &json!({"actions": [{"add": add}]}))?;
-    Ok(acknowledged())
-}
-
-/// `_cat/indices` as JSON or as a plain table.
-pub(super) fn cat_indices(store: &Store, call: &Call, expression: &str) -> Outcome<Answer> {
-    let columns = "health,status,index,uuid,pri,rep,docs.count,docs.deleted,store.size,pri.store.size,dataset.size";
-    let columns: Vec<&str> = call.param("h").unwrap_or(columns).split(',').collect();
-    let mut rows = Vec::new();
-    for target in store.resolve(expression, Expand::of(call))? {
-        let Some(index) = store.indices.get(&target.index) else {
-            continue;
-        };
-        let row = columns.iter().map(|column| {
-            let value = match *column {
-                "health" => {
-                    if index.copies() == 1 {
-                        "green".to_owned()
-                    } else {
-                        "yellow".to_owned()
-                    }
-                }
-                "status" => "open".to_owned(),
-                "index" => index.name.clone(),
-                "uuid" => index.uuid.clone(),
-                "pri" => index.shards().to_string(),
-                "rep" => (index.copies() - 1).to_string(),
-                "docs.count" => index.count().to_string(),
-                "docs.deleted" => "0".to_owned(),
-                _ => "1kb".to_owned(),
-            };
-            ((*column).to_owned(), Value::from(value))
-        });
-        rows.push(row.collect::<Map<String, Value>>());
-    }
-    if call.param("format") == Some("json") {
-        return Ok(Answer::json(200, &rows));
-    }
-    let lines = rows
-        .iter()
-        .map(|row| row.values().filter_map(Value::as_str).collect::<Vec<_>>().join(" ") + "\n");
-    Ok(Answer::of(200, "text/plain; charset=UTF-8", lines.collect::<String>()))
-}
-
-/// `_resolve/index/<expression>`.
-pub(super) fn resolve_index(store: &Store, call: &Call, expression: &str) -> Outcome<Answer> {
-    let expand = Expand::of(call);
-    let targets = names::resolve(&store.indices, expression, expand)?;
-    let meant = |name: &str| expression.split(',').any(|part| wild(part, name));
-    let mut aliases: std::collections::BTreeMap<&str, Vec<&str>> = std::collections::BTreeMap::new();
-    let mut indices = Vec::new();
-    for index in targets.iter().filter_map(|target| store.indices.get(&target.index)) {
-        for name in index.aliases.keys().filter(|name| meant(name)) {
-            aliases.entry(name).or_default().push(&index.name);
-        }
-        if meant(&index.name) {
-            let mut shown = json!({"name": index.name, "attributes": ["open"], "mode": "standard"});
-            if index.hidden() {
-                shown["attributes"] = json!(["hidden", "open"]);
-            }
-            if !index.aliases.is_empty() {
-                shown["aliases"] = index.aliases.keys().cloned().collect::<Vec<_>>().into();
-            }
-            indices.push(shown);
-        }
-    }
-    let aliases: Vec<Value> = aliases
-        .into_iter()
-        .map(|(name, indices)| json!({"name": name, "indices": indices}))
-        .collect();
-    Ok(Answer::json(
-        200,
-        &json!({"indices": indices, "aliases": aliases, "data_streams": []}),
-    ))
-}
-
-pub(super) fn health(store: &Store) -> Answer {
-    let shards: usize = store.indices.values().map(Index::shards).sum();
-    let missing: usize = store
-        .indices
-        .values()
-        .map(|index| index.shards() * (index.copies() - 1))
-        .sum();
-    let percent = if missing == 0 {
-        100.0
-    } else {
-        100.0 * shards as f64 / (shards + missing) as f64
-    };
-    Answer::json(
-        200,
-        &json!({"cluster_name": "esml-test", "status": if missing == 0 { "green" } else { "yellow" },
-        "timed_out": false, "number_of_nodes": 1, "number_of_data_nodes": 1, "active_primary_shards": shards,
-        "active_shards": shards, "relocating_shards": 0, "initializing_shards": 0, "unassigned_shards": missing,
-        "unassigned_primary_shards": 0, "delayed_unassigned_shards": 0, "number_of_pending_tasks": 0,
-        "number_of_in_flight_fetch": 0, "task_max_waiting_in_queue_millis": 0,
-        "active_shards_percent_as_number": percent}),
-    )
 }
 
 /// Both kinds of templates.

@@ -4,6 +4,7 @@
 
 mod admin;
 mod aggs;
+mod aliases;
 mod bulk;
 mod context;
 mod dates;
@@ -13,6 +14,7 @@ mod hash;
 mod index;
 mod mapping;
 mod names;
+mod overview;
 mod query;
 mod request;
 mod routes;

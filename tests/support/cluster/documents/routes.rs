@@ -7,7 +7,7 @@ use super::bulk::{self, Write};
 use super::failure::{Failure, Outcome};
 use super::names::Expand;
 use super::store::Store;
-use super::{admin, context, get, search};
+use super::{admin, aliases, context, get, overview, search};
 
 /// Answers one request.
 pub(super) fn answer(store: &mut Store, call: &Call, point_in_time: bool) -> Outcome<Answer> {
@@ -20,13 +20,13 @@ pub(super) fn answer(store: &mut Store, call: &Call, point_in_time: bool) -> Out
     };
     match (method, segments.as_slice()) {
         (_, [.., "_pit"]) if !point_in_time => unknown(call, &segments),
-        ("GET", ["_cluster", "health", ..]) => Ok(admin::health(store)),
-        ("GET", ["_cat", "indices"]) => admin::cat_indices(store, call, ""),
-        ("GET", ["_cat", "indices", expression]) => admin::cat_indices(store, call, expression),
-        ("GET", ["_resolve", "index", expression]) => admin::resolve_index(store, call, expression),
-        ("POST", ["_aliases"]) => admin::aliases(store, call, &body(call)?),
-        ("GET", ["_alias"]) => admin::get_alias(store, call, "", ""),
-        ("GET", ["_alias", names]) => admin::get_alias(store, call, "", names),
+        ("GET", ["_cluster", "health", ..]) => Ok(overview::health(store)),
+        ("GET", ["_cat", "indices"]) => overview::cat_indices(store, call, ""),
+        ("GET", ["_cat", "indices", expression]) => overview::cat_indices(store, call, expression),
+        ("GET", ["_resolve", "index", expression]) => overview::resolve_index(store, call, expression),
+        ("POST", ["_aliases"]) => aliases::aliases(store, call, &body(call)?),
+        ("GET", ["_alias"]) => aliases::get_alias(store, call, "", ""),
+        ("GET", ["_alias", names]) => aliases::get_alias(store, call, "", names),
         (_, ["_index_template"]) => admin::template(store, method, false, "", &Value::Null),
         (_, ["_index_template", name]) => admin::template(store, method, false, name, &body(call)?),
         (_, ["_template"]) => admin::template(store, method, true, "", &Value::Null),
@@ -75,13 +75,13 @@ fn in_index(store: &mut Store, call: &Call, method: &str, name: &str, rest: &[&s
         }),
         ("PUT", ["_settings"]) => admin::put_settings(store, call, name, &body(call)?),
         ("GET" | "POST", ["_refresh"]) => admin::refresh(store, call, name),
-        ("GET", ["_stats", "indexing"]) => admin::indexing_stats(store, call, name),
-        ("GET", ["_alias"]) => admin::get_alias(store, call, name, ""),
-        ("GET", ["_alias", names]) => admin::get_alias(store, call, name, names),
-        ("PUT" | "POST", ["_alias" | "_aliases", alias]) => admin::put_alias(store, call, name, alias, &body(call)?),
+        ("GET", ["_stats", "indexing"]) => overview::indexing_stats(store, call, name),
+        ("GET", ["_alias"]) => aliases::get_alias(store, call, name, ""),
+        ("GET", ["_alias", names]) => aliases::get_alias(store, call, name, names),
+        ("PUT" | "POST", ["_alias" | "_aliases", alias]) => aliases::put_alias(store, call, name, alias, &body(call)?),
         ("DELETE", ["_alias" | "_aliases", alias]) => {
             let body = json!({"actions": [{"remove": {"index": name, "alias": alias}}]});
-            admin::aliases(store, call, &body).map(|_| admin::acknowledged())
+            aliases::aliases(store, call, &body).map(|_| admin::acknowledged())
         }
         ("POST" | "PUT", ["_bulk"]) => bulk::bulk(store, call, Some(name)),
         ("GET" | "POST", ["_mget"]) => get::many(store, call, Some(name), &body(call)?),
