@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
@@ -130,7 +131,8 @@ impl Documents for RealDocuments {
     }
 }
 
-static TAKEN: Mutex<bool> = Mutex::new(false);
+/// By which thread the real node is taken.
+static TAKEN: Mutex<Option<ThreadId>> = Mutex::new(None);
 static FREED: Condvar = Condvar::new();
 
 /// The right to the real node for the time of one test. A plain mutex guard cannot change threads.
@@ -139,17 +141,23 @@ struct Lease;
 impl Lease {
     fn take() -> Self {
         let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        while *taken {
+        let own = thread::current().id();
+        assert_ne!(
+            *taken,
+            Some(own),
+            "this test has the real node already, and would wait for itself"
+        );
+        while taken.is_some() {
             taken = FREED.wait(taken).unwrap_or_else(PoisonError::into_inner);
         }
-        *taken = true;
+        *taken = Some(own);
         Self
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = None;
         FREED.notify_one();
     }
 }
