@@ -64,8 +64,7 @@ pub(super) async fn append(
         stage.inc(hits.len() as u64);
         documents += hits.len() as u64;
         parts.take(hits).await;
-        let left = if parts.failed() { 0 } else { IN_FLIGHT };
-        parts.append_finished(writer, left).await?;
+        parts.append_finished(writer, IN_FLIGHT).await?;
     }
     parts.open = None;
     parts.append_finished(writer, 0).await?;
@@ -79,38 +78,29 @@ impl Parts<'_> {
         for hit in hits {
             let bytes = hit.source.len();
             let full = |open: &Open| archive::is_full(open.documents, open.bytes, bytes);
-            if self.open.as_ref().is_some_and(full) {
+            if self.open.as_ref().is_none_or(full) {
                 self.hand_over(std::mem::take(&mut page)).await;
-                self.open = None;
+                self.begin();
             }
-            let open = match self.open.take() {
-                Some(open) => open,
-                None => self.begin(),
-            };
-            self.open = Some(Open {
-                documents: open.documents + 1,
-                bytes: open.bytes + bytes as u64,
-                ..open
-            });
+            if let Some(open) = &mut self.open {
+                open.documents += 1;
+                open.bytes += bytes as u64;
+            }
             page.push(hit);
         }
         self.hand_over(page).await;
     }
 
     async fn hand_over(&self, hits: Vec<Hit>) {
-        if let Some(open) = self.open.as_ref().filter(|_| !hits.is_empty()) {
+        if let Some(open) = &self.open {
             // A part that takes no more has failed: whoever waits for it hears why.
             let _ = open.hits.send(hits).await;
         }
     }
 
-    /// The open part takes no more.
-    fn failed(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.hits.is_closed())
-    }
-
-    /// A part compresses its documents as they come, on a thread of its own, until no more are sent.
-    fn begin(&mut self) -> Open {
+    /// Closes the open part and begins another. It compresses its documents as they come, on a thread of its own, until
+    /// no more are sent.
+    fn begin(&mut self) {
         self.begun += 1;
         let name = EntryName::of(
             EntryKind::Inputs { number: self.begun },
@@ -127,11 +117,11 @@ impl Parts<'_> {
             }
             entry.seal()
         }));
-        Open {
+        self.open = Some(Open {
             documents: 0,
             bytes: 0,
             hits,
-        }
+        });
     }
 
     /// Appends parts in order until at most `left` are not in the archive yet.
