@@ -54,7 +54,7 @@ pub(super) async fn verify(
     let opened = verifier.job().await?;
     narrator.follow(None);
     stage.done(&format!(
-        "Read back and compared {}: all as in the archive",
+        "Compared what the cluster holds: {}, all as in the archive",
         amount(compared, "document", "documents")
     ));
     if let Some(what) = opened {
