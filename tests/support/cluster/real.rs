@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
@@ -16,6 +17,8 @@ use super::{Answer, Call, Documents};
 
 /// Names the environment variable with the URL of a node that may be wiped.
 pub const REAL: &str = "ESML_TEST_ELASTICSEARCH";
+
+const SEARCHED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Passes every call on to one node, directly, whatever proxies are set.
 pub struct RealDocuments {
@@ -119,10 +122,23 @@ impl Documents for RealDocuments {
         Box::pin(self.pass_on(call))
     }
 
+    /// A search that nobody waits for any more ends a moment later, a point in time or a scroll much later.
     fn open_contexts(&self) -> Option<usize> {
-        let answer = self
-            .blocking(Call::new("GET", "/_nodes/stats/indices/search", ""))
-            .value();
+        let until = Instant::now() + SEARCHED_WITHIN;
+        loop {
+            let open = self.contexts_now()?;
+            if open == 0 || Instant::now() > until {
+                return Some(open);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl RealDocuments {
+    fn contexts_now(&self) -> Option<usize> {
+        let call = Call::new("GET", "/_nodes/stats/indices/search", "");
+        let answer = self.blocking(call).value();
         let nodes = answer["nodes"].as_object()?;
         let open = nodes
             .values()
@@ -134,6 +150,7 @@ impl Documents for RealDocuments {
 /// By which thread the real node is taken.
 static TAKEN: Mutex<Option<ThreadId>> = Mutex::new(None);
 static FREED: Condvar = Condvar::new();
+const FREE_WITHIN: Duration = Duration::from_secs(60);
 
 /// The right to the real node for the time of one test. A plain mutex guard cannot change threads.
 struct Lease;
@@ -142,13 +159,14 @@ impl Lease {
     fn take() -> Self {
         let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
         let own = thread::current().id();
-        assert_ne!(
-            *taken,
-            Some(own),
-            "this test has the real node already, and would wait for itself"
-        );
         while taken.is_some() {
-            taken = FREED.wait(taken).unwrap_or_else(PoisonError::into_inner);
+            // What a test has dropped is free a moment later.
+            let (again, waited) = FREED
+                .wait_timeout(taken, FREE_WITHIN)
+                .unwrap_or_else(PoisonError::into_inner);
+            taken = again;
+            let for_itself = waited.timed_out() && *taken == Some(own);
+            assert!(!for_itself, "this test has the real node, and waits for it");
         }
         *taken = Some(own);
         Self
