@@ -6,6 +6,8 @@ use flate2::bufread::GzDecoder;
 
 use super::fault::{Damage, ReaderFailed};
 
+/// What every gzip member begins with.
+const MAGIC: [u8; 2] = [0x1f, 0x8b];
 const SOURCE_BUFFER: usize = 128 << 10;
 const BUFFER: usize = 256 << 10;
 /// Below this many inflated bytes no ratio is suspicious.
@@ -136,6 +138,10 @@ impl<'a, R: Read> Inflate<'a, R> {
                     let begin = source.consumed;
                     if source.fill_buf()?.first() == Some(&0) {
                         return only_zeros(&mut source);
+                    }
+                    let first = source.fill_buf()?;
+                    if begin == 0 && !first.iter().zip(MAGIC).all(|(byte, magic)| *byte == magic) {
+                        return Err(Damage::error("this is no gzip file, so no archive of a job"));
                     }
                     self.state = State::Inside(Box::new(GzDecoder::new(source)));
                     self.member = Some(begin);

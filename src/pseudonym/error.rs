@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::partial::file_hint;
+
 /// One enum for the layer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -35,6 +37,7 @@ impl Error {
                 Some("the file that stands beside the archive is meant, its name ends with .key.json")
             }
             Self::TooMany { .. } => Some("leave fields out with --fields, or take fewer inputs along"),
+            Self::Io { cause, .. } => file_hint(cause.kind()),
             Self::NoToken { .. } => Some("without --keep-order there is room for more"),
             _ => None,
         }

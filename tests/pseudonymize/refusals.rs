@@ -31,6 +31,11 @@ fn files_that_are_there_are_not_replaced() {
         ])
         .expect(1)
         .says("not a key file");
+    let missing = binary.path("nosuch.json").display().to_string();
+    binary
+        .run(["reveal", &missing, "t_1"])
+        .expect(1)
+        .says("look whether the path is right");
     assert_eq!(std::fs::read_to_string(&key).unwrap(), "precious");
     std::fs::remove_file(&key).unwrap();
     std::fs::write(&target, "precious").unwrap();
