@@ -84,10 +84,11 @@ fn dispatch(cli: Cli, matches: &ArgMatches, surroundings: &Surroundings, termina
     }
 }
 
-/// Two workers: one reads or writes the network while the other compresses.
+/// One worker for the network; compressing and reading files have threads of their own. A second one makes nothing
+/// faster, and each keeps memory of its own that the other does not use.
 fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .enable_all()
         .build();
     let runtime = runtime.map_err(|cause| Error::Failed {
