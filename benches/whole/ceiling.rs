@@ -151,3 +151,10 @@ pub fn import(address: SocketAddr, index: &str, requests: &[Vec<u8>]) -> f64 {
     });
     started.elapsed().as_secs_f64()
 }
+
+/// Makes all of it searchable; returns seconds.
+pub fn refresh(address: SocketAddr, index: &str) -> f64 {
+    let started = Instant::now();
+    json(address, "POST", &format!("/{index}/_refresh"), &Value::Null);
+    started.elapsed().as_secs_f64()
+}

@@ -64,6 +64,10 @@ impl Bench {
         let bare = self.like(&format!("{clone}-input"));
         let took = ceiling::import(self.front, &bare, &requests);
         report.add("bare HTTP bulk", seconds(took));
+        report.add(
+            "bare HTTP bulk, refreshed",
+            seconds(took + ceiling::refresh(self.front, &bare)),
+        );
         self.delete(&bare);
         self.others_import(&clone, report);
         self.delete(&format!("{clone}-input"));

@@ -1,6 +1,7 @@
 //! A stand-in cluster: HTTP in, the ML API by itself, documents by itself or by a real Elasticsearch.
 
 pub mod auth;
+mod delays;
 pub mod documents;
 pub mod faults;
 pub mod ml;

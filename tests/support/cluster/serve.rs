@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
+use super::delays;
 use super::faults::{self, Action, Due};
 use super::stand_in::{Logged, Shared};
 use super::{Answer, Call};
@@ -59,6 +60,7 @@ pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<Serv
         let _ = stream.set_nodelay(true);
         let (shared, tls) = (Arc::clone(&shared), tls.clone());
         tokio::spawn(async move {
+            delays::perhaps().await;
             match tls {
                 None => connection(stream, shared).await,
                 Some(acceptor) => {
@@ -89,6 +91,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
     };
     call.path = path.to_owned();
     let entry = log(&shared, &call);
+    delays::perhaps().await;
     let due = shared.faults.due(&call);
     if let Some(Due {
         action: Action::Hang,
@@ -162,6 +165,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
     if let Action::Delay(time) = action {
         tokio::time::sleep(time).await;
     }
+    delays::perhaps().await;
     Ok(response(answer, &action))
 }
 
@@ -213,7 +217,11 @@ async fn respond(call: Call, shared: &Arc<Shared>) -> Answer {
     }
     // A task of its own: a client that goes away does not undo what it asked for.
     let shared = Arc::clone(shared);
-    match tokio::spawn(async move { shared.perform(call).await }).await {
+    let performed = tokio::spawn(async move {
+        delays::perhaps().await;
+        shared.perform(call).await
+    });
+    match performed.await {
         Ok(answer) => answer,
         Err(error) => Answer::json(
             500,
