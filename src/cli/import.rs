@@ -100,10 +100,10 @@ struct What {
 #[command(next_help_heading = "Writing")]
 struct Writing {
     /// Size of a bulk request
-    #[arg(long, value_name = "SIZE", default_value = "5mb", value_parser = values::bulk_size)]
+    #[arg(long, value_name = "SIZE", default_value = "2mb", value_parser = values::bulk_size)]
     bulk_size: usize,
     /// How many bulk requests are sent at once
-    #[arg(long, value_name = "N", default_value = "2", value_parser = |text: &str| values::within(text, 1, 64))]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = |text: &str| values::within(text, 1, 64))]
     bulk_concurrency: usize,
     /// Refuse an archive with an entry that decompresses to more
     #[arg(long, value_name = "SIZE", default_value = "10gb", value_parser = values::size)]
