@@ -99,7 +99,7 @@ fn defaults_are_those_of_the_contract() {
     let options = import("a").unwrap();
     assert_eq!(
         (options.bulk.size, options.bulk.concurrency, options.limits.entry),
-        (5 << 20, 2, 10 << 30)
+        (2 << 20, 3, 10 << 30)
     );
 }
 

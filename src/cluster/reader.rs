@@ -19,7 +19,7 @@ const FIRST_PAGE: usize = 1_000;
 const GROWTH: usize = 10;
 /// Bytes of a page, about: some pages of each reader are in memory at once. Twice as many take a few hundredths less
 /// time and 5 MiB more.
-const PAGE_BYTES: usize = 512 << 10;
+const PAGE_BYTES: usize = 640 << 10;
 /// About what stands around a document in an answer.
 const BESIDE_SOURCE: usize = 100;
 

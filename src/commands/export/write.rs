@@ -81,16 +81,17 @@ pub(super) async fn archive(
         terminal,
         writer,
     };
-    export.json(EntryKind::Snapshot, &subject.document.source)?;
-    export.json(EntryKind::Config, subject.config.get().as_bytes())?;
-    export.state().await?;
     let (categories, dated): (Vec<_>, Vec<_>) = survey
         .found
         .iter()
         .partition(|(found, _)| found.entry == EntryKind::Categories);
-    let long = dated.iter().any(|(_, expected)| *expected > options.page_size as u64);
+    let long =
+        subject.snapshot.state_documents > 1 || dated.iter().any(|(_, expected)| *expected > options.page_size as u64);
     // The first inputs come while what is short is asked for. What is long could outlast their point in time.
     let early = if long { None } else { export.open(sources).await? };
+    export.json(EntryKind::Snapshot, &subject.document.source)?;
+    export.json(EntryKind::Config, subject.config.get().as_bytes())?;
+    export.state().await?;
     for (found, expected) in dated {
         export.found(found, *expected).await?;
     }

@@ -38,15 +38,20 @@ pub(super) async fn verify(
     };
     let stage = terminal.stage("Comparing what the cluster holds", Unit::Documents, None);
     narrator.follow(Some(stage.clone()));
-    let state = verifier.state().await?;
-    // At once, for a network may be slow; but not beside documents of many MiB.
-    let ((), snapshot, inputs, results) = tokio::try_join!(
-        verifier.surroundings(),
-        verifier.snapshot_and_counts(),
-        inputs::compare(cluster, checked, plan),
-        verifier.results(),
-    )?;
-    let compared = state + snapshot + inputs + results;
+    // One after the other: of two that look while somebody deletes the job one would miss what the other still finds,
+    // and say that instead.
+    let mut compared = verifier.state().await?;
+    verifier.surroundings().await?;
+    compared += verifier.snapshot_and_counts().await?;
+    compared += inputs::compare(cluster, checked, plan).await?;
+    compared += verifier.part(Part::Categories, &[plan.job().results_alias()]).await?;
+    for entry in journal.written() {
+        compared += match entry {
+            Entry::Annotations { index, .. } => verifier.part(Part::Annotations, &[index]).await?,
+            Entry::Notifications { index, .. } => verifier.part(Part::Notifications, &[index]).await?,
+            _ => 0,
+        };
+    }
     // Last, so that what somebody else did to the job meanwhile is seen.
     let opened = verifier.job().await?;
     narrator.follow(None);
@@ -174,20 +179,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Categories, annotations and notifications.
-    async fn results(&self) -> Result<u64> {
-        let mut compared = self.part(Part::Categories, &[self.plan.job().results_alias()]).await?;
-        for entry in self.journal.written() {
-            compared += match entry {
-                Entry::Annotations { index, .. } => self.part(Part::Annotations, &[index]).await?,
-                Entry::Notifications { index, .. } => self.part(Part::Notifications, &[index]).await?,
-                _ => 0,
-            };
-        }
-        Ok(compared)
-    }
-
-    /// One of these parts, byte for byte.
+    /// Categories, annotations or notifications, byte for byte.
     async fn part(&self, part: Part, indices: &[String]) -> Result<u64> {
         let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
         let mut replay = self.checked.archive.replay(part, &self.checked.contents);
