@@ -1,125 +1,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::Write;
+mod damage;
+mod made;
+mod manifest;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use tar::{EntryType, Header};
+use tar::EntryType;
 
+use self::made::{CATEGORIZER, MODEL, Tar, good, gzip, state, states};
 use super::*;
 use crate::archive::Severity;
-
-mod manifest;
-
-/// An archive made by hand, to be damaged.
-#[derive(Clone)]
-struct Tar {
-    entries: Vec<(String, Vec<u8>, EntryType)>,
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    gzip.write_all(bytes).unwrap();
-    gzip.finish().unwrap()
-}
-
-fn state(kind: &str, number: u64, chunk: &str, eos: bool) -> String {
-    let end = if eos { r#","eos":true"# } else { "" };
-    format!(
-        "{{\"index\":{{\"_index\":\".ml-state\",\"_id\":\"{kind}#{number}\"}}}}\n{{\"compressed\":[\"{chunk}\"]{end}}}\n"
-    )
-}
-
-const MODEL: &str = "a_model_state_17";
-const CATEGORIZER: &str = "a_categorizer_state";
-
-/// Three model documents and one of the categorizer.
-fn states() -> [String; 4] {
-    let text = STANDARD.encode(gzip(b"some state"));
-    let (one, rest) = text.split_at(5);
-    let (two, three) = rest.split_at(7);
-    [
-        state(MODEL, 1, one, false),
-        state(MODEL, 2, two, false),
-        state(MODEL, 3, three, true),
-        state(CATEGORIZER, 1, &text, true),
-    ]
-}
-
-fn good() -> Tar {
-    let config = r#"{"job_id":"a","analysis_config":{"bucket_span":"5m","categorization_field_name":"m","detectors":[{"function":"count","by_field_name":"mlcategory"}]},"data_description":{"time_field":"t"}}"#;
-    let snapshot = r#"{"job_id":"a","snapshot_id":"17","snapshot_doc_count":3,"quantiles":{"job_id":"a"}}"#;
-    let entries = [
-        (
-            "ml-anomalies-snapshot_doc_a_model_snapshot_17.json",
-            snapshot.to_owned(),
-        ),
-        ("a_config.json", config.to_owned()),
-        ("a_snapshot_docs.ndjson", states().concat()),
-        ("a_annotations.ndjson", "{\"job_id\":\"a\"}\n{}\n".to_owned()),
-        (
-            "a_input_1.ndjson",
-            "{\"index\":{\"_index\":\"i\",\"_id\":\"1\"}}\n{\"job_id\":\"any\"}\n".to_owned(),
-        ),
-        ("a_data_counts.json", r#"{"job_id":"a"}"#.to_owned()),
-        ("a_filters.json", r#"[{"filter_id":"f"}]"#.to_owned()),
-    ];
-    let entries = entries
-        .into_iter()
-        .map(|(name, text)| (name.to_owned(), text.into_bytes(), EntryType::Regular));
-    Tar {
-        entries: entries.collect(),
-    }
-}
-
-impl Tar {
-    fn blocks(&self) -> Vec<u8> {
-        let mut blocks = Vec::new();
-        for (name, content, kind) in &self.entries {
-            let mut header = Header::new_ustar();
-            header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
-            header.set_size(content.len() as u64);
-            header.set_entry_type(*kind);
-            header.set_cksum();
-            blocks.extend_from_slice(header.as_bytes());
-            blocks.extend_from_slice(content);
-            blocks.resize(blocks.len().next_multiple_of(512), 0);
-        }
-        blocks
-    }
-
-    fn build(&self) -> Vec<u8> {
-        gzip(&[self.blocks(), vec![0; 1024]].concat())
-    }
-
-    fn content(&mut self, name: &str) -> &mut Vec<u8> {
-        &mut self.entries.iter_mut().find(|(entry, ..)| entry == name).unwrap().1
-    }
-
-    fn with(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
-        match self.entries.iter().any(|(entry, ..)| entry == name) {
-            true => *self.content(name) = content.into(),
-            false => self.entries.push((name.to_owned(), content.into(), EntryType::Regular)),
-        }
-        self
-    }
-
-    fn without(mut self, name: &str) -> Self {
-        self.entries.retain(|(entry, ..)| entry != name);
-        self
-    }
-
-    fn also(mut self, name: &str, kind: EntryType) -> Self {
-        self.entries.push((name.to_owned(), b"{}".to_vec(), kind));
-        self
-    }
-
-    fn state(self, documents: &[&str]) -> Self {
-        self.with("a_snapshot_docs.ndjson", documents.concat())
-    }
-}
 
 fn read(bytes: &[u8]) -> Contents {
     check(bytes, Limits::default(), &mut (), &|_| {}).unwrap()
@@ -344,68 +235,6 @@ fn a_categorization_job_without_categorizer_state_is_warned_of() {
             .iter()
             .any(|finding| finding.what.contains("start anew"))
     );
-}
-
-#[test]
-fn truncation_is_found_wherever_it_is() {
-    let whole = good().build();
-    for length in 0..whole.len() {
-        assert!(!read(&whole[..length]).importable(), "{length} of {}", whole.len());
-    }
-    let blocks = good().blocks();
-    for end in [&[][..], &[0; 512]] {
-        assert!(!read(&gzip(&[&blocks[..], end].concat())).importable());
-    }
-    // Exactly between gzip members: every block is whole, the end marker is not there.
-    let members: Vec<u8> = blocks.chunks(512).flat_map(gzip).collect();
-    assert!(
-        fatal(&read(&members))
-            .iter()
-            .any(|finding| finding.contains("cut short"))
-    );
-    assert_eq!(read(&[members, gzip(&[0; 1024])].concat()).findings, []);
-}
-
-#[test]
-fn what_follows_the_end_is_found() {
-    let blocks = [good().blocks(), vec![0; 1024]].concat();
-    assert!(!read(&gzip(&[&blocks[..], b"x"].concat())).importable());
-    assert!(!read(&[good().build(), b"x".to_vec()].concat()).importable());
-    assert!(read(&[good().build(), vec![0; 600]].concat()).importable());
-    assert!(!read(&[good().build(), gzip(b"more")].concat()).importable());
-}
-
-#[test]
-fn a_flipped_byte_is_found() {
-    let whole = good().build();
-    // The gzip header's time and system do not matter, nor do the bits that fill the last byte before the checksum.
-    for at in (10..whole.len()).step_by(7).filter(|at| *at != whole.len() - 9) {
-        let mut bytes = whole.clone();
-        bytes[at] ^= 0x10;
-        assert!(!read(&bytes).importable(), "{at}");
-    }
-}
-
-#[test]
-fn bounds_hold_while_reading() {
-    let bomb = good().with("x", vec![0; 80 << 20]).build();
-    assert!(fatal(&read(&bomb)).iter().any(|finding| finding.contains("200 times")));
-    let small = Limits {
-        entry: 100,
-        ..Limits::default()
-    };
-    let contents = check(&good().build()[..], small, &mut (), &|_| {}).unwrap();
-    assert!(fatal(&contents)[0].contains("--max-entry-size"));
-    let little = Limits {
-        state: 5,
-        ..Limits::default()
-    };
-    let contents = check(&good().build()[..], little, &mut (), &|_| {}).unwrap();
-    assert!(fatal(&contents)[0].contains("more than 5 bytes"));
-    let mut long = good();
-    long.entries
-        .insert(0, ("l".to_owned(), vec![b'a'; 1 << 20], EntryType::GNULongName));
-    assert!(fatal(&read(&long.build()))[0].contains("larger than 64 KiB"));
 }
 
 #[test]

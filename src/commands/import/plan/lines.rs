@@ -4,10 +4,12 @@ use super::{CalendarAction, FilterAction, Plan};
 use crate::terminal::amount;
 
 impl Plan {
-    /// A line for each thing that would be done.
+    /// A line for each thing that would be done, in the order in which it is done; inputs and state are written side by
+    /// side.
     pub(in crate::commands::import) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         self.replaced(&mut lines);
+        lines.push(format!("create job {}", self.job()));
         for filter in &self.filters {
             lines.push(match filter.action {
                 FilterAction::Create => format!("create filter {}", filter.id),
@@ -71,11 +73,6 @@ impl Plan {
     fn documents(&self, lines: &mut Vec<String>) {
         let counts = &self.counts;
         write(lines, counts.inputs, "input", "inputs");
-        lines.push(format!(
-            "create job {} and revert it to snapshot {}",
-            self.job(),
-            self.snapshot_id
-        ));
         write(
             lines,
             counts.model_state,
@@ -88,6 +85,7 @@ impl Plan {
             "categorizer state document",
             "categorizer state documents",
         );
+        lines.push(format!("revert job {} to snapshot {}", self.job(), self.snapshot_id));
         write(lines, counts.categories, "category", "categories");
         write(lines, counts.annotations, "annotation", "annotations");
         write(lines, counts.notifications, "notification", "notifications");
