@@ -18,7 +18,7 @@ const FIRST_PAGE: usize = 1_000;
 /// A page grows by this at most from one to the next: documents of one age tend to be alike.
 const GROWTH: usize = 10;
 /// Bytes of a page, about: some pages of each reader are in memory at once. Twice as many take a few hundredths less
-/// time and 5 MiB more.
+/// time and 4 MiB more.
 const PAGE_BYTES: usize = 640 << 10;
 /// About what stands around a document in an answer.
 const BESIDE_SOURCE: usize = 100;

@@ -7,6 +7,7 @@ use crate::support::archive::entry;
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::ml::{MlOptions, User};
+use crate::support::cluster::stand_in::Logged;
 use crate::support::fixtures::Fixture;
 use crate::support::world::World;
 
@@ -257,6 +258,21 @@ fn inputs_are_opened_early_where_little_stands_before_them() {
             (early, early),
             "{page_size}: {opened:?}"
         );
+    }
+}
+
+/// Each may have 16 MiB.
+#[test]
+fn inputs_are_not_opened_before_a_state_of_several_documents() {
+    for (documents, opened) in [(1, true), (2, false)] {
+        let mut fixture = claiming(documents);
+        fixture.state.clear();
+        let world = world(&fixture);
+        refused(&world, JOB, &["--include-inputs"], 1).says("0 were found");
+        let requests = world.stand_in.requests();
+        let point = |request: &Logged| request.path == "/weblogs-2024.01/_pit";
+        assert_eq!(requests.iter().any(point), opened, "{documents}");
+        nothing_open(&world);
     }
 }
 

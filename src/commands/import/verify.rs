@@ -38,8 +38,8 @@ pub(super) async fn verify(
     };
     let stage = terminal.stage("Comparing what the cluster holds", Unit::Documents, None);
     narrator.follow(Some(stage.clone()));
-    // One after the other: of two that look while somebody deletes the job one would miss what the other still finds,
-    // and say that instead.
+    // One after the other: while somebody deletes the job, a comparison beside these could miss a document first and
+    // tell of nothing else.
     let mut compared = verifier.state().await?;
     verifier.surroundings().await?;
     compared += verifier.snapshot_and_counts().await?;
