@@ -34,13 +34,13 @@ fn hold(what: &str, at: &[&str], codes: &[i32], says: &str, fault: impl Fn(&Spot
 #[test]
 fn documents_put_off_are_sent_again() {
     // The first answer says only that there are errors, the second which.
-    let fault = |spot: &Spot| on(spot).times(2).then(Action::RefuseItems(429));
+    let fault = |spot: &Spot| on(spot).times(2).then(Action::AnswerItems(429));
     hold("documents put off", &["/_bulk"], &[0], "", fault);
 }
 
 #[test]
 fn documents_put_off_for_ever_end_in_a_rollback() {
-    let fault = |spot: &Spot| on(spot).always().then(Action::RefuseItems(429));
+    let fault = |spot: &Spot| on(spot).always().then(Action::AnswerItems(429));
     hold(
         "documents put off for ever",
         &["/_bulk"],
@@ -52,7 +52,7 @@ fn documents_put_off_for_ever_end_in_a_rollback() {
 
 #[test]
 fn documents_refused_for_good_end_in_a_rollback() {
-    let fault = |spot: &Spot| on(spot).always().then(Action::RefuseItems(400));
+    let fault = |spot: &Spot| on(spot).always().then(Action::AnswerItems(400));
     hold("documents refused", &["/_bulk"], &[5], "failed to parse", fault);
 }
 

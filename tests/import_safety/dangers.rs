@@ -64,9 +64,10 @@ fn results_of_other_jobs_stay_where_revert_would_delete_them() {
 fn a_snapshot_whose_document_is_not_found_is_never_reverted_to() {
     let world = World::with(on(9, 2, 0));
     let before = ClusterState::of(&world);
-    let swallowed = json!({"errors": false, "items": [{"index": {"_id": "a", "status": 201}}, {"index": {"_id": "b", "status": 201}}]});
     world.stand_in.faults().add(
-        Fault::on("POST", "/.ml-anomalies-.write-web-latency/_bulk").then(Action::status(200, swallowed.to_string())),
+        Fault::on("POST", "/.ml-anomalies-.write-web-latency/_bulk")
+            .always()
+            .then(Action::AnswerItems(201)),
     );
     import(&world, &Binary::new(), archive_of(JOB), &[])
         .expect(5)

@@ -14,8 +14,8 @@ use super::{Answer, Call};
 pub enum Action {
     /// Another answer instead of the cluster's own.
     Answer(Answer),
-    /// A bulk request is taken, and each of its items is refused with that status.
-    RefuseItems(u16),
+    /// A bulk request is answered and not carried out: each of its items is said to have ended with that status.
+    AnswerItems(u16),
     /// The connection closes before a byte of the answer.
     Close,
     /// A chunked answer whose connection closes after that many bytes of the body.
@@ -59,8 +59,8 @@ impl Action {
     }
 }
 
-/// What Elasticsearch says of a bulk request whose items it refuses.
-pub(super) fn refused_items(call: &Call, status: u16) -> Answer {
+/// What Elasticsearch says of a bulk request whose items all end with that status.
+pub(super) fn answered_items(call: &Call, status: u16) -> Answer {
     let (kind, reason) = match status {
         429 => (
             "es_rejected_execution_exception",
@@ -68,6 +68,7 @@ pub(super) fn refused_items(call: &Call, status: u16) -> Answer {
         ),
         _ => ("document_parsing_exception", "[1:2] failed to parse"),
     };
+    let refused = status >= 300;
     let text = String::from_utf8_lossy(&call.body);
     let (mut lines, mut items) = (text.lines(), Vec::new());
     while let Some(action) = lines.next() {
@@ -79,13 +80,15 @@ pub(super) fn refused_items(call: &Call, status: u16) -> Answer {
         if name != "delete" {
             lines.next();
         }
-        let error = json!({"type": kind, "reason": reason});
-        let said = json!({"_index": place["_index"], "_id": place["_id"], "status": status, "error": error});
+        let mut said = json!({"_index": place["_index"], "_id": place["_id"], "status": status});
+        if refused {
+            said["error"] = json!({"type": kind, "reason": reason});
+        }
         items.push(json!({ name: said }));
     }
     match call.param("filter_path") {
-        Some("errors") => Answer::json(200, &json!({"errors": true})),
-        _ => Answer::json(200, &json!({"took": 1, "errors": true, "items": items})),
+        Some("errors") => Answer::json(200, &json!({ "errors": refused })),
+        _ => Answer::json(200, &json!({"took": 1, "errors": refused, "items": items})),
     }
 }
 

@@ -153,9 +153,9 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
             with_product(answer.clone(), false)
         }
         Some(Due {
-            action: Action::RefuseItems(status),
+            action: Action::AnswerItems(status),
             ..
-        }) => with_product(faults::refused_items(&call, *status), shared.product_header),
+        }) => with_product(faults::answered_items(&call, *status), shared.product_header),
         _ => with_product(respond(call, &shared).await, shared.product_header),
     };
     if let Some(logged) = shared.log.lock().expect("log").get_mut(entry) {
