@@ -1,15 +1,15 @@
 //! Jobs that have learned: real model state, and how it gets onto a stand-in cluster as if learned there.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+mod changed;
+mod seed;
 
-use bytes::Bytes;
+use std::path::PathBuf;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::cluster::ml::MlApi;
-use super::cluster::{Call, Documents};
+pub use seed::load;
 
 /// A document with its id, byte for byte as it was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,174 +177,6 @@ impl Fixture {
         self.snapshots.iter().find(|snapshot| snapshot.id == id).unwrap()
     }
 
-    /// The same job under another id, as if it had always been called so.
-    #[must_use]
-    pub fn renamed(mut self, new: &str) -> Self {
-        let old = self.id().to_owned();
-        let stored = [
-            &mut self.snapshots,
-            &mut self.state,
-            &mut self.annotations,
-            &mut self.notifications,
-            &mut self.categories,
-        ];
-        for one in stored.into_iter().flatten() {
-            if let Some(rest) = one.id.strip_prefix(&old) {
-                one.id = format!("{new}{rest}");
-            }
-            one.source = one
-                .source
-                .replace(&format!("\"job_id\": \"{old}\""), &format!("\"job_id\": \"{new}\""));
-        }
-        self.job["job_id"] = json!(new);
-        self.data_counts["job_id"] = json!(new);
-        if self.job["datafeed_config"].is_object() {
-            self.job["datafeed_config"]["job_id"] = json!(new);
-            self.job["datafeed_config"]["datafeed_id"] = json!(format!("datafeed-{new}"));
-        }
-        for name in self
-            .calendars
-            .iter_mut()
-            .flat_map(|calendar| calendar["job_ids"].as_array_mut())
-            .flatten()
-        {
-            if *name == old.as_str() {
-                *name = json!(new);
-            }
-        }
-        self
-    }
-
-    /// A job that nobody feeds.
-    #[must_use]
-    pub fn without_datafeed(mut self) -> Self {
-        if let Some(job) = self.job.as_object_mut() {
-            job.shift_remove("datafeed_config");
-        }
-        self
-    }
-
-    /// Its sources are gone.
-    #[must_use]
-    pub fn without_inputs(mut self) -> Self {
-        self.inputs.clear();
-        self.sources.clear();
-        self
-    }
-
-    /// The datafeed reads a second index too, whose documents have the same `_id`s and other content.
-    #[must_use]
-    pub fn on_two_sources(mut self, second: &str) -> Self {
-        let contents: Vec<String> = self.inputs.iter().rev().map(|input| input.source.clone()).collect();
-        let more: Vec<Stored> = self
-            .inputs
-            .iter()
-            .zip(contents)
-            .map(|(input, source)| Stored {
-                index: second.to_owned(),
-                id: input.id.clone(),
-                source,
-            })
-            .collect();
-        self.inputs.extend(more);
-        self.sources.push(second.to_owned());
-        self.job["datafeed_config"]["indices"] = json!(self.sources);
-        self
-    }
-
-    /// This source is mapped otherwise.
-    #[must_use]
-    pub fn with_mapping_of(mut self, source: &str, mapping: Value) -> Self {
-        self.other_mappings.push((source.to_owned(), mapping));
-        self
-    }
-
-    /// Results go elsewhere: `shared`, `custom-security` …; the cluster's version or option decides on a suffix.
-    #[must_use]
-    pub fn results_index_name(mut self, name: &str) -> Self {
-        self.job["results_index_name"] = json!(name);
-        self
-    }
-
-    /// Snapshots of an older version, such as `7.11.0`.
-    #[must_use]
-    pub fn min_version(mut self, version: &str) -> Self {
-        for snapshot in &mut self.snapshots {
-            snapshot.source = snapshot.source.replacen(
-                "\"min_version\": \"9.0.0\"",
-                &format!("\"min_version\": \"{version}\""),
-                1,
-            );
-        }
-        self.job["model_snapshot_min_version"] = json!(version);
-        self
-    }
-
-    /// Changes the configuration before it is seeded.
-    #[must_use]
-    pub fn with_job(mut self, change: impl FnOnce(&mut Value)) -> Self {
-        change(&mut self.job);
-        self
-    }
-
-    /// Puts everything on a cluster, as if the job had been made and had learned there, and had been closed.
-    pub async fn seed(&self, ml: &MlApi, documents: Arc<dyn Documents>) {
-        let job = self.id();
-        ml.adopt_job(&self.job, Arc::clone(&documents)).await;
-        self.filters.iter().for_each(|filter| ml.adopt_filter(filter));
-        self.calendars.iter().for_each(|calendar| ml.adopt_calendar(calendar));
-        let put = async |index: &str, stored: &[Stored], require_alias: bool| {
-            load(&documents, index, stored, require_alias).await;
-        };
-        let results = format!(".ml-anomalies-.write-{job}");
-        put(&results, &self.snapshots, true).await;
-        put(&results, &self.categories, true).await;
-        let counts = Stored {
-            index: String::new(),
-            id: format!("{job}_data_counts"),
-            source: self.data_counts.to_string(),
-        };
-        put(&results, &[counts], true).await;
-        put(&results, &self.bystanders, true).await;
-        put(".ml-state-write", &self.state, true).await;
-        put(".ml-state-write", &[self.quantiles()], true).await;
-        put(".ml-annotations-write", &self.annotations, true).await;
-        put(&ml.notifications_target(), &self.notifications, false).await;
-        for source in &self.sources {
-            let other = self.other_mappings.iter().find(|(name, _)| name == source);
-            let mapping = other.map_or(&self.input_mapping, |(_, mapping)| mapping);
-            let mut settings = self.input_settings.clone();
-            settings["number_of_shards"] = json!(2);
-            settings["number_of_replicas"] = json!(0);
-            if self.hidden.contains(source) {
-                settings["hidden"] = json!(true);
-            }
-            let body = json!({"settings": settings, "mappings": mapping});
-            call(&documents, "PUT", &format!("/{source}"), "", body.to_string()).await;
-            let inputs: Vec<Stored> = self
-                .inputs
-                .iter()
-                .filter(|input| input.index == *source)
-                .cloned()
-                .collect();
-            put(source, &inputs, false).await;
-        }
-    }
-
-    /// The same from a test that is not asynchronous.
-    pub fn seed_blocking(&self, ml: &MlApi, documents: &Arc<dyn Documents>) {
-        std::thread::scope(|scope| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            scope
-                .spawn(move || runtime.block_on(self.seed(ml, Arc::clone(documents))))
-                .join()
-                .unwrap();
-        });
-    }
-
     /// `<job>_quantiles`, the bytes of the snapshot's own.
     pub fn quantiles(&self) -> Stored {
         let snapshot: WithQuantiles = serde_json::from_str(&self.snapshot().source).unwrap();
@@ -378,45 +210,4 @@ fn bystanders() -> Vec<Stored> {
         source: counts.to_string(),
     });
     stored
-}
-
-/// Stores documents byte for byte and refreshes.
-pub async fn load(documents: &Arc<dyn Documents>, index: &str, stored: &[Stored], require_alias: bool) {
-    if stored.is_empty() {
-        return;
-    }
-    let mut body = String::new();
-    for one in stored {
-        body += &json!({"index": {"_index": index, "_id": one.id}}).to_string();
-        body.push('\n');
-        body += &one.source;
-        body.push('\n');
-    }
-    let query = if require_alias {
-        "refresh=true&require_alias=true"
-    } else {
-        "refresh=true"
-    };
-    let answer = call(documents, "POST", "/_bulk", query, body).await;
-    assert_eq!(answer["errors"], false, "{index}: {answer}");
-}
-
-async fn call(documents: &Arc<dyn Documents>, method: &str, path: &str, query: &str, body: String) -> Value {
-    let kind = if path.ends_with("_bulk") {
-        "application/x-ndjson"
-    } else {
-        "application/json"
-    };
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let call = Call {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        query: pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        headers: vec![("content-type".to_owned(), kind.to_owned())],
-        body: Bytes::from(body),
-    };
-    let answer = documents.call(call).await;
-    let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    assert!(answer.status < 300, "{method} {path}: {} {said}", answer.status);
-    said
 }

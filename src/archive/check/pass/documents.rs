@@ -1,0 +1,121 @@
+//! Entries of documents, line by line.
+
+use super::{Pass, Trouble};
+use crate::archive::Part;
+use crate::archive::inflate::Inflated;
+use crate::archive::lines::{Lines, Next, Owner, parse_document};
+use crate::archive::tarball::Tarball;
+
+/// Source indices told apart.
+const MOST_INDICES: usize = 10_000;
+/// Bytes of a source index's name, that of a remote cluster before it.
+const LONGEST_INDEX: usize = 512;
+/// Distinct job ids kept to be judged.
+const MOST_OWNERS: usize = 8;
+/// What stands between job and number in the id of a category.
+const CATEGORY: &str = "_category_definition_";
+
+impl Pass<'_> {
+    pub(super) fn documents<I: Inflated>(
+        &mut self,
+        tar: &mut Tarball<I>,
+        path: &str,
+        part: Part,
+    ) -> Result<u64, Trouble> {
+        let mut lines = Lines::default();
+        let mut documents = 0;
+        loop {
+            let action = match lines.next(tar, part)? {
+                Next::Document(action) => action,
+                Next::End => break,
+                Next::Bad(why) => {
+                    self.findings.fatal(&format!("{path}, line {}", lines.line()), why);
+                    break;
+                }
+            };
+            let source = lines.source();
+            let (index, id) = (action.index.as_deref(), action.id.as_deref());
+            let place = || format!("{path}, line {}", lines.line());
+            if part != Part::Annotations && part != Part::Notifications && id.is_none_or(str::is_empty) {
+                self.findings.fatal(&place(), "the action line names no `_id`");
+                break;
+            }
+            match (part, id) {
+                // The decoder reads all of it: no need to read 16 MB twice.
+                (Part::State, Some(id)) => {
+                    self.state
+                        .document(id, source, &place(), &mut self.findings)
+                        .map_err(Trouble::Temporary)?;
+                }
+                _ => match parse_document(source) {
+                    Ok(owner) => {
+                        self.category(part, id, place);
+                        self.owner(part, owner, place);
+                    }
+                    Err(why) => {
+                        self.findings.fatal(&place(), why);
+                        break;
+                    }
+                },
+            }
+            if part == Part::Inputs {
+                self.input_index(index, place);
+            }
+            self.visitor.document(part, index, id, source);
+            documents += 1;
+        }
+        *self.contents.documents.entry(part).or_default() += documents;
+        Ok(documents)
+    }
+
+    /// Categories are written to an index that jobs share, under the ids that they bring along: any other
+    /// id would overwrite a document of another job.
+    fn category(&mut self, part: Part, id: Option<&str>, place: impl Fn() -> String) {
+        let Some(id) = id.filter(|_| part == Part::Categories) else {
+            return;
+        };
+        match id.rsplit_once(CATEGORY) {
+            Some((job, number)) if number.parse::<u64>().is_ok() => self.belongs_to(job.to_owned(), place),
+            _ => self
+                .findings
+                .fatal(&place(), format!("`{id}` is not the id of a category")),
+        }
+    }
+
+    fn belongs_to(&mut self, job: String, place: impl Fn() -> String) {
+        if !self.owners.contains_key(&job) && self.owners.len() < MOST_OWNERS {
+            self.owners.insert(job, place());
+        }
+    }
+
+    fn owner(&mut self, part: Part, owner: Owner, place: impl Fn() -> String) {
+        // Inputs may have a field of that name.
+        if part == Part::Inputs {
+            return;
+        }
+        for id in owner.job_ids {
+            self.belongs_to(id, &place);
+        }
+    }
+
+    fn input_index(&mut self, index: Option<&str>, place: impl Fn() -> String) {
+        let Some(index) = index.filter(|index| !index.is_empty()) else {
+            self.findings.fatal(&place(), "the action line names no `_index`");
+            return;
+        };
+        if index.len() > LONGEST_INDEX {
+            self.findings
+                .fatal(&place(), "the action line's `_index` is no name of an index");
+            return;
+        }
+        let indices = &mut self.contents.input_indices;
+        if let Some(documents) = indices.get_mut(index) {
+            *documents += 1;
+        } else if indices.len() < MOST_INDICES {
+            indices.insert(index.to_owned(), 1);
+        } else {
+            self.findings
+                .fatal(&place(), "inputs of more source indices than can be told apart");
+        }
+    }
+}

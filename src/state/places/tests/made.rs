@@ -1,0 +1,193 @@
+//! Small states, made for one question each.
+
+use std::io::{self, Write};
+
+use super::*;
+use crate::state::hash::word;
+
+/// A detector of `distinct_count(user) by service partitionfield=host`, a bucket open.
+const UNIQUE: &str = r#"{"a":"1","b":"34","detector":{"c":{"d":{"i":"0","a":"9","b":"0","g":"0","c":"user","d":"service","e":"","f":"host","h":"user","h":"host"}},"d":{"c":"web\u002d1"},"e":{"b":{"a":{"a":"9","b":{"a":"-","a":"login","b":"0","c":""},"c":{"b":"","c":""},"e":{"a":{"a":{"b":"1","k":{},"l":{"b":"0","a":{"b":"1","a":{"a":"1","b":"0","d":"web-1","c":"1"},"b":"0","a":{"e":""}}},"m":{}},"c":{"b":"0","a":{"b":"1","a":"0","h":{"b":{"a":"WORD","b":"anna"},"a":{"a":"anna","b":"WORD"},"a":{"a":"web-1","b":"WORD"}}}}}}},"b":{"d":{"a":{"a":"1","k":{"d":"0"}},"b":{}}}}}}}"#;
+
+fn unique() -> String {
+    UNIQUE.replace("WORD", &word("anna").to_string())
+}
+
+#[test]
+fn words_and_their_influencers_are_found() {
+    let mut seen = Vec::new();
+    walk(Subject::Model, unique().as_bytes(), |place: &Place<'_>, text: &str| {
+        if place.what != What::FieldName {
+            seen.push((
+                place.what,
+                place.field.unwrap_or_default().to_owned(),
+                text.to_owned(),
+                place.registered,
+            ));
+            assert_eq!(place.detector.unwrap().partition_value, "web-1");
+        }
+        Change::Keep
+    })
+    .unwrap();
+    let hash = word("anna").to_string();
+    let wanted = [
+        (What::Partition, "host", "web-1", false),
+        (What::By, "service", "-", true),
+        (What::By, "service", "login", true),
+        (What::Influencer, "host", "web-1", false),
+        (What::Word, "user", &hash, false),
+        (What::Counted, "user", "anna", false),
+        (What::Influencer, "user", "anna", false),
+        (What::Word, "user", &hash, false),
+        (What::Influencer, "host", "web-1", false),
+        (What::Word, "user", &hash, false),
+    ];
+    let wanted: Vec<_> = wanted
+        .map(|(what, field, text, r)| (what, field.to_owned(), text.to_owned(), r))
+        .into();
+    assert_eq!(seen, wanted);
+}
+
+#[test]
+fn what_is_replaced_or_dropped_leaves_the_rest() {
+    let changed = walk(
+        Subject::Model,
+        unique().as_bytes(),
+        |place: &Place<'_>, text: &str| match (place.what, text) {
+            (What::Word, _) => Change::Drop,
+            (_, "anna") => Change::Replace("t\"1".to_owned()),
+            _ => Change::Keep,
+        },
+    );
+    let hash = word("anna");
+    let wanted = unique()
+        .replace(&format!(r#""a":"{hash}","b":"anna""#), r#""b":"t\"1""#)
+        .replace(r#""a":"anna""#, r#""a":"t\"1""#)
+        .replace(&format!(r#","b":"{hash}""#), "");
+    assert_eq!(changed.unwrap(), wanted);
+}
+
+#[test]
+fn a_scope_key_goes_with_its_score() {
+    let quantiles = |size: &str, scores: &str| {
+        format!(
+            r#"[{{"mlcue":"infl1","mlkey":"api","mlquantilesdescription":" host  ","mlversion":"3","time":"1","a":{{"a":"0","g":{{"d":"{size}"{scores}}},"h":"0"}}}}, {{"mlcue":"sysChange","mlkey":"api","a":{{"g":{{"d":"1","a":{{"a":"1","b":{{}}}}}}}}}}]"#
+        )
+    };
+    let old = quantiles(
+        "3",
+        r#","a":{"a":"1","b":{"a":"0.5","b":"0"}},"a":{"a":"2","b":{}},"a":{"a":"3","b":{}}"#,
+    );
+    let new = rewrite_quantiles(&old, LIMITS, |place: &Place<'_>, text: &str| match (place.what, text) {
+        (What::ScopeKey, "2") => Change::Drop,
+        (What::ScopeKey, "3") => Change::Replace("4".to_owned()),
+        _ => Change::Keep,
+    });
+    let wanted = quantiles("2", r#","a":{"a":"1","b":{"a":"0.5","b":"0"}},"a":{"a":"4","b":{}}"#);
+    assert_eq!(new.unwrap(), wanted);
+}
+
+#[test]
+fn another_form_is_refused() {
+    let quantiles = r#"[{"mlcue":"infl1","mlkey":"api","mlversion":"3","a":{"g":{"d":"0"}}}]"#;
+    let categorizer = r#"{"a":"1","b":{"a":"word","b":"1","c":{"a":"a word","b":"0"},"d":"0"},"c":{"a":{"b":"1","c":"a word"}},"g":"0"}"#;
+    let unique = unique();
+    let mut cases = Vec::new();
+    let mut case = |subject, text: &str, old: &str, new: &str| {
+        assert!(text.contains(old), "{old}");
+        cases.push((subject, text.replacen(old, new, 1)));
+    };
+    for (old, new) in [
+        (r#""b":"34""#, r#""b":"35""#),
+        (r#""a":"1","b":"34""#, r#""z":"1","b":"34""#),
+        (r#""a":"1","b":"34""#, r#""a":["1"],"b":"34""#),
+        (r#""a":"1","b":"34""#, r#""a":1,"b":"34""#),
+        (r#""a":"1","b":"34""#, r#""a":"10.1.2.3","b":"34""#),
+        // A function, or one more name in the key.
+        (r#""a":"9","b":"0""#, r#""a":"17","b":"0""#),
+        (r#""i":"0","a":"9""#, r#""i":"0","j":"x","a":"9""#),
+        // Names before the key, or without a field.
+        (r#""d":"service""#, r#""d":"""#),
+        (r#""f":"host""#, r#""f":"""#),
+        (r#""h":"user","h":"host""#, r#""h":"user""#),
+        // Texts where numbers are.
+        (r#""b":"0","c":"""#, r#""b":"x","c":"""#),
+        (r#""k":{},"l""#, r#""k":{"b":"anna"},"l""#),
+        (r#""k":{},"l""#, r#""k":{"anna":"1"},"l""#),
+        (r#"{"e":""}"#, r#"{"e":"x"}"#),
+        (r#""b":{}"#, r#""b":{"anna":{}}"#),
+        (r#""a":"anna""#, r#""a":{"a":"anna"}"#),
+        (r#""h":{"b""#, r#""h":{"c":{},"b""#),
+    ] {
+        case(Subject::Model, &unique, old, new);
+    }
+    for (old, new) in [
+        (r#""a":"1""#, r#""a":"2""#),
+        (r#""g":"0""#, r#""h":"0""#),
+        (r#""d":"0""#, r#""d":"x""#),
+        (r#""b":"0"}"#, r#""b":"0","l":"x"}"#),
+    ] {
+        case(Subject::Categorizer, categorizer, old, new);
+    }
+    for (old, new) in [
+        ("infl1", "inflhost"),
+        ("\"api\"", "\"other\""),
+        ("\"3\"", "\"4\""),
+        (r#""d":"0""#, r#""d":"0","e":"x""#),
+        (r#""d":"0""#, r#""d":"0","a":{"a":"host"}"#),
+        (r#""d":"0""#, r#""d":"x""#),
+    ] {
+        case(Subject::Quantiles, quantiles, old, new);
+    }
+    for (subject, whole) in [
+        (Subject::Model, unique.as_str()),
+        (Subject::Categorizer, categorizer),
+        (Subject::Quantiles, quantiles),
+    ] {
+        walk(subject, whole.as_bytes(), |_: &Place<'_>, _: &str| Change::Keep).unwrap();
+    }
+    for (subject, text) in cases {
+        let refused = walk(subject, text.as_bytes(), |_: &Place<'_>, _: &str| Change::Keep).unwrap_err();
+        assert!(matches!(refused, Error::Unknown { .. }), "{refused} {text}");
+        assert!(!refused.to_string().contains("anna"), "{refused}");
+    }
+}
+
+#[test]
+fn rules_applied_for_good_are_asked_about() {
+    let text = unique().replace(r#""k":{"d":"0"}"#, r#""k":{"d":"1","a":{"a":"123","b":"4"}}"#);
+    let refuse = |place: &Place<'_>, _: &str| match place.what {
+        What::RuleChecksums => Change::Refuse("rules that were applied for good"),
+        _ => Change::Keep,
+    };
+    let error = walk(Subject::Model, text.as_bytes(), refuse).unwrap_err();
+    assert!(error.to_string().contains("at detector.e.b.b.d.a.k: "), "{error}");
+    walk(Subject::Model, unique().as_bytes(), refuse).unwrap();
+}
+
+#[test]
+fn a_sink_that_fails_says_so_itself() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut decoder = ChunkDecoder::new(Full, LIMITS);
+    let text = fixture("web-latency", "state.ndjson");
+    let error = decoder
+        .document("a#1", text.lines().nth(1).unwrap().as_bytes())
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Sink {
+                kind: io::ErrorKind::StorageFull,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}

@@ -1,0 +1,146 @@
+//! States of real jobs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+
+use super::*;
+use crate::state::ChunkEncoder;
+use crate::state::hash::scope;
+
+type Found = BTreeMap<(What, Option<String>), BTreeSet<String>>;
+
+fn found(job: &str) -> Found {
+    let mut found = Found::new();
+    let mut note = |place: &Place<'_>, text: &str| {
+        let key = (place.what, place.field.map(str::to_owned));
+        found.entry(key).or_default().insert(text.to_owned());
+        Change::Keep
+    };
+    for (subject, state) in states(job) {
+        walk(subject, &state, &mut note).unwrap();
+    }
+    found
+}
+
+/// Distinct values of a field of the fixture's inputs.
+fn inputs(job: &str, field: &str) -> BTreeSet<String> {
+    let text = fixture(job, "inputs.ndjson");
+    let documents = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    documents
+        .filter_map(|document| document[field].as_str().map(str::to_owned))
+        .collect()
+}
+
+fn of<'a>(found: &'a Found, what: What, field: &str) -> &'a BTreeSet<String> {
+    found
+        .get(&(what, Some(field.to_owned())))
+        .unwrap_or_else(|| panic!("{what:?} of {field}"))
+}
+
+#[test]
+fn real_state_is_known_and_stays_as_it_is() {
+    for job in JOBS {
+        for (subject, state) in states(job) {
+            let same = walk(subject, &state, |_: &Place<'_>, _: &str| Change::Keep).unwrap();
+            assert!(same.as_bytes() == state, "{job} {subject:?}");
+        }
+        for text in quantiles(job) {
+            let mut old = Vec::new();
+            crate::state::chunks::decode_text("q", &text, LIMITS, &mut old).unwrap();
+            let rewritten = rewrite_quantiles(&text, LIMITS, |_: &Place<'_>, _: &str| Change::Keep).unwrap();
+            let mut new = Vec::new();
+            crate::state::chunks::decode_text("q", &rewritten, LIMITS, &mut new).unwrap();
+            assert!(old == new, "{job} quantiles");
+            let plain = String::from_utf8(old).unwrap();
+            let rewritten = rewrite_quantiles(&plain, LIMITS, |_: &Place<'_>, _: &str| Change::Keep).unwrap();
+            assert!(plain == rewritten, "{job} plain quantiles");
+        }
+    }
+}
+
+#[test]
+fn real_state_written_again_decodes_to_the_same_bytes() {
+    for job in JOBS {
+        for (subject, state) in states(job) {
+            let mut documents = Vec::new();
+            let encoder = ChunkEncoder::new(|_, document: &[u8]| {
+                documents.push(document.to_vec());
+                Ok(())
+            });
+            let mut texts = Texts::new(subject, |_: &Place<'_>, _: &str| Change::Keep, encoder);
+            texts.write_all(&state).unwrap();
+            let (_, encoder) = texts.finish().unwrap();
+            encoder.finish().unwrap();
+            let mut decoder = ChunkDecoder::new(Vec::new(), LIMITS);
+            for document in &documents {
+                decoder.document("a#1", document).unwrap();
+            }
+            assert!(decoder.finish().unwrap().1 == state, "{job} {subject:?}");
+        }
+    }
+}
+
+#[test]
+fn every_value_that_the_inputs_have_is_found() {
+    let web = found("web-latency");
+    assert!(of(&web, What::Partition, "host").is_superset(&inputs("web-latency", "host")));
+    assert!(of(&web, What::By, "status").is_superset(&inputs("web-latency", "status")));
+    assert_eq!(of(&web, What::Partition, "host").len(), 30);
+    assert!(
+        of(&web, What::Influencer, "clientip")
+            .iter()
+            .all(|ip| ip.parse::<std::net::IpAddr>().is_ok())
+    );
+    assert!(of(&web, What::Influencer, "host").is_subset(of(&web, What::Partition, "host")));
+
+    let users = found("user-population");
+    assert!(of(&users, What::Over, "user").is_superset(&inputs("user-population", "user")));
+    assert_eq!(of(&users, What::Over, "user").len(), 5000);
+    assert!(of(&users, What::Influencer, "program").contains("outlook"));
+
+    let logs = found("log-categories");
+    assert_eq!(of(&logs, What::By, "mlcategory").len(), 12);
+    assert!(of(&logs, What::Influencer, "service").contains("checkout"));
+    let plain = |what| logs.get(&(what, None)).unwrap();
+    assert_eq!(plain(What::CategoryToken).len(), 79);
+    assert_eq!(plain(What::CategoryMessage).len(), 12);
+    assert_eq!(plain(What::CategoryExample).len(), 48);
+}
+
+#[test]
+fn every_key_of_every_normaliser_is_explained() {
+    for (job, partition, person, influencers) in [
+        ("web-latency", "host", "status", ["host", "clientip"]),
+        ("user-population", "", "user", ["user", "program"]),
+        ("log-categories", "", "mlcategory", ["mlcategory", "service"]),
+    ] {
+        let values: BTreeSet<String> = found(job).into_values().flatten().collect();
+        let mut known: BTreeSet<u64> = [0, scope(["", "", "", ""])].into();
+        for field in influencers {
+            known.insert(scope(["", "", field, ""]));
+            known.extend(values.iter().map(|value| scope(["", "", field, value])));
+        }
+        for value in &values {
+            known.insert(scope([partition, value, "", ""]));
+            known.insert(scope(["", "", person, value]));
+        }
+        known.insert(scope(["", "", person, ""]));
+        let (mut keys, mut unexplained) = (0, 0);
+        for text in quantiles(job) {
+            let count = |place: &Place<'_>, text: &str| {
+                if place.what == What::ScopeKey {
+                    keys += 1;
+                    unexplained += u32::from(!known.contains(&text.parse().unwrap()));
+                }
+                Change::Keep
+            };
+            let _ = read_quantiles(&text, LIMITS, count).unwrap();
+        }
+        assert!(keys > 10, "{job}");
+        // Influencers that are nothing else are forgotten with their bucket.
+        let forgotten = if job == "web-latency" { 53 } else { 0 };
+        assert!(unexplained <= forgotten, "{job}: {unexplained} of {keys}");
+    }
+}
