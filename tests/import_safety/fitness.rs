@@ -1,5 +1,6 @@
 //! Clusters that cannot take the job: refused with words, before the first write.
 
+use super::state::ClusterState;
 use super::{JOB, archive_of, options};
 use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
@@ -92,6 +93,36 @@ fn each_privilege_that_lacks_is_named_before_the_first_write() {
             run.stderr
         );
         assert_eq!(world.stand_in.writes().len(), 0, "{on} {privilege}");
+    }
+}
+
+/// A datafeed reads with the rights of its maker: that it may not must not come up when the old job is gone.
+#[test]
+fn a_datafeed_that_may_not_read_is_refused_before_the_first_write() {
+    let binary = Binary::new();
+    let elsewhere = ["--datafeed-index", "other-*", "--datafeed-index", "europe:logs"];
+    for (more, names) in [
+        (&["--skip-inputs"][..], &["weblogs-2024.01"][..]),
+        (&elsewhere, &["europe:logs", "other-*"]),
+    ] {
+        let there = world(user(None));
+        let import = |more: &[&str]| there.import(&binary, archive_of(JOB), &[&WHO[..], more].concat());
+        import(&[]).expect(0);
+        let before = ClusterState::of(&there);
+        there.stand_in.forget_requests();
+        for how in [&["--as", "copy"][..], &["--replace"]] {
+            let lacking: Vec<String> = names.iter().map(|name| format!("`read` on {name}")).collect();
+            let said = format!("the user lacks privileges: {}\n", lacking.join(", "));
+            import(&[more, how].concat()).expect(1).says(&said);
+        }
+        assert_eq!(there.stand_in.writes().len(), 0, "{names:?}");
+        ClusterState::of(&there).assert_as_before(&before, &names.join(" "));
+        import(&["--skip-inputs", "--replace", "--skip-datafeed"]).expect(0);
+
+        let reader = world(user(None).indices(names, &["read"]));
+        reader
+            .import(&binary, archive_of(JOB), &[&WHO[..], more].concat())
+            .expect(0);
     }
 }
 

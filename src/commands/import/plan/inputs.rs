@@ -54,6 +54,19 @@ pub(super) fn targets(
     )?)
 }
 
+/// What the datafeed will read, where that is not the inputs: as it names them, other clusters' indices and exclusions
+/// too, for so Elasticsearch asks whether its maker may.
+pub(super) fn read_by_datafeed(options: &ImportOptions, checked: &Checked, targets: &[TargetIndex]) -> Vec<String> {
+    let Some(datafeed) = checked.config.datafeed().filter(|_| !options.skip.datafeed) else {
+        return Vec::new();
+    };
+    match options.datafeed_indices.is_empty() {
+        false => options.datafeed_indices.iter().map(ToString::to_string).collect(),
+        true if targets.is_empty() => datafeed.indices.clone(),
+        true => Vec::new(),
+    }
+}
+
 /// Whether their names are free.
 pub(super) async fn look(
     cluster: &Cluster,

@@ -94,7 +94,7 @@ pub(super) async fn make(cluster: &Cluster, options: &ImportOptions, checked: &C
     fitness::look_at_versions(cluster, checked, &mut remarks);
     let job = options.rename.clone().unwrap_or_else(|| checked.job().clone());
     let targets = inputs::targets(options, checked, &job, &mut remarks)?;
-    privileges::require(cluster, &targets).await?;
+    privileges::require(cluster, &targets, inputs::read_by_datafeed(options, checked, &targets)).await?;
     let targets = inputs::look(cluster, options, &job, targets, &mut remarks).await?;
     let portable = portable(cluster, options, checked, &job, &targets, &mut remarks)?;
     let existing = existing::look(cluster, options, checked, &job, &portable, &mut remarks).await?;

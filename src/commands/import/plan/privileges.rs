@@ -22,8 +22,9 @@ const ON_INPUTS: [&str; 7] = [
     "delete_index",
 ];
 
-/// Fails with every privilege that is lacking.
-pub(super) async fn require(cluster: &Cluster, targets: &[TargetIndex]) -> Result<()> {
+/// Fails with every privilege that is lacking. A datafeed reads with the rights of its maker, and Elasticsearch refuses
+/// to make one that could not: here that would come last, after an import with `--replace` has deleted what was there.
+pub(super) async fn require(cluster: &Cluster, targets: &[TargetIndex], datafeed: Vec<String>) -> Result<()> {
     let mut indices = vec![(ML_INDICES.map(str::to_owned).to_vec(), ON_ML.to_vec())];
     if !targets.is_empty() {
         indices.push((
@@ -31,6 +32,7 @@ pub(super) async fn require(cluster: &Cluster, targets: &[TargetIndex]) -> Resul
             ON_INPUTS.to_vec(),
         ));
     }
+    indices.push((datafeed, vec!["read"]));
     session::require_privileges(
         cluster,
         &Wanted {
