@@ -19,7 +19,7 @@ fn undisturbed() -> ClusterState {
 #[test]
 fn whatever_is_there_of_the_job_is_replaced_and_twice_is_as_once() {
     type Prepare = fn(&World);
-    let cases: [(&str, Prepare); 5] = [
+    let cases: [(&str, Prepare); 6] = [
         ("nothing", |_| {}),
         ("an import of the same archive", |world| {
             world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
@@ -34,6 +34,23 @@ fn whatever_is_there_of_the_job_is_replaced_and_twice_is_as_once() {
                 "/.ml-anomalies-shared/_doc/web-latency_bucket_1_900?refresh=true",
                 body,
             );
+        }),
+        ("what a job leaves that is deleted", |world| {
+            world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+            for (index, id) in [
+                (".ml-annotations-write", "by-a-user"),
+                (".ml-notifications-000002", "n1"),
+            ] {
+                let path = format!("/{index}/_doc/{id}?refresh=true");
+                call(
+                    world,
+                    "PUT",
+                    &path,
+                    r#"{"job_id":"web-latency","timestamp":1700000000000}"#,
+                );
+            }
+            call(world, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
+            call(world, "DELETE", "/web-latency-input", "");
         }),
         ("an input index of an earlier import", |world| {
             world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);

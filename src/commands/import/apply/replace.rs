@@ -26,9 +26,10 @@ pub(super) async fn clear(context: &Context<'_>) -> Result<()> {
     if context.options.replace && plan.existing.any() {
         let stage = context.stage(&format!("Deleting what is there of job {job}"), None);
         let snapshots = snapshots(context).await?;
-        context.journal.replaced(format!(
-            "job {job} and its state, results, annotations and notifications"
-        ));
+        context.journal.replaced(match plan.existing.job {
+            true => format!("job {job} and its state, results, annotations and notifications"),
+            false => format!("what an earlier job {job} left"),
+        });
         if let Some(datafeed) = &plan.existing.datafeed {
             cluster.delete_datafeed(datafeed).await?;
         }

@@ -1,8 +1,8 @@
 //! What of this id is on the cluster already: a job, its datafeed, or what an earlier job left.
 
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::Remarks;
 use crate::cluster::ml::{DatafeedState, JobState};
@@ -20,7 +20,8 @@ pub(in crate::commands::import) struct Existing {
     pub(in crate::commands::import) job: bool,
     /// Its datafeed.
     pub(in crate::commands::import) datafeed: Option<DatafeedId>,
-    /// State or results of that id, without a job or besides it.
+    /// State or results of that id without a job; with `--replace` also annotations and notifications, which are in
+    /// nobody's way.
     pub(in crate::commands::import) leftovers: bool,
 }
 
@@ -52,6 +53,9 @@ pub(super) async fn look(
                 "remove them with --replace, or import under another id with --as",
             );
         }
+    } else if options.replace {
+        let of_earlier = Search::lenient([".ml-annotations*", ".ml-notifications*"], of_job_query(job));
+        existing.leftovers = cluster.count(&of_earlier).await? > 0;
     }
     if let Some((id, _)) = &portable.datafeed
         && existing.datafeed.as_ref() != Some(id)
@@ -140,6 +144,10 @@ async fn leftovers(cluster: &Cluster, checked: &Checked, job: &JobId) -> Result<
 pub(in crate::commands::import) fn of_job(indices: &str, job: &JobId) -> Search {
     Search {
         fields: SourceFields::Only(vec!["snapshot_id".into(), "snapshot_doc_count".into()]),
-        ..Search::lenient([indices], json!({"term": {"job_id": job.as_str()}}))
+        ..Search::lenient([indices], of_job_query(job))
     }
+}
+
+fn of_job_query(job: &JobId) -> Value {
+    json!({"term": {"job_id": job.as_str()}})
 }
