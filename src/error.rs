@@ -70,8 +70,10 @@ pub enum Error {
         /// Why it failed.
         #[source]
         cause: Box<Error>,
-        /// What was undone, a line each.
+        /// What was undone, a line each; with nothing here and in `kept` nothing was written.
         undone: Vec<String>,
+        /// What was not undone and need not be or cannot be, a line each.
+        kept: Vec<String>,
     },
     /// An import failed and could not be undone wholly.
     #[error("{cause}")]
@@ -81,6 +83,8 @@ pub enum Error {
         cause: Box<Error>,
         /// What was undone all the same, a line each.
         undone: Vec<String>,
+        /// What was not undone and need not be or cannot be, a line each.
+        kept: Vec<String>,
         /// What remains, with the request that removes it.
         remains: Vec<Remaining>,
     },

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use crate::error::Error;
 use crate::terminal::{Terminal, Verbosity, escape_json, indented};
 
+const NOT_UNDONE: &str = "not undone:";
+
 impl Terminal {
     /// `error: <message>`, with `-v` what caused it, then `hint: …`; all to stderr.
     pub fn error(&self, error: &dyn StdError, hint: Option<&str>) {
@@ -29,11 +31,22 @@ impl Terminal {
     pub fn failure(&self, error: &Error, json: bool) {
         self.error(error, error.hint().as_deref());
         match error {
-            Error::RolledBack { undone, .. } => {
-                self.list("rolled back, nothing of this import remains:", undone.iter().cloned());
+            Error::RolledBack { undone, kept, .. } if undone.is_empty() && kept.is_empty() => {
+                self.print("nothing was written");
             }
-            Error::Remains { undone, remains, .. } => {
+            Error::RolledBack { undone, kept, .. } => {
+                let title = match kept.is_empty() {
+                    true => "rolled back, nothing of this import remains:",
+                    false => "rolled back:",
+                };
+                self.list(title, undone.iter().cloned());
+                self.list(NOT_UNDONE, kept.iter().cloned());
+            }
+            Error::Remains {
+                undone, kept, remains, ..
+            } => {
                 self.list("rolled back:", undone.iter().cloned());
+                self.list(NOT_UNDONE, kept.iter().cloned());
                 let lines = remains.iter().map(|left| format!("{}: {}", left.what, left.remove));
                 self.list(
                     "rolling back could not undo everything; these remain, with the requests that remove them:",
@@ -99,9 +112,15 @@ fn document(error: &Error) -> Value {
         "exit": error.exit() as u8,
     });
     match error {
-        Error::RolledBack { undone, .. } => document["undone"] = json!(undone),
-        Error::Remains { undone, remains, .. } => {
+        Error::RolledBack { undone, kept, .. } => {
             document["undone"] = json!(undone);
+            document["kept"] = json!(kept);
+        }
+        Error::Remains {
+            undone, kept, remains, ..
+        } => {
+            document["undone"] = json!(undone);
+            document["kept"] = json!(kept);
             document["remains"] = json!(remains);
         }
         _ => {}
@@ -126,6 +145,7 @@ mod tests {
         let error = Error::RolledBack {
             cause: Box::new(failed("disk full")),
             undone: Vec::new(),
+            kept: Vec::new(),
         };
         assert_eq!(causes(&error), Vec::<String>::new());
 
@@ -144,12 +164,13 @@ mod tests {
         let error = Error::Remains {
             cause: Box::new(failed("gone")),
             undone: vec!["job b".to_owned()],
+            kept: vec!["filter c".to_owned()],
             remains,
         };
         assert_eq!(
             document(&error),
             json!({"error": "gone", "hint": "try again", "exit": 6, "undone": ["job b"],
-                   "remains": [{"what": "index a", "remove": "DELETE /a"}]})
+                   "kept": ["filter c"], "remains": [{"what": "index a", "remove": "DELETE /a"}]})
         );
     }
 }

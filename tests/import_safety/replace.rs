@@ -10,6 +10,14 @@ fn call(world: &World, method: &str, path: &str, body: &str) {
     assert!(answer.status < 300, "{method} {path}: {answer:?}");
 }
 
+/// As an import leaves it that is killed in between.
+fn half_made_calendar(world: &World) {
+    let calendar = r#"{"description":"Planned maintenance","job_ids":[]}"#;
+    call(world, "PUT", "/_ml/calendars/maintenance", calendar);
+    let event = r#"{"events":[{"description":"kernel patching","start_time":1704499200000,"end_time":1704506400000}]}"#;
+    call(world, "POST", "/_ml/calendars/maintenance/events", event);
+}
+
 fn undisturbed() -> ClusterState {
     let world = target(1, usize::MAX);
     world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
@@ -57,17 +65,7 @@ fn whatever_is_there_of_the_job_is_replaced_and_twice_is_as_once() {
             call(world, "PUT", "/web-latency-input/_doc/later?refresh=true", "{}");
             call(world, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
         }),
-        ("a half-made calendar", |world| {
-            call(
-                world,
-                "PUT",
-                "/_ml/calendars/maintenance",
-                r#"{"description":"Planned maintenance","job_ids":[]}"#,
-            );
-            let event =
-                r#"{"events":[{"description":"kernel patching","start_time":1704499200000,"end_time":1704506400000}]}"#;
-            call(world, "POST", "/_ml/calendars/maintenance/events", event);
-        }),
+        ("a half-made calendar", half_made_calendar),
     ];
     let expected = undisturbed();
     let binary = Binary::new();
@@ -112,7 +110,45 @@ fn what_was_deleted_for_replace_is_said_when_the_import_fails_after_it() {
             .then(Action::status(400, "{}")),
     );
     let run = super::import(&world, &Binary::new(), archive_of(JOB), &["--replace"]).expect(1);
-    run.says("not brought back: job web-latency")
-        .says("not brought back: index web-latency-input");
+    run.says("job web-latency is there and will be deleted, which cannot be undone: `esml-state export --job-id")
+        .says("\nnot undone:\n  job web-latency and its state, results")
+        .says("\n  index web-latency-input: deleted for --replace, which cannot be brought back");
     assert_eq!(world.job(JOB), serde_json::Value::Null);
+}
+
+/// What an interrupted import had made of it was there before.
+#[test]
+fn a_half_made_calendar_is_half_made_after_a_rollback() {
+    use crate::support::cluster::faults::{Action, Fault};
+    let world = target(1, 1);
+    half_made_calendar(&world);
+    let before = ClusterState::of(&world);
+    world.stand_in.faults().add(
+        Fault::on("PUT", "/_ml/datafeeds/")
+            .always()
+            .then(Action::status(400, "{}")),
+    );
+    let run = super::import(&world, &Binary::new(), archive_of(JOB), &["--replace"]).expect(1);
+    run.says(" of calendar maintenance\n");
+    ClusterState::of(&world).assert_as_before(&before, "rolled back");
+}
+
+#[test]
+fn where_the_cluster_refuses_the_job_nothing_was_written_and_that_is_said() {
+    use crate::support::cluster::faults::{Action, Fault};
+    let world = target(1, 1);
+    let before = ClusterState::of(&world);
+    let refused =
+        r#"{"error":{"type":"x_content_parse_exception","reason":"unknown field [new_option]"},"status":400}"#;
+    world.stand_in.faults().add(
+        Fault::on("PUT", "/_ml/anomaly_detectors/web-latency")
+            .always()
+            .then(Action::status(400, refused)),
+    );
+    let run = super::import(&world, &Binary::new(), archive_of(JOB), &["--json"]).expect(1);
+    run.says("unknown field [new_option]")
+        .says("the archive comes from Elasticsearch 9.2.0, this is Elasticsearch 9.2.0: an option may not exist here")
+        .says("\nnothing was written\n");
+    assert_eq!(run.json()["undone"], serde_json::json!([]));
+    ClusterState::of(&world).assert_as_before(&before, "refused");
 }

@@ -128,6 +128,28 @@ impl Cluster {
         self.perform(request.once()).await
     }
 
+    /// The calendar's events with their ids; none where there is no such calendar.
+    ///
+    /// # Errors
+    /// Any of a request.
+    pub async fn events(&self, id: &CalendarId) -> Result<Vec<(String, Map<String, Value>)>> {
+        let named = |event: Map<String, Value>| {
+            let id = event.get("event_id").and_then(Value::as_str).map(str::to_owned);
+            Some((id?, portable(event)))
+        };
+        let events = self.listed_events(id).await?.unwrap_or_default();
+        Ok(events.into_iter().filter_map(named).collect())
+    }
+
+    /// `DELETE _ml/calendars/<id>/events/<event>`; true where it was there.
+    ///
+    /// # Errors
+    /// Any of a request.
+    pub async fn delete_event(&self, id: &CalendarId, event: &str) -> Result<bool> {
+        self.delete_or_gone(Request::delete(path(id).then(["events", event])))
+            .await
+    }
+
     /// `PUT _ml/calendars/<id>/jobs/<job>`.
     ///
     /// # Errors
@@ -162,23 +184,31 @@ impl Cluster {
                     what: what.to_owned(),
                     why: error.to_string(),
                 })?;
-        let mut events = Vec::new();
-        loop {
-            let request = paged(Request::get(path(&calendar_id).then(["events"])), events.len());
-            let what = request.what();
-            let page = self.send(request).await?.parse::<Events>(&what)?.events;
-            let last = page.len() < PAGE;
-            events.extend(page.into_iter().map(portable));
-            if last {
-                break;
-            }
-        }
+        let events = self.listed_events(&calendar_id).await?.unwrap_or_default();
         Ok(Calendar {
             calendar_id,
             description: calendar.description,
             job_ids: calendar.job_ids,
-            events,
+            events: events.into_iter().map(portable).collect(),
         })
+    }
+
+    /// As the cluster lists them; `None` where there is no such calendar.
+    async fn listed_events(&self, id: &CalendarId) -> Result<Option<Vec<Map<String, Value>>>> {
+        let mut events = Vec::new();
+        loop {
+            let request = paged(Request::get(path(id).then(["events"])), events.len());
+            let what = request.what();
+            let Some(response) = self.send_if_there(request).await? else {
+                return Ok(None);
+            };
+            let page = response.parse::<Events>(&what)?.events;
+            let last = page.len() < PAGE;
+            events.extend(page);
+            if last {
+                return Ok(Some(events));
+            }
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use serde_json::{Map, Value};
+
 use super::parts::DerivedId;
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName};
 
@@ -12,6 +14,8 @@ pub(super) enum Entry {
     Filter(FilterId),
     /// A calendar that was not there before.
     Calendar(CalendarId),
+    /// Events that complete a calendar which an interrupted import left half-made.
+    Events(CalendarId, Vec<Map<String, Value>>),
     /// An input index that was not there before.
     InputIndex(IndexName),
     /// The job, which was not there before.

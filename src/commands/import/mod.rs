@@ -19,6 +19,7 @@ pub use options::{ImportOptions, Skip};
 
 use self::checked::Checked;
 use self::journal::Journal;
+use self::rollback::RolledBack;
 use crate::archive::Archive;
 use crate::cluster::Cluster;
 use crate::commands::Surroundings;
@@ -91,22 +92,25 @@ async fn undo(
 ) -> Error {
     narrator.follow(None);
     if journal.is_empty() {
-        return cause;
+        return Error::RolledBack {
+            cause: Box::new(cause),
+            undone: Vec::new(),
+            kept: Vec::new(),
+        };
     }
     let cause = meanwhile::explain(cluster, plan, journal, cause).await;
     terminal.say("Undoing what was written …");
     // A write that was given up may still be carried out: not after it was undone.
     cluster.settle().await;
-    let (undone, remains) = rollback::roll_back(cluster, journal, plan).await;
+    let RolledBack { undone, kept, remains } = rollback::roll_back(cluster, journal, plan).await;
+    let cause = Box::new(cause);
     if remains.is_empty() {
-        Error::RolledBack {
-            cause: Box::new(cause),
-            undone,
-        }
+        Error::RolledBack { cause, undone, kept }
     } else {
         Error::Remains {
-            cause: Box::new(cause),
+            cause,
             undone,
+            kept,
             remains,
         }
     }

@@ -46,7 +46,9 @@ pub(super) async fn owner(cluster: &Cluster, plan: &Plan, entry: &Entry) -> clus
             let there = cluster.datafeed(id).await?;
             there.map(|there| value(&there)["job_id"] == plan.job().as_str())
         }
-        Entry::State(_) | Entry::Annotations { .. } | Entry::Notifications { .. } | Entry::Membership(_) => Some(true),
+        // A half-made calendar is the job's alone, and the job's id is this import's as long as it runs.
+        Entry::Events(..) | Entry::Membership(_) => Some(true),
+        Entry::State(_) | Entry::Annotations { .. } | Entry::Notifications { .. } => Some(true),
     };
     Ok(match ours {
         None => Owner::Nobody,

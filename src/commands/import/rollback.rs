@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::journal::{Certainty, Entry, Journal};
 use super::meanwhile;
 use super::owner::{Owner, owner};
-use super::plan::Plan;
+use super::plan::{Plan, ids_of};
 use crate::cluster::{self, Cluster};
 use crate::error::Remaining;
 use crate::job::{CalendarId, FilterId};
 use crate::state::STATE_INDICES;
+use crate::terminal::amount;
 
 /// Undoing that takes longer is given up: where the cluster is gone, whoever waits shall hear what remains.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -29,14 +32,28 @@ impl Became {
     fn of(undone: bool) -> Self {
         if undone { Self::Undone } else { Self::Absent }
     }
+}
 
-    /// What a user should hear of it.
-    fn line(&self, entry: &Entry, plan: &Plan) -> Option<String> {
+/// What became of all, a line each.
+#[derive(Debug, Default)]
+pub(super) struct RolledBack {
+    /// What was undone.
+    pub(super) undone: Vec<String>,
+    /// What others use now, and what cannot be brought back.
+    pub(super) kept: Vec<String>,
+    /// What could not be undone.
+    pub(super) remains: Vec<Remaining>,
+}
+
+impl RolledBack {
+    fn note(&mut self, became: &Became, entry: &Entry, plan: &Plan) {
         let what = describe(entry, plan);
-        match self {
-            Self::Undone => Some(what),
-            Self::Absent => None,
-            Self::Shared => Some(format!("left there: {what}, which another job uses meanwhile")),
+        match became {
+            Became::Undone => self.undone.push(what),
+            Became::Absent => {}
+            Became::Shared => self
+                .kept
+                .push(format!("{what} is left there: another job uses it meanwhile")),
         }
     }
 }
@@ -63,34 +80,35 @@ impl From<cluster::Error> for Kept {
     }
 }
 
-/// Undoes what it can; returns what was undone and what remains.
-pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan) -> (Vec<String>, Vec<Remaining>) {
-    let mut undone = Vec::new();
+/// Undoes what it can.
+pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan) -> RolledBack {
+    let mut outcome = RolledBack::default();
     let mut failed = Vec::new();
     let until = cluster.clock().now() + LONGEST;
     for (entry, certainty) in journal.to_undo() {
         match undo_until(until, cluster, &entry, certainty, plan, journal).await {
-            Ok(became) => undone.extend(became.line(&entry, plan)),
+            Ok(became) => outcome.note(&became, &entry, plan),
             Err(_) => failed.push((entry, certainty)),
         }
     }
     // What failed may have gone with something else, or have been in the way of it: once more.
-    let mut remains = Vec::new();
     for (entry, certainty) in failed {
         match undo_until(until, cluster, &entry, certainty, plan, journal).await {
             // It may have gone by the first try.
-            Ok(Became::Absent) => undone.push(describe(&entry, plan)),
-            Ok(became) => undone.extend(became.line(&entry, plan)),
-            Err(kept) => remains.push(Remaining {
+            Ok(Became::Absent) => outcome.note(&Became::Undone, &entry, plan),
+            Ok(became) => outcome.note(&became, &entry, plan),
+            Err(kept) => outcome.remains.push(Remaining {
                 what: format!("{} ({})", describe(&entry, plan), kept.why),
                 remove: request(&entry, plan, kept.in_use),
             }),
         }
     }
     for what in journal.all_replaced() {
-        undone.push(format!("not brought back: {what}, deleted for --replace"));
+        outcome
+            .kept
+            .push(format!("{what}: deleted for --replace, which cannot be brought back"));
     }
-    (undone, remains)
+    outcome
 }
 
 /// Why something is not undone, in words, where it is not done by then.
@@ -128,6 +146,7 @@ async fn undo(
         Entry::Filter(id) => return delete_filter(cluster, plan, id).await,
         Entry::Calendar(id) if has_others(cluster, plan, id).await? => return Ok(Became::Shared),
         Entry::Calendar(id) => cluster.delete_calendar(id).await,
+        Entry::Events(id, events) => delete_events(cluster, id, events).await,
         Entry::InputIndex(name) => cluster.delete_index(name.as_str()).await,
         Entry::Job if is_another(cluster, plan, journal).await? => {
             return Err(Kept::because(
@@ -159,6 +178,14 @@ async fn has_others(cluster: &Cluster, plan: &Plan, id: &CalendarId) -> cluster:
     Ok(there.is_some_and(|there| there.job_ids.iter().any(|other| other != plan.job().as_str())))
 }
 
+async fn delete_events(cluster: &Cluster, id: &CalendarId, events: &[Map<String, Value>]) -> cluster::Result<bool> {
+    let mut any = false;
+    for event in ids_of(events, cluster.events(id).await?) {
+        any |= cluster.delete_event(id, &event).await?;
+    }
+    Ok(any)
+}
+
 /// Another job under the id of the one that was created is not ours to delete.
 async fn is_another(cluster: &Cluster, plan: &Plan, journal: &Journal) -> cluster::Result<bool> {
     let there = cluster.job(plan.job()).await?;
@@ -188,6 +215,7 @@ fn describe(entry: &Entry, plan: &Plan) -> String {
     match entry {
         Entry::Filter(id) => format!("filter {id}"),
         Entry::Calendar(id) => format!("calendar {id}"),
+        Entry::Events(id, events) => format!("{} of calendar {id}", amount(events.len() as u64, "event", "events")),
         Entry::InputIndex(name) => format!("index {name}"),
         Entry::Job => format!("job {}", plan.job()),
         Entry::State(_) => format!("state documents of job {}", plan.job()),
@@ -204,6 +232,9 @@ fn request(entry: &Entry, plan: &Plan, in_use: bool) -> String {
     match entry {
         Entry::Filter(id) => format!("DELETE /_ml/filters/{id}"),
         Entry::Calendar(id) => format!("DELETE /_ml/calendars/{id}"),
+        Entry::Events(id, _) => {
+            format!("DELETE /_ml/calendars/{id}/events/<event_id of GET /_ml/calendars/{id}/events>")
+        }
         Entry::InputIndex(name) => format!("DELETE /{name}"),
         Entry::Job => format!("DELETE /_ml/anomaly_detectors/{job}{force}"),
         Entry::State(ids) => by_id(".ml-state-write", ids),

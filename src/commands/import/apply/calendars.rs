@@ -14,7 +14,7 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
         let calendar = &plan.calendar;
         match &plan.action {
             CalendarAction::Keep => {}
-            CalendarAction::Complete(missing) => add_events(context, calendar, missing).await?,
+            CalendarAction::Complete(missing) => complete(context, calendar, missing).await?,
             CalendarAction::Create => create_one(context, calendar).await?,
         }
     }
@@ -28,6 +28,14 @@ async fn create_one(context: &Context<'_>, calendar: &Calendar) -> Result<()> {
     })
     .await?;
     add_events(context, calendar, &calendar.events).await
+}
+
+async fn complete(context: &Context<'_>, calendar: &Calendar, missing: &[Map<String, Value>]) -> Result<()> {
+    let entry = Entry::Events(calendar.calendar_id.clone(), missing.to_vec());
+    let handle = context.journal.intend(entry);
+    add_events(context, calendar, missing).await?;
+    context.journal.settle(handle, Certainty::Written);
+    Ok(())
 }
 
 /// Sent once; after an answer that leaves it open those that are not there are sent, so that none stands there twice.
@@ -68,6 +76,9 @@ pub(super) async fn join(context: &Context<'_>) -> Result<()> {
         let handle = context.journal.intend(Entry::Membership(id.clone()));
         context.cluster.add_job_to_calendar(id, context.plan.job()).await?;
         context.journal.settle(handle, Certainty::Written);
+        context
+            .terminal
+            .say(&format!("Added job {} to calendar {id}", context.plan.job()));
     }
     Ok(())
 }

@@ -95,6 +95,18 @@ pub(in crate::commands::import) fn missing(ours: &Calendar, mut there: Calendar)
     absent.cloned().collect()
 }
 
+/// The ids of those events that are these.
+pub(in crate::commands::import) fn ids_of(
+    events: &[Map<String, Value>],
+    there: Vec<(String, Map<String, Value>)>,
+) -> Vec<String> {
+    let same = |(id, mut event): (String, Map<String, Value>)| {
+        without_defaults(&mut event);
+        events.contains(&event).then_some(id)
+    };
+    there.into_iter().filter_map(same).collect()
+}
+
 impl CalendarPlan {
     /// Whether a calendar of this id is what the import makes of it, or a part of that.
     pub(in crate::commands::import) fn made(&self, there: &Calendar, job: &JobId) -> bool {

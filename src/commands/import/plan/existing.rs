@@ -77,14 +77,18 @@ async fn look_at_job(
     existing: &mut Existing,
     remarks: &mut Remarks,
 ) -> Result<()> {
-    if !options.replace {
-        remarks.conflict(
+    match options.replace {
+        true => remarks.note(format!(
+            "job {job} is there and will be deleted, which cannot be undone: `esml-state export --job-id {job}` keeps \
+             what goes"
+        )),
+        false => remarks.conflict(
             format!("job {job} exists already"),
             format!(
                 "import under another id with --as, or replace it with --replace (`esml-state export --job-id {job}` \
                  keeps what would go)"
             ),
-        );
+        ),
     }
     if let Some(stats) = cluster.job_stats(job).await?
         && let JobState::Other(state) = stats.state

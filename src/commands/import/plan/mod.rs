@@ -8,7 +8,7 @@ mod inputs;
 mod lines;
 mod privileges;
 
-pub(super) use calendars::{CalendarAction, CalendarPlan, missing};
+pub(super) use calendars::{CalendarAction, CalendarPlan, ids_of, missing};
 pub(super) use existing::{Existing, of_job};
 pub(super) use filters::{FilterAction, FilterPlan};
 pub(super) use inputs::TargetPlan;
