@@ -45,6 +45,9 @@ pub(in crate::cli) struct InspectArgs {
     #[arg(long, conflicts_with = "show")]
     list: bool,
     /// Print one entry to stdout
+    ///
+    /// As it is, whatever the rest of the archive is. With `--verify` the whole archive is checked first, which takes a
+    /// file, and nothing is printed when a check fails.
     #[arg(long, value_name = "ENTRY", conflicts_with = "json")]
     show: Option<String>,
     /// Write the page as one HTML file that needs no network and no script; `-` for stdout

@@ -50,3 +50,25 @@ fn an_unknown_entry_tells_which_there_are() {
         assert!(stderr(&output).contains(NOTIFICATIONS), "{}", stderr(&output));
     }
 }
+
+#[test]
+fn verified_it_is_shown_only_where_every_check_holds() {
+    let shown = inspect(&[COMPLETE, "--show", NOTIFICATIONS, "--verify"]);
+    assert_eq!(exit(&shown), Some(0));
+    assert_eq!(shown.stdout, inspect(&[COMPLETE, "--show", NOTIFICATIONS]).stdout);
+    // The entry asked for is whole, the archive is not.
+    let entry = "user-population_notifications.ndjson";
+    let damaged = ["without-snapshot-document.tar.gz", "--show", entry];
+    assert_eq!(exit(&inspect(&damaged)), Some(0));
+    let refused = inspect(&[&damaged[..], &["--verify"]].concat());
+    assert_eq!((exit(&refused), stdout(&refused)), (Some(4), String::new()));
+    let page = stderr(&inspect(&[damaged[0], "--verify"]));
+    assert_eq!(stderr(&refused), page, "the page's verdict");
+}
+
+#[test]
+fn verified_from_a_pipe_it_cannot_be_shown() {
+    let refused = piped(&["-", "--show", NOTIFICATIONS, "--verify"], &archive(COMPLETE));
+    assert_eq!((exit(&refused), stdout(&refused)), (Some(2), String::new()));
+    assert!(stderr(&refused).contains("hint: name a file"), "{}", stderr(&refused));
+}

@@ -76,6 +76,19 @@ fn check(path: &Path, limits: Limits, gatherer: &mut Gatherer, terminal: &Termin
     Ok((archive.len(), contents))
 }
 
+/// Checks an archive whole, for what is done with it afterwards.
+///
+/// # Errors
+/// It cannot be read, or any check fails.
+pub(super) fn verify(archive: &Archive, options: &InspectOptions, terminal: &Terminal) -> Result<Contents> {
+    let stage = terminal.stage("Reading the archive", Unit::Bytes, Some(archive.len()));
+    let contents = archive.check(options.limits, &mut (), &|bytes| stage.inc(bytes))?;
+    match failure(&options.archive.to_string_lossy(), true, &contents) {
+        Some(failure) => Err(failure),
+        None => Ok(contents),
+    }
+}
+
 /// Whether the archive comes on standard input.
 pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")

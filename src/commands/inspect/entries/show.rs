@@ -4,12 +4,13 @@ use std::io::{self, BufWriter, Write};
 
 use crate::archive::{self, Archive, Contents};
 use crate::commands::inspect::InspectOptions;
-use crate::commands::inspect::examine::{is_stdin, stdin};
+use crate::commands::inspect::examine::{is_stdin, stdin, verify};
 use crate::error::{Error, Result};
 use crate::terminal::{Terminal, escape};
 
-/// Copies the entry to stdout; what stands in it is not checked. On a terminal control characters are
-/// made visible.
+/// Copies the entry to stdout. What stands in it is not checked, so that an entry of a damaged archive can be looked at
+/// too; with `--verify` the whole archive is checked before its first byte is shown. On a terminal control characters
+/// are made visible.
 pub(in crate::commands::inspect) fn show(options: &InspectOptions, entry: &str, terminal: &Terminal) -> Result<()> {
     if options.json {
         return Err(Error::Usage {
@@ -23,7 +24,7 @@ pub(in crate::commands::inspect) fn show(options: &InspectOptions, entry: &str, 
     } else {
         Box::new(BufWriter::new(stdout))
     };
-    let names = match copy(options, entry, &mut *to) {
+    let names = match copy(options, entry, &mut *to, terminal) {
         Ok(names) => names,
         Err(Error::Archive(archive::Error::Io { cause, .. })) if cause.kind() == io::ErrorKind::BrokenPipe => {
             return Ok(());
@@ -52,15 +53,29 @@ pub(in crate::commands::inspect) fn show(options: &InspectOptions, entry: &str, 
 }
 
 /// Copies the entry; where there is none, returns the names of those that are there.
-fn copy(options: &InspectOptions, entry: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
+fn copy(options: &InspectOptions, entry: &str, to: &mut dyn Write, terminal: &Terminal) -> Result<Option<Vec<String>>> {
     if is_stdin(&options.archive) {
+        if options.verify {
+            return Err(Error::Usage {
+                message: "`--verify` with `--show` reads the archive twice, and standard input can be read only once"
+                    .to_owned(),
+                hint: Some("name a file".to_owned()),
+            });
+        }
         return Ok(archive::show(stdin()?, entry, to)?);
     }
     let archive = Archive::open(&options.archive)?;
+    let verified = match options.verify {
+        true => Some(verify(&archive, options, terminal)?),
+        false => None,
+    };
     if archive.show(entry, to)? {
         return Ok(None);
     }
-    let contents: Contents = archive.check(options.limits, &mut (), &|_| {})?;
+    let contents: Contents = match verified {
+        Some(contents) => contents,
+        None => archive.check(options.limits, &mut (), &|_| {})?,
+    };
     Ok(Some(contents.entries.into_iter().map(|entry| entry.name).collect()))
 }
 
