@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::cluster::Cluster;
 use crate::commands::Stop;
 use crate::error::{Error, ExitCode, Result};
-use crate::terminal::Unchanged;
+use crate::terminal::{Terminal, Unchanged};
 
 /// Listens from the beginning of a command to its end: a signal that comes between two pieces of work
 /// stops the second, and the second signal ends the process whatever it does.
@@ -83,9 +83,13 @@ pub(super) async fn stop_between_requests<T>(cluster: &Cluster, mut work: Pin<Bo
 }
 
 /// Asks a person on a thread of its own, so that a signal ends the waiting; the terminal is then left as it was.
-pub(super) async fn while_waiting<T: Send + 'static>(question: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let _restored = Unchanged::remember();
-    let answer = tokio::task::spawn_blocking(question).await;
+pub(super) async fn while_waiting<T: Send + 'static>(
+    terminal: &Terminal,
+    question: impl FnOnce(&Terminal) -> T + Send + 'static,
+) -> Result<T> {
+    let _restored = Unchanged::remember(terminal);
+    let asking = terminal.clone();
+    let answer = tokio::task::spawn_blocking(move || question(&asking)).await;
     answer.map_err(|cause| Error::Failed {
         message: format!("the question could not be asked: {cause}"),
         hint: None,

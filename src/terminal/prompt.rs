@@ -1,5 +1,7 @@
 //! Questions to a person, on stderr.
 
+use std::sync::atomic::Ordering;
+
 use console::Term;
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use dialoguer::{Confirm, FuzzySelect, Password};
@@ -82,8 +84,7 @@ impl Terminal {
         Ok(self.ask(|term| list.interact_on_opt(term))?.flatten())
     }
 
-    /// `None` where the prompt ended without an answer. The prompt hides the cursor and does not show it
-    /// again, nor end its line, when it is interrupted.
+    /// `None` where the prompt ended without an answer.
     fn ask<T>(&self, prompt: impl FnOnce(&Term) -> dialoguer::Result<T>) -> Result<Option<T>, NoAnswer> {
         if !self.interactive() {
             return Err(NoAnswer::NoTerminal);
@@ -91,15 +92,32 @@ impl Terminal {
         let term = Term::stderr();
         // Bars are cleared, not held back: an abandoned question must not keep others from printing.
         self.without_bars(|| ());
-        let answer = prompt(&term);
-        let _ = term.show_cursor();
-        match answer {
-            Ok(answer) => Ok(Some(answer)),
+        self.asking().store(true, Ordering::Relaxed);
+        match prompt(&term) {
+            Ok(answer) => {
+                self.asking().store(false, Ordering::Relaxed);
+                let _ = term.show_cursor();
+                Ok(Some(answer))
+            }
             Err(dialoguer::Error::IO(why)) if why.kind() == std::io::ErrorKind::Interrupted => {
-                let _ = term.write_line("");
+                self.abandon_question();
                 Err(NoAnswer::Interrupted)
             }
-            Err(_) => Ok(None),
+            Err(_) => {
+                self.asking().store(false, Ordering::Relaxed);
+                let _ = term.show_cursor();
+                Ok(None)
+            }
+        }
+    }
+
+    /// A prompt hides the cursor and does not show it again, nor end its line, when it is interrupted. Whoever
+    /// notices first does so: the prompt, or the one who no longer waits for its answer.
+    fn abandon_question(&self) {
+        if self.asking().swap(false, Ordering::Relaxed) {
+            let term = Term::stderr();
+            let _ = term.show_cursor();
+            let _ = term.write_line("");
         }
     }
 
@@ -112,21 +130,28 @@ impl Terminal {
     }
 }
 
-/// The terminal's settings as they were before a question; restored when dropped, so that a question that is
-/// abandoned leaves the terminal as it found it.
+/// The terminal as it was before a question: restored when dropped, so that a question that is abandoned leaves the
+/// terminal as it found it.
 #[derive(Debug)]
-pub struct Unchanged(echo::Settings);
+pub struct Unchanged {
+    terminal: Terminal,
+    settings: echo::Settings,
+}
 
 impl Unchanged {
     /// Remembers the settings.
-    pub fn remember() -> Self {
-        Self(echo::settings())
+    pub fn remember(terminal: &Terminal) -> Self {
+        Self {
+            terminal: terminal.clone(),
+            settings: echo::settings(),
+        }
     }
 }
 
 impl Drop for Unchanged {
     fn drop(&mut self) {
-        echo::restore(&self.0);
+        echo::restore(&self.settings);
+        self.terminal.abandon_question();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use console::Style;
 use indicatif::MultiProgress;
@@ -57,6 +58,8 @@ struct Inner {
     stdin_is_terminal: bool,
     streams: Streams,
     bars: Option<MultiProgress>,
+    /// A question stands on the terminal without an answer.
+    asking: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +117,7 @@ impl Terminal {
                 stdin_is_terminal: stdin,
                 streams,
                 bars: moving.then(MultiProgress::new),
+                asking: AtomicBool::new(false),
             }),
         }
     }
@@ -195,6 +199,10 @@ impl Terminal {
 
     pub(in crate::terminal) fn bars(&self) -> Option<&MultiProgress> {
         self.inner.bars.as_ref()
+    }
+
+    pub(in crate::terminal) fn asking(&self) -> &AtomicBool {
+        &self.inner.asking
     }
 
     /// Colours text of our own for stderr.

@@ -143,11 +143,13 @@ fn an_archive_is_not_written_to_a_terminal() {
 #[test]
 fn a_signal_while_a_question_waits_ends_the_program() {
     let world = world(&Fixture::load(JOB));
-    let binary = Binary::new();
-    let mut session = start(&world, &binary, &["--job-id", JOB]);
-    session.expect("Export it?");
-    session.signal(Signal::TERM);
-    let ended = session.end();
-    assert_eq!((ended.code, ended.stdout.as_str()), (143, ""), "{}", ended.screen);
-    assert_eq!(files(binary.directory()), Vec::<String>::new());
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let binary = Binary::new();
+        let mut session = start(&world, &binary, &["--job-id", JOB]);
+        session.expect("Export it?").expect_silence().signal(signal);
+        let ended = session.end();
+        assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{}", ended.screen);
+        ended.left_as_it_was();
+        assert_eq!(files(binary.directory()), Vec::<String>::new());
+    }
 }

@@ -6,6 +6,8 @@ mod fitness;
 mod replace;
 mod stages;
 pub mod state;
+#[cfg(unix)]
+mod terminal;
 mod two;
 mod verification;
 mod walk;

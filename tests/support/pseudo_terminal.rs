@@ -29,6 +29,19 @@ pub struct Ended {
     pub stdout: String,
     /// Everything that the terminal showed, escape codes included.
     pub screen: String,
+    /// Whether the terminal shows what is typed.
+    echoes: bool,
+}
+
+impl Ended {
+    /// Sees that the terminal is as it was: what is typed is shown, and so is the cursor, at the beginning of a line.
+    #[track_caller]
+    pub fn left_as_it_was(&self) {
+        assert!(self.echoes, "what is typed is not shown:\n{}", self.screen);
+        let (hidden, shown) = (self.screen.rfind("\u{1b}[?25l"), self.screen.rfind("\u{1b}[?25h"));
+        assert!(hidden <= shown, "the cursor is hidden: {:?}", self.screen);
+        assert!(self.screen.ends_with('\n'), "a line without end: {:?}", self.screen);
+    }
 }
 
 impl Session {
@@ -102,15 +115,16 @@ impl Session {
     #[track_caller]
     pub fn expect_silence(&mut self) -> &mut Self {
         let until = Instant::now() + PATIENCE;
-        let echoes = || {
-            let settings = rustix::termios::tcgetattr(&self.keyboard).expect("a terminal");
-            settings.local_modes.contains(LocalModes::ECHO)
-        };
-        while echoes() {
+        while self.echoes() {
             assert!(Instant::now() < until, "the terminal still shows what is typed");
             std::thread::sleep(Duration::from_millis(5));
         }
         self
+    }
+
+    fn echoes(&self) -> bool {
+        let settings = rustix::termios::tcgetattr(&self.keyboard).expect("a terminal");
+        settings.local_modes.contains(LocalModes::ECHO)
     }
 
     /// Types.
@@ -137,6 +151,7 @@ impl Session {
         Ended {
             code: status.code().unwrap_or(-1),
             stdout,
+            echoes: self.echoes(),
             screen: self.screen.0.lock().unwrap().clone(),
         }
     }

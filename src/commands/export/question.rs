@@ -58,8 +58,7 @@ pub(super) async fn ask(
 }
 
 async fn confirm(terminal: &Terminal, question: String) -> Result<()> {
-    let asking = terminal.clone();
-    match interrupt::while_waiting(move || asking.confirm(&question)).await? {
+    match interrupt::while_waiting(terminal, move |asking| asking.confirm(&question)).await? {
         Ok(true) => Ok(()),
         Ok(false) => Err(refused("not exported")),
         Err(NoAnswer::Interrupted) => Err(Error::Interrupted),

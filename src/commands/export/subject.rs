@@ -79,8 +79,10 @@ async fn choose(cluster: &Cluster, terminal: &Terminal) -> Result<JobId> {
         table.row([job.id.clone(), job.state.clone(), snapshot, job.groups.join(", ")]);
     }
     let lines: Vec<String> = table.render(0).lines().map(str::to_owned).collect();
-    let asking = terminal.clone();
-    match interrupt::while_waiting(move || asking.choose("Which job? (type to search)", &lines)).await? {
+    let chosen = interrupt::while_waiting(terminal, move |asking| {
+        asking.choose("Which job? (type to search)", &lines)
+    });
+    match chosen.await? {
         Ok(Some(chosen)) => Ok(jobs[chosen].id.parse()?),
         Ok(None) => Err(Error::Refused {
             message: "no job was chosen".into(),

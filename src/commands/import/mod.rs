@@ -61,7 +61,7 @@ async fn import(
         return plan.refuse_conflicts();
     }
     plan.refuse_conflicts()?;
-    question::ask(options, &plan, terminal)?;
+    signals.or(question::ask(options, &plan, terminal)).await?;
     let journal = Journal::default();
     let work = async {
         apply::apply(&apply::Context {

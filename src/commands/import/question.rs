@@ -2,6 +2,7 @@
 
 use super::options::ImportOptions;
 use super::plan::Plan;
+use crate::commands::interrupt;
 use crate::error::{Error, Result};
 use crate::terminal::{NoAnswer, Terminal};
 
@@ -17,7 +18,7 @@ pub(super) fn can_be_answered(options: &ImportOptions, terminal: &Terminal) -> R
 }
 
 /// Shows the plan and asks.
-pub(super) fn ask(options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> Result<()> {
+pub(super) async fn ask(options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> Result<()> {
     for note in &plan.notes {
         terminal.say(&format!("note: {note}"));
     }
@@ -28,7 +29,8 @@ pub(super) fn ask(options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> 
     for line in plan.lines() {
         terminal.say(&format!("  {line}"));
     }
-    match terminal.confirm(&format!("Import job {}?", plan.job())) {
+    let question = format!("Import job {}?", plan.job());
+    match interrupt::while_waiting(terminal, move |asking| asking.confirm(&question)).await? {
         Ok(true) => Ok(()),
         Ok(false) => Err(refused("not imported")),
         Err(NoAnswer::Interrupted) => Err(Error::Interrupted),

@@ -1,0 +1,76 @@
+//! The question that every import asks: what it says, and what each answer does.
+
+use super::state::ClusterState;
+use super::{JOB, archive_of, target};
+use crate::support::binary::Binary;
+use crate::support::pseudo_terminal::{Ended, Session};
+use crate::support::signals::Signal;
+use crate::support::world::World;
+
+/// The contract's words.
+const MEANT_FOR: &str = "meant for reproducing issues and for test clusters";
+const QUESTION: &str = "Import job web-latency?";
+
+fn start(world: &World, binary: &Binary, more: &[&str]) -> Session {
+    let (archive, url) = (archive_of(JOB).display().to_string(), world.stand_in.url());
+    let mut args = vec!["import", &archive, "--url", &url];
+    args.extend(more);
+    Session::start(binary.command(args))
+}
+
+/// Asks in front of a cluster that must not notice.
+#[track_caller]
+fn not_imported(code: i32, answer: impl FnOnce(&mut Session)) -> Ended {
+    let world = target(1, 4);
+    let before = ClusterState::of(&world);
+    world.stand_in.forget_requests();
+    let mut session = start(&world, &Binary::new(), &[]);
+    answer(session.expect(MEANT_FOR).expect(QUESTION).expect_silence());
+    let ended = session.end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{}", ended.screen);
+    ended.left_as_it_was();
+    assert_eq!(world.stand_in.writes().len(), 0);
+    assert!(ClusterState::of(&world) == before, "the cluster is as it was");
+    ended
+}
+
+#[test]
+fn yes_imports() {
+    let world = target(0, 4);
+    let mut session = start(&world, &Binary::new(), &[]);
+    session
+        .expect(MEANT_FOR)
+        .expect("create job web-latency")
+        .expect(QUESTION)
+        .press("y");
+    let ended = session.end();
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (0, "web-latency\n"),
+        "{}",
+        ended.screen
+    );
+    ended.left_as_it_was();
+    assert_eq!(world.job(JOB)["job_id"], JOB);
+}
+
+#[test]
+fn no_is_no_and_so_is_enter() {
+    for answer in ["n", "\r"] {
+        let ended = not_imported(3, |session| {
+            session.press(answer);
+        });
+        assert!(ended.screen.contains(" not imported"), "{}", ended.screen);
+        assert!(ended.screen.contains("--yes"), "{}", ended.screen);
+    }
+}
+
+#[test]
+fn ctrl_c_and_signals_end_the_program() {
+    let ended = not_imported(130, |session| {
+        session.press("\u{3}");
+    });
+    assert!(ended.screen.contains(" interrupted"), "{}", ended.screen);
+    not_imported(130, |session| session.signal(Signal::INT));
+    not_imported(143, |session| session.signal(Signal::TERM));
+}
