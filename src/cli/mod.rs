@@ -38,7 +38,7 @@ pub struct Cli {
     /// Say more; -vv tells every request
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
-    /// Say nothing but warnings and errors
+    /// Say nothing but questions, warnings and errors
     #[arg(short, long, global = true)]
     quiet: bool,
     /// When to colour

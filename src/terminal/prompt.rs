@@ -8,7 +8,7 @@ use dialoguer::{Confirm, FuzzySelect, Password};
 
 use crate::secret::Secret;
 use crate::terminal::format::wrapped;
-use crate::terminal::{Terminal, escape};
+use crate::terminal::{Terminal, escape, indented};
 
 /// Lines of prose longer than this are hard to read.
 const WIDEST: usize = 80;
@@ -25,14 +25,19 @@ pub enum NoAnswer {
 }
 
 impl Terminal {
-    /// Says a paragraph of prose, broken between words where the terminal is narrow.
+    /// A line of what a question is about. With `-q` too: nobody agrees to what was not said.
+    pub fn lay_open(&self, line: &str) {
+        self.print(&indented(line));
+    }
+
+    /// The same for a paragraph of prose, broken between words where the terminal is narrow.
     pub fn explain(&self, paragraph: &str) {
         match Term::stderr().size_checked() {
             Some((_, columns)) => {
                 let lines = wrapped(paragraph, usize::from(columns).min(WIDEST));
-                lines.lines().for_each(|line| self.say(line));
+                lines.lines().for_each(|line| self.lay_open(line));
             }
-            None => self.say(paragraph),
+            None => self.lay_open(paragraph),
         }
     }
 

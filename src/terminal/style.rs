@@ -24,7 +24,7 @@ pub enum Color {
 /// How much to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
-    /// `-q`: warnings and errors only.
+    /// `-q`: warnings, errors and questions only.
     Quiet,
     /// The stages.
     #[default]

@@ -37,6 +37,23 @@ fn the_personal_data_question_is_asked_and_answered() {
 }
 
 #[test]
+fn quiet_does_not_hide_what_is_agreed_to() {
+    let world = world(&Fixture::load(JOB));
+    let binary = Binary::new();
+    let mut session = start(&world, &binary, &["--job-id", JOB, "--include-inputs", "-q"]);
+    session
+        .expect("will hold values of your data")
+        .expect("Export it?")
+        .press("y")
+        .expect("range of the inputs is open")
+        .expect("Include all of them?")
+        .press("y");
+    let ended = session.end();
+    assert_eq!(ended.code, 0, "{}", ended.screen);
+    assert!(ended.last_line().contains("Include all of them?"), "{}", ended.screen);
+}
+
+#[test]
 fn no_is_no_and_so_is_enter() {
     let world = world(&Fixture::load(JOB));
     for answer in ["n", "\r"] {

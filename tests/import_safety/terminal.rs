@@ -74,3 +74,25 @@ fn ctrl_c_and_signals_end_the_program() {
     not_imported(130, |session| session.signal(Signal::INT));
     not_imported(143, |session| session.signal(Signal::TERM));
 }
+
+#[test]
+fn quiet_does_not_hide_what_is_agreed_to() {
+    let world = target(2, 4);
+    world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+    let mut session = start(&world, &Binary::new(), &["--replace", "-q"]);
+    session
+        .expect("note: the datafeed runs scripts")
+        .expect(MEANT_FOR)
+        .expect("delete job web-latency with its datafeed, state, results")
+        .expect("delete index web-latency-input of an earlier import")
+        .expect("create job web-latency")
+        .expect(QUESTION)
+        .press("y");
+    let ended = session.end();
+    assert_eq!(ended.code, 0, "{}", ended.screen);
+    assert!(ended.last_line().contains(QUESTION), "{}", ended.screen);
+    let quiet = world
+        .import(&Binary::new(), archive_of(JOB), &["--replace", "-q"])
+        .expect(0);
+    assert_eq!(quiet.stderr, "", "what is not asked about is not said");
+}

@@ -34,6 +34,12 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// What was said last.
+    pub fn last_line(&self) -> String {
+        let plain = console::strip_ansi_codes(&self.screen);
+        plain.trim_end().lines().last().unwrap_or_default().to_owned()
+    }
+
     /// Sees that the terminal is as it was: what is typed is shown, and so is the cursor, at the beginning of a line.
     #[track_caller]
     pub fn left_as_it_was(&self) {

@@ -19,15 +19,15 @@ pub(super) fn can_be_answered(options: &ImportOptions, terminal: &Terminal) -> R
 
 /// Shows the plan and asks.
 pub(super) async fn ask(options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> Result<()> {
-    for note in &plan.notes {
-        terminal.say(&format!("note: {note}"));
-    }
+    let notes = plan.notes.iter().map(|note| format!("note: {note}"));
     if options.yes {
+        notes.for_each(|note| terminal.say(&note));
         return Ok(());
     }
+    notes.for_each(|note| terminal.lay_open(&note));
     terminal.explain(MEANT_FOR);
     for line in plan.lines() {
-        terminal.say(&format!("  {line}"));
+        terminal.lay_open(&format!("  {line}"));
     }
     let question = format!("Import job {}?", plan.job());
     match interrupt::while_waiting(terminal, move |asking| asking.confirm(&question)).await? {
