@@ -11,6 +11,7 @@ mod pseudonymize;
 pub mod reference;
 mod reveal;
 mod run;
+mod usage;
 mod values;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};

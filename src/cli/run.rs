@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use crate::cli::{Cli, Command, reference};
+use crate::cli::{Cli, Command, reference, usage};
 use crate::commands::{self, Surroundings};
 use crate::error::{Error, Result};
 use crate::terminal::{Terminal, TerminalOptions};
@@ -20,7 +20,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// The same in other surroundings: the code that a process would end with.
 pub fn run_in(surroundings: &Surroundings, arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let parsed = Cli::command().try_get_matches_from(&arguments);
+    let parsed = Cli::command()
+        .color(usage::color(&arguments))
+        .try_get_matches_from(&arguments);
     let (cli, matches) = match parsed.and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches))) {
         Ok(parsed) => parsed,
         Err(error) => return not_parsed(&error, &arguments),
@@ -40,17 +42,7 @@ pub fn run_in(surroundings: &Surroundings, arguments: impl IntoIterator<Item = O
 fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> u8 {
     let _ = error.print();
     if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
-        let text = error.render().to_string();
-        let message = text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
-        let error = Error::Usage {
-            message,
-            hint: Some("for more information, try '--help'".to_owned()),
-        };
+        let error = usage::in_one_line(&error.render().to_string());
         Terminal::new(TerminalOptions::default()).failure_document(&error);
     }
     u8::try_from(error.exit_code()).unwrap_or(2)

@@ -1,6 +1,8 @@
 //! Command lines that are wrong.
 
 use super::{esml_state, output, stderr, stdout};
+#[cfg(unix)]
+use crate::support::{binary::Binary, pseudo_terminal::Session};
 
 #[test]
 fn a_job_is_needed_where_nobody_can_choose() {
@@ -27,6 +29,35 @@ fn with_json_a_usage_error_is_a_document_too() {
         assert_eq!(document["exit"], 2);
         assert!(document["error"].as_str().is_some_and(|text| !text.is_empty()));
         assert!(document["hint"].is_string());
+    }
+}
+
+#[test]
+fn the_document_of_a_usage_error_names_what_it_is_about() {
+    for (arguments, error, hint) in [
+        (
+            &["import", "--json"][..],
+            "the following required arguments were not provided: <ARCHIVE>",
+            "for more information, try '--help'",
+        ),
+        (
+            &["export", "--json", "--pagination", "x"],
+            "invalid value 'x' for '--pagination <HOW>' [possible values: auto, pit, scroll]",
+            "for more information, try '--help'",
+        ),
+        (
+            &["export", "--json", "--job-ib", "j"],
+            "unexpected argument '--job-ib' found",
+            "a similar argument exists: '--job-id'; for more information, try '--help'",
+        ),
+    ] {
+        let output = output(arguments);
+        let document: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!(
+            document,
+            serde_json::json!({ "error": error, "hint": hint, "exit": 2 }),
+            "{arguments:?}"
+        );
     }
 }
 
@@ -64,4 +95,26 @@ fn a_user_without_password_and_terminal_is_told_how_to_give_one() {
 fn color_is_obeyed() {
     let colored = stderr(&output(&["export", "--color", "always"]));
     assert!(colored.contains("\u{1b}[") && colored.contains("error:"), "{colored:?}");
+    for (line, colored) in [
+        (&["--color", "always", "export", "--bogus"][..], true),
+        (&["export", "--bogus", "--color=always"], true),
+        (&["export", "--bogus"], false),
+    ] {
+        let output = output(line);
+        assert_eq!(output.status.code(), Some(2), "{line:?}");
+        assert_eq!(stderr(&output).contains('\u{1b}'), colored, "{line:?}");
+    }
+    let help = stdout(&output(&["--color", "always", "-h"]));
+    assert!(help.contains('\u{1b}'), "{help}");
+}
+
+#[cfg(unix)]
+#[test]
+fn on_a_terminal_too_a_wrong_line_is_plain_where_colour_is_not_wanted() {
+    for (more, colored) in [(&[][..], true), (&["--color", "never"], false)] {
+        let binary = Binary::new();
+        let ended = Session::start(binary.command([&["export", "--bogus"], more].concat())).end();
+        assert_eq!(ended.code, 2, "{}", ended.screen);
+        assert_eq!(ended.screen.contains('\u{1b}'), colored, "{more:?}: {:?}", ended.screen);
+    }
 }
