@@ -12,33 +12,39 @@ use crate::secret::Secret;
 /// More than any password has; a larger file is a mistake.
 const MAX_PASSWORD_FILE: u64 = 64 << 10;
 
-/// Splits an address from the user in it. The text is in no message: it may hold a password.
-pub(in crate::cli) fn parse_url(text: &str) -> Result<(Url, Login)> {
+/// Splits an address from the user in it; `option` is what holds the address. The text is in no message: it may hold a
+/// password.
+pub(in crate::cli) fn parse_url(text: &str, option: &str) -> Result<(Url, Login)> {
     const EXPECTED: &str = "expected http(s)://host:port, a path may follow";
-    let mut url = Url::parse(text.trim()).map_err(|e| usage(format!("--url is not an address: {e}"), EXPECTED))?;
+    let wrong = |why: &str, hint: &str| usage(format!("{option} {why}"), hint);
+    let mut url = Url::parse(text.trim()).map_err(|e| wrong(&format!("is not an address: {e}"), EXPECTED))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(usage("--url must begin with https:// or http://", EXPECTED));
+        return Err(wrong("must begin with https:// or http://", EXPECTED));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(usage(
-            "--url must not hold `?` or `#`",
+        return Err(wrong(
+            "must not hold `?` or `#`",
             "percent-encode these characters in a password: %3F and %23",
         ));
     }
     let login = Login {
-        username: Some(decode(url.username())?).filter(|name| !name.is_empty()),
-        password: url.password().map(decode).transpose()?.map(Secret::new),
+        username: Some(decode(url.username(), option)?).filter(|name| !name.is_empty()),
+        password: url
+            .password()
+            .map(|password| decode(password, option))
+            .transpose()?
+            .map(Secret::new),
     };
     let removed = url.set_username("").and_then(|()| url.set_password(None));
-    removed.map_err(|()| usage("--url holds no host", EXPECTED))?;
+    removed.map_err(|()| wrong("holds no host", EXPECTED))?;
     Ok((url, login))
 }
 
-fn decode(text: &str) -> Result<String> {
+fn decode(text: &str, option: &str) -> Result<String> {
     let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
     let decoded = decoded.map_err(|_| {
         usage(
-            "the user or password in --url is not UTF-8",
+            format!("the user or password in {option} is not UTF-8"),
             "use --username and --password-file",
         )
     })?;
@@ -85,7 +91,7 @@ mod tests {
 
     #[test]
     fn an_address_gives_its_user_away_decoded() {
-        let (url, login) = parse_url("https://el%40stic:p%3Ass%2F@es.example:9243/prefix").unwrap();
+        let (url, login) = parse_url("https://el%40stic:p%3Ass%2F@es.example:9243/prefix", "--url").unwrap();
         assert_eq!(url.as_str(), "https://es.example:9243/prefix");
         assert_eq!(login.username.as_deref(), Some("el@stic"));
         assert_eq!(login.password.unwrap().reveal(), "p:ss/");
@@ -101,7 +107,7 @@ mod tests {
             "https://u:s3cr3t#@h",
             "https://h?s3cr3t",
         ] {
-            let error = parse_url(text).unwrap_err();
+            let error = parse_url(text, "--url").unwrap_err();
             assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
         }
     }

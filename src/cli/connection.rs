@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use crate::cli::address::{parse_url, read_password};
-use crate::cli::credential::{self, Claims, Login};
+use crate::cli::credential::{self, Claims, Login, Source};
 use crate::cli::values;
 use crate::cluster::{ConnectOptions, Credential, Endpoint};
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ pub(in crate::cli) struct Connection {
     /// Address of the cluster [default: https://localhost:9200]
     ///
     /// A path behind the host is kept. `user:password@` before the host, percent-encoded where needed, is
-    /// taken as the credential and never printed.
+    /// taken as the credential and never printed. A user alone takes its password as --username does.
     ///
     /// Environment: ELASTICSEARCH_URL
     #[arg(long, value_name = "URL", env = "ELASTICSEARCH_URL", hide_env = true, value_parser = values::secret)]
@@ -108,8 +108,8 @@ impl Connection {
     /// [`Error::File`] for a password file that cannot be read.
     pub(in crate::cli) fn resolve(self, matches: &ArgMatches, terminal: &Terminal) -> Result<ConnectOptions> {
         let sources = Sources { matches };
-        let (endpoint, address_login, address_explicit) = self.endpoint(&sources)?;
-        let credential = self.credential(&sources, address_login, address_explicit, terminal)?;
+        let (endpoint, address_login, named_by) = self.endpoint(&sources)?;
+        let credential = self.credential(&sources, address_login, named_by, terminal)?;
         let timeout = Duration::from_secs(self.timeout);
         Ok(ConnectOptions {
             endpoint,
@@ -128,29 +128,32 @@ impl Connection {
         })
     }
 
-    /// The address, the user in it, and whether the command line named it.
-    fn endpoint(&self, sources: &Sources<'_>) -> Result<(Endpoint, Login, bool)> {
+    /// The address, the user in it, and what named it.
+    fn endpoint(&self, sources: &Sources<'_>) -> Result<(Endpoint, Login, Source)> {
         let url = self
             .url
             .as_ref()
             .filter(|url| !url.reveal().is_empty())
-            .map(|url| (url, sources.typed("url")));
+            .map(|url| (url, sources.of("url")));
         let cloud = self
             .cloud_id
             .as_ref()
             .filter(|id| !id.is_empty())
-            .map(|id| (id, sources.typed("cloud_id")));
+            .map(|id| (id, sources.of("cloud_id")));
         match (url, cloud) {
-            (Some((_, url_typed)), Some((_, cloud_typed))) if url_typed == cloud_typed => Err(usage(
-                "--cloud-id cannot be used with --url",
+            (Some((_, source)), Some((_, other))) if source == other => Err(usage(
+                format!("{} cannot be used with {}", source.cloud_id(), source.url()),
                 "a cloud id holds the address already",
             )),
-            (Some((url, typed)), cloud) if typed || cloud.is_none() => {
-                let (url, login) = parse_url(url.reveal())?;
-                Ok((Endpoint::Url(url), login, typed))
+            (Some((url, source)), cloud) if source == Source::CommandLine || cloud.is_none() => {
+                let (url, login) = parse_url(url.reveal(), source.url())?;
+                Ok((Endpoint::Url(url), login, source))
             }
-            (_, Some((id, typed))) => Ok((Endpoint::CloudId(id.clone()), Login::default(), typed)),
-            (_, None) => parse_url(DEFAULT_URL).map(|(url, login)| (Endpoint::Url(url), login, false)),
+            (_, Some((id, source))) => Ok((Endpoint::CloudId(id.clone()), Login::default(), source)),
+            (_, None) => {
+                let (url, login) = parse_url(DEFAULT_URL, Source::CommandLine.url())?;
+                Ok((Endpoint::Url(url), login, Source::Environment))
+            }
         }
     }
 
@@ -158,15 +161,14 @@ impl Connection {
         &self,
         sources: &Sources<'_>,
         address: Login,
-        address_explicit: bool,
+        named_by: Source,
         terminal: &Terminal,
     ) -> Result<Option<Credential>> {
-        let mut explicit = self.claims(|id| sources.typed(id));
-        let mut environment = self.claims(|id| !sources.typed(id));
-        if address_explicit {
-            explicit.address = address;
-        } else {
-            environment.address = address;
+        let mut explicit = self.claims(sources, Source::CommandLine);
+        let mut environment = self.claims(sources, Source::Environment);
+        match named_by {
+            Source::CommandLine => explicit.address = address,
+            Source::Environment => environment.address = address,
         }
         if let Some(path) = &self.password_file {
             if explicit.login.password.is_some() {
@@ -176,26 +178,19 @@ impl Connection {
                 ));
             }
             explicit.login.password = Some(read_password(path)?);
-            // `--password-file` completes the user in the address.
-            if explicit.login.username.is_none() && explicit.address.username.is_some() {
-                if explicit.address.password.is_some() {
-                    return Err(usage(
-                        "--password-file cannot be used with a password in --url",
-                        "keep one of them",
-                    ));
-                }
-                explicit.address.password = explicit.login.password.take();
-            }
+            explicit.from_file = true;
         }
         credential::choose(&explicit, &environment, |user| {
             terminal.password(&format!("Password of {user}")).ok()
         })
     }
 
-    /// What is given by options of which `from` holds. An empty text counts as not given.
-    fn claims(&self, from: impl Fn(&str) -> bool) -> Claims {
+    /// What this source gives. An empty text counts as not given.
+    fn claims(&self, sources: &Sources<'_>, source: Source) -> Claims {
+        let from = |id| sources.of(id) == source;
         let secret = |id, value: &Option<Secret>| value.clone().filter(|v| from(id) && !v.reveal().is_empty());
         Claims {
+            source,
             login: Login {
                 username: self
                     .username
@@ -203,9 +198,9 @@ impl Connection {
                     .filter(|name| from("username") && !name.is_empty()),
                 password: secret("password", &self.password),
             },
-            address: Login::default(),
             api_key: secret("api_key", &self.api_key),
             bearer: secret("bearer_token", &self.bearer_token),
+            ..Claims::default()
         }
     }
 }
@@ -215,9 +210,12 @@ struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// Whether the option stands on the command line, not in the environment.
-    fn typed(&self, id: &str) -> bool {
-        self.matches.value_source(id) == Some(ValueSource::CommandLine)
+    /// Where an option was taken from.
+    fn of(&self, id: &str) -> Source {
+        match self.matches.value_source(id) {
+            Some(ValueSource::CommandLine) => Source::CommandLine,
+            _ => Source::Environment,
+        }
     }
 }
 

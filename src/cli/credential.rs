@@ -1,31 +1,12 @@
 //! Which credential is meant, when the command line, the address and the environment may each name some.
 
+mod claims;
+
+pub(in crate::cli) use claims::{Claims, Login, Source};
+
 use crate::cluster::Credential;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-
-/// A user, as far as named.
-#[derive(Clone, Debug, Default)]
-pub(in crate::cli) struct Login {
-    pub(in crate::cli) username: Option<String>,
-    pub(in crate::cli) password: Option<Secret>,
-}
-
-impl Login {
-    fn is_given(&self) -> bool {
-        self.username.is_some() || self.password.is_some()
-    }
-}
-
-/// What one source (the command line, the environment) names.
-#[derive(Clone, Debug, Default)]
-pub(in crate::cli) struct Claims {
-    pub(in crate::cli) login: Login,
-    /// `user:password@` of an address from the same source.
-    pub(in crate::cli) address: Login,
-    pub(in crate::cli) api_key: Option<Secret>,
-    pub(in crate::cli) bearer: Option<Secret>,
-}
 
 /// What the sources add up to, before a missing password is asked for.
 #[derive(Clone, Debug)]
@@ -33,29 +14,6 @@ enum Chosen {
     Login(Login),
     ApiKey(Secret),
     Bearer(Secret),
-}
-
-impl Claims {
-    /// The one credential of this source.
-    fn only(&self, source: &str, names: [&'static str; 4]) -> Result<Option<Chosen>> {
-        let claims = [
-            self.address.is_given().then(|| Chosen::Login(self.address.clone())),
-            self.login.is_given().then(|| Chosen::Login(self.login.clone())),
-            self.api_key.clone().map(Chosen::ApiKey),
-            self.bearer.clone().map(Chosen::Bearer),
-        ];
-        let mut given = claims
-            .into_iter()
-            .zip(names)
-            .filter_map(|(claim, name)| claim.map(|claim| (claim, name)));
-        match (given.next(), given.next()) {
-            (Some((_, one)), Some((_, other))) => Err(usage(
-                format!("{one} cannot be used with {other}: {source} names two credentials"),
-                "keep one of user and password, API key, or bearer token",
-            )),
-            (first, _) => Ok(first.map(|(claim, _)| claim)),
-        }
-    }
 }
 
 /// The command line wins over the environment. Two kinds in the source that decides are an error; a user or
@@ -68,41 +26,46 @@ pub(in crate::cli) fn choose(
     environment: &Claims,
     ask: impl FnOnce(&str) -> Option<Secret>,
 ) -> Result<Option<Credential>> {
-    let named = explicit.only(
-        "the command line",
-        ["user:password@ in --url", "--username", "--api-key", "--bearer-token"],
-    )?;
-    let (chosen, spare) = match named {
-        Some(chosen) => (Some(chosen), environment.login.clone()),
-        None => {
-            let names = [
-                "user:password@ in ELASTICSEARCH_URL",
-                "ELASTICSEARCH_USERNAME",
-                "ELASTICSEARCH_API_KEY",
-                "ELASTICSEARCH_BEARER_TOKEN",
-            ];
-            (environment.only("the environment", names)?, Login::default())
-        }
+    let chosen = match explicit.only()? {
+        Some(Chosen::Login(login)) => Some(Chosen::Login(completed(login, environment)?)),
+        Some(chosen) => Some(chosen),
+        None => environment.only()?,
     };
     match chosen {
         None => Ok(None),
-        Some(Chosen::Login(login)) => basic(login, spare, ask).map(Some),
+        Some(Chosen::Login(login)) => basic(login, ask).map(Some),
         Some(Chosen::ApiKey(key)) => Ok(Some(Credential::ApiKey(in_header(key, "the API key")?))),
         Some(Chosen::Bearer(token)) => Ok(Some(Credential::Bearer(in_header(token, "the bearer token")?))),
     }
 }
 
-fn basic(login: Login, spare: Login, ask: impl FnOnce(&str) -> Option<Secret>) -> Result<Credential> {
-    let Some(username) = login.username.or(spare.username) else {
+/// The user of the command line with what only the environment names. A password in an address belongs to the user in
+/// it and completes no other.
+fn completed(login: Login, environment: &Claims) -> Result<Login> {
+    Ok(match login {
+        Login { username: None, .. } => Login {
+            username: environment.user()?,
+            ..login
+        },
+        Login { password: None, .. } => Login {
+            password: environment.login.password.clone(),
+            ..login
+        },
+        login => login,
+    })
+}
+
+fn basic(login: Login, ask: impl FnOnce(&str) -> Option<Secret>) -> Result<Credential> {
+    let Some(username) = login.username else {
         return Err(usage("a password is given, but no user", "add --username NAME"));
     };
     if username.is_empty() || username.contains(':') || username.chars().any(char::is_control) {
         return Err(usage(
             "a user's name must not be empty nor hold `:` or control characters",
-            "check --username",
+            "check --username, or the user in the address",
         ));
     }
-    match login.password.or(spare.password).or_else(|| ask(&username)) {
+    match login.password.or_else(|| ask(&username)) {
         Some(password) => Ok(Credential::Basic { username, password }),
         None => Err(usage(
             "a user is given, but no password, and there is no terminal to ask on",
@@ -134,15 +97,19 @@ fn usage(message: impl Into<String>, hint: &str) -> Error {
 mod tests {
     use super::*;
 
-    /// `u` user, `p` password, `U` and `P` the same in the address, `k` API key, `b` bearer token.
-    fn claims(letters: &str, source: &str) -> Claims {
-        let text = |letter: char| letters.contains(letter).then(|| format!("{source}-{letter}"));
+    /// `u` user, `p` password, `f` a password from a file, `U` and `P` user and password in the address, `k` API key,
+    /// `b` bearer token.
+    fn claims(letters: &str, source: Source) -> Claims {
+        let name = source.one_of("cli", "env");
+        let text = |letter: char| letters.contains(letter).then(|| format!("{name}-{letter}"));
         let secret = |letter| text(letter).map(Secret::new);
         Claims {
+            source,
             login: Login {
                 username: text('u'),
-                password: secret('p'),
+                password: secret('p').or(secret('f')),
             },
+            from_file: letters.contains('f'),
             address: Login {
                 username: text('U'),
                 password: secret('P'),
@@ -173,6 +140,14 @@ mod tests {
             ("u", "k", Ok("cli-u asked")),
             ("UP", "k", Ok("cli-U cli-P")),
             ("U", "p", Ok("cli-U env-p")),
+            ("Up", "", Ok("cli-U cli-p")),
+            ("Uf", "k", Ok("cli-U cli-f")),
+            ("Pu", "", Ok("cli-u cli-P")),
+            ("p", "U", Ok("env-U cli-p")),
+            ("f", "U", Ok("env-U cli-f")),
+            ("p", "UP", Ok("env-U cli-p")),
+            ("", "Up", Ok("env-U env-p")),
+            ("u", "UP", Ok("cli-u asked")),
             ("up", "UP", Ok("cli-u cli-p")),
             ("", "UP", Ok("env-U env-P")),
             ("", "u", Ok("env-u asked")),
@@ -186,6 +161,27 @@ mod tests {
             ),
             ("UPk", "", Err("user:password@ in --url cannot be used with --api-key")),
             (
+                "UPp",
+                "",
+                Err("user:password@ in --url cannot be used with --password:"),
+            ),
+            ("UPf", "", Err("cannot be used with --password-file:")),
+            ("Uu", "", Err("the user in --url cannot be used with --username")),
+            ("Pp", "", Err("the password in --url cannot be used with --password:")),
+            ("pk", "", Err("--password cannot be used with --api-key")),
+            ("fb", "", Err("--password-file cannot be used with --bearer-token")),
+            ("Upk", "", Err("the user in --url cannot be used with --api-key")),
+            (
+                "p",
+                "uU",
+                Err("the user in ELASTICSEARCH_URL cannot be used with ELASTICSEARCH_USERNAME"),
+            ),
+            (
+                "",
+                "UPp",
+                Err("in ELASTICSEARCH_URL cannot be used with ELASTICSEARCH_PASSWORD"),
+            ),
+            (
                 "",
                 "uk",
                 Err("ELASTICSEARCH_USERNAME cannot be used with ELASTICSEARCH_API_KEY"),
@@ -198,9 +194,11 @@ mod tests {
             ("p", "", Err("no user")),
             ("", "p", Err("no user")),
         ] {
-            let found = choose(&claims(explicit, "cli"), &claims(environment, "env"), |_| {
-                Some(Secret::new("asked"))
-            });
+            let found = choose(
+                &claims(explicit, Source::CommandLine),
+                &claims(environment, Source::Environment),
+                |_| Some(Secret::new("asked")),
+            );
             match (found, expected) {
                 (Ok(found), Ok(expected)) => {
                     let found = found.as_ref().map_or("none".to_owned(), show);
@@ -216,7 +214,7 @@ mod tests {
 
     #[test]
     fn without_a_terminal_a_missing_password_is_an_error() {
-        let error = choose(&claims("u", "cli"), &Claims::default(), |_| None).unwrap_err();
+        let error = choose(&claims("u", Source::CommandLine), &Claims::default(), |_| None).unwrap_err();
         assert!(error.hint().unwrap().contains("--password-file"));
     }
 

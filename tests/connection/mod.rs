@@ -1,5 +1,6 @@
 //! Reaching a cluster: who asks, whom it trusts, what it takes for an answer, and what it never says.
 
+mod environment;
 #[cfg(unix)]
 mod prompt;
 
