@@ -63,7 +63,11 @@ pub enum Error {
     Mismatch { message: String },
     /// A file other than the archive cannot be read or written.
     #[error("{}: {cause}", path.display())]
-    File { path: PathBuf, cause: std::io::Error },
+    File {
+        path: PathBuf,
+        #[source]
+        cause: std::io::Error,
+    },
     /// An import failed and was undone.
     #[error("{cause}")]
     RolledBack {

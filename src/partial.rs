@@ -23,7 +23,11 @@ pub enum NotWritten {
     Exists { path: PathBuf },
     /// What the file system says.
     #[error("{}: {cause}", path.display())]
-    Io { path: PathBuf, cause: io::Error },
+    Io {
+        path: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
 }
 
 impl Partial {

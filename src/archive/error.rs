@@ -15,6 +15,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// The file system's own words.
+        #[source]
         cause: std::io::Error,
     },
     /// The target is there already.

@@ -205,7 +205,7 @@ fn judge(target: &Target, items: &[Item], answer: Answer, what: &str, report: &m
             continue;
         }
         let refusal = Refusal::of_error(outcome.status, outcome.error.as_deref().unwrap_or(&Value::Null));
-        if refusal.status != 429 || refusal.kind == "cluster_block_exception" {
+        if refusal.status != 429 || *refusal.kind == *"cluster_block_exception" {
             return Err(rejected(target, item, refusal));
         }
         put_off.push(number);
@@ -215,7 +215,7 @@ fn judge(target: &Target, items: &[Item], answer: Answer, what: &str, report: &m
 }
 
 fn rejected(target: &Target, item: &Item, mut refusal: Refusal) -> Error {
-    if target.alias && refusal.kind == "index_not_found_exception" {
+    if target.alias && *refusal.kind == *"index_not_found_exception" {
         refusal.reason = format!("there is no alias {} on this cluster", target.name);
     }
     let index = item.index.clone().unwrap_or_else(|| target.name.clone());

@@ -102,11 +102,13 @@ impl Cluster {
     /// Asks `/`, all tries within `first_contact`.
     pub(in crate::cluster) async fn meet(link: Link, first_contact: Duration, keep_alive: String) -> Result<Self> {
         let root = Request::get(Path::of([]));
-        let answer = match within(&*link.clock, first_contact, link.send(&root)).await {
+        let mut failed = None;
+        let answer = match within(&*link.clock, first_contact, link.send_and_note(&root, &mut failed)).await {
             Some(answer) => answer,
             None => Err(Error::Timeout {
                 what: root.what(),
                 after: first_contact,
+                failed: failed.map(Box::new),
             }),
         };
         let identity = Identity::judge(link.address.as_str(), answer)?;

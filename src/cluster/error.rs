@@ -3,20 +3,35 @@
 use std::time::Duration;
 
 /// Elasticsearch's own words for an answer of status 400 and above.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
 pub struct Refusal {
     /// HTTP status.
     pub status: u16,
     /// `error.type`, empty where the body has none.
-    pub kind: String,
+    pub kind: Box<str>,
     /// `error.reason` with the deepest `caused_by`, or the beginning of a body that is not JSON.
     pub reason: String,
     /// `Retry-After`.
     pub retry_after: Option<Duration>,
+    /// `error.caused_by`.
+    #[source]
+    pub caused_by: Option<Box<Cause>>,
+}
+
+/// What caused a refusal, in the cluster's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{words}")]
+pub struct Cause {
+    /// `reason`, or `type` where the reason would quote a document.
+    pub words: String,
+    /// `caused_by` in turn.
+    #[source]
+    pub caused_by: Option<Box<Cause>>,
 }
 
 /// A request that failed. `what` is method and path, without credentials or query values.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the fields stand in the messages above them")]
 pub enum Error {
@@ -34,9 +49,14 @@ pub enum Error {
         address: String,
         cause: String,
     },
-    /// No answer in time.
+    /// No answer in time; `failed` is how the last try ended that came to its end.
     #[error("{what}: no answer within {} seconds", after.as_secs())]
-    Timeout { what: String, after: Duration },
+    Timeout {
+        what: String,
+        after: Duration,
+        #[source]
+        failed: Option<Box<Error>>,
+    },
     /// The server's certificate is not trusted, or TLS failed otherwise.
     #[error("{what}: TLS with {address} failed: {cause}")]
     Tls {
@@ -46,13 +66,25 @@ pub enum Error {
     },
     /// Status 401.
     #[error("{what}: the cluster does not accept the credentials: {}", refusal.reason)]
-    Unauthenticated { what: String, refusal: Refusal },
+    Unauthenticated {
+        what: String,
+        #[source]
+        refusal: Refusal,
+    },
     /// Status 403.
     #[error("{what}: not permitted: {}", refusal.reason)]
-    Forbidden { what: String, refusal: Refusal },
+    Forbidden {
+        what: String,
+        #[source]
+        refusal: Refusal,
+    },
     /// Any other status of 400 and above.
     #[error("{what}: {} {}", refusal.status, refusal.reason)]
-    Refused { what: String, refusal: Refusal },
+    Refused {
+        what: String,
+        #[source]
+        refusal: Refusal,
+    },
     /// 429 because ML is in upgrade mode.
     #[error("{what}: machine learning is in upgrade mode")]
     UpgradeMode { what: String },
@@ -85,6 +117,7 @@ pub enum Error {
     ItemRejected {
         index: String,
         id: String,
+        #[source]
         refusal: Refusal,
     },
     /// The options cannot make a client (bad URL, cloud id, certificate file …).
@@ -100,6 +133,9 @@ impl Error {
                 "check --url (https:// or http://, host, port) or --cloud-id, that the cluster runs, and HTTP_PROXY/HTTPS_PROXY"
             }
             Self::Broken { .. } => "a proxy or load balancer in between may have cut it, or the node went away: repeat",
+            Self::Timeout {
+                failed: Some(failed), ..
+            } => return failed.hint(),
             Self::Timeout { .. } => "the cluster may be busy: repeat, or allow more time with --timeout",
             Self::Tls { .. } => {
                 "pass the certificate of the cluster's authority with --ca-cert, and check https:// or http:// in --url"
@@ -151,7 +187,7 @@ impl Error {
 }
 
 fn refused_hint(refusal: &Refusal) -> Option<String> {
-    let hint = match (refusal.status, refusal.kind.as_str()) {
+    let hint = match (refusal.status, &*refusal.kind) {
         (400, "illegal_argument_exception") if refusal.reason.contains("creates data streams only") => {
             "a template of the cluster wants that name for data streams: name another with --input-index"
         }

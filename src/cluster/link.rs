@@ -42,11 +42,25 @@ impl std::fmt::Debug for Link {
 impl Link {
     /// Sends and repeats.
     pub(in crate::cluster) async fn send(&self, request: &Request) -> Result<Response> {
+        self.send_and_note(request, &mut None).await
+    }
+
+    /// The same, with what the last try failed with for whoever does not wait to the end.
+    pub(in crate::cluster) async fn send_and_note(
+        &self,
+        request: &Request,
+        failed: &mut Option<Error>,
+    ) -> Result<Response> {
         let what = request.what();
         let mut tries = Tries::new(self);
         loop {
             match self.attempt(request, &what).await {
-                Err(error) if request.repeat == Repeat::Safe && error.is_passing() && tries.again(&error).await => {}
+                Err(error) if request.repeat == Repeat::Safe && error.is_passing() => {
+                    *failed = Some(error.clone());
+                    if !tries.again(&error).await {
+                        return Err(error);
+                    }
+                }
                 answer => return answer,
             }
         }
@@ -61,6 +75,7 @@ impl Link {
             Err(Error::Timeout {
                 what: what.to_owned(),
                 after: self.timeout,
+                failed: None,
             })
         })
     }

@@ -3,9 +3,13 @@
 use serde_json::Value;
 
 use crate::cluster::Refusal;
+use crate::cluster::error::Cause;
 
 /// Longer reasons are cut, in characters.
 const LONGEST: usize = 500;
+
+/// Causes below this one are not told.
+const DEEPEST: usize = 10;
 
 /// Where the server begins to quote the document: nothing from there on is kept.
 const QUOTATIONS: [&str; 4] = [
@@ -20,9 +24,10 @@ impl Refusal {
     pub(in crate::cluster) fn read(status: u16, body: &[u8]) -> Self {
         let refusal = |kind: &str, reason: String| Self {
             status,
-            kind: kind.to_owned(),
+            kind: kind.into(),
             reason: tidy(&reason),
             retry_after: None,
+            caused_by: None,
         };
         match serde_json::from_slice::<Value>(body) {
             Ok(json) => match json.get("error") {
@@ -39,9 +44,7 @@ impl Refusal {
         let kind = text(error, "type");
         let mut reasons = vec![tidy(text(error, "reason"))];
         if let Some(deepest) = deepest_cause(error) {
-            // The causes of a document that cannot be parsed quote its values.
-            let quotes = matches!(kind, "document_parsing_exception" | "mapper_parsing_exception");
-            reasons.push(tidy(text(deepest, if quotes { "type" } else { "reason" })));
+            reasons.push(tidy(text(deepest, if quotes(kind) { "type" } else { "reason" })));
         }
         let shards = error.get("failed_shards").and_then(Value::as_array);
         reasons.extend(
@@ -64,11 +67,29 @@ impl Refusal {
         };
         Self {
             status,
-            kind: kind.to_owned(),
+            kind: kind.into(),
             reason: cut(&reason),
             retry_after: None,
+            caused_by: cause_of(error, false, 0),
         }
     }
+}
+
+/// Whether the causes of an error of this type quote the values of a document: it cannot be parsed.
+fn quotes(kind: &str) -> bool {
+    matches!(kind, "document_parsing_exception" | "mapper_parsing_exception")
+}
+
+/// The causes of an error, as deep as people read.
+fn cause_of(error: &Value, quoting: bool, depth: usize) -> Option<Box<Cause>> {
+    let quoting = quoting || quotes(text(error, "type"));
+    let cause = error
+        .get("caused_by")
+        .filter(|cause| cause.is_object() && depth < DEEPEST)?;
+    Some(Box::new(Cause {
+        words: tidy(text(cause, if quoting { "type" } else { "reason" })),
+        caused_by: cause_of(cause, quoting, depth + 1),
+    }))
 }
 
 /// The words of a failed shard's `reason` object.
@@ -134,16 +155,13 @@ mod tests {
     #[test]
     fn an_error_may_be_text_or_object() {
         let text = Refusal::read(404, br#"{"error":"alias [nosuch] missing","status":404}"#);
-        assert_eq!(
-            (text.kind.as_str(), text.reason.as_str()),
-            ("", "alias [nosuch] missing")
-        );
+        assert_eq!((&*text.kind, text.reason.as_str()), ("", "alias [nosuch] missing"));
         let object = Refusal::read(
             400,
             br#"{"error":{"root_cause":[],"type":"parsing_exception","reason":"unknown query [nosuch]","line":1,
                "caused_by":{"type":"named_object_not_found_exception","reason":"[1:22] unknown field [nosuch]"}}}"#,
         );
-        assert_eq!(object.kind, "parsing_exception");
+        assert_eq!(&*object.kind, "parsing_exception");
         assert_eq!(object.reason, "unknown query [nosuch]: [1:22] unknown field [nosuch]");
     }
 
@@ -168,6 +186,28 @@ mod tests {
         );
         assert!(!refusal.reason.contains("secret"), "{}", refusal.reason);
         assert!(refusal.reason.contains("field [b]") && refusal.reason.contains("x_content_parse_exception"));
+    }
+
+    #[test]
+    fn causes_are_told_as_far_as_they_quote_nothing() {
+        let refusal = |kind: &str| {
+            let body = format!(
+                r#"{{"error":{{"type":"{kind}","reason":"first","caused_by":{{"type":"b","reason":"second",
+                   "caused_by":{{"type":"c","reason":"third"}}}}}}}}"#
+            );
+            Refusal::read(400, body.as_bytes())
+        };
+        let words = |kind| {
+            let mut words = vec![refusal(kind).reason];
+            let mut next = refusal(kind).caused_by;
+            while let Some(cause) = next {
+                words.push(cause.words);
+                next = cause.caused_by;
+            }
+            words
+        };
+        assert_eq!(words("a"), ["first: third", "second", "third"]);
+        assert_eq!(words("document_parsing_exception"), ["first: c", "b", "c"]);
     }
 
     #[test]

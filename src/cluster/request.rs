@@ -212,7 +212,7 @@ fn unknown_api(refusal: &Refusal) -> bool {
         400 | 404 | 405 => {
             refusal.kind.is_empty()
                 || matches!(
-                    refusal.kind.as_str(),
+                    &*refusal.kind,
                     "invalid_index_name_exception" | "invalid_type_name_exception" | "index_not_found_exception"
                 )
         }

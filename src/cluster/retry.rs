@@ -102,7 +102,7 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } => true,
-            Self::Refused { refusal, .. } if refusal.kind == "cluster_block_exception" => false,
+            Self::Refused { refusal, .. } if *refusal.kind == *"cluster_block_exception" => false,
             Self::Refused { refusal, .. } => matches!(refusal.status, 408 | 429 | 502 | 503 | 504),
             _ => false,
         }
@@ -177,9 +177,10 @@ mod tests {
         let refused = |status, kind: &str| {
             let refusal = Refusal {
                 status,
-                kind: kind.to_owned(),
+                kind: kind.into(),
                 reason: String::new(),
                 retry_after: None,
+                caused_by: None,
             };
             Error::Refused {
                 what: String::new(),
@@ -189,6 +190,7 @@ mod tests {
         let lost = Error::Timeout {
             what: String::new(),
             after: Duration::ZERO,
+            failed: None,
         };
         assert!(lost.is_passing());
         for status in [408, 429, 502, 503, 504] {

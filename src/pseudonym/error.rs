@@ -17,7 +17,11 @@ pub enum Error {
     NotAKeyFile { path: PathBuf, why: String },
     /// The file system says no.
     #[error("{}: {cause}", path.display())]
-    Io { path: PathBuf, cause: std::io::Error },
+    Io {
+        path: PathBuf,
+        #[source]
+        cause: std::io::Error,
+    },
     /// More distinct values than are told apart.
     #[error("there are more than {most} distinct values to replace")]
     TooMany { most: usize },

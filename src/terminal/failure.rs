@@ -89,16 +89,16 @@ impl Terminal {
     }
 }
 
-/// The causes below an error, without those whose text the line above already holds.
+/// The causes below an error, without those whose text stands above already.
 fn causes(error: &dyn StdError) -> Vec<String> {
-    let mut above = error.to_string();
-    let mut causes = Vec::new();
+    let message = error.to_string();
+    let mut causes: Vec<String> = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {
         let text = cause.to_string();
-        if !above.contains(&text) {
-            causes.push(text.clone());
-            above = text;
+        let told = message.contains(&text) || causes.iter().any(|above| above.contains(&text));
+        if !told {
+            causes.push(text);
         }
         next = cause.source();
     }

@@ -1,5 +1,7 @@
 //! Each kind of error as a user reads it: what failed, on what, why, and what to do next.
 
+mod causes;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 

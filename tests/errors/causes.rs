@@ -1,0 +1,119 @@
+//! `-v`: what stands behind a failure, where the message does not hold it already.
+
+use serde_json::json;
+
+use super::{export, world};
+use crate::support::binary::{Binary, Run};
+use crate::support::cluster::faults::{Action, Fault};
+
+/// The lines of causes.
+fn causes(run: &Run) -> Vec<&str> {
+    run.stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("caused by: "))
+        .collect()
+}
+
+/// A refusal with causes below causes.
+fn refusal(kind: &str) -> Fault {
+    let error = json!({"type": kind, "reason": "all shards failed", "caused_by":
+        {"type": "illegal_state_exception", "reason": "the results index s3cr3t-a has no mapping", "caused_by":
+            {"type": "illegal_argument_exception", "reason": "unknown field s3cr3t-b"}}});
+    let body = json!({"error": error, "status": 400});
+    Fault::on("*", "/_ml")
+        .always()
+        .then(Action::status(400, body.to_string()))
+}
+
+#[test]
+fn the_causes_that_the_cluster_names_are_added() {
+    let (world, binary) = (world(), Binary::new());
+    let fault = refusal("search_phase_execution_exception");
+    let plain = export(Some(fault.clone()), &[])(&world, &binary).expect(1);
+    assert_eq!(causes(&plain), Vec::<&str>::new());
+    plain.says(": 400 all shards failed: unknown field s3cr3t-b\n");
+    let verbose = export(Some(fault), &["-v"])(&world, &binary).expect(1);
+    assert_eq!(causes(&verbose), ["the results index s3cr3t-a has no mapping"]);
+    assert_eq!(verbose.stderr.matches("unknown field").count(), 1, "{}", verbose.stderr);
+}
+
+#[test]
+fn what_may_quote_a_document_is_not_added() {
+    let (world, binary) = (world(), Binary::new());
+    let fault = refusal("document_parsing_exception");
+    let run = export(Some(fault), &["-v"])(&world, &binary).expect(1);
+    assert_eq!(causes(&run), ["illegal_state_exception"]);
+    assert!(!run.stderr.contains("s3cr3t"), "{}", run.stderr);
+}
+
+#[test]
+fn a_first_contact_that_ran_out_of_time_has_the_failure_that_it_kept_meeting() {
+    let binary = Binary::new();
+    let contact = |more: &[&str]| {
+        let args = [
+            "export",
+            "--job-id",
+            "j",
+            "--yes",
+            "--url",
+            "http://u:s3cr3t@127.0.0.1:1",
+            "--timeout",
+            "1",
+            "--retries",
+            "100",
+        ];
+        binary.run([&args[..], more].concat()).expect(1)
+    };
+    let run = contact(&["-v"]);
+    run.says("error: GET /: no answer within 1 seconds")
+        .says("hint: check --url");
+    let [cause] = causes(&run)[..] else {
+        panic!("one cause: {}", run.stderr);
+    };
+    assert!(
+        cause.starts_with("GET /: cannot reach http://127.0.0.1:1/: "),
+        "{cause}"
+    );
+    assert!(!run.stderr.contains("s3cr3t"), "{}", run.stderr);
+    assert_eq!(causes(&contact(&[])), Vec::<&str>::new());
+}
+
+#[test]
+fn what_the_message_holds_is_not_repeated() {
+    let binary = Binary::new();
+    for arguments in [
+        &["inspect", "nothing.tar.gz", "-v"][..],
+        &["import", "nothing.tar.gz", "--yes", "-v"],
+        &[
+            "export",
+            "--job-id",
+            "j",
+            "--yes",
+            "--username",
+            "u",
+            "--password-file",
+            "nothing",
+            "-v",
+        ],
+        &[
+            "export",
+            "--job-id",
+            "j",
+            "--yes",
+            "--url",
+            "http://127.0.0.1:1",
+            "--retries",
+            "0",
+            "-v",
+        ],
+    ] {
+        let run = binary.run(arguments).expect(1);
+        assert_eq!(causes(&run), Vec::<&str>::new(), "{arguments:?}");
+        assert_eq!(
+            run.stderr.matches("os error").count(),
+            1,
+            "{arguments:?}: {}",
+            run.stderr
+        );
+    }
+}
