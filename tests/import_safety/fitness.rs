@@ -237,3 +237,15 @@ fn archives_of_the_scripts_are_imported_and_open() {
         assert_eq!(world.documents_of(&format!("{id}-input")).len(), inputs, "{name}");
     }
 }
+
+#[test]
+fn inputs_without_a_mapping_are_told_alike_by_inspect_and_import() {
+    let words = "mapping of the inputs: field types are told from the job and the data";
+    let (archive, binary) = (from_python("complete"), Binary::new());
+    let page = binary.run(["inspect", &archive.display().to_string()]).expect(0);
+    assert!(page.stdout.contains(words), "{}", page.stdout);
+    let plan = World::in_memory(options())
+        .import(&binary, &archive, &["--dry-run"])
+        .expect(0);
+    assert!(plan.stdout.contains(words), "{}", plan.stdout);
+}

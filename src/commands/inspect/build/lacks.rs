@@ -73,7 +73,7 @@ impl Lacks {
         self.say(
             inputs && contents.input_mapping.is_none(),
             "input_mapping",
-            "no mapping of the inputs: Elasticsearch guesses the types of all fields but the time field",
+            "no mapping of the inputs: field types are told from the job and the data",
         );
     }
 
