@@ -121,7 +121,7 @@ struct Output {
     /// Documents in one answer
     #[arg(long, value_name = "N", default_value = "10000", value_parser = |text: &str| values::within(text, 1, 10_000))]
     page_size: usize,
-    /// How to page through documents
+    /// How to page
     ///
     /// auto is point in time where the cluster has it, scroll otherwise.
     #[arg(long, value_name = "HOW", default_value = "auto")]

@@ -105,7 +105,9 @@ struct Writing {
     /// How many bulk requests are sent at once
     #[arg(long, value_name = "N", default_value = "3", value_parser = |text: &str| values::within(text, 1, 64))]
     bulk_concurrency: usize,
-    /// Refuse an archive with an entry that decompresses to more
+    /// Refuse larger entries
+    ///
+    /// An archive is refused where one of its entries decompresses to more.
     #[arg(long, value_name = "SIZE", default_value = "10gb", value_parser = values::size)]
     max_entry_size: u64,
     /// Verify, look at the cluster, print the plan and write nothing

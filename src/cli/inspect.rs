@@ -31,10 +31,12 @@ pub(in crate::cli) struct InspectArgs {
     /// went. Whether they differ does not change the exit code: the JSON document says `same`. One of them may be `-`.
     #[arg(value_name = "ARCHIVE2", conflicts_with_all = ["list", "show"])]
     other: Option<PathBuf>,
-    /// Exit 4 when any check fails, not only where an import would be impossible
+    /// Exit 4 when any check fails
+    ///
+    /// Without it only where an import would be impossible.
     #[arg(long)]
     verify: bool,
-    /// Show the values of the data that the archive holds: personal data, wherever it stands
+    /// Show the values of the data: personal data, wherever it stands
     ///
     /// Values of the job's fields from the decoded model state, the inputs, annotations, filters and calendars,
     /// messages from the categorizer, users' names, what people wrote. What they look like is a guess. Without it the
@@ -50,13 +52,17 @@ pub(in crate::cli) struct InspectArgs {
     /// file, and nothing is printed when a check fails.
     #[arg(long, value_name = "ENTRY", conflicts_with = "json")]
     show: Option<String>,
-    /// Write the page as one HTML file that needs no network and no script; `-` for stdout
+    /// Write the page as one HTML file, `-` for stdout
+    ///
+    /// It needs no network and no script.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "show"])]
     html: Option<PathBuf>,
     /// Replace an existing HTML file
     #[arg(long, requires = "html")]
     overwrite: bool,
-    /// Refuse an archive with an entry that decompresses to more
+    /// Refuse larger entries
+    ///
+    /// An archive is refused where one of its entries decompresses to more.
     #[arg(long, value_name = "SIZE", default_value = "10gb", value_parser = values::size)]
     max_entry_size: u64,
     /// Print the report as one JSON document

@@ -42,7 +42,7 @@ pub struct Cli {
     /// Say nothing but questions, warnings and errors
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// When to colour
+    /// Use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: ColorArg,
     #[command(subcommand)]
@@ -62,9 +62,8 @@ enum Command {
         shell: clap_complete::Shell,
     },
     /// Print a manual page
-    #[command(hide = true)]
     Man {
-        /// The page of this command
+        /// The page of this command; without one, the program's
         command: Option<String>,
     },
 }

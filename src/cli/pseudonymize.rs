@@ -39,7 +39,9 @@ pub(in crate::cli) struct PseudonymizeArgs {
     /// 0 stores, 9 is smallest and slowest
     #[arg(long, value_name = "LEVEL", default_value = "4", value_parser = clap::value_parser!(u32).range(0..=9))]
     compression_level: u32,
-    /// Refuse an archive with an entry that decompresses to more
+    /// Refuse larger entries
+    ///
+    /// An archive is refused where one of its entries decompresses to more.
     #[arg(long, value_name = "SIZE", default_value = "10gb", value_parser = values::size)]
     max_entry_size: u64,
     /// Say what would be replaced and write nothing
@@ -59,21 +61,23 @@ pub(in crate::cli) struct TokenArgs {
     /// readable by its owner only, and holds every value.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Replace values of these fields only; repeatable, or commas between them
+    /// Replace values of these fields only; repeatable
     ///
-    /// Of the by, over, partition and influencer fields, those that `distinct_count` and `info_content` look at, and
+    /// Commas between several do as well. Of the by, over, partition and influencer fields, those that `distinct_count` and `info_content` look at, and
     /// the field of messages. Names of users and free text are replaced in any case.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     fields: Option<Vec<String>>,
-    /// Tokens of partition and influencer fields keep the byte order of their values
+    /// Tokens keep the order of their values
     ///
-    /// Scores of records then continue exactly. It tells the order of the values, and two archives do not share tokens.
+    /// Those of partition and influencer fields, in the order of their bytes. Scores of records then continue exactly. It tells the order of the values, and two archives do not share tokens.
     #[arg(long)]
     keep_order: bool,
     /// Keep what people and Elasticsearch wrote, but for values in it
     #[arg(long)]
     keep_text: bool,
-    /// Accept that names of the job, its fields, aggregations, indices, filters and calendars hold values
+    /// Accept that names hold values
+    ///
+    /// Those of the job, its fields, aggregations, indices, filters and calendars.
     #[arg(long)]
     accept_names: bool,
     /// Leave the datafeed out

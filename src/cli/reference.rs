@@ -50,12 +50,12 @@ fn describe(command: &Command, page: &mut String) {
     let usage = command.clone().render_usage().to_string();
     let _ = write!(page, "\n{about}\n\n```text\n{usage}\n```\n");
     let mut headings: Vec<&str> = Vec::new();
-    let shown = |arg: &&Arg| !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version");
-    let global = |arg: &Arg| arg.is_global_set() && command.get_name() != "esml-state";
+    // Options that every command has stand with the program.
+    let everywhere = |arg: &Arg| arg.is_global_set() || arg.get_id().as_str() == "help";
+    let program = command.get_name() == "esml-state";
     let arguments: Vec<&Arg> = command
         .get_arguments()
-        .filter(shown)
-        .filter(|arg| !global(arg))
+        .filter(|arg| !arg.is_hide_set() && (program || !everywhere(arg)))
         .collect();
     for arg in &arguments {
         let heading = heading(arg);

@@ -70,7 +70,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches, surroundings: &Surroundings, termina
             Some(page) => print(terminal, &page),
             None => Err(Error::Usage {
                 message: "there is no manual page of that name".to_owned(),
-                hint: Some("`man` alone is the program's; `man export`, `man import`, `man inspect`".to_owned()),
+                hint: Some("`man` alone is the program's, `man export` that of `export`".to_owned()),
             }),
         },
     }

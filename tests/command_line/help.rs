@@ -17,6 +17,35 @@ fn short() {
     insta::assert_snapshot!("inspect", help(&["inspect", "-h"]));
 }
 
+/// Nothing is broken: an argument, a command and its words are one line.
+#[test]
+fn short_help_is_one_line_an_option() {
+    let program = help(&["-h"]);
+    let commands = program.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands: Vec<&str> = commands
+        .map_while(|line| line.split_whitespace().next())
+        .filter(|command| *command != "help")
+        .collect();
+    for named in [
+        "export",
+        "import",
+        "inspect",
+        "pseudonymize",
+        "reveal",
+        "completions",
+        "man",
+    ] {
+        assert!(commands.contains(&named), "{named}: {commands:?}");
+    }
+    let pages = commands.iter().map(|command| help(&[command, "-h"]));
+    for page in pages.chain([program.clone()]) {
+        for line in page.lines() {
+            let indent = line.len() - line.trim_start().len();
+            assert!(indent <= 6 && line.chars().count() <= 100, "{line}\n\n{page}");
+        }
+    }
+}
+
 #[test]
 fn long() {
     insta::assert_snapshot!("program_long", help(&["--help"]));
@@ -24,6 +53,7 @@ fn long() {
     insta::assert_snapshot!("import_long", help(&["import", "--help"]));
     insta::assert_snapshot!("inspect_long", help(&["inspect", "--help"]));
     insta::assert_snapshot!("completions_long", help(&["completions", "--help"]));
+    insta::assert_snapshot!("man_long", help(&["man", "--help"]));
     insta::assert_snapshot!("pseudonymize_long", help(&["pseudonymize", "--help"]));
     insta::assert_snapshot!("reveal_long", help(&["reveal", "--help"]));
 }

@@ -17,6 +17,14 @@ fn the_reference_page_is_the_definition() {
 }
 
 #[test]
+fn the_reference_page_leaves_nothing_out() {
+    let page = esml_state::cli::reference::markdown();
+    for part in ["## completions", "## man", "`-h, --help`", "`-V, --version`"] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
 fn completions_know_the_commands() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let output = output(&["completions", shell]);
