@@ -37,7 +37,7 @@ pub use bulk::{Bulk, BulkOptions};
 pub use bulk_request::BulkReport;
 pub use clock::{Clock, Moment, SystemClock};
 pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
-pub use error::{Error, Refusal};
+pub use error::{Cause, Error, Refusal};
 pub use gate::Closed;
 pub use operations::Operations;
 pub use page::Page;

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cluster::Refusal;
-use crate::cluster::error::Cause;
+use crate::cluster::{Cause, Refusal};
 
 /// Longer reasons are cut, in characters.
 const LONGEST: usize = 500;
