@@ -1,14 +1,16 @@
 //! One entry on its way into the archive: compressed and hashed as it is filled.
 
 use std::fmt;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom};
 
 use flate2::Compression;
-use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use tempfile::SpooledTempFile;
 
-use crate::archive::{EntryName, Error, ManifestEntry, Result};
+use super::density::Member;
+use super::limits::{LONGEST_ACTION, largest_text, longest_document};
+use super::lines::has_actions;
+use crate::archive::{EntryKind, EntryName, Error, ManifestEntry, Result};
 use crate::hex::hex;
 
 /// Compressed bytes kept in memory before they go to a file.
@@ -21,7 +23,8 @@ const WAITING: usize = 128 << 10;
 /// temporary file. Independent of the writer and `Send`, so that entries can be built on several cores.
 pub struct EntryBuilder {
     name: EntryName,
-    gzip: GzEncoder<SpooledTempFile>,
+    kind: Option<EntryKind>,
+    member: Member<SpooledTempFile>,
     hash: Sha256,
     waiting: Vec<u8>,
     documents: u64,
@@ -34,6 +37,8 @@ pub struct SealedEntry {
     pub(super) summary: ManifestEntry,
     /// One gzip member: the content and what fills its last tar block.
     pub(super) member: SpooledTempFile,
+    /// How far it is ahead of the ratio at its densest place.
+    pub(super) ahead: i64,
 }
 
 #[derive(serde::Serialize)]
@@ -52,10 +57,10 @@ struct ActionTarget<'a> {
 impl EntryBuilder {
     /// Starts an entry; `level` 0..=9, 0 stores.
     pub fn new(name: EntryName, level: u32) -> Self {
-        let gzip = GzEncoder::new(SpooledTempFile::new(IN_MEMORY), Compression::new(level.min(9)));
         Self {
+            kind: EntryKind::of_path(name.as_str()),
             name,
-            gzip,
+            member: Member::new(SpooledTempFile::new(IN_MEMORY), Compression::new(level.min(9))),
             hash: Sha256::new(),
             waiting: Vec::with_capacity(WAITING),
             documents: 0,
@@ -66,8 +71,9 @@ impl EntryBuilder {
     /// A whole JSON text (one document).
     ///
     /// # Errors
-    /// The temporary file cannot be written; so for all that writes here.
+    /// The temporary file cannot be written, and [`Error::TooLarge`]; so for all that writes here.
     pub fn json(&mut self, text: &[u8]) -> Result<()> {
+        self.name.refuse_too_large(text.len() as u64)?;
         self.documents += 1;
         self.put(text)
     }
@@ -78,6 +84,10 @@ impl EntryBuilder {
     /// As [`json`](Self::json).
     pub fn line(&mut self, source: &[u8]) -> Result<()> {
         self.documents += 1;
+        if let Some(part) = self.kind.and_then(EntryKind::part) {
+            let lines = if has_actions(part) { 2 } else { 1 };
+            self.refuse_too_long(self.documents * lines, source.len(), longest_document(part))?;
+        }
         // A raw line break cannot stand inside a JSON string, so every one is between tokens.
         for (n, piece) in source.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
             if n > 0 {
@@ -98,7 +108,9 @@ impl EntryBuilder {
         };
         let before = self.waiting.len();
         serde_json::to_writer(&mut self.waiting, &action).map_err(|cause| temporary_failed(cause.into()))?;
-        self.bytes += (self.waiting.len() - before) as u64;
+        let length = self.waiting.len() - before;
+        self.refuse_too_long(self.documents * 2 + 1, length, LONGEST_ACTION)?;
+        self.bytes += length as u64;
         self.put(b"\n")?;
         self.line(source)
     }
@@ -121,10 +133,10 @@ impl EntryBuilder {
         self.compress_waiting()?;
         let filling = usize::try_from((BLOCK - self.bytes % BLOCK) % BLOCK).unwrap_or(0);
         let finished = self
-            .gzip
-            .write_all(&[0; BLOCK as usize][..filling])
-            .and_then(|()| self.gzip.finish())
-            .and_then(|mut member| member.seek(SeekFrom::Start(0)).map(|_| member));
+            .member
+            .put(&[0; BLOCK as usize][..filling])
+            .and_then(|()| self.member.finish())
+            .and_then(|(mut member, ahead)| member.seek(SeekFrom::Start(0)).map(|_| (member, ahead)));
         let sha256 = hex(&self.hash.finalize());
         let summary = ManifestEntry {
             name: self.name.as_str().to_owned(),
@@ -133,7 +145,7 @@ impl EntryBuilder {
             sha256,
         };
         match finished {
-            Ok(member) => Ok(SealedEntry { summary, member }),
+            Ok((member, ahead)) => Ok(SealedEntry { summary, member, ahead }),
             Err(cause) => Err(temporary_failed(cause)),
         }
     }
@@ -148,14 +160,48 @@ impl EntryBuilder {
             return Ok(());
         }
         self.hash.update(bytes);
-        self.gzip.write_all(bytes).map_err(temporary_failed)
+        let mut pieces = bytes.chunks(WAITING);
+        pieces
+            .try_for_each(|piece| self.member.put(piece))
+            .map_err(temporary_failed)
     }
 
     fn compress_waiting(&mut self) -> Result<()> {
         self.hash.update(&self.waiting);
-        self.gzip.write_all(&self.waiting).map_err(temporary_failed)?;
+        self.member.put(&self.waiting).map_err(temporary_failed)?;
         self.waiting.clear();
         Ok(())
+    }
+
+    fn refuse_too_long(&self, line: u64, bytes: usize, most: u64) -> Result<()> {
+        if bytes as u64 <= most {
+            return Ok(());
+        }
+        Err(Error::TooLarge {
+            place: format!("{}, line {line}", self.name.as_str()),
+            kind: self.kind,
+            bytes: bytes as u64,
+            most,
+        })
+    }
+}
+
+impl EntryName {
+    /// Refuses a text that no reader takes in this entry, before it is gathered whole.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn refuse_too_large(&self, bytes: u64) -> Result<()> {
+        let kind = EntryKind::of_path(self.as_str());
+        match kind.map(largest_text) {
+            Some(most) if bytes > most => Err(Error::TooLarge {
+                place: self.as_str().to_owned(),
+                kind,
+                bytes,
+                most,
+            }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -177,6 +223,10 @@ impl SealedEntry {
     pub fn bytes(&self) -> u64 {
         self.summary.bytes
     }
+    /// The same with what fills its last tar block.
+    pub(super) fn blocks(&self) -> u64 {
+        self.summary.bytes.next_multiple_of(BLOCK)
+    }
 }
 
 /// A failure of the unlinked temporary file, named by the folder that it was in.
@@ -184,5 +234,52 @@ pub(super) fn temporary_failed(cause: io::Error) -> Error {
     Error::Io {
         path: std::env::temp_dir(),
         cause,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn entry(kind: EntryKind) -> EntryBuilder {
+        EntryBuilder::new(EntryName::of(kind, &"a".parse().unwrap(), &"1".parse().unwrap()), 0)
+    }
+
+    /// The text as far as it may go, and one byte more.
+    fn longest_and_longer(bytes: u64) -> [Vec<u8>; 2] {
+        [0, 1].map(|more| vec![b' '; usize::try_from(bytes + more).unwrap()])
+    }
+
+    #[test]
+    fn what_no_reader_takes_is_not_written() {
+        for kind in [EntryKind::Config, EntryKind::InputMapping, EntryKind::Snapshot] {
+            let [longest, longer] = longest_and_longer(largest_text(kind));
+            entry(kind).json(&longest).unwrap();
+            let error = entry(kind).json(&longer).unwrap_err();
+            let told = format!(
+                "would have {} bytes, and no import takes more than {}",
+                longer.len(),
+                longest.len()
+            );
+            assert!(error.to_string().contains(&told), "{error}");
+            assert!(!error.is_damage() && error.hint().is_some());
+        }
+        let [longest, longer] = longest_and_longer(4 << 20);
+        let mut annotations = entry(EntryKind::Annotations);
+        annotations.line(&longest).unwrap();
+        let error = annotations.line(&longer).unwrap_err();
+        assert!(
+            error.to_string().starts_with("a_annotations.ndjson, line 2 would have"),
+            "{error}"
+        );
+        let mut categories = entry(EntryKind::Categories);
+        categories.action_and_line(None, "1", &longest).unwrap();
+        let error = categories.action_and_line(None, "2", &longer).unwrap_err();
+        assert!(
+            error.to_string().starts_with("a_categories.ndjson, line 4 would have"),
+            "{error}"
+        );
+        assert!(categories.action_and_line(None, &"x".repeat(17 << 10), b"{}").is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::archive::EntryKind;
 use crate::partial::{NotWritten, file_hint};
 
 /// One enum for the layer.
@@ -38,6 +39,18 @@ pub enum Error {
         /// How many it may have.
         most: usize,
     },
+    /// Nobody would read an entry, or a line of one, of that size.
+    #[error("{place} would have {bytes} bytes, and no import takes more than {most} there")]
+    TooLarge {
+        /// Entry, and line where known.
+        place: String,
+        /// What the entry holds.
+        kind: Option<EntryKind>,
+        /// How many it would have.
+        bytes: u64,
+        /// How many it may have.
+        most: u64,
+    },
     /// What was checked is not what is read now.
     #[error("{}: changed while it was read", path.display())]
     Changed {
@@ -67,8 +80,30 @@ impl Error {
                  has learned of the others"
                     .to_owned(),
             ),
+            Self::TooLarge { kind, .. } => Some(smaller(*kind).to_owned()),
             Self::Changed { .. } => Some("let nothing write to the file and start again".to_owned()),
         }
+    }
+}
+
+/// How to have less of it.
+fn smaller(kind: Option<EntryKind>) -> &'static str {
+    match kind {
+        Some(EntryKind::InputMapping) => {
+            "it holds the mappings of all indices that inputs come from: leave --all-fields out, or take inputs of fewer \
+             indices along, with --inputs-after-date and --inputs-before-date"
+        }
+        Some(EntryKind::Inputs { .. }) => {
+            "leave the document out with --inputs-after-date and --inputs-before-date, or take fewer fields along"
+        }
+        Some(EntryKind::Annotations | EntryKind::Notifications) => {
+            "leave it out with --annotations-after-date, or delete it on the cluster"
+        }
+        Some(EntryKind::Snapshot | EntryKind::State) => "choose another snapshot with --snapshot-id",
+        Some(EntryKind::Calendars) => "delete past events of the job's calendars, or take the job out of a calendar",
+        Some(EntryKind::Filters) => "make the filters that the job's rules name smaller",
+        Some(EntryKind::Config) => "make the job's configuration smaller, its datafeed's query most likely",
+        _ => "make it smaller on the cluster",
     }
 }
 

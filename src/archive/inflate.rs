@@ -5,13 +5,12 @@ use std::io::{self, BufRead, Read};
 use flate2::bufread::GzDecoder;
 
 use super::fault::{Damage, ReaderFailed};
+use super::limits::RATIO_FROM;
 
 /// What every gzip member begins with.
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 const SOURCE_BUFFER: usize = 128 << 10;
 const BUFFER: usize = 256 << 10;
-/// Below this many inflated bytes no ratio is suspicious.
-const RATIO_FROM: u64 = 64 << 20;
 
 /// The compressed bytes, counted exactly: a decoder takes no byte behind its member.
 pub(super) struct Source<'a, R> {

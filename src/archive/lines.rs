@@ -9,17 +9,11 @@ use serde_json::value::RawValue;
 
 use super::fault::Fault;
 use super::inflate::Inflated;
+use super::limits::{LONGEST_ACTION, longest_document};
 use super::tarball::Tarball;
 use crate::archive::Part;
 use crate::large;
 
-/// Bytes of an action line: 512 of an id and 255 of an index name, each perhaps written as `\u0000`, with room.
-const ACTION: u64 = 16 << 10;
-/// Bytes of an input or a state document: what Elasticsearch takes in one request unless told otherwise. State
-/// documents have some 17 million.
-const LARGE: u64 = 100 << 20;
-/// Bytes of any other document.
-const SMALL: u64 = 4 << 20;
 /// What is kept of a job id that a document names; no id of a job is that long.
 const JOB_ID: usize = 100;
 /// Job ids of one document that are kept.
@@ -65,9 +59,9 @@ impl Lines {
     pub(super) fn next<I: Inflated>(&mut self, tar: &mut Tarball<I>, part: Part) -> Result<Next, Fault> {
         let mut action = Action::default();
         if has_actions(part) {
-            match read_line(tar, ACTION, &mut self.action, &mut self.line)? {
+            match read_line(tar, LONGEST_ACTION, &mut self.action, &mut self.line)? {
                 Line::End => return Ok(Next::End),
-                Line::TooLong => return Ok(too_long(ACTION)),
+                Line::TooLong => return Ok(too_long(LONGEST_ACTION)),
                 Line::Read => {}
             }
             match parse_action(&self.action) {
@@ -75,7 +69,7 @@ impl Lines {
                 Err(why) => return Ok(Next::Bad(format!("not an action line: {why}"))),
             }
         }
-        let longest = longest(part);
+        let longest = longest_document(part);
         match read_line(tar, longest, &mut self.source, &mut self.line)? {
             Line::Read => Ok(Next::Document(action)),
             Line::End if has_actions(part) => Ok(Next::Bad("an action line without its document".to_owned())),
@@ -101,16 +95,8 @@ impl Lines {
 }
 
 /// Whether the part's documents come with action lines.
-fn has_actions(part: Part) -> bool {
+pub(super) fn has_actions(part: Part) -> bool {
     matches!(part, Part::State | Part::Inputs | Part::Categories)
-}
-
-/// Bytes that a document of the part may have.
-fn longest(part: Part) -> u64 {
-    match part {
-        Part::State | Part::Inputs => LARGE,
-        Part::Annotations | Part::Notifications | Part::Categories => SMALL,
-    }
 }
 
 enum Line {

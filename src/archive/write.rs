@@ -6,20 +6,15 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
-use flate2::write::GzEncoder;
-use tar::{EntryType, Header};
-use tempfile::SpooledData;
+use tempfile::{SpooledData, SpooledTempFile};
 use time::OffsetDateTime;
 
+use super::density::{Density, packed};
+use super::headers::headers;
 use crate::archive::{
     Archive, EntryBuilder, EntryName, Error, MOST_ENTRIES, Manifest, ManifestEntry, Result, SealedEntry,
 };
 use crate::partial::Partial;
-
-/// What a name field of a tar header takes.
-const NAME_FIELD: usize = 100;
-/// What its size field takes as octal digits.
-const SIZE_FIELD: u64 = 1 << 33;
 
 /// Where the archive goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +38,7 @@ pub struct ArchiveWriter {
     temporary: Option<File>,
     level: Compression,
     created: u64,
-    bytes: u64,
+    written: Density,
     entries: Vec<ManifestEntry>,
 }
 
@@ -100,7 +95,7 @@ impl ArchiveWriter {
             temporary,
             level: Compression::new(level.min(9)),
             created: u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0),
-            bytes: 0,
+            written: Density::default(),
             entries: Vec::new(),
         }
     }
@@ -117,18 +112,23 @@ impl ArchiveWriter {
         }
         let headers = headers(&entry.summary, self.created).map_err(|cause| self.failed(cause))?;
         self.member(&headers)?;
-        let copied = match entry.member.into_inner() {
-            SpooledData::InMemory(member) => {
-                let member = member.into_inner();
-                self.sink.write_all(&member).map(|()| member.len() as u64)
-            }
-            SpooledData::OnDisk(mut file) => {
-                file.seek(SeekFrom::Start(0)).map_err(super::entry::temporary_failed)?;
-                io::copy(&mut file, &mut self.sink)
-            }
-        };
-        let copied = copied.map_err(|cause| self.failed(cause))?;
-        self.bytes += copied;
+        let blocks = entry.blocks();
+        if self.written.forbids(blocks, entry.ahead) {
+            self.loosen(entry.member)?;
+        } else {
+            let copied = match entry.member.into_inner() {
+                SpooledData::InMemory(member) => {
+                    let member = member.into_inner();
+                    self.sink.write_all(&member).map(|()| member.len() as u64)
+                }
+                SpooledData::OnDisk(mut file) => {
+                    file.seek(SeekFrom::Start(0)).map_err(super::entry::temporary_failed)?;
+                    io::copy(&mut file, &mut self.sink)
+                }
+            };
+            self.written.compressed += copied.map_err(|cause| self.failed(cause))?;
+            self.written.inflated += blocks;
+        }
         self.entries.push(entry.summary);
         Ok(())
     }
@@ -157,7 +157,7 @@ impl ArchiveWriter {
         self.sink = Box::new(io::sink());
         Ok(Unnamed {
             finished: Finished {
-                bytes: self.bytes,
+                bytes: self.written.compressed,
                 entries,
             },
             partial: self.partial.take(),
@@ -166,13 +166,22 @@ impl ArchiveWriter {
     }
 
     fn member(&mut self, content: &[u8]) -> Result<()> {
-        let mut gzip = GzEncoder::new(Vec::new(), self.level);
-        let member = gzip
-            .write_all(content)
-            .and_then(|()| gzip.finish())
-            .map_err(|cause| self.failed(cause))?;
+        let member = packed(content, self.level).map_err(|cause| self.failed(cause))?;
         self.sink.write_all(&member).map_err(|cause| self.failed(cause))?;
-        self.bytes += member.len() as u64;
+        self.written.compressed += member.len() as u64;
+        self.written.inflated += content.len() as u64;
+        Ok(())
+    }
+
+    /// Writes an entry's content that is denser than a reader takes.
+    fn loosen(&mut self, member: SpooledTempFile) -> Result<()> {
+        let (mut written, level) = (self.written, self.level);
+        let unread = super::entry::temporary_failed;
+        written.loosen(member, level, unread, |piece| {
+            let put = self.sink.write_all(piece);
+            put.map_err(|cause| self.failed(cause))
+        })?;
+        self.written = written;
         Ok(())
     }
 
@@ -227,52 +236,9 @@ impl Unnamed {
 impl fmt::Debug for ArchiveWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ArchiveWriter")
-            .field("bytes", &self.bytes)
+            .field("written", &self.written)
             .finish_non_exhaustive()
     }
-}
-
-/// The header block of an entry, with a pax header before it for what does not fit.
-fn headers(entry: &ManifestEntry, created: u64) -> io::Result<Vec<u8>> {
-    let mut records = Vec::new();
-    if entry.name.len() > NAME_FIELD {
-        records.extend(pax_record("path", &entry.name));
-    }
-    if entry.bytes >= SIZE_FIELD {
-        records.extend(pax_record("size", &entry.bytes.to_string()));
-    }
-    let mut blocks = Vec::new();
-    if !records.is_empty() {
-        blocks.extend_from_slice(header("pax", records.len() as u64, EntryType::XHeader, created)?.as_bytes());
-        blocks.append(&mut records);
-        blocks.resize(blocks.len().next_multiple_of(512), 0);
-    }
-    let short = entry.name.get(..NAME_FIELD).unwrap_or(&entry.name);
-    blocks.extend_from_slice(header(short, entry.bytes, EntryType::Regular, created)?.as_bytes());
-    Ok(blocks)
-}
-
-fn header(name: &str, size: u64, kind: EntryType, created: u64) -> io::Result<Header> {
-    let mut header = Header::new_ustar();
-    header.set_path(name)?;
-    header.set_size(size);
-    header.set_entry_type(kind);
-    header.set_mode(0o600);
-    header.set_mtime(created);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_cksum();
-    Ok(header)
-}
-
-/// `<length> <key>=<value>\n`, the length counting its own digits.
-fn pax_record(key: &str, value: &str) -> Vec<u8> {
-    let rest = format!(" {key}={value}\n");
-    let mut length = rest.len();
-    while length != rest.len() + length.to_string().len() {
-        length = rest.len() + length.to_string().len();
-    }
-    format!("{length}{rest}").into_bytes()
 }
 
 fn io_error(path: &Path, cause: io::Error) -> Error {
@@ -286,21 +252,38 @@ fn io_error(path: &Path, cause: io::Error) -> Error {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use crate::archive::{EntryKind, Limits, Part};
+    use crate::job::{JobId, SnapshotId};
 
     #[test]
-    fn sizes_beyond_the_octal_field_are_kept() {
-        for bytes in [0, SIZE_FIELD - 1, SIZE_FIELD, 9 << 30] {
-            let entry = ManifestEntry {
-                name: "n".to_owned(),
-                documents: 1,
-                bytes,
-                sha256: String::new(),
-            };
-            let blocks = headers(&entry, 0).unwrap();
-            let mut archive = tar::Archive::new(&blocks[..]);
-            let read = archive.entries().unwrap().next().unwrap().unwrap();
-            assert_eq!(read.size(), bytes);
-            assert_eq!(blocks.len(), if bytes < SIZE_FIELD { 512 } else { 3 * 512 });
+    fn an_archive_that_repeats_itself_is_taken_for_one_of_ours() {
+        let (job, snapshot): (JobId, SnapshotId) = ("a".parse().unwrap(), "1".parse().unwrap());
+        let document = format!(r#"{{"a":"{}"}}"#, " ".repeat(64 << 10));
+        for (parts, documents) in [(1, 1200), (24, 50)] {
+            let mut writer = ArchiveWriter::temporary(6).unwrap();
+            for number in 1..=parts {
+                let mut entry = EntryBuilder::new(EntryName::of(EntryKind::Inputs { number }, &job, &snapshot), 6);
+                for id in 0..documents {
+                    entry
+                        .action_and_line(Some("i"), &id.to_string(), document.as_bytes())
+                        .unwrap();
+                }
+                writer.append(entry.seal().unwrap()).unwrap();
+            }
+            let manifest = serde_json::json!({
+                "format_version": 1, "tool_version": "", "created": "", "job_id": "a", "snapshot_id": "1",
+                "source": {"cluster_version": "", "cluster_name": "", "cluster_uuid": ""}, "options": {}, "entries": [],
+            });
+            let unnamed = writer.close(serde_json::from_value(manifest).unwrap()).unwrap();
+            let archive = unnamed.archive().unwrap().unwrap();
+            let contents = archive.check(Limits::default(), &mut (), &|_| {}).unwrap();
+            assert_eq!(
+                contents.count(Part::Inputs),
+                parts * documents,
+                "{:?}",
+                contents.findings
+            );
+            assert!(archive.len() < 3 << 20, "{} bytes", archive.len());
         }
     }
 
@@ -316,14 +299,5 @@ mod tests {
         writer.append(entry()).unwrap();
         let full = writer.append(entry()).unwrap_err();
         assert!(matches!(full, Error::Full { most: MOST_ENTRIES }), "{full}");
-    }
-
-    #[test]
-    fn a_pax_record_counts_its_own_length() {
-        for length in [1, 3, 90, 91, 92, 93, 94, 989, 990, 991] {
-            let record = pax_record("path", &"x".repeat(length));
-            let text = String::from_utf8(record).unwrap();
-            assert_eq!(text.split(' ').next().unwrap().parse::<usize>().unwrap(), text.len());
-        }
     }
 }

@@ -10,6 +10,7 @@ use tar::EntryType;
 use crate::archive::ahead::inflating;
 use crate::archive::fault::Fault;
 use crate::archive::inflate::Inflated;
+use crate::archive::limits::largest_text;
 use crate::archive::tarball::{TarEntry, Tarball};
 use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Error, Limits, MOST_ENTRIES};
 
@@ -216,7 +217,7 @@ impl<'v> Pass<'v> {
     }
 
     fn small<I: Inflated>(&mut self, tar: &mut Tarball<I>, entry: &TarEntry, kind: EntryKind) -> Result<u64, Trouble> {
-        let limit = small::limit(kind);
+        let limit = largest_text(kind);
         if entry.bytes > limit {
             let what = format!("has {} bytes; no export writes more than {limit} there", entry.bytes);
             self.findings.fatal(&entry.path, what);

@@ -63,18 +63,6 @@ impl Head for CalendarHead {
     }
 }
 
-/// Bytes that an entry of this kind may have.
-pub(super) fn limit(kind: EntryKind) -> u64 {
-    match kind {
-        // Quantiles grow with the number of partitions, the manifest with the number of entries. Configuration and
-        // calendars are taken apart, which takes many times their bytes.
-        EntryKind::Snapshot => 64 << 20,
-        EntryKind::Manifest => 32 << 20,
-        EntryKind::Config | EntryKind::Calendars => 4 << 20,
-        _ => 16 << 20,
-    }
-}
-
 /// Reads an entry into `contents`; the head where it is the snapshot document.
 pub(super) fn read(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result<Option<SnapshotHead>, String> {
     match kind {

@@ -1,13 +1,11 @@
 //! Entries of documents, line by line.
 
 use super::{Pass, Trouble};
-use crate::archive::Part;
 use crate::archive::inflate::Inflated;
 use crate::archive::lines::{Lines, Next, Owner, parse_document};
 use crate::archive::tarball::Tarball;
+use crate::archive::{MOST_INDICES, Part};
 
-/// Source indices told apart.
-const MOST_INDICES: usize = 10_000;
 /// Bytes of a source index's name, that of a remote cluster before it.
 const LONGEST_INDEX: usize = 512;
 /// Distinct job ids kept to be judged.
