@@ -51,6 +51,12 @@ pub enum Error {
         /// How many it may have.
         most: u64,
     },
+    /// Nobody would tell more indices apart.
+    #[error("the inputs come from more than {most} indices, which no import tells apart")]
+    Scattered {
+        /// How many there may be.
+        most: usize,
+    },
     /// What was checked is not what is read now.
     #[error("{}: changed while it was read", path.display())]
     Changed {
@@ -65,6 +71,24 @@ impl Error {
         matches!(self, Self::Damaged { .. } | Self::Changed { .. })
     }
 
+    /// Names the document that makes a line too long.
+    pub fn of_document(self, index: &str, id: &str) -> Self {
+        match self {
+            Self::TooLarge {
+                place,
+                kind,
+                bytes,
+                most,
+            } => Self::TooLarge {
+                place: format!("{place} ({index}, document {id})"),
+                kind,
+                bytes,
+                most,
+            },
+            other => other,
+        }
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -75,7 +99,7 @@ impl Error {
                  where it comes from"
                     .to_owned(),
             ),
-            Self::Full { .. } => Some(
+            Self::Full { .. } | Self::Scattered { .. } => Some(
                 "take fewer inputs along, with --inputs-after-date and --inputs-before-date: the model keeps what it \
                  has learned of the others"
                     .to_owned(),

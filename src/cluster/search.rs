@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cluster::page::Shards;
+use crate::cluster::page::{Page, Shards};
 use crate::cluster::reader::{Portion, page};
 use crate::cluster::{Cluster, Error, Path, Request, Result};
 
@@ -122,6 +122,27 @@ struct Counted {
     _shards: Shards,
 }
 
+/// Documents by index.
+#[derive(Deserialize)]
+struct Spread {
+    aggregations: Indices,
+}
+
+#[derive(Deserialize)]
+struct Indices {
+    indices: Buckets,
+}
+
+#[derive(Deserialize)]
+struct Buckets {
+    buckets: Vec<Bucket>,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    key: String,
+}
+
 impl Cluster {
     /// How many documents the search has.
     ///
@@ -146,6 +167,28 @@ impl Cluster {
             what,
             why: "hits.total is missing".to_owned(),
         })
+    }
+
+    /// The indices that its documents are in, `most` at most; none where the cluster does not tell.
+    ///
+    /// # Errors
+    /// Any of a request, and shards that did not answer.
+    pub async fn indices_of(&self, search: &Search, most: usize) -> Result<Vec<String>> {
+        let mut body = search.body(&Portion::Whole);
+        body.insert("size".to_owned(), json!(0));
+        let terms = json!({ "field": "_index", "size": most });
+        body.insert("aggs".to_owned(), json!({ "indices": { "terms": terms } }));
+        let request = Request::post(Path::indices(&search.indices).then(["_search"]));
+        let request = search.addressed(request.json(&Value::Object(body)));
+        let what = request.what();
+        let answer = match self.send(request).await {
+            Err(Error::Refused { refusal, .. }) if refusal.status == 400 => return Ok(Vec::new()),
+            answer => answer?,
+        };
+        Page::cut(&answer.body, &what)?;
+        let spread: Spread = answer.parse(&what)?;
+        let buckets = spread.aggregations.indices.buckets.into_iter();
+        Ok(buckets.map(|bucket| bucket.key).collect())
     }
 
     /// The first of its documents, `size` at most.

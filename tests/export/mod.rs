@@ -6,6 +6,7 @@ mod fields;
 mod files;
 #[cfg(unix)]
 mod interrupted;
+mod limits;
 mod naming;
 mod paging;
 mod talk;

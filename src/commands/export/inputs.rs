@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::carried::Carried;
 use super::subject::Subject;
 use crate::archive::{
     self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, MOST_ENTRIES, PART_DOCUMENTS, SealedEntry,
@@ -50,6 +51,7 @@ pub(super) async fn append(
     subject: &Subject,
     level: u32,
     writer: &mut ArchiveWriter,
+    carried: &mut Carried<'_>,
     stage: &Stage,
 ) -> Result<u64> {
     let mut parts = Parts {
@@ -63,6 +65,7 @@ pub(super) async fn append(
     while let Some(hits) = pages.next().await? {
         stage.inc(hits.len() as u64);
         documents += hits.len() as u64;
+        hits.iter().try_for_each(|hit| carried.meet(&hit.index))?;
         parts.take(hits).await;
         parts.append_finished(writer, IN_FLIGHT).await?;
     }
@@ -112,7 +115,8 @@ impl Parts<'_> {
         self.building.push_back(tokio::task::spawn_blocking(move || {
             while let Some(hits) = coming.blocking_recv() {
                 for hit in hits {
-                    entry.action_and_line(Some(&hit.index), &hit.id, &hit.source)?;
+                    let put = entry.action_and_line(Some(&hit.index), &hit.id, &hit.source);
+                    put.map_err(|error| error.of_document(&hit.index, &hit.id))?;
                 }
             }
             entry.seal()

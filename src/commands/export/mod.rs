@@ -1,6 +1,7 @@
 //! A job to an archive.
 
 mod belongings;
+mod carried;
 mod inputs;
 mod options;
 mod outcome;
@@ -38,6 +39,7 @@ pub async fn run(options: ExportOptions, surroundings: &Surroundings, terminal: 
             write::refuse_existing(&options, Some(subject.job.id()))?;
             let sources = sources::look(&cluster, &options, &subject, terminal).await?;
             session::require_privileges(&cluster, &privileges::wanted(&subject, &sources)).await?;
+            carried::refuse_too_large(&cluster, &subject, &sources).await?;
             let survey = survey::count(&cluster, &options, &subject, &sources).await?;
             if options.dry_run {
                 return outcome::print_survey(&options, &subject, &sources, &survey, terminal);

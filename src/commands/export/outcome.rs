@@ -7,7 +7,7 @@ use super::sources::Sources;
 use super::subject::Subject;
 use super::survey::Survey;
 use super::write::Written;
-use crate::archive::Target;
+use crate::archive::{Limits, ManifestEntry, Target};
 use crate::cluster::SourceFields;
 use crate::commands::pseudonymize;
 use crate::error::{Error, Result};
@@ -21,6 +21,9 @@ pub(super) fn print(options: &ExportOptions, subject: &Subject, written: &Writte
     let Target::File { path, .. } = &written.target else {
         return Ok(());
     };
+    if let Some(needed) = needed_to_import(&written.finished.entries) {
+        terminal.warn(&needed);
+    }
     terminal.say(&format!(
         "Exported job {}: {}",
         subject.job.id(),
@@ -43,6 +46,18 @@ pub(super) fn print(options: &ExportOptions, subject: &Subject, written: &Writte
         }
     };
     say(terminal, &text)
+}
+
+/// What an import must be told, where an entry is larger than it takes by itself.
+fn needed_to_import(entries: &[ManifestEntry]) -> Option<String> {
+    let largest = entries.iter().max_by_key(|entry| entry.bytes)?;
+    let size = largest.bytes.div_ceil(1 << 30);
+    (largest.bytes > Limits::default().entry).then(|| {
+        format!(
+            "{} is larger than an import takes unless told: it needs --max-entry-size {size}gb",
+            largest.name
+        )
+    })
 }
 
 /// What `--dry-run` answers.
@@ -125,4 +140,24 @@ fn say(terminal: &Terminal, text: &str) -> Result<()> {
         path: "standard output".into(),
         cause,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_needs_an_option_to_import_is_told() {
+        let entry = |bytes| ManifestEntry {
+            name: "a_snapshot_docs.ndjson".to_owned(),
+            documents: 1,
+            bytes,
+            sha256: String::new(),
+        };
+        assert_eq!(needed_to_import(&[entry(1), entry(10 << 30)]), None);
+        let told = needed_to_import(&[entry((10 << 30) + 1), entry(1)]);
+        let expected =
+            "a_snapshot_docs.ndjson is larger than an import takes unless told: it needs --max-entry-size 11gb";
+        assert_eq!(told.as_deref(), Some(expected));
+    }
 }

@@ -68,7 +68,8 @@ impl Reader<'_> {
         let mut next = self.fetch(number).await?;
         while let Some(hit) = next {
             let last = tokio::task::block_in_place(|| -> Result<bool> {
-                entry.action_and_line(Some(&hit.index), &hit.id, &hit.source)?;
+                let put = entry.action_and_line(Some(&hit.index), &hit.id, &hit.source);
+                put.map_err(|error| error.of_document(&hit.index, &hit.id))?;
                 self.decoder.document(&hit.id, &hit.source).map_err(unusable)
             })?;
             stage.inc(1);

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::not_found;
 use super::options::ExportOptions;
+use crate::archive::{EntryKind, EntryName};
 use crate::cluster::ml::{JobState, SnapshotChoice, SnapshotSummary};
 use crate::cluster::{Cluster, Flavour, Hit};
 use crate::commands::interrupt;
@@ -54,6 +55,12 @@ pub(super) async fn find(cluster: &Cluster, options: &ExportOptions, terminal: &
     warn_if_busy(cluster, &id, terminal).await?;
     let snapshot = snapshot(cluster, &id, options).await?;
     let document = document(cluster, &id, &snapshot).await?;
+    for (kind, bytes) in [
+        (EntryKind::Config, config.get().len()),
+        (EntryKind::Snapshot, document.source.len()),
+    ] {
+        EntryName::of(kind, &id, &snapshot.id).refuse_too_large(bytes as u64)?;
+    }
     Ok(Subject {
         config,
         job,

@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::belongings::Belongings;
+use super::carried::Carried;
 use super::options::ExportOptions;
 use super::sources::Sources;
 use super::subject::Subject;
@@ -97,16 +98,23 @@ pub(super) async fn archive(
     }
     let inputs = if long { export.open(sources).await? } else { early };
     let belongings = Belongings::read(cluster, subject, terminal).await?;
-    export.inputs(inputs, survey).await?;
-    export.mapping(&sources.mappings)?;
+    let filters = array(&belongings.filters);
+    let calendars = belongings.calendars()?;
+    // Hours of inputs may follow before these are written.
+    for (kind, text) in [(EntryKind::Filters, &filters), (EntryKind::Calendars, &calendars)] {
+        export.name(kind).refuse_too_large(text.len() as u64)?;
+    }
+    let mut carried = Carried::new(&sources.mappings, subject);
+    export.inputs(inputs, survey, &mut carried).await?;
+    export.mapping(&carried.mappings())?;
     if let Some(counts) = &belongings.data_counts {
         export.json(EntryKind::DataCounts, &counts.source)?;
     }
     for (found, expected) in categories {
         export.found(found, *expected).await?;
     }
-    export.json(EntryKind::Filters, array(&belongings.filters).as_bytes())?;
-    export.json(EntryKind::Calendars, belongings.calendars()?.as_bytes())?;
+    export.json(EntryKind::Filters, filters.as_bytes())?;
+    export.json(EntryKind::Calendars, calendars.as_bytes())?;
     let unnamed = export.finish(belongings.info)?;
     let Some(tokens) = &options.tokens else {
         let finished = tokio::task::block_in_place(|| unnamed.publish())?;
@@ -170,9 +178,12 @@ impl Export<'_> {
         self.subject.job.id()
     }
 
+    fn name(&self, kind: EntryKind) -> EntryName {
+        EntryName::of(kind, self.job(), &self.subject.snapshot.id)
+    }
+
     fn entry(&self, kind: EntryKind) -> EntryBuilder {
-        let name = EntryName::of(kind, self.job(), &self.subject.snapshot.id);
-        EntryBuilder::new(name, self.options.compression_level)
+        EntryBuilder::new(self.name(kind), self.options.compression_level)
     }
 
     fn stage(&self, title: &str, total: Option<u64>) -> Stage {
@@ -230,9 +241,12 @@ impl Export<'_> {
             && let Some(hits) = pages.next().await?
         {
             tokio::task::block_in_place(|| {
-                hits.iter().try_for_each(|hit| match found.with_ids {
-                    true => entry.action_and_line(None, &hit.id, &hit.source),
-                    false => entry.line(&hit.source),
+                hits.iter().try_for_each(|hit| {
+                    let put = match found.with_ids {
+                        true => entry.action_and_line(None, &hit.id, &hit.source),
+                        false => entry.line(&hit.source),
+                    };
+                    put.map_err(|error| error.of_document(&hit.index, &hit.id))
                 })
             })?;
             stage.inc(hits.len() as u64);
@@ -252,13 +266,13 @@ impl Export<'_> {
         }
     }
 
-    async fn inputs(&mut self, pages: Option<Pages>, survey: &Survey) -> Result<()> {
+    async fn inputs(&mut self, pages: Option<Pages>, survey: &Survey, carried: &mut Carried<'_>) -> Result<()> {
         let (Some(pages), Some(inputs)) = (pages, survey.inputs) else {
             return Ok(());
         };
         let stage = self.stage("Reading inputs", Some(inputs.documents));
         let level = self.options.compression_level;
-        let read = inputs::append(pages, self.subject, level, &mut self.writer, &stage).await?;
+        let read = inputs::append(pages, self.subject, level, &mut self.writer, carried, &stage).await?;
         nothing_lost("inputs", read, inputs.documents)?;
         self.done(stage, &format!("Inputs: {}", count(read)));
         Ok(())

@@ -112,6 +112,21 @@ impl InputMappings {
         }
     }
 
+    /// Those of some indices.
+    pub fn of(&self, carried: impl Fn(&str) -> bool) -> Self {
+        let all = self.indices.iter();
+        let some = all.filter(|(name, _)| carried(name));
+        Self {
+            indices: some.map(|(name, d)| (name.clone(), d.clone())).collect(),
+        }
+    }
+
+    /// How many bytes of the entry's JSON are about an index, about.
+    pub fn bytes_of(&self, index: &str) -> u64 {
+        let definition = self.indices.get(index);
+        definition.map_or(0, |d| (index.len() + d.to_json().to_string().len()) as u64)
+    }
+
     /// Nothing is known of any index.
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()

@@ -40,6 +40,14 @@ fn one(definition: &Value, found: &[Found<'_>]) -> Outcome<Value> {
 
 fn keys<'a>(name: &str, found: &'a [Found<'_>]) -> Vec<(Field, Vec<Key>, Found<'a>)> {
     let keyed = found.iter().filter_map(|(view, document)| {
+        if name == "_index" {
+            let of_index = Field {
+                path: String::new(),
+                kind: Kind::Keyword,
+                format: String::new(),
+            };
+            return Some((of_index, vec![Key::Text(view.name.clone())], (*view, *document)));
+        }
         let field = field(&view.mappings, name)?;
         let keys = field.keys(document.value());
         Some((field, keys, (*view, *document)))

@@ -1,0 +1,82 @@
+//! The mappings that go along: those of indices that inputs come from, whatever else the datafeed reads.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::sources::Sources;
+use super::subject::Subject;
+use crate::archive::{self, EntryKind, EntryName, MOST_INDICES};
+use crate::cluster::Cluster;
+use crate::error::Result;
+use crate::job::InputMappings;
+
+/// Which indices were met so far.
+pub(super) struct Carried<'a> {
+    mappings: &'a InputMappings,
+    entry: EntryName,
+    met: BTreeSet<Arc<str>>,
+    last: Option<Arc<str>>,
+    bytes: u64,
+}
+
+impl<'a> Carried<'a> {
+    pub(super) fn new(mappings: &'a InputMappings, subject: &Subject) -> Self {
+        Self {
+            mappings,
+            entry: EntryName::of(EntryKind::InputMapping, subject.job.id(), &subject.snapshot.id),
+            met: BTreeSet::new(),
+            last: None,
+            bytes: 0,
+        }
+    }
+
+    /// Notes where an input comes from.
+    ///
+    /// # Errors
+    /// More indices, or larger mappings, than any import takes: the first input that is too much says so.
+    pub(super) fn meet(&mut self, index: &Arc<str>) -> archive::Result<()> {
+        // Neighbours share it.
+        if self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, index)) {
+            return Ok(());
+        }
+        self.last = Some(Arc::clone(index));
+        if !self.met.insert(Arc::clone(index)) {
+            return Ok(());
+        }
+        if self.met.len() > MOST_INDICES {
+            return Err(archive::Error::Scattered { most: MOST_INDICES });
+        }
+        self.bytes += self.mappings.bytes_of(index);
+        self.entry.refuse_too_large(self.bytes)
+    }
+
+    /// What is carried.
+    pub(super) fn mappings(&self) -> InputMappings {
+        self.mappings.of(|index| self.met.contains(index))
+    }
+}
+
+/// Refuses mappings that no import takes, before anything is read. The cluster is asked where the inputs are only where
+/// it matters.
+///
+/// # Errors
+/// As [`Carried::meet`], and any of a search.
+pub(super) async fn refuse_too_large(cluster: &Cluster, subject: &Subject, sources: &Sources) -> Result<()> {
+    let mut carried = Carried::new(&sources.mappings, subject);
+    let all: u64 = sources
+        .mappings
+        .indices()
+        .map(|index| sources.mappings.bytes_of(index))
+        .sum();
+    let Some(search) = sources
+        .search
+        .as_ref()
+        .filter(|_| carried.entry.refuse_too_large(all).is_err())
+    else {
+        return Ok(());
+    };
+    for index in cluster.indices_of(search, MOST_INDICES).await? {
+        carried.meet(&index.into())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! What an import would refuse is not written.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{exported, refused, stored, version, world};
+use crate::support::archive::entry;
+use crate::support::binary::Binary;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::fixtures::{Fixture, Stored};
+use crate::support::world::World;
+
+const JOB: &str = "web-latency";
+const SOURCE: &str = "weblogs-2024.01";
+const ALL: [&str; 2] = ["--include-inputs", "--all-fields"];
+/// Before the first input of the other indices.
+const EARLY: &str = "2024-06-01";
+
+/// Nine indices more, each with a mapping of 2 MB and an input of its own, later than all others.
+fn large_mappings() -> Fixture {
+    let mut fixture = Fixture::load(JOB);
+    fixture.inputs.truncate(20);
+    let mut large = fixture.input_mapping.clone();
+    large["_meta"] = json!({"note": "x".repeat(2 << 20)});
+    for number in 0..9 {
+        let index = format!("weblogs-large-{number}");
+        let source = json!({"@timestamp": 1_717_300_000_000_i64 + number, "host": "a", "responsetime": 1});
+        fixture.inputs.push(Stored {
+            index: index.clone(),
+            ..stored("one", source)
+        });
+        fixture = fixture.with_mapping_of(&index, large.clone());
+        fixture.sources.push(index);
+    }
+    fixture.job["datafeed_config"]["indices"] = json!(["weblogs-*"]);
+    fixture
+}
+
+fn mapped(entries: &std::collections::BTreeMap<String, String>) -> BTreeSet<String> {
+    let mapping: Value = serde_json::from_str(entry(entries, "_input_mapping.json")).unwrap();
+    mapping.as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn mappings_that_no_import_takes_are_refused_before_anything_is_read() {
+    let world = World::seeded(version(), &large_mappings());
+    for more in [&[][..], &["--dry-run"]] {
+        refused(&world, JOB, &[&ALL[..], more].concat(), 1)
+            .says("web-latency_input_mapping.json would have 1")
+            .says("no import takes more than 16777216")
+            .says("--all-fields")
+            .says("--inputs-before-date");
+    }
+    let requests = world.stand_in.requests();
+    assert!(!requests.iter().any(|request| request.path.ends_with("/_pit")));
+    assert_eq!(mapped(&exported(&world, JOB, &["--include-inputs"])).len(), 10);
+}
+
+#[test]
+fn only_indices_that_inputs_come_from_have_their_mappings_carried() {
+    let world = World::seeded(version(), &large_mappings());
+    let more = [&ALL[..], &["--inputs-before-date", EARLY]].concat();
+    let binary = Binary::new();
+    let archive = world.export(&binary, JOB, "out", &more);
+    let carried = mapped(&crate::support::archive::entries(&archive));
+    assert_eq!(carried, BTreeSet::from([SOURCE.to_owned()]));
+    world.import(&binary, &archive, &["--as", "copy"]).expect(0);
+    let input = world.call("GET", "/copy-input/_mapping", "").value();
+    let properties = &input["copy-input"]["mappings"]["properties"];
+    assert_eq!(properties["host"]["type"], "keyword", "{input}");
+}
+
+#[test]
+fn a_cluster_that_does_not_tell_where_inputs_are_is_read_until_they_are_too_much() {
+    let world = World::seeded(version(), &large_mappings());
+    let silent = Fault::when(|call| String::from_utf8_lossy(&call.body).contains("\"_index\""));
+    let body = json!({"error": {"type": "illegal_argument_exception", "reason": "no"}, "status": 400});
+    world
+        .stand_in
+        .faults()
+        .add(silent.always().then(Action::status(400, body.to_string())));
+    refused(&world, JOB, &ALL, 1).says("web-latency_input_mapping.json would have 1");
+}
+
+#[test]
+fn a_line_that_no_import_takes_is_an_error_that_names_the_document() {
+    let mut fixture = Fixture::load(JOB);
+    let mut annotation: Value = serde_json::from_str(&fixture.annotations[0].source).unwrap();
+    annotation["annotation"] = "x".repeat(5 << 20).into();
+    fixture.annotations.push(stored("the-long-one", annotation));
+    refused(&world(&fixture), JOB, &[], 1)
+        .says("web-latency_annotations.ndjson, line ")
+        .says("document the-long-one) would have 52")
+        .says("no import takes more than 4194304")
+        .says("--annotations-after-date");
+}
+
+#[test]
+fn calendars_that_no_import_takes_are_refused() {
+    let mut fixture = Fixture::load(JOB);
+    let event = |number: i64| json!({"description": "d".repeat(1 << 20), "start_time": number, "end_time": number + 1});
+    let events: Vec<Value> = (0..5).map(event).collect();
+    fixture
+        .calendars
+        .push(json!({"calendar_id": "full", "job_ids": [JOB], "events": events}));
+    refused(&world(&fixture), JOB, &ALL[..1], 1)
+        .says("web-latency_calendars.json would have 5")
+        .says("past events");
+}
