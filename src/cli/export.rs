@@ -123,7 +123,7 @@ struct Output {
     page_size: usize,
     /// How to page
     ///
-    /// auto is point in time where the cluster has it, scroll otherwise.
+    /// auto is point in time from Elasticsearch 7.12 on, scroll before; pit is refused before 7.12.
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pagination: PaginationArg,
     /// Say what the archive would hold and write nothing

@@ -66,19 +66,13 @@ impl Search {
         size: usize,
         aggregations: Option<&Value>,
     ) -> Result<Request> {
-        // 7.10 and 7.11 have no `_shard_doc`.
-        let ties: &[&str] = if cluster.has(7, 12) {
-            &["_shard_doc"]
-        } else {
-            &["_id", "_index"]
-        };
         let mut body = self.body(portion);
         body.insert("size".to_owned(), json!(size));
         body.insert(
             "pit".to_owned(),
             json!({ "id": id, "keep_alive": cluster.keep_alive() }),
         );
-        body.insert("sort".to_owned(), self.sort(ties));
+        body.insert("sort".to_owned(), self.sort(&["_shard_doc"]));
         if let Some(aggregations) = aggregations {
             body.insert("track_total_hits".to_owned(), json!(true));
             body.insert("aggs".to_owned(), aggregations.clone());
@@ -93,12 +87,14 @@ impl Search {
     }
 
     pub(in crate::cluster) fn method(&self, cluster: &Cluster) -> Result<Method> {
+        // 7.10 and 7.11 have points in time, but no `_shard_doc`: of documents of one instant some could be passed over.
+        let whole = cluster.has(7, 12);
         match self.pagination {
-            Pagination::Auto if cluster.has(7, 12) => Ok(Method::PointInTime),
+            Pagination::Auto | Pagination::PointInTime if whole => Ok(Method::PointInTime),
             Pagination::Auto | Pagination::Scroll => Ok(Method::Scroll),
-            Pagination::PointInTime if cluster.has(7, 10) => Ok(Method::PointInTime),
             Pagination::PointInTime => Err(Error::Options(format!(
-                "Elasticsearch {} has no points in time (7.10 and later): use --pagination scroll",
+                "Elasticsearch {} cannot read every document through a point in time (7.12 and later can): use \
+                 --pagination scroll",
                 cluster.version()
             ))),
         }

@@ -13,10 +13,10 @@ use crate::cluster::{Cluster, Error, Path, Request, Result};
 /// How to page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Pagination {
-    /// Point in time where the cluster has it (7.10 and later, slices 7.15), scroll otherwise.
+    /// Point in time from 7.12 on, scroll before.
     #[default]
     Auto,
-    /// Point in time with search_after.
+    /// Point in time with search_after; refused before 7.12.
     PointInTime,
     /// Scroll.
     Scroll,

@@ -1,4 +1,4 @@
-//! Points in time where the cluster has them, scrolls otherwise, and nothing left open.
+//! Points in time from 7.12 on, scrolls before, and nothing left open.
 
 use std::collections::BTreeMap;
 
@@ -30,6 +30,8 @@ fn each_version_is_read_by_what_it_has() {
     for (version, pit) in [
         (MlVersion::new(7, 9, 3), false),
         (MlVersion::new(7, 10, 2), false),
+        (MlVersion::new(7, 11, 2), false),
+        (MlVersion::new(7, 12, 0), true),
         (MlVersion::new(7, 17, 29), true),
         (MlVersion::new(8, 19, 0), true),
         (MlVersion::new(9, 2, 0), true),
@@ -91,10 +93,17 @@ fn two_exports_of_unchanged_data_hold_the_same() {
 
 #[test]
 fn a_way_of_reading_that_the_cluster_lacks_is_said() {
-    let world = World::seeded(MlVersion::new(7, 9, 3), &Fixture::load(JOB).min_version("7.9.0"));
-    refused(&world, JOB, &["--pagination", "pit"], 1)
-        .says("7.9.3 has no points in time")
-        .says("--pagination scroll");
+    let fixture = Fixture::load(JOB).min_version("7.9.0");
+    // 7.10 and 7.11 have points in time without a tiebreak.
+    for (major, minor, patch) in [(7, 9, 3), (7, 10, 2), (7, 11, 2)] {
+        let world = World::seeded(MlVersion::new(major, minor, patch), &fixture);
+        refused(&world, JOB, &["--pagination", "pit"], 1)
+            .says(&format!(
+                "{major}.{minor}.{patch} cannot read every document through a point in time (7.12"
+            ))
+            .says("--pagination scroll");
+        assert_eq!(used(&world), (false, false));
+    }
 }
 
 #[test]
