@@ -8,6 +8,7 @@ mod index_pattern;
 mod mapping;
 mod raw;
 mod rename;
+mod scripts;
 
 pub use config::{
     Datafeed, Detector, DetectorRoles, GENERATED, JobConfig, PortableJob, PortableOptions, parse_bytes, written_bytes,
@@ -20,3 +21,4 @@ pub use id::{CalendarId, DatafeedId, FilterId, IndexName, JobId, SnapshotId};
 pub use index_pattern::{IndexPattern, is_remote};
 pub use mapping::{InputMappings, TargetIndex, guess_time_format, marked_as_ours, target_document_id, target_indices};
 pub use rename::Renamer;
+pub use scripts::scripts_of;

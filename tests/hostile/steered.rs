@@ -82,6 +82,26 @@ fn a_datafeed_of_remote_clusters_or_with_scripts_is_pointed_out() {
         .expect(0)
         .stdout;
     assert!(!plan.contains("scripts"), "{plan}");
+    let elsewhere = good().without(INPUTS).json(CONFIG, |job| {
+        let datafeed = &mut job["datafeed_config"];
+        datafeed["query"] = json!({"bool": {"filter": [{"script": {"script": "doc['x'].value == 1"}}]}});
+        datafeed["aggregations"] = json!({"times": {
+            "date_histogram": {"field": "@timestamp", "fixed_interval": "5m"},
+            "aggregations": {
+                "@timestamp": {"max": {"field": "@timestamp"}},
+                "grouped": {"terms": {"script": {"source": "doc['x'].value"}}},
+                "made": {"scripted_metric": {"map_script": "state.n = 1"}},
+                "told": {"bucket_script": {"buckets_path": {"n": "made"}, "script": "params.n"}},
+            },
+        }});
+    });
+    std::fs::write(&path, elsewhere.pack()).unwrap();
+    let plan = world.import(&binary, &path, &["--dry-run"]).expect(0).stdout;
+    let places = "its query, aggregation grouped, aggregation made, aggregation told";
+    assert!(
+        plan.contains(&format!("runs scripts of the archive: {places}")),
+        "{plan}"
+    );
     assert!(world.stand_in.writes().is_empty());
 }
 

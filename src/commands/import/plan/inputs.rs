@@ -1,14 +1,12 @@
 //! Where the inputs go, and what the datafeed reads.
 
-use serde_json::Value;
-
 use super::Remarks;
 use crate::archive::Part;
 use crate::cluster::Cluster;
 use crate::commands::import::checked::Checked;
 use crate::commands::import::options::ImportOptions;
 use crate::error::Result;
-use crate::job::{Datafeed, IndexName, JobId, TargetIndex, is_remote, marked_as_ours, target_indices};
+use crate::job::{Datafeed, IndexName, JobId, TargetIndex, is_remote, marked_as_ours, scripts_of, target_indices};
 
 /// An index to create for inputs.
 #[derive(Debug)]
@@ -117,16 +115,7 @@ pub(super) fn remark_on_datafeed(own: &[String], keeps_own: bool, remarks: &mut 
 
 /// Says which scripts the cluster will run, since whoever wrote the archive wrote them.
 pub(super) fn remark_on_scripts(datafeed: &Datafeed, remarks: &mut Remarks) {
-    let with_script = |fields: &Option<Value>| -> Vec<String> {
-        let fields = fields.as_ref().and_then(Value::as_object).into_iter().flatten();
-        let scripted = fields.filter(|(_, field)| field.get("script").is_some());
-        scripted.map(|(name, _)| name.clone()).collect()
-    };
-    let names = [
-        with_script(&datafeed.runtime_mappings),
-        with_script(&datafeed.script_fields),
-    ]
-    .concat();
+    let names = scripts_of(datafeed);
     if !names.is_empty() {
         remarks.note(format!(
             "the datafeed runs scripts of the archive: {}",
