@@ -152,8 +152,13 @@ impl Error {
             Self::ShardsFailed { .. } => "see `GET /_cluster/health`; repeat when the indices are green or yellow",
             Self::ContextExpired { .. } => "allow more time between two pages with --keep-alive, e.g. --keep-alive 30m",
             Self::NotElasticsearch { .. } => "check --url: it must be Elasticsearch's own address, not Kibana's",
-            Self::Refused { refusal, .. } => return refused_hint(refusal),
-            Self::ItemRejected { refusal, .. } => return refused_hint(refusal),
+            Self::Refused { refusal, .. } => known_hint(refusal).unwrap_or(
+                "the cluster or something before it did not take the request: check that it is Elasticsearch 7.9 to 9.x, \
+                 and that --url leads to it; -vv shows every request",
+            ),
+            Self::ItemRejected { index, refusal, .. } => {
+                known_hint(refusal).unwrap_or_else(|| item_hint(index, refusal.status))
+            }
             Self::Unintelligible { .. } => {
                 "something between here and the cluster may have answered, or cut the answer: repeat, with -vv to see every request"
             }
@@ -186,7 +191,23 @@ impl Error {
     }
 }
 
-fn refused_hint(refusal: &Refusal) -> Option<String> {
+/// Of a document that the cluster does not take although it took the request.
+fn item_hint(index: &str, status: u16) -> &'static str {
+    if status == 404 {
+        return "the index or alias is not there any more: somebody else may have deleted it; import again";
+    }
+    if index.starts_with(".ml-") {
+        return "the document does not fit what this index has there: the cluster may be older than the one that the job \
+                comes from (import into that version or a later one), or a template or somebody may have changed its \
+                mapping (`GET /.ml-*/_mapping`)";
+    }
+    "the document does not fit the index made for it: a template of the cluster may add fields or limits \
+     (`GET /_index_template`), so name an index that none matches with --input-index; an archive without mappings leaves \
+     types to the cluster, so leave the inputs out with --skip-inputs and bring them another way (--datafeed-index)"
+}
+
+/// What is known to help.
+fn known_hint(refusal: &Refusal) -> Option<&'static str> {
     let hint = match (refusal.status, &*refusal.kind) {
         (400, "illegal_argument_exception") if refusal.reason.contains("creates data streams only") => {
             "a template of the cluster wants that name for data streams: name another with --input-index"
@@ -201,10 +222,47 @@ fn refused_hint(refusal: &Refusal) -> Option<String> {
         (408 | 429 | 502 | 503 | 504, _) => {
             "the cluster is overloaded or not ready: repeat later, or with more --retries"
         }
-        _ => {
-            "the cluster or something before it did not take the request: check that it is Elasticsearch 7.9 to 9.x, and \
-             that --url leads to it; -vv shows every request"
-        }
+        _ => return None,
     };
-    Some(hint.to_owned())
+    Some(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected(index: &str, status: u16) -> String {
+        let refusal = Refusal {
+            status,
+            kind: "document_parsing_exception".into(),
+            reason: "[1:2] failed to parse".to_owned(),
+            retry_after: None,
+            caused_by: None,
+        };
+        let (index, id) = (index.to_owned(), "1".to_owned());
+        let error = Error::ItemRejected { index, id, refusal };
+        error.hint().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_rejected_document_gets_a_hint_of_its_own() {
+        assert!(rejected("a-input", 400).contains("--input-index"));
+        for own in [".ml-state-write", ".ml-anomalies-.write-a", ".ml-annotations-write"] {
+            let hint = rejected(own, 400);
+            assert!(
+                hint.contains(".ml-*/_mapping") && !hint.contains("--input-index"),
+                "{hint}"
+            );
+        }
+        assert!(rejected("a-input", 404).contains("deleted"));
+        assert!(rejected("a-input", 429).contains("--retries"));
+        for (index, status) in [
+            ("a-input", 400),
+            (".ml-state-write", 400),
+            ("a-input", 404),
+            ("a-input", 409),
+        ] {
+            assert!(!rejected(index, status).contains("--url"), "{index} {status}");
+        }
+    }
 }

@@ -144,6 +144,7 @@ fn a_document_rejected_for_good_is_exit_5_and_undoes_everything() {
         bulks += 1;
         let name = name(&world, &run, k);
         assert_eq!(run.code, 5, "{name}");
+        assert!(run.stderr.contains("hint: the document does not fit"), "{}", run.stderr);
         ClusterState::of(&world).assert_as_before(&before, &name);
     }
     assert!(bulks >= 4, "{bulks}");
