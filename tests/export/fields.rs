@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{exported, inputs, world};
 use crate::support::archive::entry;
+use crate::support::binary::Binary;
 use crate::support::cluster::faults::Fault;
 use crate::support::fixtures::Fixture;
 use crate::support::world::World;
@@ -143,6 +144,53 @@ fn fields_can_be_added_and_all_can_be_taken() {
         );
     }
     assert!(entry(&all, "_input_mapping.json").contains("price"));
+}
+
+/// What an export says beside its result.
+fn said(world: &World, more: &[&str]) -> String {
+    let binary = Binary::new();
+    let mut args = vec!["export", "--job-id", "web-latency", "--yes", "--include-inputs"];
+    args.extend(more);
+    world.run(&binary, &args).expect(0).stderr
+}
+
+#[test]
+fn a_script_whose_fields_cannot_be_told_is_warned_of() {
+    let with_script = |source: &str| {
+        let script = json!({"weight": {"type": "double", "script": {"source": source}}});
+        let fixture = Fixture::load("web-latency").with_job(|job| {
+            job["datafeed_config"]["runtime_mappings"] = script;
+        });
+        world(&fixture)
+    };
+    let warning = "runtime field `weight`: `doc` with a name made at run time; --all-fields carries every field";
+    let unclear = with_script("for (f in params.names) emit(doc[f].value)");
+    let told = said(&unclear, &[]);
+    assert!(told.contains(&format!("warning: {warning}")), "{told}");
+    let whole = said(&unclear, &["--all-fields"]);
+    assert!(!whole.contains("carries every field"), "{whole}");
+    let clear = said(&with_script("emit(doc['responsetime'].value)"), &[]);
+    assert!(!clear.contains("carries every field"), "{clear}");
+}
+
+#[test]
+fn a_field_that_an_index_leaves_out_of_source_is_warned_of() {
+    for (source, left_out) in [
+        (json!({"excludes": ["host", "other"]}), &["host"][..]),
+        (
+            json!({"includes": ["@timestamp", "resp*", "status", "clientip"]}),
+            &["host"],
+        ),
+        (json!({"excludes": ["other"]}), &[]),
+    ] {
+        let mut fixture = Fixture::load("web-latency");
+        fixture.input_mapping["_source"] = source;
+        let told = said(&world(&fixture), &[]);
+        for field in ["@timestamp", "clientip", "host", "responsetime", "status"] {
+            let warning = format!("warning: weblogs-2024.01 leaves {field} out of _source: it cannot be carried");
+            assert_eq!(told.contains(&warning), left_out.contains(&field), "{field}: {told}");
+        }
+    }
 }
 
 #[test]
