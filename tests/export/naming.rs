@@ -3,10 +3,15 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::{Value, json};
+
 use super::world;
 use crate::support::archive::entries;
 use crate::support::binary::Binary;
+use crate::support::cluster::Answer;
+use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::Fixture;
+use crate::support::world::World;
 
 /// Names in the order of the tar.
 fn names(archive: &Path) -> Vec<String> {
@@ -81,6 +86,96 @@ fn their_finder_meets_the_right_entries_whatever_the_job_is_called() {
             );
         }
         drop(world);
+    }
+}
+
+/// What their importer sends of these lines: pairs up to the first blank line, with the ids of the action lines.
+fn uploaded(world: &World, index: &str, text: &str) {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut body = String::new();
+    for pair in lines
+        .chunks(2)
+        .take_while(|pair| pair.iter().all(|line| !line.is_empty()))
+    {
+        let action: Value = serde_json::from_str(pair[0]).unwrap();
+        let id = action["index"]["_id"].as_str().unwrap();
+        body += &format!("{}\n{}\n", json!({"index": {"_index": index, "_id": id}}), pair[1]);
+    }
+    let answer = world.call("POST", "/_bulk?refresh=true", &body).value();
+    assert_eq!(answer["errors"], false, "{index}");
+}
+
+/// Its steps, in its order: inputs to an index without mapping, the job with the settings that it knows, the state, the
+/// snapshot under an id taken from the file's name, the revert.
+fn imported_their_way(world: &World, job: &str, archive: &Path) -> Answer {
+    let (names, contents) = (names(archive), entries(archive));
+    let index = format!("{job}-input");
+    world.call("PUT", &format!("/{index}"), "");
+    for input in names.iter().filter(|name| is_input(name, job)) {
+        uploaded(world, &index, &contents[input]);
+    }
+    let config = first(&names, &format!("{job}_config.json")).unwrap();
+    let mut config: Value = serde_json::from_str(&contents[config]).unwrap();
+    const KNOWN: [&str; 10] = [
+        "allow_lazy_open",
+        "analysis_config",
+        "analysis_limits",
+        "custom_settings",
+        "data_description",
+        "datafeed_config",
+        "description",
+        "job_id",
+        "model_snapshot_retention_days",
+        "results_index_name",
+    ];
+    config
+        .as_object_mut()
+        .unwrap()
+        .retain(|key, _| KNOWN.contains(&key.as_str()));
+    let datafeed = config["datafeed_config"].as_object_mut().unwrap();
+    datafeed.shift_remove("authorization");
+    datafeed.shift_remove("job_id");
+    datafeed["indices"] = json!([index]);
+    let made = world.call("PUT", &format!("/_ml/anomaly_detectors/{job}"), &config.to_string());
+    assert_eq!(made.status, 200, "{:?}", made.value());
+    let state = first(&names, &format!("{job}_snapshot_docs.ndjson")).unwrap();
+    uploaded(world, ".ml-state-write", &contents[state]);
+    let snapshot = first(&names, "ml-anomalies-snapshot_doc").unwrap();
+    let id = snapshot.replace("ml-anomalies-snapshot_doc_", "").replace(".json", "");
+    let place = format!("/.ml-anomalies-shared/_doc/{id}?refresh=true");
+    world.call("PUT", &place, &contents[snapshot]);
+    let snapshot: Value = serde_json::from_str(&contents[snapshot]).unwrap();
+    let snapshot = snapshot["snapshot_id"].as_str().unwrap();
+    let revert = format!("/_ml/anomaly_detectors/{job}/model_snapshots/{snapshot}/_revert");
+    world.call("POST", &revert, "")
+}
+
+#[test]
+fn their_importer_makes_a_job_of_our_archive() {
+    // Where results are shared under the bare name: elsewhere it does not manage its own archives either.
+    let version = MlVersion::new(8, 19, 0);
+    for name in ["web-latency", "log-categories"] {
+        let fixture = Fixture::load(name);
+        let binary = Binary::new();
+        let archive = {
+            let source = World::seeded(version.clone(), &fixture);
+            source.export(&binary, name, "out", &["--include-inputs"])
+        };
+        // It breaks a cluster that never had a job.
+        let target = World::seeded(version.clone(), &Fixture::load("user-population"));
+        // It knows nothing of filters: whoever uses it makes them.
+        for filter in &fixture.filters {
+            let path = format!("/_ml/filters/{}", filter["filter_id"].as_str().unwrap());
+            let items = json!({"items": filter["items"]});
+            assert_eq!(target.call("PUT", &path, &items.to_string()).status, 200);
+        }
+        let reverted = imported_their_way(&target, name, &archive);
+        assert_eq!(reverted.status, 200, "{:?}", reverted.value());
+        assert_eq!(target.job(name)["model_snapshot_id"], fixture.snapshot_id());
+        let moved = target.documents_of(&format!("{name}-input")).len();
+        assert_eq!(moved, fixture.inputs.len().min(10_000));
+        let opened = target.call("POST", &format!("/_ml/anomaly_detectors/{name}/_open"), "");
+        assert_eq!(opened.status, 200, "{:?}", opened.value());
     }
 }
 
