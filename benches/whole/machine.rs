@@ -7,6 +7,11 @@ pub const MEMORY: f64 = 64.0;
 /// Peak memory in MiB, where state documents are as large as they get.
 pub const MEMORY_LARGE_STATE: f64 = 96.0;
 
+/// Peak memory in MiB of what keeps all distinct values, besides them.
+pub const MEMORY_WITHOUT_VALUES: f64 = 32.0;
+/// Memory in bytes for each of them.
+pub const BYTES_A_VALUE: f64 = 640.0;
+
 /// The machine in one line, as far as it tells.
 pub fn line() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();

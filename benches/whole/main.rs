@@ -62,6 +62,7 @@ fn main() -> ExitCode {
     for round in rounds.take(options.rounds) {
         bench.round(round, &mut report);
     }
+    bench.pseudonymize(&mut report);
     if options.state_documents > 0 {
         bed.large_state(options.state_documents);
         bench.large_state(&mut report);

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::docs;
-use crate::machine::{self, MEMORY, MEMORY_LARGE_STATE, MIB};
+use crate::machine::{self, BYTES_A_VALUE, MEMORY, MEMORY_LARGE_STATE, MEMORY_WITHOUT_VALUES, MIB};
 use crate::options::Options;
 use crate::others::{ELASTICDUMP, PYTHON};
 use crate::process::Took;
@@ -28,6 +28,8 @@ const COMPARISONS: [Comparison; 9] = [
 
 /// What runs of the tool itself are named for.
 const OURS: [&str; 3] = ["export", "import", "inspect"];
+/// It keeps a book of all distinct values, and nearly every input has one of its own.
+pub const PSEUDONYMIZE: &str = "pseudonymize";
 
 pub struct Report {
     inputs: usize,
@@ -77,7 +79,7 @@ impl Report {
     pub fn too_much_memory(&self) -> Vec<String> {
         let names = self.runs.iter().map(|(name, _)| *name);
         let above = names.filter_map(|name| {
-            let bar = memory_bar(name)?;
+            let bar = memory_bar(name, self.inputs)?;
             let peak = self.peak(name) as f64 / MIB;
             (peak > bar).then(|| format!("{name}: peak memory {peak:.1} MiB, at most {bar} MiB"))
         });
@@ -131,7 +133,7 @@ impl Report {
                 0 => "–".to_owned(),
                 peak => format!("{:.1} MiB", peak as f64 / MIB),
             };
-            let peak = match memory_bar(name) {
+            let peak = match memory_bar(name, self.inputs) {
                 Some(bar) => format!("{peak} of {bar}"),
                 None => peak,
             };
@@ -185,7 +187,10 @@ impl Report {
 }
 
 /// In MiB, for runs of the tool itself.
-fn memory_bar(name: &str) -> Option<f64> {
+fn memory_bar(name: &str, inputs: usize) -> Option<f64> {
+    if name == PSEUDONYMIZE {
+        return Some(MEMORY_WITHOUT_VALUES + inputs as f64 * BYTES_A_VALUE / f64::from(1 << 20));
+    }
     let what = name.split([',', ' ']).next().unwrap_or_default();
     let theirs = PYTHON.contains(&name) || ELASTICDUMP.contains(&name);
     match OURS.contains(&what) && !theirs {

@@ -10,7 +10,7 @@ use crate::ceiling;
 use crate::options::Options;
 use crate::others::{self, ELASTICDUMP, Elasticdump, PYTHON, Python};
 use crate::process::{self, Took};
-use crate::report::Report;
+use crate::report::{PSEUDONYMIZE, Report};
 use crate::seed::{FIELDS, INDEX, JOB, LARGE};
 
 pub struct Bench {
@@ -123,6 +123,13 @@ impl Bench {
         let import = self.import(&archive, name);
         self.delete(&format!("{name}-input"));
         (export, import)
+    }
+
+    /// The archive of the last round with tokens in the place of values, once: only memory is of interest.
+    pub fn pseudonymize(&self, report: &mut Report) {
+        let (archive, output) = (self.path("default.tar.gz"), self.path("tokens.tar.gz"));
+        let (archive, output) = (archive.display().to_string(), output.display().to_string());
+        report.add(PSEUDONYMIZE, self.run(&["pseudonymize", &archive, "-o", &output]));
     }
 
     /// State documents of 16 MiB: only memory is of interest.
