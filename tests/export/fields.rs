@@ -169,6 +169,7 @@ fn a_script_whose_fields_cannot_be_told_is_warned_of() {
     assert!(told.contains(&format!("warning: {warning}")), "{told}");
     let whole = said(&unclear, &["--all-fields"]);
     assert!(!whole.contains("carries every field"), "{whole}");
+    drop(unclear);
     let clear = said(&with_script("emit(doc['responsetime'].value)"), &[]);
     assert!(!clear.contains("carries every field"), "{clear}");
 }
