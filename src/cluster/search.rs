@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cluster::page::{Page, Shards};
+use crate::cluster::page::Shards;
 use crate::cluster::reader::{Portion, page};
 use crate::cluster::{Cluster, Error, Path, Request, Result};
 
@@ -125,6 +125,7 @@ struct Counted {
 /// Documents by index.
 #[derive(Deserialize)]
 struct Spread {
+    _shards: Shards,
     aggregations: Indices,
 }
 
@@ -185,8 +186,8 @@ impl Cluster {
             Err(Error::Refused { refusal, .. }) if refusal.status == 400 => return Ok(Vec::new()),
             answer => answer?,
         };
-        Page::cut(&answer.body, &what)?;
         let spread: Spread = answer.parse(&what)?;
+        spread._shards.check(&what)?;
         let buckets = spread.aggregations.indices.buckets.into_iter();
         Ok(buckets.map(|bucket| bucket.key).collect())
     }
