@@ -189,7 +189,8 @@ impl Report {
 /// In MiB, for runs of the tool itself.
 fn memory_bar(name: &str, inputs: usize) -> Option<f64> {
     if name == PSEUDONYMIZE {
-        return Some(MEMORY_WITHOUT_VALUES + inputs as f64 * BYTES_A_VALUE / f64::from(1 << 20));
+        let values = inputs as f64 * BYTES_A_VALUE / f64::from(1 << 20);
+        return Some((MEMORY_WITHOUT_VALUES + values).round());
     }
     let what = name.split([',', ' ']).next().unwrap_or_default();
     let theirs = PYTHON.contains(&name) || ELASTICDUMP.contains(&name);

@@ -13,12 +13,15 @@ use rustix::termios::LocalModes;
 
 /// Far more than any prompt takes.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// What a program wrote before its end is read by then.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A run on a terminal.
 pub struct Session {
     child: Child,
     keyboard: File,
     screen: Arc<(Mutex<String>, Condvar)>,
+    reading: std::thread::JoinHandle<()>,
     /// How much of the screen has been read by [`Session::expect`].
     read: usize,
 }
@@ -81,7 +84,7 @@ impl Session {
         let keyboard = File::from(master);
         let mut eye = keyboard.try_clone().expect("a second handle");
         let seen = Arc::clone(&screen);
-        std::thread::spawn(move || {
+        let reading = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             // The last one to close the other end is seen as an error.
             while let Ok(length @ 1..) = eye.read(&mut buffer) {
@@ -96,6 +99,7 @@ impl Session {
             child,
             keyboard,
             screen,
+            reading,
             read: 0,
         }
     }
@@ -152,8 +156,12 @@ impl Session {
             pipe.read_to_string(&mut stdout).expect("text");
         }
         let status = self.child.wait().expect("an end");
-        // What was written last is still on its way to the reading thread.
-        std::thread::sleep(Duration::from_millis(50));
+        // What was written last is still on its way to the reading thread. A process that another test began in that
+        // moment may hold the other end open.
+        let until = Instant::now() + LAST_WORDS;
+        while !self.reading.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         Ended {
             code: status.code().unwrap_or(-1),
             stdout,
