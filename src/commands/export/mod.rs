@@ -13,6 +13,7 @@ mod state;
 mod subject;
 mod survey;
 mod write;
+mod written;
 
 pub use options::{ExportOptions, InputOptions};
 
@@ -29,14 +30,14 @@ use crate::terminal::Terminal;
 pub async fn run(options: ExportOptions, surroundings: &Surroundings, terminal: &Terminal) -> Result<()> {
     let signals = Signals::listen(&surroundings.stop);
     question::can_be_answered(&options, terminal)?;
-    write::refuse_existing(&options, options.job.as_ref())?;
+    written::refuse_existing(&options, options.job.as_ref())?;
     let (cluster, narrator) = signals
         .or(session::connect(&options.connect, surroundings, terminal))
         .await?;
     let outcome = signals
         .or(async {
             let subject = subject::find(&cluster, &options, terminal).await?;
-            write::refuse_existing(&options, Some(subject.job.id()))?;
+            written::refuse_existing(&options, Some(subject.job.id()))?;
             let sources = sources::look(&cluster, &options, &subject, terminal).await?;
             session::require_privileges(&cluster, &privileges::wanted(&subject, &sources)).await?;
             carried::refuse_too_large(&cluster, &subject, &sources).await?;

@@ -6,7 +6,7 @@ use super::options::ExportOptions;
 use super::sources::Sources;
 use super::subject::Subject;
 use super::survey::Survey;
-use super::write::Written;
+use super::written::Written;
 use crate::archive::{Limits, ManifestEntry, Target};
 use crate::cluster::SourceFields;
 use crate::commands::pseudonymize;

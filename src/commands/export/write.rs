@@ -1,6 +1,5 @@
 //! The archive, entry by entry, in the order of the archive contract.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -12,51 +11,16 @@ use super::options::ExportOptions;
 use super::sources::Sources;
 use super::subject::Subject;
 use super::survey::Survey;
-use super::{inputs, not_found, parts, state};
-use crate::archive::{
-    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Finished, Limits, Manifest, ManifestSource, Target,
-    Unnamed,
-};
+use super::written::{TEMPORARY_LEVEL, Written, with_tokens};
+use super::{inputs, parts, state};
+use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, Unnamed};
 use crate::cluster::ml::MlInfo;
 use crate::cluster::{Cluster, Pages};
-use crate::commands::pseudonymize::{self, PseudonymizeOptions, Tokens};
 use crate::commands::session::Narrator;
 use crate::error::{Error, Result};
 use crate::instant::EpochMillis;
 use crate::job::{InputMappings, JobId};
 use crate::terminal::{Stage, Terminal, Unit, amount, count};
-
-/// How an archive is compressed that is read once more and then gone.
-const TEMPORARY_LEVEL: u32 = 1;
-
-/// A written archive.
-#[derive(Debug)]
-pub(super) struct Written {
-    /// Where it is.
-    pub(super) target: Target,
-    /// What it holds.
-    pub(super) finished: Finished,
-    /// What was replaced, where values were.
-    pub(super) pseudonymized: Option<(PseudonymizeOptions, pseudonymize::Outcome)>,
-}
-
-/// Refuses an existing target before anything is read; without a job id only where the path is known.
-pub(super) fn refuse_existing(options: &ExportOptions, job: Option<&JobId>) -> Result<()> {
-    let target = match (&options.output, job) {
-        (Some(target), _) => target.clone(),
-        (None, Some(job)) => options.target(job),
-        (None, None) => return Ok(()),
-    };
-    match target {
-        Target::File { path, overwrite: false } if path.symlink_metadata().is_ok() && !options.dry_run => {
-            Err(archive::Error::Exists { path }.into())
-        }
-        target => match &options.tokens {
-            Some(tokens) => tokens.refuse_existing(&target, options.dry_run),
-            None => Ok(()),
-        },
-    }
-}
 
 /// Writes the archive; dropped half way it leaves nothing behind.
 pub(super) async fn archive(
@@ -126,42 +90,6 @@ pub(super) async fn archive(
     };
     narrator.follow(None);
     with_tokens(unnamed, target, options, tokens, terminal).await
-}
-
-/// The archive again, with tokens in the place of values.
-async fn with_tokens(
-    unnamed: Unnamed,
-    target: Target,
-    options: &ExportOptions,
-    tokens: &Tokens,
-    terminal: &Terminal,
-) -> Result<Written> {
-    let asked = PseudonymizeOptions {
-        archive: PathBuf::new(),
-        target: target.clone(),
-        tokens: tokens.clone(),
-        compression_level: options.compression_level,
-        limits: Limits {
-            entry: u64::MAX,
-            ratio: u64::MAX,
-            state: u64::MAX,
-        },
-        dry_run: false,
-        json: options.json,
-    };
-    let archive = unnamed.archive()?.ok_or_else(|| {
-        not_found(
-            "the archive went to standard output at once".to_owned(),
-            "this is a bug; please report it",
-        )
-    })?;
-    let outcome = pseudonymize::pseudonymize(&archive, &asked, terminal).await?;
-    let finished = outcome.finished.clone().unwrap_or_else(|| unnamed.finished().clone());
-    Ok(Written {
-        target,
-        finished,
-        pseudonymized: Some((asked, outcome)),
-    })
 }
 
 struct Export<'a> {
