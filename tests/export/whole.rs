@@ -277,6 +277,21 @@ fn inputs_are_not_opened_before_a_state_of_several_documents() {
     }
 }
 
+/// An archive without the events would be a calendar without them.
+#[test]
+fn a_calendar_that_goes_between_its_listing_and_its_events_is_an_error() {
+    let world = world(&Fixture::load(JOB));
+    let gone = Action::status(
+        404,
+        r#"{"error":{"type":"resource_not_found_exception","reason":"gone"},"status":404}"#,
+    );
+    world
+        .stand_in
+        .faults()
+        .add(Fault::on("GET", "/_ml/calendars/maintenance/events").then(gone));
+    refused(&world, JOB, &[], 1).says("gone");
+}
+
 #[test]
 fn a_job_without_data_counts_is_exported_all_the_same() {
     let fixture = Fixture::load(JOB);

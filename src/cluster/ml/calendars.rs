@@ -137,8 +137,11 @@ impl Cluster {
             let id = event.get("event_id").and_then(Value::as_str).map(str::to_owned);
             Some((id?, portable(event)))
         };
-        let events = self.listed_events(id).await?.unwrap_or_default();
-        Ok(events.into_iter().filter_map(named).collect())
+        match self.listed_events(id).await {
+            Ok(events) => Ok(events.into_iter().filter_map(named).collect()),
+            Err(error) if error.status() == Some(404) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// `DELETE _ml/calendars/<id>/events/<event>`; true where it was there.
@@ -184,7 +187,7 @@ impl Cluster {
                     what: what.to_owned(),
                     why: error.to_string(),
                 })?;
-        let events = self.listed_events(&calendar_id).await?.unwrap_or_default();
+        let events = self.listed_events(&calendar_id).await?;
         Ok(Calendar {
             calendar_id,
             description: calendar.description,
@@ -193,20 +196,17 @@ impl Cluster {
         })
     }
 
-    /// As the cluster lists them; `None` where there is no such calendar.
-    async fn listed_events(&self, id: &CalendarId) -> Result<Option<Vec<Map<String, Value>>>> {
+    /// As the cluster lists them.
+    async fn listed_events(&self, id: &CalendarId) -> Result<Vec<Map<String, Value>>> {
         let mut events = Vec::new();
         loop {
             let request = paged(Request::get(path(id).then(["events"])), events.len());
             let what = request.what();
-            let Some(response) = self.send_if_there(request).await? else {
-                return Ok(None);
-            };
-            let page = response.parse::<Events>(&what)?.events;
+            let page = self.send(request).await?.parse::<Events>(&what)?.events;
             let last = page.len() < PAGE;
             events.extend(page);
             if last {
-                return Ok(Some(events));
+                return Ok(events);
             }
         }
     }
