@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::job::Datafeed;
 
-/// Queries that have a field's name as a key, with the text that is looked for: a field may be called `script`.
+/// Queries that have a field's name as a key, with the text that is looked for: a field may be called `script`. `terms`
+/// is not among them, since the aggregation of that name takes a script as text.
 const BY_FIELD: [&str; 10] = [
     "term",
     "match",
