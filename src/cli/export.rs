@@ -166,7 +166,7 @@ impl ExportArgs {
         } = self;
         if !pseudonymize && !tokens.is_empty() {
             return Err(usage(
-                "--key, --fields, --keep-order, --keep-text, --accept-names and --skip-datafeed are about tokens",
+                "--key, --fields, --keep-text, --accept-names and --skip-datafeed are about tokens",
                 "add --pseudonymize",
             ));
         }

@@ -67,11 +67,6 @@ pub(in crate::cli) struct TokenArgs {
     /// the field of messages. Names of users and free text are replaced in any case.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     fields: Option<Vec<String>>,
-    /// Tokens keep the order of their values
-    ///
-    /// Those of partition and influencer fields, in the order of their bytes. Scores of records then continue exactly. It tells the order of the values, and two archives do not share tokens.
-    #[arg(long)]
-    keep_order: bool,
     /// Keep what people and Elasticsearch wrote, but for values in it
     #[arg(long)]
     keep_text: bool,
@@ -90,8 +85,8 @@ pub(in crate::cli) struct TokenArgs {
 impl TokenArgs {
     /// Whether nothing of it was given.
     pub(in crate::cli) fn is_empty(&self) -> bool {
-        let flags = [self.keep_order, self.keep_text, self.accept_names, self.skip_datafeed];
-        self.key.is_none() && self.fields.is_none() && flags == [false; 4]
+        let flags = [self.keep_text, self.accept_names, self.skip_datafeed];
+        self.key.is_none() && self.fields.is_none() && flags == [false; 3]
     }
 
     /// The plain options; `None` is the target that has its name from the job.
@@ -114,7 +109,6 @@ impl TokenArgs {
         Ok(Tokens {
             key: self.key,
             fields: self.fields,
-            keep_order: self.keep_order,
             keep_text: self.keep_text,
             accept_names: self.accept_names,
             skip_datafeed: self.skip_datafeed,

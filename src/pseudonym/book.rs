@@ -2,14 +2,14 @@
 
 mod lookup;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use self::lookup::is_searched;
 use super::kind::Kind;
 use super::needles::Needles;
-use super::{Error, Key, KeyFile, order};
+use super::{Error, Key, KeyFile};
 
 /// Distinct values that are told apart.
 const MOST: usize = 5_000_000;
@@ -18,24 +18,20 @@ const ATTEMPTS: u32 = 1000;
 
 /// What a value is to the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use<'a> {
+pub enum Use {
     /// It stays, but a hash may be explained by it.
     Candidate,
     /// A word of a message, which may well be one that anybody uses.
     Word,
     /// It is replaced.
     Value,
-    /// It is replaced; where order is kept, its token keeps its place among the values of this field.
-    Ordered(&'a str),
 }
 
 /// Values and, once settled, their tokens.
 pub struct Book {
     key: Key,
-    keep_order: bool,
     entries: Vec<Entry>,
     index: HashMap<Arc<str>, u32>,
-    fields: BTreeMap<String, HashSet<u32>>,
     /// Tokens of values, these ones' and those that the key file knows.
     taken: HashMap<String, Arc<str>>,
     known: HashMap<Arc<str>, String>,
@@ -53,11 +49,7 @@ struct Entry {
 impl Book {
     /// A book that goes on where the file ends.
     pub fn open(file: KeyFile) -> Self {
-        let KeyFile {
-            key,
-            keep_order,
-            tokens,
-        } = file;
+        let KeyFile { key, tokens } = file;
         let taken: HashMap<String, Arc<str>> = tokens
             .into_iter()
             .map(|(token, text)| (token, Arc::from(text.as_str())))
@@ -68,10 +60,8 @@ impl Book {
             .collect();
         Self {
             key,
-            keep_order,
             entries: Vec::new(),
             index: HashMap::new(),
-            fields: BTreeMap::new(),
             taken,
             known,
             needles: Needles::default(),
@@ -82,7 +72,6 @@ impl Book {
     pub fn to_file(&self) -> KeyFile {
         KeyFile {
             key: self.key.clone(),
-            keep_order: self.keep_order,
             tokens: self
                 .taken
                 .iter()
@@ -100,7 +89,7 @@ impl Book {
     ///
     /// # Errors
     /// [`Error::TooMany`]
-    pub fn note(&mut self, text: &str, what: Use<'_>) -> Result<u32, Error> {
+    pub fn note(&mut self, text: &str, what: Use) -> Result<u32, Error> {
         let id = match self.index.get(text) {
             Some(id) => *id,
             None => self.add(text)?,
@@ -109,19 +98,6 @@ impl Book {
         if let Some(entry) = self.entries.get_mut(id as usize).filter(|_| replaced) {
             entry.wanted = true;
             entry.word &= what == Use::Word;
-        }
-        if let Use::Ordered(field) = what
-            && replaced
-            && self.keep_order
-        {
-            match self.fields.get_mut(field) {
-                Some(values) => {
-                    values.insert(id);
-                }
-                None => {
-                    self.fields.insert(field.to_owned(), [id].into());
-                }
-            }
         }
         Ok(id)
     }
@@ -157,7 +133,6 @@ impl Book {
             needles.add(&entry.text);
         }
         self.needles = needles;
-        self.settle_ordered()?;
         let mut left: Vec<usize> = (0..self.entries.len())
             .filter(|id| self.entries[*id].wanted && self.entries[*id].token.is_none())
             .collect();
@@ -171,26 +146,6 @@ impl Book {
             };
             self.taken.insert(token.clone(), text);
             self.entries[id].token = Some(token);
-        }
-        Ok(())
-    }
-
-    fn settle_ordered(&mut self) -> Result<(), Error> {
-        let text = |id: &u32| &*self.entries[*id as usize].text;
-        let fields = self.fields.iter();
-        let fields: BTreeMap<&str, Vec<&str>> = fields
-            .map(|(field, ids)| (field.as_str(), ids.iter().map(text).collect()))
-            .collect();
-        let mut made = HashSet::new();
-        let tokens = order::tokens(&fields, &mut |token| self.free(token) && made.insert(token.to_owned()))?;
-        let tokens: Vec<(u32, String)> = tokens
-            .into_iter()
-            .filter_map(|(text, token)| Some((*self.index.get(text)?, token)))
-            .collect();
-        for (id, token) in tokens {
-            let entry = &mut self.entries[id as usize];
-            self.taken.insert(token.clone(), Arc::clone(&entry.text));
-            entry.token = Some(token);
         }
         Ok(())
     }

@@ -42,7 +42,6 @@ impl Error {
             }
             Self::TooMany { .. } => Some("leave fields out with --fields, or take fewer inputs along"),
             Self::Io { cause, .. } => file_hint(cause.kind()),
-            Self::NoToken { .. } => Some("without --keep-order there is room for more"),
             _ => None,
         }
     }

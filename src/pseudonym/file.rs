@@ -18,8 +18,6 @@ const VERSION: u32 = 1;
 pub struct KeyFile {
     /// The key.
     pub key: Key,
-    /// Whether tokens are ranks of one archive.
-    pub keep_order: bool,
     /// Values by token.
     pub tokens: BTreeMap<String, String>,
 }
@@ -29,7 +27,6 @@ pub struct KeyFile {
 struct Written<Tokens> {
     esml_key_file: u32,
     key: String,
-    keep_order: bool,
     tokens: Tokens,
 }
 
@@ -38,10 +35,9 @@ impl KeyFile {
     ///
     /// # Errors
     /// [`Error::NoKey`]
-    pub fn new(keep_order: bool) -> Result<Self, Error> {
+    pub fn new() -> Result<Self, Error> {
         Ok(Self {
             key: Key::random()?,
-            keep_order,
             tokens: BTreeMap::new(),
         })
     }
@@ -68,7 +64,6 @@ impl KeyFile {
         }
         Ok(Self {
             key: Key::parse(&written.key).ok_or_else(|| bad(&"its key is not 64 hexadecimal digits"))?,
-            keep_order: written.keep_order,
             tokens: written.tokens,
         })
     }
@@ -117,7 +112,6 @@ impl KeyFile {
         let written = Written {
             esml_key_file: VERSION,
             key: self.key.to_hex(),
-            keep_order: self.keep_order,
             tokens: &self.tokens,
         };
         let mut out = BufWriter::new(partial.file());
@@ -153,7 +147,7 @@ mod tests {
     fn a_key_file_reads_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.key.json");
-        let mut file = KeyFile::new(true).unwrap();
+        let mut file = KeyFile::new().unwrap();
         file.tokens.insert("t_1".to_owned(), "ä\n\"".to_owned());
         file.write(&path, false).unwrap().publish().unwrap();
         #[cfg(unix)]
@@ -162,10 +156,7 @@ mod tests {
             assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         }
         let read = KeyFile::read(&path).unwrap();
-        assert_eq!(
-            (read.key, read.keep_order, read.tokens),
-            (file.key.clone(), true, file.tokens.clone())
-        );
+        assert_eq!((read.key, read.tokens), (file.key.clone(), file.tokens.clone()));
         assert!(file.write(&path, false).is_err());
         file.tokens.insert("240.1.2.3".to_owned(), "10.0.0.1".to_owned());
         let (text, known) = file.revealed("<t_1>, t_12 from 240.1.2.3.");

@@ -9,7 +9,6 @@ mod file;
 mod key;
 mod kind;
 mod needles;
-mod order;
 mod text;
 
 pub use book::{Book, Use};

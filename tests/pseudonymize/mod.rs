@@ -144,22 +144,6 @@ fn nothing_of_messages_is_given_away() {
 }
 
 #[test]
-fn nothing_but_the_order_is_given_away_where_it_is_kept() {
-    for job in ["web-latency", "log-categories", "log-categories-multisnap"] {
-        let binary = Binary::new();
-        let old = exported(&binary, job);
-        let new = pseudonymized(&binary, &old, "new", &["--keep-order"]);
-        holds(&format!("{job} in order"), &binary, &old, &new);
-        let values = independent::values(&entries(&old));
-        let hosts = new.tokens.iter();
-        let hosts = hosts.filter(|(_, value)| values.contains(*value) && value.contains(".corp.example"));
-        let hosts: BTreeMap<&String, &String> = hosts.map(|(token, value)| (value, token)).collect();
-        assert!(hosts.values().is_sorted(), "{hosts:?}");
-        assert!(job != "web-latency" || hosts.len() > 20);
-    }
-}
-
-#[test]
 fn archives_of_the_python_scripts_are_taken_too() {
     for name in ["complete", "readme-2025-04-layout", "dotted-job-id"] {
         let binary = Binary::new();

@@ -15,8 +15,8 @@ pub(super) const CATEGORY: &str = "mlcategory";
 /// The fields of a job by what becomes of their values.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
-    /// Those whose values are replaced; true where tokens may keep order.
-    chosen: BTreeMap<String, bool>,
+    /// Those whose values are replaced.
+    chosen: BTreeSet<String>,
     /// By the paths that they have in inputs.
     sources: BTreeMap<String, String>,
     /// The field of messages, and its paths in inputs, where its words are replaced.
@@ -83,22 +83,22 @@ impl Fields {
         let mut all = fields.named(config);
         let messages = config.categorization_field().map(str::to_owned);
         if let Some(only) = only {
-            let known = |name: &String| all.contains_key(name) || messages.as_ref() == Some(name);
+            let known = |name: &String| all.contains(name) || messages.as_ref() == Some(name);
             if let Some(unknown) = only.iter().find(|name| !known(name)) {
-                let names: Vec<&str> = all.keys().map(String::as_str).chain(messages.as_deref()).collect();
+                let names: Vec<&str> = all.iter().map(String::as_str).chain(messages.as_deref()).collect();
                 return Err(Error::Usage {
                     message: format!("the job replaces no values of a field `{unknown}`"),
                     hint: Some(format!("its fields are {}", names.join(", "))),
                 });
             }
-            all.retain(|name, _| only.contains(name));
+            all.retain(|name| only.contains(name));
         }
         fields.messages = messages
             .filter(|name| only.is_none_or(|only| only.contains(name)))
             .map(|name| (name.clone(), mappings.source_paths(&name)));
         let renamed = config.datafeed().and_then(|feed| feed.aggregations.as_ref());
         let renamed = renamed.map(aggregated).unwrap_or_default();
-        for name in all.keys() {
+        for name in &all {
             let source = renamed.get(name).map_or(name.as_str(), String::as_str);
             for path in mappings.source_paths(source).into_iter().chain([source.to_owned()]) {
                 fields.sources.insert(path, name.clone());
@@ -108,7 +108,7 @@ impl Fields {
             fields.numbers.extend(mappings.source_paths(name));
         }
         let mapped = |name| (name, renamed.get(name).map_or(name, String::as_str));
-        let mapped = all.keys().map(String::as_str).map(mapped);
+        let mapped = all.iter().map(String::as_str).map(mapped);
         fields.spellings = Spellings::of(parsed.as_ref().unwrap_or(&Value::Null), mapped);
         fields.chosen = all;
         fields.mappings = mappings;
@@ -119,49 +119,44 @@ impl Fields {
     }
 
     /// All fields whose values name something; notes which belong together.
-    fn named(&mut self, config: &JobConfig) -> BTreeMap<String, bool> {
-        let mut all = BTreeMap::new();
-        let mut add = |name: Option<&str>, ordered: bool| {
+    fn named(&mut self, config: &JobConfig) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        let mut add = |name: Option<&str>| {
             if let Some(name) = name.filter(|name| *name != CATEGORY) {
-                *all.entry(name.to_owned()).or_insert(false) |= ordered;
+                all.insert(name.to_owned());
             }
         };
         for detector in config.detectors() {
             let roles = &detector.roles;
-            add(roles.partition.as_deref(), true);
-            add(roles.by.as_deref(), false);
-            add(roles.over.as_deref(), false);
+            add(roles.partition.as_deref());
+            add(roles.by.as_deref());
+            add(roles.over.as_deref());
             if counts_texts(&detector.function) {
-                add(roles.field.as_deref(), false);
+                add(roles.field.as_deref());
             }
             let partition = roles.partition.clone().unwrap_or_default();
             let person = roles.over.as_ref().or(roles.by.as_ref()).cloned().unwrap_or_default();
             self.partition = self.partition.take().or_else(|| roles.partition.clone());
             self.pairs.insert((partition, person));
         }
-        config.influencers().iter().for_each(|name| add(Some(name), true));
+        config.influencers().iter().for_each(|name| add(Some(name)));
         all
     }
 
     /// Whether values of this field are replaced.
     pub(super) fn is_chosen(&self, field: &str) -> bool {
-        self.chosen.contains_key(field)
-    }
-
-    /// Whether tokens of this field keep their order where that is asked for.
-    pub(super) fn is_ordered(&self, field: &str) -> bool {
-        self.chosen.get(field).copied().unwrap_or(false)
+        self.chosen.contains(field)
     }
 
     /// Names of the fields whose values are replaced.
     pub(super) fn chosen(&self) -> impl Iterator<Item = &str> {
-        self.chosen.keys().map(String::as_str)
+        self.chosen.iter().map(String::as_str)
     }
 
     /// Paths and names that values of a field stand under.
     pub(super) fn places(&self) -> impl Iterator<Item = (&str, &str)> {
         let sources = self.sources.iter().map(|(path, name)| (path.as_str(), name.as_str()));
-        sources.chain(self.chosen.keys().map(|name| (name.as_str(), name.as_str())))
+        sources.chain(self.chosen.iter().map(|name| (name.as_str(), name.as_str())))
     }
 
     /// Paths and the name that messages stand under, where their words are replaced.
@@ -182,12 +177,7 @@ impl Fields {
 
     /// What stands at a path of an input.
     pub(super) fn input(&self, path: &str) -> Input<'_> {
-        if let Some(name) = self
-            .chosen
-            .get_key_value(path)
-            .map(|(name, _)| name)
-            .or_else(|| self.sources.get(path))
-        {
+        if let Some(name) = self.chosen.get(path).or_else(|| self.sources.get(path)) {
             return Input::Value(name);
         }
         if self

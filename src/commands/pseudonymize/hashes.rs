@@ -136,12 +136,8 @@ impl Hashes {
                 let Some(id) = id.filter(|_| fields.is_chosen(field)) else {
                     continue;
                 };
-                let what = match fields.is_ordered(field) {
-                    true => Use::Ordered(field),
-                    false => Use::Value,
-                };
                 let text = book.entry(id).0.to_owned();
-                book.note(&text, what)?;
+                book.note(&text, Use::Value)?;
             }
             self.explained.entry(key).or_insert(Explained { names, values });
         }

@@ -33,8 +33,6 @@ pub struct Tokens {
     pub key: Option<PathBuf>,
     /// `--fields`, where given.
     pub fields: Option<Vec<String>>,
-    /// `--keep-order`
-    pub keep_order: bool,
     /// `--keep-text`
     pub keep_text: bool,
     /// `--accept-names`
@@ -86,11 +84,8 @@ impl Tokens {
                 "name it with --key to use the same key again, or name another key file",
             ));
         }
-        if key_named && (self.keep_order || KeyFile::read(&key)?.keep_order) {
-            return Err(refused(
-                format!("{} exists already, and ranks are of one archive alone", key.display()),
-                "with --keep-order every archive has a key file of its own: name another one with --key",
-            ));
+        if key_named {
+            KeyFile::read(&key)?;
         }
         Ok(())
     }
@@ -99,7 +94,7 @@ impl Tokens {
     pub(super) fn key_file(&self) -> Result<KeyFile> {
         match self.key.as_ref().filter(|key| key.symlink_metadata().is_ok()) {
             Some(key) => Ok(KeyFile::read(key)?),
-            None => Ok(KeyFile::new(self.keep_order)?),
+            None => Ok(KeyFile::new()?),
         }
     }
 
@@ -112,7 +107,6 @@ impl Tokens {
     /// As the manifest names them.
     pub(super) fn for_manifest(&self, options: &mut serde_json::Map<String, serde_json::Value>) {
         options.insert("pseudonymize".to_owned(), true.into());
-        options.insert("keep-order".to_owned(), self.keep_order.into());
         options.insert("keep-text".to_owned(), self.keep_text.into());
         options.insert("skip-datafeed".to_owned(), self.skip_datafeed.into());
         if let Some(fields) = &self.fields {

@@ -80,7 +80,6 @@ pub(in crate::commands) fn outcome_document(options: &PseudonymizeOptions, outco
         "values_replaced": outcome.replaced,
         "fields": outcome.fields,
         "hashes": outcome.hashes,
-        "keep_order": options.tokens.keep_order,
         "notes": outcome.notes,
     })
 }
@@ -108,16 +107,10 @@ pub(in crate::commands) fn say(options: &PseudonymizeOptions, outcome: &Outcome,
     for note in &outcome.notes {
         terminal.warn(note);
     }
-    terminal.say(match options.tokens.keep_order {
-        true => {
-            "Fed with inputs that have the same tokens, the job finds the same records with the same probabilities and \
-             scores; scores of single influencers differ. The tokens tell the order of the values."
-        }
-        false => {
-            "Fed with inputs that have the same tokens, the job finds the same records with the same probabilities; \
-             scores of records differ by up to two points, those of single influencers by more."
-        }
-    });
+    terminal.say(
+        "Fed with inputs that have the same tokens, the job finds the same records with the same probabilities; scores \
+         of records differ by less than 1.5, those of single influencers by more.",
+    );
     if outcome.categorizes {
         terminal.say("Categories: words that were replaced have lost the weight that a dictionary gave them.");
     }

@@ -1,17 +1,18 @@
 #![allow(clippy::unwrap_used)]
+use std::collections::BTreeMap;
+
 use super::*;
 
-fn book(keep_order: bool) -> Book {
+fn book() -> Book {
     Book::open(KeyFile {
         key: Key::parse(&"07".repeat(32)).unwrap(),
-        keep_order,
         tokens: BTreeMap::new(),
     })
 }
 
 #[test]
 fn a_value_has_one_token_everywhere() {
-    let mut book = book(false);
+    let mut book = book();
     for text in ["web-01", "10.1.2.3", "anna@example.org", "200", "web-01"] {
         book.note(text, Use::Value).unwrap();
     }
@@ -45,12 +46,12 @@ fn a_value_has_one_token_everywhere() {
 
 #[test]
 fn a_token_holds_no_value() {
-    let mut first = book(false);
+    let mut first = book();
     first.note("value", Use::Value).unwrap();
     first.settle().unwrap();
     let token = first.token("value").unwrap().to_owned();
     for taken in [token.clone(), token[5..12].to_owned()] {
-        let mut book = book(false);
+        let mut book = book();
         book.note("value", Use::Value).unwrap();
         book.note(&taken, Use::Word).unwrap();
         book.settle().unwrap();
@@ -60,7 +61,7 @@ fn a_token_holds_no_value() {
 
 #[test]
 fn words_are_told_from_values() {
-    let mut book = book(false);
+    let mut book = book();
     book.note("timeout", Use::Word).unwrap();
     book.note("alice.m", Use::Word).unwrap();
     book.note("alice.m", Use::Value).unwrap();
@@ -69,19 +70,4 @@ fn words_are_told_from_values() {
     assert_eq!(book.found_in("a timeout", false), None);
     assert_eq!(book.found_in("a timeout of alice.m", false), Some(13..20));
     assert_eq!(book.found_in("a timeout of alice.m", true), Some(2..9));
-}
-
-#[test]
-fn order_is_kept_where_asked_for() {
-    let mut book = book(true);
-    for text in ["b", "a", "c", "10.0.0.2", "9.0.0.1"] {
-        book.note(text, Use::Ordered(if text.len() > 1 { "ip" } else { "host" }))
-            .unwrap();
-    }
-    book.note("d", Use::Value).unwrap();
-    book.settle().unwrap();
-    let token = |text| book.token(text).unwrap();
-    assert!(token("a") < token("b") && token("b") < token("c"));
-    assert!(token("10.0.0.2") < token("9.0.0.1") && token("9.0.0.1").parse::<std::net::Ipv4Addr>().is_ok());
-    assert_eq!((token("a").len(), token("d").len()), (14, 18));
 }

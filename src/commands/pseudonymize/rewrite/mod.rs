@@ -116,11 +116,7 @@ impl Rewriter {
         if self.writing {
             return self.book.token(text).map(str::to_owned);
         }
-        let what = match self.fields.is_ordered(field) {
-            true => Use::Ordered(field),
-            false => Use::Value,
-        };
-        let id = self.book.note(text, what)?;
+        let id = self.book.note(text, Use::Value)?;
         match self.found.get_mut(field) {
             Some(found) => {
                 found.insert(id);
@@ -182,7 +178,7 @@ impl Rewriter {
         self.noted(text, Use::Word)
     }
 
-    fn noted(&mut self, text: &str, what: Use<'_>) -> Result<String, Error> {
+    fn noted(&mut self, text: &str, what: Use) -> Result<String, Error> {
         if self.writing && !text.is_empty() {
             return self.book.token(text).map(str::to_owned);
         }
