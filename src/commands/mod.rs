@@ -6,6 +6,7 @@ pub mod inspect;
 pub mod pseudonymize;
 pub mod reveal;
 
+mod compatibility;
 mod interrupt;
 mod session;
 mod surroundings;

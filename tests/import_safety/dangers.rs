@@ -35,7 +35,33 @@ fn state_from_before_8_3_is_refused_by_9_with_the_upgrade_path() {
 }
 
 #[test]
+fn import_refuses_a_newer_snapshot() {
+    let cases = [
+        ("9.0.0", on(8, 19, 0), on(9, 2, 0)),
+        ("9.0.0", on(7, 17, 29), on(9, 2, 0)),
+        ("9.9.0", on(9, 2, 0), on(9, 2, 0)),
+        ("8.3.0", on(8, 2, 3), on(8, 19, 0)),
+        ("7.11.0", on(7, 10, 2), on(7, 17, 29)),
+    ];
+    for (written, to, from) in cases {
+        let (binary, archive) = exported(&small(JOB).min_version(written), from);
+        let requirement = format!("Requires Elasticsearch {written} or later");
+        let page = binary.run(["inspect", &archive.display().to_string()]).expect(0);
+        assert!(page.stdout.contains(&requirement), "{}", page.stdout);
+        let world = World::in_memory(to.clone());
+        for more in [&[][..], &["--dry-run"], &["--replace"]] {
+            let run = world.import(&binary, &archive, more).expect(3);
+            run.says(&requirement)
+                .says(&to.version.number)
+                .says("import into a cluster of that version");
+        }
+        assert_eq!(world.stand_in.writes().len(), 0, "{written}");
+    }
+}
+
+#[test]
 fn results_of_other_jobs_stay_where_revert_would_delete_them() {
+    let (binary, archive) = exported(&small(JOB).min_version("8.3.0"), on(8, 19, 0));
     for version in [on(8, 19, 0), on(9, 1, 0), on(9, 2, 0)] {
         assert!(version.version.reverts_delete_results_of_all_jobs());
         let world = World::with(version);
@@ -54,7 +80,7 @@ fn results_of_other_jobs_stay_where_revert_would_delete_them() {
                 .always()
                 .then(Action::status(500, "{}")),
         );
-        world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+        world.import(&binary, &archive, &[]).expect(0);
         assert_eq!(world.stand_in.faults().fired(), [0]);
         assert_eq!(others(&world), before);
     }
@@ -164,6 +190,7 @@ fn pruning_that_an_old_job_begins_with_is_said() {
             .unwrap()
             .shift_remove("model_prune_window");
     });
+    let fixture = fixture.min_version("8.0.0");
     let (binary, archive) = exported(&fixture, on(8, 0, 0));
     for (to, said) in [(on(8, 1, 0), true), (on(8, 0, 0), false)] {
         let world = World::with(to);

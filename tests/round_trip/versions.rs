@@ -20,17 +20,13 @@ fn from(number: (u32, u32), to: (u32, u32), name: &str) -> Trip {
             job["job_version"] = format!("{}.{}.0", number.0, number.1).into();
         }
     });
+    let fixture = fixture.min_version(version(number).writes_min_version());
     Trip::of(fixture).between(version(number), version(to))
 }
 
 #[test]
 fn from_7_9_by_scrolling_to_7_17() {
     from((7, 9), (7, 17), "user-population").run();
-}
-
-#[test]
-fn from_7_9_by_scrolling_to_9_2() {
-    from((7, 9), (9, 2), "web-latency").run();
 }
 
 #[test]

@@ -4,12 +4,10 @@ use serde_json::{Value, json};
 
 use super::{ImportOptions, Remarks};
 use crate::cluster::{Cluster, Flavour, Version};
+use crate::commands::compatibility::{Incompatible, Requirement};
 use crate::commands::import::checked::Checked;
 use crate::error::{Error, Result};
 use crate::job::written_bytes;
-
-/// The release from which 9.x reads model state.
-const NEEDED_BY_9: (u32, u32) = (8, 3);
 
 /// Days and months that analyzers before 7.14 left out, in the order of `_ml/info`.
 const STOP_WORDS: [&str; 40] = [
@@ -124,16 +122,7 @@ pub(super) async fn look_at_ml(
 /// What cannot work, or changes silently, between the two versions.
 pub(super) fn look_at_versions(cluster: &Cluster, checked: &Checked, remarks: &mut Remarks) {
     let here = cluster.version();
-    let state = checked.facts.min_version.as_deref().and_then(Version::parse);
-    if let Some(state) = state
-        && here.at_least(9, 0)
-        && !state.at_least(NEEDED_BY_9.0, NEEDED_BY_9.1)
-    {
-        remarks.conflict(
-            format!("the model state was written for {state} or later, and {here} opens none from before 8.3.0"),
-            "import into 8.19, upgrade the snapshot there (POST …/model_snapshots/<id>/_upgrade), and export again",
-        );
-    }
+    refuse_snapshot(here, checked, remarks);
     if !checked.config.has_model_prune_window() && here.at_least(8, 1) {
         remarks.note(
             "the job sets no model_prune_window: this version prunes models that were not seen for about 30 days",
@@ -152,6 +141,35 @@ pub(super) fn look_at_versions(cluster: &Cluster, checked: &Checked, remarks: &m
     if checked.contents.data_counts.is_none() {
         remarks.note("the archive has no data counts: all counters start at 0");
     }
+}
+
+/// A snapshot that the cluster would take but not open, or not read.
+fn refuse_snapshot(here: Version, checked: &Checked, remarks: &mut Remarks) {
+    let snapshot = &checked.snapshot_id;
+    let min_version = checked.facts.min_version.as_deref();
+    let Some(requirement) = Requirement::of(min_version) else {
+        return remarks.conflict(
+            format!(
+                "the min_version of snapshot {snapshot} is not a version: {}",
+                min_version.unwrap_or_default()
+            ),
+            "export the job again",
+        );
+    };
+    let Some(unmet) = requirement.unmet_by(here) else {
+        return;
+    };
+    remarks.conflict(
+        format!("cannot open snapshot {snapshot} on Elasticsearch {here}: {requirement}"),
+        match unmet {
+            Incompatible::TooNew => "import into a cluster of that version, or upgrade this one first".to_owned(),
+            Incompatible::TooOld => format!(
+                "Elasticsearch 9 opens snapshots of 8.3.0 and later: import into 8.19, upgrade the snapshot there with POST \
+                 _ml/anomaly_detectors/{}/model_snapshots/{snapshot}/_upgrade, and export the job again",
+                checked.job()
+            ),
+        },
+    );
 }
 
 /// Before 7.14 a job without an analyzer meant another than it means now; spelled out it keeps its tokens.

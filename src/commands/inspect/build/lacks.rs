@@ -1,11 +1,8 @@
 //! What a job imported from an archive would be without.
 
 use crate::archive::{Contents, Part};
-use crate::cluster::Version;
+use crate::commands::compatibility::Requirement;
 use crate::commands::inspect::report::{Lack, SnapshotFacts};
-
-/// The oldest `min_version` that 9.x opens (its servers refuse older ones by this constant).
-const OPENS_ON_9: (u32, u32) = (8, 3);
 
 /// What is missing, with what follows; `filters` are the ids carried. What makes an import impossible is a
 /// finding instead.
@@ -51,14 +48,12 @@ impl Lacks {
             "data_counts",
             "no data counts: the job's counters start at 0",
         );
-        if let Some(version) = snapshot.and_then(|snapshot| snapshot.min_version.as_deref()) {
-            let old = Version::parse(version).is_some_and(|version| !version.at_least(OPENS_ON_9.0, OPENS_ON_9.1));
+        let requirement = snapshot.and_then(|snapshot| Requirement::of(snapshot.min_version.as_deref()));
+        if let Some(requirement) = requirement.filter(|requirement| requirement.too_old_for_9()) {
             self.say(
-                old,
+                true,
                 "elasticsearch_9",
-                format!(
-                    "Elasticsearch 9 does not open a snapshot with min_version {version} (it wants 8.3.0); 8.x does"
-                ),
+                format!("Elasticsearch 9 cannot open the snapshot: {requirement}"),
             );
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::commands::compatibility::Requirement;
 use crate::commands::inspect::report::{PatternFacts, Report, SnapshotFacts};
 use crate::sheet::{Item, Section};
 use crate::terminal::{amount, bytes, count};
@@ -19,10 +20,9 @@ pub(super) fn model(report: &Report) -> Section {
     let mut section = Section::new(format!("Snapshot {}", snapshot.id));
     section.fact("created", snapshot.created.as_deref());
     section.fact("description", snapshot.description.as_deref());
-    let opens = snapshot.min_version.as_deref();
     section.fact(
-        "opens from",
-        opens.map(|version| format!("Elasticsearch {version} or later")),
+        "compatibility",
+        Requirement::of(snapshot.min_version.as_deref()).map(|requirement| requirement.to_string()),
     );
     size(&mut section, snapshot);
     section.facts("health", health::health(snapshot));
