@@ -2,19 +2,14 @@
 //! state is made here.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::json;
 
 use super::independent::{hash, search, words};
 use super::newest;
 use super::revealed::reveal;
 use super::shared::pseudonymized;
-use super::tree::{Tree, states};
+use super::tree::{Tree, state_document, states};
 use crate::support::archive::entries;
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
@@ -69,10 +64,7 @@ fn counting(state: &str) -> Fixture {
         "partition_field_name": "host", "detector_description": "users", "detector_index": 0,
     }]);
     fixture.job["analysis_config"]["influencers"] = json!(["user", "host"]);
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    gzip.write_all(state.as_bytes()).unwrap();
-    let base64 = STANDARD.encode(gzip.finish().unwrap());
-    fixture.state[0].source = format!(r#"{{"compressed" : [ "{base64}"],"eos":true}}"#);
+    fixture.state[0].source = state_document(state);
     fixture
 }
 

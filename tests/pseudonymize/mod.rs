@@ -1,5 +1,6 @@
 //! An archive without names, and the key file that gives them back.
 
+mod categories;
 mod counted;
 mod datafeed;
 mod independent;

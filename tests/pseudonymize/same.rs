@@ -7,6 +7,8 @@ use super::tree::Tree;
 pub struct Differences {
     /// Texts: old and new.
     pub replaced: Vec<(String, String)>,
+    /// Lengths in categories.
+    pub lengths: usize,
     /// Scope keys: old and new.
     pub keys: usize,
     /// Entries that are gone.
@@ -26,7 +28,10 @@ fn side_by_side(old: &Tree, new: &Tree, path: &str, differences: &mut Difference
             if old == new {
                 return;
             }
-            if path == ".a.g.a.a" {
+            if matches!(path, ".b.c.d" | ".b.c.k") {
+                // Lengths of a category, which follow from its message: see `categories`.
+                differences.lengths += 1;
+            } else if path == ".a.g.a.a" {
                 differences.keys += 1;
             } else {
                 differences.replaced.push((old.clone(), new.clone()));

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
@@ -115,6 +117,14 @@ fn inflated(base64: &str) -> String {
         .read_to_string(&mut json)
         .unwrap();
     json
+}
+
+/// The one document of a state that is small.
+pub fn state_document(json: &str) -> String {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(json.as_bytes()).unwrap();
+    let base64 = STANDARD.encode(gzip.finish().unwrap());
+    format!(r#"{{"compressed" : [ "{base64}"],"eos":true}}"#)
 }
 
 /// Decoded states by what stands before `#` in their ids, in whatever order their documents come.

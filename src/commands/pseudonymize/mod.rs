@@ -1,5 +1,6 @@
 //! An archive without names: tokens in the place of values, and a key file that stays with the user.
 
+mod expected;
 mod fields;
 mod hashes;
 mod names;

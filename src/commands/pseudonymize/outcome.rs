@@ -20,7 +20,8 @@ pub(in crate::commands) struct Outcome {
     fields: BTreeMap<String, u64>,
     hashes: HashCounts,
     notes: Vec<String>,
-    categorizes: bool,
+    /// What the job can be expected to find.
+    expected: Vec<String>,
     pub(in crate::commands) finished: Option<Finished>,
 }
 
@@ -36,7 +37,7 @@ impl Outcome {
                 .collect(),
             hashes: rewriter.hashes.counts(),
             notes: rewriter.notes().map(str::to_owned).collect(),
-            categorizes: rewriter.fields.replaces_messages(),
+            expected: super::expected::results(source.config, &rewriter.fields),
             finished: written.map(|written| written.finished().clone()),
         }
     }
@@ -81,6 +82,7 @@ pub(in crate::commands) fn outcome_document(options: &PseudonymizeOptions, outco
         "fields": outcome.fields,
         "hashes": outcome.hashes,
         "notes": outcome.notes,
+        "expected_results": outcome.expected,
     })
 }
 
@@ -107,12 +109,8 @@ pub(in crate::commands) fn say(options: &PseudonymizeOptions, outcome: &Outcome,
     for note in &outcome.notes {
         terminal.warn(note);
     }
-    terminal.say(
-        "Fed with inputs that have the same tokens, the job finds the same records with the same probabilities; scores \
-         of records differ by less than 1.5, those of single influencers by more.",
-    );
-    if outcome.categorizes {
-        terminal.say("Categories: words that were replaced have lost the weight that a dictionary gave them.");
+    for sentence in &outcome.expected {
+        terminal.say(sentence);
     }
     if let Some(finished) = &outcome.finished {
         terminal.say(&format!("Pseudonymized job {}: {}", outcome.job, bytes(finished.bytes)));

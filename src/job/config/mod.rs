@@ -188,6 +188,16 @@ impl JobConfig {
     pub fn has_categorization_analyzer(&self) -> bool {
         self.job.analysis_config.categorization_analyzer.is_some()
     }
+    /// Whether parts of messages are filtered out before they are categorized: `analysis_config.categorization_filters`, or
+    /// a character filter with options in the analyzer.
+    pub fn filters_messages(&self) -> bool {
+        let analysis = &self.job.analysis_config;
+        let filters = analysis.categorization_filters.as_ref();
+        let analyzer = analysis.categorization_analyzer.as_ref();
+        let characters = analyzer.and_then(|analyzer| analyzer.get("char_filter")?.as_array());
+        filters.is_some_and(|filters| !filters.is_empty())
+            || characters.is_some_and(|filters| filters.iter().any(Value::is_object))
+    }
     /// `analysis_config.summary_count_field_name`.
     pub fn summary_count_field(&self) -> Option<&str> {
         self.job.analysis_config.summary_count_field_name.as_deref()

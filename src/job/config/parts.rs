@@ -29,6 +29,7 @@ pub(super) struct Analysis {
     pub(super) influencers: Option<Vec<String>>,
     pub(super) categorization_field_name: Option<String>,
     pub(super) categorization_analyzer: Option<Value>,
+    pub(super) categorization_filters: Option<Vec<String>>,
     pub(super) summary_count_field_name: Option<String>,
     pub(super) model_prune_window: Option<Value>,
 }

@@ -1,9 +1,10 @@
 //! The form of a categorizer's state: one group of elements for each value of the partition field, or one.
 
 use super::What;
-use super::level::Leaf::{Constant, Numbers as Number, Text};
+use super::level::CategoryMember::{BaseLength, CommonToken, LongestLength};
+use super::level::Leaf::{Category, Constant, Numbers as Number, Text};
 use super::level::Rule::{Leaf, Numbers};
-use super::level::{Level, Rule};
+use super::level::{Level, Role, Rule};
 
 pub(super) static STATE: Level = Level::new(&[
     ("a", Leaf(Constant("1"))),
@@ -29,14 +30,15 @@ static CATEGORY: Level = Level::new(&[
     ("a", Leaf(Text(What::CategoryMessage))),
     ("b", Leaf(Number)),
     ("c", Leaf(Number)),
-    ("d", Leaf(Number)),
+    ("d", Leaf(Category(LongestLength))),
     ("e", Leaf(Number)),
-    ("f", Leaf(Number)),
+    ("f", Leaf(Category(CommonToken))),
     ("g", Leaf(Number)),
     ("h", Leaf(Number)),
     ("i", Leaf(Number)),
     ("j", Leaf(Number)),
-    ("k", Leaf(Number)),
-]);
+    ("k", Leaf(Category(BaseLength))),
+])
+.with(Role::Category);
 
 static EXAMPLES: Level = Level::new(&[("b", Leaf(Number)), ("c", Leaf(Text(What::CategoryExample)))]);

@@ -35,8 +35,21 @@ pub(super) enum Leaf {
     Size,
     /// Something to ask about.
     Text(What),
+    /// A length or a count that belongs to a category.
+    Category(CategoryMember),
     /// The name of a person or an attribute.
     Name(Named),
+}
+
+/// The members of a category that its match by length depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CategoryMember {
+    /// The length of its longest message.
+    LongestLength,
+    /// The length of the message that it began with.
+    BaseLength,
+    /// One of the tokens that all its messages have.
+    CommonToken,
 }
 
 /// Whose name it is.
@@ -67,6 +80,8 @@ pub(super) enum Role {
     Counted,
     /// It goes as a whole where its key goes.
     Entry,
+    /// A category, whose lengths follow from its message.
+    Category,
 }
 
 impl Level {

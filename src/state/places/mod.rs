@@ -10,6 +10,7 @@
 //! numbers, and nothing else, within these.
 
 mod categorizer;
+mod category;
 mod detector;
 mod forms;
 mod level;
@@ -18,6 +19,7 @@ mod place;
 mod quantiles;
 mod walk;
 
+pub use category::Lengths;
 pub use detector::Detector;
 pub use place::{Change, Place, Visitor, What};
 pub use quantiles::{read_quantiles, rewrite_quantiles};

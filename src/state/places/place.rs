@@ -1,6 +1,6 @@
 //! What is said of a text, and what may be done about it.
 
-use super::Detector;
+use super::{Detector, Lengths};
 
 /// What a text in the state is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +66,9 @@ pub enum Change {
 pub trait Visitor {
     /// A text, in the order of the state. The empty text is a value too.
     fn found(&mut self, place: &Place<'_>, text: &str) -> Change;
+
+    /// A category has ended: its lengths before and after its message was replaced, in the order of the state.
+    fn category(&mut self, _before: &Lengths, _after: &Lengths) {}
 }
 
 impl<F: FnMut(&Place<'_>, &str) -> Change> Visitor for F {

@@ -5,6 +5,7 @@ mod texts;
 use std::fmt;
 use std::io::{self, Write};
 
+use super::category::Category;
 use super::detector::Detector;
 use super::forms::is_tag;
 use super::level::{Level, Role, Rule};
@@ -51,6 +52,9 @@ struct Walk<V> {
     detector: Detector,
     /// The influencer whose items come.
     influencer: Option<usize>,
+    category: Category,
+    /// The length of its longest message as it was written.
+    category_longest: String,
     /// The entry around goes as soon as it has ended.
     drop_entry: bool,
     /// Entries of the level around that went.
@@ -86,6 +90,8 @@ impl<V: Visitor, W: Write> Texts<V, W> {
                 announced: None,
                 detector: Detector::default(),
                 influencer: None,
+                category: Category::default(),
+                category_longest: String::new(),
                 drop_entry: false,
                 dropped: 0,
             },
@@ -174,6 +180,7 @@ impl<V: Visitor> Walk<V> {
                 self.detector = Detector::default();
                 self.influencer = None;
             }
+            Some(Role::Category) => self.category = Category::default(),
             Some(Role::OneInfluencer) => {
                 if let Some(around) = self.frames.last_mut() {
                     self.influencer = Some(around.influencers);
@@ -210,6 +217,17 @@ impl<V: Visitor> Walk<V> {
                 if let Some(size) = frame.and_then(|frame| frame.size) {
                     let left = size.saturating_sub(std::mem::take(&mut self.dropped));
                     editor.release_behind(&quoted(&left.to_string()))?;
+                }
+                editor.keep(token)
+            }
+            Role::Category => {
+                if let Some((before, after)) = std::mem::take(&mut self.category).lengths() {
+                    let written = match before.longest == after.longest {
+                        true => std::mem::take(&mut self.category_longest),
+                        false => quoted(&after.longest.to_string()),
+                    };
+                    editor.release_behind(&written)?;
+                    self.visitor.category(&before, &after);
                 }
                 editor.keep(token)
             }

@@ -24,6 +24,17 @@ struct Names<'a> {
     by_field_name: Option<Cow<'a, str>>,
 }
 
+/// What the length of the messages that match a category depends on.
+#[derive(Default, Deserialize)]
+struct Matching<'a> {
+    #[serde(default)]
+    category_id: u64,
+    #[serde(default)]
+    max_matching_length: u64,
+    #[serde(borrow, default)]
+    examples: Vec<Cow<'a, str>>,
+}
+
 /// Whether a member of an annotation says nothing of anybody. The text of a job's own annotation is about numbers.
 pub(in super::super) fn annotation_stays(path: &str) -> bool {
     matches!(
@@ -92,7 +103,11 @@ impl Rewriter {
     pub(in super::super) fn category(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
         let names = serde_json::from_slice::<Names<'_>>(source).unwrap_or_default();
         let partition = names.partition_field_name.as_deref();
+        let longest = self.max_matching_length(source, partition.is_some())?;
         edit_leaves(source, &mut |leaf| match leaf.path {
+            "max_matching_length" if !leaf.quoted => {
+                Ok(longest.map_or(Edit::Keep, |length| Edit::Json(length.to_string())))
+            }
             path if !leaf.quoted || category_stays(path) => Ok(Edit::Keep),
             "terms" | "examples" => replaced(leaf, self.words(&leaf.text)),
             "regex" | "grok_pattern" => replaced(leaf, self.pattern(&leaf.text)),
@@ -101,5 +116,35 @@ impl Rewriter {
             path if Some(path) == partition => self.of(&names.partition_field_name, leaf),
             _ => replaced(leaf, self.free(&leaf.text)),
         })
+    }
+
+    /// The length of the longest message that matches a category: as the state has it from now on, or where the
+    /// definition is not of that state, larger by as much as the examples are.
+    fn max_matching_length(&mut self, source: &[u8], partitioned: bool) -> io::Result<Option<u64>> {
+        let Ok(category) = serde_json::from_slice::<Matching<'_>>(source) else {
+            return Ok(None);
+        };
+        if !self.writing || category.max_matching_length == 0 {
+            return Ok(None);
+        }
+        // Where categories belong to partitions, their numbers are not their places in the state.
+        let place = usize::try_from(category.category_id)
+            .ok()
+            .and_then(|id| id.checked_sub(1));
+        let known = place
+            .filter(|_| !partitioned)
+            .and_then(|place| self.categories.get(place));
+        if let Some([before, after]) = known
+            && *before == category.max_matching_length
+        {
+            return Ok(Some(*after));
+        }
+        let (mut old, mut new) = (0, 0);
+        for example in &category.examples {
+            old += example.len() as u64;
+            new += self.words(example).map_err(io::Error::other)?.len() as u64;
+        }
+        let length = (u128::from(category.max_matching_length) * u128::from(new)).div_ceil(u128::from(old.max(1)));
+        Ok(u64::try_from(length).ok().filter(|_| old > 0))
     }
 }

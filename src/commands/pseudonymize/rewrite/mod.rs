@@ -40,6 +40,8 @@ pub(super) struct Rewriter {
     notes: BTreeSet<String>,
     /// The hash of a counted value that was met last.
     last_word: Option<u64>,
+    /// `max_matching_length` of each category in the state, before and after.
+    categories: Vec<[u64; 2]>,
     /// Fields with values that autodetect may see otherwise.
     untold: BTreeSet<String>,
     /// Clauses of the datafeed that cannot be followed.
@@ -57,6 +59,7 @@ impl Rewriter {
             found: BTreeMap::new(),
             notes: BTreeSet::new(),
             last_word: None,
+            categories: Vec::new(),
             untold: BTreeSet::new(),
             unfollowed: BTreeSet::new(),
         }

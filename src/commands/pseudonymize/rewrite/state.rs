@@ -4,7 +4,7 @@ use super::super::hashes::Fate;
 use super::Rewriter;
 use crate::pseudonym::Use;
 use crate::state::hash::word;
-use crate::state::places::{Change, Place, Visitor, What, read_quantiles, rewrite_quantiles};
+use crate::state::places::{Change, Lengths, Place, Visitor, What, read_quantiles, rewrite_quantiles};
 use crate::state::{self, StateLimits};
 
 impl Visitor for Rewriter {
@@ -47,6 +47,12 @@ impl Visitor for Rewriter {
             Ok(new) => Change::Replace(new),
             // Both are bounds on what is told apart; which one, whoever reads the inputs will be told.
             Err(_) => Change::Refuse("a value for which there is no token: there are too many"),
+        }
+    }
+
+    fn category(&mut self, before: &Lengths, after: &Lengths) {
+        if self.writing {
+            self.categories.push([before.max_matching(), after.max_matching()]);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Announced, Subject, Walk};
 use crate::json::{Editor, Token};
 use crate::state::places::detector::{KeyMember, ModelKind};
 use crate::state::places::forms::{is_cue, is_numbers, is_word};
-use crate::state::places::level::{Leaf, Named, Rule};
+use crate::state::places::level::{CategoryMember, Leaf, Named, Rule};
 use crate::state::places::{Change, Place, Visitor, What};
 
 impl<V: Visitor> Walk<V> {
@@ -49,6 +49,10 @@ impl<V: Visitor> Walk<V> {
                 }
                 return Ok(());
             }
+            Leaf::Category(member) => match self.category_member(*member, token, &text, editor)? {
+                Some(change) => change,
+                None => return Ok(()),
+            },
             Leaf::Name(named) => self.named(*named, &name, &text)?,
             Leaf::Text(what) => self.asked(*what, &name, &text)?,
         };
@@ -65,6 +69,29 @@ impl<V: Visitor> Walk<V> {
             }
             Change::Refuse(why) => Err(self.unknown(&format!("`{name}` holds {why}"))),
         }
+    }
+
+    /// A length or a count of a category. `None`: it was written, or will be once the category has ended.
+    fn category_member<W: Write>(
+        &mut self,
+        member: CategoryMember,
+        token: &Token<'_>,
+        text: &str,
+        editor: &mut Editor<W>,
+    ) -> io::Result<Option<Change>> {
+        let first = member != CategoryMember::LongestLength || !self.category.has_longest();
+        if !is_word(text) || !first {
+            return Err(self.unknown("a category whose lengths are no numbers, or that has several of them"));
+        }
+        let new = self.category.take(member, text);
+        if member == CategoryMember::LongestLength {
+            self.category_longest = String::from_utf8_lossy(token.raw).into_owned();
+            editor.begin(token)?;
+            editor.hold();
+            return Ok(None);
+        }
+        let new = new.map(|new| new.to_string()).filter(|new| new != text);
+        Ok(Some(new.map_or(Change::Keep, Change::Replace)))
     }
 
     fn demand(&self, holds: bool, name: &str, otherwise: &str) -> io::Result<Change> {
@@ -152,6 +179,14 @@ impl<V: Visitor> Walk<V> {
             detector,
             registered: false,
         };
-        Ok(self.visitor.found(&place, text))
+        let change = self.visitor.found(&place, text);
+        if what == What::CategoryMessage {
+            let after = match &change {
+                Change::Replace(new) => new.len(),
+                _ => text.len(),
+            };
+            self.category.message(text.len(), after);
+        }
+        Ok(change)
     }
 }
