@@ -115,7 +115,7 @@ struct Output {
     /// 0 stores, 9 is smallest and slowest
     #[arg(long, value_name = "LEVEL", default_value = "4", value_parser = clap::value_parser!(u32).range(0..=9))]
     compression_level: u32,
-    /// How many readers work at once
+    /// How many readers share a point in time
     #[arg(long, value_name = "N", default_value = "4", value_parser = |text: &str| values::within(text, 1, 64))]
     slices: usize,
     /// Documents in one answer
@@ -123,7 +123,7 @@ struct Output {
     page_size: usize,
     /// How to page
     ///
-    /// auto is point in time from Elasticsearch 7.12 on, scroll before; pit is refused before 7.12.
+    /// auto: point in time on Elasticsearch 7.12 and later, otherwise scroll. pit is refused before 7.12.
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pagination: PaginationArg,
     /// Say what the archive would hold and write nothing

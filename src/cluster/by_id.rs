@@ -39,8 +39,7 @@ impl Cluster {
             return Ok(Vec::new());
         }
         let request = search(indices, ids, json!(true));
-        let page = page(self, request).await?;
-        Ok(page.hits.into_iter().map(|(_, hit)| hit).collect())
+        Ok(page(self, request).await?.hits)
     }
 
     /// Where the documents of these ids are, as concrete index and id; a document that stands in two

@@ -81,7 +81,7 @@ impl Cluster {
     /// Builds the client and asks `/` for name, version and flavour.
     ///
     /// # Errors
-    /// Options that make no client, no contact, or something that is not Elasticsearch 7, 8 or 9.
+    /// Options that make no client, no contact, or something that is not Elasticsearch 7.10 to 9.x.
     pub async fn connect(options: ConnectOptions, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Result<Self> {
         let address = address::of(&options.endpoint)?;
         let transport = transport::build(&options, &address)?;

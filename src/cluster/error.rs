@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::cluster::Version;
+
 /// Elasticsearch's own words for an answer of status 400 and above.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -109,9 +111,12 @@ pub enum Error {
     /// A scroll or point in time is gone.
     #[error("{what}: the search context has expired")]
     ContextExpired { what: String },
-    /// `GET /` is answered by something else than Elasticsearch 7, 8 or 9.
-    #[error("{address} is {found}, not Elasticsearch 7.x, 8.x or 9.x")]
+    /// `GET /` is answered by something else than Elasticsearch.
+    #[error("{address} is {found}, not Elasticsearch")]
     NotElasticsearch { address: String, found: String },
+    /// An Elasticsearch that is too old or too new.
+    #[error("{address} runs Elasticsearch {version}; esml-state supports 7.17, 8.x and 9.x")]
+    UnsupportedVersion { address: String, version: Version },
     /// A bulk item was rejected for good.
     #[error("{index}: document {id} rejected: {} {}", refusal.status, refusal.reason)]
     ItemRejected {
@@ -152,8 +157,12 @@ impl Error {
             Self::ShardsFailed { .. } => "see `GET /_cluster/health`; repeat when the indices are green or yellow",
             Self::ContextExpired { .. } => "allow more time between two pages with --keep-alive, e.g. --keep-alive 30m",
             Self::NotElasticsearch { .. } => "check --url: it must be Elasticsearch's own address, not Kibana's",
+            Self::UnsupportedVersion { version, .. } if version.major < 9 => {
+                "upgrade the cluster to Elasticsearch 7.17 or later"
+            }
+            Self::UnsupportedVersion { .. } => "a newer esml-state may support it",
             Self::Refused { refusal, .. } => known_hint(refusal).unwrap_or(
-                "the cluster or something before it did not take the request: check that it is Elasticsearch 7.9 to 9.x, \
+                "the cluster or something before it did not take the request: check that it is Elasticsearch 7.17 to 9.x, \
                  and that --url leads to it; -vv shows every request",
             ),
             Self::ItemRejected { index, refusal, .. } => {

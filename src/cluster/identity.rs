@@ -14,7 +14,7 @@ pub(in crate::cluster) struct Identity {
 }
 
 impl Identity {
-    /// Takes Elasticsearch 7, 8 and 9 and refuses everything else by its name.
+    /// Takes Elasticsearch 7.10 to 9.x and refuses everything else by its name.
     pub(in crate::cluster) fn judge(address: &str, answer: Result<Response>) -> Result<Self> {
         let other = |found: String| Error::NotElasticsearch {
             address: address.to_owned(),
@@ -31,7 +31,16 @@ impl Identity {
             Err(error) => return Err(error),
         };
         match serde_json::from_slice::<Value>(&body) {
-            Ok(root) => Self::read(&root).map_err(other),
+            Ok(root) => {
+                let identity = Self::read(&root).map_err(other)?;
+                if identity.flavour == Flavour::Stack && !identity.version.is_supported() {
+                    return Err(Error::UnsupportedVersion {
+                        address: address.to_owned(),
+                        version: identity.version,
+                    });
+                }
+                Ok(identity)
+            }
             Err(_) => Err(other(format!("something that answers: {}", refusal::opening(&body)))),
         }
     }
@@ -55,9 +64,6 @@ impl Identity {
         let (Some(name), true) = (text("/cluster_name"), tagline || serverless) else {
             return Err(unknown());
         };
-        if !serverless && !(7..=9).contains(&version.major) {
-            return Err(format!("Elasticsearch {version}"));
-        }
         Ok(Self {
             name: name.to_owned(),
             uuid: text("/cluster_uuid").unwrap_or_default().to_owned(),
@@ -105,8 +111,9 @@ mod tests {
                 root(r#"{"number":"2.11.0","distribution":"opensearch"}"#),
                 "OpenSearch 2.11.0",
             ),
-            (root(r#"{"number":"6.8.23"}"#), "Elasticsearch 6.8.23"),
-            (root(r#"{"number":"10.0.0"}"#), "Elasticsearch 10.0.0"),
+            (root(r#"{"number":"6.8.23"}"#), "runs Elasticsearch 6.8.23"),
+            (root(r#"{"number":"7.9.3"}"#), "runs Elasticsearch 7.9.3"),
+            (root(r#"{"number":"10.0.0"}"#), "runs Elasticsearch 10.0.0"),
             ("<html><title>Kibana".to_owned(), "an HTML or XML page"),
             ("{}".to_owned(), "other JSON"),
         ] {

@@ -13,7 +13,6 @@ mod gate;
 mod identity;
 mod indices;
 mod link;
-mod merge;
 pub mod ml;
 mod operations;
 mod page;

@@ -8,15 +8,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::cluster::merge::Key;
 use crate::cluster::request::unintelligible;
 use crate::cluster::{Error, Hit, Result, refusal};
 
 /// What a search answer holds.
 #[derive(Debug)]
 pub struct Page {
-    /// The documents, each with the key that it is sorted by.
-    pub(in crate::cluster) hits: Vec<(Key, Hit)>,
+    /// The documents, as they are sorted.
+    pub(in crate::cluster) hits: Vec<Hit>,
     /// `sort` of the last one, for `search_after`.
     pub(in crate::cluster) last: Option<Box<RawValue>>,
     /// `pit_id`, where there is one.
@@ -114,22 +113,19 @@ impl Page {
             return Err(senseless("the cluster ended the search early (timed_out)"));
         }
         let last = answer.hits.hits.last().and_then(|hit| hit.sort).map(ToOwned::to_owned);
-        let mut hits: Vec<(Key, Hit)> = Vec::with_capacity(answer.hits.hits.len());
+        let mut hits: Vec<Hit> = Vec::with_capacity(answer.hits.hits.len());
         for hit in answer.hits.hits {
             let source = hit._source.ok_or_else(|| senseless("a document has no _source"))?;
             let index = match hits.last() {
-                Some((_, previous)) if *previous.index == *hit._index => Arc::clone(&previous.index),
+                Some(previous) if *previous.index == *hit._index => Arc::clone(&previous.index),
                 _ => Arc::from(&*hit._index),
             };
             let source = body.slice_ref(source.get().as_bytes());
-            hits.push((
-                Key::first_of(hit.sort),
-                Hit {
-                    index,
-                    id: hit._id,
-                    source,
-                },
-            ));
+            hits.push(Hit {
+                index,
+                id: hit._id,
+                source,
+            });
         }
         let total = answer.hits.total.map(|total| total.value);
         Ok(Self {
@@ -143,7 +139,7 @@ impl Page {
 
     /// The documents, as they are sorted.
     pub fn documents(&self) -> impl Iterator<Item = &Hit> {
-        self.hits.iter().map(|(_, hit)| hit)
+        self.hits.iter()
     }
 }
 
@@ -190,7 +186,7 @@ mod tests {
         #[test]
         fn documents_come_out_byte_for_byte(sources in prop::collection::vec(document(), 0..5)) {
             let page = Page::cut(&page(&sources), "").unwrap();
-            let received: Vec<&[u8]> = page.hits.iter().map(|(_, hit)| &hit.source[..]).collect();
+            let received: Vec<&[u8]> = page.hits.iter().map(|hit| &hit.source[..]).collect();
             let sent: Vec<&[u8]> = sources.iter().map(|source| source.as_bytes()).collect();
             prop_assert_eq!(received, sent);
         }

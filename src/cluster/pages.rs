@@ -9,10 +9,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
 
 use crate::cluster::context::Context;
-use crate::cluster::merge::{self, Batch, Lane};
 use crate::cluster::page::Page;
 use crate::cluster::ranges::Ranges;
-use crate::cluster::reader::{Method, Portion, Reader, Typical, page};
+use crate::cluster::reader::{Batch, Method, Portion, Reader, Typical, page};
 use crate::cluster::{Cluster, Error, Hit, Path, Request, Result, Search, Sort};
 
 /// An open search. Dropping it stops its readers and leaves closing to [`Cluster::release`].
@@ -20,32 +19,29 @@ use crate::cluster::{Cluster, Error, Hit, Path, Request, Result, Search, Sort};
 pub struct Pages {
     cluster: Cluster,
     feed: Feed,
-    page_size: usize,
     /// Aborted when dropped.
     readers: JoinSet<()>,
-    contexts: Vec<u64>,
+    /// Until it is closed.
+    context: Option<u64>,
 }
 
 /// How pages of several readers come together.
 #[derive(Debug)]
 enum Feed {
-    /// In any order, or of one reader: pages as they are.
-    Shared(Receiver<Batch>),
+    /// The pages of one reader.
+    One(Receiver<Batch>),
     /// Range after range, each with the pages of its reader.
     Ranges {
         coming: Receiver<Receiver<Batch>>,
         current: Option<Receiver<Batch>>,
     },
-    /// Slices, in order of the sort key.
-    Merged(Vec<Lane>),
 }
 
 impl Feed {
     /// The next documents; none at the end.
-    async fn next(&mut self, page_size: usize) -> Result<Vec<Hit>> {
+    async fn next(&mut self) -> Result<Vec<Hit>> {
         let batch = match self {
-            Self::Merged(lanes) => return merge::next(lanes, page_size).await,
-            Self::Shared(receiver) => receiver.recv().await,
+            Self::One(receiver) => receiver.recv().await,
             Self::Ranges { coming, current } => loop {
                 if let Some(pages) = current
                     && let Some(batch) = pages.recv().await
@@ -58,8 +54,7 @@ impl Feed {
                 }
             },
         };
-        let hits = batch.transpose()?.unwrap_or_default();
-        Ok(hits.into_iter().map(|(_, hit)| hit).collect())
+        Ok(batch.transpose()?.unwrap_or_default())
     }
 }
 
@@ -69,7 +64,7 @@ impl Pages {
     /// # Errors
     /// Any of a search; the search is then over.
     pub async fn next(&mut self) -> Result<Option<Vec<Hit>>> {
-        let hits = self.feed.next(self.page_size).await?;
+        let hits = self.feed.next().await?;
         if !hits.is_empty() {
             return Ok(Some(hits));
         }
@@ -80,88 +75,36 @@ impl Pages {
                 why: "a reader stopped before its end".to_owned(),
             })?;
         }
-        self.close_contexts().await;
+        if let Some(number) = self.context.take()
+            && let Some(context) = self.cluster.contexts().get(number)
+        {
+            self.cluster.close(context).await;
+            // Not before: an interruption while it closes leaves it to `release`.
+            self.cluster.contexts().take(number);
+        }
         Ok(None)
     }
+}
 
-    async fn close_contexts(&mut self) {
-        for number in self.contexts.drain(..) {
-            if let Some(context) = self.cluster.contexts().get(number) {
-                self.cluster.close(context).await;
-                // Not before: an interruption while it closes leaves it to `release`.
-                self.cluster.contexts().take(number);
+/// Reads through the context, with several readers that take ranges of time in turn where that is possible.
+fn start(reader: Reader, first: Option<Page>, readers: &mut JoinSet<()>) -> Feed {
+    let search = Arc::clone(&reader.search);
+    let several = reader.method == Method::PointInTime && search.slices > 1;
+    match search.sort.field().filter(|_| several) {
+        Some(field) => {
+            let (lanes, coming) = channel(search.slices);
+            let ranges = Ranges::new(reader.clone(), field.to_owned());
+            let queue = Arc::new(Mutex::new((ranges, lanes)));
+            for _ in 0..search.slices {
+                readers.spawn(read_ranges(reader.clone(), Arc::clone(&queue)));
             }
+            Feed::Ranges { coming, current: None }
         }
-    }
-
-    /// One reader of a point in time, or several that take its ranges in turn.
-    fn read_point(&mut self, search: &Arc<Search>, context: u64) {
-        let reader = Reader {
-            cluster: self.cluster.clone(),
-            search: Arc::clone(search),
-            portion: Portion::Whole,
-            method: Method::PointInTime,
-            context,
-            typical: Typical::default(),
-        };
-        match search.sort.field().filter(|_| search.slices > 1) {
-            Some(field) => {
-                let (lanes, coming) = channel(search.slices);
-                let ranges = Ranges::new(reader.clone(), field.to_owned());
-                let queue = Arc::new(Mutex::new((ranges, lanes)));
-                for _ in 0..search.slices {
-                    self.readers.spawn(read_ranges(reader.clone(), Arc::clone(&queue)));
-                }
-                self.feed = Feed::Ranges { coming, current: None };
-            }
-            None => {
-                let (sender, receiver) = channel(1);
-                self.readers.spawn(reader.run(None, sender));
-                self.feed = Feed::Shared(receiver);
-            }
+        None => {
+            let (sender, receiver) = channel(1);
+            readers.spawn(reader.run(first, sender));
+            Feed::One(receiver)
         }
-    }
-
-    /// A reader for each scroll. All are open before the first is read on: an interruption then knows of each what to
-    /// close.
-    async fn read_scrolls(&mut self, search: &Arc<Search>) -> Result<()> {
-        let portions: Vec<Portion> = match search.slices {
-            0 | 1 => vec![Portion::Whole],
-            slices => (0..slices).map(Portion::Slice).collect(),
-        };
-        let mut opened = Vec::new();
-        for portion in portions {
-            let (context, first) = self.cluster.open_scroll(search, &portion).await?;
-            self.contexts.push(context);
-            opened.push((portion, context, first));
-        }
-        let merged = opened.len() > 1 && search.sort != Sort::Unordered;
-        let (shared, receiver) = channel(1);
-        let mut lanes = Vec::new();
-        for (portion, context, first) in opened {
-            let reader = Reader {
-                cluster: self.cluster.clone(),
-                search: Arc::clone(search),
-                portion,
-                method: Method::Scroll,
-                context,
-                typical: Typical::default(),
-            };
-            let sender = if merged {
-                let (sender, receiver) = channel(1);
-                lanes.push(Lane::new(receiver));
-                sender
-            } else {
-                shared.clone()
-            };
-            self.readers.spawn(reader.run(Some(first), sender));
-        }
-        self.feed = if merged {
-            Feed::Merged(lanes)
-        } else {
-            Feed::Shared(receiver)
-        };
-        Ok(())
     }
 }
 
@@ -204,22 +147,29 @@ impl Cluster {
     pub async fn pages(&self, search: Search) -> Result<Pages> {
         let method = search.method(self)?;
         let search = Arc::new(search);
-        let mut pages = Pages {
-            cluster: self.clone(),
-            feed: Feed::Merged(Vec::new()),
-            page_size: search.size(),
-            readers: JoinSet::new(),
-            contexts: Vec::new(),
-        };
-        match method {
-            Method::PointInTime => {
-                let point = self.open_point_in_time(&search).await?;
-                pages.contexts.push(point);
-                pages.read_point(&search, point);
+        let (context, first) = match method {
+            Method::PointInTime => (self.open_point_in_time(&search).await?, None),
+            Method::Scroll => {
+                let (context, first) = self.open_scroll(&search).await?;
+                (context, Some(first))
             }
-            Method::Scroll => pages.read_scrolls(&search).await?,
-        }
-        Ok(pages)
+        };
+        let reader = Reader {
+            cluster: self.clone(),
+            search,
+            portion: Portion::Whole,
+            method,
+            context,
+            typical: Typical::default(),
+        };
+        let mut readers = JoinSet::new();
+        let feed = start(reader, first, &mut readers);
+        Ok(Pages {
+            cluster: self.clone(),
+            feed,
+            readers,
+            context: Some(context),
+        })
     }
 
     async fn open_point_in_time(&self, search: &Search) -> Result<u64> {
@@ -234,8 +184,8 @@ impl Cluster {
         .await
     }
 
-    async fn open_scroll(&self, search: &Search, portion: &Portion) -> Result<(u64, Page)> {
-        let mut body = search.body(portion);
+    async fn open_scroll(&self, search: &Search) -> Result<(u64, Page)> {
+        let mut body = search.body(&Portion::Whole);
         // With a scroll the total cannot be left out.
         body.remove("track_total_hits");
         let sort = if search.sort == Sort::Unordered {

@@ -37,9 +37,6 @@ impl Search {
         if let SourceFields::Only(fields) = &self.fields {
             body.insert("_source".to_owned(), json!(fields));
         }
-        if let Portion::Slice(slice) = portion {
-            body.insert("slice".to_owned(), json!({ "id": slice, "max": self.slices }));
-        }
         body
     }
 

@@ -8,10 +8,12 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc::Sender;
 
 use crate::cluster::context::Context;
-use crate::cluster::merge::Batch;
 use crate::cluster::page::Page;
 use crate::cluster::ranges::Range;
-use crate::cluster::{Cluster, Error, Path, Request, Result, Search};
+use crate::cluster::{Cluster, Error, Hit, Path, Request, Result, Search};
+
+/// What a reader sends: documents, or why it stopped.
+pub(in crate::cluster) type Batch = Result<Vec<Hit>>;
 
 /// Documents of the first page of a point in time, before their size is known.
 const FIRST_PAGE: usize = 1_000;
@@ -39,8 +41,6 @@ pub(in crate::cluster) struct Reader {
 pub(in crate::cluster) enum Portion {
     /// All.
     Whole,
-    /// A slice of a scroll.
-    Slice(usize),
     /// Those of a range of time.
     Range(Range),
 }
@@ -68,7 +68,7 @@ impl Typical {
 
     /// So many documents like these would make a page.
     pub(in crate::cluster) fn fitting(page: &Page) -> Option<usize> {
-        let bytes: usize = page.hits.iter().map(|(_, hit)| hit.source.len() + BESIDE_SOURCE).sum();
+        let bytes: usize = page.hits.iter().map(|hit| hit.source.len() + BESIDE_SOURCE).sum();
         (!page.hits.is_empty()).then(|| (page.hits.len() * PAGE_BYTES / bytes.max(1)).max(1))
     }
 

@@ -227,7 +227,7 @@ mod tests {
     #[tokio::test]
     async fn old_clusters_are_scrolled_and_a_lost_page_is_an_error() {
         let answers = vec![page("s1", &[1]), page("s2", &[2]), page("s3", &[]), ok("{}")];
-        let (old, asked, _) = cluster("7.9.3", answers).await;
+        let (old, asked, _) = cluster("7.10.2", answers).await;
         assert_eq!(ids(&old, search(Pagination::Auto)).await.unwrap(), ["1", "2"]);
         assert!(asked.lock().unwrap()[3].1.contains("s3"));
         assert!(matches!(
@@ -235,7 +235,7 @@ mod tests {
             Err(Error::Options(_))
         ));
         let (old, _, _) = cluster(
-            "7.9.3",
+            "7.10.2",
             vec![page("s1", &[1]), (0, "", String::new()), page("s3", &[3])],
         )
         .await;
@@ -244,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn release_closes_what_is_open() {
-        let (cluster, asked, _) = cluster("7.9.3", vec![page("s1", &[]), ok("{}")]).await;
+        let (cluster, asked, _) = cluster("7.10.2", vec![page("s1", &[]), ok("{}")]).await;
         let pages = cluster.pages(search(Pagination::Scroll)).await.unwrap();
         drop(pages);
         cluster.release().await;

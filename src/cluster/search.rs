@@ -13,7 +13,7 @@ use crate::cluster::{Cluster, Error, Path, Request, Result};
 /// How to page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Pagination {
-    /// Point in time from 7.12 on, scroll before.
+    /// Point in time where the cluster has `_shard_doc` (7.12 and later), otherwise scroll.
     #[default]
     Auto,
     /// Point in time with search_after; refused before 7.12.
@@ -25,7 +25,7 @@ pub enum Pagination {
 /// In which order documents come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// Ascending by this date or number; what several readers bring is in order as a whole.
+    /// Ascending by this date or number.
     Ascending(String),
     /// The same by milliseconds, whatever an index counts: where some count nanoseconds the cluster would compare bare
     /// numbers.
@@ -73,7 +73,7 @@ pub struct Search {
     pub sort: Sort,
     /// Documents a page, at most 10,000.
     pub page_size: usize,
-    /// Readers at once, at least 1.
+    /// Readers of a point in time at once, at least 1; a scroll has one.
     pub slices: usize,
     /// How to page.
     pub pagination: Pagination,
@@ -203,6 +203,6 @@ impl Cluster {
         let request = Request::post(Path::indices(&search.indices).then(["_search"]));
         let request = search.addressed(request.json(&Value::Object(body)));
         let hits = page(self, request).await?.hits;
-        Ok(hits.into_iter().map(|(_, hit)| hit).collect())
+        Ok(hits)
     }
 }

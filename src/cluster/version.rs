@@ -33,6 +33,16 @@ impl Version {
         parts.next().is_none().then_some(version)
     }
 
+    /// Whether this client may be used with this version at all.
+    pub(in crate::cluster) fn is_supported(self) -> bool {
+        self.at_least(7, 10) && self.major <= 9
+    }
+
+    /// Whether this client is tested with this version: 7.17, 8.x and 9.x.
+    pub fn is_tested(self) -> bool {
+        self.at_least(7, 17)
+    }
+
     /// Whether this is `major.minor` or later.
     pub fn at_least(self, major: u32, minor: u32) -> bool {
         (self.major, self.minor) >= (major, minor)
@@ -61,7 +71,12 @@ mod tests {
                 patch: 0
             }
         );
-        assert!(Version::parse("7.9.3").unwrap() < Version::parse("7.10.0").unwrap());
+        let supported = |text: &str| Version::parse(text).map(|version| (version.is_supported(), version.is_tested()));
+        assert_eq!(supported("7.9.3"), Some((false, false)));
+        assert_eq!(supported("7.10.0"), Some((true, false)));
+        assert_eq!(supported("7.16.3"), Some((true, false)));
+        assert_eq!(supported("7.17.0"), Some((true, true)));
+        assert!(supported("10.0.0").is_some_and(|(supported, _)| !supported));
         assert!(version.at_least(7, 15) && !version.at_least(9, 4));
         for bad in ["", "8", "8.1", "8.1.x", "8.1.2.3", "v8.1.0"] {
             assert_eq!(Version::parse(bad), None, "{bad}");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cluster::{Cluster, ConnectOptions, Missing, Observer, Wait, Wanted};
+use crate::cluster::{Cluster, ConnectOptions, Flavour, Missing, Observer, Wait, Wanted};
 use crate::commands::Surroundings;
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal};
@@ -59,6 +59,12 @@ pub(super) async fn connect(
         stage: Mutex::new(None),
     });
     let cluster = Cluster::connect(options.clone(), narrator.clone(), surroundings.clock.clone()).await?;
+    if cluster.flavour() == Flavour::Stack && !cluster.version().is_tested() {
+        terminal.warn(&format!(
+            "esml-state is not tested with Elasticsearch {}; it supports 7.17, 8.x and 9.x",
+            cluster.version()
+        ));
+    }
     terminal.detail(&format!(
         "connected to {}, Elasticsearch {}",
         cluster.address(),

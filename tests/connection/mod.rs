@@ -55,6 +55,36 @@ fn auth() -> Auth {
 }
 
 #[test]
+fn versions_before_7_10_are_refused_and_those_before_7_17_are_warned_about() {
+    let run = |version: MlVersion| {
+        let world = World::seeded(version, &Fixture::load(JOB).min_version("7.9.0"));
+        let url = world.stand_in.url();
+        let run = dry_run(&Binary::new(), &url, &[]);
+        (run, world.stand_in.requests().len())
+    };
+    for (major, minor, patch) in [(6, 8, 23), (7, 9, 3), (10, 0, 0)] {
+        let (run, requests) = run(MlVersion::new(major, minor, patch));
+        let run = run.expect(1);
+        run.says(&format!(
+            "runs Elasticsearch {major}.{minor}.{patch}; esml-state supports 7.17, 8.x and 9.x"
+        ));
+        assert!(!run.stderr.contains("--url"), "{}", run.stderr);
+        assert_eq!(requests, 1);
+    }
+    for (major, minor, patch) in [(7, 10, 0), (7, 10, 2), (7, 16, 3)] {
+        let run = run(MlVersion::new(major, minor, patch)).0.expect(0);
+        run.says(&format!(
+            "warning: esml-state is not tested with Elasticsearch {major}.{minor}.{patch}"
+        ));
+    }
+    for (major, minor, patch) in [(7, 17, 0), (8, 0, 0), (9, 2, 0)] {
+        let run = run(MlVersion::new(major, minor, patch)).0.expect(0);
+        assert!(!run.stderr.contains("not tested"), "{}", run.stderr);
+    }
+    run(MlVersion::recorded()).0.expect(0);
+}
+
+#[test]
 fn a_path_before_the_cluster_is_kept() {
     let world = made(|options| options.prefix = "/es/one".to_owned());
     let url = world.stand_in.url();

@@ -20,7 +20,7 @@ fn datafeed(entries: &std::collections::BTreeMap<String, String>) -> Value {
 #[test]
 fn a_datafeed_that_the_job_does_not_show_is_found_in_the_list() {
     for options in [
-        MlOptions::new(MlVersion::new(7, 9, 3)),
+        MlOptions::new(MlVersion::new(7, 10, 2)),
         MlOptions {
             listing_leaves_out_datafeeds: true,
             ..MlOptions::new(version())

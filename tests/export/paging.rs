@@ -1,4 +1,4 @@
-//! Points in time from 7.12 on, scrolls before, and nothing left open.
+//! Points in time or scrolls, and nothing left open.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,6 @@ fn used(world: &World) -> (bool, bool) {
 fn each_version_is_read_by_what_it_has() {
     let fixture = Fixture::load(JOB).min_version("7.9.0");
     for (version, pit) in [
-        (MlVersion::new(7, 9, 3), false),
         (MlVersion::new(7, 10, 2), false),
         (MlVersion::new(7, 11, 2), false),
         (MlVersion::new(7, 12, 0), true),
@@ -40,9 +39,45 @@ fn each_version_is_read_by_what_it_has() {
         let entries = exported(&world, JOB, &SMALL);
         assert_eq!(inputs(&entries).len(), fixture.inputs.len(), "{version:?}");
         assert_eq!(used(&world), (pit, !pit), "{version:?}");
+        in_time_order(&entries);
         nothing_open(&world);
         assert!(world.stand_in.writes().is_empty());
     }
+}
+
+fn in_time_order(entries: &BTreeMap<String, String>) {
+    let times = inputs(entries).into_iter().map(|input| input["@timestamp"].as_i64());
+    assert!(times.is_sorted());
+}
+
+#[test]
+fn a_scroll_is_one_plain_search_in_time_order_whatever_the_slices() {
+    let fixture = Fixture::load(JOB);
+    let world = World::seeded(version(), &fixture);
+    let entries = exported(
+        &world,
+        JOB,
+        &[
+            "--include-inputs",
+            "--pagination",
+            "scroll",
+            "--slices",
+            "5",
+            "--page-size",
+            "37",
+        ],
+    );
+    assert_eq!(inputs(&entries).len(), fixture.inputs.len());
+    in_time_order(&entries);
+    let requests = world.stand_in.requests();
+    let opened: Vec<_> = requests
+        .iter()
+        .filter(|request| {
+            request.path.starts_with("/weblogs") && request.query.iter().any(|(name, _)| name == "scroll")
+        })
+        .collect();
+    assert_eq!(opened.len(), 1, "{opened:#?}");
+    nothing_open(&world);
 }
 
 #[test]
@@ -95,7 +130,7 @@ fn two_exports_of_unchanged_data_hold_the_same() {
 fn a_way_of_reading_that_the_cluster_lacks_is_said() {
     let fixture = Fixture::load(JOB).min_version("7.9.0");
     // 7.10 and 7.11 have points in time without a tiebreak.
-    for (major, minor, patch) in [(7, 9, 3), (7, 10, 2), (7, 11, 2)] {
+    for (major, minor, patch) in [(7, 10, 2), (7, 11, 2)] {
         let world = World::seeded(MlVersion::new(major, minor, patch), &fixture);
         refused(&world, JOB, &["--pagination", "pit"], 1)
             .says(&format!(

@@ -225,9 +225,9 @@ fn nightly_maintenance_at_any_request_does_not_disturb() {
     assert!(world.stand_in.faults().fired()[0] >= requests);
 }
 
-/// The job as a cluster of 7.9 has it.
+/// The job as a cluster of 7.10 has it.
 fn oldest() -> crate::support::fixtures::Fixture {
-    small(JOB).min_version("6.4.0").with_job(|job| {
+    small(JOB).min_version("7.9.0").with_job(|job| {
         let analysis = job["analysis_config"].as_object_mut().unwrap();
         analysis.shift_remove("model_prune_window");
         job["datafeed_config"]
@@ -240,8 +240,8 @@ fn oldest() -> crate::support::fixtures::Fixture {
 #[test]
 fn no_index_takes_the_place_of_an_alias_where_ml_was_never_used() {
     let binary = Binary::new();
-    for version in [on(7, 9, 3), on(7, 17, 0), on(8, 19, 0), on(9, 2, 0)] {
-        let (old, archive) = exported(&oldest(), on(7, 9, 3));
+    for version in [on(7, 10, 2), on(7, 17, 0), on(8, 19, 0), on(9, 2, 0)] {
+        let (old, archive) = exported(&oldest(), on(7, 10, 2));
         let archive = if version.version.since(9, 0) {
             archive_of(JOB)
         } else {
@@ -286,7 +286,7 @@ fn an_annotations_index_that_appears_a_moment_later_is_waited_for() {
         annotations_delay: delay,
         ..on(7, 13, 0)
     });
-    let (binary, archive) = exported(&oldest(), on(7, 9, 3));
+    let (binary, archive) = exported(&oldest(), on(7, 10, 2));
     world.import(&binary, &archive, &[]).expect(0);
     let state = ClusterState::of(&world);
     state.assert_sound("later");

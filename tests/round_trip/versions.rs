@@ -25,13 +25,13 @@ fn from(number: (u32, u32), to: (u32, u32), name: &str) -> Trip {
 }
 
 #[test]
-fn from_7_9_by_scrolling_to_7_17() {
-    from((7, 9), (7, 17), "user-population").run();
+fn from_7_10_by_scrolling_to_7_17() {
+    from((7, 10), (7, 17), "user-population").run();
 }
 
 #[test]
-fn categories_from_7_9_to_7_17() {
-    from((7, 9), (7, 17), "log-categories").run();
+fn categories_from_7_10_to_7_17() {
+    from((7, 10), (7, 17), "log-categories").run();
 }
 
 #[test]
@@ -75,10 +75,10 @@ fn from_8_19_to_9_2_under_another_id() {
 }
 
 #[test]
-fn state_of_7_9_is_refused_by_9_2_before_anything_is_written() {
+fn state_of_7_10_is_refused_by_9_2_before_anything_is_written() {
     let binary = Binary::new();
     let fixture = Fixture::load("web-latency").min_version("7.9.0");
-    let archive = World::seeded(version((7, 9)), &fixture).export(&binary, "web-latency", "first", &[]);
+    let archive = World::seeded(version((7, 10)), &fixture).export(&binary, "web-latency", "first", &[]);
     let world = World::new(version((9, 2)));
     let run = world.import(&binary, &archive, &[]).expect(3);
     run.says("8.19");

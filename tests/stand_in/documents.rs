@@ -80,15 +80,6 @@ fn contexts_expire_when_told_to() {
 }
 
 #[test]
-fn older_clusters_know_no_point_in_time() {
-    let stand_in = started(Arc::new(InMemory::without_point_in_time()));
-    stand_in.call("PUT", "/a", "");
-    let answer = stand_in.call("POST", "/a/_pit?keep_alive=1m", "");
-    assert_eq!(answer.status, 400);
-    assert!(text(&answer).contains("no handler found for uri [/a/_pit?keep_alive=1m] and method [POST]"));
-}
-
-#[test]
 fn slices_share_the_documents_among_them() {
     let stand_in = started(documents_for_tests());
     stand_in.call("PUT", "/a", json!({"settings": {"number_of_shards": 3}}).to_string());

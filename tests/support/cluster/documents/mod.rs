@@ -36,7 +36,6 @@ const NODE: &str = "oSNaezmOQJGGQeWP4n2zgA";
 /// An Elasticsearch without ML, security and disk.
 pub struct InMemory {
     store: Mutex<Store>,
-    point_in_time: bool,
 }
 
 impl InMemory {
@@ -44,15 +43,6 @@ impl InMemory {
     pub fn new() -> Self {
         Self {
             store: Mutex::default(),
-            point_in_time: true,
-        }
-    }
-
-    /// An empty cluster from before points in time (7.9).
-    pub fn without_point_in_time() -> Self {
-        Self {
-            store: Mutex::default(),
-            point_in_time: false,
         }
     }
 
@@ -67,7 +57,6 @@ impl InMemory {
         };
         Self {
             store: Mutex::new(copy),
-            point_in_time: self.point_in_time,
         }
     }
 
@@ -77,7 +66,7 @@ impl InMemory {
 
     /// Performs a call at once.
     pub fn answer(&self, call: &Call) -> Answer {
-        let answer = routes::answer(&mut self.store(), call, self.point_in_time);
+        let answer = routes::answer(&mut self.store(), call);
         let answer = answer.unwrap_or_else(|failure| failure.answer());
         if call.method == "HEAD" {
             return Answer {

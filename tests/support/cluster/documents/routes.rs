@@ -10,7 +10,7 @@ use super::store::Store;
 use super::{admin, aliases, context, get, overview, search};
 
 /// Answers one request.
-pub(super) fn answer(store: &mut Store, call: &Call, point_in_time: bool) -> Outcome<Answer> {
+pub(super) fn answer(store: &mut Store, call: &Call) -> Outcome<Answer> {
     let segments = call.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let method = if call.method == "HEAD" {
@@ -19,7 +19,6 @@ pub(super) fn answer(store: &mut Store, call: &Call, point_in_time: bool) -> Out
         call.method.as_str()
     };
     match (method, segments.as_slice()) {
-        (_, [.., "_pit"]) if !point_in_time => unknown(call, &segments),
         ("GET", ["_cluster", "health", ..]) => Ok(overview::health(store)),
         ("GET", ["_cat", "indices"]) => overview::cat_indices(store, call, ""),
         ("GET", ["_cat", "indices", expression]) => overview::cat_indices(store, call, expression),
