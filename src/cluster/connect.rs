@@ -77,15 +77,16 @@ struct Inner {
     contexts: Contexts,
 }
 
-impl Cluster {
-    /// Builds the client and asks `/` for name, version and flavour.
-    ///
-    /// # Errors
-    /// Options that make no client, no contact, or something that is not Elasticsearch 7.10 to 9.x.
-    pub async fn connect(options: ConnectOptions, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Result<Self> {
+impl Link {
+    /// A client that has not sent anything yet.
+    pub(in crate::cluster) fn new(
+        options: &ConnectOptions,
+        observer: Arc<dyn Observer>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
         let address = address::of(&options.endpoint)?;
-        let transport = transport::build(&options, &address)?;
-        let link = Link {
+        let transport = transport::build(options, &address)?;
+        Ok(Self {
             transport,
             address,
             observer,
@@ -95,7 +96,17 @@ impl Cluster {
             gate: Gate::default(),
             clock,
             unanswered: Unanswered::new(),
-        };
+        })
+    }
+}
+
+impl Cluster {
+    /// Builds the client and asks `/` for name, version and flavour.
+    ///
+    /// # Errors
+    /// Options that make no client, no contact, or something that is not Elasticsearch 7.10 to 9.x.
+    pub async fn connect(options: ConnectOptions, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Result<Self> {
+        let link = Link::new(&options, observer, clock)?;
         Self::meet(link, options.first_contact, options.keep_alive).await
     }
 

@@ -1,11 +1,14 @@
 //! What the user may do, asked before the first write.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, Path, Request, Result};
+use crate::cluster::link::Link;
+use crate::cluster::request::unknown_api;
+use crate::cluster::{Clock, Cluster, ConnectOptions, Error, Observer, Path, Request, Result};
 
 /// Privileges a command needs.
 #[derive(Clone, Debug, Default)]
@@ -39,12 +42,29 @@ impl Cluster {
     /// # Errors
     /// Any of a request.
     pub async fn missing_privileges(&self, wanted: &Wanted) -> Result<Option<Vec<Missing>>> {
-        let request = Request::post(Path::of(["_security", "user", "_has_privileges"])).json(&wanted.body());
-        let what = request.what();
-        match self.send_if_known(request).await? {
-            Some(response) => Ok(Some(response.parse::<Answer>(&what)?.missing())),
-            None => Ok(None),
-        }
+        missing(self.link(), wanted).await
+    }
+
+    /// The same, of a cluster that does not answer `GET /` to this user: that takes the privilege `monitor` itself.
+    ///
+    /// # Errors
+    /// Options that make no client, and any of a request.
+    pub async fn missing_privileges_at(
+        options: &ConnectOptions,
+        observer: Arc<dyn Observer>,
+        clock: Arc<dyn Clock>,
+        wanted: &Wanted,
+    ) -> Result<Option<Vec<Missing>>> {
+        missing(&Link::new(options, observer, clock)?, wanted).await
+    }
+}
+
+async fn missing(link: &Link, wanted: &Wanted) -> Result<Option<Vec<Missing>>> {
+    let request = Request::post(Path::of(["_security", "user", "_has_privileges"])).json(&wanted.body());
+    match link.send(&request).await {
+        Ok(response) => Ok(Some(response.parse::<Answer>(&request.what())?.missing())),
+        Err(Error::Refused { refusal, .. }) if unknown_api(&refusal) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -207,7 +207,7 @@ impl Cluster {
 }
 
 /// Without a handler the error is text, on serverless it is 410; 7.x may take the path for an index.
-fn unknown_api(refusal: &Refusal) -> bool {
+pub(in crate::cluster) fn unknown_api(refusal: &Refusal) -> bool {
     match refusal.status {
         400 | 404 | 405 => {
             refusal.kind.is_empty()

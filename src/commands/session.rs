@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cluster::{Cluster, ConnectOptions, Flavour, Missing, Observer, Wait, Wanted};
+use crate::cluster::{self, Cluster, ConnectOptions, Flavour, Missing, Observer, Wait, Wanted};
 use crate::commands::Surroundings;
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal};
@@ -42,9 +42,11 @@ impl Observer for Narrator {
     }
 }
 
-/// Connects, warns where certificates are not checked, and says who answered.
+/// Connects, warns where certificates are not checked, and says who answered. Even this takes a privilege (`monitor`):
+/// a user without it learns of all that are missing of `wanted`, not of one after the other.
 pub(super) async fn connect(
     options: &ConnectOptions,
+    wanted: &Wanted,
     surroundings: &Surroundings,
     terminal: &Terminal,
 ) -> Result<(Cluster, Arc<Narrator>)> {
@@ -58,7 +60,17 @@ pub(super) async fn connect(
         terminal: terminal.clone(),
         stage: Mutex::new(None),
     });
-    let cluster = Cluster::connect(options.clone(), narrator.clone(), surroundings.clock.clone()).await?;
+    let connected = Cluster::connect(options.clone(), narrator.clone(), surroundings.clock.clone()).await;
+    let cluster = match connected {
+        Err(error @ cluster::Error::Forbidden { .. }) => {
+            let clock = surroundings.clock.clone();
+            let asked = Cluster::missing_privileges_at(options, narrator, clock, wanted).await;
+            // Whatever keeps the cluster from answering this, the first refusal is known.
+            refuse_missing(asked.ok().flatten())?;
+            return Err(error.into());
+        }
+        connected => connected?,
+    };
     if cluster.flavour() == Flavour::Stack && !cluster.version().is_tested() {
         terminal.warn(&format!(
             "esml-state is not tested with Elasticsearch {}; it supports 7.17, 8.x and 9.x",
@@ -75,14 +87,20 @@ pub(super) async fn connect(
 
 /// Fails, naming every privilege that the user lacks, before anything is read or written.
 pub(super) async fn require_privileges(cluster: &Cluster, wanted: &Wanted) -> Result<()> {
-    let missing = cluster.missing_privileges(wanted).await?.unwrap_or_default();
+    refuse_missing(cluster.missing_privileges(wanted).await?)
+}
+
+fn refuse_missing(missing: Option<Vec<Missing>>) -> Result<()> {
+    let missing = missing.unwrap_or_default();
     if missing.is_empty() {
         return Ok(());
     }
     let list: Vec<String> = missing.iter().map(describe).collect();
     Err(Error::Failed {
-        message: format!("the user lacks privileges: {}", list.join(", ")),
-        hint: Some("docs/privileges.md has a role that suffices, to create with PUT _security/role".into()),
+        message: format!("the user is missing privileges: {}", list.join(", ")),
+        hint: Some(
+            "docs/privileges.md contains a sufficient role, to be created with PUT _security/role/<name>".into(),
+        ),
     })
 }
 

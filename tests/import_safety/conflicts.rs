@@ -90,6 +90,17 @@ fn other_calendar(world: &World) {
     call(world, "POST", "/_ml/calendars/maintenance/events", events);
 }
 
+fn group_of_another(world: &World) {
+    let body =
+        r#"{"groups":["web-latency"],"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
+    call(world, "PUT", "/_ml/anomaly_detectors/another", body);
+}
+
+fn job_called_web(world: &World) {
+    let body = r#"{"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
+    call(world, "PUT", "/_ml/anomaly_detectors/web", body);
+}
+
 fn datafeed_of_another(world: &World) {
     let body = r#"{"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
     call(world, "PUT", "/_ml/anomaly_detectors/another", body);
@@ -124,7 +135,28 @@ fn each_conflict_is_named_with_what_helps_and_nothing_is_written() {
             "started datafeed",
             started,
             &["--replace"],
-            &["is started", "POST _ml/datafeeds/datafeed-web-latency/_stop"],
+            &[
+                "datafeed datafeed-web-latency is started; job web-latency is opened",
+                "POST _ml/datafeeds/datafeed-web-latency/_stop; close it with",
+            ],
+        ),
+        (
+            "group",
+            group_of_another,
+            &[],
+            &["job another has a group named web-latency", "--as"],
+        ),
+        (
+            "own group",
+            |_| {},
+            &["--as", "web"],
+            &["job web has a group of the same name", "--as"],
+        ),
+        (
+            "own group, even then",
+            job_called_web,
+            &["--replace"],
+            &["has a group named web, and a job of that name exists"],
         ),
         (
             "state",

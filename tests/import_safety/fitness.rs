@@ -71,7 +71,7 @@ fn what_is_asked_for_suffices() {
 
 #[test]
 fn each_privilege_that_lacks_is_named_before_the_first_write() {
-    let mut cases = vec![("cluster", "manage_ml")];
+    let mut cases = vec![("cluster", "manage_ml"), ("cluster", "monitor")];
     for pattern in ML {
         cases.extend(ON_ML.map(|privilege| (pattern, privilege)));
     }
@@ -96,6 +96,39 @@ fn each_privilege_that_lacks_is_named_before_the_first_write() {
     }
 }
 
+/// Without `monitor` not even `GET /` is answered: what else is missing must not come up in the next run only.
+#[test]
+fn all_missing_privileges_are_named_at_once_monitor_included() {
+    let lacking = User::new("importer", "secret").indices(&ML[1..], &ON_ML);
+    for more in [&[][..], &["--dry-run"], &["--input-index", "elsewhere"]] {
+        let world = world(lacking.clone());
+        let run = world
+            .import(&Binary::new(), archive_of(JOB), &[&WHO[..], more].concat())
+            .expect(1);
+        run.says("`manage_ml` on the cluster, `monitor` on the cluster, ")
+            .says("`write` on .ml-state*")
+            .says(if more.len() == 2 {
+                "`create_index` on elsewhere"
+            } else {
+                "`manage` on web-latency-input"
+            });
+        assert_eq!(world.stand_in.writes().len(), 0);
+    }
+    let world = world(User::new("exporter", "secret").cluster(&["manage_ml"]));
+    let who = [
+        "export",
+        "--job-id",
+        JOB,
+        "--yes",
+        "--username",
+        "exporter",
+        "--password",
+        "secret",
+    ];
+    let run = world.run(&Binary::new(), &who).expect(1);
+    run.says("`monitor` on the cluster").says("`read` on .ml-state*");
+}
+
 /// A datafeed reads with the rights of its maker: that it may not must not come up when the old job is gone.
 #[test]
 fn a_datafeed_that_may_not_read_is_refused_before_the_first_write() {
@@ -112,7 +145,7 @@ fn a_datafeed_that_may_not_read_is_refused_before_the_first_write() {
         there.stand_in.forget_requests();
         for how in [&["--as", "copy"][..], &["--replace"]] {
             let lacking: Vec<String> = names.iter().map(|name| format!("`read` on {name}")).collect();
-            let said = format!("the user lacks privileges: {}\n", lacking.join(", "));
+            let said = format!("the user is missing privileges: {}\n", lacking.join(", "));
             import(&[more, how].concat()).expect(1).says(&said);
         }
         assert_eq!(there.stand_in.writes().len(), 0, "{names:?}");

@@ -1,5 +1,6 @@
 //! Import is all or nothing: whatever goes wrong, the cluster is as it was, and the message says so.
 
+mod accepted;
 mod conflicts;
 mod dangers;
 mod fitness;

@@ -24,6 +24,16 @@ pub struct JobSummary {
     pub latest_snapshot: Option<String>,
 }
 
+/// A job and the groups that it belongs to.
+#[derive(Clone, Debug, Deserialize)]
+pub struct JobGroups {
+    /// Its ID.
+    pub job_id: String,
+    /// Its groups.
+    #[serde(default)]
+    pub groups: Vec<String>,
+}
+
 /// A job's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobState {
@@ -170,6 +180,33 @@ impl Cluster {
             .parse::<Map<String, Value>>(&what)?
             .get("create_time")
             .and_then(Value::as_i64))
+    }
+
+    /// `POST _ml/anomaly_detectors/_validate`: refuses what [`create_job`](Self::create_job) would refuse about the
+    /// configuration itself, and writes nothing.
+    ///
+    /// # Errors
+    /// Any of a request; a configuration that is not accepted is status 400.
+    pub async fn validate_job(&self, body: String) -> Result<()> {
+        self.perform(Request::post(Path::of(["_ml", "anomaly_detectors", "_validate"])).raw(body))
+            .await
+    }
+
+    /// Every job with its groups: no job may have the name of a group.
+    ///
+    /// # Errors
+    /// Any of a request.
+    pub async fn job_groups(&self) -> Result<Vec<JobGroups>> {
+        #[derive(Deserialize)]
+        struct Answer {
+            // Left out where there is no job.
+            #[serde(default)]
+            jobs: Vec<JobGroups>,
+        }
+        let request =
+            Request::get(Path::of(["_ml", "anomaly_detectors"])).query("filter_path", "jobs.job_id,jobs.groups");
+        let what = request.what();
+        Ok(self.send(request).await?.parse::<Answer>(&what)?.jobs)
     }
 
     /// `DELETE _ml/anomaly_detectors/<job>`, waiting for completion; true where it was there.

@@ -10,5 +10,5 @@ mod snapshots;
 pub use calendars::Calendar;
 pub use datafeeds::DatafeedState;
 pub use info::{License, MlInfo};
-pub use jobs::{JobState, JobStats, JobSummary};
+pub use jobs::{JobGroups, JobState, JobStats, JobSummary};
 pub use snapshots::{SnapshotChoice, SnapshotSummary};

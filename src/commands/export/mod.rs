@@ -32,7 +32,12 @@ pub async fn run(options: ExportOptions, surroundings: &Surroundings, terminal: 
     question::can_be_answered(&options, terminal)?;
     written::refuse_existing(&options, options.job.as_ref())?;
     let (cluster, narrator) = signals
-        .or(session::connect(&options.connect, surroundings, terminal))
+        .or(session::connect(
+            &options.connect,
+            &privileges::of_any_job(),
+            surroundings,
+            terminal,
+        ))
         .await?;
     let outcome = signals
         .or(async {

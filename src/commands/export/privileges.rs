@@ -4,21 +4,31 @@ use super::sources::Sources;
 use super::subject::Subject;
 use crate::cluster::Wanted;
 
+const ML_INDICES: [&str; 4] = [
+    ".ml-state*",
+    ".ml-anomalies-*",
+    ".ml-annotations*",
+    ".ml-notifications*",
+];
+
+/// What every export reads, whatever its job.
+pub(super) fn of_any_job() -> Wanted {
+    Wanted {
+        cluster: vec!["monitor", "monitor_ml"],
+        indices: vec![(ML_INDICES.map(str::to_owned).to_vec(), vec!["read"])],
+    }
+}
+
 /// Reading filters is an act of administration to Elasticsearch.
 pub(super) fn wanted(subject: &Subject, sources: &Sources) -> Wanted {
     let filters = subject.job.filters().is_ok_and(|filters| !filters.is_empty());
-    let ml = [
-        ".ml-state*",
-        ".ml-anomalies-*",
-        ".ml-annotations*",
-        ".ml-notifications*",
-    ];
-    let mut indices = vec![(ml.map(str::to_owned).to_vec(), vec!["read"])];
+    let mut wanted = of_any_job();
     if !sources.local.is_empty() {
-        indices.push((sources.local.clone(), vec!["read", "view_index_metadata"]));
+        let privileges = vec!["read", "view_index_metadata"];
+        wanted.indices.push((sources.local.clone(), privileges));
     }
-    Wanted {
-        cluster: vec!["monitor", if filters { "manage_ml" } else { "monitor_ml" }],
-        indices,
+    if filters {
+        wanted.cluster = vec!["monitor", "manage_ml"];
     }
+    wanted
 }

@@ -39,8 +39,9 @@ pub async fn run(options: ImportOptions, surroundings: &Surroundings, terminal: 
     let archive = Archive::open(&options.archive)?;
     question::can_be_answered(&options, terminal)?;
     let checked = signals.or(checked::check(archive, &options, terminal)).await?;
+    let wanted = plan::wanted_privileges(&options, &checked)?;
     let (cluster, narrator) = signals
-        .or(session::connect(&options.connect, surroundings, terminal))
+        .or(session::connect(&options.connect, &wanted, surroundings, terminal))
         .await?;
     let outcome = import(&options, checked, &cluster, &signals, &narrator, terminal).await;
     cluster.release().await;

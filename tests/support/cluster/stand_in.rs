@@ -83,6 +83,7 @@ pub fn writes(method: &str, path: &str) -> bool {
                     "_count",
                     "_mget",
                     "_has_privileges",
+                    "_validate",
                     "_refresh",
                     "_field_caps",
                 ];

@@ -42,6 +42,7 @@ pub(super) async fn look(
     remarks: &mut Remarks,
 ) -> Result<Existing> {
     let mut existing = Existing::default();
+    look_at_groups(cluster, checked, job, remarks).await?;
     if cluster.job(job).await?.is_some() {
         existing.job = true;
         look_at_job(cluster, options, job, &mut existing, remarks).await?;
@@ -70,6 +71,38 @@ pub(super) async fn look(
     Ok(existing)
 }
 
+/// No job may have the name of a group, whether the group is its own or another job's.
+async fn look_at_groups(cluster: &Cluster, checked: &Checked, job: &JobId, remarks: &mut Remarks) -> Result<()> {
+    let hint = "import under another ID with --as";
+    let ours = checked.config.groups();
+    if ours.iter().any(|group| group == job.as_str()) {
+        remarks.conflict(format!("job {job} has a group of the same name"), hint);
+    }
+    for other in cluster.job_groups().await? {
+        if other.job_id == job.as_str() {
+            continue;
+        }
+        if other.groups.iter().any(|group| group == job.as_str()) {
+            let message = format!(
+                "job {} has a group named {job}, and no job may have the name of a group",
+                other.job_id
+            );
+            remarks.conflict(message, hint);
+        }
+        if ours.contains(&other.job_id) {
+            let message = format!(
+                "the archive's job has a group named {}, and a job of that name exists",
+                other.job_id
+            );
+            remarks.conflict(
+                message,
+                "delete that job, or keep it under another ID: export it, and import it with --as",
+            );
+        }
+    }
+    Ok(())
+}
+
 async fn look_at_job(
     cluster: &Cluster,
     options: &ImportOptions,
@@ -90,6 +123,17 @@ async fn look_at_job(
             ),
         ),
     }
+    // The datafeed first: a job whose datafeed runs cannot be closed, and hints are followed in their order.
+    if let Some(datafeed) = cluster.datafeed_of(job).await? {
+        let id = read(&datafeed)?.datafeed_id;
+        if let Some(DatafeedState::Other(state)) = cluster.datafeed_state(&id).await? {
+            remarks.conflict(
+                format!("datafeed {id} is {state}"),
+                format!("stop it with POST _ml/datafeeds/{id}/_stop"),
+            );
+        }
+        existing.datafeed = Some(id);
+    }
     if let Some(stats) = cluster.job_stats(job).await?
         && let JobState::Other(state) = stats.state
     {
@@ -98,17 +142,6 @@ async fn look_at_job(
             format!("close it with POST _ml/anomaly_detectors/{job}/_close"),
         );
     }
-    let Some(datafeed) = cluster.datafeed_of(job).await? else {
-        return Ok(());
-    };
-    let id = read(&datafeed)?.datafeed_id;
-    if let Some(DatafeedState::Other(state)) = cluster.datafeed_state(&id).await? {
-        remarks.conflict(
-            format!("datafeed {id} is {state}"),
-            format!("stop it with POST _ml/datafeeds/{id}/_stop"),
-        );
-    }
-    existing.datafeed = Some(id);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What an import would do, found out without writing anything. Each line is what `--dry-run` prints.
 
+mod accepted;
 mod calendars;
 mod existing;
 mod filters;
@@ -12,6 +13,7 @@ pub(super) use calendars::{CalendarAction, CalendarPlan, ids_of, missing};
 pub(super) use existing::{Existing, of_job};
 pub(super) use filters::{FilterAction, FilterPlan};
 pub(super) use inputs::TargetPlan;
+pub(super) use privileges::wanted as wanted_privileges;
 
 use serde_json::Value;
 
@@ -19,6 +21,7 @@ use super::checked::Checked;
 use super::options::ImportOptions;
 use crate::archive::Part;
 use crate::cluster::Cluster;
+use crate::commands::session;
 use crate::error::{Error, Result};
 use crate::job::{IndexPattern, JobId, PortableJob, PortableOptions, Renamer, SnapshotId};
 
@@ -90,14 +93,15 @@ impl Remarks {
 pub(super) async fn make(cluster: &Cluster, options: &ImportOptions, checked: &Checked) -> Result<Plan> {
     let mut remarks = Remarks::default();
     fitness::refuse_serverless(cluster)?;
+    session::require_privileges(cluster, &privileges::wanted(options, checked)?).await?;
     fitness::look_at_ml(cluster, options, checked, &mut remarks).await?;
     fitness::look_at_versions(cluster, checked, &mut remarks);
     let job = options.rename.clone().unwrap_or_else(|| checked.job().clone());
     let targets = inputs::targets(options, checked, &job, &mut remarks)?;
-    privileges::require(cluster, &targets, inputs::read_by_datafeed(options, checked, &targets)).await?;
     let targets = inputs::look(cluster, options, &job, targets, &mut remarks).await?;
     let portable = portable(cluster, options, checked, &job, &targets, &mut remarks)?;
     let existing = existing::look(cluster, options, checked, &job, &portable, &mut remarks).await?;
+    accepted::require(cluster, checked, &portable.job).await?;
     let filters = filters::look(cluster, options, checked, &mut remarks).await?;
     let calendars = calendars::look(cluster, options, checked, &job, &mut remarks).await?;
     Ok(Plan {

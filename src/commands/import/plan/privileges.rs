@@ -1,9 +1,10 @@
-//! All that the plan does, asked for before the first write.
+//! The privileges that an import needs.
 
-use crate::cluster::{Cluster, Wanted};
-use crate::commands::session;
+use super::{Remarks, inputs};
+use crate::cluster::Wanted;
+use crate::commands::import::checked::Checked;
+use crate::commands::import::options::ImportOptions;
 use crate::error::Result;
-use crate::job::TargetIndex;
 
 const ML_INDICES: [&str; 4] = [
     ".ml-state*",
@@ -22,9 +23,13 @@ const ON_INPUTS: [&str; 7] = [
     "delete_index",
 ];
 
-/// Fails with every privilege that is lacking. A datafeed reads with the rights of its maker, and Elasticsearch refuses
-/// to make one that could not: here that would come last, after an import with `--replace` has deleted what was there.
-pub(super) async fn require(cluster: &Cluster, targets: &[TargetIndex], datafeed: Vec<String>) -> Result<()> {
+/// Everything that the plan does. A datafeed reads with the privileges of the user who creates it, and Elasticsearch
+/// refuses to create one that could not read: without this check that would come last, after an import with `--replace`
+/// has deleted what was there.
+pub(in crate::commands::import) fn wanted(options: &ImportOptions, checked: &Checked) -> Result<Wanted> {
+    let job = options.rename.as_ref().unwrap_or_else(|| checked.job());
+    let targets = inputs::targets(options, checked, job, &mut Remarks::default())?;
+    let datafeed = inputs::read_by_datafeed(options, checked, &targets);
     let mut indices = vec![(ML_INDICES.map(str::to_owned).to_vec(), ON_ML.to_vec())];
     if !targets.is_empty() {
         indices.push((
@@ -33,12 +38,8 @@ pub(super) async fn require(cluster: &Cluster, targets: &[TargetIndex], datafeed
         ));
     }
     indices.push((datafeed, vec!["read"]));
-    session::require_privileges(
-        cluster,
-        &Wanted {
-            cluster: vec!["monitor", "manage_ml"],
-            indices,
-        },
-    )
-    .await
+    Ok(Wanted {
+        cluster: vec!["monitor", "manage_ml"],
+        indices,
+    })
 }

@@ -123,10 +123,10 @@ pub fn check_job(job: &Value, id: &str, options: &MlOptions, body: &[u8]) -> Res
             ));
         }
     }
-    check_analysis(job)
+    check_analysis(job, version)
 }
 
-fn check_analysis(job: &Value) -> Result<(), Answer> {
+fn check_analysis(job: &Value, version: &MlVersion) -> Result<(), Answer> {
     let analysis = &job["analysis_config"];
     if analysis.is_null() {
         return Err(illegal("An analysis_config must be set"));
@@ -142,6 +142,10 @@ fn check_analysis(job: &Value) -> Result<(), Answer> {
             "[categorization_filters] cannot be used with [categorization_analyzer] - instead specify them as \
              [pattern_replace] [char_filter]s in the analyzer",
         ));
+    }
+    let tokenizer = analysis["categorization_analyzer"]["tokenizer"].as_str();
+    if tokenizer == Some("ml_standard") && !version.since(7, 14) {
+        return Err(illegal("failed to find global tokenizer under [ml_standard]"));
     }
     Ok(())
 }

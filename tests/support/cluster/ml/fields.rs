@@ -9,6 +9,7 @@ pub fn action(method: &str, rest: &[&str]) -> Option<&'static str> {
             "cluster:monitor/xpack/ml/job/stats/get"
         }
         ("GET", ["anomaly_detectors"] | ["anomaly_detectors", _]) => "cluster:monitor/xpack/ml/job/get",
+        ("POST", ["anomaly_detectors", "_validate"]) => "cluster:admin/xpack/ml/job/validate",
         ("PUT", ["anomaly_detectors", _]) => "cluster:admin/xpack/ml/job/put",
         ("DELETE", ["anomaly_detectors", _]) => "cluster:admin/xpack/ml/job/delete",
         ("POST", ["anomaly_detectors", _, "_open"]) => "cluster:admin/xpack/ml/job/open",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::docs::Docs;
 use super::indices::{STATE, make_annotations, make_results, notify, read_alias};
 use super::options::MlOptions;
-use super::reply::{Reply, error, exists, illegal, merge, not_found, ok, status};
+use super::reply::{Reply, acknowledged, error, exists, illegal, merge, not_found, ok, status};
 use super::store::Job;
 use super::{MlApi, Request, User, config, defaults, listing, now};
 use crate::support::cluster::Answer;
@@ -122,6 +122,14 @@ impl MlApi {
             }
         }
         ok(kept)
+    }
+
+    /// What PUT refuses about the configuration itself; other jobs, groups and leftovers are not looked at.
+    pub(super) fn validate_job(&self, options: &MlOptions, request: &Request<'_>) -> Reply {
+        let given = request.json()?;
+        let id = given["job_id"].as_str().unwrap_or("ok").to_owned();
+        config::check_job(&given, &id, options, request.body)?;
+        acknowledged()
     }
 
     /// Of two requests at once one comes too late.

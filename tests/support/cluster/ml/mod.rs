@@ -300,6 +300,7 @@ impl MlApi {
             ("GET", []) => self.get_jobs("_all", options, request),
             ("GET", ["_stats"]) => self.job_stats("_all", request, docs).await,
             ("GET", [job]) => self.get_jobs(job, options, request),
+            ("POST", ["_validate"]) => self.validate_job(options, request),
             ("PUT", [job]) => self.put_job(job, options, request, docs, user).await,
             ("DELETE", [job]) => self.delete_job(job, options, request, docs).await,
             ("GET", [job, "_stats"]) => self.job_stats(job, request, docs).await,
