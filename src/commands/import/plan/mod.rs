@@ -101,9 +101,12 @@ pub(super) async fn make(cluster: &Cluster, options: &ImportOptions, checked: &C
     let targets = inputs::look(cluster, options, &job, targets, &mut remarks).await?;
     let portable = portable(cluster, options, checked, &job, &targets, &mut remarks)?;
     let existing = existing::look(cluster, options, checked, &job, &portable, &mut remarks).await?;
-    accepted::require(cluster, checked, &portable.job).await?;
     let filters = filters::look(cluster, options, checked, &mut remarks).await?;
     let calendars = calendars::look(cluster, options, checked, &job, &mut remarks).await?;
+    // Conflicts are reported all together, and first.
+    if remarks.conflicts.is_empty() {
+        accepted::require(cluster, checked, &portable.job).await?;
+    }
     Ok(Plan {
         renamer: Renamer::new(checked.job().clone(), job),
         snapshot_id: checked.snapshot_id.clone(),
