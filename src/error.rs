@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::partial::file_hint;
+use crate::atomic_file::file_hint;
 use crate::{archive, cluster, job, pseudonym, state};
 
 /// The exit codes that the command line promises.
@@ -118,7 +118,9 @@ impl Error {
     pub fn exit(&self) -> ExitCode {
         match self {
             Self::Usage { .. } => ExitCode::Usage,
-            Self::Refused { .. } | Self::Archive(archive::Error::Exists { .. }) => ExitCode::Refused,
+            Self::Refused { .. } | Self::Archive(archive::Error::Exists { .. } | archive::Error::NotAFile { .. }) => {
+                ExitCode::Refused
+            }
             Self::Archive(error) if error.is_damage() => ExitCode::Damaged,
             Self::State(error) if error.is_damage() => ExitCode::Damaged,
             Self::Mismatch { .. } | Self::Cluster(cluster::Error::ItemRejected { .. }) => ExitCode::Rejected,

@@ -7,6 +7,7 @@
 //! learned state are, [`pseudonym`] makes what stands for a value, a [`sheet`] is what a page says, and only [`terminal`] talks to people.
 
 pub mod archive;
+pub mod atomic_file;
 pub mod cli;
 pub mod cluster;
 pub mod commands;
@@ -16,7 +17,6 @@ pub mod instant;
 pub mod job;
 pub mod json;
 mod large;
-pub mod partial;
 pub mod pseudonym;
 pub mod secret;
 pub mod sheet;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::archive::EntryKind;
-use crate::partial::{NotWritten, file_hint};
+use crate::atomic_file::{PublishError, file_hint};
 
 /// One enum for the layer.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,14 @@ pub enum Error {
     Exists {
         /// The file.
         path: PathBuf,
+    },
+    /// The target is a folder, link, device or pipe.
+    #[error("{} is {what}, and only a regular file can be replaced", path.display())]
+    NotAFile {
+        /// The target.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
     },
     /// Not whole, not as promised, or made to harm; `place` is entry, and line where known.
     #[error("{place}: {why}")]
@@ -93,6 +101,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Exists { .. } => Some("choose another name with --output, or replace it with --overwrite".to_owned()),
+            Self::NotAFile { .. } => Some("name another file with --output".to_owned()),
             Self::Io { cause, .. } => file_hint(cause.kind()).map(str::to_owned),
             Self::Damaged { .. } => Some(
                 "`esml-state inspect --verify` lists all that is wrong with it; a file that was copied may be whole \
@@ -131,11 +140,12 @@ fn smaller(kind: Option<EntryKind>) -> &'static str {
     }
 }
 
-impl From<NotWritten> for Error {
-    fn from(why: NotWritten) -> Self {
+impl From<PublishError> for Error {
+    fn from(why: PublishError) -> Self {
         match why {
-            NotWritten::Exists { path } => Self::Exists { path },
-            NotWritten::Io { path, cause } => Self::Io { path, cause },
+            PublishError::Exists { path } => Self::Exists { path },
+            PublishError::NotAFile { path, what } => Self::NotAFile { path, what },
+            PublishError::Io { path, cause } => Self::Io { path, cause },
         }
     }
 }

@@ -14,12 +14,12 @@ use super::headers::headers;
 use crate::archive::{
     Archive, EntryBuilder, EntryName, Error, MOST_ENTRIES, Manifest, ManifestEntry, Result, SealedEntry,
 };
-use crate::partial::Partial;
+use crate::atomic_file::{AtomicFile, check_target};
 
 /// Where the archive goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Written beside as `<path>.partial` (mode 0600 on unix), synced, renamed.
+    /// A temporary file beside it (mode 0600 on Unix), synced, then renamed.
     File {
         /// The finished archive.
         path: PathBuf,
@@ -30,11 +30,24 @@ pub enum Target {
     Stdout,
 }
 
-/// An archive being written. Dropped unfinished, it removes its partial file.
+impl Target {
+    /// Refuses what may not be replaced: an existing file without `overwrite`, and whatever is not a regular file.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::NotAFile`]
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::File { path, overwrite } => Ok(check_target(path, *overwrite)?),
+            Self::Stdout => Ok(()),
+        }
+    }
+}
+
+/// An archive being written. Dropped unfinished, it removes its temporary file.
 pub struct ArchiveWriter {
     sink: Box<dyn Write + Send>,
-    partial: Option<Partial>,
-    /// An unlinked file, in the place of a partial one.
+    file: Option<AtomicFile>,
+    /// An unlinked file, used instead of a named one.
     temporary: Option<File>,
     level: Compression,
     created: u64,
@@ -46,7 +59,7 @@ pub struct ArchiveWriter {
 #[derive(Debug)]
 pub struct Unnamed {
     finished: Finished,
-    partial: Option<Partial>,
+    file: Option<AtomicFile>,
     temporary: Option<File>,
 }
 
@@ -60,21 +73,21 @@ pub struct Finished {
 }
 
 impl ArchiveWriter {
-    /// Creates the partial file; an existing target is refused without `overwrite`.
+    /// Creates the temporary file; an existing target is refused without `overwrite`.
     ///
     /// # Errors
     /// [`Error::Exists`], or what the file system says.
     pub fn create(target: &Target, level: u32) -> Result<Self> {
-        let (sink, partial): (Box<dyn Write + Send>, _) = match target {
+        let (sink, file): (Box<dyn Write + Send>, _) = match target {
             Target::Stdout => (Box::new(io::stdout()), None),
             Target::File { path, overwrite } => {
-                let partial = Partial::create(path, *overwrite)?;
-                let file = partial.file().try_clone();
-                let file = file.map_err(|cause| io_error(partial.path(), cause))?;
-                (Box::new(file), Some(partial))
+                let file = AtomicFile::create(path, *overwrite)?;
+                let sink = file.file().try_clone();
+                let sink = sink.map_err(|cause| io_error(path, cause))?;
+                (Box::new(sink), Some(file))
             }
         };
-        Ok(Self::to(sink, partial, None, level))
+        Ok(Self::to(sink, file, None, level))
     }
 
     /// Writes to an unlinked temporary file: an archive that is read once more and then gone, or that is seen to be
@@ -88,10 +101,10 @@ impl ArchiveWriter {
         Ok(Self::to(Box::new(sink), None, Some(file), level))
     }
 
-    fn to(sink: Box<dyn Write + Send>, partial: Option<Partial>, temporary: Option<File>, level: u32) -> Self {
+    fn to(sink: Box<dyn Write + Send>, file: Option<AtomicFile>, temporary: Option<File>, level: u32) -> Self {
         Self {
             sink,
-            partial,
+            file,
             temporary,
             level: Compression::new(level.min(9)),
             created: u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0),
@@ -160,7 +173,7 @@ impl ArchiveWriter {
                 bytes: self.written.compressed,
                 entries,
             },
-            partial: self.partial.take(),
+            file: self.file.take(),
             temporary: self.temporary.take(),
         })
     }
@@ -187,9 +200,9 @@ impl ArchiveWriter {
 
     fn failed(&self, cause: io::Error) -> Error {
         io_error(
-            self.partial
+            self.file
                 .as_ref()
-                .map_or(Path::new("standard output"), Partial::path),
+                .map_or(Path::new("standard output"), AtomicFile::target),
             cause,
         )
     }
@@ -206,8 +219,8 @@ impl Unnamed {
     /// # Errors
     /// The file system says no.
     pub fn archive(&self) -> Result<Option<Archive>> {
-        if let Some(partial) = &self.partial {
-            return Archive::open(partial.path()).map(Some);
+        if let Some(file) = &self.file {
+            return Archive::open(file.temporary_path()).map(Some);
         }
         let file = self.temporary.as_ref().map(File::try_clone).transpose();
         let file = file.map_err(super::entry::temporary_failed)?;
@@ -226,8 +239,8 @@ impl Unnamed {
             let copied = io::copy(&mut file, &mut out).and_then(|_| out.flush());
             copied.map_err(|cause| io_error(Path::new("standard output"), cause))?;
         }
-        if let Some(partial) = self.partial {
-            partial.publish()?;
+        if let Some(file) = self.file {
+            file.publish()?;
         }
         Ok(self.finished)
     }

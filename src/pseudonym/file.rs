@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::{File, TryLockError};
 use std::io::{BufReader, BufWriter, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Key};
-use crate::partial::{NotWritten, Partial};
+use crate::atomic_file::{AtomicFile, PublishError};
 
 /// The only version there is.
 const VERSION: u32 = 1;
@@ -55,7 +56,7 @@ impl KeyFile {
             path: path.to_owned(),
             why: why.to_string(),
         };
-        let file = std::fs::File::open(path).map_err(io)?;
+        let file = File::open(path).map_err(io)?;
         let read = serde_json::from_reader::<_, Written<BTreeMap<String, String>>>(BufReader::new(file));
         // What serde says of text would quote it.
         let written = read.map_err(|cause| bad(&format!("line {}, column {}", cause.line(), cause.column())))?;
@@ -103,31 +104,92 @@ impl KeyFile {
         })
     }
 
-    /// Writes it under a provisional name, readable by its owner only.
+    /// Writes it under a temporary name, readable by its owner only.
     ///
     /// # Errors
-    /// The file is there and may not be replaced, or the file system refuses.
-    pub fn write(&self, path: &Path, overwrite: bool) -> Result<Partial, NotWritten> {
-        let partial = Partial::create(path, overwrite)?;
+    /// The file exists and may not be replaced, or the file system refuses.
+    pub fn write(&self, path: &Path, overwrite: bool) -> Result<AtomicFile, PublishError> {
+        let file = AtomicFile::create(path, overwrite)?;
         let written = Written {
             esml_key_file: VERSION,
             key: self.key.to_hex(),
             tokens: &self.tokens,
         };
-        let mut out = BufWriter::new(partial.file());
+        let mut out = BufWriter::new(file.file());
         let done = serde_json::to_writer_pretty(&mut out, &written)
             .map_err(std::io::Error::from)
             .and_then(|()| out.write_all(b"\n"))
             .and_then(|()| out.flush());
         drop(out);
         match done {
-            Ok(()) => Ok(partial),
-            Err(cause) => Err(NotWritten::Io {
-                path: partial.path().to_owned(),
+            Ok(()) => Ok(file),
+            Err(cause) => Err(PublishError::Io {
+                path: file.target().to_owned(),
                 cause,
             }),
         }
     }
+}
+
+/// An existing key file that no other run extends while this value is alive.
+///
+/// Which token a value gets depends on the tokens that are taken, so a run holds the lock from reading the file to
+/// replacing it.
+#[derive(Debug)]
+pub struct KeyFileLock {
+    file: File,
+}
+
+impl KeyFileLock {
+    /// Locks the file at this path; `None` while another run holds the lock.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub fn try_acquire(path: &Path) -> Result<Option<Self>, Error> {
+        let io = |cause| Error::Io {
+            path: path.to_owned(),
+            cause,
+        };
+        loop {
+            let file = File::open(path).map_err(io)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(cause)) => return Err(io(cause)),
+            }
+            // The run that held the lock before may have replaced the file: then this is the lock of a file without a
+            // name, and protects nothing.
+            if is_still_at(&file, path).map_err(io)? {
+                return Ok(Some(Self { file }));
+            }
+        }
+    }
+
+    /// Replaces the key file, then releases it.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn publish(self, new: AtomicFile) -> Result<(), PublishError> {
+        // Windows does not replace a file that is open.
+        if cfg!(windows) {
+            drop(self.file);
+            return new.publish();
+        }
+        new.publish()
+    }
+}
+
+#[cfg(unix)]
+fn is_still_at(file: &File, path: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (open, named) = (file.metadata()?, path.metadata()?);
+    Ok((open.dev(), open.ino()) == (named.dev(), named.ino()))
+}
+
+/// A locked file cannot be replaced there.
+#[cfg(not(unix))]
+fn is_still_at(_: &File, _: &Path) -> std::io::Result<bool> {
+    Ok(true)
 }
 
 impl fmt::Debug for KeyFile {

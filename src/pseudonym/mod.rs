@@ -13,6 +13,6 @@ mod text;
 
 pub use book::{Book, Use};
 pub use error::Error;
-pub use file::KeyFile;
+pub use file::{KeyFile, KeyFileLock};
 pub use key::Key;
 pub use text::{rewrite_pattern, rewrite_text, unescaped};

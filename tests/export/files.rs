@@ -31,10 +31,13 @@ fn the_file_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = world(&Fixture::load(JOB));
     let binary = Binary::new();
-    let partial = binary.path("out.tar.gz.partial");
     let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
-    let (look, at) = (seen.clone(), partial.clone());
-    let hook = move |_: &_| *look.lock().unwrap() = std::fs::metadata(&at).ok().map(|file| file.permissions().mode());
+    let (look, folder) = (seen.clone(), binary.directory().to_owned());
+    let hook = move |_: &_| {
+        let mut files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
+        let partial = files.find(|entry| entry.file_name().to_string_lossy().ends_with(".partial"));
+        *look.lock().unwrap() = partial.map(|entry| entry.metadata().unwrap().permissions().mode());
+    };
     world.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(hook));
     let path = world.export(&binary, JOB, "out", &[]);
     assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -110,9 +113,72 @@ fn a_directory_under_that_name_is_refused() {
     let binary = Binary::new();
     std::fs::create_dir(binary.path("out")).unwrap();
     world.run(&binary, &with(&["-o", "out"])).expect(3);
-    let run = world.run(&binary, &with(&["-o", "out", "--overwrite"]));
-    assert!(run.code == 1 && run.stdout.is_empty(), "{run:?}");
+    let run = world.run(&binary, &with(&["-o", "out", "--overwrite"])).expect(3);
+    run.says("out is a folder, and only a regular file can be replaced");
+    assert!(run.stdout.is_empty(), "{run:?}");
     assert_eq!(files(binary.directory()), ["out"]);
+    assert!(world.stand_in.requests().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn export_refuses_to_replace_what_is_not_a_regular_file() {
+    let world = world(&Fixture::load(JOB));
+    let binary = Binary::new();
+    std::fs::write(binary.path("mine"), "mine").unwrap();
+    std::os::unix::fs::symlink(binary.path("mine"), binary.path("link")).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(binary.path("pipe"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    for (name, what) in [("link", "a link"), ("pipe", "a named pipe"), ("/dev/null", "a device")] {
+        for more in [
+            &["-o", name, "--overwrite"][..],
+            &["-o", name, "--overwrite", "--dry-run"],
+            &["-o", name],
+        ] {
+            world
+                .run(&binary, &with(more))
+                .expect(3)
+                .says(&format!("{name} is {what}"));
+        }
+        let page = ["inspect", "none.tar.gz", "--html", name, "--overwrite"];
+        binary.run(page).expect(3).says(&format!("{name} is {what}"));
+        let key = ["pseudonymize", "none.tar.gz", "-o", "new.tar.gz", "--key", name];
+        binary.run(key).expect(3).says(&format!("{name} is {what}"));
+        let pseudonymized = ["pseudonymize", "none.tar.gz", "--overwrite", "-o", name];
+        binary.run(pseudonymized).expect(3).says(&format!("{name} is {what}"));
+    }
+    assert!(world.stand_in.requests().is_empty());
+    assert_eq!(files(binary.directory()), ["link", "mine", "pipe"]);
+}
+
+/// A second export to the same file runs in the middle of the first.
+#[test]
+fn of_two_exports_to_one_file_each_publishes_its_own_complete_archive() {
+    for overwrite in [false, true] {
+        let world = world(&Fixture::load(JOB));
+        let binary = Binary::new();
+        let url = world.stand_in.url();
+        let mut arguments = with(&["-o", "out.tar.gz", "--url", &url]);
+        arguments.extend(overwrite.then_some("--overwrite"));
+        let (command, done) = (
+            std::sync::Mutex::new(binary.command(&arguments)),
+            std::sync::atomic::AtomicBool::new(false),
+        );
+        let second = move |_: &_| {
+            if !done.swap(true, std::sync::atomic::Ordering::SeqCst) {
+                let output = command.lock().unwrap().output().unwrap();
+                assert!(output.status.success(), "{output:?}");
+            }
+        };
+        world.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(second));
+        let first = binary.run(&arguments);
+        assert_eq!(first.code, if overwrite { 0 } else { 3 }, "{first:?}");
+        binary.run(["inspect", "--verify", "out.tar.gz"]).expect(0);
+        assert_eq!(files(binary.directory()), ["out.tar.gz"]);
+    }
 }
 
 #[test]

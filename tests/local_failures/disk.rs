@@ -47,7 +47,7 @@ fn an_export_to_a_full_disk_says_so_and_leaves_nothing() {
     export.extend(["-o", "small/out.tar.gz"]);
     for kib in [4, 16, 40] {
         if let Some(output) = on_small_disk(&binary, kib, &[], &export) {
-            failed(&output, &["small/out.tar.gz.partial", "No space left", "make room"]);
+            failed(&output, &["small/out.tar.gz", "No space left", "make room"]);
             assert_eq!(world.documents.open_contexts().unwrap_or_default(), 0);
         }
     }
@@ -92,7 +92,7 @@ fn a_bound_on_the_size_of_files_is_told_and_leaves_nothing() {
     ];
     let page = archive_of(JOB).display().to_string();
     let page = ["inspect", &page, "--html", "page.html"];
-    for (arguments, file) in [(&export[..], "out.tar.gz.partial"), (&page, "page.html.partial")] {
+    for (arguments, file) in [(&export[..], "out.tar.gz"), (&page, "page.html")] {
         let command = binary.command(arguments);
         let output = Command::new("sh")
             .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""])

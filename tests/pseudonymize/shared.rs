@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::newest;
 use crate::support::archive::{blocks, gzip, members};
 use crate::support::binary::Binary;
-use crate::support::fixtures::Fixture;
+use crate::support::fixtures::{Fixture, from_python};
 use crate::support::world::World;
 
 /// What is made once, by the job's name.
@@ -122,4 +122,49 @@ pub fn edited(binary: &Binary, job: &str, edit: impl FnOnce(&mut Value, &mut Val
     let path = binary.path("edited.tar.gz");
     std::fs::write(&path, gzip(&blocks(&all))).unwrap();
     path
+}
+
+/// The lock is held here, as by another run, until that run has published what it added.
+#[test]
+fn a_run_waits_for_another_one_with_the_same_key_file_and_keeps_its_tokens() {
+    use std::io::{BufRead as _, BufReader};
+    let binary = Binary::new();
+    let archive = from_python("complete").display().to_string();
+    binary
+        .run([
+            "pseudonymize",
+            &archive,
+            "-o",
+            "first.tar.gz",
+            "--key",
+            "k.json",
+            "--fields",
+            "host",
+        ])
+        .expect(0);
+    let path = binary.path("k.json");
+    let lock = std::fs::File::open(&path).unwrap();
+    lock.lock().unwrap();
+    let mut command = binary.command(["pseudonymize", &archive, "-o", "second.tar.gz", "--key", "k.json"]);
+    let mut run = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines();
+    let waits = lines.any(|line| {
+        line.unwrap()
+            .contains("Waiting for another run that uses the key file k.json")
+    });
+    assert!(waits, "the run did not wait");
+    let mut keys: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    keys["tokens"]["t_other"] = "value of the other run".into();
+    std::fs::write(binary.path("new.json"), keys.to_string()).unwrap();
+    std::fs::rename(binary.path("new.json"), &path).unwrap();
+    drop(lock);
+    lines.for_each(drop);
+    assert!(run.wait().unwrap().success());
+    let after: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let (before, after) = (
+        keys["tokens"].as_object().unwrap(),
+        after["tokens"].as_object().unwrap(),
+    );
+    assert!(before.iter().all(|(token, value)| after.get(token) == Some(value)));
+    assert!(after.len() > before.len());
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::not_found;
 use super::options::ExportOptions;
-use crate::archive::{self, Finished, Limits, Target, Unnamed};
+use crate::archive::{Finished, Limits, Target, Unnamed};
 use crate::commands::pseudonymize::{self, PseudonymizeOptions, Tokens};
 use crate::error::Result;
 use crate::job::JobId;
@@ -31,14 +31,10 @@ pub(super) fn refuse_existing(options: &ExportOptions, job: Option<&JobId>) -> R
         (None, Some(job)) => options.target(job),
         (None, None) => return Ok(()),
     };
-    match target {
-        Target::File { path, overwrite: false } if path.symlink_metadata().is_ok() && !options.dry_run => {
-            Err(archive::Error::Exists { path }.into())
-        }
-        target => match &options.tokens {
-            Some(tokens) => tokens.refuse_existing(&target, options.dry_run),
-            None => Ok(()),
-        },
+    target.check()?;
+    match &options.tokens {
+        Some(tokens) => tokens.refuse_existing(&target),
+        None => Ok(()),
     }
 }
 

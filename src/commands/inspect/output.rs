@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::atomic_file::{AtomicFile, PublishError};
 use crate::commands::inspect::InspectOptions;
 use crate::commands::inspect::examine::is_stdin;
 use crate::error::{Error, Result};
-use crate::partial::{NotWritten, Partial};
 use crate::sheet::{Sheet, html, plain};
 use crate::terminal::{Terminal, escape_json};
 
@@ -42,8 +42,8 @@ impl<'a> Output<'a> {
             None => Html::No,
             Some(target) if target.path == Path::new("-") => Html::Stdout,
             Some(target) => {
-                // Begun and taken away again: while archives are read nothing lies there that a signal could leave.
-                drop(Partial::create(&target.path, target.overwrite).map_err(refused)?);
+                // Created and removed again: while archives are read, there is no file that a signal could leave behind.
+                drop(AtomicFile::create(&target.path, target.overwrite).map_err(refused)?);
                 Html::File(target)
             }
         };
@@ -73,10 +73,10 @@ impl<'a> Output<'a> {
             Html::No => None,
             Html::Stdout => Some(html(page)),
             Html::File(HtmlTarget { path, overwrite }) => {
-                let partial = Partial::create(path, *overwrite).map_err(refused)?;
-                let written = partial.file().write_all(html(page).as_bytes());
-                written.map_err(|cause| file_failed(partial.path(), cause))?;
-                partial.publish().map_err(refused)?;
+                let file = AtomicFile::create(path, *overwrite).map_err(refused)?;
+                let written = file.file().write_all(html(page).as_bytes());
+                written.map_err(|cause| file_failed(path, cause))?;
+                file.publish().map_err(refused)?;
                 Some(path.display().to_string())
             }
         };
@@ -104,13 +104,17 @@ pub(super) fn ended(failure: Option<Error>, json: bool) -> Result<()> {
     }
 }
 
-fn refused(why: NotWritten) -> Error {
+fn refused(why: PublishError) -> Error {
     match why {
-        NotWritten::Exists { path } => Error::Refused {
+        PublishError::Exists { path } => Error::Refused {
             message: format!("{} exists already", path.display()),
             hint: "choose another name with --html, or replace it with --overwrite".to_owned(),
         },
-        NotWritten::Io { path, cause } => Error::File { path, cause },
+        PublishError::NotAFile { .. } => Error::Refused {
+            message: why.to_string(),
+            hint: "name another file with --html".to_owned(),
+        },
+        PublishError::Io { path, cause } => Error::File { path, cause },
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) use outcome::{Outcome, outcome_document, say};
 pub async fn run(options: PseudonymizeOptions, surroundings: &Surroundings, terminal: &Terminal) -> Result<()> {
     let signals = Signals::listen(&surroundings.stop);
     let work = async {
-        options.tokens.refuse_existing(&options.target, options.dry_run)?;
+        options.tokens.refuse_existing(&options.target)?;
         let archive = Archive::open(&options.archive)?;
         let outcome = pseudonymize(&archive, &options, terminal).await?;
         outcome::print(&options, &outcome, terminal)
@@ -55,7 +55,8 @@ pub(super) async fn pseudonymize(
         false => whole.clone(),
     };
     let fields = fields::Fields::of(&contents, &whole, &config, options.tokens.fields.as_deref())?;
-    let book = Book::open(options.tokens.key_file()?);
+    let (key, lock) = options.tokens.open_key(terminal).await?;
+    let book = Book::open(key);
     let rewriter = Rewriter::new(book, fields, options.tokens.keep_text);
     let source = read::Source {
         archive,
@@ -86,7 +87,9 @@ pub(super) async fn pseudonymize(
     stage.done("Searched: no value that was replaced stands in it");
     // The key first: an archive without its key is of no use to whoever asks what a token stands for.
     let outcome = Outcome::of(&source, &rewriter, Some(&unnamed));
-    options.tokens.publish_key(&options.target, &rewriter.book.to_file())?;
+    options
+        .tokens
+        .publish_key(&options.target, &rewriter.book.to_file(), lock)?;
     tokio::task::block_in_place(|| unnamed.publish())?;
     Ok(outcome)
 }

@@ -1,11 +1,16 @@
 //! What `pseudonymize`, and `export --pseudonymize`, can be asked.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::archive::{self, Limits, Target};
+use crate::atomic_file::{AtomicFile, PublishError, check_target};
 use crate::error::{Error, Result};
-use crate::partial::Partial;
-use crate::pseudonym::KeyFile;
+use crate::pseudonym::{KeyFile, KeyFileLock};
+use crate::terminal::Terminal;
+
+/// How often a run that waits for a key file looks again.
+const KEY_FILE_POLL: Duration = Duration::from_millis(100);
 
 /// What `pseudonymize` was asked.
 #[derive(Clone, Debug)]
@@ -60,17 +65,14 @@ impl Tokens {
     }
 
     /// Refuses files that would be replaced, before anything is read.
-    pub(in crate::commands) fn refuse_existing(&self, target: &Target, dry_run: bool) -> Result<()> {
-        let there = |path: &Path| path.symlink_metadata().is_ok();
-        match target {
-            _ if dry_run => {}
-            Target::File { path, overwrite: false } if there(path) => {
-                return Err(archive::Error::Exists { path: path.clone() }.into());
-            }
-            _ => {}
-        }
+    pub(in crate::commands) fn refuse_existing(&self, target: &Target) -> Result<()> {
+        target.check()?;
         let key = self.key_beside(target);
-        if !there(&key) {
+        match check_target(&key, self.key.is_some()) {
+            Err(PublishError::Exists { .. }) => {}
+            checked => checked.map_err(archive::Error::from)?,
+        }
+        if key.symlink_metadata().is_err() {
             return Ok(());
         }
         let key_named = self.key.is_some();
@@ -78,7 +80,7 @@ impl Tokens {
             message,
             hint: hint.to_owned(),
         };
-        if !key_named && !dry_run {
+        if !key_named {
             return Err(refused(
                 format!("{} exists already", key.display()),
                 "name it with --key to use the same key again, or name another key file",
@@ -90,18 +92,34 @@ impl Tokens {
         Ok(())
     }
 
-    /// The key and the tokens that are known.
-    pub(super) fn key_file(&self) -> Result<KeyFile> {
-        match self.key.as_ref().filter(|key| key.symlink_metadata().is_ok()) {
-            Some(key) => Ok(KeyFile::read(key)?),
-            None => Ok(KeyFile::new()?),
+    /// The key and the tokens that are known, with the lock of a file that exists. Waits for another run that holds it.
+    pub(super) async fn open_key(&self, terminal: &Terminal) -> Result<(KeyFile, Option<KeyFileLock>)> {
+        let Some(path) = self.key.as_ref().filter(|key| key.symlink_metadata().is_ok()) else {
+            return Ok((KeyFile::new()?, None));
+        };
+        let mut waiting = false;
+        loop {
+            if let Some(lock) = KeyFileLock::try_acquire(path)? {
+                return Ok((KeyFile::read(path)?, Some(lock)));
+            }
+            if !std::mem::replace(&mut waiting, true) {
+                terminal.say(&format!(
+                    "Waiting for another run that uses the key file {}",
+                    path.display()
+                ));
+            }
+            tokio::time::sleep(KEY_FILE_POLL).await;
         }
     }
 
-    /// Writes it in its place.
-    pub(super) fn publish_key(&self, target: &Target, file: &KeyFile) -> Result<()> {
-        let written = file.write(&self.key_beside(target), self.key.is_some());
-        Ok(written.and_then(Partial::publish).map_err(archive::Error::from)?)
+    /// Writes the key file. Without a lock it is a new file, and one that has appeared since stays.
+    pub(super) fn publish_key(&self, target: &Target, file: &KeyFile, lock: Option<KeyFileLock>) -> Result<()> {
+        let path = self.key_beside(target);
+        let published = match lock {
+            Some(lock) => file.write(&path, true).and_then(|new| lock.publish(new)),
+            None => file.write(&path, false).and_then(AtomicFile::publish),
+        };
+        Ok(published.map_err(archive::Error::from)?)
     }
 
     /// As the manifest names them.

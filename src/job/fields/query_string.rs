@@ -10,8 +10,9 @@ pub(super) fn read(text: &str, found: &mut Found) -> bool {
         chars: text.chars().peekable(),
         found,
         bare: false,
+        owned: Vec::new(),
     };
-    reader.group(false);
+    reader.read();
     reader.bare
 }
 
@@ -19,21 +20,21 @@ struct Reader<'a, 'f> {
     chars: std::iter::Peekable<std::str::Chars<'a>>,
     found: &'f mut Found,
     bare: bool,
+    /// The open parentheses: whether a field's name precedes one, or one around it. A list of its own instead of
+    /// recursion, since a text may open any number of them.
+    owned: Vec<bool>,
 }
 
 impl Reader<'_, '_> {
-    /// Up to the closing parenthesis. `owned`: a field's name stands before the opening one.
-    fn group(&mut self, owned: bool) {
+    fn read(&mut self) {
         while let Some(&c) = self.chars.peek() {
+            let owned = self.owned.last().copied().unwrap_or(false);
             match c {
                 ')' => {
                     self.chars.next();
-                    return;
+                    self.owned.pop();
                 }
-                '(' => {
-                    self.chars.next();
-                    self.group(owned);
-                }
+                '(' => self.open(owned),
                 '"' | '/' | '[' | '{' => {
                     self.value();
                     self.bare |= !owned;
@@ -44,6 +45,11 @@ impl Reader<'_, '_> {
                 _ => self.word(owned),
             }
         }
+    }
+
+    fn open(&mut self, owned: bool) {
+        self.chars.next();
+        self.owned.push(owned);
     }
 
     /// A word, or a field's name and what follows it.
@@ -61,22 +67,25 @@ impl Reader<'_, '_> {
         {
             self.chars.next();
         }
-        if word == "_exists_" {
+        let group = self.chars.peek() == Some(&'(');
+        if word == "_exists_" && !group {
             let name = self.value();
             return self.found.name(&name);
         }
         // `*:x` is everywhere.
-        if word == "*" {
+        if word == "*" && !group {
             let all = self.value();
             self.bare |= all != "*";
             return;
         }
-        self.found.name(&word);
-        if self.chars.peek() == Some(&'(') {
-            self.chars.next();
-            self.group(true);
-        } else {
-            self.value();
+        match word.as_str() {
+            "*" => self.bare = true,
+            "_exists_" => {}
+            name => self.found.name(name),
+        }
+        match group {
+            true => self.open(true),
+            false => drop(self.value()),
         }
     }
 
@@ -86,11 +95,6 @@ impl Reader<'_, '_> {
             Some('"') => self.until('"'),
             Some('/') => self.until('/'),
             Some('[' | '{') => self.range(),
-            Some('(') => {
-                self.chars.next();
-                self.group(true);
-                String::new()
-            }
             _ => self.text(),
         };
         while self.chars.peek().is_some_and(|c| "^~".contains(*c)) {
@@ -185,6 +189,8 @@ mod tests {
             ("(a:1 OR b:2)^2", &["a", "b"], false),
             ("a:(", &["a"], false),
             ("] } ~ ^", &[], false),
+            ("*:(x y)", &[], true),
+            ("a:1) AND b:2", &["a", "b"], false),
         ] {
             let mut found = Found::default();
             assert_eq!(read(text, &mut found), bare, "{text}");
@@ -193,6 +199,16 @@ mod tests {
                 names,
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn any_number_of_parentheses_is_read() {
+        for open in ["(", "a:(", "*:(", "_exists_:(", "(a:("] {
+            let text = format!("{} b:1 {}", open.repeat(1_000_000), ")".repeat(1_000_000));
+            let mut found = Found::default();
+            read(&text, &mut found);
+            assert!(found.names.contains("b"), "{open}");
         }
     }
 }

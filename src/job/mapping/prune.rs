@@ -66,7 +66,12 @@ fn constant(definition: &Value) -> bool {
 
 /// The field itself, an object that holds it, or a pattern that takes it in.
 fn carried(path: &str, fields: &BTreeSet<String>) -> bool {
-    fields.iter().any(|field| takes_in(field, path) || below(field, path))
+    let above = path.match_indices('.').map(|(dot, _)| &path[..dot]);
+    let inner = format!("{path}.");
+    let first_inside = fields.range(inner.clone()..).next();
+    above.chain([path]).any(|object| fields.contains(object))
+        || first_inside.is_some_and(|field| field.starts_with(&inner))
+        || fields.iter().any(|field| field.contains('*') && fits(field, path))
 }
 
 /// Whether a field's name, or a pattern, takes in a path, or an object above it.
@@ -78,17 +83,24 @@ fn below(inner: &str, outer: &str) -> bool {
     inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Whether a pattern with `*` takes in a text.
+/// Whether a pattern with `*` takes in a text. Linear: each part between two `*` takes the first place where it fits.
 pub(in crate::job) fn fits(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
-            rest.char_indices()
-                .map(|(n, _)| n)
-                .chain([rest.len()])
-                .any(|n| fits(tail, &rest[n..]))
-        }),
-    }
+    let Some((head, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let Some(text) = text.strip_prefix(head).and_then(|text| text.strip_suffix(tail)) else {
+        return false;
+    };
+    let after = |text: &str, part: &str| text.find(part).map(|at| at + part.len());
+    let mut left = text;
+    middle.split('*').all(|part| match after(left, part) {
+        Some(end) => {
+            left = &left[end..];
+            true
+        }
+        None => false,
+    })
 }
 
 fn plain(definition: &Value, inner: Option<Map<String, Value>>, fields: &BTreeSet<String>) -> Value {
