@@ -32,8 +32,10 @@ pub(super) fn merged(left: &Definition, right: &Definition) -> Option<Definition
         mappings.insert("runtime".into(), both);
     }
     let kinds = |l: &Value, r: &Value| union(Some(l), Some(r), same).flatten();
+    let mappings = Value::Object(mappings);
     Some(Definition {
-        mappings: Value::Object(mappings),
+        copies: super::places::copies(&mappings),
+        mappings,
         analysis: union(left.analysis.as_ref(), right.analysis.as_ref(), kinds)?,
         shards: left.shards.max(right.shards),
         settings: settings::merged(&left.settings, &right.settings)?,

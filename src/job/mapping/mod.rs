@@ -31,6 +31,7 @@ struct Definition {
     analysis: Option<Value>,
     shards: Option<u64>,
     settings: settings::Settings,
+    copies: places::Copies,
 }
 
 /// What the source indices read under a name.
@@ -52,8 +53,10 @@ impl Definition {
             nested.or_else(|| definition.pointer(&format!("/settings/index.{key}")))
         };
         let shards = setting("number_of_shards");
+        let mappings = definition.get("mappings").cloned().unwrap_or_else(|| json!({}));
         Self {
-            mappings: definition.get("mappings").cloned().unwrap_or_else(|| json!({})),
+            copies: places::copies(&mappings),
+            mappings,
             analysis: setting("analysis").cloned(),
             shards: shards.and_then(|n| n.as_u64().or_else(|| n.as_str()?.parse().ok())),
             settings: index
@@ -61,6 +64,10 @@ impl Definition {
                 .map(settings::carried)
                 .unwrap_or_default(),
         }
+    }
+
+    fn place(&self, field: &str) -> Option<places::Place<'_>> {
+        places::place(&self.mappings, &self.copies, field)
     }
 
     fn to_json(&self) -> Value {
@@ -103,6 +110,7 @@ impl InputMappings {
             let mappings = prune::mappings(&d.mappings, fields, Some(runtime));
             Definition {
                 analysis: d.analysis.as_ref().and_then(|all| analysis::needed(all, &mappings)),
+                copies: places::copies(&mappings),
                 mappings,
                 ..d.clone()
             }
@@ -157,7 +165,7 @@ impl InputMappings {
             ..Places::default()
         };
         for definition in self.indices.values() {
-            if let Some(place) = places::place(&definition.mappings, field) {
+            if let Some(place) = definition.place(field) {
                 all.unknown = false;
                 all.paths.extend(place.paths);
                 all.scripts.extend(place.runtime);
@@ -168,7 +176,9 @@ impl InputMappings {
 
     /// Whether a source maps this field, as a stored or a runtime field.
     pub(super) fn knows(&self, field: &str) -> bool {
-        self.mappings().any(|mappings| places::place(mappings, field).is_some())
+        self.indices
+            .values()
+            .any(|definition| definition.place(field).is_some())
     }
 
     /// The part of a path in `_source` that is a field of an index; the longest one.
@@ -208,8 +218,9 @@ impl InputMappings {
 
     /// The types that indices give to a field, a multi-field, what an alias stands for or a runtime field.
     pub fn kinds(&self, field: &str) -> BTreeSet<&str> {
-        self.mappings()
-            .filter_map(|mappings| places::kind(mappings, field))
+        let definitions = self.indices.values();
+        definitions
+            .filter_map(|d| places::kind(&d.mappings, &d.copies, field))
             .collect()
     }
 
@@ -240,7 +251,7 @@ impl InputMappings {
             let takes =
                 |patterns: &[String], field: &str| patterns.iter().any(|pattern| prune::takes_in(pattern, field));
             for field in fields {
-                let known = places::place(&definition.mappings, field).is_some();
+                let known = definition.place(field).is_some();
                 if known && (takes(&excludes, field) || !(includes.is_empty() || takes(&includes, field))) {
                     found.push((index.as_str(), field.as_str()));
                 }

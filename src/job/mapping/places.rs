@@ -1,6 +1,12 @@
 //! From a field's name to its places in `_source`, by one index's mapping.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
+
+/// Parts of a dotted name that are looked up. Elasticsearch allows 20 levels unless told otherwise
+/// (`index.mapping.depth.limit`); a name from an untrusted file must not cost more than its length.
+const MAX_NAME_PARTS: usize = 100;
 
 /// What one index reads under a name.
 #[derive(Debug, Default)]
@@ -11,8 +17,11 @@ pub(super) struct Place<'a> {
     pub(super) runtime: Option<(&'a str, Option<&'a Value>)>,
 }
 
+/// For each field, the fields whose values are copied to it (`copy_to`).
+pub(super) type Copies = BTreeMap<String, Vec<String>>;
+
 /// `None` where the mapping does not know the field.
-pub(super) fn place<'a>(mappings: &'a Value, name: &str) -> Option<Place<'a>> {
+pub(super) fn place<'a>(mappings: &'a Value, copies: &Copies, name: &str) -> Option<Place<'a>> {
     if let Some((made, field)) = runtime(mappings, name) {
         let script = field.get("script");
         // Without a script its values are the document's own.
@@ -28,28 +37,22 @@ pub(super) fn place<'a>(mappings: &'a Value, name: &str) -> Option<Place<'a>> {
         found = find(properties, &target, "")?;
     }
     let Found::Path(path) = found else { return None };
-    let mut paths = vec![path];
-    copied_to(properties, &paths[0].clone(), "", &mut paths);
+    let copied = copies.get(&path).cloned().unwrap_or_default();
+    let paths = std::iter::once(path).chain(copied).collect();
     Some(Place { paths, runtime: None })
 }
 
 /// The type of a field, a multi-field or what an alias stands for.
-pub(super) fn kind<'a>(mappings: &'a Value, name: &str) -> Option<&'a str> {
+pub(super) fn kind<'a>(mappings: &'a Value, copies: &Copies, name: &str) -> Option<&'a str> {
     if let Some((_, field)) = runtime(mappings, name) {
         return field.get("type")?.as_str();
     }
     let mut at = mappings;
-    let path = place(mappings, name)?.paths.into_iter().next()?;
+    let path = place(mappings, copies, name)?.paths.into_iter().next()?;
     let mut rest = path.as_str();
     while !rest.is_empty() {
-        let properties = at.get("properties")?.as_object()?;
-        let fits = |key: &str| {
-            let tail = rest.strip_prefix(key)?;
-            tail.strip_prefix('.').or_else(|| tail.is_empty().then_some(""))
-        };
-        let longest = properties.iter().filter(|(key, _)| fits(key).is_some());
-        let (key, definition) = longest.max_by_key(|(key, _)| key.len())?;
-        rest = fits(key)?;
+        let (key, definition) = longest_head(at.get("properties")?.as_object()?, rest)?;
+        rest = rest[key.len()..].strip_prefix('.').unwrap_or_default();
         at = definition;
     }
     let multi = name.rsplit_once('.').and_then(|(_, last)| at.get("fields")?.get(last));
@@ -62,11 +65,7 @@ pub(super) fn known<'p>(mappings: &Value, path: &'p str) -> Option<&'p str> {
     let mut start = 0;
     loop {
         let rest = &path[start..];
-        let mut fitting = properties.iter().filter(|(name, _)| {
-            let tail = rest.strip_prefix(name.as_str());
-            tail.is_some_and(|tail| tail.is_empty() || tail.starts_with('.'))
-        });
-        let (name, definition) = fitting.by_ref().max_by_key(|(name, _)| name.len())?;
+        let (name, definition) = longest_head(properties, rest)?;
         let end = start + name.len();
         if end == path.len() {
             return Some(path);
@@ -129,12 +128,27 @@ fn leaves(properties: &Map<String, Value>, above: &str, all: bool, names: &mut V
 }
 
 fn runtime<'a>(mappings: &'a Value, name: &str) -> Option<(&'a str, &'a Value)> {
-    let mut all = mappings.get("runtime")?.as_object()?.iter();
-    let found = all.find(|(made, field)| {
-        let inner = name.strip_prefix(made.as_str()).and_then(|rest| rest.strip_prefix('.'));
-        *made == name || inner.is_some_and(|inner| field.pointer("/fields").is_some_and(|all| all.get(inner).is_some()))
-    });
-    found.map(|(made, field)| (made.as_str(), field))
+    let all = mappings.get("runtime")?.as_object()?;
+    if let Some((made, field)) = all.get_key_value(name) {
+        return Some((made, field));
+    }
+    // A composite makes fields below its name.
+    splits(name).find_map(|(composite, inner)| {
+        let (made, field) = all.get_key_value(composite)?;
+        field.get("fields")?.get(inner).map(|_| (made.as_str(), field))
+    })
+}
+
+/// The longest beginning of a dotted name that is a key, with what it maps.
+fn longest_head<'a, 'n>(properties: &'a Map<String, Value>, name: &'n str) -> Option<(&'n str, &'a Value)> {
+    let heads = splits(name).map(|(head, _)| head).chain([name]);
+    heads.filter_map(|head| Some((head, properties.get(head)?))).last()
+}
+
+/// The ways to cut a dotted name in two, the shortest head first.
+fn splits(name: &str) -> impl Iterator<Item = (&str, &str)> {
+    let dots = name.match_indices('.').take(MAX_NAME_PARTS);
+    dots.map(|(dot, _)| (&name[..dot], &name[dot + 1..]))
 }
 
 enum Found {
@@ -143,35 +157,37 @@ enum Found {
 }
 
 fn find(properties: &Map<String, Value>, rest: &str, above: &str) -> Option<Found> {
-    for (name, definition) in properties {
-        let Some(tail) = rest.strip_prefix(name.as_str()) else {
-            continue;
-        };
-        let kind = definition.get("type").and_then(Value::as_str);
-        if tail.is_empty() {
-            return Some(match definition.get("path").and_then(Value::as_str) {
-                Some(target) if kind == Some("alias") => Found::Alias(target.to_owned()),
-                _ => Found::Path(format!("{above}{name}")),
-            });
-        }
-        let Some(tail) = tail.strip_prefix('.') else { continue };
+    if let Some(definition) = properties.get(rest) {
+        let alias = definition.get("type").and_then(Value::as_str) == Some("alias");
+        return Some(match definition.get("path").and_then(Value::as_str) {
+            Some(target) if alias => Found::Alias(target.to_owned()),
+            _ => Found::Path(format!("{above}{rest}")),
+        });
+    }
+    splits(rest).find_map(|(name, tail)| {
+        let definition = properties.get(name)?;
         let multi = definition
             .get("fields")
             .is_some_and(|fields| fields.get(tail).is_some());
         // A `flattened` field's keys are read from the field itself.
-        if multi || kind == Some("flattened") {
+        if multi || definition.get("type").and_then(Value::as_str) == Some("flattened") {
             return Some(Found::Path(format!("{above}{name}")));
         }
-        let inner = definition.get("properties").and_then(Value::as_object);
-        if let Some(found) = inner.and_then(|inner| find(inner, tail, &format!("{above}{name}."))) {
-            return Some(found);
-        }
-    }
-    None
+        let inner = definition.get("properties").and_then(Value::as_object)?;
+        find(inner, tail, &format!("{above}{name}."))
+    })
 }
 
-/// Fields whose values are copied to this one.
-fn copied_to(properties: &Map<String, Value>, target: &str, above: &str, paths: &mut Vec<String>) {
+/// Reads `copy_to` of all fields.
+pub(super) fn copies(mappings: &Value) -> Copies {
+    let mut copies = Copies::new();
+    if let Some(properties) = mappings.get("properties").and_then(Value::as_object) {
+        add_copies(properties, "", &mut copies);
+    }
+    copies
+}
+
+fn add_copies(properties: &Map<String, Value>, above: &str, copies: &mut Copies) {
     for (name, definition) in properties {
         let path = format!("{above}{name}");
         let targets = match definition.get("copy_to") {
@@ -179,11 +195,11 @@ fn copied_to(properties: &Map<String, Value>, target: &str, above: &str, paths: 
             Some(one) => std::slice::from_ref(one),
             None => &[],
         };
-        if targets.iter().any(|copy| copy.as_str() == Some(target)) {
-            paths.push(path.clone());
+        for target in targets.iter().filter_map(Value::as_str) {
+            copies.entry(target.to_owned()).or_default().push(path.clone());
         }
         if let Some(inner) = definition.get("properties").and_then(Value::as_object) {
-            copied_to(inner, target, &format!("{path}."), paths);
+            add_copies(inner, &format!("{path}."), copies);
         }
     }
 }
