@@ -71,7 +71,44 @@ fn few<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Resul
     serde_json::from_str(text.get()).map_err(D::Error::custom)
 }
 
+/// The query of the datafeed in an archive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ArchivedQuery {
+    /// The job's own.
+    #[default]
+    Original,
+    /// The job's own, but the input documents are missing fields that it reads. They match it all the same.
+    WithoutFields,
+    /// `match_all` replaces it: only the archived input documents are those that the job reads.
+    Replaced,
+}
+
+/// The option that records it.
+const DATAFEED_QUERY: &str = "datafeed-query";
+
 impl Manifest {
+    /// Records what became of the datafeed's query.
+    pub fn set_datafeed_query(&mut self, query: ArchivedQuery) {
+        let name = match query {
+            ArchivedQuery::Original => {
+                self.options.shift_remove(DATAFEED_QUERY);
+                return;
+            }
+            ArchivedQuery::WithoutFields => "original-without-fields",
+            ArchivedQuery::Replaced => "replaced",
+        };
+        self.options.insert(DATAFEED_QUERY.to_owned(), name.into());
+    }
+
+    /// What became of the datafeed's query.
+    pub fn datafeed_query(&self) -> ArchivedQuery {
+        match self.options.get(DATAFEED_QUERY).and_then(Value::as_str) {
+            Some("replaced") => ArchivedQuery::Replaced,
+            Some("original-without-fields") => ArchivedQuery::WithoutFields,
+            _ => ArchivedQuery::Original,
+        }
+    }
+
     /// As it stands in the archive: indented, for people look into it.
     pub(super) fn to_json(&self) -> std::io::Result<Vec<u8>> {
         let mut text = serde_json::to_vec_pretty(self)?;

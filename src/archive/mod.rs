@@ -26,7 +26,7 @@ pub use entry::{EntryBuilder, SealedEntry};
 pub use error::Error;
 pub use layout::{EntryKind, EntryName, Part};
 pub use limits::{Limits, MOST_ENTRIES, MOST_INDICES, PART_DOCUMENTS, is_full};
-pub use manifest::{FORMAT_VERSION, Manifest, ManifestEntry, ManifestSource};
+pub use manifest::{ArchivedQuery, FORMAT_VERSION, Manifest, ManifestEntry, ManifestSource};
 pub use read::Archive;
 pub use replay::{Document, Replay};
 pub use show::show;

@@ -15,10 +15,12 @@ pub use config::{
 };
 pub use error::Error;
 pub use fields::{
-    NeededFields, ScriptReads, needed_fields, query_reads_runtime_fields, reads_made_field, script_reads,
+    FieldReader, NeededFields, fields_read_by, needed_fields, query_reads_runtime_fields, reads_made_field,
+    without_made_field, without_query,
 };
 pub use id::{CalendarId, DatafeedId, FilterId, IndexName, JobId, SnapshotId};
 pub use index_pattern::{IndexPattern, is_remote};
 pub use mapping::{InputMappings, TargetIndex, guess_time_format, marked_as_ours, target_document_id, target_indices};
+pub use mapping::{fits, takes_in};
 pub use rename::Renamer;
 pub use scripts::scripts_of;

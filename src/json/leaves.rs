@@ -40,39 +40,73 @@ pub fn edit_leaves(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result
     editor.finish(&rest)
 }
 
+/// A document without the members whose path is not wanted, every other byte as it was.
+///
+/// # Errors
+/// Bytes that are not JSON.
+pub fn without_members(source: &[u8], unwanted: &dyn Fn(&str) -> bool) -> io::Result<Vec<u8>> {
+    let mut walk = Walk::default();
+    let mut editor = Editor::new(Vec::with_capacity(source.len()));
+    let rest = Tokenizer::whole::<io::Error>(source, &mut |token| {
+        let value = !matches!(token.kind, Kind::Name | Kind::EndObject | Kind::EndArray);
+        let unwanted = value && walk.in_member() && !editor.skipping() && unwanted(&walk.path);
+        walk.enter(&token)?;
+        match unwanted {
+            true => {
+                editor.leave_out(&token);
+                Ok(())
+            }
+            false => editor.keep(&token),
+        }
+    })?;
+    editor.finish(&rest)
+}
+
 #[derive(Default)]
 struct Walk {
     path: String,
-    /// Length of the path outside of each container.
-    outside: Vec<usize>,
+    /// Length of the path outside of each container, and whether that is an object.
+    outside: Vec<(usize, bool)>,
 }
 
 impl Walk {
+    /// Whether a value here belongs to a member's name.
+    fn in_member(&self) -> bool {
+        self.outside.last().is_some_and(|(_, object)| *object)
+    }
+
+    /// Follows the path.
+    fn enter(&mut self, token: &Token<'_>) -> io::Result<()> {
+        match token.kind {
+            Kind::BeginObject | Kind::BeginArray => {
+                self.outside.push((self.path.len(), token.kind == Kind::BeginObject));
+            }
+            Kind::EndObject | Kind::EndArray => {
+                // The path of what follows begins where this container's began.
+                let outside = self.outside.pop().map_or(0, |(length, _)| length);
+                self.path.truncate(outside);
+            }
+            Kind::Name => {
+                self.path.truncate(self.outside.last().map_or(0, |(length, _)| *length));
+                if !self.path.is_empty() {
+                    self.path.push('.');
+                }
+                self.path.push_str(&token.text()?);
+            }
+            Kind::Text | Kind::Literal => {}
+        }
+        Ok(())
+    }
+
     fn token(
         &mut self,
         token: &Token<'_>,
         editor: &mut Editor<Vec<u8>>,
         visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result<Edit>,
     ) -> io::Result<()> {
+        self.enter(token)?;
         match token.kind {
-            Kind::BeginObject | Kind::BeginArray => {
-                self.outside.push(self.path.len());
-                editor.keep(token)
-            }
-            Kind::EndObject | Kind::EndArray => {
-                let outside = self.outside.pop().unwrap_or(0);
-                self.path.truncate(outside);
-                // The path of what follows begins where this container's began.
-                editor.keep(token)
-            }
-            Kind::Name => {
-                self.path.truncate(self.outside.last().copied().unwrap_or(0));
-                if !self.path.is_empty() {
-                    self.path.push('.');
-                }
-                self.path.push_str(&token.text()?);
-                editor.keep(token)
-            }
+            Kind::BeginObject | Kind::BeginArray | Kind::EndObject | Kind::EndArray | Kind::Name => editor.keep(token),
             Kind::Text | Kind::Literal => {
                 let quoted = token.kind == Kind::Text;
                 let text = match quoted {
@@ -121,6 +155,23 @@ mod tests {
                 "j=true0"
             ]
         );
+    }
+
+    #[test]
+    fn members_are_left_out_with_all_that_is_in_them() {
+        let source =
+            br#"{"a": {"b": [{"c": 1}], "d": 2}, "e": [ {"f": "x", "g": {"h": 1}} ], "a.b": null, "i": [[3]]}"#;
+        let without = |unwanted: &[&str]| {
+            let made = without_members(source, &|path| unwanted.contains(&path));
+            String::from_utf8(made.unwrap()).unwrap()
+        };
+        assert_eq!(without(&[]).as_bytes(), source);
+        assert_eq!(
+            without(&["a.b", "e.f", "e.g.h", "i"]),
+            r#"{"a": { "d": 2}, "e": [ { "g": {}} ]}"#
+        );
+        assert_eq!(without(&["a", "e", "a.b", "i"]), "{}");
+        assert!(without_members(b"{", &|_| true).is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod leaves;
 mod tokenizer;
 
 pub use editor::Editor;
-pub use leaves::{Edit, Leaf, edit_leaves};
+pub use leaves::{Edit, Leaf, edit_leaves, without_members};
 pub use tokenizer::{Error, Kind, Token, Tokenizer};
 
 /// A string as JSON.

@@ -94,29 +94,6 @@ fn rules_about_a_field_that_is_not_chosen_stay() {
 }
 
 #[test]
-fn values_behind_backslashes_are_replaced_too() {
-    let host = "web-05.iad.corp.example";
-    let mut fixture = Fixture::load("web-latency");
-    fixture.job["datafeed_config"]["query"] = json!({"bool": {"filter": [
-        {"query_string": {"query": r"host:web\-05.iad.corp.example OR status:500"}},
-        {"term": {"host": host}},
-        {"ids": {"values": [host]}},
-    ]}});
-    let binary = Binary::new();
-    let old = World::seeded(newest(), &fixture).export(&binary, fixture.id(), "original", &[]);
-    let new = pseudonymized(&binary, &old, "new", &[]);
-    let (token, _) = new.tokens.iter().find(|(_, value)| *value == host).unwrap();
-    let written = entries(&new.archive);
-    let config: Value = serde_json::from_str(entry(&written, "_config.json")).unwrap();
-    let query = &config["datafeed_config"]["query"]["bool"]["filter"];
-    let status = query[0]["query_string"]["query"].as_str().unwrap();
-    let status = status.strip_prefix(&format!("host:{token} OR status:")).unwrap();
-    assert_eq!(new.tokens[status], "500");
-    assert_eq!(query[1]["term"]["host"], *token);
-    assert!(!query.to_string().contains("corp.example"), "{query}");
-}
-
-#[test]
 fn patterns_of_categories_are_read_as_they_are_meant() {
     let mut fixture = Fixture::load("log-categories");
     let service = fixture.inputs[0].source.clone();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::spelling::Spellings;
 use crate::archive::Contents;
 use crate::error::{Error, Result};
-use crate::job::{InputMappings, JobConfig, needed_fields};
+use crate::job::{FieldReader, InputMappings, JobConfig, fields_read_by, fits, needed_fields, takes_in, without_query};
 
 /// The field of categories: its values are their numbers, which say nothing and must stay.
 pub(super) const CATEGORY: &str = "mlcategory";
@@ -23,8 +23,10 @@ pub(super) struct Fields {
     pub(super) messages: Option<(String, BTreeSet<String>)>,
     /// Paths of numbers: metrics, counts, the time.
     numbers: BTreeSet<String>,
-    /// Paths that the datafeed reads.
+    /// Paths that the datafeed reads other than by its query.
     read: BTreeSet<String>,
+    /// What only the query of the datafeed reads.
+    pub(super) only_queried: OnlyQueried,
     /// Paths by the type that the sources map them to.
     types: BTreeMap<String, String>,
     /// How autodetect sees values of the chosen ones.
@@ -39,8 +41,56 @@ pub(super) struct Fields {
     pub(super) mappings: InputMappings,
     /// Likewise.
     pub(super) mapping: Value,
-    /// The datafeed's `runtime_mappings`.
-    pub(super) runtime: Value,
+}
+
+/// Fields that only the query of the datafeed reads: they are not in a pseudonymized archive.
+#[derive(Debug, Default)]
+pub(super) struct OnlyQueried {
+    /// Paths, or patterns of them, that the query reads.
+    queried: BTreeSet<String>,
+    /// The same of what else needs fields.
+    needed: BTreeSet<String>,
+    /// Runtime fields of the mapping.
+    pub(super) runtime: BTreeSet<String>,
+}
+
+impl OnlyQueried {
+    fn of(contents: &Contents, config: &JobConfig, written: &JobConfig, mappings: &InputMappings) -> Result<Self> {
+        let Some(feed) = config.datafeed() else {
+            return Ok(Self::default());
+        };
+        let asked = contents
+            .manifest
+            .as_ref()
+            .and_then(|manifest| manifest.options.get("input-field"));
+        let asked = asked.and_then(Value::as_array).into_iter().flatten();
+        let asked: Vec<String> = asked.filter_map(|name| Some(name.as_str()?.to_owned())).collect();
+        let needed = needed_fields(&without_query(written)?, mappings, &asked);
+        let query = FieldReader::Query(&feed.query);
+        let queried = fields_read_by(query, feed.runtime_mappings.as_ref(), mappings);
+        let queried_only = |name: &&String| !needed.fields.iter().any(|needed| takes_in(needed, name));
+        Ok(Self {
+            queried: queried.fields.iter().filter(queried_only).cloned().collect(),
+            runtime: queried.runtime.difference(&needed.runtime).cloned().collect(),
+            needed: needed.fields,
+        })
+    }
+
+    /// Whether a member of an input document is one of these, with all that is in it.
+    pub(super) fn contains(&self, path: &str) -> bool {
+        let is_needed = |needed: &String| takes_in(needed, path) || takes_in(path, needed);
+        self.queried.iter().any(|queried| takes_in(queried, path)) && !self.needed.iter().any(is_needed)
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queried.is_empty() && self.runtime.is_empty()
+    }
+
+    /// Paths, or patterns of them.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.queried.iter().map(String::as_str)
+    }
 }
 
 /// What stands at a place of an input.
@@ -75,7 +125,8 @@ impl Fields {
             .and_then(|text| InputMappings::parse(text.get().as_bytes()).ok())
             .unwrap_or_default();
         let mut fields = Self {
-            read: needed_fields(written, &mappings, &[]).fields,
+            read: needed_fields(&without_query(written)?, &mappings, &[]).fields,
+            only_queried: OnlyQueried::of(contents, config, written, &mappings)?,
             types: parsed.as_ref().map(types).unwrap_or_default(),
             influencers: config.influencers().iter().cloned().collect(),
             ..Self::default()
@@ -113,8 +164,6 @@ impl Fields {
         fields.chosen = all;
         fields.mappings = mappings;
         fields.mapping = parsed.unwrap_or_default();
-        let runtime = written.datafeed().and_then(|feed| feed.runtime_mappings.clone());
-        fields.runtime = runtime.unwrap_or_default();
         Ok(fields)
     }
 
@@ -163,6 +212,36 @@ impl Fields {
     pub(super) fn message_places(&self) -> impl Iterator<Item = &str> {
         let messages = self.messages.iter();
         messages.flat_map(|(name, paths)| paths.iter().map(String::as_str).chain([name.as_str()]))
+    }
+
+    /// Whether values that are replaced are at a place of documents, around it or below it, or have this name.
+    pub(super) fn is_replaced(&self, path: &str) -> bool {
+        let path = path.strip_suffix(".keyword").unwrap_or(path);
+        let replaced = |path: &str| matches!(self.input(path), Input::Value(_) | Input::Message);
+        let covers = |place: &str| {
+            let below = place.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+            below || fits(path, place)
+        };
+        // The end may be a property of the value.
+        replaced(path)
+            || path.rsplit_once('.').is_some_and(|(above, _)| replaced(above))
+            || self.places().any(|(place, _)| covers(place))
+            || self.message_places().any(covers)
+    }
+
+    /// Whether a name is that of a field whose values are replaced, or of an object around one.
+    pub(super) fn is_made_of_replaced(&self, name: &str) -> bool {
+        let inside = |chosen: &str| chosen.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        self.is_chosen(name) || self.chosen().any(inside)
+    }
+
+    /// The fields whose values are replaced behind a name.
+    pub(super) fn values_behind(&self, name: &str) -> BTreeSet<&str> {
+        let paths = self.mappings.source_paths(name);
+        let values = paths
+            .iter()
+            .filter_map(|path| self.chosen.get(path).or_else(|| self.sources.get(path)));
+        values.map(String::as_str).collect()
     }
 
     /// Whether words of messages are replaced.

@@ -1,12 +1,12 @@
 //! An archive without names: tokens in the place of values, and a key file that stays with the user.
 
+mod datafeed;
 mod expected;
 mod fields;
 mod hashes;
 mod names;
 mod options;
 mod outcome;
-mod queried;
 mod read;
 mod rewrite;
 mod search;
@@ -15,12 +15,13 @@ mod write;
 
 pub use options::{PseudonymizeOptions, Tokens};
 
-use crate::archive::{self, Archive, Contents, Severity};
+use crate::archive::{self, Archive, Contents, Part, Severity};
 use crate::commands::Surroundings;
 use crate::commands::interrupt::Signals;
 use crate::error::{Error, Result};
 use crate::pseudonym::Book;
 use crate::terminal::{Terminal, Unit};
+use datafeed::Facts;
 use rewrite::Rewriter;
 
 pub(super) use outcome::{Outcome, outcome_document, say};
@@ -55,13 +56,20 @@ pub(super) async fn pseudonymize(
         false => whole.clone(),
     };
     let fields = fields::Fields::of(&contents, &whole, &config, options.tokens.fields.as_deref())?;
+    let has_inputs = contents.count(Part::Inputs) > 0;
+    let decision = datafeed::decide(&Facts {
+        config: &config,
+        fields: &fields,
+        has_inputs,
+        known: None,
+    })?;
     let (key, lock) = options.tokens.open_key(terminal).await?;
     let book = Book::open(key);
     let rewriter = Rewriter::new(book, fields, options.tokens.keep_text);
-    let source = read::Source {
+    let mut source = read::Source {
         archive,
         contents: &contents,
-        config: &config,
+        config: &decision.config,
         limits: options.limits,
     };
     let stage = terminal.stage("Reading values", Unit::Documents, Some(source.documents()));
@@ -72,21 +80,27 @@ pub(super) async fn pseudonymize(
         crate::terminal::count(rewriter.book.replaced())
     ));
     rewriter.refuse_untold()?;
-    // Which values a pattern takes in is known only now.
-    let written = rewriter.configuration(source.config)?;
-    rewriter.refuse_unfollowed()?;
-    names::refuse_values(&source, &rewriter, &written, options.tokens.accept_names)?;
+    // Whether the datafeed contains values is known only now.
+    let decision = datafeed::decide(&Facts {
+        config: &config,
+        fields: &rewriter.fields,
+        has_inputs,
+        known: Some(&rewriter),
+    })?;
+    source.config = &decision.config;
+    rewriter.names = decision.names.clone();
+    names::refuse_values(&source, &rewriter, options.tokens.accept_names)?;
     if options.dry_run {
-        return Ok(Outcome::of(&source, &rewriter, None));
+        return Ok(Outcome::of(&source, &rewriter, &decision, None));
     }
     let stage = terminal.stage("Writing tokens", Unit::Documents, Some(source.documents()));
-    let (rewriter, unnamed) = write::archive(&source, rewriter, options, &stage).await?;
+    let (rewriter, unnamed) = write::archive(&source, rewriter, &decision, options, &stage).await?;
     stage.done("Written with tokens");
     let stage = terminal.stage("Searching for values", Unit::Documents, Some(source.documents()));
     search::search(&unnamed, &rewriter, options.limits, &stage).await?;
     stage.done("Searched: no value that was replaced stands in it");
     // The key first: an archive without its key is of no use to whoever asks what a token stands for.
-    let outcome = Outcome::of(&source, &rewriter, Some(&unnamed));
+    let outcome = Outcome::of(&source, &rewriter, &decision, Some(&unnamed));
     options
         .tokens
         .publish_key(&options.target, &rewriter.book.to_file(), lock)?;

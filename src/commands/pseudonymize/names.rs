@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::read::Source;
@@ -20,13 +19,9 @@ struct Calendar {
     calendar_id: String,
 }
 
-/// Refuses names with values of six characters or more in them, unless they are accepted; `written` is the configuration
-/// that is written.
-pub(super) fn refuse_values(source: &Source<'_>, rewriter: &Rewriter, written: &[u8], accepted: bool) -> Result<()> {
-    let mut names = names(source, rewriter);
-    let written: Value = serde_json::from_slice(written).unwrap_or_default();
-    // Of aggregations, their buckets, fields that scripts make, parameters.
-    keys(&written["datafeed_config"], &mut names);
+/// Refuses names with values of six characters or more in them, unless they are accepted.
+pub(super) fn refuse_values(source: &Source<'_>, rewriter: &Rewriter, accepted: bool) -> Result<()> {
+    let names = names(source, rewriter);
     let held: Vec<&str> = names
         .iter()
         .filter(|name| rewriter.book.found_in(name, false).is_some())
@@ -46,17 +41,6 @@ pub(super) fn refuse_values(source: &Source<'_>, rewriter: &Rewriter, written: &
     })
 }
 
-fn keys(value: &Value, names: &mut BTreeSet<String>) {
-    match value {
-        Value::Array(list) => list.iter().for_each(|item| keys(item, names)),
-        Value::Object(members) => members.iter().for_each(|(name, member)| {
-            names.insert(name.clone());
-            keys(member, names);
-        }),
-        _ => {}
-    }
-}
-
 fn names(source: &Source<'_>, rewriter: &Rewriter) -> BTreeSet<String> {
     let (config, contents) = (source.config, source.contents);
     let mut names: BTreeSet<String> = config.groups().iter().cloned().collect();
@@ -66,6 +50,7 @@ fn names(source: &Source<'_>, rewriter: &Rewriter) -> BTreeSet<String> {
         names.insert(feed.id.to_string());
         names.extend(feed.indices.iter().cloned());
     }
+    names.extend(rewriter.names.iter().cloned());
     names.extend(contents.input_indices.keys().cloned());
     names.extend(rewriter.fields.places().map(|(place, _)| place.to_owned()));
     names.extend(listed::<Filter>(contents.filters.as_deref()).map(|filter| filter.filter_id));

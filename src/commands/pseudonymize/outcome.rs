@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::datafeed::{Decision, Fate};
 use super::hashes::HashCounts;
 use super::options::PseudonymizeOptions;
 use super::read::Source;
@@ -22,11 +23,16 @@ pub(in crate::commands) struct Outcome {
     notes: Vec<String>,
     /// What the job can be expected to find.
     expected: Vec<String>,
+    datafeed: Fate,
+    /// Scripted fields that were removed from the datafeed.
+    scripted: Vec<String>,
+    /// Fields that are not in the archive since only the query reads them.
+    only_queried: Vec<String>,
     pub(in crate::commands) finished: Option<Finished>,
 }
 
 impl Outcome {
-    pub(super) fn of(source: &Source<'_>, rewriter: &Rewriter, written: Option<&Unnamed>) -> Self {
+    pub(super) fn of(source: &Source<'_>, rewriter: &Rewriter, decision: &Decision, written: Option<&Unnamed>) -> Self {
         let found = rewriter.found();
         let chosen = rewriter.fields.chosen();
         Self {
@@ -38,6 +44,9 @@ impl Outcome {
             hashes: rewriter.hashes.counts(),
             notes: rewriter.notes().map(str::to_owned).collect(),
             expected: super::expected::results(source.config, &rewriter.fields),
+            datafeed: decision.fate.clone(),
+            scripted: decision.left_out.clone(),
+            only_queried: rewriter.fields.only_queried.names().map(str::to_owned).collect(),
             finished: written.map(|written| written.finished().clone()),
         }
     }
@@ -81,6 +90,9 @@ pub(in crate::commands) fn outcome_document(options: &PseudonymizeOptions, outco
         "values_replaced": outcome.replaced,
         "fields": outcome.fields,
         "hashes": outcome.hashes,
+        "datafeed": outcome.datafeed.document(),
+        "scripted_fields_left_out": outcome.scripted,
+        "input_fields_left_out": outcome.only_queried,
         "notes": outcome.notes,
         "expected_results": outcome.expected,
     })
@@ -106,6 +118,23 @@ pub(in crate::commands) fn say(options: &PseudonymizeOptions, outcome: &Outcome,
         count(hashes.words),
         count(hashes.words_dropped)
     ));
+    if let Some(sentence) = outcome.datafeed.sentence() {
+        terminal.say(&sentence);
+    }
+    for (what, names) in [
+        (
+            "Scripted fields of the datafeed left out, since nothing reads them and they read replaced values",
+            &outcome.scripted,
+        ),
+        (
+            "Fields of the input documents left out, since only the datafeed's query reads them",
+            &outcome.only_queried,
+        ),
+    ] {
+        if !names.is_empty() {
+            terminal.say(&format!("{what}: {}", names.join(", ")));
+        }
+    }
     for note in &outcome.notes {
         terminal.warn(note);
     }

@@ -49,7 +49,6 @@ impl Source<'_> {
     /// Hears of every value; nothing is written.
     pub(super) async fn hear(&self, mut rewriter: Rewriter, stage: &Stage) -> Result<Rewriter> {
         rewriter.configuration(self.config)?;
-        rewriter.refuse_unfollowed()?;
         let contents = self.contents;
         if let Some(snapshot) = &contents.snapshot {
             rewriter.snapshot(snapshot, None, self.state_limits())?;

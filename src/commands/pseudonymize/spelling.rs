@@ -99,24 +99,6 @@ impl Spellings {
         }
     }
 
-    /// Whether a field is spelled as the other field is among the others.
-    pub(super) fn alike(&self, field: &str, others: &Self, other: &str) -> bool {
-        self.fields.get(field) == others.fields.get(other)
-    }
-
-    /// How a pattern's characters are spelled where values are, wildcards and backslashes between them; `None` where that
-    /// cannot be told.
-    pub(super) fn pattern(&self, field: &str, pattern: &str) -> Option<String> {
-        match self.fields.get(field) {
-            None | Some(Spelling::AsSent) => Some(pattern.to_owned()),
-            // White space is taken from each part between wildcards.
-            Some(Spelling::Normalized(steps)) if !(steps.contains(&Step::Trim) && pattern.contains(is_white)) => {
-                normalized(steps, pattern)
-            }
-            Some(_) => None,
-        }
-    }
-
     /// Whether a place of the mapping has a normalizer that replaced values have passed.
     pub(super) fn is_normalized(&self, path: &str) -> bool {
         self.normalized.contains(path)

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 
+use super::datafeed::Decision;
 use super::options::PseudonymizeOptions;
 use super::read::{Source, said};
 use super::rewrite::Rewriter;
@@ -21,6 +22,7 @@ const STATE_INDEX: &str = ".ml-state";
 pub(super) async fn archive(
     source: &Source<'_>,
     rewriter: Rewriter,
+    decision: &Decision,
     options: &PseudonymizeOptions,
     stage: &Stage,
 ) -> Result<(Rewriter, Unnamed)> {
@@ -71,7 +73,7 @@ pub(super) async fn archive(
         let text = rewriter.calendars(calendars).map_err(said)?;
         rewrite.json(EntryKind::Calendars, &text)?;
     }
-    let manifest = rewrite.manifest(&mut rewriter)?;
+    let manifest = rewrite.manifest(&mut rewriter, decision)?;
     let unnamed = tokio::task::block_in_place(|| rewrite.writer.close(manifest))?;
     Ok((rewriter, unnamed))
 }
@@ -183,7 +185,7 @@ impl Rewrite<'_> {
         Ok(())
     }
 
-    fn manifest(&self, rewriter: &mut Rewriter) -> Result<Manifest> {
+    fn manifest(&self, rewriter: &mut Rewriter, decision: &Decision) -> Result<Manifest> {
         let known = self.source.contents.manifest.clone();
         let mut manifest = known.unwrap_or_else(|| Manifest {
             format_version: archive::FORMAT_VERSION,
@@ -205,6 +207,7 @@ impl Rewrite<'_> {
         manifest.created = EpochMillis::now().to_string();
         manifest.snapshot_id = self.source.snapshot()?.to_string();
         self.options.tokens.for_manifest(&mut manifest.options);
+        decision.for_manifest(&rewriter.fields, &mut manifest);
         Ok(manifest)
     }
 }

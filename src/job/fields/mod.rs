@@ -9,11 +9,11 @@ mod script;
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use self::found::Found;
 use self::resolve::Resolver;
-use crate::job::{Datafeed, InputMappings, JobConfig};
+use crate::job::{Datafeed, Error, InputMappings, JobConfig};
 
 /// The fields to fetch, and what could not be told by reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct NeededFields {
     pub fields: BTreeSet<String>,
     /// Runtime fields of the mapping that are read.
     pub runtime: BTreeSet<String>,
+    /// Names and places as they are written.
+    pub names: BTreeSet<String>,
     /// What could not be told: the user is told to think of `--all-fields`.
     pub doubts: Vec<String>,
 }
@@ -54,6 +56,78 @@ pub fn needed_fields(job: &JobConfig, mappings: &InputMappings, more: &[String])
     needed
 }
 
+/// A part of a datafeed that reads fields.
+#[derive(Clone, Copy, Debug)]
+pub enum FieldReader<'a> {
+    /// A query.
+    Query(&'a Value),
+    /// A script, as text or as an object with `source` or `id`.
+    Script(&'a Value),
+    /// Aggregations by name.
+    Aggregations(&'a Value),
+    /// A field's name, or a pattern of names.
+    Name(&'a str),
+}
+
+/// The fields that a part of a datafeed reads, through the scripts of runtime fields too.
+pub fn fields_read_by(reader: FieldReader<'_>, runtime: Option<&Value>, mappings: &InputMappings) -> NeededFields {
+    let mut found = Found::default();
+    match reader {
+        FieldReader::Query(query) => query::read(query, &mut found),
+        FieldReader::Script(code) => script::read(code, "script", &mut found),
+        FieldReader::Aggregations(all) => aggregations::read(all, &mut found),
+        FieldReader::Name(name) => found.name(name),
+    }
+    let mut read = BTreeSet::new();
+    while let Some((made, code)) = entries(runtime)
+        .filter_map(|(made, field)| Some((made, field.get("script")?)))
+        .find(|(made, _)| !read.contains(made) && found.reads(made))
+    {
+        read.insert(made);
+        script::read(code, &format!("runtime field `{made}`"), &mut found);
+    }
+    Resolver::new(mappings, runtime).resolve(found, &[])
+}
+
+/// The job with a datafeed that selects every document: without its query, and without the runtime fields that nothing
+/// but the query reads.
+///
+/// # Errors
+/// A configuration that is not an object.
+pub fn without_query(job: &JobConfig) -> Result<JobConfig, Error> {
+    let every = json!({"match_all": {}}).to_string();
+    let replaced = job.edit_datafeed(&mut |name, _| (name == "query").then(|| every.clone()))?;
+    let mut job = JobConfig::parse(replaced.get().as_bytes())?;
+    // A runtime field may be read by another one only.
+    while let Some(unread) = unread_runtime_field(&job) {
+        job = without_made_field(&job, &unread)?;
+    }
+    Ok(job)
+}
+
+fn unread_runtime_field(job: &JobConfig) -> Option<String> {
+    let runtime = job.datafeed()?.runtime_mappings.as_ref();
+    let mut scripted = entries(runtime).filter(|(_, field)| field.get("script").is_some());
+    scripted
+        .find(|(made, _)| !reads_made_field(job, made))
+        .map(|(made, _)| made.clone())
+}
+
+/// The job without the runtime field or script field of this name.
+///
+/// # Errors
+/// A configuration that is not an object.
+pub fn without_made_field(job: &JobConfig, made: &str) -> Result<JobConfig, Error> {
+    let edited = job.edit_datafeed(&mut |name, json| {
+        if !matches!(name, "runtime_mappings" | "script_fields") {
+            return None;
+        }
+        let mut fields: Map<String, Value> = serde_json::from_str(json).ok()?;
+        fields.shift_remove(made).map(|_| Value::Object(fields).to_string())
+    })?;
+    JobConfig::parse(edited.get().as_bytes())
+}
+
 /// Which of the datafeed's runtime fields its query or its time reads: without them the query finds other documents.
 pub fn query_reads_runtime_fields(feed: &Datafeed, time_field: &str) -> bool {
     let mut found = Found::default();
@@ -71,28 +145,6 @@ pub fn reads_made_field(job: &JobConfig, made: &str) -> bool {
     found.name(job.time_field());
     of_job(job).for_each(|name| found.name(name));
     found.reads(made)
-}
-
-/// What a script reads.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScriptReads {
-    /// Names of fields as a search understands them.
-    pub names: BTreeSet<String>,
-    /// Places in `_source`; the end may be a property of the value.
-    pub places: BTreeSet<String>,
-    /// What could not be told.
-    pub doubts: Vec<String>,
-}
-
-/// What a script reads, given as a string or as an object with `source` or `id`.
-pub fn script_reads(script: &Value) -> ScriptReads {
-    let mut found = Found::default();
-    script::read(script, "script", &mut found);
-    ScriptReads {
-        names: found.names,
-        places: found.places,
-        doubts: found.doubts,
-    }
 }
 
 fn of_job(job: &JobConfig) -> impl Iterator<Item = &str> {

@@ -41,6 +41,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn take(&mut self, found: Found) {
+        self.needed
+            .names
+            .extend(found.names.iter().chain(&found.places).cloned());
         for doubt in found.doubts {
             self.doubt(doubt);
         }

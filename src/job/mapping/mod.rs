@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-pub(super) use prune::fits;
+pub use prune::{fits, takes_in};
 pub use target::{TargetIndex, guess_time_format, marked_as_ours, target_document_id, target_indices};
 
 use crate::job::Error;
@@ -111,6 +111,22 @@ impl InputMappings {
             Definition {
                 analysis: d.analysis.as_ref().and_then(|all| analysis::needed(all, &mappings)),
                 copies: places::copies(&mappings),
+                mappings,
+                ..d.clone()
+            }
+        };
+        Self {
+            indices: self.indices.iter().map(|(name, d)| (name.clone(), cut(d))).collect(),
+        }
+    }
+
+    /// Without the fields at some paths, and what belongs to them: multi-fields, aliases, runtime fields of these names,
+    /// analyzers that no other field needs.
+    pub fn without(&self, unwanted: &dyn Fn(&str) -> bool, runtime: &BTreeSet<String>) -> Self {
+        let cut = |d: &Definition| {
+            let mappings = prune::without(&d.mappings, unwanted, runtime);
+            Definition {
+                analysis: d.analysis.as_ref().and_then(|all| analysis::needed(all, &mappings)),
                 mappings,
                 ..d.clone()
             }

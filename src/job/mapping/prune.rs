@@ -60,6 +60,45 @@ fn cut(properties: &Map<String, Value>, above: &str, fields: &BTreeSet<String>) 
     kept
 }
 
+/// A mapping without the fields at some paths and without some runtime fields. Of the rest, only what an import needs.
+pub(super) fn without(mapping: &Value, unwanted: &dyn Fn(&str) -> bool, runtime: &BTreeSet<String>) -> Value {
+    let every = BTreeSet::from(["*".to_owned()]);
+    let mut kept = mappings(mapping, &every, None);
+    if let Some(made) = kept.get_mut("runtime").and_then(Value::as_object_mut) {
+        made.retain(|name, _| !runtime.contains(name));
+    }
+    if let Some(properties) = kept.get_mut("properties").and_then(Value::as_object_mut) {
+        leave_out(properties, "", unwanted);
+    }
+    kept
+}
+
+fn leave_out(properties: &mut Map<String, Value>, above: &str, unwanted: &dyn Fn(&str) -> bool) {
+    properties.retain(|name, definition| {
+        let path = format!("{above}{name}");
+        let target = definition.get("path").and_then(Value::as_str).unwrap_or(&path);
+        if unwanted(&path) || unwanted(target) {
+            return false;
+        }
+        if let Some(copies) = definition.get_mut("copy_to") {
+            let names = copies.as_array().cloned().unwrap_or_else(|| vec![copies.clone()]);
+            let wanted = |name: &Value| name.as_str().is_some_and(|name| !unwanted(name));
+            *copies = names.into_iter().filter(wanted).collect();
+            if copies.as_array().is_some_and(Vec::is_empty)
+                && let Some(definition) = definition.as_object_mut()
+            {
+                definition.shift_remove("copy_to");
+            }
+        }
+        let Some(inner) = definition.get_mut("properties").and_then(Value::as_object_mut) else {
+            return true;
+        };
+        let before = inner.len();
+        leave_out(inner, &format!("{path}."), unwanted);
+        before == 0 || !inner.is_empty()
+    });
+}
+
 fn constant(definition: &Value) -> bool {
     definition.get("type").and_then(Value::as_str) == Some("constant_keyword") && definition.get("value").is_some()
 }
@@ -75,7 +114,7 @@ fn carried(path: &str, fields: &BTreeSet<String>) -> bool {
 }
 
 /// Whether a field's name, or a pattern, takes in a path, or an object above it.
-pub(super) fn takes_in(name: &str, path: &str) -> bool {
+pub fn takes_in(name: &str, path: &str) -> bool {
     name == path || below(path, name) || fits(name, path)
 }
 
@@ -84,7 +123,7 @@ fn below(inner: &str, outer: &str) -> bool {
 }
 
 /// Whether a pattern with `*` takes in a text. Linear: each part between two `*` takes the first place where it fits.
-pub(in crate::job) fn fits(pattern: &str, text: &str) -> bool {
+pub fn fits(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else {
         return pattern == text;
     };

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::super::read::said;
-use super::{Rewriter, is_choice, is_clause, replaced};
+use super::{Rewriter, replaced};
 use crate::error::Result;
 use crate::job::{GENERATED, JobConfig};
 use crate::json::{Edit, Leaf, edit_leaves};
@@ -52,15 +52,25 @@ pub(in super::super) fn configuration_stays(path: &str) -> bool {
     };
     let name = path.rsplit('.').next().unwrap_or_default();
     STAYS.into_iter().chain(GENERATED).any(below)
-        || (is_clause(path) && is_choice(path))
         || (path.starts_with("analysis_config.categorization_analyzer") && matches!(name, "type" | "tokenizer"))
+}
+
+/// Members of a datafeed that stay as they are, or are not written at all.
+const CLAUSES: [&str; 5] = ["query", "aggregations", "aggs", "runtime_mappings", "script_fields"];
+
+/// Whether a member of the configuration is inside a part of the datafeed that is decided as a whole.
+pub(in super::super) fn is_clause(path: &str) -> bool {
+    let inside = path.strip_prefix("datafeed_config.");
+    inside.is_some_and(|path| CLAUSES.contains(&path.split('.').next().unwrap_or_default()))
 }
 
 impl Rewriter {
     /// The configuration.
     pub(in super::super) fn configuration(&mut self, config: &JobConfig) -> Result<Vec<u8>> {
-        let text = self.datafeed(config)?;
-        edit_leaves(text.get().as_bytes(), &mut |leaf| self.configured(leaf, config)).map_err(said)
+        edit_leaves(config.text().get().as_bytes(), &mut |leaf| {
+            self.configured(leaf, config)
+        })
+        .map_err(said)
     }
 
     fn configured(&mut self, leaf: &Leaf<'_>, config: &JobConfig) -> io::Result<Edit> {

@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::Rewriter;
 use super::small::changed;
-use super::{Rewriter, compare};
 use crate::error;
 use crate::job::JobConfig;
 use crate::pseudonym::Error;
+
+/// Whether a value matches an item.
+type Matches = Box<dyn Fn(&str) -> bool>;
 
 /// Items that Elasticsearch takes in one filter.
 const MOST_ITEMS: usize = 10_000;
@@ -50,7 +53,7 @@ impl Rewriter {
         };
         for field in fields {
             // An unchosen field's item is a value of another field too, where one filter is for both.
-            let Some(holds) = compare::item(item).filter(|_| self.fields.is_chosen(field)) else {
+            let Some(holds) = matched(item).filter(|_| self.fields.is_chosen(field)) else {
                 new.insert(self.value(field, item)?);
                 continue;
             };
@@ -64,6 +67,23 @@ impl Rewriter {
     }
 }
 
+/// The values that an item stands for, as autodetect takes it: an asterisk at either end matches any text. `None` without
+/// one.
+fn matched(item: &str) -> Option<Matches> {
+    let owned = str::to_owned;
+    Some(
+        match (item.strip_prefix('*').map(owned), item.strip_suffix('*').map(owned)) {
+            (Some(_), Some(_)) => {
+                let inner = item.trim_matches('*').to_owned();
+                Box::new(move |value| value.contains(&inner))
+            }
+            (Some(end), None) => Box::new(move |value| value.ends_with(&end)),
+            (None, Some(begin)) => Box::new(move |value| value.starts_with(&begin)),
+            (None, None) => return None,
+        },
+    )
+}
+
 fn too_many(filter: &str, items: usize) -> error::Error {
     error::Error::Refused {
         message: format!(
@@ -71,5 +91,27 @@ fn too_many(filter: &str, items: usize) -> error::Error {
              go by it would find other results"
         ),
         hint: "leave the field that it is applied to out with --fields".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_asterisk_matches_any_text_at_either_end_of_an_item() {
+        for (text, value, wanted) in [
+            ("web-*", "web-01", true),
+            ("web-*", "a.web-01", false),
+            ("*.example", "web.example", true),
+            ("*.example", "web.example.org", false),
+            ("*b-0*", "web-01", true),
+            ("*b-2*", "web-01", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(matched(text).unwrap()(value), wanted, "{text} {value}");
+        }
+        assert!(matched("web-01").is_none() && matched("w*b").is_none());
     }
 }

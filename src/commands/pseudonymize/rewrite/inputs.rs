@@ -4,12 +4,16 @@ use std::io;
 
 use super::super::fields::Input;
 use super::{Rewriter, replaced};
-use crate::json::{Edit, Leaf, edit_leaves};
+use crate::json::{Edit, Leaf, edit_leaves, without_members};
 
 impl Rewriter {
     /// An input document.
     pub(in super::super) fn input(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        edit_leaves(source, &mut |leaf| self.input_leaf(leaf))
+        if self.fields.only_queried.is_empty() {
+            return edit_leaves(source, &mut |leaf| self.input_leaf(leaf));
+        }
+        let source = without_members(source, &|path| self.fields.only_queried.contains(path))?;
+        edit_leaves(&source, &mut |leaf| self.input_leaf(leaf))
     }
 
     fn input_leaf(&mut self, leaf: &Leaf<'_>) -> io::Result<Edit> {

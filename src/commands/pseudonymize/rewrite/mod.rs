@@ -1,9 +1,7 @@
 //! Documents with tokens in the place of values. The same code hears of the values first and replaces them later, so
 //! that nothing is replaced that was not heard of, and the other way round.
 
-pub(super) mod compare;
 mod config;
-mod datafeed;
 mod documents;
 mod filters;
 mod inputs;
@@ -19,9 +17,7 @@ use super::spelling::Seen;
 use crate::json::{Edit, Leaf};
 use crate::pseudonym::{Book, Error, Use, rewrite_pattern, rewrite_text, unescaped};
 
-pub(super) use config::{configuration_stays, is_made_of_names};
-use datafeed::is_choice;
-pub(super) use datafeed::{KEYED, is_clause};
+pub(super) use config::{configuration_stays, is_clause, is_made_of_names};
 pub(super) use documents::{JOB, annotation_stays, category_stays, notification_stays};
 pub(super) use small::snapshot_stays;
 
@@ -44,8 +40,8 @@ pub(super) struct Rewriter {
     categories: Vec<[u64; 2]>,
     /// Fields with values that autodetect may see otherwise.
     untold: BTreeSet<String>,
-    /// Clauses of the datafeed that cannot be followed.
-    unfollowed: BTreeSet<String>,
+    /// Names that the datafeed uses, which may contain values.
+    pub(super) names: BTreeSet<String>,
 }
 
 impl Rewriter {
@@ -61,7 +57,7 @@ impl Rewriter {
             last_word: None,
             categories: Vec::new(),
             untold: BTreeSet::new(),
-            unfollowed: BTreeSet::new(),
+            names: BTreeSet::new(),
         }
     }
 
@@ -82,9 +78,12 @@ impl Rewriter {
             .collect()
     }
 
-    /// How many values of a field are known.
-    fn values_of(&self, field: &str) -> u64 {
-        self.found.get(field).map_or(0, |values| values.len() as u64)
+    /// How many values of the fields behind a name are known.
+    pub(super) fn values_at(&self, name: &str) -> u64 {
+        let fields = self.fields.values_behind(name).into_iter();
+        fields
+            .map(|field| self.found.get(field).map_or(0, |values| values.len() as u64))
+            .sum()
     }
 
     /// Tokens of a field's values that this holds for.

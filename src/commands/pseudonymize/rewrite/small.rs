@@ -5,9 +5,11 @@ use std::io;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::super::datafeed::Texts;
 use super::{Rewriter, replaced};
 use crate::archive::Manifest;
 use crate::error;
+use crate::job::InputMappings;
 use crate::json::{Edit, edit_leaves};
 use crate::pseudonym::Error;
 use crate::state::StateLimits;
@@ -103,7 +105,10 @@ impl Rewriter {
 
     /// The mapping of the inputs: fields take tokens, and what it holds of values is replaced.
     pub(in super::super) fn mapping(&mut self, mapping: &RawValue) -> error::Result<Vec<u8>> {
-        let mut mapping: Value = serde_json::from_str(mapping.get()).map_err(|cause| changed(cause.into()))?;
+        let mapping = InputMappings::parse(mapping.get().as_bytes())?;
+        let queried = &self.fields.only_queried;
+        let mapping = mapping.without(&|path| queried.contains(path), &queried.runtime);
+        let mut mapping = mapping.to_json();
         for source in mapping
             .as_object_mut()
             .into_iter()
@@ -113,19 +118,12 @@ impl Rewriter {
                 self.properties(properties, "")?;
             }
             if let Some(mappings) = source.get_mut("mappings") {
-                self.leave_out_scripts(mappings)?;
+                self.leave_out_scripts(mappings);
             }
         }
         let text = mapping.to_string();
         edit_leaves(text.as_bytes(), &mut |leaf| {
-            let held = [
-                "source",
-                "null_value",
-                "synonyms",
-                "stopwords",
-                "pattern",
-                "replacement",
-            ];
+            let held = ["null_value", "synonyms", "stopwords", "pattern", "replacement"];
             let name = leaf.path.rsplit('.').next().unwrap_or_default();
             match leaf.quoted && (held.contains(&name) || leaf.path.contains(".meta.")) {
                 true => replaced(leaf, Ok(self.scrubbed(&leaf.text))),
@@ -164,6 +162,20 @@ impl Rewriter {
             }
         }
         Ok(())
+    }
+
+    /// Leaves the runtime fields out of a source's mapping whose scripts read or contain replaced values.
+    fn leave_out_scripts(&mut self, mappings: &mut Value) {
+        let Some(runtime) = mappings.get_mut("runtime").and_then(Value::as_object_mut) else {
+            return;
+        };
+        let texts = Texts::new(self.writing.then_some(&self.book), &self.names);
+        let before = runtime.len();
+        runtime
+            .retain(|name, field| self.fields.against_mapped_script(name, field).is_none() && !texts.in_texts(field));
+        if runtime.len() < before {
+            self.note("a runtime field of the mapping whose script reads or contains replaced values is left out");
+        }
     }
 
     /// The manifest says that there are tokens; names of the cluster are replaced.

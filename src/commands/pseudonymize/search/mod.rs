@@ -21,8 +21,6 @@ enum Class {
     Values,
     /// Names, choices and generated texts, in which a message's word may stand by chance.
     Texts,
-    /// What the datafeed compares other fields with: no value may stand here whole or within, but for words of messages and for numbers.
-    Compared,
     /// Numbers, and what has a closed list of values.
     Stays,
 }
@@ -99,10 +97,7 @@ impl Search<'_> {
         match class {
             Class::Stays => false,
             Class::Texts => self.book().found_in(text, words).is_some(),
-            Class::Compared if text.parse::<f64>().is_ok() => false,
-            Class::Values | Class::Compared => {
-                self.book().is_original(text, words) || self.book().found_in(text, words).is_some()
-            }
+            Class::Values => self.book().is_original(text, words) || self.book().found_in(text, words).is_some(),
         }
     }
 

@@ -2,8 +2,9 @@
 
 use serde_json::value::RawValue;
 
+use super::super::datafeed::Texts;
 use super::super::read::Source;
-use super::super::rewrite::{KEYED, configuration_stays, is_clause, is_made_of_names, snapshot_stays};
+use super::super::rewrite::{configuration_stays, is_clause, is_made_of_names, snapshot_stays};
 use super::{Class, Search, leaked};
 use crate::error::Result;
 use crate::json::Leaf;
@@ -23,11 +24,12 @@ impl Search<'_> {
                 Class::Texts
             }
         };
+        let texts_of_feed = Texts::new(Some(self.book()), &self.rewriter.names);
         let config = source.config.text().get().as_bytes();
         self.leaves(config, &|| "configuration".to_owned(), &|leaf| match leaf.path {
             path if configuration_stays(path) => Class::Stays,
-            path if is_clause(path) && self.names_a_place(path) => Class::Values,
-            path if is_clause(path) && leaf.quoted => Class::Compared,
+            path if is_clause(path) && (!leaf.quoted || !texts_of_feed.in_text(&leaf.text)) => Class::Stays,
+            path if is_clause(path) => Class::Texts,
             "analysis_config.detectors.detector_description" if is_made_of_names(&leaf.text, source.config) => {
                 Class::Stays
             }
@@ -42,15 +44,7 @@ impl Search<'_> {
         })?;
         read(&contents.input_mapping, "input mapping", &|leaf| {
             let name = leaf.path.rsplit('.').next().unwrap_or_default();
-            let held = [
-                "source",
-                "value",
-                "null_value",
-                "synonyms",
-                "stopwords",
-                "pattern",
-                "replacement",
-            ];
+            let held = ["value", "null_value", "synonyms", "stopwords", "pattern", "replacement"];
             texts(leaf, !held.contains(&name) && !leaf.path.contains(".meta."))
         })?;
         read(&contents.snapshot, "snapshot", &|leaf| {
@@ -69,21 +63,6 @@ impl Search<'_> {
             }
         }
         self.quantiles(source)
-    }
-
-    /// Whether a part of the datafeed is compared with a field whose values are replaced: numbers are values too there.
-    fn names_a_place(&self, path: &str) -> bool {
-        let named = |place: &str| {
-            let mut found = path.match_indices(place);
-            found.any(|(at, _)| {
-                let (before, after) = (&path[..at], &path[at + place.len()..]);
-                let clause = before.strip_suffix('.').and_then(|before| before.rsplit('.').next());
-                clause.is_some_and(|clause| KEYED.contains(&clause)) && (after.is_empty() || after.starts_with('.'))
-            })
-        };
-        let fields = &self.rewriter.fields;
-        let places = fields.places().map(|(place, _)| place);
-        places.chain(fields.message_places()).any(named)
     }
 
     fn quantiles(&self, source: &Source<'_>) -> Result<()> {

@@ -1,0 +1,206 @@
+//! Aggregations: those whose result is the same with tokens as with values.
+
+use serde_json::{Map, Value, json};
+
+use super::{CONTAINS, Facts, texts};
+use crate::job::{FieldReader, JobConfig};
+
+/// Kinds whose buckets or counts are the same with tokens, on any field.
+const BY_KEY: [&str; 6] = [
+    "terms",
+    "multi_terms",
+    "rare_terms",
+    "cardinality",
+    "value_count",
+    "missing",
+];
+/// Kinds that stay where they read no replaced field.
+const KNOWN: [&str; 50] = [
+    "auto_date_histogram",
+    "avg",
+    "avg_bucket",
+    "boxplot",
+    "bucket_script",
+    "bucket_selector",
+    "bucket_sort",
+    "cumulative_cardinality",
+    "cumulative_sum",
+    "date_histogram",
+    "date_range",
+    "derivative",
+    "extended_stats",
+    "extended_stats_bucket",
+    "geo_bounds",
+    "geo_centroid",
+    "geo_line",
+    "geohash_grid",
+    "geohex_grid",
+    "geotile_grid",
+    "global",
+    "histogram",
+    "ip_prefix",
+    "ip_range",
+    "max",
+    "max_bucket",
+    "median_absolute_deviation",
+    "min",
+    "min_bucket",
+    "moving_fn",
+    "moving_percentiles",
+    "nested",
+    "normalize",
+    "percentile_ranks",
+    "percentiles",
+    "percentiles_bucket",
+    "random_sampler",
+    "range",
+    "rate",
+    "reverse_nested",
+    "sampler",
+    "scripted_metric",
+    "serial_diff",
+    "stats",
+    "stats_bucket",
+    "string_stats",
+    "sum",
+    "sum_bucket",
+    "top_metrics",
+    "weighted_avg",
+];
+/// What chooses or adds values in an aggregation by key.
+const CHOOSING: [&str; 3] = ["include", "exclude", "missing"];
+/// Buckets of a `terms` without a size.
+const BUCKETS: u64 = 10;
+
+impl Facts<'_> {
+    /// Why the aggregations cannot stay.
+    pub(super) fn against_aggregations(&self, config: &JobConfig) -> Vec<String> {
+        let Some(feed) = config.datafeed() else {
+            return Vec::new();
+        };
+        let Some(aggregations) = &feed.aggregations else {
+            return Vec::new();
+        };
+        let names = texts::names(config);
+        let mut problems = Vec::new();
+        if self.texts(&names).in_texts(aggregations) {
+            problems.push(format!("its aggregations: {CONTAINS}"));
+        }
+        let mut check = Check {
+            facts: self,
+            runtime: feed.runtime_mappings.as_ref(),
+            problems,
+        };
+        check.all(aggregations);
+        check.problems
+    }
+}
+
+struct Check<'a> {
+    facts: &'a Facts<'a>,
+    runtime: Option<&'a Value>,
+    problems: Vec<String>,
+}
+
+impl Check<'_> {
+    fn problem(&mut self, kind: &str, name: &str, why: &str) {
+        self.problems.push(format!("aggregation `{name}` (`{kind}`): {why}"));
+    }
+
+    /// Aggregations by name.
+    fn all(&mut self, aggregations: &Value) {
+        for (name, aggregation) in aggregations.as_object().into_iter().flatten() {
+            for (kind, body) in aggregation.as_object().into_iter().flatten() {
+                match kind.as_str() {
+                    "aggs" | "aggregations" => self.all(body),
+                    "meta" => {}
+                    "filter" => self.query(kind, name, body),
+                    "filters" | "adjacency_matrix" => self.filters(kind, name, body),
+                    "composite" => self.composite(name, body),
+                    kind if BY_KEY.contains(&kind) => self.by_key(kind, name, body),
+                    kind if KNOWN.contains(&kind) => self.reads_nothing_replaced(kind, name, body),
+                    kind => self.problem(kind, name, "whether its result is the same with tokens is not known"),
+                }
+            }
+        }
+    }
+
+    fn replaced(&mut self, reader: FieldReader<'_>, kind: &str, name: &str) {
+        if let Some(why) = self.facts.fields.replaced_by(reader, self.runtime) {
+            self.problem(kind, name, &why);
+        }
+    }
+
+    fn query(&mut self, kind: &str, name: &str, query: &Value) {
+        self.replaced(FieldReader::Query(query), kind, name);
+        if texts::mentions_ids(query) {
+            self.problem(kind, name, "it names IDs of documents");
+        }
+    }
+
+    fn filters(&mut self, kind: &str, name: &str, body: &Value) {
+        if self.facts.fields.is_made_of_replaced(name) {
+            self.problem(kind, name, "its keys are values that are replaced");
+        }
+        match body.get("filters") {
+            Some(Value::Object(filters)) => filters.values().for_each(|query| self.query(kind, name, query)),
+            Some(list) => self.query(kind, name, list),
+            None => {}
+        }
+    }
+
+    fn composite(&mut self, name: &str, body: &Value) {
+        if body.get("after").is_some() {
+            self.problem("composite", name, "its `after` is made of values");
+        }
+        match body.get("sources") {
+            Some(Value::Array(sources)) => sources.iter().for_each(|source| self.all(source)),
+            Some(source) => self.all(source),
+            None => {}
+        }
+    }
+
+    fn by_key(&mut self, kind: &str, name: &str, body: &Value) {
+        let Some(members) = body.as_object() else { return };
+        if let Some(sources) = members.get("terms").and_then(Value::as_array) {
+            sources.iter().for_each(|source| self.by_key(kind, name, source));
+        }
+        if let Some(script) = members.get("script") {
+            if self.facts.fields.is_made_of_replaced(name) {
+                self.problem(kind, name, "its script makes values that are replaced");
+            }
+            self.replaced(FieldReader::Script(script), kind, name);
+        }
+        let Some(field) = members.get("field").and_then(Value::as_str) else {
+            return;
+        };
+        let Some(why) = self.facts.fields.replaced_by(FieldReader::Name(field), self.runtime) else {
+            return;
+        };
+        if let Some(choice) = CHOOSING.iter().find(|choice| members.contains_key(**choice)) {
+            self.problem(kind, name, &format!("{why} with `{choice}`"));
+        }
+        if self.is_cut_by_key(members, field) {
+            self.problem(
+                kind,
+                name,
+                &format!("{why}, and the order of values decides which buckets it returns"),
+            );
+        }
+    }
+
+    /// Whether the order of a field's values decides which buckets are returned.
+    fn is_cut_by_key(&self, members: &Map<String, Value>, field: &str) -> bool {
+        let size = members.get("size").and_then(Value::as_u64).unwrap_or(BUCKETS);
+        let order = members.get("order").map(Value::to_string).unwrap_or_default();
+        let by_key = ["\"_key\"", "\"_term\""].iter().any(|key| order.contains(key));
+        // After the count, the key decides between equal counts only, as it does by default.
+        let by_count = order.trim_start_matches(['[', '{']).starts_with("\"_count\"");
+        by_key && !by_count && self.facts.known.is_some_and(|known| size < known.values_at(field))
+    }
+
+    fn reads_nothing_replaced(&mut self, kind: &str, name: &str, body: &Value) {
+        let aggregation = json!({name: {kind: body}});
+        self.replaced(FieldReader::Aggregations(&aggregation), kind, name);
+    }
+}

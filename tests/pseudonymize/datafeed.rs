@@ -1,0 +1,397 @@
+//! What remains of the datafeed: its query stays, `match_all` replaces it, or the datafeed is left out.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::newest;
+use super::shared::{Pseudonymized, edited, pseudonymized};
+use crate::support::archive::{blocks, entries, entry, gzip, members};
+use crate::support::binary::{Binary, Run};
+use crate::support::world::World;
+
+const JOB: &str = "web-latency";
+const HOST: &str = "web-05.iad.corp.example";
+
+/// The job's archive with this datafeed; its status is a number.
+fn feeding(binary: &Binary, feed: Value) -> PathBuf {
+    edited(binary, JOB, |config, mapping| {
+        let datafeed = config["datafeed_config"].as_object_mut().unwrap();
+        datafeed.remove("runtime_mappings");
+        datafeed.insert("query".to_owned(), json!({"match_all": {}}));
+        for (name, value) in feed.as_object().unwrap() {
+            datafeed.insert(name.clone(), value.clone());
+        }
+        mapping["weblogs-2024.01"]["mappings"]["properties"]["status"] = json!({"type": "long"});
+    })
+}
+
+/// The archive without its input documents.
+fn without_inputs(binary: &Binary, archive: &Path) -> PathBuf {
+    let mut all = members(archive);
+    all.retain(|member| !member.name.contains("_input_") && member.name != "esml_manifest.json");
+    let path = binary.path("without_inputs.tar.gz");
+    std::fs::write(&path, gzip(&blocks(&all))).unwrap();
+    path
+}
+
+fn datafeed(entries: &BTreeMap<String, String>) -> Value {
+    let config: Value = serde_json::from_str(entry(entries, "_config.json")).unwrap();
+    config["datafeed_config"].clone()
+}
+
+/// The same target each time.
+fn again(binary: &Binary, old: &Path) -> Pseudonymized {
+    let key = binary.path("new.key.json").display().to_string();
+    pseudonymized(binary, old, "new", &["--overwrite", "--key", &key])
+}
+
+fn run(binary: &Binary, old: &Path, more: &[&str]) -> Run {
+    let old = old.display().to_string();
+    let mut arguments = vec!["pseudonymize", &old, "-o", "new.tar.gz"];
+    arguments.extend(more);
+    binary.run(&arguments)
+}
+
+#[test]
+fn a_query_without_replaced_fields_and_values_stays_as_it_is() {
+    let binary = Binary::new();
+    for query in [
+        json!({"bool": {"filter": [{"range": {"responsetime": {"gte": 0, "lte": 60000}}}, {"exists": {"field": "@timestamp"}}]}}),
+        json!({"query_string": {"query": "responsetime:[1 TO 5]"}}),
+    ] {
+        let old = feeding(&binary, json!({"query": query}));
+        for old in [old.clone(), without_inputs(&binary, &old)] {
+            let new = again(&binary, &old);
+            assert_eq!(new.said["datafeed"], json!({"result": "kept"}));
+            assert_eq!(datafeed(&entries(&new.archive))["query"], query);
+        }
+    }
+}
+
+#[test]
+fn a_query_with_replaced_fields_or_values_becomes_match_all() {
+    let binary = Binary::new();
+    // What only fields tell is told before anything is read.
+    let (archive, output) = (binary.path("edited.tar.gz").display().to_string(), "new.tar.gz");
+    for (query, why) in [
+        (
+            json!({"bool": {"must_not": [{"wildcard": {"host.keyword": "db*"}}]}}),
+            "it reads host",
+        ),
+        (json!({"query_string": {"query": "web-05"}}), "not known"),
+        (json!({"ids": {"values": ["i000000"]}}), "IDs"),
+        (json!({"term": {"team": HOST}}), "replaced value"),
+        (
+            json!({"query_string": {"query": "team:304 OR team:x"}}),
+            "replaced value",
+        ),
+    ] {
+        feeding(&binary, json!({"query": query}));
+        let said = binary.run(["pseudonymize", &archive, "-o", output, "--dry-run", "--json"]);
+        let said = said.expect(0).says("`match_all` replaces its query").json();
+        assert_eq!(said["datafeed"]["result"], "match_all", "{query}");
+        let reason = said["datafeed"]["reason"].as_str().unwrap();
+        assert!(reason.contains(why), "{query}: {reason}");
+    }
+    let old = feeding(&binary, json!({"query": {"term": {"host": "web-99.unseen.example"}}}));
+    let new = pseudonymized(&binary, &old, "new", &[]);
+    let written = entries(&new.archive);
+    assert_eq!(datafeed(&written)["query"], json!({"match_all": {}}));
+    assert!(entry(&written, "esml_manifest.json").contains("\"datafeed-query\": \"replaced\""));
+    // It stays recorded.
+    let next = pseudonymized(&binary, &new.archive, "next", &[]);
+    assert!(entry(&entries(&next.archive), "esml_manifest.json").contains("\"datafeed-query\": \"replaced\""));
+}
+
+#[test]
+fn a_query_that_cannot_stay_leaves_the_datafeed_out_without_input_documents() {
+    let binary = Binary::new();
+    for query in [json!({"term": {"host": "x"}}), json!({"term": {"team": HOST}})] {
+        // Scripts that read values are no reason to refuse what is not written.
+        let scripts = json!({"bad": {"script": "doc['host'].value"}});
+        let old = feeding(&binary, json!({"query": query, "script_fields": scripts}));
+        let old = without_inputs(&binary, &old);
+        run(&binary, &old, &["--overwrite", "--key", "new.key.json"])
+            .expect(0)
+            .says("Datafeed: left out");
+        let written = entries(&binary.path("new.tar.gz"));
+        assert!(!entry(&written, "_config.json").contains("datafeed_config"), "{query}");
+    }
+}
+
+#[test]
+fn fields_that_only_the_query_reads_are_left_out_of_documents_and_mapping() {
+    let binary = Binary::new();
+    let query = json!({"bool": {"filter": [{"term": {"labels.team": "payments"}}, {"exists": {"field": "zone"}}]}});
+    let old = edited(&binary, JOB, |config, mapping| {
+        config["datafeed_config"]["query"] = query.clone();
+        let properties = &mut mapping["weblogs-2024.01"]["mappings"]["properties"];
+        properties["labels"] = json!({"properties": {"team": {"type": "keyword"}, "env": {"type": "keyword"}}});
+        properties["zone"] = json!({"type": "keyword", "copy_to": "all", "fields": {"low": {"type": "text"}}});
+        properties["place"] = json!({"type": "alias", "path": "zone"});
+    });
+    let mut all = members(&old);
+    for member in all.iter_mut().filter(|member| member.name.contains("_input_1.ndjson")) {
+        let text = String::from_utf8(member.content.clone()).unwrap();
+        let more = r#","labels":{"team":"payments","env":"blue"},"zone":["zurich",{"x":1}],"place":"here"}"#;
+        let lines = text
+            .lines()
+            .enumerate()
+            .map(|(n, line)| match (n % 2, line.strip_suffix('}')) {
+                (1, Some(document)) => format!("{document}{more}\n"),
+                _ => format!("{line}\n"),
+            });
+        member.content = lines.collect::<String>().into_bytes();
+    }
+    std::fs::write(&old, gzip(&blocks(&all))).unwrap();
+    let new = pseudonymized(&binary, &old, "new", &[]);
+    assert_eq!(new.said["datafeed"], json!({"result": "kept"}));
+    assert_eq!(new.said["input_fields_left_out"], json!(["labels.team", "zone"]));
+    let written = entries(&new.archive);
+    assert_eq!(datafeed(&written)["query"], query);
+    let inputs = entry(&written, "_input_1.ndjson");
+    for gone in ["payments", "team", "zurich", "zone"] {
+        assert!(!inputs.contains(gone), "{gone}");
+    }
+    assert!(inputs.contains("\"labels\":{\"env\":\"t_"));
+    let mapping: Value = serde_json::from_str(entry(&written, "_input_mapping.json")).unwrap();
+    let properties = &mapping["weblogs-2024.01"]["mappings"]["properties"];
+    assert!(properties.get("zone").is_none() && properties.get("place").is_none());
+    assert_eq!(properties["labels"]["properties"].as_object().unwrap().len(), 1);
+    assert!(entry(&written, "esml_manifest.json").contains("original-without-fields"));
+}
+
+#[test]
+fn aggregations_and_scripts_stay_where_tokens_do_not_change_their_result() {
+    let binary = Binary::new();
+    let feed = json!({
+        "aggregations": {"buckets": {
+            "composite": {"sources": [
+                {"time": {"date_histogram": {"field": "@timestamp", "fixed_interval": "5m"}}},
+                {"host": {"terms": {"field": "host"}}},
+            ]},
+            "aggregations": {
+                "@timestamp": {"max": {"field": "@timestamp"}},
+                "responsetime": {"avg": {"field": "responsetime"}},
+                "status": {"terms": {"field": "status", "size": 5, "order": {"_count": "desc"}}},
+                "hosts": {"cardinality": {"field": "host"}},
+                "fast": {"filter": {"range": {"responsetime": {"lt": 200}}}},
+                "ratio": {"bucket_script": {"buckets_path": {"a": "fast>_count"}, "script": "params.a / 2"}},
+                "median": {"percentiles": {"field": "responsetime", "percents": [50]}},
+            },
+        }},
+        "script_fields": {"is_slow": {"script": {"source": "doc['responsetime'].value > params.limit", "params": {"limit": 304}}}},
+        "runtime_mappings": {"double": {"type": "double", "script": {"source": "emit(doc['responsetime'].value * 2)"}}},
+    });
+    let old = feeding(&binary, feed.clone());
+    let new = pseudonymized(&binary, &old, "new", &[]);
+    let written = datafeed(&entries(&new.archive));
+    for section in ["aggregations", "script_fields", "runtime_mappings"] {
+        assert_eq!(written[section], feed[section], "{section}");
+    }
+}
+
+#[test]
+fn scripted_fields_that_nothing_reads_are_left_out() {
+    let binary = Binary::new();
+    let old = feeding(
+        &binary,
+        json!({
+            "script_fields": {"upper": {"script": "doc['host'].value.toUpperCase()"}, "kept": {"script": "1"}},
+            "runtime_mappings": {
+                "short": {"type": "keyword", "script": "emit(doc['host'].value.substring(0, 3))"},
+                "shorter": {"type": "keyword", "script": {"source": "emit(doc['short'].value.substring(0, 1))"}},
+                "named": {"type": "boolean", "script": "emit(doc['team'].value == 'web-05.iad.corp.example')"},
+                // A parameter that is used twice: nothing is compared any more.
+                "twice": {"type": "boolean", "script": {
+                    "source": "emit(doc['host'].value == params.h || doc['team'].value == params.h)", "params": {"h": HOST}}},
+            },
+        }),
+    );
+    let new = pseudonymized(&binary, &old, "new", &[]);
+    let written = datafeed(&entries(&new.archive));
+    assert_eq!(written["script_fields"], json!({"kept": {"script": "1"}}));
+    assert_eq!(written["runtime_mappings"], json!({}));
+    assert_eq!(
+        new.said["scripted_fields_left_out"],
+        json!(["shorter", "short", "named", "twice", "upper"])
+    );
+}
+
+#[test]
+fn a_runtime_field_that_only_a_replaced_query_read_is_left_out() {
+    let binary = Binary::new();
+    let old = feeding(
+        &binary,
+        json!({
+            "query": {"term": {"is_error": true}},
+            "runtime_mappings": {"is_error": {"type": "boolean", "script": "emit(doc['status'].value > 499)"}},
+        }),
+    );
+    let new = pseudonymized(&binary, &old, "new", &[]);
+    assert_eq!(new.said["datafeed"]["result"], "match_all");
+    let written = datafeed(&entries(&new.archive));
+    assert_eq!(
+        (&written["query"], &written["runtime_mappings"]),
+        (&json!({"match_all": {}}), &json!({}))
+    );
+}
+
+#[test]
+fn aggregations_and_scripts_that_read_values_are_refused() {
+    let binary = Binary::new();
+    for (feed, wanted) in [
+        (
+            json!({"aggs": {"a": {"terms": {"field": "host", "include": ".*"}}}}),
+            "aggregation `a` (`terms`): it reads host with `include`",
+        ),
+        (
+            json!({"aggs": {"a": {"terms": {"field": "host", "missing": "none"}}}}),
+            "with `missing`",
+        ),
+        (
+            json!({"aggs": {"a": {"terms": {"field": "host", "size": 5, "order": {"_key": "asc"}}}}}),
+            "the order of values decides",
+        ),
+        (
+            json!({"aggs": {"a": {"composite": {"after": {"h": "x"}, "sources": [{"h": {"terms": {"field": "host"}}}]}}}}),
+            "`after` is made of values",
+        ),
+        (
+            json!({"aggs": {"a": {"histogram": {"field": "status", "interval": 100}}}}),
+            "(`histogram`): it reads status",
+        ),
+        (
+            json!({"aggs": {"a": {"scripted_metric": {"map_script": "state.n = doc['host'].value.length()"}}}}),
+            "(`scripted_metric`): it reads host",
+        ),
+        (
+            json!({"aggs": {"a": {"filter": {"prefix": {"host": "x"}}}}}),
+            "(`filter`): it reads host",
+        ),
+        (
+            json!({"aggs": {"a": {"filter": {"ids": {"values": ["1"]}}}}}),
+            "IDs of documents",
+        ),
+        (
+            json!({"aggs": {"a": {"filter": {"term": {"team": HOST}}}}}),
+            "its aggregations: it contains a replaced value",
+        ),
+        (
+            json!({"aggs": {"a": {"sum_bucket": {"buckets_path": "teams['304']>n"}}}}),
+            "contains a replaced value",
+        ),
+        (
+            json!({"aggs": {"a": {"new_kind": {"field": "responsetime"}}}}),
+            "is not known",
+        ),
+        (
+            json!({"aggs": {"host": {"filters": {"filters": {"a": {"match_all": {}}}}}}}),
+            "its keys are values",
+        ),
+        (
+            json!({"runtime_mappings": {"host": {"type": "keyword", "script": "emit(doc['kind'].value)"}}}),
+            "the script of `host`: it makes values that are replaced",
+        ),
+        (
+            json!({"script_fields": {"responsetime": {"script": "doc['host'].value.length()"}}}),
+            "the script of `responsetime`: it reads host",
+        ),
+        (
+            json!({"script_fields": {"responsetime": {"script": {"id": "stored"}}}}),
+            "the script of `responsetime`: the fields that it reads are not known",
+        ),
+        (
+            json!({"script_fields": {"responsetime": {"script": "doc['team'].value == '304' ? 1 : 0"}}}),
+            "the script of `responsetime`: it contains a replaced value",
+        ),
+    ] {
+        let old = feeding(&binary, feed.clone());
+        let refused = run(&binary, &old, &["--dry-run"]);
+        assert_eq!(refused.code, 3, "{feed}: {}", refused.stderr);
+        refused.says(wanted).says("--skip-datafeed");
+        assert!(!refused.stderr.contains("web-05"), "{}", refused.stderr);
+    }
+    // The hint is a way.
+    let old = feeding(&binary, json!({"aggs": {"a": {"filter": {"prefix": {"host": "x"}}}}}));
+    run(&binary, &old, &["--skip-datafeed"]).expect(0);
+    let written = entries(&binary.path("new.tar.gz"));
+    assert!(!entry(&written, "_config.json").contains("datafeed_config"));
+}
+
+#[test]
+fn names_in_aggregations_that_hold_values_must_be_accepted() {
+    let binary = Binary::new();
+    let feed = json!({"aggs": {"a": {"filters": {"filters": {HOST: {"match_all": {}}}}}}});
+    let old = feeding(&binary, feed);
+    run(&binary, &old, &["--dry-run"]).expect(3).says("--accept-names");
+    run(&binary, &old, &["--accept-names"]).expect(0);
+}
+
+#[test]
+fn a_value_may_be_a_name_that_a_script_reads_where_names_are_accepted() {
+    let binary = Binary::new();
+    let old = feeding(
+        &binary,
+        json!({"script_fields": {"responsetime": {"script": "doc['web-05.iad.corp.example'].value * 2"}}}),
+    );
+    run(&binary, &old, &["--dry-run"]).expect(3).says("--accept-names");
+    run(&binary, &old, &["--accept-names"]).expect(0);
+    let written = datafeed(&entries(&binary.path("new.tar.gz")));
+    assert_eq!(
+        written["script_fields"]["responsetime"]["script"],
+        "doc['web-05.iad.corp.example'].value * 2"
+    );
+}
+
+#[test]
+fn runtime_fields_of_the_mapping_that_read_values_are_left_out_or_refused() {
+    let binary = Binary::new();
+    let run = |job_reads: bool, script: Value, more: &[&str]| {
+        let old = edited(&binary, JOB, |config, mapping| {
+            config["datafeed_config"]["query"] = json!({"match_all": {}});
+            if job_reads {
+                config["analysis_config"]["detectors"][0]["field_name"] = "made".into();
+            }
+            mapping["weblogs-2024.01"]["mappings"]["runtime"] = json!({"made": {"type": "long", "script": script}});
+        });
+        let mut options = vec!["--overwrite", "--key", "new.key.json"];
+        options.extend(more);
+        run(&binary, &old, &options)
+    };
+    let written = || {
+        let entries = entries(&binary.path("new.tar.gz"));
+        let mapping: Value = serde_json::from_str(entry(&entries, "_input_mapping.json")).unwrap();
+        mapping["weblogs-2024.01"]["mappings"]["runtime"].clone()
+    };
+    for script in [
+        "emit(doc['host'].value.length())",
+        "emit(doc['team'].value == '304' ? 1 : 0)",
+    ] {
+        run(true, json!(script), &[])
+            .expect(3)
+            .says("the script of `made` in the mapping");
+        run(true, json!(script), &["--skip-datafeed"]).expect(0);
+        assert_eq!(written(), json!({}));
+        run(false, json!(script), &[]).expect(0);
+        assert_eq!(written(), json!({}));
+    }
+    run(true, json!({"source": "emit(doc['bytes'].value)"}), &[]).expect(0);
+    assert_eq!(
+        written()["made"]["script"],
+        json!({"source": "emit(doc['bytes'].value)"})
+    );
+}
+
+#[test]
+fn what_is_written_feeds_the_imported_job() {
+    let binary = Binary::new();
+    let old = feeding(&binary, json!({"query": {"prefix": {"host": "web-"}}}));
+    let new = pseudonymized(&binary, &old, "new", &[]);
+    let world = World::new(newest());
+    world.import(&binary, &new.archive, &[]).expect(0);
+    let answer = world.call("GET", "/_ml/datafeeds/datafeed-web-latency", "");
+    assert_eq!(answer.value()["datafeeds"][0]["query"], json!({"match_all": {}}));
+}
