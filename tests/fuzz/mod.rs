@@ -6,6 +6,8 @@ mod archive;
 mod chunks;
 #[path = "../../fuzz/checks/entries.rs"]
 mod entries;
+#[path = "../../fuzz/checks/fields.rs"]
+mod fields;
 #[path = "../../fuzz/checks/texts.rs"]
 mod texts;
 #[path = "../../fuzz/checks/words.rs"]
@@ -60,4 +62,9 @@ fn dates_and_ids() {
 #[test]
 fn decoded_state() {
     replay("texts", texts::check);
+}
+
+#[test]
+fn fields_that_a_datafeed_reads() {
+    replay("fields", fields::check);
 }
