@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::cluster::bulk_request::{BulkReport, Target, Told, delete_action, index_action, request};
+use crate::cluster::bulk_request::{BulkReport, Target, Told, Written, delete_action, index_action, request};
 use crate::cluster::{Cluster, Error, Refusal, Result};
 
 /// Actions as JSON lines.
@@ -50,6 +50,7 @@ struct Answered {
 
 #[derive(Deserialize)]
 struct Outcome {
+    _index: Option<String>,
     status: u16,
     error: Option<Box<Value>>,
 }
@@ -135,10 +136,20 @@ impl Batch {
         self.items.push(item);
     }
 
-    /// Sends all of it; smaller requests where one is too large, items again that were put off.
-    pub(in crate::cluster) async fn send(self, cluster: &Cluster, target: &Target) -> Result<BulkReport> {
+    /// Sends all of it; smaller requests where one is too large, items again that were put off. `written` learns where
+    /// each document went.
+    pub(in crate::cluster) async fn send(
+        self,
+        cluster: &Cluster,
+        target: &Target,
+        written: Option<&dyn Written>,
+    ) -> Result<BulkReport> {
         let mut report = BulkReport::default();
-        let mut waiting = vec![(self, cluster.tries(), Told::Errors)];
+        let told = match written {
+            Some(_) => Told::Items,
+            None => Told::Errors,
+        };
+        let mut waiting = vec![(self, cluster.tries(), told)];
         while let Some((batch, mut tries, told)) = waiting.pop() {
             let body = Bytes::from(batch.body);
             let request = request(target, told).ndjson(body.clone());
@@ -167,6 +178,9 @@ impl Batch {
                 waiting.push((part(&body, &batch.items, |_| true), tries, Told::Items));
                 continue;
             }
+            if let Some(written) = written {
+                tell_places(&batch.items, &answer.items, written);
+            }
             let Some((put_off, error)) = judge(target, &batch.items, answer, &what, &mut report)? else {
                 continue;
             };
@@ -180,6 +194,20 @@ impl Batch {
             ));
         }
         Ok(report)
+    }
+}
+
+/// Before any item is judged: what was written beside a rejected item has to be undone too.
+fn tell_places(items: &[Item], answered: &[Answered], written: &dyn Written) {
+    for (item, answered) in items.iter().zip(answered) {
+        if let Some(index) = answered
+            .outcome
+            ._index
+            .as_deref()
+            .filter(|_| answered.outcome.status < 300)
+        {
+            written.written(&item.id, index);
+        }
     }
 }
 
@@ -216,7 +244,13 @@ fn judge(target: &Target, items: &[Item], answer: Answer, what: &str, report: &m
 
 fn rejected(target: &Target, item: &Item, mut refusal: Refusal) -> Error {
     if target.alias && *refusal.kind == *"index_not_found_exception" {
-        refusal.reason = format!("there is no alias {} on this cluster", target.name);
+        refusal.reason = match &target.refreshed {
+            Some(index) => format!(
+                "index {index} is not there any more, or is another one: it lacks the alias {}",
+                target.name
+            ),
+            None => format!("there is no alias {} on this cluster", target.name),
+        };
     }
     let index = item.index.clone().unwrap_or_else(|| target.name.clone());
     Error::ItemRejected {
@@ -267,6 +301,7 @@ mod tests {
         Target {
             name: ".ml-state-write".to_owned(),
             alias,
+            refreshed: None,
         }
     }
 

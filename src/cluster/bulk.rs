@@ -1,10 +1,12 @@
 //! Documents in, by the batch: filled by bytes, several in flight, every item looked at.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::cluster::batch::Batch;
-use crate::cluster::bulk_request::{BulkReport, Target};
+use crate::cluster::bulk_request::{BulkReport, Target, Written};
 use crate::cluster::{Cluster, Error, Result};
 use crate::large::capacity;
 
@@ -32,6 +34,7 @@ pub struct Bulk {
     cluster: Cluster,
     target: Target,
     options: BulkOptions,
+    written: Option<Arc<dyn Written>>,
     batch: Batch,
     /// Each with the bytes that it takes.
     flights: JoinSet<(usize, Result<BulkReport>)>,
@@ -45,6 +48,13 @@ pub struct Bulk {
 }
 
 impl Bulk {
+    /// From now on tells where each document was written.
+    #[must_use]
+    pub fn telling(mut self, written: Arc<dyn Written>) -> Self {
+        self.written = Some(written);
+        self
+    }
+
     /// Adds a document under its id; waits while all requests are in flight.
     ///
     /// # Errors
@@ -100,9 +110,9 @@ impl Bulk {
         self.wait_for_room(bytes).await?;
         let batch = std::mem::take(&mut self.batch);
         self.in_flight += bytes;
-        let (cluster, target) = (self.cluster.clone(), self.target.clone());
+        let (cluster, target, written) = (self.cluster.clone(), self.target.clone(), self.written.clone());
         self.flights
-            .spawn(async move { (bytes, batch.send(&cluster, &target).await) });
+            .spawn(async move { (bytes, batch.send(&cluster, &target, written.as_deref()).await) });
         Ok(())
     }
 
@@ -146,11 +156,12 @@ impl Bulk {
     fn refresh_in_time(&mut self) {
         while self.refreshing.try_join_next().is_some() {}
         let waiting = self.report.bytes - self.refreshed;
-        if self.target.alias || !self.refreshing.is_empty() || waiting < REFRESHED_AT_ONCE.max(self.report.bytes / 4) {
+        let Some(index) = &self.target.refreshed else { return };
+        if !self.refreshing.is_empty() || waiting < REFRESHED_AT_ONCE.max(self.report.bytes / 4) {
             return;
         }
         self.refreshed = self.report.bytes;
-        let (cluster, index) = (self.cluster.clone(), self.target.name.clone());
+        let (cluster, index) = (self.cluster.clone(), index.clone());
         self.refreshing.spawn(async move { cluster.refresh(&[&index]).await });
     }
 }
@@ -162,17 +173,33 @@ impl Cluster {
             Target {
                 name: alias.to_owned(),
                 alias: true,
+                refreshed: None,
             },
             options,
         )
     }
 
-    /// Opens a load into an index that exists.
-    pub fn bulk_index(&self, index: &str, options: BulkOptions) -> Bulk {
+    /// Opens a load into one index through an alias that only this index has: a bulk request then neither creates an
+    /// index nor writes to another one of that name. The index is made searchable on the way.
+    pub fn bulk_index(&self, index: &str, alias: &str, options: BulkOptions) -> Bulk {
+        self.bulk(
+            Target {
+                name: alias.to_owned(),
+                alias: true,
+                refreshed: Some(index.to_owned()),
+            },
+            options,
+        )
+    }
+
+    /// Opens a load into an index that has no alias, such as the notifications index of older versions: a request that
+    /// comes after the index is gone would create it again.
+    pub fn bulk_index_without_alias(&self, index: &str, options: BulkOptions) -> Bulk {
         self.bulk(
             Target {
                 name: index.to_owned(),
                 alias: false,
+                refreshed: None,
             },
             options,
         )
@@ -183,6 +210,7 @@ impl Cluster {
             cluster: self.clone(),
             target,
             options,
+            written: None,
             batch: Batch::default(),
             flights: JoinSet::new(),
             in_flight: 0,
@@ -207,8 +235,9 @@ impl Cluster {
             let target = Target {
                 name: String::new(),
                 alias: false,
+                refreshed: None,
             };
-            deleted += batch.send(self, &target).await?.documents;
+            deleted += batch.send(self, &target, None).await?.documents;
         }
         Ok(deleted)
     }
@@ -231,7 +260,7 @@ mod tests {
             };
             let mut bulk = match alias {
                 true => cluster.bulk_alias("copy", options),
-                false => cluster.bulk_index("copy", options),
+                false => cluster.bulk_index("copy", "copy-marker", options),
             };
             let text = Bytes::from(format!("{{\"a\":\"{}\"}}", "x".repeat(6 << 20)));
             for id in ["1", "2", "3", "4", "5"] {
@@ -240,11 +269,7 @@ mod tests {
             assert_eq!(bulk.finish().await.unwrap().documents, 5);
             let asked = asked.lock().unwrap();
             let of = |path: &str| asked.iter().filter(|(line, _)| line.contains(path)).count();
-            assert_eq!(
-                (of("/copy/_bulk"), of("/copy/_refresh")),
-                (5, refreshes),
-                "alias: {alias}"
-            );
+            assert_eq!((of("/_bulk"), of("/copy/_refresh")), (5, refreshes), "alias: {alias}");
         }
     }
 }

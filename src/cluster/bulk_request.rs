@@ -11,6 +11,8 @@ pub(in crate::cluster) struct Target {
     pub(in crate::cluster) name: String,
     /// It must be an alias.
     pub(in crate::cluster) alias: bool,
+    /// The index behind an alias, where it is one index that is searched later: refreshed while it is loaded.
+    pub(in crate::cluster) refreshed: Option<String>,
 }
 
 /// What is asked of the answer. An outcome for every item costs the cluster nearly a tenth of the request's time.
@@ -18,8 +20,14 @@ pub(in crate::cluster) struct Target {
 pub(in crate::cluster) enum Told {
     /// Whether there were errors.
     Errors,
-    /// Every item's outcome.
+    /// Every item's outcome, with the index that the document was written to.
     Items,
+}
+
+/// Learns which index each document was written to: an alias may point to another index from one request to the next.
+pub trait Written: std::fmt::Debug + Send + Sync {
+    /// The cluster confirmed the document of this ID, in this index.
+    fn written(&self, id: &str, index: &str);
 }
 
 /// What a bulk load did.
@@ -40,7 +48,7 @@ pub(in crate::cluster) fn request(target: &Target, told: Told) -> Request {
     };
     let wanted = match told {
         Told::Errors => "errors",
-        Told::Items => "items.*.status,items.*.error",
+        Told::Items => "items.*._index,items.*.status,items.*.error",
     };
     let request = Request::post(path).query("filter_path", wanted);
     if target.alias {

@@ -1,7 +1,7 @@
 //! Indices, aliases, mappings, settings.
 
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::cluster::search::leniently;
 use crate::cluster::{Cluster, Error, Path, Request, Result};
@@ -32,6 +32,25 @@ impl Cluster {
             .collect())
     }
 
+    /// The index that a write through this alias goes to; `None` where there is no such alias or it has no write index.
+    ///
+    /// # Errors
+    /// Any of a request.
+    pub async fn write_index(&self, alias: &str) -> Result<Option<String>> {
+        let request = Request::get(Path::of(["_alias", alias])).query("expand_wildcards", "all");
+        let mut indices = self.map_or_empty(request).await?;
+        let writes = |index: &Value| index["aliases"][alias]["is_write_index"].as_bool();
+        let chosen = indices.iter().find(|(_, index)| writes(index) == Some(true));
+        if let Some((index, _)) = chosen {
+            return Ok(Some(index.clone()));
+        }
+        indices.retain(|_, index| writes(index) != Some(false));
+        Ok(match indices.len() {
+            1 => indices.keys().next().cloned(),
+            _ => None,
+        })
+    }
+
     /// `PUT /<index>` with settings and mappings; never repeated.
     ///
     /// # Errors
@@ -48,6 +67,15 @@ impl Cluster {
     pub async fn update_settings(&self, index: &str, settings: &Value) -> Result<()> {
         self.perform(Request::put(concrete(index)?.then(["_settings"])).json(settings))
             .await
+    }
+
+    /// Removes an alias from an index.
+    ///
+    /// # Errors
+    /// Any of a request; an index without this alias is 404.
+    pub async fn remove_alias(&self, index: &str, alias: &str) -> Result<()> {
+        let actions = json!({ "actions": [{ "remove": { "index": index, "alias": alias } }] });
+        self.perform(Request::post(Path::of(["_aliases"])).json(&actions)).await
     }
 
     /// `POST /<indices>/_refresh`, leniently.

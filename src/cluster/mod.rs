@@ -33,7 +33,7 @@ mod unanswered;
 mod version;
 
 pub use bulk::{Bulk, BulkOptions};
-pub use bulk_request::BulkReport;
+pub use bulk_request::{BulkReport, Written};
 pub use clock::{Clock, Moment, SystemClock};
 pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
 pub use error::{Cause, Error, Refusal};

@@ -262,7 +262,7 @@ mod tests {
             concurrency: 1,
         };
         for good in [true, false] {
-            let mut bulk = cluster.bulk_index("a", options);
+            let mut bulk = cluster.bulk_index_without_alias("a", options);
             bulk.index("1", bytes::Bytes::from_static(b"{}")).await.unwrap();
             bulk.index("2", bytes::Bytes::from_static(b"{}")).await.unwrap();
             match bulk.finish().await {

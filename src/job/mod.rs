@@ -20,7 +20,10 @@ pub use fields::{
 };
 pub use id::{CalendarId, DatafeedId, FilterId, IndexName, JobId, SnapshotId};
 pub use index_pattern::{IndexPattern, is_remote};
-pub use mapping::{InputMappings, TargetIndex, guess_time_format, marked_as_ours, target_document_id, target_indices};
+pub use mapping::{
+    InputMappings, TargetIndex, body_of_run, guess_time_format, loading_alias, marked_as_ours, marked_by_run,
+    target_document_id, target_indices,
+};
 pub use mapping::{fits, takes_in};
 pub use rename::Renamer;
 pub use scripts::scripts_of;

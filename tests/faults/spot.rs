@@ -18,7 +18,7 @@ pub struct Spot {
 
 impl Spot {
     pub fn is(&self, call: &Call) -> bool {
-        call.method == self.method && call.path == self.path
+        call.method == self.method && without_run(&call.path) == self.path
     }
 
     /// True from the time on at which it comes.
@@ -33,28 +33,39 @@ impl Spot {
     }
 }
 
+/// The path without what differs from run to run: the end of the alias that inputs are loaded through.
+fn without_run(path: &str) -> String {
+    const ALIAS: &str = "-importing-";
+    let Some((before, after)) = path.split_once(ALIAS) else {
+        return path.to_owned();
+    };
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+    format!("{before}{ALIAS}RUN{rest}")
+}
+
 /// The requests of an undisturbed run.
 pub fn spots(requests: &[Logged]) -> Vec<Spot> {
-    let mut seen: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut seen: HashMap<(&str, String), usize> = HashMap::new();
     let first = |method: &str, ending: &str| {
-        let is = |request: &Logged| request.method == method && request.path.ends_with(ending);
+        let is = |request: &Logged| request.method == method && without_run(&request.path).ends_with(ending);
         requests.iter().position(is)
     };
     let mut last = None;
     let mut spots = Vec::new();
     for (number, request) in requests.iter().enumerate() {
-        let nth = seen.entry((&request.method, &request.path)).or_default();
+        let path = without_run(&request.path);
+        let nth = seen.entry((&request.method, path.clone())).or_default();
         *nth += 1;
         // Inputs are written and made searchable beside the rest; looked at, they are with it.
-        let after = match request.path.rsplit_once("-input/") {
-            Some((_, "_bulk")) => first("PUT", "-input"),
-            Some((_, "_settings")) => first("POST", "-input/_bulk"),
-            Some((_, "_refresh")) => first("PUT", "-input/_settings"),
+        let after = match path.rsplit_once("-importing-RUN/") {
+            Some((_, "_bulk")) => first("GET", "-input"),
+            Some((_, "_settings")) => first("POST", "-importing-RUN/_bulk"),
+            Some((_, "_refresh")) => first("PUT", "-importing-RUN/_settings"),
             _ => last.replace(number),
         };
         spots.push(Spot {
             method: request.method.clone(),
-            path: request.path.clone(),
+            path,
             nth: *nth,
             after,
         });

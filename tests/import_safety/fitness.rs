@@ -39,6 +39,7 @@ fn user(lacking: Option<(&str, &str)>) -> User {
         user = user.indices(&[pattern], &left(pattern, &ON_ML));
     }
     user.indices(&["web-latency-input"], &left("web-latency-input", &ON_INPUTS))
+        .indices(&["web-latency-input-importing-*"], &ON_INPUTS)
 }
 
 fn world(user: User) -> World {

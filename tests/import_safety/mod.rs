@@ -4,6 +4,7 @@ mod accepted;
 mod conflicts;
 mod dangers;
 mod fitness;
+mod ownership;
 mod replace;
 mod stages;
 pub mod state;

@@ -111,7 +111,8 @@ fn what_was_deleted_for_replace_is_said_when_the_import_fails_after_it() {
     );
     let run = super::import(&world, &Binary::new(), archive_of(JOB), &["--replace"]).expect(1);
     run.says("job web-latency is there and will be deleted, which cannot be undone: `esml-state export --job-id")
-        .says("\nnot undone:\n  job web-latency and its state, results")
+        .says("\nnot undone:\n  datafeed datafeed-web-latency: deleted for --replace")
+        .says("\n  job web-latency and its state, results: deleted for --replace")
         .says("\n  index web-latency-input: deleted for --replace, which cannot be brought back");
     assert_eq!(world.job(JOB), serde_json::Value::Null);
 }

@@ -84,7 +84,7 @@ fn what_another_import_has_come_to_use_is_not_taken_back() {
     world.stand_in.faults().add(last);
     let run = import(&world.stand_in.url(), &[]).expect(1);
     for kept in ["filter", "calendar"] {
-        let line = |line: &&str| line.contains(&format!("  {kept} ")) && line.contains("left there: another job");
+        let line = |line: &&str| line.contains(&format!("  {kept} ")) && line.contains("left in place: another job");
         assert!(run.stderr.lines().any(|text| line(&text)), "{kept}: {}", run.stderr);
     }
     ClusterState::of(&world)

@@ -140,10 +140,6 @@ fn what_the_cluster_lost_or_changed_is_found() {
                 let path = format!("/_ml/datafeeds/{}", mine["datafeed_id"].as_str().unwrap());
                 assert_eq!(cluster.call("DELETE", &path, "").status, 200);
             }),
-            ("the filter is another", |cluster| {
-                let answer = cluster.call("POST", "/_ml/filters/canary-hosts/_update", r#"{"add_items":["x"]}"#);
-                assert_eq!(answer.status, 200);
-            }),
             ("an event of the calendar is gone", |cluster| {
                 let events = cluster.call("GET", "/_ml/calendars/maintenance/events", "").value();
                 let id = events["events"][0]["event_id"].as_str().unwrap();

@@ -167,7 +167,7 @@ fn a_rejected_state_document_is_exit_5() {
 }
 
 /// Carries out the requests that the message names.
-fn clean_up(world: &World, run: &Run) {
+pub fn clean_up(world: &World, run: &Run) {
     let said = run.json();
     assert_eq!(said["exit"], 6, "{said}");
     for left in said["remains"].as_array().unwrap() {

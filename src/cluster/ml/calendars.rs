@@ -103,6 +103,26 @@ impl Cluster {
         }
     }
 
+    /// Whether the list of all calendars has it.
+    ///
+    /// # Errors
+    /// Any of a request.
+    pub async fn lists_calendar(&self, id: &CalendarId) -> Result<bool> {
+        let mut from = 0;
+        loop {
+            let request = paged(Request::get(Path::of(["_ml", "calendars"])), from);
+            let what = request.what();
+            let listed = self.send(request).await?.parse::<Listing>(&what)?.calendars;
+            if listed.iter().any(|calendar| calendar.calendar_id == id.as_str()) {
+                return Ok(true);
+            }
+            if listed.len() < PAGE {
+                return Ok(false);
+            }
+            from += listed.len();
+        }
+    }
+
     /// `PUT _ml/calendars/<id>` without jobs; never repeated.
     ///
     /// # Errors
@@ -161,13 +181,19 @@ impl Cluster {
         self.perform(Request::put(path(id).then(["jobs", job.as_str()]))).await
     }
 
-    /// `DELETE _ml/calendars/<id>/jobs/<job>`; true where it was a member.
+    /// `DELETE _ml/calendars/<id>/jobs/<job>`; true where it was a member. Elasticsearch answers 400 where it was not.
     ///
     /// # Errors
     /// Any of a request.
     pub async fn remove_job_from_calendar(&self, id: &CalendarId, job: &JobId) -> Result<bool> {
-        self.delete_or_gone(Request::delete(path(id).then(["jobs", job.as_str()])))
-            .await
+        let removal = Request::delete(path(id).then(["jobs", job.as_str()]));
+        match self.delete_or_gone(removal).await {
+            Err(error) if error.status() == Some(400) => match self.calendar(id).await? {
+                Some(there) if there.has(job) => Err(error),
+                _ => Ok(false),
+            },
+            answer => answer,
+        }
     }
 
     /// `DELETE _ml/calendars/<id>`; true where it was there.

@@ -1,6 +1,7 @@
 //! Datafeeds.
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::cluster::request::unintelligible;
@@ -88,13 +89,14 @@ impl Cluster {
         }))
     }
 
-    /// `PUT _ml/datafeeds/<id>`; never repeated.
+    /// `PUT _ml/datafeeds/<id>`; never repeated. Answers with the datafeed as the cluster keeps it.
     ///
     /// # Errors
     /// Any of a request; after [`Error::outcome_unknown`](crate::cluster::Error::outcome_unknown) read back.
-    pub async fn create_datafeed(&self, id: &DatafeedId, body: &RawValue) -> Result<()> {
-        self.perform(Request::put(path(id)).raw(body.get().to_owned()).once())
-            .await
+    pub async fn create_datafeed(&self, id: &DatafeedId, body: &RawValue) -> Result<Value> {
+        let request = Request::put(path(id)).raw(body.get().to_owned()).once();
+        let what = request.what();
+        self.send(request).await?.parse(&what)
     }
 
     /// `DELETE _ml/datafeeds/<id>`; true where it was there.

@@ -11,6 +11,19 @@ struct Listing {
     filters: Vec<Box<RawValue>>,
 }
 
+#[derive(Deserialize)]
+struct Names {
+    filters: Vec<Name>,
+}
+
+#[derive(Deserialize)]
+struct Name {
+    filter_id: String,
+}
+
+/// Filters asked for at once.
+const PAGE: usize = 1000;
+
 fn path(id: &FilterId) -> Path {
     Path::of(["_ml", "filters", id.as_str()])
 }
@@ -26,6 +39,27 @@ impl Cluster {
         match self.send_if_there(request).await? {
             Some(response) => Ok(response.parse::<Listing>(&what)?.filters.into_iter().next()),
             None => Ok(None),
+        }
+    }
+
+    /// Whether the list of all filters has it.
+    ///
+    /// # Errors
+    /// Any of a request.
+    pub async fn lists_filter(&self, id: &FilterId) -> Result<bool> {
+        let mut from = 0;
+        loop {
+            let request = Request::get(Path::of(["_ml", "filters"]));
+            let request = request.query("from", from.to_string()).query("size", PAGE.to_string());
+            let what = request.what();
+            let filters = self.send(request).await?.parse::<Names>(&what)?.filters;
+            if filters.iter().any(|filter| filter.filter_id == id.as_str()) {
+                return Ok(true);
+            }
+            if filters.len() < PAGE {
+                return Ok(false);
+            }
+            from += filters.len();
         }
     }
 

@@ -1,24 +1,11 @@
 //! What somebody else did to the job while it was imported.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::journal::Journal;
+use super::owner::{self, Owner};
 use super::plan::Plan;
 use crate::cluster::ml::JobState;
 use crate::cluster::{self, Cluster};
 use crate::error::Error;
-
-/// Whether what stands under the job's id now is not the job that this import created.
-pub(super) fn is_another(journal: &Journal, there: &RawValue) -> bool {
-    #[derive(Deserialize)]
-    struct Created {
-        create_time: Option<i64>,
-    }
-    let there = serde_json::from_str::<Created>(there.get()).ok();
-    let there = there.and_then(|job| job.create_time);
-    matches!((journal.job_created_at(), there), (Some(ours), Some(there)) if ours != there)
-}
 
 /// The failure, with what became of the job where that is behind it.
 pub(super) async fn explain(cluster: &Cluster, plan: &Plan, journal: &Journal, cause: Error) -> Error {
@@ -45,11 +32,10 @@ fn is_answer(cause: &Error) -> bool {
 
 async fn happened(cluster: &Cluster, plan: &Plan, journal: &Journal) -> cluster::Result<Option<String>> {
     let job = plan.job();
-    let Some(there) = cluster.job(job).await? else {
-        return Ok(Some(format!("somebody else deleted job {job}")));
-    };
-    if is_another(journal, &there) {
-        return Ok(Some(format!("somebody else deleted job {job} and made it anew")));
+    match owner::job(cluster, plan, journal).await? {
+        Owner::Us => {}
+        Owner::Nobody => return Ok(Some(format!("somebody else deleted job {job}"))),
+        Owner::Others(_) => return Ok(Some(format!("somebody else deleted job {job} and created it again"))),
     }
     let stats = cluster.job_stats(job).await?;
     Ok(stats.and_then(|stats| opened(plan, &stats.state)))

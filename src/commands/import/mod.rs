@@ -2,6 +2,7 @@
 
 mod apply;
 mod checked;
+mod documents;
 mod journal;
 mod meanwhile;
 mod options;
@@ -63,9 +64,9 @@ async fn import(
     }
     plan.refuse_conflicts()?;
     signals.or(question::ask(options, &plan, terminal)).await?;
-    let journal = Journal::default();
+    let journal = Journal::new();
     let work = async {
-        apply::apply(&apply::Context {
+        let context = apply::Context {
             cluster,
             options,
             checked: &checked,
@@ -73,8 +74,8 @@ async fn import(
             journal: &journal,
             narrator,
             terminal,
-        })
-        .await?;
+        };
+        apply::apply(&context).await?;
         verify::verify(cluster, &checked, &plan, &journal, narrator, terminal).await
     };
     match signals.or_between_requests(cluster, work).await {

@@ -11,6 +11,10 @@ use crate::terminal::{Terminal, escape_json, indented};
 /// The job's id, or with `--json` what was written.
 pub(super) fn print(options: &ImportOptions, plan: &Plan, journal: &Journal, terminal: &Terminal) -> Result<()> {
     let replaced = journal.all_replaced();
+    let replaced: Vec<String> = replaced
+        .iter()
+        .map(|(replaced, _)| replaced.describe(plan.job()))
+        .collect();
     terminal.say(&format!(
         "Imported job {}: a datafeed started without a start time goes on where the snapshot ends",
         plan.job()

@@ -45,6 +45,19 @@ impl DerivedId {
         id.copy_from_slice(&hash.finalize()[..16]);
         Self(id)
     }
+
+    /// Reads what `Display` writes; `None` for any other ID.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("esml-")?;
+        let mut id = [0; 16];
+        if digits.len() != 2 * id.len() || !digits.is_ascii() {
+            return None;
+        }
+        for (byte, at) in id.iter_mut().zip((0..digits.len()).step_by(2)) {
+            *byte = u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()?;
+        }
+        Some(Self(id))
+    }
 }
 
 impl fmt::Display for DerivedId {
@@ -75,5 +88,7 @@ mod tests {
         assert_ne!(id("a", 1, "{}"), id("b", 1, "{}"));
         assert_ne!(id("a", 1, "{}"), id("a", 1, "{ }"));
         assert_eq!(id("a", 1, "{}").to_string().len(), "esml-".len() + 32);
+        assert_eq!(DerivedId::parse(&id("a", 1, "{}").to_string()), Some(id("a", 1, "{}")));
+        assert_eq!(DerivedId::parse("esml-+1"), None);
     }
 }

@@ -1,14 +1,14 @@
-//! Undoing the journal from its end. What was there before stays as it was.
+//! Undoing the journal from its end. Nothing is deleted before it is proven that this run created it.
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::journal::{Certainty, Entry, Journal};
-use super::meanwhile;
-use super::owner::{Owner, owner};
+use super::documents::Documents;
+use super::journal::{Certainty, Entry, Journal, Replaced};
+use super::owner::{self, Foreign, Owner};
 use super::plan::{Plan, ids_of};
-use crate::cluster::{self, Cluster};
+use crate::cluster::{self, Cluster, Search};
 use crate::error::Remaining;
 use crate::job::{CalendarId, FilterId};
 use crate::state::STATE_INDICES;
@@ -16,16 +16,20 @@ use crate::terminal::amount;
 
 /// Undoing that takes longer is given up: where the cluster is gone, whoever waits shall hear what remains.
 const LONGEST: Duration = Duration::from_secs(600);
-/// Ids a request: a rollback works on what may be large documents, so it asks for places only.
+/// IDs a request: a rollback works on what may be large documents, so it asks for places only.
 const BATCH: usize = 1_000;
+/// Where the cluster writes a job's results, whichever index that is now.
+const RESULTS: &str = ".ml-anomalies-*";
+/// Results of one revert that are looked for: it writes one.
+const SIZES: usize = 1_000;
 
 /// What became of an entry.
 enum Became {
     Undone,
     /// There was nothing to undo.
     Absent,
-    /// A job of others has come to use it meanwhile.
-    Shared,
+    /// It is not this import's to delete.
+    Left(Foreign),
 }
 
 impl Became {
@@ -39,26 +43,14 @@ impl Became {
 pub(super) struct RolledBack {
     /// What was undone.
     pub(super) undone: Vec<String>,
-    /// What others use now, and what cannot be brought back.
+    /// What belongs to others, and what cannot be brought back.
     pub(super) kept: Vec<String>,
     /// What could not be undone.
     pub(super) remains: Vec<Remaining>,
 }
 
-impl RolledBack {
-    fn note(&mut self, became: &Became, entry: &Entry, plan: &Plan) {
-        let what = describe(entry, plan);
-        match became {
-            Became::Undone => self.undone.push(what),
-            Became::Absent => {}
-            Became::Shared => self
-                .kept
-                .push(format!("{what} is left there: another job uses it meanwhile")),
-        }
-    }
-}
-
 /// Why something is not undone.
+#[derive(Clone)]
 struct Kept {
     why: String,
     /// It is open, or runs, and goes by force alone.
@@ -82,172 +74,299 @@ impl From<cluster::Error> for Kept {
 
 /// Undoes what it can.
 pub(super) async fn roll_back(cluster: &Cluster, journal: &Journal, plan: &Plan) -> RolledBack {
+    let rollback = Rollback {
+        cluster,
+        journal,
+        plan,
+        until: cluster.clock().now() + LONGEST,
+    };
     let mut outcome = RolledBack::default();
-    let mut failed = Vec::new();
-    let until = cluster.clock().now() + LONGEST;
-    for (entry, certainty) in journal.to_undo() {
-        match undo_until(until, cluster, &entry, certainty, plan, journal).await {
-            Ok(became) => outcome.note(&became, &entry, plan),
-            Err(_) => failed.push((entry, certainty)),
-        }
-    }
-    // What failed may have gone with something else, or have been in the way of it: once more.
-    for (entry, certainty) in failed {
-        match undo_until(until, cluster, &entry, certainty, plan, journal).await {
-            // It may have gone by the first try.
-            Ok(Became::Absent) => outcome.note(&Became::Undone, &entry, plan),
-            Ok(became) => outcome.note(&became, &entry, plan),
-            Err(kept) => outcome.remains.push(Remaining {
-                what: format!("{} ({})", describe(&entry, plan), kept.why),
-                remove: request(&entry, plan, kept.in_use),
-            }),
-        }
-    }
-    for what in journal.all_replaced() {
-        outcome
-            .kept
-            .push(format!("{what}: deleted for --replace, which cannot be brought back"));
-    }
+    rollback.undo_all(&mut outcome).await;
+    rollback.tell_replaced(&mut outcome).await;
     outcome
 }
 
-/// Why something is not undone, in words, where it is not done by then.
-async fn undo_until(
+struct Rollback<'a> {
+    cluster: &'a Cluster,
+    journal: &'a Journal,
+    plan: &'a Plan,
     until: Duration,
-    cluster: &Cluster,
-    entry: &Entry,
-    certainty: Certainty,
-    plan: &Plan,
-    journal: &Journal,
-) -> Result<Became, Kept> {
-    let left = until.saturating_sub(cluster.clock().now());
-    let late = || Kept::because(format!("not undone within {} minutes", LONGEST.as_secs() / 60));
-    if left.is_zero() {
-        return Err(late());
-    }
-    tokio::select! {
-        biased;
-        undone = undo(cluster, entry, certainty, plan, journal) => undone,
-        () = cluster.clock().limit(left) => Err(late()),
-    }
 }
 
-async fn undo(
-    cluster: &Cluster,
-    entry: &Entry,
-    certainty: Certainty,
-    plan: &Plan,
-    journal: &Journal,
-) -> Result<Became, Kept> {
-    if certainty == Certainty::Intended && owner(cluster, plan, entry).await? != Owner::Us {
-        return Ok(Became::Absent);
-    }
-    let undone = match entry {
-        Entry::Filter(id) => return delete_filter(cluster, plan, id).await,
-        Entry::Calendar(id) if has_others(cluster, plan, id).await? => return Ok(Became::Shared),
-        Entry::Calendar(id) => cluster.delete_calendar(id).await,
-        Entry::Events(id, events) => delete_events(cluster, id, events).await,
-        Entry::InputIndex(name) => cluster.delete_index(name.as_str()).await,
-        Entry::Job if is_another(cluster, plan, journal).await? => {
-            return Err(Kept::because(
-                "which somebody else made anew meanwhile; documents of this import may have gone to it".to_owned(),
-            ));
+impl Rollback<'_> {
+    async fn undo_all(&self, outcome: &mut RolledBack) {
+        let mut remains = Vec::new();
+        match self.in_use().await {
+            Some(why) => self.leave_all(&why, &mut remains, outcome).await,
+            None => self.undo_each(&mut remains, outcome).await,
         }
-        Entry::Job => delete_job(cluster, plan).await,
-        Entry::State(ids) => delete(cluster, &STATE_INDICES, ids).await,
-        Entry::Annotations { index, ids } | Entry::Notifications { index, ids } => {
-            delete(cluster, &[index.as_str()], ids).await
+        let job_remains = remains.iter().any(|(entry, _)| matches!(entry, Entry::Job));
+        // Deleting the job takes it out of its calendars, and one that is not in a calendar cannot be removed from it.
+        remains.retain(|(entry, _)| !(job_remains && matches!(entry, Entry::Membership(_))));
+        let told = remains.iter().map(|(entry, kept)| self.remaining(entry, kept));
+        outcome.remains.extend(told);
+    }
+
+    /// Without its state the job would be worth nothing to those who use it.
+    async fn leave_all(&self, why: &Kept, remains: &mut Vec<(Entry, Kept)>, outcome: &mut RolledBack) {
+        for entry in self.journal.to_undo() {
+            match owner::owner(self.cluster, self.plan, self.journal, &entry).await {
+                Ok(Some(Owner::Nobody)) => {}
+                Ok(Some(Owner::Others(why))) => self.note(&Became::Left(why), &entry, outcome),
+                Ok(Some(Owner::Us) | None) => remains.push((entry, why.clone())),
+                Err(error) => remains.push((entry, error.into())),
+            }
         }
-        Entry::Datafeed(id) => cluster.delete_datafeed(id).await,
-        Entry::Membership(id) => cluster.remove_job_from_calendar(id, plan.job()).await,
-    };
-    Ok(Became::of(undone?))
-}
-
-/// Elasticsearch keeps a filter that a job names: ours, where deleting it failed, or one of others.
-async fn delete_filter(cluster: &Cluster, plan: &Plan, id: &FilterId) -> Result<Became, Kept> {
-    match cluster.delete_filter(id).await {
-        Ok(deleted) => Ok(Became::of(deleted)),
-        Err(error) if error.status() == Some(409) && cluster.job(plan.job()).await?.is_none() => Ok(Became::Shared),
-        Err(error) => Err(error.into()),
     }
-}
 
-async fn has_others(cluster: &Cluster, plan: &Plan, id: &CalendarId) -> cluster::Result<bool> {
-    let there = cluster.calendar(id).await?;
-    Ok(there.is_some_and(|there| there.job_ids.iter().any(|other| other != plan.job().as_str())))
-}
-
-async fn delete_events(cluster: &Cluster, id: &CalendarId, events: &[Map<String, Value>]) -> cluster::Result<bool> {
-    let mut any = false;
-    for event in ids_of(events, cluster.events(id).await?) {
-        any |= cluster.delete_event(id, &event).await?;
-    }
-    Ok(any)
-}
-
-/// Another job under the id of the one that was created is not ours to delete.
-async fn is_another(cluster: &Cluster, plan: &Plan, journal: &Journal) -> cluster::Result<bool> {
-    let there = cluster.job(plan.job()).await?;
-    Ok(there.is_some_and(|there| meanwhile::is_another(journal, &there)))
-}
-
-/// Deleting a job takes its results and quantiles along, those that a search finds.
-async fn delete_job(cluster: &Cluster, plan: &Plan) -> cluster::Result<bool> {
-    cluster.refresh(&[&plan.job().results_alias(), ".ml-state*"]).await?;
-    cluster.delete_job(plan.job()).await
-}
-
-async fn delete(cluster: &Cluster, indices: &[&str], ids: &[impl ToString]) -> cluster::Result<bool> {
-    cluster.refresh(indices).await?;
-    let mut any = false;
-    for batch in ids.chunks(BATCH) {
-        let batch: Vec<String> = batch.iter().map(ToString::to_string).collect();
-        let found = cluster.locate(indices, &batch).await?;
-        any |= !found.is_empty();
-        cluster.delete_documents(&found).await?;
-    }
-    cluster.refresh(indices).await?;
-    Ok(any)
-}
-
-fn describe(entry: &Entry, plan: &Plan) -> String {
-    match entry {
-        Entry::Filter(id) => format!("filter {id}"),
-        Entry::Calendar(id) => format!("calendar {id}"),
-        Entry::Events(id, events) => format!("{} of calendar {id}", amount(events.len() as u64, "event", "events")),
-        Entry::InputIndex(name) => format!("index {name}"),
-        Entry::Job => format!("job {}", plan.job()),
-        Entry::State(_) => format!("state documents of job {}", plan.job()),
-        Entry::Annotations { .. } => format!("annotations of job {}", plan.job()),
-        Entry::Notifications { .. } => format!("imported notifications of job {}", plan.job()),
-        Entry::Datafeed(id) => format!("datafeed {id}"),
-        Entry::Membership(id) => format!("membership of job {} in calendar {id}", plan.job()),
-    }
-}
-
-fn request(entry: &Entry, plan: &Plan, in_use: bool) -> String {
-    let job = plan.job();
-    let force = if in_use { "?force=true" } else { "" };
-    match entry {
-        Entry::Filter(id) => format!("DELETE /_ml/filters/{id}"),
-        Entry::Calendar(id) => format!("DELETE /_ml/calendars/{id}"),
-        Entry::Events(id, _) => {
-            format!("DELETE /_ml/calendars/{id}/events/<event_id of GET /_ml/calendars/{id}/events>")
+    async fn undo_each(&self, remains: &mut Vec<(Entry, Kept)>, outcome: &mut RolledBack) {
+        let mut failed = Vec::new();
+        for entry in self.journal.to_undo() {
+            match self.undo_in_time(&entry).await {
+                Ok(became) => self.note(&became, &entry, outcome),
+                Err(_) => failed.push(entry),
+            }
         }
-        Entry::InputIndex(name) => format!("DELETE /{name}"),
-        Entry::Job => format!("DELETE /_ml/anomaly_detectors/{job}{force}"),
-        Entry::State(ids) => by_id(".ml-state-write", ids),
-        Entry::Annotations { index, ids } | Entry::Notifications { index, ids } => by_id(index, ids),
-        Entry::Datafeed(id) => format!("DELETE /_ml/datafeeds/{id}{force}"),
-        Entry::Membership(id) => format!("DELETE /_ml/calendars/{id}/jobs/{job}"),
+        // What failed may have gone with something else, or have been in the way of it: once more.
+        for entry in failed {
+            match self.undo_in_time(&entry).await {
+                // It may have gone by the first try.
+                Ok(Became::Absent) => self.note(&Became::Undone, &entry, outcome),
+                Ok(became) => self.note(&became, &entry, outcome),
+                Err(kept) => remains.push((entry, kept)),
+            }
+        }
+    }
+
+    fn note(&self, became: &Became, entry: &Entry, outcome: &mut RolledBack) {
+        let what = self.describe(entry);
+        match became {
+            Became::Undone => outcome.undone.push(what),
+            Became::Absent => {}
+            Became::Left(why) => outcome.kept.push(format!("{what} is left in place: {why}")),
+        }
+    }
+
+    /// Why nothing may be undone: others use the job.
+    async fn in_use(&self) -> Option<Kept> {
+        let entries = self.journal.to_undo();
+        if !entries.iter().any(|entry| matches!(entry, Entry::Job)) {
+            return None;
+        }
+        // Whatever keeps the cluster from answering, it is asked again before the job is deleted.
+        let foreign = owner::foreign_datafeed(self.cluster, self.plan, self.journal)
+            .await
+            .ok()??;
+        match owner::job(self.cluster, self.plan, self.journal).await {
+            Ok(Owner::Us) => Some(used_by(&foreign)),
+            _ => None,
+        }
+    }
+
+    /// Why something is not undone, in words, where it is not done by then.
+    async fn undo_in_time(&self, entry: &Entry) -> Result<Became, Kept> {
+        let left = self.until.saturating_sub(self.cluster.clock().now());
+        let late = || Kept::because(format!("not undone within {} minutes", LONGEST.as_secs() / 60));
+        if left.is_zero() {
+            return Err(late());
+        }
+        tokio::select! {
+            biased;
+            undone = self.undo(entry) => undone,
+            () = self.cluster.clock().limit(left) => Err(late()),
+        }
+    }
+
+    /// Once another job has the ID of ours, everything that shares its ID or name is its own.
+    async fn undo(&self, entry: &Entry) -> Result<Became, Kept> {
+        if let Owner::Others(why) = owner::job(self.cluster, self.plan, self.journal).await? {
+            return Ok(Became::Left(why));
+        }
+        match owner::owner(self.cluster, self.plan, self.journal, entry).await? {
+            Some(Owner::Nobody) => return Ok(Became::Absent),
+            Some(Owner::Others(why)) => return Ok(Became::Left(why)),
+            // What has no owner but the job.
+            Some(Owner::Us) | None => {}
+        }
+        let (cluster, job) = (self.cluster, self.plan.job());
+        let undone = match entry {
+            Entry::Filter(id) => return self.delete_filter(id).await,
+            Entry::Calendar(id) => cluster.delete_calendar(id).await?,
+            Entry::Events(id, events) => self.delete_events(id, events).await?,
+            Entry::InputIndex(name) => cluster.delete_index(name.as_str()).await?,
+            Entry::Job => return self.delete_job().await,
+            Entry::Documents(documents) => return self.delete_documents(documents).await,
+            Entry::Reverted => return self.delete_what_revert_wrote().await,
+            Entry::Datafeed(id) => cluster.delete_datafeed(id).await?,
+            Entry::Membership(id) => cluster.remove_job_from_calendar(id, job).await?,
+        };
+        Ok(Became::of(undone))
+    }
+
+    /// Elasticsearch keeps a filter that a job names: ours, where deleting it failed, or one of others.
+    async fn delete_filter(&self, id: &FilterId) -> Result<Became, Kept> {
+        match self.cluster.delete_filter(id).await {
+            Ok(deleted) => Ok(Became::of(deleted)),
+            Err(error) if error.status() == Some(409) && self.cluster.job(self.plan.job()).await?.is_none() => {
+                Ok(Became::Left(Foreign::Used))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn delete_events(&self, id: &CalendarId, events: &[Map<String, Value>]) -> cluster::Result<bool> {
+        let mut any = false;
+        for event in ids_of(events, self.cluster.events(id).await?) {
+            any |= self.cluster.delete_event(id, &event).await?;
+        }
+        Ok(any)
+    }
+
+    /// Deleting a job takes its results and quantiles along, those that a search finds.
+    async fn delete_job(&self) -> Result<Became, Kept> {
+        let (cluster, job) = (self.cluster, self.plan.job());
+        cluster.refresh(&[&job.results_alias(), ".ml-state*"]).await?;
+        if let Some(foreign) = owner::foreign_datafeed(cluster, self.plan, self.journal).await? {
+            return Err(used_by(&foreign));
+        }
+        match owner::job(cluster, self.plan, self.journal).await? {
+            Owner::Us => Ok(Became::of(cluster.delete_job(job).await?)),
+            Owner::Nobody => Ok(Became::Absent),
+            Owner::Others(why) => Ok(Became::Left(why)),
+        }
+    }
+
+    async fn delete_documents(&self, documents: &Documents) -> Result<Became, Kept> {
+        let searched = documents.searched();
+        let searched: Vec<&str> = searched.iter().map(String::as_str).collect();
+        self.cluster.refresh(&searched).await?;
+        let mut any = false;
+        for ids in documents.batches(BATCH) {
+            let found = self.cluster.locate(&searched, &ids).await?;
+            if let Some(why) = self.delete_found(&found).await? {
+                return Ok(Became::Left(why));
+            }
+            any |= !found.is_empty();
+        }
+        self.cluster.refresh(&searched).await?;
+        Ok(Became::of(any))
+    }
+
+    /// The job takes these along when it is deleted, except where somebody else deleted it before they were written.
+    async fn delete_what_revert_wrote(&self) -> Result<Became, Kept> {
+        let (cluster, job) = (self.cluster, self.plan.job());
+        if matches!(owner::job(cluster, self.plan, self.journal).await?, Owner::Us) {
+            return Ok(Became::Absent);
+        }
+        let mut searched = STATE_INDICES.to_vec();
+        searched.push(RESULTS);
+        cluster.refresh(&searched).await?;
+        let mut found = cluster.locate(&STATE_INDICES, &[job.quantiles_document_id()]).await?;
+        let sizes = json!({"bool": {"filter": [
+            {"term": {"job_id": job.as_str()}}, {"term": {"result_type": "model_size_stats"}},
+        ]}});
+        let sizes = cluster.sample(&Search::lenient([RESULTS], sizes), SIZES).await?;
+        found.extend(sizes.into_iter().map(|hit| (hit.index.to_string(), hit.id)));
+        if let Some(why) = self.delete_found(&found).await? {
+            return Ok(Became::Left(why));
+        }
+        cluster.refresh(&searched).await?;
+        Ok(Became::of(!found.is_empty()))
+    }
+
+    /// Deletes documents that were found, unless another job came to own them in the meantime.
+    async fn delete_found(&self, found: &[(String, String)]) -> cluster::Result<Option<Foreign>> {
+        if found.is_empty() {
+            return Ok(None);
+        }
+        if let Owner::Others(why) = owner::job(self.cluster, self.plan, self.journal).await? {
+            return Ok(Some(why));
+        }
+        self.cluster.delete_documents(found).await?;
+        Ok(None)
+    }
+
+    /// Says what `--replace` deleted, not what it was about to delete.
+    async fn tell_replaced(&self, outcome: &mut RolledBack) {
+        for (replaced, certainty) in self.journal.all_replaced() {
+            let what = replaced.describe(self.plan.job());
+            let gone = match certainty {
+                Certainty::Written => Some(true),
+                _ => self.is_gone(&replaced).await,
+            };
+            outcome.kept.extend(match gone {
+                Some(true) => Some(format!("{what}: deleted for --replace, which cannot be brought back")),
+                Some(false) => None,
+                None => Some(format!(
+                    "{what}: may be deleted for --replace, which cannot be brought back"
+                )),
+            });
+        }
+    }
+
+    /// Whether a deletion whose end was not seen was carried out; `None` where that cannot be known.
+    async fn is_gone(&self, replaced: &Replaced) -> Option<bool> {
+        let cluster = self.cluster;
+        let there = match replaced {
+            Replaced::Datafeed(id) => cluster.datafeed(id).await.map(|there| there.is_some()),
+            Replaced::Job => cluster.job(self.plan.job()).await.map(|there| there.is_some()),
+            Replaced::InputIndex(name) => cluster
+                .index_definitions(&[name.to_string()])
+                .await
+                .map(|there| !there.is_empty()),
+            Replaced::Leftovers => return None,
+        };
+        there.ok().map(|there| !there)
+    }
+
+    fn describe(&self, entry: &Entry) -> String {
+        let job = self.plan.job();
+        match entry {
+            Entry::Filter(id) => format!("filter {id}"),
+            Entry::Calendar(id) => format!("calendar {id}"),
+            Entry::Events(id, events) => {
+                format!("{} of calendar {id}", amount(events.len() as u64, "event", "events"))
+            }
+            Entry::InputIndex(name) => format!("index {name}"),
+            Entry::Job => format!("job {job}"),
+            Entry::Documents(documents) => format!("{} of job {job}", documents.what),
+            Entry::Reverted => format!("quantiles and model size of job {job}"),
+            Entry::Datafeed(id) => format!("datafeed {id}"),
+            Entry::Membership(id) => format!("membership of job {job} in calendar {id}"),
+        }
+    }
+
+    fn remaining(&self, entry: &Entry, kept: &Kept) -> Remaining {
+        Remaining {
+            what: format!("{} ({})", self.describe(entry), kept.why),
+            remove: self.request(entry, kept.in_use),
+        }
+    }
+
+    fn request(&self, entry: &Entry, in_use: bool) -> String {
+        let job = self.plan.job();
+        let force = if in_use { "?force=true" } else { "" };
+        match entry {
+            Entry::Filter(id) => format!("DELETE /_ml/filters/{id}"),
+            Entry::Calendar(id) => format!("DELETE /_ml/calendars/{id}"),
+            Entry::Events(id, _) => {
+                format!("DELETE /_ml/calendars/{id}/events/<event_id of GET /_ml/calendars/{id}/events>")
+            }
+            Entry::InputIndex(name) => format!("DELETE /{name}"),
+            Entry::Job => format!("DELETE /_ml/anomaly_detectors/{job}{force}"),
+            Entry::Documents(documents) => documents.removal(),
+            Entry::Reverted => {
+                let quantiles = json!({"delete": {"_index": ".ml-state-write", "_id": job.quantiles_document_id()}});
+                format!("POST /_bulk\n{quantiles}")
+            }
+            Entry::Datafeed(id) => format!("DELETE /_ml/datafeeds/{id}{force}"),
+            Entry::Membership(id) => format!("DELETE /_ml/calendars/{id}/jobs/{job}"),
+        }
     }
 }
 
-fn by_id(index: &str, ids: &[impl ToString]) -> String {
-    let lines: Vec<String> = ids
-        .iter()
-        .map(|id| serde_json::json!({"delete": {"_index": index, "_id": id.to_string()}}).to_string())
-        .collect();
-    format!("POST /_bulk\n{}", lines.join("\n"))
+fn used_by(datafeed: &str) -> Kept {
+    Kept::because(format!(
+        "datafeed {datafeed}, which this import did not create, uses the job"
+    ))
 }

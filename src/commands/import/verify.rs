@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::apply::{data_counts, one_line};
+use super::apply::{ANNOTATIONS, CATEGORIES, NOTIFICATIONS, data_counts, one_line};
 use super::checked::Checked;
+use super::documents::Documents;
 use super::journal::{Entry, Journal};
 use super::meanwhile;
+use super::owner::{self, Owner};
 use super::parts::DerivedId;
 use super::plan::{CalendarPlan, Plan, missing};
 use crate::archive::{Document, Part};
@@ -43,15 +45,17 @@ pub(super) async fn verify(
     let mut compared = verifier.state().await?;
     verifier.surroundings().await?;
     compared += verifier.snapshot_and_counts().await?;
-    compared += inputs::compare(cluster, checked, plan).await?;
-    compared += verifier.part(Part::Categories, &[plan.job().results_alias()]).await?;
-    for entry in journal.written() {
-        compared += match entry {
-            Entry::Annotations { index, .. } => verifier.part(Part::Annotations, &[index]).await?,
-            Entry::Notifications { index, .. } => verifier.part(Part::Notifications, &[index]).await?,
-            _ => 0,
-        };
+    compared += inputs::compare(cluster, checked, plan, journal).await?;
+    for (part, what) in [
+        (Part::Categories, CATEGORIES),
+        (Part::Annotations, ANNOTATIONS),
+        (Part::Notifications, NOTIFICATIONS),
+    ] {
+        if let Some(documents) = journal.documents(what) {
+            compared += verifier.part(part, &documents).await?;
+        }
     }
+    inputs::release(cluster, plan, journal).await?;
     // Last, so that what somebody else did to the job meanwhile is seen.
     let opened = verifier.job().await?;
     narrator.follow(None);
@@ -96,12 +100,12 @@ impl Verifier<'_> {
     async fn job(&self) -> Result<Option<String>> {
         let (cluster, plan) = (self.cluster, self.plan);
         let job = plan.job();
+        if let Owner::Others(_) = owner::job(cluster, plan, self.journal).await? {
+            return Err(mismatch(format!("job {job} is not the one that was created")));
+        }
         let Some(config) = cluster.job(job).await? else {
             return Err(mismatch(format!("job {job} is gone")));
         };
-        if meanwhile::is_another(self.journal, &config) {
-            return Err(mismatch(format!("job {job} is another than the one that was created")));
-        }
         let config = JobConfig::parse(config.get().as_bytes())?;
         if config.model_snapshot_id() != Some(&plan.snapshot_id) {
             return Err(mismatch(format!(
@@ -109,10 +113,14 @@ impl Verifier<'_> {
                 plan.snapshot_id
             )));
         }
-        if let Some((id, _)) = &plan.portable.datafeed
-            && cluster.datafeed(id).await?.is_none()
-        {
-            return Err(mismatch(format!("datafeed {id} is gone")));
+        if let Some((id, _)) = &plan.portable.datafeed {
+            match owner::owner(cluster, plan, self.journal, &Entry::Datafeed(id.clone())).await? {
+                Some(Owner::Nobody) => return Err(mismatch(format!("datafeed {id} is gone"))),
+                Some(Owner::Others(_)) => {
+                    return Err(mismatch(format!("datafeed {id} is not what was written")));
+                }
+                Some(Owner::Us) | None => {}
+            }
         }
         let stats = cluster.job_stats(job).await?;
         let latest = stats.as_ref().and_then(|stats| stats.latest_record_timestamp);
@@ -179,18 +187,24 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Categories, annotations or notifications, byte for byte.
-    async fn part(&self, part: Part, indices: &[String]) -> Result<u64> {
-        let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
+    /// Categories, annotations or notifications, byte for byte, each in the index that it was written to. Those that
+    /// were there before are left out: they are as somebody left them.
+    async fn part(&self, part: Part, documents: &Documents) -> Result<u64> {
         let mut replay = self.checked.archive.replay(part, &self.checked.contents);
         let mut compared = 0;
         while let Some(batch) = replay.next().await? {
-            let expected = batch
-                .iter()
-                .map(|document| self.renamed(part, document))
-                .collect::<Result<BTreeMap<_, _>>>()?;
-            compared += batch.len() as u64;
-            self.same(&indices, expected).await?;
+            let mut expected = Vec::new();
+            for document in &batch {
+                let (id, source) = self.renamed(part, document)?;
+                if documents.contains(&id) {
+                    expected.push((id, source));
+                }
+            }
+            compared += expected.len() as u64;
+            for (indices, expected) in documents.by_place(expected) {
+                let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
+                self.same(&indices, expected).await?;
+            }
         }
         Ok(compared)
     }

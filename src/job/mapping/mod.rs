@@ -12,7 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 pub use prune::{fits, takes_in};
-pub use target::{TargetIndex, guess_time_format, marked_as_ours, target_document_id, target_indices};
+pub use target::{
+    TargetIndex, body_of_run, guess_time_format, loading_alias, marked_as_ours, marked_by_run, target_document_id,
+    target_indices,
+};
 
 use crate::job::Error;
 use crate::job::raw::invalid;

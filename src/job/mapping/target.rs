@@ -9,10 +9,12 @@ use sha2::{Digest, Sha256};
 use super::merge::merged;
 use super::{Definition, InputMappings};
 use crate::hex::hex;
-use crate::job::raw::boxed;
+use crate::job::raw::{boxed, invalid};
 use crate::job::{Error, IndexName, JobConfig, JobId};
 
 const MARK: &str = "esml_state";
+/// Elasticsearch's limit for the name of an index or alias, in bytes.
+const LONGEST_NAME: usize = 255;
 /// Elasticsearch's limit for `_id`, in bytes.
 const LONGEST_ID: usize = 512;
 
@@ -101,6 +103,33 @@ fn body(definition: Definition, job: &JobId) -> Result<Box<RawValue>, Error> {
         "input index",
         json!({"settings": {"index": index}, "mappings": mappings}).to_string(),
     )
+}
+
+/// The alias that only the input index of one run of an import has, while it is loaded. `run` is different for every
+/// run, and short.
+pub fn loading_alias(index: &IndexName, run: &str) -> String {
+    let suffix = format!("-importing-{run}");
+    let mut end = index.as_str().len().min(LONGEST_NAME.saturating_sub(suffix.len()));
+    while !index.as_str().is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{suffix}", index.as_str().get(..end).unwrap_or_default())
+}
+
+/// The body of `PUT /<index>` for one run: `_meta` names the run, and the index has the alias that it is loaded through.
+///
+/// # Errors
+/// None of a body that this module made.
+pub fn body_of_run(target: &TargetIndex, run: &str) -> Result<Box<RawValue>, Error> {
+    let mut body: Value = serde_json::from_str(target.body.get()).map_err(|error| invalid("input index", &error))?;
+    body["mappings"]["_meta"][MARK]["run"] = json!(run);
+    body["aliases"] = json!({ loading_alias(&target.name, run): { "is_hidden": true } });
+    boxed("input index", body.to_string())
+}
+
+/// Whether an index's mappings name this run.
+pub fn marked_by_run(mappings: &Value, run: &str) -> bool {
+    mappings["_meta"][MARK]["run"] == run
 }
 
 /// Whether an index's mappings (as `GET /<index>` shows them) say that this tool made it for this job.

@@ -1,4 +1,5 @@
-//! Inputs into indices of their own: mapping first, no replicas and no refresh while loading.
+//! Inputs into indices of their own: mapping first, no replicas and no refresh while loading. They are loaded through an
+//! alias that no other index has, so that no bulk request creates an index or writes to one that took its place.
 
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -6,10 +7,10 @@ use tokio::sync::oneshot;
 use super::documents::{self, Outgoing};
 use super::{Context, once};
 use crate::archive::Part;
-use crate::commands::import::journal::Entry;
+use crate::commands::import::journal::{CreatedIndex, Entry};
 use crate::commands::import::plan::TargetPlan;
-use crate::error::Result;
-use crate::job::target_document_id;
+use crate::error::{Error, Result};
+use crate::job::{body_of_run, loading_alias, marked_by_run, target_document_id};
 use crate::terminal::count;
 
 /// Creates the indices.
@@ -41,17 +42,34 @@ async fn fill_all(context: &Context<'_>) -> Result<()> {
 
 async fn create_one(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
     let (cluster, name) = (context.cluster, &target.index.name);
+    let body = body_of_run(&target.index, context.journal.run())?;
     once::create(context, Entry::InputIndex(name.clone()), || {
-        cluster.create_index(name.as_str(), &target.index.body)
+        cluster.create_index(name.as_str(), &body)
     })
-    .await
+    .await?;
+    // Whatever happens to it from here on, this is the one that is ours.
+    let there = cluster.index_definitions(&[name.to_string()]).await?;
+    let ours = there
+        .get(name.as_str())
+        .filter(|index| marked_by_run(&index["mappings"], context.journal.run()));
+    let Some(index) = ours else {
+        return Err(Error::Mismatch {
+            message: format!("somebody else deleted or replaced index {name} right after its creation"),
+        });
+    };
+    context.journal.created_index(CreatedIndex {
+        name: name.clone(),
+        uuid: index["settings"]["index"]["uuid"].clone(),
+        mappings: index["mappings"].clone(),
+    });
+    Ok(())
 }
 
 /// One pass through the inputs for each index; there is more than one only where mappings conflict.
 async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::terminal::Stage) -> Result<u64> {
-    let bulk = context
-        .cluster
-        .bulk_index(target.index.name.as_str(), context.options.bulk);
+    let name = &target.index.name;
+    let alias = loading_alias(name, context.journal.run());
+    let bulk = context.cluster.bulk_index(name.as_str(), &alias, context.options.bulk);
     documents::send(context, Part::Inputs, bulk, stage, |document| {
         let source = document.index.as_deref().unwrap_or_default();
         if !target.index.sources.contains(source) {
@@ -69,10 +87,12 @@ async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::termina
 /// Back to what the indices have by default, and searchable.
 async fn settle(context: &Context<'_>) -> Result<()> {
     for target in &context.plan.targets {
-        let names = [target.index.name.as_str()];
+        // Through the alias: an index that took the place of ours is not ours to change.
+        let alias = loading_alias(&target.index.name, context.journal.run());
         let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
+        let names = [alias.as_str()];
         let (settings, refresh) = tokio::join!(
-            context.cluster.update_settings(names[0], &defaults),
+            context.cluster.update_settings(&alias, &defaults),
             context.cluster.refresh(&names)
         );
         settings?;

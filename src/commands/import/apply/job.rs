@@ -1,8 +1,11 @@
 //! The job, closed and before its state (nightly maintenance deletes state without a job), its revert,
 //! and the datafeed.
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use super::{Context, once};
-use crate::commands::import::journal::Entry;
+use crate::commands::import::journal::{Certainty, Entry};
 use crate::error::{Error, Result};
 
 /// Creates the job.
@@ -10,15 +13,26 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
     let (cluster, plan, journal) = (context.cluster, context.plan, context.journal);
     let job = plan.job();
     let create = || async move {
-        let created = cluster.create_job(job, &plan.portable.job).await;
-        journal.tried_job(created.as_ref().ok().copied().flatten());
-        created.map(drop)
+        journal.created_job(cluster.create_job(job, &plan.portable.job).await?);
+        Ok(())
     };
     once::create(context, Entry::Job, create)
         .await
         .map_err(|error| explain(context, error))?;
+    if journal.job_created_at().is_none() {
+        // The answer was lost, and the job looked at since is ours.
+        journal.created_job(cluster.job(job).await?.and_then(|there| created_at(&there)));
+    }
     context.terminal.say(&format!("Created job {job}"));
     Ok(())
+}
+
+fn created_at(job: &RawValue) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Created {
+        create_time: Option<i64>,
+    }
+    serde_json::from_str::<Created>(job.get()).ok()?.create_time
 }
 
 /// Reverts to the imported snapshot. Its document must be found first: a revert to a missing one
@@ -34,7 +48,9 @@ pub(super) async fn revert(context: &Context<'_>) -> Result<()> {
             ),
         });
     }
+    let handle = context.journal.intend(Entry::Reverted);
     cluster.revert(plan.job(), &plan.snapshot_id).await?;
+    context.journal.settle(handle, Certainty::Written);
     context
         .terminal
         .say(&format!("Reverted job {} to snapshot {}", plan.job(), plan.snapshot_id));
@@ -47,11 +63,23 @@ pub(super) async fn create_datafeed(context: &Context<'_>) -> Result<()> {
     let Some((id, body)) = &plan.portable.datafeed else {
         return Ok(());
     };
-    once::create(context, Entry::Datafeed(id.clone()), || {
-        cluster.create_datafeed(id, body)
-    })
-    .await
-    .map_err(|error| explain(context, error))?;
+    let create = || async move {
+        context
+            .journal
+            .created_datafeed(cluster.create_datafeed(id, body).await?);
+        Ok(())
+    };
+    once::create(context, Entry::Datafeed(id.clone()), create)
+        .await
+        .map_err(|error| explain(context, error))?;
+    if context.journal.datafeed().is_none()
+        && let Some(there) = cluster.datafeed(id).await?
+    {
+        // The answer was lost, and the datafeed looked at since is ours.
+        context
+            .journal
+            .created_datafeed(serde_json::from_str(there.get()).unwrap_or_default());
+    }
     context.terminal.say(&format!("Created datafeed {id}"));
     Ok(())
 }

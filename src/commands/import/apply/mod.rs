@@ -10,7 +10,7 @@ mod replace;
 mod results;
 mod state;
 
-pub(super) use results::{data_counts, one_line};
+pub(super) use results::{ANNOTATIONS, CATEGORIES, NOTIFICATIONS, data_counts, one_line};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,11 +21,12 @@ use tokio::sync::oneshot;
 use super::checked::Checked;
 use super::journal::Journal;
 use super::options::ImportOptions;
+use super::owner::{self, Owner};
 use super::plan::Plan;
 use crate::cluster::Cluster;
 use crate::commands::interrupt::stop_between_requests;
 use crate::commands::session::Narrator;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal, Unit};
 
 /// What every step needs.
@@ -55,21 +56,27 @@ pub(super) async fn apply(context: &Context<'_>) -> Result<()> {
         Box::pin(model_and_results(context, inputs)),
     )
     .await?;
+    context.still_ours().await?;
     job::create_datafeed(context).await?;
     calendars::join(context).await
 }
 
 /// The job does not stand at its snapshot before its inputs are all there.
 async fn model_and_results(context: &Context<'_>, inputs: oneshot::Receiver<()>) -> Result<()> {
-    state::make_index(context).await?;
-    state::load(context).await?;
+    let index = state::make_index(context).await?;
+    context.still_ours().await?;
+    state::load(context, index).await?;
+    context.still_ours().await?;
     results::snapshot_and_counts(context).await?;
     if inputs.await.is_err() {
         // Writing them failed, which ends this too.
         return std::future::pending().await;
     }
+    context.still_ours().await?;
     job::revert(context).await?;
+    context.still_ours().await?;
     results::categories(context).await?;
+    context.still_ours().await?;
     results::annotations(context).await?;
     results::notifications(context).await
 }
@@ -93,6 +100,19 @@ async fn side_by_side(cluster: &Cluster, mut one: Work<'_>, mut other: Work<'_>)
 }
 
 impl Context<'_> {
+    /// Before anything is written under the ID of the job: it may have become another one's.
+    async fn still_ours(&self) -> Result<()> {
+        let job = self.plan.job();
+        let what = match owner::job(self.cluster, self.plan, self.journal).await? {
+            Owner::Us => return Ok(()),
+            Owner::Nobody => "it is gone",
+            Owner::Others(_) => "it is another one now",
+        };
+        Err(Error::Mismatch {
+            message: format!("job {job} is not the one that was created: {what}"),
+        })
+    }
+
     fn stage(&self, title: &str, total: Option<u64>) -> Stage {
         let stage = self.terminal.stage(title, Unit::Documents, total);
         self.narrator.follow(Some(stage.clone()));

@@ -28,15 +28,15 @@ where
             context.journal.settle(handle, Certainty::Refused);
             return Err(error.into());
         }
-        match owner(context.cluster, context.plan, &entry).await {
-            Ok(Owner::Us) => break,
-            Ok(Owner::Nobody) if error.is_passing() && tries.again(&error).await => {}
-            Ok(Owner::Others) => {
+        match owner(context.cluster, context.plan, context.journal, &entry).await {
+            Ok(Some(Owner::Us) | None) => break,
+            Ok(Some(Owner::Nobody)) if error.is_passing() && tries.again(&error).await => {}
+            Ok(Some(Owner::Others(_))) => {
                 context.journal.settle(handle, Certainty::Refused);
                 return Err(error.into());
             }
             // It may still come to be: the entry stays intended, and a rollback looks again.
-            Ok(Owner::Nobody) | Err(_) => return Err(error.into()),
+            Ok(Some(Owner::Nobody)) | Err(_) => return Err(error.into()),
         }
     }
     context.journal.settle(handle, Certainty::Written);

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::Context;
 use crate::cluster::Hit;
+use crate::commands::import::journal::Replaced;
 use crate::commands::import::plan::of_job;
 use crate::error::Result;
 use crate::job::SnapshotId;
@@ -25,24 +26,29 @@ pub(super) async fn clear(context: &Context<'_>) -> Result<()> {
     let job = plan.job();
     if context.options.replace && plan.existing.any() {
         let stage = context.stage(&format!("Deleting what is there of job {job}"), None);
-        let snapshots = snapshots(context).await?;
-        context.journal.replaced(match plan.existing.job {
-            true => format!("job {job} and its state, results, annotations and notifications"),
-            false => format!("what an earlier job {job} left"),
-        });
+        let (journal, snapshots) = (context.journal, snapshots(context).await?);
         if let Some(datafeed) = &plan.existing.datafeed {
-            cluster.delete_datafeed(datafeed).await?;
+            let handle = journal.replacing(Replaced::Datafeed(datafeed.clone()));
+            journal.has_replaced(handle, cluster.delete_datafeed(datafeed).await?);
         }
-        cluster.delete_job(job).await?;
-        delete_state(context, &snapshots).await?;
+        if plan.existing.job {
+            let handle = journal.replacing(Replaced::Job);
+            journal.has_replaced(handle, cluster.delete_job(job).await?);
+        }
+        let handle = journal.replacing(Replaced::Leftovers);
+        let mut any = delete_state(context, &snapshots).await?;
         for indices in [".ml-anomalies-*", ".ml-annotations*", ".ml-notifications*"] {
-            delete_documents(context, indices).await?;
+            any |= delete_documents(context, indices).await?;
         }
+        journal.has_replaced(handle, any);
         context.done(stage, &format!("Deleted what was there of job {job}"));
     }
     for target in plan.targets.iter().filter(|target| target.replaces) {
-        context.journal.replaced(format!("index {}", target.index.name));
-        cluster.delete_index(target.index.name.as_str()).await?;
+        let name = &target.index.name;
+        let handle = context.journal.replacing(Replaced::InputIndex(name.clone()));
+        context
+            .journal
+            .has_replaced(handle, cluster.delete_index(name.as_str()).await?);
     }
     Ok(())
 }
@@ -63,23 +69,27 @@ async fn snapshots(context: &Context<'_>) -> Result<BTreeSet<SnapshotId>> {
     Ok(snapshots)
 }
 
-async fn delete_state(context: &Context<'_>, snapshots: &BTreeSet<SnapshotId>) -> Result<()> {
+/// True where there was any, as below.
+async fn delete_state(context: &Context<'_>, snapshots: &BTreeSet<SnapshotId>) -> Result<bool> {
     let job = context.plan.job();
     let quantiles = context
         .cluster
         .locate(&STATE_INDICES, &[job.quantiles_document_id()])
         .await?;
     context.cluster.delete_documents(&quantiles).await?;
+    let mut any = !quantiles.is_empty();
     for snapshot in snapshots {
-        numbered(context, StateKind::Model, snapshot).await?;
+        any |= numbered(context, StateKind::Model, snapshot).await?;
     }
-    numbered(context, StateKind::Categorizer, &context.plan.snapshot_id).await?;
+    any |= numbered(context, StateKind::Categorizer, &context.plan.snapshot_id).await?;
     // The job that is created next is refused as long as a search finds state of its predecessor.
-    Ok(context.cluster.refresh(&STATE_INDICES).await?)
+    context.cluster.refresh(&STATE_INDICES).await?;
+    Ok(any)
 }
 
 /// Deletes `#1`, `#2` … until none of a whole probe is there, so that a gap does not hide the rest.
-async fn numbered(context: &Context<'_>, kind: StateKind, snapshot: &SnapshotId) -> Result<()> {
+async fn numbered(context: &Context<'_>, kind: StateKind, snapshot: &SnapshotId) -> Result<bool> {
+    let mut any = false;
     for first in (1..).step_by(PROBE as usize) {
         let ids: Vec<String> = (first..first + PROBE)
             .map(|number| StateDocId { kind, number }.format(context.plan.job(), snapshot))
@@ -89,19 +99,22 @@ async fn numbered(context: &Context<'_>, kind: StateKind, snapshot: &SnapshotId)
             break;
         }
         context.cluster.delete_documents(&found).await?;
+        any = true;
     }
-    Ok(())
+    Ok(any)
 }
 
-async fn delete_documents(context: &Context<'_>, indices: &str) -> Result<()> {
+async fn delete_documents(context: &Context<'_>, indices: &str) -> Result<bool> {
+    let mut any = false;
     context.cluster.refresh(&[indices]).await?;
     let mut pages = context.cluster.pages(of_job(indices, context.plan.job())).await?;
     while let Some(hits) = pages.next().await? {
         let documents: Vec<(String, String)> = hits.into_iter().map(place).collect();
+        any |= !documents.is_empty();
         context.cluster.delete_documents(&documents).await?;
     }
     context.cluster.refresh(&[indices]).await?;
-    Ok(())
+    Ok(any)
 }
 
 fn place(hit: Hit) -> (String, String) {

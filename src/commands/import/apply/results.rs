@@ -12,8 +12,9 @@ use serde_json::{Map, Value, json};
 use super::Context;
 use super::documents::{self, Outgoing};
 use crate::archive::{Document, Part};
-use crate::cluster::{Bulk, Clock, Cluster};
+use crate::cluster::{Bulk, Clock, Cluster, Written};
 use crate::commands::import::checked::Checked;
+use crate::commands::import::documents::Documents;
 use crate::commands::import::journal::{Certainty, Entry};
 use crate::commands::import::parts::DerivedId;
 use crate::commands::import::plan::Plan;
@@ -21,9 +22,17 @@ use crate::error::{Error, Result};
 use crate::job::JobId;
 use crate::terminal::count;
 
+/// What the documents are called.
+pub(in crate::commands::import) const CATEGORIES: &str = "categories";
+pub(in crate::commands::import) const ANNOTATIONS: &str = "annotations";
+pub(in crate::commands::import) const NOTIFICATIONS: &str = "imported notifications";
+const SNAPSHOT_AND_COUNTS: &str = "snapshot document and data counts";
+
 const ANNOTATIONS_ALIAS: &str = ".ml-annotations-write";
+const ANNOTATIONS_INDICES: &[&str] = &[".ml-annotations*"];
 const NOTIFICATIONS_ALIAS: &str = ".ml-notifications-write";
-const NOTIFICATIONS: &str = ".ml-notifications-*";
+const NOTIFICATIONS_INDICES: &[&str] = &[".ml-notifications*"];
+const RESULTS_INDICES: &[&str] = &[".ml-anomalies-*"];
 
 /// Elasticsearch may make the indices of annotations and notifications a moment after the job.
 const MADE_WITHIN: Duration = Duration::from_secs(30);
@@ -33,7 +42,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub(super) async fn snapshot_and_counts(context: &Context<'_>) -> Result<()> {
     let (cluster, plan, checked) = (context.cluster, context.plan, context.checked);
     let job = plan.job();
-    let mut bulk = cluster.bulk_alias(&job.results_write_alias(), context.options.bulk);
+    let ids = vec![
+        job.snapshot_document_id(&plan.snapshot_id),
+        job.data_counts_document_id(),
+    ];
+    let (documents, handle) = intend_results(context, SNAPSHOT_AND_COUNTS, ids);
+    let mut bulk = cluster
+        .bulk_alias(&job.results_write_alias(), context.options.bulk)
+        .telling(documents);
     let snapshot = plan.renamer.document(checked.snapshot.get().as_bytes())?;
     bulk.index(&job.snapshot_document_id(&plan.snapshot_id), one_line(&snapshot).into())
         .await?;
@@ -43,7 +59,16 @@ pub(super) async fn snapshot_and_counts(context: &Context<'_>) -> Result<()> {
     )
     .await?;
     bulk.finish().await?;
+    context.journal.settle(handle, Certainty::Written);
     Ok(cluster.refresh(&[&job.results_alias()]).await?)
+}
+
+/// Deleting the job deletes its results, except where somebody else deleted it before they were written.
+fn intend_results(context: &Context<'_>, what: &'static str, ids: Vec<String>) -> (Arc<Documents>, usize) {
+    let presumed = context.plan.job().results_write_alias();
+    let documents = Arc::new(Documents::of_job(what, ids, RESULTS_INDICES, presumed));
+    let handle = context.journal.intend(Entry::Documents(Arc::clone(&documents)));
+    (documents, handle)
 }
 
 /// The archive's document with the snapshot's last record as its last: what came after it is not in the model.
@@ -92,7 +117,20 @@ pub(super) async fn categories(context: &Context<'_>) -> Result<()> {
         return Ok(());
     }
     let stage = context.stage("Writing categories", Some(plan.counts.categories));
-    let bulk = cluster.bulk_alias(&plan.job().results_write_alias(), context.options.bulk);
+    let mut ids = Vec::new();
+    let mut replay = context
+        .checked
+        .archive
+        .replay(Part::Categories, &context.checked.contents);
+    while let Some(batch) = replay.next().await? {
+        for document in batch {
+            ids.push(plan.renamer.document_id(documents::own_id(&document)?));
+        }
+    }
+    let (documents, handle) = intend_results(context, CATEGORIES, ids);
+    let bulk = cluster
+        .bulk_alias(&plan.job().results_write_alias(), context.options.bulk)
+        .telling(documents);
     let written = documents::send(context, Part::Categories, bulk, &stage, |document| {
         let id = plan.renamer.document_id(documents::own_id(&document)?);
         Ok(Some(Outgoing {
@@ -101,6 +139,7 @@ pub(super) async fn categories(context: &Context<'_>) -> Result<()> {
         }))
     })
     .await?;
+    context.journal.settle(handle, Certainty::Written);
     cluster.refresh(&[&plan.job().results_alias()]).await?;
     context.done(stage, &format!("Categories: {}", count(written)));
     Ok(())
@@ -117,21 +156,15 @@ pub(super) async fn annotations(context: &Context<'_>) -> Result<()> {
         cluster.clock(),
         ANNOTATIONS_ALIAS,
         "--skip-annotations",
-        || async move { Ok(cluster.alias_targets(ANNOTATIONS_ALIAS).await?.pop()) },
+        || async move { Ok(cluster.write_index(ANNOTATIONS_ALIAS).await?) },
     )
     .await?;
     let bulk = context.cluster.bulk_alias(ANNOTATIONS_ALIAS, context.options.bulk);
-    let ids = derived(context, Part::Annotations, &index).await?;
-    let entry = Entry::Annotations {
-        index: index.clone(),
-        ids,
-    };
+    let fresh = fresh(context, Part::Annotations, ANNOTATIONS_INDICES).await?;
     Dated {
         part: Part::Annotations,
         title: "Annotations",
-        documents,
-        index,
-        entry,
+        documents: Documents::derived(ANNOTATIONS, fresh, ANNOTATIONS_INDICES, index),
     }
     .write(context, bulk)
     .await
@@ -144,25 +177,20 @@ pub(super) async fn notifications(context: &Context<'_>) -> Result<()> {
         return Ok(());
     }
     let cluster = context.cluster;
-    let (index, aliased) = within(cluster.clock(), NOTIFICATIONS, "--skip-notifications", || {
+    let what = ".ml-notifications-*";
+    let (index, aliased) = within(cluster.clock(), what, "--skip-notifications", || {
         notifications_index(cluster)
     })
     .await?;
     let bulk = match aliased {
         true => cluster.bulk_alias(NOTIFICATIONS_ALIAS, context.options.bulk),
-        false => cluster.bulk_index(&index, context.options.bulk),
+        false => cluster.bulk_index_without_alias(&index, context.options.bulk),
     };
-    let ids = derived(context, Part::Notifications, &index).await?;
-    let entry = Entry::Notifications {
-        index: index.clone(),
-        ids,
-    };
+    let fresh = fresh(context, Part::Notifications, NOTIFICATIONS_INDICES).await?;
     Dated {
         part: Part::Notifications,
         title: "Notifications",
-        documents,
-        index,
-        entry,
+        documents: Documents::derived(NOTIFICATIONS, fresh, NOTIFICATIONS_INDICES, index),
     }
     .write(context, bulk)
     .await
@@ -172,18 +200,24 @@ pub(super) async fn notifications(context: &Context<'_>) -> Result<()> {
 struct Dated {
     part: Part,
     title: &'static str,
-    documents: u64,
-    index: String,
-    entry: Entry,
+    /// Those that are not there yet. The others are left as they are: they have the same content, or somebody edited
+    /// them since an earlier import.
+    documents: Documents,
 }
 
 impl Dated {
     async fn write(self, context: &Context<'_>, bulk: Bulk) -> Result<()> {
         let plan = context.plan;
-        let handle = context.journal.intend(self.entry);
-        let stage = context.stage(&format!("Writing {}", self.title.to_lowercase()), Some(self.documents));
+        let documents = Arc::new(self.documents);
+        let handle = context.journal.intend(Entry::Documents(Arc::clone(&documents)));
+        let title = format!("Writing {}", self.title.to_lowercase());
+        let stage = context.stage(&title, Some(documents.len() as u64));
+        let bulk = bulk.telling(Arc::clone(&documents) as Arc<dyn Written>);
         let written = documents::send(context, self.part, bulk, &stage, |document| {
             let id = DerivedId::of(plan.job(), self.part, &document).to_string();
+            if !documents.contains(&id) {
+                return Ok(None);
+            }
             Ok(Some(Outgoing {
                 id,
                 source: renamed(plan, &document)?,
@@ -191,7 +225,9 @@ impl Dated {
         })
         .await?;
         context.journal.settle(handle, Certainty::Written);
-        context.cluster.refresh(&[&self.index]).await?;
+        let searched = documents.searched();
+        let searched: Vec<&str> = searched.iter().map(String::as_str).collect();
+        context.cluster.refresh(&searched).await?;
         context.done(stage, &format!("{}: {}", self.title, count(written)));
         Ok(())
     }
@@ -199,10 +235,10 @@ impl Dated {
 
 /// The index behind the alias, and that it is one; else the newest index.
 async fn notifications_index(cluster: &Cluster) -> Result<Option<(String, bool)>> {
-    if let Some(index) = cluster.alias_targets(NOTIFICATIONS_ALIAS).await?.pop() {
+    if let Some(index) = cluster.write_index(NOTIFICATIONS_ALIAS).await? {
         return Ok(Some((index, true)));
     }
-    let indices = cluster.index_definitions(&[NOTIFICATIONS.to_owned()]).await?;
+    let indices = cluster.index_definitions(&[".ml-notifications-*".to_owned()]).await?;
     Ok(indices.keys().max().map(|index| (index.clone(), false)))
 }
 
@@ -226,8 +262,8 @@ where
     }
 }
 
-/// The ids that will be written and are not there yet: only those may be deleted in a rollback.
-async fn derived(context: &Context<'_>, part: Part, index: &str) -> Result<Arc<[DerivedId]>> {
+/// The IDs that are not there yet, whichever index they could be in: only those are written, and deleted in a rollback.
+async fn fresh(context: &Context<'_>, part: Part, indices: &[&str]) -> Result<Vec<DerivedId>> {
     let mut replay = context.checked.archive.replay(part, &context.checked.contents);
     let mut fresh = Vec::new();
     while let Some(batch) = replay.next().await? {
@@ -236,12 +272,12 @@ async fn derived(context: &Context<'_>, part: Part, index: &str) -> Result<Arc<[
             .map(|document| DerivedId::of(context.plan.job(), part, document))
             .collect();
         let ids: Vec<String> = derived.iter().map(DerivedId::to_string).collect();
-        let there = context.cluster.locate(&[index], &ids).await?;
+        let there = context.cluster.locate(indices, &ids).await?;
         let there: BTreeSet<&str> = there.iter().map(|(_, found)| found.as_str()).collect();
         let missing = derived.into_iter().zip(&ids);
         fresh.extend(missing.filter_map(|(id, text)| (!there.contains(text.as_str())).then_some(id)));
     }
-    Ok(fresh.into())
+    Ok(fresh)
 }
 
 fn renamed(plan: &Plan, document: &Document) -> Result<Bytes> {

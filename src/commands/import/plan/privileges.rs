@@ -5,6 +5,7 @@ use crate::cluster::Wanted;
 use crate::commands::import::checked::Checked;
 use crate::commands::import::options::ImportOptions;
 use crate::error::Result;
+use crate::job::loading_alias;
 
 const ML_INDICES: [&str; 4] = [
     ".ml-state*",
@@ -32,10 +33,10 @@ pub(in crate::commands::import) fn wanted(options: &ImportOptions, checked: &Che
     let datafeed = inputs::read_by_datafeed(options, checked, &targets);
     let mut indices = vec![(ML_INDICES.map(str::to_owned).to_vec(), ON_ML.to_vec())];
     if !targets.is_empty() {
-        indices.push((
-            targets.iter().map(|target| target.name.to_string()).collect(),
-            ON_INPUTS.to_vec(),
-        ));
+        // The index, and the alias that it is loaded through.
+        let names = targets.iter().map(|target| &target.name);
+        let names = names.flat_map(|name| [name.to_string(), loading_alias(name, "*")]);
+        indices.push((names.collect(), ON_INPUTS.to_vec()));
     }
     indices.push((datafeed, vec!["read"]));
     Ok(Wanted {

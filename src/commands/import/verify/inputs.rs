@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::mismatch;
 use crate::archive::Part;
 use crate::cluster::{Cluster, Operations, Search};
 use crate::commands::import::checked::Checked;
+use crate::commands::import::journal::{CreatedIndex, Journal};
 use crate::commands::import::plan::{Plan, TargetPlan};
 use crate::error::{Error, Result};
-use crate::job::target_document_id;
+use crate::job::{loading_alias, target_document_id};
 
 /// Ids that are counted with one request.
 const IDS: usize = 10_000;
@@ -19,10 +20,11 @@ const IDS: usize = 10_000;
 const AT_ONCE: usize = 2;
 
 /// Sees that the indices hold the archive's inputs; returns how many there are.
-pub(super) async fn compare(cluster: &Cluster, checked: &Checked, plan: &Plan) -> Result<u64> {
+pub(super) async fn compare(cluster: &Cluster, checked: &Checked, plan: &Plan, journal: &Journal) -> Result<u64> {
     let mut doubtful = Vec::new();
     let mut compared = 0;
     for target in &plan.targets {
+        is_ours(cluster, target, journal).await?;
         let sources = &checked.contents.input_indices;
         let sources = target.index.sources.iter().filter_map(|source| sources.get(source));
         let expected: u64 = sources.sum();
@@ -45,6 +47,66 @@ pub(super) async fn compare(cluster: &Cluster, checked: &Checked, plan: &Plan) -
         }
     }
     Ok(compared)
+}
+
+/// The index is the one that was created, has the alias that it is loaded through, and maps every field as it did.
+async fn is_ours(cluster: &Cluster, target: &TargetPlan, journal: &Journal) -> Result<()> {
+    let name = &target.index.name;
+    let (index, created) = the_created(cluster, target, journal).await?;
+    if index["aliases"].get(loading_alias(name, journal.run())).is_none() {
+        return Err(mismatch(format!(
+            "somebody else took an alias of this import from index {name}"
+        )));
+    }
+    match holds(&index["mappings"], &created.mappings) {
+        true => Ok(()),
+        false => Err(mismatch(format!(
+            "somebody else changed the mapping of index {name} while it was loaded"
+        ))),
+    }
+}
+
+/// The index as it is now, and as it was created.
+async fn the_created(cluster: &Cluster, target: &TargetPlan, journal: &Journal) -> Result<(Value, CreatedIndex)> {
+    let name = &target.index.name;
+    let mut there = cluster.index_definitions(&[name.to_string()]).await?;
+    let Some(index) = there.remove(name.as_str()) else {
+        return Err(mismatch(format!(
+            "somebody else deleted index {name} while it was loaded"
+        )));
+    };
+    match journal.index(name) {
+        Some(created) if index["settings"]["index"]["uuid"] == created.uuid => Ok((index, created)),
+        _ => Err(mismatch(format!(
+            "somebody else replaced index {name} while it was loaded"
+        ))),
+    }
+}
+
+/// Takes away the aliases that the indices were loaded through.
+pub(super) async fn release(cluster: &Cluster, plan: &Plan, journal: &Journal) -> Result<()> {
+    for target in &plan.targets {
+        let name = &target.index.name;
+        let alias = loading_alias(name, journal.run());
+        match cluster.remove_alias(name.as_str(), &alias).await {
+            // Removed by a try whose answer was lost, or gone with the index.
+            Err(error) if error.status() == Some(404) => {
+                the_created(cluster, target, journal).await?;
+            }
+            answer => answer?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether all of `part` is in `whole`; dynamic mapping adds fields.
+fn holds(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => part
+            .iter()
+            .all(|(name, part)| whole.get(name).is_some_and(|whole| holds(whole, part))),
+        _ => whole == part,
+    }
 }
 
 /// Every input was confirmed under its id. Where the index has carried out that many writes since it was made, no

@@ -125,9 +125,10 @@ impl MlApi {
                 "PUT" if !there => calendar.job_ids.push(job.to_owned()),
                 "DELETE" if there => calendar.job_ids.retain(|name| name != job),
                 "DELETE" => {
-                    return Err(not_found(format!(
-                        "Cannot remove [{job}] as it is not present in calendar [{id}]"
-                    )));
+                    return Err(status(
+                        400,
+                        format!("Cannot remove [{job}] as it is not present in calendar [{id}]"),
+                    ));
                 }
                 _ => {}
             }

@@ -1,0 +1,300 @@
+//! Whatever somebody replaces or changes while an import runs is theirs: a rollback leaves it alone and reports it.
+
+use serde_json::{Value, json};
+
+use super::state::ClusterState;
+use super::{JOB, archive_of, target};
+use crate::support::binary::Run;
+use crate::support::cluster::Call;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::stand_in::Direct;
+use crate::support::in_process::InProcess;
+use crate::support::world::World;
+
+pub const CALENDAR: &str = "/_ml/calendars/maintenance";
+pub const FILTER: &str = "/_ml/filters/canary-hosts";
+pub const DATAFEED: &str = "/_ml/datafeeds/datafeed-web-latency";
+pub const INDEX: &str = "/web-latency-input";
+pub const DETECTOR: &str = "/_ml/anomaly_detectors/web-latency";
+
+pub fn import(world: &World, more: &[&str]) -> Run {
+    let (url, archive) = (world.stand_in.url(), archive_of(JOB).display().to_string());
+    let line = ["import", &archive, "--yes", "--url", &url, "--retries", "0"];
+    InProcess::new().run(&[&line[..], more].concat())
+}
+
+#[track_caller]
+pub fn ask(cluster: &Direct, method: &str, path: &str, body: &str) -> Value {
+    let answer = cluster.call(method, path, body.to_owned());
+    assert!(answer.status < 300, "{method} {path}: {answer:?}");
+    answer.value()
+}
+
+pub fn refuse() -> Action {
+    Action::status(400, r#"{"error":{"type":"x","reason":"no"},"status":400}"#)
+}
+
+/// The last write of an import before everything is verified: the job is given to its calendar.
+fn is_last(call: &Call) -> bool {
+    call.method == "PUT" && call.path.ends_with("/jobs/web-latency")
+}
+
+/// Imports; right before its last write somebody does something, and that write is refused.
+fn failing(world: &World, act: impl Fn(&Direct) + Send + Sync + 'static) -> Run {
+    let direct = world.stand_in.direct();
+    let last = Fault::when(is_last).run(move |_| act(&direct)).then(refuse());
+    world.stand_in.faults().add(last);
+    let run = import(world, &["--json"]);
+    assert_eq!(world.stand_in.faults().fired(), [1], "{}", run.stderr);
+    world.stand_in.faults().clear();
+    run
+}
+
+fn theirs_index(cluster: &Direct) {
+    ask(cluster, "DELETE", INDEX, "");
+    ask(cluster, "PUT", INDEX, r#"{"mappings":{"_meta":{"owner":"somebody"}}}"#);
+    ask(cluster, "PUT", &format!("{INDEX}/_doc/theirs?refresh=true"), "{}");
+}
+
+/// As another import of this job would make it: marked for the job, but not by this run.
+fn index_of_another_import(cluster: &Direct) {
+    let mapping = ask(cluster, "GET", INDEX, "")["web-latency-input"]["mappings"].clone();
+    let mut mapping = mapping;
+    mapping["_meta"]["esml_state"]["run"] = json!("another");
+    ask(cluster, "DELETE", INDEX, "");
+    ask(cluster, "PUT", INDEX, &json!({"mappings": mapping}).to_string());
+}
+
+fn theirs_calendar(cluster: &Direct) {
+    ask(cluster, "DELETE", CALENDAR, "");
+    ask(cluster, "PUT", CALENDAR, r#"{"description":"theirs","job_ids":[]}"#);
+}
+
+fn event_of_theirs(cluster: &Direct) {
+    let event = r#"{"events":[{"description":"moving","start_time":1,"end_time":2}]}"#;
+    ask(cluster, "POST", &format!("{CALENDAR}/events"), event);
+}
+
+/// Elasticsearch deletes no filter that a job names, but lets anybody edit it.
+fn edited_filter(cluster: &Direct) {
+    ask(
+        cluster,
+        "POST",
+        &format!("{FILTER}/_update"),
+        r#"{"add_items":["theirs"]}"#,
+    );
+}
+
+fn datafeed_of_another_job(cluster: &Direct) {
+    ask(cluster, "DELETE", DATAFEED, "");
+    delete_datafeed_of_the_other_job(cluster);
+    ask(
+        cluster,
+        "PUT",
+        DATAFEED,
+        r#"{"job_id":"user-population","indices":["theirs"]}"#,
+    );
+}
+
+fn delete_datafeed_of_the_other_job(cluster: &Direct) {
+    let datafeeds = ask(cluster, "GET", "/_ml/datafeeds", "");
+    for datafeed in datafeeds["datafeeds"].as_array().unwrap() {
+        if datafeed["job_id"] == "user-population" {
+            let id = datafeed["datafeed_id"].as_str().unwrap();
+            ask(cluster, "DELETE", &format!("/_ml/datafeeds/{id}"), "");
+        }
+    }
+}
+
+type Act = fn(&Direct);
+
+#[test]
+fn what_somebody_replaces_after_its_creation_stays_and_is_reported() {
+    let cases: [(&str, &str, &str, Act); 6] = [
+        (
+            "index",
+            INDEX,
+            "it is not the index that this import created",
+            theirs_index,
+        ),
+        (
+            "index of another import",
+            INDEX,
+            "it is not the index that this import created",
+            index_of_another_import,
+        ),
+        (
+            "calendar",
+            CALENDAR,
+            "its content is not what this import created",
+            theirs_calendar,
+        ),
+        (
+            "event",
+            CALENDAR,
+            "it has events that this import did not create",
+            event_of_theirs,
+        ),
+        (
+            "filter",
+            FILTER,
+            "its content is not what this import created",
+            edited_filter,
+        ),
+        (
+            "datafeed of another job",
+            DATAFEED,
+            "it belongs to another job",
+            datafeed_of_another_job,
+        ),
+    ];
+    for (name, path, why, act) in cases {
+        let world = target(1, usize::MAX);
+        let (before, direct) = (ClusterState::of(&world), world.stand_in.direct());
+        let shown = move |direct: &Direct| {
+            (
+                direct.call("GET", path, "").value(),
+                direct.call("GET", &format!("{CALENDAR}/events"), "").value(),
+            )
+        };
+        let (sender, theirs) = std::sync::mpsc::channel();
+        let run = failing(&world, move |direct| {
+            act(direct);
+            sender.send(shown(direct)).unwrap();
+        });
+        assert_eq!(run.code, 1, "{name}: {}", run.stderr);
+        assert!(
+            run.json()["kept"]
+                .to_string()
+                .contains(&format!("is left in place: {why}")),
+            "{name}: {}",
+            run.stderr
+        );
+        let theirs = theirs.recv().unwrap();
+        assert_eq!(shown(&direct).0, theirs.0, "{name}");
+        if path == CALENDAR {
+            assert_eq!(shown(&direct).1, theirs.1, "{name}");
+        }
+        // Theirs is all that is there: without it the cluster is as it was.
+        ask(&direct, "DELETE", path, "");
+        if name == "datafeed of another job" {
+            assert!(world.ml.job_config(JOB).is_none());
+            continue;
+        }
+        ClusterState::of(&world).assert_as_before(&before, name);
+    }
+}
+
+/// Deleting the job would delete their datafeed with it: nothing is undone, and everything that remains is listed.
+#[test]
+fn a_job_that_somebody_gave_another_datafeed_is_not_deleted_under_it() {
+    for id in ["datafeed-web-latency", "theirs"] {
+        let world = target(1, usize::MAX);
+        let (before, direct) = (ClusterState::of(&world), world.stand_in.direct());
+        let run = failing(&world, move |direct| {
+            ask(direct, "DELETE", DATAFEED, "");
+            let body = r#"{"job_id":"web-latency","indices":["theirs"]}"#;
+            ask(direct, "PUT", &format!("/_ml/datafeeds/{id}"), body);
+        });
+        assert_eq!(run.code, 6, "{}", run.stderr);
+        let said = format!("datafeed {id}, which this import did not create, uses the job");
+        assert!(run.stderr.contains(&said), "{}", run.stderr);
+        let there = ask(&direct, "GET", &format!("/_ml/datafeeds/{id}"), "");
+        assert_eq!(there["datafeeds"][0]["indices"], json!(["theirs"]));
+        super::walk::clean_up(&world, &run);
+        ClusterState::of(&world).assert_as_before(&before, id);
+    }
+}
+
+#[test]
+fn a_job_that_somebody_replaced_keeps_everything_under_its_names() {
+    let world = target(1, usize::MAX);
+    let direct = world.stand_in.direct();
+    let (sender, theirs) = std::sync::mpsc::channel();
+    let run = failing(&world, move |direct| {
+        ask(direct, "DELETE", DETECTOR, "");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        let body =
+            r#"{"description":"theirs","analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
+        ask(direct, "PUT", DETECTOR, body);
+        for path in [
+            "/.ml-anomalies-web-latency/_doc/x?refresh=true",
+            "/.ml-state-write/_doc/web-latency_quantiles?refresh=true&require_alias=true",
+        ] {
+            direct.call(
+                "PUT",
+                path,
+                r#"{"job_id":"web-latency","result_type":"bucket","timestamp":1}"#,
+            );
+        }
+        sender.send(()).unwrap();
+    });
+    theirs.recv().unwrap();
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    let kept = run.json()["kept"].to_string();
+    for what in [
+        "job web-latency",
+        "index web-latency-input",
+        "state documents",
+        "annotations",
+        "calendar",
+        "filter",
+    ] {
+        assert!(kept.contains(&format!("{what}")), "{what}: {kept}");
+    }
+    assert_eq!(world.ml.job_config(JOB).unwrap()["description"], "theirs");
+    assert_eq!(ask(&direct, "GET", INDEX, "").as_object().unwrap().len(), 1);
+    assert_eq!(run.json()["undone"], json!([]));
+}
+
+/// The answer to a creation is lost, it was not carried out, and somebody else made something of that name: the import
+/// cannot look (the cluster is busy), so that it is only intended when everything is undone.
+#[test]
+fn what_was_only_intended_is_left_alone_where_it_is_somebody_elses() {
+    let job =
+        r#"{"description":"theirs","analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
+    let cases = [
+        (FILTER, r#"{"items":["theirs"]}"#),
+        (CALENDAR, r#"{"description":"theirs","job_ids":[]}"#),
+        (
+            INDEX,
+            r#"{"mappings":{"_meta":{"esml_state":{"job_id":"web-latency"}}}}"#,
+        ),
+        (DETECTOR, job),
+        (DATAFEED, r#"{"job_id":"user-population","indices":["theirs"]}"#),
+        (DATAFEED, r#"{"job_id":"web-latency","indices":["theirs"]}"#),
+    ];
+    for (path, body) in cases {
+        let world = target(1, usize::MAX);
+        let direct = world.stand_in.direct();
+        let creation = move |direct: &Direct| {
+            if body.contains("user-population") {
+                delete_datafeed_of_the_other_job(direct);
+            }
+            ask(direct, "PUT", path, body);
+        };
+        let hook = world.stand_in.direct();
+        let busy = r#"{"error":{"type":"x","reason":"busy"},"status":503}"#;
+        // The look right after the loss; what the rollback asks is answered.
+        let seen = std::sync::atomic::AtomicBool::new(false);
+        let look = Fault::when(move |call| {
+            use std::sync::atomic::Ordering::SeqCst;
+            if call.method == "PUT" && call.path == path {
+                seen.store(true, SeqCst);
+            }
+            call.method == "GET" && call.path == path && seen.load(SeqCst)
+        })
+        .then(Action::status(503, busy));
+        let lost = Fault::when(move |call| call.method == "PUT" && call.path == path)
+            .run(move |_| creation(&hook))
+            .then(Action::Close);
+        // The first one has to see the creation too.
+        world.stand_in.faults().add(look);
+        world.stand_in.faults().add(lost);
+        let run = import(&world, &[]);
+        assert!([1, 5, 6].contains(&run.code), "{path}: {}", run.stderr);
+        assert_eq!(world.stand_in.faults().fired(), [1, 1], "{path}: {}", run.stderr);
+        let there = ask(&direct, "GET", path, "").to_string();
+        assert!(there.contains("theirs") || path == INDEX, "{path}: {there}");
+    }
+}
