@@ -240,7 +240,7 @@ fn a_job_that_somebody_replaced_keeps_everything_under_its_names() {
         "calendar",
         "filter",
     ] {
-        assert!(kept.contains(&format!("{what}")), "{what}: {kept}");
+        assert!(kept.contains(what), "{what}: {kept}");
     }
     assert_eq!(world.ml.job_config(JOB).unwrap()["description"], "theirs");
     assert_eq!(ask(&direct, "GET", INDEX, "").as_object().unwrap().len(), 1);
