@@ -9,6 +9,7 @@ use super::newest;
 use super::shared::{Pseudonymized, edited, pseudonymized};
 use crate::support::archive::{blocks, entries, entry, gzip, members};
 use crate::support::binary::{Binary, Run};
+use crate::support::fixtures::Fixture;
 use crate::support::world::World;
 
 const JOB: &str = "web-latency";
@@ -385,13 +386,61 @@ fn runtime_fields_of_the_mapping_that_read_values_are_left_out_or_refused() {
     );
 }
 
+/// What the imported datafeed selects by.
+fn imported_query(world: &World) -> Value {
+    let answer = world.call("GET", "/_ml/datafeeds/datafeed-web-latency", "");
+    answer.value()["datafeeds"][0]["query"].clone()
+}
+
 #[test]
-fn what_is_written_feeds_the_imported_job() {
+fn a_replaced_query_is_imported_with_the_archived_documents_only() {
     let binary = Binary::new();
     let old = feeding(&binary, json!({"query": {"prefix": {"host": "web-"}}}));
     let new = pseudonymized(&binary, &old, "new", &[]);
     let world = World::new(newest());
-    world.import(&binary, &new.archive, &[]).expect(0);
-    let answer = world.call("GET", "/_ml/datafeeds/datafeed-web-latency", "");
-    assert_eq!(answer.value()["datafeeds"][0]["query"], json!({"match_all": {}}));
+    for options in [
+        &["--skip-inputs"][..],
+        &["--datafeed-index", "other"],
+        &["--skip-inputs", "--dry-run"],
+    ] {
+        let refused = world.import(&binary, &new.archive, options).expect(3);
+        refused
+            .says("`match_all` in place of its query")
+            .says("--skip-datafeed");
+    }
+    world
+        .import(&binary, &new.archive, &["--skip-inputs", "--skip-datafeed"])
+        .expect(0);
+    world.import(&binary, &new.archive, &["--replace"]).expect(0);
+    assert_eq!(imported_query(&world), json!({"match_all": {}}));
+}
+
+#[test]
+fn a_query_whose_fields_were_not_exported_is_imported_as_match_all_or_for_other_documents() {
+    let (binary, mut fixture) = (Binary::new(), Fixture::load(JOB));
+    let query = json!({"bool": {"filter": [{"term": {"team": "payments"}}, {"range": {"responsetime": {"gte": 0}}}]}});
+    fixture.job["datafeed_config"]["query"] = query.clone();
+    for input in &mut fixture.inputs {
+        input.source = input.source.replacen('{', r#"{"team":"payments","#, 1);
+    }
+    let options = ["--pseudonymize", "--include-inputs"];
+    let source = World::seeded(newest(), &fixture);
+    let plain = source.export(&binary, JOB, "plain", &options[1..]);
+    let tokens = source.export(&binary, JOB, "tokens", &options);
+    drop(source);
+    assert!(entry(&entries(&plain), "_input_1.ndjson").contains("payments"));
+    let written = entries(&tokens);
+    assert!(!entry(&written, "_input_1.ndjson").contains("team"));
+    assert!(!entry(&written, "_input_mapping.json").contains("team"));
+    assert_eq!(datafeed(&written)["query"], query);
+    let world = World::new(newest());
+    world
+        .import(&binary, &tokens, &[])
+        .expect(0)
+        .says("`match_all` in place of its query");
+    assert_eq!(imported_query(&world), json!({"match_all": {}}));
+    world
+        .import(&binary, &tokens, &["--replace", "--skip-inputs"])
+        .expect(0);
+    assert_eq!(imported_query(&world), query);
 }

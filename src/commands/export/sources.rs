@@ -6,7 +6,7 @@ use super::options::{ExportOptions, InputOptions};
 use super::subject::Subject;
 use crate::cluster::{Cluster, Search, Sort, SourceFields};
 use crate::error::{Error, Result};
-use crate::job::{Datafeed, InputMappings, is_remote, needed_fields, query_reads_runtime_fields};
+use crate::job::{Datafeed, InputMappings, is_remote, needed_fields, query_reads_runtime_fields, without_query};
 use crate::terminal::Terminal;
 
 /// What is known of the inputs before the first is read.
@@ -70,7 +70,7 @@ pub(super) async fn look(
         true => Sort::AscendingMillis(time_field.to_owned()),
         false => Sort::Ascending(time_field.to_owned()),
     };
-    let (fields, mappings) = fields(wanted, subject, whole, terminal);
+    let (fields, mappings) = fields(wanted, options, subject, whole, terminal)?;
     let search = Search {
         indices: datafeed.indices.clone(),
         lenient: false,
@@ -92,14 +92,20 @@ pub(super) async fn look(
 
 fn fields(
     wanted: &InputOptions,
+    options: &ExportOptions,
     subject: &Subject,
     whole: InputMappings,
     terminal: &Terminal,
-) -> (SourceFields, InputMappings) {
+) -> Result<(SourceFields, InputMappings)> {
     if wanted.all_fields {
-        return (SourceFields::All, whole);
+        return Ok((SourceFields::All, whole));
     }
-    let needed = needed_fields(&subject.job, &whole, &wanted.fields);
+    // A pseudonymized archive has no fields that only the query reads.
+    let job = match options.tokens {
+        Some(_) => without_query(&subject.job)?,
+        None => subject.job.clone(),
+    };
+    let needed = needed_fields(&job, &whole, &wanted.fields);
     for doubt in &needed.doubts {
         terminal.warn(&format!("{doubt}; --all-fields carries every field"));
     }
@@ -107,7 +113,7 @@ fn fields(
         terminal.warn(&format!("{index} leaves {field} out of _source: it cannot be carried"));
     }
     let mappings = whole.pruned(&needed.fields, &needed.runtime);
-    (SourceFields::Only(needed.fields.into_iter().collect()), mappings)
+    Ok((SourceFields::Only(needed.fields.into_iter().collect()), mappings))
 }
 
 /// What the datafeed would read, within the range asked for.

@@ -40,6 +40,7 @@ pub async fn run(options: ImportOptions, surroundings: &Surroundings, terminal: 
     let archive = Archive::open(&options.archive)?;
     question::can_be_answered(&options, terminal)?;
     let checked = signals.or(checked::check(archive, &options, terminal)).await?;
+    plan::refuse_replaced(&options, &checked)?;
     let wanted = plan::wanted_privileges(&options, &checked)?;
     let (cluster, narrator) = signals
         .or(session::connect(&options.connect, &wanted, surroundings, terminal))

@@ -1,6 +1,7 @@
 //! What an import would do, found out without writing anything. Each line is what `--dry-run` prints.
 
 mod accepted;
+mod archived_query;
 mod calendars;
 mod existing;
 mod filters;
@@ -9,6 +10,7 @@ mod inputs;
 mod lines;
 mod privileges;
 
+pub(super) use archived_query::refuse_replaced;
 pub(super) use calendars::{CalendarAction, CalendarPlan, ids_of, missing};
 pub(super) use existing::{Existing, of_job};
 pub(super) use filters::{FilterAction, FilterPlan};
@@ -140,7 +142,8 @@ fn portable(
         (true, true) => None,
     };
     let analyzer: Option<Value> = fitness::categorization_analyzer(cluster, checked, remarks);
-    let mut portable = checked.config.portable(&PortableOptions {
+    let config = archived_query::config(options, checked, remarks)?;
+    let mut portable = config.portable(&PortableOptions {
         id: job,
         datafeed_indices: indices,
         model_memory_limit: options.model_memory_limit.as_deref(),
