@@ -12,6 +12,21 @@ use crate::job::{FieldReader, InputMappings, JobConfig, fields_read_by, fits, ne
 /// The field of categories: its values are their numbers, which say nothing and must stay.
 pub(super) const CATEGORY: &str = "mlcategory";
 
+/// Types whose values are objects or lists of numbers, or texts that spell them.
+const COMPOSITE: [&str; 11] = [
+    "aggregate_metric_double",
+    "dense_vector",
+    "exponential_histogram",
+    "geo_point",
+    "geo_shape",
+    "histogram",
+    "point",
+    "rank_features",
+    "shape",
+    "sparse_vector",
+    "tdigest",
+];
+
 /// The fields of a job by what becomes of their values.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
@@ -23,6 +38,8 @@ pub(super) struct Fields {
     pub(super) messages: Option<(String, BTreeSet<String>)>,
     /// Paths of numbers: metrics, counts, the time.
     numbers: BTreeSet<String>,
+    /// Paths of values to replace for which no token can stand, with the reason.
+    irreplaceable: BTreeMap<String, String>,
     /// Paths that the datafeed reads other than by its query.
     read: BTreeSet<String>,
     /// What only the query of the datafeed reads.
@@ -106,6 +123,10 @@ pub(super) enum Input<'a> {
     Read,
     /// An address of a field that the job does not use.
     Address,
+    /// Part of an object that is a value of this field.
+    Part(&'a str),
+    /// A text of a type that takes no token: it is left out.
+    Untokenized,
     /// Any other text.
     Text,
 }
@@ -158,9 +179,12 @@ impl Fields {
         for name in numbers(config) {
             fields.numbers.extend(mappings.source_paths(name));
         }
+        fields.irreplaceable = fields.find_irreplaceable();
         let mapped = |name| (name, renamed.get(name).map_or(name, String::as_str));
         let mapped = all.iter().map(String::as_str).map(mapped);
-        fields.spellings = Spellings::of(parsed.as_ref().unwrap_or(&Value::Null), mapped);
+        let message = fields.messages.as_ref().map(|(name, _)| name.as_str());
+        let whole = parsed.as_ref().unwrap_or(&Value::Null);
+        fields.spellings = Spellings::of(whole, mapped).and_messages(whole, message);
         fields.chosen = all;
         fields.mappings = mappings;
         fields.mapping = parsed.unwrap_or_default();
@@ -254,6 +278,25 @@ impl Fields {
         self.partition.as_deref()
     }
 
+    /// The paths of values to replace that a token cannot stand for.
+    fn find_irreplaceable(&self) -> BTreeMap<String, String> {
+        let reason = |path: &String| {
+            if self.numbers.contains(path) {
+                return Some("the job reads them as numbers too".to_owned());
+            }
+            let kind = self.types.get(path)?;
+            let composite = COMPOSITE.contains(&kind.as_str()) || kind.ends_with("_range");
+            composite.then(|| format!("their type is `{kind}`, which takes no token"))
+        };
+        let paths = self.sources.keys();
+        paths.filter_map(|path| Some((path.clone(), reason(path)?))).collect()
+    }
+
+    /// Why no token can stand for the values at a path, where that is so.
+    pub(super) fn irreplaceable(&self, path: &str) -> Option<&str> {
+        self.irreplaceable.get(path).map(String::as_str)
+    }
+
     /// What stands at a path of an input.
     pub(super) fn input(&self, path: &str) -> Input<'_> {
         if let Some(name) = self.chosen.get(path).or_else(|| self.sources.get(path)) {
@@ -274,11 +317,31 @@ impl Fields {
         }
         match self.types.get(path).map(String::as_str) {
             Some("ip") => Input::Address,
-            Some("keyword" | "text" | "wildcard" | "constant_keyword" | "match_only_text" | "flattened") | None => {
-                Input::Text
-            }
+            Some("ip_range") => Input::Untokenized,
+            Some("keyword" | "text" | "wildcard" | "constant_keyword" | "match_only_text" | "flattened") => Input::Text,
             Some(_) => Input::Read,
+            None => self.within(path),
         }
+    }
+
+    /// What stands at a path that has no type of its own, by the object that it is part of: some types take objects.
+    fn within(&self, path: &str) -> Input<'_> {
+        let above = path.rmatch_indices('.').map(|(end, _)| &path[..end]);
+        for above in above {
+            if let Some(name) = self.chosen.get(above).or_else(|| self.sources.get(above)) {
+                return Input::Part(name);
+            }
+            if self.numbers.contains(above) {
+                return Input::Number;
+            }
+            match self.types.get(above).map(String::as_str) {
+                None => {}
+                Some("ip_range") => return Input::Untokenized,
+                Some("flattened" | "object" | "nested") => return Input::Text,
+                Some(_) => return Input::Read,
+            }
+        }
+        Input::Text
     }
 }
 

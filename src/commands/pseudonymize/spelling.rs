@@ -32,6 +32,10 @@ pub(super) struct Spellings {
     fields: BTreeMap<String, Spelling>,
     /// Places of the mapping with a normalizer that values of these fields pass.
     normalized: BTreeSet<String>,
+    /// Fields with `ignore_above`: the smallest and the largest that a source has for it, in UTF-16 code units.
+    longest: BTreeMap<String, (u64, u64)>,
+    /// Places of the mapping with that limit.
+    limited: BTreeSet<String>,
 }
 
 /// How autodetect sees a text.
@@ -49,15 +53,16 @@ struct Defined<'a> {
     normalizer: Option<&'a str>,
     alias: Option<&'a str>,
     analysis: Option<&'a Value>,
+    ignore_above: Option<u64>,
 }
 
 impl Spellings {
     /// Of these fields, by the mapping of all sources; each with the name that the mapping has for it.
     pub(super) fn of<'a>(mapping: &Value, fields: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let sources = mapping.as_object().into_iter().flat_map(|sources| sources.values());
-        let sources: Vec<BTreeMap<String, Defined<'_>>> = sources.map(defined).collect();
+        let sources = sources(mapping);
         let mut all = Self::default();
         for (field, mapped) in fields {
+            all.limit(&sources, field, mapped);
             let mut found: Option<Spelling> = None;
             for source in &sources {
                 let Some((path, definition)) = resolved(source, mapped) else {
@@ -77,6 +82,48 @@ impl Spellings {
             }
         }
         all
+    }
+
+    /// The same with the field of messages, whose words are replaced.
+    pub(super) fn and_messages(mut self, mapping: &Value, message: Option<&str>) -> Self {
+        if let Some(message) = message {
+            self.limit(&sources(mapping), message, message);
+        }
+        self
+    }
+
+    fn limit(&mut self, sources: &[BTreeMap<String, Defined<'_>>], field: &str, mapped: &str) {
+        let found: Vec<(&str, Option<u64>)> = sources
+            .iter()
+            .filter_map(|source| resolved(source, mapped).or_else(|| flattened(source, mapped)))
+            .map(|(path, definition)| (path, definition.ignore_above))
+            .collect();
+        let limits = || found.iter().map(|(_, limit)| limit.unwrap_or(u64::MAX));
+        if let (Some(least), Some(most)) = (limits().min(), limits().max())
+            && least < u64::MAX
+        {
+            self.longest.insert(field.to_owned(), (least, most));
+            self.limited.extend(found.iter().map(|(path, _)| (*path).to_owned()));
+        }
+    }
+
+    /// Whether Elasticsearch indexed a value: not where it is longer than `ignore_above`. `None` where the sources differ
+    /// in that.
+    pub(super) fn is_indexed(&self, field: &str, text: &str) -> Option<bool> {
+        let Some((least, most)) = self.longest.get(field) else {
+            return Some(true);
+        };
+        let length = text.encode_utf16().count() as u64;
+        match (length <= *least, length > *most) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Whether a place of the mapping has a limit that tokens may exceed.
+    pub(super) fn is_limited(&self, path: &str) -> bool {
+        self.limited.contains(path)
     }
 
     /// How autodetect sees a value that inputs hold.
@@ -186,28 +233,55 @@ fn is_white(c: char) -> bool {
     matches!(c, '\u{1c}'..='\u{1f}') || (c.is_whitespace() && !joins)
 }
 
+fn sources(mapping: &Value) -> Vec<BTreeMap<String, Defined<'_>>> {
+    let sources = mapping.as_object().into_iter().flat_map(|sources| sources.values());
+    sources.map(defined).collect()
+}
+
 fn defined(source: &Value) -> BTreeMap<String, Defined<'_>> {
     let analysis = ["/settings/index/analysis", "/settings/index.analysis"];
     let analysis = analysis.iter().find_map(|place| source.pointer(place));
+    let settings = [
+        "/settings/index/mapping/ignore_above",
+        "/settings/index.mapping.ignore_above",
+    ];
+    let settings = settings.iter().find_map(|place| source.pointer(place));
     let mut found = BTreeMap::new();
     if let Some(properties) = source.pointer("/mappings/properties") {
-        below(properties, "", analysis, &mut found);
+        let around = Around {
+            analysis,
+            ignore_above: settings.and_then(number),
+        };
+        below(properties, "", around, &mut found);
     }
     found
 }
 
-fn below<'a>(
-    properties: &'a Value,
-    above: &str,
+/// What the settings of an index define for its fields.
+#[derive(Clone, Copy)]
+struct Around<'a> {
     analysis: Option<&'a Value>,
-    found: &mut BTreeMap<String, Defined<'a>>,
-) {
+    ignore_above: Option<u64>,
+}
+
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// The field of type `flattened` that holds a field.
+fn flattened<'a, 'd>(source: &'a BTreeMap<String, Defined<'d>>, field: &str) -> Option<(&'a str, &'a Defined<'d>)> {
+    let mut above = field.rmatch_indices('.').map(|(end, _)| &field[..end]);
+    let found = above.find_map(|above| source.get_key_value(above))?;
+    Some((found.0.as_str(), found.1)).filter(|(_, definition)| definition.kind == "flattened")
+}
+
+fn below<'a>(properties: &'a Value, above: &str, around: Around<'a>, found: &mut BTreeMap<String, Defined<'a>>) {
     for (name, definition) in properties.as_object().into_iter().flatten() {
         let path = format!("{above}{name}");
         let text = |key: &str| definition.get(key).and_then(Value::as_str);
         for inner in ["properties", "fields"] {
             if let Some(inner) = definition.get(inner) {
-                below(inner, &format!("{path}."), analysis, found);
+                below(inner, &format!("{path}."), around, found);
             }
         }
         if let Some(kind) = text("type") {
@@ -215,7 +289,12 @@ fn below<'a>(
                 kind,
                 normalizer: text("normalizer"),
                 alias: text("path").filter(|_| kind == "alias"),
-                analysis,
+                analysis: around.analysis,
+                ignore_above: definition
+                    .get("ignore_above")
+                    .and_then(number)
+                    .or(around.ignore_above)
+                    .filter(|_| matches!(kind, "keyword" | "wildcard" | "flattened")),
             };
             found.insert(path, one);
         }

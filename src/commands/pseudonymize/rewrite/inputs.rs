@@ -22,12 +22,25 @@ impl Rewriter {
         let truth = !leaf.quoted && matches!(text, "null" | "true" | "false");
         let field = match self.fields.input(leaf.path) {
             Input::Value(field) if !truth => field.to_owned(),
-            Input::Message if leaf.quoted => return replaced(leaf, self.words(text)),
+            Input::Part(field) if !truth => {
+                let field = field.to_owned();
+                self.refuse_field(&field, "some of them are objects");
+                return Ok(Edit::Keep);
+            }
+            Input::Message if leaf.quoted => return self.message(leaf),
             Input::Address if leaf.quoted => return replaced(leaf, self.named(text)),
             Input::Text if leaf.quoted => return replaced(leaf, self.other_words(text)),
             Input::Read if leaf.quoted => return replaced(leaf, Ok(self.scrubbed(text))),
+            Input::Untokenized if leaf.quoted => return Ok(Edit::LeaveOut),
             _ => return Ok(Edit::Keep),
         };
+        if let Some(why) = self.fields.irreplaceable(leaf.path).map(str::to_owned) {
+            self.refuse_field(&field, &why);
+            return Ok(Edit::Keep);
+        }
+        if !self.is_indexed(&field, text) {
+            return Ok(Edit::LeaveOut);
+        }
         let token = self.sent(&field, text).map_err(io::Error::other)?;
         Ok(match (token == text, leaf.quoted) {
             (true, _) => Edit::Keep,
@@ -35,5 +48,26 @@ impl Rewriter {
             (false, false) if token.bytes().all(|byte| byte.is_ascii_digit()) => Edit::Json(token),
             (false, _) => Edit::Text(token),
         })
+    }
+
+    fn message(&mut self, leaf: &Leaf<'_>) -> io::Result<Edit> {
+        let name = self.fields.messages.as_ref().map(|(name, _)| name.clone());
+        match name.is_none_or(|name| self.is_indexed(&name, &leaf.text)) {
+            true => replaced(leaf, self.words(&leaf.text)),
+            false => Ok(Edit::LeaveOut),
+        }
+    }
+
+    /// Whether the source indexed a value, so that its datafeed read it. Tokens have other lengths: a value that was too
+    /// long is left out of the documents, and the limit is left out of the mapping.
+    fn is_indexed(&mut self, field: &str, text: &str) -> bool {
+        let indexed = self.fields.spellings.is_indexed(field, text);
+        if indexed.is_none() {
+            self.refuse_field(
+                field,
+                "the indices differ in `ignore_above`, and only some of them index the longer values",
+            );
+        }
+        indexed.unwrap_or(true)
     }
 }

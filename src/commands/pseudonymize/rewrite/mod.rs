@@ -40,6 +40,8 @@ pub(super) struct Rewriter {
     categories: Vec<[u64; 2]>,
     /// Fields with values that autodetect may see otherwise.
     untold: BTreeSet<String>,
+    /// Fields whose values cannot be replaced in the input documents, with the reason.
+    refused: BTreeMap<String, String>,
     /// Names that the datafeed uses, which may contain values.
     pub(super) names: BTreeSet<String>,
 }
@@ -57,6 +59,7 @@ impl Rewriter {
             last_word: None,
             categories: Vec::new(),
             untold: BTreeSet::new(),
+            refused: BTreeMap::new(),
             names: BTreeSet::new(),
         }
     }
@@ -150,6 +153,12 @@ impl Rewriter {
 
     /// Refuses fields of which it cannot be told how autodetect sees what the inputs hold.
     pub(super) fn refuse_untold(&self) -> crate::error::Result<()> {
+        if let Some((field, why)) = self.refused.first_key_value() {
+            return Err(crate::error::Error::Refused {
+                message: format!("the values of {field} in the input documents cannot be replaced: {why}"),
+                hint: "leave the field out with --fields, or export without --include-inputs".to_owned(),
+            });
+        }
         if self.untold.is_empty() {
             return Ok(());
         }
@@ -162,6 +171,12 @@ impl Rewriter {
             ),
             hint: "leave the field out with --fields, or export without --include-inputs".to_owned(),
         })
+    }
+
+    fn refuse_field(&mut self, field: &str, why: &str) {
+        if !self.refused.contains_key(field) {
+            self.refused.insert(field.to_owned(), why.to_owned());
+        }
     }
 
     fn candidate(&mut self, text: &str) -> Result<(), Error> {

@@ -155,6 +155,10 @@ impl Rewriter {
                 // Tokens are spelled alike already, and must not be changed.
                 definition.shift_remove("normalizer");
             }
+            if self.fields.spellings.is_limited(&path) {
+                // Larger than any token, and than what the settings of the index may say instead.
+                definition["ignore_above"] = i32::MAX.into();
+            }
             for inner in ["properties", "fields"] {
                 if let Some(inner) = definition.get_mut(inner) {
                     self.properties(inner, &format!("{path}."))?;
