@@ -1,6 +1,7 @@
 //! Ctrl-C and SIGTERM: once stops the work and lets it clean up, twice ends the program.
 
 use std::future::Future;
+use std::io::{self, Write};
 use std::pin::Pin;
 
 use tokio::sync::watch;
@@ -37,10 +38,11 @@ impl Signals {
 
     /// Runs the work until it is done or a signal comes; then the work is dropped where it stands.
     pub(super) async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let work = FIRST.scope(self.first.clone(), work);
         tokio::select! {
             biased;
             error = self.heard() => Err(error),
-            outcome = work => outcome,
+            outcome = work => self.unless_heard(outcome),
         }
     }
 
@@ -51,11 +53,11 @@ impl Signals {
         cluster: &Cluster,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let mut work = Box::pin(work);
+        let mut work = Box::pin(FIRST.scope(self.first.clone(), work));
         let error = tokio::select! {
             biased;
             error = self.heard() => error,
-            outcome = &mut work => return outcome,
+            outcome = &mut work => return self.unless_heard(outcome),
         };
         stop_between_requests(cluster, work).await;
         Err(error)
@@ -64,11 +66,62 @@ impl Signals {
     async fn heard(&self) -> Error {
         let mut first = self.first.clone();
         match first.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(ExitCode::Terminated)) => Error::Terminated,
-            Ok(_) => Error::Interrupted,
+            Ok(Some(code)) => error_of(*code),
+            Ok(None) => Error::Interrupted,
             Err(_) => std::future::pending().await,
         }
     }
+
+    /// Work that failed because it was interrupted reports that.
+    fn unless_heard<T>(&self, outcome: Result<T>) -> Result<T> {
+        let heard = *self.first.borrow();
+        outcome.map_err(|error| heard.map_or(error, error_of))
+    }
+}
+
+fn error_of(code: ExitCode) -> Error {
+    match code {
+        ExitCode::Terminated => Error::Terminated,
+        _ => Error::Interrupted,
+    }
+}
+
+tokio::task_local! {
+    /// What [`Signals`] heard, for the work that they were given.
+    static FIRST: watch::Receiver<Option<ExitCode>>;
+}
+
+/// Fails once a signal was heard. Long computations call it between their steps: while they do not await, nothing else
+/// can end them.
+pub(super) fn check() -> Result<()> {
+    let heard = FIRST.try_with(|first| *first.borrow()).ok().flatten();
+    heard.map_or(Ok(()), |code| Err(error_of(code)))
+}
+
+/// A sink that fails once a signal was heard.
+#[derive(Debug)]
+pub(super) struct Interruptible<W>(pub(super) W);
+
+impl<W: Write> Write for Interruptible<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        check().map_err(io::Error::other)?;
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Computes on a thread of its own, which is left to itself when a signal comes: for what leaves nothing behind.
+pub(super) async fn abandonable<T: Send + 'static>(compute: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(compute).await;
+    done.unwrap_or_else(|cause| {
+        Err(Error::Failed {
+            message: cause.to_string(),
+            hint: None,
+        })
+    })
 }
 
 /// Lets the requests of this work come to their end, then drops it.
@@ -128,4 +181,43 @@ fn handlers() -> Option<Handlers> {
 async fn next(interrupt: &mut Handlers) -> ExitCode {
     interrupt.recv().await;
     ExitCode::Interrupted
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn computations_fail_once_a_signal_was_heard() {
+        let (sender, first) = watch::channel(None);
+        let signals = Signals::listen(&Stop::Told(first));
+        let computed = async {
+            let mut sink = Interruptible(Vec::new());
+            sink.write_all(b"before").unwrap();
+            check().unwrap();
+            // It does not await: only the computation itself can end.
+            sender.send(Some(ExitCode::Terminated)).unwrap();
+            assert!(check().is_err());
+            let error = sink.write_all(b"after").unwrap_err();
+            assert_eq!(sink.0, b"before");
+            Err::<(), Error>(Error::File {
+                path: "state".into(),
+                cause: error,
+            })
+        };
+        assert!(matches!(signals.or(computed).await, Err(Error::Terminated)));
+        assert!(check().is_ok(), "of another command");
+    }
+
+    #[tokio::test]
+    async fn what_is_done_when_a_signal_comes_stays_done() {
+        let (sender, first) = watch::channel(None);
+        let signals = Signals::listen(&Stop::Told(first));
+        let done = async {
+            sender.send(Some(ExitCode::Interrupted)).unwrap();
+            Ok(1)
+        };
+        assert!(matches!(signals.or(done).await, Ok(1)));
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::pseudonym::KeyFile;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, escape, escape_json};
 
 /// What `reveal` was asked.
 #[derive(Clone, Debug)]
@@ -26,6 +26,9 @@ pub struct RevealOptions {
 /// The key file cannot be read, or a text holds no token of it.
 pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
     let file = KeyFile::read(&options.key)?;
+    let revealer = file.revealer();
+    // A value may contain anything, and the terminal obeys control characters.
+    let shown = |text: &str| escape(&revealer.revealed(text).0).into_owned();
     let stdout = |cause| Error::File {
         path: "standard output".into(),
         cause,
@@ -35,14 +38,14 @@ pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
             std::io::stdin()
                 .lock()
                 .lines()
-                .try_for_each(|line| line.and_then(|line| writeln!(out, "{}", file.revealed(&line).0)))
+                .try_for_each(|line| line.and_then(|line| writeln!(out, "{}", shown(&line))))
         });
         return written.map_err(stdout);
     }
     let revealed: Vec<(&String, String, bool)> = options
         .tokens
         .iter()
-        .map(|token| (token, file.revealed(token)))
+        .map(|token| (token, revealer.revealed(token)))
         .map(|(token, (text, known))| (token, text, known))
         .collect();
     if let Some((token, ..)) = revealed.iter().find(|(.., known)| !known) {
@@ -56,11 +59,14 @@ pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
             let members = all
                 .iter()
                 .map(|(token, text, _)| ((*token).clone(), Value::from(text.as_str())));
-            Value::Object(members.collect::<Map<_, _>>()).to_string()
+            escape_json(&Value::Object(members.collect::<Map<_, _>>()).to_string()).into_owned()
         }
-        (false, [(_, text, _)]) => text.clone(),
+        (false, [(_, text, _)]) => escape(text).into_owned(),
         (false, all) => {
-            let lines: Vec<String> = all.iter().map(|(token, text, _)| format!("{token}\t{text}")).collect();
+            let lines: Vec<String> = all
+                .iter()
+                .map(|(token, text, _)| escape(&format!("{token}\t{text}")).into_owned())
+                .collect();
             lines.join("\n")
         }
     };

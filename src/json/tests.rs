@@ -217,3 +217,29 @@ impl<'de> serde::Deserialize<'de> for Pairs {
         })
     }
 }
+
+#[test]
+fn surrogates_without_a_partner_are_read_as_lucene_indexes_them() {
+    for (raw, text) in [
+        (r#""\ud800""#, "\u{fffd}"),
+        (r#""a\uDFFF\ud83d\ude00b""#, "a\u{fffd}\u{1f600}b"),
+        (r#""\ud83d\ud83d\ude00""#, "\u{fffd}\u{1f600}"),
+        (r#""\\ud800 \ud800\n""#, "\\ud800 \u{fffd}\n"),
+        (r#""\udc00x""#, "\u{fffd}x"),
+    ] {
+        let token = Token {
+            kind: Kind::Text,
+            lead: b"",
+            raw: raw.as_bytes(),
+        };
+        assert_eq!(token.text().unwrap(), text, "{raw}");
+    }
+    for raw in [r#""\ud80""#, r#""\x""#, "\"\\"] {
+        let token = Token {
+            kind: Kind::Text,
+            lead: b"",
+            raw: raw.as_bytes(),
+        };
+        assert!(token.text().is_err(), "{raw}");
+    }
+}

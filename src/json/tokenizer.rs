@@ -97,7 +97,9 @@ impl Token<'_> {
         let inner = self.raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\""));
         let inner = inner.ok_or_else(|| unreadable.clone())?;
         if inner.contains(&b'\\') {
-            return serde_json::from_slice(self.raw).map(Cow::Owned).map_err(|_| unreadable);
+            let text = serde_json::from_slice(self.raw);
+            let text = text.or_else(|_| serde_json::from_slice(&without_lone_surrogates(self.raw)));
+            return text.map(Cow::Owned).map_err(|_| unreadable);
         }
         match std::str::from_utf8(inner) {
             Ok(text) if !text.bytes().any(|byte| byte < b' ') => Ok(Cow::Borrowed(text)),
@@ -114,6 +116,35 @@ impl Token<'_> {
     pub fn ends(&self) -> bool {
         matches!(self.kind, Kind::EndObject | Kind::EndArray)
     }
+}
+
+/// A string with `\ufffd` in the place of each escaped surrogate that has no partner, as Lucene indexes them: Elasticsearch
+/// accepts such a document, but no Unicode text holds one.
+fn without_lone_surrogates(raw: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(&byte) = rest.first() {
+        let length = match (byte, escaped_unit(rest)) {
+            (b'\\', Some(0xD800..=0xDBFF)) if matches!(escaped_unit(&rest[6..]), Some(0xDC00..=0xDFFF)) => 12,
+            (b'\\', Some(0xD800..=0xDFFF)) => {
+                out.extend_from_slice(b"\\ufffd");
+                rest = &rest[6..];
+                continue;
+            }
+            (b'\\', _) => 2.min(rest.len()),
+            _ => 1,
+        };
+        out.extend_from_slice(&rest[..length]);
+        rest = &rest[length..];
+    }
+    out
+}
+
+/// The UTF-16 code unit whose escape begins here.
+fn escaped_unit(text: &[u8]) -> Option<u16> {
+    let digits = text.strip_prefix(b"\\u")?.get(..4)?;
+    let digits = digits.iter().all(u8::is_ascii_hexdigit).then_some(digits)?;
+    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
 impl Default for Tokenizer {

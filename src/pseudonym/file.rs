@@ -69,41 +69,6 @@ impl KeyFile {
         })
     }
 
-    /// A text with values in the place of tokens, and whether there was one.
-    pub fn revealed(&self, text: &str) -> (String, bool) {
-        if let Some(value) = self.tokens.get(text) {
-            return (value.clone(), true);
-        }
-        let mut known = false;
-        let (mut out, mut rest) = (String::with_capacity(text.len()), text);
-        while let Some((begin, token)) = self.first(rest) {
-            known = true;
-            out.push_str(&rest[..begin]);
-            out.push_str(&self.tokens[token]);
-            rest = &rest[begin + token.len()..];
-        }
-        out.push_str(rest);
-        (out, known)
-    }
-
-    /// The first token that stands in a text by itself: no letter or digit touches it.
-    fn first<'a>(&self, text: &'a str) -> Option<(usize, &'a str)> {
-        let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-        let begins = text.char_indices().map(|(at, _)| at);
-        let mut begins = begins.filter(|at| !inside(text[..*at].chars().next_back()));
-        begins.find_map(|begin| {
-            let run = &text[begin..];
-            let end = run
-                .find(|c: char| !(c.is_alphanumeric() || "_-.:@".contains(c)))
-                .unwrap_or(run.len());
-            // The longest first: an address is more than its first word.
-            let ends = (1..=end).rev().filter(|end| run.is_char_boundary(*end));
-            let mut ends = ends.filter(|end| !inside(run[*end..].chars().next()));
-            ends.find(|end| self.tokens.contains_key(&run[..*end]))
-                .map(|end| (begin, &run[..end]))
-        })
-    }
-
     /// Writes it under a temporary name, readable by its owner only.
     ///
     /// # Errors
@@ -221,9 +186,6 @@ mod tests {
         assert_eq!((read.key, read.tokens), (file.key.clone(), file.tokens.clone()));
         assert!(file.write(&path, false).is_err());
         file.tokens.insert("240.1.2.3".to_owned(), "10.0.0.1".to_owned());
-        let (text, known) = file.revealed("<t_1>, t_12 from 240.1.2.3.");
-        assert_eq!((text.as_str(), known), ("<ä\n\">, t_12 from 10.0.0.1.", true));
-        assert!(!file.revealed("t_12").1);
         std::fs::write(&path, "{\"secret\": 1").unwrap();
         let error = KeyFile::read(&path).unwrap_err().to_string();
         assert!(error.contains("not a key file") && !error.contains("secret"), "{error}");

@@ -9,10 +9,12 @@ mod file;
 mod key;
 mod kind;
 mod needles;
+mod reveal;
 mod text;
 
 pub use book::{Book, Use};
 pub use error::Error;
 pub use file::{KeyFile, KeyFileLock};
 pub use key::Key;
+pub use reveal::Revealer;
 pub use text::{rewrite_pattern, rewrite_text, unescaped};

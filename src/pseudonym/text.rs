@@ -2,6 +2,9 @@
 
 use std::net::Ipv6Addr;
 
+/// Bytes of the longest IPv6 address, with the end of a sentence behind it.
+const LONGEST_ADDRESS: usize = "0000:0000:0000:0000:0000:ffff:255.255.255.255...".len();
+
 /// Replaces each word. A word is a run of letters, digits, `_`, `-` and `.` that begins and ends with a letter or a
 /// digit, as autodetect cuts messages into tokens, or an IPv6 address.
 pub fn rewrite_text<E>(text: &str, word: &mut dyn FnMut(&str) -> Result<String, E>) -> Result<String, E> {
@@ -101,13 +104,16 @@ fn plain(text: &str) -> Option<usize> {
 
 /// Bytes of the address that begins here.
 fn ipv6(text: &str) -> Option<usize> {
-    let run = text
-        .find(|c: char| !(c.is_ascii_hexdigit() || matches!(c, ':' | '.')))
-        .unwrap_or(text.len());
+    // A longer run of such characters is no address; it is not looked through again from each of its characters.
+    let run = text.bytes().take(LONGEST_ADDRESS + 1);
+    let run = run
+        .take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
+        .count();
     let whole = text[run..].chars().next().is_none_or(|c| !c.is_alphanumeric());
     let address = text[..run].trim_end_matches('.');
     let colons = address.bytes().filter(|byte| *byte == b':').count();
-    (whole && colons > 1 && address.parse::<Ipv6Addr>().is_ok()).then_some(address.len())
+    let fits = run <= LONGEST_ADDRESS && whole && colons > 1;
+    (fits && address.parse::<Ipv6Addr>().is_ok()).then_some(address.len())
 }
 
 #[cfg(test)]
@@ -136,10 +142,24 @@ mod tests {
             ("[2001:db8::1]: x", "[<2001:db8::1>]: <x>"),
             ("from fe80::1 to 12:30:05", "<from> <fe80::1> <to> <12>:<30>:<05>"),
             ("a::b_", "<a::b>_"),
+            ("fe80::1...", "<fe80::1>..."),
+            (
+                "0000:0000:0000:0000:0000:ffff:255.255.255.255",
+                "<0000:0000:0000:0000:0000:ffff:255.255.255.255>",
+            ),
             ("C:\\x\\ü-1", "<C>:\\<x>\\<ü-1>"),
             ("_x-", "_<x>-"),
         ] {
             assert_eq!(marked(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn runs_of_colons_and_digits_are_read_in_linear_time() {
+        // Minutes, where the rest of the run is read again from each of its characters.
+        for run in [":".repeat(4 << 20), "a:".repeat(2 << 20), "::1.".repeat(1 << 20)] {
+            let rewritten = rewrite_text(&run, &mut |word| Ok::<_, ()>(word.to_owned()));
+            assert!(rewritten.unwrap() == run);
         }
     }
 

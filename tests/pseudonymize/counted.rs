@@ -36,6 +36,10 @@ const STATE: &str = r#"{"a":"1","b":"34","detector":{"c":{"d":{"i":"0","a":"9","
 
 /// A detector of `distinct_count(user) by service partitionfield=host` with a bucket open; users and hosts influence.
 fn state(first_hash: u64) -> String {
+    state_of(STATE, first_hash)
+}
+
+fn state_of(form: &str, first_hash: u64) -> String {
     let mut counted = Vec::new();
     let mut by_user = Vec::new();
     for (n, user) in USERS.into_iter().enumerate() {
@@ -49,8 +53,7 @@ fn state(first_hash: u64) -> String {
         hash(&["anna"]),
         hash(&["4711"])
     );
-    STATE
-        .replace("COUNTED", &counted.join(","))
+    form.replace("COUNTED", &counted.join(","))
         .replace("BY_USER", &by_user.join(","))
         .replace("BY_HOST", &by_host)
 }
@@ -119,4 +122,37 @@ fn a_counted_value_with_the_hash_of_another_is_refused() {
     let run = binary.run(["pseudonymize", &old.display().to_string(), "-o", "new.tar.gz"]);
     run.expect(1).says("hash is that of another text");
     assert!(!binary.path("new.tar.gz").exists() && !binary.path("new.key.json").exists());
+}
+
+/// The same with a rule that the detector has applied for good.
+fn with_a_checksum() -> String {
+    let applied = r#"{BY_HOST}}}}}}},"b":{"d":{"a":{"a":"1","k":{"a":"7717","d":"1"}},"b":{}}}"#;
+    state_of(&STATE.replacen("{BY_HOST}}}}}}}", applied, 1), hash(&["anna"]))
+}
+
+#[test]
+fn checksums_of_rules_without_a_scope_stay() {
+    let shift = json!({"actions": ["force_time_shift"], "params": {"force_time_shift": {"time_shift_amount": 3600}}});
+    let scope = json!({"host": {"filter_id": "hosts", "filter_type": "include"}});
+    for scoped in [false, true] {
+        let mut fixture = counting(&with_a_checksum());
+        let rule = &mut fixture.job["analysis_config"]["detectors"][0]["custom_rules"];
+        *rule = json!([shift]);
+        if scoped {
+            rule[0]["scope"] = scope.clone();
+            fixture
+                .filters
+                .push(json!({"filter_id": "hosts", "items": ["web-host-1"]}));
+        }
+        let binary = Binary::new();
+        let old = World::seeded(newest(), &fixture).export(&binary, "web-latency", "original", &[]);
+        if scoped {
+            let run = binary.run(["pseudonymize", &old.display().to_string(), "-o", "new.tar.gz"]);
+            run.expect(1).says("checksums of rules");
+            continue;
+        }
+        let new = pseudonymized(&binary, &old, "new", &[]);
+        let states = states(&entries(&new.archive));
+        assert!(states.values().next().unwrap().contains(r#""k":{"a":"7717","d":"1"}"#));
+    }
 }

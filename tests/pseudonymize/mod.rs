@@ -1,15 +1,19 @@
 //! An archive without names, and the key file that gives them back.
 
 mod categories;
+mod composite;
 mod counted;
 mod datafeed;
 mod independent;
 mod refusals;
 mod revealed;
 mod rules;
+mod said;
 mod same;
 mod shared;
 mod spelling;
+mod surrogates;
+mod too_long;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};

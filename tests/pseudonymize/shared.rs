@@ -101,6 +101,20 @@ fn tokens(key: &Path) -> BTreeMap<String, String> {
     tokens.collect()
 }
 
+/// The job's archive with what `edit` makes of the text of each entry. As [`exported`] makes it.
+pub fn rewritten(binary: &Binary, job: &str, edit: impl Fn(&str, &str) -> String) -> PathBuf {
+    let mut all = members(&exported(binary, job));
+    // It has the checksums of what was there before.
+    all.retain(|member| member.name != "esml_manifest.json");
+    for member in &mut all {
+        let text = String::from_utf8(std::mem::take(&mut member.content)).unwrap();
+        member.content = edit(&member.name, &text).into_bytes();
+    }
+    let path = binary.path("rewritten.tar.gz");
+    std::fs::write(&path, gzip(&blocks(&all))).unwrap();
+    path
+}
+
 /// The job's archive with what `edit` makes of its configuration and of its inputs' mapping. As [`exported`] makes it.
 pub fn edited(binary: &Binary, job: &str, edit: impl FnOnce(&mut Value, &mut Value)) -> PathBuf {
     let mut all = members(&exported(binary, job));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::archive::EntryBuilder;
 use crate::cluster::{Cluster, Hit};
+use crate::commands::interrupt::Interruptible;
 use crate::error::{Error, Result};
 use crate::job::{JobId, SnapshotId};
 use crate::state::{ChunkDecoder, STATE_INDICES, StateDocId, StateKind, StateLimits};
@@ -39,7 +40,7 @@ pub(super) async fn append(
             job,
             snapshot,
             kind,
-            decoder: ChunkDecoder::new(std::io::sink(), LIMITS),
+            decoder: ChunkDecoder::new(Interruptible(std::io::sink()), LIMITS),
         };
         let expected = (kind == StateKind::Model).then_some(count);
         let documents = reader.read(expected, &mut entry, stage).await?;
@@ -59,7 +60,7 @@ struct Reader<'a> {
     job: &'a JobId,
     snapshot: &'a SnapshotId,
     kind: StateKind,
-    decoder: ChunkDecoder<std::io::Sink>,
+    decoder: ChunkDecoder<Interruptible<std::io::Sink>>,
 }
 
 impl Reader<'_> {

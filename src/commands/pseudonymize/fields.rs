@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::rules::TimeShifts;
 use super::spelling::Spellings;
 use crate::archive::Contents;
 use crate::error::{Error, Result};
@@ -48,6 +49,8 @@ pub(super) struct Fields {
     types: BTreeMap<String, String>,
     /// How autodetect sees values of the chosen ones.
     pub(super) spellings: Spellings,
+    /// The job's rules that shift time.
+    pub(super) time_shifts: TimeShifts,
     /// Partition field names, for categorizers.
     partition: Option<String>,
     /// For explaining hashes.
@@ -150,6 +153,7 @@ impl Fields {
             only_queried: OnlyQueried::of(contents, config, written, &mappings)?,
             types: parsed.as_ref().map(types).unwrap_or_default(),
             influencers: config.influencers().iter().cloned().collect(),
+            time_shifts: TimeShifts::of(config, contents),
             ..Self::default()
         };
         let mut all = fields.named(config);

@@ -92,12 +92,10 @@ impl Hashes {
             names(partition, "");
             names("", person);
         });
-        let empty = [(None, "")];
+        // The empty text comes first: it is tried with every other one, however many there are.
         let numbered = texts.iter().enumerate();
-        let numbered: Vec<(Option<u32>, &str)> = numbered
-            .map(|(id, text)| (u32::try_from(id).ok(), text.as_str()))
-            .chain(empty)
-            .collect();
+        let numbered = numbered.map(|(id, text)| (u32::try_from(id).ok(), text.as_str()));
+        let numbered: Vec<(Option<u32>, &str)> = std::iter::once((None, "")).chain(numbered).collect();
         let persons: HashSet<&str> = fields
             .pairs
             .iter()
@@ -204,5 +202,32 @@ impl Hashes {
             words: self.words.len() as u64,
             words_dropped: lost(&self.words),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::pseudonym::KeyFile;
+
+    #[test]
+    fn hashes_with_an_empty_partition_value_are_explained_among_many_texts() {
+        let mut book = Book::open(KeyFile::new().unwrap());
+        // More texts than there can be pairs of.
+        for n in 0..6000 {
+            book.note(&format!("text {n}"), Use::Candidate).unwrap();
+        }
+        let id = book.note("login", Use::Candidate).unwrap();
+        let mut fields = Fields::default();
+        fields.pairs.insert(("host".to_owned(), "service".to_owned()));
+        let mut hashes = Hashes::default();
+        let key = scope(["host", "", "service", "login"]);
+        hashes.key(&key.to_string());
+        hashes.explain(&mut book, &fields).unwrap();
+        assert_eq!(hashes.explained[&key].values, [None, Some(id)]);
+        book.settle().unwrap();
+        hashes.settle(&book, &fields);
+        assert_eq!(hashes.counts().scope_keys_dropped, 0);
     }
 }

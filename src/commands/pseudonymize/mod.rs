@@ -9,6 +9,7 @@ mod options;
 mod outcome;
 mod read;
 mod rewrite;
+mod rules;
 mod search;
 mod spelling;
 mod write;
@@ -17,7 +18,7 @@ pub use options::{PseudonymizeOptions, Tokens};
 
 use crate::archive::{self, Archive, Contents, Part, Severity};
 use crate::commands::Surroundings;
-use crate::commands::interrupt::Signals;
+use crate::commands::interrupt::{self, Signals};
 use crate::error::{Error, Result};
 use crate::pseudonym::Book;
 use crate::terminal::{Terminal, Unit};
@@ -74,7 +75,7 @@ pub(super) async fn pseudonymize(
     };
     let stage = terminal.stage("Reading values", Unit::Documents, Some(source.documents()));
     let mut rewriter = source.hear(rewriter, &stage).await?;
-    tokio::task::block_in_place(|| rewriter.settle())?;
+    rewriter = settled(rewriter).await?;
     stage.done(&format!(
         "Values to replace: {}",
         crate::terminal::count(rewriter.book.replaced())
@@ -108,15 +109,19 @@ pub(super) async fn pseudonymize(
     Ok(outcome)
 }
 
+async fn settled(mut rewriter: Rewriter) -> Result<Rewriter> {
+    interrupt::abandonable(move || {
+        rewriter.settle()?;
+        Ok(rewriter)
+    })
+    .await
+}
+
 /// The whole of it, read once: what could not be imported is not written again.
 async fn check(archive: &Archive, options: &PseudonymizeOptions, terminal: &Terminal) -> Result<Contents> {
     let stage = terminal.stage("Checking the archive", Unit::Bytes, Some(archive.len()));
     let (reader, limits, bar) = (archive.clone(), options.limits, stage.clone());
-    let pass = tokio::task::spawn_blocking(move || reader.check(limits, &mut (), &|bytes| bar.inc(bytes)));
-    let contents = pass.await.map_err(|error| Error::Failed {
-        message: error.to_string(),
-        hint: None,
-    })??;
+    let contents = interrupt::abandonable(move || Ok(reader.check(limits, &mut (), &|bytes| bar.inc(bytes))?)).await?;
     let fatal = contents
         .findings
         .iter()

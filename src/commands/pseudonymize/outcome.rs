@@ -19,6 +19,8 @@ pub(in crate::commands) struct Outcome {
     job: String,
     replaced: u64,
     fields: BTreeMap<String, u64>,
+    /// The field of messages whose words are replaced.
+    messages: Option<String>,
     hashes: HashCounts,
     notes: Vec<String>,
     /// What the job can be expected to find.
@@ -41,6 +43,7 @@ impl Outcome {
             fields: chosen
                 .map(|field| (field.to_owned(), found.get(field).copied().unwrap_or(0)))
                 .collect(),
+            messages: rewriter.fields.messages.as_ref().map(|(name, _)| name.clone()),
             hashes: rewriter.hashes.counts(),
             notes: rewriter.notes().map(str::to_owned).collect(),
             expected: super::expected::results(source.config, &rewriter.fields),
@@ -104,9 +107,11 @@ pub(in crate::commands) fn say(options: &PseudonymizeOptions, outcome: &Outcome,
         .fields
         .iter()
         .map(|(field, values)| format!("{} of {field}", count(*values)))
+        .chain(outcome.messages.iter().map(|field| format!("the words of {field}")))
+        .chain(["and names and texts that contain them".to_owned()])
         .collect();
     terminal.say(&format!(
-        "Replaced {}: {}, and what stands in texts",
+        "Replaced {}: {}",
         amount(outcome.replaced, "value", "values"),
         fields.join(", ")
     ));

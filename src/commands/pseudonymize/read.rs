@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::rewrite::Rewriter;
 use crate::archive::{Archive, Contents, Document, Limits, Part};
+use crate::commands::interrupt::{self, Interruptible};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId, SnapshotId};
 use crate::pseudonym;
@@ -84,6 +85,7 @@ impl Source<'_> {
     ) -> Result<()> {
         let mut replay = self.archive.replay(part, self.contents);
         while let Some(batch) = replay.next().await? {
+            interrupt::check()?;
             tokio::task::block_in_place(|| batch.iter().try_for_each(&mut *take))?;
             stage.inc(batch.len() as u64);
         }
@@ -120,7 +122,7 @@ impl Source<'_> {
 /// Where in the state the walk is.
 enum Walk<W: Write> {
     Between(Option<Box<Rewriter>>),
-    Inside(StateKind, Box<ChunkDecoder<Texts<Rewriter, W>>>),
+    Inside(StateKind, Box<ChunkDecoder<Interruptible<Texts<Rewriter, W>>>>),
 }
 
 impl<W: Write> Walk<W> {
@@ -143,7 +145,7 @@ impl<W: Write> Walk<W> {
                 StateKind::Categorizer => Subject::Categorizer,
             };
             let texts = Texts::new(subject, *rewriter, open(kind));
-            *self = Self::Inside(kind, Box::new(ChunkDecoder::new(texts, limits)));
+            *self = Self::Inside(kind, Box::new(ChunkDecoder::new(Interruptible(texts), limits)));
         }
         Ok(())
     }
@@ -159,7 +161,7 @@ impl<W: Write> Walk<W> {
         match std::mem::replace(self, Self::Between(None)) {
             Self::Between(rewriter) => *self = Self::Between(rewriter),
             Self::Inside(kind, decoder) => {
-                let (_, texts) = decoder.finish()?;
+                let (_, Interruptible(texts)) = decoder.finish()?;
                 let (rewriter, out) = texts.finish().map_err(|cause| state::Error::of_sink("state", cause))?;
                 close(kind, out)?;
                 *self = Self::Between(Some(Box::new(rewriter)));

@@ -371,4 +371,45 @@ mod tests {
         }
         assert!(all.is_normalized("text.up") && all.is_normalized("low") && !all.is_normalized("text"));
     }
+
+    #[test]
+    fn values_above_the_limit_are_not_indexed() {
+        let keyword = |limit: u64| json!({"type": "keyword", "ignore_above": limit});
+        let source = |properties: serde_json::Value, settings: serde_json::Value| json!({"mappings": {"properties": properties}, "settings": settings});
+        let mapping = json!({
+            "a": source(
+                json!({
+                    "url": {"type": "text", "fields": {"raw": keyword(4)}},
+                    "labels": {"type": "flattened", "ignore_above": 4},
+                    "differs": keyword(4),
+                    "text": {"type": "text"},
+                    "plain": {"type": "keyword"},
+                }),
+                json!({}),
+            ),
+            "b": source(
+                json!({"differs": keyword(6), "by_index": {"type": "keyword"}}),
+                json!({"index": {"mapping": {"ignore_above": "4"}}}),
+            ),
+        });
+        let names = ["url.raw", "labels.region", "differs", "text", "plain"].map(|name| (name, name));
+        let all = Spellings::of(&mapping, names.into_iter()).and_messages(&mapping, Some("by_index"));
+        for (field, text, wanted) in [
+            ("url.raw", "four", Some(true)),
+            ("url.raw", "fives", Some(false)),
+            ("url.raw", "äöüß", Some(true)),
+            // Two UTF-16 code units each.
+            ("url.raw", "\u{1f600}\u{1f600}\u{1f600}", Some(false)),
+            ("labels.region", "fives", Some(false)),
+            ("differs", "fives", None),
+            ("differs", "sevens!", Some(false)),
+            ("by_index", "fives", Some(false)),
+            ("text", "fives", Some(true)),
+            ("plain", "fives", Some(true)),
+        ] {
+            assert_eq!(all.is_indexed(field, text), wanted, "{field} {text}");
+        }
+        let limited = |path| all.is_limited(path);
+        assert!(limited("url.raw") && limited("labels") && limited("by_index") && !limited("url") && !limited("plain"));
+    }
 }

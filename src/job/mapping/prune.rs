@@ -165,3 +165,37 @@ fn plain(definition: &Value, inner: Option<Map<String, Value>>, fields: &BTreeSe
     }
     Value::Object(kept)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn patterns_take_in_what_their_parts_are_found_in() {
+        for (pattern, text, wanted) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("*", "", true),
+            ("**", "a.b", true),
+            ("a*", "a", true),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("*.key*", "user.keyword", true),
+            ("*b*b", "abb", true),
+            ("*b*b", "ab", false),
+            ("a*b*c", "axxbyybzzc", true),
+            ("a*b*c", "axxc", false),
+            ("ä*ö", "äüö", true),
+        ] {
+            assert_eq!(fits(pattern, text), wanted, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn many_wildcards_take_linear_time() {
+        // Longer than anyone waits, where each asterisk tries every length.
+        let (pattern, text) = ("*a".repeat(10_000) + "b", "a".repeat(1 << 20));
+        assert!(!fits(&pattern, &text));
+        assert!(fits(&"*a".repeat(10_000), &text));
+    }
+}

@@ -1,9 +1,6 @@
 //! Annotations, notifications and categories.
 
-use std::borrow::Cow;
 use std::io;
-
-use serde::Deserialize;
 
 use super::{Rewriter, replaced};
 use crate::json::{Edit, Leaf, edit_leaves};
@@ -12,27 +9,54 @@ use crate::json::{Edit, Leaf, edit_leaves};
 pub(in super::super) const JOB: &str = "_xpack";
 
 /// Who wrote an annotation, and which fields it is about. Of a category the partition field alone.
-#[derive(Default, Deserialize)]
-struct Names<'a> {
-    #[serde(borrow, default)]
-    create_username: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    partition_field_name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    over_field_name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    by_field_name: Option<Cow<'a, str>>,
+#[derive(Default)]
+struct Names {
+    create_username: Option<String>,
+    partition_field_name: Option<String>,
+    over_field_name: Option<String>,
+    by_field_name: Option<String>,
+}
+
+impl Names {
+    fn of(source: &[u8]) -> io::Result<Self> {
+        let mut names = Self::default();
+        edit_leaves(source, &mut |leaf| {
+            let name = match leaf.path {
+                "create_username" => &mut names.create_username,
+                "partition_field_name" => &mut names.partition_field_name,
+                "over_field_name" => &mut names.over_field_name,
+                "by_field_name" => &mut names.by_field_name,
+                _ => return Ok(Edit::Keep),
+            };
+            *name = leaf.quoted.then(|| leaf.text.clone().into_owned());
+            Ok(Edit::Keep)
+        })?;
+        Ok(names)
+    }
 }
 
 /// What the length of the messages that match a category depends on.
-#[derive(Default, Deserialize)]
-struct Matching<'a> {
-    #[serde(default)]
+#[derive(Default)]
+struct Matching {
     category_id: u64,
-    #[serde(default)]
     max_matching_length: u64,
-    #[serde(borrow, default)]
-    examples: Vec<Cow<'a, str>>,
+    examples: Vec<String>,
+}
+
+impl Matching {
+    fn of(source: &[u8]) -> io::Result<Self> {
+        let mut matching = Self::default();
+        edit_leaves(source, &mut |leaf| {
+            match leaf.path {
+                "category_id" => matching.category_id = leaf.text.parse().unwrap_or(0),
+                "max_matching_length" => matching.max_matching_length = leaf.text.parse().unwrap_or(0),
+                "examples" => matching.examples.push(leaf.text.clone().into_owned()),
+                _ => {}
+            }
+            Ok(Edit::Keep)
+        })?;
+        Ok(matching)
+    }
 }
 
 /// Whether a member of an annotation says nothing of anybody. The text of a job's own annotation is about numbers.
@@ -65,7 +89,7 @@ pub(in super::super) fn category_stays(path: &str) -> bool {
 impl Rewriter {
     /// An annotation.
     pub(in super::super) fn annotation(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        let names = serde_json::from_slice::<Names<'_>>(source).unwrap_or_default();
+        let names = Names::of(source)?;
         let by_job = names.create_username.as_deref() == Some(JOB);
         edit_leaves(source, &mut |leaf| {
             if !leaf.quoted || annotation_stays(leaf.path) {
@@ -83,7 +107,7 @@ impl Rewriter {
         })
     }
 
-    fn of(&mut self, field: &Option<Cow<'_, str>>, leaf: &Leaf<'_>) -> io::Result<Edit> {
+    fn of(&mut self, field: &Option<String>, leaf: &Leaf<'_>) -> io::Result<Edit> {
         match field {
             Some(field) => replaced(leaf, self.value(field, &leaf.text)),
             None => replaced(leaf, self.free(&leaf.text)),
@@ -101,7 +125,7 @@ impl Rewriter {
 
     /// A category's definition.
     pub(in super::super) fn category(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        let names = serde_json::from_slice::<Names<'_>>(source).unwrap_or_default();
+        let names = Names::of(source)?;
         let partition = names.partition_field_name.as_deref();
         let longest = self.max_matching_length(source, partition.is_some())?;
         edit_leaves(source, &mut |leaf| match leaf.path {
@@ -121,10 +145,11 @@ impl Rewriter {
     /// The length of the longest message that matches a category: as the state has it from now on, or where the
     /// definition is not of that state, larger by as much as the examples are.
     fn max_matching_length(&mut self, source: &[u8], partitioned: bool) -> io::Result<Option<u64>> {
-        let Ok(category) = serde_json::from_slice::<Matching<'_>>(source) else {
+        if !self.writing {
             return Ok(None);
-        };
-        if !self.writing || category.max_matching_length == 0 {
+        }
+        let category = Matching::of(source)?;
+        if category.max_matching_length == 0 {
             return Ok(None);
         }
         // Where categories belong to partitions, their numbers are not their places in the state.

@@ -2,6 +2,7 @@
 
 use super::super::hashes::Fate;
 use super::Rewriter;
+use crate::commands::interrupt;
 use crate::pseudonym::Use;
 use crate::state::hash::word;
 use crate::state::places::{Change, Lengths, Place, Visitor, What, read_quantiles, rewrite_quantiles};
@@ -9,12 +10,18 @@ use crate::state::{self, StateLimits};
 
 impl Visitor for Rewriter {
     fn found(&mut self, place: &Place<'_>, text: &str) -> Change {
+        if interrupt::check().is_err() {
+            return Change::Refuse("a value that was not read: the run was interrupted");
+        }
         // A place of the register that was given up is called `-`.
         if text.is_empty() || (place.registered && text == "-") {
             return Change::Keep;
         }
         let new = match (place.what, place.field) {
             (What::FieldName | What::FieldNames, _) => return Change::Keep,
+            (What::RuleChecksums, _) if self.fields.time_shifts.have_no_scope(place.detector, text) => {
+                return Change::Keep;
+            }
             (What::RuleChecksums, _) => {
                 return Change::Refuse(
                     "checksums of rules that were applied for good: they cover the items of filters, and none can be \
