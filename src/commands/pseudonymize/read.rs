@@ -195,3 +195,81 @@ pub(super) fn said(cause: io::Error) -> Error {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tokio::sync::watch;
+
+    use super::super::fields::Fields;
+    use super::*;
+    use crate::commands::Stop;
+    use crate::commands::interrupt::Signals;
+    use crate::error::ExitCode;
+    use crate::pseudonym::{Book, KeyFile};
+    use crate::terminal::{Terminal, TerminalOptions, Unit};
+
+    /// Counts what is written, and sends a signal with the first bytes.
+    struct Signaling {
+        sender: Option<watch::Sender<Option<ExitCode>>>,
+        written: Arc<AtomicU64>,
+    }
+
+    impl Write for Signaling {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if let Some(sender) = self.sender.take() {
+                sender.send(Some(ExitCode::Interrupted)).map_err(io::Error::other)?;
+            }
+            self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Bytes of the state that are written although a signal comes with the first of them, and how the walk ends.
+    async fn written(interrupted: bool) -> (u64, Result<()>) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/from-python/complete.tar.gz");
+        let archive = Archive::open(&path).unwrap();
+        let limits = Limits::default();
+        let contents = archive.check(limits, &mut (), &|_| {}).unwrap();
+        let config = contents.config.clone().unwrap();
+        let source = Source {
+            archive: &archive,
+            contents: &contents,
+            config: &config,
+            limits,
+        };
+        let fields = Fields::of(&contents, &config, &config, None).unwrap();
+        let rewriter = Rewriter::new(Book::open(KeyFile::new().unwrap()), fields, false);
+        let stage = Terminal::new(TerminalOptions::default()).stage("", Unit::Documents, None);
+        let (sender, first) = watch::channel(None);
+        let mut sender = Some(sender).filter(|_| interrupted);
+        let counted = Arc::new(AtomicU64::new(0));
+        let open = |_| Signaling {
+            sender: sender.take(),
+            written: Arc::clone(&counted),
+        };
+        let walk = async { source.state(rewriter, &stage, open, |_, _| Ok(())).await.map(|_| ()) };
+        let outcome = Signals::listen(&Stop::Told(first)).or(walk).await;
+        (counted.load(Ordering::Relaxed), outcome)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_signal_ends_the_walk_within_a_document() {
+        let (whole, outcome) = written(false).await;
+        outcome.unwrap();
+        let (part, outcome) = written(true).await;
+        assert!(matches!(outcome, Err(Error::Interrupted)));
+        assert!(
+            part > 0 && part < 128 << 10 && part * 8 < whole,
+            "{part} of {whole} bytes"
+        );
+    }
+}
