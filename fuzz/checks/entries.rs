@@ -35,8 +35,8 @@ impl DocumentVisitor for Counted {
     }
 }
 
-/// Each piece is the content of an entry, its first byte says of which.
-pub fn check(data: &[u8]) {
+/// An archive of entries: each piece is the content of one, its first byte says of which.
+pub fn pack(data: &[u8]) -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::none()));
     for piece in data.split(|byte| *byte == NEXT).take(20) {
         let Some((which, content)) = piece.split_first() else {
@@ -50,7 +50,12 @@ pub fn check(data: &[u8]) {
     }
     let mut gzip = archive.into_inner().expect("memory");
     gzip.flush().expect("memory");
-    let bytes = gzip.finish().expect("memory");
+    gzip.finish().expect("memory")
+}
+
+/// Reads the archive of these entries.
+pub fn check(data: &[u8]) {
+    let bytes = pack(data);
     let limits = Limits {
         state: 1 << 20,
         ..Limits::default()

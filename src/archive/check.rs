@@ -4,6 +4,7 @@ mod findings;
 mod judge;
 mod pass;
 mod path;
+mod repeats;
 mod small;
 mod state;
 
@@ -63,7 +64,7 @@ pub(super) fn checked(
 ) -> Result<Checked> {
     let mut pass = pass::Pass::new(limits, visitor);
     match pass.run(reader, progress) {
-        Ok(()) => Ok(pass.finish()),
+        Ok(()) => pass.finish(),
         Err(pass::Stop::Reader(cause)) => Err(Error::Io { path, cause }),
         Err(pass::Stop::Temporary(error)) => Err(error),
     }

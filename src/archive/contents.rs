@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use crate::archive::{EntryKind, Manifest, Part};
-use crate::job::{JobConfig, JobId, SnapshotId};
+use crate::archive::{EntryKind, Manifest, Part, SnapshotFacts};
+use crate::job::{Calendar, FilterId, InputMappings, JobConfig, JobId, SnapshotId};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +75,8 @@ pub struct Contents {
     pub calendars: Option<Box<RawValue>>,
     /// The input mapping entry.
     pub input_mapping: Option<Box<RawValue>>,
+    /// The same entries as an import uses them.
+    pub parsed: Parsed,
     /// All entries, in tar order.
     pub entries: Vec<EntrySummary>,
     /// State.
@@ -83,8 +85,25 @@ pub struct Contents {
     pub documents: BTreeMap<Part, u64>,
     /// Inputs by source index.
     pub input_indices: BTreeMap<String, u64>,
+    /// Two input documents of one source index have the same ID, as documents of different routing may.
+    pub repeated_inputs: bool,
     /// What is not as it should be.
     pub findings: Vec<Finding>,
+}
+
+/// Entries in the types in which an import uses them: an import parses nothing that the check did not parse.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    /// The snapshot document.
+    pub snapshot: Option<SnapshotFacts>,
+    /// The filters, each with its ID.
+    pub filters: Vec<(FilterId, Box<RawValue>)>,
+    /// The calendars with their events.
+    pub calendars: Vec<Calendar>,
+    /// The mappings of the input documents.
+    pub mappings: InputMappings,
+    /// The job that the data counts belong to.
+    pub(super) counted_job: Option<String>,
 }
 
 impl Contents {

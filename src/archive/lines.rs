@@ -12,10 +12,13 @@ use super::inflate::Inflated;
 use super::limits::{LONGEST_ACTION, longest_document};
 use super::tarball::Tarball;
 use crate::archive::Part;
+use crate::json::without_value;
 use crate::large;
 
 /// What is kept of a job id that a document names; no id of a job is that long.
 const JOB_ID: usize = 100;
+/// Stands for the job ID of a document whose `job_id` is not a string; no ID of a job.
+const NO_STRING: &str = "(not a string)";
 /// Job ids of one document that are kept.
 const JOB_IDS: usize = 4;
 
@@ -49,7 +52,7 @@ pub(super) struct Action {
 /// What a document says of whose it is.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Owner {
-    /// Every `job_id` at its top level, with the text of those that are no string; the first of very many, and the
+    /// Every `job_id` at its top level, with [`NO_STRING`] for those that are no string; the first of very many, and the
     /// beginning of a long one.
     pub(super) job_ids: Vec<String>,
 }
@@ -135,7 +138,20 @@ fn read_line<I: Inflated>(
     } else if line.len() as u64 > longest {
         return Ok(Line::TooLong);
     }
+    trim(line);
     Ok(Line::Read)
+}
+
+/// Removes blanks around a line, and the carriage return of another system's line break: they are not part of the
+/// document, and Elasticsearch does not return the latter.
+fn trim(line: &mut Vec<u8>) {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
+    let end = line.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1);
+    line.truncate(end);
+    let begin = line.iter().position(|byte| !blank(byte)).unwrap_or(0);
+    if begin > 0 {
+        line.drain(..begin);
+    }
 }
 
 /// The action as exports print it: no blanks, nothing escaped. It is read for every document, and
@@ -170,17 +186,17 @@ fn parse_action(line: &[u8]) -> Result<Action, String> {
     if !object(text) {
         return Err(known.to_owned());
     }
-    let operation: Operation<'_> = serde_json::from_str(text).map_err(|cause| cause.to_string())?;
+    let operation: Operation<'_> = serde_json::from_str(text).map_err(|cause| without_value(&cause))?;
     if !object(operation.index.get()) {
         return Err(known.to_owned());
     }
-    serde_json::from_str(operation.index.get()).map_err(|cause| cause.to_string())
+    serde_json::from_str(operation.index.get()).map_err(|cause| without_value(&cause))
 }
 
 /// Reads a document to its end: it must be a JSON object.
 pub(super) fn parse_document(source: &[u8]) -> Result<Owner, String> {
     let text = std::str::from_utf8(source).map_err(|cause| format!("not UTF-8: {cause}"))?;
-    serde_json::from_str(text).map_err(|cause| format!("not a JSON object: {cause}"))
+    serde_json::from_str(text).map_err(|cause| format!("not a JSON object: {}", without_value(&cause)))
 }
 
 impl<'de> Deserialize<'de> for Owner {
@@ -217,8 +233,11 @@ impl<'de> Visitor<'de> for OwnerVisitor {
     }
 }
 
-/// The text of a value, cut where it is too long to be an id.
+/// The text of a value, cut where it is too long to be an ID.
 fn job_id(json: &str) -> String {
+    if !json.starts_with('"') {
+        return NO_STRING.to_owned();
+    }
     // An escape has six characters at most.
     let read = (json.len() <= JOB_ID * 6)
         .then(|| serde_json::from_str(json).ok())

@@ -17,11 +17,12 @@ mod read;
 mod reorder;
 mod replay;
 mod show;
+mod snapshot;
 mod tarball;
 mod write;
 
 pub use check::{DocumentVisitor, check};
-pub use contents::{Contents, EntrySummary, Finding, Severity, StateSummary};
+pub use contents::{Contents, EntrySummary, Finding, Parsed, Severity, StateSummary};
 pub use entry::{EntryBuilder, SealedEntry};
 pub use error::Error;
 pub use layout::{EntryKind, EntryName, Part};
@@ -30,6 +31,7 @@ pub use manifest::{ArchivedQuery, FORMAT_VERSION, Manifest, ManifestEntry, Manif
 pub use read::Archive;
 pub use replay::{Document, Replay};
 pub use show::show;
+pub use snapshot::{ModelSize, Quantiles, SnapshotFacts};
 pub use write::{ArchiveWriter, Finished, Target, Unnamed};
 
 /// What archive functions return.

@@ -33,7 +33,8 @@ pub(in crate::cli) struct InspectArgs {
     other: Option<PathBuf>,
     /// Exit 4 when any check fails
     ///
-    /// Without it only where an import would be impossible.
+    /// `import` refuses the same archives, for the same reasons, and accepts all others. With `-q` only failures are
+    /// printed.
     #[arg(long)]
     verify: bool,
     /// Show the values of the data: personal data, wherever it stands

@@ -1,8 +1,10 @@
 //! What a job is: ids, configuration, the inputs it needs, their mapping, renaming.
 
+mod calendar;
 mod config;
 mod error;
 mod fields;
+mod filter;
 mod id;
 mod index_pattern;
 mod mapping;
@@ -10,6 +12,7 @@ mod raw;
 mod rename;
 mod scripts;
 
+pub use calendar::{Calendar, remove_event_ids};
 pub use config::{
     Datafeed, Detector, DetectorRoles, GENERATED, JobConfig, PortableJob, PortableOptions, parse_bytes, written_bytes,
 };
@@ -18,6 +21,7 @@ pub use fields::{
     FieldReader, NeededFields, fields_read_by, needed_fields, query_reads_runtime_fields, reads_made_field,
     without_made_field, without_query,
 };
+pub use filter::Filter;
 pub use id::{CalendarId, DatafeedId, FilterId, IndexName, JobId, SnapshotId};
 pub use index_pattern::{IndexPattern, is_remote};
 pub use mapping::{

@@ -6,10 +6,12 @@
 
 mod editor;
 mod leaves;
+mod strict;
 mod tokenizer;
 
 pub use editor::Editor;
 pub use leaves::{Edit, Leaf, edit_leaves, without_members};
+pub use strict::{Object, check_members, without_value};
 pub use tokenizer::{Error, Kind, Token, Tokenizer};
 
 /// A string as JSON.

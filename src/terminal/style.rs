@@ -189,6 +189,11 @@ impl Terminal {
         self.inner.stdout.color
     }
 
+    /// Whether `--quiet` was given.
+    pub fn is_quiet(&self) -> bool {
+        self.verbosity() == Verbosity::Quiet
+    }
+
     pub(in crate::terminal) fn verbosity(&self) -> Verbosity {
         self.inner.verbosity
     }

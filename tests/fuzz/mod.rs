@@ -5,7 +5,7 @@ mod archive;
 #[path = "../../fuzz/checks/chunks.rs"]
 mod chunks;
 #[path = "../../fuzz/checks/entries.rs"]
-mod entries;
+pub mod entries;
 #[path = "../../fuzz/checks/fields.rs"]
 mod fields;
 #[path = "../../fuzz/checks/texts.rs"]

@@ -1,6 +1,7 @@
 //! Archives that are damaged, incomplete or made to harm: each is refused by both commands that read archives, in the
 //! same words, in bounded memory, and no cluster hears of it.
 
+mod agreement;
 mod bombs;
 mod characters;
 mod content;

@@ -78,14 +78,34 @@ fn a_missing_categorizer_is_named() {
 }
 
 #[test]
-fn verifying_fails_on_any_finding_and_on_nothing_else() {
+fn verify_accepts_warnings_as_an_import_does() {
     assert_eq!(exit(&inspect(&[COMPLETE, "--verify"])), Some(0));
     let output = inspect(&["without-categorizer.tar.gz", "--verify", "--json"]);
     let report = document(&output);
     assert_eq!(
-        (exit(&output), &report["importable"], &report["exit"]),
-        (Some(4), &true.into(), &4.into())
+        (exit(&output), &report["importable"], report.get("exit")),
+        (Some(0), &true.into(), None)
     );
+    assert_eq!(report["findings"][0]["severity"], "warning");
+}
+
+#[test]
+fn verify_with_quiet_prints_failures_and_nothing_else() {
+    for name in [COMPLETE, "without-categorizer.tar.gz"] {
+        let output = inspect(&[name, "--verify", "-q"]);
+        assert_eq!(
+            (exit(&output), stdout(&output), stderr(&output)),
+            (Some(0), String::new(), String::new())
+        );
+    }
+    let output = inspect(&["without-snapshot-document.tar.gz", "--verify", "-q"]);
+    let printed = stdout(&output);
+    assert_eq!(exit(&output), Some(4));
+    assert!(
+        !printed.is_empty() && printed.lines().all(|line| line.starts_with("FAILED  ")),
+        "{printed}"
+    );
+    assert!(!printed.contains("warning"), "{printed}");
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::archive::manifest::FORMAT_VERSION;
-use crate::archive::{Contents, EntryKind, EntrySummary, Manifest};
+use crate::archive::{Contents, EntryKind, EntrySummary, Manifest, SnapshotFacts};
+use crate::job::JobConfig;
 
 use super::findings::Findings;
 use super::pass::Pass;
-use super::small::{self, SnapshotHead};
 
 /// Everything belongs to one job and snapshot.
 pub(super) fn job(pass: &mut Pass<'_>) {
@@ -15,10 +15,11 @@ pub(super) fn job(pass: &mut Pass<'_>) {
     let Some(job) = pass.contents.job_id().cloned() else {
         return;
     };
-    if let Some(head) = &pass.snapshot {
+    if let Some(head) = &pass.contents.parsed.snapshot {
         let place = place_of(&pass.contents, EntryKind::Snapshot);
-        let nested = [&head.quantiles, &head.model_size_stats].into_iter().flatten();
-        let ids = nested.filter_map(|owned| owned.job_id.as_ref()).chain([&head.job_id]);
+        let quantiles = head.quantiles.as_ref().map(|quantiles| &quantiles.job_id);
+        let size = head.model_size_stats.as_ref().and_then(|size| size.job_id.as_ref());
+        let ids = [Some(&head.job_id), quantiles, size].into_iter().flatten();
         for id in ids.filter(|id| *id != job.as_str()) {
             findings.fatal(&place, format!("belongs to job `{id}`, the configuration to `{job}`"));
         }
@@ -26,12 +27,19 @@ pub(super) fn job(pass: &mut Pass<'_>) {
             findings.warning(&place, "holds no quantiles: scores are normalised anew after an import");
         }
     }
-    if let Some(counts) = &pass.contents.data_counts
-        && small::job_id(counts).as_deref() != Some(job.as_str())
+    if let Some(counted) = &pass.contents.parsed.counted_job
+        && counted != job.as_str()
     {
         findings.fatal(
             &place_of(&pass.contents, EntryKind::DataCounts),
             format!("is not of job `{job}`"),
+        );
+    }
+    let datafeed = pass.contents.config.as_ref().and_then(JobConfig::datafeed);
+    if datafeed.is_some_and(|datafeed| datafeed.indices.is_empty()) {
+        findings.fatal(
+            &place_of(&pass.contents, EntryKind::Config),
+            "its datafeed names no indices",
         );
     }
     for (id, place) in pass.owners.iter().filter(|(id, _)| *id != job.as_str()) {
@@ -54,14 +62,15 @@ pub(super) fn job(pass: &mut Pass<'_>) {
 }
 
 /// Nothing is missing.
-pub(super) fn counts(contents: &Contents, head: Option<&SnapshotHead>, cut: bool, findings: &mut Findings) {
+pub(super) fn counts(contents: &Contents, cut: bool, findings: &mut Findings) {
     if !cut {
         missing(contents, findings);
     }
+    inputs(contents, cut, findings);
     if let Some(manifest) = &contents.manifest {
         compare(manifest, contents, findings);
     }
-    if let Some(head) = head {
+    if let Some(head) = &contents.parsed.snapshot {
         state_count(contents, head, cut, findings);
     }
     let categorizes = contents
@@ -101,7 +110,30 @@ fn missing(contents: &Contents, findings: &mut Findings) {
     }
 }
 
-fn state_count(contents: &Contents, head: &SnapshotHead, cut: bool, findings: &mut Findings) {
+/// Entries of inputs are numbered from 1 without a gap, or there is one of the older form.
+fn inputs(contents: &Contents, cut: bool, findings: &mut Findings) {
+    let number = |entry: &EntrySummary| match entry.kind {
+        Some(EntryKind::Inputs { number }) => Some((number, entry.name.clone())),
+        _ => None,
+    };
+    let numbered: BTreeMap<u64, String> = contents.entries.iter().filter_map(number).collect();
+    if let Some(old) = numbered.get(&0).filter(|_| numbered.len() > 1) {
+        let what = "input documents in one entry, and others in numbered entries: the same documents would be imported \
+                    twice";
+        return findings.fatal(old, what);
+    }
+    let expected = 1..;
+    let gap = numbered
+        .iter()
+        .zip(expected)
+        .find(|((number, _), expected)| *number != expected);
+    if let Some(((number, name), expected)) = gap.filter(|((number, _), _)| !cut && **number != 0) {
+        let what = format!("has number {number}, but there is no entry of input documents with number {expected}");
+        findings.fatal(name, what);
+    }
+}
+
+fn state_count(contents: &Contents, head: &SnapshotFacts, cut: bool, findings: &mut Findings) {
     let place = place_of(contents, EntryKind::Snapshot);
     let documents = contents.state.model_documents;
     match head.snapshot_doc_count {
@@ -160,7 +192,7 @@ fn compare(manifest: &Manifest, contents: &Contents, findings: &mut Findings) {
     }
 }
 
-fn place_of(contents: &Contents, kind: EntryKind) -> String {
+pub(super) fn place_of(contents: &Contents, kind: EntryKind) -> String {
     let entry = contents.entries.iter().find(|entry| entry.kind == Some(kind));
     entry.map_or_else(String::new, |entry| entry.name.clone())
 }

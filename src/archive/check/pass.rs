@@ -12,13 +12,14 @@ use crate::archive::fault::Fault;
 use crate::archive::inflate::Inflated;
 use crate::archive::limits::largest_text;
 use crate::archive::tarball::{TarEntry, Tarball};
-use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Error, Limits, MOST_ENTRIES};
+use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Error, Limits, MOST_ENTRIES, Result};
 
 use super::Checked;
 use super::findings::Findings;
 use super::judge;
 use super::path::{LONGEST_PATH, is_tame};
-use super::small::{self, SnapshotHead};
+use super::repeats::Repeats;
+use super::small;
 use super::state::StateCheck;
 
 /// Bytes of all their paths together.
@@ -42,7 +43,10 @@ pub(super) struct Pass<'v> {
     /// Bytes of the paths seen.
     path_bytes: usize,
     pub(super) state: StateCheck,
-    pub(super) snapshot: Option<SnapshotHead>,
+    /// Source indices and IDs of inputs.
+    inputs: Repeats,
+    /// Numbers of categories.
+    categories: Repeats,
     /// Job ids that documents carry, with the first place of each.
     pub(super) owners: BTreeMap<String, String>,
     /// The archive could not be read to its end: what was not seen may well be there.
@@ -73,20 +77,21 @@ impl<'v> Pass<'v> {
             paths: BTreeSet::new(),
             path_bytes: 0,
             state,
-            snapshot: None,
+            inputs: Repeats::default(),
+            categories: Repeats::default(),
             owners: BTreeMap::new(),
             cut: false,
         }
     }
 
     /// Reads to the end, or to the damage that makes going on impossible.
-    pub(super) fn run(&mut self, reader: impl Read + Send, progress: &dyn Fn(u64)) -> Result<(), Stop> {
+    pub(super) fn run(&mut self, reader: impl Read + Send, progress: &dyn Fn(u64)) -> std::result::Result<(), Stop> {
         let ratio = self.limits.ratio;
         let ended = inflating(reader, ratio, progress, |inflated| self.entries(Tarball::new(inflated)));
         ended.unwrap_or_else(|cause| Err(Stop::Reader(cause)))
     }
 
-    fn entries<I: Inflated>(&mut self, mut tar: Tarball<I>) -> Result<(), Stop> {
+    fn entries<I: Inflated>(&mut self, mut tar: Tarball<I>) -> std::result::Result<(), Stop> {
         loop {
             let mut place = String::new();
             let step = match tar.next() {
@@ -120,16 +125,21 @@ impl<'v> Pass<'v> {
     }
 
     /// What was found, judged as a whole.
-    pub(super) fn finish(mut self) -> Checked {
+    pub(super) fn finish(mut self) -> Result<Checked> {
         judge::job(&mut self);
+        self.contents.repeated_inputs = std::mem::take(&mut self.inputs).any()?;
+        if std::mem::take(&mut self.categories).any()? {
+            let place = judge::place_of(&self.contents, EntryKind::Categories);
+            self.findings.fatal(&place, "two categories have the same ID");
+        }
         let place = self.state_place();
         self.contents.state = self.state.finish(&place, &mut self.findings);
-        judge::counts(&self.contents, self.snapshot.as_ref(), self.cut, &mut self.findings);
+        judge::counts(&self.contents, self.cut, &mut self.findings);
         self.contents.findings = self.findings.into_list();
-        Checked {
+        Ok(Checked {
             contents: self.contents,
             starts: self.starts,
-        }
+        })
     }
 
     fn state_place(&self) -> String {
@@ -142,7 +152,7 @@ impl<'v> Pass<'v> {
     }
 
     /// False where going on makes no sense.
-    fn entry<I: Inflated>(&mut self, tar: &mut Tarball<I>, entry: TarEntry) -> Result<bool, Trouble> {
+    fn entry<I: Inflated>(&mut self, tar: &mut Tarball<I>, entry: TarEntry) -> std::result::Result<bool, Trouble> {
         self.path_bytes += entry.path.len();
         if self.contents.entries.len() >= MOST_ENTRIES
             || self.path_bytes > LONGEST_PATHS
@@ -216,7 +226,12 @@ impl<'v> Pass<'v> {
         Some(kind)
     }
 
-    fn small<I: Inflated>(&mut self, tar: &mut Tarball<I>, entry: &TarEntry, kind: EntryKind) -> Result<u64, Trouble> {
+    fn small<I: Inflated>(
+        &mut self,
+        tar: &mut Tarball<I>,
+        entry: &TarEntry,
+        kind: EntryKind,
+    ) -> std::result::Result<u64, Trouble> {
         let limit = largest_text(kind);
         if entry.bytes > limit {
             let what = format!("has {} bytes; no export writes more than {limit} there", entry.bytes);
@@ -225,10 +240,8 @@ impl<'v> Pass<'v> {
         }
         let mut text = Vec::new();
         tar.read_to_end(&mut text)?;
-        match small::read(kind, text, &mut self.contents) {
-            Ok(None) => {}
-            Ok(Some(head)) => self.snapshot = Some(head),
-            Err(why) => self.findings.fatal(&entry.path, why),
+        if let Err(why) = small::read(kind, text, &mut self.contents) {
+            self.findings.fatal(&entry.path, why);
         }
         if let (EntryKind::Config, Some(config)) = (kind, &self.contents.config) {
             self.visitor.config(config);

@@ -179,13 +179,55 @@ fn each_rule_is_applied() {
             "not the id of a category",
         ),
         (
+            "category with a suffix",
+            good().with(
+                "a_categories.ndjson",
+                "{\"index\":{\"_id\":\"a_category_definition_1_x\"}}\n{\"job_id\":\"a\"}\n",
+            ),
+            "not the id of a category",
+        ),
+        (
+            "category with a sign",
+            good().with(
+                "a_categories.ndjson",
+                "{\"index\":{\"_id\":\"a_category_definition_+1\"}}\n{\"job_id\":\"a\"}\n",
+            ),
+            "not the id of a category",
+        ),
+        (
+            "category twice",
+            good().with(
+                "a_categories.ndjson",
+                "{\"index\":{\"_id\":\"a_category_definition_1\"}}\n{\"job_id\":\"a\"}\n".repeat(2),
+            ),
+            "the same ID",
+        ),
+        (
+            "gap in the inputs",
+            good().with("a_input_3.ndjson", ""),
+            "no entry of input documents with number 2",
+        ),
+        (
+            "both forms of inputs",
+            good().with("a_input.ndjson", ""),
+            "imported twice",
+        ),
+        (
+            "annotation of no job",
+            good().with("a_annotations.ndjson", "{}\n"),
+            "names no job",
+        ),
+        (
             "foreign snapshot",
-            good().with(snapshot, r#"{"job_id":"b","snapshot_id":"17","snapshot_doc_count":3}"#),
+            good().with(
+                snapshot,
+                r#"{"job_id":"b","snapshot_id":"17","timestamp":1,"snapshot_doc_count":3}"#,
+            ),
             "job `b`",
         ),
         (
             "no count",
-            good().with(snapshot, r#"{"job_id":"a","snapshot_id":"17"}"#),
+            good().with(snapshot, r#"{"job_id":"a","snapshot_id":"17","timestamp":1}"#),
             "no state documents",
         ),
         (

@@ -13,7 +13,7 @@ use crate::archive::{
 };
 
 const CONFIG: &str = r#"{"job_id":"a.b","analysis_config":{"bucket_span":"5m","detectors":[{"function":"count"}]},"data_description":{"time_field":"t"}}"#;
-const SNAPSHOT: &str = r#"{"job_id":"a.b","snapshot_id":"17","snapshot_doc_count":1,"quantiles":{"job_id":"a.b"}}"#;
+const SNAPSHOT: &str = r#"{"job_id":"a.b","snapshot_id":"17","timestamp":1,"snapshot_doc_count":1,"quantiles":{"job_id":"a.b","timestamp":1,"quantile_state":""}}"#;
 const STATE: &str = r#"{"compressed" : [ "H4sIAAAAAAAA/wMAAAAAAAAAAAA="],"eos":true}"#;
 
 fn manifest() -> Manifest {
@@ -100,7 +100,7 @@ fn sources(documents: &[Document]) -> Vec<String> {
 }
 
 fn some(n: usize) -> Vec<String> {
-    (0..n).map(|n| format!(r#"{{"n":{n}}}"#)).collect()
+    (0..n).map(|n| format!(r#"{{"n":{n},"job_id":"a.b"}}"#)).collect()
 }
 
 #[test]
@@ -219,9 +219,9 @@ fn a_file_that_changed_is_refused() {
         &other,
         0,
         &[
-            r#"{"n":0}"#.to_owned(),
-            r#"{"n":1}"#.to_owned(),
-            r#"{"n":7}"#.to_owned(),
+            r#"{"n":0,"job_id":"a.b"}"#.to_owned(),
+            r#"{"n":1,"job_id":"a.b"}"#.to_owned(),
+            r#"{"n":7,"job_id":"a.b"}"#.to_owned(),
         ],
         &[],
     );
@@ -240,7 +240,7 @@ fn a_changed_entry_is_found_by_the_manifest() {
     let mut inflated = Vec::new();
     let mut decoder = flate2::read::MultiGzDecoder::new(std::fs::File::open(&path).unwrap());
     std::io::Read::read_to_end(&mut decoder, &mut inflated).unwrap();
-    let at = inflated.windows(7).position(|window| window == br#"{"n":1}"#).unwrap();
+    let at = inflated.windows(7).position(|window| window == br#"{"n":1,"#).unwrap();
     inflated[at + 5] = b'9';
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&inflated).unwrap();
@@ -284,7 +284,7 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.tar.gz");
-        let documents: Vec<_> = texts.iter().map(|text| format!("{{{breaks}\"x\":\"{text}\"{breaks}}}")).collect();
+        let documents: Vec<_> = texts.iter().map(|text| format!("{{{breaks}\"job_id\":\"a.b\",\"x\":\"{text}\"{breaks}}}")).collect();
         let lines: Vec<_> = documents.iter().map(|document| document.replace(['\r', '\n'], " ")).collect();
         write(&path, level, &documents, &documents);
         let archive = Archive::open(&path).unwrap();

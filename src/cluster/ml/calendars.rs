@@ -1,34 +1,10 @@
 //! Calendars and their events.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::{Cluster, Error, Path, Request, Result};
-use crate::job::{CalendarId, JobId};
-
-/// A calendar with its events; events without `calendar_id` and `event_id`, whatever else the
-/// cluster gave of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Calendar {
-    /// Its id.
-    pub calendar_id: CalendarId,
-    /// Its description.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Jobs, groups, or `_all`.
-    #[serde(default)]
-    pub job_ids: Vec<String>,
-    /// Its events.
-    #[serde(default)]
-    pub events: Vec<serde_json::Map<String, Value>>,
-}
-
-impl Calendar {
-    /// Whether it names this very job.
-    pub fn has(&self, job: &JobId) -> bool {
-        self.job_ids.iter().any(|id| id == job.as_str())
-    }
-}
+use crate::job::{Calendar, CalendarId, JobId, remove_event_ids};
 
 /// Calendars or events asked for at once.
 const PAGE: usize = 1000;
@@ -244,7 +220,7 @@ fn paged(request: Request, from: usize) -> Request {
 
 /// The event without what the cluster adds and does not take back.
 fn portable(mut event: Map<String, Value>) -> Map<String, Value> {
-    event.retain(|name, _| name != "calendar_id" && name != "event_id");
+    remove_event_ids(&mut event);
     event
 }
 

@@ -7,7 +7,6 @@ mod info;
 mod jobs;
 mod snapshots;
 
-pub use calendars::Calendar;
 pub use datafeeds::DatafeedState;
 pub use info::{License, MlInfo};
 pub use jobs::{JobGroups, JobState, JobStats, JobSummary};

@@ -4,9 +4,10 @@ use serde_json::value::RawValue;
 
 use super::not_found;
 use super::subject::Subject;
-use crate::cluster::ml::{Calendar, MlInfo};
+use crate::cluster::ml::MlInfo;
 use crate::cluster::{Cluster, Hit};
 use crate::error::Result;
+use crate::job::Calendar;
 use crate::terminal::Terminal;
 
 /// All of it.
@@ -35,7 +36,7 @@ impl Belongings {
             terminal.detail("the job has no data counts document");
         }
         let mut filters = Vec::new();
-        for id in subject.job.filters()? {
+        for id in subject.job.filters() {
             match cluster.filter(&id).await? {
                 Some(filter) => filters.push(filter),
                 None => terminal.warn(&format!("a rule of the job names filter `{id}`, which does not exist")),

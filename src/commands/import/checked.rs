@@ -1,14 +1,15 @@
 //! The archive, read and checked from end to end: from here on nothing in it is optional that an import needs.
 
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::options::ImportOptions;
-use crate::archive::{self, Archive, Contents, DocumentVisitor, Finding, Part, Severity};
-use crate::cluster::ml::Calendar;
+use crate::archive::{self, Archive, Contents, Document, DocumentVisitor, Finding, Part, Severity};
 use crate::error::{Error, Result};
-use crate::job::{FilterId, InputMappings, JobConfig, JobId, SnapshotId, guess_time_format};
+use crate::instant::EpochMillis;
+use crate::job::{
+    Calendar, FilterId, InputMappings, JobConfig, JobId, SnapshotId, TargetIndex, guess_time_format, target_document_id,
+};
 use crate::terminal::{Terminal, Unit, amount};
 
 /// An archive that can be imported.
@@ -37,17 +38,12 @@ pub(super) struct Checked {
 }
 
 /// What of the snapshot document the import acts on.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub(super) struct SnapshotFacts {
     /// The oldest version that can read the state.
     pub(super) min_version: Option<String>,
     /// When the last record came, epoch milliseconds: a datafeed goes on there.
     pub(super) latest_record_time_stamp: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    filter_id: FilterId,
 }
 
 /// Keeps the first inputs' time values: they tell the format where no mapping does.
@@ -132,10 +128,11 @@ fn refuse_another_job(options: &ImportOptions, config: &JobConfig) -> Result<()>
     }
 }
 
-fn parts(archive: Archive, contents: Contents, times: &FirstTimes) -> Result<Checked> {
+/// The archive's parts as the check parsed them: an import parses nothing of its own.
+fn parts(archive: Archive, mut contents: Contents, times: &FirstTimes) -> Result<Checked> {
     let missing = |what: &str| archive::Error::Damaged {
         place: "archive".into(),
-        why: format!("it lacks {what}"),
+        why: format!("{what} is missing"),
     };
     let config = contents
         .config
@@ -145,48 +142,22 @@ fn parts(archive: Archive, contents: Contents, times: &FirstTimes) -> Result<Che
         .snapshot
         .clone()
         .ok_or_else(|| missing("the snapshot document"))?;
-    let snapshot_id = contents.snapshot_id.clone().ok_or_else(|| missing("a snapshot id"))?;
-    let facts = read("the snapshot document", &snapshot)?;
-    let filters: Vec<Box<RawValue>> = optional("filters", contents.filters.as_deref())?;
-    let filters = filters.into_iter().map(named).collect::<Result<_>>()?;
-    let calendars = optional("calendars", contents.calendars.as_deref())?;
-    let mappings = match &contents.input_mapping {
-        Some(mapping) => InputMappings::parse(mapping.get().as_bytes())?,
-        None => InputMappings::default(),
-    };
-    let time_format = guess_time_format(&times.values);
+    let parsed = std::mem::take(&mut contents.parsed);
+    let facts = parsed.snapshot.ok_or_else(|| missing("the snapshot document"))?;
     Ok(Checked {
         archive,
         config,
         snapshot,
-        facts,
-        snapshot_id,
-        filters,
-        calendars,
-        mappings,
-        time_format,
+        snapshot_id: facts.snapshot_id,
+        facts: SnapshotFacts {
+            min_version: facts.min_version,
+            latest_record_time_stamp: facts.latest_record_time_stamp.map(|EpochMillis(time)| time),
+        },
+        filters: parsed.filters,
+        calendars: parsed.calendars,
+        mappings: parsed.mappings,
+        time_format: guess_time_format(&times.values),
         contents,
-    })
-}
-
-fn named(filter: Box<RawValue>) -> Result<(FilterId, Box<RawValue>)> {
-    let Named { filter_id } = read("filters", &filter)?;
-    Ok((filter_id, filter))
-}
-
-fn optional<T: for<'a> Deserialize<'a> + Default>(what: &str, text: Option<&RawValue>) -> Result<T> {
-    text.map(|text| read(what, text))
-        .transpose()
-        .map(Option::unwrap_or_default)
-}
-
-fn read<T: for<'a> Deserialize<'a>>(what: &str, text: &RawValue) -> Result<T> {
-    serde_json::from_str(text.get()).map_err(|error| {
-        archive::Error::Damaged {
-            place: what.into(),
-            why: error.to_string(),
-        }
-        .into()
     })
 }
 
@@ -197,6 +168,15 @@ fn time_value(source: &[u8], field: &str) -> Option<Value> {
 }
 
 impl Checked {
+    /// The ID of an input document in its target index. Where the archive has an ID twice, the document's place is a part
+    /// of every ID: Elasticsearch keeps documents of different routing apart, an import has no routing.
+    pub(super) fn input_id(&self, target: &TargetIndex, document: &Document) -> String {
+        let source = document.index.as_deref().unwrap_or_default();
+        let id = document.id.as_deref().unwrap_or_default();
+        let place = self.contents.repeated_inputs.then_some(document.line);
+        target_document_id(target, source, id, place)
+    }
+
     /// The id in the archive.
     pub(super) fn job(&self) -> &JobId {
         self.config.id()

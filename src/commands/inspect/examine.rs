@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use crate::archive::{self, Archive, Contents, Limits, Severity};
+use crate::archive::{self, Archive, Contents, Finding, Limits, Severity};
 use crate::commands::inspect::gather::Gatherer;
 use crate::commands::inspect::report::{Failure, Report};
 use crate::commands::inspect::values::values;
@@ -45,7 +45,7 @@ pub fn examine(path: &Path, options: &InspectOptions, terminal: &Terminal) -> Re
         let part = unread.part.replace('_', " ");
         terminal.warn(&format!("{name}: values may be missing: {part}: {}", unread.why));
     }
-    let failure = failure(&name, options.verify, &contents);
+    let failure = failure(&name, &contents);
     report.failure = failure.as_ref().map(|failure| Failure {
         error: failure.to_string(),
         hint: failure.hint(),
@@ -83,7 +83,7 @@ fn check(path: &Path, limits: Limits, gatherer: &mut Gatherer, terminal: &Termin
 pub(super) fn verify(archive: &Archive, options: &InspectOptions, terminal: &Terminal) -> Result<Contents> {
     let stage = terminal.stage("Reading the archive", Unit::Bytes, Some(archive.len()));
     let contents = archive.check(options.limits, &mut (), &|bytes| stage.inc(bytes))?;
-    match failure(&options.archive.to_string_lossy(), true, &contents) {
+    match failure(&options.archive.to_string_lossy(), &contents) {
         Some(failure) => Err(failure),
         None => Ok(contents),
     }
@@ -106,21 +106,15 @@ pub(super) fn stdin() -> Result<std::io::Stdin> {
     Ok(stdin)
 }
 
-/// The first fatal finding; when verifying, else the first of any kind.
-fn failure(path: &str, verify: bool, contents: &Contents) -> Option<Error> {
-    let fatal = contents
-        .findings
-        .iter()
-        .find(|finding| finding.severity == Severity::Fatal);
-    let finding = fatal.or_else(|| contents.findings.first().filter(|_| verify))?;
+/// The first fatal finding. A warning is no failure: an import accepts such an archive.
+fn failure(path: &str, contents: &Contents) -> Option<Error> {
+    let fatal = |finding: &&Finding| finding.severity == Severity::Fatal;
+    let finding = contents.findings.iter().find(fatal)?;
     let place = if finding.place.is_empty() {
         path.to_owned()
     } else {
         finding.place.clone()
     };
-    let why = match finding.severity {
-        Severity::Fatal => finding.what.clone(),
-        Severity::Warning => format!("{} (a warning: it can be imported all the same)", finding.what),
-    };
+    let why = finding.what.clone();
     Some(Error::Archive(archive::Error::Damaged { place, why }))
 }

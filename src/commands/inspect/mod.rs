@@ -50,6 +50,11 @@ pub struct InspectOptions {
 }
 
 impl InspectOptions {
+    /// `--verify -q`, with the result on a terminal or in a pipe.
+    fn prints_failures_only(&self, terminal: &Terminal) -> bool {
+        self.verify && terminal.is_quiet() && !self.json && self.html.is_none()
+    }
+
     /// The page on stdout is read by whoever has the archive. A file or a document is handed on: values stand in it
     /// only where they were asked for.
     fn is_for_the_reader_alone(&self) -> bool {
@@ -91,6 +96,10 @@ pub fn run(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
             let output = Output::prepare(options)?;
             let examined = examine(&options.archive, options, terminal)?;
             let report = &examined.report;
+            if options.prints_failures_only(terminal) {
+                output::print(&failures(report), terminal)?;
+                return output::ended(examined.failure, options.json);
+            }
             let page = match &report.values {
                 Some(values) if options.html.is_none() => values::page(report, values),
                 _ => page(report),
@@ -107,6 +116,16 @@ pub fn run(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
             output::ended(first.failure.or(second.failure), options.json)
         }
     }
+}
+
+/// A line for each finding that makes an import impossible.
+fn failures(report: &Report) -> String {
+    let fatal = report.findings.iter().filter(|finding| finding.severity == "fatal");
+    let line = |finding: &FindingFacts| match finding.place.as_str() {
+        "" => format!("FAILED  {}\n", finding.what),
+        place => format!("FAILED  {place}: {}\n", finding.what),
+    };
+    fatal.map(line).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ mod bytes;
 mod parts;
 mod portable;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -12,6 +14,7 @@ pub use portable::GENERATED;
 
 use crate::job::raw::invalid;
 use crate::job::{DatafeedId, Error, FilterId, IndexPattern, JobId, SnapshotId};
+use crate::json::{Object, without_value};
 
 /// A job as `GET _ml/anomaly_detectors/<job>` returns it, with `datafeed_config`.
 #[derive(Clone, Debug)]
@@ -83,15 +86,19 @@ impl JobConfig {
     /// Text that is no job: not JSON, without id or detectors, with ids that no cluster gives.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         let what = "job configuration";
-        let text: Box<RawValue> = serde_json::from_slice(json).map_err(|e| invalid(what, &e))?;
-        let job: parts::Job = serde_json::from_str(text.get()).map_err(|e| invalid(what, &e))?;
+        let text: Box<RawValue> = serde_json::from_slice(json).map_err(|e| invalid(what, &without_value(&e)))?;
+        let Object(job) =
+            serde_json::from_str::<Object<parts::Job>>(text.get()).map_err(|e| invalid(what, &without_value(&e)))?;
+        if job.analysis_config.detectors.is_empty() {
+            return Err(invalid(what, &"it has no detectors"));
+        }
         let detectors = job
             .analysis_config
             .detectors
             .iter()
-            .map(parts::RawDetector::detector)
+            .map(|detector| detector.detector())
             .collect();
-        let datafeed = job.datafeed_config.as_ref().map(Datafeed::from);
+        let datafeed = job.datafeed_config.as_ref().map(|datafeed| Datafeed::from(&datafeed.0));
         Ok(Self {
             text,
             job,
@@ -173,7 +180,7 @@ impl JobConfig {
             .analysis_config
             .detectors
             .iter()
-            .flat_map(parts::RawDetector::split_fields);
+            .flat_map(|detector| detector.split_fields());
         detectors.chain(self.influencers().iter().map(String::as_str))
     }
     /// `analysis_config.influencers`.
@@ -211,23 +218,14 @@ impl JobConfig {
         bytes::model_memory_limit(self.job.analysis_limits.as_ref()?.model_memory_limit.as_ref()?)
     }
     /// The filters that custom rules name, each once.
-    ///
-    /// # Errors
-    /// An id that no cluster gives.
-    pub fn filters(&self) -> Result<Vec<FilterId>, Error> {
-        let named = self
-            .job
-            .analysis_config
-            .detectors
-            .iter()
-            .flat_map(parts::RawDetector::filters);
-        let unique: std::collections::BTreeSet<&str> = named.collect();
-        unique.into_iter().map(str::parse).collect()
+    pub fn filters(&self) -> BTreeSet<&FilterId> {
+        let detectors = self.job.analysis_config.detectors.iter();
+        detectors.flat_map(|detector| detector.filters()).collect()
     }
     /// The filters that custom rules name, each with the field whose values it holds.
     pub fn filtered_fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let detectors = self.job.analysis_config.detectors.iter();
-        detectors.flat_map(parts::RawDetector::filtered_fields)
+        detectors.flat_map(|detector| detector.filtered_fields())
     }
     /// `datafeed_config`.
     pub fn datafeed(&self) -> Option<&Datafeed> {

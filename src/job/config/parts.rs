@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Datafeed, Detector, DetectorRoles};
-use crate::job::{DatafeedId, JobId, SnapshotId};
+use crate::job::{DatafeedId, FilterId, JobId, SnapshotId};
+use crate::json::Object;
 
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Job {
@@ -16,16 +17,16 @@ pub(super) struct Job {
     pub(super) groups: Option<Vec<String>>,
     pub(super) model_snapshot_id: Option<SnapshotId>,
     pub(super) results_index_name: Option<String>,
-    pub(super) analysis_config: Analysis,
-    pub(super) analysis_limits: Option<Limits>,
-    pub(super) data_description: Option<DataDescription>,
-    pub(super) datafeed_config: Option<RawDatafeed>,
+    pub(super) analysis_config: Object<Analysis>,
+    pub(super) analysis_limits: Option<Object<Limits>>,
+    pub(super) data_description: Option<Object<DataDescription>>,
+    pub(super) datafeed_config: Option<Object<RawDatafeed>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Analysis {
     pub(super) bucket_span: Option<String>,
-    pub(super) detectors: Vec<RawDetector>,
+    pub(super) detectors: Vec<Object<RawDetector>>,
     pub(super) influencers: Option<Vec<String>>,
     pub(super) categorization_field_name: Option<String>,
     pub(super) categorization_analyzer: Option<Value>,
@@ -52,17 +53,17 @@ pub(super) struct RawDetector {
     by_field_name: Option<String>,
     over_field_name: Option<String>,
     partition_field_name: Option<String>,
-    custom_rules: Option<Vec<Rule>>,
+    custom_rules: Option<Vec<Object<Rule>>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Rule {
-    scope: Option<BTreeMap<String, Scope>>,
+    scope: Option<BTreeMap<String, Object<Scope>>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Scope {
-    filter_id: Option<String>,
+    filter_id: Option<FilterId>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -86,7 +87,7 @@ enum OneOrMany {
 }
 
 impl RawDetector {
-    pub(super) fn filters(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn filters(&self) -> impl Iterator<Item = &FilterId> {
         let scopes = self
             .custom_rules
             .iter()
@@ -94,7 +95,7 @@ impl RawDetector {
             .filter_map(|rule| rule.scope.as_ref());
         scopes
             .flat_map(BTreeMap::values)
-            .filter_map(|scope| scope.filter_id.as_deref())
+            .filter_map(|scope| scope.filter_id.as_ref())
     }
 
     /// Each filter with the field whose values it holds.
@@ -105,7 +106,7 @@ impl RawDetector {
             .flatten()
             .filter_map(|rule| rule.scope.as_ref());
         let pairs = scopes.flatten();
-        pairs.filter_map(|(field, scope)| Some((scope.filter_id.as_deref()?, field.as_str())))
+        pairs.filter_map(|(field, scope)| Some((scope.filter_id.as_ref()?.as_str(), field.as_str())))
     }
 
     pub(super) fn split_fields(&self) -> impl Iterator<Item = &str> {

@@ -27,7 +27,7 @@ fn only_generated_options_are_dropped() {
         (id.as_str(), feed.get()),
         ("feed", r#"{"indices":["i"],"later":2.50,"job_id":"a"}"#)
     );
-    assert_eq!(job.filters().unwrap(), ["f".parse().unwrap()]);
+    assert_eq!(job.filters(), [&"f".parse().unwrap()].into());
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub use target::{
 
 use crate::job::Error;
 use crate::job::raw::invalid;
+use crate::json::without_value;
 
 /// Per source index: `{"mappings": {...}, "settings": {...}}` as carried in `<safe>_input_mapping.json`,
 /// an object of that form keyed by index.
@@ -85,6 +86,31 @@ impl Definition {
     }
 }
 
+/// Checks the form of a definition in an archive: what is of another form would be left out of the index.
+fn check(definition: &Value) -> Result<(), String> {
+    let members = definition.as_object().ok_or("a definition is not an object")?;
+    for name in ["mappings", "settings"] {
+        if !members.get(name).is_none_or(Value::is_object) {
+            return Err(format!("`{name}` is not an object"));
+        }
+    }
+    members.get("mappings").map_or(Ok(()), check_fields)
+}
+
+fn check_fields(mapping: &Value) -> Result<(), String> {
+    for name in ["properties", "fields", "runtime"] {
+        let Some(fields) = mapping.get(name) else { continue };
+        let fields = fields.as_object().ok_or_else(|| format!("`{name}` is not an object"))?;
+        for (field, definition) in fields {
+            if !definition.is_object() {
+                return Err(format!("the definition of field `{field}` is not an object"));
+            }
+            check_fields(definition)?;
+        }
+    }
+    Ok(())
+}
+
 impl InputMappings {
     /// From `GET /<indices>` (index to `{aliases, mappings, settings}`).
     pub fn from_definitions(definitions: &Map<String, Value>) -> Self {
@@ -99,9 +125,14 @@ impl InputMappings {
     /// From the archive's entry.
     ///
     /// # Errors
-    /// Text that is no JSON object.
+    /// Text that is not an object of definitions, each an object with objects in it.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
-        let definitions: Map<String, Value> = serde_json::from_slice(json).map_err(|e| invalid("input mapping", &e))?;
+        let what = "input mapping";
+        let definitions: Map<String, Value> =
+            serde_json::from_slice(json).map_err(|e| invalid(what, &without_value(&e)))?;
+        for definition in definitions.values() {
+            check(definition).map_err(|why| invalid(what, &why))?;
+        }
         Ok(Self::from_definitions(&definitions))
     }
 

@@ -181,14 +181,15 @@ pub fn guess_time_format(first_values: &[Value]) -> &'static str {
     }
 }
 
-/// The id of a document in a target index: its own where the target has one source, otherwise made of
-/// source and id so that equal ids of different sources stay apart (at most 512 bytes).
-pub fn target_document_id(target: &TargetIndex, source: &str, id: &str) -> String {
-    if target.sources.len() < 2 {
-        return id.to_owned();
-    }
-    // No name of an index or a cluster holds a slash: two pairs never make the same text.
-    let whole = format!("{source}/{id}");
+/// The ID of a document in a target index: its own where the target has one source and no ID comes twice, otherwise made
+/// of source, ID and, with repeated IDs, the document's `place`, so that all differ (at most 512 bytes).
+pub fn target_document_id(target: &TargetIndex, source: &str, id: &str, place: Option<u64>) -> String {
+    // No name of an index or a cluster contains a slash: two pairs never make the same text.
+    let whole = match place {
+        Some(place) => format!("{source}/{place}/{id}"),
+        None if target.sources.len() < 2 => return id.to_owned(),
+        None => format!("{source}/{id}"),
+    };
     if whole.len() <= LONGEST_ID {
         return whole;
     }

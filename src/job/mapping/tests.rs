@@ -33,16 +33,16 @@ fn sources_share_an_index_unless_types_differ() {
     let same = targets(json!({"one": typed("keyword"), "two": typed("keyword")}));
     assert_eq!(same.len(), 1);
     assert_ne!(
-        target_document_id(&same[0], "one", "1"),
-        target_document_id(&same[0], "two", "1")
+        target_document_id(&same[0], "one", "1", None),
+        target_document_id(&same[0], "two", "1", None)
     );
-    assert!(target_document_id(&same[0], "one", &"x".repeat(600)).len() <= 512);
+    assert!(target_document_id(&same[0], "one", &"x".repeat(600), None).len() <= 512);
     let other = targets(json!({"one": typed("keyword"), "two": typed("long")}));
     assert_eq!(
         other.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(),
         ["a-input", "a-input-2"]
     );
-    assert_eq!(target_document_id(&other[0], "one", "1"), "1");
+    assert_eq!(target_document_id(&other[0], "one", "1", None), "1");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::io::Write;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::decode::{Decode, Fault};
+use crate::json::without_value;
 use crate::state::Error;
 
 /// Feeds the document's chunks to `decode`; true where it carries `eos: true`.
@@ -22,7 +23,7 @@ pub(super) fn read<W: Write>(id: &str, source: &[u8], decode: &mut Decode<W>) ->
     match (fault, read) {
         (Some(fault), _) => Err(fault.of(id)),
         (None, Ok(eos)) => Ok(eos),
-        (None, Err(cause)) => Err(malformed(format!("not a state document: {cause}"))),
+        (None, Err(cause)) => Err(malformed(format!("not a state document: {}", without_value(&cause)))),
     }
 }
 

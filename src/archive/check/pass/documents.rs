@@ -5,11 +5,14 @@ use crate::archive::inflate::Inflated;
 use crate::archive::lines::{Lines, Next, Owner, parse_document};
 use crate::archive::tarball::Tarball;
 use crate::archive::{MOST_INDICES, Part};
+use crate::json::{check_members, without_value};
 
 /// Bytes of a source index's name, that of a remote cluster before it.
 const LONGEST_INDEX: usize = 512;
 /// Distinct job ids kept to be judged.
 const MOST_OWNERS: usize = 8;
+/// Bytes that Elasticsearch accepts as an ID.
+const LONGEST_ID: usize = 512;
 /// What stands between job and number in the id of a category.
 const CATEGORY: &str = "_category_definition_";
 
@@ -45,9 +48,9 @@ impl Pass<'_> {
                         .document(id, source, &place(), &mut self.findings)
                         .map_err(Trouble::Temporary)?;
                 }
-                _ => match parse_document(source) {
+                _ => match parse_document(source).and_then(|owner| once(part, source).map(|()| owner)) {
                     Ok(owner) => {
-                        self.category(part, id, place);
+                        self.category(part, id, place)?;
                         self.owner(part, owner, place);
                     }
                     Err(why) => {
@@ -57,7 +60,7 @@ impl Pass<'_> {
                 },
             }
             if part == Part::Inputs {
-                self.input_index(index, place);
+                self.input(index, id, place)?;
             }
             self.visitor.document(part, index, id, source);
             documents += 1;
@@ -68,16 +71,20 @@ impl Pass<'_> {
 
     /// Categories are written to an index that jobs share, under the ids that they bring along: any other
     /// id would overwrite a document of another job.
-    fn category(&mut self, part: Part, id: Option<&str>, place: impl Fn() -> String) {
+    fn category(&mut self, part: Part, id: Option<&str>, place: impl Fn() -> String) -> Result<(), Trouble> {
         let Some(id) = id.filter(|_| part == Part::Categories) else {
-            return;
+            return Ok(());
         };
         match id.rsplit_once(CATEGORY) {
-            Some((job, number)) if number.parse::<u64>().is_ok() => self.belongs_to(job.to_owned(), place),
+            Some((job, number)) if is_number(number) => {
+                self.categories.add(number).map_err(Trouble::Temporary)?;
+                self.belongs_to(job.to_owned(), place);
+            }
             _ => self
                 .findings
                 .fatal(&place(), format!("`{id}` is not the id of a category")),
         }
+        Ok(())
     }
 
     fn belongs_to(&mut self, job: String, place: impl Fn() -> String) {
@@ -91,9 +98,22 @@ impl Pass<'_> {
         if part == Part::Inputs {
             return;
         }
+        if owner.job_ids.is_empty() {
+            self.findings.fatal(&place(), "the document names no job (`job_id`)");
+        }
         for id in owner.job_ids {
             self.belongs_to(id, &place);
         }
+    }
+
+    fn input(&mut self, index: Option<&str>, id: Option<&str>, place: impl Fn() -> String) -> Result<(), Trouble> {
+        if id.is_some_and(|id| id.len() > LONGEST_ID) {
+            let what = format!("the action line's `_id` has more than {LONGEST_ID} bytes");
+            self.findings.fatal(&place(), what);
+        }
+        self.inputs.add((index, id)).map_err(Trouble::Temporary)?;
+        self.input_index(index, place);
+        Ok(())
     }
 
     fn input_index(&mut self, index: Option<&str>, place: impl Fn() -> String) {
@@ -116,4 +136,19 @@ impl Pass<'_> {
                 .fatal(&place(), "inputs of more source indices than can be told apart");
         }
     }
+}
+
+/// Checks what Elasticsearch refuses to index. Input documents are as the source cluster returned them, and many: it has
+/// checked them before.
+fn once(part: Part, source: &[u8]) -> Result<(), String> {
+    if part == Part::Inputs {
+        return Ok(());
+    }
+    let text = std::str::from_utf8(source).map_err(|cause| format!("not UTF-8: {cause}"))?;
+    check_members(text).map_err(|cause| without_value(&cause))
+}
+
+/// A category's number as Elasticsearch writes it: no sign, no leading zeros.
+fn is_number(text: &str) -> bool {
+    !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u64>().is_ok()
 }

@@ -45,7 +45,7 @@ pub(super) fn states() -> [String; 4] {
 
 pub(super) fn good() -> Tar {
     let config = r#"{"job_id":"a","analysis_config":{"bucket_span":"5m","categorization_field_name":"m","detectors":[{"function":"count","by_field_name":"mlcategory"}]},"data_description":{"time_field":"t"}}"#;
-    let snapshot = r#"{"job_id":"a","snapshot_id":"17","snapshot_doc_count":3,"quantiles":{"job_id":"a"}}"#;
+    let snapshot = r#"{"job_id":"a","snapshot_id":"17","timestamp":1,"snapshot_doc_count":3,"quantiles":{"job_id":"a","timestamp":1,"quantile_state":""}}"#;
     let entries = [
         (
             "ml-anomalies-snapshot_doc_a_model_snapshot_17.json",
@@ -53,7 +53,10 @@ pub(super) fn good() -> Tar {
         ),
         ("a_config.json", config.to_owned()),
         ("a_snapshot_docs.ndjson", states().concat()),
-        ("a_annotations.ndjson", "{\"job_id\":\"a\"}\n{}\n".to_owned()),
+        (
+            "a_annotations.ndjson",
+            "{\"job_id\":\"a\"}\n{\"job_id\":\"a\"}\n".to_owned(),
+        ),
         (
             "a_input_1.ndjson",
             "{\"index\":{\"_index\":\"i\",\"_id\":\"1\"}}\n{\"job_id\":\"any\"}\n".to_owned(),

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::{Context, once};
-use crate::cluster::ml::Calendar;
 use crate::commands::import::journal::{Certainty, Entry};
 use crate::commands::import::plan::{CalendarAction, missing};
 use crate::error::Result;
+use crate::job::Calendar;
 
 /// Creates the calendars that are not there, and completes half-made ones.
 pub(super) async fn create(context: &Context<'_>) -> Result<()> {

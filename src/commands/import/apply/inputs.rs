@@ -10,7 +10,7 @@ use crate::archive::Part;
 use crate::commands::import::journal::{CreatedIndex, Entry};
 use crate::commands::import::plan::TargetPlan;
 use crate::error::{Error, Result};
-use crate::job::{body_of_run, loading_alias, marked_by_run, target_document_id};
+use crate::job::{body_of_run, loading_alias, marked_by_run};
 use crate::terminal::count;
 
 /// Creates the indices.
@@ -75,7 +75,7 @@ async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::termina
         if !target.index.sources.contains(source) {
             return Ok(None);
         }
-        let id = target_document_id(&target.index, source, documents::own_id(&document)?);
+        let id = context.checked.input_id(&target.index, &document);
         Ok(Some(Outgoing {
             id,
             source: document.source,

@@ -4,11 +4,10 @@ use serde_json::{Map, Value};
 
 use super::Remarks;
 use crate::cluster::Cluster;
-use crate::cluster::ml::Calendar;
 use crate::commands::import::checked::Checked;
 use crate::commands::import::options::ImportOptions;
 use crate::error::Result;
-use crate::job::JobId;
+use crate::job::{Calendar, JobId};
 
 /// A calendar of the archive.
 #[derive(Debug)]

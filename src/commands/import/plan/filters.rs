@@ -64,9 +64,9 @@ pub(super) async fn look(
             action,
         });
     }
-    for id in checked.config.filters()? {
-        let planned = plans.iter().any(|plan| plan.id == id);
-        if !planned && cluster.filter(&id).await?.is_none() {
+    for id in checked.config.filters() {
+        let planned = plans.iter().any(|plan| plan.id == *id);
+        if !planned && cluster.filter(id).await?.is_none() {
             remarks.note(format!(
                 "a rule of the job names filter {id}, which is neither imported nor there: from 8.6 on the job does \
                  not open without it"

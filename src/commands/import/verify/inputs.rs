@@ -12,7 +12,7 @@ use crate::commands::import::checked::Checked;
 use crate::commands::import::journal::{CreatedIndex, Journal};
 use crate::commands::import::plan::{Plan, TargetPlan};
 use crate::error::{Error, Result};
-use crate::job::{loading_alias, target_document_id};
+use crate::job::loading_alias;
 
 /// Ids that are counted with one request.
 const IDS: usize = 10_000;
@@ -136,11 +136,10 @@ async fn ids(cluster: &Cluster, checked: &Checked, targets: &[&TargetPlan]) -> R
     while let Some(batch) = replay.next().await? {
         for document in batch {
             let source = document.index.as_deref().unwrap_or_default();
-            let own = document.id.as_deref().unwrap_or_default();
             let of = targets.iter().zip(&mut counts);
             let of = of.into_iter().find(|(target, _)| target.index.sources.contains(source));
             if let Some((target, counts)) = of {
-                counts.add(target_document_id(&target.index, source, own)).await?;
+                counts.add(checked.input_id(&target.index, &document)).await?;
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Which checks held: the findings, sorted by what they are about.
 
-use crate::archive::{Contents, EntryKind, Finding, Manifest, Part, Severity};
+use crate::archive::{Contents, EntryKind, EntrySummary, Finding, Manifest, ManifestEntry, Part, Severity};
 use crate::commands::inspect::report::Check;
 
 /// What is checked, in the order of the page. What the archive has nothing of is not listed.
@@ -93,16 +93,15 @@ fn subject(kind: EntryKind) -> Subject {
     }
 }
 
+/// What an unknown entry contains is not counted.
 fn agrees(manifest: &Manifest, contents: &Contents) -> bool {
     let others = contents
         .entries
         .iter()
-        .filter(|entry| entry.kind.is_some_and(|kind| kind != EntryKind::Manifest));
-    let same = manifest
-        .entries
-        .iter()
-        .map(|entry| (&entry.name, entry.documents, entry.bytes, &entry.sha256));
-    others
-        .map(|entry| (&entry.name, entry.documents, entry.bytes, &entry.sha256))
-        .eq(same)
+        .filter(|entry| entry.kind != Some(EntryKind::Manifest));
+    let same = |(entry, listed): (&EntrySummary, &ManifestEntry)| {
+        (&entry.name, entry.bytes, &entry.sha256) == (&listed.name, listed.bytes, &listed.sha256)
+            && (entry.kind.is_none() || entry.documents == listed.documents)
+    };
+    others.clone().count() == manifest.entries.len() && others.zip(&manifest.entries).all(same)
 }

@@ -81,9 +81,9 @@ impl Lacks {
             "datafeed",
             "no datafeed: the job gets one only by hand",
         );
-        for named in config.filters().unwrap_or_default() {
+        for named in config.filters() {
             self.say(
-                !filters.iter().any(|filter| filter == &named.to_string()),
+                !filters.iter().any(|filter| filter == named.as_str()),
                 "filter",
                 format!("filter `{named}`, which a rule names, is not in the archive: from 8.6 on the job does not open without it"),
             );

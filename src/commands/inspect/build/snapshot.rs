@@ -4,19 +4,22 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::commands::inspect::report::{CategorizationFacts, DataCountsFacts, SeriesFacts, SnapshotFacts};
-use crate::instant::EpochMillis;
+use crate::instant::{EpochMillis, date_field};
 
 /// The members of the snapshot document that are shown. The quantiles, its bulk, are skipped.
 #[derive(Deserialize)]
 struct Snapshot {
     snapshot_id: String,
+    #[serde(default, deserialize_with = "date_field")]
     timestamp: Option<EpochMillis>,
     description: Option<String>,
     min_version: Option<String>,
     snapshot_doc_count: Option<u64>,
     #[serde(default)]
     model_size_stats: Option<ModelSize>,
+    #[serde(default, deserialize_with = "date_field")]
     latest_record_time_stamp: Option<EpochMillis>,
+    #[serde(default, deserialize_with = "date_field")]
     latest_result_time_stamp: Option<EpochMillis>,
 }
 
@@ -81,7 +84,9 @@ pub(super) fn snapshot(document: &RawValue, categorizes: bool) -> Option<Snapsho
 #[derive(Deserialize)]
 struct DataCounts {
     processed_record_count: Option<u64>,
+    #[serde(default, deserialize_with = "date_field")]
     earliest_record_timestamp: Option<EpochMillis>,
+    #[serde(default, deserialize_with = "date_field")]
     latest_record_timestamp: Option<EpochMillis>,
     bucket_count: Option<u64>,
     empty_bucket_count: Option<u64>,

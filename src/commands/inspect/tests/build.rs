@@ -213,11 +213,11 @@ fn entries_are_compared_with_the_manifest() {
         .unwrap()
     };
     let mut contents = contents();
+    contents.entries.push(entry("notes.txt", None));
     contents.manifest = Some(listed(&contents, &"00".repeat(32)));
     contents
         .entries
         .push(entry("esml_manifest.json", Some(EntryKind::Manifest)));
-    contents.entries.push(entry("notes.txt", None));
     assert!(failed(&built(&contents)).is_empty());
     contents.manifest = contents.manifest.map(|mut manifest| {
         manifest.entries[1].sha256 = "11".repeat(32);

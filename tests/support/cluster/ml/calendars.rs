@@ -23,6 +23,15 @@ pub fn instant(text: &str) -> Option<i64> {
         .or_else(|| parsed.map(|time| (time.unix_timestamp_nanos() / 1_000_000) as i64))
 }
 
+/// A time as the server prints it: in milliseconds, whatever form it was stored in.
+pub fn printed(time: &Value) -> Value {
+    let millis = match time {
+        Value::String(text) => instant(text),
+        other => other.as_i64().or_else(|| other.as_f64().map(|time| time as i64)),
+    };
+    millis.map_or_else(|| time.clone(), Value::from)
+}
+
 fn iso(millis: i64) -> String {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
         .ok()
@@ -215,10 +224,7 @@ impl MlApi {
 /// An event as the version keeps it: from 8.16 on always with what it skips.
 pub fn check_event(id: &str, event: &Value, body: &[u8], options: &MlOptions) -> Result<Value, Answer> {
     config::check_fields(event, fields::EVENT, &options.version, &[], "scheduled_event", body)?;
-    let time = |name: &str| match &event[name] {
-        Value::String(text) => instant(text),
-        other => other.as_i64(),
-    };
+    let time = |name: &str| printed(&event[name]).as_i64();
     let required = |name: &str| illegal(format!("Event {name} must not be null"));
     let start = time("start_time").ok_or_else(|| required("start time"))?;
     let end = time("end_time").ok_or_else(|| required("end time"))?;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::calendars::printed;
 use super::docs::{Docs, encode};
 use super::fields::REVERT;
 use super::indices::{STATE_WRITE, make_annotations, make_state, notify, read_alias, write_alias};
@@ -109,7 +110,7 @@ impl MlApi {
         } else {
             json!({"exists": {"field": "result_type"}})
         }];
-        let after = snapshot["latest_result_time_stamp"].as_i64();
+        let after = printed(&snapshot["latest_result_time_stamp"]).as_i64();
         let later = after.map(|after| json!({"range": {"timestamp": {"gt": after}}}));
         filter.extend(later.clone());
         if version.reverts_delete_results_of_all_jobs() {
@@ -133,7 +134,7 @@ impl MlApi {
     /// Seen only after a refresh, as on the real one.
     async fn rewind_counts(&self, job: &str, snapshot: &Value, docs: &Docs) -> Result<(), Answer> {
         let mut counts = self.data_counts(job, docs).await.unwrap_or_else(|_| zero_counts(job));
-        counts["latest_record_timestamp"] = snapshot["latest_record_time_stamp"].clone();
+        counts["latest_record_timestamp"] = printed(&snapshot["latest_record_time_stamp"]);
         let path = format!(
             "/{}/_doc/{}",
             encode(&write_alias(job)),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::calendars::printed;
 use super::docs::{Docs, Hit, encode};
 use super::indices::{STATE, read_alias};
 use super::reply::{Reply, acknowledged, illegal, merge, not_found, ok};
@@ -20,6 +21,7 @@ pub fn shown(snapshot: &Value) -> Value {
         match key.as_str() {
             "quantiles" => {}
             "model_size_stats" => shown[key] = super::stats::with_size_defaults(value),
+            "timestamp" | "latest_record_time_stamp" | "latest_result_time_stamp" => shown[key] = printed(value),
             _ => shown[key] = value.clone(),
         }
     }

@@ -1,0 +1,197 @@
+//! JSON that leaves no choice: objects where objects are due, and no member twice.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+/// A value that is an object. A derived `Deserialize` accepts an array for a struct too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Object<T>(pub T);
+
+impl<T> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+/// Checks that no object of a text names a member twice, at any depth: Elasticsearch refuses such a text. The depth is
+/// bounded as everywhere in `serde_json`.
+///
+/// # Errors
+/// Text that is not JSON, that is nested too deeply, or in which a member is repeated.
+pub fn check_members(text: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<Unique>(text).map(|Unique| ())
+}
+
+/// An error of `serde_json` without the value that it quotes: a value may be one of the data.
+pub fn without_value(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let known = ["invalid type: ", "invalid value: "];
+    let Some((head, rest)) = known.iter().find_map(|head| Some((*head, text.strip_prefix(head)?))) else {
+        return text;
+    };
+    // What is quoted may contain anything, and what was expected contains no quote from the text.
+    match (rest.find(['"', '`']), rest.rfind(", expected ")) {
+        (Some(quoted), Some(expected)) if quoted < expected => {
+            format!("{head}{}{}", rest[..quoted].trim_end(), &rest[expected..])
+        }
+        _ => text,
+    }
+}
+
+struct Unique;
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UniqueVisitor)
+    }
+}
+
+struct UniqueVisitor;
+
+impl<'de> Visitor<'de> for UniqueVisitor {
+    type Value = Unique;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_unit<E>(self) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Unique, A::Error> {
+        while elements.next_element::<Unique>()?.is_some() {}
+        Ok(Unique)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Unique, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some(Name(name)) = members.next_key()? {
+            members.next_value::<Unique>()?;
+            if !names.insert(name) {
+                return Err(A::Error::custom("an object has a member twice"));
+            }
+        }
+        Ok(Unique)
+    }
+}
+
+/// A member's name, borrowed where it has no escapes.
+#[derive(PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Pair {
+        a: u64,
+        #[serde(default)]
+        b: Option<Object<Inner>>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Inner {
+        c: Box<serde_json::value::RawValue>,
+    }
+
+    #[test]
+    fn an_array_is_not_an_object() {
+        let pair: Object<Pair> = serde_json::from_str(r#"{"a":1,"b":{"c":1.10}}"#).unwrap();
+        assert_eq!((pair.a, pair.b.as_ref().unwrap().c.get()), (1, "1.10"));
+        for bad in ["[1]", r#"{"a":1,"b":[2]}"#, "null", "1"] {
+            assert!(serde_json::from_str::<Object<Pair>>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_error_quotes_no_value() {
+        let said = |json: &str| without_value(&serde_json::from_str::<Object<Pair>>(json).unwrap_err());
+        for (json, expected) in [
+            (
+                r#"{"a":"x, expected \"y"}"#,
+                "invalid type: string, expected u64 at line 1 column",
+            ),
+            (r#"{"a":-17}"#, "invalid value: integer, expected u64 at line 1 column"),
+            (r#"{"a":true}"#, "invalid type: boolean, expected u64 at line 1 column"),
+            (r#"{"a":[]}"#, "invalid type: sequence, expected u64 at line 1 column"),
+            (
+                r#"{"a":1.5}"#,
+                "invalid type: floating point, expected u64 at line 1 column",
+            ),
+            ("{", "EOF while parsing an object at line 1 column"),
+        ] {
+            assert!(said(json).starts_with(expected), "{}", said(json));
+        }
+    }
+
+    #[test]
+    fn members_are_named_once() {
+        for good in [
+            r#"{"a":[{"a":1},{"a":{"b":"\n","c":-1.5e300}}],"b":null,"":true}"#,
+            "[]",
+            "18446744073709551615",
+        ] {
+            assert!(check_members(good).is_ok(), "{good}");
+        }
+        for bad in [
+            r#"{"a":1,"b":2,"a":1}"#,
+            r#"[{"x":{"a":1,"\u0061":2}}]"#,
+            r#"{"a":1} {}"#,
+            "{",
+        ] {
+            assert!(check_members(bad).is_err(), "{bad}");
+        }
+        let deep = "[".repeat(200) + &"]".repeat(200);
+        assert!(check_members(&deep).is_err());
+    }
+}
