@@ -130,7 +130,13 @@ impl SnapshotFacts {
             return Err("cannot be read: `min_version` is not a version".to_owned());
         }
         if let Some(size) = &facts.model_size_stats {
-            check(&size.others, &SIZES, &[])?;
+            let wrong = size
+                .others
+                .iter()
+                .find(|(name, value)| SIZES.contains(&name.as_str()) && !is_whole(value));
+            if let Some((name, _)) = wrong {
+                return Err(format!("cannot be read: `{name}` is not a whole number"));
+            }
         }
         Ok(facts)
     }
@@ -143,24 +149,23 @@ impl SnapshotFacts {
 pub(super) fn check_data_counts(json: &str) -> Result<String, String> {
     let counts: Map<String, Value> =
         serde_json::from_str(json).map_err(|cause| format!("cannot be read: {}", without_value(&cause)))?;
-    check(&counts, &COUNTERS, &COUNTED_TIMES)?;
+    for (name, value) in &counts {
+        if COUNTERS.contains(&name.as_str()) && value.as_i64().is_none() {
+            return Err(format!("cannot be read: `{name}` is not a whole number"));
+        }
+        let time = COUNTED_TIMES.contains(&name.as_str()) && !value.is_null();
+        if time && EpochMillis::of_date_field(&value.to_string()).is_none() {
+            return Err(format!("cannot be read: `{name}` is not a time"));
+        }
+    }
     let job = counts.get("job_id").and_then(Value::as_str);
     job.map(str::to_owned)
         .ok_or_else(|| "names no job (`job_id`)".to_owned())
 }
 
-fn check(members: &Map<String, Value>, numbers: &[&str], times: &[&str]) -> Result<(), String> {
-    for (name, value) in members {
-        let number = numbers.contains(&name.as_str()) && value.as_i64().is_none();
-        let time = times.contains(&name.as_str()) && !value.is_null();
-        if number {
-            return Err(format!("cannot be read: `{name}` is not a whole number"));
-        }
-        if time && EpochMillis::of_date_field(&value.to_string()).is_none() {
-            return Err(format!("cannot be read: `{name}` is not a time"));
-        }
-    }
-    Ok(())
+/// A whole number, which the server that wrote the document may have printed as `1.0e3`.
+fn is_whole(value: &Value) -> bool {
+    value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0)
 }
 
 /// `8.19.0`, perhaps with a suffix such as `-SNAPSHOT`.
