@@ -37,7 +37,7 @@ impl Belongings {
         }
         let mut filters = Vec::new();
         for id in subject.job.filters() {
-            match cluster.filter(&id).await? {
+            match cluster.filter(id).await? {
                 Some(filter) => filters.push(filter),
                 None => terminal.warn(&format!("a rule of the job names filter `{id}`, which does not exist")),
             }
