@@ -76,11 +76,11 @@ impl AtomicFile {
         };
         let mut prefix = name.to_owned();
         prefix.push(".");
-        // Without an explicit mode `tempfile` uses 0600 on Unix, and an owner's temporary file on Windows.
+        // Not `tempfile_in`: its errors name the temporary path, and the target is what the user knows.
         let file = tempfile::Builder::new()
             .prefix(&prefix)
             .suffix(".partial")
-            .tempfile_in(folder_of(target))
+            .make_in(folder_of(target), create_private)
             .map_err(|cause| failed(target, cause))?;
         Ok(Self {
             file,
@@ -143,23 +143,19 @@ pub(crate) fn file_hint(kind: io::ErrorKind) -> Option<&'static str> {
 }
 
 fn failed(path: &Path, cause: io::Error) -> PublishError {
-    // `tempfile` adds the temporary path to its errors; the target is what the user named.
-    let cause = match cause.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => source_of(cause),
-    };
     PublishError::Io {
         path: path.to_owned(),
         cause,
     }
 }
 
-fn source_of(cause: io::Error) -> io::Error {
-    let code = std::iter::successors(cause.get_ref().map(|inner| inner as &dyn std::error::Error), |error| {
-        error.source()
-    })
-    .find_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error());
-    code.map_or(cause, io::Error::from_raw_os_error)
+/// A new file, readable by its owner only.
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn folder_of(target: &Path) -> &Path {

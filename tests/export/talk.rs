@@ -93,7 +93,7 @@ fn a_closed_stdout_is_no_error() {
     let world = world(&Fixture::load(JOB));
     let binary = Binary::new();
     let url = world.stand_in.url();
-    for more in [&["--yes"][..], &["--dry-run"], &["--yes", "--json", "--overwrite"]] {
+    for more in [&["--dry-run"][..], &["--yes"], &["--yes", "--json", "--overwrite"]] {
         let mut command = binary.command(["export", "--job-id", JOB, "--url", &url].iter().chain(more));
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());

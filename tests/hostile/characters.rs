@@ -12,12 +12,12 @@ use crate::support::world::World;
 const NASTY: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{2066}\u{61c}\u{feff}\u{200b}\u{e0041}\0\r\u{8}\nerror:forged\u{2028}y\u{7f}";
 
 /// NUL and the like come to JSON as escapes only.
-fn nasty_archive() -> Vec<u8> {
+fn nasty_archive(group: &str) -> Vec<u8> {
     let text = |what: &str| Value::from(format!("{what}{NASTY}"));
     let mut all = good()
         .json(CONFIG, |job| {
             job["description"] = text("description");
-            job["groups"] = json!([text("group")]);
+            job["groups"] = json!([group]);
             job["custom_settings"] = json!({NASTY: text("setting")});
             job["analysis_config"]["detectors"][0]["detector_description"] = text("detector");
             job["analysis_config"]["influencers"] = json!([text("influencer")]);
@@ -117,7 +117,7 @@ const INSPECTIONS: [&[&str]; 6] = [
 #[test]
 fn no_page_document_plan_or_error_carries_them() {
     let binary = Binary::new();
-    std::fs::write(binary.path("nasty.tar.gz"), nasty_archive()).unwrap();
+    std::fs::write(binary.path("nasty.tar.gz"), nasty_archive(&format!("group{NASTY}"))).unwrap();
     let mut looked_at = 0;
     let mut see = |what: String, run: crate::support::binary::Run| {
         harmless(&format!("{what}, stdout"), &run.stdout);
@@ -149,6 +149,9 @@ fn no_page_document_plan_or_error_carries_them() {
     }
     let world = World::with(options());
     let nasty = binary.path("nasty.tar.gz");
+    // A cluster refuses a job with such a group, and quotes it.
+    see("a nasty group".into(), world.import(&binary, &nasty, &["--dry-run"])).expect(1);
+    std::fs::write(&nasty, nasty_archive("group")).unwrap();
     for more in [
         &["--dry-run"][..],
         &["--dry-run", "--json"],
@@ -174,7 +177,7 @@ fn no_terminal_is_steered() {
     use crate::support::pseudo_terminal::Session;
 
     let binary = Binary::new().with_env("LC_ALL", "C.UTF-8").with_env("NO_COLOR", "1");
-    std::fs::write(binary.path("nasty.tar.gz"), nasty_archive()).unwrap();
+    std::fs::write(binary.path("nasty.tar.gz"), nasty_archive(&format!("group{NASTY}"))).unwrap();
     let shown = ["_config.json", "_annotations.ndjson", "_input_1.ndjson"].map(|part| format!("log-categories{part}"));
     let shown: Vec<[&str; 2]> = shown.iter().map(|name| ["--show", name]).collect();
     for more in INSPECTIONS.into_iter().chain(shown.iter().map(<[&str; 2]>::as_slice)) {
@@ -182,6 +185,7 @@ fn no_terminal_is_steered() {
         let ended = Session::start_with_stdout(command).end();
         harmless(&format!("inspect {more:?}"), &ended.screen);
     }
+    std::fs::write(binary.path("nasty.tar.gz"), nasty_archive("group")).unwrap();
     let world = World::with(options());
     let url = world.stand_in.url();
     let mut session = Session::start(binary.command(["import", "nasty.tar.gz", "--url", &url]));
