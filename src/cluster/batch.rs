@@ -155,7 +155,7 @@ impl Batch {
             let request = request(target, told).ndjson(body.clone());
             let what = request.what();
             let answer = match cluster.send(request).await {
-                Err(Error::Refused { refusal, .. }) if refusal.status == 413 && batch.items.len() > 1 => {
+                Err(error) if is_too_large(&error) && batch.items.len() > 1 => {
                     let middle = batch.items.len() / 2;
                     waiting.push((part(&body, &batch.items, |n| n >= middle), cluster.tries(), told));
                     waiting.push((part(&body, &batch.items, |n| n < middle), cluster.tries(), told));
@@ -209,6 +209,11 @@ fn tell_places(items: &[Item], answered: &[Answered], written: &dyn Written) {
             written.written(&item.id, index);
         }
     }
+}
+
+/// Whether the request is larger than the cluster takes, or its response larger than it may be.
+fn is_too_large(error: &Error) -> bool {
+    matches!(error, Error::TooLarge { .. }) || matches!(error, Error::Refused { refusal, .. } if refusal.status == 413)
 }
 
 /// The numbers of items to send again, in order, with the error of the first.

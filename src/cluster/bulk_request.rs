@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::cluster::body::Size;
 use crate::cluster::{Path, Request};
 
 /// Where a batch goes.
@@ -46,11 +47,12 @@ pub(in crate::cluster) fn request(target: &Target, told: Told) -> Request {
     } else {
         Path::of([target.name.as_str(), "_bulk"])
     };
-    let wanted = match told {
-        Told::Errors => "errors",
-        Told::Items => "items.*._index,items.*.status,items.*.error",
+    let (wanted, size) = match told {
+        Told::Errors => ("errors", Size::Status),
+        // Where it is too large, the batch is sent in halves.
+        Told::Items => ("items.*._index,items.*.status,items.*.error", Size::Page),
     };
-    let request = Request::post(path).query("filter_path", wanted);
+    let request = Request::post(path).query("filter_path", wanted).returns(size);
     if target.alias {
         request.query("require_alias", "true")
     } else {

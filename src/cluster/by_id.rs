@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::cluster::body::Size;
 use crate::cluster::page::Shards;
 use crate::cluster::reader::page;
 use crate::cluster::search::leniently;
@@ -38,7 +39,7 @@ impl Cluster {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let request = search(indices, ids, json!(true));
+        let request = search(indices, ids, json!(true)).returns(Size::Large);
         Ok(page(self, request).await?.hits)
     }
 
@@ -50,7 +51,7 @@ impl Cluster {
     pub async fn locate(&self, indices: &[&str], ids: &[String]) -> Result<Vec<(String, String)>> {
         let mut found = Vec::new();
         for ids in ids.chunks(LOCATED_AT_ONCE) {
-            let request = search(indices, ids, json!(false));
+            let request = search(indices, ids, json!(false)).returns(Size::Page);
             let what = request.what();
             let answer: Located = self.send(request).await?.parse(&what)?;
             answer._shards.check(&what)?;

@@ -4,15 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cluster::body::Size;
 use crate::cluster::clock::within;
 use crate::cluster::context::Contexts;
 use crate::cluster::gate::{Closed, Gate};
 use crate::cluster::identity::Identity;
 use crate::cluster::link::Link;
 use crate::cluster::retry::Patience;
+use crate::cluster::transport::Transport;
 use crate::cluster::unanswered::Unanswered;
-use crate::cluster::{Clock, Error, Flavour, Observer, Path, Request, Result, Version, address, transport};
+use crate::cluster::{Clock, Error, Flavour, Observer, Path, Request, Result, Version, address};
 use crate::secret::Secret;
+use tokio::sync::Semaphore;
 
 /// An answer that takes longer is not waited for before what was written is undone.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -85,7 +88,7 @@ impl Link {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let address = address::of(&options.endpoint)?;
-        let transport = transport::build(options, &address)?;
+        let transport = Transport::new(options, &address)?;
         Ok(Self {
             transport,
             address,
@@ -96,6 +99,7 @@ impl Link {
             gate: Gate::default(),
             clock,
             unanswered: Unanswered::new(),
+            large: Semaphore::new(1),
         })
     }
 }
@@ -112,7 +116,7 @@ impl Cluster {
 
     /// Asks `/`, all tries within `first_contact`.
     pub(in crate::cluster) async fn meet(link: Link, first_contact: Duration, keep_alive: String) -> Result<Self> {
-        let root = Request::get(Path::of([]));
+        let root = Request::get(Path::of([])).returns(Size::Status);
         let mut failed = None;
         let answer = match within(&*link.clock, first_contact, link.send_and_note(&root, &mut failed)).await {
             Some(answer) => answer,

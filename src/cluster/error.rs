@@ -12,6 +12,8 @@ pub struct Refusal {
     pub status: u16,
     /// `error.type`, empty where the body has none.
     pub kind: Box<str>,
+    /// The types of all that caused it: root causes, failed shards, causes in turn.
+    pub causes: Vec<Box<str>>,
     /// `error.reason` with the deepest `caused_by`, or the beginning of a body that is not JSON.
     pub reason: String,
     /// `Retry-After`.
@@ -90,7 +92,7 @@ pub enum Error {
     /// 429 because ML is in upgrade mode.
     #[error("{what}: machine learning is in upgrade mode")]
     UpgradeMode { what: String },
-    /// The answer came from another address than the one asked.
+    /// The answer leads to another address, which is not asked.
     #[error("{what}: {asked} redirects to {answered}")]
     Redirected {
         what: String,
@@ -100,6 +102,9 @@ pub enum Error {
     /// The answer is not what the API promises (cut short, not JSON, a field missing).
     #[error("{what}: the answer makes no sense: {why}")]
     Unintelligible { what: String, why: String },
+    /// The response is larger than the request may return; the rest of it was not read.
+    #[error("{what}: the response is too large: this request may return {} MiB", most >> 20)]
+    TooLarge { what: String, most: usize },
     /// Shards failed in an otherwise good search answer: data is missing.
     #[error("{what}: {failed} of {total} shards failed: {reason}")]
     ShardsFailed {
@@ -153,7 +158,13 @@ impl Error {
             Self::UpgradeMode { .. } => {
                 "when the upgrade is over, leave the mode with `POST /_ml/set_upgrade_mode?enabled=false`"
             }
-            Self::Redirected { .. } => "pass the final address as --url",
+            Self::Redirected { .. } => {
+                "redirects are not followed: they would send the credential and the data elsewhere; pass the final address as \
+                 --url"
+            }
+            Self::TooLarge { what, .. } if what.contains("_search") => {
+                "lower --page-size; otherwise check that --url leads to Elasticsearch, and what is in between"
+            }
             Self::ShardsFailed { .. } => "see `GET /_cluster/health`; repeat when the indices are green or yellow",
             Self::ContextExpired { .. } => "allow more time between two pages with --keep-alive, e.g. --keep-alive 30m",
             Self::NotElasticsearch { .. } => "check --url: it must be Elasticsearch's own address, not Kibana's",
@@ -168,7 +179,7 @@ impl Error {
             Self::ItemRejected { index, refusal, .. } => {
                 known_hint(refusal).unwrap_or_else(|| item_hint(index, refusal.status))
             }
-            Self::Unintelligible { .. } => {
+            Self::Unintelligible { .. } | Self::TooLarge { .. } => {
                 "something between here and the cluster may have answered, or cut the answer: repeat, with -vv to see every request"
             }
             Self::Options(_) => return None,
@@ -193,7 +204,8 @@ impl Error {
     /// connection lost, timeout, gateway errors.
     pub fn outcome_unknown(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } | Self::Unintelligible { .. } => true,
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } => true,
+            Self::Unintelligible { .. } | Self::TooLarge { .. } => true,
             Self::Refused { refusal, .. } => matches!(refusal.status, 408 | 500 | 502 | 503 | 504),
             _ => false,
         }
@@ -244,6 +256,7 @@ mod tests {
         let refusal = Refusal {
             status,
             kind: "document_parsing_exception".into(),
+            causes: Vec::new(),
             reason: "[1:2] failed to parse".to_owned(),
             retry_after: None,
             caused_by: None,

@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use crate::cluster::body::Size;
 use crate::cluster::search::leniently;
 use crate::cluster::{Cluster, Error, Path, Request, Result};
 use crate::job::IndexName;
@@ -14,8 +15,8 @@ impl Cluster {
     /// # Errors
     /// Any of a request.
     pub async fn index_definitions(&self, expression: &[String]) -> Result<Map<String, Value>> {
-        self.map_or_empty(leniently(Request::get(Path::indices(expression))))
-            .await
+        let request = leniently(Request::get(Path::indices(expression)));
+        self.map_or_empty(request.returns(Size::Large)).await
     }
 
     /// The concrete indices behind an alias; empty where there is no such alias.

@@ -4,15 +4,16 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use elasticsearch::http::headers::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
-use elasticsearch::http::transport::Transport;
+use elasticsearch::http::headers::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 
+use crate::cluster::body::{self, Encoding, Size, Unread};
 use crate::cluster::clock::within;
 use crate::cluster::gate::Gate;
 use crate::cluster::retry::{Patience, Tries, retry_after};
+use crate::cluster::transport::Transport;
 use crate::cluster::unanswered::Unanswered;
 use crate::cluster::{Clock, Error, Observer, Refusal, Repeat, Request, Response, Result};
 
@@ -28,6 +29,8 @@ pub(in crate::cluster) struct Link {
     pub(in crate::cluster) gate: Gate,
     pub(in crate::cluster) clock: Arc<dyn Clock>,
     pub(in crate::cluster) unanswered: Unanswered,
+    /// One permit: see [`Size`].
+    pub(in crate::cluster) large: Semaphore,
 }
 
 impl std::fmt::Debug for Link {
@@ -68,6 +71,11 @@ impl Link {
 
     async fn attempt(&self, request: &Request, what: &str) -> Result<Response> {
         let _pass = self.gate.enter().await;
+        // Of responses that may be large one is read at a time, whoever asked for them.
+        let _alone = match request.size > Size::Page {
+            true => self.large.acquire().await.ok(),
+            false => None,
+        };
         let answer = within(&*self.clock, self.timeout, self.exchange(request, what)).await;
         // A signal that came before this answer is heard before the next request.
         tokio::task::yield_now().await;
@@ -81,45 +89,67 @@ impl Link {
     }
 
     async fn exchange(&self, request: &Request, what: &str) -> Result<Response> {
-        let path = request.path.as_str()?.trim_start_matches('/');
-        let asked = self
-            .address
-            .join(path)
-            .map_err(|error| Error::Options(error.to_string()))?;
+        let url = self.url(request)?;
         let started = self.clock.now();
-        let query = (!request.query.is_empty()).then_some(&request.query);
-        let (headers, body) = (self.headers(request), request.body.clone());
         let mut on_its_way = self.unanswered.sent(request);
-        let sent = self.transport.send(request.method, path, headers, query, body, None);
-        let answer = sent.await.map_err(|error| self.lost(what, &error))?;
-        let status = answer.status_code().as_u16();
-        redirected(what, &asked, answer.url())?;
+        let (headers, body) = (self.headers(request), request.body.clone());
+        let sent = self.transport.send(request.method, url.clone(), headers, body);
+        let mut answer = sent.await.map_err(|error| self.lost(what, &error))?;
+        let status = answer.status().as_u16();
+        let good = status < 300 || request.allowed.contains(&status);
+        if !good && status < 400 {
+            on_its_way.answered(status);
+            return Err(redirected(what, status, &url, answer.headers().get(LOCATION)));
+        }
         let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let wait = wait.and_then(|value| retry_after(value, OffsetDateTime::now_utc()));
-        let body = answer.bytes().await.map_err(|error| self.lost(what, &error))?;
+        let size = if good { request.size } else { Size::Status };
+        let body = match Encoding::of(answer.headers(), self.compresses()) {
+            Ok(encoding) => body::read(&mut answer, encoding, size.bytes()).await,
+            Err(unread) => Err(unread),
+        };
+        let body = match body {
+            Ok(body) if size.is_too_dense(&body) => Err(Unread::TooLarge),
+            body => body,
+        };
+        if let Err(Unread::Lost(error)) = &body {
+            return Err(self.lost(what, error));
+        }
         on_its_way.answered(status);
         self.observer
             .answered(what, status, self.clock.now().saturating_sub(started));
-        if status < 300 || request.allowed.contains(&status) {
-            return Ok(Response { status, body });
+        match body {
+            Ok(body) if good => Ok(Response { status, body }),
+            Ok(body) => Err(refused(what, Refusal::read(status, &body), wait)),
+            Err(unread) if good => Err(unread.into_error(what, size)),
+            Err(unread) => Err(refused(what, Refusal::without_body(status, &unread), wait)),
         }
-        Err(refused(what, status, &body, wait))
+    }
+
+    fn url(&self, request: &Request) -> Result<Url> {
+        let path = request.path.as_str()?.trim_start_matches('/');
+        let mut url = self
+            .address
+            .join(path)
+            .map_err(|error| Error::Options(error.to_string()))?;
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        Ok(url)
+    }
+
+    /// Whether responses may come compressed: that costs the cluster far more time than the loopback could save.
+    fn compresses(&self) -> bool {
+        !is_this_machine(&self.address)
     }
 
     fn headers(&self, request: &Request) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        // Among the transport's default headers it would lose against the client's own.
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("esml-state/", env!("CARGO_PKG_VERSION"))),
-        );
         if let Ok(name) = HeaderValue::from_str(&self.unanswered.name) {
             headers.insert("x-opaque-id", name);
         }
-        if is_this_machine(&self.address) {
-            // Compressing costs the cluster far more time than the loopback could save.
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        }
+        let encoding = if self.compresses() { "gzip" } else { "identity" };
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
         if request.ndjson {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
         }
@@ -127,7 +157,7 @@ impl Link {
     }
 
     /// What a failure below HTTP means.
-    fn lost(&self, what: &str, error: &elasticsearch::Error) -> Error {
+    fn lost(&self, what: &str, error: &reqwest::Error) -> Error {
         let chain = chain(error);
         let what = what.to_owned();
         let address = self.address.as_str().to_owned();
@@ -142,7 +172,7 @@ impl Link {
         if tls.iter().any(|words| cause.contains(words)) {
             return Error::Tls { what, address, cause };
         }
-        if chain.iter().any(|text| text.contains("(Connect)")) {
+        if error.is_connect() {
             return Error::Unreachable { what, address, cause };
         }
         Error::Broken { what, address, cause }
@@ -158,18 +188,9 @@ fn is_this_machine(address: &Url) -> bool {
     }
 }
 
-fn redirected(what: &str, asked: &Url, answered: &Url) -> Result<()> {
-    let place = |url: &Url| {
-        (
-            url.scheme().to_owned(),
-            url.host_str().map(str::to_owned),
-            url.port_or_known_default(),
-            url.path().to_owned(),
-        )
-    };
-    if place(asked) == place(answered) {
-        return Ok(());
-    }
+/// A response that leads elsewhere, or of a status that no request here is answered with. Its body is not read.
+fn redirected(what: &str, status: u16, asked: &Url, location: Option<&HeaderValue>) -> Error {
+    let location = location.and_then(|location| asked.join(&String::from_utf8_lossy(location.as_bytes())).ok());
     let plain = |url: &Url| {
         let mut url = url.clone();
         url.set_query(None);
@@ -178,37 +199,34 @@ fn redirected(what: &str, asked: &Url, answered: &Url) -> Result<()> {
         let _ = url.set_password(None);
         url.to_string()
     };
-    Err(Error::Redirected {
-        what: what.to_owned(),
-        asked: plain(asked),
-        answered: plain(answered),
-    })
-}
-
-/// An answer of status 300 and above as an error.
-fn refused(what: &str, status: u16, body: &Bytes, retry_after: Option<Duration>) -> Error {
     let what = what.to_owned();
-    if status < 400 {
-        return Error::Unintelligible {
+    match location {
+        Some(location) => Error::Redirected {
+            what,
+            asked: plain(asked),
+            answered: plain(&location),
+        },
+        None => Error::Unintelligible {
             what,
             why: format!("status {status} without another address"),
-        };
+        },
     }
-    let refusal = Refusal {
-        retry_after,
-        ..Refusal::read(status, body)
-    };
-    let holds = |words: &[u8]| body.windows(words.len()).any(|window| window == words);
-    match status {
+}
+
+/// A response of status 400 and above as an error.
+fn refused(what: &str, refusal: Refusal, retry_after: Option<Duration>) -> Error {
+    let what = what.to_owned();
+    let refusal = Refusal { retry_after, ..refusal };
+    match refusal.status {
         401 => Error::Unauthenticated { what, refusal },
         403 => Error::Forbidden { what, refusal },
-        404 if holds(b"search_context_missing_exception") => Error::ContextExpired { what },
+        404 if refusal.is_or_has("search_context_missing_exception") => Error::ContextExpired { what },
         429 if refusal.reason.contains("upgrade mode is enabled") => Error::UpgradeMode { what },
         _ => Error::Refused { what, refusal },
     }
 }
 
-fn chain(error: &elasticsearch::Error) -> Vec<String> {
+fn chain(error: &reqwest::Error) -> Vec<String> {
     let mut texts = vec![error.to_string()];
     let mut next = error.source();
     while let Some(error) = next {
@@ -252,36 +270,27 @@ mod tests {
     }
 
     #[test]
-    fn another_address_is_a_redirect() {
-        let url = |text: &str| Url::parse(text).unwrap();
-        assert!(redirected("GET /", &url("https://h/p/"), &url("https://h:443/p/?a=b")).is_ok());
-        for other in ["http://h/p/", "https://i/p/", "https://h:9200/p/", "https://h/login"] {
-            assert!(
-                redirected("GET /", &url("https://h/p/"), &url(other)).is_err(),
-                "{other}"
-            );
-        }
+    fn a_redirect_names_both_addresses_without_what_may_be_secret() {
+        let asked = Url::parse("https://h/p/?a=b").unwrap();
+        let to = |location: &'static str| {
+            redirected("GET /", 307, &asked, Some(&HeaderValue::from_static(location))).to_string()
+        };
+        assert_eq!(
+            to("http://u:p@h/?k=s3cr3t#f"),
+            "GET /: https://h/p/ redirects to http://h/"
+        );
+        assert_eq!(to("/login"), "GET /: https://h/p/ redirects to https://h/login");
+        let nowhere = redirected("GET /", 304, &asked, None);
+        assert!(matches!(nowhere, Error::Unintelligible { .. }));
     }
 
     #[test]
     fn upgrade_mode_and_lost_contexts_are_told_apart() {
-        let upgrade = br#"{"error":{"type":"status_exception","reason":"Cannot perform cluster:admin/xpack/ml/job/put action while upgrade mode is enabled"},"status":429}"#;
-        assert!(matches!(
-            refused("", 429, &Bytes::from_static(upgrade), None),
-            Error::UpgradeMode { .. }
-        ));
-        let lost = br#"{"error":{"root_cause":[{"type":"search_context_missing_exception"}],"type":"search_phase_execution_exception"}}"#;
-        assert!(matches!(
-            refused("", 404, &Bytes::from_static(lost), None),
-            Error::ContextExpired { .. }
-        ));
-        assert!(matches!(
-            refused("", 404, &Bytes::from_static(b"{}"), None),
-            Error::Refused { .. }
-        ));
-        assert!(matches!(
-            refused("", 302, &Bytes::new(), None),
-            Error::Unintelligible { .. }
-        ));
+        let error = |status, body: &str| refused("", Refusal::read(status, body.as_bytes()), None);
+        let upgrade = r#"{"error":{"type":"status_exception","reason":"Cannot perform cluster:admin/xpack/ml/job/put action while upgrade mode is enabled"},"status":429}"#;
+        assert!(matches!(error(429, upgrade), Error::UpgradeMode { .. }));
+        let lost = r#"{"error":{"root_cause":[{"type":"search_context_missing_exception"}],"type":"search_phase_execution_exception"}}"#;
+        assert!(matches!(error(404, lost), Error::ContextExpired { .. }));
+        assert!(matches!(error(404, "{}"), Error::Refused { .. }));
     }
 }

@@ -2,6 +2,7 @@
 
 mod address;
 mod batch;
+mod body;
 mod bulk;
 mod bulk_request;
 mod by_id;

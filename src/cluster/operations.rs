@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::cluster::body::Size;
 use crate::cluster::indices::concrete;
 use crate::cluster::{Cluster, Request, Result};
 
@@ -44,6 +45,7 @@ impl Cluster {
     /// A request without an answer, and an answer without counts.
     pub async fn operations(&self, index: &str) -> Result<Option<Operations>> {
         let request = Request::get(concrete(index)?.then(["_stats", "indexing"]))
+            .returns(Size::Status)
             .query("filter_path", "_shards.failed,_all.primaries.indexing");
         let what = request.what();
         let answer = match self.send(request).await {

@@ -1,10 +1,12 @@
 //! One search answer, cut into documents without copying them.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -52,7 +54,7 @@ pub(in crate::cluster) struct Shards {
 struct Hits<'a> {
     #[serde(default)]
     total: Option<Total>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "bounded")]
     hits: Vec<HitJson<'a>>,
 }
 
@@ -70,6 +72,33 @@ struct HitJson<'a> {
     _source: Option<&'a RawValue>,
     #[serde(borrow)]
     sort: Option<&'a RawValue>,
+}
+
+/// No request asks for more documents. Each takes a few hundred bytes, however short its text is.
+const MOST_HITS: usize = 10_000;
+
+/// The hits, as long as they are not more than any request asks for.
+fn bounded<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<HitJson<'de>>, D::Error> {
+    struct Bounded;
+    impl<'de> Visitor<'de> for Bounded {
+        type Value = Vec<HitJson<'de>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{MOST_HITS} documents at most")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut hits: A) -> std::result::Result<Self::Value, A::Error> {
+            let mut all = Vec::new();
+            while let Some(hit) = hits.next_element()? {
+                if all.len() == MOST_HITS {
+                    return Err(A::Error::invalid_length(MOST_HITS + 1, &self));
+                }
+                all.push(hit);
+            }
+            Ok(all)
+        }
+    }
+    deserializer.deserialize_seq(Bounded)
 }
 
 impl Shards {

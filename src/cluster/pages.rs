@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
 
+use crate::cluster::body::Size;
 use crate::cluster::context::Context;
 use crate::cluster::page::Page;
 use crate::cluster::ranges::Ranges;
@@ -197,7 +198,7 @@ impl Cluster {
         let request = Request::post(Path::indices(&search.indices).then(["_search"]))
             .query("scroll", self.keep_alive())
             .json(&Value::Object(body));
-        let request = search.addressed(request);
+        let request = search.addressed(request.returns(Size::Large));
         self.opened(|cluster| async move {
             let what = request.what();
             let page = page(&cluster, request).await?;

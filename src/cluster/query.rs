@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use crate::cluster::body::Size;
 use crate::cluster::reader::{Method, Portion};
 use crate::cluster::request::unintelligible;
 use crate::cluster::search::leniently;
@@ -80,7 +81,7 @@ impl Search {
             let after = serde_json::from_str(after.get()).map_err(|error| unintelligible(&what, &error))?;
             body.insert("search_after".to_owned(), after);
         }
-        Ok(request.json(&Value::Object(body)))
+        Ok(request.json(&Value::Object(body)).returns(Size::of_documents(size)))
     }
 
     pub(in crate::cluster) fn method(&self, cluster: &Cluster) -> Result<Method> {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cluster::page::Page;
-use crate::cluster::reader::{Portion, Reader, Typical};
+use crate::cluster::reader::{Portion, Reader, Typical, fewer};
 use crate::cluster::request::unintelligible;
 use crate::cluster::{Error, Request, Result};
 
@@ -176,11 +176,15 @@ impl Ranges {
         struct Answer<T> {
             aggregations: T,
         }
-        let request = self.reader.request(portion, None, size, Some(aggregations))?;
-        let what = request.what();
-        let body: Bytes = match self.send(request).await {
-            Err(Error::Refused { refusal, .. }) if refusal.status == 400 => return Ok(None),
-            answer => answer?,
+        let mut size = size;
+        let (what, body) = loop {
+            let request = self.reader.request(portion, None, size, Some(aggregations))?;
+            let what = request.what();
+            match self.send(request).await {
+                Err(Error::Refused { refusal, .. }) if refusal.status == 400 => return Ok(None),
+                Err(Error::TooLarge { .. }) if size > 1 => size = fewer(size),
+                answer => break (what, answer?),
+            }
         };
         let page = Page::cut(&body, &what)?;
         self.reader.renew(&page);

@@ -7,6 +7,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::Sender;
 
+use crate::cluster::body::Size;
 use crate::cluster::context::Context;
 use crate::cluster::page::Page;
 use crate::cluster::ranges::Range;
@@ -109,7 +110,7 @@ impl Reader {
         let mut size = self.typical.size(&self.search);
         let mut page = match first {
             Some(page) => page,
-            None => self.after(&after, size).await?,
+            None => self.after(&after, &mut size).await?,
         };
         loop {
             self.typical.learn(&page, size);
@@ -119,16 +120,20 @@ impl Reader {
             }
             after = page.last.take();
             size = self.typical.size(&self.search);
-            page = self.after(&after, size).await?;
+            page = self.after(&after, &mut size).await?;
         }
     }
 
-    async fn after(&self, after: &Option<Box<RawValue>>, size: usize) -> Result<Page> {
+    /// Of a point in time `size` documents, or as many as are not too large for one response.
+    async fn after(&self, after: &Option<Box<RawValue>>, size: &mut usize) -> Result<Page> {
         let page = match self.method {
-            Method::PointInTime => {
-                let request = self.request(&self.portion, after.as_deref(), size, None)?;
-                page(&self.cluster, request).await?
-            }
+            Method::PointInTime => loop {
+                let request = self.request(&self.portion, after.as_deref(), *size, None)?;
+                match page(&self.cluster, request).await {
+                    Err(Error::TooLarge { .. }) if *size > 1 => *size = fewer(*size),
+                    answer => break answer?,
+                }
+            },
             Method::Scroll => {
                 let Some(Context::Scroll(id)) = self.cluster.contexts().get(self.context) else {
                     return Err(released());
@@ -136,6 +141,7 @@ impl Reader {
                 let body = json!({ "scroll": self.cluster.keep_alive(), "scroll_id": id });
                 // A scroll that is asked twice gives the page after: a lost answer is lost for good.
                 let request = Request::post(Path::of(["_search", "scroll"])).json(&body).once();
+                let request = request.returns(Size::Large);
                 let mut tries = self.cluster.tries();
                 loop {
                     match page(&self.cluster, request.clone()).await {
@@ -181,6 +187,11 @@ fn released() -> Error {
     Error::ContextExpired {
         what: "search".to_owned(),
     }
+}
+
+/// So many documents are asked for where more are too large for one response.
+pub(in crate::cluster) fn fewer(size: usize) -> usize {
+    (size / 4).max(1)
 }
 
 /// Asks for a page and cuts it.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::cluster::body::Unread;
 use crate::cluster::{Cause, Refusal};
 
 /// Longer reasons are cut, in characters.
@@ -9,6 +10,8 @@ const LONGEST: usize = 500;
 
 /// Causes below this one are not told.
 const DEEPEST: usize = 10;
+/// Shards and root causes that are looked at.
+const MOST_CAUSES: usize = 100;
 
 /// Where the server begins to quote the document: nothing from there on is kept.
 const QUOTATIONS: [&str; 4] = [
@@ -24,6 +27,7 @@ impl Refusal {
         let refusal = |kind: &str, reason: String| Self {
             status,
             kind: kind.into(),
+            causes: Vec::new(),
             reason: tidy(&reason),
             retry_after: None,
             caused_by: None,
@@ -36,6 +40,27 @@ impl Refusal {
             },
             Err(_) => refusal("", opening(body)),
         }
+    }
+
+    /// An error whose body could not be read.
+    pub(in crate::cluster) fn without_body(status: u16, unread: &Unread) -> Self {
+        let reason = match unread {
+            Unread::TooLarge => "(the response is too large to be read)",
+            _ => "(the response cannot be read)",
+        };
+        Self {
+            status,
+            kind: "".into(),
+            causes: Vec::new(),
+            reason: reason.to_owned(),
+            retry_after: None,
+            caused_by: None,
+        }
+    }
+
+    /// Whether it is of this type, or caused by something of this type.
+    pub fn is_or_has(&self, kind: &str) -> bool {
+        *self.kind == *kind || self.causes.iter().any(|cause| **cause == *kind)
     }
 
     /// Reads an `error` object, of an answer or of a bulk item.
@@ -67,11 +92,28 @@ impl Refusal {
         Self {
             status,
             kind: kind.into(),
+            causes: causes_of(error),
             reason: cut(&reason),
             retry_after: None,
             caused_by: cause_of(error, false, 0),
         }
     }
+}
+
+/// The types of the causes, each once.
+pub(in crate::cluster) fn causes_of(error: &Value) -> Vec<Box<str>> {
+    let mut types: Vec<Box<str>> = Vec::new();
+    let listed = |name: &str| error.get(name).and_then(Value::as_array).into_iter().flatten();
+    let shards = listed("failed_shards").filter_map(|shard| shard.get("reason"));
+    for cause in listed("root_cause").chain(shards).take(MOST_CAUSES).chain([error]) {
+        for cause in std::iter::successors(Some(cause), |cause| cause.get("caused_by")).take(DEEPEST) {
+            let kind = text(cause, "type");
+            if !kind.is_empty() && !types.iter().any(|known| **known == *kind) {
+                types.push(kind.into());
+            }
+        }
+    }
+    types
 }
 
 /// Whether the causes of an error of this type quote the values of a document: it cannot be parsed.

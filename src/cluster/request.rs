@@ -6,6 +6,7 @@ use bytes::Bytes;
 use elasticsearch::http::Method;
 use serde::de::DeserializeOwned;
 
+use crate::cluster::body::Size;
 use crate::cluster::{Cluster, Error, Path, Refusal, Result};
 
 /// Told when a request waits before it is repeated, so that progress can say so.
@@ -49,6 +50,7 @@ pub struct Request {
     pub(in crate::cluster) ndjson: bool,
     pub(in crate::cluster) repeat: Repeat,
     pub(in crate::cluster) allowed: &'static [u16],
+    pub(in crate::cluster) size: Size,
 }
 
 /// A good answer (status below 300, or a status that the caller allowed).
@@ -70,6 +72,7 @@ impl Request {
             ndjson: false,
             repeat: Repeat::Safe,
             allowed: &[],
+            size: Size::Listing,
         }
     }
 
@@ -124,6 +127,13 @@ impl Request {
     #[must_use]
     pub fn allow_status(mut self, statuses: &'static [u16]) -> Self {
         self.allowed = statuses;
+        self
+    }
+
+    /// How much it may return: a configuration or a list of them unless something else is said.
+    #[must_use]
+    pub(in crate::cluster) fn returns(mut self, size: Size) -> Self {
+        self.size = size;
         self
     }
 

@@ -4,12 +4,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use elasticsearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::cluster::link::Link;
 use crate::cluster::retry::Patience;
+use crate::cluster::transport::Transport;
 use crate::cluster::unanswered::Unanswered;
 use crate::cluster::{Cluster, Observer, Result, SystemClock, Wait};
 
@@ -93,10 +93,7 @@ pub(in crate::cluster) async fn cluster(version: &str, answers: Vec<Scripted>) -
 
 /// Connects without proxies and without long pauses.
 pub(in crate::cluster) async fn meet(address: url::Url, observer: Arc<Pauses>) -> Result<Cluster> {
-    let transport = TransportBuilder::new(SingleNodeConnectionPool::new(address.clone()))
-        .disable_proxy()
-        .build()
-        .unwrap();
+    let transport = Transport::of(reqwest::Client::builder().no_proxy()).unwrap();
     let millis = Duration::from_millis;
     let patience = Patience {
         first: millis(1),
@@ -114,6 +111,7 @@ pub(in crate::cluster) async fn meet(address: url::Url, observer: Arc<Pauses>) -
         patience,
         clock: Arc::new(SystemClock::start()),
         unanswered: Unanswered::new(),
+        large: tokio::sync::Semaphore::new(1),
     };
     Cluster::meet(link, Duration::from_secs(20), "5m".to_owned()).await
 }

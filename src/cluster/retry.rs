@@ -178,6 +178,7 @@ mod tests {
             let refusal = Refusal {
                 status,
                 kind: kind.into(),
+                causes: Vec::new(),
                 reason: String::new(),
                 retry_after: None,
                 caused_by: None,

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::cluster::body::Size;
 use crate::cluster::page::Shards;
-use crate::cluster::reader::{Portion, page};
+use crate::cluster::reader::{Portion, fewer, page};
 use crate::cluster::{Cluster, Error, Path, Request, Result};
 
 /// How to page.
@@ -152,7 +153,9 @@ impl Cluster {
     pub async fn count(&self, search: &Search) -> Result<u64> {
         let indices = Path::indices(&search.indices);
         let Some(mappings) = &search.runtime_mappings else {
-            let request = Request::post(indices.then(["_count"])).json(&json!({ "query": search.query }));
+            let request = Request::post(indices.then(["_count"]))
+                .json(&json!({ "query": search.query }))
+                .returns(Size::Status);
             let request = search.addressed(request);
             let what = request.what();
             let counted: Counted = self.send(request).await?.parse(&what)?;
@@ -161,7 +164,9 @@ impl Cluster {
         };
         // `_count` takes no runtime mappings.
         let body = json!({ "size": 0, "track_total_hits": true, "query": search.query, "runtime_mappings": mappings });
-        let request = search.addressed(Request::post(indices.then(["_search"])).json(&body));
+        let request = search
+            .addressed(Request::post(indices.then(["_search"])).json(&body))
+            .returns(Size::Status);
         let what = request.what();
         let page = page(self, request).await?;
         page.total.ok_or(Error::Unintelligible {
@@ -198,11 +203,16 @@ impl Cluster {
     /// Any of a search.
     pub async fn sample(&self, search: &Search, size: usize) -> Result<Vec<Hit>> {
         let mut body = search.body(&Portion::Whole);
-        body.insert("size".to_owned(), json!(size));
         body.insert("sort".to_owned(), search.sort(&[]));
-        let request = Request::post(Path::indices(&search.indices).then(["_search"]));
-        let request = search.addressed(request.json(&Value::Object(body)));
-        let hits = page(self, request).await?.hits;
-        Ok(hits)
+        let mut size = size;
+        loop {
+            body.insert("size".to_owned(), json!(size));
+            let request = Request::post(Path::indices(&search.indices).then(["_search"]));
+            let request = search.addressed(request.json(&Value::Object(body.clone())));
+            match page(self, request.returns(Size::of_documents(size))).await {
+                Err(Error::TooLarge { .. }) if size > 1 => size = fewer(size),
+                page => return Ok(page?.hits),
+            }
+        }
     }
 }

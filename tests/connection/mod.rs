@@ -1,8 +1,10 @@
 //! Reaching a cluster: who asks, whom it trusts, what it takes for an answer, and what it never says.
 
+mod bounded;
 mod environment;
 #[cfg(unix)]
 mod prompt;
+mod redirects;
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -258,32 +260,6 @@ fn a_client_certificate_lets_in() {
     ];
     dry_run(&binary, &url, &with).expect(0);
     dry_run(&binary, &url, &[&with[..2], &["--retries", "0"]].concat()).expect(1);
-}
-
-#[test]
-fn a_redirect_is_refused_and_takes_no_credential_along() {
-    let world = made(|options| options.auth = Some(auth()));
-    let other = StandIn::start(StandInOptions::new(Arc::new(
-        crate::support::cluster::documents::InMemory::new(),
-    )));
-    world
-        .stand_in
-        .faults()
-        .add(Fault::on("GET", "/").always().then(Action::redirect(&other.url())));
-    let run = dry_run(
-        &Binary::new(),
-        &world.stand_in.url(),
-        &["--api-key", "key-id:key-s3cr3t"],
-    )
-    .expect(1);
-    run.says("redirects to").says(&other.url());
-    for request in other.requests() {
-        assert!(
-            request.headers.iter().all(|(name, _)| name != "authorization"),
-            "{request:?}"
-        );
-        assert_eq!(request.body_length, 0);
-    }
 }
 
 #[test]

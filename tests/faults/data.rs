@@ -110,7 +110,7 @@ fn documents_that_vanish_after_they_were_counted_are_missed() {
 }
 
 #[test]
-fn a_redirect_takes_no_credential_along() {
+fn a_redirect_is_not_followed() {
     let world = source(Port::Plain);
     let to = Action::redirect(&elsewhere().url());
     world
@@ -118,16 +118,6 @@ fn a_redirect_takes_no_credential_along() {
         .faults()
         .add(Fault::on("GET", &format!("/_ml/anomaly_detectors/{JOB}")).then(to));
     failed(&world, "redirects to", "--url").unwrap_or_else(|why| panic!("{why}"));
-    let known = |name: &str| name.eq_ignore_ascii_case("authorization");
-    let (own, others) = (world.stand_in.requests(), elsewhere().requests());
-    assert!(
-        own.iter()
-            .all(|request| request.headers.iter().any(|(name, _)| known(name)))
-    );
-    assert!(!others.is_empty());
-    assert!(
-        others
-            .iter()
-            .all(|request| request.headers.iter().all(|(name, _)| !known(name)))
-    );
+    // Nothing that any test of this file redirects is sent on.
+    assert!(elsewhere().requests().is_empty());
 }

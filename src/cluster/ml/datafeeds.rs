@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::cluster::body::Size;
 use crate::cluster::request::unintelligible;
 use crate::cluster::{Cluster, Path, Request, Result};
 use crate::job::{DatafeedId, JobId};
@@ -48,7 +49,7 @@ impl Cluster {
     /// # Errors
     /// Any of a request.
     pub async fn datafeed_of(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
-        let request = Request::get(Path::of(["_ml", "datafeeds"]));
+        let request = Request::get(Path::of(["_ml", "datafeeds"])).returns(Size::Large);
         let what = request.what();
         for datafeed in self.send(request).await?.parse::<Listing>(&what)?.datafeeds {
             let owner: Owner = serde_json::from_str(datafeed.get()).map_err(|error| unintelligible(&what, &error))?;

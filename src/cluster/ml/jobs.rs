@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::cluster::body::Size;
 use crate::cluster::request::unintelligible;
 use crate::cluster::{Cluster, Path, Request, Result};
 use crate::job::JobId;
@@ -118,10 +119,10 @@ impl Cluster {
     /// # Errors
     /// Any of a request.
     pub async fn jobs(&self) -> Result<Vec<JobSummary>> {
-        let listing = Request::get(Path::of(["_ml", "anomaly_detectors"]));
+        let listing = Request::get(Path::of(["_ml", "anomaly_detectors"])).returns(Size::Large);
         let what = listing.what();
         let jobs = self.send(listing).await?.parse::<Listing<Configuration>>(&what)?.jobs;
-        let stats = Request::get(Path::of(["_ml", "anomaly_detectors", "_stats"]));
+        let stats = Request::get(Path::of(["_ml", "anomaly_detectors", "_stats"])).returns(Size::Large);
         let what = stats.what();
         let stats = self.send(stats).await?.parse::<Listing<Stats>>(&what)?.jobs;
         let mut states: HashMap<String, String> = stats.into_iter().map(|job| (job.job_id, job.state)).collect();
@@ -139,7 +140,7 @@ impl Cluster {
     /// # Errors
     /// Any of a request.
     pub async fn job(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
-        let request = Request::get(path(job));
+        let request = Request::get(path(job)).returns(Size::Large);
         let what = request.what();
         match self.send_if_there(request).await? {
             Some(response) => of_id(response.parse::<Listing<Box<RawValue>>>(&what)?.jobs, job, &what),
@@ -152,7 +153,7 @@ impl Cluster {
     /// # Errors
     /// Any of a request.
     pub async fn job_stats(&self, job: &JobId) -> Result<Option<JobStats>> {
-        let request = Request::get(path(job).then(["_stats"]));
+        let request = Request::get(path(job).then(["_stats"])).returns(Size::Large);
         let what = request.what();
         let Some(response) = self.send_if_there(request).await? else {
             return Ok(None);

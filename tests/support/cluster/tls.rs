@@ -36,6 +36,11 @@ impl Tls {
         Self::made(&["elsewhere.example"], false)
     }
 
+    /// Takes connections that are secured so.
+    pub fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
+        Arc::clone(&self.config).into()
+    }
+
     fn made(names: &[&str], client_certificate: bool) -> Self {
         let ca_key = KeyPair::generate().expect("a key");
         let mut ca = CertificateParams::new(Vec::new()).expect("parameters");

@@ -1,0 +1,267 @@
+//! The body of a response, read as far as the request allows.
+
+use std::io::{self, Write};
+
+use bytes::Bytes;
+use elasticsearch::http::headers::{CONTENT_ENCODING, HeaderMap};
+use flate2::write::MultiGzDecoder;
+
+use crate::cluster::Error;
+
+/// How much a request may return. More is not read: whatever a server sends, memory stays bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::cluster) enum Size {
+    /// An acknowledgment, a count, an outcome.
+    Status,
+    /// Several documents. Readers that run at once hold one or two pages each.
+    Page,
+    /// A configuration, or a list of them.
+    Listing,
+    /// Documents of which a single one may be as large as Elasticsearch writes model state, 16 MiB; what the cluster has
+    /// of all jobs or of many indices.
+    Large,
+}
+
+impl Size {
+    /// Of so many documents at most. Where they are too large together, fewer are asked for.
+    pub(in crate::cluster) fn of_documents(documents: usize) -> Self {
+        if documents > 1 { Self::Page } else { Self::Large }
+    }
+
+    /// Bytes of the decoded body.
+    pub(in crate::cluster) fn bytes(self) -> usize {
+        match self {
+            Self::Status => 1 << 20,
+            Self::Page => 4 << 20,
+            Self::Listing => 16 << 20,
+            Self::Large => 32 << 20,
+        }
+    }
+
+    /// Values of a body that is parsed into a tree, where each takes up to a hundred times its bytes. Documents are not.
+    fn values(self) -> Option<usize> {
+        match self {
+            Self::Status => Some(50_000),
+            Self::Listing => Some(300_000),
+            Self::Page | Self::Large => None,
+        }
+    }
+
+    /// Whether a body of so many bytes has more values than the request may return.
+    pub(in crate::cluster) fn is_too_dense(self, body: &[u8]) -> bool {
+        let begins_a_value = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
+        self.values()
+            .is_some_and(|most| body.len() > most && body.iter().filter(begins_a_value).count() > most)
+    }
+}
+
+/// How a body comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cluster) enum Encoding {
+    Identity,
+    Gzip,
+}
+
+/// Why there is no body.
+#[derive(Debug)]
+pub(in crate::cluster) enum Unread {
+    /// The connection broke.
+    Lost(reqwest::Error),
+    /// It is larger than the request may return.
+    TooLarge,
+    /// It is not what its headers say.
+    Damaged(String),
+}
+
+impl Unread {
+    /// As an error of the request.
+    pub(in crate::cluster) fn into_error(self, what: &str, size: Size) -> Error {
+        let what = what.to_owned();
+        match self {
+            Self::TooLarge => Error::TooLarge {
+                what,
+                most: size.bytes(),
+            },
+            Self::Damaged(why) => Error::Unintelligible { what, why },
+            Self::Lost(error) => Error::Unintelligible {
+                what,
+                why: error.to_string(),
+            },
+        }
+    }
+}
+
+impl Encoding {
+    /// As the headers of the response name it. Only what was asked for is decoded.
+    ///
+    /// # Errors
+    /// Another one, with its name.
+    pub(in crate::cluster) fn of(headers: &HeaderMap, gzip_asked_for: bool) -> Result<Self, Unread> {
+        let mut encoding = Self::Identity;
+        for value in headers.get_all(CONTENT_ENCODING) {
+            let name = String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
+            encoding = match (name.as_str(), encoding) {
+                ("" | "identity", encoding) => encoding,
+                ("gzip" | "x-gzip", Self::Identity) if gzip_asked_for => Self::Gzip,
+                _ => {
+                    return Err(Unread::Damaged(format!(
+                        "its content encoding is `{name}`, which was not asked for"
+                    )));
+                }
+            };
+        }
+        Ok(encoding)
+    }
+}
+
+/// Reads and decodes up to `limit` bytes.
+///
+/// # Errors
+/// A larger body, as soon as it is known to be larger, and one that breaks off.
+pub(in crate::cluster) async fn read(
+    response: &mut reqwest::Response,
+    encoding: Encoding,
+    limit: usize,
+) -> Result<Bytes, Unread> {
+    let announced = response.content_length().unwrap_or(0);
+    if announced > limit as u64 {
+        return Err(Unread::TooLarge);
+    }
+    let mut buffer = Bounded {
+        bytes: Vec::new(),
+        limit,
+    };
+    if encoding == Encoding::Identity {
+        // At most the limit, so it fits.
+        buffer.bytes.reserve_exact(announced as usize);
+        while let Some(chunk) = response.chunk().await.map_err(Unread::Lost)? {
+            buffer.add(&chunk)?;
+        }
+        return Ok(buffer.bytes.into());
+    }
+    // A member without content takes bytes and gives none: those received count too.
+    let mut received = 0_usize;
+    let mut decoder = MultiGzDecoder::new(buffer);
+    let damaged = |error: io::Error| match error.kind() {
+        io::ErrorKind::FileTooLarge => Unread::TooLarge,
+        _ => Unread::Damaged(format!("its gzip content is damaged: {error}")),
+    };
+    while let Some(chunk) = response.chunk().await.map_err(Unread::Lost)? {
+        received = received.saturating_add(chunk.len());
+        if received > limit {
+            return Err(Unread::TooLarge);
+        }
+        decoder.write_all(&chunk).map_err(damaged)?;
+    }
+    Ok(decoder.finish().map_err(damaged)?.bytes.into())
+}
+
+/// Memory that grows up to a limit and not beyond.
+struct Bounded {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Bounded {
+    fn add(&mut self, more: &[u8]) -> Result<(), Unread> {
+        let needed = self.bytes.len().saturating_add(more.len());
+        if needed > self.limit {
+            return Err(Unread::TooLarge);
+        }
+        if needed > self.bytes.capacity() {
+            let capacity = needed.max(self.bytes.capacity().saturating_mul(2)).min(self.limit);
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(())
+    }
+}
+
+impl Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        self.add(more)
+            .map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn response(body: Vec<u8>) -> reqwest::Response {
+        hyper::Response::new(body).into()
+    }
+
+    fn packed(content: &[u8]) -> Vec<u8> {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(content).unwrap();
+        gzip.finish().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_its_limit_and_not_beyond() {
+        for (encoding, of) in [
+            (
+                Encoding::Identity,
+                (|content: &[u8]| content.to_vec()) as fn(&[u8]) -> Vec<u8>,
+            ),
+            (Encoding::Gzip, packed),
+        ] {
+            let mut fits = response(of(&[b'x'; 1000]));
+            assert_eq!(read(&mut fits, encoding, 1000).await.unwrap(), [b'x'; 1000][..]);
+            let mut larger = response(of(&[b'x'; 1001]));
+            assert!(matches!(read(&mut larger, encoding, 1000).await, Err(Unread::TooLarge)));
+        }
+        let mut bomb = response(packed(&vec![b' '; 50 << 20]));
+        assert!(matches!(
+            read(&mut bomb, Encoding::Gzip, 1 << 20).await,
+            Err(Unread::TooLarge)
+        ));
+        let empty = packed(b"").repeat(1000);
+        let mut members = response(empty);
+        assert!(matches!(
+            read(&mut members, Encoding::Gzip, 1000).await,
+            Err(Unread::TooLarge)
+        ));
+    }
+
+    #[tokio::test]
+    async fn gzip_that_is_damaged_or_cut_short_is_no_body() {
+        let whole = packed(b"{}");
+        for body in [
+            b"{}".to_vec(),
+            whole[..whole.len() - 4].to_vec(),
+            [&whole[..], b"{}"].concat(),
+        ] {
+            let read = read(&mut response(body), Encoding::Gzip, 1000).await;
+            assert!(matches!(read, Err(Unread::Damaged(_))), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_decoded() {
+        let named = |names: &[&'static str], asked| {
+            let mut headers = HeaderMap::new();
+            for name in names {
+                headers.append(CONTENT_ENCODING, name.parse().unwrap());
+            }
+            Encoding::of(&headers, asked).ok()
+        };
+        assert_eq!(named(&[], true), Some(Encoding::Identity));
+        assert_eq!(named(&["identity"], false), Some(Encoding::Identity));
+        assert_eq!(named(&["GZIP"], true), Some(Encoding::Gzip));
+        assert_eq!(named(&["gzip"], false), None);
+        for others in [&["br"][..], &["deflate"], &["gzip, gzip"], &["gzip", "gzip"]] {
+            assert_eq!(named(others, true), None, "{others:?}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Responses that are larger than what was asked for: refused by the name of the request, in bounded memory.
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::Command;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::{JOB, made};
+use crate::support::binary::Binary;
+use crate::support::cluster::Answer;
+use crate::support::cluster::faults::{Action, Fault};
+
+/// KiB of memory that a run may have, held by the operating system: an allocation beyond it ends the program.
+const MEMORY: u64 = 64 << 10;
+/// In the name of which nothing on this machine is addressed, so that responses may come compressed.
+const ELSEWHERE: &str = "http://cluster.invalid:9200";
+
+/// Runs an export in that memory: exit code, and what it said.
+fn export(binary: &Binary, url: &str) -> (Option<i32>, String) {
+    let arguments = [
+        "export",
+        "--job-id",
+        JOB,
+        "--yes",
+        "--include-inputs",
+        "--overwrite",
+        "--url",
+        url,
+    ];
+    let command = binary.command(arguments);
+    let mut limited = Command::new("sh");
+    limited
+        .arg("-c")
+        .arg(format!("ulimit -d {MEMORY} && exec \"$0\" \"$@\""));
+    limited.arg(command.get_program()).args(command.get_args());
+    limited.current_dir(binary.directory());
+    limited
+        .env_clear()
+        .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = limited.output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn bomb() -> Answer {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    let piece = vec![b' '; 1 << 20];
+    (0..200).for_each(|_| gzip.write_all(&piece).unwrap());
+    Answer::of(200, "application/json", gzip.finish().unwrap()).with_header("content-encoding", "gzip")
+}
+
+fn long() -> Answer {
+    Answer::of(200, "application/json", vec![b' '; 40 << 20])
+}
+
+/// Many values in few bytes.
+fn dense() -> Answer {
+    Answer::of(200, "application/json", format!("[{}0]", "[0],".repeat(260_000)))
+}
+
+#[test]
+fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
+    let world = made(|_| {});
+    let proxied = Binary::new().with_env("HTTP_PROXY", &world.stand_in.url());
+    assert_eq!(export(&proxied, ELSEWHERE).0, Some(0));
+    let requests: BTreeSet<(String, String)> = world
+        .stand_in
+        .requests()
+        .into_iter()
+        // What is closed at the end is given up in any case.
+        .filter(|request| request.method != "DELETE" && !request.path.contains("has_privileges"))
+        .map(|request| (request.method, request.path))
+        .collect();
+    assert!(requests.len() > 12, "{requests:?}");
+    let (bomb, long) = (bomb(), long());
+    for (number, (method, path)) in requests.iter().enumerate() {
+        let (wanted, asked) = (method.clone(), path.clone());
+        let answer = if number % 2 == 0 { &bomb } else { &long };
+        let fault = Fault::when(move |call| call.method == wanted && call.path == asked).always();
+        world.stand_in.faults().clear();
+        world.stand_in.faults().add(fault.then(Action::Answer(answer.clone())));
+        let (code, said) = export(&proxied, ELSEWHERE);
+        assert_eq!(code, Some(1), "{method} {path}: {said}");
+        let named = format!("{method} {path}: the response is too large");
+        assert!(
+            said.contains(&named) && said.contains("hint: "),
+            "{method} {path}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_dense_response_and_an_error_without_end_are_refused() {
+    let world = made(|_| {});
+    let url = world.stand_in.url();
+    for (answer, says) in [
+        (dense(), "GET /: the response is too large"),
+        (
+            Answer::of(500, "application/json", vec![b'x'; 40 << 20]),
+            "GET /: 500 (the response is too large",
+        ),
+        (
+            Answer::of(401, "application/json", vec![b'x'; 40 << 20]),
+            "GET /: the cluster does not accept the cred",
+        ),
+    ] {
+        world.stand_in.faults().clear();
+        world
+            .stand_in
+            .faults()
+            .add(Fault::on("GET", "/").always().then(Action::Answer(answer)));
+        let (code, said) = export(&Binary::new(), &url);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(says), "{said}");
+    }
+}
+
+#[test]
+fn what_was_not_asked_for_is_not_decoded() {
+    let world = made(|_| {});
+    for (answer, named) in [
+        (bomb(), "its content encoding is `gzip`"),
+        (
+            Answer::of(200, "application/json", "{}").with_header("content-encoding", "br"),
+            "is `br`",
+        ),
+    ] {
+        world.stand_in.faults().clear();
+        world
+            .stand_in
+            .faults()
+            .add(Fault::on("GET", "/").always().then(Action::Answer(answer)));
+        let (code, said) = export(&Binary::new(), &world.stand_in.url());
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(named) && said.contains("GET /: "), "{said}");
+    }
+}
+
+/// A chunked body that never ends.
+#[test]
+fn a_response_without_end_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _ = stream.read(&mut [0; 4096]);
+            let head = "HTTP/1.1 200 X\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+            let _ = stream.write_all(head.as_bytes());
+            let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+            while stream.write_all(chunk.as_bytes()).is_ok() {}
+        }
+    });
+    let (code, said) = export(&Binary::new(), &url);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("GET /: the response is too large"), "{said}");
+}

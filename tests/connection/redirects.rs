@@ -1,0 +1,91 @@
+//! A server that leads elsewhere gets neither the credential nor the body of a request sent there.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::{JOB, auth, dry_run, made};
+use crate::support::binary::Binary;
+use crate::support::cluster::Answer;
+use crate::support::cluster::documents::InMemory;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::stand_in::{StandIn, StandInOptions};
+use crate::support::cluster::tls::Tls;
+
+const KEY: [&str; 2] = ["--api-key", "key-id:key-s3cr3t"];
+
+/// Speaks TLS and plain HTTP on one port: over TLS it redirects to itself without. Returns the port, and what is sent
+/// to it in the clear.
+fn downgrading(runtime: &tokio::runtime::Runtime, tls: &Tls) -> (u16, Arc<Mutex<String>>) {
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (clear, acceptor) = (Arc::new(Mutex::new(String::new())), tls.acceptor());
+    let noted = Arc::clone(&clear);
+    runtime.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (mut first, mut buffer) = ([0], [0; 4096]);
+            if stream.peek(&mut first).await.is_err() {
+                continue;
+            }
+            // The first byte of a TLS handshake.
+            if first[0] != 0x16 {
+                let read = stream.read(&mut buffer).await.unwrap_or(0);
+                noted
+                    .lock()
+                    .unwrap()
+                    .push_str(&String::from_utf8_lossy(&buffer[..read]));
+                continue;
+            }
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let _ = stream.read(&mut buffer).await;
+            let head = format!("HTTP/1.1 307 X\r\nlocation: http://127.0.0.1:{port}/\r\ncontent-length: 0\r\n\r\n");
+            let _ = stream.write_all(head.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    (port, clear)
+}
+
+#[test]
+fn a_redirect_from_https_to_http_on_the_same_port_sends_nothing_in_the_clear() {
+    let (runtime, tls, binary) = (tokio::runtime::Runtime::new().unwrap(), Tls::new(), Binary::new());
+    std::fs::write(binary.path("ca.pem"), &tls.ca_pem).unwrap();
+    let (port, clear) = downgrading(&runtime, &tls);
+    let url = format!("https://127.0.0.1:{port}");
+    let run = dry_run(&binary, &url, &[&KEY[..], &["--ca-cert", "ca.pem"]].concat()).expect(1);
+    run.says(&format!("redirects to http://127.0.0.1:{port}/"));
+    assert_eq!(*clear.lock().unwrap(), "");
+}
+
+#[test]
+fn a_redirect_to_another_host_and_back_sends_it_no_body() {
+    for status in [301, 302, 303, 307, 308] {
+        let world = made(|options| options.auth = Some(auth()));
+        let other = StandIn::start(StandInOptions::new(Arc::new(InMemory::new())));
+        let to = |place: String| Action::Answer(Answer::of(status, "text/plain", "").with_header("location", &place));
+        let path = "/.ml-annotations-read/_count";
+        let there = to(format!("{}{path}", other.url()));
+        world.stand_in.faults().add(Fault::on("POST", path).then(there));
+        let back = to(format!("{}{path}", world.stand_in.url()));
+        other.faults().add(Fault::on("*", path).always().then(back));
+        let run = dry_run(&Binary::new(), &world.stand_in.url(), &KEY).expect(1);
+        run.says(&format!("POST {path}")).says("redirects to");
+        assert!(other.requests().is_empty(), "{status}: {:?}", other.requests());
+    }
+}
+
+#[test]
+fn a_redirect_is_refused_without_a_request_to_the_other_host() {
+    let world = made(|options| options.auth = Some(auth()));
+    let other = StandIn::start(StandInOptions::new(Arc::new(InMemory::new())));
+    let away = Fault::on("GET", "/").always().then(Action::redirect(&other.url()));
+    world.stand_in.faults().add(away);
+    let run = dry_run(&Binary::new(), &world.stand_in.url(), &KEY).expect(1);
+    run.says("redirects to").says(&other.url());
+    assert!(other.requests().is_empty());
+    let export = ["export", "--job-id", JOB, "--yes", "--url", &world.stand_in.url()];
+    Binary::new().run(export).expect(1).says("redirects to");
+}
