@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::exhausted::{NO_DESCRIPTORS, is_out_of_descriptors};
+
 /// The file under its temporary name. Dropped without [`publish`](Self::publish), it is removed.
 #[derive(Debug)]
 pub struct AtomicFile {
@@ -126,9 +128,10 @@ impl AtomicFile {
 }
 
 /// What to do about an error of the file system, where anything can be done.
-pub(crate) fn file_hint(kind: io::ErrorKind) -> Option<&'static str> {
+pub(crate) fn file_hint(error: &io::Error) -> Option<&'static str> {
     use io::ErrorKind as Kind;
-    match kind {
+    match error.kind() {
+        _ if is_out_of_descriptors(error) => Some(NO_DESCRIPTORS),
         Kind::NotFound => Some("check the path, and that its folder exists"),
         Kind::PermissionDenied => Some("check that you may read and write there"),
         Kind::StorageFull | Kind::QuotaExceeded => {

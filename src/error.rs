@@ -23,6 +23,8 @@ pub enum ExitCode {
     Rejected = 5,
     /// Failed, and rolling back could not undo everything.
     Remains = 6,
+    /// SIGHUP: the terminal was closed.
+    HungUp = 129,
     /// Ctrl-C.
     Interrupted = 130,
     /// SIGTERM.
@@ -102,6 +104,9 @@ pub enum Error {
     /// SIGTERM.
     #[error("terminated")]
     Terminated,
+    /// SIGHUP.
+    #[error("the terminal was closed")]
+    HungUp,
 }
 
 /// Something that an import left on the cluster.
@@ -128,6 +133,7 @@ impl Error {
             Self::Remains { .. } => ExitCode::Remains,
             Self::Interrupted => ExitCode::Interrupted,
             Self::Terminated => ExitCode::Terminated,
+            Self::HungUp => ExitCode::HungUp,
             Self::Cluster(_)
             | Self::Archive(_)
             | Self::Job(_)
@@ -147,7 +153,7 @@ impl Error {
             Self::Pseudonym(error) => error.hint().map(str::to_owned),
             Self::Usage { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
             Self::Refused { hint, .. } => Some(hint.clone()),
-            Self::File { cause, .. } => file_hint(cause.kind()).map(str::to_owned),
+            Self::File { cause, .. } => file_hint(cause).map(str::to_owned),
             Self::Mismatch { .. } => Some(
                 "somebody else changed it meanwhile, or the cluster lost it: see `GET /_cluster/health`, and import again"
                     .to_owned(),

@@ -1,6 +1,13 @@
 //! Text that must never be printed.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A password, key or token. `Debug` shows three stars and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,5 +28,154 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+/// Stands in the place of a secret.
+const CONCEALED: &str = "***";
+/// A shorter text is found in ordinary words all the time: hiding it would say what it is. Inside of longer forms, such as
+/// `user:password`, it is hidden.
+const SHORTEST: usize = 4;
+/// A shorter text is only hidden where it is a word of its own.
+const ANYWHERE: usize = 8;
+
+const ANY_PADDING: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+
+/// The secrets of a run in every form in which a server or proxy may return them. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    /// The longest first: a form may be a part of another.
+    forms: Arc<[String]>,
+}
+
+impl Secrets {
+    /// Of these texts, each as it is, encoded and decoded.
+    pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut forms = Vec::new();
+        for text in texts {
+            forms.extend(Self::decode(text));
+            forms.push(text.to_owned());
+        }
+        let encoded: Vec<String> = forms.iter().flat_map(|form| encodings(form)).collect();
+        forms.extend(encoded);
+        forms.retain(|form| form.chars().count() >= SHORTEST);
+        forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        forms.dedup();
+        Self { forms: forms.into() }
+    }
+
+    /// What is inside of base64, where that is text.
+    pub fn decode(text: &str) -> Option<String> {
+        let engine = |alphabet| GeneralPurpose::new(alphabet, ANY_PADDING);
+        let standard = engine(&STANDARD).decode(text);
+        let bytes = standard.or_else(|_| engine(&URL_SAFE).decode(text)).ok()?;
+        let text = String::from_utf8(bytes).ok()?;
+        text.chars().all(|c| !c.is_control()).then_some(text)
+    }
+
+    /// These and others.
+    pub fn with(&self, others: &Self) -> Self {
+        let mut forms: Vec<String> = self.forms.iter().chain(&*others.forms).cloned().collect();
+        forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        forms.dedup();
+        Self { forms: forms.into() }
+    }
+
+    /// The text with three stars in the place of each secret.
+    pub fn conceal<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut text = Cow::Borrowed(text);
+        for form in &*self.forms {
+            if let Some(without) = replaced(&text, form) {
+                text = Cow::Owned(without);
+            }
+        }
+        text
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(CONCEALED)
+    }
+}
+
+/// As it is written in headers, addresses and JSON.
+fn encodings(text: &str) -> Vec<String> {
+    let mut forms = Vec::new();
+    for alphabet in [&STANDARD, &URL_SAFE] {
+        let padded = GeneralPurpose::new(alphabet, ANY_PADDING).encode(text);
+        forms.push(padded.trim_end_matches('=').to_owned());
+        forms.push(padded);
+    }
+    let percent = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    forms.push(percent.to_ascii_lowercase());
+    forms.push(percent);
+    let json = serde_json::Value::from(text).to_string();
+    forms.push(json[1..json.len() - 1].to_owned());
+    forms.push(json[1..json.len() - 1].replace('/', "\\/"));
+    forms
+}
+
+/// `None` where the form is not in the text.
+fn replaced(text: &str, form: &str) -> Option<String> {
+    let is_word = |c: char| c.is_alphanumeric();
+    let anywhere = form.chars().count() >= ANYWHERE;
+    let (mut without, mut kept) = (String::new(), 0);
+    for (at, found) in text.match_indices(form) {
+        let end = at + found.len();
+        let inside = text[..at].ends_with(is_word) || text[end..].starts_with(is_word);
+        if anywhere || !inside {
+            without.push_str(&text[kept..at]);
+            without.push_str(CONCEALED);
+            kept = end;
+        }
+    }
+    (kept > 0).then(|| {
+        without.push_str(&text[kept..]);
+        without
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_concealed_in_every_form() {
+        let secrets = Secrets::of(["p@ss\"w/rd", "ada:p@ss\"w/rd", "key-id:key-s3cr3t"]);
+        for (text, expected) in [
+            ("Authorization: Basic YWRhOnBAc3Midy9yZA==", "Authorization: Basic ***"),
+            ("YWRhOnBAc3Midy9yZA", "***"),
+            (r#"{"password":"p@ss\"w/rd"}"#, r#"{"password":"***"}"#),
+            (r#"{"password":"p@ss\"w\/rd"}"#, r#"{"password":"***"}"#),
+            ("http://ada:p%40ss%22w%2Frd@h/ p%40ss%22w%2frd", "http://ada:***@h/ ***"),
+            ("user ada:p@ss\"w/rd!", "user ***!"),
+            ("ApiKey a2V5LWlkOmtleS1zM2NyM3Q=", "ApiKey ***"),
+            ("nothing of it", "nothing of it"),
+        ] {
+            assert_eq!(secrets.conceal(text), expected);
+        }
+        let encoded = Secrets::of(["a2V5LWlkOmtleS1zM2NyM3Q="]);
+        assert_eq!(encoded.conceal("key-id:key-s3cr3t"), "***");
+    }
+
+    #[test]
+    fn a_short_secret_is_only_concealed_as_a_word() {
+        let secrets = Secrets::of(["elastic"]);
+        assert_eq!(
+            secrets.conceal("user [elastic] of elasticsearch"),
+            "user [***] of elasticsearch"
+        );
+        let shorter = Secrets::of(["abc", "u:abc"]);
+        assert_eq!(shorter.conceal("abc u:abc dTphYmM="), "abc *** ***");
+    }
+
+    #[test]
+    fn no_secret_is_shown_for_debugging() {
+        assert_eq!(
+            format!("{:?} {:?}", Secret::new("s3cr3t"), Secrets::of(["s3cr3t"])),
+            "*** ***"
+        );
     }
 }

@@ -102,7 +102,7 @@ impl Error {
         match self {
             Self::Exists { .. } => Some("choose another name with --output, or replace it with --overwrite".to_owned()),
             Self::NotAFile { .. } => Some("name another file with --output".to_owned()),
-            Self::Io { cause, .. } => file_hint(cause.kind()).map(str::to_owned),
+            Self::Io { cause, .. } => file_hint(cause).map(str::to_owned),
             Self::Damaged { .. } => Some(
                 "`esml-state inspect --verify` lists all that is wrong with it; a file that was copied may be whole \
                  where it comes from"

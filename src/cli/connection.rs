@@ -1,5 +1,6 @@
 //! The options that `export` and `import` share: where the cluster is and who asks.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::cli::credential::{self, Claims, Login, Source};
 use crate::cli::values;
 use crate::cluster::{ConnectOptions, Credential, Endpoint};
 use crate::error::{Error, Result};
-use crate::secret::Secret;
+use crate::secret::{Secret, Secrets};
 use crate::terminal::Terminal;
 
 const DEFAULT_URL: &str = "https://localhost:9200";
@@ -86,18 +87,25 @@ pub(in crate::cli) struct Connection {
     /// Anyone on the way can then read the credential and change the data; a warning says so each time.
     #[arg(long, alias = "ignore_certs")]
     ignore_certs: bool,
-    /// Time for one request; the first contact has 10
-    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    timeout: u64,
+    /// Time for one request, e.g. 90s or 5m
+    ///
+    /// The initial connection has 10s at most.
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = values::timeout)]
+    timeout: Duration,
     /// How long scrolls and points in time stay open
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = values::keep_alive)]
     keep_alive: String,
-    /// How often to repeat a request that failed
+    /// How long to retry a request that failed
     ///
-    /// Repeated are failures that may pass: 408, 429, 502, 503, 504, lost connections and timeouts. The pause grows each time, and
-    /// `Retry-After` is obeyed.
-    #[arg(long, value_name = "N", default_value = "6", value_parser = clap::value_parser!(u32).range(0..=100))]
-    retries: u32,
+    /// The time begins with its first failure. Failures that may be temporary are retried: 408, 429, 502, 503, 504, failed connections and timeouts. The pause grows
+    /// each time, up to 10s; `Retry-After` is honored. An unknown host name or a refused initial connection is not retried.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = values::time)]
+    retry_for: Duration,
+    /// Retry a request at most N times
+    ///
+    /// Without it, --retry-for is the only bound.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    retries: Option<u32>,
 }
 
 impl Connection {
@@ -110,7 +118,10 @@ impl Connection {
         let sources = Sources { matches };
         let (endpoint, address_login, named_by) = self.endpoint(&sources)?;
         let credential = self.credential(&sources, address_login, named_by, terminal)?;
-        let timeout = Duration::from_secs(self.timeout);
+        let timeout = self.timeout;
+        let own = credential.as_ref().map(Credential::secrets).unwrap_or_default();
+        let secrets = own.with(&proxy_secrets(std::env::vars_os()));
+        terminal.conceal(&secrets);
         Ok(ConnectOptions {
             endpoint,
             credential,
@@ -123,7 +134,9 @@ impl Connection {
             verify_certificates: !self.ignore_certs,
             timeout,
             first_contact: FIRST_CONTACT.min(timeout),
-            retries: self.retries,
+            retries: self.retries.unwrap_or(u32::MAX),
+            retry_for: self.retry_for,
+            secrets,
             keep_alive: self.keep_alive,
         })
     }
@@ -203,6 +216,24 @@ impl Connection {
             ..Claims::default()
         }
     }
+}
+
+/// The passwords in the addresses of proxies: a proxy may return them too.
+fn proxy_secrets(environment: impl Iterator<Item = (OsString, OsString)>) -> Secrets {
+    let texts = environment.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let proxies = texts.filter(|(name, _)| name.to_ascii_lowercase().ends_with("_proxy"));
+    let addresses = proxies.filter_map(|(_, address)| url::Url::parse(&address).ok());
+    let credentials = addresses.filter_map(|address| {
+        let password = address.password().map(str::to_owned)?;
+        let password = percent_encoding::percent_decode_str(&password)
+            .decode_utf8_lossy()
+            .into_owned();
+        Some(Credential::Basic {
+            username: address.username().to_owned(),
+            password: Secret::new(password),
+        })
+    });
+    credentials.fold(Secrets::default(), |all, proxy| all.with(&proxy.secrets()))
 }
 
 struct Sources<'a> {

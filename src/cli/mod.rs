@@ -28,7 +28,7 @@ Exit codes:
   4    the archive is damaged, incomplete or hostile; nothing was written
   5    the cluster rejected documents or holds something else than was sent; rolled back
   6    failed, and rolling back could not undo everything; what remains is listed
-  130  interrupted (Ctrl-C); 143 terminated";
+  130  interrupted (Ctrl-C); 129 terminal closed, 143 terminated";
 
 /// Move an Elasticsearch anomaly detection job, with everything it has learned
 ///

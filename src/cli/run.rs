@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,10 +11,13 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use crate::cli::{Cli, Command, reference, usage};
 use crate::commands::{self, Surroundings};
 use crate::error::{Error, Result};
+use crate::exhausted::{NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, is_out_of_descriptors};
+use crate::signals::survive_file_limit;
 use crate::terminal::{Terminal, TerminalOptions};
 
 /// Parses, runs, tells a failure, and says how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    survive_file_limit();
     ExitCode::from(run_in(&Surroundings::of_process(), arguments))
 }
 
@@ -79,18 +83,29 @@ fn dispatch(cli: Cli, matches: &ArgMatches, surroundings: &Surroundings, termina
 /// One worker for the network; compressing and reading files have threads of their own. A second one makes nothing
 /// faster, and each keeps memory of its own that the other does not use.
 fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
+    can_open_files()
+        .and_then(|()| can_start_threads())
+        .map_err(|cause| cannot_start(&cause))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build();
-    let runtime = runtime.map_err(|cause| Error::Failed {
-        message: format!("cannot start: {cause}"),
-        hint: None,
-    })?;
+    let runtime = runtime.map_err(|cause| cannot_start(&cause))?;
     let ended = runtime.block_on(command);
     // A blocking read that is still under way must not hold up the exit.
     runtime.shutdown_background();
     ended
+}
+
+fn cannot_start(cause: &io::Error) -> Error {
+    let hint = match is_out_of_descriptors(cause) {
+        true => NO_DESCRIPTORS,
+        false => NO_THREADS,
+    };
+    Error::Failed {
+        message: format!("cannot start: {cause}"),
+        hint: Some(hint.to_owned()),
+    }
 }
 
 fn print(terminal: &Terminal, text: &str) -> Result<()> {

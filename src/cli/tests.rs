@@ -88,9 +88,10 @@ fn defaults_are_those_of_the_contract() {
         (120, 10)
     );
     assert_eq!(
-        (options.connect.retries, options.connect.keep_alive.as_str()),
-        (6, "5m")
+        (options.connect.retry_for.as_secs(), options.connect.keep_alive.as_str()),
+        (60, "5m")
     );
+    assert_eq!(options.connect.retries, u32::MAX, "the time alone is a bound");
     assert_eq!(
         (options.slices, options.page_size, options.compression_level),
         (4, 10_000, 4)

@@ -1,6 +1,7 @@
 //! Values that clap reads: sizes, times, names.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use crate::secret::Secret;
 
@@ -68,6 +69,36 @@ pub(in crate::cli) fn keep_alive(text: &str) -> Result<String, String> {
     }
 }
 
+/// Reads a time in Elasticsearch's notation (`90s`, `2m`, `500ms`); a bare number is seconds.
+///
+/// # Errors
+/// What is wrong with the text, for clap to print behind the value.
+pub(in crate::cli) fn time(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let millis: u64 = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => 0,
+    };
+    match number.parse::<u32>() {
+        Ok(number) if millis > 0 => Ok(Duration::from_millis(u64::from(number) * millis)),
+        _ => Err("expected a whole number and a unit, such as 30s, 5m or 1h".to_owned()),
+    }
+}
+
+/// The same, above zero and up to a day.
+pub(in crate::cli) fn timeout(text: &str) -> Result<Duration, String> {
+    let time = time(text)?;
+    match time.is_zero() || time > Duration::from_secs(86_400) {
+        true => Err("expected a time above zero, up to 1d".to_owned()),
+        false => Ok(time),
+    }
+}
+
 /// A number above zero, as options that count things at once take it.
 pub(in crate::cli) fn within(text: &str, least: usize, most: usize) -> Result<usize, String> {
     match text.parse() {
@@ -109,6 +140,24 @@ mod tests {
         ] {
             assert!(size(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn times_have_units_and_seconds_need_none() {
+        for (text, millis) in [
+            ("0", 0),
+            ("90", 90_000),
+            ("90s", 90_000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("7ms", 7),
+        ] {
+            assert_eq!(time(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "s", "-1s", "1.5m", "5 m", "5x", "99999999999s"] {
+            assert!(time(text).is_err(), "{text}");
+        }
+        assert!(timeout("0s").is_err() && timeout("2d").is_err() && timeout("1d").is_ok());
     }
 
     #[test]

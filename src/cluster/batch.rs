@@ -219,7 +219,7 @@ fn is_too_large(error: &Error) -> bool {
 /// The numbers of items to send again, in order, with the error of the first.
 type PutOff = Option<(Vec<usize>, Error)>;
 
-/// Looks at every item: counts those done, and returns the numbers of those put off (429) in order.
+/// Looks at every item: counts those done, and returns the numbers of those to send again in order.
 fn judge(target: &Target, items: &[Item], answer: Answer, what: &str, report: &mut BulkReport) -> Result<PutOff> {
     if answer.items.len() != items.len() {
         let why = format!("{} items sent, {} answered", items.len(), answer.items.len());
@@ -238,7 +238,7 @@ fn judge(target: &Target, items: &[Item], answer: Answer, what: &str, report: &m
             continue;
         }
         let refusal = Refusal::of_error(outcome.status, outcome.error.as_deref().unwrap_or(&Value::Null));
-        if refusal.status != 429 || *refusal.kind == *"cluster_block_exception" {
+        if !refusal.is_passing() {
             return Err(rejected(target, item, refusal));
         }
         put_off.push(number);
@@ -257,10 +257,9 @@ fn rejected(target: &Target, item: &Item, mut refusal: Refusal) -> Error {
             None => format!("there is no alias {} on this cluster", target.name),
         };
     }
-    let index = item.index.clone().unwrap_or_else(|| target.name.clone());
     Error::ItemRejected {
-        index,
-        id: item.id.clone(),
+        index: item.index.as_deref().unwrap_or(&target.name).into(),
+        id: item.id.as_str().into(),
         refusal,
     }
 }

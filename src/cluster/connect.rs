@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::cluster::body::Size;
@@ -14,7 +15,7 @@ use crate::cluster::retry::Patience;
 use crate::cluster::transport::Transport;
 use crate::cluster::unanswered::Unanswered;
 use crate::cluster::{Clock, Error, Flavour, Observer, Path, Request, Result, Version, address};
-use crate::secret::Secret;
+use crate::secret::{Secret, Secrets};
 use tokio::sync::Semaphore;
 
 /// An answer that takes longer is not waited for before what was written is undone.
@@ -43,6 +44,25 @@ pub enum Credential {
     Bearer(Secret),
 }
 
+impl Credential {
+    /// The credential in the forms in which it is typed and sent.
+    pub fn secrets(&self) -> Secrets {
+        match self {
+            Self::Basic { username, password } => {
+                let password = password.reveal();
+                Secrets::of([password, &format!("{username}:{password}")])
+            }
+            Self::ApiKey(key) => {
+                let key = key.reveal().trim();
+                let all = Secrets::decode(key).unwrap_or_else(|| key.to_owned());
+                let own = all.split_once(':').map_or("", |(_, own)| own);
+                Secrets::of([key, &all, own])
+            }
+            Self::Bearer(token) => Secrets::of([token.reveal().trim()]),
+        }
+    }
+}
+
 /// Everything that shapes the connection.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
@@ -60,8 +80,12 @@ pub struct ConnectOptions {
     pub timeout: Duration,
     /// For the first request.
     pub first_contact: Duration,
-    /// How often a repeatable request is repeated.
+    /// How often a repeatable request is repeated at most.
     pub retries: u32,
+    /// How long a repeatable request is repeated, from its first failure on.
+    pub retry_for: Duration,
+    /// What is never printed, the credential among it.
+    pub secrets: Secrets,
     /// Of scrolls and points in time, in Elasticsearch's notation, e.g. `5m`.
     pub keep_alive: String,
 }
@@ -95,10 +119,12 @@ impl Link {
             observer,
             timeout: options.timeout,
             retries: options.retries,
-            patience: Patience::default(),
+            patience: Patience::of(options.retry_for),
             gate: Gate::default(),
             clock,
             unanswered: Unanswered::new(),
+            met: AtomicBool::new(false),
+            secrets: options.secrets.clone(),
             large: Semaphore::new(1),
         })
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::cluster::Version;
+use crate::cluster::{Version, hints};
+use crate::exhausted::NO_DESCRIPTORS;
 
 /// Elasticsearch's own words for an answer of status 400 and above.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +14,7 @@ pub struct Refusal {
     /// `error.type`, empty where the body has none.
     pub kind: Box<str>,
     /// The types of all that caused it: root causes, failed shards, causes in turn.
-    pub causes: Vec<Box<str>>,
+    pub causes: Box<[Box<str>]>,
     /// `error.reason` with the deepest `caused_by`, or the beginning of a body that is not JSON.
     pub reason: String,
     /// `Retry-After`.
@@ -34,6 +35,19 @@ pub struct Cause {
     pub caused_by: Option<Box<Cause>>,
 }
 
+/// Why no connection was established.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreached {
+    /// The host name has no address.
+    UnknownHost,
+    /// Nothing listens there.
+    Refused,
+    /// This process may open no more files or connections.
+    NoDescriptors,
+    /// Another reason.
+    Other,
+}
+
 /// A request that failed. `what` is method and path, without credentials or query values.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -44,6 +58,7 @@ pub enum Error {
     Unreachable {
         what: String,
         address: String,
+        why: Unreached,
         cause: String,
     },
     /// The connection broke before the answer had come.
@@ -111,10 +126,12 @@ pub enum Error {
         what: String,
         failed: u64,
         total: u64,
+        /// Types of the first failure and its causes.
+        kinds: Box<[Box<str>]>,
         reason: String,
     },
-    /// A scroll or point in time is gone.
-    #[error("{what}: the search context has expired")]
+    /// A scroll or point in time no longer exists.
+    #[error("{what}: the search context no longer exists")]
     ContextExpired { what: String },
     /// `GET /` is answered by something else than Elasticsearch.
     #[error("{address} is {found}, not Elasticsearch")]
@@ -125,8 +142,8 @@ pub enum Error {
     /// A bulk item was rejected for good.
     #[error("{index}: document {id} rejected: {} {}", refusal.status, refusal.reason)]
     ItemRejected {
-        index: String,
-        id: String,
+        index: Box<str>,
+        id: Box<str>,
         #[source]
         refusal: Refusal,
     },
@@ -139,9 +156,20 @@ impl Error {
     /// What the user can do next, where there is something.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Unreachable { .. } => {
-                "check --url (https:// or http://, host, port) or --cloud-id, that the cluster runs, and HTTP_PROXY/HTTPS_PROXY"
-            }
+            Self::Unreachable { why, .. } => match why {
+                Unreached::UnknownHost => {
+                    "check --url or --cloud-id: no address is known for this host name; or the name service of this machine \
+                     is not available"
+                }
+                Unreached::Refused => {
+                    "check --url (host and port) or --cloud-id, and that the cluster runs: nothing accepts connections there"
+                }
+                Unreached::NoDescriptors => NO_DESCRIPTORS,
+                Unreached::Other => {
+                    "check --url (https:// or http://, host, port) or --cloud-id, that the cluster runs, and \
+                     HTTP_PROXY/HTTPS_PROXY"
+                }
+            },
             Self::Broken { .. } => "a proxy or load balancer in between may have cut it, or the node went away: repeat",
             Self::Timeout {
                 failed: Some(failed), ..
@@ -151,10 +179,6 @@ impl Error {
                 "pass the certificate of the cluster's authority with --ca-cert, and check https:// or http:// in --url"
             }
             Self::Unauthenticated { .. } => "check --username and --password, --api-key or --bearer-token",
-            Self::Forbidden { refusal, .. } if refusal.reason.contains("license") => {
-                "the cluster's licence does not permit machine learning: start a trial or install a licence"
-            }
-            Self::Forbidden { .. } => "the message names the action: grant the user a role with the privilege for it",
             Self::UpgradeMode { .. } => {
                 "when the upgrade is over, leave the mode with `POST /_ml/set_upgrade_mode?enabled=false`"
             }
@@ -165,20 +189,20 @@ impl Error {
             Self::TooLarge { what, .. } if what.contains("_search") => {
                 "lower --page-size; otherwise check that --url leads to Elasticsearch, and what is in between"
             }
-            Self::ShardsFailed { .. } => "see `GET /_cluster/health`; repeat when the indices are green or yellow",
-            Self::ContextExpired { .. } => "allow more time between two pages with --keep-alive, e.g. --keep-alive 30m",
+            Self::ShardsFailed { kinds, reason, .. } => {
+                let known = hints::by_type(|kind| kinds.iter().any(|known| **known == *kind), reason);
+                known.unwrap_or("see `GET /_cluster/health`; repeat when the indices are green or yellow")
+            }
+            Self::ContextExpired { .. } => hints::LOST_CONTEXT,
             Self::NotElasticsearch { .. } => "check --url: it must be Elasticsearch's own address, not Kibana's",
             Self::UnsupportedVersion { version, .. } if version.major < 9 => {
                 "upgrade the cluster to Elasticsearch 7.17 or later"
             }
             Self::UnsupportedVersion { .. } => "a newer esml-state may support it",
-            Self::Refused { refusal, .. } => known_hint(refusal).unwrap_or(
-                "the cluster or something before it did not take the request: check that it is Elasticsearch 7.17 to 9.x, \
-                 and that --url leads to it; -vv shows every request",
-            ),
-            Self::ItemRejected { index, refusal, .. } => {
-                known_hint(refusal).unwrap_or_else(|| item_hint(index, refusal.status))
+            Self::Refused { refusal, .. } | Self::Forbidden { refusal, .. } => {
+                hints::known(refusal).unwrap_or_else(|| hints::unknown(refusal))
             }
+            Self::ItemRejected { index, refusal, .. } => hints::known(refusal).unwrap_or_else(|| hints::of_item(index)),
             Self::Unintelligible { .. } | Self::TooLarge { .. } => {
                 "something between here and the cluster may have answered, or cut the answer: repeat, with -vv to see every request"
             }
@@ -212,42 +236,6 @@ impl Error {
     }
 }
 
-/// Of a document that the cluster does not take although it took the request.
-fn item_hint(index: &str, status: u16) -> &'static str {
-    if status == 404 {
-        return "the index or alias is not there any more: somebody else may have deleted it; import again";
-    }
-    if index.starts_with(".ml-") {
-        return "the document does not fit what this index has there: the cluster may be older than the one that the job \
-                comes from (import into that version or a later one), or a template or somebody may have changed its \
-                mapping (`GET /.ml-*/_mapping`)";
-    }
-    "the document does not fit the index made for it: a template of the cluster may add fields or limits \
-     (`GET /_index_template`), so name an index that none matches with --input-index; an archive without mappings leaves \
-     types to the cluster, so leave the inputs out with --skip-inputs and bring them another way (--datafeed-index)"
-}
-
-/// What is known to help.
-fn known_hint(refusal: &Refusal) -> Option<&'static str> {
-    let hint = match (refusal.status, &*refusal.kind) {
-        (400, "illegal_argument_exception") if refusal.reason.contains("creates data streams only") => {
-            "a template of the cluster wants that name for data streams: name another with --input-index"
-        }
-        (413, _) => {
-            "the cluster takes no request of this size: raise http.max_content_length there, or lower --bulk-size"
-        }
-        (_, "cluster_block_exception") => {
-            "the index or cluster is blocked for writing, most often because a disk is full: free space, then repeat"
-        }
-        (500, _) => "the cluster's own log says more; repeat when it is healthy (`GET /_cluster/health`)",
-        (408 | 429 | 502 | 503 | 504, _) => {
-            "the cluster is overloaded or not ready: repeat later, or with more --retries"
-        }
-        _ => return None,
-    };
-    Some(hint)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,12 +244,12 @@ mod tests {
         let refusal = Refusal {
             status,
             kind: "document_parsing_exception".into(),
-            causes: Vec::new(),
+            causes: Box::default(),
             reason: "[1:2] failed to parse".to_owned(),
             retry_after: None,
             caused_by: None,
         };
-        let (index, id) = (index.to_owned(), "1".to_owned());
+        let (index, id) = (index.into(), "1".into());
         let error = Error::ItemRejected { index, id, refusal };
         error.hint().unwrap_or_default()
     }
@@ -276,14 +264,8 @@ mod tests {
                 "{hint}"
             );
         }
-        assert!(rejected("a-input", 404).contains("deleted"));
-        assert!(rejected("a-input", 429).contains("--retries"));
-        for (index, status) in [
-            ("a-input", 400),
-            (".ml-state-write", 400),
-            ("a-input", 404),
-            ("a-input", 409),
-        ] {
+        assert!(rejected("a-input", 429).contains("--retry-for"));
+        for (index, status) in [("a-input", 400), (".ml-state-write", 400), ("a-input", 409)] {
             assert!(!rejected(index, status).contains("--url"), "{index} {status}");
         }
     }

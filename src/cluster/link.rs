@@ -1,9 +1,12 @@
 //! The one place that sends.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use elasticsearch::http::headers::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
@@ -15,7 +18,9 @@ use crate::cluster::gate::Gate;
 use crate::cluster::retry::{Patience, Tries, retry_after};
 use crate::cluster::transport::Transport;
 use crate::cluster::unanswered::Unanswered;
-use crate::cluster::{Clock, Error, Observer, Refusal, Repeat, Request, Response, Result};
+use crate::cluster::{Clock, Error, Observer, Refusal, Repeat, Request, Response, Result, Unreached};
+use crate::exhausted::is_out_of_descriptors;
+use crate::secret::Secrets;
 
 /// The client, and how patient it is.
 pub(in crate::cluster) struct Link {
@@ -29,6 +34,10 @@ pub(in crate::cluster) struct Link {
     pub(in crate::cluster) gate: Gate,
     pub(in crate::cluster) clock: Arc<dyn Clock>,
     pub(in crate::cluster) unanswered: Unanswered,
+    /// Whether anything was answered so far.
+    pub(in crate::cluster) met: AtomicBool,
+    /// What is concealed in text from outside.
+    pub(in crate::cluster) secrets: Secrets,
     /// One permit: see [`Size`].
     pub(in crate::cluster) large: Semaphore,
 }
@@ -58,7 +67,7 @@ impl Link {
         let mut tries = Tries::new(self);
         loop {
             match self.attempt(request, &what).await {
-                Err(error) if request.repeat == Repeat::Safe && error.is_passing() => {
+                Err(error) if request.repeat == Repeat::Safe && error.is_passing() && !self.is_misdirected(&error) => {
                     *failed = Some(error.clone());
                     if !tries.again(&error).await {
                         return Err(error);
@@ -67,6 +76,18 @@ impl Link {
                 answer => return answer,
             }
         }
+    }
+
+    /// Whether nothing was ever answered there, and no address or no program answers: that does not pass.
+    fn is_misdirected(&self, error: &Error) -> bool {
+        let nothing = matches!(
+            error,
+            Error::Unreachable {
+                why: Unreached::UnknownHost | Unreached::Refused,
+                ..
+            }
+        );
+        nothing && !self.met.load(Ordering::Relaxed)
     }
 
     async fn attempt(&self, request: &Request, what: &str) -> Result<Response> {
@@ -95,6 +116,7 @@ impl Link {
         let (headers, body) = (self.headers(request), request.body.clone());
         let sent = self.transport.send(request.method, url.clone(), headers, body);
         let mut answer = sent.await.map_err(|error| self.lost(what, &error))?;
+        self.met.store(true, Ordering::Relaxed);
         let status = answer.status().as_u16();
         let good = status < 300 || request.allowed.contains(&status);
         if !good && status < 400 {
@@ -110,7 +132,7 @@ impl Link {
         };
         let body = match body {
             Ok(body) if size.is_too_dense(&body) => Err(Unread::TooLarge),
-            body => body,
+            body => body.map(|body| self.concealed(body, size)),
         };
         if let Err(Unread::Lost(error)) = &body {
             return Err(self.lost(what, error));
@@ -123,6 +145,19 @@ impl Link {
             Ok(body) => Err(refused(what, Refusal::read(status, &body), wait)),
             Err(unread) if good => Err(unread.into_error(what, size)),
             Err(unread) => Err(refused(what, Refusal::without_body(status, &unread), wait)),
+        }
+    }
+
+    /// A status or an error without what it may repeat of our own headers, before anything of it is cut. Configurations
+    /// and documents stay as they are: they are not printed.
+    fn concealed(&self, body: Bytes, size: Size) -> Bytes {
+        let text = match (size, std::str::from_utf8(&body)) {
+            (Size::Status, Ok(text)) => self.secrets.conceal(text),
+            _ => return body,
+        };
+        match text {
+            Cow::Borrowed(_) => body,
+            Cow::Owned(text) => text.into(),
         }
     }
 
@@ -173,9 +208,35 @@ impl Link {
             return Error::Tls { what, address, cause };
         }
         if error.is_connect() {
-            return Error::Unreachable { what, address, cause };
+            let why = unreached(error, &cause);
+            return Error::Unreachable {
+                what,
+                address,
+                why,
+                cause,
+            };
         }
         Error::Broken { what, address, cause }
+    }
+}
+
+fn unreached(error: &reqwest::Error, cause: &str) -> Unreached {
+    let mut next = error.source();
+    while let Some(source) = next {
+        if let Some(io) = source.downcast_ref::<std::io::Error>() {
+            if is_out_of_descriptors(io) {
+                return Unreached::NoDescriptors;
+            }
+            if io.kind() == std::io::ErrorKind::ConnectionRefused {
+                return Unreached::Refused;
+            }
+        }
+        next = source.source();
+    }
+    // The client's own words: it has no type for it.
+    match cause.contains("dns error") {
+        true => Unreached::UnknownHost,
+        false => Unreached::Other,
     }
 }
 
@@ -219,7 +280,7 @@ fn refused(what: &str, refusal: Refusal, retry_after: Option<Duration>) -> Error
     let refusal = Refusal { retry_after, ..refusal };
     match refusal.status {
         401 => Error::Unauthenticated { what, refusal },
-        403 => Error::Forbidden { what, refusal },
+        403 if !refusal.is_or_has("cluster_block_exception") => Error::Forbidden { what, refusal },
         404 if refusal.is_or_has("search_context_missing_exception") => Error::ContextExpired { what },
         429 if refusal.reason.contains("upgrade mode is enabled") => Error::UpgradeMode { what },
         _ => Error::Refused { what, refusal },

@@ -107,15 +107,13 @@ impl Shards {
         if self.failed == 0 {
             return Ok(());
         }
-        let reason = self
-            .failures
-            .iter()
-            .find_map(|failure| failure.get("reason"))
-            .map(refusal::shard_reason);
+        let failure = self.failures.iter().find_map(|failure| failure.get("reason"));
+        let (kinds, reason) = (failure.map(refusal::causes_of), failure.map(refusal::shard_reason));
         Err(Error::ShardsFailed {
             what: what.to_owned(),
             failed: self.failed,
             total: self.total,
+            kinds: kinds.unwrap_or_default(),
             reason: reason.unwrap_or_else(|| "(no reason given)".to_owned()),
         })
     }

@@ -12,7 +12,7 @@ use crate::cluster::body::Size;
 use crate::cluster::context::Context;
 use crate::cluster::page::Page;
 use crate::cluster::ranges::Ranges;
-use crate::cluster::reader::{Batch, Method, Portion, Reader, Typical, page};
+use crate::cluster::reader::{Batch, Method, Portion, Reader, Typical};
 use crate::cluster::{Cluster, Error, Hit, Path, Request, Result, Search, Sort};
 
 /// An open search. Dropping it stops its readers and leaves closing to [`Cluster::release`].
@@ -140,6 +140,16 @@ struct Opened {
     id: String,
 }
 
+/// The scroll that an answer names.
+fn scroll_of(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        _scroll_id: String,
+    }
+    let named: Named = serde_json::from_slice(body).ok()?;
+    Some(named._scroll_id)
+}
+
 impl Cluster {
     /// Opens the search.
     ///
@@ -201,7 +211,17 @@ impl Cluster {
         let request = search.addressed(request.returns(Size::Large));
         self.opened(|cluster| async move {
             let what = request.what();
-            let page = page(&cluster, request).await?;
+            let body = cluster.send(request).await?.body;
+            let page = match Page::cut(&body, &what) {
+                Ok(page) => page,
+                Err(error) => {
+                    // What is open although it is of no use is closed.
+                    if let Some(id) = scroll_of(&body) {
+                        cluster.close(Context::Scroll(id)).await;
+                    }
+                    return Err(error);
+                }
+            };
             let id = page.scroll_id.clone();
             let id = id.ok_or(Error::Unintelligible {
                 what,

@@ -27,7 +27,7 @@ impl Refusal {
         let refusal = |kind: &str, reason: String| Self {
             status,
             kind: kind.into(),
-            causes: Vec::new(),
+            causes: Box::default(),
             reason: tidy(&reason),
             retry_after: None,
             caused_by: None,
@@ -51,7 +51,7 @@ impl Refusal {
         Self {
             status,
             kind: "".into(),
-            causes: Vec::new(),
+            causes: Box::default(),
             reason: reason.to_owned(),
             retry_after: None,
             caused_by: None,
@@ -68,7 +68,9 @@ impl Refusal {
         let kind = text(error, "type");
         let mut reasons = vec![tidy(text(error, "reason"))];
         if let Some(deepest) = deepest_cause(error) {
-            reasons.push(tidy(text(deepest, if quotes(kind) { "type" } else { "reason" })));
+            let reason = text(deepest, "reason");
+            let quoted = quotes(kind) && !reason.starts_with("Limit of ");
+            reasons.push(tidy(if quoted { text(deepest, "type") } else { reason }));
         }
         let shards = error.get("failed_shards").and_then(Value::as_array);
         reasons.extend(
@@ -101,7 +103,7 @@ impl Refusal {
 }
 
 /// The types of the causes, each once.
-pub(in crate::cluster) fn causes_of(error: &Value) -> Vec<Box<str>> {
+pub(in crate::cluster) fn causes_of(error: &Value) -> Box<[Box<str>]> {
     let mut types: Vec<Box<str>> = Vec::new();
     let listed = |name: &str| error.get(name).and_then(Value::as_array).into_iter().flatten();
     let shards = listed("failed_shards").filter_map(|shard| shard.get("reason"));
@@ -113,7 +115,7 @@ pub(in crate::cluster) fn causes_of(error: &Value) -> Vec<Box<str>> {
             }
         }
     }
-    types
+    types.into()
 }
 
 /// Whether the causes of an error of this type quote the values of a document: it cannot be parsed.

@@ -111,6 +111,8 @@ pub(in crate::cluster) async fn meet(address: url::Url, observer: Arc<Pauses>) -
         patience,
         clock: Arc::new(SystemClock::start()),
         unanswered: Unanswered::new(),
+        met: Default::default(),
+        secrets: Default::default(),
         large: tokio::sync::Semaphore::new(1),
     };
     Cluster::meet(link, Duration::from_secs(20), "5m".to_owned()).await
@@ -232,12 +234,59 @@ mod tests {
             ids(&old, search(Pagination::PointInTime)).await,
             Err(Error::Options(_))
         ));
-        let (old, _, _) = cluster(
-            "7.10.2",
-            vec![page("s1", &[1]), (0, "", String::new()), page("s3", &[3])],
-        )
-        .await;
+        // What comes after the lost page would be taken for it.
+        let lost = vec![
+            page("s1", &[1]),
+            (0, "", String::new()),
+            page("s3", &[3]),
+            page("s4", &[]),
+        ];
+        let (old, asked, _) = cluster("7.10.2", lost).await;
         assert!(ids(&old, search(Pagination::Auto)).await.is_err());
+        assert_eq!(asked.lock().unwrap().len(), 2, "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn a_scroll_whose_first_page_is_of_no_use_is_closed() {
+        let failed = r#"{"_scroll_id":"s1","_shards":{"total":2,"failed":1},"hits":{"hits":[]}}"#;
+        let late = r#"{"_scroll_id":"s1","timed_out":true,"_shards":{"total":1,"failed":0},"hits":{"hits":[]}}"#;
+        for answer in [failed, late] {
+            let (old, asked, _) = cluster("7.10.2", vec![ok(answer), ok("{}")]).await;
+            assert!(ids(&old, search(Pagination::Scroll)).await.is_err());
+            let asked = asked.lock().unwrap();
+            assert!(
+                asked[1].0.starts_with("DELETE /_search/scroll") && asked[1].1.contains("s1"),
+                "{asked:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_write_without_an_answer_is_looked_for_among_the_tasks() {
+        let lost = || (0, "", String::new());
+        let tasks = || ok(r#"{"tasks":[]}"#);
+        let a = || Path::of(["a"]);
+        for (request, answer, looks) in [
+            (Request::put(a()).once(), lost(), true),
+            (Request::post(a()).once(), lost(), true),
+            (Request::delete(a()).once(), lost(), true),
+            (Request::put(a()).once(), (502, "", String::new()), true),
+            (Request::put(a()).once(), (504, "", String::new()), true),
+            (Request::put(a()).once(), (500, "", String::new()), false),
+            (Request::put(a()).once(), ok("{}"), false),
+            (Request::get(a()).once(), lost(), false),
+        ] {
+            let what = format!("{} {answer:?}", request.what());
+            let (cluster, asked, _) = cluster("9.0.0", vec![answer, tasks()]).await;
+            let _ = cluster.send(request).await;
+            cluster.settle().await;
+            let looked = asked
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|(line, _)| line.starts_with("GET /_tasks"));
+            assert_eq!(looked, looks, "{what}");
+        }
     }
 
     #[tokio::test]
@@ -266,7 +315,7 @@ mod tests {
             match bulk.finish().await {
                 Ok(report) => assert!(good && report.documents == 2, "{report:?}"),
                 Err(error) => assert!(
-                    !good && matches!(&error, Error::ItemRejected { id, .. } if id == "2"),
+                    !good && matches!(&error, Error::ItemRejected { id, .. } if **id == *"2"),
                     "{error}"
                 ),
             }

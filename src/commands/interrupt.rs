@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: once stops the work and lets it clean up, twice ends the program.
+//! Ctrl-C, SIGTERM and SIGHUP: once stops the work and lets it clean up, twice ends the program.
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::cluster::Cluster;
 use crate::commands::Stop;
 use crate::error::{Error, ExitCode, Result};
+use crate::signals;
 use crate::terminal::{Terminal, Unchanged};
 
 /// Listens from the beginning of a command to its end: a signal that comes between two pieces of work
@@ -25,13 +26,20 @@ impl Signals {
             return Self { first: first.clone() };
         }
         let (sender, first) = watch::channel(None);
-        let handlers = handlers();
+        let signals = signals::Signals::listen();
         tokio::spawn(async move {
-            let Some(mut handlers) = handlers else {
+            let Ok(mut signals) = signals else {
                 return std::future::pending().await;
             };
-            let _ = sender.send(Some(next(&mut handlers).await));
-            std::process::exit(next(&mut handlers).await as i32);
+            let first = signals.next().await;
+            let _ = sender.send(Some(first));
+            loop {
+                let second = signals.next().await;
+                // A terminal that closes may be reported by the system and by the shell.
+                if second != ExitCode::HungUp || first != ExitCode::HungUp {
+                    std::process::exit(second as i32);
+                }
+            }
         });
         Self { first }
     }
@@ -82,6 +90,7 @@ impl Signals {
 fn error_of(code: ExitCode) -> Error {
     match code {
         ExitCode::Terminated => Error::Terminated,
+        ExitCode::HungUp => Error::HungUp,
         _ => Error::Interrupted,
     }
 }
@@ -147,40 +156,6 @@ pub(super) async fn while_waiting<T: Send + 'static>(
         message: format!("the question could not be asked: {cause}"),
         hint: None,
     })
-}
-
-#[cfg(unix)]
-type Handlers = (tokio::signal::unix::Signal, tokio::signal::unix::Signal);
-
-#[cfg(unix)]
-fn handlers() -> Option<Handlers> {
-    use tokio::signal::unix::{SignalKind, signal};
-    Some((
-        signal(SignalKind::interrupt()).ok()?,
-        signal(SignalKind::terminate()).ok()?,
-    ))
-}
-
-#[cfg(unix)]
-async fn next((interrupt, terminate): &mut Handlers) -> ExitCode {
-    tokio::select! {
-        _ = interrupt.recv() => ExitCode::Interrupted,
-        _ = terminate.recv() => ExitCode::Terminated,
-    }
-}
-
-#[cfg(windows)]
-type Handlers = tokio::signal::windows::CtrlC;
-
-#[cfg(windows)]
-fn handlers() -> Option<Handlers> {
-    tokio::signal::windows::ctrl_c().ok()
-}
-
-#[cfg(windows)]
-async fn next(interrupt: &mut Handlers) -> ExitCode {
-    interrupt.recv().await;
-    ExitCode::Interrupted
 }
 
 #[cfg(test)]

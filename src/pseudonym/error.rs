@@ -41,7 +41,7 @@ impl Error {
                 Some("the file that stands beside the archive is meant, its name ends with .key.json")
             }
             Self::TooMany { .. } => Some("leave fields out with --fields, or take fewer inputs along"),
-            Self::Io { cause, .. } => file_hint(cause.kind()),
+            Self::Io { cause, .. } => file_hint(cause),
             _ => None,
         }
     }

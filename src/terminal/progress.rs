@@ -86,7 +86,8 @@ impl Stage {
     pub fn note(&self, text: &str) {
         match &self.drawn {
             Some(drawn) => {
-                drawn.bar.set_message(escape(text).replace('\n', " "));
+                let text = self.terminal.concealed(text);
+                drawn.bar.set_message(escape(&text).replace('\n', " "));
                 drawn.noted.store(true, Ordering::Relaxed);
             }
             None => self.terminal.detail(text),

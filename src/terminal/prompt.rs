@@ -163,6 +163,7 @@ impl Drop for Unchanged {
 /// A hidden prompt turns the echo of the terminal off; an interruption must turn it on again.
 mod echo {
     use crate::error::ExitCode;
+    use crate::signals::Signals;
 
     /// While this lives, Ctrl-C and SIGTERM restore the terminal and exit.
     pub(super) struct Watch {
@@ -181,19 +182,13 @@ mod echo {
             .ok()?;
         std::thread::spawn(move || {
             runtime.block_on(async {
-                let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
-                let mut termination = std::pin::pin!(termination());
-                // The handlers are installed by the first poll.
-                let first = std::future::poll_fn(|cx| {
-                    let _ = interrupt.as_mut().poll(cx);
-                    let _ = termination.as_mut().poll(cx);
-                    std::task::Poll::Ready(())
-                });
-                first.await;
+                let signals = Signals::listen();
                 let _ = ready.send(());
+                let Ok(mut signals) = signals else {
+                    return;
+                };
                 tokio::select! {
-                    Ok(()) = interrupt => leave(&settings, ExitCode::Interrupted),
-                    () = termination => leave(&settings, ExitCode::Terminated),
+                    code = signals.next() => leave(&settings, code),
                     _ = stopped => {}
                 }
             });
@@ -206,19 +201,6 @@ mod echo {
         restore(settings);
         let _ = console::Term::stderr().write_line("");
         std::process::exit(i32::from(code as u8))
-    }
-
-    #[cfg(unix)]
-    async fn termination() {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    }
-
-    #[cfg(not(unix))]
-    async fn termination() {
-        std::future::pending().await
     }
 
     #[cfg(unix)]

@@ -1,12 +1,14 @@
 //! What the terminal can do and the user wants, decided once; lines of text.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use console::Style;
 use indicatif::MultiProgress;
 
+use crate::secret::Secrets;
 use crate::terminal::{Streams, indented};
 
 /// When to colour.
@@ -60,6 +62,8 @@ struct Inner {
     bars: Option<MultiProgress>,
     /// A question stands on the terminal without an answer.
     asking: AtomicBool,
+    /// What is never printed.
+    secrets: Mutex<Secrets>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,8 +122,21 @@ impl Terminal {
                 streams,
                 bars: moving.then(MultiProgress::new),
                 asking: AtomicBool::new(false),
+                secrets: Mutex::default(),
             }),
         }
+    }
+
+    /// From now on these are not printed either, whoever returns them: neither in lines for people nor in JSON documents.
+    pub fn conceal(&self, secrets: &Secrets) {
+        let mut all = self.inner.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        *all = all.with(secrets);
+    }
+
+    /// The text without secrets.
+    pub(in crate::terminal) fn concealed<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let secrets = self.inner.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.conceal(text)
     }
 
     /// The result, to stdout, with a line feed where it lacks one. A closed stdout is no error.
@@ -128,6 +145,9 @@ impl Terminal {
     /// # Errors
     /// Stdout cannot be written for another reason, such as a full disk.
     pub fn result(&self, text: &str) -> io::Result<()> {
+        // A path or the ID of a job is what was asked for; a document may hold what a server returned.
+        let document = text.starts_with('{').then(|| self.concealed(text));
+        let text = document.as_deref().unwrap_or(text);
         self.result_with(|stdout| {
             stdout.write_all(text.as_bytes())?;
             if !text.is_empty() && !text.ends_with('\n') {
@@ -226,6 +246,7 @@ impl Terminal {
     /// Writes a line to stderr as it is. Where stderr is gone there is nobody left to tell.
     pub(in crate::terminal) fn print(&self, line: &str) {
         self.without_bars(|| {
+            let line = self.concealed(line);
             let _ = self.inner.streams.stderr(|stderr| writeln!(stderr, "{line}"));
         });
     }

@@ -1,10 +1,12 @@
 //! Reaching a cluster: who asks, whom it trusts, what it takes for an answer, and what it never says.
 
 mod bounded;
+mod echo;
 mod environment;
 #[cfg(unix)]
 mod prompt;
 mod redirects;
+mod retries;
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -282,7 +284,7 @@ fn a_busy_cluster_is_asked_again_and_upgrade_mode_is_not() {
     );
     dry_run(&Binary::new(), &url, &["--retries", "2"])
         .expect(1)
-        .says("--retries");
+        .says("--retry-for");
     assert_eq!(faults.fired(), [3]);
     faults.clear();
     let mode = json!({"error": {"type": "status_exception",

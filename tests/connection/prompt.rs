@@ -50,7 +50,7 @@ fn a_wrong_password_is_refused_and_not_repeated() {
 #[test]
 fn asking_for_a_password_can_be_interrupted() {
     let world = made(|options| options.auth = Some(auth()));
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let mut session = start(&world.stand_in.url());
         session.expect("Password of ada").signal(signal);
         let ended = session.end();

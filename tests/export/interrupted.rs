@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM, at every request in turn.
+//! Ctrl-C, SIGTERM and SIGHUP, at every request in turn.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -78,6 +78,49 @@ fn ctrl_c_at_any_request_leaves_no_file() {
 #[test]
 fn sigterm_at_any_request_leaves_no_file() {
     at_every_request(Signal::TERM, 143, "scroll");
+}
+
+#[test]
+fn a_closed_terminal_at_any_request_leaves_no_file() {
+    at_every_request(Signal::HUP, 129, "pit");
+}
+
+/// `nohup` has a program survive its terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_terminal_is_survived_where_that_was_asked_for() {
+    let (world, binary, victim) = (world(&Fixture::load(JOB)), Binary::new(), Victim::default());
+    let hooked = victim.clone();
+    let hang_up = Fault::when(|_| true).nth(5).run(move |_| hooked.signal(Signal::HUP));
+    world.stand_in.faults().add(hang_up);
+    let url = world.stand_in.url();
+    let command = binary.command(["export", "--job-id", JOB, "--yes", "--url", &url]);
+    let mut ignoring = std::process::Command::new("sh");
+    ignoring.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
+    ignoring.arg(command.get_program()).args(command.get_args());
+    ignoring.current_dir(binary.directory());
+    assert_eq!(victim.run(ignoring).status.code(), Some(0));
+    assert_eq!(world.stand_in.faults().fired(), [1]);
+}
+
+/// The system and the shell may each report it.
+#[test]
+fn a_terminal_that_closes_twice_does_not_keep_from_cleaning_up() {
+    let (world, binary, victim) = (world(&Fixture::load(JOB)), Binary::new(), Victim::default());
+    let (first, second) = (victim.clone(), victim.clone());
+    let faults = world.stand_in.faults();
+    faults.add(Fault::when(|call| call.path == "/_search").nth(3).run(move |_| {
+        first.signal(Signal::HUP);
+    }));
+    faults.add(
+        Fault::on("DELETE", "/_pit")
+            .nth(2)
+            .run(move |_| second.signal(Signal::HUP)),
+    );
+    let output = run(&world, &binary, &victim, "pit");
+    assert_eq!(output.status.code(), Some(129));
+    assert_eq!(files(binary.directory()), Vec::<String>::new());
+    nothing_open(&world);
 }
 
 #[test]

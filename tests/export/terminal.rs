@@ -160,7 +160,7 @@ fn an_archive_is_not_written_to_a_terminal() {
 #[test]
 fn a_signal_while_a_question_waits_ends_the_program() {
     let world = world(&Fixture::load(JOB));
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let binary = Binary::new();
         let mut session = start(&world, &binary, &["--job-id", JOB]);
         session.expect("Export it?").expect_silence().signal(signal);

@@ -201,7 +201,7 @@ fn a_context_that_expires_half_way_is_an_error_that_names_keep_alive() {
                 .then(Action::status(404, gone.to_string())),
         );
         refused(&world, JOB, &["--page-size", "30", "--pagination", pagination], 1)
-            .says("the search context has expired")
+            .says("the search context no longer exists")
             .says("--keep-alive");
     }
 }

@@ -141,9 +141,9 @@ impl Cell {
 }
 
 /// Whether the tool tries again and comes to a good end. The first contact has less time than another request, all
-/// tries together.
+/// tries together, and where nothing listens it is not repeated.
 fn survives(spot: &Spot, kind: &Kind) -> bool {
-    kind.passes && !(spot.path == "/" && matches!(kind.how, How::Slow))
+    kind.passes && !(spot.path == "/" && matches!(kind.how, How::Slow | How::Refused))
 }
 
 /// Requests of the spot's method and path, from the one that is meant on.

@@ -60,7 +60,7 @@ fn a_search_that_expires_between_two_pages_is_said_so() {
         world.stand_in.faults().add(on(spot).run(move |_| {
             documents.expire_contexts();
         }));
-        failed(&world, "search context has expired", "--keep-alive")
+        failed(&world, "search context no longer exists", "--keep-alive")
             .map(drop)
             .map_err(|why| format!("{spot:?}: {why}"))
     });

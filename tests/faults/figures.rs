@@ -16,8 +16,8 @@ fn figures() -> Vec<(&'static str, usize)> {
             requests * KINDS.len() * 2,
         ),
         (
-            "points of interruption: each request × Ctrl-C and SIGTERM",
-            requests * 2,
+            "points of interruption: each request × Ctrl-C, SIGTERM and SIGHUP",
+            requests * 3,
         ),
         (
             "requests of an import before which somebody else deletes, opens or makes anew the job",

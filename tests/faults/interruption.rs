@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM at every request.
+//! Ctrl-C, SIGTERM and SIGHUP at every request.
 
 use esml_state::error::ExitCode;
 
@@ -8,7 +8,7 @@ use super::walk::each;
 use super::{export, import};
 use crate::support::in_process::InProcess;
 
-const SIGNALS: [ExitCode; 2] = [ExitCode::Interrupted, ExitCode::Terminated];
+const SIGNALS: [ExitCode; 3] = [ExitCode::Interrupted, ExitCode::Terminated, ExitCode::HungUp];
 
 /// The last requests of an export: what read them has ended before a signal that came with them is heard.
 const LAST: usize = 3;

@@ -33,9 +33,17 @@ fn hold(what: &str, at: &[&str], codes: &[i32], says: &str, fault: impl Fn(&Spot
 
 #[test]
 fn documents_put_off_are_sent_again() {
-    // The first answer says only that there are errors, the second which.
-    let fault = |spot: &Spot| on(spot).times(2).then(Action::AnswerItems(429));
-    hold("documents put off", &["/_bulk"], &[0], "", fault);
+    for status in [429, 502, 503, 504] {
+        // The first answer says only that there are errors, the second which.
+        let fault = |spot: &Spot| on(spot).times(2).then(Action::AnswerItems(status));
+        hold(
+            &format!("documents put off with {status}"),
+            &["/_bulk"],
+            &[0],
+            "",
+            fault,
+        );
+    }
 }
 
 #[test]
@@ -48,6 +56,8 @@ fn documents_put_off_for_ever_end_in_a_rollback() {
         "429 rejected execution",
         fault,
     );
+    let fault = |spot: &Spot| on(spot).always().then(Action::AnswerItems(503));
+    hold("shards that stay away", &["/_bulk"], &[5], "503 primary shard", fault);
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn ctrl_c_and_signals_end_the_program() {
     assert!(ended.screen.contains(" interrupted"), "{}", ended.screen);
     not_imported(130, |session| session.signal(Signal::INT));
     not_imported(143, |session| session.signal(Signal::TERM));
+    not_imported(129, |session| session.signal(Signal::HUP));
 }
 
 #[test]

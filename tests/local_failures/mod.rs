@@ -3,6 +3,7 @@
 mod changing;
 #[cfg(target_os = "linux")]
 mod disk;
+mod limits;
 #[cfg(unix)]
 mod permissions;
 #[cfg(unix)]

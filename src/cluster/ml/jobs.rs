@@ -82,6 +82,9 @@ struct DataCounts {
 /// Between two looks whether a job is gone.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// Deleting a job with many results takes the cluster minutes.
+const LONGEST_DELETION: Duration = Duration::from_secs(600);
+
 fn path(job: &JobId) -> Path {
     Path::of(["_ml", "anomaly_detectors", job.as_str()])
 }
@@ -233,7 +236,7 @@ impl Cluster {
     /// Deleting goes on in the cluster when the answer is lost or late: looks until it is over.
     async fn is_gone(&self, job: &JobId) -> Result<bool> {
         let (clock, began) = (self.clock(), self.clock().now());
-        while clock.now().saturating_sub(began) < self.link().patience.total {
+        while clock.now().saturating_sub(began) < LONGEST_DELETION {
             match self.job(job).await? {
                 None => return Ok(true),
                 Some(there) if !is_going(&there) => break,

@@ -66,6 +66,7 @@ pub(super) fn answered_items(call: &Call, status: u16) -> Answer {
             "es_rejected_execution_exception",
             "rejected execution of coordinating operation",
         ),
+        502..=504 => ("unavailable_shards_exception", "primary shard is not active"),
         _ => ("document_parsing_exception", "[1:2] failed to parse"),
     };
     let refused = status >= 300;

@@ -1,0 +1,173 @@
+//! A server or proxy that returns what it was sent: our own secrets are not printed, in any form.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{JOB, dry_run, made};
+use crate::support::binary::Binary;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::{Answer, Call};
+use crate::support::world::World;
+
+/// What is never printed: the passwords and keys below as they are typed, sent, escaped and encoded.
+const SECRETS: [&str; 12] = [
+    "p@ss",
+    "p%40ss",
+    "w/rd",
+    "w%2Frd",
+    "w\\/rd",
+    "YWRhOnBAc3M6dy9yZA",
+    "cEBzczp3L3Jk",
+    "key-s3cr3t",
+    "a2V5LWlkOmtleS1zM2NyM3Q",
+    "t0ken-s3cr3t",
+    "dDBrZW4tczNjcjN0",
+    "pr0xy-s3cr3t",
+];
+
+const CREDENTIALS: [&[&str]; 4] = [
+    &["--username", "ada", "--password", "p@ss:w/rd"],
+    &["--api-key", "key-id:key-s3cr3t"],
+    &["--api-key", "a2V5LWlkOmtleS1zM2NyM3Q="],
+    &["--bearer-token", "t0ken-s3cr3t"],
+];
+
+/// The headers of a request and what is inside of them, in forms that servers and proxies give them.
+fn returned(call: &Call) -> String {
+    let sent = call.header("authorization").unwrap_or("none").to_owned();
+    let token = sent.split(' ').nth(1).unwrap_or_default();
+    let decoded = esml_state::secret::Secrets::decode(token).unwrap_or_default();
+    let own = decoded.split_once(':').map_or("", |(_, own)| own);
+    let percent = own.replace('@', "%40").replace(':', "%3A").replace('/', "%2F");
+    format!("Authorization: {sent} is {decoded}, {own} or {percent}")
+}
+
+/// Any answer, made of what was returned.
+type Form = fn(&str) -> Answer;
+
+const FORMS: [Form; 8] = [
+    |text| {
+        let error = json!({"type": "security_exception", "reason": text});
+        Answer::json(401, &json!({"error": error, "status": 401}))
+    },
+    |text| {
+        let cause = json!({"type": "illegal_argument_exception", "reason": text});
+        let error = json!({"type": "status_exception", "reason": "failed", "caused_by": cause});
+        Answer::json(400, &json!({"error": error, "status": 400}))
+    },
+    |text| Answer::of(502, "text/plain", text.to_owned()),
+    |text| Answer::of(200, "text/plain", text.to_owned()),
+    // Cut in the middle of a secret it would be found no more.
+    |text| Answer::of(500, "text/plain", format!("{}{text}", ".".repeat(70))),
+    |text| {
+        let error = json!({"type": "exception", "reason": format!("{}{text}", ".".repeat(450))});
+        Answer::json(500, &json!({"error": error, "status": 500}))
+    },
+    |text| {
+        let error = json!({"error": text, "status": 403}).to_string().replace('/', "\\/");
+        Answer::of(403, "application/json", error)
+    },
+    |text| {
+        let place = format!("http://elsewhere.invalid/{}", text.replace([' ', ',', '\\'], "-"));
+        Answer::of(302, "text/plain", "").with_header("location", &place)
+    },
+];
+
+fn echoing(form: Form, path: &'static str) -> World {
+    let world = made(|_| {});
+    let faults = world.stand_in.faults();
+    let added = Arc::new(faults.clone());
+    // A rule that adds the answer for the request that it saw.
+    faults.add(
+        Fault::when(move |call| call.path.starts_with(path))
+            .always()
+            .run(move |call| {
+                let answer = form(&returned(call));
+                added.clear();
+                added.add(Fault::on("*", path).always().then(Action::Answer(answer)));
+            })
+            .then(Action::status(503, "{}")),
+    );
+    world
+}
+
+#[track_caller]
+fn no_secret(said: &str, what: &str) {
+    for secret in SECRETS {
+        assert!(!said.contains(secret), "{what}: {secret} in {said}");
+    }
+}
+
+#[test]
+fn what_a_server_returns_of_a_credential_is_not_printed() {
+    for (number, form) in FORMS.into_iter().enumerate() {
+        for credential in CREDENTIALS {
+            for path in ["/", "/_ml/anomaly_detectors"] {
+                let world = echoing(form, path);
+                for more in [&["-vv"][..], &["-vv", "--json"]] {
+                    let args = [credential, more, &["--retries", "1"]].concat();
+                    let run = dry_run(&Binary::new(), &world.stand_in.url(), &args);
+                    let what = format!("form {number}, {credential:?}, {path}, {more:?}");
+                    assert_ne!(run.code, 0, "{what}: {}", run.stderr);
+                    no_secret(&format!("{}{}", run.stdout, run.stderr), &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rejected_document_that_repeats_the_credential_does_not_print_it() {
+    let world = made(|_| {});
+    let archive = world.export(&Binary::new(), JOB, "exported", &[]);
+    let target = made(|_| {});
+    target.call("DELETE", &format!("/_ml/anomaly_detectors/{JOB}"), "");
+    let faults = target.stand_in.faults();
+    let added = faults.clone();
+    faults.add(
+        Fault::on("POST", "/_bulk")
+            .always()
+            .run(move |call| {
+                let error = json!({"type": "exception", "reason": returned(call)});
+                let items: Vec<_> = String::from_utf8_lossy(&call.body)
+                    .lines()
+                    .filter(|line| line.starts_with("{\"index\""))
+                    .map(|_| json!({"index": {"_id": "1", "status": 400, "error": error}}))
+                    .collect();
+                let answer = json!({"errors": true, "items": items}).to_string();
+                added.clear();
+                added.add(Fault::on("POST", "/_bulk").always().then(Action::status(200, answer)));
+            })
+            .then(Action::status(503, "{}")),
+    );
+    for more in [&[][..], &["--json"]] {
+        let run = target.import(
+            &Binary::new(),
+            &archive,
+            &[CREDENTIALS[0], more, &["--as", "copy"]].concat(),
+        );
+        assert_ne!(run.code, 0);
+        no_secret(&format!("{}{}", run.stdout, run.stderr), "an item");
+    }
+}
+
+#[test]
+fn what_a_proxy_returns_of_its_password_is_not_printed() {
+    let world = made(|_| {});
+    let answer = Answer::of(407, "text/plain", "sent: YWRhOnByMHh5LXMzY3IzdA== is ada:pr0xy-s3cr3t");
+    world
+        .stand_in
+        .faults()
+        .add(Fault::when(|_| true).always().then(Action::Answer(answer)));
+    let proxy = world.stand_in.url().replace("http://", "http://ada:pr0xy-s3cr3t@");
+    let run = dry_run(
+        &Binary::new().with_env("HTTP_PROXY", &proxy),
+        "http://cluster.invalid",
+        &["-vv"],
+    )
+    .expect(1);
+    no_secret(&format!("{}{}", run.stdout, run.stderr), "a proxy");
+    assert!(!run.stderr.contains("YWRhOnByMHh5"), "{}", run.stderr);
+    run.says("407 sent: ***");
+}

@@ -1,0 +1,128 @@
+//! For how long a request is retried, and what is not retried at all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::{JOB, dry_run, made};
+use crate::support::binary::{Binary, Run};
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::in_process::InProcess;
+use crate::support::world::World;
+
+const COUNT: &str = "/.ml-annotations-read/_count";
+
+/// Exports without writing while this request fails for so long, in time of the test's own.
+fn export_during(outage: Duration, more: &[&str]) -> (Run, usize) {
+    let (world, own) = (made(|_| {}), InProcess::new());
+    let (faults, clock) = (world.stand_in.faults(), Arc::clone(&own.clock));
+    let (cleared, began) = (faults.clone(), AtomicU64::new(u64::MAX));
+    let tries = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&tries);
+    let now = move || u64::try_from(esml_state::cluster::Clock::now(&*clock).as_millis()).unwrap();
+    faults.add(
+        Fault::on("POST", COUNT)
+            .always()
+            .run(move |_| {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let _ = began.compare_exchange(u64::MAX, now(), Ordering::SeqCst, Ordering::SeqCst);
+                if now() - began.load(Ordering::SeqCst) >= u64::try_from(outage.as_millis()).unwrap() {
+                    cleared.clear();
+                }
+            })
+            .then(Action::status(503, "{}")),
+    );
+    let run = own.run(&line(&world.stand_in.url(), more));
+    (run, usize::try_from(tries.load(Ordering::SeqCst)).unwrap())
+}
+
+fn line<'a>(url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut line = vec!["export", "--job-id", JOB, "--dry-run", "--url", url];
+    line.extend(more);
+    line
+}
+
+#[test]
+fn a_node_that_is_away_for_most_of_the_time_is_waited_for_whatever_chance_says() {
+    for _ in 0..20 {
+        let (run, tries) = export_during(Duration::from_secs(45), &[]);
+        run.expect(0);
+        assert!((8..=20).contains(&tries), "{tries}");
+    }
+}
+
+#[test]
+fn the_time_and_the_number_of_tries_are_bounds() {
+    let long = Duration::from_secs(3600);
+    let (run, tries) = export_during(long, &[]);
+    run.expect(1).says("503").says("--retry-for");
+    assert!((8..=21).contains(&tries), "{tries}");
+    assert_eq!(export_during(long, &["--retries", "3"]).1, 4);
+    assert_eq!(export_during(long, &["--retries", "0"]).1, 1);
+    assert_eq!(export_during(long, &["--retry-for", "0s"]).1, 1);
+    let (run, _) = export_during(Duration::from_secs(400), &["--retry-for", "10m"]);
+    run.expect(0);
+}
+
+#[test]
+fn a_host_without_an_address_and_a_port_without_a_listener_are_not_asked_again() {
+    for (url, hint) in [
+        ("http://nowhere.invalid:9200", "no address is known"),
+        ("http://127.0.0.1:1", "nothing accepts connections"),
+    ] {
+        let began = Instant::now();
+        let run = dry_run(&Binary::new(), url, &["-v"]).expect(1);
+        run.says("cannot reach").says("--url").says(hint);
+        assert!(!run.stderr.contains("before try"), "{}", run.stderr);
+        assert!(began.elapsed() < Duration::from_secs(9), "it waited");
+    }
+}
+
+/// Once something was answered, a refused connection is a node that restarts.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connection_that_is_refused_later_is_tried_again() {
+    let (world, own): (World, _) = (made(|_| {}), InProcess::new());
+    let (network, restored) = (world.stand_in.network(), world.stand_in.network());
+    own.clock.at_pauses(move || restored.listen());
+    world
+        .stand_in
+        .faults()
+        .add(Fault::on("POST", COUNT).run(move |_| network.refuse()));
+    own.run(&line(&world.stand_in.url(), &["-v"]))
+        .expect(0)
+        .says("before try 2");
+}
+
+#[test]
+fn a_cluster_that_is_starting_is_waited_for_and_a_blocked_one_is_not() {
+    let block = |status: u16, reason: &str| {
+        let error = serde_json::json!({"type": "cluster_block_exception", "reason": reason});
+        Action::status(
+            status,
+            serde_json::json!({"error": error, "status": status}).to_string(),
+        )
+    };
+    let starting = block(
+        503,
+        "blocked by: [SERVICE_UNAVAILABLE/1/state not recovered / initialized];",
+    );
+    let (world, own) = (made(|_| {}), InProcess::new());
+    world
+        .stand_in
+        .faults()
+        .add(Fault::on("POST", COUNT).times(3).then(starting));
+    own.run(&line(&world.stand_in.url(), &[])).expect(0);
+    for (status, reason) in [
+        (403, "[FORBIDDEN/8/index write (api)]"),
+        (429, "disk usage exceeded flood-stage"),
+    ] {
+        let (world, own) = (made(|_| {}), InProcess::new());
+        world
+            .stand_in
+            .faults()
+            .add(Fault::on("POST", COUNT).always().then(block(status, reason)));
+        own.run(&line(&world.stand_in.url(), &[])).expect(1).says(reason);
+        assert_eq!(world.stand_in.faults().fired(), [1], "{status}");
+    }
+}

@@ -1,0 +1,84 @@
+//! Limits of this process: files and connections, threads.
+#![cfg(target_os = "linux")]
+
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Output};
+
+use super::{JOB, files, world};
+use crate::support::binary::Binary;
+
+/// Runs after this was said to the shell.
+fn run_after(limit: &str, command: &Command, user: Option<u32>) -> Output {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{limit} && exec \"$0\" \"$@\"")]);
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.current_dir(command.get_current_dir().unwrap());
+    if let Some(user) = user {
+        shell.uid(user).gid(user);
+    }
+    shell.output().unwrap()
+}
+
+#[test]
+fn without_descriptors_the_limit_is_named_and_nothing_is_left() {
+    let (world, binary) = (world(), Binary::new());
+    let url = world.stand_in.url();
+    let export = [
+        "export",
+        "--job-id",
+        JOB,
+        "--yes",
+        "--include-inputs",
+        "--retries",
+        "1",
+        "--url",
+        &url,
+    ];
+    let mut failed = 0;
+    for most in 4..40 {
+        let output = run_after(&format!("ulimit -n {most}"), &binary.command(export), None);
+        let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.code() == Some(0) {
+            break;
+        }
+        // With fewer than it takes to start the program at all, the system says so.
+        if said.contains("error while loading shared libraries") {
+            continue;
+        }
+        failed += 1;
+        assert_eq!(output.status.code(), Some(1), "{most}: {said}");
+        assert!(said.contains("error: ") && said.contains("ulimit -n"), "{most}: {said}");
+        assert_eq!(files(binary.directory()), Vec::<String>::new(), "{most}");
+    }
+    assert!(failed > 3, "{failed}");
+}
+
+#[test]
+fn without_threads_the_limit_is_named() {
+    let (world, binary) = (world(), Binary::new());
+    let url = world.stand_in.url();
+    let export = binary.command(["export", "--job-id", JOB, "--yes", "--url", &url]);
+    // No other process of this user counts: nobody has this number. Root has no limit.
+    const USER: u32 = 61_613;
+    let is_root = rustix::process::getuid().is_root();
+    let can_run = Command::new(export.get_program())
+        .arg("--version")
+        .uid(USER)
+        .gid(USER)
+        .output();
+    if !is_root || !can_run.is_ok_and(|output| output.status.success()) {
+        println!("another user cannot run the program here: threads are not limited");
+        return;
+    }
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(binary.directory(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let limit = "ulimit -u 3 2>/dev/null || ulimit -p 3";
+    let output = run_after(&format!("({limit}) && {limit}"), &export, Some(USER));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("error: cannot start: ") && said.contains("ulimit -u"),
+        "{said}"
+    );
+    assert!(world.stand_in.requests().is_empty());
+}
