@@ -13,6 +13,7 @@ mod same;
 mod shared;
 mod spelling;
 mod surrogates;
+mod texts;
 mod too_long;
 mod tree;
 

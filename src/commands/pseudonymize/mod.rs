@@ -90,6 +90,10 @@ pub(super) async fn pseudonymize(
     })?;
     source.config = &decision.config;
     rewriter.names = decision.names.clone();
+    if let Some(mapping) = &contents.input_mapping {
+        // Refuses what cannot be written before anything is.
+        rewriter.mapping(mapping)?;
+    }
     names::refuse_values(&source, &rewriter, options.tokens.accept_names)?;
     if options.dry_run {
         return Ok(Outcome::of(&source, &rewriter, &decision, None));

@@ -61,7 +61,7 @@ impl Source<'_> {
             rewriter.filters(filters, self.config)?;
         }
         if let Some(calendars) = &contents.calendars {
-            rewriter.calendars(calendars).map_err(said)?;
+            rewriter.calendars(calendars, self.config).map_err(said)?;
         }
         if let Some(manifest) = &contents.manifest {
             rewriter.manifest(&mut manifest.clone())?;

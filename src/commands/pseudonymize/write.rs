@@ -70,7 +70,7 @@ pub(super) async fn archive(
         rewrite.json(EntryKind::Filters, &text)?;
     }
     if let Some(calendars) = &contents.calendars {
-        let text = rewriter.calendars(calendars).map_err(said)?;
+        let text = rewriter.calendars(calendars, source.config).map_err(said)?;
         rewrite.json(EntryKind::Calendars, &text)?;
     }
     let manifest = rewrite.manifest(&mut rewriter, decision)?;

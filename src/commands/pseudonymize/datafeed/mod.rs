@@ -87,7 +87,7 @@ pub(super) fn decide(facts: &Facts<'_>) -> Result<Decision> {
     }
     Ok(Decision {
         left_out,
-        ..Decision::of(config, fate)
+        ..Decision::of(texts::without_remarks(&config)?, fate)
     })
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::error::Result;
 use crate::job::{InputMappings, JobConfig, needed_fields};
 use crate::pseudonym::{Book, rewrite_text, unescaped};
 
@@ -35,6 +36,53 @@ fn keys(value: &Value, names: &mut BTreeSet<String>) {
             keys(member, names);
         }),
         _ => {}
+    }
+}
+
+/// The configuration without what people may have written beside the clauses of its datafeed: names of clauses, `meta` of
+/// aggregations. Nothing reads them.
+pub(super) fn without_remarks(config: &JobConfig) -> Result<JobConfig> {
+    let edited = config.edit_datafeed(&mut |name, json| {
+        let section: Value = serde_json::from_str(json).ok()?;
+        let mut without = section.clone();
+        match name {
+            "query" => leave_out_names(&mut without, false),
+            "aggregations" | "aggs" => leave_out_meta(&mut without),
+            _ => return None,
+        }
+        (without != section).then(|| without.to_string())
+    })?;
+    Ok(JobConfig::parse(edited.get().as_bytes())?)
+}
+
+/// `alone`: a name may be all that a clause has.
+fn leave_out_names(query: &mut Value, alone: bool) {
+    match query {
+        Value::Array(list) => list.iter_mut().for_each(|item| leave_out_names(item, false)),
+        Value::Object(members) => {
+            if members.get("_name").is_some_and(Value::is_string) && (alone || members.len() > 1) {
+                members.shift_remove("_name");
+            }
+            for (name, member) in members.iter_mut() {
+                leave_out_names(member, matches!(name.as_str(), "match_all" | "match_none"));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn leave_out_meta(aggregations: &mut Value) {
+    for aggregation in aggregations.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        let Some(kinds) = aggregation.as_object_mut() else {
+            continue;
+        };
+        kinds.shift_remove("meta");
+        for (kind, body) in kinds.iter_mut() {
+            match kind.as_str() {
+                "aggs" | "aggregations" => leave_out_meta(body),
+                _ => leave_out_names(body, false),
+            }
+        }
     }
 }
 

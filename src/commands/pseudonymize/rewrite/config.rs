@@ -10,7 +10,7 @@ use crate::json::{Edit, Leaf, edit_leaves};
 use crate::pseudonym::Error;
 
 /// What is a name, a number or a choice, beside what Elasticsearch generates; everything below them too.
-const STAYS: [&str; 32] = [
+const STAYS: [&str; 31] = [
     "job_id",
     "results_index_name",
     "groups",
@@ -32,7 +32,6 @@ const STAYS: [&str; 32] = [
     "analysis_config.detectors.custom_rules",
     "analysis_limits",
     "data_description",
-    "custom_settings.created_by",
     "datafeed_config.datafeed_id",
     "datafeed_config.job_id",
     "datafeed_config.query_delay",
@@ -55,6 +54,23 @@ pub(in super::super) fn configuration_stays(path: &str) -> bool {
         || (path.starts_with("analysis_config.categorization_analyzer") && matches!(name, "type" | "tokenizer"))
 }
 
+/// What Kibana's wizards call themselves in `created_by`.
+const WIZARDS: [&str; 7] = [
+    "single-metric-wizard",
+    "multi-metric-wizard",
+    "population-wizard",
+    "advanced-wizard",
+    "categorization-wizard",
+    "rare-wizard",
+    "geo-wizard",
+];
+
+/// `auto`, or such as `1h`.
+fn is_duration(text: &str) -> bool {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    text == "auto" || (!number.is_empty() && text.len() < 8 && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Members of a datafeed that stay as they are, or are not written at all.
 const CLAUSES: [&str; 5] = ["query", "aggregations", "aggs", "runtime_mappings", "script_fields"];
 
@@ -75,6 +91,9 @@ impl Rewriter {
 
     fn configured(&mut self, leaf: &Leaf<'_>, config: &JobConfig) -> io::Result<Edit> {
         let (path, text) = (leaf.path, &*leaf.text);
+        if path.starts_with("custom_settings.") && !matches!(text, "null" | "true" | "false") {
+            return self.custom_setting(leaf);
+        }
         if !leaf.quoted || is_clause(path) || configuration_stays(path) {
             return Ok(Edit::Keep);
         }
@@ -82,10 +101,25 @@ impl Rewriter {
             "analysis_config.detectors.detector_description" if is_made_of_names(text, config) => Ok(Edit::Keep),
             "description" | "analysis_config.detectors.detector_description" => replaced(leaf, self.free(text)),
             "model_plot_config.terms" => replaced(leaf, self.terms(text)),
-            _ if path.starts_with("custom_settings.") => replaced(leaf, self.free(text)),
             _ if path.starts_with("datafeed_config.authorization.") => replaced(leaf, self.named(text)),
             _ => replaced(leaf, Ok(self.scrubbed(text))),
         }
+    }
+
+    /// What people, or a wizard of Kibana, wrote beside the job.
+    fn custom_setting(&mut self, leaf: &Leaf<'_>) -> io::Result<Edit> {
+        let name = leaf.path.rsplit('.').next().unwrap_or_default();
+        match name {
+            "created_by" if WIZARDS.contains(&&*leaf.text) => return Ok(Edit::Keep),
+            "time_range" if is_duration(&leaf.text) => return Ok(Edit::Keep),
+            _ => {}
+        }
+        let written = self.free(&leaf.text).map_err(io::Error::other)?;
+        Ok(match (written == leaf.text, leaf.quoted) {
+            (true, _) => Edit::Keep,
+            (false, false) if written.bytes().all(|byte| byte.is_ascii_digit()) => Edit::Json(written),
+            (false, _) => Edit::Text(written),
+        })
     }
 
     /// Values of partition and by fields, commas between them.

@@ -110,7 +110,8 @@ impl Rewriter {
     fn of(&mut self, field: &Option<String>, leaf: &Leaf<'_>) -> io::Result<Edit> {
         match field {
             Some(field) => replaced(leaf, self.value(field, &leaf.text)),
-            None => replaced(leaf, self.free(&leaf.text)),
+            // Whose value it is is not known: it may be of a replaced field.
+            None => replaced(leaf, self.named(&leaf.text)),
         }
     }
 
@@ -138,7 +139,7 @@ impl Rewriter {
             "partition_field_value" => self.of(&names.partition_field_name, leaf),
             // The value stands under the field's own name too.
             path if Some(path) == partition => self.of(&names.partition_field_name, leaf),
-            _ => replaced(leaf, self.free(&leaf.text)),
+            _ => replaced(leaf, self.named(&leaf.text)),
         })
     }
 

@@ -2,6 +2,7 @@
 //! that nothing is replaced that was not heard of, and the other way round.
 
 mod config;
+mod definitions;
 mod documents;
 mod filters;
 mod inputs;
@@ -16,6 +17,7 @@ use super::hashes::Hashes;
 use super::spelling::Seen;
 use crate::json::{Edit, Leaf};
 use crate::pseudonym::{Book, Error, Use, rewrite_pattern, rewrite_text, unescaped};
+use percent_encoding::percent_decode_str;
 
 pub(super) use config::{configuration_stays, is_clause, is_made_of_names};
 pub(super) use documents::{JOB, annotation_stays, category_stays, notification_stays};
@@ -215,10 +217,7 @@ impl Rewriter {
 
     /// A text of a field that the job does not use, word by word.
     fn other_words(&mut self, text: &str) -> Result<String, Error> {
-        match self.keep_text {
-            true => Ok(self.scrubbed(text)),
-            false => rewrite_text(text, &mut |word| self.word(word)),
-        }
+        rewrite_text(text, &mut |word| self.word(word))
     }
 
     /// The pattern of a category.
@@ -233,8 +232,21 @@ impl Rewriter {
     fn free(&mut self, text: &str) -> Result<String, Error> {
         match (self.keep_text, text.is_empty()) {
             (_, true) => Ok(String::new()),
-            (true, _) => Ok(self.scrubbed(text)),
+            (true, _) => Ok(self.kept(text)),
             (false, _) => self.named(text),
+        }
+    }
+
+    /// What somebody wrote, without the values in it; not at all where they are encoded, as in a URL.
+    fn kept(&self, text: &str) -> String {
+        let kept = self.scrubbed(text);
+        let decoded: std::borrow::Cow<'_, str> = match kept.contains('%') {
+            true => percent_decode_str(&kept).decode_utf8_lossy(),
+            false => return kept,
+        };
+        match self.writing && self.book.found_in(&decoded, false).is_some() {
+            true => format!("t_{}", self.book.key().unrecorded(text)),
+            false => kept,
         }
     }
 

@@ -6,10 +6,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::super::datafeed::Texts;
+use super::definitions::without_texts;
 use super::{Rewriter, replaced};
 use crate::archive::Manifest;
 use crate::error;
-use crate::job::InputMappings;
+use crate::job::{InputMappings, JobConfig};
 use crate::json::{Edit, edit_leaves};
 use crate::pseudonym::Error;
 use crate::state::StateLimits;
@@ -88,14 +89,19 @@ impl Rewriter {
         }
     }
 
-    /// Calendars with their events.
-    pub(in super::super) fn calendars(&mut self, calendars: &RawValue) -> io::Result<Vec<u8>> {
+    /// Calendars with their events, of this job only: they may name other ones.
+    pub(in super::super) fn calendars(&mut self, calendars: &RawValue, config: &JobConfig) -> io::Result<Vec<u8>> {
+        let is_of_job = |name: &str| {
+            name == config.id().as_str() || name == "_all" || config.groups().iter().any(|group| group == name)
+        };
         edit_leaves(calendars.get().as_bytes(), &mut |leaf| {
-            let stays = !leaf.quoted
-                || matches!(
-                    leaf.path,
-                    "calendar_id" | "job_ids" | "events.calendar_id" | "events.event_id"
-                );
+            if leaf.path == "job_ids" {
+                return Ok(match is_of_job(&leaf.text) {
+                    true => Edit::Keep,
+                    false => Edit::LeaveOut,
+                });
+            }
+            let stays = !leaf.quoted || matches!(leaf.path, "calendar_id" | "events.calendar_id" | "events.event_id");
             match stays || leaf.path.ends_with("_time") {
                 true => Ok(Edit::Keep),
                 false => replaced(leaf, self.free(&leaf.text)),
@@ -114,6 +120,7 @@ impl Rewriter {
             .into_iter()
             .flat_map(|sources| sources.values_mut())
         {
+            without_texts(source);
             if let Some(properties) = source.pointer_mut("/mappings/properties") {
                 self.properties(properties, "")?;
             }
@@ -121,31 +128,23 @@ impl Rewriter {
                 self.leave_out_scripts(mappings);
             }
         }
-        let text = mapping.to_string();
-        edit_leaves(text.as_bytes(), &mut |leaf| {
-            let held = ["null_value", "synonyms", "stopwords", "pattern", "replacement"];
-            let name = leaf.path.rsplit('.').next().unwrap_or_default();
-            match leaf.quoted && (held.contains(&name) || leaf.path.contains(".meta.")) {
-                true => replaced(leaf, Ok(self.scrubbed(&leaf.text))),
-                false => Ok(Edit::Keep),
-            }
-        })
-        .map_err(changed)
+        self.refuse_in_settings(&mapping)?;
+        Ok(mapping.to_string().into_bytes())
     }
 
     fn properties(&mut self, properties: &mut Value, above: &str) -> Result<(), Error> {
         for (name, definition) in properties.as_object_mut().into_iter().flatten() {
             let path = format!("{above}{name}");
-            if let super::super::fields::Input::Value(field) = self.fields.input(&path) {
-                let field = field.to_owned();
-                for held in ["value", "null_value"] {
-                    if let Some(value) = definition.get(held).and_then(Value::as_str) {
-                        definition[held] = self.sent(&field, value)?.into();
-                    }
-                }
+            self.constants(&path, definition)?;
+            if let super::super::fields::Input::Value(_) = self.fields.input(&path) {
                 let kind = definition.get("type").and_then(Value::as_str);
                 if kind.is_some_and(|kind| !TAKES_TOKENS.contains(&kind)) && self.writing {
+                    let null = definition.get("null_value").cloned();
                     *definition = serde_json::json!({"type": "keyword"});
+                    if let Some(null) = null {
+                        let text = null.as_str().map_or_else(|| null.to_string(), str::to_owned);
+                        definition["null_value"] = text.into();
+                    }
                     self.note("a field of a type that takes no tokens is mapped as `keyword`");
                 }
             }
