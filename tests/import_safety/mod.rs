@@ -3,7 +3,10 @@
 mod accepted;
 mod conflicts;
 mod dangers;
+mod deleted;
+mod doubt;
 mod fitness;
+mod moved;
 mod ownership;
 mod replace;
 mod stages;

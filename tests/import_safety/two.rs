@@ -1,5 +1,7 @@
 //! Two imports at once: of one job, and of two jobs that share a filter and a calendar.
 
+use esml_state::error::ExitCode;
+
 use super::state::ClusterState;
 use super::{JOB, archive_of, options};
 use crate::support::binary::{Binary, Run};
@@ -117,5 +119,63 @@ fn what_another_import_takes_back_is_made_again() {
         ClusterState::of(&world)
             .comparable()
             .assert_same(&undisturbed(&BESIDE).0, path);
+    }
+}
+
+/// How the first import ends after the second one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Ending {
+    Refused,
+    Interrupted,
+    AsItDoes,
+}
+
+/// A second import replaces the job right before the nth request of a first one, which ends badly after that.
+#[test]
+fn what_an_import_that_replaces_the_job_made_stays_whatever_becomes_of_the_first() {
+    let (alone, requests) = {
+        let world = super::target(1, usize::MAX);
+        import(&world.stand_in.url(), &[]).expect(0);
+        (ClusterState::of(&world).comparable(), world.stand_in.requests().len())
+    };
+    for nth in 1..=requests {
+        for ending in [Ending::Refused, Ending::Interrupted, Ending::AsItDoes] {
+            let (world, own) = (super::target(1, usize::MAX), InProcess::new());
+            let (url, interrupt) = (world.stand_in.url(), own.interrupter());
+            let (told, second) = std::sync::mpsc::channel();
+            let (other, faults) = (url.clone(), world.stand_in.faults().clone());
+            let meet = Fault::on("*", "").nth(nth).run(move |_| {
+                // Jobs are told apart by the time of their creation.
+                std::thread::sleep(std::time::Duration::from_millis(2));
+                told.send(import(&other, &["--replace"])).unwrap();
+                match ending {
+                    Ending::Refused => {
+                        let no = r#"{"error":{"type":"x","reason":"no"},"status":400}"#;
+                        faults.add(Fault::when(super::is_write).then(Action::status(400, no)));
+                    }
+                    Ending::Interrupted => interrupt(ExitCode::Interrupted),
+                    Ending::AsItDoes => {}
+                }
+            });
+            world.stand_in.faults().add(meet);
+            let archive = archive_of(JOB).display().to_string();
+            let first = own.run(&["import", &archive, "--yes", "--url", &url, "--retries", "0"]);
+            let second = second.recv().unwrap();
+            world.stand_in.faults().clear();
+            let name = format!("{nth}, {ending:?}, exit {}: {}", first.code, first.stderr);
+            assert_eq!(second.code, 0, "{name}\n{}", second.stderr);
+            assert_ne!(first.code, 6, "{name}");
+            let mut after = ClusterState::of(&world).comparable();
+            // A request under way adds its events to those of the second import.
+            let calendar = &mut after.configurations["calendars"][0]["events"];
+            let mut events: Vec<serde_json::Value> = Vec::new();
+            for event in calendar.as_array().unwrap() {
+                if !events.contains(event) {
+                    events.push(event.clone());
+                }
+            }
+            *calendar = events.into();
+            after.assert_same(&alone, &name);
+        }
     }
 }

@@ -22,6 +22,9 @@ const STATE: &str = "state documents";
 /// make index and alias: reverting to `empty` does, whatever it answers. The alias tells.
 pub(super) async fn make_index(context: &Context<'_>) -> Result<String> {
     let cluster = context.cluster;
+    if let Some(index) = cluster.write_index(WRITE_ALIAS).await? {
+        return Ok(index);
+    }
     let handle = context.journal.intend(Entry::Reverted);
     cluster.revert_to_empty(context.plan.job()).await?;
     context.journal.settle(handle, Certainty::Written);

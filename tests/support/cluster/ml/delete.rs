@@ -63,7 +63,14 @@ impl MlApi {
 
     /// The configuration and every document that the cluster knows to belong to it. Notifications, annotations of
     /// users and state that no snapshot document names stay.
+    /// Configuration and aliases go last: what is written in the meantime stays.
     pub(super) async fn remove_job(&self, id: &str, docs: &Docs) {
+        let held = self.store().held.take();
+        let (member, value) = match self.version().since(7, 14) {
+            true => ("blocked", json!({"reason": "delete"})),
+            false => ("deleting", json!(true)),
+        };
+        self.change_job(id, |job| job.config[member] = value);
         let alias = read_alias(id);
         let snapshots = docs
             .search(
@@ -89,7 +96,16 @@ impl MlApi {
             json!({"bool": {"filter": [{"term": {"job_id": id}}, {"term": {"create_username": "_xpack"}}]}}),
         )
         .await;
-        self.remove_results(id, docs).await;
+        let indices = self.remove_results(id, docs).await;
+        if let Some(held) = held {
+            held.wait().await;
+        }
+        for index in indices {
+            for alias in [read_alias(id), write_alias(id)] {
+                let remove = json!({"actions": [{"remove": {"index": index, "alias": alias}}]});
+                docs.send("POST", "/_aliases", "", Some(remove)).await;
+            }
+        }
         let mut store = self.store();
         store.jobs.remove(id);
         for calendar in store.calendars.values_mut() {
@@ -97,12 +113,13 @@ impl MlApi {
         }
     }
 
-    async fn remove_results(&self, id: &str, docs: &Docs) {
+    /// Answers with the indices that are left, whose aliases are to be removed.
+    async fn remove_results(&self, id: &str, docs: &Docs) -> Vec<String> {
         let (alone, shared) = {
             let store = self.store();
             let name = |job: &Value| job["results_index_name"].as_str().unwrap_or("shared").to_owned();
             let Some(mine) = store.jobs.get(id).map(|job| name(&job.config)) else {
-                return;
+                return Vec::new();
             };
             let others = store
                 .jobs
@@ -111,17 +128,16 @@ impl MlApi {
                 .count();
             (others == 0, mine.starts_with("shared"))
         };
+        let mut left = Vec::new();
         for index in docs.alias(&read_alias(id)).await {
             if alone && !shared {
                 docs.send("DELETE", &format!("/{}", encode(&index)), "", None).await;
                 continue;
             }
             docs.delete_by_query(&index, json!({"term": {"job_id": id}})).await;
-            for alias in [read_alias(id), write_alias(id)] {
-                let remove = json!({"actions": [{"remove": {"index": index, "alias": alias}}]});
-                docs.send("POST", "/_aliases", "", Some(remove)).await;
-            }
+            left.push(index);
         }
+        left
     }
 }
 

@@ -38,7 +38,7 @@ use tokio::sync::OnceCell;
 
 pub use options::{License, MlOptions};
 pub use security::User;
-pub use store::{JobState, Restored};
+pub use store::{Held, JobState, Restored};
 pub use version::{Flavour, MlVersion};
 
 use self::docs::Docs;
@@ -136,6 +136,13 @@ impl MlApi {
     /// Changes the cluster while it runs, as an administrator or time does.
     pub fn change(&self, change: impl FnOnce(&mut MlOptions)) {
         change(&mut self.options.lock().unwrap());
+    }
+
+    /// The next deletion of a job takes long: it is held after the documents of the job are gone.
+    pub fn hold_next_deletion(&self) -> Held {
+        let held = Held::new();
+        self.store().held = Some(held.clone());
+        held
     }
 
     /// What the job brought back when it was last opened.

@@ -1,8 +1,10 @@
 //! What a real cluster keeps in system indices: configurations, filters, calendars, and what jobs are doing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 /// What opening a job brought back into memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,9 +75,44 @@ pub struct Calendar {
     pub events: Vec<Value>,
 }
 
+/// A deletion that stops when the documents of the job are gone, before its configuration and its aliases go.
+#[derive(Clone, Debug)]
+pub struct Held {
+    reached: Arc<Semaphore>,
+    go: Arc<Semaphore>,
+}
+
+impl Held {
+    pub(super) fn new() -> Self {
+        Self {
+            reached: Arc::new(Semaphore::new(0)),
+            go: Arc::new(Semaphore::new(0)),
+        }
+    }
+
+    pub(super) async fn wait(&self) {
+        self.reached.add_permits(1);
+        self.go.acquire().await.expect("never closed").forget();
+    }
+
+    /// Waits until the documents are gone.
+    pub fn reached(&self) {
+        while self.reached.available_permits() == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+
+    /// Lets it end.
+    pub fn end(&self) {
+        self.go.add_permits(1);
+    }
+}
+
 /// Everything.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
+    /// The next deletion of a job is held.
+    pub held: Option<Held>,
     /// By id.
     pub jobs: BTreeMap<String, Job>,
     /// By id.
