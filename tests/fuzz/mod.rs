@@ -8,6 +8,8 @@ mod chunks;
 pub mod entries;
 #[path = "../../fuzz/checks/fields.rs"]
 mod fields;
+#[path = "../../fuzz/checks/pseudonymize.rs"]
+mod pseudonymize;
 #[path = "../../fuzz/checks/texts.rs"]
 mod texts;
 #[path = "../../fuzz/checks/words.rs"]
@@ -67,4 +69,9 @@ fn decoded_state() {
 #[test]
 fn fields_that_a_datafeed_reads() {
     replay("fields", fields::check);
+}
+
+#[test]
+fn archives_that_are_pseudonymized() {
+    replay("pseudonymize", pseudonymize::check);
 }
