@@ -19,6 +19,7 @@ use crate::archive::{Document, Part};
 use crate::cluster::{Cluster, Hit};
 use crate::commands::session::Narrator;
 use crate::error::{Error, Result};
+use crate::instant::EpochMillis;
 use crate::job::JobConfig;
 use crate::state::{STATE_INDICES, StateDocId};
 use crate::terminal::{Terminal, Unit, amount};
@@ -126,8 +127,9 @@ impl Verifier<'_> {
         let latest = stats.as_ref().and_then(|stats| stats.latest_record_timestamp);
         if latest != self.checked.facts.latest_record_time_stamp {
             return Err(mismatch(format!(
-                "job {job} knows {latest:?} as its last record, the snapshot says {:?}",
-                self.checked.facts.latest_record_time_stamp
+                "job {job} has {} as the time of its latest record, the snapshot has {}",
+                time_or_none(latest),
+                time_or_none(self.checked.facts.latest_record_time_stamp)
             )));
         }
         Ok(stats.and_then(|stats| meanwhile::opened(plan, &stats.state)))
@@ -241,6 +243,22 @@ impl Verifier<'_> {
     }
 }
 
+/// As people read it.
+fn time_or_none(time: Option<i64>) -> String {
+    time.map_or_else(|| "none".to_owned(), |time| EpochMillis(time).to_string())
+}
+
 fn mismatch(message: String) -> Error {
     Error::Mismatch { message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_as_people_read_them() {
+        assert_eq!(time_or_none(Some(1_706_659_183_000)), "2024-01-30T23:59:43Z");
+        assert_eq!(time_or_none(None), "none");
+    }
 }
