@@ -67,7 +67,9 @@ pub(in crate::cli) struct TokenArgs {
     /// the field of messages. Names of users and free text are replaced in any case.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     fields: Option<Vec<String>>,
-    /// Keep what people and Elasticsearch wrote, but for values in it
+    /// Keep what people and Elasticsearch wrote, except for values in it
+    ///
+    /// Descriptions, custom settings, annotations and notifications. Text of input documents is replaced in any case.
     #[arg(long)]
     keep_text: bool,
     /// Accept that names hold values
@@ -77,7 +79,7 @@ pub(in crate::cli) struct TokenArgs {
     accept_names: bool,
     /// Leave the datafeed out
     ///
-    /// Where its query, aggregations or scripts look into values in a way that tokens cannot follow.
+    /// If its aggregations or scripts read replaced values, the run is refused without this option.
     #[arg(long)]
     skip_datafeed: bool,
 }
