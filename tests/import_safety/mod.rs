@@ -1,6 +1,7 @@
 //! Import is all or nothing: whatever goes wrong, the cluster is as it was, and the message says so.
 
 mod accepted;
+mod changed;
 mod conflicts;
 mod dangers;
 mod deleted;
