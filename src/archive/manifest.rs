@@ -1,5 +1,7 @@
 //! `esml_manifest.json`: what was written, so that a reader can tell whether it is whole.
 
+use std::collections::BTreeSet;
+
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,6 +28,9 @@ pub struct Manifest {
     pub job_id: String,
     /// Which snapshot.
     pub snapshot_id: String,
+    /// Remote clusters whose input documents are missing, or some of them (`--allow-partial`).
+    #[serde(default, deserialize_with = "few", skip_serializing_if = "BTreeSet::is_empty")]
+    pub incomplete_clusters: BTreeSet<String>,
     /// The options that shaped it, as the command line names them.
     #[serde(deserialize_with = "few")]
     pub options: serde_json::Map<String, Value>,

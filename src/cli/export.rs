@@ -59,7 +59,7 @@ struct What {
     /// The job; on a terminal a list is offered where it is left out
     #[arg(long, alias = "job_id", value_name = "JOB")]
     job_id: Option<JobId>,
-    /// This model snapshot, instead of the latest
+    /// This model snapshot, instead of the one that the job uses
     #[arg(long, alias = "snapshot_id", value_name = "ID", conflicts_with_all = ["before_date", "snapshot_before_date"])]
     snapshot_id: Option<SnapshotId>,
     /// The latest snapshot before this date
@@ -101,6 +101,11 @@ struct Inputs {
     /// A field besides those that the job needs; repeatable
     #[arg(long, value_name = "NAME", requires = "include_inputs")]
     input_field: Vec<String>,
+    /// Export without the inputs of remote clusters that do not answer
+    ///
+    /// Otherwise the export fails and names them. The manifest of the archive lists what is missing.
+    #[arg(long, requires = "include_inputs")]
+    allow_partial: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -208,7 +213,7 @@ impl ExportArgs {
             snapshot: match (what.snapshot_id, before) {
                 (Some(id), _) => SnapshotChoice::Id(id),
                 (None, Some(before)) => SnapshotChoice::Before(before),
-                (None, None) => SnapshotChoice::Latest,
+                (None, None) => SnapshotChoice::Used,
             },
             annotations_after,
             annotations_before: before,
@@ -217,6 +222,7 @@ impl ExportArgs {
                 before: inputs.inputs_before_date,
                 all_fields: inputs.all_fields,
                 fields: inputs.input_field,
+                allow_partial: inputs.allow_partial,
             }),
             tokens: match pseudonymize {
                 true => Some(tokens.resolve(target.as_ref())?),

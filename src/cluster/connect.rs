@@ -1,8 +1,9 @@
 //! From options to a client that has met its cluster.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::cluster::body::Size;
@@ -102,6 +103,8 @@ struct Inner {
     identity: Identity,
     keep_alive: String,
     contexts: Contexts,
+    /// Remote clusters that did not answer completely.
+    incomplete: Mutex<BTreeSet<String>>,
 }
 
 impl Link {
@@ -159,6 +162,7 @@ impl Cluster {
                 identity,
                 keep_alive,
                 contexts: Contexts::default(),
+                incomplete: Mutex::default(),
             }),
         })
     }
@@ -216,6 +220,10 @@ impl Cluster {
 
     pub(in crate::cluster) fn contexts(&self) -> &Contexts {
         &self.inner.contexts
+    }
+
+    pub(in crate::cluster) fn incomplete(&self) -> &Mutex<BTreeSet<String>> {
+        &self.inner.incomplete
     }
 
     /// Whether the API has what `major.minor` brought; serverless versions mean nothing and have all.

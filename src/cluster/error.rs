@@ -130,6 +130,9 @@ pub enum Error {
         kinds: Box<[Box<str>]>,
         reason: String,
     },
+    /// Remote clusters were skipped, or answered without some of their shards: data is missing.
+    #[error("{what}: data of remote clusters is missing: {clusters}")]
+    ClustersMissing { what: String, clusters: String },
     /// A scroll or point in time no longer exists.
     #[error("{what}: the search context no longer exists")]
     ContextExpired { what: String },
@@ -194,6 +197,9 @@ impl Error {
                 known.unwrap_or("see `GET /_cluster/health`; repeat when the indices are green or yellow")
             }
             Self::ContextExpired { .. } => hints::LOST_CONTEXT,
+            Self::ClustersMissing { .. } => {
+                "repeat when they can be reached (`GET /_remote/info`), or export without them: --allow-partial"
+            }
             Self::NotElasticsearch { .. } => "check --url: it must be Elasticsearch's own address, not Kibana's",
             Self::UnsupportedVersion { version, .. } if version.major < 9 => {
                 "upgrade the cluster to Elasticsearch 7.17 or later"

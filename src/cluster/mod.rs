@@ -25,6 +25,7 @@ mod query;
 mod ranges;
 mod reader;
 mod refusal;
+mod remote;
 mod request;
 #[cfg(test)]
 mod responder;
@@ -36,6 +37,7 @@ mod version;
 
 pub use bulk::{Bulk, BulkOptions};
 pub use bulk_request::{BulkReport, Written};
+pub use by_id::is_newer;
 pub use clock::{Clock, Moment, SystemClock};
 pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
 pub use error::{Cause, Error, Refusal, Unreached};
@@ -47,7 +49,7 @@ pub use path::Path;
 pub use privileges::{Missing, Wanted};
 pub use request::{Observer, Repeat, Request, Response, Wait};
 pub use retry::Tries;
-pub use search::{Hit, Pagination, Search, Sort, SourceFields};
+pub use search::{Counted, Hit, Pagination, Search, Sort, SourceFields};
 pub use version::{Flavour, Version};
 
 /// What every call on a cluster returns.

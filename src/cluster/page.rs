@@ -10,8 +10,10 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::cluster::remote::Clusters;
 use crate::cluster::request::unintelligible;
 use crate::cluster::{Error, Hit, Result, refusal};
+use crate::job::is_remote;
 
 /// What a search answer holds.
 #[derive(Debug)]
@@ -26,6 +28,10 @@ pub struct Page {
     pub(in crate::cluster) scroll_id: Option<String>,
     /// `hits.total.value`, where it was counted.
     pub(in crate::cluster) total: Option<u64>,
+    /// How many shards were searched; none where no index matches.
+    pub(in crate::cluster) shards: u64,
+    /// Which remote clusters answered.
+    pub(in crate::cluster) clusters: Clusters,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +41,8 @@ struct Answer<'a> {
     #[serde(default)]
     timed_out: bool,
     _shards: Shards,
+    #[serde(default)]
+    _clusters: Clusters,
     #[serde(borrow, default)]
     hits: Hits<'a>,
 }
@@ -43,7 +51,7 @@ struct Answer<'a> {
 #[derive(Debug, Deserialize)]
 pub(in crate::cluster) struct Shards {
     #[serde(default)]
-    total: u64,
+    pub(in crate::cluster) total: u64,
     #[serde(default)]
     failed: u64,
     #[serde(default)]
@@ -119,6 +127,15 @@ impl Shards {
     }
 }
 
+impl Shards {
+    /// Whether only shards of remote clusters failed.
+    fn failed_remotely(&self) -> bool {
+        let mut failures = self.failures.iter();
+        let remote = |failure: &Value| failure.get("index").and_then(Value::as_str).is_some_and(is_remote);
+        !self.failures.is_empty() && failures.all(remote)
+    }
+}
+
 impl Page {
     /// Cuts the answer to `what`; documents share its bytes and are not looked into.
     ///
@@ -131,7 +148,10 @@ impl Page {
             why: "it is not UTF-8".to_owned(),
         })?;
         let answer: Answer<'_> = serde_json::from_str(text).map_err(|error| unintelligible(what, &error))?;
-        answer._shards.check(what)?;
+        // What is missing of a remote cluster is for `Cluster::require_all_clusters` to judge.
+        if answer._clusters.are_complete() || !answer._shards.failed_remotely() {
+            answer._shards.check(what)?;
+        }
         let senseless = |why: &str| Error::Unintelligible {
             what: what.to_owned(),
             why: why.to_owned(),
@@ -161,6 +181,8 @@ impl Page {
             pit_id: answer.pit_id,
             scroll_id: answer._scroll_id,
             total,
+            shards: answer._shards.total,
+            clusters: answer._clusters,
         })
     }
 

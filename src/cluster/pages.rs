@@ -13,6 +13,7 @@ use crate::cluster::context::Context;
 use crate::cluster::page::Page;
 use crate::cluster::ranges::Ranges;
 use crate::cluster::reader::{Batch, Method, Portion, Reader, Typical};
+use crate::cluster::remote::Clusters;
 use crate::cluster::{Cluster, Error, Hit, Path, Request, Result, Search, Sort};
 
 /// An open search. Dropping it stops its readers and leaves closing to [`Cluster::release`].
@@ -138,6 +139,8 @@ async fn read_ranges(reader: Reader, queue: Queue) {
 #[derive(Deserialize)]
 struct Opened {
     id: String,
+    #[serde(default)]
+    _clusters: Clusters,
 }
 
 /// The scroll that an answer names.
@@ -159,43 +162,60 @@ impl Cluster {
         let method = search.method(self)?;
         let search = Arc::new(search);
         let (context, first) = match method {
-            Method::PointInTime => (self.open_point_in_time(&search).await?, None),
+            Method::PointInTime => (Some(self.open_point_in_time(&search).await?), None),
             Method::Scroll => {
                 let (context, first) = self.open_scroll(&search).await?;
                 (context, Some(first))
             }
+        };
+        let mut readers = JoinSet::new();
+        // Without an index there is nothing to scroll.
+        let Some(number) = context else {
+            return Ok(Pages {
+                cluster: self.clone(),
+                feed: Feed::One(channel(1).1),
+                readers,
+                context,
+            });
         };
         let reader = Reader {
             cluster: self.clone(),
             search,
             portion: Portion::Whole,
             method,
-            context,
+            context: number,
             typical: Typical::default(),
         };
-        let mut readers = JoinSet::new();
         let feed = start(reader, first, &mut readers);
         Ok(Pages {
             cluster: self.clone(),
             feed,
             readers,
-            context: Some(context),
+            context,
         })
     }
 
-    async fn open_point_in_time(&self, search: &Search) -> Result<u64> {
+    async fn open_point_in_time(&self, search: &Arc<Search>) -> Result<u64> {
         let request =
             Request::post(Path::indices(&search.indices).then(["_pit"])).query("keep_alive", self.keep_alive());
         let request = search.addressed(request);
-        self.opened(|cluster| async move {
-            let what = request.what();
-            let opened: Opened = cluster.send(request).await?.parse(&what)?;
-            Ok(cluster.contexts().add(Context::PointInTime(opened.id)))
-        })
-        .await
+        let what = request.what();
+        let opening = what.clone();
+        let (context, clusters) = self
+            .opened(|cluster| async move {
+                let opened: Opened = cluster.send(request).await?.parse(&opening)?;
+                let context = cluster.contexts().add(Context::PointInTime(opened.id));
+                Ok((context, opened._clusters))
+            })
+            .await?;
+        self.require_all_clusters(&clusters, search, &what).await?;
+        // Only recent versions report a cluster that is not in the point in time.
+        self.ask_all_clusters(search).await?;
+        Ok(context)
     }
 
-    async fn open_scroll(&self, search: &Search) -> Result<(u64, Page)> {
+    /// The first page, and the scroll where there is something to scroll.
+    async fn open_scroll(&self, search: &Arc<Search>) -> Result<(Option<u64>, Page)> {
         let mut body = search.body(&Portion::Whole);
         // With a scroll the total cannot be left out.
         body.remove("track_total_hits");
@@ -209,26 +229,23 @@ impl Cluster {
             .query("scroll", self.keep_alive())
             .json(&Value::Object(body));
         let request = search.addressed(request.returns(Size::Large));
-        self.opened(|cluster| async move {
-            let what = request.what();
-            let body = cluster.send(request).await?.body;
-            let page = match Page::cut(&body, &what) {
-                Ok(page) => page,
-                Err(error) => {
-                    // What is open although it is of no use is closed.
-                    if let Some(id) = scroll_of(&body) {
-                        cluster.close(Context::Scroll(id)).await;
-                    }
-                    return Err(error);
-                }
-            };
-            let id = page.scroll_id.clone();
-            let id = id.ok_or(Error::Unintelligible {
+        let what = request.what();
+        let (context, body) = self
+            .opened(|cluster| async move {
+                let body = cluster.send(request).await?.body;
+                // Whatever else is wrong with the answer, its scroll is open.
+                let id = scroll_of(&body);
+                Ok((id.map(|id| cluster.contexts().add(Context::Scroll(id))), body))
+            })
+            .await?;
+        let page = Page::cut(&body, &what)?;
+        self.require_all_clusters(&page.clusters, search, &what).await?;
+        if context.is_none() && page.shards > 0 {
+            return Err(Error::Unintelligible {
                 what,
                 why: "_scroll_id is missing".to_owned(),
-            })?;
-            Ok((cluster.contexts().add(Context::Scroll(id)), page))
-        })
-        .await
+            });
+        }
+        Ok((context, page))
     }
 }

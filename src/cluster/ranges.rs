@@ -112,9 +112,9 @@ impl Ranges {
             return Ok(Whole::OneRange);
         };
         let documents = page.total.unwrap_or(0);
-        if documents == 0 {
+        let Some(ends) = ends.filter(|_| documents > 0) else {
             return Ok(Whole::Nothing);
-        }
+        };
         let fitting = Typical::fitting(&page).unwrap_or(1);
         self.sampled = fitting.min(self.reader.search.size()) as u64;
         // Milliseconds are whole numbers that a double holds. Before 1970 some versions take no bounds.
@@ -156,7 +156,7 @@ impl Ranges {
             until: Some(stretch.until),
         });
         let aggregations = json!({ "times": { "date_histogram": histogram } });
-        let Some((_, times)) = self.ask::<Times>(&portion, 0, &aggregations).await? else {
+        let Some((_, Some(times))) = self.ask::<Times>(&portion, 0, &aggregations).await? else {
             return Ok(None);
         };
         let buckets = times.times.buckets;
@@ -165,16 +165,16 @@ impl Ranges {
         Ok((counted == stretch.documents).then(|| gather(stretch, &buckets, length, target)))
     }
 
-    /// `None` where the cluster cannot aggregate this field.
+    /// `None` where the cluster cannot aggregate this field; without aggregations where no index was searched.
     async fn ask<T: for<'a> Deserialize<'a>>(
         &self,
         portion: &Portion,
         size: usize,
         aggregations: &Value,
-    ) -> Result<Option<(Page, T)>> {
+    ) -> Result<Option<(Page, Option<T>)>> {
         #[derive(Deserialize)]
         struct Answer<T> {
-            aggregations: T,
+            aggregations: Option<T>,
         }
         let mut size = size;
         let (what, body) = loop {
@@ -187,8 +187,16 @@ impl Ranges {
             }
         };
         let page = Page::cut(&body, &what)?;
+        let (cluster, search) = (&self.reader.cluster, &self.reader.search);
+        cluster.require_all_clusters(&page.clusters, search, &what).await?;
         self.reader.renew(&page);
         let answer: Answer<T> = serde_json::from_slice(&body).map_err(|error| unintelligible(&what, &error))?;
+        if answer.aggregations.is_none() && page.shards > 0 {
+            return Err(Error::Unintelligible {
+                what,
+                why: "aggregations are missing".to_owned(),
+            });
+        }
         Ok(Some((page, answer.aggregations)))
     }
 

@@ -129,7 +129,7 @@ impl Reader {
         let page = match self.method {
             Method::PointInTime => loop {
                 let request = self.request(&self.portion, after.as_deref(), *size, None)?;
-                match page(&self.cluster, request).await {
+                match self.cluster.page(&self.search, request).await {
                     Err(Error::TooLarge { .. }) if *size > 1 => *size = fewer(*size),
                     answer => break answer?,
                 }
@@ -144,7 +144,7 @@ impl Reader {
                 let request = request.returns(Size::Large);
                 let mut tries = self.cluster.tries();
                 loop {
-                    match page(&self.cluster, request.clone()).await {
+                    match self.cluster.page(&self.search, request.clone()).await {
                         Err(error) if error.is_unbegun() && tries.again(&error).await => {}
                         answer => break answer?,
                     }
@@ -194,8 +194,12 @@ pub(in crate::cluster) fn fewer(size: usize) -> usize {
     (size / 4).max(1)
 }
 
-/// Asks for a page and cuts it.
-pub(in crate::cluster) async fn page(cluster: &Cluster, request: Request) -> Result<Page> {
-    let what = request.what();
-    Page::cut(&cluster.send(request).await?.body, &what)
+impl Cluster {
+    /// A page of the search, complete.
+    pub(in crate::cluster) async fn page(&self, search: &Search, request: Request) -> Result<Page> {
+        let what = request.what();
+        let page = Page::cut(&self.send(request).await?.body, &what)?;
+        self.require_all_clusters(&page.clusters, search, &what).await?;
+        Ok(page)
+    }
 }

@@ -153,6 +153,7 @@ mod tests {
             page_size: 2,
             slices: 1,
             pagination,
+            allow_partial: false,
         }
     }
 

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::cluster::body::Size;
 use crate::cluster::page::Shards;
-use crate::cluster::reader::{Portion, fewer, page};
+use crate::cluster::reader::{Portion, fewer};
+use crate::cluster::remote::Clusters;
 use crate::cluster::{Cluster, Error, Path, Request, Result};
 
 /// How to page.
@@ -78,6 +79,8 @@ pub struct Search {
     pub slices: usize,
     /// How to page.
     pub pagination: Pagination,
+    /// Whether documents of remote clusters that do not answer may be missing.
+    pub allow_partial: bool,
 }
 
 impl Search {
@@ -94,6 +97,7 @@ impl Search {
             page_size: 1_000,
             slices: 1,
             pagination: Pagination::Auto,
+            allow_partial: false,
         }
     }
 }
@@ -118,24 +122,37 @@ pub(in crate::cluster) fn leniently(request: Request) -> Request {
 }
 
 #[derive(Deserialize)]
-struct Counted {
+struct Count {
     count: u64,
     _shards: Shards,
+}
+
+/// How many documents a search finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Documents.
+    pub documents: u64,
+    /// Whether an index matches.
+    pub anywhere: bool,
 }
 
 /// Documents by index.
 #[derive(Deserialize)]
 struct Spread {
     _shards: Shards,
+    #[serde(default)]
+    _clusters: Clusters,
+    /// Missing where no index matches.
+    #[serde(default)]
     aggregations: Indices,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Indices {
     indices: Buckets,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Buckets {
     buckets: Vec<Bucket>,
 }
@@ -149,29 +166,47 @@ impl Cluster {
     /// How many documents the search has.
     ///
     /// # Errors
-    /// Any of a request, and shards that did not answer.
+    /// Any of a request, and shards or remote clusters that did not answer.
     pub async fn count(&self, search: &Search) -> Result<u64> {
+        self.counted(search).await.map(|counted| counted.documents)
+    }
+
+    /// How many documents the search has, and whether there is an index to search.
+    ///
+    /// # Errors
+    /// As [`Cluster::count`].
+    pub async fn counted(&self, search: &Search) -> Result<Counted> {
         let indices = Path::indices(&search.indices);
-        let Some(mappings) = &search.runtime_mappings else {
+        // `_count` takes no runtime mappings, and does not report remote clusters that it skips.
+        if search.runtime_mappings.is_none() && !search.is_remote() {
             let request = Request::post(indices.then(["_count"]))
                 .json(&json!({ "query": search.query }))
                 .returns(Size::Status);
             let request = search.addressed(request);
             let what = request.what();
-            let counted: Counted = self.send(request).await?.parse(&what)?;
+            let counted: Count = self.send(request).await?.parse(&what)?;
             counted._shards.check(&what)?;
-            return Ok(counted.count);
-        };
-        // `_count` takes no runtime mappings.
-        let body = json!({ "size": 0, "track_total_hits": true, "query": search.query, "runtime_mappings": mappings });
+            return Ok(Counted {
+                documents: counted.count,
+                anywhere: counted._shards.total > 0,
+            });
+        }
+        let mut body = json!({ "size": 0, "track_total_hits": true, "query": search.query });
+        if let Some(mappings) = &search.runtime_mappings {
+            body["runtime_mappings"] = mappings.clone();
+        }
         let request = search
             .addressed(Request::post(indices.then(["_search"])).json(&body))
             .returns(Size::Status);
         let what = request.what();
-        let page = page(self, request).await?;
-        page.total.ok_or(Error::Unintelligible {
+        let page = self.page(search, request).await?;
+        let documents = page.total.ok_or(Error::Unintelligible {
             what,
             why: "hits.total is missing".to_owned(),
+        })?;
+        Ok(Counted {
+            documents,
+            anywhere: page.shards > 0,
         })
     }
 
@@ -193,6 +228,7 @@ impl Cluster {
         };
         let spread: Spread = answer.parse(&what)?;
         spread._shards.check(&what)?;
+        self.require_all_clusters(&spread._clusters, search, &what).await?;
         let buckets = spread.aggregations.indices.buckets.into_iter();
         Ok(buckets.map(|bucket| bucket.key).collect())
     }
@@ -209,7 +245,7 @@ impl Cluster {
             body.insert("size".to_owned(), json!(size));
             let request = Request::post(Path::indices(&search.indices).then(["_search"]));
             let request = search.addressed(request.json(&Value::Object(body.clone())));
-            match page(self, request.returns(Size::of_documents(size))).await {
+            match self.page(search, request.returns(Size::of_documents(size))).await {
                 Err(Error::TooLarge { .. }) if size > 1 => size = fewer(size),
                 page => return Ok(page?.hits),
             }

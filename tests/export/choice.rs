@@ -46,6 +46,33 @@ fn the_snapshot_is_the_latest_the_named_or_the_last_before_a_date() {
 }
 
 #[test]
+fn of_a_reverted_job_the_snapshot_in_use_is_exported_and_the_latest_is_named() {
+    let world = world(&Fixture::load(JOB));
+    let path = format!("/_ml/anomaly_detectors/{JOB}/model_snapshots/1795433575/_revert");
+    assert_eq!(world.call("POST", &path, "").status, 200);
+    assert_eq!(snapshot_of(&world, &[]), "1795433575");
+    let run = world
+        .run(&Binary::new(), &["export", "--job-id", JOB, "--yes"])
+        .expect(0);
+    run.says("warning: job log-categories-multisnap was reverted: it uses snapshot 1795433575")
+        .says("the latest one is 1795433586")
+        .says("--snapshot-id 1795433586");
+    assert_eq!(snapshot_of(&world, &["--snapshot-id", "1795433586"]), "1795433586");
+    assert_eq!(snapshot_of(&world, &["--before-date", "2026-11-24"]), "1795433586");
+}
+
+#[test]
+fn a_job_that_was_reverted_to_no_snapshot_needs_the_name_of_one() {
+    let world = world(&Fixture::load(JOB));
+    let path = format!("/_ml/anomaly_detectors/{JOB}/model_snapshots/empty/_revert");
+    assert_eq!(world.call("POST", &path, "").status, 200);
+    refused(&world, JOB, &[], 1)
+        .says("uses no model snapshot")
+        .says("--snapshot-id 1795433586");
+    assert_eq!(snapshot_of(&world, &["--snapshot-id", "1795433580"]), "1795433580");
+}
+
+#[test]
 fn a_snapshot_that_is_not_there_is_an_error_that_names_it() {
     let world = world(&Fixture::load(JOB));
     refused(&world, JOB, &["--snapshot-id", "42"], 1).says("no model snapshot `42`");

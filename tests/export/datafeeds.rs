@@ -1,12 +1,16 @@
 //! Where the inputs come from: datafeeds inside the job, beside it, absent, on other clusters.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{exported, inputs, nothing_open, refused, version, world};
 use crate::support::archive::entry;
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::{Action, Fault};
-use crate::support::cluster::ml::{MlOptions, MlVersion};
+use crate::support::cluster::ml::{MlApi, MlOptions, MlVersion};
+use crate::support::cluster::real::documents_for_tests;
+use crate::support::cluster::remote::WithRemotes;
+use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 use crate::support::fixtures::Fixture;
 use crate::support::world::World;
 
@@ -62,37 +66,43 @@ fn two_indices_with_equal_ids_stay_apart() {
 }
 
 #[test]
-fn remote_indices_are_searched_and_their_mappings_are_missed_with_a_warning() {
-    let fixture = Fixture::load(JOB)
-        .with_job(|job| job["datafeed_config"]["indices"] = json!(["weblogs-2024.01", "other:weblogs"]));
-    let world = world(&fixture);
-    // The stand-in has no remote clusters: what is asked of both is answered from its own index.
-    let direct = world.stand_in.direct();
-    let answer = |method: &str, path: &str, body: &str| {
-        let answer = direct.call(method, path, body.to_owned()).value();
-        Action::status(200, answer.to_string())
-    };
-    let of_both =
-        |ending: &'static str| Fault::when(move |call| call.path.contains("other") && call.path.ends_with(ending));
-    let faults = world.stand_in.faults();
-    faults.add(of_both("/_count").then(answer("POST", "/weblogs-2024.01/_count", "{}")));
-    faults.add(of_both("/_search").then(answer("POST", "/weblogs-2024.01/_search", "{}")));
-    faults.add(of_both("/_pit").then(answer("POST", "/weblogs-2024.01/_pit?keep_alive=1m", "")));
-    let binary = Binary::new();
-    let run = world
-        .run(&binary, &["export", "--job-id", JOB, "--yes", "--include-inputs"])
-        .expect(0);
-    run.says("warning: mappings of remote indices cannot be read: other:weblogs");
-    let requests = world.stand_in.requests();
-    let mapping = requests
-        .iter()
-        .filter(|request| request.method == "GET" && request.path.contains("weblogs"));
-    assert!(mapping.clone().count() > 0);
-    assert!(
-        mapping.clone().all(|request| !request.path.contains("other")),
-        "{requests:#?}"
-    );
-    nothing_open(&world);
+fn a_pattern_without_an_index_gives_no_input_documents_and_a_warning() {
+    for pattern in ["logs-*", "europe:logs-*"] {
+        let fixture = Fixture::load(JOB)
+            .without_inputs()
+            .with_job(|job| job["datafeed_config"]["indices"] = json!([pattern]));
+        let remotes = WithRemotes::new(documents_for_tests(), true);
+        let ml = MlApi::new(MlOptions::new(version()));
+        let stand_in = StandIn::start(StandInOptions {
+            api: Some(Arc::new(ml.clone())),
+            ..StandInOptions::new(remotes.clone())
+        });
+        let world = World {
+            ml,
+            documents: remotes,
+            stand_in,
+        };
+        world.seed(&fixture);
+        let warning = format!("warning: the archive will have no input documents: no index matches {pattern}");
+        for pagination in ["pit", "scroll"] {
+            let entries = exported(&world, JOB, &["--include-inputs", "--pagination", pagination]);
+            assert_eq!(inputs(&entries).len(), 0);
+            for more in [&[][..], &["--dry-run"]] {
+                let mut args = vec![
+                    "export",
+                    "--job-id",
+                    JOB,
+                    "--yes",
+                    "--include-inputs",
+                    "--pagination",
+                    pagination,
+                ];
+                args.extend(more);
+                world.run(&Binary::new(), &args).expect(0).says(&warning);
+                nothing_open(&world);
+            }
+        }
+    }
 }
 
 #[test]

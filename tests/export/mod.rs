@@ -8,7 +8,9 @@ mod files;
 mod interrupted;
 mod limits;
 mod naming;
+mod newest;
 mod paging;
+mod remote;
 mod talk;
 #[cfg(unix)]
 mod terminal;

@@ -31,6 +31,7 @@ fn manifest() -> Manifest {
         source,
         job_id: "a.b".to_owned(),
         snapshot_id: "17".to_owned(),
+        incomplete_clusters: Default::default(),
         options: Map::new(),
         entries: Vec::new(),
     }

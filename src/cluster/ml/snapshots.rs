@@ -3,15 +3,15 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::cluster::{Cluster, Error, Hit, Path, Request, Result};
+use crate::cluster::{Cluster, Error, Hit, Path, Request, Result, is_newer};
 use crate::instant::EpochMillis;
 use crate::job::{JobId, SnapshotId};
 
 /// Which snapshot is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SnapshotChoice {
-    /// The latest.
-    Latest,
+    /// The one that the job uses.
+    Used,
     /// The latest created before this moment.
     Before(EpochMillis),
     /// This one.
@@ -74,9 +74,10 @@ impl Snapshot {
 }
 
 impl SnapshotChoice {
-    fn means(&self, snapshot: &SnapshotSummary) -> bool {
+    /// Whether this snapshot is meant, of a job that uses `used`.
+    pub fn means(&self, snapshot: &SnapshotSummary, used: Option<&SnapshotId>) -> bool {
         match self {
-            Self::Latest => true,
+            Self::Used => Some(&snapshot.id) == used,
             Self::Before(moment) => snapshot.timestamp < *moment,
             Self::Id(id) => snapshot.id == *id,
         }
@@ -109,18 +110,6 @@ impl Cluster {
         }
     }
 
-    /// The snapshot that is meant; `None` where there is none such.
-    ///
-    /// # Errors
-    /// Any of a request.
-    pub async fn find_snapshot(&self, job: &JobId, choice: &SnapshotChoice) -> Result<Option<SnapshotSummary>> {
-        Ok(self
-            .snapshots(job)
-            .await?
-            .into_iter()
-            .find(|snapshot| choice.means(snapshot)))
-    }
-
     /// The stored snapshot document, quantiles included, looked for through the job's alias
     /// `.ml-anomalies-<job>` and then in `.ml-anomalies-*`; `None` where it is not found.
     ///
@@ -130,11 +119,36 @@ impl Cluster {
         let ids = [job.snapshot_document_id(snapshot)];
         let alias = job.results_alias();
         for indices in [alias.as_str(), ".ml-anomalies-*"] {
-            if let Some(hit) = self.documents(&[indices], &ids).await?.into_iter().next() {
+            let copies = self.documents(&[indices], &ids).await?;
+            if let Some(hit) = self.copy_in_use(copies, &job.results_write_alias()).await? {
                 return Ok(Some(hit));
             }
         }
         Ok(None)
+    }
+
+    /// The data counts document of the job; `None` where there is none.
+    ///
+    /// # Errors
+    /// Any of a search.
+    pub async fn data_counts_document(&self, job: &JobId) -> Result<Option<Hit>> {
+        let ids = [job.data_counts_document_id()];
+        let copies = self.documents(&[&job.results_alias()], &ids).await?;
+        self.copy_in_use(copies, &job.results_write_alias()).await
+    }
+
+    /// Of copies of a document in several indices the one in the index that is written to, otherwise in the newest.
+    async fn copy_in_use(&self, mut copies: Vec<Hit>, write_alias: &str) -> Result<Option<Hit>> {
+        if copies.len() > 1
+            && let Some(written) = self.write_index(write_alias).await?
+            && copies.iter().any(|copy| *copy.index == *written)
+        {
+            copies.retain(|copy| *copy.index == *written);
+        }
+        let newest = copies
+            .into_iter()
+            .reduce(|one, other| if is_newer(&other.index, &one.index) { other } else { one });
+        Ok(newest)
     }
 
     /// Reverts to the snapshot `empty`, for what it does first: the state index and its alias come
@@ -171,9 +185,17 @@ mod tests {
         .unwrap();
         let snapshot = listing.model_snapshots.into_iter().next().unwrap().summary("").unwrap();
         assert_eq!((snapshot.id.as_str(), snapshot.state_documents), ("2", 1));
-        assert!(SnapshotChoice::Latest.means(&snapshot));
-        assert!(!SnapshotChoice::Before(EpochMillis(1_704_153_600_000)).means(&snapshot));
-        assert!(SnapshotChoice::Before(EpochMillis(1_704_153_600_001)).means(&snapshot));
-        assert!(!SnapshotChoice::Id("1".parse().unwrap()).means(&snapshot));
+        let means = |choice: SnapshotChoice, used: Option<&str>| {
+            choice.means(&snapshot, used.map(|used| used.parse().unwrap()).as_ref())
+        };
+        assert!(means(SnapshotChoice::Used, Some("2")));
+        assert!(!means(SnapshotChoice::Used, Some("1")));
+        assert!(!means(SnapshotChoice::Used, None));
+        assert!(!means(
+            SnapshotChoice::Before(EpochMillis(1_704_153_600_000)),
+            Some("2")
+        ));
+        assert!(means(SnapshotChoice::Before(EpochMillis(1_704_153_600_001)), Some("1")));
+        assert!(!means(SnapshotChoice::Id("1".parse().unwrap()), Some("2")));
     }
 }

@@ -29,9 +29,7 @@ impl Belongings {
     /// Any of a request.
     pub(super) async fn read(cluster: &Cluster, subject: &Subject, terminal: &Terminal) -> Result<Self> {
         let job = subject.job.id();
-        let ids = [job.data_counts_document_id()];
-        let data_counts = cluster.documents(&[&job.results_alias()], &ids).await?;
-        let data_counts = data_counts.into_iter().next();
+        let data_counts = cluster.data_counts_document(job).await?;
         if data_counts.is_none() {
             terminal.detail("the job has no data counts document");
         }

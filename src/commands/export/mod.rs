@@ -46,7 +46,7 @@ pub async fn run(options: ExportOptions, surroundings: &Surroundings, terminal: 
             let sources = sources::look(&cluster, &options, &subject, terminal).await?;
             session::require_privileges(&cluster, &privileges::wanted(&subject, &sources)).await?;
             carried::refuse_too_large(&cluster, &subject, &sources).await?;
-            let survey = survey::count(&cluster, &options, &subject, &sources).await?;
+            let survey = survey::count(&cluster, &options, &subject, &sources, terminal).await?;
             if options.dry_run {
                 return outcome::print_survey(&options, &subject, &sources, &survey, terminal);
             }

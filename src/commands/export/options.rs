@@ -57,6 +57,8 @@ pub struct InputOptions {
     pub all_fields: bool,
     /// `--input-field`, besides those the job needs.
     pub fields: Vec<String>,
+    /// `--allow-partial`: without the documents of remote clusters that do not answer.
+    pub allow_partial: bool,
 }
 
 impl ExportOptions {
@@ -73,7 +75,7 @@ impl ExportOptions {
         let date = |moment: Option<EpochMillis>| moment.map(|moment| moment.to_string());
         let inputs = self.inputs.as_ref();
         let snapshot = match &self.snapshot {
-            SnapshotChoice::Latest => (None, None),
+            SnapshotChoice::Used => (None, None),
             SnapshotChoice::Before(moment) => (None, Some(moment.to_string())),
             SnapshotChoice::Id(id) => (Some(id.to_string()), None),
         };
@@ -94,6 +96,10 @@ impl ExportOptions {
         put(
             "inputs-before-date",
             date(inputs.and_then(|inputs| inputs.before)).map(Into::into),
+        );
+        put(
+            "allow-partial",
+            inputs.filter(|inputs| inputs.allow_partial).map(|_| true.into()),
         );
         put("all-fields", inputs.map(|inputs| inputs.all_fields.into()));
         put(

@@ -52,12 +52,6 @@ pub(super) async fn look(
         true => serde_json::Map::new(),
         false => cluster.index_definitions(&local).await?,
     };
-    if definitions.is_empty() && !local.is_empty() {
-        terminal.warn(&format!(
-            "no mappings are found of {}: an import tells the types of fields from the data",
-            local.join(", ")
-        ));
-    }
     let whole = InputMappings::from_definitions(&definitions);
     if let Some(index) = whole.without_source().first() {
         return Err(Error::Failed {
@@ -82,6 +76,7 @@ pub(super) async fn look(
         page_size: options.page_size,
         slices: options.slices,
         pagination: options.pagination,
+        allow_partial: wanted.allow_partial,
     };
     Ok(Sources {
         local,

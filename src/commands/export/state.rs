@@ -1,8 +1,7 @@
 //! Model state and categorizer state, read in numeric order and decoded on the way: an archive
 //! whose state would not restore is not written.
 
-use std::cmp::Reverse;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use crate::archive::EntryBuilder;
 use crate::cluster::{Cluster, Hit};
@@ -14,6 +13,11 @@ use crate::terminal::Stage;
 
 /// No bound of ours on what a cluster's own state may decode to.
 const LIMITS: StateLimits = StateLimits { decoded: u64::MAX };
+
+/// Documents that are located by one request.
+const LOCATED_AT_ONCE: u64 = 100;
+/// An index may be deleted between locating a document and reading it.
+const TRIES: usize = 3;
 
 /// What was read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +45,7 @@ pub(super) async fn append(
             snapshot,
             kind,
             decoder: ChunkDecoder::new(Interruptible(std::io::sink()), LIMITS),
+            located: BTreeMap::new(),
         };
         let expected = (kind == StateKind::Model).then_some(count);
         let documents = reader.read(expected, &mut entry, stage).await?;
@@ -61,12 +66,14 @@ struct Reader<'a> {
     snapshot: &'a SnapshotId,
     kind: StateKind,
     decoder: ChunkDecoder<Interruptible<std::io::Sink>>,
+    /// The index of each of the documents that come next.
+    located: BTreeMap<String, String>,
 }
 
 impl Reader<'_> {
     async fn read(&mut self, expected: Option<u64>, entry: &mut EntryBuilder, stage: &Stage) -> Result<u64> {
         let mut number = 1;
-        let mut next = self.fetch(number).await?;
+        let mut next = self.fetch(number, expected).await?;
         while let Some(hit) = next {
             let last = tokio::task::block_in_place(|| -> Result<bool> {
                 let put = entry.action_and_line(Some(&hit.index), &hit.id, &hit.source);
@@ -79,7 +86,7 @@ impl Reader<'_> {
             }
             drop(hit);
             number += 1;
-            next = self.fetch(number).await?;
+            next = self.fetch(number, expected).await?;
         }
         self.all_there(number - 1, expected)
     }
@@ -97,51 +104,37 @@ impl Reader<'_> {
         }
     }
 
-    async fn fetch(&self, number: u64) -> Result<Option<Hit>> {
-        let id = StateDocId {
-            kind: self.kind,
-            number,
+    /// One document, for it may be large: its newest copy, over all state indices.
+    async fn fetch(&mut self, number: u64, expected: Option<u64>) -> Result<Option<Hit>> {
+        let id = self.id(number);
+        for _ in 0..TRIES {
+            if !self.located.contains_key(&id) {
+                let last = expected
+                    .unwrap_or(u64::MAX)
+                    .min(number.saturating_add(LOCATED_AT_ONCE - 1));
+                let ids: Vec<String> = (number..=last).map(|number| self.id(number)).collect();
+                self.located = self.cluster.newest(&STATE_INDICES, &ids).await?;
+            }
+            let Some(index) = self.located.remove(&id) else {
+                return Ok(None);
+            };
+            let found = self.cluster.documents(&[&index], std::slice::from_ref(&id)).await?;
+            if let Some(hit) = found.into_iter().next() {
+                return Ok(Some(hit));
+            }
         }
-        .format(self.job, self.snapshot);
-        let mut hits = self.cluster.documents(&STATE_INDICES, &[id]).await?;
-        hits.sort_by_key(newest_first);
-        Ok(hits.into_iter().next())
+        Ok(None)
     }
-}
 
-/// The same document can stand in two indices: after an upgrade by reindexing, and the categorizer's,
-/// which is written again under the same ids, after the write alias rolled over to the next index.
-fn newest_first(hit: &Hit) -> (bool, Reverse<Arc<str>>) {
-    (!hit.index.starts_with(".ml-state"), Reverse(Arc::clone(&hit.index)))
+    fn id(&self, number: u64) -> String {
+        let kind = self.kind;
+        StateDocId { kind, number }.format(self.job, self.snapshot)
+    }
 }
 
 fn unusable(error: crate::state::Error) -> Error {
     Error::Failed {
         message: format!("the state on the cluster is not whole: {error}"),
         hint: Some("if the job is open its state may have changed meanwhile: close it or try again".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    #[test]
-    fn of_two_copies_the_one_in_the_newest_index_counts() {
-        let mut hits: Vec<Hit> = [".reindexed-v8-ml-state-9", ".ml-state-000001", ".ml-state-000002"]
-            .map(|index| Hit {
-                index: index.into(),
-                id: "a_categorizer_state#1".into(),
-                source: Bytes::new(),
-            })
-            .into();
-        hits.sort_by_key(newest_first);
-        let order: Vec<&str> = hits.iter().map(|hit| &*hit.index).collect();
-        assert_eq!(
-            order,
-            [".ml-state-000002", ".ml-state-000001", ".reindexed-v8-ml-state-9"]
-        );
     }
 }

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId};
 use crate::terminal::{NoAnswer, Table, Terminal};
 
+/// The snapshot that a job uses after it was reverted to none.
+const NO_SNAPSHOT: &str = "empty";
+
 /// What is exported.
 #[derive(Debug)]
 pub(super) struct Subject {
@@ -53,7 +56,7 @@ pub(super) async fn find(cluster: &Cluster, options: &ExportOptions, terminal: &
     let config = JobConfig::with_datafeed(&raw, datafeed.as_deref())?;
     let job = JobConfig::parse(config.get().as_bytes())?;
     warn_if_busy(cluster, &id, terminal).await?;
-    let snapshot = snapshot(cluster, &id, options).await?;
+    let snapshot = snapshot(cluster, &job, options, terminal).await?;
     let document = document(cluster, &id, &snapshot).await?;
     for (kind, bytes) in [
         (EntryKind::Config, config.get().len()),
@@ -115,18 +118,62 @@ async fn warn_if_busy(cluster: &Cluster, id: &JobId, terminal: &Terminal) -> Res
     Ok(())
 }
 
-async fn snapshot(cluster: &Cluster, job: &JobId, options: &ExportOptions) -> Result<SnapshotSummary> {
-    cluster.find_snapshot(job, &options.snapshot).await?.ok_or_else(|| {
-        let what = match &options.snapshot {
-            SnapshotChoice::Latest => format!("job {job} has no model snapshot yet"),
-            SnapshotChoice::Before(moment) => format!("job {job} has no model snapshot from before {moment}"),
-            SnapshotChoice::Id(id) => format!("job {job} has no model snapshot `{id}`"),
-        };
-        not_found(
-            what,
-            &format!("GET _ml/anomaly_detectors/{job}/model_snapshots lists them; closing a job makes one"),
-        )
-    })
+/// The snapshot that is meant. Where the job was reverted, that is not the latest one, and the other one is named.
+async fn snapshot(
+    cluster: &Cluster,
+    job: &JobConfig,
+    options: &ExportOptions,
+    terminal: &Terminal,
+) -> Result<SnapshotSummary> {
+    let id = job.id();
+    let snapshots = cluster.snapshots(id).await?;
+    let used = job.model_snapshot_id();
+    let latest = snapshots.first().cloned();
+    let chosen = snapshots
+        .into_iter()
+        .find(|snapshot| options.snapshot.means(snapshot, used));
+    let Some(latest) = latest else {
+        return Err(no_snapshot(id, format!("job {id} has no model snapshot yet")));
+    };
+    match (&options.snapshot, chosen) {
+        (SnapshotChoice::Used, Some(chosen)) => {
+            if chosen.id != latest.id {
+                terminal.warn(&format!(
+                    "job {id} was reverted: it uses snapshot {} of {}, which is exported; the latest one is {} of {} \
+                     (--snapshot-id {})",
+                    chosen.id, chosen.timestamp, latest.id, latest.timestamp, latest.id
+                ));
+            }
+            Ok(chosen)
+        }
+        (_, Some(chosen)) => Ok(chosen),
+        (SnapshotChoice::Used, None) => Err(not_found(
+            match used {
+                Some(used) if used.as_str() != NO_SNAPSHOT => {
+                    format!("job {id} uses snapshot {used}, which is not among its model snapshots")
+                }
+                _ => format!("job {id} uses no model snapshot: it was reverted to none, or reset"),
+            },
+            &format!(
+                "export the latest one, of {}, with --snapshot-id {}",
+                latest.timestamp, latest.id
+            ),
+        )),
+        (SnapshotChoice::Before(moment), None) => Err(no_snapshot(
+            id,
+            format!("job {id} has no model snapshot from before {moment}"),
+        )),
+        (SnapshotChoice::Id(snapshot), None) => {
+            Err(no_snapshot(id, format!("job {id} has no model snapshot `{snapshot}`")))
+        }
+    }
+}
+
+fn no_snapshot(job: &JobId, message: String) -> Error {
+    not_found(
+        message,
+        &format!("GET _ml/anomaly_detectors/{job}/model_snapshots lists them; closing a job makes one"),
+    )
 }
 
 async fn document(cluster: &Cluster, job: &JobId, snapshot: &SnapshotSummary) -> Result<Hit> {

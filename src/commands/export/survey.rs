@@ -6,6 +6,7 @@ use super::sources::Sources;
 use super::subject::Subject;
 use crate::cluster::{Cluster, Search};
 use crate::error::Result;
+use crate::terminal::Terminal;
 
 /// What the archive would hold.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub(super) async fn count(
     options: &ExportOptions,
     subject: &Subject,
     sources: &Sources,
+    terminal: &Terminal,
 ) -> Result<Survey> {
     let [first, second, third] = parts::all(options, subject);
     let (first, second, third, inputs) = tokio::try_join!(
@@ -45,7 +47,7 @@ pub(super) async fn count(
         counted(cluster, third),
         async {
             match &sources.search {
-                Some(search) => inputs(cluster, search).await.map(Some),
+                Some(search) => inputs(cluster, search, sources, terminal).await.map(Some),
                 None => Ok(None),
             }
         }
@@ -61,9 +63,21 @@ async fn counted(cluster: &Cluster, part: Found) -> Result<(Found, u64)> {
     Ok((part, documents))
 }
 
-async fn inputs(cluster: &Cluster, search: &Search) -> Result<InputSurvey> {
-    let (documents, first) = tokio::try_join!(cluster.count(search), cluster.sample(search, SAMPLE))?;
+async fn inputs(cluster: &Cluster, search: &Search, sources: &Sources, terminal: &Terminal) -> Result<InputSurvey> {
+    let (counted, first) = tokio::try_join!(cluster.counted(search), cluster.sample(search, SAMPLE))?;
+    let documents = counted.documents;
     super::inputs::refuse_too_many(documents)?;
+    if !counted.anywhere {
+        terminal.warn(&format!(
+            "the archive will have no input documents: no index matches {}",
+            search.indices.join(", ")
+        ));
+    } else if sources.mappings.is_empty() && !sources.local.is_empty() {
+        terminal.warn(&format!(
+            "no mappings are found of {}: an import infers the types of fields from the data",
+            sources.local.join(", ")
+        ));
+    }
     let bytes: u64 = first.iter().map(|hit| hit.source.len() as u64).sum();
     let bytes = bytes * documents / (first.len() as u64).max(1);
     Ok(InputSurvey { documents, bytes })

@@ -15,7 +15,7 @@ use super::written::{TEMPORARY_LEVEL, Written, with_tokens};
 use super::{inputs, parts, state};
 use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, Unnamed};
 use crate::cluster::ml::MlInfo;
-use crate::cluster::{Cluster, Pages};
+use crate::cluster::{Cluster, Hit, Pages, is_newer};
 use crate::commands::session::Narrator;
 use crate::error::{Error, Result};
 use crate::instant::EpochMillis;
@@ -161,6 +161,8 @@ impl Export<'_> {
     async fn found(&mut self, found: &parts::Found, expected: u64) -> Result<()> {
         let stage = self.stage(&format!("Reading {}", found.title), Some(expected));
         let mut entry = self.entry(found.entry);
+        let mut copies = Copies::default();
+        let mut read = 0;
         let mut pages = match expected {
             0 => None,
             _ => Some(self.cluster.pages(found.search.clone()).await?),
@@ -168,19 +170,23 @@ impl Export<'_> {
         while let Some(pages) = &mut pages
             && let Some(hits) = pages.next().await?
         {
+            read += hits.len() as u64;
+            stage.inc(hits.len() as u64);
             tokio::task::block_in_place(|| {
-                hits.iter().try_for_each(|hit| {
-                    let put = match found.with_ids {
-                        true => entry.action_and_line(None, &hit.id, &hit.source),
-                        false => entry.line(&hit.source),
-                    };
-                    put.map_err(|error| error.of_document(&hit.index, &hit.id))
+                hits.into_iter().try_for_each(|hit| match found.with_ids {
+                    true => match copies.take(hit) {
+                        Some(hit) => put(&mut entry, found, &hit),
+                        None => Ok(()),
+                    },
+                    false => put(&mut entry, found, &hit),
                 })
             })?;
-            stage.inc(hits.len() as u64);
         }
-        let read = entry.documents();
+        if let Some(hit) = copies.0 {
+            put(&mut entry, found, &hit)?;
+        }
         nothing_lost(found.title, read, expected)?;
+        let read = entry.documents();
         self.writer.append(entry.seal()?)?;
         self.done(stage, &format!("{}: {}", capitalized(found.title), count(read)));
         Ok(())
@@ -202,6 +208,13 @@ impl Export<'_> {
         let level = self.options.compression_level;
         let read = inputs::append(pages, self.subject, level, &mut self.writer, carried, &stage).await?;
         nothing_lost("inputs", read, inputs.documents)?;
+        let incomplete: Vec<String> = self.cluster.incomplete_clusters().into_iter().collect();
+        if !incomplete.is_empty() {
+            self.terminal.warn(&format!(
+                "input documents of remote clusters are missing from the archive (--allow-partial): {}",
+                incomplete.join(", ")
+            ));
+        }
         self.done(stage, &format!("Inputs: {}", count(read)));
         Ok(())
     }
@@ -226,6 +239,7 @@ impl Export<'_> {
             },
             job_id: self.job().to_string(),
             snapshot_id: self.subject.snapshot.id.to_string(),
+            incomplete_clusters: self.cluster.incomplete_clusters(),
             options: self
                 .options
                 .for_manifest()
@@ -234,6 +248,34 @@ impl Export<'_> {
             entries: Vec::new(),
         };
         Ok(tokio::task::block_in_place(|| self.writer.close(manifest))?)
+    }
+}
+
+fn put(entry: &mut EntryBuilder, found: &parts::Found, hit: &Hit) -> archive::Result<()> {
+    let put = match found.with_ids {
+        true => entry.action_and_line(None, &hit.id, &hit.source),
+        false => entry.line(&hit.source),
+    };
+    put.map_err(|error| error.of_document(&hit.index, &hit.id))
+}
+
+/// Of copies of a document that follow one another the newest: after a rollover a document that changes is in both
+/// indices.
+#[derive(Default)]
+struct Copies(Option<Hit>);
+
+impl Copies {
+    /// Takes the next document, and gives the one before it back once no further copy can come.
+    fn take(&mut self, hit: Hit) -> Option<Hit> {
+        match &mut self.0 {
+            Some(held) if held.id == hit.id => {
+                if is_newer(&hit.index, &held.index) {
+                    *held = hit;
+                }
+                None
+            }
+            held => held.replace(hit),
+        }
     }
 }
 

@@ -199,6 +199,7 @@ impl Rewrite<'_> {
             },
             job_id: self.source.job().to_string(),
             snapshot_id: String::new(),
+            incomplete_clusters: Default::default(),
             options: serde_json::Map::new(),
             entries: Vec::new(),
         });

@@ -7,6 +7,7 @@ pub mod faults;
 pub mod ml;
 pub mod network;
 pub mod real;
+pub mod remote;
 mod serve;
 pub mod stand_in;
 mod tasks;

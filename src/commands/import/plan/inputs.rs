@@ -97,6 +97,19 @@ pub(super) async fn look(
     Ok(plans)
 }
 
+/// Reports input documents that the export could not read.
+pub(super) fn remark_on_missing_clusters(options: &ImportOptions, checked: &Checked, remarks: &mut Remarks) {
+    let manifest = checked.contents.manifest.as_ref().filter(|_| !skipped(options));
+    let missing = manifest.into_iter().flat_map(|manifest| &manifest.incomplete_clusters);
+    let names: Vec<&str> = missing.map(String::as_str).collect();
+    if !names.is_empty() {
+        remarks.note(format!(
+            "input documents of remote clusters are missing from the archive: {}",
+            names.join(", ")
+        ));
+    }
+}
+
 /// Says what the datafeed will read where that is not the imported inputs.
 pub(super) fn remark_on_datafeed(own: &[String], keeps_own: bool, remarks: &mut Remarks) {
     if !keeps_own {

@@ -99,6 +99,7 @@ pub(super) async fn make(cluster: &Cluster, options: &ImportOptions, checked: &C
     fitness::look_at_ml(cluster, options, checked, &mut remarks).await?;
     fitness::look_at_versions(cluster, checked, &mut remarks);
     let job = options.rename.clone().unwrap_or_else(|| checked.job().clone());
+    inputs::remark_on_missing_clusters(options, checked, &mut remarks);
     let targets = inputs::targets(options, checked, &job, &mut remarks)?;
     let targets = inputs::look(cluster, options, &job, targets, &mut remarks).await?;
     let portable = portable(cluster, options, checked, &job, &targets, &mut remarks)?;

@@ -65,6 +65,15 @@ impl Lacks {
             "inputs",
             "no inputs: the datafeed keeps its own indices, which the other cluster must have",
         );
+        let incomplete = contents.manifest.as_ref().map(|manifest| &manifest.incomplete_clusters);
+        if let Some(incomplete) = incomplete.filter(|incomplete| !incomplete.is_empty()) {
+            let names: Vec<&str> = incomplete.iter().map(String::as_str).collect();
+            self.say(
+                true,
+                "remote_clusters",
+                format!("input documents of remote clusters are missing: {}", names.join(", ")),
+            );
+        }
         self.say(
             inputs && contents.input_mapping.is_none(),
             "input_mapping",

@@ -89,7 +89,10 @@ pub(super) fn search(store: &mut Store, call: &Call, views: Outcome<Vec<View>>) 
         &matched.fields,
     );
     page.pit_id = pit_id;
-    if let Some(aggregations) = request.body.get("aggs").or_else(|| request.body.get("aggregations")) {
+    // Over no index there are neither aggregations nor a scroll.
+    let anywhere = !views.is_empty();
+    let aggregations = request.body.get("aggs").or_else(|| request.body.get("aggregations"));
+    if let Some(aggregations) = aggregations.filter(|_| anywhere) {
         let found: Vec<aggs::Found<'_>> = matched
             .hits
             .iter()
@@ -100,7 +103,7 @@ pub(super) fn search(store: &mut Store, call: &Call, views: Outcome<Vec<View>>) 
             .collect();
         page.aggregations = Some(aggs::all(aggregations, &found)?);
     }
-    if request.scroll {
+    if request.scroll && anywhere {
         let names = views.clone();
         let context = SearchContext::Scroll {
             views,

@@ -1,0 +1,140 @@
+//! Remote clusters that answer, that are skipped, and that answer in part.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{exported, inputs, nothing_open, refused, version};
+use crate::support::archive::entry;
+use crate::support::binary::Binary;
+use crate::support::cluster::ml::{MlApi, MlOptions, MlVersion};
+use crate::support::cluster::real::documents_for_tests;
+use crate::support::cluster::remote::{Remote, WithRemotes};
+use crate::support::cluster::stand_in::{StandIn, StandInOptions};
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const JOB: &str = "web-latency";
+const HERE: &str = "weblogs-2024.01";
+
+/// Half of the inputs are on the cluster `europe`.
+pub(super) fn world(version: MlVersion, change: impl FnOnce(&mut Value)) -> (World, Arc<WithRemotes>, usize) {
+    let mut fixture = Fixture::load(JOB)
+        .min_version(version.writes_min_version())
+        .with_job(|job| {
+            job["datafeed_config"]["indices"] = json!([HERE, "europe:weblogs-*"]);
+            change(job);
+        });
+    for input in fixture.inputs.iter_mut().skip(1).step_by(2) {
+        input.index = "europe--weblogs-2024.01".to_owned();
+    }
+    fixture.sources.push("europe--weblogs-2024.01".to_owned());
+    let here = fixture.inputs.iter().filter(|input| input.index == HERE).count();
+    let remotes = WithRemotes::new(documents_for_tests(), version.since(8, 10));
+    remotes.set("europe", Remote::Answers);
+    let ml = MlApi::new(MlOptions::new(version));
+    let stand_in = StandIn::start(StandInOptions {
+        api: Some(Arc::new(ml.clone())),
+        ..StandInOptions::new(remotes.clone())
+    });
+    let world = World {
+        ml,
+        documents: remotes.clone(),
+        stand_in,
+    };
+    world.seed(&fixture);
+    (world, remotes, here)
+}
+
+fn run(world: &World, more: &[&str], code: i32) -> (crate::support::binary::Run, Binary) {
+    let binary = Binary::new();
+    let mut args = vec!["export", "--job-id", JOB, "--yes", "--include-inputs"];
+    args.extend(more);
+    let run = world.run(&binary, &args).expect(code);
+    (run, binary)
+}
+
+#[test]
+fn remote_clusters_that_answer_are_exported() {
+    let (world, _, here) = world(version(), |_| {});
+    for pagination in ["pit", "scroll"] {
+        let entries = exported(&world, JOB, &["--include-inputs", "--pagination", pagination]);
+        assert!(inputs(&entries).len() > here);
+        let manifest: Value = serde_json::from_str(entry(&entries, "esml_manifest.json")).unwrap();
+        assert_eq!(manifest.get("incomplete_clusters"), None);
+    }
+    let mapping =
+        |call: &&crate::support::cluster::stand_in::Logged| call.method == "GET" && call.path.contains("weblogs");
+    let requests = world.stand_in.requests();
+    assert!(requests.iter().filter(mapping).count() > 0);
+    assert!(
+        requests
+            .iter()
+            .filter(mapping)
+            .all(|call| !call.path.contains("europe"))
+    );
+}
+
+#[test]
+fn a_remote_cluster_that_is_skipped_or_partial_is_an_error_that_names_it() {
+    for (version, state, name) in [
+        (version(), Remote::Skipped, "europe (skipped: connect_exception)"),
+        (version(), Remote::Partial, "europe (partial)"),
+        (MlVersion::new(7, 17, 29), Remote::Skipped, "europe (not connected)"),
+    ] {
+        let (world, remotes, _) = world(version, |_| {});
+        remotes.set("europe", state);
+        for pagination in ["pit", "scroll"] {
+            let more = ["--include-inputs", "--pagination", pagination];
+            refused(&world, JOB, &more, 1).says(name).says("--allow-partial");
+            run(&world, &["--dry-run", "--pagination", pagination], 1).0.says(name);
+        }
+        exported(&world, JOB, &[]);
+    }
+}
+
+#[test]
+fn a_remote_cluster_that_is_skipped_after_the_count_is_noticed() {
+    for pagination in ["pit", "scroll"] {
+        // Only the pages themselves can tell: the count was complete.
+        let (world, remotes, _) = world(version(), |_| {});
+        let faults = world.stand_in.faults();
+        let opens = move |call: &crate::support::cluster::Call| {
+            call.path.ends_with("/_pit") && call.method == "POST"
+                || call.param("scroll").is_some_and(|_| call.path.contains("weblogs"))
+        };
+        faults.add(
+            crate::support::cluster::faults::Fault::when(opens).run(move |_| remotes.set("europe", Remote::Skipped)),
+        );
+        refused(&world, JOB, &["--include-inputs", "--pagination", pagination], 1).says("europe");
+    }
+}
+
+#[test]
+fn with_allow_partial_the_archive_says_which_remote_cluster_is_missing() {
+    let (world, remotes, here) = world(version(), |_| {});
+    remotes.set("europe", Remote::Skipped);
+    for pagination in ["pit", "scroll"] {
+        let more = ["--allow-partial", "--pagination", pagination, "-o", "out.tar.gz"];
+        let (run, binary) = run(&world, &more, 0);
+        run.says("warning: input documents of remote clusters are missing from the archive (--allow-partial): europe");
+        nothing_open(&world);
+        let entries = crate::support::archive::entries(&binary.path("out.tar.gz"));
+        assert_eq!(inputs(&entries).len(), here);
+        let manifest: Value = serde_json::from_str(entry(&entries, "esml_manifest.json")).unwrap();
+        assert_eq!(manifest["incomplete_clusters"], json!(["europe"]));
+        assert_eq!(manifest["options"]["allow-partial"], true);
+        let missing = "input documents of remote clusters are missing";
+        let page = binary.run(["inspect", "out.tar.gz"]).expect(0);
+        assert!(
+            page.stdout.contains(missing) && page.stdout.contains("europe"),
+            "{}",
+            page.stdout
+        );
+        drop(binary.run(["inspect", "--verify", "out.tar.gz"]).expect(0));
+        let target = World::in_memory(MlOptions::new(version()));
+        let plan = target.run(&binary, &["import", "out.tar.gz", "--dry-run"]).expect(0);
+        let words = format!("{}{}", plan.stdout, plan.stderr);
+        assert!(words.contains(missing) && words.contains("europe"), "{words}");
+    }
+}
