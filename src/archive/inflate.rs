@@ -140,7 +140,7 @@ impl<'a, R: Read> Inflate<'a, R> {
                     }
                     let first = source.fill_buf()?;
                     if begin == 0 && !first.iter().zip(MAGIC).all(|(byte, magic)| *byte == magic) {
-                        return Err(Damage::error("this is no gzip file, so no archive of a job"));
+                        return Err(Damage::error("not a gzip file, so not an esml-state archive"));
                     }
                     self.state = State::Inside(Box::new(GzDecoder::new(source)));
                     self.member = Some(begin);

@@ -260,10 +260,21 @@ fn target(output: Option<PathBuf>, overwrite: bool, dry_run: bool, terminal: &Te
                     "redirect stdout, or name a file",
                 ));
             }
+            if terminal.stdout_is_closed() && !dry_run {
+                return Err(no_stdout());
+            }
             Ok(Some(Target::Stdout))
         }
         Some(path) if path.as_os_str().is_empty() => Err(usage("--output is empty", "name a file")),
         other => Ok(other.map(|path| Target::File { path, overwrite })),
+    }
+}
+
+/// The archive would be lost, and the run would look like a success.
+pub(in crate::cli) fn no_stdout() -> Error {
+    Error::Failed {
+        message: "standard output is closed, so there is nowhere to write the archive".to_owned(),
+        hint: Some("redirect standard output, or name a file with --output".to_owned()),
     }
 }
 

@@ -40,8 +40,8 @@ pub(in crate::cli) struct InspectArgs {
     /// Show the values of the data: personal data, wherever it stands
     ///
     /// Values of the job's fields from the decoded model state, the inputs, annotations, filters and calendars,
-    /// messages from the categorizer, users' names, what people wrote. What they look like is a guess. Without it the
-    /// page has an example of each category and no other value, the HTML file and the JSON document have none.
+    /// messages from the categorizer, users' names, what people wrote. What they look like is a guess. Without it no
+    /// value of the data is printed, on any output except that of `--show`.
     #[arg(long, conflicts_with_all = ["list", "show"])]
     values: bool,
     /// List the entries

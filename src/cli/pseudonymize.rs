@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::archive::{Limits, Target};
+use crate::cli::export::no_stdout;
 use crate::cli::values;
 use crate::commands::pseudonymize::{PseudonymizeOptions, Tokens};
 use crate::error::{Error, Result};
@@ -137,6 +138,7 @@ impl PseudonymizeArgs {
                     "redirect stdout, or name a file",
                 ));
             }
+            Some("-") if terminal.stdout_is_closed() && !self.dry_run => return Err(no_stdout()),
             Some("-") => Target::Stdout,
             Some("") => return Err(usage("--output is empty", "name a file")),
             _ => Target::File {

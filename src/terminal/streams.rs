@@ -44,6 +44,14 @@ impl Streams {
         }
     }
 
+    /// Whether there is no stdout.
+    pub(in crate::terminal) fn stdout_is_closed(&self) -> bool {
+        match self {
+            Self::Standard => is_closed(),
+            Self::Given { .. } => false,
+        }
+    }
+
     /// Writes to stdout.
     pub(in crate::terminal) fn stdout<T>(&self, write: impl FnOnce(&mut dyn Write) -> T) -> T {
         match self {
@@ -59,4 +67,21 @@ impl Streams {
             Self::Given { stderr, .. } => write(&mut *stderr.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }
+}
+
+/// Before `main`, Rust opens `/dev/null` for reading and writing in the place of a stream that is closed; who redirects
+/// a stream there opens it for writing alone.
+#[cfg(unix)]
+fn is_closed() -> bool {
+    use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
+    let stdout = io::stdout();
+    let (Ok(there), Ok(null), Ok(flags)) = (fstat(&stdout), stat("/dev/null"), fcntl_getfl(&stdout)) else {
+        return true;
+    };
+    (there.st_dev, there.st_ino) == (null.st_dev, null.st_ino) && flags.contains(OFlags::RDWR)
+}
+
+#[cfg(windows)]
+fn is_closed() -> bool {
+    std::os::windows::io::AsRawHandle::as_raw_handle(&io::stdout()).is_null()
 }

@@ -209,6 +209,11 @@ impl Terminal {
         self.inner.stdout.color
     }
 
+    /// Whether the process was started without a standard output (`>&-`): what is written there is lost.
+    pub fn stdout_is_closed(&self) -> bool {
+        self.inner.streams.stdout_is_closed()
+    }
+
     /// Whether `--quiet` was given.
     pub fn is_quiet(&self) -> bool {
         self.verbosity() == Verbosity::Quiet

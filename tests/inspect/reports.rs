@@ -109,7 +109,7 @@ fn verify_with_quiet_prints_failures_and_nothing_else() {
 }
 
 #[test]
-fn a_page_has_an_example_of_each_category_and_what_is_handed_on_has_none() {
+fn no_value_of_the_data_is_printed_without_values() {
     let fixture = Fixture::load("log-categories");
     let binary = Binary::new();
     let world = World::in_memory(MlOptions::new(MlVersion::new(9, 2, 0)));
@@ -119,13 +119,43 @@ fn a_page_has_an_example_of_each_category_and_what_is_handed_on_has_none() {
         let run = binary.run([&["inspect", archive.as_str()], more].concat()).expect(0);
         run.stdout
     };
-    let example = "User alice.muster logged in from";
-    assert!(said(&[]).contains(example));
-    for handed_on in [&["--json"][..], &["--html", "-"]] {
-        assert!(!said(handed_on).contains("alice"), "{handed_on:?}");
-        assert!(
-            said(&[handed_on, &["--values"]].concat()).contains(example),
-            "{handed_on:?}"
-        );
+    // Names and addresses of the messages, whatever the output.
+    let values = ["alice", "192.168.", "DE00", "insufficient_funds"];
+    for more in [
+        &[][..],
+        &["--json"],
+        &["--html", "-"],
+        &["--list"],
+        &["--list", "--json"],
+        &["--verify"],
+        &["--color", "always"],
+        &[archive.as_str()],
+        &[archive.as_str(), "--json"],
+    ] {
+        let printed = said(more);
+        assert!(values.iter().all(|value| !printed.contains(value)), "{more:?}: {printed}");
+    }
+    for more in [&[][..], &["--json"], &["--html", "-"]] {
+        let printed = said(&[more, &["--values"]].concat());
+        assert!(printed.contains("User alice.muster logged in from"), "{more:?}");
+    }
+}
+
+#[test]
+fn a_report_names_the_file_and_never_the_path_to_it() {
+    let binary = Binary::new();
+    let folder = binary.path("of-alice");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("job.tar.gz"), super::archive(COMPLETE)).unwrap();
+    std::fs::write(folder.join("text.tar.gz"), "text").unwrap();
+    let [good, text] = ["job.tar.gz", "text.tar.gz"].map(|name| folder.join(name).display().to_string());
+    for more in [&[][..], &["--json"], &["--html", "-"], &["--values"], &[good.as_str()]] {
+        let run = binary.run([&["inspect", good.as_str()], more].concat()).expect(0);
+        assert!(run.stdout.contains("job.tar.gz") && !run.stdout.contains("of-alice"), "{more:?}: {}", run.stdout);
+    }
+    for command in ["inspect", "import"] {
+        let run = binary.run([command, text.as_str(), "--json"]).expect(4);
+        assert!(run.stderr.contains("text.tar.gz: not a gzip file, so not an esml-state archive"), "{}", run.stderr);
+        assert!(command == "import" || !run.stdout.contains("of-alice"), "{}", run.stdout);
     }
 }

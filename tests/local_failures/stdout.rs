@@ -76,6 +76,41 @@ fn a_closed_stdout_is_none_either() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn an_archive_without_a_stdout_to_go_to_is_a_failure() {
+    let (world, binary) = (world(), Binary::new());
+    let (url, archive) = (world.stand_in.url(), archive_of(JOB).display().to_string());
+    world.stand_in.forget_requests();
+    for arguments in [
+        vec!["export", "--job-id", JOB, "--yes", "-o", "-", "--url", &url],
+        vec!["pseudonymize", &archive, "-o", "-", "--key", "new.key.json"],
+    ] {
+        let command = binary.command(&arguments);
+        let run = |redirection: &str| {
+            Command::new("sh")
+                .args(["-c", &format!("exec \"$0\" \"$@\" {redirection}")])
+                .arg(command.get_program())
+                .args(command.get_args())
+                .current_dir(binary.directory())
+                .output()
+                .unwrap()
+        };
+        let output = run(">&-");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("standard output is closed") && said.contains("hint: "), "{said}");
+        assert_eq!(world.stand_in.requests().len(), 0);
+        assert!(files(binary.directory()).is_empty());
+        let output = run("> /dev/null");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+        world.stand_in.forget_requests();
+        for file in files(binary.directory()) {
+            std::fs::remove_file(binary.path(&file)).unwrap();
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_stdout_is_told_with_what_to_do() {

@@ -170,11 +170,18 @@ fn time_value(source: &[u8], field: &str) -> Option<Value> {
 impl Checked {
     /// The ID of an input document in its target index. Where the archive has an ID twice, the document's place is a part
     /// of every ID: Elasticsearch keeps documents of different routing apart, an import has no routing.
-    pub(super) fn input_id(&self, target: &TargetIndex, document: &Document) -> String {
-        let source = document.index.as_deref().unwrap_or_default();
-        let id = document.id.as_deref().unwrap_or_default();
+    ///
+    /// # Errors
+    /// A document without index or ID: the file is not the one that was checked.
+    pub(super) fn input_id(&self, target: &TargetIndex, document: &Document) -> Result<String> {
+        let (Some(source), Some(id)) = (&document.index, &document.id) else {
+            return Err(Error::Failed {
+                message: format!("input document {} of the archive has no ID", document.line),
+                hint: None,
+            });
+        };
         let place = self.contents.repeated_inputs.then_some(document.line);
-        target_document_id(target, source, id, place)
+        Ok(target_document_id(target, source, id, place))
     }
 
     /// The id in the archive.

@@ -30,13 +30,11 @@ pub struct Examined {
 pub fn examine(path: &Path, options: &InspectOptions, terminal: &Terminal) -> Result<Examined> {
     let mut gatherer = if options.values {
         Gatherer::with_values()
-    } else if options.is_for_the_reader_alone() {
-        Gatherer::with_examples()
     } else {
         Gatherer::default()
     };
     let (size, contents) = check(path, options.limits, &mut gatherer, terminal)?;
-    let name = path.to_string_lossy();
+    let name = name(path);
     let mut report = build::report(&name, size, &contents, &gatherer);
     report.values = gatherer
         .take_values()
@@ -83,10 +81,15 @@ fn check(path: &Path, limits: Limits, gatherer: &mut Gatherer, terminal: &Termin
 pub(super) fn verify(archive: &Archive, options: &InspectOptions, terminal: &Terminal) -> Result<Contents> {
     let stage = terminal.stage("Reading the archive", Unit::Bytes, Some(archive.len()));
     let contents = archive.check(options.limits, &mut (), &|bytes| stage.inc(bytes))?;
-    match failure(&options.archive.to_string_lossy(), &contents) {
+    match failure(&name(&options.archive), &contents) {
         Some(failure) => Err(failure),
         None => Ok(contents),
     }
+}
+
+/// The file's name, `-` for standard input. Reports are handed on, and a path may name people and machines.
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Whether the archive comes on standard input.

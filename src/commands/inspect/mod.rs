@@ -55,11 +55,6 @@ impl InspectOptions {
         self.verify && terminal.is_quiet() && !self.json && self.html.is_none()
     }
 
-    /// The page on stdout is read by whoever has the archive. A file or a document is handed on: values stand in it
-    /// only where they were asked for.
-    fn is_for_the_reader_alone(&self) -> bool {
-        self.view == View::Page && !self.json && self.html.is_none()
-    }
 }
 
 /// What to print.

@@ -29,6 +29,17 @@ fn what_follows_the_end_is_found() {
     assert!(!read(&[good().build(), b"x".to_vec()].concat()).importable());
     assert!(read(&[good().build(), vec![0; 600]].concat()).importable());
     assert!(!read(&[good().build(), gzip(b"more")].concat()).importable());
+    // Behind zeros, too, wherever the buffer of compressed bytes ends.
+    for zeros in [1, 600, 200 << 10] {
+        for more in [&b"x"[..], b"\x1f\x8b", &gzip(b"more")] {
+            let contents = read(&[&good().build()[..], &vec![0; zeros], more].concat());
+            let findings = fatal(&contents);
+            assert!(findings.iter().any(|finding| finding.contains("follows")), "{zeros}, {more:?}: {findings:?}");
+        }
+    }
+    for more in [&b"\x1f"[..], b"\x1f\x8b", b"\x1f\x8b\x08", b"\n"] {
+        assert!(!read(&[&good().build()[..], more].concat()).importable(), "{more:?}");
+    }
 }
 
 #[test]

@@ -75,7 +75,7 @@ async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::termina
         if !target.index.sources.contains(source) {
             return Ok(None);
         }
-        let id = context.checked.input_id(&target.index, &document);
+        let id = context.checked.input_id(&target.index, &document)?;
         Ok(Some(Outgoing {
             id,
             source: document.source,

@@ -139,7 +139,7 @@ async fn ids(cluster: &Cluster, checked: &Checked, targets: &[&TargetPlan]) -> R
             let of = targets.iter().zip(&mut counts);
             let of = of.into_iter().find(|(target, _)| target.index.sources.contains(source));
             if let Some((target, counts)) = of {
-                counts.add(checked.input_id(&target.index, &document)).await?;
+                counts.add(checked.input_id(&target.index, &document)?).await?;
             }
         }
     }

@@ -9,23 +9,47 @@ use crate::archive::Contents;
 use crate::commands::inspect::report::Report;
 use crate::terminal::amount;
 
-/// Items of filters are values of the data: without `values` their number stands for them.
-pub(super) fn filters(first: &Contents, second: &Contents, values: bool) -> Vec<Difference> {
-    let [first, second] = [first, second].map(|contents| by_id(contents.filters.as_deref(), "filter_id"));
-    let mut found = diff("filters", &first, &second);
-    for difference in found
-        .iter_mut()
-        .filter(|found| !values && found.what.ends_with(".items"))
-    {
-        for side in [&mut difference.first, &mut difference.second] {
-            let number = side.as_array().map_or(0, Vec::len) as u64;
-            *side = match number {
-                0 => json!([]),
-                number => json!([amount(number, "item", "items")]),
-            };
+/// Parts of a section that may contain values of the data: items of filters, what people wrote of events, the literals
+/// of queries and scripts, patterns of messages, the series that are plotted.
+const MAY_HOLD_VALUES: [(&str, &[&str]); 4] = [
+    ("filters", &["items", "description"]),
+    ("calendars", &["events", "description"]),
+    (
+        "datafeed",
+        &["query", "aggregations", "aggs", "runtime_mappings", "script_fields"],
+    ),
+    (
+        "job",
+        &["custom_rules", "custom_settings", "categorization_filters", "categorization_analyzer", "terms"],
+    ),
+];
+
+/// Replaces what may be a value of the data by its kind, or by the number of items.
+pub(super) fn without_values(found: &mut [Difference]) {
+    for difference in found {
+        let holds = |part: &&str| difference.what.split('.').any(|name| name == *part);
+        let mut sections = MAY_HOLD_VALUES.iter().filter(|(section, _)| *section == difference.section);
+        if sections.any(|(_, parts)| parts.iter().any(|part| holds(&part))) {
+            difference.first = without_value(&difference.first);
+            difference.second = without_value(&difference.second);
         }
     }
-    found
+}
+
+fn without_value(side: &Value) -> Value {
+    match side {
+        Value::Array(items) if items.is_empty() => json!([]),
+        Value::Array(items) => json!([amount(items.len() as u64, "item", "items")]),
+        Value::String(_) => json!("(a text)"),
+        Value::Number(_) => json!("(a number)"),
+        Value::Object(members) if !members.is_empty() => json!("(an object)"),
+        other => other.clone(),
+    }
+}
+
+pub(super) fn filters(first: &Contents, second: &Contents) -> Vec<Difference> {
+    let [first, second] = [first, second].map(|contents| by_id(contents.filters.as_deref(), "filter_id"));
+    diff("filters", &first, &second)
 }
 
 pub(super) fn calendars(first: &Contents, second: &Contents) -> Vec<Difference> {

@@ -30,7 +30,7 @@ pub struct Comparison {
 /// One of the archives.
 #[derive(Clone, Debug, Serialize)]
 pub struct Side {
-    /// Path as given, `-` for standard input.
+    /// The file's name, `-` for standard input.
     pub path: String,
     /// Compressed bytes.
     pub bytes: u64,

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::diff::differences as diff;
-use super::documents::{calendars, categories, filters};
+use super::documents::{calendars, categories, filters, without_values};
 use super::report::Difference;
 use crate::commands::inspect::examine::Examined;
 use crate::commands::inspect::report::Report;
@@ -30,10 +30,13 @@ pub(super) fn differences(first: &Examined, second: &Examined) -> Vec<Difference
     found.extend(facts("patterns", &|one| patterns(&one.report)));
     found.extend(facts("parts", &|one| parts(&one.report)));
     found.extend(facts("inputs", &|one| inputs(&one.report)));
-    found.extend(filters(&first.contents, &second.contents, values));
+    found.extend(filters(&first.contents, &second.contents));
     found.extend(calendars(&first.contents, &second.contents));
     found.extend(categories(&first.report, &second.report));
     found.extend(facts("archive", &|one| written(&one.report)));
+    if !values {
+        without_values(&mut found);
+    }
     found
 }
 
@@ -69,8 +72,8 @@ fn configuration(contents: &crate::archive::Contents) -> Configuration {
 
 /// A part of a report as it stands in its `--json` document.
 fn value(part: impl Serialize) -> Value {
-    // Reports are made of texts and numbers: they always can be written.
-    serde_json::to_value(part).unwrap_or_default()
+    #[allow(clippy::expect_used, reason = "a part that is left out would count as the same")]
+    serde_json::to_value(part).expect("reports consist of texts and numbers")
 }
 
 fn patterns(report: &Report) -> Value {

@@ -92,7 +92,7 @@ fn nothing_from_an_archive_steers_terminal_or_browser() {
 }
 
 #[test]
-fn items_of_filters_are_told_only_with_values() {
+fn what_may_be_a_value_is_printed_only_with_values() {
     let without = |mut examined: Examined| {
         examined.report.values = None;
         examined
@@ -101,6 +101,38 @@ fn items_of_filters_are_told_only_with_values() {
     let told = serde_json::to_string(&comparison).unwrap();
     assert!(!told.contains("\"h1\"") && told.contains("1 item"), "{told}");
     assert!(serde_json::to_string(&compared()).unwrap().contains("\"h1\""));
+}
+
+#[test]
+fn literals_of_queries_and_rules_are_printed_only_with_values() {
+    let with_query = |host: &str, values: bool| {
+        let config = format!(
+            r#"{{"job_id":"a","description":"d","analysis_config":{{"bucket_span":"15m","detectors":[{{"function":"mean"}}]}},
+            "custom_settings":{{"note":"{host}"}},"model_plot_config":{{"terms":"{host}"}},
+            "datafeed_config":{{"datafeed_id":"f","indices":["i"],"query":{{"term":{{"host":"{host}"}}}}}}}}"#
+        );
+        let mut examined = examined(&config, "[]", &[], |_| {});
+        if !values {
+            examined.report.values = None;
+        }
+        examined
+    };
+    for values in [false, true] {
+        let comparison = compare(&with_query("web-07.secret", values), &with_query("web-08.secret", values));
+        let look = Look {
+            color: false,
+            unicode: true,
+            width: Some(200),
+        };
+        for text in [
+            serde_json::to_string(&comparison).unwrap(),
+            plain(&page(&comparison), look),
+            html(&page(&comparison)),
+        ] {
+            assert!(text.contains("query.term.host") && text.contains("custom_settings.note"), "{text}");
+            assert_eq!(text.contains("secret"), values, "{text}");
+        }
+    }
 }
 
 #[test]

@@ -59,19 +59,12 @@ impl PartTimes {
 }
 
 impl Gatherer {
-    /// With an example of each category.
-    pub(super) fn with_examples() -> Self {
-        Self {
-            categories: Categories::with_examples(true),
-            ..Self::default()
-        }
-    }
-
     /// With the values, which takes longer: all of the state and of the inputs is looked at.
     pub(super) fn with_values() -> Self {
         Self {
             values: Some(Rc::default()),
-            ..Self::with_examples()
+            categories: Categories::with_examples(true),
+            ..Self::default()
         }
     }
 

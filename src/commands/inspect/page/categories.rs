@@ -7,13 +7,7 @@ use crate::terminal::count;
 /// Categories that are always shown.
 const SHOWN: usize = 10;
 
-/// Whether the categories come with examples.
-pub(super) fn shows_examples(report: &Report) -> bool {
-    let mut all = report.categories.iter().flat_map(|categories| &categories.list);
-    all.any(|category| category.example.is_some())
-}
-
-/// Those that match most; an example of each is a value of the data, which a page that is handed on lacks.
+/// Those that match most, with an example of each where values were asked for.
 pub(in crate::commands::inspect) fn categories(report: &Report) -> Option<Section> {
     let categories = report
         .categories
@@ -25,7 +19,7 @@ pub(in crate::commands::inspect) fn categories(report: &Report) -> Option<Sectio
         .filter_map(|category| category.matches)
         .max()
         .unwrap_or(0);
-    let examples = shows_examples(report);
+    let examples = categories.list.iter().any(|category| category.example.is_some());
     let mut columns = vec![
         Column::numbers("category"),
         Column::numbers("matches"),

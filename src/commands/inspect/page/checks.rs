@@ -1,6 +1,5 @@
 //! Whether the archive is whole, and what a job imported from it would be without.
 
-use super::shows_examples;
 use crate::commands::inspect::report::Report;
 use crate::sheet::{Item, Mark, Section, Text};
 use crate::terminal::Tone;
@@ -60,10 +59,7 @@ pub(super) fn reminder(report: &Report) -> Option<Section> {
          the archive as you would the data.",
     );
     if report.values.is_none() {
-        section.prose(match shows_examples(report) {
-            true => "`inspect --values` shows them; this page holds only the examples of categories.",
-            false => "`inspect --values` shows them; this page holds none.",
-        });
+        section.prose("`inspect --values` shows them; this page contains none.");
     }
     Some(section)
 }

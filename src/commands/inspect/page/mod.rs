@@ -13,7 +13,6 @@ use crate::commands::inspect::report::Report;
 use crate::commands::inspect::values;
 use crate::sheet::{Section, Sheet};
 pub(super) use categories::categories;
-use categories::shows_examples;
 
 /// What the page says; values come last.
 pub fn page(report: &Report) -> Sheet {

@@ -73,7 +73,7 @@ pub struct Report {
 /// The file and who wrote it.
 #[derive(Clone, Debug, Serialize)]
 pub struct ArchiveFacts {
-    /// Path as given, `-` for standard input.
+    /// The file's name, `-` for standard input.
     pub path: String,
     /// Compressed bytes.
     pub bytes: u64,
