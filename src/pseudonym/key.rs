@@ -42,7 +42,10 @@ impl Key {
 
     /// HMAC-SHA256 of a text; `attempt` counts from 0 where the one before could not be used.
     pub(super) fn digest(&self, text: &str, attempt: u32) -> [u8; 32] {
-        #[allow(clippy::expect_used, reason = "a digest must never have a default: every text would have the same")]
+        #[allow(
+            clippy::expect_used,
+            reason = "a digest must never have a default: every text would have the same"
+        )]
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC accepts keys of any length");
         mac.update(&attempt.to_be_bytes());
         mac.update(text.as_bytes());

@@ -133,7 +133,10 @@ fn no_value_of_the_data_is_printed_without_values() {
         &[archive.as_str(), "--json"],
     ] {
         let printed = said(more);
-        assert!(values.iter().all(|value| !printed.contains(value)), "{more:?}: {printed}");
+        assert!(
+            values.iter().all(|value| !printed.contains(value)),
+            "{more:?}: {printed}"
+        );
     }
     for more in [&[][..], &["--json"], &["--html", "-"]] {
         let printed = said(&[more, &["--values"]].concat());
@@ -151,11 +154,24 @@ fn a_report_names_the_file_and_never_the_path_to_it() {
     let [good, text] = ["job.tar.gz", "text.tar.gz"].map(|name| folder.join(name).display().to_string());
     for more in [&[][..], &["--json"], &["--html", "-"], &["--values"], &[good.as_str()]] {
         let run = binary.run([&["inspect", good.as_str()], more].concat()).expect(0);
-        assert!(run.stdout.contains("job.tar.gz") && !run.stdout.contains("of-alice"), "{more:?}: {}", run.stdout);
+        assert!(
+            run.stdout.contains("job.tar.gz") && !run.stdout.contains("of-alice"),
+            "{more:?}: {}",
+            run.stdout
+        );
     }
     for command in ["inspect", "import"] {
         let run = binary.run([command, text.as_str(), "--json"]).expect(4);
-        assert!(run.stderr.contains("text.tar.gz: not a gzip file, so not an esml-state archive"), "{}", run.stderr);
-        assert!(command == "import" || !run.stdout.contains("of-alice"), "{}", run.stdout);
+        assert!(
+            run.stderr
+                .contains("text.tar.gz: not a gzip file, so not an esml-state archive"),
+            "{}",
+            run.stderr
+        );
+        assert!(
+            command == "import" || !run.stdout.contains("of-alice"),
+            "{}",
+            run.stdout
+        );
     }
 }

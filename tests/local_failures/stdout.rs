@@ -99,7 +99,10 @@ fn an_archive_without_a_stdout_to_go_to_is_a_failure() {
         let output = run(">&-");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
-        assert!(said.contains("standard output is closed") && said.contains("hint: "), "{said}");
+        assert!(
+            said.contains("standard output is closed") && said.contains("hint: "),
+            "{said}"
+        );
         assert_eq!(world.stand_in.requests().len(), 0);
         assert!(files(binary.directory()).is_empty());
         let output = run("> /dev/null");

@@ -10,7 +10,7 @@ use crate::archive::Result;
 use crate::archive::entry::temporary_failed;
 
 /// Hashes held in memory: 8 MiB.
-const IN_MEMORY: usize = 1 << 20;
+const IN_MEMORY: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
 /// Bytes read at once of each run.
 const BUFFER: usize = 4 << 10;
 

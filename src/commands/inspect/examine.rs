@@ -89,7 +89,10 @@ pub(super) fn verify(archive: &Archive, options: &InspectOptions, terminal: &Ter
 
 /// The file's name, `-` for standard input. Reports are handed on, and a path may name people and machines.
 fn name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Whether the archive comes on standard input.

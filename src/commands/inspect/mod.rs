@@ -54,7 +54,6 @@ impl InspectOptions {
     fn prints_failures_only(&self, terminal: &Terminal) -> bool {
         self.verify && terminal.is_quiet() && !self.json && self.html.is_none()
     }
-
 }
 
 /// What to print.

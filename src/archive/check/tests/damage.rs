@@ -34,7 +34,10 @@ fn what_follows_the_end_is_found() {
         for more in [&b"x"[..], b"\x1f\x8b", &gzip(b"more")] {
             let contents = read(&[&good().build()[..], &vec![0; zeros], more].concat());
             let findings = fatal(&contents);
-            assert!(findings.iter().any(|finding| finding.contains("follows")), "{zeros}, {more:?}: {findings:?}");
+            assert!(
+                findings.iter().any(|finding| finding.contains("follows")),
+                "{zeros}, {more:?}: {findings:?}"
+            );
         }
     }
     for more in [&b"\x1f"[..], b"\x1f\x8b", b"\x1f\x8b\x08", b"\n"] {

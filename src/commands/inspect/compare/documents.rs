@@ -20,7 +20,13 @@ const MAY_HOLD_VALUES: [(&str, &[&str]); 4] = [
     ),
     (
         "job",
-        &["custom_rules", "custom_settings", "categorization_filters", "categorization_analyzer", "terms"],
+        &[
+            "custom_rules",
+            "custom_settings",
+            "categorization_filters",
+            "categorization_analyzer",
+            "terms",
+        ],
     ),
 ];
 
@@ -28,8 +34,10 @@ const MAY_HOLD_VALUES: [(&str, &[&str]); 4] = [
 pub(super) fn without_values(found: &mut [Difference]) {
     for difference in found {
         let holds = |part: &&str| difference.what.split('.').any(|name| name == *part);
-        let mut sections = MAY_HOLD_VALUES.iter().filter(|(section, _)| *section == difference.section);
-        if sections.any(|(_, parts)| parts.iter().any(|part| holds(&part))) {
+        let mut sections = MAY_HOLD_VALUES
+            .iter()
+            .filter(|(section, _)| *section == difference.section);
+        if sections.any(|(_, parts)| parts.iter().any(&holds)) {
             difference.first = without_value(&difference.first);
             difference.second = without_value(&difference.second);
         }

@@ -118,7 +118,10 @@ fn literals_of_queries_and_rules_are_printed_only_with_values() {
         examined
     };
     for values in [false, true] {
-        let comparison = compare(&with_query("web-07.secret", values), &with_query("web-08.secret", values));
+        let comparison = compare(
+            &with_query("web-07.secret", values),
+            &with_query("web-08.secret", values),
+        );
         let look = Look {
             color: false,
             unicode: true,
@@ -129,7 +132,10 @@ fn literals_of_queries_and_rules_are_printed_only_with_values() {
             plain(&page(&comparison), look),
             html(&page(&comparison)),
         ] {
-            assert!(text.contains("query.term.host") && text.contains("custom_settings.note"), "{text}");
+            assert!(
+                text.contains("query.term.host") && text.contains("custom_settings.note"),
+                "{text}"
+            );
             assert_eq!(text.contains("secret"), values, "{text}");
         }
     }
