@@ -28,7 +28,7 @@ pub use error::Error;
 pub use layout::{EntryKind, EntryName, Part};
 pub use limits::{Limits, MOST_ENTRIES, MOST_INDICES, PART_DOCUMENTS, is_full};
 pub use manifest::{ArchivedQuery, FORMAT_VERSION, Manifest, ManifestEntry, ManifestSource};
-pub use read::Archive;
+pub use read::{Archive, Entries};
 pub use replay::{Document, Replay};
 pub use show::show;
 pub use snapshot::{ModelSize, Quantiles, SnapshotFacts};

@@ -25,6 +25,12 @@ struct Shared {
     starts: Mutex<Vec<Option<u64>>>,
 }
 
+/// The entries of an archive, in their order, as bytes.
+pub struct Entries {
+    archive: Archive,
+    tar: Tarball<Inflate<'static, At>>,
+}
+
 /// The file from an offset on, with a place of its own: readers do not disturb one another.
 #[derive(Debug)]
 pub(super) struct At {
@@ -97,16 +103,7 @@ impl Archive {
     /// # Errors
     /// [`Error::Damaged`], or [`Error::Io`] from the file or from `to`.
     pub fn show(&self, name: &str, to: &mut dyn Write) -> Result<bool> {
-        let damaged = |fault| match fault {
-            Fault::Reader(cause) => Error::Io {
-                path: self.shared.path.clone(),
-                cause,
-            },
-            Fault::Damage(why) => Error::Damaged {
-                place: self.shared.path.display().to_string(),
-                why,
-            },
-        };
+        let damaged = |fault| self.failed(fault);
         let mut tar = self.tarball(0, &|_| {});
         while let Some(entry) = tar.next().map_err(damaged)? {
             if entry.path != name {
@@ -126,6 +123,27 @@ impl Archive {
             }
         }
         Ok(false)
+    }
+
+    /// All entries, from the first one on.
+    pub fn entries(&self) -> Entries {
+        Entries {
+            archive: self.clone(),
+            tar: self.tarball(0, &|_| {}),
+        }
+    }
+
+    fn failed(&self, fault: Fault) -> Error {
+        match fault {
+            Fault::Reader(cause) => Error::Io {
+                path: self.shared.path.clone(),
+                cause,
+            },
+            Fault::Damage(why) => Error::Damaged {
+                place: self.shared.path.display().to_string(),
+                why,
+            },
+        }
     }
 
     /// Its path, for messages.
@@ -152,6 +170,30 @@ impl Archive {
             archive: self.clone(),
             offset,
         }
+    }
+}
+
+impl Entries {
+    /// The name of the next entry; what is left of the one before is skipped.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], or [`Error::Io`] from the file.
+    pub fn next_entry(&mut self) -> Result<Option<String>> {
+        let entry = self.tar.next().map_err(|fault| self.archive.failed(fault))?;
+        Ok(entry.map(|entry| entry.path))
+    }
+
+    /// Reads the next piece of the entry's content; false at its end.
+    ///
+    /// # Errors
+    /// As [`next_entry`](Self::next_entry).
+    pub fn read(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
+        let bytes = self.tar.fill_buf().map_err(|cause| self.archive.failed(cause.into()))?;
+        piece.clear();
+        piece.extend_from_slice(bytes);
+        let n = bytes.len();
+        self.tar.consume(n);
+        Ok(n > 0)
     }
 }
 

@@ -189,6 +189,12 @@ impl Book {
         self.entries.iter().map(|entry| &*entry.text)
     }
 
+    /// The values that are replaced, each with whether it is known as a word of messages only.
+    pub fn originals(&self) -> impl Iterator<Item = (&str, bool)> {
+        let replaced = self.entries.iter().filter(|entry| entry.wanted);
+        replaced.map(|entry| (&*entry.text, entry.word))
+    }
+
     /// How many values are replaced.
     pub fn replaced(&self) -> u64 {
         self.entries.iter().filter(|entry| entry.wanted).count() as u64

@@ -301,6 +301,22 @@ impl Fields {
         self.irreplaceable.get(path).map(String::as_str)
     }
 
+    /// Whether a path of an input is one that the job or its datafeed reads, or leads to one.
+    pub(super) fn is_known(&self, path: &str) -> bool {
+        let messages = self
+            .messages
+            .iter()
+            .flat_map(|(name, paths)| paths.iter().chain([name]));
+        let mut known = (self.sources.keys().chain(&self.chosen))
+            .chain(messages)
+            .chain(&self.numbers)
+            .chain(&self.read);
+        known.any(|known| {
+            let rest = known.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+
     /// What stands at a path of an input.
     pub(super) fn input(&self, path: &str) -> Input<'_> {
         if let Some(name) = self.chosen.get(path).or_else(|| self.sources.get(path)) {

@@ -103,7 +103,7 @@ pub(super) async fn pseudonymize(
     stage.done("Written with tokens");
     let stage = terminal.stage("Searching for values", Unit::Documents, Some(source.documents()));
     search::search(&unnamed, &rewriter, options.limits, &stage).await?;
-    stage.done("Searched: no value that was replaced stands in it");
+    stage.done("Searched: no replaced value remains");
     // The key first: an archive without its key is of no use to whoever asks what a token stands for.
     let outcome = Outcome::of(&source, &rewriter, &decision, Some(&unnamed));
     options

@@ -7,7 +7,9 @@ use serde_json::value::RawValue;
 
 use super::read::Source;
 use super::rewrite::Rewriter;
+use crate::archive::Contents;
 use crate::error::{Error, Result};
+use crate::job::JobConfig;
 
 #[derive(Deserialize)]
 struct Filter {
@@ -21,7 +23,7 @@ struct Calendar {
 
 /// Refuses names with values of six characters or more in them, unless they are accepted.
 pub(super) fn refuse_values(source: &Source<'_>, rewriter: &Rewriter, accepted: bool) -> Result<()> {
-    let names = names(source, rewriter);
+    let names = names(source.contents, source.config, rewriter);
     let held: Vec<&str> = names
         .iter()
         .filter(|name| rewriter.book.found_in(name, false).is_some())
@@ -41,8 +43,8 @@ pub(super) fn refuse_values(source: &Source<'_>, rewriter: &Rewriter, accepted: 
     })
 }
 
-fn names(source: &Source<'_>, rewriter: &Rewriter) -> BTreeSet<String> {
-    let (config, contents) = (source.config, source.contents);
+/// All of these names in an archive.
+pub(super) fn names(contents: &Contents, config: &JobConfig, rewriter: &Rewriter) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = config.groups().iter().cloned().collect();
     names.insert(config.id().to_string());
     names.extend(config.results_index_name().map(str::to_owned));

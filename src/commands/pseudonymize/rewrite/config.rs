@@ -44,7 +44,7 @@ const STAYS: [&str; 31] = [
     "datafeed_config.scroll_size",
 ];
 /// Whether a member of the configuration says nothing of the data.
-pub(in super::super) fn configuration_stays(path: &str) -> bool {
+fn configuration_stays(path: &str) -> bool {
     let below = |stays: &str| {
         let rest = path.strip_prefix(stays);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -75,7 +75,7 @@ fn is_duration(text: &str) -> bool {
 const CLAUSES: [&str; 5] = ["query", "aggregations", "aggs", "runtime_mappings", "script_fields"];
 
 /// Whether a member of the configuration is inside a part of the datafeed that is decided as a whole.
-pub(in super::super) fn is_clause(path: &str) -> bool {
+fn is_clause(path: &str) -> bool {
     let inside = path.strip_prefix("datafeed_config.");
     inside.is_some_and(|path| CLAUSES.contains(&path.split('.').next().unwrap_or_default()))
 }
@@ -131,7 +131,7 @@ impl Rewriter {
 }
 
 /// Whether a description is but the function with the names of its fields.
-pub(in super::super) fn is_made_of_names(text: &str, config: &JobConfig) -> bool {
+fn is_made_of_names(text: &str, config: &JobConfig) -> bool {
     const WORDS: [&str; 7] = [
         "by",
         "over",

@@ -6,7 +6,7 @@ use super::{Rewriter, replaced};
 use crate::json::{Edit, Leaf, edit_leaves};
 
 /// What jobs call themselves in annotations; nobody else may.
-pub(in super::super) const JOB: &str = "_xpack";
+const JOB: &str = "_xpack";
 
 /// Who wrote an annotation, and which fields it is about. Of a category the partition field alone.
 #[derive(Default)]
@@ -60,7 +60,7 @@ impl Matching {
 }
 
 /// Whether a member of an annotation says nothing of anybody. The text of a job's own annotation is about numbers.
-pub(in super::super) fn annotation_stays(path: &str) -> bool {
+fn annotation_stays(path: &str) -> bool {
     matches!(
         path,
         "job_id"
@@ -77,12 +77,12 @@ pub(in super::super) fn annotation_stays(path: &str) -> bool {
 }
 
 /// The same of a notification.
-pub(in super::super) fn notification_stays(path: &str) -> bool {
+fn notification_stays(path: &str) -> bool {
     matches!(path, "job_id" | "job_type" | "level" | "timestamp")
 }
 
 /// The same of a category.
-pub(in super::super) fn category_stays(path: &str) -> bool {
+fn category_stays(path: &str) -> bool {
     matches!(path, "job_id" | "partition_field_name" | "mlcategory" | "result_type")
 }
 

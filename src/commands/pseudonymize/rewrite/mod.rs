@@ -19,10 +19,6 @@ use crate::json::{Edit, Leaf};
 use crate::pseudonym::{Book, Error, Use, rewrite_pattern, rewrite_text, unescaped};
 use percent_encoding::percent_decode_str;
 
-pub(super) use config::{configuration_stays, is_clause, is_made_of_names};
-pub(super) use documents::{JOB, annotation_stays, category_stays, notification_stays};
-pub(super) use small::snapshot_stays;
-
 /// What is done with the values of an archive.
 pub(super) struct Rewriter {
     pub(super) book: Book,
@@ -73,6 +69,11 @@ impl Rewriter {
         self.hashes.settle(&self.book, &self.fields);
         self.writing = true;
         Ok(())
+    }
+
+    /// Whether free text stays, except for values in it.
+    pub(super) fn keep_text(&self) -> bool {
+        self.keep_text
     }
 
     /// Distinct values by field, of those fields whose values are replaced.

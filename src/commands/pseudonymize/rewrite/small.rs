@@ -37,7 +37,7 @@ const TAKES_TOKENS: [&str; 12] = [
 ];
 
 /// Whether a member of a snapshot document says nothing of anybody.
-pub(in super::super) fn snapshot_stays(path: &str, text: &str) -> bool {
+fn snapshot_stays(path: &str, text: &str) -> bool {
     let described = || DESCRIBED.iter().any(|begin| text.starts_with(begin));
     match path {
         "description" => described(),

@@ -1,29 +1,34 @@
-//! The written archive searched for every value that was replaced, decoded state included.
+//! The finished archive searched for every value that was replaced.
+//!
+//! The search is the judge of the replacement, so it shares nothing with it: it knows the values as bytes and reads names,
+//! strings, numbers and decoded state wherever they are.
 
-mod small;
+mod boundaries;
+mod entry;
+mod forms;
+mod items;
+mod originals;
 mod state;
+#[cfg(test)]
+mod tests;
+mod vocabulary;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
 
-use super::fields::Input;
-use super::read::{DOCUMENTS, Source};
-use super::rewrite::{JOB, Rewriter, annotation_stays, category_stays, notification_stays};
-use crate::archive::{Limits, Part, Severity, Unnamed};
+use self::entry::EntrySearch;
+use self::items::Item;
+use self::originals::{Original, Originals};
+use super::fields::{CATEGORY, Fields, Input};
+use super::rewrite::Rewriter;
+use crate::archive::{Archive, Contents, EntryKind, Limits, Severity, Unnamed};
 use crate::error::{Error, Result};
-use crate::json::{Edit, Leaf, edit_leaves};
-use crate::pseudonym::{Book, unescaped};
+use crate::job::JobConfig;
+use crate::json::{self, Kind};
 use crate::terminal::Stage;
 
-/// What may stand at a place.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    /// Values and messages: no value may stand here, whole or within.
-    Values,
-    /// Names, choices and generated texts, in which a message's word may stand by chance.
-    Texts,
-    /// Numbers, and what has a closed list of values.
-    Stays,
-}
+/// Characters from which on a decoded text is compared with values as a whole.
+const WHOLE: usize = 4;
 
 /// Fails where a value is found.
 pub(super) async fn search(unnamed: &Unnamed, rewriter: &Rewriter, limits: Limits, stage: &Stage) -> Result<()> {
@@ -31,164 +36,258 @@ pub(super) async fn search(unnamed: &Unnamed, rewriter: &Rewriter, limits: Limit
         return Ok(());
     };
     let contents = tokio::task::block_in_place(|| archive.check(limits, &mut (), &|_| {}))?;
-    if let Some(finding) = contents
+    refuse_damage(&contents)?;
+    let Some(config) = &contents.config else {
+        return Ok(());
+    };
+    let originals = Originals::new(rewriter.book.originals());
+    let names = super::names::names(&contents, config, rewriter);
+    let search = Search::new(&originals, rewriter, config, names);
+    search.archive(&archive, stage).await
+}
+
+fn refuse_damage(contents: &Contents) -> Result<()> {
+    let fatal = contents
         .findings
         .iter()
-        .find(|finding| finding.severity == Severity::Fatal)
-    {
-        return Err(Error::Failed {
+        .find(|finding| finding.severity == Severity::Fatal);
+    fatal.map_or(Ok(()), |finding| {
+        Err(Error::Failed {
             message: format!(
-                "what was written cannot be imported: {}: {}",
+                "the pseudonymized archive cannot be imported: {}: {}",
                 finding.place, finding.what
             ),
             hint: Some("this is a defect of esml-state: please report it".to_owned()),
-        });
+        })
+    })
+}
+
+/// Which state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    Model,
+    Categorizer,
+    Quantiles,
+}
+
+/// The kind of text that a name or value is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// An input document.
+    Input,
+    /// Another document: an annotation, a notification, a category, a filter, a calendar.
+    Document,
+    /// A configuration, a mapping, a snapshot document, a manifest, or what is not known.
+    Other,
+    /// The line before a document.
+    Action,
+    /// A decoded state.
+    State(Subject),
+}
+
+impl Place {
+    fn of(kind: Option<EntryKind>) -> Self {
+        match kind {
+            Some(EntryKind::Inputs { .. }) => Self::Input,
+            Some(
+                EntryKind::Annotations
+                | EntryKind::Notifications
+                | EntryKind::Categories
+                | EntryKind::Filters
+                | EntryKind::Calendars,
+            ) => Self::Document,
+            _ => Self::Other,
+        }
     }
-    let Some(config) = contents.config.clone() else {
-        return Ok(());
-    };
-    let source = Source {
-        archive: &archive,
-        contents: &contents,
-        config: &config,
-        limits,
-    };
-    let search = Search {
-        rewriter,
-        hashes: rewriter.hashes.written(),
-    };
-    search.small(&source)?;
-    search.state(&source, stage).await?;
-    for part in DOCUMENTS {
-        let mut take = |document: &crate::archive::Document| {
-            let place = || format!("{part:?}, document {}", document.line + 1);
-            search.document(part, &document.source, &place)
-        };
-        source.each(part, stage, &mut take).await?;
+}
+
+/// Why a search ends early.
+#[derive(Debug)]
+enum Found {
+    Value,
+    /// What was written cannot be read.
+    Unreadable(String),
+}
+
+impl Found {
+    fn unreadable(cause: &dyn std::fmt::Display) -> Self {
+        Self::Unreadable(cause.to_string())
     }
-    Ok(())
+
+    /// The value itself is not printed: the message may be passed on.
+    fn at(self, place: &str) -> Error {
+        match self {
+            Self::Value => Error::Failed {
+                message: format!("a value that was replaced is still in the new archive, in {place}: it was deleted"),
+                hint: Some(
+                    "leave the field of the value out with --fields, or report it: this is a defect of esml-state, \
+                     unless the value is also a word of Elasticsearch"
+                        .to_owned(),
+                ),
+            },
+            Self::Unreadable(why) => Error::Failed {
+                message: format!("{place} of the new archive cannot be searched for values: {why}"),
+                hint: Some("this is a defect of esml-state: please report it".to_owned()),
+            },
+        }
+    }
+}
+
+impl From<json::Error> for Found {
+    fn from(error: json::Error) -> Self {
+        Self::unreadable(&error)
+    }
 }
 
 struct Search<'a> {
-    rewriter: &'a Rewriter,
-    /// Hashes of tokens, and of nothing else.
-    hashes: HashSet<u64>,
+    originals: &'a Originals<'a>,
+    fields: &'a Fields,
+    /// Hashes of tokens.
+    written: HashSet<u64>,
+    /// Names that stay, and words of Elasticsearch.
+    vocabulary: HashSet<Vec<u8>>,
+    /// Names that stay although there is a value in them.
+    accepted: Vec<Vec<u8>>,
+    persons: BTreeSet<String>,
+    pairs: BTreeSet<(String, String)>,
+    /// The job has categories: their numbers stay.
+    categories: bool,
+    /// Texts that no detector reads stay.
+    keep_text: bool,
 }
 
-impl Search<'_> {
-    fn book(&self) -> &Book {
-        &self.rewriter.book
-    }
-
-    /// What may stand where a value of this field does; of none, a text.
-    fn of(&self, field: Option<&str>) -> Class {
-        match field {
-            Some(field) if !self.rewriter.fields.is_chosen(field) => Class::Texts,
-            _ => Class::Values,
+impl<'a> Search<'a> {
+    fn new(
+        originals: &'a Originals<'a>,
+        rewriter: &'a Rewriter,
+        config: &JobConfig,
+        mut names: BTreeSet<String>,
+    ) -> Self {
+        let fields = &rewriter.fields;
+        let persons = fields.pairs.iter().map(|(_, person)| person).chain(&fields.influencers);
+        let persons = persons.filter(|name| !name.is_empty() && *name != CATEGORY).cloned();
+        names.extend(config.detectors().iter().map(|detector| detector.function.clone()));
+        let parts = vocabulary::PARTS.iter().chain(&vocabulary::DESCRIPTIONS);
+        let accepted = names.iter().map(String::as_str).chain(parts.copied());
+        let accepted = accepted.filter(|name| originals.is_in(name.as_bytes(), &mut |_, _| true));
+        let accepted = accepted.map(|name| name.as_bytes().to_vec()).collect();
+        let vocabulary = names.into_iter().chain(vocabulary::words().map(str::to_owned));
+        Self {
+            originals,
+            fields,
+            written: rewriter.hashes.written(),
+            vocabulary: vocabulary.map(String::into_bytes).collect(),
+            accepted,
+            persons: persons.collect(),
+            pairs: fields.pairs.clone(),
+            categories: config
+                .detectors()
+                .iter()
+                .any(|detector| detector.fields.iter().any(|field| field == CATEGORY)),
+            keep_text: rewriter.keep_text(),
         }
     }
 
-    fn holds(&self, text: &str, class: Class) -> bool {
-        let words = class == Class::Values;
-        // What a query or a pattern has backslashes in is a value all the same.
-        if text.contains('\\') && class != Class::Stays && self.book().found_in(&unescaped(text), words).is_some() {
-            return true;
+    async fn archive(&self, archive: &Archive, stage: &Stage) -> Result<()> {
+        if self.originals.is_empty() {
+            return Ok(());
         }
-        match class {
-            Class::Stays => false,
-            Class::Texts => self.book().found_in(text, words).is_some(),
-            Class::Values => self.book().is_original(text, words) || self.book().found_in(text, words).is_some(),
-        }
-    }
-
-    fn leaves(&self, source: &[u8], place: &dyn Fn() -> String, class: &dyn Fn(&Leaf<'_>) -> Class) -> Result<()> {
-        let mut found = None;
-        let read = edit_leaves(source, &mut |leaf| {
-            if self.holds(&leaf.text, class(leaf)) {
-                found.get_or_insert_with(|| leaf.path.to_owned());
+        let mut entries = archive.entries();
+        let mut piece = Vec::new();
+        while let Some(name) = entries.next_entry()? {
+            let mut entry = EntrySearch::new(self, &name);
+            entry.name()?;
+            while tokio::task::block_in_place(|| entries.read(&mut piece))? {
+                tokio::task::block_in_place(|| entry.push(&piece))?;
+                stage.inc(entry.take_documents());
+                tokio::task::yield_now().await;
             }
-            Ok(Edit::Keep)
-        });
-        match (found, read) {
-            (Some(path), _) => Err(leaked(&format!("{}, {path}", place()))),
-            (None, Ok(_)) => Ok(()),
-            (None, Err(cause)) => Err(super::read::said(cause)),
+            tokio::task::block_in_place(|| entry.finish())?;
+        }
+        Ok(())
+    }
+
+    /// Whether a name or value of JSON is or contains an original.
+    fn holds(&self, place: &Place, item: &Item<'_>) -> bool {
+        self.is_value(place, item, item.text)
+            || self.contains(place, item, item.text)
+            || forms::decoded(item.text, &mut |text, whole| {
+                self.decoded(place, item, text, whole)
+                    || forms::decoded(text, &mut |text, whole| self.decoded(place, item, text, whole))
+            })
+    }
+
+    fn decoded(&self, place: &Place, item: &Item<'_>, text: &[u8], whole: bool) -> bool {
+        (whole && text.len() >= WHOLE && self.is_value(place, item, text)) || self.contains(place, item, text)
+    }
+
+    /// Whether the whole text is a value, where it can be no other text by chance.
+    fn is_value(&self, place: &Place, item: &Item<'_>, text: &[u8]) -> bool {
+        let Some(original) = self.originals.get(text).filter(|original| !original.word) else {
+            return self.is_list(item);
+        };
+        let name = item.path.rsplit('.').next().unwrap_or_default();
+        let category = self.categories && text.iter().all(u8::is_ascii_digit);
+        match (place, item.kind) {
+            (Place::Input, Kind::Name) => !self.fields.is_known(item.path),
+            (Place::Input, kind) => match self.fields.input(item.path) {
+                Input::Number => false,
+                Input::Value(_) => kind == Kind::Text || original.number,
+                _ => kind == Kind::Text || (original.number && original.is_long()),
+            },
+            (Place::Document, Kind::Text) if name.ends_with("_field_value") || name == "items" => !category,
+            (Place::Document, Kind::Text) => name != CATEGORY && !self.vocabulary.contains(text),
+            (Place::Document, Kind::Name) => !original.number && !self.vocabulary.contains(text),
+            (Place::State(subject), _) => state::is_value(*subject, item.path) && !category,
+            _ => false,
         }
     }
 
-    fn document(&self, part: Part, source: &[u8], place: &dyn Fn() -> String) -> Result<()> {
-        let fields = &self.rewriter.fields;
-        let annotated = Annotated::read(part, source);
-        let messages = fields.replaces_messages();
-        self.leaves(source, place, &|leaf| {
-            let stays = |stays: bool| {
-                if stays || !leaf.quoted {
-                    Class::Stays
-                } else {
-                    Class::Values
-                }
-            };
-            match (part, leaf.path) {
-                (Part::Annotations, "annotation") if annotated.is_by_job() => Class::Texts,
-                (Part::Annotations | Part::Categories, path) if path.ends_with("_field_value") => {
-                    self.of(annotated.field(path))
-                }
-                (Part::Categories, "terms" | "examples" | "regex" | "grok_pattern") if !messages => Class::Texts,
-                (Part::Annotations, path) => stays(annotation_stays(path)),
-                (Part::Notifications, path) => stays(notification_stays(path)),
-                (Part::Categories, path) => stays(category_stays(path)),
-                (_, path) => match fields.input(path) {
-                    Input::Value(_) => Class::Values,
-                    Input::Message | Input::Text | Input::Address if leaf.quoted => Class::Values,
-                    Input::Read if leaf.quoted => Class::Texts,
-                    _ => Class::Stays,
-                },
-            }
+    /// Values with commas between them.
+    fn is_list(&self, item: &Item<'_>) -> bool {
+        item.path == "model_plot_config.terms"
+            && item.text.contains(&b',')
+            && item.text.split(|byte| *byte == b',').any(|term| {
+                let original = self.originals.get(term.trim_ascii());
+                original.is_some_and(|original| !original.word)
+            })
+    }
+
+    fn contains(&self, place: &Place, item: &Item<'_>, text: &[u8]) -> bool {
+        let data = *place == Place::Input && item.kind != Kind::Name;
+        if data && self.fields.input(item.path) == Input::Number {
+            return false;
+        }
+        self.originals.is_in(text, &mut |range, original| {
+            let stays = || self.vocabulary.contains(text) || self.is_accepted(text, &range);
+            let known = || item.kind == Kind::Name && *place == Place::Input && self.fields.is_known(item.path);
+            self.counts(place, item, original) && (data || !(stays() || known()))
         })
     }
-}
 
-/// Which fields an annotation or a category is about, and who wrote it.
-#[derive(Default, serde::Deserialize)]
-struct Annotated {
-    create_username: Option<String>,
-    partition_field_name: Option<String>,
-    over_field_name: Option<String>,
-    by_field_name: Option<String>,
-}
-
-impl Annotated {
-    fn read(part: Part, source: &[u8]) -> Self {
-        match part {
-            Part::Annotations | Part::Categories => serde_json::from_slice(source).unwrap_or_default(),
-            _ => Self::default(),
+    /// Whether an occurrence of a word of messages counts here: others use such words too.
+    fn counts(&self, place: &Place, item: &Item<'_>, original: Original) -> bool {
+        if !original.word {
+            return true;
+        }
+        let messages = self.fields.replaces_messages();
+        match place {
+            Place::Input if item.kind == Kind::Text => match self.fields.input(item.path) {
+                Input::Message => true,
+                Input::Text | Input::Address => !self.keep_text,
+                _ => false,
+            },
+            Place::Document => messages && matches!(item.path, "terms" | "examples" | "regex" | "grok_pattern"),
+            Place::State(subject) => messages && state::is_message(*subject, item.path),
+            _ => false,
         }
     }
 
-    fn is_by_job(&self) -> bool {
-        self.create_username.as_deref() == Some(JOB)
-    }
-
-    fn field(&self, path: &str) -> Option<&str> {
-        match path {
-            "partition_field_value" => self.partition_field_name.as_deref(),
-            "over_field_value" => self.over_field_name.as_deref(),
-            "by_field_value" => self.by_field_name.as_deref(),
-            _ => None,
-        }
-    }
-}
-
-/// The value itself is not told: the message may be handed on.
-fn leaked(place: &str) -> Error {
-    Error::Failed {
-        message: format!(
-            "a value that was replaced still stands in what was written, in {place}: nothing is left of it"
-        ),
-        hint: Some(
-            "this is a defect of esml-state, or the value is also a word of Elasticsearch: leave its field out with \
-             --fields, or report it"
-                .to_owned(),
-        ),
+    /// Whether an occurrence is part of a name that stays.
+    fn is_accepted(&self, text: &[u8], part: &Range<usize>) -> bool {
+        self.accepted.iter().any(|name| {
+            let begin = part.end.saturating_sub(name.len());
+            (begin..=part.start).any(|begin| text[begin..].starts_with(name) && begin + name.len() >= part.end)
+        })
     }
 }
