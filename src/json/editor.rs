@@ -64,6 +64,14 @@ impl<W: Write> Editor<W> {
         self.write(token.raw)
     }
 
+    /// Writes another name in place of this one.
+    pub fn rename(&mut self, token: &Token<'_>, name: &str) {
+        match self.skipping {
+            0 => self.name = Some((token.lead.to_vec(), quoted(name).into_bytes())),
+            _ => self.skip(token),
+        }
+    }
+
     /// Writes another string in place of this value, which is no container.
     ///
     /// # Errors

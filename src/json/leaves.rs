@@ -29,11 +29,36 @@ pub enum Edit {
     LeaveOut,
 }
 
-/// A document with what the visitor says of each value; every other byte as it was.
+/// A part of a document.
+#[derive(Clone, Copy, Debug)]
+pub enum Member<'a> {
+    /// A member's name, and its path with the name.
+    Name {
+        /// Names joined by dots.
+        path: &'a str,
+        /// The last of them.
+        name: &'a str,
+    },
+    /// A value that is no container.
+    Value(&'a Leaf<'a>),
+}
+
+/// A document with what the visitor returns for each value; every other byte as it was.
 ///
 /// # Errors
-/// Bytes that are not JSON, or what the visitor says.
+/// Bytes that are not JSON, or what the visitor returns.
 pub fn edit_leaves(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
+    edit_members(source, &mut |member| match member {
+        Member::Name { .. } => Ok(Edit::Keep),
+        Member::Value(leaf) => visit(leaf),
+    })
+}
+
+/// The same with names of members: [`Edit::Text`] renames one, and every other answer keeps it.
+///
+/// # Errors
+/// As [`edit_leaves`].
+pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(Member<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
     let mut walk = Walk::default();
     let mut editor = Editor::new(Vec::with_capacity(source.len()));
     let rest = Tokenizer::whole::<io::Error>(source, &mut |token| walk.token(&token, &mut editor, visit))?;
@@ -102,11 +127,21 @@ impl Walk {
         &mut self,
         token: &Token<'_>,
         editor: &mut Editor<Vec<u8>>,
-        visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result<Edit>,
+        visit: &mut dyn FnMut(Member<'_>) -> io::Result<Edit>,
     ) -> io::Result<()> {
         self.enter(token)?;
         match token.kind {
-            Kind::BeginObject | Kind::BeginArray | Kind::EndObject | Kind::EndArray | Kind::Name => editor.keep(token),
+            Kind::BeginObject | Kind::BeginArray | Kind::EndObject | Kind::EndArray => editor.keep(token),
+            Kind::Name => {
+                let (path, name) = (self.path.as_str(), &*token.text()?);
+                match visit(Member::Name { path, name })? {
+                    Edit::Text(name) => {
+                        editor.rename(token, &name);
+                        Ok(())
+                    }
+                    _ => editor.keep(token),
+                }
+            }
             Kind::Text | Kind::Literal => {
                 let quoted = token.kind == Kind::Text;
                 let text = match quoted {
@@ -114,7 +149,7 @@ impl Walk {
                     false => String::from_utf8_lossy(token.raw),
                 };
                 let path = self.path.as_str();
-                match visit(&Leaf { path, text, quoted })? {
+                match visit(Member::Value(&Leaf { path, text, quoted }))? {
                     Edit::Keep => editor.keep(token),
                     Edit::Text(text) => editor.replace(token, &text),
                     Edit::Json(json) => editor.replace_json(token, &json),
@@ -190,5 +225,22 @@ mod tests {
             r#"{ "a" : [ "\"" , 1.0 ], "b":{"c":[1]} }"#
         );
         assert!(edit_leaves(b"{\"a\":", &mut |_| Ok(Edit::Keep)).is_err());
+    }
+
+    #[test]
+    fn members_are_renamed() {
+        let source = br#"{ "a" : { "x\u0041" : [ {"x": 1} ] , "b": 2 }, "x":3 }"#;
+        let changed = edit_members(source, &mut |member| {
+            Ok(match member {
+                Member::Name { path: "a.xA", .. } => Edit::Text("new\"".to_owned()),
+                Member::Name { name: "x", .. } => Edit::Text("y".to_owned()),
+                Member::Value(leaf) if leaf.path == "a.b" => Edit::LeaveOut,
+                _ => Edit::Keep,
+            })
+        });
+        assert_eq!(
+            String::from_utf8(changed.unwrap()).unwrap(),
+            r#"{ "a" : { "new\"" : [ {"y": 1} ] }, "y":3 }"#
+        );
     }
 }

@@ -10,7 +10,7 @@ mod strict;
 mod tokenizer;
 
 pub use editor::Editor;
-pub use leaves::{Edit, Leaf, edit_leaves, without_members};
+pub use leaves::{Edit, Leaf, Member, edit_leaves, edit_members, without_members};
 pub use strict::{Object, check_members, without_value};
 pub use tokenizer::{Error, Kind, Token, Tokenizer};
 

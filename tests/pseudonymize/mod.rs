@@ -5,6 +5,7 @@ mod composite;
 mod counted;
 mod datafeed;
 mod independent;
+mod members;
 mod refusals;
 mod revealed;
 mod rules;

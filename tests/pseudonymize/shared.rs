@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use serde_json::Value;
 
 use super::newest;
-use crate::support::archive::{blocks, gzip, members};
+use crate::support::archive::{Member, blocks, gzip, members};
 use crate::support::binary::Binary;
 use crate::support::fixtures::{Fixture, from_python};
 use crate::support::world::World;
@@ -111,6 +111,23 @@ pub fn rewritten(binary: &Binary, job: &str, edit: impl Fn(&str, &str) -> String
         member.content = edit(&member.name, &text).into_bytes();
     }
     let path = binary.path("rewritten.tar.gz");
+    std::fs::write(&path, gzip(&blocks(&all))).unwrap();
+    path
+}
+
+/// The job's archive with what `edit` makes of each entry's content. As [`exported`] makes it.
+pub fn edited_entries(binary: &Binary, job: &str, mut edit: impl FnMut(&str, &mut Vec<u8>)) -> PathBuf {
+    const MANIFEST: &str = "esml_manifest.json";
+    let mut all = members(&exported(binary, job));
+    let before = all.clone();
+    all.iter_mut()
+        .for_each(|member| edit(&member.name, &mut member.content));
+    let changed = |(old, new): (&Member, &Member)| old.name != MANIFEST && old.content != new.content;
+    if before.iter().zip(&all).any(changed) {
+        // It has the checksum of what was there before.
+        all.retain(|member| member.name != MANIFEST);
+    }
+    let path = binary.path("edited.tar.gz");
     std::fs::write(&path, gzip(&blocks(&all))).unwrap();
     path
 }

@@ -6,7 +6,7 @@ use super::super::read::said;
 use super::{Rewriter, replaced};
 use crate::error::Result;
 use crate::job::{GENERATED, JobConfig};
-use crate::json::{Edit, Leaf, edit_leaves};
+use crate::json::{Edit, Leaf, Member, edit_members};
 use crate::pseudonym::Error;
 
 /// What is a name, a number or a choice, beside what Elasticsearch generates; everything below them too.
@@ -83,8 +83,9 @@ fn is_clause(path: &str) -> bool {
 impl Rewriter {
     /// The configuration.
     pub(in super::super) fn configuration(&mut self, config: &JobConfig) -> Result<Vec<u8>> {
-        edit_leaves(config.text().get().as_bytes(), &mut |leaf| {
-            self.configured(leaf, config)
+        edit_members(config.text().get().as_bytes(), &mut |member| match member {
+            Member::Name { path, name } => Ok(self.configured_name(path, name)),
+            Member::Value(leaf) => self.configured(leaf, config),
         })
         .map_err(said)
     }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Rewriter, replaced};
-use crate::json::{Edit, Leaf, edit_leaves};
+use crate::json::{Edit, Leaf, Member, edit_leaves, edit_members};
 
 /// What jobs call themselves in annotations; nobody else may.
 const JOB: &str = "_xpack";
@@ -91,7 +91,11 @@ impl Rewriter {
     pub(in super::super) fn annotation(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
         let names = Names::of(source)?;
         let by_job = names.create_username.as_deref() == Some(JOB);
-        edit_leaves(source, &mut |leaf| {
+        edit_members(source, &mut |member| {
+            let leaf = match member {
+                Member::Name { path, name } => return Ok(self.document_name(path, name)),
+                Member::Value(leaf) => leaf,
+            };
             if !leaf.quoted || annotation_stays(leaf.path) {
                 return Ok(Edit::Keep);
             }
@@ -117,10 +121,16 @@ impl Rewriter {
 
     /// A notification.
     pub(in super::super) fn notification(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        edit_leaves(source, &mut |leaf| match leaf.path {
-            path if !leaf.quoted || notification_stays(path) => Ok(Edit::Keep),
-            "node_name" => replaced(leaf, self.named(&leaf.text)),
-            _ => replaced(leaf, self.free(&leaf.text)),
+        edit_members(source, &mut |member| {
+            let leaf = match member {
+                Member::Name { path, name } => return Ok(self.document_name(path, name)),
+                Member::Value(leaf) => leaf,
+            };
+            match leaf.path {
+                path if !leaf.quoted || notification_stays(path) => Ok(Edit::Keep),
+                "node_name" => replaced(leaf, self.named(&leaf.text)),
+                _ => replaced(leaf, self.free(&leaf.text)),
+            }
         })
     }
 
@@ -129,17 +139,23 @@ impl Rewriter {
         let names = Names::of(source)?;
         let partition = names.partition_field_name.as_deref();
         let longest = self.max_matching_length(source, partition.is_some())?;
-        edit_leaves(source, &mut |leaf| match leaf.path {
-            "max_matching_length" if !leaf.quoted => {
-                Ok(longest.map_or(Edit::Keep, |length| Edit::Json(length.to_string())))
+        edit_members(source, &mut |member| {
+            let leaf = match member {
+                Member::Name { path, name } => return Ok(self.document_name(path, name)),
+                Member::Value(leaf) => leaf,
+            };
+            match leaf.path {
+                "max_matching_length" if !leaf.quoted => {
+                    Ok(longest.map_or(Edit::Keep, |length| Edit::Json(length.to_string())))
+                }
+                path if !leaf.quoted || category_stays(path) => Ok(Edit::Keep),
+                "terms" | "examples" => replaced(leaf, self.words(&leaf.text)),
+                "regex" | "grok_pattern" => replaced(leaf, self.pattern(&leaf.text)),
+                "partition_field_value" => self.of(&names.partition_field_name, leaf),
+                // The value stands under the field's own name too.
+                path if Some(path) == partition => self.of(&names.partition_field_name, leaf),
+                _ => replaced(leaf, self.named(&leaf.text)),
             }
-            path if !leaf.quoted || category_stays(path) => Ok(Edit::Keep),
-            "terms" | "examples" => replaced(leaf, self.words(&leaf.text)),
-            "regex" | "grok_pattern" => replaced(leaf, self.pattern(&leaf.text)),
-            "partition_field_value" => self.of(&names.partition_field_name, leaf),
-            // The value stands under the field's own name too.
-            path if Some(path) == partition => self.of(&names.partition_field_name, leaf),
-            _ => replaced(leaf, self.named(&leaf.text)),
         })
     }
 

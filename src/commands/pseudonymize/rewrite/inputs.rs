@@ -4,16 +4,34 @@ use std::io;
 
 use super::super::fields::Input;
 use super::{Rewriter, replaced};
-use crate::json::{Edit, Leaf, edit_leaves, without_members};
+use crate::json::{Edit, Leaf, Member, edit_members, without_members};
+
+/// Digits from which on a number that equals a value is hardly another one by chance.
+const LONG_NUMBER: usize = 6;
 
 impl Rewriter {
     /// An input document.
     pub(in super::super) fn input(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
         if self.fields.only_queried.is_empty() {
-            return edit_leaves(source, &mut |leaf| self.input_leaf(leaf));
+            return self.input_members(source);
         }
         let source = without_members(source, &|path| self.fields.only_queried.contains(path))?;
-        edit_leaves(&source, &mut |leaf| self.input_leaf(leaf))
+        self.input_members(&source)
+    }
+
+    fn input_members(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
+        edit_members(source, &mut |member| match member {
+            Member::Name { path, name } => Ok(self.input_name(path, name)),
+            Member::Value(leaf) => self.input_leaf(leaf),
+        })
+    }
+
+    /// A number that is a value in another field.
+    fn number(&self, text: &str) -> Edit {
+        match self.book.replacement(text, false).filter(|_| self.writing) {
+            Some(token) if token.bytes().all(|byte| byte.is_ascii_digit()) => Edit::Json(token.to_owned()),
+            _ => Edit::Keep,
+        }
     }
 
     fn input_leaf(&mut self, leaf: &Leaf<'_>) -> io::Result<Edit> {
@@ -32,6 +50,7 @@ impl Rewriter {
             Input::Text if leaf.quoted => return replaced(leaf, self.other_words(text)),
             Input::Read if leaf.quoted => return replaced(leaf, Ok(self.scrubbed(text))),
             Input::Untokenized if leaf.quoted => return Ok(Edit::LeaveOut),
+            Input::Read | Input::Text | Input::Address if text.len() >= LONG_NUMBER => return Ok(self.number(text)),
             _ => return Ok(Edit::Keep),
         };
         if let Some(why) = self.fields.irreplaceable(leaf.path).map(str::to_owned) {

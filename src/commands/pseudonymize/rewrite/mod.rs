@@ -6,6 +6,7 @@ mod definitions;
 mod documents;
 mod filters;
 mod inputs;
+mod members;
 mod small;
 mod state;
 
@@ -69,11 +70,6 @@ impl Rewriter {
         self.hashes.settle(&self.book, &self.fields);
         self.writing = true;
         Ok(())
-    }
-
-    /// Whether free text stays, except for values in it.
-    pub(super) fn keep_text(&self) -> bool {
-        self.keep_text
     }
 
     /// Distinct values by field, of those fields whose values are replaced.
@@ -211,20 +207,59 @@ impl Rewriter {
     /// A message, word by word.
     fn words(&mut self, text: &str) -> Result<String, Error> {
         match self.fields.replaces_messages() {
-            true => rewrite_text(text, &mut |word| self.word(word)),
+            true => self.word_by_word(text),
             false => Ok(self.scrubbed(text)),
         }
     }
 
     /// A text of a field that the job does not use, word by word.
     fn other_words(&mut self, text: &str) -> Result<String, Error> {
+        self.word_by_word(text)
+    }
+
+    /// A token for each word, and for each value that words and what is between them make up.
+    fn word_by_word(&mut self, text: &str) -> Result<String, Error> {
+        if self.writing && self.book.found_in(text, false).is_some() {
+            // Where a value separates what was one word when it was noted, the words are replaced alone.
+            match self.words_and_values(text) {
+                Err(Error::Unheard) => {}
+                replaced => return replaced,
+            }
+        }
         rewrite_text(text, &mut |word| self.word(word))
+    }
+
+    fn words_and_values(&mut self, text: &str) -> Result<String, Error> {
+        let mut words = Vec::new();
+        rewrite_text(text, &mut |word| {
+            // The word is a slice of the text: their distance is its position.
+            let start = word.as_ptr() as usize - text.as_ptr() as usize;
+            words.push(start..start + word.len());
+            Ok::<_, Error>(String::new())
+        })?;
+        let is_inside = |place: usize| {
+            let before = words.partition_point(|word| word.start < place);
+            before > 0 && words[before - 1].end > place
+        };
+        let (mut out, mut done, mut at) = (String::with_capacity(text.len()), 0, 0);
+        while let Some(found) = self.book.found_in(&text[at..], false) {
+            let (start, end) = (at + found.start, at + found.end);
+            if is_inside(start) || is_inside(end) {
+                at = start + text[start..].chars().next().map_or(1, char::len_utf8);
+                continue;
+            }
+            out.push_str(&rewrite_text(&text[done..start], &mut |word| self.word(word))?);
+            out.push_str(self.book.token(&text[start..end])?);
+            (done, at) = (end, end);
+        }
+        out.push_str(&rewrite_text(&text[done..], &mut |word| self.word(word))?);
+        Ok(out)
     }
 
     /// The pattern of a category.
     fn pattern(&mut self, text: &str) -> Result<String, Error> {
         match self.fields.replaces_messages() {
-            true => rewrite_pattern(text, &mut |text| rewrite_text(text, &mut |word| self.word(word))),
+            true => rewrite_pattern(text, &mut |text| self.word_by_word(text)),
             false => rewrite_pattern(text, &mut |text| Ok(self.scrubbed(text))),
         }
     }

@@ -133,6 +133,7 @@ impl Rewriter {
     }
 
     fn properties(&mut self, properties: &mut Value, above: &str) -> Result<(), Error> {
+        self.rename_properties(properties, above);
         for (name, definition) in properties.as_object_mut().into_iter().flatten() {
             let path = format!("{above}{name}");
             self.constants(&path, definition)?;

@@ -152,8 +152,6 @@ struct Search<'a> {
     pairs: BTreeSet<(String, String)>,
     /// The job has categories: their numbers stay.
     categories: bool,
-    /// Texts that no detector reads stay.
-    keep_text: bool,
 }
 
 impl<'a> Search<'a> {
@@ -184,7 +182,6 @@ impl<'a> Search<'a> {
                 .detectors()
                 .iter()
                 .any(|detector| detector.fields.iter().any(|field| field == CATEGORY)),
-            keep_text: rewriter.keep_text(),
         }
     }
 
@@ -238,7 +235,7 @@ impl<'a> Search<'a> {
             (Place::Document, Kind::Text) if name.ends_with("_field_value") || name == "items" => !category,
             (Place::Document, Kind::Text) => name != CATEGORY && !self.vocabulary.contains(text),
             (Place::Document, Kind::Name) => !original.number && !self.vocabulary.contains(text),
-            (Place::State(subject), _) => state::is_value(*subject, item.path) && !category,
+            (Place::State(subject), Kind::Text) => state::is_value(*subject, item.path) && !category,
             _ => false,
         }
     }
@@ -272,11 +269,10 @@ impl<'a> Search<'a> {
         }
         let messages = self.fields.replaces_messages();
         match place {
-            Place::Input if item.kind == Kind::Text => match self.fields.input(item.path) {
-                Input::Message => true,
-                Input::Text | Input::Address => !self.keep_text,
-                _ => false,
-            },
+            Place::Input if item.kind == Kind::Text => matches!(
+                self.fields.input(item.path),
+                Input::Message | Input::Text | Input::Address
+            ),
             Place::Document => messages && matches!(item.path, "terms" | "examples" | "regex" | "grok_pattern"),
             Place::State(subject) => messages && state::is_message(*subject, item.path),
             _ => false,

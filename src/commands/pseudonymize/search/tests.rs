@@ -139,6 +139,8 @@ fn an_archive_of_tokens_passes() {
         r#"{"event":"user","annotation":"the webs of passwords","by_field_name":"service"}"#,
     );
     passes("job_snapshot_docs.ndjson", &model(token));
+    // A value that is the name of an element.
+    assert_eq!(judged_of(&["d"], "job_snapshot_docs.ndjson", &model(token)), None);
     passes(
         "ml-anomalies-snapshot_doc_job.json",
         &snapshot(&json!([{"a": {"g": {"a": {"a": "0"}, "d": "404"}}}])),
