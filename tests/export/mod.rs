@@ -8,6 +8,7 @@ mod files;
 mod interrupted;
 mod limits;
 mod naming;
+mod new_indices;
 mod newest;
 mod paging;
 mod remote;

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::sources::Sources;
+use super::sources::{Indices, Sources};
 use super::subject::Subject;
 use crate::archive::{self, EntryKind, EntryName, MOST_INDICES};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Hit};
 use crate::error::Result;
-use crate::job::InputMappings;
+use crate::job::{InputMappings, is_remote};
 
 /// Which indices were met so far.
 pub(super) struct Carried<'a> {
-    mappings: &'a InputMappings,
+    sources: &'a Sources,
+    mappings: InputMappings,
     entry: EntryName,
     met: BTreeSet<Arc<str>>,
     last: Option<Arc<str>>,
@@ -20,14 +21,35 @@ pub(super) struct Carried<'a> {
 }
 
 impl<'a> Carried<'a> {
-    pub(super) fn new(mappings: &'a InputMappings, subject: &Subject) -> Self {
+    pub(super) fn new(sources: &'a Sources, subject: &Subject) -> Self {
         Self {
-            mappings,
+            sources,
+            mappings: sources.mappings.clone(),
             entry: EntryName::of(EntryKind::InputMapping, subject.job.id(), &subject.snapshot.id),
             met: BTreeSet::new(),
             last: None,
             bytes: 0,
         }
+    }
+
+    /// Reads the mappings of indices that were not there when the others were read: one that the cluster made since then,
+    /// or that an alias was switched to.
+    ///
+    /// # Errors
+    /// An index of which other fields would have to be read.
+    pub(super) async fn learn(&mut self, indices: &Indices<'_>, hits: &[Hit]) -> Result<()> {
+        let mut last = None;
+        for index in hits.iter().map(|hit| &hit.index) {
+            if last == Some(index) || self.met.contains(index) {
+                continue;
+            }
+            last = Some(index);
+            if !self.mappings.has(index) && !is_remote(index) {
+                let new = indices.look_at_new(self.sources, index).await?;
+                self.mappings = std::mem::take(&mut self.mappings).and(new);
+            }
+        }
+        Ok(())
     }
 
     /// Notes where an input comes from.
@@ -62,7 +84,7 @@ impl<'a> Carried<'a> {
 /// # Errors
 /// As [`Carried::meet`], and any of a search.
 pub(super) async fn refuse_too_large(cluster: &Cluster, subject: &Subject, sources: &Sources) -> Result<()> {
-    let mut carried = Carried::new(&sources.mappings, subject);
+    let mut carried = Carried::new(sources, subject);
     let all: u64 = sources
         .mappings
         .indices()

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::carried::Carried;
+use super::sources::Indices;
 use super::subject::Subject;
 use crate::archive::{
     self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, MOST_ENTRIES, PART_DOCUMENTS, SealedEntry,
@@ -48,14 +49,14 @@ struct Open {
 /// Reads all inputs and appends their entries; returns how many documents there were.
 pub(super) async fn append(
     mut pages: Pages,
-    subject: &Subject,
+    indices: &Indices<'_>,
     level: u32,
     writer: &mut ArchiveWriter,
     carried: &mut Carried<'_>,
     stage: &Stage,
 ) -> Result<u64> {
     let mut parts = Parts {
-        subject,
+        subject: indices.subject,
         level,
         begun: 0,
         open: None,
@@ -65,6 +66,7 @@ pub(super) async fn append(
     while let Some(hits) = pages.next().await? {
         stage.inc(hits.len() as u64);
         documents += hits.len() as u64;
+        carried.learn(indices, &hits).await?;
         hits.iter().try_for_each(|hit| carried.meet(&hit.index))?;
         parts.take(hits).await;
         parts.append_finished(writer, IN_FLIGHT).await?;

@@ -20,6 +20,73 @@ pub(super) struct Sources {
     pub(super) mappings: InputMappings,
 }
 
+/// What it takes to look at an index.
+#[derive(Clone, Copy)]
+pub(super) struct Indices<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) options: &'a ExportOptions,
+    pub(super) subject: &'a Subject,
+    pub(super) terminal: &'a Terminal,
+}
+
+impl Indices<'_> {
+    /// The mapping of an index that appeared under the datafeed's pattern while its documents are read already.
+    pub(super) async fn look_at_new(&self, sources: &Sources, index: &str) -> Result<InputMappings> {
+        let repeat = |message: String| Error::Failed {
+            message,
+            hint: Some("export again: the index is then read like the others".into()),
+        };
+        let definitions = self.cluster.index_definitions(&[index.to_owned()]).await?;
+        // Where no mapping could be read at all, a warning said so.
+        if definitions.is_empty() && !sources.mappings.is_empty() {
+            return Err(repeat(format!(
+                "{index} appeared during the export and is gone again: its mapping cannot be read"
+            )));
+        }
+        let whole = InputMappings::from_definitions(&definitions);
+        if !whole.without_source().is_empty() {
+            return Err(without_source(index));
+        }
+        let (Some(wanted), Some(search)) = (&self.options.inputs, &sources.search) else {
+            return Ok(whole);
+        };
+        let all = sources.mappings.clone().and(whole.clone());
+        let sorted = matches!(search.sort, Sort::AscendingMillis(_));
+        if !sorted && all.differ_in_resolution(self.subject.job.time_field()) {
+            return Err(repeat(format!(
+                "{index} appeared during the export and maps the time field in another resolution"
+            )));
+        }
+        let SourceFields::Only(fetched) = &search.fields else {
+            return Ok(whole);
+        };
+        let needed = needed_fields(&self.subject.job, &whole, &wanted.fields);
+        let missing = needed
+            .fields
+            .iter()
+            .filter(|field| whole.knows(field) && !fetched.contains(field));
+        let missing: Vec<&str> = missing.map(String::as_str).collect();
+        if !missing.is_empty() {
+            return Err(repeat(format!(
+                "{index} appeared during the export, and fields of it are not read: {}",
+                missing.join(", ")
+            )));
+        }
+        for (index, field) in whole.left_out_of_source(&needed.fields) {
+            self.terminal
+                .warn(&format!("{index} leaves {field} out of _source: it cannot be carried"));
+        }
+        Ok(whole.pruned(&needed.fields, &needed.runtime))
+    }
+}
+
+fn without_source(index: &str) -> Error {
+    Error::Failed {
+        message: format!("{index} keeps no _source: its documents cannot be read back"),
+        hint: Some("export without --include-inputs".into()),
+    }
+}
+
 /// Looks at the datafeed's indices. Without `--include-inputs` nothing is looked at.
 pub(super) async fn look(
     cluster: &Cluster,
@@ -54,10 +121,7 @@ pub(super) async fn look(
     };
     let whole = InputMappings::from_definitions(&definitions);
     if let Some(index) = whole.without_source().first() {
-        return Err(Error::Failed {
-            message: format!("{index} keeps no _source: its documents cannot be read back"),
-            hint: Some("export without --include-inputs".into()),
-        });
+        return Err(without_source(index));
     }
     let time_field = subject.job.time_field();
     let sort = match !remote.is_empty() || whole.differ_in_resolution(time_field) {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::belongings::Belongings;
 use super::carried::Carried;
 use super::options::ExportOptions;
-use super::sources::Sources;
+use super::sources::{Indices, Sources};
 use super::subject::Subject;
 use super::survey::Survey;
 use super::written::{TEMPORARY_LEVEL, Written, with_tokens};
@@ -68,7 +68,7 @@ pub(super) async fn archive(
     for (kind, text) in [(EntryKind::Filters, &filters), (EntryKind::Calendars, &calendars)] {
         export.name(kind).refuse_too_large(text.len() as u64)?;
     }
-    let mut carried = Carried::new(&sources.mappings, subject);
+    let mut carried = Carried::new(sources, subject);
     export.inputs(inputs, survey, &mut carried).await?;
     export.mapping(&carried.mappings())?;
     if let Some(counts) = &belongings.data_counts {
@@ -206,7 +206,13 @@ impl Export<'_> {
         };
         let stage = self.stage("Reading inputs", Some(inputs.documents));
         let level = self.options.compression_level;
-        let read = inputs::append(pages, self.subject, level, &mut self.writer, carried, &stage).await?;
+        let indices = Indices {
+            cluster: self.cluster,
+            options: self.options,
+            subject: self.subject,
+            terminal: self.terminal,
+        };
+        let read = inputs::append(pages, &indices, level, &mut self.writer, carried, &stage).await?;
         nothing_lost("inputs", read, inputs.documents)?;
         let incomplete: Vec<String> = self.cluster.incomplete_clusters().into_iter().collect();
         if !incomplete.is_empty() {

@@ -18,6 +18,9 @@ pub(super) fn read(aggregations: &Value, found: &mut Found) {
                 "filters" | "adjacency_matrix" => filters(body, found),
                 // Sorts buckets by other aggregations.
                 "bucket_sort" => {}
+                "nested" => found.nested(body),
+                // Its path leads out of a nested one.
+                "reverse_nested" => {}
                 "children" | "parent" => found.doubt(format!("aggregation of kind `{kind}`")),
                 _ => body_of(body, found),
             }
@@ -42,7 +45,7 @@ fn body_of(body: &Value, found: &mut Found) {
             let bucket_script = object.contains_key("buckets_path");
             for (key, value) in object {
                 match key.as_str() {
-                    "field" | "path" if value.is_string() => names(value, found),
+                    "field" if value.is_string() => names(value, found),
                     "sources" => sources(value, found),
                     "fields" | "_source" | "docvalue_fields" => names(value, found),
                     "sort" => sort(value, found),

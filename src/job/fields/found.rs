@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::job::mapping::fits;
 
 /// What a search answers by itself: no document holds it.
@@ -32,6 +34,8 @@ pub(super) struct Found {
     pub(super) names: BTreeSet<String>,
     /// Places in `_source` that scripts name; the end may be a property of the value.
     pub(super) places: BTreeSet<String>,
+    /// Paths of nested objects that an aggregation counts.
+    pub(super) nested: BTreeSet<String>,
     /// Something searches whatever the index searches by default.
     pub(super) by_default: Option<String>,
     /// What could not be told.
@@ -43,6 +47,21 @@ impl Found {
         if !name.is_empty() && !METADATA.contains(&name) {
             self.names.insert(name.to_owned());
         }
+    }
+
+    /// A `nested` aggregation.
+    pub(super) fn nested(&mut self, body: &Value) {
+        let path = body.get("path").and_then(Value::as_str);
+        self.nested.extend(path.map(str::to_owned));
+    }
+
+    /// Of the nested objects that are counted those of which nothing else is read: they are needed themselves.
+    pub(super) fn bare_nested(&self) -> impl Iterator<Item = &String> {
+        self.nested.iter().filter(|path| {
+            let inner = format!("{path}.");
+            let next = self.names.range(inner.clone()..).next();
+            !next.is_some_and(|name| name.starts_with(&inner))
+        })
     }
 
     pub(super) fn place(&mut self, path: &str) {

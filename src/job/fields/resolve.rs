@@ -40,7 +40,9 @@ impl<'a> Resolver<'a> {
         self.needed
     }
 
-    fn take(&mut self, found: Found) {
+    fn take(&mut self, mut found: Found) {
+        let bare: Vec<String> = found.bare_nested().cloned().collect();
+        found.names.extend(bare);
         self.needed
             .names
             .extend(found.names.iter().chain(&found.places).cloned());
@@ -85,7 +87,12 @@ impl<'a> Resolver<'a> {
         if places.unknown {
             self.needed.fields.insert(name.to_owned());
         }
-        self.needed.fields.extend(places.paths);
+        for path in places.paths {
+            // One key of a `flattened` field is a place of its own.
+            let key = name.strip_prefix(&path).is_some_and(|key| key.starts_with('.'));
+            let key = key && self.mappings.kinds(&path) == BTreeSet::from(["flattened"]);
+            self.needed.fields.insert(if key { name.to_owned() } else { path });
+        }
         for (runtime, code) in places.scripts {
             self.needed.runtime.insert(runtime.to_owned());
             let mut inner = Found::default();

@@ -318,3 +318,36 @@ fn with_aggregations_the_jobs_names_are_not_fields() {
         ["_doc_count", "bytes", "g", "timestamp", "user"]
     );
 }
+
+#[test]
+fn of_nested_objects_only_what_is_read_inside_is_needed() {
+    let nested = |inside: Value| {
+        let by_time = json!({"date_histogram": {"field": "timestamp", "fixed_interval": "1m"}, "aggregations": {
+            "timestamp": {"max": {"field": "timestamp"}},
+            "items": {"nested": {"path": "items"}, "aggregations": inside},
+        }});
+        of_feed(json!({"aggregations": {"buckets": by_time}}))
+    };
+    let price = nested(json!({"s": {"sum": {"field": "items.price"}}}));
+    assert_eq!(names(&price), ["_doc_count", "items.price", "timestamp"]);
+    let back = nested(json!({"s": {"sum": {"field": "items.price"}},
+        "out": {"reverse_nested": {"path": "order"}, "aggs": {"m": {"max": {"field": "order.total"}}}}}));
+    assert_eq!(names(&back), ["_doc_count", "items.price", "order.total", "timestamp"]);
+    // How many objects there are is told by the objects.
+    assert_eq!(names(&nested(json!({}))), ["_doc_count", "items", "timestamp"]);
+}
+
+#[test]
+fn of_a_flattened_field_only_the_keys_that_are_read_are_needed() {
+    let analysis = json!({"detectors": [{"function": "count", "partition_field_name": "labels.env"}],
+        "influencers": ["labels.zone.name"]});
+    let found = needed(
+        analysis,
+        json!({}),
+        json!({"labels": {"type": "flattened"}, "u": {"type": "keyword"}}),
+    );
+    assert_eq!(names(&found), ["labels.env", "labels.zone.name", "timestamp"]);
+    let whole = json!({"detectors": [{"function": "count", "partition_field_name": "labels"}]});
+    let found = needed(whole, json!({}), json!({"labels": {"type": "flattened"}}));
+    assert_eq!(names(&found), ["labels", "timestamp"]);
+}

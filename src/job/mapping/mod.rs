@@ -185,6 +185,18 @@ impl InputMappings {
         definition.map_or(0, |d| (index.len() + d.to_json().to_string().len()) as u64)
     }
 
+    /// Whether the mapping of this index is known.
+    pub fn has(&self, index: &str) -> bool {
+        self.indices.contains_key(index)
+    }
+
+    /// These and those of other indices.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.indices.extend(other.indices);
+        self
+    }
+
     /// Nothing is known of any index.
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()
@@ -225,7 +237,7 @@ impl InputMappings {
     }
 
     /// Whether a source maps this field, as a stored or a runtime field.
-    pub(super) fn knows(&self, field: &str) -> bool {
+    pub fn knows(&self, field: &str) -> bool {
         self.indices
             .values()
             .any(|definition| definition.place(field).is_some())

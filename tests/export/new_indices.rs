@@ -1,0 +1,65 @@
+//! An index that appears under the datafeed's pattern after the mappings were read.
+
+use serde_json::{Value, json};
+
+use super::{exported, inputs, refused, world};
+use crate::support::archive::entry;
+use crate::support::cluster::Call;
+use crate::support::cluster::faults::Fault;
+use crate::support::fixtures::Fixture;
+use crate::support::world::World;
+
+const JOB: &str = "web-latency";
+const NEW: &str = "weblogs-2024.02";
+const WAYS: [&str; 2] = ["pit", "scroll"];
+
+/// The index comes to be, with a document of these fields, before the search over the pattern is opened.
+fn appearing(mapping: Value, document: Value) -> World {
+    let fixture = Fixture::load(JOB).with_job(|job| job["datafeed_config"]["indices"] = json!(["weblogs-*"]));
+    let world = world(&fixture);
+    let direct = world.stand_in.direct();
+    let opens = |call: &Call| {
+        let opens = call.path.ends_with("/_pit") || call.param("scroll").is_some();
+        opens && call.method == "POST" && call.path.contains("weblogs")
+    };
+    let create = move |_: &Call| {
+        direct.call("PUT", &format!("/{NEW}"), json!({ "mappings": mapping }).to_string());
+        direct.call("PUT", &format!("/{NEW}/_doc/new?refresh=true"), document.to_string());
+    };
+    world.stand_in.faults().add(Fault::when(opens).run(create));
+    world
+}
+
+fn document() -> Value {
+    json!({"@timestamp": 1_704_067_200_000_i64, "host": "new", "responsetime": 7.5, "status": "200"})
+}
+
+#[test]
+fn its_documents_are_exported_with_its_mapping() {
+    for pagination in WAYS {
+        let mapping = Fixture::load(JOB).input_mapping;
+        let world = appearing(mapping, document());
+        let entries = exported(&world, JOB, &["--include-inputs", "--pagination", pagination]);
+        assert_eq!(inputs(&entries).len(), Fixture::load(JOB).inputs.len() + 1);
+        let mappings: Value = serde_json::from_str(entry(&entries, "_input_mapping.json")).unwrap();
+        assert_eq!(mappings[NEW]["mappings"], mappings["weblogs-2024.01"]["mappings"]);
+    }
+}
+
+#[test]
+fn an_index_whose_fields_are_in_other_places_is_refused() {
+    for pagination in WAYS {
+        let mut mapping = Fixture::load(JOB).input_mapping;
+        mapping["properties"]["host"] = json!({"type": "alias", "path": "server"});
+        mapping["properties"]["server"] = json!({"type": "keyword"});
+        let mut document = document();
+        document["server"] = "new".into();
+        document.as_object_mut().unwrap().shift_remove("host");
+        let world = appearing(mapping, document);
+        refused(&world, JOB, &["--include-inputs", "--pagination", pagination], 1)
+            .says(&format!(
+                "{NEW} appeared during the export, and fields of it are not read: server"
+            ))
+            .says("export again");
+    }
+}
