@@ -39,7 +39,7 @@ pub(super) struct Found {
     /// Something searches whatever the index searches by default.
     pub(super) by_default: Option<String>,
     /// What could not be told.
-    pub(super) doubts: Vec<String>,
+    pub(super) doubts: BTreeSet<String>,
 }
 
 impl Found {
@@ -82,8 +82,6 @@ impl Found {
     }
 
     pub(super) fn doubt(&mut self, text: String) {
-        if !self.doubts.contains(&text) {
-            self.doubts.push(text);
-        }
+        self.doubts.insert(text);
     }
 }

@@ -25,7 +25,7 @@ pub struct NeededFields {
     /// Names and places as they are written.
     pub names: BTreeSet<String>,
     /// What could not be told: the user is told to think of `--all-fields`.
-    pub doubts: Vec<String>,
+    pub doubts: BTreeSet<String>,
 }
 
 /// Detectors, influencers, categorization, summary count, time field, whatever the datafeed's

@@ -46,9 +46,7 @@ impl<'a> Resolver<'a> {
         self.needed
             .names
             .extend(found.names.iter().chain(&found.places).cloned());
-        for doubt in found.doubts {
-            self.doubt(doubt);
-        }
+        self.needed.doubts.extend(found.doubts);
         if let Some(kind) = found.by_default {
             match self.mappings.default_fields() {
                 Some(names) => names.iter().for_each(|name| self.name(name)),
@@ -64,9 +62,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn doubt(&mut self, doubt: String) {
-        if !self.needed.doubts.contains(&doubt) {
-            self.needed.doubts.push(doubt);
-        }
+        self.needed.doubts.insert(doubt);
     }
 
     fn name(&mut self, name: &str) {
