@@ -12,7 +12,7 @@ mod tokenizer;
 pub use editor::Editor;
 pub use leaves::{Edit, Leaf, Member, edit_leaves, edit_members, without_members};
 pub use strict::{Object, check_members, without_value};
-pub use tokenizer::{Error, Kind, Token, Tokenizer};
+pub use tokenizer::{Error, Kind, Token, Tokenizer, replace_lone_surrogates};
 
 /// A string as JSON.
 pub fn quoted(text: &str) -> String {

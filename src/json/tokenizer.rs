@@ -98,7 +98,7 @@ impl Token<'_> {
         let inner = inner.ok_or_else(|| unreadable.clone())?;
         if inner.contains(&b'\\') {
             let text = serde_json::from_slice(self.raw);
-            let text = text.or_else(|_| serde_json::from_slice(&without_lone_surrogates(self.raw)));
+            let text = text.or_else(|_| serde_json::from_slice(&replace_lone_surrogates(self.raw)));
             return text.map(Cow::Owned).map_err(|_| unreadable);
         }
         match std::str::from_utf8(inner) {
@@ -118,9 +118,13 @@ impl Token<'_> {
     }
 }
 
-/// A string with `\ufffd` in the place of each escaped surrogate that has no partner, as Lucene indexes them: Elasticsearch
-/// accepts such a document, but no Unicode text holds one.
-fn without_lone_surrogates(raw: &[u8]) -> Vec<u8> {
+/// JSON with `\ufffd` in the place of each escaped surrogate that has no partner, as Lucene indexes them: Elasticsearch
+/// accepts such a document, but no Unicode text contains one.
+pub fn replace_lone_surrogates(raw: &[u8]) -> Cow<'_, [u8]> {
+    let surrogate = |bytes: &[u8]| matches!(bytes, [b'\\', b'u', b'd' | b'D']);
+    if !raw.contains(&b'\\') || !raw.windows(3).any(surrogate) {
+        return Cow::Borrowed(raw);
+    }
     let mut out = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(&byte) = rest.first() {
@@ -137,7 +141,7 @@ fn without_lone_surrogates(raw: &[u8]) -> Vec<u8> {
         out.extend_from_slice(&rest[..length]);
         rest = &rest[length..];
     }
-    out
+    Cow::Owned(out)
 }
 
 /// The UTF-16 code unit whose escape begins here.

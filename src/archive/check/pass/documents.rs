@@ -1,11 +1,13 @@
 //! Entries of documents, line by line.
 
+use std::borrow::Cow;
+
 use super::{Pass, Trouble};
 use crate::archive::inflate::Inflated;
 use crate::archive::lines::{Lines, Next, Owner, parse_document};
 use crate::archive::tarball::Tarball;
 use crate::archive::{MOST_INDICES, Part};
-use crate::json::{check_members, without_value};
+use crate::json::{check_members, replace_lone_surrogates, without_value};
 
 /// Bytes of a source index's name, that of a remote cluster before it.
 const LONGEST_INDEX: usize = 512;
@@ -34,7 +36,12 @@ impl Pass<'_> {
                     break;
                 }
             };
-            let source = lines.source();
+            // What is checked is how Elasticsearch reads the document; its bytes are imported unchanged.
+            let source = match part {
+                Part::State => Cow::Borrowed(lines.source()),
+                _ => replace_lone_surrogates(lines.source()),
+            };
+            let source = &*source;
             let (index, id) = (action.index.as_deref(), action.id.as_deref());
             let place = || format!("{path}, line {}", lines.line());
             if part != Part::Annotations && part != Part::Notifications && id.is_none_or(str::is_empty) {
