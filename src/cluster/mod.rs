@@ -31,6 +31,7 @@ mod request;
 mod responder;
 mod retry;
 mod search;
+mod templates;
 mod transport;
 mod unanswered;
 mod version;
@@ -50,6 +51,7 @@ pub use privileges::{Missing, Wanted};
 pub use request::{Observer, Repeat, Request, Response, Wait};
 pub use retry::Tries;
 pub use search::{Counted, Hit, Pagination, Search, Sort, SourceFields};
+pub use templates::{TemplateEffect, flat_settings};
 pub use version::{Flavour, Version};
 
 /// What every call on a cluster returns.

@@ -138,10 +138,33 @@ impl JobId {
     }
 }
 
+/// What the index patterns of Elasticsearch's own templates begin with (`logs-*-*`, `metrics-apm.*-*`, `traces-*-*` …):
+/// most of them create data streams only.
+const BUILT_IN: [&str; 14] = [
+    "apm-",
+    "behavioral_analytics-",
+    "elastic-connectors",
+    "entities-",
+    "ilm-history-",
+    "logs-",
+    "metrics-",
+    "profiling-",
+    "search-acl-filter-",
+    "security_solution-",
+    "slm-history-",
+    "synthetics-",
+    "traces-",
+    "watch-history-",
+];
+
 impl IndexName {
-    /// Where an import puts a job's inputs unless told otherwise. Dots stay: `a.b` and `a_b` must not share one.
+    /// Where an import puts a job's input documents by default: a name that no built-in index template of Elasticsearch
+    /// matches. Dots stay: `a.b` and `a_b` must not share one.
     pub fn inputs_of(job: &JobId) -> Self {
-        Self(format!("{job}-input"))
+        match BUILT_IN.iter().any(|start| job.as_str().starts_with(start)) {
+            true => Self(format!("esml-{job}-input")),
+            false => Self(format!("{job}-input")),
+        }
     }
 
     /// The same with `-<n>` behind it.
@@ -235,6 +258,38 @@ mod tests {
         for bad in ["", ".", "..", "_all", "a*", "a,b", "A", "-a", "remote:a", "<a-{now}>"] {
             assert!(bad.parse::<IndexName>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn no_built_in_template_matches_the_default_name_of_an_input_index() {
+        // Index patterns of the templates that Elasticsearch 7.17 to 9.x creates by itself.
+        let built_in = [
+            "logs-*-*",
+            "metrics-*-*",
+            "synthetics-*-*",
+            "traces-*-*",
+            "logs-apm.app.*-*",
+            "metrics-apm.internal-*",
+            "logs-*.otel-*",
+            "profiling-events-*",
+            "profiling-hosts*",
+            "ilm-history-7*",
+            "behavioral_analytics-events-*",
+            "apm-source-map*",
+            "search-acl-filter-*",
+            "elastic-connectors-*",
+            "entities-*",
+            "watch-history-*",
+        ];
+        for pattern in built_in {
+            let start = pattern.split('*').next().expect("a first part");
+            let id: JobId = format!("{start}web-errors").parse().expect("valid");
+            let name = IndexName::inputs_of(&id);
+            assert!(!super::super::mapping::fits(pattern, name.as_str()), "{name} {pattern}");
+            assert!(name.as_str().ends_with(&format!("{id}-input")));
+        }
+        let usual: JobId = "log-categories".parse().expect("valid");
+        assert_eq!(IndexName::inputs_of(&usual).as_str(), "log-categories-input");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod ownership;
 mod replace;
 mod stages;
 pub mod state;
+mod templates;
 #[cfg(unix)]
 mod terminal;
 mod two;

@@ -73,6 +73,7 @@ impl Logged {
 pub fn writes(method: &str, path: &str) -> bool {
     {
         let last = path.rsplit('/').next().unwrap_or_default();
+        let simulates = path.contains("/_simulate_index/");
         let context = last == "_pit" || path.contains("/_search/scroll");
         match method {
             "GET" | "HEAD" => false,
@@ -88,7 +89,7 @@ pub fn writes(method: &str, path: &str) -> bool {
                     "_field_caps",
                 ];
                 let lists = last == "model_snapshots" || path.contains("/results/");
-                !(context || lists || reads.contains(&last))
+                !(context || simulates || lists || reads.contains(&last))
             }
             _ => !context,
         }

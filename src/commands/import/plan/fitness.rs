@@ -165,7 +165,7 @@ fn refuse_snapshot(here: Version, checked: &Checked, remarks: &mut Remarks) {
             Incompatible::TooNew => "import into a cluster of that version, or upgrade this one first".to_owned(),
             Incompatible::TooOld => format!(
                 "Elasticsearch 9 opens snapshots of 8.3.0 and later: import into 8.19, upgrade the snapshot there with POST \
-                 _ml/anomaly_detectors/{}/model_snapshots/{snapshot}/_upgrade, and export the job again",
+                 _ml/anomaly_detectors/{}/model_snapshots/{snapshot}/_upgrade?wait_for_completion=true, and export the job again",
                 checked.job()
             ),
         },

@@ -9,6 +9,7 @@ mod fitness;
 mod inputs;
 mod lines;
 mod privileges;
+mod templates;
 
 pub(super) use archived_query::refuse_replaced;
 pub(super) use calendars::{CalendarAction, CalendarPlan, ids_of, missing};
@@ -101,6 +102,7 @@ pub(super) async fn make(cluster: &Cluster, options: &ImportOptions, checked: &C
     let job = options.rename.clone().unwrap_or_else(|| checked.job().clone());
     inputs::remark_on_missing_clusters(options, checked, &mut remarks);
     let targets = inputs::targets(options, checked, &job, &mut remarks)?;
+    templates::look(cluster, &targets, &mut remarks).await?;
     let targets = inputs::look(cluster, options, &job, targets, &mut remarks).await?;
     let portable = portable(cluster, options, checked, &job, &targets, &mut remarks)?;
     let existing = existing::look(cluster, options, checked, &job, &portable, &mut remarks).await?;

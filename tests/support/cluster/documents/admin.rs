@@ -1,4 +1,4 @@
-//! Indices, mappings, settings, templates.
+//! Indices, mappings, settings.
 
 use std::sync::Arc;
 
@@ -128,66 +128,4 @@ pub(super) fn refresh(store: &mut Store, call: &Call, expression: &str) -> Outco
         200,
         &json!({"_shards": {"total": total, "successful": successful, "failed": 0}}),
     ))
-}
-
-/// Both kinds of templates.
-pub(super) fn template(store: &mut Store, method: &str, legacy: bool, name: &str, body: &Value) -> Outcome<Answer> {
-    let templates = if legacy {
-        &mut store.legacy_templates
-    } else {
-        &mut store.templates
-    };
-    if method == "PUT" || method == "POST" {
-        // A legacy template holds its settings itself; both are kept in the newer form.
-        let mut kept = body.clone();
-        if legacy {
-            kept["template"] = Value::Null;
-        }
-        if kept["template"].is_null() && legacy {
-            kept["settings"] = body["settings"].clone();
-        }
-        templates.insert(name.to_owned(), kept);
-        return Ok(acknowledged());
-    }
-    let names: Vec<String> = templates
-        .keys()
-        .filter(|key| name.is_empty() || name.split(',').any(|part| wild(part, key)))
-        .cloned()
-        .collect();
-    let concrete = !name.is_empty() && !name.contains('*');
-    if names.is_empty() && concrete {
-        if legacy && method == "GET" {
-            return Ok(Answer::json(404, &json!({})));
-        }
-        let (kind, reason) = if method == "DELETE" {
-            (
-                "index_template_missing_exception",
-                format!("index_template [{name}] missing"),
-            )
-        } else {
-            (
-                "resource_not_found_exception",
-                format!("index template matching [{name}] not found"),
-            )
-        };
-        return Err(Failure::new(404, kind, reason));
-    }
-    if method == "DELETE" {
-        names.iter().for_each(|name| {
-            templates.remove(name);
-        });
-        return Ok(acknowledged());
-    }
-    if legacy {
-        let shown: Map<String, Value> = names
-            .iter()
-            .map(|name| (name.clone(), templates[name].clone()))
-            .collect();
-        return Ok(Answer::json(200, &shown));
-    }
-    let shown: Vec<Value> = names
-        .iter()
-        .map(|name| json!({"name": name, "index_template": templates[name]}))
-        .collect();
-    Ok(Answer::json(200, &json!({"index_templates": shown})))
 }

@@ -22,6 +22,7 @@ mod search;
 mod sort;
 mod source;
 mod store;
+mod templates;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -52,6 +53,7 @@ impl InMemory {
         let copy = Store {
             indices: store.indices.clone(),
             templates: store.templates.clone(),
+            component_templates: store.component_templates.clone(),
             legacy_templates: store.legacy_templates.clone(),
             ..Store::default()
         };

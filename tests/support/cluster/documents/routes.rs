@@ -7,7 +7,7 @@ use super::bulk::{self, Write};
 use super::failure::{Failure, Outcome};
 use super::names::Expand;
 use super::store::Store;
-use super::{admin, aliases, context, get, overview, search};
+use super::{admin, aliases, context, get, overview, search, templates};
 
 /// Answers one request.
 pub(super) fn answer(store: &mut Store, call: &Call) -> Outcome<Answer> {
@@ -26,10 +26,13 @@ pub(super) fn answer(store: &mut Store, call: &Call) -> Outcome<Answer> {
         ("POST", ["_aliases"]) => aliases::aliases(store, call, &body(call)?),
         ("GET", ["_alias"]) => aliases::get_alias(store, call, "", ""),
         ("GET", ["_alias", names]) => aliases::get_alias(store, call, "", names),
-        (_, ["_index_template"]) => admin::template(store, method, false, "", &Value::Null),
-        (_, ["_index_template", name]) => admin::template(store, method, false, name, &body(call)?),
-        (_, ["_template"]) => admin::template(store, method, true, "", &Value::Null),
-        (_, ["_template", name]) => admin::template(store, method, true, name, &body(call)?),
+        ("POST", ["_index_template", "_simulate_index", name]) => templates::simulate(store, name),
+        ("GET", [kind @ ("_index_template" | "_component_template" | "_template")]) => {
+            templates::template(store, method, templates::Kind::of(kind), "", &Value::Null)
+        }
+        (_, [kind @ ("_index_template" | "_component_template" | "_template"), name]) => {
+            templates::template(store, method, templates::Kind::of(kind), name, &body(call)?)
+        }
         ("POST" | "PUT", ["_bulk"]) => bulk::bulk(store, call, None),
         ("GET" | "POST", ["_mget"]) => get::many(store, call, None, &body(call)?),
         ("GET" | "POST", ["_search"]) => find(store, call, ""),

@@ -8,12 +8,14 @@ use super::context::SearchContext;
 use super::failure::{Failure, Outcome};
 use super::index::{Index, flat_settings};
 use super::mapping;
-use super::names::{self, Expand, Target, wild};
+use super::names::{self, Expand, Target};
+use super::templates;
 
 #[derive(Default)]
 pub(super) struct Store {
     pub(super) indices: BTreeMap<String, Index>,
     pub(super) templates: BTreeMap<String, Value>,
+    pub(super) component_templates: BTreeMap<String, Value>,
     pub(super) legacy_templates: BTreeMap<String, Value>,
     pub(super) contexts: HashMap<u64, SearchContext>,
     pub(super) next_context: u64,
@@ -50,7 +52,7 @@ impl Store {
         }
         let (mut settings, mut mappings, mut aliases) = (BTreeMap::new(), json!({}), BTreeMap::new());
         let own = body.clone();
-        for part in self.templates_for(name).iter().chain([&own]) {
+        for part in templates::parts_for(self, name)?.iter().chain([&own]) {
             settings.extend(flat_settings(&part["settings"]));
             mapping::merge(&mut mappings, &part["mappings"], "")?;
             for (alias, definition) in part["aliases"].as_object().into_iter().flatten() {
@@ -85,30 +87,6 @@ impl Store {
             return Err(Failure::new(400, "invalid_alias_name_exception", reason));
         }
         Ok(())
-    }
-
-    /// The bodies of the templates of a new index, the strongest last.
-    fn templates_for(&self, name: &str) -> Vec<Value> {
-        let fits = |template: &Value| {
-            let patterns = &template["index_patterns"];
-            let patterns = patterns.as_array().cloned().unwrap_or_else(|| vec![patterns.clone()]);
-            patterns
-                .iter()
-                .filter_map(Value::as_str)
-                .any(|pattern| wild(pattern, name))
-        };
-        let rank = |template: &&Value, key: &str| template[key].as_i64().unwrap_or(0);
-        let strongest = self.templates.values().filter(|template| fits(template));
-        if let Some(found) = strongest.max_by_key(|template| rank(template, "priority")) {
-            return vec![found["template"].clone()];
-        }
-        let mut legacy: Vec<&Value> = self
-            .legacy_templates
-            .values()
-            .filter(|template| fits(template))
-            .collect();
-        legacy.sort_by_key(|template| rank(template, "order"));
-        legacy.into_iter().cloned().collect()
     }
 
     /// The index that a write to a name goes to; made when there is none.

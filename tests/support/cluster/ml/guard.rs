@@ -45,7 +45,14 @@ pub async fn guard_documents(user: &User, mut call: Call, segments: &[String], d
         ["_search", "scroll"] | ["_pit"] => return None,
         ["_search"] if String::from_utf8_lossy(&call.body).contains("\"pit\"") => return None,
         ["_cluster" | "_cat" | "_nodes", ..] => return user.may_do("cluster:monitor/state").err(),
-        ["_index_template" | "_template" | "_ilm", ..] => return user.may_do("cluster:admin/templates").err(),
+        ["_index_template" | "_component_template" | "_template", rest @ ..] => {
+            let reads = method == "GET" && !rest.contains(&"_simulate_index");
+            return match reads {
+                true => user.may_do("cluster:monitor/templates").err(),
+                false => user.may_manage_templates().err(),
+            };
+        }
+        ["_ilm", ..] => return user.may_do("cluster:admin/ilm").err(),
         ["_aliases"] => return guard_aliases(user, &call),
         ["_alias", names] if method == "GET" => return guard_alias(user, names),
         [operation, ..] if operation.starts_with('_') => ("*", &segments),

@@ -116,6 +116,17 @@ impl User {
         }
     }
 
+    /// Refuses to change or simulate index templates without the privilege for it.
+    pub(super) fn may_manage_templates(&self) -> Result<(), Answer> {
+        match self.has("manage_index_templates") {
+            true => Ok(()),
+            false => Err(denied(&format!(
+                "action [indices:admin/index_template/simulate_index] is unauthorized for user [{}]",
+                self.name
+            ))),
+        }
+    }
+
     /// A datafeed reads as the one who makes it.
     pub(super) fn may_read_for_datafeed(&self, id: &str, datafeed: &Value) -> Result<(), Answer> {
         let names: Vec<&str> = datafeed["indices"]
