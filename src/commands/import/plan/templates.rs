@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Remarks;
 use crate::cluster::{self, Cluster, TemplateEffect, flat_settings};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::job::TargetIndex;
 
 const HINT: &str = "choose a name that no such template matches with --input-index, or leave the input documents out \
@@ -59,7 +59,7 @@ pub(super) async fn look(cluster: &Cluster, targets: &[TargetIndex], remarks: &m
             [one] => format!("index template {one}"),
             several => format!("index templates {}", several.join(", ")),
         };
-        let own = Own::of(target);
+        let own = Own::of(target)?;
         let dangers = own.dangers(&effect);
         if !dangers.is_empty() {
             remarks.conflict(
@@ -84,14 +84,17 @@ struct Own {
 }
 
 impl Own {
-    fn of(target: &TargetIndex) -> Self {
-        let body: Value = serde_json::from_str(target.body.get()).expect("the body was printed from JSON");
+    fn of(target: &TargetIndex) -> Result<Self> {
+        let body: Value = serde_json::from_str(target.body.get()).map_err(|error| Error::Failed {
+            message: format!("index {} cannot be described: {error}", target.name),
+            hint: None,
+        })?;
         let object = |name: &str| body.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
-        Self {
+        Ok(Self {
             settings: flat_settings(&object("settings")),
             mappings: object("mappings"),
             fields: target.fields.clone(),
-        }
+        })
     }
 
     fn dangers(&self, effect: &TemplateEffect) -> Vec<String> {
