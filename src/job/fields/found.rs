@@ -28,6 +28,21 @@ const METADATA: [&str; 18] = [
     "_version",
 ];
 
+/// Metadata of a document that differs where the document is copied to another index.
+const OF_INDEX: [&str; 11] = [
+    "_feature",
+    "_id",
+    "_ignored",
+    "_index",
+    "_primary_term",
+    "_routing",
+    "_seq_no",
+    "_size",
+    "_tier",
+    "_type",
+    "_version",
+];
+
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Names as a search understands them: fields, multi-fields, aliases, runtime fields, patterns.
@@ -38,17 +53,23 @@ pub(super) struct Found {
     pub(super) nested: BTreeSet<String>,
     /// Something searches whatever the index searches by default.
     pub(super) by_default: Option<String>,
+    /// What selects other documents in a copy of the index: metadata fields, and what is read beside the document.
+    pub(super) of_index: BTreeSet<String>,
     /// What could not be told.
     pub(super) doubts: BTreeSet<String>,
 }
 
 impl Found {
     pub(super) fn name(&mut self, name: &str) {
+        if OF_INDEX.contains(&name) {
+            self.of_index(name);
+        }
         if !name.is_empty() && !METADATA.contains(&name) {
             self.names.insert(name.to_owned());
         }
     }
 
+<<<<<<< HEAD
     /// A `nested` aggregation.
     pub(super) fn nested(&mut self, body: &Value) {
         let path = body.get("path").and_then(Value::as_str);
@@ -62,6 +83,11 @@ impl Found {
             let next = self.names.range(inner.clone()..).next();
             !next.is_some_and(|name| name.starts_with(&inner))
         })
+=======
+    /// Something whose result depends on more than the document's content.
+    pub(super) fn of_index(&mut self, what: &str) {
+        self.of_index.insert(what.to_owned());
+>>>>>>> d587263 (Select the archived input documents where a query has clauses on metadata)
     }
 
     pub(super) fn place(&mut self, path: &str) {

@@ -24,6 +24,8 @@ pub struct NeededFields {
     pub runtime: BTreeSet<String>,
     /// Names and places as they are written.
     pub names: BTreeSet<String>,
+    /// What selects other documents in a copy of the index, as [`fields_read_by`] finds it: `_index`, `_id` …
+    pub of_index: BTreeSet<String>,
     /// What could not be told: the user is told to think of `--all-fields`.
     pub doubts: BTreeSet<String>,
 }
@@ -78,6 +80,28 @@ pub fn fields_read_by(reader: FieldReader<'_>, runtime: Option<&Value>, mappings
         FieldReader::Aggregations(all) => aggregations::read(all, &mut found),
         FieldReader::Name(name) => found.name(name),
     }
+    through_runtime(found, runtime, mappings)
+}
+
+/// What the job reads besides its query that depends on the index: its own fields, script fields and aggregations.
+pub fn values_of_index(job: &JobConfig, mappings: &InputMappings) -> BTreeSet<String> {
+    let mut found = Found::default();
+    of_job(job).for_each(|name| found.name(name));
+    let feed = job.datafeed();
+    for (name, field) in entries(feed.and_then(|feed| feed.script_fields.as_ref())) {
+        if let Some(code) = field.get("script") {
+            script::read(code, &format!("script field `{name}`"), &mut found);
+        }
+    }
+    if let Some(aggregations) = feed.and_then(|feed| feed.aggregations.as_ref()) {
+        aggregations::read(aggregations, &mut found);
+    }
+    let runtime = feed.and_then(|feed| feed.runtime_mappings.as_ref());
+    through_runtime(found, runtime, mappings).of_index
+}
+
+/// With what the scripts of runtime fields read in turn.
+fn through_runtime(mut found: Found, runtime: Option<&Value>, mappings: &InputMappings) -> NeededFields {
     let mut read = BTreeSet::new();
     while let Some((made, code)) = entries(runtime)
         .filter_map(|(made, field)| Some((made, field.get("script")?)))

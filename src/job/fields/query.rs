@@ -66,7 +66,7 @@ const COMPOUND: [&str; 17] = [
     "span_multi",
     "field_masking_span",
 ];
-const NO_FIELD: [&str; 4] = ["match_all", "match_none", "ids", "type"];
+const NO_FIELD: [&str; 2] = ["match_all", "match_none"];
 /// What stands beside the field's name in a query about places.
 const OPTIONS: [&str; 9] = [
     "distance",
@@ -97,6 +97,10 @@ pub(super) fn read(query: &Value, found: &mut Found) {
             compound(kind, body, found);
         } else if kind == "script" || kind == "script_score" {
             scripted(body, found);
+        } else if kind == "ids" {
+            found.of_index("_id");
+        } else if kind == "type" {
+            found.of_index("_type");
         } else if !NO_FIELD.contains(&kind) {
             found.doubt(format!("query of kind `{kind}`"));
         }
@@ -114,6 +118,7 @@ fn keyed(body: &Value, placed: bool, found: &mut Found) {
             continue;
         }
         found.name(field);
+        beside_the_document(value, found);
         if let Some(name) = value.get("minimum_should_match_field").and_then(Value::as_str) {
             found.name(name);
         }
@@ -121,6 +126,18 @@ fn keyed(body: &Value, placed: bool, found: &mut Found) {
             script::read(code, "query", found);
         }
         uses_field(value, found);
+    }
+}
+
+/// Terms and shapes of another document, and times relative to now.
+fn beside_the_document(value: &Value, found: &mut Found) {
+    let Some(options) = value.as_object() else { return };
+    if options.contains_key("index") || options.contains_key("indexed_shape") {
+        found.of_index("a document of another index");
+    }
+    let is_relative = |bound: &Value| bound.as_str().is_some_and(|text| text.trim_start().starts_with("now"));
+    if options.values().any(is_relative) {
+        found.of_index("now");
     }
 }
 
@@ -162,6 +179,12 @@ fn naming(kind: &str, body: &Value, found: &mut Found) {
         read(filter, found);
     }
     let text = body.get("query").and_then(Value::as_str).unwrap_or_default();
+    if kind == "query_string" && is_relative(text) {
+        found.of_index("now");
+    }
+    if kind == "more_like_this" && (names_document(body.get("like")) || names_document(body.get("unlike"))) {
+        found.of_index("a document of another index");
+    }
     let bare = match kind {
         "query_string" => query_string::read(text, found),
         "simple_query_string" => text.trim() != "*",
@@ -172,9 +195,29 @@ fn naming(kind: &str, body: &Value, found: &mut Found) {
     }
 }
 
+/// `[now-1d TO now]`; a value that only looks so does no harm.
+fn is_relative(text: &str) -> bool {
+    let after = |c: Option<char>| c.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '_' | '.')));
+    text.match_indices("now")
+        .any(|(at, word)| after(text[..at].chars().next_back()) && after(text[at + word.len()..].chars().next()))
+}
+
+/// `{"_index": …, "_id": …}` among texts.
+fn names_document(like: Option<&Value>) -> bool {
+    match like {
+        Some(Value::Array(likes)) => likes.iter().any(Value::is_object),
+        like => like.is_some_and(Value::is_object),
+    }
+}
+
 fn compound(kind: &str, body: &Value, found: &mut Found) {
     let Some(body) = body.as_object() else { return };
+    if kind == "pinned" {
+        found.of_index("_id");
+    }
     if matches!(kind, "has_child" | "has_parent") {
+        // Parent and child must be in one shard, which their routing decides.
+        found.of_index("_routing");
         found.doubt(format!("query of kind `{kind}`"));
     }
     if kind == "nested"

@@ -47,6 +47,7 @@ impl<'a> Resolver<'a> {
             .names
             .extend(found.names.iter().chain(&found.places).cloned());
         self.needed.doubts.extend(found.doubts);
+        self.needed.of_index.extend(found.of_index);
         if let Some(kind) = found.by_default {
             match self.mappings.default_fields() {
                 Some(names) => names.iter().for_each(|name| self.name(name)),

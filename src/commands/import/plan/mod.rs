@@ -154,7 +154,7 @@ fn portable(
     })?;
     if options.skip.datafeed {
         portable.datafeed = None;
-    } else if let Some(datafeed) = checked.config.datafeed() {
+    } else if let Some(datafeed) = config.datafeed() {
         inputs::remark_on_datafeed(&datafeed.indices, indices.is_none(), remarks);
         inputs::remark_on_scripts(datafeed, remarks);
     }

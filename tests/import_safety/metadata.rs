@@ -1,0 +1,115 @@
+//! Clauses of a datafeed's query on metadata: the imported documents have other metadata, and matched already.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::{options, small};
+use crate::support::archive::{blocks, gzip, members};
+use crate::support::binary::Binary;
+use crate::support::fixtures::from_python;
+use crate::support::world::World;
+
+const JOB: &str = "web-latency";
+/// An archive with input documents, whose datafeed has this query.
+fn archive_with(binary: &Binary, name: &str, query: &Value) -> PathBuf {
+    let mut all = members(&from_python("complete"));
+    let config = all
+        .iter_mut()
+        .find(|member| member.name.ends_with("_config.json"))
+        .unwrap();
+    let mut job: Value = serde_json::from_slice(&config.content).unwrap();
+    job["datafeed_config"]["query"] = query.clone();
+    config.content = job.to_string().into_bytes();
+    let path = binary.path(name);
+    std::fs::write(&path, gzip(&blocks(&all))).unwrap();
+    path
+}
+
+fn datafeed(world: &World, id: &str) -> Value {
+    let answer = world.call("GET", &format!("/_ml/datafeeds/datafeed-{id}"), "");
+    answer.value()["datafeeds"][0].clone()
+}
+
+/// What the imported datafeed selects, by its own indices and query.
+fn selected(world: &World, datafeed: &Value) -> u64 {
+    let index = datafeed["indices"][0].as_str().unwrap();
+    let body = json!({"query": datafeed["query"], "runtime_mappings": datafeed["runtime_mappings"]});
+    let answer = world.call("POST", &format!("/{index}/_count"), &body.to_string());
+    answer.value()["count"].as_u64().unwrap()
+}
+
+#[test]
+fn an_imported_datafeed_selects_the_archived_documents_whatever_metadata_its_query_names() {
+    let cases = [
+        (json!({"prefix": {"_index": "weblogs-"}}), "_index"),
+        (json!({"term": {"_index": "weblogs-2024.01"}}), "_index"),
+        (json!({"wildcard": {"_index": "weblogs*"}}), "_index"),
+        (
+            json!({"query_string": {"query": "_index:weblogs-2024.01 AND _exists_:host"}}),
+            "_index",
+        ),
+        (json!({"ids": {"values": ["0", "1"]}}), "_id"),
+        (json!({"terms": {"_id": ["0", "1"]}}), "_id"),
+        // Forms of their own: deep inside, negated, relative to now.
+        (
+            json!({"bool": {"must_not": [{"bool": {"filter": {"term": {"_index": "other"}}}}]}}),
+            "_index",
+        ),
+        (
+            json!({"constant_score": {"filter": {"exists": {"field": "_id"}}}}),
+            "_id",
+        ),
+        (json!({"range": {"@timestamp": {"lte": "now+1d"}}}), "now"),
+    ];
+    let binary = Binary::new();
+    for (number, (query, named)) in cases.into_iter().enumerate() {
+        let archive = archive_with(&binary, &format!("archive-{number}.tar.gz"), &query);
+        let world = World::in_memory(options());
+        let run = world.import(&binary, &archive, &["--as", "copy"]).expect(0);
+        run.says(&format!("its clauses on {named} would select other documents here"));
+        let imported = datafeed(&world, "copy");
+        assert_eq!(imported["query"], json!({"match_all": {}}), "{query}");
+        let documents = world.documents_of("copy-input").len() as u64;
+        assert!(documents > 0 && selected(&world, &imported) == documents, "{query}");
+        // Where the documents are not imported, the datafeed keeps its query.
+        for elsewhere in [&["--skip-inputs"][..], &["--datafeed-index", "theirs"]] {
+            let world = World::in_memory(options());
+            world
+                .import(&binary, &archive, &[&["--as", "copy"], elsewhere].concat())
+                .expect(0);
+            assert_eq!(datafeed(&world, "copy")["query"], query);
+        }
+    }
+}
+
+#[test]
+fn a_query_without_metadata_stays() {
+    let binary = Binary::new();
+    let query = json!({"bool": {"filter": [{"exists": {"field": "host"}}, {"term": {"host": "nowhere"}}]}});
+    let archive = archive_with(&binary, "plain.tar.gz", &query);
+    let world = World::in_memory(options());
+    world.import(&binary, &archive, &["--as", "copy"]).expect(0);
+    assert_eq!(datafeed(&world, "copy")["query"], query);
+}
+
+#[test]
+fn metadata_that_the_job_itself_reads_is_reported() {
+    let source = World::in_memory(options());
+    source.seed(&small(JOB).with_job(|job| {
+        job["analysis_config"]["influencers"] = json!(["host", "day"]);
+        job["datafeed_config"]["runtime_mappings"] =
+            json!({"day": {"type": "keyword", "script": {"source": "emit(doc['_index'].value)"}}});
+        job["datafeed_config"]["script_fields"] = json!({});
+    }));
+    let binary = Binary::new();
+    let archive = source.export(&binary, JOB, "reads", &["--include-inputs"]);
+    let world = World::in_memory(options());
+    let run = world.import(&binary, &archive, &["--dry-run"]).expect(0);
+    assert!(
+        run.stdout
+            .contains("the job could see other values than it learned: it reads _index"),
+        "{}",
+        run.stdout
+    );
+}
