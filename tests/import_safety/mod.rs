@@ -7,11 +7,8 @@ mod dangers;
 mod deleted;
 mod doubt;
 mod fitness;
-<<<<<<< HEAD
-mod moved;
-=======
 mod metadata;
->>>>>>> d5b8094 (Select the archived input documents where a query has clauses on metadata)
+mod moved;
 mod ownership;
 mod replace;
 mod stages;
