@@ -69,7 +69,6 @@ impl Found {
         }
     }
 
-<<<<<<< HEAD
     /// A `nested` aggregation.
     pub(super) fn nested(&mut self, body: &Value) {
         let path = body.get("path").and_then(Value::as_str);
@@ -83,11 +82,11 @@ impl Found {
             let next = self.names.range(inner.clone()..).next();
             !next.is_some_and(|name| name.starts_with(&inner))
         })
-=======
+    }
+
     /// Something whose result depends on more than the document's content.
     pub(super) fn of_index(&mut self, what: &str) {
         self.of_index.insert(what.to_owned());
->>>>>>> d587263 (Select the archived input documents where a query has clauses on metadata)
     }
 
     pub(super) fn place(&mut self, path: &str) {
