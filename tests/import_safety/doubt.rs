@@ -116,7 +116,9 @@ fn the_job_is_reverted_after_its_input_documents_are_there() {
     let direct = world.stand_in.direct();
     let (sender, counted) = std::sync::mpsc::channel();
     let late = Fault::when(|call| call.path.starts_with("/web-latency-input") && call.path.ends_with("/_bulk"));
-    let late = late.always().then(Action::Delay(std::time::Duration::from_millis(200)));
+    let late = late
+        .always()
+        .run(|_| std::thread::sleep(std::time::Duration::from_millis(300)));
     let revert = Fault::when(|call| call.path.ends_with("/_revert") && !call.path.contains("/empty/"));
     world.stand_in.faults().add(late);
     world.stand_in.faults().add(revert.run(move |_| {
