@@ -183,3 +183,25 @@ fn a_job_without_data_counts_opens_and_goes_on_all_the_same() {
     said.says("no data counts");
     goes_on_where_it_stopped(&world, &held);
 }
+
+#[test]
+fn the_counts_of_a_job_that_continued_past_its_snapshot_do_not_start_after_it() {
+    let (binary, mut fixture) = (Binary::new(), Fixture::load("log-categories"));
+    let last = fixture.data_counts["latest_record_timestamp"].as_i64().unwrap();
+    fixture.data_counts["earliest_record_timestamp"] = json!(last + 1_000);
+    fixture.data_counts["latest_record_timestamp"] = json!(last + 9_000);
+    let world = World::seeded(newest(), &fixture);
+    let archive = world.export(&binary, "log-categories", "first", &[]);
+    let held = Held::read(&archive);
+    drop(world);
+    let world = World::new(newest());
+    drop(world.import(&binary, &archive, &[]).expect(0));
+    let stats = world
+        .call("GET", "/_ml/anomaly_detectors/log-categories/_stats", "")
+        .value();
+    let counts = &stats["jobs"][0]["data_counts"];
+    for name in ["earliest_record_timestamp", "latest_record_timestamp"] {
+        assert_eq!(counts[name].as_i64(), held.latest_record(), "{counts}");
+    }
+    assert_eq!(counts["last_data_time"], fixture.data_counts["last_data_time"]);
+}

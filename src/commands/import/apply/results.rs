@@ -19,6 +19,7 @@ use crate::commands::import::journal::{Certainty, Entry};
 use crate::commands::import::parts::DerivedId;
 use crate::commands::import::plan::Plan;
 use crate::error::{Error, Result};
+use crate::instant::EpochMillis;
 use crate::job::JobId;
 use crate::terminal::count;
 
@@ -84,11 +85,26 @@ pub(in crate::commands::import) fn data_counts(checked: &Checked, plan: &Plan) -
     for (name, value) in zero_data_counts(plan.job()) {
         counts.entry(name).or_insert(value);
     }
-    match checked.facts.latest_record_time_stamp {
-        Some(latest) => counts.insert("latest_record_timestamp".into(), latest.into()),
-        None => counts.shift_remove("latest_record_timestamp"),
-    };
+    end_with_snapshot(&mut counts, checked.facts.latest_record_time_stamp);
     serde_json::value::to_raw_value(&counts).map_err(unreadable)
+}
+
+/// The snapshot's last record becomes the last one. The counts of a job that continued past its snapshot can start after
+/// it; they then start with it, the latest time that the first record can have had.
+fn end_with_snapshot(counts: &mut Map<String, Value>, latest: Option<i64>) {
+    let (first, last) = ("earliest_record_timestamp", "latest_record_timestamp");
+    let Some(latest) = latest else {
+        counts.shift_remove(first);
+        counts.shift_remove(last);
+        return;
+    };
+    counts.insert(last.into(), latest.into());
+    let earliest = counts
+        .get(first)
+        .and_then(|value| EpochMillis::of_date_field(&value.to_string()));
+    if earliest.is_some_and(|EpochMillis(earliest)| earliest > latest) {
+        counts.insert(first.into(), latest.into());
+    }
 }
 
 /// Every counter at 0: a document that lacks one keeps the job from opening.
@@ -292,4 +308,31 @@ pub(in crate::commands::import) fn one_line(text: &[u8]) -> Vec<u8> {
     text.iter()
         .map(|&byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_counts_end_with_the_snapshot_and_do_not_start_after_it() {
+        let (early, late) = ("earliest_record_timestamp", "latest_record_timestamp");
+        for (counts, snapshot, expected) in [
+            (json!({early: 5, late: 90}), Some(50), json!({early: 5, late: 50})),
+            (json!({early: 60, late: 90}), Some(50), json!({early: 50, late: 50})),
+            (json!({early: "60", late: 90}), Some(50), json!({early: 50, late: 50})),
+            (
+                json!({early: "1970-01-01T00:00:00Z", late: 90}),
+                Some(50),
+                json!({early: "1970-01-01T00:00:00Z", late: 50}),
+            ),
+            (json!({early: null}), Some(50), json!({early: null, late: 50})),
+            (json!({}), Some(50), json!({late: 50})),
+            (json!({early: 60, late: 90}), None, json!({})),
+        ] {
+            let mut changed = counts.as_object().cloned().unwrap_or_default();
+            end_with_snapshot(&mut changed, snapshot);
+            assert_eq!(Value::Object(changed), expected, "{counts} {snapshot:?}");
+        }
+    }
 }
