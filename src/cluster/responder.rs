@@ -268,6 +268,7 @@ mod tests {
         for answer in [failed, late] {
             let (old, asked, _) = cluster("7.10.2", vec![ok(answer), ok("{}")]).await;
             assert!(ids(&old, search(Pagination::Scroll)).await.is_err());
+            old.release().await;
             let asked = asked.lock().unwrap();
             assert!(
                 asked[1].0.starts_with("DELETE /_search/scroll") && asked[1].1.contains("s1"),
