@@ -12,6 +12,10 @@ pub const PART_DOCUMENTS: u64 = 10_000;
 /// Its bytes, about: a few entries are in memory at once while they are compressed, beside the pages of all readers.
 const PART_BYTES: u64 = 3 << 20;
 
+/// State documents of both kinds: a bound on the memory for those that come before their turn, far above what a snapshot
+/// has.
+pub(super) const MOST_STATE_DOCUMENTS: usize = 100_000;
+
 /// Source indices of inputs that are told apart.
 pub const MOST_INDICES: usize = 10_000;
 

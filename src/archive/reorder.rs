@@ -9,10 +9,7 @@ use crate::archive::Result;
 
 use super::entry::temporary_failed;
 
-/// Documents that may wait at once: a bound on memory, far above what a snapshot has.
-const WAITING: usize = 100_000;
-
-/// Bytes come with a head (an action line, an id) that waits with them.
+/// The caller bounds the number of documents, and with it the memory. Bytes come with a head (an action line, an id) that waits with them.
 #[derive(Debug, Default)]
 pub(super) struct Reorder {
     next: u64,
@@ -37,8 +34,6 @@ pub(super) enum Taken {
     Kept,
     /// One of that number was there before.
     Duplicate,
-    /// Too many wait: so many of them are missing that it is no state.
-    TooMany,
 }
 
 /// Takes the next document in order, with its head.
@@ -51,11 +46,7 @@ impl Reorder {
             return Ok(Taken::Duplicate);
         }
         if index > self.next {
-            return if self.waiting.len() >= WAITING {
-                Ok(Taken::TooMany)
-            } else {
-                self.keep(index, head, &bytes)
-            };
+            return self.keep(index, head, &bytes);
         }
         pass(head, bytes)?;
         self.next += 1;

@@ -23,6 +23,24 @@ pub struct Document {
     pub source: Bytes,
 }
 
+impl Document {
+    /// The `_id` of a state document, a category or an input document.
+    pub fn own_id(&self) -> &str {
+        #[allow(clippy::expect_used, reason = "an empty ID would take another document's place")]
+        self.id.as_deref().expect("a replay refuses action lines without `_id`")
+    }
+
+    /// The `_index` of an input document.
+    pub fn source_index(&self) -> &str {
+        #[allow(clippy::expect_used, reason = "an empty name would belong to no target index")]
+        let index = self
+            .index
+            .as_deref()
+            .expect("a replay refuses input documents without `_index`");
+        index
+    }
+}
+
 /// The documents of a part. Dropped early, it ends the thread.
 #[derive(Debug)]
 pub struct Replay {

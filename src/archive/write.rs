@@ -107,6 +107,7 @@ impl ArchiveWriter {
             file,
             temporary,
             level: Compression::new(level.min(9)),
+            // A clock before 1970 is wrong anyway, and gzip and tar know no earlier time.
             created: u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0),
             written: Density::default(),
             entries: Vec::new(),

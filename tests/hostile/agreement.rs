@@ -526,8 +526,48 @@ fn documents() -> Vec<Sample> {
             samples.push(sample(&format!("{part}: {text}"), all.pack(), Some(good)));
         }
     }
+    samples.extend(lone_surrogates());
     let state = good().lines(STATE, |lines| lines.rotate_left(6));
     samples.push(accepted("the categorizer's state first", &state));
+    samples
+}
+
+/// Elasticsearch accepts escaped surrogates without a partner in documents.
+fn lone_surrogates() -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for escape in [r"\ud800", r"\uDC01 x", r"\uDBFF\uDBFF\uDC00", r"\\\ud800\u0041"] {
+        let input = |member: &str| {
+            format!(
+                "{{\"index\":{{\"_index\":\"weblogs-2024.01\",\"_id\":\"lone\"}}}}\n{{\"@timestamp\":1704067212000,{member}}}\n"
+            )
+        };
+        let category = format!(
+            "{{\"index\":{{\"_id\":\"log-categories_category_definition_99\"}}}}\n{{\"job_id\":\"log-categories\",\"category_id\":99,\"examples\":[\"{escape}\"]}}\n"
+        );
+        let note = |member: &str| format!("{{\"job_id\":\"web-latency\",\"timestamp\":1704067212000,{member}}}\n");
+        let (value, name) = (
+            |name: &str| format!("\"{name}\":\"{escape}\""),
+            format!("\"{escape}\":1"),
+        );
+        for (what, all) in [
+            ("input document", web().more(INPUTS, input(&value("host")).as_bytes())),
+            ("name in an input document", web().more(INPUTS, input(&name).as_bytes())),
+            (
+                "annotation",
+                web().more(ANNOTATIONS, note(&value("annotation")).as_bytes()),
+            ),
+            ("name in an annotation", web().more(ANNOTATIONS, note(&name).as_bytes())),
+            (
+                "notification",
+                web().more(NOTIFICATIONS, note(&value("message")).as_bytes()),
+            ),
+            ("category example", good().more(CATEGORIES, category.as_bytes())),
+        ] {
+            samples.push(accepted(&format!("{what} with {escape}"), &all));
+        }
+    }
+    let cut = web().more(ANNOTATIONS, b"{\"job_id\":\"web-latency\",\"annotation\":\"\\ud80\"}\n");
+    samples.push(refused("an escape that is cut short", &cut));
     samples
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write;
 
+use crate::archive::limits::MOST_STATE_DOCUMENTS;
 use crate::archive::reorder::{Reorder, Taken};
 use crate::archive::{Result, StateSummary};
 use crate::job::{JobId, SnapshotId};
@@ -18,6 +19,8 @@ const MOST_BASES: usize = 8;
 pub(super) struct StateCheck {
     model: KindCheck,
     categorizer: KindCheck,
+    /// Documents of both kinds.
+    documents: usize,
 }
 
 struct KindCheck {
@@ -42,11 +45,17 @@ impl StateCheck {
         Self {
             model: kind(StateKind::Model),
             categorizer: kind(StateKind::Categorizer),
+            documents: 0,
         }
     }
 
     /// Takes a document; `place` is entry and line.
     pub(super) fn document(&mut self, id: &str, source: &[u8], place: &str, findings: &mut Findings) -> Result<()> {
+        self.documents += 1;
+        if self.documents > MOST_STATE_DOCUMENTS {
+            findings.fatal(place, format!("more than {MOST_STATE_DOCUMENTS} state documents"));
+            return Ok(());
+        }
         match split_number(id) {
             Some((base, number)) if base.ends_with("_categorizer_state") => {
                 self.categorizer.document(id, base, number, source, place, findings)
@@ -119,7 +128,6 @@ impl KindCheck {
         match taken {
             Taken::Passed | Taken::Kept => {}
             Taken::Duplicate => findings.fatal(place, format!("`{id}` is there twice")),
-            Taken::TooMany => findings.fatal(place, format!("`{id}`: too many documents before it are missing")),
         }
         Ok(())
     }
@@ -149,4 +157,34 @@ impl KindCheck {
 
 fn undecodable(error: &state::Error) -> String {
     error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_documents_of_both_kinds_are_bounded_together() {
+        let mut check = StateCheck::new(1 << 20, &mut |_| Box::new(std::io::sink()));
+        let mut findings = Findings::default();
+        let most = MOST_STATE_DOCUMENTS as u64;
+        // In an import the categorizer's wait for the last of the model.
+        let ids = (1..=most / 2).map(|n| format!("j_categorizer_state#{n}"));
+        let ids = ids.chain((2..=most / 2 + 1).map(|n| format!("j_model_state_1#{n}")));
+        for id in ids {
+            check
+                .document(&id, b"{\"compressed\":[]}", "state", &mut findings)
+                .unwrap();
+        }
+        let told = |findings: &mut Findings| {
+            let list = std::mem::take(findings).into_list();
+            list.iter().any(|finding| finding.what.contains("more than"))
+        };
+        assert!(!told(&mut findings));
+        check
+            .document("j_model_state_1#1", b"{\"compressed\":[]}", "state", &mut findings)
+            .unwrap();
+        assert!(told(&mut findings));
+    }
 }

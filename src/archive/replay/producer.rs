@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::{Document, Message};
 use crate::archive::fault::Fault;
 use crate::archive::inflate::Inflate;
-use crate::archive::lines::{Lines, Next};
+use crate::archive::lines::{Action, Lines, Next, has_actions};
 use crate::archive::read::At;
 use crate::archive::reorder::{Reorder, Taken};
 use crate::archive::tarball::Tarball;
@@ -37,6 +37,8 @@ struct StateOrder {
     job: JobId,
     snapshot: SnapshotId,
     model_documents: u64,
+    /// Of both kinds, as checked: none has a higher place.
+    documents: u64,
     reorder: Reorder,
 }
 
@@ -72,6 +74,7 @@ impl Producer {
                 job: job.clone(),
                 snapshot: snapshot.clone(),
                 model_documents: checked.state.model_documents,
+                documents: checked.state.model_documents + checked.state.categorizer_documents,
                 reorder: Reorder::default(),
             });
         let batches = Batches {
@@ -137,6 +140,7 @@ impl Producer {
         let mut lines = Lines::default();
         while !self.batches.closed {
             match lines.next(tar, self.part).map_err(|fault| self.fault(fault))? {
+                Next::Document(action) if !is_complete(self.part, &action) => return Err(self.changed()),
                 Next::Document(action) if self.part == Part::State => {
                     let id = action.id.unwrap_or_default();
                     self.state_document(&id, lines.take_source())?;
@@ -170,7 +174,7 @@ impl Producer {
         };
         match state.reorder.push(index, id, source.into(), &mut pass)? {
             Taken::Passed | Taken::Kept => Ok(()),
-            Taken::Duplicate | Taken::TooMany => Err(changed),
+            Taken::Duplicate => Err(changed),
         }
     }
 
@@ -185,13 +189,20 @@ impl Producer {
     }
 }
 
+/// Whether an action line names what the check requires of its part.
+fn is_complete(part: Part, action: &Action) -> bool {
+    let named = |name: &Option<String>| name.as_deref().is_some_and(|name| !name.is_empty());
+    (!has_actions(part) || named(&action.id)) && (part != Part::Inputs || named(&action.index))
+}
+
 impl StateOrder {
     fn index(&self, id: &str) -> Option<u64> {
         let id = StateDocId::parse(id, &self.job, &self.snapshot)?;
-        Some(match id.kind {
+        let index = match id.kind {
             StateKind::Model => id.number - 1,
-            StateKind::Categorizer => self.model_documents + id.number - 1,
-        })
+            StateKind::Categorizer => self.model_documents.checked_add(id.number - 1)?,
+        };
+        (index < self.documents).then_some(index)
     }
 }
 

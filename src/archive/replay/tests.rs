@@ -234,6 +234,39 @@ fn a_file_that_changed_is_refused() {
 }
 
 #[test]
+fn an_action_line_that_lost_its_id_or_index_is_refused_before_its_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar.gz");
+    write(&path, 0, &[], &some(1));
+    let archive = Archive::open(&path).unwrap();
+    let contents = checked(&archive);
+    assert_eq!(replayed(&archive, Part::Inputs, &contents).unwrap()[0].own_id(), "0-0");
+    let bytes = std::fs::read(&path).unwrap();
+    let mut inflated = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&bytes[..]), &mut inflated).unwrap();
+    let usual = br#"{"index":{"_index":"i\"","_id":"0-0"}}"#;
+    let at = inflated
+        .windows(usual.len())
+        .position(|window| window == usual)
+        .unwrap();
+    for lost in [
+        &br#"{"index":{"_index":"ii\"ii_id:0-0i"}}"#[..],
+        br#"{"index":{"_id":"0-0", "_index":""  }}"#,
+        br#"{"index":{"_id":"0-000000000000000"}}"#,
+    ] {
+        let lost = [lost, &b" ".repeat(usual.len() - lost.len())].concat();
+        inflated[at..at + usual.len()].copy_from_slice(&lost);
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&inflated).unwrap();
+        std::fs::write(&path, gzip.finish().unwrap()).unwrap();
+        let archive = Archive::open(&path).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let first = runtime.block_on(archive.replay(Part::Inputs, &contents).next());
+        assert!(matches!(first, Err(Error::Changed { .. })), "{first:?}");
+    }
+}
+
+#[test]
 fn a_changed_entry_is_found_by_the_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar.gz");

@@ -170,18 +170,9 @@ fn time_value(source: &[u8], field: &str) -> Option<Value> {
 impl Checked {
     /// The ID of an input document in its target index. Where the archive has an ID twice, the document's place is a part
     /// of every ID: Elasticsearch keeps documents of different routing apart, an import has no routing.
-    ///
-    /// # Errors
-    /// A document without index or ID: the file is not the one that was checked.
-    pub(super) fn input_id(&self, target: &TargetIndex, document: &Document) -> Result<String> {
-        let (Some(source), Some(id)) = (&document.index, &document.id) else {
-            return Err(Error::Failed {
-                message: format!("input document {} of the archive has no ID", document.line),
-                hint: None,
-            });
-        };
+    pub(super) fn input_id(&self, target: &TargetIndex, document: &Document) -> String {
         let place = self.contents.repeated_inputs.then_some(document.line);
-        Ok(target_document_id(target, source, id, place))
+        target_document_id(target, document.source_index(), document.own_id(), place)
     }
 
     /// The id in the archive.

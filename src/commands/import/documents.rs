@@ -149,8 +149,8 @@ impl Ids {
 
     fn text(&self, n: usize) -> String {
         match self {
-            Self::Text(ids) => ids.get(n).cloned().unwrap_or_default(),
-            Self::Derived(ids) => ids.get(n).map(ToString::to_string).unwrap_or_default(),
+            Self::Text(ids) => ids[n].clone(),
+            Self::Derived(ids) => ids[n].to_string(),
         }
     }
 }

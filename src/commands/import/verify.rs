@@ -84,7 +84,7 @@ impl Verifier<'_> {
         let mut compared = 0;
         while let Some(batch) = replay.next().await? {
             for document in batch {
-                let own = document.id.as_deref().unwrap_or_default();
+                let own = document.own_id();
                 let place = StateDocId::parse(own, self.checked.job(), &self.checked.snapshot_id)
                     .ok_or_else(|| crate::state::Error::ForeignId { id: own.to_owned() })?;
                 let id = place.format(self.plan.job(), &self.plan.snapshot_id);
@@ -213,10 +213,7 @@ impl Verifier<'_> {
 
     fn renamed(&self, part: Part, document: &Document) -> Result<(String, Bytes)> {
         let id = match part {
-            Part::Categories => self
-                .plan
-                .renamer
-                .document_id(document.id.as_deref().unwrap_or_default()),
+            Part::Categories => self.plan.renamer.document_id(document.own_id()),
             _ => DerivedId::of(self.plan.job(), part, document).to_string(),
         };
         let text = self.plan.renamer.document(&document.source)?;

@@ -145,9 +145,8 @@ impl Fields {
     ) -> Result<Self> {
         let mapping = contents.input_mapping.as_deref();
         let parsed: Option<Value> = mapping.and_then(|text| serde_json::from_str(text.get()).ok());
-        let mappings = mapping
-            .and_then(|text| InputMappings::parse(text.get().as_bytes()).ok())
-            .unwrap_or_default();
+        let mappings = mapping.map(|text| InputMappings::parse(text.get().as_bytes()));
+        let mappings = mappings.transpose()?.unwrap_or_default();
         let mut fields = Self {
             read: needed_fields(&without_query(written)?, &mappings, &[]).fields,
             only_queried: OnlyQueried::of(contents, config, written, &mappings)?,

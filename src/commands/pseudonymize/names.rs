@@ -61,6 +61,12 @@ pub(super) fn names(contents: &Contents, config: &JobConfig, rewriter: &Rewriter
 }
 
 fn listed<'a, T: Deserialize<'a>>(array: Option<&'a RawValue>) -> impl Iterator<Item = T> {
-    let items: Option<Vec<T>> = array.and_then(|array| serde_json::from_str(array.get()).ok());
-    items.unwrap_or_default().into_iter()
+    #[allow(
+        clippy::expect_used,
+        reason = "a name that is not listed is not compared with the values"
+    )]
+    let parse = |array: &'a RawValue| -> Vec<T> {
+        serde_json::from_str(array.get()).expect("the check of the archive has parsed it into this type")
+    };
+    array.map(parse).unwrap_or_default().into_iter()
 }

@@ -103,7 +103,7 @@ impl Source<'_> {
         let mut walk = Walk::Between(Some(Box::new(rewriter)));
         let snapshot = self.snapshot()?;
         self.each(Part::State, stage, &mut |document| {
-            let id = document.id.as_deref().unwrap_or_default();
+            let id = document.own_id();
             let Some(StateDocId { kind, .. }) = StateDocId::parse(id, self.job(), snapshot) else {
                 return Err(state::Error::ForeignId { id: id.to_owned() }.into());
             };

@@ -4,6 +4,7 @@
 //! One without a scope covers actions and conditions alone, which stay.
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::archive::Contents;
 use crate::job::JobConfig;
@@ -27,12 +28,9 @@ struct OfDetector {
 
 impl TimeShifts {
     pub(super) fn of(config: &JobConfig, contents: &Contents) -> Self {
-        let whole: Value = serde_json::from_str(config.text().get()).unwrap_or_default();
+        let whole = parsed(config.text());
         let detectors = whole["analysis_config"]["detectors"].as_array();
-        let calendars = contents.calendars.as_deref().map(|text| text.get());
-        let calendars: Value = calendars
-            .and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_default();
+        let calendars = contents.calendars.as_deref().map(parsed).unwrap_or_default();
         let calendars = calendars.as_array().into_iter().flatten();
         let events = calendars.filter_map(|calendar| calendar["events"].as_array()).flatten();
         let shifting = events.filter(|event| !event["force_time_shift"].is_null());
@@ -60,6 +58,11 @@ impl TimeShifts {
                 .parse::<u64>()
                 .is_ok_and(|checksums| checksums <= without + self.events)
     }
+}
+
+fn parsed(text: &RawValue) -> Value {
+    #[allow(clippy::expect_used, reason = "no rules at all would explain no checksum")]
+    serde_json::from_str(text.get()).expect("the check of the archive has parsed it")
 }
 
 impl OfDetector {

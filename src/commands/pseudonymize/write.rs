@@ -172,11 +172,8 @@ impl Rewrite<'_> {
                     let sealed = std::mem::replace(&mut entry, begin(number)).seal()?;
                     writer.append(sealed)?;
                 }
-                let id = rewriter
-                    .book
-                    .key()
-                    .unrecorded(document.id.as_deref().unwrap_or_default());
-                Ok(entry.action_and_line(document.index.as_deref(), &id, &text)?)
+                let id = rewriter.book.key().unrecorded(document.own_id());
+                Ok(entry.action_and_line(Some(document.source_index()), &id, &text)?)
             })
             .await?;
         if entry.documents() > 0 {

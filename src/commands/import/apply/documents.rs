@@ -44,11 +44,3 @@ pub(super) async fn send(
 fn rejected(error: ClusterError) -> Error {
     Error::Cluster(error)
 }
-
-/// The id that a document's action line gives it; the check has seen that it is there.
-pub(super) fn own_id(document: &Document) -> Result<&str> {
-    document.id.as_deref().ok_or_else(|| Error::Failed {
-        message: format!("document {} of the archive has no id", document.line),
-        hint: None,
-    })
-}

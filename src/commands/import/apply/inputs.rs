@@ -71,11 +71,11 @@ async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::termina
     let alias = loading_alias(name, context.journal.run());
     let bulk = context.cluster.bulk_index(name.as_str(), &alias, context.options.bulk);
     documents::send(context, Part::Inputs, bulk, stage, |document| {
-        let source = document.index.as_deref().unwrap_or_default();
+        let source = document.source_index();
         if !target.index.sources.contains(source) {
             return Ok(None);
         }
-        let id = context.checked.input_id(&target.index, &document)?;
+        let id = context.checked.input_id(&target.index, &document);
         Ok(Some(Outgoing {
             id,
             source: document.source,

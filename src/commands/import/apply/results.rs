@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Context;
 use super::documents::{self, Outgoing};
@@ -109,21 +109,22 @@ fn end_with_snapshot(counts: &mut Map<String, Value>, latest: Option<i64>) {
 
 /// Every counter at 0: a document that lacks one keeps the job from opening.
 fn zero_data_counts(job: &JobId) -> Map<String, Value> {
-    let counts = json!({
-        "job_id": job,
-        "processed_record_count": 0,
-        "processed_field_count": 0,
-        "input_bytes": 0,
-        "input_field_count": 0,
-        "invalid_date_count": 0,
-        "missing_field_count": 0,
-        "out_of_order_timestamp_count": 0,
-        "empty_bucket_count": 0,
-        "sparse_bucket_count": 0,
-        "bucket_count": 0,
-        "input_record_count": 0,
-    });
-    counts.as_object().cloned().unwrap_or_default()
+    let zero = [
+        "processed_record_count",
+        "processed_field_count",
+        "input_bytes",
+        "input_field_count",
+        "invalid_date_count",
+        "missing_field_count",
+        "out_of_order_timestamp_count",
+        "empty_bucket_count",
+        "sparse_bucket_count",
+        "bucket_count",
+        "input_record_count",
+    ]
+    .map(|name| (name.to_owned(), Value::from(0)));
+    let job = ("job_id".to_owned(), Value::from(job.as_str()));
+    std::iter::once(job).chain(zero).collect()
 }
 
 /// Category definitions under the ids that they had, renamed.
@@ -140,7 +141,7 @@ pub(super) async fn categories(context: &Context<'_>) -> Result<()> {
         .replay(Part::Categories, &context.checked.contents);
     while let Some(batch) = replay.next().await? {
         for document in batch {
-            ids.push(plan.renamer.document_id(documents::own_id(&document)?));
+            ids.push(plan.renamer.document_id(document.own_id()));
         }
     }
     let (documents, handle) = intend_results(context, CATEGORIES, ids);
@@ -148,7 +149,7 @@ pub(super) async fn categories(context: &Context<'_>) -> Result<()> {
         .bulk_alias(&plan.job().results_write_alias(), context.options.bulk)
         .telling(documents);
     let written = documents::send(context, Part::Categories, bulk, &stage, |document| {
-        let id = plan.renamer.document_id(documents::own_id(&document)?);
+        let id = plan.renamer.document_id(document.own_id());
         Ok(Some(Outgoing {
             id,
             source: renamed(plan, &document)?,
@@ -312,6 +313,8 @@ pub(in crate::commands::import) fn one_line(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

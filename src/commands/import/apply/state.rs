@@ -47,7 +47,7 @@ pub(super) async fn load(context: &Context<'_>, index: String) -> Result<()> {
     let handle = context.journal.intend(Entry::Documents(Arc::clone(&documents)));
     let bulk = cluster.bulk_alias(WRITE_ALIAS, context.options.bulk).telling(documents);
     let written = documents::send(context, Part::State, bulk, &stage, |document| {
-        let own = documents::own_id(&document)?;
+        let own = document.own_id();
         let place = StateDocId::parse(own, checked.job(), &checked.snapshot_id)
             .ok_or_else(|| crate::state::Error::ForeignId { id: own.to_owned() })?;
         Ok(Some(Outgoing {

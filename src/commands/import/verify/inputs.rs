@@ -135,11 +135,11 @@ async fn ids(cluster: &Cluster, checked: &Checked, targets: &[&TargetPlan]) -> R
     let mut replay = checked.archive.replay(Part::Inputs, &checked.contents);
     while let Some(batch) = replay.next().await? {
         for document in batch {
-            let source = document.index.as_deref().unwrap_or_default();
+            let source = document.source_index();
             let of = targets.iter().zip(&mut counts);
             let of = of.into_iter().find(|(target, _)| target.index.sources.contains(source));
             if let Some((target, counts)) = of {
-                counts.add(checked.input_id(&target.index, &document)?).await?;
+                counts.add(checked.input_id(&target.index, &document)).await?;
             }
         }
     }

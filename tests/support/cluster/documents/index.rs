@@ -1,8 +1,10 @@
 //! One index: its settings, mapping, aliases and documents.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
+use esml_state::json::replace_lone_surrogates;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -23,8 +25,13 @@ pub(super) struct Document {
 impl Document {
     pub(super) fn value(&self) -> &Value {
         self.parsed
-            .get_or_init(|| serde_json::from_str(self.source.get()).unwrap_or(Value::Null))
+            .get_or_init(|| serde_json::from_slice(&indexed(&self.source)).unwrap_or(Value::Null))
     }
+}
+
+/// What Lucene indexes of a source, which is returned as received.
+fn indexed(source: &RawValue) -> Cow<'_, [u8]> {
+    replace_lone_surrogates(source.get().as_bytes())
 }
 
 /// A document that searches see, and its place in its shard.
@@ -206,7 +213,7 @@ impl Index {
         if self.mappings.get("enabled") == Some(&Value::Bool(false)) {
             return Ok((raw, parsed));
         }
-        let value: Value = serde_json::from_str(raw.get()).map_err(|error| broken(&error))?;
+        let value: Value = serde_json::from_slice(&indexed(&raw)).map_err(|error| broken(&error))?;
         let mut arrival = Arrival {
             mappings: &self.mappings,
             id,
