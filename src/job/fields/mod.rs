@@ -2,6 +2,7 @@
 
 mod aggregations;
 mod found;
+mod painless;
 mod query;
 mod query_string;
 mod resolve;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Found;
+use super::painless::Code;
 
 /// Ways to the values that a search sees, the field's name following.
 const VALUES: [&str; 3] = ["doc", "field", "$"];
@@ -24,8 +25,9 @@ pub(super) fn read(script: &Value, place: &str, found: &mut Found) {
     let Some(source) = source else {
         return found.doubt(format!("{place}: a stored script, its text is not known"));
     };
+    let code = Code::read(source);
     let script = Script {
-        source,
+        code: &code,
         params: script.get("params"),
     };
     for access in VALUES {
@@ -37,7 +39,7 @@ pub(super) fn read(script: &Value, place: &str, found: &mut Found) {
             }
         }
     }
-    let mut whole = source.matches("_source").count();
+    let mut whole = code.uses_of("_source").count() + code.literals_that_are("_source");
     for access in DOCUMENT {
         for rest in script.uses(access) {
             whole = whole.saturating_sub(1);
@@ -70,24 +72,24 @@ enum Step<'a> {
 }
 
 struct Script<'a> {
-    source: &'a str,
+    code: &'a Code,
     params: Option<&'a Value>,
 }
 
 impl<'a> Script<'a> {
     /// What follows each use of a word that stands alone.
     fn uses(&self, access: &'a str) -> impl Iterator<Item = &'a str> {
-        let source = self.source;
-        source
-            .match_indices(access)
-            .filter(|(at, _)| stands_alone(&source[..*at]))
-            .map(move |(at, _)| &source[at + access.len()..])
+        let text = self.code.text();
+        self.code
+            .uses_of(access)
+            .filter(|at| stands_alone(&text[..*at]))
+            .map(move |at| &text[at + access.len()..])
             .filter(|rest| !rest.starts_with(is_word))
     }
 
     fn value(&self, access: &str, rest: &'a str) -> Follows {
         if access == "doc" {
-            return match self.step(rest) {
+            return match step(rest, self.params) {
                 Step::Key(name, _) => Follows::Name(name),
                 // As in `doc in list`: no use of it.
                 Step::End if rest.trim_start().starts_with(is_word) => Follows::Nothing,
@@ -95,7 +97,7 @@ impl<'a> Script<'a> {
             };
         }
         match rest.trim_start().strip_prefix('(') {
-            Some(inner) => match self.name(inner) {
+            Some(inner) => match name(inner, self.params) {
                 Some((name, _)) => Follows::Name(name),
                 None => Follows::Unknown,
             },
@@ -107,7 +109,7 @@ impl<'a> Script<'a> {
     fn path(&self, mut rest: &'a str) -> Option<String> {
         let mut path = String::new();
         loop {
-            match self.step(rest) {
+            match step(rest, self.params) {
                 Step::Key(key, after) => {
                     if !path.is_empty() {
                         path.push('.');
@@ -120,64 +122,60 @@ impl<'a> Script<'a> {
             }
         }
     }
+}
 
-    /// `['x']`, `[0]`, `.x`, `?.x`, `.get('x')` or the end.
-    fn step(&self, rest: &'a str) -> Step<'a> {
-        let rest = rest.trim_start();
-        if let Some(inner) = rest.strip_prefix('[') {
-            if let Some((name, after)) = self.name(inner) {
-                return match after.trim_start().strip_prefix(']') {
-                    Some(after) => Step::Key(name, after),
-                    None => Step::Unknown,
-                };
-            }
-            let digits = inner.trim_start_matches(|c: char| c.is_ascii_digit());
-            return match digits.strip_prefix(']') {
-                Some(after) if digits.len() < inner.len() => Step::Element(after),
-                _ => Step::Unknown,
+/// `['x']`, `[0]`, `.x`, `?.x`, `.get('x')` or the end.
+fn step<'a>(rest: &'a str, params: Option<&Value>) -> Step<'a> {
+    let rest = rest.trim_start();
+    if let Some(inner) = rest.strip_prefix('[') {
+        if let Some((name, after)) = name(inner, params) {
+            return match after.trim_start().strip_prefix(']') {
+                Some(after) => Step::Key(name, after),
+                None => Step::Unknown,
             };
         }
-        let Some(dotted) = rest.strip_prefix("?.").or_else(|| rest.strip_prefix('.')) else {
-            return Step::End;
+        let digits = inner.trim_start_matches(|c: char| c.is_ascii_digit());
+        return match digits.strip_prefix(']') {
+            Some(after) if digits.len() < inner.len() => Step::Element(after),
+            _ => Step::Unknown,
         };
-        let dotted = dotted.trim_start();
-        let end = dotted.find(|c| !is_word(c) && c != '@').unwrap_or(dotted.len());
-        let (word, after) = dotted.split_at(end);
-        match after.trim_start().strip_prefix('(') {
-            Some(inner) if BY_KEY.contains(&word) => match self.name(inner) {
-                Some((name, after)) => Step::Key(name, after.split_once(')').map_or("", |(_, after)| after)),
-                None => Step::Unknown,
-            },
-            // A method of the value.
-            Some(_) => Step::End,
-            None if word.is_empty() => Step::Unknown,
-            None => Step::Key(word.to_owned(), after),
-        }
     }
+    let Some(dotted) = rest.strip_prefix("?.").or_else(|| rest.strip_prefix('.')) else {
+        return Step::End;
+    };
+    let dotted = dotted.trim_start();
+    let end = dotted.find(|c| !is_word(c) && c != '@').unwrap_or(dotted.len());
+    let (word, after) = dotted.split_at(end);
+    match after.trim_start().strip_prefix('(') {
+        Some(inner) if BY_KEY.contains(&word) => match name(inner, params) {
+            Some((name, after)) => Step::Key(name, after.split_once(')').map_or("", |(_, after)| after)),
+            None => Step::Unknown,
+        },
+        // A method of the value.
+        Some(_) => Step::End,
+        None if word.is_empty() => Step::Unknown,
+        None => Step::Key(word.to_owned(), after),
+    }
+}
 
-    /// A name as a literal or a parameter of the script, with what follows it.
-    fn name(&self, text: &'a str) -> Option<(String, &'a str)> {
-        let text = text.trim_start();
-        let (name, rest) = match text.chars().next()? {
-            quote @ ('\'' | '"') => {
-                let (name, rest) = text[1..].split_once(quote)?;
-                (name.to_owned(), rest)
-            }
-            _ => {
-                let rest = text.strip_prefix("params")?;
-                let bare = Script {
-                    source: "",
-                    params: None,
-                };
-                let Step::Key(parameter, rest) = bare.step(rest) else {
-                    return None;
-                };
-                (self.params?.get(&parameter)?.as_str()?.to_owned(), rest)
-            }
-        };
-        // `'a' + i` is made at run time.
-        (!rest.trim_start().starts_with('+')).then_some((name, rest))
-    }
+/// A name as a literal or a parameter of the script, with what follows it.
+fn name<'a>(text: &'a str, params: Option<&Value>) -> Option<(String, &'a str)> {
+    let text = text.trim_start();
+    let (name, rest) = match text.chars().next()? {
+        quote @ ('\'' | '"') => {
+            let (name, rest) = text[1..].split_once(quote)?;
+            (name.to_owned(), rest)
+        }
+        _ => {
+            let rest = text.strip_prefix("params")?;
+            let Step::Key(parameter, rest) = step(rest, None) else {
+                return None;
+            };
+            (params?.get(&parameter)?.as_str()?.to_owned(), rest)
+        }
+    };
+    // `'a' + i` is made at run time.
+    (!rest.trim_start().starts_with('+')).then_some((name, rest))
 }
 
 fn is_word(c: char) -> bool {
@@ -238,6 +236,30 @@ mod tests {
         ] {
             let found = read_all(source);
             assert_eq!(found.places.iter().collect::<Vec<_>>(), [place], "{source}");
+            assert!(found.doubts.is_empty(), "{source}: {:?}", found.doubts);
+        }
+    }
+
+    #[test]
+    fn names_in_comments_and_texts_are_not_read() {
+        for source in [
+            "emit(doc['x'].value) // don't trust doc['a']",
+            "// doc['a']\nemit(doc['x'].value)",
+            "// doc['a']\remit(doc['x'].value)",
+            "/* it's doc['a'], params._source.a\n * field('a') */ emit(doc['x'].value)",
+            "emit(doc/* of */['x'].value)",
+            "emit(doc['x'].value + \" instead of doc['a'], params._source.a\")",
+            "emit('say \\' doc[\"a\"]' + doc['x'].value)",
+            "emit('http://a/b' + doc['x'].value)",
+            "emit('/* ' + doc['x'].value + ' */')",
+            "if (params.u =~ /^https?:\\/\\//) emit(doc['x'].value)",
+            "return /['\"]/.matcher(doc['x'].value).find()",
+            "def n = 4 / 2; emit(doc['x'].value / n) // doc['a']",
+            "emit(doc['x'].value) /* doc['a']",
+        ] {
+            let found = read_all(source);
+            assert_eq!(found.names.iter().collect::<Vec<_>>(), ["x"], "{source}");
+            assert!(found.places.is_empty(), "{source}: {:?}", found.places);
             assert!(found.doubts.is_empty(), "{source}: {:?}", found.doubts);
         }
     }
