@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::against_cluster::searched;
 use super::held::json_of;
-use super::trip::{Destination, Trip};
+use super::trip::{Destination, Trip, newest};
+use crate::support::binary::Binary;
 use crate::support::fixtures::{Fixture, Stored};
+use crate::support::world::World;
 
 /// Every input also holds what no job needs.
 fn with_noise(name: &str) -> Fixture {
@@ -86,6 +88,34 @@ fn equal_ids_of_two_sources_stay_apart() {
 fn equal_ids_of_two_sources_stay_apart_in_a_copy() {
     let fixture = Fixture::load("web-latency").on_two_sources("weblogs-2024.02");
     Trip::of(fixture).renamed("copy").to(Destination::Beside).run();
+}
+
+#[test]
+fn equal_ids_under_several_routings_all_arrive() {
+    let fixture = Fixture::load("web-latency");
+    let last = fixture.inputs.last().unwrap().clone();
+    for pagination in ["pit", "scroll"] {
+        let (binary, world) = (Binary::new(), World::seeded(newest(), &fixture));
+        let before = count(&world, &last.index, &json!({"match_all": {}}));
+        for routing in 0..20 {
+            let path = format!("/{}/_doc/same?refresh=true&routing=r{routing}", last.index);
+            world.call(
+                "PUT",
+                &path,
+                &last.source.replacen('{', &format!("{{\"routing\": {routing}, "), 1),
+            );
+        }
+        let all = count(&world, &last.index, &json!({"match_all": {}}));
+        assert_eq!(all, before + 2, "one in each shard");
+        let more = ["--include-inputs", "--all-fields", "--pagination", pagination];
+        let archive = world.export(&binary, "web-latency", "first", &more);
+        drop(world);
+        let world = World::new(newest());
+        drop(world.import(&binary, &archive, &["--as", "copy"]).expect(0));
+        assert_eq!(count(&world, "copy-input", &json!({"match_all": {}})), all);
+        let routed = searched(&world, "copy-input", &json!({"exists": {"field": "routing"}}), None);
+        assert_eq!(routed.len(), 2, "both documents");
+    }
 }
 
 #[test]

@@ -31,22 +31,33 @@ fn shown(index: &str, id: &str, written: Written, refreshed: bool, shards: Value
     shown
 }
 
-fn write(
-    store: &mut Store,
-    name: &str,
-    id: &str,
+/// One document to write.
+struct One<'a> {
+    name: &'a str,
+    id: &'a str,
+    routing: Option<&'a str>,
     how: Write,
-    source: &[u8],
+    source: &'a [u8],
     require_alias: bool,
-) -> Outcome<(String, Written)> {
+}
+
+fn write(store: &mut Store, one: &One<'_>) -> Outcome<(String, Written)> {
+    let &One {
+        name,
+        id,
+        routing,
+        how,
+        source,
+        require_alias,
+    } = one;
     if how == Write::Delete && !store.indices.contains_key(name) && !store.is_alias(name) {
         return Err(Failure::no_such_index(name));
     }
     let target = store.write_target(name, require_alias)?;
     let index = store.index(&target)?;
     let written = match how {
-        Write::Delete => index.delete(id)?,
-        _ => index.put(id, source, how == Write::Create)?,
+        Write::Delete => index.delete(id, routing)?,
+        _ => index.put(id, routing, source, how == Write::Create)?,
     };
     Ok((target, written))
 }
@@ -67,7 +78,15 @@ pub(super) fn single(store: &mut Store, call: &Call, name: &str, id: Option<&str
     if how != Write::Delete && call.body.is_empty() {
         return Err(Failure::new(400, "parse_exception", "request body is required"));
     }
-    let (target, written) = write(store, name, &made, how, &call.body, call.flag("require_alias"))?;
+    let one = One {
+        name,
+        id: &made,
+        routing: call.param("routing"),
+        how,
+        source: &call.body,
+        require_alias: call.flag("require_alias"),
+    };
+    let (target, written) = write(store, &one)?;
     let index = store.index(&target)?;
     if refreshes(call) {
         index.refresh();
@@ -84,15 +103,16 @@ pub(super) fn single(store: &mut Store, call: &Call, name: &str, id: Option<&str
 }
 
 /// One action line.
-struct Action<'a> {
+struct Action {
     how: Write,
-    word: &'a str,
+    word: String,
     index: Option<String>,
     id: Option<String>,
+    routing: Option<String>,
     require_alias: Option<bool>,
 }
 
-fn action<'a>(line: &'a Value, number: usize) -> Outcome<Action<'a>> {
+fn action(line: &Value, number: usize) -> Outcome<Action> {
     let malformed = |what: String| Failure::illegal(format!("Malformed action/metadata line [{number}], {what}"));
     let (word, meta) = line
         .as_object()
@@ -133,9 +153,10 @@ fn action<'a>(line: &'a Value, number: usize) -> Outcome<Action<'a>> {
     let require_alias = meta.get("require_alias").and_then(Value::as_bool);
     Ok(Action {
         how,
-        word,
+        word: word.clone(),
         index: text("_index"),
         id: text("_id"),
+        routing: text("routing").or_else(|| text("_routing")),
         require_alias,
     })
 }
@@ -154,9 +175,17 @@ pub(super) fn bulk(store: &mut Store, call: &Call, default_index: Option<&str>) 
     let items = parse(call, default_index)?;
     let mut answers = Vec::with_capacity(items.len());
     let (mut errors, mut touched) = (false, Vec::new());
-    for (how, word, name, id, source, require_alias) in items {
-        let id = id.unwrap_or_else(new_id);
-        let item = match write(store, &name, &id, how, &source, require_alias) {
+    for (action, name, source) in items {
+        let id = action.id.unwrap_or_else(new_id);
+        let one = One {
+            name: &name,
+            id: &id,
+            routing: action.routing.as_deref(),
+            how: action.how,
+            source: &source,
+            require_alias: action.require_alias.unwrap_or_else(|| call.flag("require_alias")),
+        };
+        let item = match write(store, &one) {
             Ok((target, written)) => {
                 let shards = store.index(&target)?.write_shards();
                 let mut item = shown(&target, &id, written, call.param("refresh") == Some("true"), shards);
@@ -166,11 +195,11 @@ pub(super) fn bulk(store: &mut Store, call: &Call, default_index: Option<&str>) 
             }
             Err(failure) => {
                 errors = true;
-                let behind = store.write_target(&name, true).unwrap_or(name);
+                let behind = store.write_target(&name, true).unwrap_or_else(|_| name.clone());
                 json!({"_index": behind, "_id": id, "status": failure.status, "error": failure.in_item()})
             }
         };
-        answers.push(json!({word: item}));
+        answers.push(json!({action.word: item}));
     }
     if refreshes(call) {
         touched.dedup();
@@ -184,7 +213,8 @@ pub(super) fn bulk(store: &mut Store, call: &Call, default_index: Option<&str>) 
     ))
 }
 
-type Item = (Write, String, String, Option<String>, bytes::Bytes, bool);
+/// What is done, in which index, with which source.
+type Item = (Action, String, bytes::Bytes);
 
 fn parse(call: &Call, default_index: Option<&str>) -> Outcome<Vec<Item>> {
     let mut lines = call.body.split(|byte| *byte == b'\n').enumerate();
@@ -207,19 +237,11 @@ fn parse(call: &Call, default_index: Option<&str>) -> Outcome<Vec<Item>> {
                 .body
                 .slice_ref(lines.next().map(|(_, line)| line).unwrap_or_default()),
         };
-        let Some(index) = action.index.or_else(|| default_index.map(str::to_owned)) else {
+        let Some(index) = action.index.clone().or_else(|| default_index.map(str::to_owned)) else {
             missing.push(format!("{}: index is missing;", missing.len() + 1));
             continue;
         };
-        let require_alias = action.require_alias.unwrap_or_else(|| call.flag("require_alias"));
-        items.push((
-            action.how,
-            action.word.to_owned(),
-            index,
-            action.id,
-            source,
-            require_alias,
-        ));
+        items.push((action, index, source));
     }
     if !missing.is_empty() {
         let reason = format!("Validation Failed: {}", missing.concat());

@@ -15,6 +15,8 @@ use super::store::Store;
 struct Found<'a> {
     _index: &'a str,
     _id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    _routing: Option<&'a str>,
     _version: u64,
     _seq_no: u64,
     _primary_term: u64,
@@ -39,6 +41,7 @@ fn shown(index: &str, id: &str, document: Option<&Document>, choice: &Choice) ->
         Some(document) => serde_json::value::to_raw_value(&Found {
             _index: index,
             _id: id,
+            _routing: document.routing.as_deref(),
             _version: document.version,
             _seq_no: document.seq_no,
             _primary_term: 1,
@@ -76,7 +79,7 @@ fn concrete(store: &Store, name: &str) -> Outcome<String> {
 /// `GET /<index>/_doc/<id>`.
 pub(super) fn document(store: &Store, call: &Call, name: &str, id: &str) -> Outcome<Answer> {
     let name = concrete(store, name)?;
-    let document = store.indices[&name].get(id).map(AsRef::as_ref);
+    let document = store.indices[&name].get(id, call.param("routing")).map(AsRef::as_ref);
     let choice = Choice::of_call(call).unwrap_or_default();
     let status = if document.is_some() { 200 } else { 404 };
     Ok(Answer::json(status, &shown(&name, id, document, &choice)))
@@ -85,7 +88,7 @@ pub(super) fn document(store: &Store, call: &Call, name: &str, id: &str) -> Outc
 /// `GET /<index>/_source/<id>`.
 pub(super) fn source(store: &Store, call: &Call, name: &str, id: &str) -> Outcome<Answer> {
     let name = concrete(store, name)?;
-    let Some(document) = store.indices[&name].get(id) else {
+    let Some(document) = store.indices[&name].get(id, call.param("routing")) else {
         let reason = format!("Document not found [{name}]/[{id}]");
         return Err(Failure::new(404, "resource_not_found_exception", reason));
     };
@@ -123,9 +126,15 @@ pub(super) fn many(store: &Store, call: &Call, default_index: Option<&str>, body
             let reason = "Validation Failed: 1: index is missing for doc 0;";
             return Err(Failure::new(400, "action_request_validation_exception", reason));
         };
+        let routing = one["routing"].as_str();
         let choice = one.get("_source").map_or_else(|| default.clone(), Choice::of);
         docs.push(match concrete(store, name) {
-            Ok(name) => shown(&name, &id, store.indices[&name].get(&id).map(AsRef::as_ref), &choice),
+            Ok(name) => shown(
+                &name,
+                &id,
+                store.indices[&name].get(&id, routing).map(AsRef::as_ref),
+                &choice,
+            ),
             Err(failure) => {
                 let mut error = json!({"root_cause": [failure.in_item()]});
                 for (key, value) in failure.in_item().as_object().into_iter().flatten() {

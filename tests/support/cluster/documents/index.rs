@@ -16,6 +16,7 @@ use super::mapping::{self, Arrival};
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) id: String,
+    pub(super) routing: Option<String>,
     pub(super) source: Box<RawValue>,
     parsed: OnceLock<Value>,
     pub(super) version: u64,
@@ -50,7 +51,8 @@ pub(super) struct Index {
     pub(super) settings: BTreeMap<String, Value>,
     pub(super) mappings: Arc<Value>,
     pub(super) aliases: BTreeMap<String, Value>,
-    documents: HashMap<String, Arc<Document>>,
+    /// By shard and ID: an ID is unique within a shard only.
+    documents: HashMap<(usize, String), Arc<Document>>,
     pub(super) visible: Arc<Vec<Slot>>,
     dirty: bool,
     /// Per shard.
@@ -131,8 +133,13 @@ impl Index {
         json!({"total": self.copies(), "successful": 1, "failed": 0})
     }
 
-    pub(super) fn get(&self, id: &str) -> Option<&Arc<Document>> {
-        self.documents.get(id)
+    /// The shard of a document; the routing, where there is one, counts in place of the ID.
+    fn shard(&self, id: &str, routing: Option<&str>) -> usize {
+        hash::shard(routing.unwrap_or(id), self.shards())
+    }
+
+    pub(super) fn get(&self, id: &str, routing: Option<&str>) -> Option<&Arc<Document>> {
+        self.documents.get(&(self.shard(id, routing), id.to_owned()))
     }
 
     pub(super) fn count(&self) -> usize {
@@ -140,7 +147,7 @@ impl Index {
     }
 
     /// Takes a document in. `create`: only if there is none of that id.
-    pub(super) fn put(&mut self, id: &str, source: &[u8], create: bool) -> Outcome<Written> {
+    pub(super) fn put(&mut self, id: &str, routing: Option<&str>, source: &[u8], create: bool) -> Outcome<Written> {
         self.refuse_when_blocked()?;
         if id.len() > 512 {
             let reason = format!(
@@ -150,29 +157,29 @@ impl Index {
             return Err(Failure::illegal(reason));
         }
         let (raw, parsed) = self.accept(id, source)?;
+        let shard = self.shard(id, routing);
         let old = self
-            .documents
-            .get(id)
+            .get(id, routing)
             .map(|document| (document.version, document.seq_no));
         if let Some((version, _)) = old.filter(|_| create) {
             let reason = format!("[{id}]: version conflict, document already exists (current version [{version}])");
             let failure = Failure::new(409, "version_conflict_engine_exception", reason);
-            let shard = hash::shard(id, self.shards()).to_string();
             return Err(failure
                 .with("index_uuid", self.uuid.as_str())
-                .with("shard", shard)
+                .with("shard", shard.to_string())
                 .with("index", self.name.as_str()));
         }
         let version = old.map_or(1, |(version, _)| version + 1);
-        let seq_no = self.next_seq_no(id);
+        let seq_no = self.next_seq_no(shard);
         let document = Document {
             id: id.to_owned(),
+            routing: routing.map(str::to_owned),
             source: raw,
             parsed,
             version,
             seq_no,
         };
-        self.documents.insert(id.to_owned(), Arc::new(document));
+        self.documents.insert((shard, id.to_owned()), Arc::new(document));
         self.indexed += 1;
         let (result, status) = if old.is_some() {
             ("updated", 200)
@@ -232,19 +239,19 @@ impl Index {
         Ok((raw, parsed))
     }
 
-    fn next_seq_no(&mut self, id: &str) -> u64 {
+    fn next_seq_no(&mut self, shard: usize) -> u64 {
         self.dirty = true;
-        let shards = self.shards();
-        let next = self.next_seq_no.entry(hash::shard(id, shards)).or_default();
+        let next = self.next_seq_no.entry(shard).or_default();
         *next += 1;
         *next - 1
     }
 
-    pub(super) fn delete(&mut self, id: &str) -> Outcome<Written> {
+    pub(super) fn delete(&mut self, id: &str, routing: Option<&str>) -> Outcome<Written> {
         self.refuse_when_blocked()?;
-        let old = self.documents.remove(id);
+        let shard = self.shard(id, routing);
+        let old = self.documents.remove(&(shard, id.to_owned()));
         self.deleted += 1;
-        let seq_no = self.next_seq_no(id);
+        let seq_no = self.next_seq_no(shard);
         Ok(match old {
             Some(old) => Written {
                 version: old.version + 1,
@@ -266,12 +273,11 @@ impl Index {
         if !std::mem::take(&mut self.dirty) {
             return;
         }
-        let mut documents: Vec<_> = self.documents.values().cloned().collect();
-        documents.sort_by_key(|document| (hash::shard(&document.id, self.shards()), document.seq_no));
-        let shards = self.shards();
-        let mut places = vec![0; shards];
-        let slots = documents.into_iter().map(|document| {
-            let shard = hash::shard(&document.id, shards);
+        let documents = self.documents.iter();
+        let mut documents: Vec<_> = documents.map(|((shard, _), one)| (*shard, Arc::clone(one))).collect();
+        documents.sort_by_key(|(shard, document)| (*shard, document.seq_no));
+        let mut places = vec![0; self.shards()];
+        let slots = documents.into_iter().map(|(shard, document)| {
             places[shard] += 1;
             Slot {
                 document,

@@ -142,9 +142,9 @@ fn point_in_time(store: &mut Store, call: &Call, expression: &str) -> Outcome<An
 }
 
 fn delete_by_query(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
-    let found = search::found_ids(call, &views(store, call, expression)?)?;
-    for (name, id) in &found {
-        store.index(name)?.delete(id)?;
+    let found = search::found_documents(call, &views(store, call, expression)?)?;
+    for (name, document) in &found {
+        store.index(name)?.delete(&document.id, document.routing.as_deref())?;
     }
     if call.flag("refresh") {
         admin::refresh(store, call, expression)?;

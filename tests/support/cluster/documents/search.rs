@@ -11,6 +11,7 @@ use super::super::{Answer, Call};
 use super::aggs;
 use super::context::{self, SearchContext, View};
 use super::failure::{Failure, Outcome};
+use super::index::Document;
 use super::mapping::Field;
 use super::request::Request;
 use super::store::Store;
@@ -149,16 +150,13 @@ pub(super) fn count(call: &Call, views: &[View]) -> Outcome<Answer> {
     Ok(Answer::json(200, &json!({"count": count, "_shards": shards})))
 }
 
-/// The ids per index that a query finds, for `_delete_by_query`.
-pub(super) fn found_ids(call: &Call, views: &[View]) -> Outcome<Vec<(String, String)>> {
+/// The documents per index that a query finds, for `_delete_by_query`.
+pub(super) fn found_documents(call: &Call, views: &[View]) -> Outcome<Vec<(String, Arc<Document>)>> {
     let request = Request::read(call)?;
     let hits = matched(views, &request)?.hits;
-    let ids = hits.iter().map(|hit| {
+    let found = hits.iter().map(|hit| {
         let view = &views[hit.view];
-        (
-            view.name.clone(),
-            Arc::clone(&view.visible[hit.slot].document).id.clone(),
-        )
+        (view.name.clone(), Arc::clone(&view.visible[hit.slot].document))
     });
-    Ok(ids.collect())
+    Ok(found.collect())
 }

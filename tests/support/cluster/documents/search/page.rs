@@ -14,6 +14,8 @@ struct ShownHit<'a> {
     _index: &'a str,
     _id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    _routing: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     _version: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     _seq_no: Option<u64>,
@@ -49,6 +51,7 @@ fn shown(views: &[View], request: &Request, fields: &[Vec<Option<Field>>], hits:
             ShownHit {
                 _index: &view.name,
                 _id: &document.id,
+                _routing: document.routing.as_deref(),
                 _version: flag("version").then_some(document.version),
                 _seq_no: flag("seq_no_primary_term").then_some(document.seq_no),
                 _primary_term: flag("seq_no_primary_term").then_some(1),
