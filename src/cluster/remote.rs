@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::cluster::search::leniently;
 use crate::cluster::{Cluster, Error, Path, Request, Result, Search, refusal};
 use crate::job::is_remote;
 
@@ -31,6 +32,43 @@ struct Details {
     status: String,
     #[serde(default)]
     failures: Vec<Value>,
+}
+
+/// Bytes of names in one request: the whole address may have 4 KiB (`http.max_initial_line_length`).
+const MAX_NAMES: usize = 1024;
+
+impl Cluster {
+    /// `GET /<indices>/_field_caps`, which works across clusters: the types of each of these fields and objects that
+    /// exists.
+    ///
+    /// # Errors
+    /// Any of a request.
+    pub async fn field_types(
+        &self,
+        indices: &[String],
+        names: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>> {
+        #[derive(Deserialize)]
+        struct Capabilities {
+            fields: BTreeMap<String, Map<String, Value>>,
+        }
+        let mut types = BTreeMap::new();
+        let mut names = names.iter().peekable();
+        while let Some(first) = names.next() {
+            let mut together = first.clone();
+            while let Some(next) = names.next_if(|next| together.len() + next.len() < MAX_NAMES) {
+                together.push(',');
+                together.push_str(next);
+            }
+            let request = Request::get(Path::indices(indices).then(["_field_caps"]));
+            let request = leniently(request.query("fields", together));
+            let what = request.what();
+            let found: Capabilities = self.send(request).await?.parse(&what)?;
+            let found = found.fields.into_iter();
+            types.extend(found.map(|(name, kinds)| (name, kinds.into_iter().map(|(kind, _)| kind).collect())));
+        }
+        Ok(types)
+    }
 }
 
 impl Clusters {

@@ -18,8 +18,8 @@ pub use config::{
 };
 pub use error::Error;
 pub use fields::{
-    FieldReader, NeededFields, fields_read_by, needed_fields, query_reads_runtime_fields, reads_made_field,
-    values_of_index, without_made_field, without_query,
+    FieldReader, NeededFields, fields_read_by, names_with_parents, needed_fields, parents_of_multi_fields,
+    query_reads_runtime_fields, reads_made_field, values_of_index, without_made_field, without_query,
 };
 pub use filter::Filter;
 pub use id::{CalendarId, DatafeedId, FilterId, IndexName, JobId, SnapshotId};

@@ -30,6 +30,11 @@ pub(super) fn world(version: MlVersion, change: impl FnOnce(&mut Value)) -> (Wor
     }
     fixture.sources.push("europe--weblogs-2024.01".to_owned());
     let here = fixture.inputs.iter().filter(|input| input.index == HERE).count();
+    let (world, remotes) = remote_world(version, &fixture);
+    (world, remotes, here)
+}
+
+fn remote_world(version: MlVersion, fixture: &Fixture) -> (World, Arc<WithRemotes>) {
     let remotes = WithRemotes::new(documents_for_tests(), version.since(8, 10));
     remotes.set("europe", Remote::Answers);
     let ml = MlApi::new(MlOptions::new(version));
@@ -42,8 +47,8 @@ pub(super) fn world(version: MlVersion, change: impl FnOnce(&mut Value)) -> (Wor
         documents: remotes.clone(),
         stand_in,
     };
-    world.seed(&fixture);
-    (world, remotes, here)
+    world.seed(fixture);
+    (world, remotes)
 }
 
 fn run(world: &World, more: &[&str], code: i32) -> (crate::support::binary::Run, Binary) {
@@ -137,4 +142,26 @@ fn with_allow_partial_the_archive_says_which_remote_cluster_is_missing() {
         let words = format!("{}{}", plan.stdout, plan.stderr);
         assert!(words.contains(missing) && words.contains("europe"), "{words}");
     }
+}
+
+#[test]
+fn a_multi_field_of_a_remote_index_brings_its_parent_and_no_object_does() {
+    let mut fixture = Fixture::load(JOB).with_job(|job| {
+        job["datafeed_config"]["indices"] = json!(["europe:weblogs-*"]);
+        job["analysis_config"]["influencers"] = json!(["user.name.keyword", "real.keyword"]);
+    });
+    let name = json!({"type": "text", "fields": {"keyword": {"type": "keyword"}}});
+    fixture.input_mapping["properties"]["user"] = json!({"properties": {"name": name}});
+    fixture.input_mapping["properties"]["real"] = json!({"properties": {"keyword": {"type": "keyword"}}});
+    fixture.sources = vec!["europe--weblogs-2024.01".to_owned()];
+    for input in &mut fixture.inputs {
+        input.index = "europe--weblogs-2024.01".to_owned();
+        let more = r#"{"user": {"name": "a", "private": "p"}, "real": {"keyword": "b", "private": "p"}, "#;
+        input.source = input.source.replacen('{', more, 1);
+    }
+    let world = remote_world(version(), &fixture).0;
+    let entries = exported(&world, JOB, &["--include-inputs"]);
+    let first = &inputs(&entries)[0];
+    assert_eq!(first["user"], json!({"name": "a"}));
+    assert_eq!(first["real"], json!({"keyword": "b"}));
 }

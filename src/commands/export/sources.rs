@@ -6,7 +6,10 @@ use super::options::{ExportOptions, InputOptions};
 use super::subject::Subject;
 use crate::cluster::{Cluster, Search, Sort, SourceFields};
 use crate::error::{Error, Result};
-use crate::job::{Datafeed, InputMappings, is_remote, needed_fields, query_reads_runtime_fields, without_query};
+use crate::job::{
+    Datafeed, InputMappings, is_remote, names_with_parents, needed_fields, parents_of_multi_fields,
+    query_reads_runtime_fields, without_query,
+};
 use crate::terminal::Terminal;
 
 /// What is known of the inputs before the first is read.
@@ -110,8 +113,8 @@ pub(super) async fn look(
         datafeed.indices.iter().cloned().partition(|index| is_remote(index));
     if !remote.is_empty() {
         terminal.warn(&format!(
-            "mappings of remote indices cannot be read: {}; what goes by another name there (multi-fields, aliases) may \
-             be missed, --all-fields carries every field",
+            "mappings of remote indices cannot be read: {}; fields that are aliases there may be missing, --all-fields \
+             exports every field",
             remote.join(", ")
         ));
     }
@@ -128,7 +131,14 @@ pub(super) async fn look(
         true => Sort::AscendingMillis(time_field.to_owned()),
         false => Sort::Ascending(time_field.to_owned()),
     };
-    let (fields, mappings) = fields(wanted, options, subject, whole, terminal)?;
+    let (mut fields, mappings) = fields(wanted, options, subject, whole, terminal)?;
+    if let SourceFields::Only(fields) = &mut fields
+        && !remote.is_empty()
+    {
+        let names = fields.iter().cloned().collect();
+        let types = cluster.field_types(&remote, &names_with_parents(&names)).await?;
+        fields.extend(parents_of_multi_fields(&names, &types));
+    }
     let search = Search {
         indices: datafeed.indices.clone(),
         lenient: false,

@@ -5,6 +5,7 @@ mod found;
 mod painless;
 mod query;
 mod query_string;
+mod remote;
 mod resolve;
 mod script;
 
@@ -13,6 +14,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use self::found::Found;
+pub use self::remote::{names_with_parents, parents_of_multi_fields};
 use self::resolve::Resolver;
 use crate::job::{Datafeed, Error, InputMappings, JobConfig};
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::{Answer, Call};
 use super::failure::Outcome;
 use super::index::Index;
+use super::mapping;
 use super::names::{self, Expand, wild};
 use super::store::Store;
 
@@ -103,6 +104,26 @@ pub(super) fn resolve_index(store: &Store, call: &Call, expression: &str) -> Out
         200,
         &json!({"indices": indices, "aliases": aliases, "data_streams": []}),
     ))
+}
+
+/// `<expression>/_field_caps?fields=…`: objects are fields too.
+pub(super) fn field_caps(store: &Store, call: &Call, expression: &str) -> Outcome<Answer> {
+    let targets = names::resolve(&store.indices, expression, Expand::of(call))?;
+    let asked = call.param("fields").unwrap_or_default();
+    let (mut indices, mut fields) = (Vec::new(), json!({}));
+    for index in targets.iter().filter_map(|target| store.indices.get(&target.index)) {
+        indices.push(index.name.as_str());
+        for name in asked.split(',') {
+            let Some(found) = mapping::definition(&index.mappings, name) else {
+                continue;
+            };
+            let kind = found.get("type").and_then(Value::as_str).unwrap_or("object");
+            let leaf = !matches!(kind, "object" | "nested");
+            fields[name][kind] = json!({"type": kind, "metadata_field": false, "searchable": leaf,
+                "aggregatable": leaf && kind != "text"});
+        }
+    }
+    Ok(Answer::json(200, &json!({"indices": indices, "fields": fields})))
 }
 
 pub(super) fn health(store: &Store) -> Answer {

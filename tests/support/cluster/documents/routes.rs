@@ -89,6 +89,7 @@ fn in_index(store: &mut Store, call: &Call, method: &str, name: &str, rest: &[&s
         ("GET" | "POST", ["_mget"]) => get::many(store, call, Some(name), &body(call)?),
         ("GET" | "POST", ["_search"]) => find(store, call, name),
         ("GET" | "POST", ["_count"]) => search::count(call, &views(store, call, name)?),
+        ("GET" | "POST", ["_field_caps"]) => overview::field_caps(store, call, name),
         ("POST", ["_pit"]) => point_in_time(store, call, name),
         ("POST", ["_delete_by_query"]) => delete_by_query(store, call, name),
         ("POST", ["_doc"]) => bulk::single(store, call, name, None, Write::Index),
