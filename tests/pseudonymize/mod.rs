@@ -4,6 +4,7 @@ mod categories;
 mod composite;
 mod counted;
 mod datafeed;
+mod generated;
 mod independent;
 mod members;
 mod refusals;

@@ -49,6 +49,27 @@ impl Tree {
         found
     }
 
+    /// Every member's name with its path.
+    pub fn names(&self) -> Vec<(String, &str)> {
+        let mut found = Vec::new();
+        let mut trees = vec![(String::new(), self)];
+        while let Some((path, tree)) = trees.pop() {
+            match tree {
+                Self::Text(_) | Self::Other(_) => {}
+                Self::List(items) => trees.extend(items.iter().map(|item| (path.clone(), item))),
+                Self::Object(members) => {
+                    for (name, value) in members {
+                        let path = format!("{path}.{name}");
+                        let path = path.trim_start_matches('.').to_owned();
+                        found.push((path.clone(), name.as_str()));
+                        trees.push((path, value));
+                    }
+                }
+            }
+        }
+        found
+    }
+
     fn each<'a>(&'a self, path: &str, leaf: &mut dyn FnMut(&str, &'a Self)) {
         match self {
             Self::Text(_) | Self::Other(_) => leaf(path, self),
@@ -125,6 +146,13 @@ pub fn state_document(json: &str) -> String {
     gzip.write_all(json.as_bytes()).unwrap();
     let base64 = STANDARD.encode(gzip.finish().unwrap());
     format!(r#"{{"compressed" : [ "{base64}"],"eos":true}}"#)
+}
+
+/// Text as a state holds it.
+pub fn packed(json: &str) -> String {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(json.as_bytes()).unwrap();
+    STANDARD.encode(gzip.finish().unwrap())
 }
 
 /// Decoded states by what stands before `#` in their ids, in whatever order their documents come.
