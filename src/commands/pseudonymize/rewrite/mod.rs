@@ -226,7 +226,12 @@ impl Rewriter {
                 replaced => return replaced,
             }
         }
-        rewrite_text(text, &mut |word| self.word(word))
+        let new = rewrite_text(text, &mut |word| self.word(word))?;
+        // A value without words, such as an emoji, is not noted as a word.
+        Ok(match self.book.replacement(text, false) {
+            Some(token) if self.writing && new == text => token.to_owned(),
+            _ => new,
+        })
     }
 
     fn words_and_values(&mut self, text: &str) -> Result<String, Error> {
