@@ -59,7 +59,7 @@ fn an_export_says_what_failed_and_what_to_do() {
     let (world, other, binary) = (world(), world(), Binary::new());
     std::fs::write(binary.path("there.tar.gz"), "x").unwrap();
     let on = |part: &str, action: Action| Some(Fault::on("*", part).always().then(action));
-    let shards = r#"{"took":1,"timed_out":false,"_shards":{"total":2,"successful":1,"failed":1,"failures":[{"shard":0,"reason":{"type":"x","reason":"circuit breaker tripped"}}]},"hits":{"hits":[]}}"#;
+    let shards = r#"{"took":1,"timed_out":false,"_shards":{"total":2,"successful":1,"failed":1,"failures":[{"shard":0,"reason":{"type":"x","reason":"circuit breaker tripped"}}]},"hits":{"total":{"value":0,"relation":"eq"},"hits":[]}}"#;
     let expired = r#"{"error":{"root_cause":[{"type":"search_context_missing_exception","reason":"No search context found for id [7]"}],"type":"search_phase_execution_exception","reason":"all shards failed"},"status":404}"#;
     type Case<'a> = (&'a str, Option<Fault>, &'a [&'a str]);
     let cases: [Case<'_>; 14] = [
