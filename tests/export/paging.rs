@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{exported, inputs, nothing_open, refused, version};
+use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::Fixture;
 use crate::support::world::World;
@@ -153,4 +154,57 @@ fn the_keep_alive_is_passed_on() {
     assert!(!opened.is_empty());
     let expected = ("keep_alive".to_owned(), "42s".to_owned());
     assert!(opened.iter().all(|request| request.query.contains(&expected)));
+}
+
+/// Time cannot be cut between documents of one instant: they are read page by page, and nothing is counted forever.
+#[test]
+fn documents_of_one_instant_that_fill_several_pages_are_read_once() {
+    let mut fixture = Fixture::load(JOB);
+    for input in &mut fixture.inputs {
+        let mut document: serde_json::Value = serde_json::from_str(&input.source).unwrap();
+        document["@timestamp"] = 1_704_067_200_000_i64.into();
+        input.source = document.to_string();
+    }
+    let world = World::seeded(version(), &fixture);
+    let endless = Fault::on("POST", "/_search").nth(300).always();
+    world.stand_in.faults().add(endless.then(Action::status(500, "{}")));
+    let more = [
+        "--include-inputs",
+        "--page-size",
+        "7",
+        "--slices",
+        "3",
+        "--pagination",
+        "pit",
+    ];
+    let entries = exported(&world, JOB, &more);
+    assert_eq!(inputs(&entries).len(), fixture.inputs.len());
+    nothing_open(&world);
+}
+
+/// A document with two times would be in two ranges: then the time is not cut.
+#[test]
+fn documents_with_several_times_are_read_once() {
+    let mut fixture = Fixture::load(JOB);
+    for (number, input) in fixture.inputs.iter_mut().enumerate() {
+        let mut document: serde_json::Value = serde_json::from_str(&input.source).unwrap();
+        let time = document["@timestamp"].as_i64().unwrap();
+        if number % 3 == 0 {
+            document["@timestamp"] = serde_json::json!([time, time + 86_400_000]);
+        }
+        input.source = document.to_string();
+    }
+    let world = World::seeded(version(), &fixture);
+    let more = [
+        "--include-inputs",
+        "--page-size",
+        "7",
+        "--slices",
+        "3",
+        "--pagination",
+        "pit",
+    ];
+    let entries = exported(&world, JOB, &more);
+    assert_eq!(inputs(&entries).len(), fixture.inputs.len());
+    nothing_open(&world);
 }
