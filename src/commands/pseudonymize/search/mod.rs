@@ -22,6 +22,7 @@ use self::originals::{Original, Originals};
 use super::fields::{CATEGORY, Fields, Input};
 use super::rewrite::Rewriter;
 use crate::archive::{Archive, Contents, EntryKind, Limits, Severity, Unnamed};
+use crate::commands::interrupt;
 use crate::error::{Error, Result};
 use crate::job::JobConfig;
 use crate::json::{self, Kind};
@@ -35,7 +36,8 @@ pub(super) async fn search(unnamed: &Unnamed, rewriter: &Rewriter, limits: Limit
     let Some(archive) = unnamed.archive()? else {
         return Ok(());
     };
-    let contents = tokio::task::block_in_place(|| archive.check(limits, &mut (), &|_| {}))?;
+    let reader = archive.clone();
+    let contents = interrupt::abandonable(move || Ok(reader.check(limits, &mut (), &|_| {})?)).await?;
     refuse_damage(&contents)?;
     let Some(config) = &contents.config else {
         return Ok(());
