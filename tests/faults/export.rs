@@ -34,6 +34,9 @@ pub fn run(world: &World, run: &InProcess, output: &Path) -> Run {
         "1",
         "--retries",
         "2",
+        // One slow request makes the time of the run jump by two minutes, for those beside it too.
+        "--retry-for",
+        "10m",
         "--api-key",
         "id:key-s3cr3t",
         "--ignore-certs",

@@ -22,6 +22,9 @@ pub fn run(world: &World, run: &InProcess) -> Run {
         &url,
         "--retries",
         "2",
+        // One slow request makes the time of the run jump by two minutes, for those beside it too.
+        "--retry-for",
+        "10m",
         "--ignore-certs",
         "-vv",
     ];
