@@ -91,7 +91,10 @@ pub(super) async fn release(cluster: &Cluster, plan: &Plan, journal: &Journal) -
         match cluster.remove_alias(name.as_str(), &alias).await {
             // Removed by a try whose answer was lost, or gone with the index.
             Err(error) if error.status() == Some(404) => {
-                the_created(cluster, target, journal).await?;
+                let (index, _) = the_created(cluster, target, journal).await?;
+                if index["aliases"].get(&alias).is_some() {
+                    return Err(error.into());
+                }
             }
             answer => answer?,
         }
