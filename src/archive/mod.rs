@@ -31,6 +31,7 @@ pub use manifest::{ArchivedQuery, FORMAT_VERSION, Manifest, ManifestEntry, Manif
 pub use read::{Archive, Entries};
 pub use replay::{Document, Replay};
 pub use show::show;
+pub(crate) use snapshot::COUNTERS as DATA_COUNTERS;
 pub use snapshot::{ModelSize, Quantiles, SnapshotFacts};
 pub use write::{ArchiveWriter, Finished, Target, Unnamed};
 

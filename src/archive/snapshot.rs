@@ -85,7 +85,7 @@ const SIZES: [&str; 15] = [
 ];
 
 /// Members of the data counts that are whole numbers.
-const COUNTERS: [&str; 11] = [
+pub(crate) const COUNTERS: [&str; 11] = [
     "processed_record_count",
     "processed_field_count",
     "input_bytes",

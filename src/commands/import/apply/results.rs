@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::Context;
 use super::documents::{self, Outgoing};
-use crate::archive::{Document, Part};
+use crate::archive::{DATA_COUNTERS, Document, Part};
 use crate::cluster::{Bulk, Clock, Cluster, Written};
 use crate::commands::import::checked::Checked;
 use crate::commands::import::documents::Documents;
@@ -107,22 +107,9 @@ fn end_with_snapshot(counts: &mut Map<String, Value>, latest: Option<i64>) {
     }
 }
 
-/// Every counter at 0: a document that lacks one keeps the job from opening.
+/// Every counter at 0: with a document that is missing one, the job does not open.
 fn zero_data_counts(job: &JobId) -> Map<String, Value> {
-    let zero = [
-        "processed_record_count",
-        "processed_field_count",
-        "input_bytes",
-        "input_field_count",
-        "invalid_date_count",
-        "missing_field_count",
-        "out_of_order_timestamp_count",
-        "empty_bucket_count",
-        "sparse_bucket_count",
-        "bucket_count",
-        "input_record_count",
-    ]
-    .map(|name| (name.to_owned(), Value::from(0)));
+    let zero = DATA_COUNTERS.map(|name| (name.to_owned(), Value::from(0)));
     let job = ("job_id".to_owned(), Value::from(job.as_str()));
     std::iter::once(job).chain(zero).collect()
 }
