@@ -80,6 +80,19 @@ fn contexts_expire_when_told_to() {
 }
 
 #[test]
+fn a_keyword_longer_than_its_limit_is_stored_and_not_found() {
+    let stand_in = started(documents_for_tests());
+    let mapping = json!({"mappings": {"properties": {"host": {"type": "keyword", "ignore_above": 4}}}}).to_string();
+    stand_in.call("PUT", "/a", mapping);
+    stand_in.call("PUT", "/a/_doc/1?refresh=true", r#"{"host":"web-"}"#);
+    stand_in.call("PUT", "/a/_doc/2?refresh=true", r#"{"host":"web-1"}"#);
+    for query in [json!({"exists": {"field": "host"}}), json!({"prefix": {"host": "web"}})] {
+        let found = stand_in.call("POST", "/a/_count", json!({"query": query}).to_string());
+        assert_eq!(found.value()["count"], 1, "{query}");
+    }
+}
+
+#[test]
 fn slices_share_the_documents_among_them() {
     let stand_in = started(documents_for_tests());
     stand_in.call("PUT", "/a", json!({"settings": {"number_of_shards": 3}}).to_string());

@@ -45,6 +45,7 @@ fn keys<'a>(name: &str, found: &'a [Found<'_>]) -> Vec<(Field, Vec<Key>, Found<'
                 path: String::new(),
                 kind: Kind::Keyword,
                 format: String::new(),
+                ignore_above: None,
             };
             return Some((of_index, vec![Key::Text(view.name.clone())], (*view, *document)));
         }

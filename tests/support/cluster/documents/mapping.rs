@@ -27,6 +27,8 @@ pub(super) struct Field {
     pub(super) path: String,
     pub(super) kind: Kind,
     pub(super) format: String,
+    /// Longer keywords are not indexed. In characters.
+    pub(super) ignore_above: Option<u64>,
 }
 
 /// One value of a field.
@@ -97,6 +99,7 @@ pub(super) fn field(mappings: &Value, name: &str) -> Option<Field> {
         path: path.to_owned(),
         kind: kind(type_name)?,
         format,
+        ignore_above: found.get("ignore_above").and_then(Value::as_u64),
     })
 }
 
@@ -109,7 +112,10 @@ impl Field {
             _ => None,
         };
         match self.kind {
-            Kind::Keyword => text().map(Key::Text),
+            Kind::Keyword => {
+                let indexed = |text: &String| self.ignore_above.is_none_or(|limit| text.chars().count() as u64 <= limit);
+                text().filter(indexed).map(Key::Text)
+            }
             Kind::Text => text().map(|text| Key::Text(text.to_lowercase())),
             Kind::Long => long(value).map(Key::Int),
             Kind::Double => double(value).map(Key::Float),

@@ -84,6 +84,7 @@ impl Arrival<'_> {
             path: path.to_owned(),
             kind,
             format,
+            ignore_above: None,
         };
         if field.key(value).is_some() || mapping.get("ignore_malformed") == Some(&Value::Bool(true)) {
             return Ok(());
