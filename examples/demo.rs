@@ -30,7 +30,7 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::Instant;
 
-use esml_state::instant::EpochMillis;
+use esml_state::util::timestamp::EpochMillis;
 use serde_json::Value;
 
 use support::cluster::documents::InMemory;

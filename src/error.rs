@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::atomic_file::file_hint;
+use crate::util::atomic_file::file_hint;
 use crate::{archive, cluster, job, pseudonym, state};
 
 /// The exit codes that the command line promises.

@@ -7,21 +7,15 @@
 //! learned state are, [`pseudonym`] makes what stands for a value, a [`sheet`] is what a page says, and only [`terminal`] talks to people.
 
 pub mod archive;
-pub mod atomic_file;
 pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod error;
-mod exhausted;
-mod hex;
-pub mod instant;
 pub mod job;
 pub mod json;
-mod large;
 pub mod pseudonym;
-pub mod secret;
 pub mod sheet;
 mod signals;
 pub mod state;
-mod steering;
 pub mod terminal;
+pub mod util;

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::error::ExitCode;
 #[cfg(unix)]
-use crate::exhausted::can_open_files;
+use crate::util::process_limits::can_open_files;
 
 /// The handlers. What comes while nobody waits is kept.
 pub(crate) struct Signals(Handlers);

@@ -4,7 +4,7 @@ use esml_state::archive::EntryKind;
 use esml_state::cli::dates;
 use esml_state::job::{FilterId, IndexName, JobId, SnapshotId, parse_bytes};
 use esml_state::state::StateDocId;
-use esml_state::terminal::{escape, escape_json, indented};
+use esml_state::util::control_chars::{escape, escape_json, indented};
 
 /// What is taken keeps its promises.
 pub fn check(data: &[u8]) {

@@ -11,7 +11,7 @@ use super::density::Member;
 use super::limits::{LONGEST_ACTION, largest_text, longest_document};
 use super::lines::has_actions;
 use crate::archive::{EntryKind, EntryName, Error, ManifestEntry, Result};
-use crate::hex::hex;
+use crate::util::hex::hex;
 
 /// Compressed bytes kept in memory before they go to a file.
 const IN_MEMORY: usize = 4 << 20;

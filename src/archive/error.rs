@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::archive::EntryKind;
-use crate::atomic_file::{PublishError, file_hint};
+use crate::util::atomic_file::{PublishError, file_hint};
 
 /// One enum for the layer.
 #[derive(Debug, thiserror::Error)]

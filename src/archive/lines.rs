@@ -13,7 +13,7 @@ use super::limits::{LONGEST_ACTION, longest_document};
 use super::tarball::Tarball;
 use crate::archive::Part;
 use crate::json::without_value;
-use crate::large;
+use crate::util::allocation;
 
 /// What is kept of a job id that a document names; no id of a job is that long.
 const JOB_ID: usize = 100;
@@ -121,15 +121,15 @@ fn read_line<I: Inflated>(
     line.clear();
     let begun = tar
         .by_ref()
-        .take((large::FROM as u64).min(longest + 1))
+        .take((allocation::FROM as u64).min(longest + 1))
         .read_until(b'\n', line)?;
     if begun == 0 {
         return Ok(Line::End);
     }
-    if begun == large::FROM && line.last() != Some(&b'\n') {
-        line.reserve_exact(large::capacity(begun) - begun);
+    if begun == allocation::FROM && line.last() != Some(&b'\n') {
+        line.reserve_exact(allocation::capacity(begun) - begun);
         tar.by_ref()
-            .take(longest + 1 - large::FROM as u64)
+            .take(longest + 1 - allocation::FROM as u64)
             .read_until(b'\n', line)?;
     }
     *number += 1;

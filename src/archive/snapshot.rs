@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::instant::{EpochMillis, date_field};
 use crate::job::SnapshotId;
 use crate::json::{Object, without_value};
+use crate::util::timestamp::{EpochMillis, date_field};
 
 /// The members of a snapshot document that Elasticsearch or an import acts on, in the types that they must have.
 #[derive(Clone, Debug, Deserialize)]

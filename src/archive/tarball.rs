@@ -78,7 +78,7 @@ impl<I: Inflated> Tarball<I> {
 
     /// SHA-256 of the content read so far, lower-case hexadecimal; all of it once it was read to its end.
     pub(super) fn sha256(&mut self) -> String {
-        crate::hex::hex(&self.hash.finalize_reset())
+        crate::util::hex::hex(&self.hash.finalize_reset())
     }
 
     fn begin(&mut self, bytes: u64) {

@@ -14,7 +14,7 @@ use super::headers::headers;
 use crate::archive::{
     Archive, EntryBuilder, EntryName, Error, MOST_ENTRIES, Manifest, ManifestEntry, Result, SealedEntry,
 };
-use crate::atomic_file::{AtomicFile, check_target};
+use crate::util::atomic_file::{AtomicFile, check_target};
 
 /// Where the archive goes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::cli::credential::Login;
 use crate::error::{Error, Result};
-use crate::secret::Secret;
+use crate::util::secret::Secret;
 
 /// More than any password has; a larger file is a mistake.
 const MAX_PASSWORD_FILE: u64 = 64 << 10;

@@ -12,8 +12,8 @@ use crate::cli::credential::{self, Claims, Login, Source};
 use crate::cli::values;
 use crate::cluster::{ConnectOptions, Credential, Endpoint};
 use crate::error::{Error, Result};
-use crate::secret::{Secret, Secrets};
 use crate::terminal::Terminal;
+use crate::util::secret::{Secret, Secrets};
 
 const DEFAULT_URL: &str = "https://localhost:9200";
 const FIRST_CONTACT: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ pub(in crate::cli) use claims::{Claims, Login, Source};
 
 use crate::cluster::Credential;
 use crate::error::{Error, Result};
-use crate::secret::Secret;
+use crate::util::secret::Secret;
 
 /// What the sources add up to, before a missing password is asked for.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use time::macros::format_description;
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
 
 use crate::error::{self, Error};
-use crate::instant::EpochMillis;
+use crate::util::timestamp::EpochMillis;
 
 const FORMS: &str = "expected YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS (UTC unless an offset such as +02:00 follows), \
                      or milliseconds since 1970";

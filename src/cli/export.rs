@@ -12,9 +12,9 @@ use crate::cluster::Pagination;
 use crate::cluster::ml::SnapshotChoice;
 use crate::commands::export::{ExportOptions, InputOptions};
 use crate::error::{Error, Result};
-use crate::instant::EpochMillis;
 use crate::job::{JobId, SnapshotId};
 use crate::terminal::Terminal;
+use crate::util::timestamp::EpochMillis;
 
 const EXAMPLES: &str = "\
 Examples:

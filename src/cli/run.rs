@@ -11,9 +11,11 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use crate::cli::{Cli, Command, reference, usage};
 use crate::commands::{self, Surroundings};
 use crate::error::{Error, Result};
-use crate::exhausted::{NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, is_out_of_descriptors};
 use crate::signals::survive_file_limit;
 use crate::terminal::{Terminal, TerminalOptions};
+use crate::util::process_limits::{
+    NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, is_out_of_descriptors,
+};
 
 /// Parses, runs, tells a failure, and says how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

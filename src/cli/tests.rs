@@ -8,8 +8,8 @@ use crate::cluster::{Credential, Endpoint};
 use crate::commands::export::ExportOptions;
 use crate::commands::import::ImportOptions;
 use crate::error::Error;
-use crate::instant::EpochMillis;
 use crate::terminal::{Terminal, Verbosity};
+use crate::util::timestamp::EpochMillis;
 
 fn parse(line: &str) -> Result<(Cli, ArgMatches), clap::Error> {
     // Options of the machine's own environment must not reach the tests.

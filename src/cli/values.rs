@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use crate::secret::Secret;
+use crate::util::secret::Secret;
 
 /// Wraps what must not be printed. Never fails, because clap prints a value that it refuses.
 pub(in crate::cli) fn secret(text: &str) -> Result<Secret, Infallible> {

@@ -8,7 +8,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::cluster::batch::Batch;
 use crate::cluster::bulk_request::{BulkReport, Target, Written};
 use crate::cluster::{Cluster, Error, Result};
-use crate::large::capacity;
+use crate::util::allocation::capacity;
 
 /// How batches are made.
 #[derive(Clone, Copy, Debug)]

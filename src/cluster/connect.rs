@@ -16,7 +16,7 @@ use crate::cluster::retry::Patience;
 use crate::cluster::transport::Transport;
 use crate::cluster::unanswered::Unanswered;
 use crate::cluster::{Clock, Error, Flavour, Observer, Path, Request, Result, Version, address};
-use crate::secret::{Secret, Secrets};
+use crate::util::secret::{Secret, Secrets};
 use tokio::sync::Semaphore;
 
 /// An answer that takes longer is not waited for before what was written is undone.

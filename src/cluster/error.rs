@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::{Version, hints};
-use crate::exhausted::NO_DESCRIPTORS;
+use crate::util::process_limits::NO_DESCRIPTORS;
 
 /// Elasticsearch's own words for an answer of status 400 and above.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

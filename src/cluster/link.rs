@@ -19,8 +19,8 @@ use crate::cluster::retry::{Patience, Tries, retry_after};
 use crate::cluster::transport::Transport;
 use crate::cluster::unanswered::Unanswered;
 use crate::cluster::{Clock, Error, Observer, Refusal, Repeat, Request, Response, Result, Unreached};
-use crate::exhausted::is_out_of_descriptors;
-use crate::secret::Secrets;
+use crate::util::process_limits::is_out_of_descriptors;
+use crate::util::secret::Secrets;
 
 /// The client, and how patient it is.
 pub(in crate::cluster) struct Link {

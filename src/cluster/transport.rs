@@ -176,7 +176,7 @@ fn read(file: &FilePath) -> Result<Vec<u8>> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::secret::Secret;
+    use crate::util::secret::Secret;
 
     #[test]
     fn every_credential_is_one_sensitive_header() {

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::pseudonym::KeyFile;
-use crate::terminal::{Terminal, escape, escape_json};
+use crate::terminal::Terminal;
+use crate::util::control_chars::{escape, escape_json};
 
 /// What `reveal` was asked.
 #[derive(Clone, Debug)]

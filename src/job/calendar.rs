@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::instant::EpochMillis;
 use crate::job::raw::invalid;
 use crate::job::{CalendarId, Error, JobId};
 use crate::json::{Object, without_value};
+use crate::util::timestamp::EpochMillis;
 
 /// A calendar with its events; events without `calendar_id` and `event_id`, with whatever else the cluster returned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

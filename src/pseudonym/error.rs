@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::atomic_file::file_hint;
+use crate::util::atomic_file::file_hint;
 
 /// One enum for the layer.
 #[derive(Debug, thiserror::Error)]

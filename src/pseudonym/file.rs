@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Key};
-use crate::atomic_file::{AtomicFile, PublishError};
+use crate::util::atomic_file::{AtomicFile, PublishError};
 
 /// The only version there is.
 const VERSION: u32 = 1;

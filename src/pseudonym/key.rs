@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::Error;
-use crate::hex::hex;
+use crate::util::hex::hex;
 
 /// 32 bytes that stay with the user.
 #[derive(Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::hex::hex;
+use crate::util::hex::hex;
 
 /// The lowest and the highest number that stands for a number: `integer` fields take them, and all have ten digits.
 pub(super) const NUMBERS: std::ops::RangeInclusive<u64> = 1_000_000_000..=2_147_483_646;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::instant::EpochMillis;
 use crate::sheet::Text;
-use crate::terminal::{Tone, count, duration};
+use crate::sheet::Tone;
+use crate::util::format::{count, duration};
+use crate::util::timestamp::EpochMillis;
 
 /// A piece of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,11 +3,13 @@
 mod bars;
 mod html;
 mod item;
+mod look;
 mod plain;
 mod text;
 
 pub use html::html;
 pub use item::{Cell, Column, Columns, Item, Mark, Table, Tile};
+pub use look::{Look, Tone};
 pub use plain::plain;
 pub use text::Text;
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::{Cell, Column, Item, Section, Sheet, Table, html, plain};
-use crate::terminal::{Look, Tone};
+use crate::sheet::{Look, Tone};
 
 /// A page of one section.
 fn sheet(fill: impl Fn(&mut Section)) -> Sheet {

@@ -1,6 +1,6 @@
 //! A line of text whose pieces have tones.
 
-use crate::terminal::Tone;
+use crate::sheet::Tone;
 
 /// Text from anywhere: it is made harmless where it is drawn. Line breaks and tabs are drawn as spaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

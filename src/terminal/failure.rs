@@ -7,7 +7,8 @@ use console::Style;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::terminal::{Terminal, Verbosity, escape_json, indented};
+use crate::terminal::{Terminal, Verbosity};
+use crate::util::control_chars::{escape_json, indented};
 
 const NOT_UNDONE: &str = "not undone:";
 

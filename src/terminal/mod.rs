@@ -1,16 +1,12 @@
 //! The only place that draws: progress, prompts, tables, colour.
 
 mod failure;
-mod format;
-mod look;
 mod progress;
 mod prompt;
 mod streams;
 mod style;
 mod table;
 
-pub use format::{amount, bytes, count, duration, escape, escape_json, indented};
-pub use look::{Look, Tone};
 pub use progress::{Stage, Unit};
 pub use prompt::{NoAnswer, Unchanged};
 pub use streams::{Sink, Streams};

@@ -8,7 +8,9 @@ use std::time::Duration;
 use console::Term;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::terminal::{Terminal, bytes, count, duration, escape};
+use crate::terminal::Terminal;
+use crate::util::control_chars::escape;
+use crate::util::format::{bytes, count, duration};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use console::Term;
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use dialoguer::{Confirm, FuzzySelect, Password};
 
-use crate::secret::Secret;
-use crate::terminal::format::wrapped;
-use crate::terminal::{Terminal, escape, indented};
+use crate::terminal::Terminal;
+use crate::util::control_chars::{escape, indented};
+use crate::util::format::wrapped;
+use crate::util::secret::Secret;
 
 /// Lines of prose longer than this are hard to read.
 const WIDEST: usize = 80;

@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use console::Style;
+use console::{Style, Term};
 use indicatif::MultiProgress;
 
-use crate::secret::Secrets;
-use crate::terminal::{Streams, indented};
+use crate::terminal::Streams;
+use crate::util::control_chars::indented;
+use crate::util::secret::Secrets;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -45,6 +46,11 @@ pub struct TerminalOptions {
     /// `-q`, `-v`, `-vv`.
     pub verbosity: Verbosity,
 }
+
+/// Narrower terminals get lines that are broken by the terminal.
+const MIN_WIDTH: usize = 40;
+/// Wider ones are not filled: long lines are hard to read.
+const MAX_WIDTH: usize = 110;
 
 /// The user's terminal. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -209,6 +215,18 @@ impl Terminal {
         self.inner.stdout.color
     }
 
+    /// Whether stdout shows block characters: a terminal whose locale is UTF-8. Windows' terminals show them
+    /// wherever they are new enough to set `WT_SESSION`.
+    pub fn stdout_is_unicode(&self) -> bool {
+        self.stdout_is_terminal() && (locale_is_utf8() || std::env::var_os("WT_SESSION").is_some())
+    }
+
+    /// Columns of a page on stdout; `None` where it is not a terminal.
+    pub fn stdout_width(&self) -> Option<usize> {
+        let columns = || usize::from(Term::stdout().size().1).clamp(MIN_WIDTH, MAX_WIDTH);
+        self.stdout_is_terminal().then(columns)
+    }
+
     /// Whether the process was started without a standard output (`>&-`): what is written there is lost.
     pub fn stdout_is_closed(&self) -> bool {
         self.inner.streams.stdout_is_closed()
@@ -261,6 +279,16 @@ impl Terminal {
             self.print(&indented(line));
         }
     }
+}
+
+fn locale_is_utf8() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ const CREDENTIALS: [&[&str]; 4] = [
 fn returned(call: &Call) -> String {
     let sent = call.header("authorization").unwrap_or("none").to_owned();
     let token = sent.split(' ').nth(1).unwrap_or_default();
-    let decoded = esml_state::secret::Secrets::decode(token).unwrap_or_default();
+    let decoded = esml_state::util::secret::Secrets::decode(token).unwrap_or_default();
     let own = decoded.split_once(':').map_or("", |(_, own)| own);
     let percent = own.replace('@', "%40").replace(':', "%3A").replace('/', "%2F");
     format!("Authorization: {sent} is {decoded}, {own} or {percent}")

@@ -1,7 +1,7 @@
 //! Findings, bounded in number and safe to print.
 
 use crate::archive::{Finding, Severity};
-use crate::steering::steers;
+use crate::util::control_chars::is_control;
 
 /// More say nothing new.
 const MOST: usize = 200;
@@ -58,7 +58,7 @@ fn printable(text: &str) -> String {
             safe.push('…');
             break;
         }
-        if steers(c) {
+        if is_control(c) {
             safe.extend(c.escape_default());
         } else {
             safe.push(c);

@@ -2,7 +2,7 @@
 
 use crate::cli::credential::{Chosen, usage};
 use crate::error::{Error, Result};
-use crate::secret::Secret;
+use crate::util::secret::Secret;
 
 /// A user, as far as named.
 #[derive(Clone, Debug, Default)]

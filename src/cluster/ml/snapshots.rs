@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::cluster::{Cluster, Error, Hit, Path, Request, Result, is_newer};
-use crate::instant::EpochMillis;
 use crate::job::{JobId, SnapshotId};
+use crate::util::timestamp::EpochMillis;
 
 /// Which snapshot is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use crate::archive::Target;
 use crate::cluster::ml::SnapshotChoice;
 use crate::cluster::{ConnectOptions, Pagination};
 use crate::commands::pseudonymize::Tokens;
-use crate::instant::EpochMillis;
 use crate::job::JobId;
+use crate::util::timestamp::EpochMillis;
 
 /// What `export` was asked.
 #[derive(Clone, Debug)]

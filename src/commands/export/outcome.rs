@@ -11,7 +11,8 @@ use crate::archive::{Limits, ManifestEntry, Target};
 use crate::cluster::SourceFields;
 use crate::commands::pseudonymize;
 use crate::error::{Error, Result};
-use crate::terminal::{Table, Terminal, bytes, count};
+use crate::terminal::{Table, Terminal};
+use crate::util::format::{bytes, count};
 
 /// The path, or with `--json` what the archive holds; nothing where stdout is the archive.
 pub(super) fn print(options: &ExportOptions, subject: &Subject, written: &Written, terminal: &Terminal) -> Result<()> {

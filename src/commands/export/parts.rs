@@ -6,7 +6,7 @@ use super::options::ExportOptions;
 use super::subject::Subject;
 use crate::archive::EntryKind;
 use crate::cluster::{Search, Sort};
-use crate::instant::EpochMillis;
+use crate::util::timestamp::EpochMillis;
 
 /// A part that one search finds and one entry holds.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use super::subject::Subject;
 use super::survey::Survey;
 use crate::commands::interrupt;
 use crate::error::{Error, Result};
-use crate::terminal::{NoAnswer, Terminal, amount, bytes};
+use crate::terminal::{NoAnswer, Terminal};
+use crate::util::format::{amount, bytes};
 
 /// Refuses at once where the question could not be asked later.
 pub(super) fn can_be_answered(options: &ExportOptions, terminal: &Terminal) -> Result<()> {

@@ -18,9 +18,10 @@ use crate::cluster::ml::MlInfo;
 use crate::cluster::{Cluster, Hit, Pages, is_newer};
 use crate::commands::session::Narrator;
 use crate::error::{Error, Result};
-use crate::instant::EpochMillis;
 use crate::job::{InputMappings, JobId};
-use crate::terminal::{Stage, Terminal, Unit, amount, count};
+use crate::terminal::{Stage, Terminal, Unit};
+use crate::util::format::{amount, count};
+use crate::util::timestamp::EpochMillis;
 
 /// Writes the archive; dropped half way it leaves nothing behind.
 pub(super) async fn archive(

@@ -6,11 +6,12 @@ use serde_json::value::RawValue;
 use super::options::ImportOptions;
 use crate::archive::{self, Archive, Contents, Document, DocumentVisitor, Finding, Part, Severity};
 use crate::error::{Error, Result};
-use crate::instant::EpochMillis;
 use crate::job::{
     Calendar, FilterId, InputMappings, JobConfig, JobId, SnapshotId, TargetIndex, guess_time_format, target_document_id,
 };
-use crate::terminal::{Terminal, Unit, amount};
+use crate::terminal::{Terminal, Unit};
+use crate::util::format::amount;
+use crate::util::timestamp::EpochMillis;
 
 /// An archive that can be imported.
 #[derive(Debug)]

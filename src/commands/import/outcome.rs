@@ -6,7 +6,8 @@ use super::journal::Journal;
 use super::options::ImportOptions;
 use super::plan::Plan;
 use crate::error::{Error, Result};
-use crate::terminal::{Terminal, escape_json, indented};
+use crate::terminal::Terminal;
+use crate::util::control_chars::{escape_json, indented};
 
 /// The job's id, or with `--json` what was written.
 pub(super) fn print(options: &ImportOptions, plan: &Plan, journal: &Journal, terminal: &Terminal) -> Result<()> {

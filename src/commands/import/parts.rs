@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 
 use super::plan::Plan;
 use crate::archive::{Document, Part};
-use crate::hex::hex;
 use crate::job::JobId;
 use crate::state::{StateDocId, StateKind};
+use crate::util::hex::hex;
 
 /// The ids of all state documents on the cluster.
 pub(super) fn state_ids(plan: &Plan) -> Vec<String> {

@@ -12,7 +12,7 @@ use crate::cluster::{self, Cluster, Search};
 use crate::error::Remaining;
 use crate::job::{CalendarId, FilterId};
 use crate::state::STATE_INDICES;
-use crate::terminal::amount;
+use crate::util::format::amount;
 
 /// Undoing that takes longer is given up: where the cluster is gone, whoever waits shall hear what remains.
 const LONGEST: Duration = Duration::from_secs(600);

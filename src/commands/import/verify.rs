@@ -19,10 +19,11 @@ use crate::archive::{Document, Part};
 use crate::cluster::{Cluster, Hit};
 use crate::commands::session::Narrator;
 use crate::error::{Error, Result};
-use crate::instant::EpochMillis;
 use crate::job::JobConfig;
 use crate::state::{STATE_INDICES, StateDocId};
-use crate::terminal::{Terminal, Unit, amount};
+use crate::terminal::{Terminal, Unit};
+use crate::util::format::amount;
+use crate::util::timestamp::EpochMillis;
 
 /// Compares everything that was written.
 pub(super) async fn verify(

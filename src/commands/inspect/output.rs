@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::atomic_file::{AtomicFile, PublishError};
 use crate::commands::inspect::InspectOptions;
 use crate::commands::inspect::examine::is_stdin;
 use crate::error::{Error, Result};
-use crate::sheet::{Sheet, html, plain};
-use crate::terminal::{Terminal, escape_json};
+use crate::sheet::{Look, Sheet, html, plain};
+use crate::terminal::Terminal;
+use crate::util::atomic_file::{AtomicFile, PublishError};
+use crate::util::control_chars::escape_json;
 
 /// `--html FILE`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +84,14 @@ impl<'a> Output<'a> {
         match text {
             _ if self.json => print_json(document, terminal),
             Some(text) => print(&text, terminal),
-            None => print(&plain(page, terminal.look()), terminal),
+            None => {
+                let look = Look {
+                    color: terminal.stdout_color(),
+                    unicode: terminal.stdout_is_unicode(),
+                    width: terminal.stdout_width(),
+                };
+                print(&plain(page, look), terminal)
+            }
         }
     }
 }

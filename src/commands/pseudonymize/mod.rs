@@ -78,7 +78,7 @@ pub(super) async fn pseudonymize(
     rewriter = settled(rewriter).await?;
     stage.done(&format!(
         "Values to replace: {}",
-        crate::terminal::count(rewriter.book.replaced())
+        crate::util::format::count(rewriter.book.replaced())
     ));
     rewriter.refuse_untold()?;
     // Whether the datafeed contains values is known only now.

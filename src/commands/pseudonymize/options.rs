@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::archive::{self, Limits, Target};
-use crate::atomic_file::{AtomicFile, PublishError, check_target};
 use crate::error::{Error, Result};
 use crate::pseudonym::{KeyFile, KeyFileLock};
 use crate::terminal::Terminal;
+use crate::util::atomic_file::{AtomicFile, PublishError, check_target};
 
 /// How often a run that waits for a key file looks again.
 const KEY_FILE_POLL: Duration = Duration::from_millis(100);

@@ -11,7 +11,8 @@ use super::read::Source;
 use super::rewrite::Rewriter;
 use crate::archive::{Finished, Target, Unnamed};
 use crate::error::{Error, Result};
-use crate::terminal::{Terminal, amount, bytes, count};
+use crate::terminal::Terminal;
+use crate::util::format::{amount, bytes, count};
 
 /// What was done, or would be.
 #[derive(Clone, Debug)]

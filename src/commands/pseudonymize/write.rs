@@ -11,9 +11,9 @@ use crate::archive::{
     self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, Part, Target, Unnamed,
 };
 use crate::error::Result;
-use crate::instant::EpochMillis;
 use crate::state::{ChunkEncoder, StateDocId, StateKind};
 use crate::terminal::Stage;
+use crate::util::timestamp::EpochMillis;
 
 /// State documents bring no index along; the Python scripts and this tool find theirs themselves.
 const STATE_INDEX: &str = ".ml-state";

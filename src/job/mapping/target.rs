@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::merge::merged;
 use super::{Definition, InputMappings};
-use crate::hex::hex;
 use crate::job::raw::{boxed, invalid};
 use crate::job::{Error, IndexName, JobConfig, JobId};
+use crate::util::hex::hex;
 
 const MARK: &str = "esml_state";
 /// Elasticsearch's limit for the name of an index or alias, in bytes.

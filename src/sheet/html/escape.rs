@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::terminal::escape;
+use crate::util::control_chars::escape;
 
 /// Written with everything escaped that could end a text or an attribute in double quotes; what would steer a terminal
 /// is made visible here too: HTML forbids control characters, and marks of direction could hide what is written.

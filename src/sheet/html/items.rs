@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::sheet::Tone;
 use crate::sheet::{Cell, Column, Item, Mark, Table, Text, Tile};
-use crate::terminal::{Tone, count};
+use crate::util::format::count;
 
 use super::escape::Escaped;
 use super::plots;

@@ -4,7 +4,8 @@
 use std::fmt::{self, Write as _};
 
 use crate::sheet::Columns;
-use crate::terminal::{Tone, count};
+use crate::sheet::Tone;
+use crate::util::format::count;
 
 use super::escape::Escaped;
 use super::items::class;

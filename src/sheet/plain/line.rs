@@ -3,7 +3,8 @@
 use console::measure_text_width;
 
 use crate::sheet::Text;
-use crate::terminal::{Look, Tone, escape};
+use crate::sheet::{Look, Tone};
+use crate::util::control_chars::escape;
 
 /// Pieces of text beside one another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ mod table;
 mod tiles;
 
 use crate::sheet::{Item, Mark, Section, Sheet, Text};
-use crate::terminal::{Look, Tone};
+use crate::sheet::{Look, Tone};
 use line::{Line, wrapped};
 
 /// Spaces before what stands in a section.

@@ -2,7 +2,7 @@
 
 use crate::sheet::bars::{across, heights};
 use crate::sheet::{Columns, Text};
-use crate::terminal::{Look, Tone};
+use crate::sheet::{Look, Tone};
 
 use super::line::{Line, wrapped};
 use super::{INDENT, indented, within};

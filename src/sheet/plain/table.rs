@@ -1,7 +1,7 @@
 //! Tables: columns as wide as their widest cell, cut where the line would be too long.
 
 use crate::sheet::{Cell, Column, Table, Text};
-use crate::terminal::{Look, Tone};
+use crate::sheet::{Look, Tone};
 
 use super::line::{Line, wrapped};
 use super::{INDENT, indented, plots, within};

@@ -1,7 +1,7 @@
 //! The few numbers that say most, beside one another.
 
 use crate::sheet::Tile;
-use crate::terminal::{Look, Tone};
+use crate::sheet::{Look, Tone};
 
 use super::INDENT;
 use super::line::Line;

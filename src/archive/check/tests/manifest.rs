@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::hex::hex;
+use crate::util::hex::hex;
 
 const NAME: &str = "esml_manifest.json";
 

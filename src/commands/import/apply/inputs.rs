@@ -11,7 +11,7 @@ use crate::commands::import::journal::{CreatedIndex, Entry};
 use crate::commands::import::plan::TargetPlan;
 use crate::error::{Error, Result};
 use crate::job::{body_of_run, loading_alias, marked_by_run};
-use crate::terminal::count;
+use crate::util::format::count;
 
 /// Creates the indices.
 pub(super) async fn create(context: &Context<'_>) -> Result<()> {

@@ -19,9 +19,9 @@ use crate::commands::import::journal::{Certainty, Entry};
 use crate::commands::import::parts::DerivedId;
 use crate::commands::import::plan::Plan;
 use crate::error::{Error, Result};
-use crate::instant::EpochMillis;
 use crate::job::JobId;
-use crate::terminal::count;
+use crate::util::format::count;
+use crate::util::timestamp::EpochMillis;
 
 /// What the documents are called.
 pub(in crate::commands::import) const CATEGORIES: &str = "categories";

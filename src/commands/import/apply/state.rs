@@ -10,7 +10,7 @@ use crate::commands::import::journal::{Certainty, Entry};
 use crate::commands::import::parts::state_ids;
 use crate::error::{Error, Result};
 use crate::state::{STATE_INDICES, StateDocId};
-use crate::terminal::amount;
+use crate::util::format::amount;
 
 /// The alias that ML writes state through.
 const WRITE_ALIAS: &str = ".ml-state-write";

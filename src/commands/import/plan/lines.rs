@@ -1,7 +1,7 @@
 //! The plan in words.
 
 use super::{CalendarAction, FilterAction, Plan};
-use crate::terminal::amount;
+use crate::util::format::amount;
 
 impl Plan {
     /// A line for each thing that would be done, in the order in which it is done; inputs and state are written side by

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::commands::inspect::report::{CategorizationFacts, DataCountsFacts, SeriesFacts, SnapshotFacts};
-use crate::instant::{EpochMillis, date_field};
+use crate::util::timestamp::{EpochMillis, date_field};
 
 /// The members of the snapshot document that are shown. The quantiles, its bulk, are skipped.
 #[derive(Deserialize)]

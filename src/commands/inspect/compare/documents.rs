@@ -7,7 +7,7 @@ use super::diff::differences as diff;
 use super::report::Difference;
 use crate::archive::Contents;
 use crate::commands::inspect::report::Report;
-use crate::terminal::amount;
+use crate::util::format::amount;
 
 /// Parts of a section that may contain values of the data: items of filters, what people wrote of events, the literals
 /// of queries and scripts, patterns of messages, the series that are plotted.

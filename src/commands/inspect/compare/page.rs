@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::report::{Comparison, Difference, FieldDifference, Side};
-use crate::instant::EpochMillis;
+use crate::sheet::Tone;
 use crate::sheet::{Cell, Column, Item, Mark, Section, Sheet, Table, Text};
-use crate::terminal::{Tone, bytes, count};
+use crate::util::format::{bytes, count};
+use crate::util::timestamp::EpochMillis;
 
 /// Differences of a section that are always shown.
 const SHOWN: usize = 30;

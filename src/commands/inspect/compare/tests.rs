@@ -10,8 +10,8 @@ use crate::commands::inspect::tests::documented::{members, rows};
 use crate::commands::inspect::tests::examples::full;
 use crate::commands::inspect::values::{ValueGatherer, values};
 use crate::job::JobConfig;
+use crate::sheet::Look;
 use crate::sheet::{html, plain};
-use crate::terminal::Look;
 
 fn examined(config: &str, items: &str, hosts: &[&str], change: impl Fn(&mut Report)) -> Examined {
     let config = JobConfig::parse(config.as_bytes()).unwrap();

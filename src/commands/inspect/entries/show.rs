@@ -6,7 +6,8 @@ use crate::archive::{self, Archive, Contents};
 use crate::commands::inspect::InspectOptions;
 use crate::commands::inspect::examine::{is_stdin, stdin, verify};
 use crate::error::{Error, Result};
-use crate::terminal::{Terminal, escape};
+use crate::terminal::Terminal;
+use crate::util::control_chars::escape;
 
 /// Copies the entry to stdout. What stands in it is not checked, so that an entry of a damaged archive can be looked at
 /// too; with `--verify` the whole archive is checked before its first byte is shown. On a terminal control characters

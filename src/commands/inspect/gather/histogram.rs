@@ -1,6 +1,6 @@
 //! How many documents when, in memory that does not grow.
 
-use crate::instant::EpochMillis;
+use crate::util::timestamp::EpochMillis;
 
 /// Buckets of a histogram, whatever the range.
 const BUCKETS: usize = 64;

@@ -13,9 +13,9 @@ use std::rc::Rc;
 
 use crate::archive::{DocumentVisitor, Part};
 use crate::commands::inspect::values::{self, ValueGatherer};
-use crate::instant::EpochMillis;
 use crate::job::JobConfig;
 use crate::state::StateKind;
+use crate::util::timestamp::EpochMillis;
 pub(super) use categories::Categories;
 use histogram::Histogram;
 pub(super) use moments::from_text;

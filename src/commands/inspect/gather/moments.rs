@@ -2,7 +2,7 @@
 
 use time::{Date, Month, PrimitiveDateTime, Time, UtcOffset};
 
-use crate::instant::EpochMillis;
+use crate::util::timestamp::EpochMillis;
 
 /// Numbers below this are seconds: as milliseconds they would all lie before March 1973.
 const SECONDS_BELOW: f64 = 1e11;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::moments::{from_number, from_text};
-use crate::instant::EpochMillis;
+use crate::util::timestamp::EpochMillis;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// The value of a time field, `None` where it is absent or in a format of its own. `field` may be

@@ -2,7 +2,7 @@
 
 use crate::commands::inspect::report::Report;
 use crate::sheet::{Cell, Column, Item, Section, Table};
-use crate::terminal::count;
+use crate::util::format::count;
 
 /// Categories that are always shown.
 const SHOWN: usize = 10;

@@ -1,8 +1,8 @@
 //! Whether the archive is whole, and what a job imported from it would be without.
 
 use crate::commands::inspect::report::Report;
+use crate::sheet::Tone;
 use crate::sheet::{Item, Mark, Section, Text};
-use crate::terminal::Tone;
 
 pub(super) fn checks(report: &Report) -> Section {
     let mut section = Section::new("Checks");

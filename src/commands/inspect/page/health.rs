@@ -2,7 +2,8 @@
 
 use crate::commands::inspect::report::{CategorizationFacts, SnapshotFacts};
 use crate::sheet::Text;
-use crate::terminal::{Tone, amount, count};
+use crate::sheet::Tone;
+use crate::util::format::{amount, count};
 
 use super::words::memory;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::commands::compatibility::Requirement;
 use crate::commands::inspect::report::{PatternFacts, Report, SnapshotFacts};
 use crate::sheet::{Item, Section};
-use crate::terminal::{amount, bytes, count};
+use crate::util::format::{amount, bytes, count};
 
 use super::words::{between, memory, share};
 use super::{health, missing};

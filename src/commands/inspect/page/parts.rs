@@ -2,8 +2,9 @@
 
 use crate::commands::inspect::gather::from_text;
 use crate::commands::inspect::report::{HistogramFacts, Report};
+use crate::sheet::Tone;
 use crate::sheet::{Cell, Column, Columns, Item, Section, Table, Text};
-use crate::terminal::{Tone, amount, bytes, count};
+use crate::util::format::{amount, bytes, count};
 
 use super::words::{listed, or_dash};
 

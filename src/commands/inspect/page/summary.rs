@@ -1,8 +1,9 @@
 //! What somebody who looks for a second should see.
 
 use crate::commands::inspect::report::{Report, SnapshotFacts};
+use crate::sheet::Tone;
 use crate::sheet::{Item, Mark, Section, Text, Tile};
-use crate::terminal::{Tone, amount, bytes, count};
+use crate::util::format::{amount, bytes, count};
 
 use super::words::{between, day, listed, memory};
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::commands::inspect::gather::from_text;
 use crate::sheet::Text;
-use crate::terminal::{Tone, duration};
+use crate::sheet::Tone;
+use crate::util::format::duration;
 
 /// Several names as one line; nothing where there are none.
 pub(in crate::commands::inspect) fn listed(items: &[String]) -> Option<String> {

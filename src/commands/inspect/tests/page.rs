@@ -2,8 +2,8 @@ use crate::commands::inspect::entries::list;
 use crate::commands::inspect::output;
 use crate::commands::inspect::tests::examples::{full, full_with_values};
 use crate::commands::inspect::{Report, page, values};
+use crate::sheet::Look;
 use crate::sheet::{html, plain};
-use crate::terminal::Look;
 
 /// As in a pipe.
 const PIPE: Look = Look {

@@ -3,8 +3,9 @@
 use super::part::Part;
 use crate::commands::inspect::page::categories;
 use crate::commands::inspect::report::{FieldFacts, HashFacts, LooksFacts, Report, ValueFacts, ValuesFacts};
+use crate::sheet::Tone;
 use crate::sheet::{Cell, Column, Item, Mark, Section, Sheet, Table, Text};
-use crate::terminal::{Tone, count};
+use crate::util::format::count;
 
 /// Values of a field that are always shown; fewer of one that the job has no use for.
 const SHOWN: usize = 8;

@@ -1,10 +1,10 @@
-//! What standard output can show, and text in its colours.
+//! What the output of a page can show, and text in its colors.
 
-use console::{Style, Term};
+use console::Style;
 
-use crate::terminal::{Terminal, escape};
+use crate::util::control_chars::escape;
 
-/// What standard output can show.
+/// What the output can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     /// Colour and weight.
@@ -33,35 +33,6 @@ pub enum Tone {
     Bad,
     /// The ink of plots.
     Plot,
-}
-
-/// Narrower terminals get lines that are broken by the terminal.
-const NARROWEST: usize = 40;
-/// Wider ones are not filled: long lines are hard to read.
-const WIDEST: usize = 110;
-
-impl Terminal {
-    /// What stdout can show: block characters on a terminal whose locale is UTF-8; Windows' terminals show them
-    /// wherever they are new enough to say who they are.
-    pub fn look(&self) -> Look {
-        let terminal = self.stdout_is_terminal();
-        let columns = || usize::from(Term::stdout().size().1).clamp(NARROWEST, WIDEST);
-        Look {
-            color: self.stdout_color(),
-            unicode: terminal && (locale_is_utf8() || std::env::var_os("WT_SESSION").is_some()),
-            width: terminal.then(columns),
-        }
-    }
-}
-
-fn locale_is_utf8() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .find(|value| !value.is_empty())
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    locale.contains("utf-8") || locale.contains("utf8")
 }
 
 impl Look {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::exhausted::{NO_DESCRIPTORS, is_out_of_descriptors};
+use crate::util::process_limits::{NO_DESCRIPTORS, is_out_of_descriptors};
 
 /// The file under its temporary name. Dropped without [`publish`](Self::publish), it is removed.
 #[derive(Debug)]

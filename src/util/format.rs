@@ -1,11 +1,8 @@
-//! Numbers as people read them, and text from outside made harmless.
+//! Numbers and prose as people read them.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use console::measure_text_width;
-
-use crate::steering;
 
 /// `300000` as `300,000`.
 pub fn count(n: u64) -> String {
@@ -54,7 +51,7 @@ pub fn duration(length: Duration) -> String {
 }
 
 /// Prose in lines of at most `width` columns; a word that is longer stays whole.
-pub(in crate::terminal) fn wrapped(text: &str, width: usize) -> String {
+pub(crate) fn wrapped(text: &str, width: usize) -> String {
     let mut lines = String::new();
     let mut used = 0;
     for word in text.split_whitespace() {
@@ -71,51 +68,6 @@ pub(in crate::terminal) fn wrapped(text: &str, width: usize) -> String {
         used += columns;
     }
     lines
-}
-
-/// Replaces what could steer a terminal (control characters, changes of writing direction) by a
-/// visible escape. Line feeds and tabs stay.
-pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(steers) {
-        return Cow::Borrowed(text);
-    }
-    let mut harmless = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if steers(c) {
-            harmless.extend(c.escape_default());
-        } else {
-            harmless.push(c);
-        }
-    }
-    Cow::Owned(harmless)
-}
-
-fn steers(c: char) -> bool {
-    c != '\n' && c != '\t' && steering::steers(c)
-}
-
-/// The same for a text of one line: further ones stand below the first, so that none can pass for a line of ours.
-pub fn indented(text: &str) -> String {
-    escape(text).trim_end().replace('\n', "\n  ")
-}
-
-/// The same for a JSON text, which stays the same JSON: JSON lets most of them stand in its strings as they are.
-/// Line feeds and tabs, which may stand between tokens, stay.
-pub fn escape_json(json: &str) -> Cow<'_, str> {
-    if !json.chars().any(steers) {
-        return Cow::Borrowed(json);
-    }
-    let mut harmless = String::with_capacity(json.len() + 16);
-    for c in json.chars() {
-        if steers(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                harmless.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            harmless.push(c);
-        }
-    }
-    Cow::Owned(harmless)
 }
 
 #[cfg(test)]
@@ -177,26 +129,5 @@ mod tests {
         ] {
             assert_eq!(duration(Duration::from_millis(millis)), text);
         }
-    }
-
-    #[test]
-    fn text_from_outside_cannot_steer_the_terminal() {
-        assert_eq!(escape("a\u{1b}[2Jb\r\u{9b}\u{202e}"), r"a\u{1b}[2Jb\r\u{9b}\u{202e}");
-        assert_eq!(escape("two\nlines\tä"), "two\nlines\tä");
-    }
-
-    #[test]
-    fn a_text_of_several_lines_cannot_pass_for_lines_of_ours() {
-        assert_eq!(indented("a\nhint: rm -rf\u{7}\n"), "a\n  hint: rm -rf\\u{7}");
-    }
-
-    #[test]
-    fn json_that_cannot_steer_the_terminal_means_the_same() {
-        let text = "a\u{7f}\u{9b}\u{202e}\u{e0041}ä";
-        let json = serde_json::to_string(text).unwrap_or_default();
-        let harmless = escape_json(&json);
-        assert_eq!(harmless, r#""a\u007f\u009b\u202e\udb40\udc41ä""#);
-        assert_eq!(serde_json::from_str::<String>(&harmless).ok().as_deref(), Some(text));
-        assert_eq!(escape_json("{\n\t}"), "{\n\t}");
     }
 }
