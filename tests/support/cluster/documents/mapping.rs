@@ -113,7 +113,10 @@ impl Field {
         };
         match self.kind {
             Kind::Keyword => {
-                let indexed = |text: &String| self.ignore_above.is_none_or(|limit| text.chars().count() as u64 <= limit);
+                let indexed = |text: &String| {
+                    self.ignore_above
+                        .is_none_or(|limit| text.chars().count() as u64 <= limit)
+                };
                 text().filter(indexed).map(Key::Text)
             }
             Kind::Text => text().map(|text| Key::Text(text.to_lowercase())),
