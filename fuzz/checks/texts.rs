@@ -3,12 +3,12 @@
 use std::io::Write;
 
 use esml_state::state::StateLimits;
-use esml_state::state::places::{Change, Place, Subject, Texts, Visitor, read_quantiles};
+use esml_state::state::schema::{Change, StateRewriter, StateStream, ValueLocation, Visitor, read_quantiles};
 
 struct Look;
 
 impl Visitor for Look {
-    fn found(&mut self, _: &Place<'_>, _: &str) -> Change {
+    fn found(&mut self, _: &ValueLocation<'_>, _: &str) -> Change {
         Change::Keep
     }
 }
@@ -18,13 +18,13 @@ pub fn check(data: &[u8]) {
     let Some((first, state)) = data.split_first() else {
         return;
     };
-    let subject = match first % 3 {
-        0 => Subject::Model,
-        1 => Subject::Categorizer,
-        _ => Subject::Quantiles,
+    let stream = match first % 3 {
+        0 => StateStream::Model,
+        1 => StateStream::Categorizer,
+        _ => StateStream::Quantiles,
     };
     let piece = usize::from(first / 3) + 1;
-    let mut texts = Texts::new(subject, Look, Vec::new());
+    let mut texts = StateRewriter::new(stream, Look, Vec::new());
     let taken = state.chunks(piece).try_for_each(|piece| texts.write_all(piece));
     if taken.is_ok()
         && let Ok((_, written)) = texts.finish()

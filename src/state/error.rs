@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::json;
-use crate::state::places::Unknown;
+use crate::state::schema::Unknown;
 
 /// One enum for the layer; `id` is the state document's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

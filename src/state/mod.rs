@@ -4,7 +4,7 @@ mod chunks;
 mod error;
 pub mod hash;
 mod id;
-pub mod places;
+pub mod schema;
 
 pub use chunks::{ChunkDecoder, ChunkEncoder, StateLimits};
 pub use error::Error;

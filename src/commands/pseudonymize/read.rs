@@ -8,7 +8,7 @@ use crate::commands::interrupt::{self, Interruptible};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId, SnapshotId};
 use crate::pseudonym;
-use crate::state::places::{Subject, Texts};
+use crate::state::schema::{StateRewriter, StateStream};
 use crate::state::{self, ChunkDecoder, StateDocId, StateKind, StateLimits};
 use crate::terminal::Stage;
 
@@ -122,7 +122,7 @@ impl Source<'_> {
 /// Where in the state the walk is.
 enum Walk<W: Write> {
     Between(Option<Box<Rewriter>>),
-    Inside(StateKind, Box<ChunkDecoder<Interruptible<Texts<Rewriter, W>>>>),
+    Inside(StateKind, Box<ChunkDecoder<Interruptible<StateRewriter<Rewriter, W>>>>),
 }
 
 impl<W: Write> Walk<W> {
@@ -140,11 +140,11 @@ impl<W: Write> Walk<W> {
         if let Self::Between(rewriter) = self
             && let Some(rewriter) = rewriter.take()
         {
-            let subject = match kind {
-                StateKind::Model => Subject::Model,
-                StateKind::Categorizer => Subject::Categorizer,
+            let stream = match kind {
+                StateKind::Model => StateStream::Model,
+                StateKind::Categorizer => StateStream::Categorizer,
             };
-            let texts = Texts::new(subject, *rewriter, open(kind));
+            let texts = StateRewriter::new(stream, *rewriter, open(kind));
             *self = Self::Inside(kind, Box::new(ChunkDecoder::new(Interruptible(texts), limits)));
         }
         Ok(())

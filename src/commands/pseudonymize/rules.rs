@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::archive::Contents;
 use crate::job::JobConfig;
-use crate::state::places::Detector;
+use crate::state::schema::Detector;
 
 /// How many such rules the job has.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::state::hash::scope;
-use crate::state::places::{Change, Place, What, read_quantiles};
+use crate::state::schema::{Change, ValueKind, ValueLocation, read_quantiles};
 use crate::state::{Error, StateLimits};
 
 /// Hashes of a kind told apart.
@@ -68,8 +68,8 @@ impl Hashes {
         let stored = serde_json::from_str::<Snapshot>(snapshot.get()).ok();
         let quantiles = stored.and_then(|stored| stored.quantiles?.quantile_state);
         let Some(quantiles) = quantiles else { return Ok(()) };
-        let visitor = |place: &Place<'_>, text: &str| {
-            if place.what == What::ScopeKey {
+        let visitor = |location: &ValueLocation<'_>, text: &str| {
+            if location.kind == ValueKind::ScopeHash {
                 self.scope(text);
             }
             Change::Keep

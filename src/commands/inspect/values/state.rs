@@ -8,13 +8,13 @@ use super::gather::ValueGatherer;
 use super::other::Other;
 use super::part::Part;
 use crate::state::StateKind;
-use crate::state::places::{Change, Place, Subject, Texts, Visitor, What};
+use crate::state::schema::{Change, StateRewriter, StateStream, ValueKind, ValueLocation, Visitor};
 
 /// Takes the decoded state of a kind. A form that is not known is noted: what follows is passed over.
 pub(in crate::commands::inspect) fn sink(kind: StateKind, values: Rc<RefCell<ValueGatherer>>) -> Box<dyn Write> {
-    let (subject, part) = match kind {
-        StateKind::Model => (Subject::Model, Part::ModelState),
-        StateKind::Categorizer => (Subject::Categorizer, Part::CategorizerState),
+    let (stream, part) = match kind {
+        StateKind::Model => (StateStream::Model, Part::ModelState),
+        StateKind::Categorizer => (StateStream::Categorizer, Part::CategorizerState),
     };
     let visitor = Gather {
         part,
@@ -22,7 +22,7 @@ pub(in crate::commands::inspect) fn sink(kind: StateKind, values: Rc<RefCell<Val
     };
     Box::new(StateSink {
         part,
-        texts: Some(Texts::new(subject, visitor, io::sink())),
+        texts: Some(StateRewriter::new(stream, visitor, io::sink())),
         begun: false,
         values,
     })
@@ -30,7 +30,7 @@ pub(in crate::commands::inspect) fn sink(kind: StateKind, values: Rc<RefCell<Val
 
 struct StateSink {
     part: Part,
-    texts: Option<Texts<Gather, Sink>>,
+    texts: Option<StateRewriter<Gather, Sink>>,
     begun: bool,
     values: Rc<RefCell<ValueGatherer>>,
 }
@@ -60,35 +60,40 @@ impl Write for StateSink {
 impl Drop for StateSink {
     fn drop(&mut self) {
         let texts = self.texts.take().filter(|_| self.begun);
-        if let Some(Err(why)) = texts.map(Texts::finish) {
+        if let Some(Err(why)) = texts.map(StateRewriter::finish) {
             self.values.borrow_mut().unread(self.part, &why.to_string());
         }
     }
 }
 
 impl Visitor for Gather {
-    fn found(&mut self, place: &Place<'_>, text: &str) -> Change {
-        let given_up = place.registered && text == "-";
+    fn found(&mut self, location: &ValueLocation<'_>, text: &str) -> Change {
+        let given_up = location.registered && text == "-";
         if !text.is_empty() && !given_up {
-            self.values.borrow_mut().state(self.part, place, text);
+            self.values.borrow_mut().state(self.part, location, text);
         }
         Change::Keep
     }
 }
 
 impl ValueGatherer {
-    fn state(&mut self, part: Part, place: &Place<'_>, text: &str) {
-        match (place.what, place.field) {
-            (What::Partition | What::By | What::Over | What::Influencer | What::Counted, Some(field)) => {
+    fn state(&mut self, part: Part, location: &ValueLocation<'_>, text: &str) {
+        match (location.kind, location.field) {
+            (
+                ValueKind::Partition | ValueKind::By | ValueKind::Over | ValueKind::Influencer | ValueKind::Counted,
+                Some(field),
+            ) => {
                 self.data(field, part, text);
             }
-            (What::CategoryToken, _) => self.other(Other::CategoryTokens, part, text),
-            (What::CategoryMessage | What::CategoryExample, _) => self.other(Other::CategorizedMessages, part, text),
-            (What::Partition, None) => self.other(Other::CategorizedPartitions, part, text),
-            (What::Word, _) => self.hashes.word(text),
-            (What::ScopeKey, _) => self.hashes.scope(text),
-            (What::RuleChecksums, _) => self.hashes.checksums(text),
-            (What::FieldName | What::FieldNames, _) | (_, None) => {}
+            (ValueKind::CategoryToken, _) => self.other(Other::CategoryTokens, part, text),
+            (ValueKind::CategoryMessage | ValueKind::CategoryExample, _) => {
+                self.other(Other::CategorizedMessages, part, text)
+            }
+            (ValueKind::Partition, None) => self.other(Other::CategorizedPartitions, part, text),
+            (ValueKind::ValueHash, _) => self.hashes.word(text),
+            (ValueKind::ScopeHash, _) => self.hashes.scope(text),
+            (ValueKind::RuleChecksums, _) => self.hashes.checksums(text),
+            (ValueKind::FieldName | ValueKind::FieldNames, _) | (_, None) => {}
         }
     }
 }

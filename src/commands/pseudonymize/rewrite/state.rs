@@ -5,48 +5,48 @@ use super::Rewriter;
 use crate::commands::interrupt;
 use crate::pseudonym::Use;
 use crate::state::hash::word;
-use crate::state::places::{Change, Lengths, Place, Visitor, What, read_quantiles, rewrite_quantiles};
+use crate::state::schema::{Change, Lengths, ValueKind, ValueLocation, Visitor, read_quantiles, rewrite_quantiles};
 use crate::state::{self, StateLimits};
 
 impl Visitor for Rewriter {
-    fn found(&mut self, place: &Place<'_>, text: &str) -> Change {
+    fn found(&mut self, location: &ValueLocation<'_>, text: &str) -> Change {
         if interrupt::check().is_err() {
             return Change::Refuse("a value that was not read: the run was interrupted");
         }
         // A place of the register that was given up is called `-`.
-        if text.is_empty() || (place.registered && text == "-") {
+        if text.is_empty() || (location.registered && text == "-") {
             return Change::Keep;
         }
-        let new = match (place.what, place.field) {
-            (What::FieldName | What::FieldNames, _) => return Change::Keep,
-            (What::RuleChecksums, _) if self.fields.time_shifts.have_no_scope(place.detector, text) => {
+        let new = match (location.kind, location.field) {
+            (ValueKind::FieldName | ValueKind::FieldNames, _) => return Change::Keep,
+            (ValueKind::RuleChecksums, _) if self.fields.time_shifts.have_no_scope(location.detector, text) => {
                 return Change::Keep;
             }
-            (What::RuleChecksums, _) => {
+            (ValueKind::RuleChecksums, _) => {
                 return Change::Refuse(
                     "checksums of rules that were applied for good: they cover the items of filters, and none can be \
                      made for tokens",
                 );
             }
-            (What::ScopeKey, _) => {
+            (ValueKind::ScopeHash, _) => {
                 self.hear(|hashes| hashes.key(text));
                 return self.hash(text);
             }
-            (What::Word, _) => {
+            (ValueKind::ValueHash, _) => {
                 self.hear(|hashes| hashes.word(text));
                 self.last_word = text.parse().ok();
                 return self.hash(text);
             }
             // Its hash stands before it.
-            (What::Counted, _) if self.last_word != Some(word(text)) => {
+            (ValueKind::Counted, _) if self.last_word != Some(word(text)) => {
                 return Change::Refuse("a counted value whose hash is that of another text");
             }
-            (What::CategoryToken | What::CategoryMessage | What::CategoryExample, _) => self.words(text),
-            (What::Partition, None) => match self.fields.partition().map(str::to_owned) {
+            (ValueKind::CategoryToken | ValueKind::CategoryMessage | ValueKind::CategoryExample, _) => self.words(text),
+            (ValueKind::Partition, None) => match self.fields.partition().map(str::to_owned) {
                 Some(field) => self.value(&field, text),
                 None => self.free(text),
             },
-            (_, Some(field)) => self.value(field, text).inspect(|_| self.stands(place, text)),
+            (_, Some(field)) => self.value(field, text).inspect(|_| self.stands(location, text)),
             (_, None) => self.free(text),
         };
         match new {
@@ -67,12 +67,17 @@ impl Visitor for Rewriter {
 impl Rewriter {
     /// Hears of the keys of a `quantile_state`.
     pub(in super::super) fn hear_quantiles(&mut self, text: &str, limits: StateLimits) -> Result<(), state::Error> {
-        read_quantiles(text, limits, |place: &Place<'_>, text: &str| self.found(place, text)).map(|_| ())
+        read_quantiles(text, limits, |location: &ValueLocation<'_>, text: &str| {
+            self.found(location, text)
+        })
+        .map(|_| ())
     }
 
     /// A `quantile_state` with the hashes of tokens.
     pub(in super::super) fn quantiles(&mut self, text: &str, limits: StateLimits) -> Result<String, state::Error> {
-        rewrite_quantiles(text, limits, |place: &Place<'_>, text: &str| self.found(place, text))
+        rewrite_quantiles(text, limits, |location: &ValueLocation<'_>, text: &str| {
+            self.found(location, text)
+        })
     }
 
     fn hear(&mut self, tell: impl FnOnce(&mut super::Hashes)) {
@@ -93,18 +98,20 @@ impl Rewriter {
     }
 
     /// Remembers which values stand together, and which were counted: hashes are of them.
-    fn stands(&mut self, place: &Place<'_>, text: &str) {
+    fn stands(&mut self, location: &ValueLocation<'_>, text: &str) {
         if self.writing {
             return;
         }
         let mut number = |text: &str| self.book.note(text, Use::Candidate).ok();
         let Some(id) = number(text) else { return };
-        if place.what == What::Counted {
-            let chosen = place.field.is_some_and(|field| self.fields.is_chosen(field));
+        if location.kind == ValueKind::Counted {
+            let chosen = location.field.is_some_and(|field| self.fields.is_chosen(field));
             self.hashes.counted(text, id, chosen);
         }
-        let partition = place.detector.map_or("", |detector| detector.partition_value.as_str());
-        if matches!(place.what, What::By | What::Over)
+        let partition = location
+            .detector
+            .map_or("", |detector| detector.partition_value.as_str());
+        if matches!(location.kind, ValueKind::By | ValueKind::Over)
             && !partition.is_empty()
             && let Some(partition) = number(partition)
         {

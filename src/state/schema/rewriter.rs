@@ -14,7 +14,7 @@ use crate::json::{Editor, Kind, Token, Tokenizer, quoted};
 
 /// What is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum StateStream {
     /// A model's state.
     Model,
     /// A categorizer's state.
@@ -28,7 +28,7 @@ pub enum Subject {
 /// As a sink of [`ChunkDecoder`](crate::state::ChunkDecoder) it makes that fail with
 /// [`Error::Unknown`](crate::state::Error::Unknown) where the form is not known.
 #[derive(Debug)]
-pub struct Texts<V, W: Write> {
+pub struct StateRewriter<V, W: Write> {
     tokens: Tokenizer,
     walk: Walk<V>,
     editor: Editor<W>,
@@ -45,7 +45,7 @@ pub(crate) struct Unknown {
 
 struct Walk<V> {
     visitor: V,
-    subject: Subject,
+    stream: StateStream,
     frames: Vec<Frame>,
     /// What the name read last announces.
     announced: Option<(Announced, String)>,
@@ -78,14 +78,14 @@ struct Frame {
     size: Option<u64>,
 }
 
-impl<V: Visitor, W: Write> Texts<V, W> {
+impl<V: Visitor, W: Write> StateRewriter<V, W> {
     /// Begins.
-    pub fn new(subject: Subject, visitor: V, out: W) -> Self {
+    pub fn new(stream: StateStream, visitor: V, out: W) -> Self {
         Self {
             tokens: Tokenizer::default(),
             walk: Walk {
                 visitor,
-                subject,
+                stream,
                 frames: Vec::new(),
                 announced: None,
                 detector: Detector::default(),
@@ -114,7 +114,7 @@ impl<V: Visitor, W: Write> Texts<V, W> {
     }
 }
 
-impl<V: Visitor, W: Write> Write for Texts<V, W> {
+impl<V: Visitor, W: Write> Write for StateRewriter<V, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Self { tokens, walk, editor } = self;
         tokens.push(bytes, &mut |token| walk.token(&token, editor))?;
@@ -133,7 +133,7 @@ impl<V: Visitor> Walk<V> {
             Kind::BeginObject => self.begin(token, editor),
             Kind::EndObject => self.end(token, editor),
             Kind::Text => self.text(token, editor),
-            Kind::BeginArray if self.subject == Subject::Quantiles && self.frames.is_empty() => editor.keep(token),
+            Kind::BeginArray if self.stream == StateStream::Quantiles && self.frames.is_empty() => editor.keep(token),
             Kind::EndArray => editor.keep(token),
             Kind::BeginArray => Err(self.unknown("an array, where the state has none")),
             Kind::Literal => Err(self.unknown("a value that is no string, where the state has none")),
@@ -199,10 +199,10 @@ impl<V: Visitor> Walk<V> {
     }
 
     fn outermost(&self) -> &'static Level {
-        match self.subject {
-            Subject::Model => &model::STATE,
-            Subject::Categorizer => &categorizer::STATE,
-            Subject::Quantiles => &quantiles::STATE,
+        match self.stream {
+            StateStream::Model => &model::STATE,
+            StateStream::Categorizer => &categorizer::STATE,
+            StateStream::Quantiles => &quantiles::STATE,
         }
     }
 
@@ -258,7 +258,7 @@ impl<V: Visitor> Walk<V> {
 impl<V> fmt::Debug for Walk<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Walk")
-            .field("subject", &self.subject)
+            .field("stream", &self.stream)
             .field("depth", &self.frames.len())
             .finish_non_exhaustive()
     }

@@ -15,34 +15,38 @@ fn unique() -> String {
 #[test]
 fn words_and_their_influencers_are_found() {
     let mut seen = Vec::new();
-    walk(Subject::Model, unique().as_bytes(), |place: &Place<'_>, text: &str| {
-        if place.what != What::FieldName {
-            seen.push((
-                place.what,
-                place.field.unwrap_or_default().to_owned(),
-                text.to_owned(),
-                place.registered,
-            ));
-            assert_eq!(place.detector.unwrap().partition_value, "web-1");
-        }
-        Change::Keep
-    })
+    walk(
+        StateStream::Model,
+        unique().as_bytes(),
+        |location: &ValueLocation<'_>, text: &str| {
+            if location.kind != ValueKind::FieldName {
+                seen.push((
+                    location.kind,
+                    location.field.unwrap_or_default().to_owned(),
+                    text.to_owned(),
+                    location.registered,
+                ));
+                assert_eq!(location.detector.unwrap().partition_value, "web-1");
+            }
+            Change::Keep
+        },
+    )
     .unwrap();
     let hash = word("anna").to_string();
     let wanted = [
-        (What::Partition, "host", "web-1", false),
-        (What::By, "service", "-", true),
-        (What::By, "service", "login", true),
-        (What::Influencer, "host", "web-1", false),
-        (What::Word, "user", &hash, false),
-        (What::Counted, "user", "anna", false),
-        (What::Influencer, "user", "anna", false),
-        (What::Word, "user", &hash, false),
-        (What::Influencer, "host", "web-1", false),
-        (What::Word, "user", &hash, false),
+        (ValueKind::Partition, "host", "web-1", false),
+        (ValueKind::By, "service", "-", true),
+        (ValueKind::By, "service", "login", true),
+        (ValueKind::Influencer, "host", "web-1", false),
+        (ValueKind::ValueHash, "user", &hash, false),
+        (ValueKind::Counted, "user", "anna", false),
+        (ValueKind::Influencer, "user", "anna", false),
+        (ValueKind::ValueHash, "user", &hash, false),
+        (ValueKind::Influencer, "host", "web-1", false),
+        (ValueKind::ValueHash, "user", &hash, false),
     ];
     let wanted: Vec<_> = wanted
-        .map(|(what, field, text, r)| (what, field.to_owned(), text.to_owned(), r))
+        .map(|(kind, field, text, r)| (kind, field.to_owned(), text.to_owned(), r))
         .into();
     assert_eq!(seen, wanted);
 }
@@ -50,10 +54,10 @@ fn words_and_their_influencers_are_found() {
 #[test]
 fn what_is_replaced_or_dropped_leaves_the_rest() {
     let changed = walk(
-        Subject::Model,
+        StateStream::Model,
         unique().as_bytes(),
-        |place: &Place<'_>, text: &str| match (place.what, text) {
-            (What::Word, _) => Change::Drop,
+        |location: &ValueLocation<'_>, text: &str| match (location.kind, text) {
+            (ValueKind::ValueHash, _) => Change::Drop,
             (_, "anna") => Change::Replace("t\"1".to_owned()),
             _ => Change::Keep,
         },
@@ -77,10 +81,12 @@ fn a_scope_key_goes_with_its_score() {
         "3",
         r#","a":{"a":"1","b":{"a":"0.5","b":"0"}},"a":{"a":"2","b":{}},"a":{"a":"3","b":{}}"#,
     );
-    let new = rewrite_quantiles(&old, LIMITS, |place: &Place<'_>, text: &str| match (place.what, text) {
-        (What::ScopeKey, "2") => Change::Drop,
-        (What::ScopeKey, "3") => Change::Replace("4".to_owned()),
-        _ => Change::Keep,
+    let new = rewrite_quantiles(&old, LIMITS, |location: &ValueLocation<'_>, text: &str| {
+        match (location.kind, text) {
+            (ValueKind::ScopeHash, "2") => Change::Drop,
+            (ValueKind::ScopeHash, "3") => Change::Replace("4".to_owned()),
+            _ => Change::Keep,
+        }
     });
     let wanted = quantiles("2", r#","a":{"a":"1","b":{"a":"0.5","b":"0"}},"a":{"a":"4","b":{}}"#);
     assert_eq!(new.unwrap(), wanted);
@@ -92,9 +98,9 @@ fn another_form_is_refused() {
     let categorizer = r#"{"a":"1","b":{"a":"word","b":"1","c":{"a":"a word","b":"0"},"d":"0"},"c":{"a":{"b":"1","c":"a word"}},"g":"0"}"#;
     let unique = unique();
     let mut cases = Vec::new();
-    let mut case = |subject, text: &str, old: &str, new: &str| {
+    let mut case = |stream, text: &str, old: &str, new: &str| {
         assert!(text.contains(old), "{old}");
-        cases.push((subject, text.replacen(old, new, 1)));
+        cases.push((stream, text.replacen(old, new, 1)));
     };
     for (old, new) in [
         (r#""b":"34""#, r#""b":"35""#),
@@ -109,7 +115,7 @@ fn another_form_is_refused() {
         (r#""d":"service""#, r#""d":"""#),
         (r#""f":"host""#, r#""f":"""#),
         (r#""h":"user","h":"host""#, r#""h":"user""#),
-        // Texts where numbers are.
+        // StateRewriter where numbers are.
         (r#""b":"0","c":"""#, r#""b":"x","c":"""#),
         (r#""k":{},"l""#, r#""k":{"b":"anna"},"l""#),
         (r#""k":{},"l""#, r#""k":{"anna":"1"},"l""#),
@@ -118,7 +124,7 @@ fn another_form_is_refused() {
         (r#""a":"anna""#, r#""a":{"a":"anna"}"#),
         (r#""h":{"b""#, r#""h":{"c":{},"b""#),
     ] {
-        case(Subject::Model, &unique, old, new);
+        case(StateStream::Model, &unique, old, new);
     }
     for (old, new) in [
         (r#""a":"1""#, r#""a":"2""#),
@@ -126,7 +132,7 @@ fn another_form_is_refused() {
         (r#""d":"0""#, r#""d":"x""#),
         (r#""b":"0"}"#, r#""b":"0","l":"x"}"#),
     ] {
-        case(Subject::Categorizer, categorizer, old, new);
+        case(StateStream::Categorizer, categorizer, old, new);
     }
     for (old, new) in [
         ("infl1", "inflhost"),
@@ -136,17 +142,17 @@ fn another_form_is_refused() {
         (r#""d":"0""#, r#""d":"0","a":{"a":"host"}"#),
         (r#""d":"0""#, r#""d":"x""#),
     ] {
-        case(Subject::Quantiles, quantiles, old, new);
+        case(StateStream::Quantiles, quantiles, old, new);
     }
-    for (subject, whole) in [
-        (Subject::Model, unique.as_str()),
-        (Subject::Categorizer, categorizer),
-        (Subject::Quantiles, quantiles),
+    for (stream, whole) in [
+        (StateStream::Model, unique.as_str()),
+        (StateStream::Categorizer, categorizer),
+        (StateStream::Quantiles, quantiles),
     ] {
-        walk(subject, whole.as_bytes(), |_: &Place<'_>, _: &str| Change::Keep).unwrap();
+        walk(stream, whole.as_bytes(), |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap();
     }
-    for (subject, text) in cases {
-        let refused = walk(subject, text.as_bytes(), |_: &Place<'_>, _: &str| Change::Keep).unwrap_err();
+    for (stream, text) in cases {
+        let refused = walk(stream, text.as_bytes(), |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap_err();
         assert!(matches!(refused, Error::Unknown { .. }), "{refused} {text}");
         assert!(!refused.to_string().contains("anna"), "{refused}");
     }
@@ -155,13 +161,13 @@ fn another_form_is_refused() {
 #[test]
 fn rules_applied_for_good_are_asked_about() {
     let text = unique().replace(r#""k":{"d":"0"}"#, r#""k":{"d":"1","a":{"a":"123","b":"4"}}"#);
-    let refuse = |place: &Place<'_>, _: &str| match place.what {
-        What::RuleChecksums => Change::Refuse("rules that were applied for good"),
+    let refuse = |location: &ValueLocation<'_>, _: &str| match location.kind {
+        ValueKind::RuleChecksums => Change::Refuse("rules that were applied for good"),
         _ => Change::Keep,
     };
-    let error = walk(Subject::Model, text.as_bytes(), refuse).unwrap_err();
+    let error = walk(StateStream::Model, text.as_bytes(), refuse).unwrap_err();
     assert!(error.to_string().contains("at detector.e.b.b.d.a.k: "), "{error}");
-    walk(Subject::Model, unique().as_bytes(), refuse).unwrap();
+    walk(StateStream::Model, unique().as_bytes(), refuse).unwrap();
 }
 
 #[test]

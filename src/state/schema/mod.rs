@@ -1,6 +1,6 @@
 //! Where values stand in the decoded state, and what each of them is.
 //!
-//! [`Texts`] reads a decoded state as it streams by, knows for every element whether it can hold a text, and asks a
+//! [`StateRewriter`] reads a decoded state as it streams by, knows for every element whether it can hold a text, and asks a
 //! [`Visitor`] about each one: to look at it, to replace it, or to leave it out. What it writes is the state, byte for
 //! byte, but for what the visitor changed. What it does not know is an error: a state of another form could hold values
 //! in places that nobody looks at.
@@ -15,16 +15,16 @@ mod detector;
 mod forms;
 mod level;
 mod model;
-mod place;
 mod quantiles;
-mod walk;
+mod rewriter;
+mod value;
 
 pub use category::Lengths;
 pub use detector::Detector;
-pub use place::{Change, Place, Visitor, What};
 pub use quantiles::{read_quantiles, rewrite_quantiles};
-pub(crate) use walk::Unknown;
-pub use walk::{Subject, Texts};
+pub(crate) use rewriter::Unknown;
+pub use rewriter::{StateRewriter, StateStream};
+pub use value::{Change, ValueKind, ValueLocation, Visitor};
 
 #[cfg(test)]
 mod tests;

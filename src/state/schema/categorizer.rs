@@ -1,6 +1,6 @@
 //! The form of a categorizer's state: one group of elements for each value of the partition field, or one.
 
-use super::What;
+use super::ValueKind;
 use super::level::CategoryMember::{BaseLength, CommonToken, LongestLength};
 use super::level::Leaf::{Category, Constant, Numbers as Number, Text};
 use super::level::Rule::{Leaf, Numbers};
@@ -17,17 +17,17 @@ pub(super) static STATE: Level = Level::new(&[
     ("g", Leaf(Number)),
 ]);
 
-static PARTITIONS: Level = Level::new(&[("a", Leaf(Text(What::Partition))), ("d", Leaf(Number))]);
+static PARTITIONS: Level = Level::new(&[("a", Leaf(Text(ValueKind::Partition))), ("d", Leaf(Number))]);
 
 static CATEGORIES: Level = Level::new(&[
-    ("a", Leaf(Text(What::CategoryToken))),
+    ("a", Leaf(Text(ValueKind::CategoryToken))),
     ("b", Leaf(Number)),
     ("c", Rule::Level(&CATEGORY)),
     ("d", Leaf(Number)),
 ]);
 
 static CATEGORY: Level = Level::new(&[
-    ("a", Leaf(Text(What::CategoryMessage))),
+    ("a", Leaf(Text(ValueKind::CategoryMessage))),
     ("b", Leaf(Number)),
     ("c", Leaf(Number)),
     ("d", Leaf(Category(LongestLength))),
@@ -41,4 +41,4 @@ static CATEGORY: Level = Level::new(&[
 ])
 .with(Role::Category);
 
-static EXAMPLES: Level = Level::new(&[("b", Leaf(Number)), ("c", Leaf(Text(What::CategoryExample)))]);
+static EXAMPLES: Level = Level::new(&[("b", Leaf(Number)), ("c", Leaf(Text(ValueKind::CategoryExample)))]);

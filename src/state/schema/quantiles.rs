@@ -10,14 +10,14 @@ use flate2::write::GzEncoder;
 use super::level::Leaf::{Constant, Cue, Numbers as Number, Size, Text};
 use super::level::Rule::{Leaf, Numbers};
 use super::level::{Level, Role, Rule};
-use super::{Subject, Texts, Visitor, What};
+use super::{StateRewriter, StateStream, ValueKind, Visitor};
 use crate::state::chunks::decode_text;
 use crate::state::{Error, StateLimits};
 
 pub(super) static STATE: Level = Level::new(&[
     ("mlcue", Leaf(Cue)),
     ("mlkey", Leaf(Constant("api"))),
-    ("mlquantilesdescription", Leaf(Text(What::FieldNames))),
+    ("mlquantilesdescription", Leaf(Text(ValueKind::FieldNames))),
     ("mlversion", Leaf(Constant("3"))),
     ("time", Leaf(Number)),
     ("a", Rule::Level(&NORMALIZER)),
@@ -38,7 +38,7 @@ static NORMALIZER: Level = Level::new(&[
 
 static LARGEST_SCORES: Level = Level::new(&[("a", Rule::Level(&LARGEST_SCORE)), ("d", Leaf(Size))]).with(Role::Counted);
 
-static LARGEST_SCORE: Level = Level::new(&[("a", Leaf(Text(What::ScopeKey))), ("b", Numbers)]).with(Role::Entry);
+static LARGEST_SCORE: Level = Level::new(&[("a", Leaf(Text(ValueKind::ScopeHash))), ("b", Numbers)]).with(Role::Entry);
 
 /// Asks about the texts of a `quantile_state`.
 ///
@@ -67,7 +67,7 @@ pub fn rewrite_quantiles<V: Visitor>(text: &str, limits: StateLimits, visitor: V
 const QUANTILES: &str = "quantiles";
 
 fn walk<V: Visitor, W: Write>(text: &str, limits: StateLimits, visitor: V, out: W) -> Result<(V, W), Error> {
-    let mut texts = Texts::new(Subject::Quantiles, visitor, out);
+    let mut texts = StateRewriter::new(StateStream::Quantiles, visitor, out);
     if is_plain(text) {
         texts
             .write_all(text.as_bytes())

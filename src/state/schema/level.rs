@@ -1,6 +1,6 @@
 //! How the form of the state is written down: levels of named elements.
 
-use super::What;
+use super::ValueKind;
 use super::detector::{KeyMember, ModelKind};
 
 /// What an element may hold.
@@ -34,7 +34,7 @@ pub(super) enum Leaf {
     /// How many entries follow in this level.
     Size,
     /// Something to ask about.
-    Text(What),
+    Text(ValueKind),
     /// A length or a count that belongs to a category.
     Category(CategoryMember),
     /// The name of a person or an attribute.

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use super::{Announced, Subject, Walk};
+use super::{Announced, StateStream, Walk};
 use crate::json::{Editor, Token};
-use crate::state::places::detector::{KeyMember, ModelKind};
-use crate::state::places::forms::{is_cue, is_numbers, is_word};
-use crate::state::places::level::{CategoryMember, Leaf, Named, Rule};
-use crate::state::places::{Change, Place, Visitor, What};
+use crate::state::schema::detector::{KeyMember, ModelKind};
+use crate::state::schema::forms::{is_cue, is_numbers, is_word};
+use crate::state::schema::level::{CategoryMember, Leaf, Named, Rule};
+use crate::state::schema::{Change, ValueKind, ValueLocation, Visitor};
 
 impl<V: Visitor> Walk<V> {
     pub(super) fn text<W: Write>(&mut self, token: &Token<'_>, editor: &mut Editor<W>) -> io::Result<()> {
@@ -54,12 +54,12 @@ impl<V: Visitor> Walk<V> {
                 None => return Ok(()),
             },
             Leaf::Name(named) => self.named(*named, &name, &text)?,
-            Leaf::Text(what) => self.asked(*what, &name, &text)?,
+            Leaf::Text(kind) => self.asked(*kind, &name, &text)?,
         };
         match change {
             Change::Keep => editor.keep(token),
             Change::Replace(text) => editor.replace(token, &text),
-            Change::Drop if matches!(leaf, Leaf::Text(What::ScopeKey)) => {
+            Change::Drop if matches!(leaf, Leaf::Text(ValueKind::ScopeHash)) => {
                 self.drop_entry = true;
                 editor.keep(token)
             }
@@ -106,13 +106,13 @@ impl<V: Visitor> Walk<V> {
         if member == KeyMember::Function || text.is_empty() {
             return Change::Keep;
         }
-        let place = Place {
-            what: What::FieldName,
+        let location = ValueLocation {
+            kind: ValueKind::FieldName,
             field: Some(text),
             detector: None,
             registered: false,
         };
-        self.visitor.found(&place, text)
+        self.visitor.found(&location, text)
     }
 
     fn named(&mut self, named: Named, name: &str, text: &str) -> io::Result<Change> {
@@ -137,50 +137,54 @@ impl<V: Visitor> Walk<V> {
                 "a name, where the detector has no such field",
             );
         }
-        let what = match (named, model) {
-            (Named::Person, ModelKind::Population) => What::Over,
-            _ => What::By,
+        let kind = match (named, model) {
+            (Named::Person, ModelKind::Population) => ValueKind::Over,
+            _ => ValueKind::By,
         };
-        let place = Place {
-            what,
+        let location = ValueLocation {
+            kind,
             field: Some(field),
             detector: Some(&self.detector),
             registered: true,
         };
-        Ok(self.visitor.found(&place, text))
+        Ok(self.visitor.found(&location, text))
     }
 
-    fn asked(&mut self, what: What, name: &str, text: &str) -> io::Result<Change> {
-        if matches!(what, What::Word | What::ScopeKey | What::RuleChecksums) && !is_word(text) {
+    fn asked(&mut self, kind: ValueKind, name: &str, text: &str) -> io::Result<Change> {
+        if matches!(
+            kind,
+            ValueKind::ValueHash | ValueKind::ScopeHash | ValueKind::RuleChecksums
+        ) && !is_word(text)
+        {
             return self.demand(false, name, "a text that is no number");
         }
-        if what == What::RuleChecksums && text == "0" {
+        if kind == ValueKind::RuleChecksums && text == "0" {
             return Ok(Change::Keep);
         }
-        if self.subject == Subject::Model && what == What::Partition {
+        if self.stream == StateStream::Model && kind == ValueKind::Partition {
             text.clone_into(&mut self.detector.partition_value);
         }
-        let detector = (self.subject == Subject::Model).then_some(&self.detector);
-        let field = match (what, detector) {
-            (What::Partition, Some(detector)) => Some(detector.partition.as_str()),
-            (What::Counted | What::Word, Some(detector)) => Some(detector.field.as_str()),
-            (What::Influencer, Some(detector)) => {
+        let detector = (self.stream == StateStream::Model).then_some(&self.detector);
+        let field = match (kind, detector) {
+            (ValueKind::Partition, Some(detector)) => Some(detector.partition.as_str()),
+            (ValueKind::Counted | ValueKind::ValueHash, Some(detector)) => Some(detector.field.as_str()),
+            (ValueKind::Influencer, Some(detector)) => {
                 let field = self.influencer.and_then(|n| detector.influencers.get(n));
                 Some(field.map_or("", String::as_str))
             }
             _ => None,
         };
-        if field == Some("") && !matches!(what, What::Word) {
+        if field == Some("") && !matches!(kind, ValueKind::ValueHash) {
             return self.demand(text.is_empty(), name, "a value, where the detector has no such field");
         }
-        let place = Place {
-            what,
+        let location = ValueLocation {
+            kind,
             field: field.filter(|field| !field.is_empty()),
             detector,
             registered: false,
         };
-        let change = self.visitor.found(&place, text);
-        if what == What::CategoryMessage {
+        let change = self.visitor.found(&location, text);
+        if kind == ValueKind::CategoryMessage {
             let after = match &change {
                 Change::Replace(new) => new.len(),
                 _ => text.len(),

@@ -7,17 +7,17 @@ use super::*;
 use crate::state::ChunkEncoder;
 use crate::state::hash::scope;
 
-type Found = BTreeMap<(What, Option<String>), BTreeSet<String>>;
+type Found = BTreeMap<(ValueKind, Option<String>), BTreeSet<String>>;
 
 fn found(job: &str) -> Found {
     let mut found = Found::new();
-    let mut note = |place: &Place<'_>, text: &str| {
-        let key = (place.what, place.field.map(str::to_owned));
+    let mut note = |location: &ValueLocation<'_>, text: &str| {
+        let key = (location.kind, location.field.map(str::to_owned));
         found.entry(key).or_default().insert(text.to_owned());
         Change::Keep
     };
-    for (subject, state) in states(job) {
-        walk(subject, &state, &mut note).unwrap();
+    for (stream, state) in states(job) {
+        walk(stream, &state, &mut note).unwrap();
     }
     found
 }
@@ -33,28 +33,28 @@ fn inputs(job: &str, field: &str) -> BTreeSet<String> {
         .collect()
 }
 
-fn of<'a>(found: &'a Found, what: What, field: &str) -> &'a BTreeSet<String> {
+fn of<'a>(found: &'a Found, kind: ValueKind, field: &str) -> &'a BTreeSet<String> {
     found
-        .get(&(what, Some(field.to_owned())))
-        .unwrap_or_else(|| panic!("{what:?} of {field}"))
+        .get(&(kind, Some(field.to_owned())))
+        .unwrap_or_else(|| panic!("{kind:?} of {field}"))
 }
 
 #[test]
 fn real_state_is_known_and_stays_as_it_is() {
     for job in JOBS {
-        for (subject, state) in states(job) {
-            let same = walk(subject, &state, |_: &Place<'_>, _: &str| Change::Keep).unwrap();
-            assert!(same.as_bytes() == state, "{job} {subject:?}");
+        for (stream, state) in states(job) {
+            let same = walk(stream, &state, |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap();
+            assert!(same.as_bytes() == state, "{job} {stream:?}");
         }
         for text in quantiles(job) {
             let mut old = Vec::new();
             crate::state::chunks::decode_text("q", &text, LIMITS, &mut old).unwrap();
-            let rewritten = rewrite_quantiles(&text, LIMITS, |_: &Place<'_>, _: &str| Change::Keep).unwrap();
+            let rewritten = rewrite_quantiles(&text, LIMITS, |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap();
             let mut new = Vec::new();
             crate::state::chunks::decode_text("q", &rewritten, LIMITS, &mut new).unwrap();
             assert!(old == new, "{job} quantiles");
             let plain = String::from_utf8(old).unwrap();
-            let rewritten = rewrite_quantiles(&plain, LIMITS, |_: &Place<'_>, _: &str| Change::Keep).unwrap();
+            let rewritten = rewrite_quantiles(&plain, LIMITS, |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap();
             assert!(plain == rewritten, "{job} plain quantiles");
         }
     }
@@ -63,13 +63,13 @@ fn real_state_is_known_and_stays_as_it_is() {
 #[test]
 fn real_state_written_again_decodes_to_the_same_bytes() {
     for job in JOBS {
-        for (subject, state) in states(job) {
+        for (stream, state) in states(job) {
             let mut documents = Vec::new();
             let encoder = ChunkEncoder::new(|_, document: &[u8]| {
                 documents.push(document.to_vec());
                 Ok(())
             });
-            let mut texts = Texts::new(subject, |_: &Place<'_>, _: &str| Change::Keep, encoder);
+            let mut texts = StateRewriter::new(stream, |_: &ValueLocation<'_>, _: &str| Change::Keep, encoder);
             texts.write_all(&state).unwrap();
             let (_, encoder) = texts.finish().unwrap();
             encoder.finish().unwrap();
@@ -77,7 +77,7 @@ fn real_state_written_again_decodes_to_the_same_bytes() {
             for document in &documents {
                 decoder.document("a#1", document).unwrap();
             }
-            assert!(decoder.finish().unwrap().1 == state, "{job} {subject:?}");
+            assert!(decoder.finish().unwrap().1 == state, "{job} {stream:?}");
         }
     }
 }
@@ -85,28 +85,28 @@ fn real_state_written_again_decodes_to_the_same_bytes() {
 #[test]
 fn every_value_that_the_inputs_have_is_found() {
     let web = found("web-latency");
-    assert!(of(&web, What::Partition, "host").is_superset(&inputs("web-latency", "host")));
-    assert!(of(&web, What::By, "status").is_superset(&inputs("web-latency", "status")));
-    assert_eq!(of(&web, What::Partition, "host").len(), 30);
+    assert!(of(&web, ValueKind::Partition, "host").is_superset(&inputs("web-latency", "host")));
+    assert!(of(&web, ValueKind::By, "status").is_superset(&inputs("web-latency", "status")));
+    assert_eq!(of(&web, ValueKind::Partition, "host").len(), 30);
     assert!(
-        of(&web, What::Influencer, "clientip")
+        of(&web, ValueKind::Influencer, "clientip")
             .iter()
             .all(|ip| ip.parse::<std::net::IpAddr>().is_ok())
     );
-    assert!(of(&web, What::Influencer, "host").is_subset(of(&web, What::Partition, "host")));
+    assert!(of(&web, ValueKind::Influencer, "host").is_subset(of(&web, ValueKind::Partition, "host")));
 
     let users = found("user-population");
-    assert!(of(&users, What::Over, "user").is_superset(&inputs("user-population", "user")));
-    assert_eq!(of(&users, What::Over, "user").len(), 5000);
-    assert!(of(&users, What::Influencer, "program").contains("outlook"));
+    assert!(of(&users, ValueKind::Over, "user").is_superset(&inputs("user-population", "user")));
+    assert_eq!(of(&users, ValueKind::Over, "user").len(), 5000);
+    assert!(of(&users, ValueKind::Influencer, "program").contains("outlook"));
 
     let logs = found("log-categories");
-    assert_eq!(of(&logs, What::By, "mlcategory").len(), 12);
-    assert!(of(&logs, What::Influencer, "service").contains("checkout"));
-    let plain = |what| logs.get(&(what, None)).unwrap();
-    assert_eq!(plain(What::CategoryToken).len(), 79);
-    assert_eq!(plain(What::CategoryMessage).len(), 12);
-    assert_eq!(plain(What::CategoryExample).len(), 48);
+    assert_eq!(of(&logs, ValueKind::By, "mlcategory").len(), 12);
+    assert!(of(&logs, ValueKind::Influencer, "service").contains("checkout"));
+    let plain = |kind| logs.get(&(kind, None)).unwrap();
+    assert_eq!(plain(ValueKind::CategoryToken).len(), 79);
+    assert_eq!(plain(ValueKind::CategoryMessage).len(), 12);
+    assert_eq!(plain(ValueKind::CategoryExample).len(), 48);
 }
 
 #[test]
@@ -129,8 +129,8 @@ fn every_key_of_every_normaliser_is_explained() {
         known.insert(scope(["", "", person, ""]));
         let (mut keys, mut unexplained) = (0, 0);
         for text in quantiles(job) {
-            let count = |place: &Place<'_>, text: &str| {
-                if place.what == What::ScopeKey {
+            let count = |location: &ValueLocation<'_>, text: &str| {
+                if location.kind == ValueKind::ScopeHash {
                     keys += 1;
                     unexplained += u32::from(!known.contains(&text.parse().unwrap()));
                 }

@@ -4,7 +4,7 @@ use super::{Detector, Lengths};
 
 /// What a text in the state is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum What {
+pub enum ValueKind {
     /// The name of one field.
     FieldName,
     /// Names of fields and a function, blanks between them: how a normaliser describes itself.
@@ -21,7 +21,7 @@ pub enum What {
     Counted,
     /// The hash of such a value: a decimal number, the [`word`](crate::state::hash::word) of the value. Before the value
     /// itself, or alone where it stands for an influencer's share.
-    Word,
+    ValueHash,
     /// A token of a category.
     CategoryToken,
     /// The message that began a category.
@@ -30,7 +30,7 @@ pub enum What {
     CategoryExample,
     /// The hash of names and values that a normaliser knows its largest score by: a decimal number, a
     /// [`scope`](crate::state::hash::scope).
-    ScopeKey,
+    ScopeHash,
     /// The number of rules that a detector has applied for good, known by checksums that cover the contents of filters.
     /// Asked about only where it is not 0.
     RuleChecksums,
@@ -38,9 +38,9 @@ pub enum What {
 
 /// Where a text stands.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct ValueLocation<'a> {
     /// What it is.
-    pub what: What,
+    pub kind: ValueKind,
     /// The field that it is a value of, where the state tells.
     pub field: Option<&'a str>,
     /// The detector that it belongs to; none in a categorizer's state and in quantiles.
@@ -65,14 +65,14 @@ pub enum Change {
 /// Hears of every text.
 pub trait Visitor {
     /// A text, in the order of the state. The empty text is a value too.
-    fn found(&mut self, place: &Place<'_>, text: &str) -> Change;
+    fn found(&mut self, location: &ValueLocation<'_>, text: &str) -> Change;
 
     /// A category has ended: its lengths before and after its message was replaced, in the order of the state.
     fn category(&mut self, _before: &Lengths, _after: &Lengths) {}
 }
 
-impl<F: FnMut(&Place<'_>, &str) -> Change> Visitor for F {
-    fn found(&mut self, place: &Place<'_>, text: &str) -> Change {
-        self(place, text)
+impl<F: FnMut(&ValueLocation<'_>, &str) -> Change> Visitor for F {
+    fn found(&mut self, location: &ValueLocation<'_>, text: &str) -> Change {
+        self(location, text)
     }
 }

@@ -1,6 +1,6 @@
 //! The form of a model's state: detectors, what they gather, and the numbers that they have learned.
 
-use super::What;
+use super::ValueKind;
 use super::detector::{KeyMember, ModelKind};
 use super::level::Leaf::{Constant, Influencer, Key, Name, Numbers as Number, Text};
 use super::level::Rule::{Checksums, Leaf, Numbers};
@@ -29,7 +29,10 @@ static AGGREGATOR: Level = Level::new(&[
 
 static DETECTOR: Level = Level::new(&[
     ("c", Rule::Level(&Level::new(&[("d", Rule::Level(&KEY))]))),
-    ("d", Rule::Level(&Level::new(&[("c", Leaf(Text(What::Partition)))]))),
+    (
+        "d",
+        Rule::Level(&Level::new(&[("c", Leaf(Text(ValueKind::Partition)))])),
+    ),
     ("e", Rule::Level(&MODELLED)),
 ])
 .with(Role::Detector);
@@ -96,7 +99,7 @@ static INFLUENCER_COUNT: Level = Level::new(&[
     ("a", Leaf(Number)),
     ("b", Leaf(Number)),
     ("c", Leaf(Number)),
-    ("d", Leaf(Text(What::Influencer))),
+    ("d", Leaf(Text(ValueKind::Influencer))),
     ("e", Leaf(Constant(""))),
 ]);
 
@@ -122,10 +125,16 @@ static UNIQUE_VALUES: Level = Level::new(&[
     ),
 ]);
 
-static WORDS: Level = Level::new(&[("a", Leaf(Text(What::Word))), ("b", Leaf(Text(What::Counted)))]);
+static WORDS: Level = Level::new(&[
+    ("a", Leaf(Text(ValueKind::ValueHash))),
+    ("b", Leaf(Text(ValueKind::Counted))),
+]);
 
-static INFLUENCED_WORDS: Level =
-    Level::new(&[("a", Leaf(Text(What::Influencer))), ("b", Leaf(Text(What::Word)))]).with(Role::OneInfluencer);
+static INFLUENCED_WORDS: Level = Level::new(&[
+    ("a", Leaf(Text(ValueKind::Influencer))),
+    ("b", Leaf(Text(ValueKind::ValueHash))),
+])
+.with(Role::OneInfluencer);
 
 static METRICS: Level = Level::new(&[
     ("a", Rule::Level(&BUCKETS)),
@@ -164,7 +173,7 @@ static SAMPLES: Level = Level::new(&[
 static INFLUENCER_STATISTICS: Level = Level::new(&[
     (
         "a",
-        Rule::Level(&Level::new(&[("a", Leaf(Text(What::Influencer))), ("b", Numbers)])),
+        Rule::Level(&Level::new(&[("a", Leaf(Text(ValueKind::Influencer))), ("b", Numbers)])),
     ),
     ("b", Leaf(Number)),
 ])
@@ -185,7 +194,10 @@ static SUMS: Level = Level::new(&[("a", Numbers), ("c", Numbers), ("e", Rule::Le
 static INFLUENCER_SUMS: Level = Level::new(&[
     (
         "a",
-        Rule::Level(&Level::new(&[("b", Leaf(Text(What::Influencer))), ("c", Leaf(Number))])),
+        Rule::Level(&Level::new(&[
+            ("b", Leaf(Text(ValueKind::Influencer))),
+            ("c", Leaf(Number)),
+        ])),
     ),
     ("b", Leaf(Number)),
 ])
@@ -218,4 +230,4 @@ static BASE_MODEL: Level = Level::new(&[
 ]);
 
 /// The rules that were applied, by checksum and time.
-pub(super) static CHECKSUMS: Level = Level::new(&[("a", Numbers), ("d", Leaf(Text(What::RuleChecksums)))]);
+pub(super) static CHECKSUMS: Level = Level::new(&[("a", Numbers), ("d", Leaf(Text(ValueKind::RuleChecksums)))]);

@@ -22,7 +22,7 @@ fn fixture(job: &str, file: &str) -> String {
 }
 
 /// Decoded states of a job with their kinds.
-fn states(job: &str) -> Vec<(Subject, Vec<u8>)> {
+fn states(job: &str) -> Vec<(StateStream, Vec<u8>)> {
     let text = fixture(job, "state.ndjson");
     let lines: Vec<&str> = text.lines().collect();
     let mut states = Vec::new();
@@ -35,11 +35,11 @@ fn states(job: &str) -> Vec<(Subject, Vec<u8>)> {
         assert!(id.ends_with("#1"), "the fixtures' states have one document each");
         let mut decoder = ChunkDecoder::new(Vec::new(), LIMITS);
         decoder.document(id, pair[1].as_bytes()).unwrap();
-        let subject = match id.contains("_categorizer_state") {
-            true => Subject::Categorizer,
-            false => Subject::Model,
+        let stream = match id.contains("_categorizer_state") {
+            true => StateStream::Categorizer,
+            false => StateStream::Model,
         };
-        states.push((subject, decoder.finish().unwrap().1));
+        states.push((stream, decoder.finish().unwrap().1));
     }
     states
 }
@@ -55,8 +55,8 @@ fn quantiles(job: &str) -> Vec<String> {
     documents.collect()
 }
 
-fn walk(subject: Subject, state: &[u8], visitor: impl Visitor) -> Result<String, Error> {
-    let mut texts = Texts::new(subject, visitor, Vec::new());
+fn walk(stream: StateStream, state: &[u8], visitor: impl Visitor) -> Result<String, Error> {
+    let mut texts = StateRewriter::new(stream, visitor, Vec::new());
     let written = texts.write_all(state).and_then(|()| texts.finish());
     let (_, out) = written.map_err(|cause| Error::of_sink("state", cause))?;
     Ok(String::from_utf8(out).unwrap())
