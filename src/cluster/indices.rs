@@ -108,12 +108,17 @@ impl Cluster {
         }
     }
 
-    /// Sends a deletion; false where there was nothing.
+    /// Sends a deletion; false where there was nothing. A 404 after an attempt whose response was lost is the result of
+    /// that attempt.
     pub(in crate::cluster) async fn delete_or_gone(&self, request: Request) -> Result<bool> {
         let what = request.what();
-        let answer = self.send(request.allow_status(&[404])).await?;
+        let mut failed = None;
+        let answer = self
+            .link()
+            .send_and_note(&request.allow_status(&[404]), &mut failed)
+            .await?;
         answer.parse::<Map<String, Value>>(&what)?;
-        Ok(answer.status != 404)
+        Ok(answer.status != 404 || failed.is_some_and(|error| error.outcome_unknown()))
     }
 }
 

@@ -1,8 +1,14 @@
 //! `--replace`: what is there of the job goes, nothing else, and twice is the same as once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::ownership::{DATAFEED, DETECTOR, INDEX, import, refuse};
 use super::state::ClusterState;
 use super::{JOB, archive_of, small, target};
-use crate::support::binary::Binary;
+use crate::support::binary::{Binary, Run};
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::in_process::InProcess;
 use crate::support::world::World;
 
 fn call(world: &World, method: &str, path: &str, body: &str) {
@@ -101,7 +107,6 @@ fn a_job_of_another_content_is_replaced_wholly() {
 
 #[test]
 fn what_was_deleted_for_replace_is_said_when_the_import_fails_after_it() {
-    use crate::support::cluster::faults::{Action, Fault};
     let world = target(1, 1);
     world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
     world.stand_in.faults().add(
@@ -117,10 +122,122 @@ fn what_was_deleted_for_replace_is_said_when_the_import_fails_after_it() {
     assert_eq!(world.job(JOB), serde_json::Value::Null);
 }
 
+/// What `--replace` deletes of a job with a datafeed and an input index, in the words of the report.
+const DELETED: [(&str, &str); 3] = [
+    (DATAFEED, "datafeed datafeed-web-latency"),
+    (DETECTOR, "job web-latency and its state, results"),
+    (INDEX, "index web-latency-input"),
+];
+
+/// Replaces an imported job. The response to the deletion at `path` is not the cluster's own; the new job is refused.
+fn replacing(path: &'static str, retries: &str, fault: impl FnOnce(Fault) -> Fault) -> (World, Run) {
+    let world = target(1, usize::MAX);
+    import(&world, &[]).expect(0);
+    let deletion = Fault::when(move |call| call.method == "DELETE" && call.path == path);
+    world.stand_in.faults().add(fault(deletion));
+    let creation = Fault::when(|call| call.method == "PUT" && call.path == DETECTOR).always();
+    world.stand_in.faults().add(creation.then(refuse()));
+    let (archive, url) = (archive_of(JOB).display().to_string(), world.stand_in.url());
+    let line = [
+        "import",
+        &archive,
+        "--yes",
+        "--url",
+        &url,
+        "--replace",
+        "--json",
+        "--retries",
+        retries,
+    ];
+    let run = InProcess::new().run(&line).expect(1);
+    assert_eq!(world.stand_in.faults().fired()[0], 1, "{path}: {}", run.stderr);
+    world.stand_in.faults().clear();
+    (world, run)
+}
+
+/// Whether the report names each of them as deleted exactly where it is gone.
+fn reports_what_happened(world: &World, run: &Run, name: &str) {
+    let kept = run.json()["kept"].to_string();
+    assert!(!kept.contains("may be deleted"), "{name}: {kept}");
+    for (path, what) in DELETED {
+        let gone = world.call("GET", path, "").status == 404;
+        assert_eq!(
+            kept.contains(&format!("{what}: deleted for --replace")),
+            gone,
+            "{name}, {what}: {kept}"
+        );
+    }
+}
+
+#[test]
+fn a_deletion_that_fails_is_not_reported_as_deleted() {
+    for (path, what) in DELETED {
+        for status in [400, 403, 409, 500] {
+            let no = r#"{"error":{"type":"x","reason":"no"}}"#;
+            let (world, run) = replacing(path, "0", |deletion| deletion.then(Action::status(status, no)));
+            assert_eq!(world.call("GET", path, "").status, 200, "{what} {status}");
+            reports_what_happened(&world, &run, &format!("{what} {status}"));
+        }
+        let (world, run) = replacing(path, "0", |deletion| deletion.then(Action::Close));
+        reports_what_happened(&world, &run, what);
+    }
+}
+
+#[test]
+fn a_deletion_whose_response_is_lost_is_reported_as_deleted() {
+    for (path, what) in DELETED {
+        // With a retry the second attempt finds nothing.
+        for retries in ["0", "3"] {
+            for response in [Action::Close, Action::status(503, "{}"), Action::html(502)] {
+                let name = format!("{what}, {retries} retries, {response:?}");
+                let (world, run) = replacing(path, retries, |deletion| deletion.carry_out().then(response));
+                assert_eq!(world.call("GET", path, "").status, 404, "{name}");
+                reports_what_happened(&world, &run, &name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_deletion_whose_outcome_cannot_be_found_out_is_reported_as_uncertain() {
+    for (path, what) in DELETED {
+        let lost = Arc::new(AtomicBool::new(false));
+        let world = target(1, usize::MAX);
+        import(&world, &[]).expect(0);
+        let seen = Arc::clone(&lost);
+        let deletion = Fault::when(move |call| call.method == "DELETE" && call.path == path);
+        let deletion = deletion.run(move |_| lost.store(true, Ordering::SeqCst));
+        world.stand_in.faults().add(deletion.carry_out().then(Action::Close));
+        let any = Fault::when(move |_| seen.load(Ordering::SeqCst)).always();
+        world.stand_in.faults().add(any.then(Action::Close));
+        let kept = import(&world, &["--replace", "--json"]).json()["kept"].to_string();
+        assert!(
+            kept.contains(&format!("{what}: may be deleted for --replace")),
+            "{kept}"
+        );
+    }
+}
+
+#[test]
+fn an_import_that_succeeds_names_what_it_replaced_although_a_response_was_lost() {
+    for (path, what) in DELETED {
+        let world = target(1, usize::MAX);
+        import(&world, &[]).expect(0);
+        let lost = Fault::when(move |call| call.method == "DELETE" && call.path == path);
+        world.stand_in.faults().add(lost.carry_out().then(Action::Close));
+        let (archive, url) = (archive_of(JOB).display().to_string(), world.stand_in.url());
+        let line = ["import", &archive, "--yes", "--url", &url, "--replace", "--json"];
+        let replaced = InProcess::new().run(&line).expect(0).json()["replaced"].to_string();
+        assert!(
+            DELETED.iter().all(|(_, what)| replaced.contains(what)),
+            "{what}: {replaced}"
+        );
+    }
+}
+
 /// What an interrupted import had made of it was there before.
 #[test]
 fn a_half_made_calendar_is_half_made_after_a_rollback() {
-    use crate::support::cluster::faults::{Action, Fault};
     let world = target(1, 1);
     half_made_calendar(&world);
     let before = ClusterState::of(&world);
@@ -136,7 +253,6 @@ fn a_half_made_calendar_is_half_made_after_a_rollback() {
 
 #[test]
 fn where_the_cluster_refuses_the_job_nothing_was_written_and_that_is_said() {
-    use crate::support::cluster::faults::{Action, Fault};
     let world = target(1, 1);
     let before = ClusterState::of(&world);
     let refused =
