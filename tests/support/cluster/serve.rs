@@ -77,9 +77,11 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
     let mut closing = shared.network.closing.subscribe();
     let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
     let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    // Whoever closes connections within a request has its response close this one.
     tokio::select! {
-        _ = &mut connection => return,
+        biased;
         _ = closing.changed() => connection.as_mut().graceful_shutdown(),
+        _ = &mut connection => return,
     }
     let _ = connection.await;
 }
