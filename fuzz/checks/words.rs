@@ -1,18 +1,19 @@
 //! Any word as a date, an id, a name or a size.
 
 use esml_state::archive::EntryKind;
-use esml_state::cli::dates;
-use esml_state::job::{FilterId, IndexName, JobId, SnapshotId, parse_bytes};
+use esml_state::job::{FilterId, IndexName, JobId, SnapshotId};
 use esml_state::state::StateDocId;
 use esml_state::util::control_chars::{escape, escape_json, indented};
+use esml_state::util::timestamp::EpochMillis;
+use esml_state::util::units::parse_size;
 
 /// What is taken keeps its promises.
 pub fn check(data: &[u8]) {
     let word = String::from_utf8_lossy(data);
     let word = word.as_ref();
-    if let Ok(date) = dates::parse(word) {
-        let again = dates::parse(&date.0.to_string()).expect("milliseconds are a date");
-        assert_eq!(again.0, date.0);
+    if let Ok(date) = word.parse::<EpochMillis>() {
+        let again = date.0.to_string().parse::<EpochMillis>();
+        assert_eq!(again, Ok(date));
         let _ = date.to_string();
     }
     if let Ok(id) = word.parse::<JobId>() {
@@ -24,7 +25,7 @@ pub fn check(data: &[u8]) {
     }
     let _ = word.parse::<FilterId>();
     let _ = word.parse::<SnapshotId>();
-    let _ = parse_bytes(word);
+    let _ = parse_size(word);
     let _ = EntryKind::of_path(word);
     if let (Ok(job), Ok(snapshot)) = ("a_model_state_1".parse(), "1".parse())
         && let Some(id) = StateDocId::parse(word, &job, &snapshot)

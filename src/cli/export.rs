@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, ValueEnum};
 use crate::archive::Target;
 use crate::cli::connection::Connection;
 use crate::cli::pseudonymize::TokenArgs;
-use crate::cli::{dates, values};
+use crate::cli::values;
 use crate::cluster::Pagination;
 use crate::cluster::ml::SnapshotChoice;
 use crate::commands::export::{ExportOptions, InputOptions};
@@ -65,19 +65,34 @@ struct What {
     /// The latest snapshot before this date
     ///
     /// Later annotations and notifications are left out.
-    #[arg(long, alias = "before_date", value_name = "DATE", conflicts_with = "snapshot_before_date",
-          value_parser = dates::parse, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        alias = "before_date",
+        value_name = "DATE",
+        conflicts_with = "snapshot_before_date",
+        allow_hyphen_values = true
+    )]
     before_date: Option<EpochMillis>,
     /// The same as --before-date
-    #[arg(long, alias = "snapshot_before_date", value_name = "DATE", value_parser = dates::parse, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        alias = "snapshot_before_date",
+        value_name = "DATE",
+        allow_hyphen_values = true
+    )]
     snapshot_before_date: Option<EpochMillis>,
     /// Only inputs, annotations and notifications from this date on
     ///
     /// --annotations-after-date and --inputs-after-date win over it for their part.
-    #[arg(long, alias = "after_date", value_name = "DATE", value_parser = dates::parse, allow_hyphen_values = true)]
+    #[arg(long, alias = "after_date", value_name = "DATE", allow_hyphen_values = true)]
     after_date: Option<EpochMillis>,
     /// Only annotations and notifications from this date on
-    #[arg(long, alias = "annotations_after_date", value_name = "DATE", value_parser = dates::parse, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        alias = "annotations_after_date",
+        value_name = "DATE",
+        allow_hyphen_values = true
+    )]
     annotations_after_date: Option<EpochMillis>,
 }
 
@@ -90,10 +105,10 @@ struct Inputs {
     #[arg(long, alias = "include_inputs")]
     include_inputs: bool,
     /// Only inputs from this date on, by the job's time field
-    #[arg(long, alias = "inputs_after_date", value_name = "DATE", value_parser = dates::parse, allow_hyphen_values = true)]
+    #[arg(long, alias = "inputs_after_date", value_name = "DATE", allow_hyphen_values = true)]
     inputs_after_date: Option<EpochMillis>,
     /// Only inputs before this date
-    #[arg(long, alias = "inputs_before_date", value_name = "DATE", value_parser = dates::parse, allow_hyphen_values = true)]
+    #[arg(long, alias = "inputs_before_date", value_name = "DATE", allow_hyphen_values = true)]
     inputs_before_date: Option<EpochMillis>,
     /// Whole input documents, instead of the fields that the job needs
     #[arg(long, requires = "include_inputs", conflicts_with = "input_field")]
@@ -185,7 +200,7 @@ impl ExportArgs {
         let annotations_after = what.annotations_after_date.or(what.after_date);
         let inputs_after = inputs.inputs_after_date.or(what.after_date);
         let pick = |finer: Option<EpochMillis>, name| if finer.is_some() { name } else { "--after-date" };
-        dates::check_range(
+        check_range(
             (
                 pick(what.annotations_after_date, "--annotations-after-date"),
                 annotations_after,
@@ -199,7 +214,7 @@ impl ExportArgs {
                 before,
             ),
         )?;
-        dates::check_range(
+        check_range(
             (pick(inputs.inputs_after_date, "--inputs-after-date"), inputs_after),
             ("--inputs-before-date", inputs.inputs_before_date),
         )?;
@@ -275,6 +290,17 @@ pub(in crate::cli) fn no_stdout() -> Error {
     Error::Failed {
         message: "standard output is closed, so there is nowhere to write the archive".to_owned(),
         hint: Some("redirect standard output, or name a file with --output".to_owned()),
+    }
+}
+
+/// A range whose end is not after its beginning holds nothing; `after` and `before` name the options.
+fn check_range(after: (&str, Option<EpochMillis>), before: (&str, Option<EpochMillis>)) -> Result<()> {
+    match (after, before) {
+        ((after_name, Some(after)), (before_name, Some(before))) if after >= before => Err(usage(
+            &format!("{after_name} {after} is not before {before_name} {before}: the range is empty"),
+            "give the earlier date to the option that ends in `after-date`",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,6 @@
 mod address;
 mod connection;
 mod credential;
-pub mod dates;
 mod export;
 mod import;
 mod inspect;

@@ -4,36 +4,20 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use crate::util::secret::Secret;
+use crate::util::units::{parse_duration, parse_size};
 
 /// Wraps what must not be printed. Never fails, because clap prints a value that it refuses.
 pub(in crate::cli) fn secret(text: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(text))
 }
 
-/// Reads a size in Elasticsearch's notation (`5mb`, `512kb`, `10g`): units are powers of 1024, any case; a
-/// bare number is bytes.
-///
-/// # Errors
-/// What is wrong with the text, for clap to print behind the value.
+/// A size in Elasticsearch's notation, above zero and without a fraction; a bare number is bytes.
 pub(in crate::cli) fn size(text: &str) -> Result<u64, String> {
-    const EXPECTED: &str = "expected a size above zero such as 512kb, 5mb or 10gb";
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let shift = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "kb" => 10,
-        "m" | "mb" => 20,
-        "g" | "gb" => 30,
-        "t" | "tb" => 40,
-        _ => return Err(EXPECTED.to_owned()),
-    };
-    if number.is_empty() || number.bytes().all(|b| b == b'0') {
-        return Err(EXPECTED.to_owned());
-    }
-    let number: u64 = number.parse().map_err(|_| "the size is too large".to_owned())?;
-    number
-        .checked_mul(1 << shift)
-        .ok_or_else(|| "the size is too large".to_owned())
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let bytes = text.parse().ok().or_else(|| parse_size(text));
+    bytes
+        .filter(|bytes| plain && *bytes > 0)
+        .ok_or_else(|| "expected a size above zero such as 512kb, 5mb or 10gb".to_owned())
 }
 
 /// Checks a size that is sent as typed, which Elasticsearch takes from 1 MB and with a unit.
@@ -57,37 +41,23 @@ pub(in crate::cli) fn bulk_size(text: &str) -> Result<usize, String> {
     usize::try_from(bytes).map_err(|_| "the size is too large".to_owned())
 }
 
-/// Checks a time value in Elasticsearch's notation: a whole number above zero and a unit.
+/// Checks a duration that is sent as typed: above zero and with a unit.
 pub(in crate::cli) fn keep_alive(text: &str) -> Result<String, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let known = matches!(unit, "d" | "h" | "m" | "s" | "ms" | "micros" | "nanos");
-    if known && number.parse::<u32>().is_ok_and(|n| n > 0) {
-        Ok(text.to_owned())
-    } else {
-        Err("expected a whole number above zero and a unit, such as 30s, 5m or 1h".to_owned())
+    match parse_duration(text) {
+        Some(duration) if !duration.is_zero() => Ok(text.to_owned()),
+        _ => Err("expected a whole number above zero and a unit, such as 30s, 5m or 1h".to_owned()),
     }
 }
 
-/// Reads a time in Elasticsearch's notation (`90s`, `2m`, `500ms`); a bare number is seconds.
-///
-/// # Errors
-/// What is wrong with the text, for clap to print behind the value.
+/// A duration in Elasticsearch's notation; a bare number is seconds.
 pub(in crate::cli) fn time(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let millis: u64 = match unit {
-        "ms" => 1,
-        "" | "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => 0,
-    };
-    match number.parse::<u32>() {
-        Ok(number) if millis > 0 => Ok(Duration::from_millis(u64::from(number) * millis)),
-        _ => Err("expected a whole number and a unit, such as 30s, 5m or 1h".to_owned()),
-    }
+    let seconds = text
+        .parse::<u32>()
+        .ok()
+        .map(|seconds| Duration::from_secs(seconds.into()));
+    seconds
+        .or_else(|| parse_duration(text))
+        .ok_or_else(|| "expected a whole number and a unit, such as 30s, 5m or 1h".to_owned())
 }
 
 /// The same, above zero and up to a day.

@@ -13,9 +13,7 @@ mod rename;
 mod scripts;
 
 pub use calendar::{Calendar, remove_event_ids};
-pub use config::{
-    Datafeed, Detector, DetectorRoles, GENERATED, JobConfig, PortableJob, PortableOptions, parse_bytes, written_bytes,
-};
+pub use config::{Datafeed, Detector, DetectorRoles, GENERATED, JobConfig, PortableJob, PortableOptions};
 pub use error::Error;
 pub use fields::{
     FieldReader, NeededFields, fields_read_by, names_with_parents, needed_fields, parents_of_multi_fields,

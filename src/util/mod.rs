@@ -8,3 +8,4 @@ pub(crate) mod hex;
 pub(crate) mod process_limits;
 pub mod secret;
 pub mod timestamp;
+pub mod units;

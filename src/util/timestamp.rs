@@ -1,6 +1,7 @@
-//! A moment, as Elasticsearch counts it.
+//! A moment as Elasticsearch counts it, and the one parser of dates.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -57,6 +58,62 @@ pub fn date_field<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<E
     }
 }
 
+/// Why a text is not a date, with the forms that are.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages describe them")]
+pub enum DateError {
+    #[error(
+        "expected YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS (UTC unless an offset such as +02:00 follows), or milliseconds since \
+         1970"
+    )]
+    Form,
+    #[error("no such date: {0}")]
+    NoSuchDate(String),
+    #[error("too many milliseconds")]
+    TooManyMillis,
+}
+
+/// As people type it: a date ([`parse_date`]), or epoch milliseconds.
+impl FromStr for EpochMillis {
+    type Err = DateError;
+
+    fn from_str(text: &str) -> Result<Self, DateError> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return text.parse().map(Self).map_err(|_| DateError::TooManyMillis);
+        }
+        parse_date(text).map_err(|error| match error {
+            time::error::Parse::TryFromParsed(error) => DateError::NoSuchDate(error.to_string()),
+            _ => DateError::Form,
+        })
+    }
+}
+
+/// A date as RFC 3339 has it, or with less: without a time, seconds, an offset (UTC then) or its colon, and with a space
+/// for the `T`.
+pub(crate) fn parse_date(text: &str) -> Result<EpochMillis, time::error::Parse> {
+    let whole = OffsetDateTime::parse(text, &Rfc3339);
+    let (Err(_), Some((date, rest))) = (&whole, text.split_at_checked(10)) else {
+        return whole.map(EpochMillis::from);
+    };
+    let complete = match rest.strip_prefix(['T', 't', ' ']) {
+        Some(rest) => {
+            let (time, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len()));
+            let time = time.trim_end().replace(',', ".");
+            let seconds = if time.len() == "00:00".len() { ":00" } else { "" };
+            let offset = match (offset, offset.split_at_checked(3)) {
+                ("", _) => "Z".to_owned(),
+                (_, Some((hours, ""))) => format!("{hours}:00"),
+                (_, Some((hours, minutes))) if !minutes.starts_with(':') => format!("{hours}:{minutes}"),
+                _ => offset.to_owned(),
+            };
+            format!("{date}T{time}{seconds}{offset}")
+        }
+        None => format!("{date}T00:00:00Z{rest}"),
+    };
+    OffsetDateTime::parse(&complete, &Rfc3339).map(EpochMillis::from)
+}
+
 impl From<OffsetDateTime> for EpochMillis {
     fn from(moment: OffsetDateTime) -> Self {
         // A date of the years -9999..=9999 in milliseconds always fits.
@@ -110,5 +167,51 @@ mod tests {
         ] {
             assert_eq!(EpochMillis::of_date_field(json), None, "{json}");
         }
+    }
+
+    #[test]
+    fn dates_are_parsed_in_every_form() {
+        for (text, millis) in [
+            ("2024-01-01", 1_704_067_200_000),
+            ("2024-01-01T00:00", 1_704_067_200_000),
+            ("2024-01-01 00:00:00", 1_704_067_200_000),
+            ("2024-01-01T00:00:00.25", 1_704_067_200_250),
+            ("2024-01-01T00:00:00.123456789", 1_704_067_200_123),
+            ("2024-01-01T00:00:00Z", 1_704_067_200_000),
+            ("2024-01-01T02:00:00+02:00", 1_704_067_200_000),
+            ("2024-01-01T02:00:00+0200", 1_704_067_200_000),
+            ("2023-12-31T19:00:00.5-05", 1_704_067_200_500),
+            ("1704067200000", 1_704_067_200_000),
+            ("0", 0),
+            ("-1", -1),
+            ("2024-02-29", 1_709_164_800_000),
+        ] {
+            assert_eq!(text.parse(), Ok(EpochMillis(millis)), "{text}");
+        }
+        for text in [
+            "",
+            "yesterday",
+            "2024-1-1",
+            "2024-01-01Q",
+            "2024-01-01T00:00:00.",
+            "2024-01-01T00:00:00+",
+            "01/02/2024",
+            "12ä",
+            "2024-01-0ä",
+        ] {
+            assert_eq!(text.parse::<EpochMillis>(), Err(DateError::Form), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_does_not_exist_is_reported_as_such() {
+        for text in ["2023-02-29", "2023-02-29T00:00:00", "2023-02-29T00:00:00Z"] {
+            let refused = text.parse::<EpochMillis>();
+            assert!(matches!(refused, Err(DateError::NoSuchDate(_))), "{text}: {refused:?}");
+        }
+        assert_eq!(
+            "99999999999999999999".parse::<EpochMillis>(),
+            Err(DateError::TooManyMillis)
+        );
     }
 }

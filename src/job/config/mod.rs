@@ -1,6 +1,5 @@
 //! A job's configuration, carried whole; only what this tool acts on is parsed.
 
-mod bytes;
 mod parts;
 mod portable;
 
@@ -9,12 +8,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-pub use bytes::{parse_bytes, written_bytes};
 pub use portable::GENERATED;
 
 use crate::job::raw::invalid;
 use crate::job::{DatafeedId, Error, FilterId, IndexPattern, JobId, SnapshotId};
 use crate::json::{Object, without_value};
+use crate::util::units::parse_size;
 
 /// A job as `GET _ml/anomaly_detectors/<job>` returns it, with `datafeed_config`.
 #[derive(Clone, Debug)]
@@ -213,9 +212,17 @@ impl JobConfig {
     pub fn has_model_prune_window(&self) -> bool {
         self.job.analysis_config.model_prune_window.is_some()
     }
-    /// `analysis_limits.model_memory_limit` in bytes.
+    /// `analysis_limits.model_memory_limit` in bytes; a number without a unit counts MiB.
     pub fn model_memory_limit(&self) -> Option<u64> {
-        bytes::model_memory_limit(self.job.analysis_limits.as_ref()?.model_memory_limit.as_ref()?)
+        let mebibytes = |n: u64| n.checked_mul(1 << 20);
+        match self.job.analysis_limits.as_ref()?.model_memory_limit.as_ref()? {
+            Value::Number(n) => mebibytes(n.as_u64()?),
+            Value::String(text) => match text.trim().parse() {
+                Ok(n) => mebibytes(n),
+                Err(_) => parse_size(text),
+            },
+            _ => None,
+        }
     }
     /// The filters that custom rules name, each once.
     pub fn filters(&self) -> BTreeSet<&FilterId> {

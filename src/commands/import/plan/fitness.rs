@@ -7,7 +7,7 @@ use crate::cluster::{Cluster, Flavour, Version};
 use crate::commands::compatibility::{Incompatible, Requirement};
 use crate::commands::import::checked::Checked;
 use crate::error::{Error, Result};
-use crate::job::written_bytes;
+use crate::util::units::{format_size, parse_size};
 
 /// Days and months that analyzers before 7.14 left out, in the order of `_ml/info`.
 const STOP_WORDS: [&str; 40] = [
@@ -95,7 +95,7 @@ pub(super) async fn look_at_ml(
         ));
     }
     let wanted = match &options.model_memory_limit {
-        Some(limit) => crate::job::parse_bytes(limit),
+        Some(limit) => parse_size(limit),
         None => checked.config.model_memory_limit(),
     };
     let above = |limit: Option<u64>| Some((wanted?, limit?)).filter(|(wanted, limit)| wanted > limit);
@@ -103,8 +103,8 @@ pub(super) async fn look_at_ml(
         remarks.conflict(
             format!(
                 "the job's model memory limit of {} is above the {} that the cluster permits",
-                written_bytes(wanted),
-                written_bytes(limit)
+                format_size(wanted),
+                format_size(limit)
             ),
             "set another with --model-memory-limit, or raise xpack.ml.max_model_memory_limit",
         );
@@ -112,8 +112,8 @@ pub(super) async fn look_at_ml(
         remarks.note(format!(
             "the job's model memory limit of {} is above the {} that the cluster has room for: it may not open; \
              --model-memory-limit sets another",
-            written_bytes(wanted),
-            written_bytes(room)
+            format_size(wanted),
+            format_size(room)
         ));
     }
     Ok(())
