@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::archive::EntryKind;
+use crate::archive::{EntryKind, MAX_ENTRIES, MAX_INDICES};
 use crate::util::atomic_file::{PublishError, file_hint};
 
 /// One enum for the layer.
@@ -42,11 +42,8 @@ pub enum Error {
         why: String,
     },
     /// Nobody would read an archive of more entries.
-    #[error("the archive would have more than {most} entries, which no import takes")]
-    Full {
-        /// How many it may have.
-        most: usize,
-    },
+    #[error("the archive would have more than {MAX_ENTRIES} entries, which no import takes")]
+    TooManyEntries,
     /// Nobody would read an entry, or a line of one, of that size.
     #[error("{place} would have {bytes} bytes, and no import takes more than {most} there")]
     TooLarge {
@@ -60,11 +57,8 @@ pub enum Error {
         most: u64,
     },
     /// Nobody would tell more indices apart.
-    #[error("the inputs come from more than {most} indices, which no import tells apart")]
-    Scattered {
-        /// How many there may be.
-        most: usize,
-    },
+    #[error("the inputs come from more than {MAX_INDICES} indices, which no import tells apart")]
+    TooManyIndices,
     /// What was checked is not what is read now.
     #[error("{}: changed while it was read", path.display())]
     Changed {
@@ -108,7 +102,7 @@ impl Error {
                  where it comes from"
                     .to_owned(),
             ),
-            Self::Full { .. } | Self::Scattered { .. } => Some(
+            Self::TooManyEntries | Self::TooManyIndices => Some(
                 "take fewer inputs along, with --inputs-after-date and --inputs-before-date: the model keeps what it \
                  has learned of the others"
                     .to_owned(),

@@ -5,7 +5,7 @@ use crate::archive::{EntryKind, Part};
 
 /// Entries of one archive, the manifest included: what an archive holds beside its inputs, and a thousand million inputs.
 /// A reader keeps a line about each.
-pub const MOST_ENTRIES: usize = 100_000;
+pub const MAX_ENTRIES: usize = 100_000;
 
 /// Documents of an entry of inputs, at most (archive contract).
 pub const PART_DOCUMENTS: u64 = 10_000;
@@ -17,7 +17,7 @@ const PART_BYTES: u64 = 3 << 20;
 pub(super) const MOST_STATE_DOCUMENTS: usize = 100_000;
 
 /// Source indices of inputs that are told apart.
-pub const MOST_INDICES: usize = 10_000;
+pub const MAX_INDICES: usize = 10_000;
 
 /// Bytes of an action line: 512 of an id and 255 of an index name, each perhaps written as `\u0000`, with room.
 pub(super) const LONGEST_ACTION: u64 = 16 << 10;

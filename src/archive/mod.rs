@@ -26,14 +26,14 @@ pub use contents::{Contents, EntrySummary, Finding, Parsed, Severity, StateSumma
 pub use entry::{EntryBuilder, SealedEntry};
 pub use error::Error;
 pub use layout::{EntryKind, EntryName, Part};
-pub use limits::{Limits, MOST_ENTRIES, MOST_INDICES, PART_DOCUMENTS, is_full};
+pub use limits::{Limits, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS, is_full};
 pub use manifest::{ArchivedQuery, FORMAT_VERSION, Manifest, ManifestEntry, ManifestSource};
 pub use read::{Archive, Entries};
 pub use replay::{Document, Replay};
 pub use show::show;
 pub(crate) use snapshot::COUNTERS as DATA_COUNTERS;
 pub use snapshot::{ModelSize, Quantiles, SnapshotFacts};
-pub use write::{ArchiveWriter, Finished, Target, Unnamed};
+pub use write::{ArchiveSummary, ArchiveWriter, Target, UnpublishedArchive};
 
 /// What archive functions return.
 pub type Result<T> = std::result::Result<T, Error>;

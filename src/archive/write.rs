@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use super::density::{Density, packed};
 use super::headers::headers;
 use crate::archive::{
-    Archive, EntryBuilder, EntryName, Error, MOST_ENTRIES, Manifest, ManifestEntry, Result, SealedEntry,
+    Archive, EntryBuilder, EntryName, Error, MAX_ENTRIES, Manifest, ManifestEntry, Result, SealedEntry,
 };
 use crate::util::atomic_file::{AtomicFile, check_target};
 
@@ -57,15 +57,16 @@ pub struct ArchiveWriter {
 
 /// A whole archive that has no name yet. Dropped, it is gone.
 #[derive(Debug)]
-pub struct Unnamed {
-    finished: Finished,
+pub struct UnpublishedArchive {
+    /// What it holds.
+    pub(crate) summary: ArchiveSummary,
     file: Option<AtomicFile>,
     temporary: Option<File>,
 }
 
 /// A finished archive.
 #[derive(Clone, Debug)]
-pub struct Finished {
+pub struct ArchiveSummary {
     /// Compressed bytes.
     pub bytes: u64,
     /// What it holds, the manifest itself excluded.
@@ -119,10 +120,10 @@ impl ArchiveWriter {
     /// The snapshot's entry must be the first (see the notes on names in the layout's documentation).
     ///
     /// # Errors
-    /// The target cannot be written; or [`Error::Full`].
+    /// The target cannot be written; or [`Error::TooManyEntries`].
     pub fn append(&mut self, entry: SealedEntry) -> Result<()> {
-        if self.entries.len() >= MOST_ENTRIES {
-            return Err(Error::Full { most: MOST_ENTRIES });
+        if self.entries.len() >= MAX_ENTRIES {
+            return Err(Error::TooManyEntries);
         }
         let headers = headers(&entry.summary, self.created).map_err(|cause| self.failed(cause))?;
         self.member(&headers)?;
@@ -151,7 +152,7 @@ impl ArchiveWriter {
     ///
     /// # Errors
     /// The target cannot be written, or appeared meanwhile.
-    pub fn finish(self, manifest: Manifest) -> Result<Finished> {
+    pub fn finish(self, manifest: Manifest) -> Result<ArchiveSummary> {
         self.close(manifest)?.publish()
     }
 
@@ -159,7 +160,7 @@ impl ArchiveWriter {
     ///
     /// # Errors
     /// The target cannot be written.
-    pub fn close(mut self, mut manifest: Manifest) -> Result<Unnamed> {
+    pub fn close(mut self, mut manifest: Manifest) -> Result<UnpublishedArchive> {
         let entries = self.entries.clone();
         manifest.entries.clone_from(&entries);
         let mut entry = EntryBuilder::new(EntryName::manifest(), self.level.level());
@@ -169,8 +170,8 @@ impl ArchiveWriter {
         self.sink.flush().map_err(|cause| self.failed(cause))?;
         // Windows does not rename a file that is open for writing elsewhere.
         self.sink = Box::new(io::sink());
-        Ok(Unnamed {
-            finished: Finished {
+        Ok(UnpublishedArchive {
+            summary: ArchiveSummary {
                 bytes: self.written.compressed,
                 entries,
             },
@@ -209,12 +210,7 @@ impl ArchiveWriter {
     }
 }
 
-impl Unnamed {
-    /// What it holds.
-    pub fn finished(&self) -> &Finished {
-        &self.finished
-    }
-
+impl UnpublishedArchive {
     /// The archive, to be read; none of one that went to standard output at once.
     ///
     /// # Errors
@@ -233,7 +229,7 @@ impl Unnamed {
     ///
     /// # Errors
     /// The target cannot be written, or appeared meanwhile.
-    pub fn publish(self) -> Result<Finished> {
+    pub fn publish(self) -> Result<ArchiveSummary> {
         if let Some(mut file) = self.temporary {
             file.seek(SeekFrom::Start(0)).map_err(super::entry::temporary_failed)?;
             let mut out = io::stdout().lock();
@@ -243,7 +239,7 @@ impl Unnamed {
         if let Some(file) = self.file {
             file.publish()?;
         }
-        Ok(self.finished)
+        Ok(self.summary)
     }
 }
 
@@ -309,9 +305,9 @@ mod tests {
             entry.seal().unwrap()
         };
         let mut writer = ArchiveWriter::to(Box::new(io::sink()), None, None, 0);
-        writer.entries = vec![entry().summary; MOST_ENTRIES - 1];
+        writer.entries = vec![entry().summary; MAX_ENTRIES - 1];
         writer.append(entry()).unwrap();
         let full = writer.append(entry()).unwrap_err();
-        assert!(matches!(full, Error::Full { most: MOST_ENTRIES }), "{full}");
+        assert!(matches!(full, Error::TooManyEntries), "{full}");
     }
 }

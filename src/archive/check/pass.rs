@@ -12,7 +12,7 @@ use crate::archive::fault::Fault;
 use crate::archive::inflate::Inflated;
 use crate::archive::limits::largest_text;
 use crate::archive::tarball::{TarEntry, Tarball};
-use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Error, Limits, MOST_ENTRIES, Result};
+use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Error, Limits, MAX_ENTRIES, Result};
 
 use super::Checked;
 use super::findings::Findings;
@@ -154,7 +154,7 @@ impl<'v> Pass<'v> {
     /// False where going on makes no sense.
     fn entry<I: Inflated>(&mut self, tar: &mut Tarball<I>, entry: TarEntry) -> std::result::Result<bool, Trouble> {
         self.path_bytes += entry.path.len();
-        if self.contents.entries.len() >= MOST_ENTRIES
+        if self.contents.entries.len() >= MAX_ENTRIES
             || self.path_bytes > LONGEST_PATHS
             || entry.path.len() > LONGEST_PATH
         {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::sources::{Indices, Sources};
 use super::subject::Subject;
-use crate::archive::{self, EntryKind, EntryName, MOST_INDICES};
+use crate::archive::{self, EntryKind, EntryName, MAX_INDICES};
 use crate::cluster::{Cluster, Hit};
 use crate::error::Result;
 use crate::job::{InputMappings, is_remote};
@@ -65,8 +65,8 @@ impl<'a> Carried<'a> {
         if !self.met.insert(Arc::clone(index)) {
             return Ok(());
         }
-        if self.met.len() > MOST_INDICES {
-            return Err(archive::Error::Scattered { most: MOST_INDICES });
+        if self.met.len() > MAX_INDICES {
+            return Err(archive::Error::TooManyIndices);
         }
         self.bytes += self.mappings.bytes_of(index);
         self.entry.refuse_too_large(self.bytes)
@@ -97,7 +97,7 @@ pub(super) async fn refuse_too_large(cluster: &Cluster, subject: &Subject, sourc
     else {
         return Ok(());
     };
-    for index in cluster.indices_of(search, MOST_INDICES).await? {
+    for index in cluster.indices_of(search, MAX_INDICES).await? {
         carried.meet(&index.into())?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use super::carried::Carried;
 use super::sources::Indices;
 use super::subject::Subject;
 use crate::archive::{
-    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, MOST_ENTRIES, PART_DOCUMENTS, SealedEntry,
+    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, MAX_ENTRIES, PART_DOCUMENTS, SealedEntry,
 };
 use crate::cluster::{Hit, Pages};
 use crate::error::{Error, Result};
@@ -23,8 +23,8 @@ const WAITING: usize = 1;
 /// Refuses more inputs than an archive has entries for, before hours are spent on them.
 pub(super) fn refuse_too_many(documents: u64) -> Result<()> {
     let parts = documents.div_ceil(PART_DOCUMENTS);
-    if parts >= MOST_ENTRIES as u64 {
-        return Err(archive::Error::Full { most: MOST_ENTRIES }.into());
+    if parts >= MAX_ENTRIES as u64 {
+        return Err(archive::Error::TooManyEntries.into());
     }
     Ok(())
 }

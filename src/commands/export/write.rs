@@ -13,7 +13,9 @@ use super::subject::Subject;
 use super::survey::Survey;
 use super::written::{TEMPORARY_LEVEL, Written, with_tokens};
 use super::{inputs, parts, state};
-use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, Unnamed};
+use crate::archive::{
+    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, UnpublishedArchive,
+};
 use crate::cluster::ml::MlInfo;
 use crate::cluster::{Cluster, Hit, Pages, is_newer};
 use crate::commands::session::Narrator;
@@ -233,7 +235,7 @@ impl Export<'_> {
         self.json(EntryKind::InputMapping, mappings.to_json().to_string().as_bytes())
     }
 
-    fn finish(self, info: Option<MlInfo>) -> Result<Unnamed> {
+    fn finish(self, info: Option<MlInfo>) -> Result<UnpublishedArchive> {
         let manifest = Manifest {
             format_version: archive::FORMAT_VERSION,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::not_found;
 use super::options::ExportOptions;
-use crate::archive::{Finished, Limits, Target, Unnamed};
+use crate::archive::{ArchiveSummary, Limits, Target, UnpublishedArchive};
 use crate::commands::pseudonymize::{self, PseudonymizeOptions, Tokens};
 use crate::error::Result;
 use crate::job::JobId;
@@ -19,7 +19,7 @@ pub(super) struct Written {
     /// Where it is.
     pub(super) target: Target,
     /// What it holds.
-    pub(super) finished: Finished,
+    pub(super) finished: ArchiveSummary,
     /// What was replaced, where values were.
     pub(super) pseudonymized: Option<(PseudonymizeOptions, pseudonymize::Outcome)>,
 }
@@ -40,7 +40,7 @@ pub(super) fn refuse_existing(options: &ExportOptions, job: Option<&JobId>) -> R
 
 /// The archive again, with tokens in the place of values.
 pub(super) async fn with_tokens(
-    unnamed: Unnamed,
+    unnamed: UnpublishedArchive,
     target: Target,
     options: &ExportOptions,
     tokens: &Tokens,
@@ -66,7 +66,7 @@ pub(super) async fn with_tokens(
         )
     })?;
     let outcome = pseudonymize::pseudonymize(&archive, &asked, terminal).await?;
-    let finished = outcome.finished.clone().unwrap_or_else(|| unnamed.finished().clone());
+    let finished = outcome.finished.clone().unwrap_or_else(|| unnamed.summary.clone());
     Ok(Written {
         target,
         finished,

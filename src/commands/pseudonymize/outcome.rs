@@ -9,7 +9,7 @@ use super::hashes::HashCounts;
 use super::options::PseudonymizeOptions;
 use super::read::Source;
 use super::rewrite::Rewriter;
-use crate::archive::{Finished, Target, Unnamed};
+use crate::archive::{ArchiveSummary, Target, UnpublishedArchive};
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 use crate::util::format::{amount, bytes, count};
@@ -31,11 +31,16 @@ pub(in crate::commands) struct Outcome {
     scripted: Vec<String>,
     /// Fields that are not in the archive since only the query reads them.
     only_queried: Vec<String>,
-    pub(in crate::commands) finished: Option<Finished>,
+    pub(in crate::commands) finished: Option<ArchiveSummary>,
 }
 
 impl Outcome {
-    pub(super) fn of(source: &Source<'_>, rewriter: &Rewriter, decision: &Decision, written: Option<&Unnamed>) -> Self {
+    pub(super) fn of(
+        source: &Source<'_>,
+        rewriter: &Rewriter,
+        decision: &Decision,
+        written: Option<&UnpublishedArchive>,
+    ) -> Self {
         let found = rewriter.found();
         let chosen = rewriter.fields.chosen();
         Self {
@@ -51,7 +56,7 @@ impl Outcome {
             datafeed: decision.fate.clone(),
             scripted: decision.left_out.clone(),
             only_queried: rewriter.fields.only_queried.names().map(str::to_owned).collect(),
-            finished: written.map(|written| written.finished().clone()),
+            finished: written.map(|written| written.summary.clone()),
         }
     }
 }

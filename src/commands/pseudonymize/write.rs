@@ -8,7 +8,7 @@ use super::options::PseudonymizeOptions;
 use super::read::{Source, said};
 use super::rewrite::Rewriter;
 use crate::archive::{
-    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, Part, Target, Unnamed,
+    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, Part, Target, UnpublishedArchive,
 };
 use crate::error::Result;
 use crate::state::{ChunkEncoder, StateDocId, StateKind};
@@ -25,7 +25,7 @@ pub(super) async fn archive(
     decision: &Decision,
     options: &PseudonymizeOptions,
     stage: &Stage,
-) -> Result<(Rewriter, Unnamed)> {
+) -> Result<(Rewriter, UnpublishedArchive)> {
     let writer = match &options.target {
         Target::Stdout => ArchiveWriter::temporary(options.compression_level)?,
         target => ArchiveWriter::create(target, options.compression_level)?,

@@ -6,7 +6,7 @@ use super::{Pass, Trouble};
 use crate::archive::inflate::Inflated;
 use crate::archive::lines::{Lines, Next, Owner, parse_document};
 use crate::archive::tarball::Tarball;
-use crate::archive::{MOST_INDICES, Part};
+use crate::archive::{MAX_INDICES, Part};
 use crate::json::{check_members, replace_lone_surrogates, without_value};
 
 /// Bytes of a source index's name, that of a remote cluster before it.
@@ -136,7 +136,7 @@ impl Pass<'_> {
         let indices = &mut self.contents.input_indices;
         if let Some(documents) = indices.get_mut(index) {
             *documents += 1;
-        } else if indices.len() < MOST_INDICES {
+        } else if indices.len() < MAX_INDICES {
             indices.insert(index.to_owned(), 1);
         } else {
             self.findings

@@ -21,7 +21,7 @@ use self::items::Item;
 use self::originals::{Original, Originals};
 use super::fields::{CATEGORY, Fields, Input};
 use super::rewrite::Rewriter;
-use crate::archive::{Archive, Contents, EntryKind, Limits, Severity, Unnamed};
+use crate::archive::{Archive, Contents, EntryKind, Limits, Severity, UnpublishedArchive};
 use crate::commands::interrupt;
 use crate::error::{Error, Result};
 use crate::job::JobConfig;
@@ -32,7 +32,12 @@ use crate::terminal::Stage;
 const WHOLE: usize = 4;
 
 /// Fails where a value is found.
-pub(super) async fn search(unnamed: &Unnamed, rewriter: &Rewriter, limits: Limits, stage: &Stage) -> Result<()> {
+pub(super) async fn search(
+    unnamed: &UnpublishedArchive,
+    rewriter: &Rewriter,
+    limits: Limits,
+    stage: &Stage,
+) -> Result<()> {
     let Some(archive) = unnamed.archive()? else {
         return Ok(());
     };
