@@ -123,7 +123,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cluster::{BulkOptions, Error, Pagination, Path, Request, Search, Sort, SourceFields};
+    use crate::cluster::{BulkOptions, Error, Pagination, Path, Request, Search, Sort, SourceFields, Wanted};
 
     fn ok(body: &str) -> Scripted {
         (200, "", body.to_owned())
@@ -246,6 +246,53 @@ mod tests {
         let (old, asked, _) = cluster("7.10.2", lost).await;
         assert!(ids(&old, search(Pagination::Auto)).await.is_err());
         assert_eq!(asked.lock().unwrap().len(), 2, "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn a_page_of_a_scroll_that_was_refused_is_requested_again() {
+        for status in [429, 503] {
+            let refused = (status, "", String::new());
+            let answers = vec![page("s1", &[1]), refused, page("s2", &[2]), page("s3", &[]), ok("{}")];
+            let (cluster, asked, _) = cluster("9.2.0", answers).await;
+            assert_eq!(
+                ids(&cluster, search(Pagination::Scroll)).await.unwrap(),
+                ["1", "2"],
+                "{status}"
+            );
+            let asked = asked.lock().unwrap();
+            assert_eq!(asked[1].1, asked[2].1, "{status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn privileges_are_unknown_only_where_there_is_no_security() {
+        let wanted = Wanted {
+            cluster: vec!["monitor"],
+            indices: Vec::new(),
+        };
+        let off = r#"{"error":"no handler found for uri [/_security/user/_has_privileges] and method [POST]"}"#;
+        let (cluster_without, _, _) = cluster("9.2.0", vec![(400, "", off.to_owned())]).await;
+        assert!(cluster_without.missing_privileges(&wanted).await.unwrap().is_none());
+        for (status, kind) in [
+            (500, "x"),
+            (400, "action_request_validation_exception"),
+            (403, "security_exception"),
+        ] {
+            let error = format!(r#"{{"error":{{"type":"{kind}","reason":"no"}},"status":{status}}}"#);
+            let (cluster, _, _) = cluster("9.2.0", vec![(status, "", error)]).await;
+            assert!(cluster.missing_privileges(&wanted).await.is_err(), "{status} {kind}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_response_without_all_copies_of_a_document_is_an_error() {
+        let hit = r#"{"_index":"i-1","_id":"a","_source":{}}"#;
+        let answer =
+            format!(r#"{{"_shards":{{"total":2,"failed":0}},"hits":{{"total":{{"value":2}},"hits":[{hit}]}}}}"#);
+        let id = ["a".to_owned()];
+        let (cluster, _, _) = cluster("9.2.0", vec![ok(&answer), ok(&answer)]).await;
+        assert!(cluster.documents(&["i-*"], &id).await.is_err());
+        assert!(cluster.locate(&["i-*"], &id).await.is_err());
     }
 
     #[tokio::test]

@@ -47,6 +47,21 @@ fn another_id_and_other_indices_reach_the_datafeed() {
 }
 
 #[test]
+fn other_indices_replace_those_of_the_older_name() {
+    let job = JobConfig::parse(JOB.replace("\"indices\"", "\"indexes\"").as_bytes()).unwrap();
+    let indices = ["new-input".parse().unwrap()];
+    let out = job
+        .portable(&PortableOptions {
+            datafeed_indices: Some(&indices),
+            ..options(job.id())
+        })
+        .unwrap();
+    let (_, feed) = out.datafeed.unwrap();
+    let feed: Value = serde_json::from_str(feed.get()).unwrap();
+    assert_eq!((&feed["indices"], feed.get("indexes")), (&json!(["new-input"]), None));
+}
+
+#[test]
 fn filters_move_into_the_analyzer() {
     let job = JobConfig::parse(JOB.as_bytes()).unwrap();
     let analyzer = json!({"tokenizer": "ml_classic"});

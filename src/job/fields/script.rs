@@ -220,6 +220,38 @@ mod tests {
     }
 
     #[test]
+    fn every_use_of_a_field_and_of_a_parameter_is_read() {
+        let params = json!({"f": "x", "g": "y"});
+        for (source, names, places) in [
+            ("emit(doc['x'].value + doc['y'].value)", vec!["x", "y"], vec![]),
+            ("emit(doc.x.value + doc[params.g].value)", vec!["x", "y"], vec![]),
+            (
+                "emit(doc[params.f].size() == 0 ? 0 : doc[params.f].value)",
+                vec!["x"],
+                vec![],
+            ),
+            (
+                "emit(doc[params.f].value + doc[params.g].value)",
+                vec!["x", "y"],
+                vec![],
+            ),
+            ("emit(field(params.f).get(0) + $(params.f, 0))", vec!["x"], vec![]),
+            (
+                "emit(params._source[params.f] + params._source[params.f])",
+                vec![],
+                vec!["x"],
+            ),
+            ("emit(params._source.a + params._source.b.c)", vec![], vec!["a", "b.c"]),
+        ] {
+            let mut found = Found::default();
+            read(&json!({"source": source, "params": params}), "r", &mut found);
+            assert_eq!(found.names.iter().collect::<Vec<_>>(), names, "{source}");
+            assert_eq!(found.places.iter().collect::<Vec<_>>(), places, "{source}");
+            assert!(found.doubts.is_empty(), "{source}: {:?}", found.doubts);
+        }
+    }
+
+    #[test]
     fn places_in_the_document_are_named() {
         for (source, place) in [
             ("emit(params._source.x)", "x"),

@@ -68,6 +68,8 @@ fn damage_is_told() {
     flipped[crc] ^= 1;
     let mut tail = STANDARD.decode(&text).unwrap();
     tail.push(0);
+    let (head, rest) = tail.split_at(4);
+    let padded = [STANDARD.encode(head), STANDARD.encode(rest)];
     let long = encoded(&vec![b'x'; (1 << 20) + 1]);
     let cases: Vec<(&str, Vec<String>, &str)> = vec![
         (
@@ -110,6 +112,14 @@ fn damage_is_told() {
         ),
         ("flipped", vec![whole(&STANDARD.encode(&flipped))], "damaged"),
         ("trailing", vec![whole(&STANDARD.encode(&tail))], "follow"),
+        (
+            "padding inside",
+            vec![format!(
+                r#"{{"compressed":["{}","{}"],"eos":true}}"#,
+                padded[0], padded[1]
+            )],
+            "follows its padding",
+        ),
         (
             "two members",
             vec![whole(&STANDARD.encode(STANDARD.decode(&text).unwrap().repeat(2)))],

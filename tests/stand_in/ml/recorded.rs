@@ -215,3 +215,109 @@ async fn security_answers_as_recorded() {
         differences.join("\n")
     );
 }
+
+/// Measured on real servers and not among the recorded exchanges: `facts/elasticsearch.md`, marked `[ran]`.
+#[tokio::test]
+async fn ml_answers_as_measured() {
+    let cluster = Cluster::on_chosen_documents(MlOptions::new(MlVersion::recorded()));
+    let job = |more: Value| {
+        let mut job = json!({"analysis_config": {"detectors": [{"function": "count"}]}, "data_description": {}});
+        job.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        job
+    };
+    for (method, path, body) in [
+        (
+            "PUT",
+            "/_ml/anomaly_detectors/a",
+            job(json!({"groups": ["web"], "results_index_name": "security"})),
+        ),
+        (
+            "PUT",
+            "/_ml/anomaly_detectors/b",
+            job(json!({"results_index_name": "custom-security"})),
+        ),
+        ("PUT", "/_ml/calendars/c", json!({"job_ids": []})),
+        ("POST", "/_ml/anomaly_detectors/_validate", job(json!({"job_id": "d"}))),
+    ] {
+        let (status, said) = cluster.call(method, path, body).await;
+        assert_eq!(status, 200, "{method} {path}: {said}");
+    }
+    for id in ["a", "b"] {
+        let (_, said) = cluster
+            .call("GET", &format!("/_ml/anomaly_detectors/{id}"), Value::Null)
+            .await;
+        assert_eq!(said["jobs"][0]["results_index_name"], "custom-security");
+    }
+    let unknown = json!({"later": 1, "job_id": "d"});
+    let generated = json!({"job_id": "d", "create_time": 1, "job_version": "8.0.0"});
+    for (method, path, body, status, kind, reason) in [
+        (
+            "DELETE",
+            "/_ml/calendars/c/jobs/a",
+            Value::Null,
+            400,
+            "status_exception",
+            "Cannot remove [a] as it is not present in calendar [c]",
+        ),
+        (
+            "DELETE",
+            "/_ml/calendars/x/jobs/a",
+            Value::Null,
+            404,
+            "resource_not_found_exception",
+            "[x]",
+        ),
+        (
+            "PUT",
+            "/_ml/anomaly_detectors/web",
+            job(json!({})),
+            400,
+            "resource_already_exists_exception",
+            "web",
+        ),
+        (
+            "POST",
+            "/_ml/anomaly_detectors/_validate",
+            job(unknown.clone()),
+            400,
+            "x_content_parse_exception",
+            "unknown field [later]",
+        ),
+        (
+            "PUT",
+            "/_ml/anomaly_detectors/d",
+            job(unknown),
+            400,
+            "x_content_parse_exception",
+            "unknown field [later]",
+        ),
+        (
+            "PUT",
+            "/_ml/anomaly_detectors/d",
+            job(generated),
+            400,
+            "illegal_argument_exception",
+            "that are illegal to set at job creation",
+        ),
+        (
+            "GET",
+            "/_ml/anomaly_detectors/d",
+            Value::Null,
+            404,
+            "resource_not_found_exception",
+            "No known job with id 'd'",
+        ),
+    ] {
+        let (answered, said) = cluster.call(method, path, body).await;
+        let error = &said["error"];
+        assert_eq!(
+            (answered, error["type"].as_str()),
+            (status, Some(kind)),
+            "{method} {path}: {said}"
+        );
+        assert!(
+            error["reason"].as_str().is_some_and(|text| text.contains(reason)),
+            "{method} {path}: {said}"
+        );
+    }
+}
