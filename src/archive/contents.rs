@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use crate::archive::{EntryKind, Manifest, Part, SnapshotFacts};
-use crate::job::{Calendar, FilterId, InputMappings, JobConfig, JobId, SnapshotId};
+use crate::archive::{EntryKind, Manifest, Part};
+use crate::job::{Calendar, FilterId, InputMappings, JobConfig, JobId, Snapshot, SnapshotId};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,7 +95,7 @@ pub struct Contents {
 #[derive(Clone, Debug, Default)]
 pub struct Parsed {
     /// The snapshot document.
-    pub snapshot: Option<SnapshotFacts>,
+    pub snapshot: Option<Snapshot>,
     /// The filters, each with its ID.
     pub filters: Vec<(FilterId, Box<RawValue>)>,
     /// The calendars with their events.

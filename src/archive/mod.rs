@@ -17,7 +17,6 @@ mod read;
 mod reorder;
 mod replay;
 mod show;
-mod snapshot;
 mod tarball;
 mod write;
 
@@ -31,8 +30,6 @@ pub use manifest::{ArchivedQuery, FORMAT_VERSION, Manifest, ManifestEntry, Manif
 pub use read::{Archive, Entries};
 pub use replay::{Document, Replay};
 pub use show::show;
-pub(crate) use snapshot::COUNTERS as DATA_COUNTERS;
-pub use snapshot::{ModelSize, Quantiles, SnapshotFacts};
 pub use write::{ArchiveSummary, ArchiveWriter, Target, UnpublishedArchive};
 
 /// What archive functions return.

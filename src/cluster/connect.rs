@@ -15,7 +15,8 @@ use crate::cluster::link::Link;
 use crate::cluster::retry::Patience;
 use crate::cluster::transport::Transport;
 use crate::cluster::unanswered::Unanswered;
-use crate::cluster::{Clock, Error, Flavour, Observer, Path, Request, Result, Version, address};
+use crate::cluster::{Clock, Error, Flavour, Observer, Path, Request, Result, address};
+use crate::job::Version;
 use crate::util::secret::{Secret, Secrets};
 use tokio::sync::Semaphore;
 

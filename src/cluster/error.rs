@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::cluster::{Version, hints};
+use crate::cluster::hints;
+use crate::job::Version;
 use crate::util::process_limits::NO_DESCRIPTORS;
 
 /// Elasticsearch's own words for an answer of status 400 and above.

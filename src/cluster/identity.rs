@@ -2,7 +2,17 @@
 
 use serde_json::Value;
 
-use crate::cluster::{Error, Flavour, Response, Result, Version, refusal};
+use crate::cluster::{Error, Response, Result, refusal};
+use crate::job::Version;
+
+/// What is said to be answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// A self-managed or hosted stack.
+    Stack,
+    /// `version.build_flavor: serverless`: no snapshots, no import.
+    Serverless,
+}
 
 /// What `/` told.
 #[derive(Clone, Debug, PartialEq, Eq)]

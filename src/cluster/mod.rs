@@ -34,7 +34,6 @@ mod search;
 mod templates;
 mod transport;
 mod unanswered;
-mod version;
 
 pub use bulk::{Bulk, BulkOptions};
 pub use bulk_request::{BulkReport, Written};
@@ -43,6 +42,7 @@ pub use clock::{Clock, Moment, SystemClock};
 pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
 pub use error::{Cause, Error, Refusal, Unreached};
 pub use gate::Closed;
+pub use identity::Flavour;
 pub use operations::Operations;
 pub use page::Page;
 pub use pages::Pages;
@@ -52,7 +52,6 @@ pub use request::{Observer, Repeat, Request, Response, Wait};
 pub use retry::Tries;
 pub use search::{Counted, Hit, Pagination, Search, Sort, SourceFields};
 pub use templates::{TemplateEffect, flat_settings};
-pub use version::{Flavour, Version};
 
 /// What every call on a cluster returns.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,6 +1,6 @@
 //! Which versions of Elasticsearch open a model snapshot, in the same words for `inspect` and `import`.
 
-use crate::cluster::Version;
+use crate::job::Version;
 
 /// Elasticsearch 9 opens no snapshot with an older `min_version`: its servers have this constant, and its autodetect no
 /// reader for older state.

@@ -1,5 +1,7 @@
 //! Why something about a job is not as Elasticsearch makes it.
 
+use crate::json::without_value;
+
 /// One enum for the layer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -15,4 +17,13 @@ pub enum Error {
     /// A configuration without what every job has, or with it in another form.
     #[error("{what}: {why}")]
     InvalidConfig { what: String, why: String },
+    /// A stored document that Elasticsearch could not read back.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl Error {
+    pub(crate) fn unreadable(cause: &serde_json::Error) -> Self {
+        Self::Unreadable(without_value(cause))
+    }
 }

@@ -2,6 +2,7 @@
 
 mod calendar;
 mod config;
+mod data_counts;
 mod error;
 mod fields;
 mod filter;
@@ -11,9 +12,12 @@ mod mapping;
 mod raw;
 mod rename;
 mod scripts;
+mod snapshot;
+mod version;
 
 pub use calendar::{Calendar, remove_event_ids};
 pub use config::{Datafeed, Detector, DetectorRoles, GENERATED, JobConfig, PortableJob, PortableOptions};
+pub use data_counts::DataCounts;
 pub use error::Error;
 pub use fields::{
     FieldReader, NeededFields, fields_read_by, names_with_parents, needed_fields, parents_of_multi_fields,
@@ -29,3 +33,5 @@ pub use mapping::{
 pub use mapping::{fits, takes_in};
 pub use rename::Renamer;
 pub use scripts::scripts_of;
+pub use snapshot::{ModelSize, Quantiles, Snapshot};
+pub use version::Version;

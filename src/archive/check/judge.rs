@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::archive::manifest::FORMAT_VERSION;
-use crate::archive::{Contents, EntryKind, EntrySummary, Manifest, SnapshotFacts};
-use crate::job::JobConfig;
+use crate::archive::{Contents, EntryKind, EntrySummary, Manifest};
+use crate::job::{JobConfig, Snapshot};
 
 use super::findings::Findings;
 use super::pass::Pass;
@@ -133,7 +133,7 @@ fn inputs(contents: &Contents, cut: bool, findings: &mut Findings) {
     }
 }
 
-fn state_count(contents: &Contents, head: &SnapshotFacts, cut: bool, findings: &mut Findings) {
+fn state_count(contents: &Contents, head: &Snapshot, cut: bool, findings: &mut Findings) {
     let place = place_of(contents, EntryKind::Snapshot);
     let documents = contents.state.model_documents;
     match head.snapshot_doc_count {

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::archive::snapshot::check_data_counts;
-use crate::archive::{Contents, EntryKind, SnapshotFacts};
-use crate::job::{self, Calendar, Filter, InputMappings, JobConfig};
+use crate::archive::{Contents, EntryKind};
+use crate::job::{self, Calendar, DataCounts, Filter, InputMappings, JobConfig, Snapshot};
 use crate::json::{check_members, without_value};
 
 /// Filters, or calendars; a job has a handful.
@@ -25,14 +24,16 @@ pub(super) fn read(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> R
         EntryKind::Manifest => contents.manifest = Some(parse(&text)?),
         EntryKind::Snapshot => {
             let document = object(text)?;
-            let facts = SnapshotFacts::parse(document.get())?;
-            contents.snapshot_id = Some(facts.snapshot_id.clone());
+            let snapshot = Snapshot::parse(document.get()).map_err(|cause| cause.to_string())?;
+            contents.snapshot_id = Some(snapshot.snapshot_id.clone());
             contents.snapshot = Some(document);
-            parsed.snapshot = Some(facts);
+            parsed.snapshot = Some(snapshot);
         }
         EntryKind::DataCounts => {
             let counts = object(text)?;
-            parsed.counted_job = Some(check_data_counts(counts.get())?);
+            let parsed_counts = DataCounts::parse(counts.get().as_bytes()).map_err(|cause| cause.to_string())?;
+            let job = parsed_counts.job_id().ok_or("names no job (`job_id`)")?;
+            parsed.counted_job = Some(job.to_owned());
             contents.data_counts = Some(counts);
         }
         EntryKind::InputMapping => {

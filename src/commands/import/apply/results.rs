@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use super::Context;
 use super::documents::{self, Outgoing};
-use crate::archive::{DATA_COUNTERS, Document, Part};
+use crate::archive::{Document, Part};
 use crate::cluster::{Bulk, Clock, Cluster, Written};
 use crate::commands::import::checked::Checked;
 use crate::commands::import::documents::Documents;
@@ -19,9 +18,8 @@ use crate::commands::import::journal::{Certainty, Entry};
 use crate::commands::import::parts::DerivedId;
 use crate::commands::import::plan::Plan;
 use crate::error::{Error, Result};
-use crate::job::JobId;
+use crate::job::DataCounts;
 use crate::util::format::count;
-use crate::util::timestamp::EpochMillis;
 
 /// What the documents are called.
 pub(in crate::commands::import) const CATEGORIES: &str = "categories";
@@ -74,44 +72,12 @@ fn intend_results(context: &Context<'_>, what: &'static str, ids: Vec<String>) -
 
 /// The archive's document with the snapshot's last record as its last: what came after it is not in the model.
 pub(in crate::commands::import) fn data_counts(checked: &Checked, plan: &Plan) -> Result<Box<RawValue>> {
-    let unreadable = |error: serde_json::Error| Error::Failed {
-        message: format!("data counts: {error}"),
-        hint: None,
+    let stored = match &checked.contents.data_counts {
+        Some(counts) => DataCounts::parse(&plan.renamer.document(counts.get().as_bytes())?)?,
+        None => DataCounts::default(),
     };
-    let mut counts: Map<String, Value> = match &checked.contents.data_counts {
-        Some(counts) => serde_json::from_slice(&plan.renamer.document(counts.get().as_bytes())?).map_err(unreadable)?,
-        None => Map::new(),
-    };
-    for (name, value) in zero_data_counts(plan.job()) {
-        counts.entry(name).or_insert(value);
-    }
-    end_with_snapshot(&mut counts, checked.facts.latest_record_time_stamp);
-    serde_json::value::to_raw_value(&counts).map_err(unreadable)
-}
-
-/// The snapshot's last record becomes the last one. The counts of a job that continued past its snapshot can start after
-/// it; they then start with it, the latest time that the first record can have had.
-fn end_with_snapshot(counts: &mut Map<String, Value>, latest: Option<i64>) {
-    let (first, last) = ("earliest_record_timestamp", "latest_record_timestamp");
-    let Some(latest) = latest else {
-        counts.shift_remove(first);
-        counts.shift_remove(last);
-        return;
-    };
-    counts.insert(last.into(), latest.into());
-    let earliest = counts
-        .get(first)
-        .and_then(|value| EpochMillis::of_date_field(&value.to_string()));
-    if earliest.is_some_and(|EpochMillis(earliest)| earliest > latest) {
-        counts.insert(first.into(), latest.into());
-    }
-}
-
-/// Every counter at 0: with a document that is missing one, the job does not open.
-fn zero_data_counts(job: &JobId) -> Map<String, Value> {
-    let zero = DATA_COUNTERS.map(|name| (name.to_owned(), Value::from(0)));
-    let job = ("job_id".to_owned(), Value::from(job.as_str()));
-    std::iter::once(job).chain(zero).collect()
+    let latest = checked.facts.latest_record_time_stamp;
+    Ok(stored.completed(plan.job()).ending_at(latest).to_json())
 }
 
 /// Category definitions under the ids that they had, renamed.
@@ -296,33 +262,4 @@ pub(in crate::commands::import) fn one_line(text: &[u8]) -> Vec<u8> {
     text.iter()
         .map(|&byte| if byte == b'\n' || byte == b'\r' { b' ' } else { byte })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn data_counts_end_with_the_snapshot_and_do_not_start_after_it() {
-        let (early, late) = ("earliest_record_timestamp", "latest_record_timestamp");
-        for (counts, snapshot, expected) in [
-            (json!({early: 5, late: 90}), Some(50), json!({early: 5, late: 50})),
-            (json!({early: 60, late: 90}), Some(50), json!({early: 50, late: 50})),
-            (json!({early: "60", late: 90}), Some(50), json!({early: 50, late: 50})),
-            (
-                json!({early: "1970-01-01T00:00:00Z", late: 90}),
-                Some(50),
-                json!({early: "1970-01-01T00:00:00Z", late: 50}),
-            ),
-            (json!({early: null}), Some(50), json!({early: null, late: 50})),
-            (json!({}), Some(50), json!({late: 50})),
-            (json!({early: 60, late: 90}), None, json!({})),
-        ] {
-            let mut changed = counts.as_object().cloned().unwrap_or_default();
-            end_with_snapshot(&mut changed, snapshot);
-            assert_eq!(Value::Object(changed), expected, "{counts} {snapshot:?}");
-        }
-    }
 }

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{ImportOptions, Remarks};
-use crate::cluster::{Cluster, Flavour, Version};
+use crate::cluster::{Cluster, Flavour};
 use crate::commands::compatibility::{Incompatible, Requirement};
 use crate::commands::import::checked::Checked;
 use crate::error::{Error, Result};
+use crate::job::Version;
 use crate::util::units::{format_size, parse_size};
 
 /// Days and months that analyzers before 7.14 left out, in the order of `_ml/info`.

@@ -1,4 +1,4 @@
-//! Which Elasticsearch answers.
+//! Versions of Elasticsearch.
 
 /// `version.number` of the answer to `GET /`, suffixes such as `-SNAPSHOT` dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,15 +9,6 @@ pub struct Version {
     pub minor: u32,
     /// After the second dot.
     pub patch: u32,
-}
-
-/// What is said to be answering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavour {
-    /// A self-managed or hosted stack.
-    Stack,
-    /// `version.build_flavor: serverless`: no snapshots, no import.
-    Serverless,
 }
 
 impl Version {
@@ -34,7 +25,7 @@ impl Version {
     }
 
     /// Whether this client may be used with this version at all.
-    pub(in crate::cluster) fn is_supported(self) -> bool {
+    pub fn is_supported(self) -> bool {
         self.at_least(7, 10) && self.major <= 9
     }
 
