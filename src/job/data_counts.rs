@@ -89,6 +89,7 @@ impl DataCounts {
     }
 
     /// The document.
+    #[allow(clippy::expect_used, reason = "a map with string keys is always JSON")]
     pub fn to_json(&self) -> Box<RawValue> {
         serde_json::value::to_raw_value(&self.0).expect("a map of JSON values is JSON")
     }
