@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::{exported, inputs, world};
+use super::{exported, inputs, refused, world};
 use crate::support::archive::entry;
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::Fault;
@@ -192,6 +192,18 @@ fn a_field_that_an_index_leaves_out_of_source_is_warned_of() {
             assert_eq!(told.contains(&warning), left_out.contains(&field), "{field}: {told}");
         }
     }
+}
+
+#[test]
+fn an_index_that_keeps_no_source_is_refused_before_any_document_is_read() {
+    let mut fixture = Fixture::load("web-latency");
+    fixture.input_mapping["_source"] = json!({"enabled": false});
+    let world = world(&fixture);
+    refused(&world, "web-latency", &["--include-inputs"], 1)
+        .says("weblogs-2024.01 keeps no _source")
+        .says("export without --include-inputs");
+    let requests = world.stand_in.requests();
+    assert!(requests.iter().all(|request| !request.path.ends_with("/_pit")));
 }
 
 #[test]

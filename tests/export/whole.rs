@@ -119,6 +119,23 @@ fn a_user_who_sees_nothing_gets_an_error_and_no_empty_archive() {
     }
 }
 
+/// Security hides from a search on a pattern what a user may not read: nothing is found, and nothing is refused.
+#[test]
+fn a_user_who_may_not_read_the_sources_behind_a_pattern_gets_an_error() {
+    let pattern = |job: &mut Value| job["datafeed_config"]["indices"] = json!(["weblogs-*"]);
+    let fixture = Fixture::load(JOB).with_job(pattern);
+    let ml = [".ml-state*", ".ml-annotations*", ".ml-notifications*", ".ml-anomalies*"];
+    let user = User::new("reader", "pass").cluster(&["monitor", "manage_ml"]);
+    let world = World::with(MlOptions {
+        users: Some(vec![user.indices(&ml, &["read", "view_index_metadata"])]),
+        trusts_calls_without_credentials: true,
+        ..MlOptions::new(version())
+    });
+    world.seed(&fixture);
+    let more = ["--include-inputs", "--username", "reader", "--password", "pass"];
+    refused(&world, JOB, &more, 1).says("weblogs-*");
+}
+
 #[test]
 fn a_user_with_the_role_of_the_documentation_exports_everything() {
     let fixture = Fixture::load(JOB);

@@ -1,5 +1,8 @@
 //! Whatever somebody replaces or changes while an import runs is theirs: a rollback leaves it alone and reports it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 
 use super::state::ClusterState;
@@ -7,7 +10,7 @@ use super::{JOB, archive_of, target};
 use crate::support::binary::Run;
 use crate::support::cluster::Call;
 use crate::support::cluster::faults::{Action, Fault};
-use crate::support::cluster::stand_in::Direct;
+use crate::support::cluster::stand_in::{Direct, Logged};
 use crate::support::in_process::InProcess;
 use crate::support::world::World;
 
@@ -245,6 +248,109 @@ fn a_job_that_somebody_replaced_keeps_everything_under_its_names() {
     assert_eq!(world.ml.job_config(JOB).unwrap()["description"], "theirs");
     assert_eq!(ask(&direct, "GET", INDEX, "").as_object().unwrap().len(), 1);
     assert_eq!(run.json()["undone"], json!([]));
+}
+
+/// The job is deleted and created again.
+fn theirs_job(cluster: &Direct) {
+    ask(cluster, "DELETE", DETECTOR, "");
+    // Jobs of one ID differ by the time of their creation.
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    let body =
+        r#"{"description":"theirs","analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
+    ask(cluster, "PUT", DETECTOR, body);
+}
+
+/// Each step of an import first checks whether the job is still the one that it created.
+#[test]
+fn nothing_is_written_under_a_job_that_somebody_created_again() {
+    // The request during which somebody replaces the job, and the one that does not follow any more.
+    let cases = [
+        ("/_alias/.ml-state-write", "/.ml-state-write/_bulk"),
+        ("/.ml-state-write/_refresh", "/.ml-anomalies-.write-web-latency/_bulk"),
+        (
+            "/.ml-anomalies-web-latency/_refresh",
+            "/model_snapshots/1795432817/_revert",
+        ),
+        ("/model_snapshots/1795432817/_revert", "/.ml-annotations-write/_bulk"),
+        ("/.ml-annotations-write/_bulk", "/_ml/datafeeds/datafeed-web-latency"),
+    ];
+    for (during, next) in cases {
+        let world = target(1, usize::MAX);
+        let direct = world.stand_in.direct();
+        let created = std::sync::atomic::AtomicBool::new(false);
+        let meet = Fault::when(move |call| {
+            use std::sync::atomic::Ordering::SeqCst;
+            if call.method == "PUT" && call.path == DETECTOR {
+                created.store(true, SeqCst);
+            }
+            created.load(SeqCst) && call.path.contains(during)
+        });
+        world.stand_in.faults().add(meet.run(move |_| theirs_job(&direct)));
+        let run = import(&world, &[]);
+        assert_eq!(world.stand_in.faults().fired(), [1], "{during}");
+        assert!([1, 5].contains(&run.code), "{during}: {}", run.stderr);
+        let requests = world.stand_in.requests();
+        let seen = requests.iter().position(|call| call.path.contains(during)).unwrap();
+        let follows = |call: &Logged| call.method != "GET" && call.path.contains(next);
+        let after = requests[seen + 1..].iter().filter(|call| !call.path.contains(during));
+        assert_eq!(
+            after.filter(|call| follows(call)).count(),
+            0,
+            "{during}: {}",
+            run.stderr
+        );
+        assert_eq!(world.ml.job_config(JOB).unwrap()["description"], "theirs", "{during}");
+    }
+}
+
+/// A rollback searches for what it wrote, and somebody replaces the job before it deletes what it found.
+#[test]
+fn what_somebody_writes_while_a_rollback_searches_stays() {
+    let world = target(1, usize::MAX);
+    let (direct, refused) = (world.stand_in.direct(), Arc::new(AtomicBool::new(false)));
+    let seen = Arc::clone(&refused);
+    let last = Fault::when(is_last).run(move |_| refused.store(true, Ordering::SeqCst));
+    world.stand_in.faults().add(last.then(refuse()));
+    let path = "/.ml-state-write/_doc/web-latency_model_state_1795432817%231?refresh=true&require_alias=true";
+    let searches = move |call: &Call| {
+        seen.load(Ordering::SeqCst) && call.path.starts_with("/.ml-state") && call.path.ends_with("/_search")
+    };
+    world.stand_in.faults().add(Fault::when(searches).run(move |_| {
+        theirs_job(&direct);
+        ask(&direct, "PUT", path, r#"{"theirs":true}"#);
+    }));
+    let run = import(&world, &[]);
+    assert_eq!(world.stand_in.faults().fired(), [1, 1], "{}", run.stderr);
+    world.stand_in.faults().clear();
+    let there = world.documents_of(".ml-state-write");
+    assert!(
+        there.values().any(|text| text.contains("theirs")),
+        "{there:?}\n{}",
+        run.stderr
+    );
+}
+
+/// Elasticsearch writes these when it reverts a job, also one that is being deleted: they keep the next job from being
+/// created.
+#[test]
+fn what_a_revert_writes_after_the_job_was_deleted_is_removed() {
+    let world = target(1, usize::MAX);
+    let before = ClusterState::of(&world);
+    let run = failing(&world, |direct| {
+        ask(direct, "DELETE", DETECTOR, "");
+        let quantiles = "/.ml-state-write/_doc/web-latency_quantiles?refresh=true&require_alias=true";
+        ask(direct, "PUT", quantiles, "{}");
+        let size = "/.ml-anomalies-shared/_doc/web-latency_model_size_stats_1?refresh=true";
+        ask(
+            direct,
+            "PUT",
+            size,
+            r#"{"job_id":"web-latency","result_type":"model_size_stats"}"#,
+        );
+    });
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    ClusterState::of(&world).assert_as_before(&before, "rolled back");
+    import(&world, &[]).expect(0);
 }
 
 /// The answer to a creation is lost, it was not carried out, and somebody else made something of that name: the import

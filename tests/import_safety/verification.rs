@@ -102,6 +102,9 @@ fn what_the_cluster_lost_or_changed_is_found() {
                 lose(cluster, "web-latency-input", json!({"match_all": {}}));
                 cluster.call("PUT", "/web-latency-input/_doc/other?refresh=true", "{}");
             }),
+            ("an input is there too many", |cluster| {
+                cluster.call("PUT", "/web-latency-input/_doc/other?refresh=true", "{}");
+            }),
             ("the job stands at another snapshot", |cluster| {
                 let path = "/_ml/anomaly_detectors/web-latency/model_snapshots/empty/_revert";
                 assert_eq!(cluster.call("POST", path, "").status, 200);
@@ -219,4 +222,17 @@ fn what_the_cluster_lost_of_categories_is_found() {
             }),
         ],
     );
+}
+
+#[test]
+fn another_time_of_the_latest_record_in_the_statistics_of_the_job_is_found() {
+    let world = target(1, 5);
+    let before = ClusterState::of(&world);
+    let stats =
+        r#"{"count":1,"jobs":[{"job_id":"web-latency","state":"closed","data_counts":{"latest_record_timestamp":1}}]}"#;
+    let fault = Fault::on("GET", "/_ml/anomaly_detectors/web-latency/_stats");
+    world.stand_in.faults().add(fault.then(Action::status(200, stats)));
+    let run = import(&world, &Binary::new(), archive_of(JOB), &[]).expect(5);
+    run.says("job web-latency has 1970-01-01T00:00:00.001Z as the time of its latest record");
+    ClusterState::of(&world).assert_as_before(&before, "another time");
 }
