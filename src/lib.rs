@@ -4,7 +4,7 @@
 //! Data flows one way: [`cli`] says what was asked, [`commands`] say what is done,
 //! [`cluster`] speaks to Elasticsearch and knows no archive, [`archive`] reads and
 //! writes the file and knows no HTTP, [`job`] and [`state`] know what a job and its
-//! learned state are, [`pseudonym`] makes what stands for a value, a [`sheet`] is what a page says, and only [`terminal`] talks to people.
+//! learned state are, [`pseudonym`] makes what stands for a value, a `report` is what a page contains, and only [`terminal`] talks to people.
 
 pub mod archive;
 pub mod cli;
@@ -14,7 +14,7 @@ pub mod error;
 pub mod job;
 pub mod json;
 pub mod pseudonym;
-pub mod sheet;
+mod report;
 mod signals;
 pub mod state;
 pub mod terminal;

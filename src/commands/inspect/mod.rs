@@ -20,7 +20,7 @@ use output::Output;
 pub use compare::{COMPARISON_VERSION, Came, Comparison, Difference, FieldDifference, PartDifference, Side};
 pub use examine::{Examined, examine};
 pub use output::HtmlTarget;
-pub use page::page;
+pub(crate) use page::page;
 pub use report::{
     AnnotationFacts, ArchiveFacts, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts, Check,
     DataCountsFacts, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FieldFacts, FindingFacts, HashFacts,

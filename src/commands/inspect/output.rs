@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::commands::inspect::InspectOptions;
 use crate::commands::inspect::examine::is_stdin;
 use crate::error::{Error, Result};
-use crate::sheet::{Look, Sheet, html, plain};
+use crate::report::{RenderOptions, ReportPage, render_html, render_text};
 use crate::terminal::Terminal;
 use crate::util::atomic_file::{AtomicFile, PublishError};
 use crate::util::control_chars::escape_json;
@@ -69,13 +69,13 @@ impl<'a> Output<'a> {
     }
 
     /// Writes the file, then stdout: the document, the page or, where the page went to a file, its name.
-    pub(super) fn put(self, document: &impl Serialize, page: &Sheet, terminal: &Terminal) -> Result<()> {
+    pub(super) fn put(self, document: &impl Serialize, page: &ReportPage, terminal: &Terminal) -> Result<()> {
         let text = match self.html {
             Html::No => None,
-            Html::Stdout => Some(html(page)),
+            Html::Stdout => Some(render_html(page)),
             Html::File(HtmlTarget { path, overwrite }) => {
                 let file = AtomicFile::create(path, *overwrite).map_err(refused)?;
-                let written = file.file().write_all(html(page).as_bytes());
+                let written = file.file().write_all(render_html(page).as_bytes());
                 written.map_err(|cause| file_failed(path, cause))?;
                 file.publish().map_err(refused)?;
                 Some(path.display().to_string())
@@ -85,12 +85,12 @@ impl<'a> Output<'a> {
             _ if self.json => print_json(document, terminal),
             Some(text) => print(&text, terminal),
             None => {
-                let look = Look {
+                let options = RenderOptions {
                     color: terminal.stdout_color(),
                     unicode: terminal.stdout_is_unicode(),
                     width: terminal.stdout_width(),
                 };
-                print(&plain(page, look), terminal)
+                print(&render_text(page, options), terminal)
             }
         }
     }

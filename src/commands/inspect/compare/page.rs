@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::report::{Comparison, Difference, FieldDifference, Side};
-use crate::sheet::Tone;
-use crate::sheet::{Cell, Column, Item, Mark, Section, Sheet, Table, Text};
+use crate::report::TextStyle;
+use crate::report::{Cell, Column, Mark, ReportBlock, ReportPage, Section, Table, Text};
 use crate::util::format::{bytes, count};
 use crate::util::timestamp::EpochMillis;
 
@@ -33,7 +33,7 @@ const SECTIONS: [(&str, &str); 13] = [
 ];
 
 /// What the page says.
-pub(in crate::commands::inspect) fn page(comparison: &Comparison) -> Sheet {
+pub(in crate::commands::inspect) fn page(comparison: &Comparison) -> ReportPage {
     let mut sections = vec![summary(comparison)];
     for (name, heading) in SECTIONS {
         let found: Vec<&Difference> = comparison
@@ -49,7 +49,7 @@ pub(in crate::commands::inspect) fn page(comparison: &Comparison) -> Sheet {
         sections.push(values_section(values));
     }
     let [first, second] = &comparison.archives;
-    Sheet {
+    ReportPage {
         title: format!("{} compared with {}", first.path, second.path),
         sections,
     }
@@ -60,7 +60,7 @@ fn summary(comparison: &Comparison) -> Section {
     let fields = comparison.values.iter().flatten().count() as u64;
     let number = comparison.differences.len() as u64;
     let mut marks = vec![match comparison.same {
-        true => mark(Tone::Good, "same", "nothing differs of what is compared"),
+        true => mark(TextStyle::Good, "same", "nothing differs of what is compared"),
         false => {
             let values = if fields > 0 {
                 format!(", values of {} fields", count(fields))
@@ -68,7 +68,7 @@ fn summary(comparison: &Comparison) -> Section {
                 String::new()
             };
             mark(
-                Tone::Caution,
+                TextStyle::Caution,
                 "differ",
                 &format!("{} differences{values}", count(number)),
             )
@@ -79,19 +79,19 @@ fn summary(comparison: &Comparison) -> Section {
             "{}: `inspect` alone says why; what it lacks seems to have gone",
             side.path
         );
-        marks.push(mark(Tone::Bad, "CANNOT be imported", &text));
+        marks.push(mark(TextStyle::Bad, "CANNOT be imported", &text));
     }
-    section.item(Item::Marks(marks));
+    section.push(ReportBlock::Marks(marks));
     let [first, second] = &comparison.archives;
     let row = |label: &str, fact: fn(&Side) -> String| {
         vec![
-            Text::toned(Tone::Faint, label).into(),
+            Text::styled(TextStyle::Faint, label).into(),
             Cell::from(fact(first)),
             Cell::from(fact(second)),
         ]
     };
-    section.item(Item::Table(Table {
-        columns: vec![Column::words(""), Column::prose("first"), Column::prose("second")],
+    section.table(Table {
+        columns: vec![Column::words(""), Column::flexible("first"), Column::flexible("second")],
         rows: vec![
             row("archive", |side| side.path.clone()),
             row("size", |side| bytes(side.bytes)),
@@ -99,10 +99,10 @@ fn summary(comparison: &Comparison) -> Section {
             row("snapshot", |side| or_not_known(side.snapshot_id.as_deref())),
         ],
         ..Table::default()
-    }));
+    });
     if comparison.values.is_none() {
         let hint = "--values compares the values of the data, field by field.";
-        section.prose(Text::toned(Tone::Faint, hint));
+        section.paragraph(Text::styled(TextStyle::Faint, hint));
     }
     section
 }
@@ -111,12 +111,8 @@ fn or_not_known(id: Option<&str>) -> String {
     id.unwrap_or("not known").to_owned()
 }
 
-fn mark(tone: Tone, word: &str, text: &str) -> Mark {
-    Mark {
-        tone,
-        word: word.to_owned(),
-        text: text.into(),
-    }
+fn mark(tone: TextStyle, word: &str, text: &str) -> Mark {
+    Mark::new(tone, word, text)
 }
 
 fn section(heading: &str, found: &[&Difference]) -> Section {
@@ -136,13 +132,17 @@ fn section(heading: &str, found: &[&Difference]) -> Section {
         let [first, second] = sides.map(Cell::from);
         vec![what.into(), first, second]
     });
-    section.item(Item::Table(Table {
-        columns: vec![Column::prose(""), Column::prose("first"), Column::prose("second")],
+    section.table(Table {
+        columns: vec![
+            Column::flexible(""),
+            Column::flexible("first"),
+            Column::flexible("second"),
+        ],
         rows: rows.collect(),
         shown: Some(SHOWN),
         left_out: "--json lists all",
         ..Table::default()
-    }));
+    });
     section
 }
 
@@ -152,7 +152,7 @@ fn said(what: &str, value: &Value) -> Text {
         return EpochMillis(moment).to_string().into();
     }
     match value {
-        Value::Null => Text::toned(Tone::Faint, "-"),
+        Value::Null => Text::styled(TextStyle::Faint, "-"),
         Value::String(text) => short(text).into(),
         Value::Number(number) => number.as_u64().map_or_else(|| number.to_string(), count).into(),
         other => short(&other.to_string()).into(),
@@ -178,7 +178,7 @@ fn short(text: &str) -> String {
 fn values_section(fields: &[FieldDifference]) -> Section {
     let mut section = Section::new("Values that came or went");
     if fields.is_empty() {
-        section.prose("none");
+        section.paragraph("none");
         return section;
     }
     let mut rows = Vec::new();
@@ -191,17 +191,17 @@ fn values_section(fields: &[FieldDifference]) -> Section {
             rows.push(row);
         }
     }
-    let mut columns = vec![Column::prose("field"), Column::words("in")];
+    let mut columns = vec![Column::flexible("field"), Column::words("in")];
     columns.extend(["first", "second", "came", "went"].map(Column::numbers));
-    section.item(Item::Table(Table {
+    section.table(Table {
         columns,
         rows,
         ..Table::default()
-    }));
+    });
     let inexact = fields.iter().any(|field| !field.exact);
     if inexact {
         let text = "Of some fields not all values are known: there is a bound to what is held in memory.";
-        section.prose(Text::toned(Tone::Caution, text));
+        section.paragraph(Text::styled(TextStyle::Caution, text));
     }
     for field in fields {
         for (values, what) in [(&field.came, "came"), (&field.gone, "went")] {

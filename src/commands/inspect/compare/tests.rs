@@ -10,8 +10,8 @@ use crate::commands::inspect::tests::documented::{members, rows};
 use crate::commands::inspect::tests::examples::full;
 use crate::commands::inspect::values::{ValueGatherer, values};
 use crate::job::JobConfig;
-use crate::sheet::Look;
-use crate::sheet::{html, plain};
+use crate::report::RenderOptions;
+use crate::report::{render_html, render_text};
 
 fn examined(config: &str, items: &str, hosts: &[&str], change: impl Fn(&mut Report)) -> Examined {
     let config = JobConfig::parse(config.as_bytes()).unwrap();
@@ -74,21 +74,21 @@ fn an_archive_is_the_same_as_itself() {
 
 #[test]
 fn the_page_of_a_comparison() {
-    let look = Look {
+    let look = RenderOptions {
         color: false,
         unicode: true,
         width: Some(80),
     };
-    insta::assert_snapshot!("comparison", plain(&page(&compared()), look));
+    insta::assert_snapshot!("comparison", render_text(&page(&compared()), look));
 }
 
 #[test]
 fn nothing_from_an_archive_steers_terminal_or_browser() {
     let sheet = page(&compared());
-    for text in [plain(&sheet, Look::default()), html(&sheet)] {
+    for text in [render_text(&sheet, RenderOptions::default()), render_html(&sheet)] {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     }
-    assert!(!html(&sheet).contains("<b>"));
+    assert!(!render_html(&sheet).contains("<b>"));
 }
 
 #[test]
@@ -122,15 +122,15 @@ fn literals_of_queries_and_rules_are_printed_only_with_values() {
             &with_query("web-07.secret", values),
             &with_query("web-08.secret", values),
         );
-        let look = Look {
+        let look = RenderOptions {
             color: false,
             unicode: true,
             width: Some(200),
         };
         for text in [
             serde_json::to_string(&comparison).unwrap(),
-            plain(&page(&comparison), look),
-            html(&page(&comparison)),
+            render_text(&page(&comparison), look),
+            render_html(&page(&comparison)),
         ] {
             assert!(
                 text.contains("query.term.host") && text.contains("custom_settings.note"),

@@ -1,7 +1,7 @@
 //! The categories.
 
 use crate::commands::inspect::report::Report;
-use crate::sheet::{Cell, Column, Item, Section, Table};
+use crate::report::{Cell, Column, Section, Table};
 use crate::util::format::count;
 
 /// Categories that are always shown.
@@ -26,7 +26,7 @@ pub(in crate::commands::inspect) fn categories(report: &Report) -> Option<Sectio
         Column::words(""),
     ];
     if examples {
-        columns.push(Column::prose("for example"));
+        columns.push(Column::flexible("for example"));
     }
     let rows = categories.list.iter().map(|category| {
         let value = category.matches.unwrap_or(0);
@@ -53,6 +53,6 @@ pub(in crate::commands::inspect) fn categories(report: &Report) -> Option<Sectio
         ..Table::default()
     };
     let mut section = Section::new("Categories");
-    section.item(Item::Table(table));
+    section.table(table);
     Some(section)
 }

@@ -1,24 +1,24 @@
 //! Whether the archive is whole, and what a job imported from it would be without.
 
 use crate::commands::inspect::report::Report;
-use crate::sheet::Tone;
-use crate::sheet::{Item, Mark, Section, Text};
+use crate::report::TextStyle;
+use crate::report::{Mark, ReportBlock, Section, Text};
 
 pub(super) fn checks(report: &Report) -> Section {
     let mut section = Section::new("Checks");
     let checks = report.checks.iter().map(|check| {
         let (tone, word) = if check.held {
-            (Tone::Good, "ok")
+            (TextStyle::Good, "ok")
         } else {
-            (Tone::Bad, "FAILED")
+            (TextStyle::Bad, "FAILED")
         };
         mark(tone, word, check.what.as_str())
     });
     let findings = report.findings.iter().map(|finding| {
         let tone = if finding.severity == "fatal" {
-            Tone::Bad
+            TextStyle::Bad
         } else {
-            Tone::Caution
+            TextStyle::Caution
         };
         let text = match finding.place.as_str() {
             "" => finding.what.clone(),
@@ -26,16 +26,12 @@ pub(super) fn checks(report: &Report) -> Section {
         };
         mark(tone, finding.severity, text)
     });
-    section.item(Item::Marks(checks.chain(findings).collect()));
+    section.push(ReportBlock::Marks(checks.chain(findings).collect()));
     section
 }
 
-fn mark(tone: Tone, word: &str, text: impl Into<Text>) -> Mark {
-    Mark {
-        tone,
-        word: word.to_owned(),
-        text: text.into(),
-    }
+fn mark(tone: TextStyle, word: &str, text: impl Into<Text>) -> Mark {
+    Mark::new(tone, word, text)
 }
 
 pub(super) fn lacks(report: &Report) -> Option<Section> {
@@ -44,7 +40,7 @@ pub(super) fn lacks(report: &Report) -> Option<Section> {
     }
     let mut section = Section::new("An import will find");
     for lack in &report.lacks {
-        section.prose(lack.consequence.as_str());
+        section.paragraph(lack.consequence.as_str());
     }
     Some(section)
 }
@@ -54,12 +50,12 @@ pub(super) fn reminder(report: &Report) -> Option<Section> {
         return None;
     }
     let mut section = Section::new("Before you share it");
-    section.prose(
+    section.paragraph(
         "The learned state itself holds values of the data (hosts, users, messages), with or without inputs: treat \
          the archive as you would the data.",
     );
     if report.values.is_none() {
-        section.prose("`inspect --values` shows them; this page contains none.");
+        section.paragraph("`inspect --values` shows them; this page contains none.");
     }
     Some(section)
 }

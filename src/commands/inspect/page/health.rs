@@ -1,18 +1,18 @@
 //! Whether the model has had memory enough, and categories make sense.
 
 use crate::commands::inspect::report::{CategorizationFacts, SnapshotFacts};
-use crate::sheet::Text;
-use crate::sheet::Tone;
+use crate::report::Text;
+use crate::report::TextStyle;
 use crate::util::format::{amount, count};
 
 use super::words::memory;
 
 /// Of the memory.
-pub(super) fn tone(snapshot: &SnapshotFacts) -> Tone {
+pub(super) fn tone(snapshot: &SnapshotFacts) -> TextStyle {
     match snapshot.memory_status.as_deref() {
-        Some("hard_limit") => Tone::Bad,
-        Some("soft_limit") => Tone::Caution,
-        _ => Tone::Plot,
+        Some("hard_limit") => TextStyle::Bad,
+        Some("soft_limit") => TextStyle::Caution,
+        _ => TextStyle::Plot,
     }
 }
 
@@ -20,23 +20,23 @@ pub(super) fn tone(snapshot: &SnapshotFacts) -> Tone {
 pub(super) fn health(snapshot: &SnapshotFacts) -> Vec<Text> {
     let status = snapshot.memory_status.as_deref().unwrap_or("not known");
     let text = match status {
-        "ok" => Text::toned(Tone::Good, "ok").then(Tone::Plain, ": no memory limit reached"),
-        "soft_limit" => Text::toned(Tone::Caution, "soft limit reached")
-            .then(Tone::Plain, ": over 60 % of its limit, it prunes what is rare"),
+        "ok" => Text::styled(TextStyle::Good, "ok").then(TextStyle::Plain, ": no memory limit reached"),
+        "soft_limit" => Text::styled(TextStyle::Caution, "soft limit reached")
+            .then(TextStyle::Plain, ": over 60 % of its limit, it prunes what is rare"),
         "hard_limit" => {
             let over = snapshot.bytes_exceeded.unwrap_or(0);
-            Text::toned(Tone::Bad, "hard limit reached").then(
-                Tone::Plain,
+            Text::styled(TextStyle::Bad, "hard limit reached").then(
+                TextStyle::Plain,
                 format!(": new series were not modelled, {} too much", memory(over)),
             )
         }
-        other => Text::toned(Tone::Caution, format!("memory status {other}")),
+        other => Text::styled(TextStyle::Caution, format!("memory status {other}")),
     };
     let mut lines = vec![text];
     if let Some(failures) = snapshot.allocation_failures.filter(|failures| *failures > 0) {
         let failures = amount(failures, "bucket", "buckets");
-        lines.push(Text::toned(
-            Tone::Bad,
+        lines.push(Text::styled(
+            TextStyle::Bad,
             format!("{failures} in which no memory was left"),
         ));
     }
@@ -49,9 +49,9 @@ pub(super) fn health(snapshot: &SnapshotFacts) -> Vec<Text> {
 fn categorization_health(categorization: &CategorizationFacts) -> Text {
     let status = categorization.status.as_deref().unwrap_or("not known");
     let (tone, why) = match status {
-        "ok" => (Tone::Good, ""),
-        "warn" => (Tone::Caution, ": the messages do not suit categorization"),
-        _ => (Tone::Caution, ""),
+        "ok" => (TextStyle::Good, ""),
+        "warn" => (TextStyle::Caution, ": the messages do not suit categorization"),
+        _ => (TextStyle::Caution, ""),
     };
     let counts: Vec<String> = [
         (categorization.frequent, "frequent"),
@@ -73,5 +73,5 @@ fn categorization_health(categorization: &CategorizationFacts) -> Text {
     });
     Text::from("categorization ")
         .then(tone, status)
-        .then(Tone::Plain, format!("{why}: {total}{counts}{documents}"))
+        .then(TextStyle::Plain, format!("{why}: {total}{counts}{documents}"))
 }

@@ -1,7 +1,7 @@
 //! The job and its datafeed.
 
 use crate::commands::inspect::report::Report;
-use crate::sheet::Section;
+use crate::report::Section;
 
 use super::missing;
 use super::words::{listed, memory};

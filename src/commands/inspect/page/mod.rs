@@ -11,11 +11,11 @@ mod words;
 
 use crate::commands::inspect::report::Report;
 use crate::commands::inspect::values;
-use crate::sheet::{Section, Sheet};
+use crate::report::{ReportPage, Section};
 pub(super) use categories::categories;
 
 /// What the page says; values come last.
-pub fn page(report: &Report) -> Sheet {
+pub(crate) fn page(report: &Report) -> ReportPage {
     let sections = [
         Some(summary::summary(report)),
         Some(job::job(report)),
@@ -30,7 +30,7 @@ pub fn page(report: &Report) -> Sheet {
     ];
     let mut sections: Vec<Section> = sections.into_iter().flatten().collect();
     sections.extend(report.values.iter().flat_map(values::sections));
-    Sheet {
+    ReportPage {
         title: title(report),
         sections,
     }
@@ -46,6 +46,6 @@ fn title(report: &Report) -> String {
 /// What is said where something is missing.
 fn missing(title: &str, what: &str) -> Section {
     let mut section = Section::new(title);
-    section.prose(what);
+    section.paragraph(what);
     section
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::commands::compatibility::Requirement;
 use crate::commands::inspect::report::{PatternFacts, Report, SnapshotFacts};
-use crate::sheet::{Item, Section};
+use crate::report::{ReportBlock, Section};
 use crate::util::format::{amount, bytes, count};
 
 use super::words::{between, memory, share};
@@ -43,11 +43,11 @@ fn size(section: &mut Section, snapshot: &SnapshotFacts) {
     let peak = peak.map_or_else(String::new, |peak| format!(", once {}", memory(peak)));
     match snapshot.memory_limit.filter(|limit| *limit > 0) {
         None => section.fact("memory", Some(format!("{}{peak}", memory(size)))),
-        Some(limit) => section.item(Item::Gauge {
+        Some(limit) => section.push(ReportBlock::Gauge {
             label: "memory".to_owned(),
             part: size,
             whole: limit,
-            tone: health::tone(snapshot),
+            style: health::tone(snapshot),
             text: format!("{}, {} of {}{peak}", memory(size), share(size, limit), memory(limit)).into(),
         }),
     }

@@ -2,8 +2,8 @@
 
 use crate::commands::inspect::gather::from_text;
 use crate::commands::inspect::report::{HistogramFacts, Report};
-use crate::sheet::Tone;
-use crate::sheet::{Cell, Column, Columns, Item, Section, Table, Text};
+use crate::report::TextStyle;
+use crate::report::{Cell, Column, Histogram, ReportBlock, Section, Table, Text};
 use crate::util::format::{amount, bytes, count};
 
 use super::words::{listed, or_dash};
@@ -27,7 +27,7 @@ pub(super) fn parts(report: &Report) -> Section {
         let none = part.documents == 0;
         let number = |text: String| {
             if none {
-                Text::toned(Tone::Faint, text)
+                Text::styled(TextStyle::Faint, text)
             } else {
                 text.into()
             }
@@ -41,10 +41,10 @@ pub(super) fn parts(report: &Report) -> Section {
         row.extend(times);
         table.rows.push(row);
     }
-    section.item(Item::Table(table));
+    section.table(table);
     for part in report.parts.iter().filter(|part| part.undated > 0) {
         let text = format!("{}: {} with a time that cannot be read", part.part, count(part.undated));
-        section.prose(Text::toned(Tone::Caution, text));
+        section.paragraph(Text::styled(TextStyle::Caution, text));
     }
     let by = report.annotations;
     if by.by_job + by.by_people > 0 {
@@ -82,23 +82,27 @@ pub(super) fn inputs(report: &Report) -> Option<Section> {
             };
             vec![Cell::from(*index), count(*number).into(), bar]
         });
-        section.item(Item::Table(Table {
-            columns: vec![Column::prose("index"), Column::numbers("documents"), Column::words("")],
+        section.table(Table {
+            columns: vec![
+                Column::flexible("index"),
+                Column::numbers("documents"),
+                Column::words(""),
+            ],
             rows: rows.collect(),
             shown: Some(INDICES),
             ..Table::default()
-        }));
+        });
     }
     let mapping = if inputs.mapping { "carried" } else { "not carried" };
     section.fact("mapping", Some(mapping));
     if let Some(columns) = inputs.histogram.as_ref().and_then(over_time) {
-        section.item(Item::Columns(columns));
+        section.push(ReportBlock::Histogram(columns));
     }
     Some(section)
 }
 
-fn over_time(histogram: &HistogramFacts) -> Option<Columns> {
-    Some(Columns {
+fn over_time(histogram: &HistogramFacts) -> Option<Histogram> {
+    Some(Histogram {
         title: "Inputs over time".to_owned(),
         from: from_text(&histogram.from)?,
         width_millis: histogram.column_millis,

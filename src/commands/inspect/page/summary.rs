@@ -1,8 +1,8 @@
 //! What somebody who looks for a second should see.
 
 use crate::commands::inspect::report::{Report, SnapshotFacts};
-use crate::sheet::Tone;
-use crate::sheet::{Item, Mark, Section, Text, Tile};
+use crate::report::TextStyle;
+use crate::report::{Mark, ReportBlock, Section, Text, Tile};
 use crate::util::format::{amount, bytes, count};
 
 use super::words::{between, day, listed, memory};
@@ -10,10 +10,10 @@ use super::words::{between, day, listed, memory};
 /// The verdict, the numbers that say most, and the file.
 pub(super) fn summary(report: &Report) -> Section {
     let mut section = Section::default();
-    section.item(Item::Marks(verdict(report)));
+    section.push(ReportBlock::Marks(verdict(report)));
     let tiles = tiles(report);
     if !tiles.is_empty() {
-        section.item(Item::Tiles(tiles));
+        section.push(ReportBlock::Tiles(tiles));
     }
     file(&mut section, report);
     section
@@ -55,28 +55,18 @@ fn verdict(report: &Report) -> Vec<Mark> {
         findings => format!("{checks}, {}", amount(findings, "finding", "findings")),
     };
     let (tone, word) = match (report.importable, failed + findings) {
-        (true, 0) => (Tone::Good, "can be imported"),
-        (true, _) => (Tone::Caution, "can be imported"),
-        (false, _) => (Tone::Bad, "CANNOT be imported"),
+        (true, 0) => (TextStyle::Good, "can be imported"),
+        (true, _) => (TextStyle::Caution, "can be imported"),
+        (false, _) => (TextStyle::Bad, "CANNOT be imported"),
     };
-    let mut marks = vec![Mark {
-        tone,
-        word: word.to_owned(),
-        text: checks.into(),
-    }];
+    let mut marks = vec![Mark::new(tone, word, checks)];
     if report.importable && !report.lacks.is_empty() {
-        marks.push(Mark {
-            tone: Tone::Caution,
-            word: "will lack".to_owned(),
-            text: format!("{}, see below", amount(report.lacks.len() as u64, "thing", "things")).into(),
-        });
+        let text = format!("{}, see below", amount(report.lacks.len() as u64, "thing", "things"));
+        marks.push(Mark::new(TextStyle::Caution, "will lack", text));
     }
     if report.values.is_some() {
-        marks.push(Mark {
-            tone: Tone::Caution,
-            word: "holds values".to_owned(),
-            text: "of the data, listed below: treat this page as you would the data".into(),
-        });
+        let text = "of the data, listed below: treat this page as you would the data";
+        marks.push(Mark::new(TextStyle::Caution, "holds values", text));
     }
     marks
 }
@@ -116,8 +106,8 @@ fn memory_tile(snapshot: &SnapshotFacts) -> Option<Tile> {
     let size = memory(snapshot.model_bytes?);
     let limit = snapshot.memory_limit.map(|limit| format!("of {}", memory(limit)));
     let value = match snapshot.memory_status.as_deref() {
-        Some("hard_limit") => Text::toned(Tone::Bad, size),
-        Some("soft_limit") => Text::toned(Tone::Caution, size),
+        Some("hard_limit") => Text::styled(TextStyle::Bad, size),
+        Some("soft_limit") => Text::styled(TextStyle::Caution, size),
         _ => size.into(),
     };
     Some(tile("model memory", value, limit.unwrap_or_default()))
@@ -140,7 +130,7 @@ fn categories_tile(snapshot: &SnapshotFacts) -> Option<Tile> {
     let value = if status == "ok" {
         number.into()
     } else {
-        Text::toned(Tone::Caution, number)
+        Text::styled(TextStyle::Caution, number)
     };
     Some(tile("categories", value, format!("status {status}")))
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::commands::inspect::gather::from_text;
-use crate::sheet::Text;
-use crate::sheet::Tone;
+use crate::report::Text;
+use crate::report::TextStyle;
 use crate::util::format::duration;
 
 /// Several names as one line; nothing where there are none.
@@ -44,7 +44,7 @@ pub(super) fn day(moment: &str) -> &str {
 /// A moment to the second, or a dash for none.
 pub(super) fn or_dash(moment: Option<&str>) -> Text {
     let Some(moment) = moment else {
-        return Text::toned(Tone::Faint, "-");
+        return Text::styled(TextStyle::Faint, "-");
     };
     match moment.split_once('.') {
         Some((seconds, _)) => format!("{seconds}Z").into(),

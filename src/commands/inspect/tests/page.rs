@@ -2,18 +2,18 @@ use crate::commands::inspect::entries::list;
 use crate::commands::inspect::output;
 use crate::commands::inspect::tests::examples::{full, full_with_values};
 use crate::commands::inspect::{Report, page, values};
-use crate::sheet::Look;
-use crate::sheet::{html, plain};
+use crate::report::RenderOptions;
+use crate::report::{render_html, render_text};
 
 /// As in a pipe.
-const PIPE: Look = Look {
+const PIPE: RenderOptions = RenderOptions {
     color: false,
     unicode: false,
     width: None,
 };
 
 /// As on a terminal, without colour.
-const TERMINAL: Look = Look {
+const TERMINAL: RenderOptions = RenderOptions {
     color: false,
     unicode: true,
     width: Some(80),
@@ -25,8 +25,8 @@ fn json(document: &impl serde::Serialize) -> String {
     String::from_utf8(text).unwrap()
 }
 
-fn text(report: &Report, look: Look) -> String {
-    plain(&page(report), look)
+fn text(report: &Report, look: RenderOptions) -> String {
+    render_text(&page(report), look)
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn the_page_shows_everything_once() {
 
 #[test]
 fn a_narrow_terminal_gets_narrow_lines() {
-    let narrow = Look {
+    let narrow = RenderOptions {
         width: Some(50),
         ..TERMINAL
     };
@@ -48,14 +48,14 @@ fn a_narrow_terminal_gets_narrow_lines() {
 fn the_values_have_a_page_of_their_own() {
     let report = full_with_values();
     let values = report.values.as_ref().unwrap();
-    insta::assert_snapshot!("values", plain(&values::page(&report, values), TERMINAL));
+    insta::assert_snapshot!("values", render_text(&values::page(&report, values), TERMINAL));
 }
 
 #[test]
 fn no_value_is_shown_that_was_not_asked_for() {
     let (without, with) = (page(&full()), page(&full_with_values()));
-    assert!(!html(&without).contains("web-01.corp.example"));
-    assert!(html(&with).contains("web-01.corp.example"));
+    assert!(!render_html(&without).contains("web-01.corp.example"));
+    assert!(render_html(&with).contains("web-01.corp.example"));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn the_page_is_ascii_where_blocks_cannot_be_shown() {
 fn colour_changes_no_word() {
     let colored = text(
         &full(),
-        Look {
+        RenderOptions {
             color: true,
             ..TERMINAL
         },
@@ -80,7 +80,7 @@ fn colour_changes_no_word() {
 
 #[test]
 fn the_page_for_browsers_holds_text_from_the_archive_as_text() {
-    let document = html(&page(&full()));
+    let document = render_html(&page(&full()));
     assert!(!document.contains("<script>"), "{document}");
     assert!(document.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{document}");
     assert!(document.chars().all(|c| c == '\n' || !c.is_control()));
@@ -93,8 +93,8 @@ fn the_page_for_browsers_holds_text_from_the_archive_as_text() {
 fn nothing_from_an_archive_steers_the_terminal() {
     let report = full_with_values();
     for text in [
-        html(&page(&report)),
-        plain(&values::page(&report, report.values.as_ref().unwrap()), TERMINAL),
+        render_html(&page(&report)),
+        render_text(&values::page(&report, report.values.as_ref().unwrap()), TERMINAL),
         text(&report, PIPE),
         text(&report, TERMINAL),
         list(&report).table(),

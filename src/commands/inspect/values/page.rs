@@ -3,8 +3,8 @@
 use super::part::Part;
 use crate::commands::inspect::page::categories;
 use crate::commands::inspect::report::{FieldFacts, HashFacts, LooksFacts, Report, ValueFacts, ValuesFacts};
-use crate::sheet::Tone;
-use crate::sheet::{Cell, Column, Item, Mark, Section, Sheet, Table, Text};
+use crate::report::TextStyle;
+use crate::report::{Cell, Column, Mark, ReportBlock, ReportPage, Section, Table, Text};
 use crate::util::format::count;
 
 /// Values of a field that are always shown; fewer of one that the job has no use for.
@@ -17,21 +17,21 @@ const UNUSED_FOLDED: usize = 50;
 const FEW: usize = 4;
 
 /// The page of `--values`.
-pub(in crate::commands::inspect) fn page(report: &Report, values: &ValuesFacts) -> Sheet {
+pub(in crate::commands::inspect) fn page(report: &Report, values: &ValuesFacts) -> ReportPage {
     let mut all = vec![Section::default()];
     all.extend(sections(values));
     all.extend(categories(report));
     let (tone, text) = if values.pseudonymized {
         let text = "The archive was pseudonymised: where its fields were chosen, tokens stand for values.";
-        (Tone::Good, text)
+        (TextStyle::Good, text)
     } else {
         let text = "What follows are values of the data: whoever gets the archive gets them.";
-        (Tone::Caution, text)
+        (TextStyle::Caution, text)
     };
     if let Some(first) = all.first_mut() {
-        first.prose(Text::toned(tone, text));
+        first.paragraph(Text::styled(tone, text));
     }
-    Sheet {
+    ReportPage {
         title: format!("{}: values", report.archive.path),
         sections: all,
     }
@@ -50,26 +50,26 @@ pub(in crate::commands::inspect) fn sections(values: &ValuesFacts) -> Vec<Sectio
 fn overview(values: &ValuesFacts, fields: &[&FieldFacts]) -> Section {
     let mut section = Section::new("Values by field");
     if fields.is_empty() {
-        section.prose("none found");
+        section.paragraph("none found");
     }
     let rows = fields.iter().map(|field| {
         vec![
             Cell::from(&field.name),
             number(field).into(),
             Text::from(guess(field)).into(),
-            Text::toned(Tone::Faint, field.roles.join(", ")).into(),
+            Text::styled(TextStyle::Faint, field.roles.join(", ")).into(),
         ]
     });
-    section.item(Item::Table(Table {
+    section.table(Table {
         columns: vec![
-            Column::prose("field"),
+            Column::flexible("field"),
             Column::numbers("values"),
-            Column::prose("looks like"),
+            Column::flexible("looks like"),
             Column::words("used as"),
         ],
         rows: rows.collect(),
         ..Table::default()
-    }));
+    });
     let mut marks: Vec<Mark> = Vec::new();
     for unread in &values.unread {
         let text = format!("{}: {}", spoken(unread.part), unread.why);
@@ -89,21 +89,17 @@ fn overview(values: &ValuesFacts, fields: &[&FieldFacts]) -> Section {
         marks.push(caution("MORE", &bound));
     }
     if !marks.is_empty() {
-        section.item(Item::Marks(marks));
+        section.push(ReportBlock::Marks(marks));
     }
-    section.prose(Text::toned(
-        Tone::Faint,
+    section.paragraph(Text::styled(
+        TextStyle::Faint,
         "What values look like is a guess from their form.",
     ));
     section
 }
 
 fn caution(word: &str, text: &str) -> Mark {
-    Mark {
-        tone: Tone::Caution,
-        word: word.to_owned(),
-        text: text.into(),
-    }
+    Mark::new(TextStyle::Caution, word, text)
 }
 
 fn number(field: &FieldFacts) -> String {
@@ -123,10 +119,10 @@ fn guess(field: &FieldFacts) -> String {
 }
 
 fn section(field: &FieldFacts) -> Section {
-    let title = Text::toned(Tone::Strong, &field.name);
+    let title = Text::styled(TextStyle::Strong, &field.name);
     let title = match field.roles.as_slice() {
         [] => title,
-        roles => title.then(Tone::Faint, format!("  {}", roles.join(", "))),
+        roles => title.then(TextStyle::Faint, format!("  {}", roles.join(", "))),
     };
     let mut section = Section::new(title);
     section.fact("values", Some(number(field)));
@@ -160,9 +156,9 @@ fn section(field: &FieldFacts) -> Section {
         };
         vec![said(value).into(), count(times).into(), bar]
     });
-    section.item(Item::Table(Table {
+    section.table(Table {
         columns: vec![
-            Column::prose("most frequent"),
+            Column::flexible("most frequent"),
             Column::numbers(if inputs { "in inputs" } else { "times" }),
             Column::words(""),
         ],
@@ -171,14 +167,14 @@ fn section(field: &FieldFacts) -> Section {
         more: field.values.len().saturating_sub(shown + folded) as u64,
         left_out: "--json lists all",
         ..Table::default()
-    }));
+    });
     section
 }
 
 fn said(value: &ValueFacts) -> Text {
     let text = Text::from(value.value.text());
     if value.value.is_cut() {
-        text.then(Tone::Faint, " (longer)")
+        text.then(TextStyle::Faint, " (longer)")
     } else {
         text
     }
@@ -211,19 +207,19 @@ fn texts(others: &[&FieldFacts]) -> Section {
         }
         let hidden = field.values.len().saturating_sub(FEW) as u64;
         if hidden > 0 {
-            let more = Text::toned(Tone::Faint, format!("{} more; --json lists all", count(hidden)));
+            let more = Text::styled(TextStyle::Faint, format!("{} more; --json lists all", count(hidden)));
             rows.push(vec!["".into(), "".into(), more.into()]);
         }
     }
-    section.item(Item::Table(Table {
+    section.table(Table {
         columns: vec![
             Column::words(""),
             Column::numbers("values"),
-            Column::prose("most frequent"),
+            Column::flexible("most frequent"),
         ],
         rows,
         ..Table::default()
-    }));
+    });
     section
 }
 
@@ -248,7 +244,7 @@ fn hashes(hashes: HashFacts, pseudonymized: bool) -> Option<Section> {
         "They have no salt: whoever has a list of guesses finds the values among them. They remain in any archive that \
          is not pseudonymised."
     };
-    section.prose(format!("{}{more}. {meaning}", each.join(", ")));
+    section.paragraph(format!("{}{more}. {meaning}", each.join(", ")));
     Some(section)
 }
 

@@ -4,26 +4,27 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::{Cell, Column, Item, Section, Sheet, Table, html, plain};
-use crate::sheet::{Look, Tone};
+use super::{
+    Cell, Column, RenderOptions, ReportBlock, ReportPage, Section, Table, TextStyle, render_html, render_text,
+};
 
 /// A page of one section.
-fn sheet(fill: impl Fn(&mut Section)) -> Sheet {
+fn sheet(fill: impl Fn(&mut Section)) -> ReportPage {
     let mut section = Section::new("Section");
     fill(&mut section);
-    Sheet {
+    ReportPage {
         title: "Title".to_owned(),
         sections: vec![section],
     }
 }
 
-fn narrow(sheet: &Sheet) -> String {
-    plain(
+fn narrow(sheet: &ReportPage) -> String {
+    render_text(
         sheet,
-        Look {
+        RenderOptions {
             unicode: true,
             width: Some(50),
-            ..Look::default()
+            ..RenderOptions::default()
         },
     )
 }
@@ -31,7 +32,7 @@ fn narrow(sheet: &Sheet) -> String {
 fn table(rows: usize) -> Table {
     let row = |n: usize| vec![Cell::from(format!("row {n} {}", "x".repeat(60))), n.to_string().into()];
     Table {
-        columns: vec![Column::prose("name"), Column::numbers("n")],
+        columns: vec![Column::flexible("name"), Column::numbers("n")],
         rows: (0..rows).map(row).collect(),
         shown: Some(2),
         more: 1000,
@@ -57,11 +58,11 @@ fn a_fact_without_value_is_not_said_and_a_long_label_has_its_own_line() {
 #[test]
 fn a_gauge_takes_two_lines_where_one_is_too_short() {
     let page = narrow(&sheet(|section| {
-        section.item(Item::Gauge {
+        section.push(ReportBlock::Gauge {
             label: "memory".to_owned(),
             part: 1,
             whole: 4,
-            tone: Tone::Good,
+            style: TextStyle::Good,
             text: "25 % of all that there is".into(),
         });
     }));
@@ -73,18 +74,18 @@ fn a_gauge_takes_two_lines_where_one_is_too_short() {
 
 #[test]
 fn what_a_table_leaves_out_is_said() {
-    let page = narrow(&sheet(|section| section.item(Item::Table(table(5)))));
+    let page = narrow(&sheet(|section| section.push(ReportBlock::Table(table(5)))));
     let lines: Vec<&str> = page.lines().skip(2).collect();
     assert!(lines.iter().all(|line| line.chars().count() <= 50), "{page}");
     assert!(lines[1].contains('…') && lines[1].ends_with('0'), "{page}");
     assert_eq!(lines[3..], ["  1,003 more; see elsewhere", "  A note."]);
-    let document = html(&sheet(|section| section.item(Item::Table(table(5)))));
+    let document = render_html(&sheet(|section| section.push(ReportBlock::Table(table(5)))));
     assert!(document.contains("<summary>3 more</summary>") && document.contains("1,000 more; see elsewhere"));
 }
 
 #[test]
 fn the_policy_permits_the_style_of_the_page_and_no_other() {
-    let document = html(&sheet(|_| {}));
+    let document = render_html(&sheet(|_| {}));
     let (_, rest) = document.split_once("<style>").unwrap();
     let (style, rest) = rest.split_once("</style>").unwrap();
     let hash = STANDARD.encode(Sha256::digest(style));
