@@ -4,26 +4,15 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{options, small};
-use crate::support::archive::{blocks, gzip, members};
+use super::{options, small, with_datafeed};
 use crate::support::binary::Binary;
-use crate::support::fixtures::from_python;
 use crate::support::world::World;
 
 const JOB: &str = "web-latency";
+
 /// An archive with input documents, whose datafeed has this query.
 fn archive_with(binary: &Binary, name: &str, query: &Value) -> PathBuf {
-    let mut all = members(&from_python("complete"));
-    let config = all
-        .iter_mut()
-        .find(|member| member.name.ends_with("_config.json"))
-        .unwrap();
-    let mut job: Value = serde_json::from_slice(&config.content).unwrap();
-    job["datafeed_config"]["query"] = query.clone();
-    config.content = job.to_string().into_bytes();
-    let path = binary.path(name);
-    std::fs::write(&path, gzip(&blocks(&all))).unwrap();
-    path
+    with_datafeed(binary, name, |datafeed| datafeed["query"] = query.clone())
 }
 
 fn datafeed(world: &World, id: &str) -> Value {
@@ -51,6 +40,25 @@ fn an_imported_datafeed_selects_the_archived_documents_whatever_metadata_its_que
         ),
         (json!({"ids": {"values": ["0", "1"]}}), "_id"),
         (json!({"terms": {"_id": ["0", "1"]}}), "_id"),
+        (json!({"term": {"_routing": "a"}}), "_routing"),
+        (json!({"query_string": {"query": "_routing:a"}}), "_routing"),
+        (json!({"range": {"_seq_no": {"gte": 1}}}), "_seq_no"),
+        (
+            json!({"has_child": {"type": "error", "query": {"match_all": {}}}}),
+            "parents and children",
+        ),
+        (
+            json!({"bool": {"filter": {"has_parent": {"parent_type": "host", "query": {"match_all": {}}}}}}),
+            "parents and children",
+        ),
+        (
+            json!({"parent_id": {"type": "error", "id": "1"}}),
+            "parents and children",
+        ),
+        (
+            json!({"terms": {"host": {"index": "watched", "id": "1", "path": "hosts"}}}),
+            "a document of another index",
+        ),
         // Forms of their own: deep inside, negated, relative to now.
         (
             json!({"bool": {"must_not": [{"bool": {"filter": {"term": {"_index": "other"}}}}]}}),
@@ -79,6 +87,37 @@ fn an_imported_datafeed_selects_the_archived_documents_whatever_metadata_its_que
                 .import(&binary, &archive, &[&["--as", "copy"], elsewhere].concat())
                 .expect(0);
             assert_eq!(datafeed(&world, "copy")["query"], query);
+        }
+    }
+}
+
+#[test]
+fn an_export_reports_what_an_import_does_about_clauses_on_metadata() {
+    let queries = [
+        (json!({"prefix": {"_index": "weblogs-"}}), Some("_index")),
+        (
+            json!({"bool": {"must_not": {"ids": {"values": ["none"]}}}}),
+            Some("_id"),
+        ),
+        (json!({"exists": {"field": "host"}}), None),
+    ];
+    let binary = Binary::new();
+    for (query, named) in queries {
+        let source = World::in_memory(options());
+        source.seed(&small(JOB).with_job(|job| job["datafeed_config"]["query"] = query.clone()));
+        let export = |more: &[&str]| source.run(&binary, &[&["export", "--job-id", JOB, "--dry-run"], more].concat());
+        let cases = [
+            (&["--include-inputs"][..], "an import replaces it with `match_all`"),
+            (&[], "imported without input documents keeps its query"),
+        ];
+        for (more, said) in cases {
+            let run = export(more).expect(0);
+            match named {
+                Some(named) => {
+                    run.says(&format!("has clauses on {named}: ")).says(said);
+                }
+                None => assert!(!run.stderr.contains("has clauses on"), "{}", run.stderr),
+            }
         }
     }
 }

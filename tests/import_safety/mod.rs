@@ -23,12 +23,15 @@ mod walk;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use serde_json::Value;
+
+use crate::support::archive::{blocks, gzip, members};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::Call;
 use crate::support::cluster::ml::{MlOptions, MlVersion};
 use crate::support::cluster::real::REAL;
 use crate::support::cluster::stand_in::writes;
-use crate::support::fixtures::Fixture;
+use crate::support::fixtures::{Fixture, from_python};
 use crate::support::world::World;
 
 /// The job of most tests here: a filter, a calendar with events, annotations, a datafeed.
@@ -79,6 +82,19 @@ fn target(run: usize, sample: usize) -> World {
     world.seed(&other());
     world.stand_in.forget_requests();
     world
+}
+
+/// An archive of the job with input documents, whose datafeed is edited.
+fn with_datafeed(binary: &Binary, name: &str, edit: impl FnOnce(&mut Value)) -> PathBuf {
+    let mut all = members(&from_python("complete"));
+    let config = all.iter_mut().find(|member| member.name.ends_with("_config.json"));
+    let config = config.expect("a configuration");
+    let mut job: Value = serde_json::from_slice(&config.content).unwrap();
+    edit(&mut job["datafeed_config"]);
+    config.content = job.to_string().into_bytes();
+    let path = binary.path(name);
+    std::fs::write(&path, gzip(&blocks(&all))).unwrap();
+    path
 }
 
 /// The job that is there before, and must not notice.

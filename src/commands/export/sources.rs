@@ -7,8 +7,8 @@ use super::subject::Subject;
 use crate::cluster::{Cluster, Search, Sort, SourceFields};
 use crate::error::{Error, Result};
 use crate::job::{
-    Datafeed, InputMappings, is_remote, names_with_parents, needed_fields, parents_of_multi_fields,
-    query_reads_runtime_fields, without_query,
+    Datafeed, FieldReader, InputMappings, fields_read_by, is_remote, names_with_parents, needed_fields,
+    parents_of_multi_fields, query_reads_runtime_fields, without_query,
 };
 use crate::terminal::Terminal;
 
@@ -97,6 +97,7 @@ pub(super) async fn look(
     subject: &Subject,
     terminal: &Terminal,
 ) -> Result<Sources> {
+    note_metadata(options, subject, terminal);
     let Some(wanted) = &options.inputs else {
         return Ok(Sources::default());
     };
@@ -157,6 +158,30 @@ pub(super) async fn look(
         search: Some(search),
         mappings,
     })
+}
+
+/// Reports what an import does about clauses that select other documents in a copy of the index. A pseudonymized archive
+/// has a report of its own about its query.
+fn note_metadata(options: &ExportOptions, subject: &Subject, terminal: &Terminal) {
+    let Some(datafeed) = subject.job.datafeed().filter(|_| options.tokens.is_none()) else {
+        return;
+    };
+    let runtime = datafeed.runtime_mappings.as_ref();
+    let clauses = fields_read_by(FieldReader::Query(&datafeed.query), runtime, &InputMappings::default()).of_index;
+    if clauses.is_empty() {
+        return;
+    }
+    let clauses = clauses.into_iter().collect::<Vec<_>>().join(", ");
+    terminal.say(&match options.inputs {
+        Some(_) => format!(
+            "note: the query of the datafeed has clauses on {clauses}: an import replaces it with `match_all`, since the \
+             archived input documents match it already; the archive keeps the query"
+        ),
+        None => format!(
+            "note: the query of the datafeed has clauses on {clauses}: a datafeed that is imported without input documents \
+             keeps its query, and may select other documents there; --include-inputs exports those that it selects here"
+        ),
+    });
 }
 
 fn fields(

@@ -97,6 +97,8 @@ pub(super) fn read(query: &Value, found: &mut Found) {
             compound(kind, body, found);
         } else if kind == "script" || kind == "script_score" {
             scripted(body, found);
+        } else if kind == "parent_id" {
+            related(kind, found);
         } else if kind == "ids" {
             found.of_index("_id");
         } else if kind == "type" {
@@ -216,9 +218,7 @@ fn compound(kind: &str, body: &Value, found: &mut Found) {
         found.of_index("_id");
     }
     if matches!(kind, "has_child" | "has_parent") {
-        // Parent and child must be in one shard, which their routing decides.
-        found.of_index("_routing");
-        found.doubt(format!("query of kind `{kind}`"));
+        related(kind, found);
     }
     if kind == "nested"
         && let Some(path) = body.get("path").and_then(Value::as_str)
@@ -241,6 +241,12 @@ fn compound(kind: &str, body: &Value, found: &mut Found) {
         }
     }
     functions(body, found);
+}
+
+/// Parent and child must be in one shard, which their routing decides, and an import keeps no `join` field.
+fn related(kind: &str, found: &mut Found) {
+    found.of_index("parents and children");
+    found.doubt(format!("query of kind `{kind}`"));
 }
 
 /// The nested objects themselves are read only where no field of theirs is named.
