@@ -1,9 +1,10 @@
 //! A job that the cluster would not accept: known before the first write, and before `--replace` deletes anything.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::state::ClusterState;
-use super::{JOB, exported, import, small};
+use super::{JOB, exported, import, options, small, target, with_datafeed};
+use crate::support::binary::Binary;
 use crate::support::cluster::ml::{MlOptions, MlVersion};
 use crate::support::fixtures::Fixture;
 use crate::support::world::World;
@@ -67,4 +68,63 @@ fn an_analyzer_that_the_cluster_does_not_have_is_refused_in_its_words() {
     run.says("the cluster does not accept the job's configuration")
         .says("[ml_standard]");
     assert_eq!(world.stand_in.writes().len(), 0);
+}
+
+#[test]
+fn a_datafeed_that_the_cluster_does_not_accept_is_known_before_the_first_write() {
+    let unknown = |datafeed: &mut Value| {
+        datafeed["later"] = json!(1);
+        datafeed["even_later"] = json!({"enabled": true});
+    };
+    let unreadable = |datafeed: &mut Value| datafeed["query"] = json!({"bool": {"filter": [{"nosuch": {}}]}});
+    type Edit = fn(&mut Value);
+    let cases: [(Edit, [&str; 2]); 2] = [
+        (
+            unknown,
+            [
+                "Elasticsearch 9.2.0 does not know options of the datafeed: ",
+                "datafeed_config.later, datafeed_config.even_later",
+            ],
+        ),
+        (
+            unreadable,
+            [
+                "the cluster does not accept the configuration of the datafeed: ",
+                "unknown query [nosuch]",
+            ],
+        ),
+    ];
+    let binary = Binary::new();
+    for (edit, said) in cases {
+        let archive = with_datafeed(&binary, "refused.tar.gz", edit);
+        let world = World::in_memory(options());
+        world.seed(&small(JOB).without_inputs());
+        let before = ClusterState::of(&world);
+        world.stand_in.forget_requests();
+        for dry in [&[][..], &["--dry-run"]] {
+            let run = import(&world, &binary, &archive, &[&["--replace"], dry].concat()).expect(1);
+            run.says(said[0]).says(said[1]).says("--skip-datafeed");
+        }
+        assert_eq!(world.stand_in.writes().len(), 0);
+        ClusterState::of(&world).assert_same(&before, "refused");
+        import(&world, &binary, &archive, &["--replace", "--skip-datafeed"]).expect(0);
+    }
+}
+
+/// What datafeed and job have to have in common is checked by the request that creates the datafeed only.
+#[test]
+fn a_datafeed_that_does_not_fit_its_job_is_rolled_back() {
+    let binary = Binary::new();
+    let archive = with_datafeed(&binary, "interval.tar.gz", |datafeed| {
+        datafeed["aggregations"] = json!({"buckets": {
+            "date_histogram": {"field": "@timestamp", "fixed_interval": "7m"},
+            "aggregations": {"@timestamp": {"max": {"field": "@timestamp"}}}}});
+    });
+    let world = target(1, 4);
+    let before = ClusterState::of(&world);
+    let run = import(&world, &binary, &archive, &[]).expect(1);
+    run.says("Aggregation interval [7m] must be a divisor of the bucket_span [")
+        .says("import the job without its datafeed (--skip-datafeed)");
+    ClusterState::of(&world).assert_as_before(&before, "rolled back");
+    import(&world, &binary, &archive, &["--skip-datafeed"]).expect(0);
 }

@@ -176,6 +176,15 @@ impl Checked {
         target_document_id(target, document.source_index(), document.own_id(), place)
     }
 
+    /// Where the archive comes from, in words.
+    pub(super) fn source(&self) -> String {
+        match (&self.contents.manifest, self.config.job_version()) {
+            (Some(manifest), _) => format!("Elasticsearch {}", manifest.source.cluster_version),
+            (None, Some(version)) => format!("a cluster with job version {version}"),
+            (None, None) => "a cluster of unknown version".to_owned(),
+        }
+    }
+
     /// The id in the archive.
     pub(super) fn job(&self) -> &JobId {
         self.config.id()

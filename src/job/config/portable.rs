@@ -70,6 +70,23 @@ pub(super) fn without_datafeed(job: &RawValue) -> Result<Box<RawValue>, Error> {
     boxed(JOB, members.to_json())
 }
 
+impl PortableJob {
+    /// The job with its datafeed inside, as one request can check both (since 7.15).
+    ///
+    /// # Errors
+    /// A configuration that is not an object.
+    pub fn with_datafeed(&self, job: &JobId) -> Result<Box<RawValue>, Error> {
+        let Some((_, datafeed)) = &self.datafeed else {
+            return Ok(self.job.clone());
+        };
+        let mut members = Members::parse(JOB, self.job.get())?;
+        // The datafeed names the job, and both IDs must be equal.
+        members.set("job_id", quoted(job.as_str()));
+        members.set("datafeed_config", datafeed.get().to_owned());
+        boxed(JOB, members.to_json())
+    }
+}
+
 pub(super) fn portable(config: &JobConfig, options: &PortableOptions<'_>) -> Result<PortableJob, Error> {
     let mut job = Members::parse(JOB, config.text.get())?;
     let datafeed = match (config.datafeed(), job.get("datafeed_config")) {

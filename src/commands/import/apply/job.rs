@@ -18,7 +18,7 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
     };
     once::create(context, Entry::Job, create)
         .await
-        .map_err(|error| explain(context, error))?;
+        .map_err(|error| explain(context, error, "an option may not exist here"))?;
     if journal.job_created_at().is_none() {
         // The answer was lost, and the job looked at since is ours.
         journal.created_job(cluster.job(job).await?.and_then(|there| created_at(&there)));
@@ -71,36 +71,36 @@ pub(super) async fn create_datafeed(context: &Context<'_>) -> Result<()> {
     };
     once::create(context, Entry::Datafeed(id.clone()), create)
         .await
-        .map_err(|error| explain(context, error))?;
+        .map_err(|error| {
+            explain(
+                context,
+                error,
+                "import the job without its datafeed (--skip-datafeed), and create one that this cluster accepts",
+            )
+        })?;
     if context.journal.datafeed().is_none()
         && let Some(there) = cluster.datafeed(id).await?
     {
         // The answer was lost, and the datafeed looked at since is ours.
-        context
-            .journal
-            .created_datafeed(serde_json::from_str(there.get()).unwrap_or_default());
+        #[allow(clippy::expect_used, reason = "a rollback compares the datafeed with it")]
+        let there = serde_json::from_str(there.get()).expect("raw JSON is JSON");
+        context.journal.created_datafeed(there);
     }
     context.terminal.say(&format!("Created datafeed {id}"));
     Ok(())
 }
 
-/// A refused option is best understood next to the version that it came from.
-fn explain(context: &Context<'_>, error: Error) -> Error {
+/// Whatever the cluster accepted before the first write, and refuses now.
+fn explain(context: &Context<'_>, error: Error, what_next: &str) -> Error {
     let Error::Cluster(refused) = &error else { return error };
     if refused.status() != Some(400) {
         return error;
     }
-    let from = match &context.checked.contents.manifest {
-        Some(manifest) => format!("Elasticsearch {}", manifest.source.cluster_version),
-        None => match context.checked.config.job_version() {
-            Some(version) => format!("a cluster with job version {version}"),
-            None => "a cluster of unknown version".into(),
-        },
-    };
     Error::Failed {
         message: refused.to_string(),
         hint: Some(format!(
-            "the archive comes from {from}, this is Elasticsearch {}: an option may not exist here",
+            "the archive comes from {}, this is Elasticsearch {}: {what_next}",
+            context.checked.source(),
             context.cluster.version()
         )),
     }

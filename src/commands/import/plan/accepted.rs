@@ -1,4 +1,4 @@
-//! Whether the cluster accepts the job's configuration, asked without creating anything.
+//! Whether the cluster accepts the configuration of the job and its datafeed, asked without creating anything.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -6,49 +6,60 @@ use serde_json::value::RawValue;
 use crate::cluster::{self, Cluster};
 use crate::commands::import::checked::Checked;
 use crate::error::{Error, Result};
+use crate::job::{JobId, PortableJob};
 
 /// Unknown options that are looked for; each takes a request.
 const MOST: usize = 50;
 
-/// Asks `_validate` with exactly the body of the request that creates the job. Elasticsearch names one unknown option at
-/// a time: they are removed from a copy until it names no more.
-pub(super) async fn require(cluster: &Cluster, checked: &Checked, body: &RawValue) -> Result<()> {
-    let refused = match cluster.validate_job(body.get().to_owned()).await {
-        Ok(()) => return Ok(()),
-        Err(error) if error.status() == Some(400) => error,
-        Err(error) => return Err(error.into()),
+/// Asks `_validate` with the members of the requests that create the job and its datafeed. Elasticsearch names one
+/// unknown option at a time: they are removed from a copy until it names no more. What the two have to have in common,
+/// such as the interval of aggregations, is checked only when the datafeed is created.
+pub(super) async fn require(cluster: &Cluster, checked: &Checked, job: &JobId, portable: &PortableJob) -> Result<()> {
+    let body = match cluster.version().at_least(7, 15) {
+        true => portable.with_datafeed(job)?,
+        false => portable.job.clone(),
     };
-    let unknown = unknown_options(cluster, body).await?;
+    let Some(refused) = refusal(cluster, &body).await? else {
+        return Ok(());
+    };
+    let whose = match portable.datafeed.is_some() && refusal(cluster, &portable.job).await?.is_none() {
+        true => "the datafeed",
+        false => "the job",
+    };
+    let unknown = unknown_options(cluster, &body).await?;
     let message = match unknown.as_slice() {
-        [] => format!("the cluster does not accept the job's configuration: {refused}"),
+        [] => format!("the cluster does not accept the configuration of {whose}: {refused}"),
         names => format!(
-            "Elasticsearch {} does not know options of the job: {}",
+            "Elasticsearch {} does not know options of {whose}: {}",
             cluster.version(),
             names.join(", ")
         ),
     };
+    let mut hint = format!(
+        "the archive comes from {}: import it into that version or a later one",
+        checked.source()
+    );
+    if whose == "the datafeed" {
+        hint.push_str(", or leave the datafeed out with --skip-datafeed");
+    }
     Err(Error::Failed {
         message,
-        hint: Some(format!(
-            "the archive comes from {}: import it into that version or a later one",
-            source(checked)
-        )),
+        hint: Some(hint),
     })
 }
 
-/// Where the archive comes from, in words.
-fn source(checked: &Checked) -> String {
-    match (&checked.contents.manifest, checked.config.job_version()) {
-        (Some(manifest), _) => format!("Elasticsearch {}", manifest.source.cluster_version),
-        (None, Some(version)) => format!("a cluster with job version {version}"),
-        (None, None) => "a cluster of unknown version".into(),
+/// Why a configuration is not accepted; `None` where it is.
+async fn refusal(cluster: &Cluster, body: &RawValue) -> Result<Option<cluster::Error>> {
+    match cluster.validate_job(body.get().to_owned()).await {
+        Ok(()) => Ok(None),
+        Err(error) if error.status() == Some(400) => Ok(Some(error)),
+        Err(error) => Err(error.into()),
     }
 }
 
 async fn unknown_options(cluster: &Cluster, body: &RawValue) -> Result<Vec<String>> {
-    let Ok(mut copy) = serde_json::from_str::<Value>(body.get()) else {
-        return Ok(Vec::new());
-    };
+    #[allow(clippy::expect_used, reason = "no unknown option would be named")]
+    let mut copy: Value = serde_json::from_str(body.get()).expect("raw JSON is JSON");
     let mut unknown = Vec::new();
     while unknown.len() < MOST {
         // A line for each member, so that the line in the answer tells which one it is.

@@ -110,7 +110,7 @@ pub(super) async fn make(cluster: &Cluster, options: &ImportOptions, checked: &C
     let calendars = calendars::look(cluster, options, checked, &job, &mut remarks).await?;
     // Conflicts are reported all together, and first.
     if remarks.conflicts.is_empty() {
-        accepted::require(cluster, checked, &portable.job).await?;
+        accepted::require(cluster, checked, &job, &portable).await?;
     }
     Ok(Plan {
         renamer: Renamer::new(checked.job().clone(), job),

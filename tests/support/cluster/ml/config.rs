@@ -82,7 +82,9 @@ pub fn check_job(job: &Value, id: &str, options: &MlOptions, body: &[u8]) -> Res
     inside("analysis_limits", fields::LIMITS, "analysis_limits")?;
     inside("data_description", fields::DATA, "data_description")?;
     inside("model_plot_config", fields::PLOT, "model_plot_config")?;
-    inside("datafeed_config", fields::DATAFEED, "datafeed_config")?;
+    if let Some(datafeed) = job.get("datafeed_config") {
+        check_datafeed(datafeed, version, &[(parser, "datafeed_config")], body)?;
+    }
     for detector in job["analysis_config"]["detectors"].as_array().into_iter().flatten() {
         let path = [(parser, "analysis_config"), ("analysis_config", "detectors")];
         check_fields(detector, fields::DETECTOR, version, &path, "detector", body)?;
@@ -124,6 +126,70 @@ pub fn check_job(job: &Value, id: &str, options: &MlOptions, body: &[u8]) -> Res
         }
     }
     check_analysis(job, version)
+}
+
+/// What a datafeed is refused for by itself, in a request of its own or inside its job.
+pub fn check_datafeed(datafeed: &Value, version: &MlVersion, path: &[(&str, &str)], body: &[u8]) -> Result<(), Answer> {
+    check_fields(datafeed, fields::DATAFEED, version, path, "datafeed_config", body)?;
+    let Some(unknown) = datafeed.get("query").and_then(unknown_query) else {
+        return Ok(());
+    };
+    let at = position(body, "query");
+    let inside = path.iter().chain(&[("datafeed_config", "query")]);
+    let mut reasons: Vec<String> = inside
+        .map(|(parser, field)| format!("{at} [{parser}] failed to parse field [{field}]"))
+        .collect();
+    reasons.push("Datafeed query is not parsable".to_owned());
+    reasons.push(format!("unknown query [{unknown}]"));
+    Err(nested_error(400, "x_content_parse_exception", &reasons))
+}
+
+/// The first clause, of a `bool` query or alone, that is no query at all.
+fn unknown_query(query: &Value) -> Option<String> {
+    let (kind, body) = query.as_object()?.iter().next()?;
+    if kind == "bool" {
+        let clauses = body.as_object()?.values();
+        return clauses
+            .flat_map(|clause| clause.as_array().map_or(std::slice::from_ref(clause), Vec::as_slice))
+            .find_map(unknown_query);
+    }
+    (!fields::QUERIES.contains(&kind.as_str()) && !kind.starts_with("span_")).then(|| kind.clone())
+}
+
+/// What a datafeed is refused for beside its job, and only where it is created.
+pub fn check_intervals(datafeed: &Value, job: &Value) -> Result<(), Answer> {
+    let aggregations = datafeed.get("aggregations").or(datafeed.get("aggs"));
+    let histogram = aggregations
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(Map::values)
+        .find_map(|aggregation| aggregation.get("date_histogram"));
+    let Some(text) = histogram.and_then(|histogram| histogram["fixed_interval"].as_str()) else {
+        return Ok(());
+    };
+    let span = job["analysis_config"]["bucket_span"].as_str().unwrap_or("5m");
+    let (Some(interval), Some(bucket)) = (seconds(text), seconds(span)) else {
+        return Ok(());
+    };
+    let rule = match () {
+        () if interval > bucket => "less than or equal to",
+        () if bucket % interval != 0 => "a divisor of",
+        () => return Ok(()),
+    };
+    let reason = format!("Aggregation interval [{text}] must be {rule} the bucket_span [{span}]");
+    Err(error(400, "status_exception", reason))
+}
+
+fn seconds(text: &str) -> Option<u64> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    Some(digits.parse::<u64>().ok()? * unit).filter(|seconds| *seconds > 0)
 }
 
 fn check_analysis(job: &Value, version: &MlVersion) -> Result<(), Answer> {

@@ -32,14 +32,7 @@ impl MlApi {
             ("GET", [id, "_stats"]) => self.datafeed_stats(id),
             ("PUT", [id]) => {
                 let given = request.json()?;
-                config::check_fields(
-                    &given,
-                    fields::DATAFEED,
-                    &options.version,
-                    &[],
-                    "datafeed_config",
-                    request.body,
-                )?;
+                config::check_datafeed(&given, &options.version, &[], request.body)?;
                 ok(self.add_datafeed(id, &given, options, user)?)
             }
             ("POST", [id, "_update"]) => self.update_datafeed(id, request),
@@ -136,9 +129,10 @@ impl MlApi {
             user.may_read_for_datafeed(id, given)?;
         }
         let mut store = self.store();
-        if !store.jobs.contains_key(&job) {
+        let Some(theirs) = store.jobs.get(&job) else {
             return Err(no_job(&job));
-        }
+        };
+        config::check_intervals(given, &theirs.config)?;
         if let Some((other, _)) = store.datafeed_of(&job) {
             return Err(status(
                 409,
