@@ -193,6 +193,16 @@ impl Cluster {
         self.inner.link.address.as_str()
     }
 
+    /// Name, address and version, as a question names the cluster.
+    pub fn described(&self) -> String {
+        format!(
+            "cluster {} ({}, Elasticsearch {})",
+            self.name(),
+            self.address(),
+            self.version()
+        )
+    }
+
     /// Closes every scroll and point in time that is still open; used after an interruption.
     pub async fn release(&self) {
         let _ = within(self.clock(), LONGEST_RELEASE, self.close_all()).await;

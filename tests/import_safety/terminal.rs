@@ -9,7 +9,8 @@ use crate::support::world::World;
 
 /// The contract's words.
 const MEANT_FOR: &str = "meant for reproducing issues and for test clusters";
-const QUESTION: &str = "Import job web-latency?";
+const QUESTION: &str = "Import job web-latency into cluster stand-in (";
+const ON_VERSION: &str = ", Elasticsearch 9.2.0)?";
 
 fn start(world: &World, binary: &Binary, more: &[&str]) -> Session {
     let (archive, url) = (archive_of(JOB).display().to_string(), world.stand_in.url());
@@ -40,8 +41,11 @@ fn yes_imports() {
     let mut session = start(&world, &Binary::new(), &[]);
     session
         .expect(MEANT_FOR)
+        .expect("which Elastic does not support as an interface")
         .expect("create job web-latency")
         .expect(QUESTION)
+        .expect(&world.stand_in.url())
+        .expect(ON_VERSION)
         .press("y");
     let ended = session.end();
     assert_eq!(
@@ -87,11 +91,17 @@ fn quiet_does_not_hide_what_is_agreed_to() {
         .expect("delete job web-latency with its datafeed, state, results")
         .expect("delete index web-latency-input of an earlier import")
         .expect("create job web-latency")
-        .expect(QUESTION)
+        .expect("The existing job web-latency is deleted first, and it is not restored if the import fails.")
+        .expect("Replace job web-latency on cluster stand-in (")
+        .expect(ON_VERSION)
         .press("y");
     let ended = session.end();
     assert_eq!(ended.code, 0, "{}", ended.screen);
-    assert!(ended.last_line().contains(QUESTION), "{}", ended.screen);
+    assert!(
+        ended.last_line().contains("Replace job web-latency"),
+        "{}",
+        ended.screen
+    );
     let quiet = world
         .import(&Binary::new(), archive_of(JOB), &["--replace", "-q"])
         .expect(0);

@@ -60,11 +60,11 @@ async fn import(
 ) -> Result<()> {
     let plan = signals.or(plan::make(cluster, options, &checked)).await?;
     if options.dry_run {
-        outcome::print_plan(options, &plan, terminal)?;
+        outcome::print_plan(cluster, options, &plan, terminal)?;
         return plan.refuse_conflicts();
     }
     plan.refuse_conflicts()?;
-    signals.or(question::ask(options, &plan, terminal)).await?;
+    signals.or(question::ask(cluster, options, &plan, terminal)).await?;
     let journal = Journal::new();
     let work = async {
         let context = apply::Context {

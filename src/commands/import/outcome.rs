@@ -5,6 +5,7 @@ use serde_json::json;
 use super::journal::Journal;
 use super::options::ImportOptions;
 use super::plan::Plan;
+use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 use crate::util::control_chars::{escape_json, indented};
@@ -27,7 +28,7 @@ pub(super) fn print(options: &ImportOptions, plan: &Plan, journal: &Journal, ter
 }
 
 /// What `--dry-run` answers.
-pub(super) fn print_plan(options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> Result<()> {
+pub(super) fn print_plan(cluster: &Cluster, options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> Result<()> {
     if options.json {
         // A plan in whose way something stands ends in an error, which is the one document then.
         return match plan.refuse_conflicts() {
@@ -35,7 +36,11 @@ pub(super) fn print_plan(options: &ImportOptions, plan: &Plan, terminal: &Termin
             Err(_) => Ok(()),
         };
     }
-    let mut text = format!("plan for job {} (nothing is written):\n", plan.job());
+    let mut text = format!(
+        "plan for job {} on {}, nothing is written:\n",
+        plan.job(),
+        indented(&cluster.described())
+    );
     for line in plan.lines() {
         text.push_str(&format!("  {}\n", indented(&line)));
     }
