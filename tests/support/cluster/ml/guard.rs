@@ -62,6 +62,12 @@ pub async fn guard_documents(user: &User, mut call: Call, segments: &[String], d
     if rest == ["_bulk"] {
         return guard_bulk(user, expression, &call);
     }
+    if method == "PUT"
+        && rest.is_empty()
+        && let Some(denied) = guard_new_aliases(user, expression, &call)
+    {
+        return Some(denied);
+    }
     let (action, privileges) = index_action(&method, rest);
     let may = |name: &str| privileges.iter().any(|privilege| user.holds(name, privilege));
     let mut left: Vec<String> = Vec::new();
@@ -121,7 +127,20 @@ fn guard_aliases(user: &User, call: &Call) -> Option<Answer> {
     let names = actions
         .iter()
         .flat_map(|action| action.as_object().into_iter().flatten())
-        .filter_map(|(_, details)| details["index"].as_str().map(str::to_owned));
+        .flat_map(|(_, details)| [&details["index"], &details["alias"]])
+        .filter_map(|name| name.as_str().map(str::to_owned));
+    refuse_aliases(user, names)
+}
+
+/// Aliases that an index is created with.
+fn guard_new_aliases(user: &User, index: &str, call: &Call) -> Option<Answer> {
+    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+    let aliases = body["aliases"].as_object().filter(|aliases| !aliases.is_empty())?;
+    refuse_aliases(user, aliases.keys().cloned().chain([index.to_owned()]))
+}
+
+/// An alias is added and removed by who may manage the index and the alias.
+fn refuse_aliases(user: &User, names: impl Iterator<Item = String>) -> Option<Answer> {
     let refused: Vec<String> = names.filter(|name| !user.holds(name, "manage")).collect();
     (!refused.is_empty()).then(|| denied_on(user, "indices:admin/aliases", &refused, &["manage", "all"]))
 }
