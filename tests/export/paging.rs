@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use super::{exported, inputs, nothing_open, refused, version};
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::ml::MlVersion;
@@ -101,7 +103,7 @@ fn every_way_of_reading_gives_the_same_archive() {
         let entries = exported(&world, JOB, &args);
         // Documents of one instant may swap: the order by time is compared, then the documents.
         let (mut ours, mut theirs) = (inputs(&entries), inputs(&reference));
-        let times = |documents: &[serde_json::Value]| -> Vec<i64> {
+        let times = |documents: &[Value]| -> Vec<i64> {
             documents
                 .iter()
                 .map(|document| document["@timestamp"].as_i64().unwrap())
@@ -156,55 +158,30 @@ fn the_keep_alive_is_passed_on() {
     assert!(opened.iter().all(|request| request.query.contains(&expected)));
 }
 
-/// Time cannot be cut between documents of one instant: they are read page by page, and nothing is counted forever.
+/// Time is cut into ranges to read them side by side: not between documents of one instant, and not where a document has
+/// several times and would be in several ranges.
 #[test]
-fn documents_of_one_instant_that_fill_several_pages_are_read_once() {
-    let mut fixture = Fixture::load(JOB);
-    for input in &mut fixture.inputs {
-        let mut document: serde_json::Value = serde_json::from_str(&input.source).unwrap();
-        document["@timestamp"] = 1_704_067_200_000_i64.into();
-        input.source = document.to_string();
-    }
-    let world = World::seeded(version(), &fixture);
-    let endless = Fault::on("POST", "/_search").nth(300).always();
-    world.stand_in.faults().add(endless.then(Action::status(500, "{}")));
-    let more = [
-        "--include-inputs",
-        "--page-size",
-        "7",
-        "--slices",
-        "3",
-        "--pagination",
-        "pit",
-    ];
-    let entries = exported(&world, JOB, &more);
-    assert_eq!(inputs(&entries).len(), fixture.inputs.len());
-    nothing_open(&world);
-}
-
-/// A document with two times would be in two ranges: then the time is not cut.
-#[test]
-fn documents_with_several_times_are_read_once() {
-    let mut fixture = Fixture::load(JOB);
-    for (number, input) in fixture.inputs.iter_mut().enumerate() {
-        let mut document: serde_json::Value = serde_json::from_str(&input.source).unwrap();
-        let time = document["@timestamp"].as_i64().unwrap();
-        if number % 3 == 0 {
-            document["@timestamp"] = serde_json::json!([time, time + 86_400_000]);
+fn documents_that_no_point_in_time_separates_are_read_once() {
+    type Times = fn(usize, i64) -> Value;
+    let one_instant: Times = |_, _| json!(1_704_067_200_000_i64);
+    let several_times: Times = |number, time| match number % 3 {
+        0 => json!([time, time + 86_400_000]),
+        _ => json!(time),
+    };
+    for times in [one_instant, several_times] {
+        let mut fixture = Fixture::load(JOB);
+        for (number, input) in fixture.inputs.iter_mut().enumerate() {
+            let mut document: Value = serde_json::from_str(&input.source).unwrap();
+            document["@timestamp"] = times(number, document["@timestamp"].as_i64().unwrap());
+            input.source = document.to_string();
         }
-        input.source = document.to_string();
+        let world = World::seeded(version(), &fixture);
+        // Nothing is counted forever.
+        let endless = Fault::on("POST", "/_search").nth(300).always();
+        world.stand_in.faults().add(endless.then(Action::status(500, "{}")));
+        let more = ["--page-size", "7", "--slices", "3", "--pagination", "pit"];
+        let entries = exported(&world, JOB, &[&["--include-inputs"], &more[..]].concat());
+        assert_eq!(inputs(&entries).len(), fixture.inputs.len());
+        nothing_open(&world);
     }
-    let world = World::seeded(version(), &fixture);
-    let more = [
-        "--include-inputs",
-        "--page-size",
-        "7",
-        "--slices",
-        "3",
-        "--pagination",
-        "pit",
-    ];
-    let entries = exported(&world, JOB, &more);
-    assert_eq!(inputs(&entries).len(), fixture.inputs.len());
-    nothing_open(&world);
 }

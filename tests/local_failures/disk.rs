@@ -1,10 +1,8 @@
-//! A disk that is full: a small file system of its own where the system lets one be made, and a bound on the size of
-//! files everywhere.
+//! A disk that is full: a small file system of its own, where the system lets one be made.
 
 use std::process::{Command, Output};
 
-use super::{JOB, files, world};
-use crate::import_safety::archive_of;
+use super::{JOB, failed, world};
 use crate::support::binary::Binary;
 use crate::support::fixtures::from_python;
 
@@ -26,17 +24,6 @@ fn on_small_disk(binary: &Binary, kib: u32, environment: &[(&str, &str)], argume
         println!("no small file system can be made here: not tried on one");
     }
     output
-}
-
-#[track_caller]
-fn failed(output: &Output, words: &[&str]) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    for words in words.iter().chain(&["error: ", "hint: "]) {
-        assert!(said.contains(words), "no `{words}` in {said}");
-    }
-    let printed = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(printed, "", "nothing is left");
 }
 
 #[test]
@@ -72,37 +59,4 @@ fn an_import_that_finds_no_room_for_what_must_wait_writes_nothing() {
     if let Some(output) = on_small_disk(&binary, 4, &[("TMPDIR", "small")], &arguments) {
         assert_eq!(output.status.code(), Some(0), "{output:?}");
     }
-}
-
-/// Without any privilege: files may not grow beyond a bound. The signal that comes with it would end the program.
-#[test]
-fn a_bound_on_the_size_of_files_is_told_and_leaves_nothing() {
-    let (world, binary) = (world(), Binary::new());
-    let url = world.stand_in.url();
-    let export = [
-        "export",
-        "--job-id",
-        JOB,
-        "--yes",
-        "--include-inputs",
-        "--url",
-        &url,
-        "-o",
-        "out.tar.gz",
-    ];
-    let page = archive_of(JOB).display().to_string();
-    let page = ["inspect", &page, "--html", "page.html"];
-    for (arguments, file) in [(&export[..], "out.tar.gz"), (&page, "page.html")] {
-        let command = binary.command(arguments);
-        let output = Command::new("sh")
-            .args(["-c", "ulimit -f 8; exec \"$0\" \"$@\""])
-            .arg(command.get_program())
-            .args(command.get_args())
-            .current_dir(binary.directory())
-            .output()
-            .unwrap();
-        failed(&output, &[file, "File too large", "ulimit"]);
-        assert_eq!(files(binary.directory()), Vec::<String>::new());
-    }
-    assert_eq!(world.documents.open_contexts().unwrap_or_default(), 0);
 }

@@ -1,10 +1,11 @@
-//! Limits of this process: files and connections, threads.
+//! Limits of this process: files and their size, connections, threads.
 #![cfg(target_os = "linux")]
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output};
 
-use super::{JOB, files, world};
+use super::{JOB, failed, files, world};
+use crate::import_safety::archive_of;
 use crate::support::binary::Binary;
 
 /// Runs after this was said to the shell.
@@ -81,4 +82,21 @@ fn without_threads_the_limit_is_named() {
         "{said}"
     );
     assert!(world.stand_in.requests().is_empty());
+}
+
+/// The signal that comes with this limit would end the program.
+#[test]
+fn a_limit_on_the_size_of_files_is_named_and_nothing_is_left() {
+    let (world, binary) = (world(), Binary::new());
+    let url = world.stand_in.url();
+    let mut export = vec!["export", "--job-id", JOB, "--yes", "--include-inputs", "--url", &url];
+    export.extend(["-o", "out.tar.gz"]);
+    let archive = archive_of(JOB).display().to_string();
+    let page = ["inspect", &archive, "--html", "page.html"];
+    for (arguments, file) in [(&export[..], "out.tar.gz"), (&page, "page.html")] {
+        let output = run_after("ulimit -f 8", &binary.command(arguments), None);
+        failed(&output, &[file, "File too large", "ulimit"]);
+        assert_eq!(files(binary.directory()), Vec::<String>::new());
+    }
+    assert_eq!(world.documents.open_contexts().unwrap_or_default(), 0);
 }

@@ -10,6 +10,8 @@ mod permissions;
 mod stdout;
 
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::process::Output;
 
 use crate::import_safety::options;
 use crate::support::fixtures::Fixture;
@@ -32,4 +34,17 @@ fn files(directory: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// One error with its hint, and nothing on stdout.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn failed(output: &Output, words: &[&str]) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for words in words.iter().chain(&["error: ", "hint: "]) {
+        assert!(said.contains(words), "no `{words}` in {said}");
+    }
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(printed, "", "nothing is left");
 }
