@@ -63,7 +63,8 @@ pub fn check(data: &[u8]) {
     let _ = std::fs::remove_dir_all(&folder);
 }
 
-fn archive(data: &[u8]) -> Vec<u8> {
+/// The archive of such pieces.
+pub fn archive(data: &[u8]) -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::none()));
     let mut append = |name: &str, content: &[u8]| {
         let mut header = tar::Header::new_ustar();

@@ -9,7 +9,7 @@ pub mod entries;
 #[path = "../../fuzz/checks/fields.rs"]
 mod fields;
 #[path = "../../fuzz/checks/pseudonymize.rs"]
-mod pseudonymize;
+pub mod pseudonymize;
 #[path = "../../fuzz/checks/texts.rs"]
 mod texts;
 #[path = "../../fuzz/checks/words.rs"]
@@ -26,19 +26,23 @@ fn replay(name: &str, check: fn(&[u8])) {
         let seed = std::fs::read(seed.unwrap().path()).unwrap();
         check(&seed);
         for _ in 0..CHANGES {
-            let mut changed = seed.clone();
-            changed.truncate(random.usize(..=seed.len()));
-            for _ in 0..random.usize(..4) {
-                if let Some(byte) = random.choice(&mut changed) {
-                    *byte = random.u8(..);
-                }
-            }
-            check(&changed);
+            check(&changed(&seed, &mut random));
         }
         executions += 1 + CHANGES;
     }
     println!("{name}: {executions} executions");
     assert!(executions > CHANGES);
+}
+
+/// The seed, cut and with some other bytes.
+pub fn changed(seed: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut changed = seed[..random.usize(..=seed.len())].to_vec();
+    for _ in 0..random.usize(..4) {
+        if let Some(byte) = random.choice(&mut changed) {
+            *byte = random.u8(..);
+        }
+    }
+    changed
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::good::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, NOTIFICATIONS, SNAPSHOT, STATE, good};
 use crate::fuzz::entries::pack;
+use crate::fuzz::{changed, pseudonymize};
 use crate::import_safety::{archive_of, options};
 use crate::support::archive::{Member, members};
 use crate::support::binary::Binary;
@@ -17,6 +18,9 @@ const COUNTS: &str = "_data_counts.json";
 const FILTERS: &str = "_filters.json";
 const CALENDARS: &str = "_calendars.json";
 const MAPPING: &str = "_input_mapping.json";
+
+/// Changes of each seed of the fuzz targets.
+const CHANGES: usize = 4;
 
 /// An archive, and whether both commands accept it where that is known.
 struct Sample {
@@ -591,11 +595,21 @@ fn kept() -> Vec<Sample> {
             samples.push(sample(&path.display().to_string(), std::fs::read(&path).unwrap(), None));
         }
     }
-    for (corpus, pack) in [("archive", <[u8]>::to_vec as fn(&[u8]) -> Vec<u8>), ("entries", pack)] {
+    let mut random = fastrand::Rng::with_seed(1);
+    let corpora: [(&str, fn(&[u8]) -> Vec<u8>); 3] = [
+        ("archive", <[u8]>::to_vec),
+        ("entries", pack),
+        ("pseudonymize", pseudonymize::archive),
+    ];
+    for (corpus, pack) in corpora {
         for seed in std::fs::read_dir(directory().join("../../fuzz/seeds").join(corpus)).unwrap() {
             let path = seed.unwrap().path();
-            let bytes = pack(&std::fs::read(&path).unwrap());
-            samples.push(sample(&path.display().to_string(), bytes, None));
+            let seed = std::fs::read(&path).unwrap();
+            samples.push(sample(&path.display().to_string(), pack(&seed), None));
+            for number in 1..=CHANGES {
+                let name = format!("{}, change {number}", path.display());
+                samples.push(sample(&name, pack(&changed(&seed, &mut random)), None));
+            }
         }
     }
     samples.push(accepted("exported", &Entries(members(archive_of(WEB)))));

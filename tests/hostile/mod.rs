@@ -115,6 +115,13 @@ fn refused(binary: &Binary, world: &World, case: &Case) -> Result<String, String
     std::fs::write(binary.path(archive), &case.bytes).unwrap();
     let url = world.stand_in.url();
     let inspected = error(&bounded(binary, &["inspect", archive], case))?;
+    let verified = bounded(binary, &["inspect", archive, "--verify"], case);
+    if verified.code != 4 {
+        return Err(format!(
+            "inspect --verify ends with {}: {}",
+            verified.code, verified.stderr
+        ));
+    }
     let imported = bounded(binary, &["import", archive, "--yes", "--url", &url], case);
     let said = error(&imported)?;
     let requests = world.stand_in.requests().len();
