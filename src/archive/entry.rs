@@ -131,7 +131,7 @@ impl EntryBuilder {
     /// As [`json`](Self::json).
     pub fn seal(mut self) -> Result<SealedEntry> {
         self.compress_waiting()?;
-        let filling = usize::try_from((BLOCK - self.bytes % BLOCK) % BLOCK).unwrap_or(0);
+        let filling = (self.bytes.next_multiple_of(BLOCK) - self.bytes) as usize;
         let finished = self
             .member
             .put(&[0; BLOCK as usize][..filling])

@@ -51,7 +51,8 @@ impl Cluster {
         let request = search(indices, ids, json!(true)).returns(Size::Large);
         let what = request.what();
         let page = Page::cut(&self.send(request).await?.body, &what)?;
-        all_of(page.hits.len(), page.total.unwrap_or(0) as usize, what)?;
+        let total = page.required_total(&what)?;
+        all_of(page.hits.len(), total as usize, what)?;
         Ok(page.hits)
     }
 

@@ -34,6 +34,16 @@ pub struct Page {
     pub(in crate::cluster) clusters: Clusters,
 }
 
+impl Page {
+    /// How many documents there are, of a search that counts them.
+    pub(in crate::cluster) fn required_total(&self, what: &str) -> Result<u64> {
+        self.total.ok_or_else(|| Error::Unintelligible {
+            what: what.to_owned(),
+            why: "the number of documents is missing".to_owned(),
+        })
+    }
+}
+
 #[derive(Deserialize)]
 struct Answer<'a> {
     pit_id: Option<String>,

@@ -111,7 +111,7 @@ impl Ranges {
         let Some((page, ends)) = self.ask::<Ends>(&Portion::Whole, SAMPLE, &aggregations).await? else {
             return Ok(Whole::OneRange);
         };
-        let documents = page.total.unwrap_or(0);
+        let documents = page.required_total("search")?;
         let Some(ends) = ends.filter(|_| documents > 0) else {
             return Ok(Whole::Nothing);
         };

@@ -64,7 +64,8 @@ fn begin(bytes: &[u8]) -> Option<u64> {
 
 fn place(begin: u64) -> (usize, u64) {
     let hash = begin.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - BITS);
-    (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))
+    // Of `BITS` bits, which every `usize` holds.
+    ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
 #[cfg(test)]

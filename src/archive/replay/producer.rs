@@ -141,8 +141,7 @@ impl Producer {
         while !self.batches.closed {
             match lines.next(tar, self.part).map_err(|fault| self.fault(fault))? {
                 Next::Document(action) if !is_complete(self.part, &action) => return Err(self.changed()),
-                Next::Document(action) if self.part == Part::State => {
-                    let id = action.id.unwrap_or_default();
+                Next::Document(Action { id: Some(id), .. }) if self.part == Part::State => {
                     self.state_document(&id, lines.take_source())?;
                 }
                 Next::Document(action) => self.batches.add(action.index, action.id, lines.source().into()),

@@ -101,8 +101,8 @@ fn of_id(jobs: Vec<Box<RawValue>>, id: &JobId, what: &str) -> Result<Option<Box<
 }
 
 /// Whether the cluster is at deleting it: `blocked` since 7.14, `deleting` before.
-fn is_going(job: &RawValue) -> bool {
-    #[derive(Deserialize, Default)]
+fn is_going(job: &RawValue) -> Result<bool> {
+    #[derive(Deserialize)]
     struct Going {
         #[serde(default)]
         deleting: bool,
@@ -112,8 +112,8 @@ fn is_going(job: &RawValue) -> bool {
     struct Blocked {
         reason: String,
     }
-    let going: Going = serde_json::from_str(job.get()).unwrap_or_default();
-    going.deleting || going.blocked.is_some_and(|blocked| blocked.reason == "delete")
+    let going: Going = serde_json::from_str(job.get()).map_err(|error| unintelligible("GET job", &error))?;
+    Ok(going.deleting || going.blocked.is_some_and(|blocked| blocked.reason == "delete"))
 }
 
 impl Cluster {
@@ -239,7 +239,7 @@ impl Cluster {
         while clock.now().saturating_sub(began) < LONGEST_DELETION {
             match self.job(job).await? {
                 None => return Ok(true),
-                Some(there) if !is_going(&there) => break,
+                Some(there) if !is_going(&there)? => break,
                 Some(_) => clock.pause(LOOK_AGAIN).await,
             }
         }

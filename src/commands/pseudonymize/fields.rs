@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::rules::TimeShifts;
+use super::rules::{TimeShifts, parsed};
 use super::spelling::Spellings;
 use crate::archive::Contents;
 use crate::error::{Error, Result};
@@ -144,7 +144,7 @@ impl Fields {
         only: Option<&[String]>,
     ) -> Result<Self> {
         let mapping = contents.input_mapping.as_deref();
-        let parsed: Option<Value> = mapping.and_then(|text| serde_json::from_str(text.get()).ok());
+        let parsed = mapping.map(parsed);
         let mappings = mapping.map(|text| InputMappings::parse(text.get().as_bytes()));
         let mappings = mappings.transpose()?.unwrap_or_default();
         let mut fields = Self {

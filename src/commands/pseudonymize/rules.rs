@@ -60,8 +60,12 @@ impl TimeShifts {
     }
 }
 
-fn parsed(text: &RawValue) -> Value {
-    #[allow(clippy::expect_used, reason = "no rules at all would explain no checksum")]
+/// A part of the archive, which its check has parsed.
+pub(super) fn parsed(text: &RawValue) -> Value {
+    #[allow(
+        clippy::expect_used,
+        reason = "without rules and types fewer values would be replaced"
+    )]
     serde_json::from_str(text.get()).expect("the check of the archive has parsed it")
 }
 

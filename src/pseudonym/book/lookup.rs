@@ -37,7 +37,14 @@ impl Book {
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
         while let Some(found) = self.found_in(rest, words) {
             out.push_str(&rest[..found.start]);
-            out.push_str(self.replacement(&rest[found.clone()], words).unwrap_or_default());
+            #[allow(
+                clippy::expect_used,
+                reason = "a text must not lose a value without a token in its place"
+            )]
+            let token = self
+                .replacement(&rest[found.clone()], words)
+                .expect("every value that is replaced has a token");
+            out.push_str(token);
             rest = &rest[found.end..];
         }
         out.push_str(rest);

@@ -38,8 +38,8 @@ impl Names {
 /// What the length of the messages that match a category depends on.
 #[derive(Default)]
 struct Matching {
-    category_id: u64,
-    max_matching_length: u64,
+    category_id: Option<u64>,
+    max_matching_length: Option<u64>,
     examples: Vec<String>,
 }
 
@@ -48,8 +48,8 @@ impl Matching {
         let mut matching = Self::default();
         edit_leaves(source, &mut |leaf| {
             match leaf.path {
-                "category_id" => matching.category_id = leaf.text.parse().unwrap_or(0),
-                "max_matching_length" => matching.max_matching_length = leaf.text.parse().unwrap_or(0),
+                "category_id" => matching.category_id = Some(number(leaf)?),
+                "max_matching_length" => matching.max_matching_length = Some(number(leaf)?),
                 "examples" => matching.examples.push(leaf.text.clone().into_owned()),
                 _ => {}
             }
@@ -57,6 +57,11 @@ impl Matching {
         })?;
         Ok(matching)
     }
+}
+
+fn number(leaf: &Leaf<'_>) -> io::Result<u64> {
+    let number = leaf.text.parse();
+    number.map_err(|_| io::Error::other(format!("`{}` is not a whole number", leaf.path)))
 }
 
 /// Whether a member of an annotation says nothing of anybody. The text of a job's own annotation is about numbers.
@@ -166,18 +171,18 @@ impl Rewriter {
             return Ok(None);
         }
         let category = Matching::of(source)?;
-        if category.max_matching_length == 0 {
+        let Some(length) = category.max_matching_length.filter(|length| *length > 0) else {
             return Ok(None);
-        }
+        };
         // Where categories belong to partitions, their numbers are not their places in the state.
-        let place = usize::try_from(category.category_id)
-            .ok()
-            .and_then(|id| id.checked_sub(1));
+        let place = category
+            .category_id
+            .and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
         let known = place
             .filter(|_| !partitioned)
             .and_then(|place| self.categories.get(place));
         if let Some([before, after]) = known
-            && *before == category.max_matching_length
+            && *before == length
         {
             return Ok(Some(*after));
         }
@@ -186,7 +191,10 @@ impl Rewriter {
             old += example.len() as u64;
             new += self.words(example).map_err(io::Error::other)?.len() as u64;
         }
-        let length = (u128::from(category.max_matching_length) * u128::from(new)).div_ceil(u128::from(old.max(1)));
-        Ok(u64::try_from(length).ok().filter(|_| old > 0))
+        if old == 0 {
+            return Ok(None);
+        }
+        let scaled = (u128::from(length) * u128::from(new)).div_ceil(u128::from(old));
+        Ok(Some(u64::try_from(scaled).unwrap_or(u64::MAX)))
     }
 }

@@ -110,7 +110,8 @@ fn bytes(run: &[u8]) -> Vec<u8> {
     for four in run.chunks(4) {
         let bits = four
             .iter()
-            .fold(0, |bits, byte| bits << 6 | u32::from(sextet(*byte).unwrap_or(0)));
+            .filter_map(|byte| sextet(*byte))
+            .fold(0, |bits, sextet| bits << 6 | u32::from(sextet));
         let bits = bits << (6 * (4 - four.len()));
         let [_, a, b, c] = bits.to_be_bytes();
         bytes.extend_from_slice(&[a, b, c][..four.len() * 3 / 4]);

@@ -82,10 +82,10 @@ impl<'a> Originals<'a> {
     }
 
     fn add(&mut self, text: &'a str, original: Original) {
-        let end = (0..=text.len().min(LONGEST))
-            .rev()
-            .find(|end| text.is_char_boundary(*end));
-        let end = end.unwrap_or(0);
+        let mut end = text.len().min(LONGEST);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
         let searched = &text.as_bytes()[..end];
         if end < text.len() {
             self.longer.insert(searched, original);
@@ -152,7 +152,8 @@ fn place(begin: [u8; WITHIN]) -> (usize, u64) {
     let [a, b, c, d, e, f] = begin;
     let number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
     let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - BITS);
-    (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))
+    // Of `BITS` bits, which every `usize` holds.
+    ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
 #[cfg(test)]

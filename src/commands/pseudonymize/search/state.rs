@@ -221,5 +221,8 @@ impl Search<'_> {
 }
 
 fn texts<'a>(originals: &Originals<'a>) -> impl Iterator<Item = &'a str> {
-    originals.iter().filter_map(|text| std::str::from_utf8(text).ok())
+    #[allow(clippy::expect_used, reason = "a value that is left out is not searched for")]
+    originals
+        .iter()
+        .map(|text| std::str::from_utf8(text).expect("every value is a text"))
 }
