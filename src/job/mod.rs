@@ -8,6 +8,7 @@ mod fields;
 mod filter;
 mod id;
 mod index_pattern;
+mod interval;
 mod mapping;
 mod raw;
 mod rename;
@@ -26,6 +27,7 @@ pub use fields::{
 pub use filter::Filter;
 pub use id::{CalendarId, DatafeedId, FilterId, IndexName, JobId, SnapshotId};
 pub use index_pattern::{IndexPattern, is_remote};
+pub use interval::unfit_interval;
 pub use mapping::{
     InputMappings, TargetIndex, body_of_run, guess_time_format, loading_alias, marked_as_ours, marked_by_run,
     target_document_id, target_indices,

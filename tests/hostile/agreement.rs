@@ -596,7 +596,8 @@ fn kept() -> Vec<Sample> {
         }
     }
     let mut random = fastrand::Rng::with_seed(1);
-    let corpora: [(&str, fn(&[u8]) -> Vec<u8>); 3] = [
+    type Pack = fn(&[u8]) -> Vec<u8>;
+    let corpora: [(&str, Pack); 3] = [
         ("archive", <[u8]>::to_vec),
         ("entries", pack),
         ("pseudonymize", pseudonymize::archive),

@@ -65,7 +65,7 @@ fn an_analyzer_that_the_cluster_does_not_have_is_refused_in_its_words() {
     let (binary, archive) = exported(&fixture, on(7, 17, 29));
     let world = World::in_memory(on(7, 13, 4));
     let run = import(&world, &binary, &archive, &["--replace"]).expect(1);
-    run.says("the cluster does not accept the job's configuration")
+    run.says("the cluster does not accept the configuration of the job: ")
         .says("[ml_standard]");
     assert_eq!(world.stand_in.writes().len(), 0);
 }
@@ -78,7 +78,8 @@ fn a_datafeed_that_the_cluster_does_not_accept_is_known_before_the_first_write()
     };
     let unreadable = |datafeed: &mut Value| datafeed["query"] = json!({"bool": {"filter": [{"nosuch": {}}]}});
     type Edit = fn(&mut Value);
-    let cases: [(Edit, [&str; 2]); 2] = [
+    let interval = |datafeed: &mut Value| datafeed["aggregations"] = aggregations("7m");
+    let cases: [(Edit, [&str; 2]); 3] = [
         (
             unknown,
             [
@@ -91,6 +92,13 @@ fn a_datafeed_that_the_cluster_does_not_accept_is_known_before_the_first_write()
             [
                 "the cluster does not accept the configuration of the datafeed: ",
                 "unknown query [nosuch]",
+            ],
+        ),
+        (
+            interval,
+            [
+                "the cluster does not accept the datafeed: the bucket span of its job (15",
+                "is not a multiple of the interval of its aggregations (7",
             ],
         ),
     ];
@@ -111,19 +119,24 @@ fn a_datafeed_that_the_cluster_does_not_accept_is_known_before_the_first_write()
     }
 }
 
-/// What datafeed and job have to have in common is checked by the request that creates the datafeed only.
+fn aggregations(interval: &str) -> Value {
+    json!({"buckets": {
+        "date_histogram": {"field": "@timestamp", "fixed_interval": interval},
+        "aggregations": {"@timestamp": {"max": {"field": "@timestamp"}}}}})
+}
+
+/// Some rules are checked by the request that creates the datafeed, and by nothing before.
 #[test]
-fn a_datafeed_that_does_not_fit_its_job_is_rolled_back() {
+fn a_datafeed_that_is_refused_when_it_is_created_is_rolled_back() {
     let binary = Binary::new();
-    let archive = with_datafeed(&binary, "interval.tar.gz", |datafeed| {
-        datafeed["aggregations"] = json!({"buckets": {
-            "date_histogram": {"field": "@timestamp", "fixed_interval": "7m"},
-            "aggregations": {"@timestamp": {"max": {"field": "@timestamp"}}}}});
+    let archive = with_datafeed(&binary, "frequency.tar.gz", |datafeed| {
+        datafeed["aggregations"] = aggregations("5m");
+        datafeed["frequency"] = json!("7m");
     });
     let world = target(1, 4);
     let before = ClusterState::of(&world);
     let run = import(&world, &binary, &archive, &[]).expect(1);
-    run.says("Aggregation interval [7m] must be a divisor of the bucket_span [")
+    run.says("Datafeed frequency [7m] must be a multiple of the aggregation interval [5m]")
         .says("import the job without its datafeed (--skip-datafeed)");
     ClusterState::of(&world).assert_as_before(&before, "rolled back");
     import(&world, &binary, &archive, &["--skip-datafeed"]).expect(0);

@@ -6,15 +6,29 @@ use serde_json::value::RawValue;
 use crate::cluster::{self, Cluster};
 use crate::commands::import::checked::Checked;
 use crate::error::{Error, Result};
-use crate::job::{JobId, PortableJob};
+use crate::job::{JobId, PortableJob, unfit_interval};
+use crate::util::format::duration;
 
 /// Unknown options that are looked for; each takes a request.
 const MOST: usize = 50;
 
 /// Asks `_validate` with the members of the requests that create the job and its datafeed. Elasticsearch names one
-/// unknown option at a time: they are removed from a copy until it names no more. What the two have to have in common,
-/// such as the interval of aggregations, is checked only when the datafeed is created.
+/// unknown option at a time: they are removed from a copy until it names no more. It does not compare the interval of
+/// aggregations with the bucket span.
 pub(super) async fn require(cluster: &Cluster, checked: &Checked, job: &JobId, portable: &PortableJob) -> Result<()> {
+    if portable.datafeed.is_some()
+        && let Some((interval, span)) = unfit_interval(&checked.config)
+    {
+        return Err(Error::Failed {
+            message: format!(
+                "the cluster does not accept the datafeed: the bucket span of its job ({}) is not a multiple of the interval \
+                 of its aggregations ({})",
+                duration(span),
+                duration(interval)
+            ),
+            hint: Some("leave the datafeed out with --skip-datafeed".to_owned()),
+        });
+    }
     let body = match cluster.version().at_least(7, 15) {
         true => portable.with_datafeed(job)?,
         false => portable.job.clone(),

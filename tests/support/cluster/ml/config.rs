@@ -171,12 +171,16 @@ pub fn check_intervals(datafeed: &Value, job: &Value) -> Result<(), Answer> {
     let (Some(interval), Some(bucket)) = (seconds(text), seconds(span)) else {
         return Ok(());
     };
-    let rule = match () {
-        () if interval > bucket => "less than or equal to",
-        () if bucket % interval != 0 => "a divisor of",
-        () => return Ok(()),
+    let frequency = datafeed["frequency"].as_str();
+    let reason = if interval > bucket {
+        format!("Aggregation interval [{text}] must be less than or equal to the bucket_span [{span}]")
+    } else if bucket % interval != 0 {
+        format!("Aggregation interval [{text}] must be a divisor of the bucket_span [{span}]")
+    } else if let Some(frequency) = frequency.filter(|text| seconds(text).is_some_and(|time| time % interval != 0)) {
+        format!("Datafeed frequency [{frequency}] must be a multiple of the aggregation interval [{text}]")
+    } else {
+        return Ok(());
     };
-    let reason = format!("Aggregation interval [{text}] must be {rule} the bucket_span [{span}]");
     Err(error(400, "status_exception", reason))
 }
 
