@@ -194,11 +194,18 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use flate2::Compression;
     use flate2::write::GzEncoder;
+    use http_body_util::{BodyExt as _, Full};
 
     use super::*;
 
     fn response(body: Vec<u8>) -> reqwest::Response {
         hyper::Response::new(body).into()
+    }
+
+    /// A response that does not say how long it is.
+    fn unannounced(body: Vec<u8>) -> reqwest::Response {
+        let body = Full::new(Bytes::from(body)).map_frame(|frame| frame);
+        hyper::Response::new(reqwest::Body::wrap(body)).into()
     }
 
     fn packed(content: &[u8]) -> Vec<u8> {
@@ -226,8 +233,7 @@ mod tests {
             read(&mut bomb, Encoding::Gzip, 1 << 20).await,
             Err(Unread::TooLarge)
         ));
-        let empty = packed(b"").repeat(1000);
-        let mut members = response(empty);
+        let mut members = unannounced(packed(b"").repeat(1000));
         assert!(matches!(
             read(&mut members, Encoding::Gzip, 1000).await,
             Err(Unread::TooLarge)

@@ -186,6 +186,12 @@ mod tests {
         assert_eq!((read.key, read.tokens), (file.key.clone(), file.tokens.clone()));
         assert!(file.write(&path, false).is_err());
         file.tokens.insert("240.1.2.3".to_owned(), "10.0.0.1".to_owned());
+        let later = std::fs::read_to_string(&path)
+            .unwrap()
+            .replace("file\": 1", "file\": 2");
+        std::fs::write(&path, later).unwrap();
+        let error = KeyFile::read(&path).unwrap_err().to_string();
+        assert!(error.contains("version 2 is not known"), "{error}");
         std::fs::write(&path, "{\"secret\": 1").unwrap();
         let error = KeyFile::read(&path).unwrap_err().to_string();
         assert!(error.contains("not a key file") && !error.contains("secret"), "{error}");

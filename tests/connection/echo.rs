@@ -117,6 +117,22 @@ fn what_a_server_returns_of_a_credential_is_not_printed() {
     }
 }
 
+/// A reason is cut after 500 characters, text that is no JSON after 120: there a secret must be concealed before.
+#[test]
+fn a_secret_where_a_text_is_cut_is_not_printed_in_part() {
+    let secret = |before: usize| format!("{}key-s3cr3t", ".".repeat(before));
+    let error = json!({"error": {"type": "exception", "reason": secret(494)}, "status": 500});
+    for answer in [Answer::json(500, &error), Answer::of(502, "text/plain", secret(114))] {
+        let world = made(|_| {});
+        let every = Fault::on("GET", "/_ml/anomaly_detectors").always();
+        world.stand_in.faults().add(every.then(Action::Answer(answer)));
+        let args = [CREDENTIALS[1], &["-vv", "--retries", "0"]].concat();
+        let run = dry_run(&Binary::new(), &world.stand_in.url(), &args).expect(1);
+        run.says("......");
+        assert!(!run.stderr.contains("key-s"), "{}", run.stderr);
+    }
+}
+
 #[test]
 fn a_rejected_document_that_repeats_the_credential_does_not_print_it() {
     let world = made(|_| {});

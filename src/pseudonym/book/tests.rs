@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 use super::*;
 
@@ -57,6 +58,21 @@ fn a_token_holds_no_value() {
         book.settle().unwrap();
         assert!(!book.token("value").unwrap().contains(&taken));
     }
+}
+
+#[test]
+fn no_two_values_have_one_token() {
+    // The token of an address has 27 bits of the digest: of so many values some have the same.
+    let mut book = book();
+    let texts: Vec<String> = (0..40_000)
+        .map(|n| Ipv4Addr::from(0x0a00_0000 + n).to_string())
+        .collect();
+    for text in &texts {
+        book.note(text, Use::Value).unwrap();
+    }
+    book.settle().unwrap();
+    let tokens: BTreeSet<&str> = texts.iter().map(|text| book.token(text).unwrap()).collect();
+    assert_eq!(tokens.len(), texts.len());
 }
 
 #[test]
