@@ -1,10 +1,8 @@
 //! Documents a line each, with or without an action line before them.
 
-use std::fmt;
 use std::io::{BufRead, Read};
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
@@ -12,7 +10,7 @@ use super::inflate::Inflated;
 use super::limits::{LONGEST_ACTION, longest_document};
 use super::tarball::Tarball;
 use crate::archive::Part;
-use crate::json::without_value;
+use crate::json::{for_each_member, without_value};
 use crate::util::allocation;
 
 /// What is kept of a job id that a document names; no id of a job is that long.
@@ -196,40 +194,22 @@ fn parse_action(line: &[u8]) -> Result<Action, String> {
 /// Reads a document to its end: it must be a JSON object.
 pub(super) fn parse_document(source: &[u8]) -> Result<Owner, String> {
     let text = std::str::from_utf8(source).map_err(|cause| format!("not UTF-8: {cause}"))?;
-    serde_json::from_str(text).map_err(|cause| format!("not a JSON object: {}", without_value(&cause)))
-}
-
-impl<'de> Deserialize<'de> for Owner {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(OwnerVisitor)
-    }
-}
-
-struct OwnerVisitor;
-
-impl<'de> Visitor<'de> for OwnerVisitor {
-    type Value = Owner;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Owner, A::Error> {
-        let mut owner = Owner::default();
-        while let Some(Key(is_job_id)) = members.next_key()? {
-            if is_job_id {
-                let value: &RawValue = members.next_value()?;
-                if owner.job_ids.len() < JOB_IDS {
-                    let text = job_id(value.get());
-                    if !owner.job_ids.contains(&text) {
-                        owner.job_ids.push(text);
-                    }
+    let mut owner = Owner::default();
+    let read = for_each_member(
+        text,
+        |name| name == "job_id",
+        |_, value| {
+            if owner.job_ids.len() < JOB_IDS {
+                let text = job_id(value.get());
+                if !owner.job_ids.contains(&text) {
+                    owner.job_ids.push(text);
                 }
-            } else {
-                members.next_value::<IgnoredAny>()?;
             }
-        }
-        Ok(owner)
+        },
+    );
+    match read {
+        Ok(()) => Ok(owner),
+        Err(cause) => Err(format!("not a JSON object: {}", without_value(&cause))),
     }
 }
 
@@ -244,27 +224,6 @@ fn job_id(json: &str) -> String {
         .flatten();
     let text: String = read.unwrap_or_else(|| json.chars().take(JOB_ID).collect());
     text.chars().take(JOB_ID).collect()
-}
-
-/// A member's name, compared without being copied.
-struct Key(bool);
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl Visitor<'_> for KeyVisitor {
-            type Value = Key;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Key, E> {
-                Ok(Key(name == "job_id"))
-            }
-        }
-        deserializer.deserialize_str(KeyVisitor)
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::job::raw::invalid;
 use crate::job::{CalendarId, Error, JobId};
 use crate::json::{Object, without_value};
 use crate::util::timestamp::EpochMillis;
@@ -37,10 +36,10 @@ impl Calendar {
     pub fn parse(json: &str) -> Result<Self, Error> {
         let what = "calendar";
         let mut calendar = serde_json::from_str::<Object<Self>>(json)
-            .map_err(|e| invalid(what, &without_value(&e)))?
+            .map_err(|e| Error::config(what, &without_value(&e)))?
             .0;
         for event in &mut calendar.events {
-            read_event(event).map_err(|why| invalid("calendar event", &why))?;
+            read_event(event).map_err(|why| Error::config("calendar event", &why))?;
         }
         Ok(calendar)
     }

@@ -23,6 +23,13 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn config(what: &str, why: &dyn std::fmt::Display) -> Self {
+        Self::InvalidConfig {
+            what: what.to_owned(),
+            why: why.to_string(),
+        }
+    }
+
     pub(crate) fn unreadable(cause: &serde_json::Error) -> Self {
         Self::Unreadable(without_value(cause))
     }

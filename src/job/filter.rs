@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 
-use crate::job::raw::invalid;
 use crate::job::{Error, FilterId};
 use crate::json::{Object, without_value};
 
@@ -30,10 +29,10 @@ impl Filter {
     pub fn parse(json: &str) -> Result<Self, Error> {
         let what = "filter";
         let filter = serde_json::from_str::<Object<Self>>(json)
-            .map_err(|e| invalid(what, &without_value(&e)))?
+            .map_err(|e| Error::config(what, &without_value(&e)))?
             .0;
         match filter.items.len() > MOST_ITEMS {
-            true => Err(invalid(what, &format!("it has more than {MOST_ITEMS} items"))),
+            true => Err(Error::config(what, &format!("it has more than {MOST_ITEMS} items"))),
             false => Ok(filter),
         }
     }

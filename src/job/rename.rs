@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::job::raw::{quoted, strings_of};
 use crate::job::{Error, JobId};
+use crate::json::{Edit, Member, edit_members};
 
 /// Rewrites one job's id into another's. With equal ids everything passes unchanged.
 #[derive(Clone, Debug)]
@@ -32,21 +32,25 @@ impl Renamer {
         if self.from == self.to {
             return Ok(Cow::Borrowed(source));
         }
-        let mut places = strings_of(source, "job_id")?;
-        places.retain(|(_, id)| id == self.from.as_str());
-        if places.is_empty() {
-            return Ok(Cow::Borrowed(source));
+        // Whether the name before a value is `job_id`.
+        let (mut named, mut renamed) = (false, false);
+        let edited = edit_members(source, &mut |member| {
+            Ok(match member {
+                Member::Name { name, .. } => {
+                    named = name == "job_id";
+                    Edit::Keep
+                }
+                Member::Value(leaf) if named && leaf.quoted && leaf.text == self.from.as_str() => {
+                    renamed = true;
+                    Edit::Text(self.to.to_string())
+                }
+                Member::Value(_) => Edit::Keep,
+            })
+        });
+        match edited.map_err(|cause| Error::config("document", &cause))? {
+            edited if renamed => Ok(Cow::Owned(edited)),
+            _ => Ok(Cow::Borrowed(source)),
         }
-        let to = quoted(self.to.as_str());
-        let mut out = Vec::with_capacity(source.len() + places.len() * to.len());
-        let mut done = 0;
-        for (place, _) in places {
-            out.extend_from_slice(&source[done..place.start]);
-            out.extend_from_slice(to.as_bytes());
-            done = place.end;
-        }
-        out.extend_from_slice(&source[done..]);
-        Ok(Cow::Owned(out))
     }
 
     /// A document id that begins with `<old>_` (categories, results, snapshot …) under the new id;
@@ -76,6 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::json::quoted;
 
     fn renamer(from: &str, to: &str) -> Renamer {
         Renamer::new(from.parse().unwrap(), to.parse().unwrap())

@@ -4,20 +4,14 @@
 //! to be held at all. [`Tokenizer`] cuts a stream into tokens whose bytes, put together again, are the stream;
 //! [`Editor`] writes them, some replaced or left out.
 
-mod editor;
-mod leaves;
-mod strict;
+mod edit;
+mod object;
 mod tokenizer;
 
-pub use editor::Editor;
-pub use leaves::{Edit, Leaf, Member, edit_leaves, edit_members, without_members};
-pub use strict::{Object, check_members, without_value};
+pub use edit::{Edit, Editor, Leaf, Member, edit_leaves, edit_members};
+pub use object::{Object, check_members, quoted, without_value};
+pub(crate) use object::{RawObject, for_each_member, raw};
 pub use tokenizer::{Error, Kind, Token, Tokenizer, replace_lone_surrogates};
-
-/// A string as JSON.
-pub fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
 
 #[cfg(test)]
 mod tests;

@@ -167,7 +167,8 @@ fn note_metadata(options: &ExportOptions, subject: &Subject, terminal: &Terminal
         return;
     };
     let runtime = datafeed.runtime_mappings.as_ref();
-    let clauses = fields_read_by(FieldReader::Query(&datafeed.query), runtime, &InputMappings::default()).of_index;
+    let clauses =
+        fields_read_by(FieldReader::Query(&datafeed.query), runtime, &InputMappings::default()).index_dependent;
     if clauses.is_empty() {
         return;
     }
@@ -200,7 +201,7 @@ fn fields(
         None => subject.job.clone(),
     };
     let needed = needed_fields(&job, &whole, &wanted.fields);
-    for doubt in &needed.doubts {
+    for doubt in &needed.warnings {
         terminal.warn(&format!("{doubt}; --all-fields carries every field"));
     }
     for (index, field) in whole.left_out_of_source(&needed.fields) {

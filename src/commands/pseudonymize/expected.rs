@@ -6,15 +6,9 @@ use crate::job::JobConfig;
 /// A sentence each.
 pub(super) fn results(config: &JobConfig, fields: &Fields) -> Vec<String> {
     let measures_length = |detector: &&crate::job::Detector| detector.function.ends_with("info_content");
-    let measured = config.detectors().iter().filter(measures_length);
+    let measured = config.detectors().filter(measures_length);
     let measured: Vec<&str> = measured
-        .filter(|detector| {
-            detector
-                .roles
-                .field
-                .as_deref()
-                .is_some_and(|field| fields.is_chosen(field))
-        })
+        .filter(|detector| detector.field.as_deref().is_some_and(|field| fields.is_chosen(field)))
         .map(|detector| detector.function.as_str())
         .collect();
     let except = match measured.first() {

@@ -203,16 +203,20 @@ impl Fields {
             }
         };
         for detector in config.detectors() {
-            let roles = &detector.roles;
-            add(roles.partition.as_deref());
-            add(roles.by.as_deref());
-            add(roles.over.as_deref());
+            add(detector.partition.as_deref());
+            add(detector.by.as_deref());
+            add(detector.over.as_deref());
             if counts_texts(&detector.function) {
-                add(roles.field.as_deref());
+                add(detector.field.as_deref());
             }
-            let partition = roles.partition.clone().unwrap_or_default();
-            let person = roles.over.as_ref().or(roles.by.as_ref()).cloned().unwrap_or_default();
-            self.partition = self.partition.take().or_else(|| roles.partition.clone());
+            let partition = detector.partition.clone().unwrap_or_default();
+            let person = detector
+                .over
+                .as_ref()
+                .or(detector.by.as_ref())
+                .cloned()
+                .unwrap_or_default();
+            self.partition = self.partition.take().or_else(|| detector.partition.clone());
             self.pairs.insert((partition, person));
         }
         config.influencers().iter().for_each(|name| add(Some(name)));
@@ -372,9 +376,9 @@ fn counts_texts(function: &str) -> bool {
 }
 
 fn numbers(config: &JobConfig) -> impl Iterator<Item = &str> {
-    let detectors = config.detectors().iter();
+    let detectors = config.detectors();
     let metrics = detectors.filter(|detector| !counts_texts(&detector.function));
-    let metrics = metrics.filter_map(|detector| detector.roles.field.as_deref());
+    let metrics = metrics.filter_map(|detector| detector.field.as_deref());
     metrics.chain(config.summary_count_field()).chain([config.time_field()])
 }
 

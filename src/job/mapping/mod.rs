@@ -18,7 +18,6 @@ pub use target::{
 };
 
 use crate::job::Error;
-use crate::job::raw::invalid;
 use crate::json::without_value;
 
 /// Per source index: `{"mappings": {...}, "settings": {...}}` as carried in `<safe>_input_mapping.json`,
@@ -129,9 +128,9 @@ impl InputMappings {
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         let what = "input mapping";
         let definitions: Map<String, Value> =
-            serde_json::from_slice(json).map_err(|e| invalid(what, &without_value(&e)))?;
+            serde_json::from_slice(json).map_err(|e| Error::config(what, &without_value(&e)))?;
         for definition in definitions.values() {
-            check(definition).map_err(|why| invalid(what, &why))?;
+            check(definition).map_err(|why| Error::config(what, &why))?;
         }
         Ok(Self::from_definitions(&definitions))
     }

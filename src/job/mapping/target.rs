@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::merge::merged;
 use super::{Definition, InputMappings};
-use crate::job::raw::{boxed, invalid};
 use crate::job::{Error, IndexName, JobConfig, JobId};
+use crate::json::raw;
 use crate::util::hex::hex;
 
 const MARK: &str = "esml_state";
@@ -74,14 +74,14 @@ pub fn target_indices(
             Ok(TargetIndex {
                 name,
                 fields: super::places::stored(&definition.mappings),
-                body: body(definition, owner)?,
+                body: body(definition, owner),
                 sources,
             })
         })
         .collect()
 }
 
-fn body(definition: Definition, job: &JobId) -> Result<Box<RawValue>, Error> {
+fn body(definition: Definition, job: &JobId) -> Box<RawValue> {
     let mut index: Map<String, Value> = definition.settings.into_iter().collect();
     index.insert(
         "number_of_shards".into(),
@@ -99,10 +99,7 @@ fn body(definition: Definition, job: &JobId) -> Result<Box<RawValue>, Error> {
     relax(&mut mappings);
     let mark = json!({MARK: {"job_id": job, "created_by": concat!("esml-state ", env!("CARGO_PKG_VERSION"))}});
     mappings.insert("_meta".into(), mark);
-    boxed(
-        "input index",
-        json!({"settings": {"index": index}, "mappings": mappings}).to_string(),
-    )
+    raw(&json!({"settings": {"index": index}, "mappings": mappings}))
 }
 
 /// The alias that only the input index of one run of an import has, while it is loaded. `run` is different for every
@@ -121,10 +118,11 @@ pub fn loading_alias(index: &IndexName, run: &str) -> String {
 /// # Errors
 /// None of a body that this module made.
 pub fn body_of_run(target: &TargetIndex, run: &str) -> Result<Box<RawValue>, Error> {
-    let mut body: Value = serde_json::from_str(target.body.get()).map_err(|error| invalid("input index", &error))?;
+    let mut body: Value =
+        serde_json::from_str(target.body.get()).map_err(|error| Error::config("input index", &error))?;
     body["mappings"]["_meta"][MARK]["run"] = json!(run);
     body["aliases"] = json!({ loading_alias(&target.name, run): { "is_hidden": true } });
-    boxed("input index", body.to_string())
+    Ok(raw(&body))
 }
 
 /// Whether an index's mappings name this run.

@@ -78,7 +78,7 @@ fn fixtures_need_what_they_analyse() {
             wanted,
             "{name}"
         );
-        assert!(found.doubts.is_empty(), "{name}");
+        assert!(found.warnings.is_empty(), "{name}");
     }
 }
 

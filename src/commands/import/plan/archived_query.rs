@@ -41,7 +41,7 @@ pub(super) fn config<'a>(
     else {
         return Ok(Cow::Borrowed(own));
     };
-    let reads = |reader| fields_read_by(reader, datafeed.runtime_mappings.as_ref(), &checked.mappings).of_index;
+    let reads = |reader| fields_read_by(reader, datafeed.runtime_mappings.as_ref(), &checked.mappings).index_dependent;
     let clauses = reads(FieldReader::Query(&datafeed.query));
     let missing = archived(checked) == ArchivedQuery::WithoutFields;
     if missing {

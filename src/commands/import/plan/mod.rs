@@ -146,12 +146,15 @@ fn portable(
     };
     let analyzer: Option<Value> = fitness::categorization_analyzer(cluster, checked, remarks);
     let config = archived_query::config(options, checked, remarks)?;
-    let mut portable = config.portable(&PortableOptions {
-        id: job,
-        datafeed_indices: indices,
-        model_memory_limit: options.model_memory_limit.as_deref(),
-        categorization_analyzer: analyzer.as_ref(),
-    })?;
+    let mut portable = PortableJob::of(
+        &config,
+        &PortableOptions {
+            id: job,
+            datafeed_indices: indices,
+            model_memory_limit: options.model_memory_limit.as_deref(),
+            categorization_analyzer: analyzer.as_ref(),
+        },
+    )?;
     if options.skip.datafeed {
         portable.datafeed = None;
     } else if let Some(datafeed) = config.datafeed() {

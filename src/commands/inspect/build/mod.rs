@@ -119,12 +119,12 @@ fn written(manifest: &Manifest) -> Written {
 
 fn job_facts(config: &JobConfig) -> JobFacts {
     let detector = |detector: &crate::job::Detector| DetectorFacts {
-        description: detector.description.clone(),
+        description: detector.description(),
         function: detector.function.clone(),
-        fields: detector.fields.clone(),
-        by_field: detector.roles.by.clone(),
-        over_field: detector.roles.over.clone(),
-        partition_field: detector.roles.partition.clone(),
+        fields: detector.fields().map(str::to_owned).collect(),
+        by_field: detector.by.clone(),
+        over_field: detector.over.clone(),
+        partition_field: detector.partition.clone(),
     };
     JobFacts {
         id: config.id().to_string(),
@@ -133,7 +133,7 @@ fn job_facts(config: &JobConfig) -> JobFacts {
         job_version: config.job_version().map(str::to_owned),
         bucket_span: config.bucket_span().map(str::to_owned),
         time_field: config.time_field().to_owned(),
-        detectors: config.detectors().iter().map(detector).collect(),
+        detectors: config.detectors().map(detector).collect(),
         influencers: config.influencers().to_vec(),
         categorization_field: config.categorization_field().map(str::to_owned),
         summary_count_field: config.summary_count_field().map(str::to_owned),

@@ -1,140 +1,45 @@
-//! The moment of a document, read without reading the rest of it.
+//! The time of a document, read without reading the rest of it.
 
-use std::fmt;
+use serde_json::Value;
 
 use super::moments::{from_number, from_text};
+use crate::json::for_each_member;
 use crate::util::timestamp::EpochMillis;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The value of a time field, `None` where it is absent or in a format of its own. `field` may be
+/// Objects around the time field. Elasticsearch allows 20 unless set otherwise (`index.mapping.depth.limit`).
+const MAX_DEPTH: usize = 100;
+
+/// The value of a time field, `None` where it is missing or in a format of its own. `field` may be
 /// dotted: `event.created` is found as a member of that name and as `created` within `event`.
 pub(super) fn time_of(source: &[u8], field: &str) -> Option<EpochMillis> {
-    let mut json = serde_json::Deserializer::from_slice(source);
-    Within { field }.deserialize(&mut json).ok().flatten()
+    let nests_too_deeply = field.matches('.').count() > MAX_DEPTH;
+    let source = std::str::from_utf8(source).ok()?;
+    (!nests_too_deeply).then(|| find(source, field)).flatten()
 }
 
-/// Looks for a field within a value that may be an object.
-#[derive(Clone, Copy)]
-struct Within<'a> {
-    field: &'a str,
+fn find(object: &str, field: &str) -> Option<EpochMillis> {
+    let leads_there = |name: &str| {
+        let rest = field.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let mut found = None;
+    let read = for_each_member(object, leads_there, |name, value| {
+        let time = match field[name.len()..].strip_prefix('.') {
+            Some(rest) => find(value.get(), rest),
+            None => serde_json::from_str(value.get()).ok().and_then(|value| time(&value)),
+        };
+        found = time.or(found);
+    });
+    read.ok().and(found)
 }
 
-/// What a member's name means for the field looked for.
-enum Step<'a> {
-    Here,
-    Below(&'a str),
-    Elsewhere,
-}
-
-impl<'de> DeserializeSeed<'de> for Within<'_> {
-    type Value = Option<EpochMillis>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Within<'_> {
-    type Value = Option<EpochMillis>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(step) = map.next_key_seed(Key { field: self.field })? {
-            match step {
-                Step::Here => found = map.next_value_seed(Moment)?.or(found),
-                Step::Below(rest) => found = map.next_value_seed(Within { field: rest })?.or(found),
-                Step::Elsewhere => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// Compares a member's name with the field, without copying it.
-struct Key<'a> {
-    field: &'a str,
-}
-
-impl<'de, 'a> DeserializeSeed<'de> for Key<'a> {
-    type Value = Step<'a>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'a> Visitor<'_> for Key<'a> {
-    type Value = Step<'a>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(match self.field.strip_prefix(name) {
-            Some("") => Step::Here,
-            Some(rest) => rest.strip_prefix('.').map_or(Step::Elsewhere, Step::Below),
-            None => Step::Elsewhere,
-        })
-    }
-}
-
-/// A moment as number, text, or the first of a list of them.
-struct Moment;
-
-impl<'de> DeserializeSeed<'de> for Moment {
-    type Value = Option<EpochMillis>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Moment {
-    type Value = Option<EpochMillis>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a moment")
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(from_number(number as f64))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(from_number(number as f64))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(from_number(number))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(from_text(text))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let first = list.next_element_seed(Moment)?.flatten();
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(first)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
-        Err(A::Error::custom("a moment is no object"))
+/// A time as number, text, or the first of a list of them.
+fn time(value: &Value) -> Option<EpochMillis> {
+    match value {
+        Value::Number(number) => from_number(number.as_f64()?),
+        Value::String(text) => from_text(text),
+        Value::Array(list) => time(list.first()?),
+        _ => None,
     }
 }
 

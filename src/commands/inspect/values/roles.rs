@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::job::JobConfig;
+use crate::job::{Detector, JobConfig};
 
 /// What a field is to the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,15 +39,15 @@ impl Roles {
     pub(super) fn of(config: &JobConfig) -> Self {
         let mut roles = Self::default();
         for detector in config.detectors() {
-            roles.add(detector.roles.partition.as_deref(), Role::Partition);
-            roles.add(detector.roles.over.as_deref(), Role::Over);
-            roles.add(detector.roles.by.as_deref(), Role::By);
+            roles.add(detector.partition.as_deref(), Role::Partition);
+            roles.add(detector.over.as_deref(), Role::Over);
+            roles.add(detector.by.as_deref(), Role::By);
         }
         for influencer in config.influencers() {
             roles.add(Some(influencer), Role::Influencer);
         }
         roles.add(config.categorization_field(), Role::Categorization);
-        for field in config.detectors().iter().flat_map(|detector| &detector.fields) {
+        for field in config.detectors().flat_map(Detector::fields) {
             if !roles.0.contains_key(field) {
                 roles.add(Some(field), Role::Metric);
             }

@@ -243,7 +243,7 @@ impl Fields {
     /// Why a part of the datafeed cannot stay as it is: the replaced field that it reads.
     pub(super) fn replaced_by(&self, reader: FieldReader<'_>, runtime: Option<&Value>) -> Option<String> {
         let read = crate::job::fields_read_by(reader, runtime, &self.mappings);
-        if let Some(doubt) = read.doubts.first() {
+        if let Some(doubt) = read.warnings.first() {
             return Some(format!("the fields that it reads are not known ({doubt})"));
         }
         let mut all = read.names.iter().chain(&read.fields);

@@ -42,17 +42,15 @@ fn keys(value: &Value, names: &mut BTreeSet<String>) {
 /// The configuration without what people may have written beside the clauses of its datafeed: names of clauses, `meta` of
 /// aggregations. Nothing reads them.
 pub(super) fn without_remarks(config: &JobConfig) -> Result<JobConfig> {
-    let edited = config.edit_datafeed(&mut |name, json| {
-        let section: Value = serde_json::from_str(json).ok()?;
+    Ok(config.edit_datafeed(&mut |name, section| {
         let mut without = section.clone();
         match name {
             "query" => leave_out_names(&mut without, false),
             "aggregations" | "aggs" => leave_out_meta(&mut without),
             _ => return None,
         }
-        (without != section).then(|| without.to_string())
-    })?;
-    Ok(JobConfig::parse(edited.get().as_bytes())?)
+        (without != *section).then_some(without)
+    })?)
 }
 
 /// `alone`: a name may be all that a clause has.

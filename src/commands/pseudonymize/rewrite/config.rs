@@ -142,12 +142,10 @@ fn is_made_of_names(text: &str, config: &JobConfig) -> bool {
         "true",
         "false",
     ];
-    let detectors = config.detectors();
     let known = |word: &str| {
-        let of = |detector: &crate::job::Detector| {
-            detector.function == word || detector.fields.iter().any(|field| field == word)
-        };
-        WORDS.contains(&word) || detectors.iter().any(of)
+        let of =
+            |detector: &crate::job::Detector| detector.function == word || detector.fields().any(|field| field == word);
+        WORDS.contains(&word) || config.detectors().any(of)
     };
     let words = text.split(|c: char| c.is_whitespace() || "()=,\"".contains(c));
     words.filter(|word| !word.is_empty()).all(known)

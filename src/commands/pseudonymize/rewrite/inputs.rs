@@ -4,7 +4,7 @@ use std::io;
 
 use super::super::fields::Input;
 use super::{Rewriter, replaced};
-use crate::json::{Edit, Leaf, Member, edit_members, without_members};
+use crate::json::{Edit, Leaf, Member, edit_members};
 
 /// Digits from which on a number that equals a value is hardly another one by chance.
 const LONG_NUMBER: usize = 6;
@@ -15,7 +15,12 @@ impl Rewriter {
         if self.fields.only_queried.is_empty() {
             return self.input_members(source);
         }
-        let source = without_members(source, &|path| self.fields.only_queried.contains(path))?;
+        let source = edit_members(source, &mut |member| {
+            Ok(match member {
+                Member::Name { path, .. } if self.fields.only_queried.contains(path) => Edit::LeaveOut,
+                _ => Edit::Keep,
+            })
+        })?;
         self.input_members(&source)
     }
 

@@ -171,7 +171,7 @@ impl<'a> Search<'a> {
         let fields = &rewriter.fields;
         let persons = fields.pairs.iter().map(|(_, person)| person).chain(&fields.influencers);
         let persons = persons.filter(|name| !name.is_empty() && *name != CATEGORY).cloned();
-        names.extend(config.detectors().iter().map(|detector| detector.function.clone()));
+        names.extend(config.detectors().map(|detector| detector.function.clone()));
         let parts = vocabulary::PARTS.iter().chain(&vocabulary::DESCRIPTIONS);
         let accepted = names.iter().map(String::as_str).chain(parts.copied());
         let accepted = accepted.filter(|name| originals.is_in(name.as_bytes(), &mut |_, _| true));
@@ -187,8 +187,7 @@ impl<'a> Search<'a> {
             pairs: fields.pairs.clone(),
             categories: config
                 .detectors()
-                .iter()
-                .any(|detector| detector.fields.iter().any(|field| field == CATEGORY)),
+                .any(|detector| detector.fields().any(|field| field == CATEGORY)),
         }
     }
 

@@ -6,45 +6,8 @@ use serde_json::Value;
 
 use crate::job::mapping::fits;
 
-/// What a search answers by itself: no document holds it.
-const METADATA: [&str; 18] = [
-    "_doc",
-    "_exists_",
-    "_feature",
-    "_field_names",
-    "_id",
-    "_ignored",
-    "_index",
-    "_nested_path",
-    "_primary_term",
-    "_routing",
-    "_score",
-    "_seq_no",
-    "_shard_doc",
-    "_size",
-    "_source",
-    "_tier",
-    "_type",
-    "_version",
-];
-
-/// Metadata of a document that differs where the document is copied to another index.
-const OF_INDEX: [&str; 11] = [
-    "_feature",
-    "_id",
-    "_ignored",
-    "_index",
-    "_primary_term",
-    "_routing",
-    "_seq_no",
-    "_size",
-    "_tier",
-    "_type",
-    "_version",
-];
-
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FieldReferences {
     /// Names as a search understands them: fields, multi-fields, aliases, runtime fields, patterns.
     pub(super) names: BTreeSet<String>,
     /// Places in `_source` that scripts name; the end may be a property of the value.
@@ -54,18 +17,22 @@ pub(super) struct Found {
     /// Something searches whatever the index searches by default.
     pub(super) by_default: Option<String>,
     /// What selects other documents in a copy of the index: metadata fields, and what is read beside the document.
-    pub(super) of_index: BTreeSet<String>,
+    pub(super) index_dependent: BTreeSet<String>,
     /// What could not be told.
-    pub(super) doubts: BTreeSet<String>,
+    pub(super) warnings: BTreeSet<String>,
 }
 
-impl Found {
+impl FieldReferences {
     pub(super) fn name(&mut self, name: &str) {
-        if OF_INDEX.contains(&name) {
-            self.of_index(name);
-        }
-        if !name.is_empty() && !METADATA.contains(&name) {
-            self.names.insert(name.to_owned());
+        match name {
+            // Metadata that differs where a document is copied to another index.
+            "_feature" | "_id" | "_ignored" | "_index" | "_primary_term" | "_routing" | "_seq_no" | "_size"
+            | "_tier" | "_type" | "_version" => self.depends_on_index(name),
+            // What a search answers by itself: no document holds it.
+            "" | "_doc" | "_exists_" | "_field_names" | "_nested_path" | "_score" | "_shard_doc" | "_source" => {}
+            name => {
+                self.names.insert(name.to_owned());
+            }
         }
     }
 
@@ -85,8 +52,8 @@ impl Found {
     }
 
     /// Something whose result depends on more than the document's content.
-    pub(super) fn of_index(&mut self, what: &str) {
-        self.of_index.insert(what.to_owned());
+    pub(super) fn depends_on_index(&mut self, what: &str) {
+        self.index_dependent.insert(what.to_owned());
     }
 
     pub(super) fn place(&mut self, path: &str) {
@@ -103,10 +70,10 @@ impl Found {
     pub(super) fn reads(&self, made: &str) -> bool {
         let inner = format!("{made}.");
         let reads = |name: &String| name == made || name.starts_with(&inner) || fits(name, made);
-        self.by_default.is_some() || !self.doubts.is_empty() || self.names.iter().any(reads)
+        self.by_default.is_some() || !self.warnings.is_empty() || self.names.iter().any(reads)
     }
 
-    pub(super) fn doubt(&mut self, text: String) {
-        self.doubts.insert(text);
+    pub(super) fn warn(&mut self, text: String) {
+        self.warnings.insert(text);
     }
 }

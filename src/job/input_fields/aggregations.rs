@@ -2,13 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Found, query, script};
-
-/// Options below an aggregation that hold no field names.
-const PATHS: [&str; 5] = ["buckets_path", "meta", "order", "params", "missing"];
+use super::{FieldReferences, query, script};
 
 /// Reads an object of aggregations by name.
-pub(super) fn read(aggregations: &Value, found: &mut Found) {
+pub(super) fn read(aggregations: &Value, found: &mut FieldReferences) {
     for aggregation in aggregations.as_object().into_iter().flat_map(|all| all.values()) {
         for (kind, body) in aggregation.as_object().into_iter().flatten() {
             match kind.as_str() {
@@ -21,14 +18,14 @@ pub(super) fn read(aggregations: &Value, found: &mut Found) {
                 "nested" => found.nested(body),
                 // Its path leads out of a nested one.
                 "reverse_nested" => {}
-                "children" | "parent" => found.doubt(format!("aggregation of kind `{kind}`")),
+                "children" | "parent" => found.warn(format!("aggregation of kind `{kind}`")),
                 _ => body_of(body, found),
             }
         }
     }
 }
 
-fn filters(body: &Value, found: &mut Found) {
+fn filters(body: &Value, found: &mut FieldReferences) {
     match body.get("filters") {
         Some(Value::Object(named)) => named.values().for_each(|filter| query::read(filter, found)),
         Some(list) => query::read(list, found),
@@ -38,7 +35,7 @@ fn filters(body: &Value, found: &mut Found) {
 
 /// `field`, `fields` and scripts at any depth: `sources` of a composite, `metrics` of `top_metrics`,
 /// `value` and `weight` of a weighted average.
-fn body_of(body: &Value, found: &mut Found) {
+fn body_of(body: &Value, found: &mut FieldReferences) {
     match body {
         Value::Array(list) => list.iter().for_each(|item| body_of(item, found)),
         Value::Object(object) => {
@@ -53,7 +50,8 @@ fn body_of(body: &Value, found: &mut Found) {
                     "script" | "init_script" | "map_script" | "combine_script" | "reduce_script" if !bucket_script => {
                         script::read(value, "aggregation", found);
                     }
-                    key if PATHS.contains(&key) || key == "script" => {}
+                    // Options without names of fields.
+                    "buckets_path" | "meta" | "order" | "params" | "missing" | "script" => {}
                     _ => body_of(value, found),
                 }
             }
@@ -63,14 +61,14 @@ fn body_of(body: &Value, found: &mut Found) {
 }
 
 /// Of a composite: each a name and one aggregation.
-fn sources(value: &Value, found: &mut Found) {
+fn sources(value: &Value, found: &mut FieldReferences) {
     match value {
         Value::Array(list) => list.iter().for_each(|source| read(source, found)),
         source => read(source, found),
     }
 }
 
-fn names(value: &Value, found: &mut Found) {
+fn names(value: &Value, found: &mut FieldReferences) {
     match value {
         Value::String(name) => found.name(name),
         Value::Array(list) => list.iter().for_each(|item| names(item, found)),
@@ -83,7 +81,7 @@ fn names(value: &Value, found: &mut Found) {
     }
 }
 
-fn sort(value: &Value, found: &mut Found) {
+fn sort(value: &Value, found: &mut FieldReferences) {
     match value {
         Value::Array(list) => list.iter().for_each(|item| sort(item, found)),
         // Of a `geo_line`.

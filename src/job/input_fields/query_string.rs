@@ -1,11 +1,11 @@
 //! The fields that the text of a `query_string` names: `status:500 AND (host:(a OR b) OR _exists_:user)`.
 
-use super::Found;
+use super::FieldReferences;
 
 const OPERATORS: [&str; 7] = ["AND", "OR", "NOT", "&&", "||", "TO", "*"];
 
 /// Reads a text. True where a part of it names no field, and is looked for in the default ones.
-pub(super) fn read(text: &str, found: &mut Found) -> bool {
+pub(super) fn read(text: &str, found: &mut FieldReferences) -> bool {
     let mut reader = Reader {
         chars: text.chars().peekable(),
         found,
@@ -18,7 +18,7 @@ pub(super) fn read(text: &str, found: &mut Found) -> bool {
 
 struct Reader<'a, 'f> {
     chars: std::iter::Peekable<std::str::Chars<'a>>,
-    found: &'f mut Found,
+    found: &'f mut FieldReferences,
     bare: bool,
     /// The open parentheses: whether a field's name precedes one, or one around it. A list of its own instead of
     /// recursion, since a text may open any number of them.
@@ -192,7 +192,7 @@ mod tests {
             ("*:(x y)", &[], true),
             ("a:1) AND b:2", &["a", "b"], false),
         ] {
-            let mut found = Found::default();
+            let mut found = FieldReferences::default();
             assert_eq!(read(text, &mut found), bare, "{text}");
             assert_eq!(
                 found.names.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -206,7 +206,7 @@ mod tests {
     fn any_number_of_parentheses_is_read() {
         for open in ["(", "a:(", "*:(", "_exists_:(", "(a:("] {
             let text = format!("{} b:1 {}", open.repeat(1_000_000), ")".repeat(1_000_000));
-            let mut found = Found::default();
+            let mut found = FieldReferences::default();
             read(&text, &mut found);
             assert!(found.names.contains("b"), "{open}");
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Found, NeededFields, entries, script};
+use super::{FieldReferences, NeededFields, entries, script};
 use crate::job::InputMappings;
 
 /// What a list or text in a script has besides its value: `params._source.tags.length`.
@@ -28,7 +28,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    pub(super) fn resolve(mut self, found: Found, asked_for: &[String]) -> NeededFields {
+    pub(super) fn resolve(mut self, found: FieldReferences, asked_for: &[String]) -> NeededFields {
         self.take(found);
         for name in asked_for {
             // It may be a pattern of what no mapping knows.
@@ -40,18 +40,18 @@ impl<'a> Resolver<'a> {
         self.needed
     }
 
-    fn take(&mut self, mut found: Found) {
+    fn take(&mut self, mut found: FieldReferences) {
         let bare: Vec<String> = found.bare_nested().cloned().collect();
         found.names.extend(bare);
         self.needed
             .names
             .extend(found.names.iter().chain(&found.places).cloned());
-        self.needed.doubts.extend(found.doubts);
-        self.needed.of_index.extend(found.of_index);
+        self.needed.warnings.extend(found.warnings);
+        self.needed.index_dependent.extend(found.index_dependent);
         if let Some(kind) = found.by_default {
             match self.mappings.default_fields() {
                 Some(names) => names.iter().for_each(|name| self.name(name)),
-                None => self.doubt(format!("`{kind}` without a field reads all fields")),
+                None => self.warn(format!("`{kind}` without a field reads all fields")),
             }
         }
         for place in found.places {
@@ -62,8 +62,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn doubt(&mut self, doubt: String) {
-        self.needed.doubts.insert(doubt);
+    fn warn(&mut self, doubt: String) {
+        self.needed.warnings.insert(doubt);
     }
 
     fn name(&mut self, name: &str) {
@@ -92,7 +92,7 @@ impl<'a> Resolver<'a> {
         }
         for (runtime, code) in places.scripts {
             self.needed.runtime.insert(runtime.to_owned());
-            let mut inner = Found::default();
+            let mut inner = FieldReferences::default();
             if let Some(code) = code {
                 script::read(code, &format!("the mapping's runtime field `{runtime}`"), &mut inner);
             }

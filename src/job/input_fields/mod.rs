@@ -1,10 +1,10 @@
 //! Which fields of the inputs a job needs.
 
 mod aggregations;
-mod found;
 mod painless;
 mod query;
 mod query_string;
+mod references;
 mod remote;
 mod resolve;
 mod script;
@@ -13,10 +13,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use self::found::Found;
+use self::references::FieldReferences;
 pub use self::remote::{names_with_parents, parents_of_multi_fields};
 use self::resolve::Resolver;
-use crate::job::{Datafeed, Error, InputMappings, JobConfig};
+use crate::job::{Datafeed, Detector, Error, InputMappings, JobConfig};
 
 /// The fields to fetch, and what could not be told by reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub struct NeededFields {
     /// Names and places as they are written.
     pub names: BTreeSet<String>,
     /// What selects other documents in a copy of the index, as [`fields_read_by`] finds it: `_index`, `_id` …
-    pub of_index: BTreeSet<String>,
+    pub index_dependent: BTreeSet<String>,
     /// What could not be told: the user is told to think of `--all-fields`.
-    pub doubts: BTreeSet<String>,
+    pub warnings: BTreeSet<String>,
 }
 
 /// Detectors, influencers, categorization, summary count, time field, whatever the datafeed's
@@ -38,7 +38,7 @@ pub struct NeededFields {
 /// aggregations the job's own names are those of aggregations: only names that the mapping knows are then
 /// taken for fields.
 pub fn needed_fields(job: &JobConfig, mappings: &InputMappings, more: &[String]) -> NeededFields {
-    let mut found = Found::default();
+    let mut found = FieldReferences::default();
     let feed = job.datafeed();
     if let Some(feed) = feed {
         read_datafeed(feed, None, &mut found);
@@ -76,7 +76,7 @@ pub enum FieldReader<'a> {
 
 /// The fields that a part of a datafeed reads, through the scripts of runtime fields too.
 pub fn fields_read_by(reader: FieldReader<'_>, runtime: Option<&Value>, mappings: &InputMappings) -> NeededFields {
-    let mut found = Found::default();
+    let mut found = FieldReferences::default();
     match reader {
         FieldReader::Query(query) => query::read(query, &mut found),
         FieldReader::Script(code) => script::read(code, "script", &mut found),
@@ -88,7 +88,7 @@ pub fn fields_read_by(reader: FieldReader<'_>, runtime: Option<&Value>, mappings
 
 /// What the job reads besides its query that depends on the index: its own fields, script fields and aggregations.
 pub fn values_of_index(job: &JobConfig, mappings: &InputMappings) -> BTreeSet<String> {
-    let mut found = Found::default();
+    let mut found = FieldReferences::default();
     of_job(job).for_each(|name| found.name(name));
     let feed = job.datafeed();
     for (name, field) in entries(feed.and_then(|feed| feed.script_fields.as_ref())) {
@@ -100,11 +100,11 @@ pub fn values_of_index(job: &JobConfig, mappings: &InputMappings) -> BTreeSet<St
         aggregations::read(aggregations, &mut found);
     }
     let runtime = feed.and_then(|feed| feed.runtime_mappings.as_ref());
-    through_runtime(found, runtime, mappings).of_index
+    through_runtime(found, runtime, mappings).index_dependent
 }
 
 /// With what the scripts of runtime fields read in turn.
-fn through_runtime(mut found: Found, runtime: Option<&Value>, mappings: &InputMappings) -> NeededFields {
+fn through_runtime(mut found: FieldReferences, runtime: Option<&Value>, mappings: &InputMappings) -> NeededFields {
     let mut read = BTreeSet::new();
     while let Some((made, code)) = entries(runtime)
         .filter_map(|(made, field)| Some((made, field.get("script")?)))
@@ -122,9 +122,8 @@ fn through_runtime(mut found: Found, runtime: Option<&Value>, mappings: &InputMa
 /// # Errors
 /// A configuration that is not an object.
 pub fn without_query(job: &JobConfig) -> Result<JobConfig, Error> {
-    let every = json!({"match_all": {}}).to_string();
-    let replaced = job.edit_datafeed(&mut |name, _| (name == "query").then(|| every.clone()))?;
-    let mut job = JobConfig::parse(replaced.get().as_bytes())?;
+    let every = json!({"match_all": {}});
+    let mut job = job.edit_datafeed(&mut |name, _| (name == "query").then(|| every.clone()))?;
     // A runtime field may be read by another one only.
     while let Some(unread) = unread_runtime_field(&job) {
         job = without_made_field(&job, &unread)?;
@@ -145,19 +144,16 @@ fn unread_runtime_field(job: &JobConfig) -> Option<String> {
 /// # Errors
 /// A configuration that is not an object.
 pub fn without_made_field(job: &JobConfig, made: &str) -> Result<JobConfig, Error> {
-    let edited = job.edit_datafeed(&mut |name, json| {
-        if !matches!(name, "runtime_mappings" | "script_fields") {
-            return None;
-        }
-        let mut fields: Map<String, Value> = serde_json::from_str(json).ok()?;
-        fields.shift_remove(made).map(|_| Value::Object(fields).to_string())
-    })?;
-    JobConfig::parse(edited.get().as_bytes())
+    job.edit_datafeed(&mut |name, fields| {
+        let defines_fields = matches!(name, "runtime_mappings" | "script_fields");
+        let mut fields = fields.as_object().filter(|_| defines_fields)?.clone();
+        fields.shift_remove(made).map(|_| fields.into())
+    })
 }
 
 /// Which of the datafeed's runtime fields its query or its time reads: without them the query finds other documents.
 pub fn query_reads_runtime_fields(feed: &Datafeed, time_field: &str) -> bool {
-    let mut found = Found::default();
+    let mut found = FieldReferences::default();
     query::read(&feed.query, &mut found);
     found.name(time_field);
     entries(feed.runtime_mappings.as_ref()).any(|(made, _)| found.reads(made))
@@ -165,7 +161,7 @@ pub fn query_reads_runtime_fields(feed: &Datafeed, time_field: &str) -> bool {
 
 /// Whether the job, or anything of its datafeed but its own definition, reads a field that a script makes.
 pub fn reads_made_field(job: &JobConfig, made: &str) -> bool {
-    let mut found = Found::default();
+    let mut found = FieldReferences::default();
     if let Some(feed) = job.datafeed() {
         read_datafeed(feed, Some(made), &mut found);
     }
@@ -175,10 +171,7 @@ pub fn reads_made_field(job: &JobConfig, made: &str) -> bool {
 }
 
 fn of_job(job: &JobConfig) -> impl Iterator<Item = &str> {
-    let detectors = job
-        .detectors()
-        .iter()
-        .flat_map(|detector| detector.fields.iter().map(String::as_str));
+    let detectors = job.detectors().flat_map(Detector::fields);
     let influencers = job.influencers().iter().map(String::as_str);
     let others = job.categorization_field().into_iter().chain(job.summary_count_field());
     // Elasticsearch makes `mlcategory` of the categorization field.
@@ -189,7 +182,7 @@ fn of_job(job: &JobConfig) -> impl Iterator<Item = &str> {
 }
 
 /// All that a datafeed reads, but for the script that makes the field `but`.
-fn read_datafeed(feed: &Datafeed, but: Option<&str>, found: &mut Found) {
+fn read_datafeed(feed: &Datafeed, but: Option<&str>, found: &mut FieldReferences) {
     query::read(&feed.query, found);
     let others = |(name, _): &(&String, &Value)| but != Some(name.as_str());
     for (name, field) in entries(feed.runtime_mappings.as_ref()).filter(others) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Found;
+use super::FieldReferences;
 use super::painless::Code;
 
 /// Ways to the values that a search sees, the field's name following.
@@ -20,10 +20,10 @@ const DOCUMENT: [&str; 6] = [
 const BY_KEY: [&str; 3] = ["get", "containsKey", "getOrDefault"];
 
 /// `script` is a string or an object with `source` or `id`; `place` is named in a doubt.
-pub(super) fn read(script: &Value, place: &str, found: &mut Found) {
+pub(super) fn read(script: &Value, place: &str, found: &mut FieldReferences) {
     let source = script.as_str().or_else(|| script.get("source").and_then(Value::as_str));
     let Some(source) = source else {
-        return found.doubt(format!("{place}: a stored script, its text is not known"));
+        return found.warn(format!("{place}: a stored script, its text is not known"));
     };
     let code = Code::read(source);
     let script = Script {
@@ -34,7 +34,7 @@ pub(super) fn read(script: &Value, place: &str, found: &mut Found) {
         for rest in script.uses(access) {
             match script.value(access, rest) {
                 Follows::Name(name) => found.name(&name),
-                Follows::Unknown => found.doubt(format!("{place}: `{access}` with a name made at run time")),
+                Follows::Unknown => found.warn(format!("{place}: `{access}` with a name made at run time")),
                 Follows::Nothing => {}
             }
         }
@@ -45,12 +45,12 @@ pub(super) fn read(script: &Value, place: &str, found: &mut Found) {
             whole = whole.saturating_sub(1);
             match script.path(rest) {
                 Some(path) => found.place(&path),
-                None => found.doubt(format!("{place}: `{access}` with a name made at run time")),
+                None => found.warn(format!("{place}: `{access}` with a name made at run time")),
             }
         }
     }
     if whole > 0 {
-        found.doubt(format!("{place}: `_source` read in a way that is not understood"));
+        found.warn(format!("{place}: `_source` read in a way that is not understood"));
     }
 }
 
@@ -192,8 +192,8 @@ mod tests {
 
     use super::*;
 
-    fn read_all(source: &str) -> Found {
-        let mut found = Found::default();
+    fn read_all(source: &str) -> FieldReferences {
+        let mut found = FieldReferences::default();
         let script = json!({"source": source, "params": {"f": "x", "n": 1}});
         read(&script, "r", &mut found);
         found
@@ -215,7 +215,7 @@ mod tests {
         ] {
             let found = read_all(source);
             assert_eq!(found.names.iter().collect::<Vec<_>>(), ["x"], "{source}");
-            assert!(found.doubts.is_empty(), "{source}: {:?}", found.doubts);
+            assert!(found.warnings.is_empty(), "{source}: {:?}", found.warnings);
         }
     }
 
@@ -243,11 +243,11 @@ mod tests {
             ),
             ("emit(params._source.a + params._source.b.c)", vec![], vec!["a", "b.c"]),
         ] {
-            let mut found = Found::default();
+            let mut found = FieldReferences::default();
             read(&json!({"source": source, "params": params}), "r", &mut found);
             assert_eq!(found.names.iter().collect::<Vec<_>>(), names, "{source}");
             assert_eq!(found.places.iter().collect::<Vec<_>>(), places, "{source}");
-            assert!(found.doubts.is_empty(), "{source}: {:?}", found.doubts);
+            assert!(found.warnings.is_empty(), "{source}: {:?}", found.warnings);
         }
     }
 
@@ -268,7 +268,7 @@ mod tests {
         ] {
             let found = read_all(source);
             assert_eq!(found.places.iter().collect::<Vec<_>>(), [place], "{source}");
-            assert!(found.doubts.is_empty(), "{source}: {:?}", found.doubts);
+            assert!(found.warnings.is_empty(), "{source}: {:?}", found.warnings);
         }
     }
 
@@ -292,7 +292,7 @@ mod tests {
             let found = read_all(source);
             assert_eq!(found.names.iter().collect::<Vec<_>>(), ["x"], "{source}");
             assert!(found.places.is_empty(), "{source}: {:?}", found.places);
-            assert!(found.doubts.is_empty(), "{source}: {:?}", found.doubts);
+            assert!(found.warnings.is_empty(), "{source}: {:?}", found.warnings);
         }
     }
 
@@ -309,12 +309,12 @@ mod tests {
             "emit(doc[params.other].value)",
         ] {
             let found = read_all(source);
-            assert_eq!(found.doubts.len(), 1, "{source}: {:?}", found.doubts);
+            assert_eq!(found.warnings.len(), 1, "{source}: {:?}", found.warnings);
             assert!(found.names.is_empty() && found.places.is_empty(), "{source}");
         }
         let stored = json!({"id": "mine"});
-        let mut found = Found::default();
+        let mut found = FieldReferences::default();
         read(&stored, "r", &mut found);
-        assert_eq!(found.doubts.len(), 1);
+        assert_eq!(found.warnings.len(), 1);
     }
 }

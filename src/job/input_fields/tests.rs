@@ -68,12 +68,12 @@ fn options_of_a_query_are_no_fields() {
     ] {
         let found = of_feed(json!({"query": query}));
         assert_eq!(names(&found), wanted, "{query}");
-        assert!(found.doubts.is_empty(), "{query}: {:?}", found.doubts);
+        assert!(found.warnings.is_empty(), "{query}: {:?}", found.warnings);
     }
-    assert_eq!(of_feed(json!({"query": {"new_kind": {"x": 1}}})).doubts.len(), 1);
+    assert_eq!(of_feed(json!({"query": {"new_kind": {"x": 1}}})).warnings.len(), 1);
     assert_eq!(
         of_feed(json!({"query": {"has_child": {"type": "c", "query": {"match_all": {}}}}}))
-            .doubts
+            .warnings
             .len(),
         1
     );
@@ -102,7 +102,7 @@ fn fields_called_like_options_are_fields() {
     ] {
         let found = of_feed(json!({"query": query}));
         assert_eq!(names(&found), wanted, "{query}");
-        assert!(found.doubts.is_empty(), "{query}: {:?}", found.doubts);
+        assert!(found.warnings.is_empty(), "{query}: {:?}", found.warnings);
     }
 }
 
@@ -119,7 +119,7 @@ fn what_reads_all_fields_leaves_a_doubt_and_carries_none_of_them() {
             found.fields.iter().all(|name| name == "status" || name == "timestamp"),
             "{query}"
         );
-        assert_eq!(found.doubts.len(), 1, "{query}");
+        assert_eq!(found.warnings.len(), 1, "{query}");
     }
     for query in [
         json!({"query_string": {"query": "*"}}),
@@ -128,7 +128,7 @@ fn what_reads_all_fields_leaves_a_doubt_and_carries_none_of_them() {
         json!({"exists": {"field": "*"}}),
     ] {
         let found = of_feed(json!({"query": query}));
-        assert_eq!((names(&found), found.doubts.len()), (vec!["timestamp"], 0), "{query}");
+        assert_eq!((names(&found), found.warnings.len()), (vec!["timestamp"], 0), "{query}");
     }
 }
 
@@ -152,9 +152,9 @@ fn the_fields_that_an_index_searches_by_default_are_read() {
         "settings": {"index": {"query": {"default_field": ["m"]}}}});
     let feed = json!({"query": {"query_string": {"query": "error"}}});
     let found = of_indices(feed.clone(), json!({"i": index}));
-    assert_eq!((names(&found), found.doubts.len()), (vec!["m", "timestamp"], 0));
+    assert_eq!((names(&found), found.warnings.len()), (vec!["m", "timestamp"], 0));
     let other = json!({"mappings": index["mappings"]});
-    assert_eq!(of_indices(feed, json!({"i": index, "j": other})).doubts.len(), 1);
+    assert_eq!(of_indices(feed, json!({"i": index, "j": other})).warnings.len(), 1);
 }
 
 #[test]
@@ -285,9 +285,9 @@ fn scripts_name_fields_or_leave_a_doubt() {
     ] {
         let found = script(source);
         assert_eq!(names(&found), ["timestamp", "x"], "{source}");
-        assert!(found.doubts.is_empty(), "{source}: {:?}", found.doubts);
+        assert!(found.warnings.is_empty(), "{source}: {:?}", found.warnings);
     }
-    assert_eq!(script("for (f in l) emit(doc[f].value)").doubts.len(), 1);
+    assert_eq!(script("for (f in l) emit(doc[f].value)").warnings.len(), 1);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! JSON that leaves no choice: objects where objects are due, and no member twice.
+//! Objects: strictly typed, with each value as it is written, and with no member twice.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -7,7 +7,9 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 /// A value that is an object. A derived `Deserialize` accepts an array for a struct too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +39,94 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
         }
         deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
+}
+
+/// Calls `visit` for each member that is `wanted`, in order, with its value as it is written. The others are skipped.
+pub(crate) fn for_each_member<'a>(
+    json: &'a str,
+    wanted: impl Fn(&str) -> bool,
+    visit: impl FnMut(Cow<'a, str>, &'a RawValue),
+) -> serde_json::Result<()> {
+    struct Members<W, V>(W, V);
+    impl<'a, W: Fn(&str) -> bool, V: FnMut(Cow<'a, str>, &'a RawValue)> Visitor<'a> for Members<W, V> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'a>>(mut self, mut members: A) -> Result<(), A::Error> {
+            while let Some(Name(name)) = members.next_key()? {
+                match (self.0)(&name) {
+                    true => (self.1)(name, members.next_value()?),
+                    false => drop(members.next_value::<IgnoredAny>()?),
+                }
+            }
+            Ok(())
+        }
+    }
+    let mut json = serde_json::Deserializer::from_str(json);
+    json.deserialize_map(Members(wanted, visit))?;
+    json.end()
+}
+
+/// An object's members in their order, each value as it is written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RawObject(Vec<(String, Box<RawValue>)>);
+
+impl RawObject {
+    pub(crate) fn parse(json: &str) -> serde_json::Result<Self> {
+        let mut members = Vec::new();
+        for_each_member(
+            json,
+            |_| true,
+            |name, value| members.push((name.into_owned(), value.to_owned())),
+        )?;
+        Ok(Self(members))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&RawValue> {
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| &**value)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Box<RawValue>)> {
+        self.0.iter_mut().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Replaces a value in its place, or adds it at the end.
+    pub(crate) fn set(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
+        let json = raw(value);
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, value)) => *value = json,
+            None => self.0.push((name.to_owned(), json)),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, names: &[&str]) {
+        self.0.retain(|(name, _)| !names.contains(&name.as_str()));
+    }
+
+    pub(crate) fn to_json(&self) -> Box<RawValue> {
+        raw(self)
+    }
+}
+
+impl Serialize for RawObject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// A value as JSON.
+#[allow(
+    clippy::expect_used,
+    reason = "strings, numbers, lists and maps with string keys are always JSON"
+)]
+pub(crate) fn raw(value: &(impl Serialize + ?Sized)) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).expect("a value that is always JSON")
 }
 
 /// Checks that no object of a text names a member twice, at any depth: Elasticsearch refuses such a text. The depth is
@@ -74,6 +164,14 @@ impl<'de> Deserialize<'de> for Unique {
 
 struct UniqueVisitor;
 
+macro_rules! accept {
+    ($($visit:ident: $value:ty),*) => {
+        $(fn $visit<E>(self, _: $value) -> Result<Unique, E> {
+            Ok(Unique)
+        })*
+    };
+}
+
 impl<'de> Visitor<'de> for UniqueVisitor {
     type Value = Unique;
 
@@ -81,25 +179,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
         f.write_str("a JSON value")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Unique, E> {
-        Ok(Unique)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Unique, E> {
-        Ok(Unique)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Unique, E> {
-        Ok(Unique)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Unique, E> {
-        Ok(Unique)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Unique, E> {
-        Ok(Unique)
-    }
+    accept!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
 
     fn visit_unit<E>(self) -> Result<Unique, E> {
         Ok(Unique)
@@ -126,6 +206,11 @@ impl<'de> Visitor<'de> for UniqueVisitor {
 #[derive(PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 #[serde(transparent)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A string as JSON.
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
 
 #[cfg(test)]
 mod tests {

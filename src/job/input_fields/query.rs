@@ -2,121 +2,63 @@
 
 use serde_json::{Map, Value};
 
-use super::{Found, query_string, script};
-
-/// Queries with the field's name as the key of their body.
-const KEYED: [&str; 14] = [
-    "term",
-    "terms",
-    "terms_set",
-    "range",
-    "match",
-    "match_phrase",
-    "match_phrase_prefix",
-    "match_bool_prefix",
-    "prefix",
-    "wildcard",
-    "regexp",
-    "fuzzy",
-    "intervals",
-    "span_term",
-];
-/// The same, with options of their own beside the name.
-const PLACED: [&str; 8] = [
-    "geo_distance",
-    "geo_bounding_box",
-    "geo_polygon",
-    "geo_shape",
-    "geo_grid",
-    "shape",
-    "text_expansion",
-    "weighted_tokens",
-];
-/// Queries with the name in `field`, `fields` or `default_field`.
-const NAMING: [&str; 11] = [
-    "exists",
-    "multi_match",
-    "combined_fields",
-    "query_string",
-    "simple_query_string",
-    "distance_feature",
-    "rank_feature",
-    "knn",
-    "semantic",
-    "sparse_vector",
-    "more_like_this",
-];
-/// Queries made of queries.
-const COMPOUND: [&str; 17] = [
-    "bool",
-    "constant_score",
-    "dis_max",
-    "boosting",
-    "function_score",
-    "nested",
-    "has_child",
-    "has_parent",
-    "span_near",
-    "span_or",
-    "span_not",
-    "span_first",
-    "span_containing",
-    "span_within",
-    "pinned",
-    "span_multi",
-    "field_masking_span",
-];
-const NO_FIELD: [&str; 2] = ["match_all", "match_none"];
-/// What stands beside the field's name in a query about places.
-const OPTIONS: [&str; 9] = [
-    "distance",
-    "distance_type",
-    "validation_method",
-    "ignore_unmapped",
-    "type",
-    "unit",
-    "boost",
-    "_name",
-    "coerce",
-];
-/// What may stand beside the field's name in any query, and may be a field's name too where it stands alone.
-const EVERYWHERE: [&str; 2] = ["boost", "_name"];
+use super::{FieldReferences, query_string, script};
 
 /// Reads a query, or a list of them.
-pub(super) fn read(query: &Value, found: &mut Found) {
+pub(super) fn read(query: &Value, found: &mut FieldReferences) {
     if let Some(list) = query.as_array() {
         return list.iter().for_each(|query| read(query, found));
     }
     for (kind, body) in query.as_object().into_iter().flatten() {
-        let kind = kind.as_str();
-        if KEYED.contains(&kind) || PLACED.contains(&kind) {
-            keyed(body, PLACED.contains(&kind), found);
-        } else if NAMING.contains(&kind) {
-            naming(kind, body, found);
-        } else if COMPOUND.contains(&kind) {
-            compound(kind, body, found);
-        } else if kind == "script" || kind == "script_score" {
-            scripted(body, found);
-        } else if kind == "parent_id" {
-            related(kind, found);
-        } else if kind == "ids" {
-            found.of_index("_id");
-        } else if kind == "type" {
-            found.of_index("_type");
-        } else if !NO_FIELD.contains(&kind) {
-            found.doubt(format!("query of kind `{kind}`"));
+        match kind.as_str() {
+            "match_all" | "match_none" => {}
+            // The field's name is the key of the body.
+            "match_phrase_prefix" => keyed(body, is_option, found),
+            "term" | "terms" | "terms_set" | "range" | "match" | "match_phrase" | "match_bool_prefix" | "prefix"
+            | "wildcard" | "regexp" | "fuzzy" | "intervals" | "span_term" => keyed(body, is_option, found),
+            "geo_distance" | "geo_bounding_box" | "geo_polygon" | "geo_shape" | "geo_grid" | "shape"
+            | "text_expansion" | "weighted_tokens" => keyed(body, is_option_of_place, found),
+            // Its name is in `field`, `fields` or `default_field`.
+            "simple_query_string" => naming(kind, body, found),
+            "exists" | "multi_match" | "combined_fields" | "query_string" | "distance_feature" | "rank_feature"
+            | "knn" | "semantic" | "sparse_vector" | "more_like_this" => naming(kind, body, found),
+            "bool" | "constant_score" | "dis_max" | "boosting" | "function_score" | "nested" | "has_child"
+            | "has_parent" | "span_near" | "span_or" | "span_not" | "span_first" | "span_containing"
+            | "span_within" | "pinned" | "span_multi" | "field_masking_span" => compound(kind, body, found),
+            "script" | "script_score" => scripted(body, found),
+            "parent_id" => related(kind, found),
+            "ids" => found.depends_on_index("_id"),
+            "type" => found.depends_on_index("_type"),
+            kind => found.warn(format!("query of kind `{kind}`")),
         }
     }
 }
 
-fn keyed(body: &Value, placed: bool, found: &mut Found) {
+/// What any query can have beside the field's name; where it is alone, it is the name of a field.
+fn is_option(name: &str, body: &Map<String, Value>) -> bool {
+    matches!(name, "boost" | "_name") && body.len() > 1
+}
+
+/// What a query about places has beside the field's name.
+fn is_option_of_place(name: &str, _: &Map<String, Value>) -> bool {
+    matches!(
+        name,
+        "distance"
+            | "distance_type"
+            | "validation_method"
+            | "ignore_unmapped"
+            | "type"
+            | "unit"
+            | "boost"
+            | "_name"
+            | "coerce"
+    )
+}
+
+fn keyed(body: &Value, is_option: fn(&str, &Map<String, Value>) -> bool, found: &mut FieldReferences) {
     let Some(body) = body.as_object() else { return };
     for (field, value) in body {
-        let option = match placed {
-            true => OPTIONS.contains(&field.as_str()),
-            false => EVERYWHERE.contains(&field.as_str()) && body.len() > 1,
-        };
-        if option && !value.is_object() && !value.is_array() {
+        if is_option(field, body) && !value.is_object() && !value.is_array() {
             continue;
         }
         found.name(field);
@@ -132,19 +74,19 @@ fn keyed(body: &Value, placed: bool, found: &mut Found) {
 }
 
 /// Terms and shapes of another document, and times relative to now.
-fn beside_the_document(value: &Value, found: &mut Found) {
+fn beside_the_document(value: &Value, found: &mut FieldReferences) {
     let Some(options) = value.as_object() else { return };
     if options.contains_key("index") || options.contains_key("indexed_shape") {
-        found.of_index("a document of another index");
+        found.depends_on_index("a document of another index");
     }
     let is_relative = |bound: &Value| bound.as_str().is_some_and(|text| text.trim_start().starts_with("now"));
     if options.values().any(is_relative) {
-        found.of_index("now");
+        found.depends_on_index("now");
     }
 }
 
 /// `intervals` may take another field anywhere inside.
-fn uses_field(value: &Value, found: &mut Found) {
+fn uses_field(value: &Value, found: &mut FieldReferences) {
     match value {
         Value::Object(object) => {
             for (key, value) in object {
@@ -159,7 +101,7 @@ fn uses_field(value: &Value, found: &mut Found) {
     }
 }
 
-fn naming(kind: &str, body: &Value, found: &mut Found) {
+fn naming(kind: &str, body: &Value, found: &mut FieldReferences) {
     let mut named = false;
     for key in ["field", "default_field", "fields"] {
         let names = match body.get(key) {
@@ -182,10 +124,10 @@ fn naming(kind: &str, body: &Value, found: &mut Found) {
     }
     let text = body.get("query").and_then(Value::as_str).unwrap_or_default();
     if kind == "query_string" && is_relative(text) {
-        found.of_index("now");
+        found.depends_on_index("now");
     }
     if kind == "more_like_this" && (names_document(body.get("like")) || names_document(body.get("unlike"))) {
-        found.of_index("a document of another index");
+        found.depends_on_index("a document of another index");
     }
     let bare = match kind {
         "query_string" => query_string::read(text, found),
@@ -212,10 +154,10 @@ fn names_document(like: Option<&Value>) -> bool {
     }
 }
 
-fn compound(kind: &str, body: &Value, found: &mut Found) {
+fn compound(kind: &str, body: &Value, found: &mut FieldReferences) {
     let Some(body) = body.as_object() else { return };
     if kind == "pinned" {
-        found.of_index("_id");
+        found.depends_on_index("_id");
     }
     if matches!(kind, "has_child" | "has_parent") {
         related(kind, found);
@@ -230,28 +172,26 @@ fn compound(kind: &str, body: &Value, found: &mut Found) {
     {
         found.name(name);
     }
-    for key in [
+    const INNER: [&str; 15] = [
         "must", "filter", "should", "must_not", "query", "queries", "positive", "negative", "organic", "clauses",
-    ]
-    .iter()
-    .chain(&["include", "exclude", "match", "big", "little"])
-    {
-        if let Some(inner) = body.get(*key) {
-            read(inner, found);
-        }
-    }
+        "include", "exclude", "match", "big", "little",
+    ];
+    INNER
+        .iter()
+        .filter_map(|key| body.get(*key))
+        .for_each(|inner| read(inner, found));
     functions(body, found);
 }
 
 /// Parent and child must be in one shard, which their routing decides, and an import keeps no `join` field.
-fn related(kind: &str, found: &mut Found) {
-    found.of_index("parents and children");
-    found.doubt(format!("query of kind `{kind}`"));
+fn related(kind: &str, found: &mut FieldReferences) {
+    found.depends_on_index("parents and children");
+    found.warn(format!("query of kind `{kind}`"));
 }
 
 /// The nested objects themselves are read only where no field of theirs is named.
-fn nested(path: &str, query: Option<&Value>, found: &mut Found) {
-    let mut inner = Found::default();
+fn nested(path: &str, query: Option<&Value>, found: &mut FieldReferences) {
+    let mut inner = FieldReferences::default();
     query.into_iter().for_each(|query| read(query, &mut inner));
     let below = |name: &String| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
     if !inner.names.iter().any(below) {
@@ -260,7 +200,7 @@ fn nested(path: &str, query: Option<&Value>, found: &mut Found) {
 }
 
 /// What `function_score` adds, once or in a list.
-fn functions(body: &Map<String, Value>, found: &mut Found) {
+fn functions(body: &Map<String, Value>, found: &mut FieldReferences) {
     for function in body.get("functions").and_then(Value::as_array).into_iter().flatten() {
         if let Some(function) = function.as_object() {
             function
@@ -270,36 +210,22 @@ fn functions(body: &Map<String, Value>, found: &mut Found) {
             functions(function, found);
         }
     }
-    if let Some(name) = body
-        .get("field_value_factor")
-        .and_then(|f| f.get("field"))
-        .and_then(Value::as_str)
-    {
-        found.name(name);
-    }
-    if let Some(name) = body
-        .get("random_score")
-        .and_then(|f| f.get("field"))
-        .and_then(Value::as_str)
-    {
-        found.name(name);
+    for scored in ["field_value_factor", "random_score"] {
+        let name = body.get(scored).and_then(|function| function.get("field")?.as_str());
+        name.into_iter().for_each(|name| found.name(name));
     }
     for decay in ["gauss", "exp", "linear"] {
-        let fields = body
-            .get(decay)
-            .and_then(Value::as_object)
-            .into_iter()
-            .flat_map(Map::keys);
-        fields
-            .filter(|key| *key != "multi_value_mode")
-            .for_each(|field| found.name(field));
+        let options = body.get(decay).and_then(Value::as_object);
+        let fields = options.into_iter().flat_map(Map::keys);
+        let fields = fields.filter(|key| *key != "multi_value_mode");
+        fields.for_each(|field| found.name(field));
     }
     if let Some(score) = body.get("script_score") {
         scripted(score, found);
     }
 }
 
-fn scripted(body: &Value, found: &mut Found) {
+fn scripted(body: &Value, found: &mut FieldReferences) {
     body.get("query").into_iter().for_each(|query| read(query, found));
     body.get("script")
         .into_iter()
