@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::body::Size;
 use crate::cluster::page::{Page, Shards};
-use crate::cluster::search::leniently;
+use crate::cluster::search::completely;
 use crate::cluster::{Cluster, Error, Hit, Path, Request, Result};
 
 /// Documents of one answer: the limit of `index.max_result_window`.
@@ -40,7 +40,7 @@ struct Place {
 
 impl Cluster {
     /// The documents of these ids, in no order; `indices` as in [`Search`](crate::cluster::Search),
-    /// leniently. A document that is in two of the indices comes twice.
+    /// leniently. None where an index of that name does not exist; a closed one is an error. A document that is in two of the indices comes twice.
     ///
     /// # Errors
     /// Any of a search, and more documents than one answer holds.
@@ -50,7 +50,11 @@ impl Cluster {
         }
         let request = search(indices, ids, json!(true)).returns(Size::Large);
         let what = request.what();
-        let page = Page::cut(&self.send(request).await?.body, &what)?;
+        let response = match self.send(request).await {
+            Err(error) if error.is_no_such_index() => return Ok(Vec::new()),
+            response => response?,
+        };
+        let page = Page::cut(&response.body, &what)?;
         let total = page.required_total(&what)?;
         all_of(page.hits.len(), total as usize, what)?;
         Ok(page.hits)
@@ -67,7 +71,11 @@ impl Cluster {
         while let Some(ids) = waiting.pop() {
             let request = search(indices, ids, json!(false)).returns(Size::Page);
             let what = request.what();
-            let answer: Located = self.send(request).await?.parse(&what)?;
+            let response = match self.send(request).await {
+                Err(error) if error.is_no_such_index() => continue,
+                response => response?,
+            };
+            let answer: Located = response.parse(&what)?;
             answer._shards.check(&what)?;
             // More copies than one answer holds: ask for fewer ids.
             if answer.hits.total.value > answer.hits.hits.len() && ids.len() > 1 {
@@ -123,7 +131,7 @@ fn search(indices: &[&str], ids: &[String], source: Value) -> Request {
     let body = json!({
         "size": MOST, "track_total_hits": true, "_source": source, "query": { "ids": { "values": ids } },
     });
-    leniently(Request::post(Path::indices(indices).then(["_search"])).json(&body))
+    completely(Request::post(Path::indices(indices).then(["_search"])).json(&body))
 }
 
 #[cfg(test)]

@@ -231,6 +231,12 @@ impl Error {
         }
     }
 
+    /// An index or alias of that name does not exist.
+    pub(in crate::cluster) fn is_no_such_index(&self) -> bool {
+        matches!(self, Self::Refused { refusal, .. }
+            if refusal.status == 404 && *refusal.kind == *"index_not_found_exception")
+    }
+
     /// True where the request may have been carried out although no good answer came:
     /// connection lost, timeout, gateway errors.
     pub fn outcome_unknown(&self) -> bool {

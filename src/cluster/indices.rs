@@ -19,6 +19,16 @@ impl Cluster {
         self.map_or_empty(request.returns(Size::Large)).await
     }
 
+    /// `GET /<expression>/_settings/index.uuid`: concrete index name to `{settings}`; as [`Cluster::index_definitions`].
+    ///
+    /// # Errors
+    /// Any of a request.
+    pub async fn index_uuids(&self, expression: &[String]) -> Result<Map<String, Value>> {
+        let path = Path::indices(expression).then(["_settings", "index.uuid"]);
+        self.map_or_empty(leniently(Request::get(path)).returns(Size::Large))
+            .await
+    }
+
     /// The concrete indices behind an alias; empty where there is no such alias.
     ///
     /// # Errors

@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 use crate::cluster::body::Size;
 use crate::cluster::reader::{Method, Portion};
 use crate::cluster::request::unintelligible;
-use crate::cluster::search::leniently;
+use crate::cluster::search::completely;
 use crate::cluster::{Cluster, Error, Pagination, Path, Request, Result, Search, Sort, SourceFields};
 
 impl Search {
     pub(in crate::cluster) fn addressed(&self, request: Request) -> Request {
         if self.lenient {
-            return leniently(request);
+            return completely(request);
         }
         let options = self.indices_options.iter().cloned();
         options.fold(request, |request, (name, value)| request.query(name, value))

@@ -66,7 +66,11 @@ impl Refusal {
     /// Reads an `error` object, of an answer or of a bulk item.
     pub(in crate::cluster) fn of_error(status: u16, error: &Value) -> Self {
         let kind = text(error, "type");
-        let mut reasons = vec![tidy(text(error, "reason"))];
+        let mut reasons = vec![match kind {
+            // Its reason is `closed` and nothing else.
+            "index_closed_exception" => format!("index {} is closed", tidy(text(error, "index"))),
+            _ => tidy(text(error, "reason")),
+        }];
         if let Some(deepest) = deepest_cause(error) {
             let reason = text(deepest, "reason");
             let quoted = quotes(kind) && !reason.starts_with("Limit of ");

@@ -60,7 +60,7 @@ pub enum SourceFields {
 pub struct Search {
     /// Names, aliases, wildcards.
     pub indices: Vec<String>,
-    /// Hidden indices too, and an index or wildcard that matches nothing is no error.
+    /// Hidden indices too, and an index or wildcard that matches nothing is no error; a closed one is.
     pub lenient: bool,
     /// Query parameters that say otherwise what names and wildcards mean (`expand_wildcards`, `ignore_unavailable`,
     /// `allow_no_indices`); not used by a lenient search.
@@ -113,11 +113,16 @@ pub struct Hit {
     pub source: Bytes,
 }
 
-/// Hidden indices too, and nothing there is no error.
+/// Hidden and closed indices too, and nothing there is no error. Not for searches: of a closed index the cluster would
+/// leave the documents out without an error.
 pub(in crate::cluster) fn leniently(request: Request) -> Request {
+    completely(request).query("ignore_unavailable", "true")
+}
+
+/// Hidden and closed indices too; a wildcard that matches nothing is no error. A search of a closed index is refused.
+pub(in crate::cluster) fn completely(request: Request) -> Request {
     request
         .query("expand_wildcards", "all")
-        .query("ignore_unavailable", "true")
         .query("allow_no_indices", "true")
 }
 
@@ -128,7 +133,7 @@ struct Count {
 }
 
 /// How many documents a search finds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
     /// Documents.
     pub documents: u64,
@@ -184,7 +189,11 @@ impl Cluster {
                 .returns(Size::Status);
             let request = search.addressed(request);
             let what = request.what();
-            let counted: Count = self.send(request).await?.parse(&what)?;
+            let response = match self.send(request).await {
+                Err(error) if search.lenient && error.is_no_such_index() => return Ok(Counted::default()),
+                response => response?,
+            };
+            let counted: Count = response.parse(&what)?;
             counted._shards.check(&what)?;
             return Ok(Counted {
                 documents: counted.count,
@@ -247,6 +256,7 @@ impl Cluster {
             let request = search.addressed(request.json(&Value::Object(body.clone())));
             match self.page(search, request.returns(Size::of_documents(size))).await {
                 Err(Error::TooLarge { .. }) if size > 1 => size = fewer(size),
+                Err(error) if search.lenient && error.is_no_such_index() => return Ok(Vec::new()),
                 page => return Ok(page?.hits),
             }
         }

@@ -1,7 +1,8 @@
 //! The figures in docs/reliability.md.
 
 use super::kinds::KINDS;
-use super::{export, import, others};
+use super::{changed, export, import, others};
+use crate::import_safety;
 
 /// Title and figure of each line.
 fn figures() -> Vec<(&'static str, usize)> {
@@ -22,6 +23,14 @@ fn figures() -> Vec<(&'static str, usize)> {
         (
             "requests of an import before which somebody else deletes, opens or makes anew the job",
             others::points().len(),
+        ),
+        (
+            "kinds of change by others, each before each request of an export",
+            changed::KINDS.len(),
+        ),
+        (
+            "kinds of change by others, each before each request of an import",
+            import_safety::CHANGES,
         ),
         ("runs that lost, leaked or left anything", 0),
     ]

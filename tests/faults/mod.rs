@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "the figures are printed")]
 
 mod cell;
+mod changed;
 mod credentials;
 mod data;
 mod export;
@@ -16,4 +17,4 @@ mod others;
 mod sample;
 mod spot;
 mod subject;
-mod walk;
+pub mod walk;

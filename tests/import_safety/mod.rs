@@ -20,6 +20,9 @@ mod two;
 mod verification;
 mod walk;
 
+pub use changed::CHANGES;
+pub use moved::add_index;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -32,7 +35,7 @@ use crate::support::cluster::ml::{MlOptions, MlVersion};
 use crate::support::cluster::real::REAL;
 use crate::support::cluster::stand_in::writes;
 use crate::support::fixtures::{Fixture, from_python};
-use crate::support::world::World;
+use crate::support::world::{Template, World};
 
 /// The job of most tests here: a filter, a calendar with events, annotations, a datafeed.
 const JOB: &str = "web-latency";
@@ -74,14 +77,16 @@ fn exported(fixture: &Fixture, options: MlOptions) -> (Binary, PathBuf) {
 
 /// A cluster where another job has learned; with a real node set, every `sample`th run is on it.
 fn target(run: usize, sample: usize) -> World {
-    let world = if std::env::var_os(REAL).is_some() && run.is_multiple_of(sample) {
-        World::with(options())
-    } else {
-        World::in_memory(options())
-    };
-    world.seed(&other());
-    world.stand_in.forget_requests();
-    world
+    if std::env::var_os(REAL).is_some() && run.is_multiple_of(sample) {
+        let world = World::with(options());
+        world.seed(&other());
+        world.stand_in.forget_requests();
+        return world;
+    }
+    static TARGET: OnceLock<Template> = OnceLock::new();
+    TARGET
+        .get_or_init(|| World::template(options(), |world| world.seed(&other())))
+        .world(None)
 }
 
 /// An archive of the job with input documents, whose datafeed is edited.

@@ -3,7 +3,7 @@
 
 use super::ownership::{INDEX, ask, import, refuse};
 use super::state::ClusterState;
-use super::{JOB, target};
+use super::target;
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::stand_in::Direct;
 use crate::support::world::World;
@@ -26,8 +26,9 @@ pub fn add_index(cluster: &Direct, alias: &str, writes: bool) {
     let mut actions = vec![add(old, !writes), add(&new, writes)];
     if alias.contains(".write-") {
         // Results are read through an alias of their own.
-        let filter = serde_json::json!({"term": {"job_id": JOB}});
         let read = alias.replace(".write-", "");
+        let job = read.trim_start_matches(".ml-anomalies-");
+        let filter = serde_json::json!({"term": {"job_id": job}});
         actions.push(serde_json::json!({"add": {"index": new, "alias": read, "is_hidden": true, "filter": filter}}));
     }
     let actions = serde_json::json!({ "actions": actions });

@@ -8,6 +8,7 @@ mod outcome;
 mod parts;
 mod privileges;
 mod question;
+mod replaced;
 mod sources;
 mod state;
 mod subject;

@@ -1,8 +1,11 @@
 //! Where the inputs are, how they are mapped, and which of their fields the job needs.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::options::{ExportOptions, InputOptions};
+use super::replaced;
 use super::subject::Subject;
 use crate::cluster::{Cluster, Search, Sort, SourceFields};
 use crate::error::{Error, Result};
@@ -21,6 +24,8 @@ pub(super) struct Sources {
     pub(super) search: Option<Search>,
     /// The mapping of the fields carried.
     pub(super) mappings: InputMappings,
+    /// The UUIDs of the indices whose mappings these are.
+    pub(super) uuids: BTreeMap<String, String>,
 }
 
 /// What it takes to look at an index.
@@ -157,6 +162,7 @@ pub(super) async fn look(
         local,
         search: Some(search),
         mappings,
+        uuids: replaced::uuids(&definitions),
     })
 }
 

@@ -60,6 +60,22 @@ pub(super) async fn append(
     Ok((entry, read))
 }
 
+/// Refuses state that was deleted after the model was read: that there is no categorizer state proves nothing then.
+///
+/// # Errors
+/// State of the model that is no longer there, and any of a search.
+pub(super) async fn refuse_deleted(cluster: &Cluster, job: &JobId, snapshot: &SnapshotId) -> Result<()> {
+    let kind = StateKind::Model;
+    let first = StateDocId { kind, number: 1 }.format(job, snapshot);
+    match cluster.newest(&STATE_INDICES, &[first]).await?.is_empty() {
+        false => Ok(()),
+        true => Err(Error::Failed {
+            message: format!("the state of snapshot {snapshot} of job {job} was deleted while it was read"),
+            hint: Some("export again, or choose another snapshot with --snapshot-id".into()),
+        }),
+    }
+}
+
 struct Reader<'a> {
     cluster: &'a Cluster,
     job: &'a JobId,

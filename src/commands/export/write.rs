@@ -12,7 +12,7 @@ use super::sources::{Indices, Sources};
 use super::subject::Subject;
 use super::survey::Survey;
 use super::written::{TEMPORARY_LEVEL, Written, with_tokens};
-use super::{inputs, parts, state};
+use super::{inputs, parts, replaced, state};
 use crate::archive::{
     self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, UnpublishedArchive,
 };
@@ -82,6 +82,7 @@ pub(super) async fn archive(
     }
     export.json(EntryKind::Filters, filters.as_bytes())?;
     export.json(EntryKind::Calendars, calendars.as_bytes())?;
+    replaced::refuse_job(cluster, subject).await?;
     let unnamed = export.finish(belongings.info)?;
     let Some(tokens) = &options.tokens else {
         let finished = tokio::task::block_in_place(|| unnamed.publish())?;
@@ -148,6 +149,7 @@ impl Export<'_> {
         )
         .await?;
         if read.categorizer == 0 && self.subject.job.categorization_field().is_some() {
+            state::refuse_deleted(self.cluster, self.job(), &snapshot.id).await?;
             self.terminal
                 .warn("the job has no categorizer state: where it is imported its categories start anew");
         }
@@ -198,7 +200,11 @@ impl Export<'_> {
     /// Readers begin at once, and wait when a few pages are there.
     async fn open(&self, sources: &Sources) -> Result<Option<Pages>> {
         match &sources.search {
-            Some(search) => Ok(Some(self.cluster.pages(search.clone()).await?)),
+            Some(search) => {
+                let pages = self.cluster.pages(search.clone()).await?;
+                replaced::refuse_indices(self.cluster, sources).await?;
+                Ok(Some(pages))
+            }
             None => Ok(None),
         }
     }

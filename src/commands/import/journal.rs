@@ -183,7 +183,8 @@ impl Journal {
         there.cloned().collect()
     }
 
-    /// All entries that may have to be undone: the last first, but filters after the job that names them.
+    /// All entries that may have to be undone: the last first, but after the job what is deleted together with it and the
+    /// filters that it names.
     pub(super) fn to_undo(&self) -> Vec<Entry> {
         let entries = locked(&self.entries);
         let undoable = entries
@@ -191,8 +192,9 @@ impl Journal {
             .rev()
             .filter(|(_, certainty)| *certainty != Certainty::Refused)
             .map(|(entry, _)| entry.clone());
-        let (filters, mut order): (Vec<_>, Vec<_>) = undoable.partition(|entry| matches!(entry, Entry::Filter(_)));
-        order.extend(filters);
+        let after_job = |entry: &Entry| matches!(entry, Entry::Filter(_) | Entry::Reverted);
+        let (after, mut order): (Vec<_>, Vec<_>) = undoable.partition(after_job);
+        order.extend(after);
         order
     }
 
@@ -234,11 +236,11 @@ mod tests {
     }
 
     #[test]
-    fn the_last_is_undone_first_and_filters_after_the_job_that_names_them() {
+    fn the_last_is_undone_first_and_after_the_job_what_goes_with_it() {
         let journal = Journal::new();
         journal.intend(Entry::Job);
         journal.intend(Entry::Filter("a".parse().expect("valid")));
         journal.intend(Entry::Reverted);
-        assert_eq!(names(&journal), ["Reverted", "Job", r#"Filter(FilterId("a"))"#]);
+        assert_eq!(names(&journal), ["Job", "Reverted", r#"Filter(FilterId("a"))"#]);
     }
 }

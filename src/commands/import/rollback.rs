@@ -10,7 +10,7 @@ use super::owner::{self, Foreign, Owner};
 use super::plan::{Plan, ids_of};
 use crate::cluster::{self, Cluster, Search};
 use crate::error::Remaining;
-use crate::job::{CalendarId, FilterId};
+use crate::job::{CalendarId, FilterId, JobId};
 use crate::state::STATE_INDICES;
 use crate::util::format::amount;
 
@@ -103,7 +103,13 @@ impl Rollback<'_> {
         let job_remains = remains.iter().any(|(entry, _)| matches!(entry, Entry::Job));
         // Deleting the job takes it out of its calendars, and one that is not in a calendar cannot be removed from it.
         remains.retain(|(entry, _)| !(job_remains && matches!(entry, Entry::Membership(_))));
-        let told = remains.iter().map(|(entry, kept)| self.remaining(entry, kept));
+        let told = remains.iter().map(|(entry, kept)| Remaining {
+            what: format!("{} ({})", self.describe(entry), kept.why),
+            remove: match entry {
+                Entry::Reverted if !job_remains => removal_of_reverted(self.plan.job()),
+                _ => self.request(entry, kept.in_use),
+            },
+        });
         outcome.remains.extend(told);
     }
 
@@ -252,7 +258,8 @@ impl Rollback<'_> {
         Ok(Became::of(any))
     }
 
-    /// The job takes these along when it is deleted, except where somebody else deleted it before they were written.
+    /// Elasticsearch deletes these together with the job, except where somebody else deleted it before they were written,
+    /// or their index is closed or blocked.
     async fn delete_what_revert_wrote(&self) -> Result<Became, Kept> {
         let (cluster, job) = (self.cluster, self.plan.job());
         if matches!(owner::job(cluster, self.plan, self.journal).await?, Owner::Us) {
@@ -262,10 +269,9 @@ impl Rollback<'_> {
         searched.push(RESULTS);
         cluster.refresh(&searched).await?;
         let mut found = cluster.locate(&STATE_INDICES, &[job.quantiles_document_id()]).await?;
-        let sizes = json!({"bool": {"filter": [
-            {"term": {"job_id": job.as_str()}}, {"term": {"result_type": "model_size_stats"}},
-        ]}});
-        let sizes = cluster.sample(&Search::lenient([RESULTS], sizes), SIZES).await?;
+        let sizes = cluster
+            .sample(&Search::lenient([RESULTS], model_sizes(job)), SIZES)
+            .await?;
         found.extend(sizes.into_iter().map(|hit| (hit.index.to_string(), hit.id)));
         if let Some(why) = self.delete_found(&found).await? {
             return Ok(Became::Left(why));
@@ -336,13 +342,6 @@ impl Rollback<'_> {
         }
     }
 
-    fn remaining(&self, entry: &Entry, kept: &Kept) -> Remaining {
-        Remaining {
-            what: format!("{} ({})", self.describe(entry), kept.why),
-            remove: self.request(entry, kept.in_use),
-        }
-    }
-
     fn request(&self, entry: &Entry, in_use: bool) -> String {
         let job = self.plan.job();
         let force = if in_use { "?force=true" } else { "" };
@@ -363,6 +362,20 @@ impl Rollback<'_> {
             Entry::Membership(id) => format!("DELETE /_ml/calendars/{id}/jobs/{job}"),
         }
     }
+}
+
+/// Finds what the cluster noted of the size of the job's model.
+fn model_sizes(job: &JobId) -> Value {
+    json!({"bool": {"filter": [
+        {"term": {"job_id": job.as_str()}}, {"term": {"result_type": "model_size_stats"}},
+    ]}})
+}
+
+/// The request that removes what a revert wrote, once there is no job to be deleted together with it.
+fn removal_of_reverted(job: &JobId) -> String {
+    let quantiles = json!({"ids": {"values": [job.quantiles_document_id()]}});
+    let query = json!({"query": {"bool": {"should": [quantiles, model_sizes(job)]}}});
+    format!("POST /.ml-state*,{RESULTS}/_delete_by_query\n{query}")
 }
 
 fn used_by(datafeed: &str) -> Kept {

@@ -24,7 +24,8 @@ pub(super) fn create(store: &mut Store, name: &str, body: &Value) -> Outcome<Ans
 }
 
 pub(super) fn delete(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
-    for target in store.resolve(expression, Expand::of(call).concrete_only())? {
+    let expand = Expand::of(call).closed_by_default(call).concrete_only();
+    for target in store.resolve(expression, expand)? {
         store.indices.remove(&target.index);
     }
     Ok(acknowledged())
@@ -116,9 +117,32 @@ pub(super) fn put_settings(store: &mut Store, call: &Call, expression: &str, bod
     Ok(acknowledged())
 }
 
+pub(super) fn close(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
+    let mut closed = Map::new();
+    for target in store.resolve(expression, Expand::of(call))? {
+        if store.index(&target.index)?.close() {
+            closed.insert(target.index, json!({"closed": true}));
+        }
+    }
+    Ok(Answer::json(
+        200,
+        &json!({"acknowledged": true, "shards_acknowledged": !closed.is_empty(), "indices": closed}),
+    ))
+}
+
+pub(super) fn open(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
+    for target in store.resolve(expression, Expand::of(call).closed_by_default(call))? {
+        store.index(&target.index)?.open();
+    }
+    Ok(Answer::json(
+        200,
+        &json!({"acknowledged": true, "shards_acknowledged": true}),
+    ))
+}
+
 pub(super) fn refresh(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
     let (mut total, mut successful) = (0, 0);
-    for target in store.resolve(expression, Expand::of(call))? {
+    for target in store.resolve_open(expression, Expand::of(call))? {
         let index = store.index(&target.index)?;
         index.refresh();
         total += index.shards() * index.copies();

@@ -10,11 +10,9 @@ use super::store::{Store, shown_alias};
 
 /// `GET [/<index>]/_alias[/<names>]`.
 pub(super) fn get_alias(store: &Store, call: &Call, expression: &str, names: &str) -> Outcome<Answer> {
-    let all = Expand {
-        hidden: true,
-        ..Expand::of(call)
-    };
-    let expand = if expression.is_empty() { all } else { Expand::of(call) };
+    let asked = Expand::of(call).closed_by_default(call);
+    let all = Expand { hidden: true, ..asked };
+    let expand = if expression.is_empty() { all } else { asked };
     let mut shown = Map::new();
     let wanted = |alias: &str| names.is_empty() || names == "_all" || names.split(',').any(|name| wild(name, alias));
     for target in store.resolve(expression, expand)? {
@@ -61,6 +59,7 @@ fn texts(action: &Value, one: &str, many: &str) -> Vec<String> {
 pub(super) fn aliases(store: &mut Store, call: &Call, body: &Value) -> Outcome<Answer> {
     let expand = Expand {
         hidden: true,
+        closed: true,
         ..Expand::of(call)
     }
     .concrete_only();

@@ -55,6 +55,7 @@ fn write(store: &mut Store, one: &One<'_>) -> Outcome<(String, Written)> {
     }
     let target = store.write_target(name, require_alias)?;
     let index = store.index(&target)?;
+    index.refuse_writes()?;
     let written = match how {
         Write::Delete => index.delete(id, routing)?,
         _ => index.put(id, routing, source, how == Write::Create)?,
@@ -195,7 +196,10 @@ pub(super) fn bulk(store: &mut Store, call: &Call, default_index: Option<&str>) 
             }
             Err(failure) => {
                 errors = true;
-                let behind = store.write_target(&name, true).unwrap_or_else(|_| name.clone());
+                // What is refused before it reaches a shard is named as in the request.
+                let early = ["index_closed_exception", "cluster_block_exception"].contains(&failure.kind());
+                let behind = store.write_target(&name, true).ok().filter(|_| !early);
+                let behind = behind.unwrap_or_else(|| name.clone());
                 json!({"_index": behind, "_id": id, "status": failure.status, "error": failure.in_item()})
             }
         };

@@ -18,11 +18,20 @@ use super::store::Store;
 #[derive(Clone)]
 pub(super) struct View {
     pub(super) name: String,
+    uuid: String,
+    closings: u64,
     pub(super) mappings: Arc<Value>,
     pub(super) visible: Arc<Vec<Slot>>,
     pub(super) shards: usize,
     pub(super) window: usize,
     pub(super) filters: Vec<Value>,
+}
+
+/// What became of the index of a view.
+#[derive(Clone, Copy)]
+pub(super) enum Lost {
+    Deleted,
+    Closed,
 }
 
 /// What stays open between requests.
@@ -51,10 +60,13 @@ pub(super) fn unreadable() -> Failure {
 
 impl Store {
     /// The views of targets as of now.
-    pub(super) fn views(&self, targets: Vec<Target>) -> Vec<View> {
-        let views = targets.into_iter().filter_map(|target| {
-            let index = self.indices.get(&target.index)?;
-            Some(View {
+    pub(super) fn views(&self, targets: Vec<Target>) -> Outcome<Vec<View>> {
+        let views = targets.into_iter().map(|target| {
+            let index = &self.indices[&target.index];
+            index.refuse_reads()?;
+            Ok(View {
+                uuid: index.uuid.clone(),
+                closings: index.closings,
                 name: target.index,
                 mappings: Arc::clone(&index.mappings),
                 visible: Arc::clone(&index.visible),
@@ -64,6 +76,15 @@ impl Store {
             })
         });
         views.collect()
+    }
+
+    /// Why the shards of a context's view are gone: its index was deleted, or closed in the meantime.
+    pub(super) fn lost(&self, view: &View) -> Option<Lost> {
+        match self.indices.get(&view.name).filter(|index| index.uuid == view.uuid) {
+            None => Some(Lost::Deleted),
+            Some(index) if index.closings > view.closings => Some(Lost::Closed),
+            Some(_) => None,
+        }
     }
 
     pub(super) fn open(&mut self, context: SearchContext) -> u64 {
@@ -114,8 +135,7 @@ pub(super) fn missing(number: u64) -> Failure {
 }
 
 /// `POST /<index>/_pit`.
-pub(super) fn open_point_in_time(store: &mut Store, targets: Vec<Target>) -> Answer {
-    let views = store.views(targets);
+pub(super) fn open_point_in_time(store: &mut Store, views: Vec<View>) -> Answer {
     let shards: usize = views.iter().map(|view| view.shards).sum();
     let number = store.open(SearchContext::PointInTime(views.clone()));
     let shards = json!({"total": shards, "successful": shards, "skipped": 0, "failed": 0});

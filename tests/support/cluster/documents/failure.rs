@@ -17,10 +17,10 @@ pub(super) struct Failure {
 pub(super) type Outcome<T> = Result<T, Failure>;
 
 impl Failure {
-    pub(super) fn new(status: u16, kind: &str, reason: impl Into<String>) -> Self {
+    pub(super) fn new(status: u16, kind: &str, reason: impl Into<Value>) -> Self {
         let mut cause = Map::new();
         cause.insert("type".to_owned(), kind.into());
-        cause.insert("reason".to_owned(), reason.into().into());
+        cause.insert("reason".to_owned(), reason.into());
         Self {
             status,
             cause: Box::new(cause),
@@ -30,7 +30,7 @@ impl Failure {
     }
 
     pub(super) fn illegal(reason: impl Into<String>) -> Self {
-        Self::new(400, "illegal_argument_exception", reason)
+        Self::new(400, "illegal_argument_exception", Into::<String>::into(reason))
     }
 
     /// A failure with a body of its own form.
@@ -60,7 +60,7 @@ impl Failure {
 
     /// `[line:column] reason`, with both beside it.
     pub(super) fn parsing(reason: impl Into<String>, (line, column): (usize, usize)) -> Self {
-        Self::new(400, "parsing_exception", reason)
+        Self::new(400, "parsing_exception", Into::<String>::into(reason))
             .with("line", line)
             .with("col", column)
     }
@@ -95,8 +95,13 @@ impl Failure {
             failed["node"] = super::NODE.into();
         }
         failed["reason"] = self.in_item();
+        self.of_all_shards(&[failed], cause)
+    }
+
+    /// The failure of a search of which each shard failed, this failure first.
+    pub(super) fn of_all_shards(self, failed: &[Value], cause: Option<Value>) -> Self {
         let mut error = json!({"root_cause": [self.cause], "type": "search_phase_execution_exception",
-            "reason": "all shards failed", "phase": "query", "grouped": true, "failed_shards": [failed]});
+            "reason": "all shards failed", "phase": "query", "grouped": true, "failed_shards": failed});
         if let Some(cause) = cause {
             error["caused_by"] = cause;
         }

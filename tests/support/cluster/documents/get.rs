@@ -56,6 +56,7 @@ fn shown(index: &str, id: &str, document: Option<&Document>, choice: &Choice) ->
 fn concrete(store: &Store, name: &str) -> Outcome<String> {
     let expand = Expand {
         hidden: true,
+        closed: true,
         none: true,
         ignore_unavailable: false,
         allow_no_indices: true,
@@ -63,7 +64,10 @@ fn concrete(store: &Store, name: &str) -> Outcome<String> {
     };
     let targets = store.resolve(name, expand)?;
     match targets.as_slice() {
-        [one] => Ok(one.index.clone()),
+        [one] => {
+            store.indices[&one.index].refuse_when_closed()?;
+            Ok(one.index.clone())
+        }
         [] => Err(Failure::no_such_index(name)),
         many => {
             let names: Vec<&str> = many.iter().map(|target| target.index.as_str()).collect();

@@ -55,6 +55,9 @@ pub(super) struct Index {
     documents: HashMap<(usize, String), Arc<Document>>,
     pub(super) visible: Arc<Vec<Slot>>,
     dirty: bool,
+    pub(super) closed: bool,
+    /// How often it was closed: contexts from before do not survive that.
+    pub(super) closings: u64,
     /// Per shard.
     next_seq_no: BTreeMap<usize, u64>,
     /// Writes carried out, and deletions.
@@ -101,6 +104,8 @@ impl Index {
             documents: HashMap::new(),
             visible: Arc::default(),
             dirty: false,
+            closed: false,
+            closings: 0,
             next_seq_no: BTreeMap::new(),
             indexed: 0,
             deleted: 0,
@@ -148,7 +153,6 @@ impl Index {
 
     /// Takes a document in. `create`: only if there is none of that id.
     pub(super) fn put(&mut self, id: &str, routing: Option<&str>, source: &[u8], create: bool) -> Outcome<Written> {
-        self.refuse_when_blocked()?;
         if id.len() > 512 {
             let reason = format!(
                 "id [{id}] is too long, must be no longer than 512 bytes but was: {}",
@@ -194,20 +198,57 @@ impl Index {
         })
     }
 
-    fn refuse_when_blocked(&self) -> Outcome<()> {
+    /// Refuses an operation while one of these blocks is set.
+    fn refuse_when(&self, blocks: &[(&str, u16, &str)]) -> Outcome<()> {
         let set = |name: &str| self.settings.get(name).and_then(Value::as_str) == Some("true");
-        if set("blocks.write") || set("blocks.read_only") {
-            let reason = format!("index [{}] blocked by: [FORBIDDEN/8/index write (api)];", self.name);
-            return Err(Failure::new(403, "cluster_block_exception", reason));
+        match blocks.iter().find(|(name, ..)| set(name)) {
+            Some((_, status, words)) => {
+                let reason = format!("index [{}] blocked by: [{words}];", self.name);
+                Err(Failure::new(*status, "cluster_block_exception", reason))
+            }
+            None => Ok(()),
         }
-        if set("blocks.read_only_allow_delete") {
-            let reason = format!(
-                "index [{}] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark, index has read-only-allow-delete block];",
-                self.name
-            );
-            return Err(Failure::new(429, "cluster_block_exception", reason));
+    }
+
+    /// Refuses a write to a closed or blocked index.
+    pub(super) fn refuse_writes(&self) -> Outcome<()> {
+        self.refuse_when_closed()?;
+        self.refuse_when(&[
+            ("blocks.read_only", 403, "FORBIDDEN/5/index read-only (api)"),
+            ("blocks.write", 403, "FORBIDDEN/8/index write (api)"),
+            (
+                "blocks.read_only_allow_delete",
+                429,
+                "TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark, index has read-only-allow-delete block",
+            ),
+        ])
+    }
+
+    pub(super) fn refuse_reads(&self) -> Outcome<()> {
+        self.refuse_when(&[("blocks.read", 403, "FORBIDDEN/7/index read (api)")])
+    }
+
+    pub(super) fn refuse_when_closed(&self) -> Outcome<()> {
+        if !self.closed {
+            return Ok(());
         }
-        Ok(())
+        let failure = Failure::new(400, "index_closed_exception", "closed");
+        Err(failure
+            .with("index_uuid", self.uuid.as_str())
+            .with("index", self.name.as_str()))
+    }
+
+    /// True where it was open.
+    pub(super) fn close(&mut self) -> bool {
+        let was_open = !std::mem::replace(&mut self.closed, true);
+        self.closings += u64::from(was_open);
+        self.settings.insert("verified_before_close".to_owned(), "true".into());
+        was_open
+    }
+
+    pub(super) fn open(&mut self) {
+        self.closed = false;
+        self.settings.remove("verified_before_close");
     }
 
     fn accept(&mut self, id: &str, source: &[u8]) -> Outcome<(Box<RawValue>, OnceLock<Value>)> {
@@ -247,7 +288,6 @@ impl Index {
     }
 
     pub(super) fn delete(&mut self, id: &str, routing: Option<&str>) -> Outcome<Written> {
-        self.refuse_when_blocked()?;
         let shard = self.shard(id, routing);
         let old = self.documents.remove(&(shard, id.to_owned()));
         self.deleted += 1;

@@ -25,6 +25,7 @@ pub(super) fn wild(pattern: &str, text: &str) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expand {
     pub(super) hidden: bool,
+    pub(super) closed: bool,
     pub(super) none: bool,
     pub(super) ignore_unavailable: bool,
     pub(super) allow_no_indices: bool,
@@ -39,11 +40,18 @@ impl Expand {
             .unwrap_or_default();
         Self {
             hidden: words.contains(&"all") || words.contains(&"hidden"),
+            closed: words.contains(&"all") || words.contains(&"closed"),
             none: words.contains(&"none"),
             ignore_unavailable: call.flag("ignore_unavailable"),
             allow_no_indices: call.param("allow_no_indices").is_none_or(|value| value != "false"),
             aliases: true,
         }
+    }
+
+    /// Closed indices too where nothing else is asked for.
+    pub(super) fn closed_by_default(self, call: &Call) -> Self {
+        let closed = self.closed || call.param("expand_wildcards").is_none();
+        Self { closed, ..self }
     }
 
     pub(super) fn concrete_only(self) -> Self {
@@ -141,7 +149,7 @@ fn by_pattern(indices: &BTreeMap<String, Index>, pattern: &str, expand: Expand, 
     if expand.none {
         return;
     }
-    for index in indices.values() {
+    for index in indices.values().filter(|index| expand.closed || !index.closed) {
         if wild(pattern, &index.name) && expand.shows(pattern, &index.name, index.hidden()) {
             found.add(&index.name, None);
         }

@@ -19,7 +19,7 @@ pub(super) fn indexing_stats(store: &mut Store, call: &Call, expression: &str) -
             "noop_update_total": 0, "is_throttled": false, "throttle_time_in_millis": 0}});
         json!({"primaries": indexing, "total": indexing})
     };
-    for target in store.resolve(expression, Expand::of(call))? {
+    for target in store.resolve_open(expression, Expand::of(call))? {
         let index = store.index(&target.index)?;
         total += index.shards() * index.copies();
         successful += index.shards();
@@ -39,7 +39,7 @@ pub(super) fn cat_indices(store: &Store, call: &Call, expression: &str) -> Outco
     let columns = "health,status,index,uuid,pri,rep,docs.count,docs.deleted,store.size,pri.store.size,dataset.size";
     let columns: Vec<&str> = call.param("h").unwrap_or(columns).split(',').collect();
     let mut rows = Vec::new();
-    for target in store.resolve(expression, Expand::of(call))? {
+    for target in store.resolve(expression, Expand::of(call).closed_by_default(call))? {
         let Some(index) = store.indices.get(&target.index) else {
             continue;
         };
@@ -52,7 +52,7 @@ pub(super) fn cat_indices(store: &Store, call: &Call, expression: &str) -> Outco
                         "yellow".to_owned()
                     }
                 }
-                "status" => "open".to_owned(),
+                "status" => if index.closed { "close" } else { "open" }.to_owned(),
                 "index" => index.name.clone(),
                 "uuid" => index.uuid.clone(),
                 "pri" => index.shards().to_string(),
@@ -86,9 +86,10 @@ pub(super) fn resolve_index(store: &Store, call: &Call, expression: &str) -> Out
             aliases.entry(name).or_default().push(&index.name);
         }
         if meant(&index.name) {
-            let mut shown = json!({"name": index.name, "attributes": ["open"], "mode": "standard"});
+            let state = if index.closed { "closed" } else { "open" };
+            let mut shown = json!({"name": index.name, "attributes": [state], "mode": "standard"});
             if index.hidden() {
-                shown["attributes"] = json!(["hidden", "open"]);
+                shown["attributes"] = json!(["hidden", state]);
             }
             if !index.aliases.is_empty() {
                 shown["aliases"] = index.aliases.keys().cloned().collect::<Vec<_>>().into();
@@ -108,7 +109,7 @@ pub(super) fn resolve_index(store: &Store, call: &Call, expression: &str) -> Out
 
 /// `<expression>/_field_caps?fields=…`: objects are fields too.
 pub(super) fn field_caps(store: &Store, call: &Call, expression: &str) -> Outcome<Answer> {
-    let targets = names::resolve(&store.indices, expression, Expand::of(call))?;
+    let targets = store.resolve_open(expression, Expand::of(call))?;
     let asked = call.param("fields").unwrap_or_default();
     let (mut indices, mut fields) = (Vec::new(), json!({}));
     for index in targets.iter().filter_map(|target| store.indices.get(&target.index)) {

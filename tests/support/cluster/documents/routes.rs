@@ -77,6 +77,8 @@ fn in_index(store: &mut Store, call: &Call, method: &str, name: &str, rest: &[&s
         }),
         ("PUT", ["_settings"]) => admin::put_settings(store, call, name, &body(call)?),
         ("GET" | "POST", ["_refresh"]) => admin::refresh(store, call, name),
+        ("POST", ["_close"]) => admin::close(store, call, name),
+        ("POST", ["_open"]) => admin::open(store, call, name),
         ("GET", ["_stats", "indexing"]) => overview::indexing_stats(store, call, name),
         ("GET", ["_alias"]) => aliases::get_alias(store, call, name, ""),
         ("GET", ["_alias", names]) => aliases::get_alias(store, call, name, names),
@@ -125,7 +127,7 @@ fn body(call: &Call) -> Outcome<Value> {
 }
 
 fn views(store: &Store, call: &Call, expression: &str) -> Outcome<Vec<context::View>> {
-    Ok(store.views(store.resolve(expression, Expand::of(call))?))
+    store.views(store.resolve_open(expression, Expand::of(call))?)
 }
 
 fn find(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
@@ -138,14 +140,16 @@ fn point_in_time(store: &mut Store, call: &Call, expression: &str) -> Outcome<An
         let reason = "Validation Failed: 1: [keep_alive] is not specified;";
         return Err(Failure::new(400, "action_request_validation_exception", reason));
     }
-    let targets = store.resolve(expression, Expand::of(call))?;
-    Ok(context::open_point_in_time(store, targets))
+    let views = views(store, call, expression)?;
+    Ok(context::open_point_in_time(store, views))
 }
 
 fn delete_by_query(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
     let found = search::found_documents(call, &views(store, call, expression)?)?;
     for (name, document) in &found {
-        store.index(name)?.delete(&document.id, document.routing.as_deref())?;
+        let index = store.index(name)?;
+        index.refuse_writes()?;
+        index.delete(&document.id, document.routing.as_deref())?;
     }
     if call.flag("refresh") {
         admin::refresh(store, call, expression)?;

@@ -5,11 +5,11 @@ mod page;
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::{Answer, Call};
 use super::aggs;
-use super::context::{self, SearchContext, View};
+use super::context::{self, Lost, SearchContext, View};
 use super::failure::{Failure, Outcome};
 use super::index::Document;
 use super::mapping::Field;
@@ -76,6 +76,7 @@ pub(super) fn search(store: &mut Store, call: &Call, views: Outcome<Vec<View>>) 
             }
         }
     };
+    let (views, lost) = still_there(store, views, pit_id.as_deref())?;
     check_window(&views, &request)?;
     let matched = matched(&views, &request)?;
     let wanted = request.total_wanted(call);
@@ -90,6 +91,7 @@ pub(super) fn search(store: &mut Store, call: &Call, views: Outcome<Vec<View>>) 
         &matched.fields,
     );
     page.pit_id = pit_id;
+    report_lost(&mut page, lost);
     // Over no index there are neither aggregations nor a scroll.
     let anywhere = !views.is_empty();
     let aggregations = request.body.get("aggs").or_else(|| request.body.get("aggregations"));
@@ -117,28 +119,89 @@ pub(super) fn search(store: &mut Store, call: &Call, views: Outcome<Vec<View>>) 
     Ok(Answer::json(200, &page))
 }
 
+/// The views of a point in time that still have their shards, and what is reported of the others.
+fn still_there(store: &Store, views: Vec<View>, pit_id: Option<&str>) -> Outcome<(Vec<View>, Vec<Value>)> {
+    let number = pit_id.and_then(|id| context::decode("pit", id));
+    let (mut there, mut lost) = (Vec::new(), Vec::new());
+    for view in views {
+        let Some(number) = number.filter(|_| store.lost(&view).is_some()) else {
+            there.push(view);
+            continue;
+        };
+        let failure = match store.lost(&view) {
+            Some(Lost::Deleted) => Failure::new(503, "no_shard_available_action_exception", Value::Null),
+            _ => context::missing(number),
+        };
+        let node = matches!(store.lost(&view), Some(Lost::Closed)).then_some(super::NODE);
+        let shards = (0..view.shards)
+            .map(|shard| json!({"shard": shard, "index": view.name, "node": node, "reason": failure.in_item()}));
+        lost.push((failure.clone(), shards.collect::<Vec<_>>()));
+    }
+    if let Some((failure, _)) = lost.first().filter(|_| there.is_empty()) {
+        let failure = failure.clone();
+        let failures: Vec<Value> = lost.into_iter().flat_map(|(_, shards)| shards).collect();
+        return Err(failure.of_all_shards(&failures, None));
+    }
+    Ok((there, lost.into_iter().flat_map(|(_, shards)| shards).collect()))
+}
+
+fn report_lost(page: &mut page::Page, lost: Vec<Value>) {
+    if lost.is_empty() {
+        return;
+    }
+    let total = page._shards["total"].as_u64().unwrap_or_default() + lost.len() as u64;
+    page._shards["total"] = total.into();
+    page._shards["failed"] = lost.len().into();
+    page._shards["failures"] = lost.into();
+}
+
 /// `_search/scroll`: the next page.
 pub(super) fn scroll(store: &mut Store, id: &str) -> Outcome<Answer> {
     let number = context::decode("scroll", id).ok_or_else(context::unreadable)?;
-    let Some(SearchContext::Scroll {
+    let missing = || {
+        let cause = context::missing(number).in_item();
+        context::missing(number).in_search(-1, None, Some(cause))
+    };
+    let Some(mut context) = store.contexts.remove(&number) else {
+        return Err(missing());
+    };
+    let page = next_page(store, &mut context, number);
+    store.contexts.insert(number, context);
+    let mut page = page?.ok_or_else(missing)?;
+    page._scroll_id = Some(id.to_owned());
+    Ok(Answer::json(200, &page))
+}
+
+/// `None` where no shard of the scroll is left.
+fn next_page(store: &Store, context: &mut SearchContext, number: u64) -> Outcome<Option<page::Page>> {
+    let SearchContext::Scroll {
         views,
         request,
         hits,
         at,
-    }) = store.contexts.get_mut(&number)
+    } = context
     else {
-        let cause = context::missing(number).in_item();
-        return Err(context::missing(number).in_search(-1, None, Some(cause)));
+        return Ok(None);
     };
-    let end = (*at + request.size).min(hits.len());
+    let gone: Vec<bool> = views.iter().map(|view| store.lost(view).is_some()).collect();
+    if gone.iter().all(|gone| *gone) {
+        return Ok(None);
+    }
+    hits.retain(|hit| !gone[hit.view]);
+    let start = (*at).min(hits.len());
+    let end = (start + request.size).min(hits.len());
     let sorts = views
         .iter()
         .map(|view| request.sort.iter().map(|sort| sort.bind(view)).collect());
     let fields = sorts.collect::<Outcome<Vec<Vec<Option<Field>>>>>()?;
-    let mut page = page(views, request, &hits[*at..end], hits.len(), None, &fields);
+    let mut page = page(views, request, &hits[start..end], hits.len(), None, &fields);
     *at = end;
-    page._scroll_id = Some(id.to_owned());
-    Ok(Answer::json(200, &page))
+    let lost = views.iter().zip(&gone).filter(|(_, gone)| **gone);
+    let lost = lost.map(|(view, _)| view.shards).sum();
+    page._shards["total"] = (page._shards["total"].as_u64().unwrap_or_default() - lost as u64).into();
+    let failure = json!({"shard": -1, "index": null, "reason": context::missing(number).in_item()});
+    report_lost(&mut page, vec![failure; lost]);
+    Ok(Some(page))
 }
 
 /// `_count`.

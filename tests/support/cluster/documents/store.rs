@@ -26,6 +26,18 @@ impl Store {
         names::resolve(&self.indices, expression, expand)
     }
 
+    /// The indices of an expression for what needs their shards.
+    pub(super) fn resolve_open(&self, expression: &str, expand: Expand) -> Outcome<Vec<Target>> {
+        let mut targets = self.resolve(expression, expand)?;
+        if !expand.ignore_unavailable {
+            targets
+                .iter()
+                .try_for_each(|target| self.indices[&target.index].refuse_when_closed())?;
+        }
+        targets.retain(|target| !self.indices[&target.index].closed);
+        Ok(targets)
+    }
+
     pub(super) fn index(&mut self, name: &str) -> Outcome<&mut Index> {
         self.indices.get_mut(name).ok_or_else(|| Failure::no_such_index(name))
     }

@@ -115,32 +115,35 @@ impl Docs {
         self.send("PUT", &path, query, Some(document.clone())).await.0
     }
 
-    /// Deletes documents by id and index, and refreshes.
-    pub async fn delete(&self, hits: &[Hit]) {
+    /// Deletes documents by id and index, and refreshes; false where the cluster refuses one.
+    pub async fn delete(&self, hits: &[Hit]) -> bool {
+        let mut all = true;
         for part in hits.chunks(2_000) {
             let lines: String = part
                 .iter()
                 .map(|hit| json!({"delete": {"_index": hit.index, "_id": hit.id}}).to_string() + "\n")
                 .collect();
-            self.raw(
-                "POST",
-                "/_bulk",
-                "refresh=true",
-                Bytes::from(lines),
-                "application/x-ndjson",
-            )
-            .await;
+            let answer = self
+                .raw(
+                    "POST",
+                    "/_bulk",
+                    "refresh=true",
+                    Bytes::from(lines),
+                    "application/x-ndjson",
+                )
+                .await;
+            all &= answer.value()["errors"] == false;
         }
+        all
     }
 
-    /// Deletes what a query finds, over and over until nothing is found.
+    /// Deletes what a query finds, over and over until nothing is found, or the index takes no more writes.
     pub async fn delete_by_query(&self, index: &str, query: Value) {
         loop {
             let hits = self.ids(index, query.clone()).await;
-            if hits.is_empty() {
+            if hits.is_empty() || !self.delete(&hits).await {
                 return;
             }
-            self.delete(&hits).await;
         }
     }
 

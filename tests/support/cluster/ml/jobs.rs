@@ -202,10 +202,26 @@ impl MlApi {
 
     pub(super) fn update_job(&self, id: &str, options: &MlOptions, request: &Request<'_>) -> Reply {
         self.job(id)?;
-        let change = request.json()?;
+        let mut change = request.json()?;
         config::check_fields(&change, UPDATABLE, &options.version, &[], "job_update", request.body)?;
+        let detectors = change
+            .as_object_mut()
+            .and_then(|change| change.shift_remove("detectors"));
         let mut store = self.store();
         let job = store.jobs.get_mut(id).ok_or_else(|| no_job(id))?;
+        for mut update in detectors
+            .iter()
+            .flat_map(|list| list.as_array().into_iter().flatten().cloned())
+        {
+            let at = update["detector_index"].as_u64().unwrap_or_default() as usize;
+            if let Some(description) = update
+                .as_object_mut()
+                .and_then(|update| update.shift_remove("description"))
+            {
+                update["detector_description"] = description;
+            }
+            merge(&mut job.config["analysis_config"]["detectors"][at], &update);
+        }
         merge(&mut job.config, &change);
         ok(job.config.clone())
     }
@@ -293,6 +309,7 @@ impl MlApi {
 }
 
 const UPDATABLE: super::fields::Fields = &[
+    ("detectors", (0, 0)),
     ("description", (0, 0)),
     ("groups", (0, 0)),
     ("custom_settings", (0, 0)),

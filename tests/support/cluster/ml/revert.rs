@@ -49,7 +49,7 @@ impl MlApi {
             self.delete_later_results(job, &snapshot, options, docs).await;
             self.rewind_counts(job, &snapshot, docs).await?;
         }
-        self.apply(job, id, &snapshot, options, docs).await;
+        self.apply(job, id, &snapshot, options, docs).await?;
         let said = snapshot["description"].as_str().unwrap_or(id).to_owned();
         notify(docs, version, job, &format!("Job model snapshot reverted to '{said}'")).await;
         ok(json!({"model": shown(&snapshot)}))
@@ -70,27 +70,24 @@ impl MlApi {
         Ok(())
     }
 
-    async fn apply(&self, job: &str, id: &str, snapshot: &Value, options: &MlOptions, docs: &Docs) {
+    async fn apply(
+        &self,
+        job: &str,
+        id: &str,
+        snapshot: &Value,
+        options: &MlOptions,
+        docs: &Docs,
+    ) -> Result<(), Answer> {
         if snapshot["model_size_stats"].is_object() {
             let mut stats = with_size_defaults(&snapshot["model_size_stats"]);
             let at = now();
             stats["log_time"] = json!(at);
-            docs.put(
-                &write_alias(job),
-                &format!("{job}_model_size_stats_{at}"),
-                "refresh=true",
-                &stats,
-            )
-            .await;
+            let id = format!("{job}_model_size_stats_{at}");
+            store(docs, &write_alias(job), &id, &stats).await?;
         }
         if snapshot["quantiles"].is_object() {
-            docs.put(
-                STATE_WRITE,
-                &format!("{job}_quantiles"),
-                "refresh=true",
-                &snapshot["quantiles"],
-            )
-            .await;
+            let id = format!("{job}_quantiles");
+            store(docs, STATE_WRITE, &id, &snapshot["quantiles"]).await?;
         }
         self.change_job(job, |job| {
             job.config["model_snapshot_id"] = json!(id);
@@ -101,6 +98,7 @@ impl MlApi {
                 fields.shift_remove("blocked");
             }
         });
+        Ok(())
     }
 
     async fn delete_later_results(&self, job: &str, snapshot: &Value, options: &MlOptions, docs: &Docs) {
@@ -142,6 +140,16 @@ impl MlApi {
         );
         docs.send("PUT", &path, "", Some(counts)).await;
         Ok(())
+    }
+}
+
+/// Stores what a revert writes; where that fails, so does the revert.
+async fn store(docs: &Docs, index: &str, id: &str, document: &Value) -> Result<(), Answer> {
+    let path = format!("/{}/_doc/{}", encode(index), encode(id));
+    let (status, said) = docs.send("PUT", &path, "refresh=true", Some(document.clone())).await;
+    match status {
+        200..300 => Ok(()),
+        _ => Err(Answer::json(status, &said)),
     }
 }
 

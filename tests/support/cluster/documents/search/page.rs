@@ -93,7 +93,7 @@ pub(super) struct Page {
     pub(super) pit_id: Option<String>,
     took: u64,
     timed_out: bool,
-    _shards: Value,
+    pub(super) _shards: Value,
     hits: Hits,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) aggregations: Option<Value>,

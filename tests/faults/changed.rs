@@ -1,0 +1,424 @@
+//! Something changes on the cluster right before each request of an export: the archive is then a consistent one, from
+//! before the change or from after it, or the export fails with a clear error and leaves nothing.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::subject::{JOB, fixture, options};
+use super::walk::each;
+use crate::import_safety::add_index;
+use crate::support::archive::{entries, gzip};
+use crate::support::binary::Run;
+use crate::support::cluster::faults::Fault;
+use crate::support::cluster::stand_in::Direct;
+use crate::support::in_process::InProcess;
+use crate::support::world::{Template, World};
+
+const SOURCE: &str = "app-logs";
+/// What the datafeed reads.
+const ALIAS: &str = "logs";
+const DETECTOR: &str = "/_ml/anomaly_detectors/log-categories";
+const DATAFEED: &str = "/_ml/datafeeds/datafeed-log-categories";
+const FILTER: &str = "/_ml/filters/canary-hosts";
+const CALENDAR: &str = "/_ml/calendars/maintenance";
+const STATE: &str = ".ml-state-000001";
+const RESULTS: &str = ".ml-anomalies-shared";
+const ANNOTATIONS: &str = ".ml-annotations-000001";
+
+/// One kind of change.
+pub struct Kind {
+    name: &'static str,
+    act: fn(&Direct),
+    /// Whether an export must succeed nevertheless.
+    harmless: bool,
+}
+
+const fn kind(name: &'static str, act: fn(&Direct)) -> Kind {
+    Kind {
+        name,
+        act,
+        harmless: false,
+    }
+}
+
+const fn harmless(name: &'static str, act: fn(&Direct)) -> Kind {
+    Kind {
+        name,
+        act,
+        harmless: true,
+    }
+}
+
+#[track_caller]
+fn ask(cluster: &Direct, method: &str, path: &str, body: &Value) -> Value {
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let answer = cluster.call(method, path, body);
+    assert!(answer.status < 300, "{method} {path}: {answer:?}");
+    answer.value()
+}
+
+fn put(cluster: &Direct, index: &str, id: &str, document: &Value) {
+    let id = id.replace('#', "%23");
+    ask(cluster, "PUT", &format!("/{index}/_doc/{id}?refresh=true"), document);
+}
+
+fn delete(cluster: &Direct, path: &str) {
+    ask(cluster, "DELETE", path, &Value::Null);
+}
+
+fn close(cluster: &Direct, index: &str) {
+    ask(cluster, "POST", &format!("/{index}/_close"), &Value::Null);
+}
+
+fn block(cluster: &Direct, index: &str) {
+    let blocks = json!({"index": {"blocks": {"read": true, "write": true}}});
+    ask(cluster, "PUT", &format!("/{index}/_settings"), &blocks);
+}
+
+/// The first document of the job in an index that has this in its ID.
+fn document(cluster: &Direct, index: &str, part: &str) -> (String, Value) {
+    let found = ask(cluster, "POST", &format!("/{index}/_search"), &json!({"size": 1000}));
+    let hits = found["hits"]["hits"].as_array().unwrap();
+    let named = |hit: &&Value| hit["_id"].as_str().is_some_and(|id| id.contains(part));
+    let hit = hits.iter().find(named).unwrap_or_else(|| panic!("{part} in {index}"));
+    (hit["_id"].as_str().unwrap().to_owned(), hit["_source"].clone())
+}
+
+fn change_document(cluster: &Direct, index: &str, part: &str, change: impl Fn(&mut Value)) {
+    let (id, mut source) = document(cluster, index, part);
+    change(&mut source);
+    put(cluster, index, &id, &source);
+}
+
+fn delete_document(cluster: &Direct, index: &str, part: &str) {
+    let id = document(cluster, index, part).0.replace('#', "%23");
+    delete(cluster, &format!("/{index}/_doc/{id}?refresh=true"));
+}
+
+/// A state document that decodes to this.
+fn state(text: &str) -> Value {
+    json!({"compressed": [STANDARD.encode(gzip(text.as_bytes()))], "eos": true})
+}
+
+fn input(time: i64) -> Value {
+    json!({"@timestamp": time, "service": "new", "message": "a new message"})
+}
+
+/// A new index behind the alias that the datafeed reads, with a field more.
+fn add_source(cluster: &Direct) {
+    let mut mapping = fixture().input_mapping;
+    mapping["properties"]["new_field"] = json!({"type": "keyword"});
+    let body = json!({"mappings": mapping, "aliases": {ALIAS: {}}});
+    ask(cluster, "PUT", "/app-logs-2", &body);
+    put(cluster, "app-logs-2", "new", &input(1_709_300_000));
+}
+
+pub const KINDS: [Kind; 37] = [
+    kind("source index replaced", |cluster| {
+        delete(cluster, "/app-logs");
+        let body = json!({"mappings": fixture().input_mapping, "aliases": {ALIAS: {}}});
+        ask(cluster, "PUT", "/app-logs", &body);
+        for time in 0..7 {
+            put(
+                cluster,
+                SOURCE,
+                &format!("theirs-{time}"),
+                &input(1_709_251_286 + time * 100),
+            );
+        }
+    }),
+    kind("source index deleted", |cluster| delete(cluster, "/app-logs")),
+    kind("source index closed", |cluster| close(cluster, SOURCE)),
+    kind("source index blocked", |cluster| block(cluster, SOURCE)),
+    harmless("source index rolled over", add_source),
+    kind("source alias switched", |cluster| {
+        add_source(cluster);
+        let remove = json!({"actions": [{"remove": {"index": SOURCE, "alias": ALIAS}}]});
+        ask(cluster, "POST", "/_aliases", &remove);
+    }),
+    harmless("input document added", |cluster| {
+        put(cluster, SOURCE, "new", &input(1_709_251_300));
+    }),
+    harmless("input document changed", |cluster| {
+        change_document(cluster, SOURCE, "i000003", |input| input["service"] = "changed".into());
+    }),
+    kind("input document deleted", |cluster| {
+        delete_document(cluster, SOURCE, "i000003");
+    }),
+    harmless("state index rolled over", |cluster| {
+        add_index(cluster, ".ml-state-write", true);
+        let (id, _) = document(cluster, STATE, "_categorizer_state#1");
+        put(cluster, ".ml-state-000002", &id, &state("newer"));
+    }),
+    kind("state index deleted", |cluster| delete(cluster, &format!("/{STATE}"))),
+    kind("state index closed", |cluster| close(cluster, STATE)),
+    kind("state index blocked", |cluster| block(cluster, STATE)),
+    harmless("state document changed", |cluster| {
+        change_document(cluster, STATE, "_model_state_", |state| {
+            *state = self::state("changed");
+        });
+    }),
+    kind("state document deleted", |cluster| {
+        delete_document(cluster, STATE, "_model_state_");
+    }),
+    kind("categorizer state deleted", |cluster| {
+        delete_document(cluster, STATE, "_categorizer_state#1");
+    }),
+    kind("model snapshot deleted", |cluster| {
+        delete_document(cluster, RESULTS, "_model_snapshot_");
+        delete_document(cluster, STATE, "_model_state_");
+    }),
+    kind("job deleted", |cluster| delete(cluster, DETECTOR)),
+    kind("job replaced", |cluster| {
+        let theirs = json!({"description": "theirs", "analysis_config": {"detectors": [{"function": "count"}]},
+            "data_description": {}});
+        delete(cluster, DETECTOR);
+        // Jobs are told apart by the time of their creation.
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        ask(cluster, "PUT", DETECTOR, &theirs);
+    }),
+    kind("job reverted", |cluster| {
+        ask(
+            cluster,
+            "POST",
+            &format!("{DETECTOR}/model_snapshots/empty/_revert"),
+            &Value::Null,
+        );
+    }),
+    harmless("job edited", |cluster| {
+        ask(
+            cluster,
+            "POST",
+            &format!("{DETECTOR}/_update"),
+            &json!({"description": "edited"}),
+        );
+    }),
+    harmless("job opened", |cluster| {
+        ask(cluster, "POST", &format!("{DETECTOR}/_open"), &Value::Null);
+    }),
+    harmless("datafeed edited", |cluster| {
+        ask(
+            cluster,
+            "POST",
+            &format!("{DATAFEED}/_update"),
+            &json!({"scroll_size": 7}),
+        );
+    }),
+    kind("datafeed deleted", |cluster| delete(cluster, DATAFEED)),
+    harmless("results rolled over", |cluster| {
+        add_index(cluster, ".ml-anomalies-.write-log-categories", true);
+    }),
+    kind("results index closed", |cluster| close(cluster, RESULTS)),
+    harmless("annotations rolled over", |cluster| {
+        add_index(cluster, ".ml-annotations-write", true);
+    }),
+    kind("annotations index closed", |cluster| close(cluster, ANNOTATIONS)),
+    harmless("annotation added", |cluster| {
+        let theirs = json!({"job_id": JOB, "annotation": "theirs", "timestamp": 1, "create_time": 1});
+        put(cluster, ANNOTATIONS, "theirs", &theirs);
+    }),
+    harmless("annotation changed", |cluster| {
+        change_document(cluster, ANNOTATIONS, "a00001", |text| {
+            text["annotation"] = "changed".into()
+        });
+    }),
+    kind("annotation deleted", |cluster| {
+        delete_document(cluster, ANNOTATIONS, "a00001");
+    }),
+    kind("notifications index closed", |cluster| {
+        close(cluster, ".ml-notifications-000002")
+    }),
+    harmless("filter edited", |cluster| {
+        ask(
+            cluster,
+            "POST",
+            &format!("{FILTER}/_update"),
+            &json!({"add_items": ["theirs"]}),
+        );
+    }),
+    kind("filter deleted", |cluster| {
+        let rules = json!({"detectors": [{"detector_index": 0, "custom_rules": []}]});
+        ask(cluster, "POST", &format!("{DETECTOR}/_update"), &rules);
+        delete(cluster, FILTER);
+    }),
+    harmless("event added to the calendar", |cluster| {
+        let event = json!({"events": [{"description": "theirs", "start_time": 1, "end_time": 2}]});
+        ask(cluster, "POST", &format!("{CALENDAR}/events"), &event);
+    }),
+    kind("calendar deleted", |cluster| delete(cluster, CALENDAR)),
+    harmless("category changed", |cluster| {
+        change_document(cluster, RESULTS, "_category_definition_2", |category| {
+            category["num_matches"] = 9_999.into();
+        });
+    }),
+];
+
+/// A cluster where the job has learned, and its datafeed reads an alias.
+fn source() -> World {
+    static SOURCE: OnceLock<Template> = OnceLock::new();
+    let seed = |world: &World| {
+        let fixture = fixture().with_job(|job| job["datafeed_config"]["indices"] = json!([ALIAS]));
+        world.seed(&fixture);
+        let add = json!({"actions": [{"add": {"index": "app-logs", "alias": ALIAS}}]});
+        world.call("POST", "/_aliases", &add.to_string());
+    };
+    SOURCE.get_or_init(|| World::template(options(), seed)).world(None)
+}
+
+fn export(world: &World, output: &Path, more: &[&str]) -> Run {
+    let (url, output) = (world.stand_in.url(), output.display().to_string());
+    let line = [
+        "export",
+        "--job-id",
+        JOB,
+        "-o",
+        &output,
+        "--yes",
+        "--include-inputs",
+        "--url",
+        &url,
+    ];
+    let rest = [
+        "--page-size",
+        "2",
+        "--slices",
+        "1",
+        "--retries",
+        "0",
+        "--compression-level",
+        "0",
+    ];
+    InProcess::new().run(&[&line[..], &rest, more].concat())
+}
+
+type Contents = BTreeMap<String, String>;
+
+/// What belongs together in an archive, by kind of entry.
+fn contents(archive: &Path) -> BTreeMap<String, Contents> {
+    let mut groups = BTreeMap::<String, Contents>::new();
+    for (name, text) in entries(archive) {
+        let group = match &name {
+            name if name == "esml_manifest.json" => continue,
+            name if name.contains("_input") => "inputs",
+            name if name.ends_with("_snapshot_docs.ndjson") => "state",
+            name => name,
+        };
+        groups.entry(group.to_owned()).or_default().insert(name.clone(), text);
+    }
+    groups
+}
+
+const WAYS: [&str; 2] = ["pit", "scroll"];
+
+/// An undisturbed export: how many requests it sends, and what it writes.
+fn undisturbed(pagination: &str, change: Option<&Kind>) -> (usize, Option<BTreeMap<String, Contents>>) {
+    let (world, directory) = (source(), tempfile::tempdir().unwrap());
+    let output = directory.path().join("out.tar.gz");
+    let mut more = vec!["--pagination", pagination];
+    let snapshot = fixture().snapshot_id().to_owned();
+    if let Some(kind) = change {
+        (kind.act)(&world.stand_in.direct());
+        if kind.name == "job reverted" {
+            more.extend(["--snapshot-id", &snapshot]);
+        }
+    }
+    let run = export(&world, &output, &more);
+    (
+        world.stand_in.requests().len(),
+        (run.code == 0).then(|| contents(&output)),
+    )
+}
+
+/// What an archive may hold: the contents from before the change, and those from after it.
+struct Views {
+    requests: usize,
+    before: BTreeMap<String, Contents>,
+    after: Vec<Option<BTreeMap<String, Contents>>>,
+}
+
+fn views(pagination: &str) -> Views {
+    let (requests, before) = undisturbed(pagination, None);
+    Views {
+        requests,
+        before: before.expect("an export"),
+        after: KINDS.iter().map(|kind| undisturbed(pagination, Some(kind)).1).collect(),
+    }
+}
+
+fn judge(number: usize, views: &Views, world: &World, run: &Run, output: &Path) -> Result<(), String> {
+    let kind = &KINDS[number];
+    if world.documents.open_contexts() != Some(0) {
+        return Err("contexts are open".to_owned());
+    }
+    let left = std::fs::read_dir(output.parent().unwrap()).unwrap().count();
+    match run.code {
+        0 => {}
+        1 if kind.harmless => return Err("failed".to_owned()),
+        1 if left > 0 => return Err(format!("left {left} files")),
+        1 if run.stderr.contains("error: ") && run.stderr.contains("hint: ") => return Ok(()),
+        code => return Err(format!("exit {code}, or no error")),
+    }
+    let archive = output.display().to_string();
+    let inspected = InProcess::new().run(&["inspect", "--verify", &archive]);
+    if inspected.code != 0 {
+        return Err(format!("inspect --verify: {}", inspected.stdout));
+    }
+    let found = contents(output);
+    let gone = ["job deleted", "job replaced", "model snapshot deleted"].contains(&kind.name);
+    let after = views.after[number].as_ref().filter(|_| !gone);
+    let names: std::collections::BTreeSet<&String> = found
+        .keys()
+        .chain(views.before.keys())
+        .chain(after.into_iter().flat_map(BTreeMap::keys))
+        .collect();
+    for name in names {
+        let part = found.get(name);
+        let said = kind.name == "filter deleted" && run.stderr.contains("warning: a rule of the job names filter");
+        if part != views.before.get(name) && after.is_none_or(|after| part != after.get(name)) && !said {
+            return Err(format!("{name} is neither from before nor from after"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn an_export_survives_what_others_change_or_fails_clearly() {
+    let views = WAYS.map(views);
+    let all = std::env::var_os("ESML_TEST_FAULTS").is_some_and(|which| which == "all");
+    let step = if all { 1 } else { 23 };
+    let mut cells = Vec::new();
+    for (number, kind) in KINDS.iter().enumerate() {
+        for (way, views) in views.iter().enumerate() {
+            let first = 1 + (number + way * step / 2) % step;
+            cells.extend(
+                (first..=views.requests)
+                    .step_by(step)
+                    .map(|nth| (number, kind, way, nth)),
+            );
+        }
+    }
+    each(cells, |&(number, kind, way, nth)| {
+        let (world, directory) = (source(), tempfile::tempdir().unwrap());
+        let (output, direct, act) = (directory.path().join("out.tar.gz"), world.stand_in.direct(), kind.act);
+        world
+            .stand_in
+            .faults()
+            .add(Fault::on("*", "").nth(nth).run(move |_| act(&direct)));
+        let run = export(&world, &output, &["--pagination", WAYS[way]]);
+        judge(number, &views[way], &world, &run, &output).map_err(|why| {
+            let at = &world.stand_in.requests()[nth - 1];
+            let cell = format!("{} before {nth} ({} {}), {}", kind.name, at.method, at.path, WAYS[way]);
+            format!("{cell}, exit {}: {why}\n{}", run.code, run.stderr)
+        })
+    })
+    .hold("an export while others change something");
+}
