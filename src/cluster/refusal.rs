@@ -66,9 +66,9 @@ impl Refusal {
     /// Reads an `error` object, of an answer or of a bulk item.
     pub(in crate::cluster) fn of_error(status: u16, error: &Value) -> Self {
         let kind = text(error, "type");
-        let mut reasons = vec![match kind {
+        let mut reasons = vec![match (kind, text(error, "index")) {
             // Its reason is `closed` and nothing else.
-            "index_closed_exception" => format!("index {} is closed", tidy(text(error, "index"))),
+            ("index_closed_exception", index) if !index.is_empty() => format!("index {} is closed", tidy(index)),
             _ => tidy(text(error, "reason")),
         }];
         if let Some(deepest) = deepest_cause(error) {
@@ -221,6 +221,12 @@ mod tests {
                {"shard":1,"reason":{"type":"illegal_argument_exception","reason":"Result window is too large"}}]}}"#,
         );
         assert_eq!(refusal.reason, "all shards failed: Result window is too large");
+    }
+
+    #[test]
+    fn a_closed_index_is_named() {
+        let body = br#"{"error":{"type":"index_closed_exception","reason":"closed","index":"logs"},"status":400}"#;
+        assert_eq!(Refusal::read(400, body).reason, "index logs is closed");
     }
 
     #[test]

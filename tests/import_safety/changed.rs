@@ -95,7 +95,7 @@ fn delete(world: &World, path: &str) {
     assert_eq!(answer.status, 200, "{path}: {answer:?}");
 }
 
-const KINDS: [Kind; 26] = [
+const KINDS: [Kind; 25] = [
     Kind {
         name: "index replaced",
         act: |cluster| {
@@ -233,9 +233,6 @@ const KINDS: [Kind; 26] = [
     }),
     kind("datafeed deleted", |cluster| {
         cluster.call("DELETE", DATAFEED, "").status == 200
-    }),
-    kind("filter deleted", |cluster| {
-        cluster.call("DELETE", FILTER, "").status == 200
     }),
     kind("calendar deleted", |cluster| {
         cluster.call("DELETE", CALENDAR, "").status == 200

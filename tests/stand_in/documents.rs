@@ -142,3 +142,43 @@ fn counts_what_an_index_has_carried_out() {
     );
     assert_eq!(stand_in.call("GET", "/b/_stats/indexing", "").status, 404);
 }
+
+#[test]
+fn a_closed_index_is_refused_or_left_out_and_loses_its_contexts() {
+    let stand_in = started(documents_for_tests());
+    for index in ["a", "b"] {
+        stand_in.call("PUT", &format!("/{index}/_doc/1?refresh=true"), "{}");
+    }
+    let opened = stand_in.call("POST", "/a,b/_pit?keep_alive=1m", "").value();
+    let of_one = stand_in.call("POST", "/a/_pit?keep_alive=1m", "").value();
+    let search = |opened: &serde_json::Value| {
+        let body = json!({"pit": {"id": opened["id"]}}).to_string();
+        stand_in.call("POST", "/_search", body)
+    };
+    assert_eq!(search(&opened).value()["_shards"]["failed"], 0);
+    assert_eq!(stand_in.call("POST", "/a/_close", "").status, 200);
+    for refused in [
+        "/a/_count",
+        "/a,b/_count",
+        "/*/_count?expand_wildcards=all",
+        "/a/_doc/1",
+    ] {
+        let answer = stand_in.call("GET", refused, "");
+        assert_eq!(answer.status, 400, "{refused}");
+        assert_eq!(answer.value()["error"]["type"], "index_closed_exception", "{refused}");
+    }
+    for left_out in ["/*/_count", "/a,b/_count?ignore_unavailable=true"] {
+        assert_eq!(stand_in.call("GET", left_out, "").value()["count"], 1, "{left_out}");
+    }
+    let lost = search(&opened).value();
+    assert_eq!(
+        (&lost["_shards"]["total"], &lost["_shards"]["failed"]),
+        (&json!(2), &json!(1))
+    );
+    assert_eq!(search(&of_one).status, 404);
+    assert_eq!(stand_in.call("POST", "/a/_open", "").status, 200);
+    assert_eq!(search(&of_one).status, 404, "opening it again brings no context back");
+    assert_eq!(stand_in.call("DELETE", "/a", "").status, 200);
+    assert_eq!(search(&of_one).status, 503);
+    stand_in.call("DELETE", "/_pit", json!({"id": opened["id"]}).to_string());
+}
