@@ -119,6 +119,38 @@ pub struct Remaining {
 }
 
 impl Error {
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    pub(crate) fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Refused {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    pub(crate) fn failed(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Failed {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    pub(crate) fn file(path: impl Into<PathBuf>, cause: std::io::Error) -> Self {
+        Self::File {
+            path: path.into(),
+            cause,
+        }
+    }
+
+    pub(crate) fn stdout(cause: std::io::Error) -> Self {
+        Self::file("standard output", cause)
+    }
+
     /// The exit code.
     pub fn exit(&self) -> ExitCode {
         match self {

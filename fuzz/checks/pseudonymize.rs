@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use esml_state::archive::{Limits, check as read};
 use esml_state::cli;
-use esml_state::commands::Surroundings;
+use esml_state::commands::RunContext;
 use esml_state::terminal::Streams;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -88,16 +88,16 @@ pub fn archive(data: &[u8]) -> Vec<u8> {
 /// The exit code, and what was printed.
 fn pseudonymize(source: &Path, target: &Path) -> (u8, String) {
     let (stdout, stderr) = (Arc::<Mutex<Vec<u8>>>::default(), Arc::<Mutex<Vec<u8>>>::default());
-    let surroundings = Surroundings {
+    let context = RunContext {
         streams: Streams::Given {
             stdout,
             stderr: stderr.clone(),
         },
-        ..Surroundings::of_process()
+        ..RunContext::of_process()
     };
     let arguments = ["esml-state", "pseudonymize"].map(Into::into).into_iter();
     let files = [source.into(), "-o".into(), target.into()];
-    let code = cli::run_in(&surroundings, arguments.chain(files));
+    let code = cli::run_in(&context, arguments.chain(files));
     let said = stderr.lock().expect("no one panicked").clone();
     (code, String::from_utf8_lossy(&said).into_owned())
 }

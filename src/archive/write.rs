@@ -31,6 +31,17 @@ pub enum Target {
 }
 
 impl Target {
+    /// The file `path`, or standard output for `-`.
+    pub fn new(path: &Path, overwrite: bool) -> Self {
+        match path.to_str() {
+            Some("-") => Self::Stdout,
+            _ => Self::File {
+                path: path.to_owned(),
+                overwrite,
+            },
+        }
+    }
+
     /// Refuses what may not be replaced: an existing file without `overwrite`, and whatever is not a regular file.
     ///
     /// # Errors

@@ -1,20 +1,19 @@
-//! What can be asked: clap types, turned into plain options of the commands.
+//! The command line. A command's options are defined where it reads them, in `commands/<command>/options.rs`, so that
+//! nothing is copied and `commands` does not depend on this module; here is what they are part of, and how to connect.
 
-mod address;
 mod connection;
-mod credential;
-mod export;
-mod import;
-mod inspect;
-mod pseudonymize;
+mod credentials;
 pub mod reference;
-mod reveal;
 mod run;
-mod usage;
-mod values;
 
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
 
+use crate::cli::connection::ConnectionOptions;
+use crate::commands::export::ExportOptions;
+use crate::commands::import::ImportOptions;
+use crate::commands::inspect::InspectOptions;
+use crate::commands::pseudonymize::PseudonymizeOptions;
+use crate::commands::reveal::RevealOptions;
 use crate::terminal::{Color, TerminalOptions, Verbosity};
 pub use run::{run, run_in};
 
@@ -43,18 +42,18 @@ pub struct Cli {
     quiet: bool,
     /// Use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    color: ColorArg,
+    color: ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
-    Export(Box<export::ExportArgs>),
-    Import(Box<import::ImportArgs>),
-    Inspect(inspect::InspectArgs),
-    Pseudonymize(pseudonymize::PseudonymizeArgs),
-    Reveal(reveal::RevealArgs),
+    Export(Box<WithConnection<ExportOptions>>),
+    Import(Box<WithConnection<ImportOptions>>),
+    Inspect(InspectOptions),
+    Pseudonymize(PseudonymizeOptions),
+    Reveal(RevealOptions),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -67,11 +66,13 @@ enum Command {
     },
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ColorArg {
-    Auto,
-    Always,
-    Never,
+#[derive(Clone, Debug, Args)]
+struct WithConnection<T: Args> {
+    #[command(flatten)]
+    connection: ConnectionOptions,
+    // Without this the heading of the connection stays.
+    #[command(flatten, next_help_heading = None)]
+    options: T,
 }
 
 impl Cli {
@@ -79,9 +80,9 @@ impl Cli {
     pub fn terminal_options(&self) -> TerminalOptions {
         TerminalOptions {
             color: match self.color {
-                ColorArg::Auto => Color::Auto,
-                ColorArg::Always => Color::Always,
-                ColorArg::Never => Color::Never,
+                ColorChoice::Auto => Color::Auto,
+                ColorChoice::Always => Color::Always,
+                ColorChoice::Never => Color::Never,
             },
             verbosity: match (self.quiet, self.verbose) {
                 (true, _) => Verbosity::Quiet,
@@ -92,13 +93,13 @@ impl Cli {
         }
     }
 
-    fn json(&self) -> bool {
+    fn prints_json(&self) -> bool {
         match &self.command {
-            Command::Export(args) => args.json(),
-            Command::Import(args) => args.json(),
-            Command::Inspect(args) => args.json(),
-            Command::Pseudonymize(args) => args.json(),
-            Command::Reveal(args) => args.json(),
+            Command::Export(command) => command.options.prints_json(),
+            Command::Import(command) => command.options.json,
+            Command::Inspect(options) => options.json,
+            Command::Pseudonymize(options) => options.prints_json(),
+            Command::Reveal(options) => options.json,
             Command::Completions { .. } | Command::Man { .. } => false,
         }
     }

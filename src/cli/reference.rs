@@ -53,10 +53,12 @@ fn describe(command: &Command, page: &mut String) {
     // Options that every command has stand with the program.
     let everywhere = |arg: &Arg| arg.is_global_set() || arg.get_id().as_str() == "help";
     let program = command.get_name() == "esml-state";
-    let arguments: Vec<&Arg> = command
+    let mut arguments: Vec<&Arg> = command
         .get_arguments()
         .filter(|arg| !arg.is_hide_set() && (program || !everywhere(arg)))
         .collect();
+    // As in the help, what has no heading of its own comes first.
+    arguments.sort_by_key(|arg| arg.get_help_heading().is_some());
     for arg in &arguments {
         let heading = heading(arg);
         if !headings.contains(&heading) {

@@ -1,41 +1,39 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{CommandFactory, Parser};
 
 use super::{Cli, Command};
 use crate::cluster::ml::SnapshotChoice;
-use crate::cluster::{Credential, Endpoint};
+use crate::cluster::{ConnectOptions, Credential, Endpoint};
+use crate::commands::Environment;
 use crate::commands::export::ExportOptions;
 use crate::commands::import::ImportOptions;
 use crate::error::Error;
 use crate::terminal::{Terminal, Verbosity};
 use crate::util::timestamp::EpochMillis;
 
-fn parse(line: &str) -> Result<(Cli, ArgMatches), clap::Error> {
-    // Options of the machine's own environment must not reach the tests.
-    let command = Cli::command().mut_subcommands(|command| command.mut_args(|arg| arg.env(None::<&str>)));
-    let matches = command.try_get_matches_from(line.split_whitespace())?;
-    let cli = Cli::from_arg_matches(&matches)?;
-    let (_, given) = matches.subcommand().unwrap();
-    Ok((cli, given.clone()))
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split_whitespace())
 }
 
-fn export(line: &str) -> Result<ExportOptions, Error> {
-    let (cli, given) = parse(&format!("esml-state export {line}")).unwrap();
+fn export(line: &str) -> Result<(ExportOptions, ConnectOptions), Error> {
+    let cli = parse(&format!("esml-state export {line}")).unwrap();
     let terminal = Terminal::new(cli.terminal_options());
-    match cli.command {
-        Command::Export(args) => args.resolve(&given, &terminal),
-        other => panic!("{other:?}"),
-    }
+    let Command::Export(command) = cli.command else {
+        panic!("{line}");
+    };
+    let options = command.options.validated(&terminal)?;
+    Ok((options, command.connection.resolve(&Environment::new(), &terminal)?))
 }
 
-fn import(line: &str) -> Result<ImportOptions, Error> {
-    let (cli, given) = parse(&format!("esml-state import {line}")).unwrap();
+fn import(line: &str) -> Result<(ImportOptions, ConnectOptions), Error> {
+    let cli = parse(&format!("esml-state import {line}")).unwrap();
     let terminal = Terminal::new(cli.terminal_options());
-    match cli.command {
-        Command::Import(args) => args.resolve(&given, &terminal),
-        other => panic!("{other:?}"),
-    }
+    let Command::Import(command) = cli.command else {
+        panic!("{line}");
+    };
+    let options = command.options.validated()?;
+    Ok((options, command.connection.resolve(&Environment::new(), &terminal)?))
 }
 
 #[test]
@@ -45,17 +43,20 @@ fn the_definition_is_sound() {
 
 #[test]
 fn a_line_for_the_python_script_works() {
-    let options = export(
+    let (options, connect) = export(
         "--username elastic --password x --url https://es.example:9243 --job_id j \
          --before_date 2024-01-01T00:00:00 --after_date 2023-01-01 --annotations_after_date 2023-02-01 \
          --inputs_after_date 2023-03-01 --inputs_before_date 2023-04-01 --include_inputs --ignore_certs",
     )
     .unwrap();
-    assert_eq!(options.job.unwrap().as_str(), "j");
-    assert_eq!(options.snapshot, SnapshotChoice::Before(EpochMillis(1_704_067_200_000)));
-    assert_eq!(options.annotations_before, Some(EpochMillis(1_704_067_200_000)));
+    assert_eq!(options.job.as_ref().unwrap().as_str(), "j");
+    assert_eq!(
+        options.snapshot(),
+        SnapshotChoice::Before(EpochMillis(1_704_067_200_000))
+    );
+    assert_eq!(options.before(), Some(EpochMillis(1_704_067_200_000)));
     assert_eq!(options.annotations_after, Some(EpochMillis(1_675_209_600_000)));
-    let inputs = options.inputs.unwrap();
+    let inputs = options.inputs().unwrap();
     assert_eq!(
         (inputs.after, inputs.before),
         (
@@ -63,59 +64,50 @@ fn a_line_for_the_python_script_works() {
             Some(EpochMillis(1_680_307_200_000))
         )
     );
-    assert!(!options.connect.verify_certificates);
-    assert!(matches!(options.connect.credential, Some(Credential::Basic { username, .. }) if username == "elastic"));
+    assert!(!connect.verify_certificates);
+    assert!(matches!(connect.credential, Some(Credential::Basic { username, .. }) if username == "elastic"));
 
-    let options = import("--cloud_id c:x --archive_path a.tar.gz --job_id j").unwrap();
-    assert_eq!(options.archive.to_str(), Some("a.tar.gz"));
-    assert!(matches!(options.connect.endpoint, Endpoint::CloudId(id) if id == "c:x"));
+    let (options, connect) = import("--cloud_id c:x --archive_path a.tar.gz --job_id j").unwrap();
+    assert_eq!(options.archive().to_str(), Some("a.tar.gz"));
+    assert!(matches!(connect.endpoint, Endpoint::CloudId(id) if id == "c:x"));
     assert_eq!(
-        export("--job_id j --snapshot_before_date 1").unwrap().snapshot,
+        export("--job_id j --snapshot_before_date 1").unwrap().0.snapshot(),
         SnapshotChoice::Before(EpochMillis(1))
     );
 }
 
 #[test]
 fn defaults_are_those_of_the_contract() {
-    let options = export("--job-id j").unwrap();
-    assert!(matches!(&options.connect.endpoint, Endpoint::Url(url) if url.as_str() == "https://localhost:9200/"));
-    assert!(options.connect.verify_certificates && options.connect.credential.is_none());
-    assert_eq!(
-        (
-            options.connect.timeout.as_secs(),
-            options.connect.first_contact.as_secs()
-        ),
-        (120, 10)
-    );
-    assert_eq!(
-        (options.connect.retry_for.as_secs(), options.connect.keep_alive.as_str()),
-        (60, "5m")
-    );
-    assert_eq!(options.connect.retries, u32::MAX, "the time alone is a bound");
+    let (options, connect) = export("--job-id j").unwrap();
+    assert!(matches!(&connect.endpoint, Endpoint::Url(url) if url.as_str() == "https://localhost:9200/"));
+    assert!(connect.verify_certificates && connect.credential.is_none());
+    assert_eq!((connect.timeout.as_secs(), connect.first_contact.as_secs()), (120, 10));
+    assert_eq!((connect.retry_for.as_secs(), connect.keep_alive.as_str()), (60, "5m"));
+    assert_eq!(connect.retries, u32::MAX, "the time alone is a bound");
     assert_eq!(
         (options.slices, options.page_size, options.compression_level),
         (4, 10_000, 4)
     );
-    assert!(options.inputs.is_none() && options.output.is_none() && !options.yes);
-    let options = import("a").unwrap();
+    assert!(options.inputs().is_none() && !options.yes);
+    let (options, _) = import("a").unwrap();
     assert_eq!(
-        (options.bulk.size, options.bulk.concurrency, options.limits.entry),
+        (options.bulk().size, options.bulk().concurrency, options.limits.entry),
         (2 << 20, 3, 10 << 30)
     );
 }
 
 #[test]
 fn after_date_fills_the_finer_bounds() {
-    let options = export("--job-id j --after-date 5 --include-inputs --inputs-after-date 7").unwrap();
+    let (options, _) = export("--job-id j --after-date 5 --include-inputs --inputs-after-date 7").unwrap();
     assert_eq!(options.annotations_after, Some(EpochMillis(5)));
-    assert_eq!(options.inputs.unwrap().after, Some(EpochMillis(7)));
+    assert_eq!(options.inputs().unwrap().after, Some(EpochMillis(7)));
 }
 
 #[test]
 fn an_archive_on_stdout_leaves_no_room_for_a_document() {
-    assert!(export("--job-id j --json").unwrap().json);
-    assert!(!export("--job-id j --json -o -").unwrap().json);
-    assert!(export("--job-id j --json -o - --dry-run").unwrap().json);
+    assert!(export("--job-id j --json").unwrap().0.json);
+    assert!(!export("--job-id j --json -o -").unwrap().0.json);
+    assert!(export("--job-id j --json -o - --dry-run").unwrap().0.json);
 }
 
 #[test]
@@ -182,7 +174,7 @@ fn how_to_talk_is_understood_before_and_behind_the_command() {
         ("esml-state inspect a -v", Verbosity::Verbose),
         ("esml-state inspect -vv a", Verbosity::Debug),
     ] {
-        assert_eq!(parse(line).unwrap().0.terminal_options().verbosity, verbosity, "{line}");
+        assert_eq!(parse(line).unwrap().terminal_options().verbosity, verbosity, "{line}");
     }
 }
 
@@ -194,9 +186,12 @@ fn no_secret_is_in_what_debug_shows() {
         "--job-id j --api-key id:s3cr3t",
         "--job-id j --bearer-token s3cr3t",
     ] {
-        let cli = parse(&format!("esml-state export {line}")).unwrap().0;
+        let cli = parse(&format!("esml-state export {line}")).unwrap();
         assert!(!format!("{cli:?}").contains("s3cr3t"), "{cli:?}");
-        let options = export(line).unwrap();
-        assert!(!format!("{options:?}").contains("s3cr3t"), "{options:?}");
+        let (options, connect) = export(line).unwrap();
+        assert!(
+            !format!("{options:?} {connect:?}").contains("s3cr3t"),
+            "{options:?} {connect:?}"
+        );
     }
 }

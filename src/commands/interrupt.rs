@@ -22,7 +22,7 @@ pub(super) struct Signals {
 impl Signals {
     /// Begins to listen; handlers are in place when this returns.
     pub(super) fn listen(stop: &Stop) -> Self {
-        if let Stop::Told(first) = stop {
+        if let Stop::Requested(first) = stop {
             return Self { first: first.clone() };
         }
         let (sender, first) = watch::channel(None);
@@ -166,7 +166,7 @@ mod tests {
     #[tokio::test]
     async fn computations_fail_once_a_signal_was_heard() {
         let (sender, first) = watch::channel(None);
-        let signals = Signals::listen(&Stop::Told(first));
+        let signals = Signals::listen(&Stop::Requested(first));
         let computed = async {
             let mut sink = Interruptible(Vec::new());
             sink.write_all(b"before").unwrap();
@@ -188,7 +188,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_done_when_a_signal_comes_stays_done() {
         let (sender, first) = watch::channel(None);
-        let signals = Signals::listen(&Stop::Told(first));
+        let signals = Signals::listen(&Stop::Requested(first));
         let done = async {
             sender.send(Some(ExitCode::Interrupted)).unwrap();
             Ok(1)

@@ -7,8 +7,10 @@ pub mod pseudonymize;
 pub mod reveal;
 
 mod compatibility;
+mod context;
 mod interrupt;
 mod session;
-mod surroundings;
+mod target;
+mod value_parsers;
 
-pub use surroundings::{Stop, Surroundings};
+pub use context::{Environment, RunContext, Stop};

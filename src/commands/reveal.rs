@@ -1,8 +1,9 @@
-//! What tokens stand for, asked of the key file.
+//! `reveal`: the values of tokens, by the key file.
 
 use std::io::BufRead;
 use std::path::PathBuf;
 
+use clap::Args;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -10,14 +11,26 @@ use crate::pseudonym::KeyFile;
 use crate::terminal::Terminal;
 use crate::util::control_chars::{escape, escape_json};
 
-/// What `reveal` was asked.
-#[derive(Clone, Debug)]
+const EXAMPLES: &str = "\
+Examples:
+  esml-state reveal for-support.key.json t_8f3a51c09d2e7b64
+  esml-state reveal for-support.key.json < answer-of-support.txt";
+
+/// Tell what tokens stand for
+///
+/// A text with tokens in it is printed with the values in their places. Without tokens on the command line stdin is
+/// read line by line.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct RevealOptions {
-    /// The key file.
+    /// The key file that was written with the archive
+    #[arg(value_name = "KEYFILE")]
     pub key: PathBuf,
-    /// Tokens, or texts with tokens in them; none: standard input, line by line.
+    /// Tokens, or texts that hold some
+    #[arg(value_name = "TOKEN")]
     pub tokens: Vec<String>,
-    /// As one JSON document.
+    /// Print values by token as one JSON document
+    #[arg(long, requires = "tokens")]
     pub json: bool,
 }
 
@@ -30,10 +43,6 @@ pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
     let revealer = file.revealer();
     // A value may contain anything, and the terminal obeys control characters.
     let shown = |text: &str| escape(&revealer.revealed(text).0).into_owned();
-    let stdout = |cause| Error::File {
-        path: "standard output".into(),
-        cause,
-    };
     if options.tokens.is_empty() {
         let written = terminal.result_with(|out| {
             std::io::stdin()
@@ -41,7 +50,7 @@ pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
                 .lines()
                 .try_for_each(|line| line.and_then(|line| writeln!(out, "{}", shown(&line))))
         });
-        return written.map_err(stdout);
+        return written.map_err(Error::stdout);
     }
     let revealed: Vec<(&String, String, bool)> = options
         .tokens
@@ -50,10 +59,10 @@ pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
         .map(|(token, (text, known))| (token, text, known))
         .collect();
     if let Some((token, ..)) = revealed.iter().find(|(.., known)| !known) {
-        return Err(Error::Failed {
-            message: format!("`{token}` holds no token of {}", options.key.display()),
-            hint: Some("a token belongs to the key file that was written with its archive".to_owned()),
-        });
+        return Err(Error::failed(
+            format!("`{token}` holds no token of {}", options.key.display()),
+            "a token belongs to the key file that was written with its archive",
+        ));
     }
     let text = match (options.json, revealed.as_slice()) {
         (true, all) => {
@@ -71,5 +80,5 @@ pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
             lines.join("\n")
         }
     };
-    terminal.result(&text).map_err(stdout)
+    terminal.result(&text).map_err(Error::stdout)
 }

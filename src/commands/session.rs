@@ -4,25 +4,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::cluster::{self, Cluster, ConnectOptions, Flavour, Missing, Observer, Wait, Wanted};
-use crate::commands::Surroundings;
+use crate::commands::RunContext;
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal};
 
 /// Tells the terminal when a request waits, beside the bar of the stage that is under way.
 #[derive(Debug)]
-pub(super) struct Narrator {
+pub(super) struct RetryReporter {
     terminal: Terminal,
     stage: Mutex<Option<Stage>>,
 }
 
-impl Narrator {
+impl RetryReporter {
     /// The stage that waiting is told beside; `None` between stages.
     pub(super) fn follow(&self, stage: Option<Stage>) {
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
     }
 }
 
-impl Observer for Narrator {
+impl Observer for RetryReporter {
     fn waiting(&self, wait: &Wait<'_>) {
         let text = format!(
             "waiting {:.1} s before try {}: {}",
@@ -47,24 +47,24 @@ impl Observer for Narrator {
 pub(super) async fn connect(
     options: &ConnectOptions,
     wanted: &Wanted,
-    surroundings: &Surroundings,
+    context: &RunContext,
     terminal: &Terminal,
-) -> Result<(Cluster, Arc<Narrator>)> {
+) -> Result<(Cluster, Arc<RetryReporter>)> {
     if !options.verify_certificates {
         terminal.warn(
             "certificates are not verified (--ignore-certs): anyone on the way can read the credential and change \
              the data",
         );
     }
-    let narrator = Arc::new(Narrator {
+    let reporter = Arc::new(RetryReporter {
         terminal: terminal.clone(),
         stage: Mutex::new(None),
     });
-    let connected = Cluster::connect(options.clone(), narrator.clone(), surroundings.clock.clone()).await;
+    let connected = Cluster::connect(options.clone(), reporter.clone(), context.clock.clone()).await;
     let cluster = match connected {
         Err(error @ cluster::Error::Forbidden { .. }) => {
-            let clock = surroundings.clock.clone();
-            let asked = Cluster::missing_privileges_at(options, narrator, clock, wanted).await;
+            let clock = context.clock.clone();
+            let asked = Cluster::missing_privileges_at(options, reporter, clock, wanted).await;
             // Whatever keeps the cluster from answering this, the first refusal is known.
             refuse_missing(asked.ok().flatten())?;
             return Err(error.into());
@@ -82,7 +82,7 @@ pub(super) async fn connect(
         cluster.address(),
         cluster.version()
     ));
-    Ok((cluster, narrator))
+    Ok((cluster, reporter))
 }
 
 /// Fails, naming every privilege that the user lacks, before anything is read or written.

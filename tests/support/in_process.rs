@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use esml_state::cli;
 use esml_state::cluster::{Clock, Moment};
-use esml_state::commands::{Stop, Surroundings};
+use esml_state::commands::{RunContext, Stop};
 use esml_state::error::ExitCode;
 use esml_state::terminal::Streams;
 use tokio::sync::watch;
@@ -91,16 +91,17 @@ impl InProcess {
     /// Runs to the end.
     pub fn run(&self, args: &[&str]) -> Run {
         let (stdout, stderr) = (Arc::<Mutex<Vec<u8>>>::default(), Arc::<Mutex<Vec<u8>>>::default());
-        let surroundings = Surroundings {
+        let context = RunContext {
             streams: Streams::Given {
                 stdout: stdout.clone(),
                 stderr: stderr.clone(),
             },
-            stop: Stop::Told(self.stop.subscribe()),
+            stop: Stop::Requested(self.stop.subscribe()),
             clock: self.clock.clone(),
+            ..RunContext::of_process()
         };
         let line = std::iter::once("esml-state").chain(args.iter().copied());
-        let code = cli::run_in(&surroundings, line.map(OsString::from));
+        let code = cli::run_in(&context, line.map(OsString::from));
         let text = |bytes: &Mutex<Vec<u8>>| String::from_utf8(bytes.lock().unwrap().clone()).expect("text");
         Run {
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),

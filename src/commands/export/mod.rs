@@ -18,7 +18,8 @@ mod written;
 
 pub use options::{ExportOptions, InputOptions};
 
-use crate::commands::Surroundings;
+use crate::cluster::ConnectOptions;
+use crate::commands::RunContext;
 use crate::commands::interrupt::Signals;
 use crate::commands::session;
 use crate::error::{Error, Result};
@@ -28,17 +29,17 @@ use crate::terminal::Terminal;
 ///
 /// # Errors
 /// Everything that keeps the archive from being whole; then nothing stands under its name.
-pub async fn run(options: ExportOptions, surroundings: &Surroundings, terminal: &Terminal) -> Result<()> {
-    let signals = Signals::listen(&surroundings.stop);
+pub async fn run(
+    options: ExportOptions,
+    connect: ConnectOptions,
+    context: &RunContext,
+    terminal: &Terminal,
+) -> Result<()> {
+    let signals = Signals::listen(&context.stop);
     question::can_be_answered(&options, terminal)?;
     written::refuse_existing(&options, options.job.as_ref())?;
-    let (cluster, narrator) = signals
-        .or(session::connect(
-            &options.connect,
-            &privileges::of_any_job(),
-            surroundings,
-            terminal,
-        ))
+    let (cluster, reporter) = signals
+        .or(session::connect(&connect, &privileges::of_any_job(), context, terminal))
         .await?;
     let outcome = signals
         .or(async {
@@ -52,12 +53,12 @@ pub async fn run(options: ExportOptions, surroundings: &Surroundings, terminal: 
                 return outcome::print_survey(&options, &subject, &sources, &survey, terminal);
             }
             question::ask(&options, &subject, &survey, terminal).await?;
-            let written = write::archive(&cluster, &options, &subject, &sources, &survey, &narrator, terminal).await?;
+            let written = write::archive(&cluster, &options, &subject, &sources, &survey, &reporter, terminal).await?;
             outcome::print(&options, &subject, &written, terminal)
         })
         .await;
     // What follows is said where the bar stood.
-    narrator.follow(None);
+    reporter.follow(None);
     cluster.release().await;
     outcome
 }

@@ -1,70 +1,262 @@
-//! What `export` can be asked.
+//! The options of `export`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
 use crate::archive::Target;
+use crate::cluster::Pagination;
 use crate::cluster::ml::SnapshotChoice;
-use crate::cluster::{ConnectOptions, Pagination};
-use crate::commands::pseudonymize::Tokens;
-use crate::job::JobId;
+use crate::commands::pseudonymize::TokenOptions;
+use crate::commands::target::target;
+use crate::commands::value_parsers::concurrency;
+use crate::error::{Error, Result};
+use crate::job::{JobId, SnapshotId};
+use crate::terminal::Terminal;
 use crate::util::timestamp::EpochMillis;
 
-/// What `export` was asked.
-#[derive(Clone, Debug)]
+const EXAMPLES: &str = "\
+Examples:
+  Choose a job from a list:
+    esml-state export --url https://es.example:9200 --username elastic
+  The job as it was before an incident, with the inputs of that week:
+    esml-state export --job-id web-latency --before-date 2024-05-08T00:00:00 \\
+      --include-inputs --inputs-after-date 2024-05-01 --inputs-before-date 2024-05-08
+  See what an archive would hold:
+    esml-state export --job-id web-latency --include-inputs --dry-run
+
+Dates are YYYY-MM-DDTHH:MM:SS (UTC unless an offset follows), YYYY-MM-DD, RFC 3339 or epoch milliseconds.";
+
+const JOB: &str = "What to export";
+const OUTPUT: &str = "Output and reading";
+
+/// Write a job, with everything it has learned, to an archive
+///
+/// Reads the job's configuration, a model snapshot with its state, annotations, notifications and, on
+/// request, the input data, and writes one .tar.gz file that appears whole or not at all. The archive's path
+/// is printed to stdout.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct ExportOptions {
-    /// The cluster.
-    pub connect: ConnectOptions,
-    /// `None`: choose from a list.
+    /// The job; on a terminal a list is offered where it is left out
+    #[arg(help_heading = JOB, long = "job-id", alias = "job_id", value_name = "JOB")]
     pub job: Option<JobId>,
-    /// Which snapshot.
-    pub snapshot: SnapshotChoice,
-    /// `--annotations-after-date`, `--after-date`: lower bound of annotations and notifications.
+    /// This model snapshot, instead of the one that the job uses
+    #[arg(
+        help_heading = JOB,
+        long,
+        alias = "snapshot_id",
+        value_name = "ID",
+        conflicts_with_all = ["before_date", "snapshot_before_date"]
+    )]
+    snapshot_id: Option<SnapshotId>,
+    /// The latest snapshot before this date
+    ///
+    /// Later annotations and notifications are left out.
+    #[arg(
+        help_heading = JOB,
+        long,
+        alias = "before_date",
+        value_name = "DATE",
+        conflicts_with = "snapshot_before_date",
+        allow_hyphen_values = true
+    )]
+    before_date: Option<EpochMillis>,
+    /// The same as --before-date
+    #[arg(help_heading = JOB, long, alias = "snapshot_before_date", value_name = "DATE", allow_hyphen_values = true)]
+    snapshot_before_date: Option<EpochMillis>,
+    /// Only inputs, annotations and notifications from this date on
+    ///
+    /// --annotations-after-date and --inputs-after-date win over it for their part.
+    #[arg(help_heading = JOB, long, alias = "after_date", value_name = "DATE", allow_hyphen_values = true)]
+    after_date: Option<EpochMillis>,
+    /// Only annotations and notifications from this date on
+    #[arg(help_heading = JOB, long = "annotations-after-date", alias = "annotations_after_date", value_name = "DATE", allow_hyphen_values = true)]
     pub annotations_after: Option<EpochMillis>,
-    /// `--before-date`: upper bound of annotations and notifications.
-    pub annotations_before: Option<EpochMillis>,
-    /// `--include-inputs` with its range.
-    pub inputs: Option<InputOptions>,
-    /// Where to; `None` means `<safe job id>_state.tar.gz` here.
-    pub output: Option<Target>,
-    /// `--overwrite`, for the default target too.
-    pub overwrite: bool,
-    /// `--pseudonymize`: tokens in the place of values.
-    pub tokens: Option<Tokens>,
-    /// 0..=9.
+    #[command(flatten)]
+    input_options: InputOptions,
+    /// Where to write; `-` is stdout [default: JOB_state.tar.gz]
+    #[arg(help_heading = OUTPUT, short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace a file that exists
+    #[arg(help_heading = OUTPUT, long)]
+    pub(super) overwrite: bool,
+    /// 0 stores, 9 is smallest and slowest
+    #[arg(
+        help_heading = OUTPUT,
+        long,
+        value_name = "LEVEL",
+        default_value = "4",
+        value_parser = clap::value_parser!(u32).range(0..=9)
+    )]
     pub compression_level: u32,
-    /// Readers at once.
+    /// How many readers share a point in time
+    #[arg(help_heading = OUTPUT, long, value_name = "N", default_value = "4", value_parser = concurrency())]
     pub slices: usize,
-    /// Documents a page.
+    /// Documents in one answer
+    #[arg(
+        help_heading = OUTPUT,
+        long,
+        value_name = "N",
+        default_value = "10000",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000)
+    )]
     pub page_size: usize,
-    /// How to page.
+    /// How to page
+    ///
+    /// auto: point in time on Elasticsearch 7.12 and later, otherwise scroll. pit is refused before 7.12.
+    #[arg(help_heading = OUTPUT, long, value_name = "HOW", default_value = "auto", value_parser = pagination())]
     pub pagination: Pagination,
-    /// Write nothing.
+    /// Say what the archive would hold and write nothing
+    #[arg(help_heading = OUTPUT, long)]
     pub dry_run: bool,
-    /// The personal-data question is answered.
+    /// Answer the question about personal data with yes
+    #[arg(help_heading = OUTPUT, short, long)]
     pub yes: bool,
-    /// The result as one JSON document.
+    /// Print the result as one JSON document
+    #[arg(help_heading = OUTPUT, long)]
     pub json: bool,
+    /// Replace values with tokens, and write a key file that maps them back
+    ///
+    /// As `esml-state pseudonymize` does, without an archive with values on the way.
+    #[arg(long, help_heading = "Tokens")]
+    pseudonymize: bool,
+    #[command(flatten)]
+    token_options: TokenOptions,
 }
 
 /// Which inputs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Input data")]
 pub struct InputOptions {
-    /// Inclusive.
+    /// Export the input data too
+    ///
+    /// With a range that is open on either side it asks once more, after saying how much that is.
+    #[arg(long, alias = "include_inputs")]
+    include_inputs: bool,
+    /// Only inputs from this date on, by the job's time field
+    #[arg(
+        long = "inputs-after-date",
+        alias = "inputs_after_date",
+        value_name = "DATE",
+        allow_hyphen_values = true
+    )]
     pub after: Option<EpochMillis>,
-    /// Exclusive.
+    /// Only inputs before this date
+    #[arg(
+        long = "inputs-before-date",
+        alias = "inputs_before_date",
+        value_name = "DATE",
+        allow_hyphen_values = true
+    )]
     pub before: Option<EpochMillis>,
-    /// `--all-fields`.
+    /// Whole input documents, instead of the fields that the job needs
+    #[arg(long, requires = "include_inputs", conflicts_with = "input_field")]
     pub all_fields: bool,
-    /// `--input-field`, besides those the job needs.
+    /// A field besides those that the job needs; repeatable
+    #[arg(
+        id = "input_field",
+        long = "input-field",
+        value_name = "NAME",
+        requires = "include_inputs"
+    )]
     pub fields: Vec<String>,
-    /// `--allow-partial`: without the documents of remote clusters that do not answer.
+    /// Export without the inputs of remote clusters that do not answer
+    ///
+    /// Otherwise the export fails and names them. The manifest of the archive lists what is missing.
+    #[arg(long, requires = "include_inputs")]
     pub allow_partial: bool,
 }
 
+fn pagination() -> impl TypedValueParser<Value = Pagination> {
+    PossibleValuesParser::new(["auto", "pit", "scroll"]).map(|name| match name.as_str() {
+        "pit" => Pagination::PointInTime,
+        "scroll" => Pagination::Scroll,
+        _ => Pagination::Auto,
+    })
+}
+
 impl ExportOptions {
+    /// Refuses what contradicts itself or cannot work here, and fills in what follows from other options.
+    ///
+    /// # Errors
+    /// [`Error::Usage`]
+    pub fn validated(mut self, terminal: &Terminal) -> Result<Self> {
+        if !self.pseudonymize && !self.token_options.is_empty() {
+            return Err(Error::usage(
+                "--key, --fields, --keep-text, --accept-names and --skip-datafeed are about tokens",
+                "add --pseudonymize",
+            ));
+        }
+        if self.job.is_none() && !terminal.interactive() {
+            return Err(Error::usage(
+                "no job is named, and there is no terminal to choose one on",
+                "add --job-id JOB",
+            ));
+        }
+        let after = ("--after-date", self.after_date);
+        let finer = |name, date: Option<EpochMillis>| if date.is_some() { (name, date) } else { after };
+        let annotations_after = finer("--annotations-after-date", self.annotations_after);
+        let inputs_after = finer("--inputs-after-date", self.input_options.after);
+        let before = match self.before_date {
+            Some(_) => ("--before-date", self.before_date),
+            None => ("--snapshot-before-date", self.snapshot_before_date),
+        };
+        check_range(annotations_after, before)?;
+        check_range(inputs_after, ("--inputs-before-date", self.input_options.before))?;
+        let inputs = &mut self.input_options;
+        if !inputs.include_inputs && (inputs.after.is_some() || inputs.before.is_some()) {
+            terminal.warn("the range of inputs has no effect without --include-inputs");
+        }
+        (inputs.after, self.annotations_after) = (inputs_after.1, annotations_after.1);
+        if let Some(output) = &self.output {
+            target(output, self.overwrite, self.dry_run, terminal)?;
+        }
+        if self.pseudonymize {
+            self.token_options.check(self.output().as_ref())?;
+        }
+        self.json = self.prints_json();
+        Ok(self)
+    }
+
+    /// Whether stdout carries a document; not where it carries the archive.
+    pub fn prints_json(&self) -> bool {
+        self.json && (self.dry_run || self.output.as_deref() != Some(Path::new("-")))
+    }
+
+    /// Which snapshot.
+    pub fn snapshot(&self) -> SnapshotChoice {
+        match (&self.snapshot_id, self.before()) {
+            (Some(id), _) => SnapshotChoice::Id(id.clone()),
+            (None, Some(before)) => SnapshotChoice::Before(before),
+            (None, None) => SnapshotChoice::Used,
+        }
+    }
+
+    /// Upper bound of the snapshot, annotations and notifications.
+    pub fn before(&self) -> Option<EpochMillis> {
+        self.before_date.or(self.snapshot_before_date)
+    }
+
+    /// Which inputs, where any are exported.
+    pub fn inputs(&self) -> Option<&InputOptions> {
+        self.input_options.include_inputs.then_some(&self.input_options)
+    }
+
+    /// How values are replaced, where they are.
+    pub fn tokens(&self) -> Option<&TokenOptions> {
+        self.pseudonymize.then_some(&self.token_options)
+    }
+
+    /// Where the archive goes, as far as that is known without the job.
+    pub(super) fn output(&self) -> Option<Target> {
+        self.output.as_ref().map(|path| Target::new(path, self.overwrite))
+    }
+
     /// Where the archive of this job goes.
     pub(super) fn target(&self, job: &JobId) -> Target {
-        self.output.clone().unwrap_or_else(|| Target::File {
+        self.output().unwrap_or_else(|| Target::File {
             path: PathBuf::from(format!("{}_state.tar.gz", job.safe())),
             overwrite: self.overwrite,
         })
@@ -73,8 +265,8 @@ impl ExportOptions {
     /// The options that shaped the archive, as the command line names them.
     pub(super) fn for_manifest(&self) -> serde_json::Map<String, serde_json::Value> {
         let date = |moment: Option<EpochMillis>| moment.map(|moment| moment.to_string());
-        let inputs = self.inputs.as_ref();
-        let snapshot = match &self.snapshot {
+        let inputs = self.inputs();
+        let snapshot = match self.snapshot() {
             SnapshotChoice::Used => (None, None),
             SnapshotChoice::Before(moment) => (None, Some(moment.to_string())),
             SnapshotChoice::Id(id) => (Some(id.to_string()), None),
@@ -109,5 +301,16 @@ impl ExportOptions {
                 .map(|inputs| inputs.fields.clone().into()),
         );
         options
+    }
+}
+
+/// A range whose end is not after its beginning is empty; `after` and `before` name the options.
+fn check_range(after: (&str, Option<EpochMillis>), before: (&str, Option<EpochMillis>)) -> Result<()> {
+    match (after, before) {
+        ((after_name, Some(after)), (before_name, Some(before))) if after >= before => Err(Error::usage(
+            format!("{after_name} {after} is not before {before_name} {before}: the range is empty"),
+            "give the earlier date to the option that ends in `after-date`",
+        )),
+        _ => Ok(()),
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn all(options: &ExportOptions, subject: &Subject) -> [Found; 3] {
     let of_job = json!({"term": {"job_id": job.as_str()}});
     let dated = |field: &str| {
         let mut filter = vec![of_job.clone()];
-        filter.extend(range(field, options.annotations_after, options.annotations_before));
+        filter.extend(range(field, options.annotations_after, options.before()));
         json!({"bool": {"filter": filter}})
     };
     let search = |index: &str, query: Value, sort: &str| Search {

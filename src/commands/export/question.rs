@@ -29,7 +29,7 @@ pub(super) async fn ask(
         return Ok(());
     }
     let job = subject.job.id();
-    terminal.explain(&match options.tokens {
+    terminal.explain(&match options.tokens() {
         Some(_) => format!(
             "The archive of job {job} will hold tokens in the place of values, and its key file the values. Names of \
              the job, its fields, aggregations, indices, filters and calendars stay, and so do metrics and times."
@@ -41,8 +41,7 @@ pub(super) async fn ask(
     });
     confirm(terminal, "Export it?".to_owned()).await?;
     let open = options
-        .inputs
-        .as_ref()
+        .inputs()
         .is_some_and(|inputs| inputs.after.is_none() || inputs.before.is_none());
     match survey.inputs {
         Some(inputs) if open => {

@@ -55,7 +55,7 @@ impl Indices<'_> {
         if !whole.without_source().is_empty() {
             return Err(without_source(index));
         }
-        let (Some(wanted), Some(search)) = (&self.options.inputs, &sources.search) else {
+        let (Some(wanted), Some(search)) = (self.options.inputs(), &sources.search) else {
             return Ok(whole);
         };
         let all = sources.mappings.clone().and(whole.clone());
@@ -103,7 +103,7 @@ pub(super) async fn look(
     terminal: &Terminal,
 ) -> Result<Sources> {
     note_metadata(options, subject, terminal);
-    let Some(wanted) = &options.inputs else {
+    let Some(wanted) = options.inputs() else {
         return Ok(Sources::default());
     };
     let Some(datafeed) = subject.job.datafeed() else {
@@ -169,7 +169,7 @@ pub(super) async fn look(
 /// Reports what an import does about clauses that select other documents in a copy of the index. A pseudonymized archive
 /// has a report of its own about its query.
 fn note_metadata(options: &ExportOptions, subject: &Subject, terminal: &Terminal) {
-    let Some(datafeed) = subject.job.datafeed().filter(|_| options.tokens.is_none()) else {
+    let Some(datafeed) = subject.job.datafeed().filter(|_| options.tokens().is_none()) else {
         return;
     };
     let runtime = datafeed.runtime_mappings.as_ref();
@@ -179,7 +179,7 @@ fn note_metadata(options: &ExportOptions, subject: &Subject, terminal: &Terminal
         return;
     }
     let clauses = clauses.into_iter().collect::<Vec<_>>().join(", ");
-    terminal.say(&match options.inputs {
+    terminal.say(&match options.inputs() {
         Some(_) => format!(
             "note: the query of the datafeed has clauses on {clauses}: an import replaces it with `match_all`, since the \
              archived input documents match it already; the archive keeps the query"
@@ -202,7 +202,7 @@ fn fields(
         return Ok((SourceFields::All, whole));
     }
     // A pseudonymized archive has no fields that only the query reads.
-    let job = match options.tokens {
+    let job = match options.tokens() {
         Some(_) => without_query(&subject.job)?,
         None => subject.job.clone(),
     };

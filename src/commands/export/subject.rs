@@ -129,13 +129,12 @@ async fn snapshot(
     let snapshots = cluster.snapshots(id).await?;
     let used = job.model_snapshot_id();
     let latest = snapshots.first().cloned();
-    let chosen = snapshots
-        .into_iter()
-        .find(|snapshot| options.snapshot.means(snapshot, used));
+    let wanted = options.snapshot();
+    let chosen = snapshots.into_iter().find(|snapshot| wanted.means(snapshot, used));
     let Some(latest) = latest else {
         return Err(no_snapshot(id, format!("job {id} has no model snapshot yet")));
     };
-    match (&options.snapshot, chosen) {
+    match (&wanted, chosen) {
         (SnapshotChoice::Used, Some(chosen)) => {
             if chosen.id != latest.id {
                 terminal.warn(&format!(

@@ -18,7 +18,7 @@ use crate::archive::{
 };
 use crate::cluster::ml::MlInfo;
 use crate::cluster::{Cluster, Hit, Pages, is_newer};
-use crate::commands::session::Narrator;
+use crate::commands::session::RetryReporter;
 use crate::error::{Error, Result};
 use crate::job::{InputMappings, JobId};
 use crate::terminal::{Stage, Terminal, Unit};
@@ -32,12 +32,12 @@ pub(super) async fn archive(
     subject: &Subject,
     sources: &Sources,
     survey: &Survey,
-    narrator: &Arc<Narrator>,
+    reporter: &Arc<RetryReporter>,
     terminal: &Terminal,
 ) -> Result<Written> {
     let target = options.target(subject.job.id());
     // With values it goes to no place that has a name.
-    let writer = match options.tokens {
+    let writer = match options.tokens() {
         None => ArchiveWriter::create(&target, options.compression_level)?,
         Some(_) => ArchiveWriter::temporary(TEMPORARY_LEVEL)?,
     };
@@ -45,7 +45,7 @@ pub(super) async fn archive(
         cluster,
         options,
         subject,
-        narrator,
+        reporter,
         terminal,
         writer,
     };
@@ -84,7 +84,7 @@ pub(super) async fn archive(
     export.json(EntryKind::Calendars, calendars.as_bytes())?;
     replaced::refuse_job(cluster, subject).await?;
     let unnamed = export.finish(belongings.info)?;
-    let Some(tokens) = &options.tokens else {
+    let Some(tokens) = options.tokens() else {
         let finished = tokio::task::block_in_place(|| unnamed.publish())?;
         return Ok(Written {
             target,
@@ -92,7 +92,7 @@ pub(super) async fn archive(
             pseudonymized: None,
         });
     };
-    narrator.follow(None);
+    reporter.follow(None);
     with_tokens(unnamed, target, options, tokens, terminal).await
 }
 
@@ -100,7 +100,7 @@ struct Export<'a> {
     cluster: &'a Cluster,
     options: &'a ExportOptions,
     subject: &'a Subject,
-    narrator: &'a Arc<Narrator>,
+    reporter: &'a Arc<RetryReporter>,
     terminal: &'a Terminal,
     writer: ArchiveWriter,
 }
@@ -120,12 +120,12 @@ impl Export<'_> {
 
     fn stage(&self, title: &str, total: Option<u64>) -> Stage {
         let stage = self.terminal.stage(title, Unit::Documents, total);
-        self.narrator.follow(Some(stage.clone()));
+        self.reporter.follow(Some(stage.clone()));
         stage
     }
 
     fn done(&self, stage: Stage, line: &str) {
-        self.narrator.follow(None);
+        self.reporter.follow(None);
         stage.done(line);
     }
 

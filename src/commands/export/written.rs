@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::not_found;
 use super::options::ExportOptions;
 use crate::archive::{ArchiveSummary, Limits, Target, UnpublishedArchive};
-use crate::commands::pseudonymize::{self, PseudonymizeOptions, Tokens};
+use crate::commands::pseudonymize::{self, PseudonymizeOptions, TokenOptions};
 use crate::error::Result;
 use crate::job::JobId;
 use crate::terminal::Terminal;
@@ -26,13 +26,13 @@ pub(super) struct Written {
 
 /// Refuses an existing target before anything is read; without a job id only where the path is known.
 pub(super) fn refuse_existing(options: &ExportOptions, job: Option<&JobId>) -> Result<()> {
-    let target = match (&options.output, job) {
-        (Some(target), _) => target.clone(),
+    let target = match (options.output(), job) {
+        (Some(target), _) => target,
         (None, Some(job)) => options.target(job),
         (None, None) => return Ok(()),
     };
     target.check()?;
-    match &options.tokens {
+    match options.tokens() {
         Some(tokens) => tokens.refuse_existing(&target),
         None => Ok(()),
     }
@@ -43,12 +43,16 @@ pub(super) async fn with_tokens(
     unnamed: UnpublishedArchive,
     target: Target,
     options: &ExportOptions,
-    tokens: &Tokens,
+    tokens: &TokenOptions,
     terminal: &Terminal,
 ) -> Result<Written> {
     let asked = PseudonymizeOptions {
         archive: PathBuf::new(),
-        target: target.clone(),
+        output: match &target {
+            Target::File { path, .. } => path.clone(),
+            Target::Stdout => PathBuf::from("-"),
+        },
+        overwrite: options.overwrite,
         tokens: tokens.clone(),
         compression_level: options.compression_level,
         limits: Limits {

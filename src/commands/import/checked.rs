@@ -112,7 +112,7 @@ fn refuse_damage(options: &ImportOptions, contents: &Contents) -> Result<()> {
         return Ok(());
     };
     let place = match finding.place.is_empty() {
-        true => options.archive.display().to_string(),
+        true => options.archive().display().to_string(),
         false => finding.place.clone(),
     };
     let why = finding.what.clone();

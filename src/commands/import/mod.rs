@@ -22,11 +22,11 @@ use self::checked::Checked;
 use self::journal::Journal;
 use self::rollback::RolledBack;
 use crate::archive::Archive;
-use crate::cluster::Cluster;
-use crate::commands::Surroundings;
+use crate::cluster::{Cluster, ConnectOptions};
+use crate::commands::RunContext;
 use crate::commands::interrupt::Signals;
 use crate::commands::session;
-use crate::commands::session::Narrator;
+use crate::commands::session::RetryReporter;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 
@@ -35,17 +35,22 @@ use crate::terminal::Terminal;
 ///
 /// # Errors
 /// Whatever goes wrong while writing is undone, and the error says what was undone or remains.
-pub async fn run(options: ImportOptions, surroundings: &Surroundings, terminal: &Terminal) -> Result<()> {
-    let signals = Signals::listen(&surroundings.stop);
-    let archive = Archive::open(&options.archive)?;
+pub async fn run(
+    options: ImportOptions,
+    connect: ConnectOptions,
+    context: &RunContext,
+    terminal: &Terminal,
+) -> Result<()> {
+    let signals = Signals::listen(&context.stop);
+    let archive = Archive::open(options.archive())?;
     question::can_be_answered(&options, terminal)?;
     let checked = signals.or(checked::check(archive, &options, terminal)).await?;
     plan::refuse_replaced(&options, &checked)?;
     let wanted = plan::wanted_privileges(&options, &checked)?;
-    let (cluster, narrator) = signals
-        .or(session::connect(&options.connect, &wanted, surroundings, terminal))
+    let (cluster, reporter) = signals
+        .or(session::connect(&connect, &wanted, context, terminal))
         .await?;
-    let outcome = import(&options, checked, &cluster, &signals, &narrator, terminal).await;
+    let outcome = import(&options, checked, &cluster, &signals, &reporter, terminal).await;
     cluster.release().await;
     outcome
 }
@@ -55,7 +60,7 @@ async fn import(
     checked: Checked,
     cluster: &Cluster,
     signals: &Signals,
-    narrator: &Arc<Narrator>,
+    reporter: &Arc<RetryReporter>,
     terminal: &Terminal,
 ) -> Result<()> {
     let plan = signals.or(plan::make(cluster, options, &checked)).await?;
@@ -73,15 +78,15 @@ async fn import(
             checked: &checked,
             plan: &plan,
             journal: &journal,
-            narrator,
+            reporter,
             terminal,
         };
         apply::apply(&context).await?;
-        verify::verify(cluster, &checked, &plan, &journal, narrator, terminal).await
+        verify::verify(cluster, &checked, &plan, &journal, reporter, terminal).await
     };
     match signals.or_between_requests(cluster, work).await {
         Ok(()) => outcome::print(options, &plan, &journal, terminal),
-        Err(cause) => Err(undo(cluster, &journal, &plan, narrator, terminal, cause).await),
+        Err(cause) => Err(undo(cluster, &journal, &plan, reporter, terminal, cause).await),
     }
 }
 
@@ -89,11 +94,11 @@ async fn undo(
     cluster: &Cluster,
     journal: &Journal,
     plan: &plan::Plan,
-    narrator: &Arc<Narrator>,
+    reporter: &Arc<RetryReporter>,
     terminal: &Terminal,
     cause: Error,
 ) -> Error {
-    narrator.follow(None);
+    reporter.follow(None);
     if journal.is_empty() {
         return Error::RolledBack {
             cause: Box::new(cause),

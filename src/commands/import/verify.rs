@@ -17,7 +17,7 @@ use super::parts::DerivedId;
 use super::plan::{CalendarPlan, Plan, missing};
 use crate::archive::{Document, Part};
 use crate::cluster::{Cluster, Hit};
-use crate::commands::session::Narrator;
+use crate::commands::session::RetryReporter;
 use crate::error::{Error, Result};
 use crate::job::JobConfig;
 use crate::state::{STATE_INDICES, StateDocId};
@@ -31,7 +31,7 @@ pub(super) async fn verify(
     checked: &Checked,
     plan: &Plan,
     journal: &Journal,
-    narrator: &Arc<Narrator>,
+    reporter: &Arc<RetryReporter>,
     terminal: &Terminal,
 ) -> Result<()> {
     let verifier = Verifier {
@@ -41,7 +41,7 @@ pub(super) async fn verify(
         journal,
     };
     let stage = terminal.stage("Comparing what the cluster holds", Unit::Documents, None);
-    narrator.follow(Some(stage.clone()));
+    reporter.follow(Some(stage.clone()));
     // One after the other: while somebody deletes the job, a comparison beside these could miss a document first and
     // tell of nothing else.
     let mut compared = verifier.state().await?;
@@ -60,7 +60,7 @@ pub(super) async fn verify(
     inputs::release(cluster, plan, journal).await?;
     // Last, so that what somebody else did to the job meanwhile is seen.
     let opened = verifier.job().await?;
-    narrator.follow(None);
+    reporter.follow(None);
     stage.done(&format!(
         "Compared what the cluster holds: {}, all as in the archive",
         amount(compared, "document", "documents")

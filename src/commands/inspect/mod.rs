@@ -5,21 +5,19 @@ mod compare;
 mod entries;
 mod examine;
 mod gather;
+mod options;
 mod output;
 mod page;
 mod report;
 mod values;
 
-use std::path::PathBuf;
-
-use crate::archive::Limits;
 use crate::error::Result;
 use crate::terminal::Terminal;
 use output::Output;
 
 pub use compare::{COMPARISON_VERSION, Came, Comparison, Difference, FieldDifference, PartDifference, Side};
 pub use examine::{Examined, examine};
-pub use output::HtmlTarget;
+pub use options::InspectOptions;
 pub(crate) use page::page;
 pub use report::{
     AnnotationFacts, ArchiveFacts, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts, Check,
@@ -28,45 +26,6 @@ pub use report::{
     SeriesFacts, SnapshotFacts, StateFacts, UnreadFacts, ValueFacts, ValuesFacts, Written,
 };
 
-/// What `inspect` was asked.
-#[derive(Clone, Debug)]
-pub struct InspectOptions {
-    /// The file, or `-` for stdin.
-    pub archive: PathBuf,
-    /// Another one, to be compared with it.
-    pub other: Option<PathBuf>,
-    /// What to print.
-    pub view: View,
-    /// The values that the archive holds, too.
-    pub values: bool,
-    /// Exit 4 when any check fails.
-    pub verify: bool,
-    /// As one JSON document.
-    pub json: bool,
-    /// As a page for browsers.
-    pub html: Option<HtmlTarget>,
-    /// Bounds.
-    pub limits: Limits,
-}
-
-impl InspectOptions {
-    /// `--verify -q`, with the result on a terminal or in a pipe.
-    fn prints_failures_only(&self, terminal: &Terminal) -> bool {
-        self.verify && terminal.is_quiet() && !self.json && self.html.is_none()
-    }
-}
-
-/// What to print.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum View {
-    /// The page.
-    Page,
-    /// `--list`
-    List,
-    /// `--show ENTRY`
-    Show(String),
-}
-
 /// Runs the inspection and prints its result. Blocking: it reads files and needs no cluster.
 ///
 /// # Errors
@@ -74,9 +33,9 @@ pub enum View {
 /// is not wholly as it should be). With `json` the printed report tells that failure already:
 /// it is an [`Error::Reported`](crate::error::Error::Reported) then.
 pub fn run(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
-    match (&options.view, &options.other) {
-        (View::Show(entry), _) => entries::show(options, entry, terminal),
-        (View::List, _) => {
+    match (&options.show, &options.other) {
+        (Some(entry), _) => entries::show(options, entry, terminal),
+        (None, _) if options.list => {
             let examined = examine(&options.archive, options, terminal)?;
             let list = entries::list(&examined.report);
             if options.json {
@@ -86,7 +45,7 @@ pub fn run(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
             }
             output::ended(examined.failure, options.json)
         }
-        (View::Page, None) => {
+        (None, None) => {
             let output = Output::prepare(options)?;
             let examined = examine(&options.archive, options, terminal)?;
             let report = &examined.report;
@@ -101,7 +60,7 @@ pub fn run(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
             output.put(report, &page, terminal)?;
             output::ended(examined.failure, options.json)
         }
-        (View::Page, Some(other)) => {
+        (None, Some(other)) => {
             let output = Output::prepare(options)?;
             let first = examine(&options.archive, options, terminal)?;
             let second = examine(other, options, terminal)?;

@@ -1,7 +1,7 @@
 //! The result to where it was asked for: a page or one JSON document to stdout, a page for browsers to a file.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -12,15 +12,6 @@ use crate::report::{RenderOptions, ReportPage, render_html, render_text};
 use crate::terminal::Terminal;
 use crate::util::atomic_file::{AtomicFile, PublishError};
 use crate::util::control_chars::escape_json;
-
-/// `--html FILE`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HtmlTarget {
-    /// The file, or `-` for stdout.
-    pub path: PathBuf,
-    /// Whether an existing one may be replaced.
-    pub overwrite: bool,
-}
 
 /// Where the result goes. Made before the archive is read: a target that is refused costs no time.
 #[derive(Debug)]
@@ -33,7 +24,7 @@ pub(super) struct Output<'a> {
 enum Html<'a> {
     No,
     Stdout,
-    File(&'a HtmlTarget),
+    File { path: &'a Path, overwrite: bool },
 }
 
 impl<'a> Output<'a> {
@@ -41,11 +32,12 @@ impl<'a> Output<'a> {
     pub(super) fn prepare(options: &'a InspectOptions) -> Result<Self> {
         let html = match &options.html {
             None => Html::No,
-            Some(target) if target.path == Path::new("-") => Html::Stdout,
-            Some(target) => {
+            Some(path) if path == Path::new("-") => Html::Stdout,
+            Some(path) => {
                 // Created and removed again: while archives are read, there is no file that a signal could leave behind.
-                drop(AtomicFile::create(&target.path, target.overwrite).map_err(refused)?);
-                Html::File(target)
+                let overwrite = options.overwrite;
+                drop(AtomicFile::create(path, overwrite).map_err(refused)?);
+                Html::File { path, overwrite }
             }
         };
         if options.json && matches!(html, Html::Stdout) {
@@ -73,8 +65,8 @@ impl<'a> Output<'a> {
         let text = match self.html {
             Html::No => None,
             Html::Stdout => Some(render_html(page)),
-            Html::File(HtmlTarget { path, overwrite }) => {
-                let file = AtomicFile::create(path, *overwrite).map_err(refused)?;
+            Html::File { path, overwrite } => {
+                let file = AtomicFile::create(path, overwrite).map_err(refused)?;
                 let written = file.file().write_all(render_html(page).as_bytes());
                 written.map_err(|cause| file_failed(path, cause))?;
                 file.publish().map_err(refused)?;

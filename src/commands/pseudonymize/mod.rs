@@ -14,10 +14,10 @@ mod search;
 mod spelling;
 mod write;
 
-pub use options::{PseudonymizeOptions, Tokens};
+pub use options::{PseudonymizeOptions, TokenOptions};
 
 use crate::archive::{self, Archive, Contents, Part, Severity};
-use crate::commands::Surroundings;
+use crate::commands::RunContext;
 use crate::commands::interrupt::{self, Signals};
 use crate::error::{Error, Result};
 use crate::pseudonym::Book;
@@ -31,10 +31,10 @@ pub(super) use outcome::{Outcome, outcome_document, say};
 ///
 /// # Errors
 /// Everything that keeps the archive from being whole and without values; then nothing stands under its name.
-pub async fn run(options: PseudonymizeOptions, surroundings: &Surroundings, terminal: &Terminal) -> Result<()> {
-    let signals = Signals::listen(&surroundings.stop);
+pub async fn run(options: PseudonymizeOptions, context: &RunContext, terminal: &Terminal) -> Result<()> {
+    let signals = Signals::listen(&context.stop);
     let work = async {
-        options.tokens.refuse_existing(&options.target)?;
+        options.tokens.refuse_existing(&options.target())?;
         let archive = Archive::open(&options.archive)?;
         let outcome = pseudonymize(&archive, &options, terminal).await?;
         outcome::print(&options, &outcome, terminal)
@@ -108,7 +108,7 @@ pub(super) async fn pseudonymize(
     let outcome = Outcome::of(&source, &rewriter, &decision, Some(&unnamed));
     options
         .tokens
-        .publish_key(&options.target, &rewriter.book.to_file(), lock)?;
+        .publish_key(&options.target(), &rewriter.book.to_file(), lock)?;
     tokio::task::block_in_place(|| unnamed.publish())?;
     Ok(outcome)
 }

@@ -64,7 +64,7 @@ impl Outcome {
 /// The path, or with `--json` what was done.
 pub(super) fn print(options: &PseudonymizeOptions, outcome: &Outcome, terminal: &Terminal) -> Result<()> {
     say(options, outcome, terminal);
-    let path = match &options.target {
+    let path = match options.target() {
         Target::Stdout if options.dry_run => "stdout".to_owned(),
         Target::Stdout => return Ok(()),
         Target::File { path, .. } => path.display().to_string(),

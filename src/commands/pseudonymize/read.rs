@@ -257,7 +257,7 @@ mod tests {
             written: Arc::clone(&counted),
         };
         let walk = async { source.state(rewriter, &stage, open, |_, _| Ok(())).await.map(|_| ()) };
-        let outcome = Signals::listen(&Stop::Told(first)).or(walk).await;
+        let outcome = Signals::listen(&Stop::Requested(first)).or(walk).await;
         (counted.load(Ordering::Relaxed), outcome)
     }
 

@@ -26,9 +26,9 @@ pub(super) async fn archive(
     options: &PseudonymizeOptions,
     stage: &Stage,
 ) -> Result<(Rewriter, UnpublishedArchive)> {
-    let writer = match &options.target {
+    let writer = match options.target() {
         Target::Stdout => ArchiveWriter::temporary(options.compression_level)?,
-        target => ArchiveWriter::create(target, options.compression_level)?,
+        target => ArchiveWriter::create(&target, options.compression_level)?,
     };
     let mut rewrite = Rewrite {
         source,

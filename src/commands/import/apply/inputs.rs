@@ -69,7 +69,9 @@ async fn create_one(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
 async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::terminal::Stage) -> Result<u64> {
     let name = &target.index.name;
     let alias = loading_alias(name, context.journal.run());
-    let bulk = context.cluster.bulk_index(name.as_str(), &alias, context.options.bulk);
+    let bulk = context
+        .cluster
+        .bulk_index(name.as_str(), &alias, context.options.bulk());
     documents::send(context, Part::Inputs, bulk, stage, |document| {
         let source = document.source_index();
         if !target.index.sources.contains(source) {

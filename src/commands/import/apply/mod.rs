@@ -25,7 +25,7 @@ use super::owner::{self, Owner};
 use super::plan::Plan;
 use crate::cluster::Cluster;
 use crate::commands::interrupt::stop_between_requests;
-use crate::commands::session::Narrator;
+use crate::commands::session::RetryReporter;
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal, Unit};
 
@@ -36,7 +36,7 @@ pub(super) struct Context<'a> {
     pub(super) checked: &'a Checked,
     pub(super) plan: &'a Plan,
     pub(super) journal: &'a Journal,
-    pub(super) narrator: &'a Arc<Narrator>,
+    pub(super) reporter: &'a Arc<RetryReporter>,
     pub(super) terminal: &'a Terminal,
 }
 
@@ -115,12 +115,12 @@ impl Context<'_> {
 
     fn stage(&self, title: &str, total: Option<u64>) -> Stage {
         let stage = self.terminal.stage(title, Unit::Documents, total);
-        self.narrator.follow(Some(stage.clone()));
+        self.reporter.follow(Some(stage.clone()));
         stage
     }
 
     fn done(&self, stage: Stage, line: &str) {
-        self.narrator.follow(None);
+        self.reporter.follow(None);
         stage.done(line);
     }
 }

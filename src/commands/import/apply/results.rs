@@ -47,7 +47,7 @@ pub(super) async fn snapshot_and_counts(context: &Context<'_>) -> Result<()> {
     ];
     let (documents, handle) = intend_results(context, SNAPSHOT_AND_COUNTS, ids);
     let mut bulk = cluster
-        .bulk_alias(&job.results_write_alias(), context.options.bulk)
+        .bulk_alias(&job.results_write_alias(), context.options.bulk())
         .telling(documents);
     let snapshot = plan.renamer.document(checked.snapshot.get().as_bytes())?;
     bulk.index(&job.snapshot_document_id(&plan.snapshot_id), one_line(&snapshot).into())
@@ -99,7 +99,7 @@ pub(super) async fn categories(context: &Context<'_>) -> Result<()> {
     }
     let (documents, handle) = intend_results(context, CATEGORIES, ids);
     let bulk = cluster
-        .bulk_alias(&plan.job().results_write_alias(), context.options.bulk)
+        .bulk_alias(&plan.job().results_write_alias(), context.options.bulk())
         .telling(documents);
     let written = documents::send(context, Part::Categories, bulk, &stage, |document| {
         let id = plan.renamer.document_id(document.own_id());
@@ -129,7 +129,7 @@ pub(super) async fn annotations(context: &Context<'_>) -> Result<()> {
         || async move { Ok(cluster.write_index(ANNOTATIONS_ALIAS).await?) },
     )
     .await?;
-    let bulk = context.cluster.bulk_alias(ANNOTATIONS_ALIAS, context.options.bulk);
+    let bulk = context.cluster.bulk_alias(ANNOTATIONS_ALIAS, context.options.bulk());
     let fresh = fresh(context, Part::Annotations, ANNOTATIONS_INDICES).await?;
     Dated {
         part: Part::Annotations,
@@ -153,8 +153,8 @@ pub(super) async fn notifications(context: &Context<'_>) -> Result<()> {
     })
     .await?;
     let bulk = match aliased {
-        true => cluster.bulk_alias(NOTIFICATIONS_ALIAS, context.options.bulk),
-        false => cluster.bulk_index_without_alias(&index, context.options.bulk),
+        true => cluster.bulk_alias(NOTIFICATIONS_ALIAS, context.options.bulk()),
+        false => cluster.bulk_index_without_alias(&index, context.options.bulk()),
     };
     let fresh = fresh(context, Part::Notifications, NOTIFICATIONS_INDICES).await?;
     Dated {

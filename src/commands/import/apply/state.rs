@@ -45,7 +45,9 @@ pub(super) async fn load(context: &Context<'_>, index: String) -> Result<()> {
     let ids = state_ids(plan);
     let documents = Arc::new(Documents::of_job(STATE, ids, &STATE_INDICES, index));
     let handle = context.journal.intend(Entry::Documents(Arc::clone(&documents)));
-    let bulk = cluster.bulk_alias(WRITE_ALIAS, context.options.bulk).telling(documents);
+    let bulk = cluster
+        .bulk_alias(WRITE_ALIAS, context.options.bulk())
+        .telling(documents);
     let written = documents::send(context, Part::State, bulk, &stage, |document| {
         let own = document.own_id();
         let place = StateDocId::parse(own, checked.job(), &checked.snapshot_id)
