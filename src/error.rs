@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::util::atomic_file::file_hint;
+use crate::util::atomic_file::{PublishError, file_hint};
 use crate::{archive, cluster, job, pseudonym, state};
 
 /// The exit codes that the command line promises.
@@ -155,7 +155,8 @@ impl Error {
     pub fn exit(&self) -> ExitCode {
         match self {
             Self::Usage { .. } => ExitCode::Usage,
-            Self::Refused { .. } | Self::Archive(archive::Error::Exists { .. } | archive::Error::NotAFile { .. }) => {
+            Self::Refused { .. }
+            | Self::Archive(archive::Error::Publish(PublishError::Exists { .. } | PublishError::NotAFile { .. })) => {
                 ExitCode::Refused
             }
             Self::Archive(error) if error.is_damage() => ExitCode::Damaged,

@@ -88,7 +88,7 @@ impl Material {
                 .action_and_line(Some(INDEX), &line.id, line.source.as_bytes())
                 .expect("memory");
         }
-        entry.seal().expect("memory").bytes()
+        entry.seal().expect("memory").summary.bytes
     }
 
     /// Decodes the state; returns what it decodes to.

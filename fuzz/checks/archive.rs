@@ -4,7 +4,7 @@ use esml_state::archive::{Limits, check as read, show};
 
 const LIMITS: Limits = Limits {
     entry: 1 << 20,
-    ratio: 200,
+    total: 8 << 20,
     state: 1 << 20,
 };
 

@@ -1,145 +1,178 @@
 //! Why an archive cannot be written or read.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use crate::archive::{EntryKind, MAX_ENTRIES, MAX_INDICES};
+use crate::archive::layout::{EntryKind, MAX_ENTRIES, MAX_INDICES};
 use crate::util::atomic_file::{PublishError, file_hint};
+
+/// What archive functions return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// One enum for the layer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
-    /// The file system says no.
     #[error("{}: {cause}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
-        /// The file system's own words.
         #[source]
-        cause: std::io::Error,
+        cause: io::Error,
     },
-    /// The target is there already.
-    #[error("{} exists already", path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The target is a folder, link, device or pipe.
-    #[error("{} is {what}, and only a regular file can be replaced", path.display())]
-    NotAFile {
-        /// The target.
-        path: PathBuf,
-        /// What it is.
-        what: &'static str,
-    },
-    /// Not whole, not as promised, or made to harm; `place` is entry, and line where known.
+    /// The archive cannot get its name.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// Incomplete, changed, or made to harm; `place` is the entry, and the line where known.
     #[error("{place}: {why}")]
-    Damaged {
-        /// Entry, and line where known.
-        place: String,
-        /// What is wrong.
-        why: String,
-    },
-    /// Nobody would read an archive of more entries.
+    Damaged { place: String, why: String },
     #[error("the archive would have more than {MAX_ENTRIES} entries, which no import takes")]
     TooManyEntries,
-    /// Nobody would read an entry, or a line of one, of that size.
-    #[error("{place} would have {bytes} bytes, and no import takes more than {most} there")]
+    /// `place` is the entry, and the line where known.
+    #[error("{place} would have {bytes} bytes, and no import takes more than {max} there")]
     TooLarge {
-        /// Entry, and line where known.
         place: String,
-        /// What the entry holds.
-        kind: Option<EntryKind>,
-        /// How many it would have.
+        kind: EntryKind,
         bytes: u64,
-        /// How many it may have.
-        most: u64,
+        max: u64,
     },
-    /// Nobody would tell more indices apart.
     #[error("the inputs come from more than {MAX_INDICES} indices, which no import tells apart")]
     TooManyIndices,
-    /// What was checked is not what is read now.
     #[error("{}: changed while it was read", path.display())]
-    Changed {
-        /// The file.
-        path: PathBuf,
-    },
+    Changed { path: PathBuf },
 }
 
 impl Error {
+    pub(super) fn io(path: &Path, cause: io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            cause,
+        }
+    }
+
+    /// Of an unlinked temporary file, named by the folder that it was in.
+    pub(super) fn temporary(cause: io::Error) -> Self {
+        Self::io(&std::env::temp_dir(), cause)
+    }
+
+    pub(super) fn stdout(cause: io::Error) -> Self {
+        Self::io(Path::new("standard output"), cause)
+    }
+
     /// True where the archive itself is at fault (exit 4).
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Changed { .. })
     }
 
     /// Names the document that makes a line too long.
-    pub fn of_document(self, index: &str, id: &str) -> Self {
-        match self {
-            Self::TooLarge {
-                place,
-                kind,
-                bytes,
-                most,
-            } => Self::TooLarge {
-                place: format!("{place} ({index}, document {id})"),
-                kind,
-                bytes,
-                most,
-            },
-            other => other,
+    pub fn of_document(mut self, index: &str, id: &str) -> Self {
+        if let Self::TooLarge { place, .. } = &mut self {
+            *place = format!("{place} ({index}, document {id})");
         }
+        self
     }
 
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Exists { .. } => Some("choose another name with --output, or replace it with --overwrite".to_owned()),
-            Self::NotAFile { .. } => Some("name another file with --output".to_owned()),
-            Self::Io { cause, .. } => file_hint(cause).map(str::to_owned),
-            Self::Damaged { .. } => Some(
+        let hint = match self {
+            Self::Publish(PublishError::Exists { .. }) => {
+                "choose another name with --output, or replace it with --overwrite"
+            }
+            Self::Publish(PublishError::NotAFile { .. }) => "name another file with --output",
+            Self::Io { cause, .. } | Self::Publish(PublishError::Io { cause, .. }) => file_hint(cause)?,
+            Self::Damaged { .. } => {
                 "`esml-state inspect --verify` lists all that is wrong with it; a file that was copied may be whole \
                  where it comes from"
-                    .to_owned(),
-            ),
-            Self::TooManyEntries | Self::TooManyIndices => Some(
+            }
+            Self::TooManyEntries | Self::TooManyIndices => {
                 "take fewer inputs along, with --inputs-after-date and --inputs-before-date: the model keeps what it \
                  has learned of the others"
-                    .to_owned(),
-            ),
-            Self::TooLarge { kind, .. } => Some(smaller(*kind).to_owned()),
-            Self::Changed { .. } => Some("let nothing write to the file and start again".to_owned()),
-        }
+            }
+            Self::TooLarge { kind, .. } => smaller(*kind),
+            Self::Changed { .. } => "let nothing write to the file and start again",
+        };
+        Some(hint.to_owned())
     }
 }
 
 /// How to have less of it.
-fn smaller(kind: Option<EntryKind>) -> &'static str {
+fn smaller(kind: EntryKind) -> &'static str {
     match kind {
-        Some(EntryKind::InputMapping) => {
+        EntryKind::InputMapping => {
             "it holds the mappings of all indices that inputs come from: leave --all-fields out, or take inputs of fewer \
              indices along, with --inputs-after-date and --inputs-before-date"
         }
-        Some(EntryKind::Inputs { .. }) => {
+        EntryKind::Inputs { .. } => {
             "leave the document out with --inputs-after-date and --inputs-before-date, or take fewer fields along"
         }
-        Some(EntryKind::Annotations | EntryKind::Notifications) => {
+        EntryKind::Annotations | EntryKind::Notifications => {
             "leave it out with --annotations-after-date, or delete it on the cluster"
         }
-        Some(EntryKind::Snapshot | EntryKind::State) => "choose another snapshot with --snapshot-id",
-        Some(EntryKind::Calendars) => "delete past events of the job's calendars, or take the job out of a calendar",
-        Some(EntryKind::Filters) => "make the filters that the job's rules name smaller",
-        Some(EntryKind::Config) => "make the job's configuration smaller, its datafeed's query most likely",
+        EntryKind::Snapshot | EntryKind::State => "choose another snapshot with --snapshot-id",
+        EntryKind::Calendars => "delete past events of the job's calendars, or take the job out of a calendar",
+        EntryKind::Filters => "make the filters that the job's rules name smaller",
+        EntryKind::Config => "make the job's configuration smaller, its datafeed's query most likely",
         _ => "make it smaller on the cluster",
     }
 }
 
-impl From<PublishError> for Error {
-    fn from(why: PublishError) -> Self {
-        match why {
-            PublishError::Exists { path } => Self::Exists { path },
-            PublishError::NotAFile { path, what } => Self::NotAFile { path, what },
-            PublishError::Io { path, cause } => Self::Io { path, cause },
+/// Why reading stops. It travels through decoders and `BufRead` as the source of an `io::Error`.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    /// The reader or a temporary file failed, which says nothing about the archive.
+    #[error(transparent)]
+    Failed(#[from] Error),
+    /// The file is not a complete tar in gzip: nothing after this can be read.
+    #[error("{0}")]
+    Corrupt(String),
+    /// A line is not what its entry must consist of: no line after it can be paired with its action line.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(cause: io::Error) -> Self {
+        match cause.downcast::<Self>() {
+            Ok(error) => error,
+            Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => {
+                Self::corrupt("the file ends here: it is cut short")
+            }
+            Err(cause) => Self::corrupt(format!("the compressed data is damaged: {cause}")),
+        }
+    }
+}
+
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        Self::other(error)
+    }
+}
+
+impl ReadError {
+    pub(super) fn corrupt(why: impl Into<String>) -> Self {
+        Self::Corrupt(why.into())
+    }
+
+    pub(super) fn malformed(why: &str) -> Self {
+        Self::Malformed(why.to_owned())
+    }
+
+    /// Where nothing was checked before.
+    pub(super) fn of_archive(self, path: &Path) -> Error {
+        match self {
+            Self::Failed(error) => error,
+            Self::Corrupt(why) | Self::Malformed(why) => Error::Damaged {
+                place: path.display().to_string(),
+                why,
+            },
+        }
+    }
+
+    /// Where the same bytes passed a check before: they were changed since.
+    pub(super) fn since_checked(self, path: &Path) -> Error {
+        match self {
+            Self::Failed(error) => error,
+            Self::Corrupt(_) | Self::Malformed(_) => Error::Changed { path: path.to_owned() },
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Names of entries, both ways: ours, and what the Python scripts look for by substring.
+//! The entries of an archive: their names, ours and those that the Python scripts look for by substring, and how much
+//! each may hold. A reader refuses what is beyond these bounds, so a writer does not write it.
 //!
 //! Their importer takes the first path, in tar order, that contains `ml-anomalies-snapshot_doc`, `_config.json`
 //! or `_snapshot_docs.ndjson`, and every path that matches `<safe>_input_\d+.ndjson`. The safe form of a job id has no
@@ -24,6 +25,25 @@ const ENDINGS: [(&str, EntryKind); 9] = [
     ("_filters.json", EntryKind::Filters),
     ("_calendars.json", EntryKind::Calendars),
 ];
+
+/// Entries of one archive, the manifest included: what an archive holds beside its inputs, and a thousand million inputs.
+/// A reader keeps a line about each.
+pub const MAX_ENTRIES: usize = 100_000;
+/// Decompressed bytes of one archive: far more than so many entries have, and a file that repeats itself ends there.
+pub(super) const MAX_BYTES: u64 = 1 << 40;
+/// Documents of an entry of inputs, at most (archive contract).
+pub const PART_DOCUMENTS: u64 = 10_000;
+/// Its bytes, about: a few entries are in memory at once while they are compressed, beside the pages of all readers.
+const PART_BYTES: u64 = 3 << 20;
+/// State documents of both kinds: a bound on the memory for those that come before their turn, far above what a snapshot
+/// has.
+pub(super) const MAX_STATE_DOCUMENTS: usize = 100_000;
+/// Source indices of inputs that are told apart.
+pub const MAX_INDICES: usize = 10_000;
+/// Bytes of an action line: 512 of an ID and 255 of an index name, each perhaps written as `\u0000`, with room.
+pub(super) const MAX_ACTION: u64 = 16 << 10;
+/// Bytes of a block of a tar.
+pub(super) const BLOCK: usize = 512;
 
 /// What an entry holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,8 +93,11 @@ pub enum Part {
 }
 
 /// The name of one of our entries.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EntryName(String);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryName {
+    pub(super) kind: EntryKind,
+    name: String,
+}
 
 impl EntryName {
     /// The name of an entry of this job.
@@ -83,7 +106,7 @@ impl EntryName {
     /// dash behind it: the name is for finding the entry, the id is read from the document.
     pub fn of(kind: EntryKind, job: &JobId, snapshot: &SnapshotId) -> Self {
         let safe = job.safe();
-        Self(match kind {
+        let name = match kind {
             EntryKind::Snapshot => snapshot_name(&safe, snapshot),
             EntryKind::Manifest => MANIFEST.to_owned(),
             EntryKind::Inputs { number: 0 } => format!("{safe}_input.ndjson"),
@@ -95,17 +118,21 @@ impl EntryName {
                     .map_or("", |(ending, _)| ending);
                 format!("{safe}{ending}")
             }
-        })
+        };
+        Self { kind, name }
     }
 
     /// The manifest's, the same for every job.
     pub(super) fn manifest() -> Self {
-        Self(MANIFEST.to_owned())
+        Self {
+            kind: EntryKind::Manifest,
+            name: MANIFEST.to_owned(),
+        }
     }
 
     /// The name.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
     }
 }
 
@@ -138,6 +165,60 @@ impl EntryKind {
             _ => None,
         }
     }
+}
+
+impl Part {
+    /// Whether each document comes with an action line before it.
+    pub(super) fn has_actions(self) -> bool {
+        matches!(self, Self::State | Self::Inputs | Self::Categories)
+    }
+}
+
+/// Bounds on what an archive may decompress to (archive contract, rule 6).
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of one entry (`--max-entry-size`).
+    pub entry: u64,
+    /// Bytes of all entries together.
+    pub total: u64,
+    /// Bytes of decoded model state.
+    pub state: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            entry: 10 << 30,
+            total: MAX_BYTES,
+            state: 64 << 30,
+        }
+    }
+}
+
+/// Bytes that a document of a part may have.
+pub(super) fn max_document(part: Part) -> u64 {
+    match part {
+        // What Elasticsearch takes in one request unless told otherwise. State documents have some 17 million.
+        Part::State | Part::Inputs => 100 << 20,
+        Part::Annotations | Part::Notifications | Part::Categories => 4 << 20,
+    }
+}
+
+/// Bytes that an entry of one JSON text may have.
+pub(super) fn max_text(kind: EntryKind) -> u64 {
+    match kind {
+        // Quantiles grow with the number of partitions, the manifest with the number of entries. Configuration and
+        // calendars are parsed whole, which takes many times their bytes.
+        EntryKind::Snapshot => 64 << 20,
+        EntryKind::Manifest => 32 << 20,
+        EntryKind::Config | EntryKind::Calendars => 4 << 20,
+        _ => 16 << 20,
+    }
+}
+
+/// Whether an entry of inputs takes no further document of so many bytes. It takes a first one of any size.
+pub fn is_full(documents: u64, bytes: u64, coming: usize) -> bool {
+    documents > 0 && (documents == PART_DOCUMENTS || bytes + coming as u64 > PART_BYTES)
 }
 
 fn snapshot_name(safe_job: &str, snapshot: &SnapshotId) -> String {

@@ -1,4 +1,4 @@
-//! `esml_manifest.json`: what was written, so that a reader can tell whether it is whole.
+//! `esml_manifest.json`: what was written, so that a reader can check that it is complete.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::layout::EntryKind;
+
 /// The only version there is.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// Bytes of options, or of an analyzer: both are taken apart, which takes many times their bytes.
-const FEW: usize = 64 << 10;
+const MAX_NESTED: usize = 64 << 10;
 
 /// The manifest, version 1.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,10 +31,10 @@ pub struct Manifest {
     /// Which snapshot.
     pub snapshot_id: String,
     /// Remote clusters whose input documents are missing, or some of them (`--allow-partial`).
-    #[serde(default, deserialize_with = "few", skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default, deserialize_with = "small", skip_serializing_if = "BTreeSet::is_empty")]
     pub incomplete_clusters: BTreeSet<String>,
     /// The options that shaped it, as the command line names them.
-    #[serde(deserialize_with = "few")]
+    #[serde(deserialize_with = "small")]
     pub options: serde_json::Map<String, Value>,
     /// All entries before this one, in order.
     pub entries: Vec<ManifestEntry>,
@@ -48,7 +50,7 @@ pub struct ManifestSource {
     /// `cluster_uuid`.
     pub cluster_uuid: String,
     /// `_ml/info` `defaults.anomaly_detectors.categorization_analyzer`.
-    #[serde(default, deserialize_with = "few", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "small", skip_serializing_if = "Option::is_none")]
     pub default_categorization_analyzer: Option<Value>,
 }
 
@@ -65,12 +67,29 @@ pub struct ManifestEntry {
     pub sha256: String,
 }
 
+/// An entry that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntrySummary {
+    /// Its path in the tar.
+    pub name: String,
+    /// What it is taken for.
+    pub kind: Option<EntryKind>,
+    /// Documents (action lines do not count; a JSON entry is one).
+    pub documents: u64,
+    /// Bytes, uncompressed.
+    pub bytes: u64,
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+    /// The compressed offset of its header, where that begins a gzip member.
+    pub(crate) start: Option<u64>,
+}
+
 /// A value that must be small.
-fn few<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+fn small<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let text = Box::<RawValue>::deserialize(deserializer)?;
-    if text.get().len() > FEW {
+    if text.get().len() > MAX_NESTED {
         return Err(D::Error::custom(format!(
-            "options or an analyzer of more than {FEW} bytes"
+            "options or an analyzer of more than {MAX_NESTED} bytes"
         )));
     }
     serde_json::from_str(text.get()).map_err(D::Error::custom)
@@ -114,7 +133,7 @@ impl Manifest {
         }
     }
 
-    /// As it stands in the archive: indented, for people look into it.
+    /// As it is in the archive: indented, for people look into it.
     pub(super) fn to_json(&self) -> std::io::Result<Vec<u8>> {
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');

@@ -1,16 +1,130 @@
+//! Archives made by hand, one for each rule that they break.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod damage;
-mod made;
-mod manifest;
+use std::io::{Read, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tar::EntryType;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tar::{EntryType, Header};
 
-use self::made::{CATEGORIZER, MODEL, Tar, good, gzip, state, states};
-use super::*;
-use crate::archive::Severity;
+use crate::archive::{Contents, Error, Limits, Part, Severity, check};
+use crate::util::hex::hex;
+
+/// An archive made by hand, to be damaged.
+#[derive(Clone)]
+struct Tar {
+    entries: Vec<(String, Vec<u8>, EntryType)>,
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
+fn state(kind: &str, number: u64, chunk: &str, eos: bool) -> String {
+    let end = if eos { r#","eos":true"# } else { "" };
+    format!(
+        "{{\"index\":{{\"_index\":\".ml-state\",\"_id\":\"{kind}#{number}\"}}}}\n{{\"compressed\":[\"{chunk}\"]{end}}}\n"
+    )
+}
+
+const MODEL: &str = "a_model_state_17";
+const CATEGORIZER: &str = "a_categorizer_state";
+
+/// Three model documents and one of the categorizer.
+fn states() -> [String; 4] {
+    let text = STANDARD.encode(gzip(b"some state"));
+    let (one, rest) = text.split_at(5);
+    let (two, three) = rest.split_at(7);
+    [
+        state(MODEL, 1, one, false),
+        state(MODEL, 2, two, false),
+        state(MODEL, 3, three, true),
+        state(CATEGORIZER, 1, &text, true),
+    ]
+}
+
+fn good() -> Tar {
+    let config = r#"{"job_id":"a","analysis_config":{"bucket_span":"5m","categorization_field_name":"m","detectors":[{"function":"count","by_field_name":"mlcategory"}]},"data_description":{"time_field":"t"}}"#;
+    let snapshot = r#"{"job_id":"a","snapshot_id":"17","timestamp":1,"snapshot_doc_count":3,"quantiles":{"job_id":"a","timestamp":1,"quantile_state":""}}"#;
+    let entries = [
+        (
+            "ml-anomalies-snapshot_doc_a_model_snapshot_17.json",
+            snapshot.to_owned(),
+        ),
+        ("a_config.json", config.to_owned()),
+        ("a_snapshot_docs.ndjson", states().concat()),
+        (
+            "a_annotations.ndjson",
+            "{\"job_id\":\"a\"}\n{\"job_id\":\"a\"}\n".to_owned(),
+        ),
+        (
+            "a_input_1.ndjson",
+            "{\"index\":{\"_index\":\"i\",\"_id\":\"1\"}}\n{\"job_id\":\"any\"}\n".to_owned(),
+        ),
+        ("a_data_counts.json", r#"{"job_id":"a"}"#.to_owned()),
+        ("a_filters.json", r#"[{"filter_id":"f"}]"#.to_owned()),
+    ];
+    let entries = entries
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), text.into_bytes(), EntryType::Regular));
+    Tar {
+        entries: entries.collect(),
+    }
+}
+
+impl Tar {
+    fn blocks(&self) -> Vec<u8> {
+        let mut blocks = Vec::new();
+        for (name, content, kind) in &self.entries {
+            let mut header = Header::new_ustar();
+            header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_size(content.len() as u64);
+            header.set_entry_type(*kind);
+            header.set_cksum();
+            blocks.extend_from_slice(header.as_bytes());
+            blocks.extend_from_slice(content);
+            blocks.resize(blocks.len().next_multiple_of(512), 0);
+        }
+        blocks
+    }
+
+    fn build(&self) -> Vec<u8> {
+        gzip(&[self.blocks(), vec![0; 1024]].concat())
+    }
+
+    fn content(&mut self, name: &str) -> &mut Vec<u8> {
+        &mut self.entries.iter_mut().find(|(entry, ..)| entry == name).unwrap().1
+    }
+
+    fn with(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        match self.entries.iter().any(|(entry, ..)| entry == name) {
+            true => *self.content(name) = content.into(),
+            false => self.entries.push((name.to_owned(), content.into(), EntryType::Regular)),
+        }
+        self
+    }
+
+    fn without(mut self, name: &str) -> Self {
+        self.entries.retain(|(entry, ..)| entry != name);
+        self
+    }
+
+    fn also(mut self, name: &str, kind: EntryType) -> Self {
+        self.entries.push((name.to_owned(), b"{}".to_vec(), kind));
+        self
+    }
+
+    fn state(self, documents: &[&str]) -> Self {
+        self.with("a_snapshot_docs.ndjson", documents.concat())
+    }
+}
 
 fn read(bytes: &[u8]) -> Contents {
     check(bytes, Limits::default(), &mut (), &|_| {}).unwrap()
@@ -320,4 +434,178 @@ fn archives_of_the_scripts_are_read() {
             contents.findings
         );
     }
+}
+
+#[test]
+fn truncation_is_found_wherever_it_is() {
+    let whole = good().build();
+    for length in 0..whole.len() {
+        assert!(!read(&whole[..length]).importable(), "{length} of {}", whole.len());
+    }
+    let blocks = good().blocks();
+    for end in [&[][..], &[0; 512]] {
+        assert!(!read(&gzip(&[&blocks[..], end].concat())).importable());
+    }
+    // Exactly between gzip members: every block is whole, the end marker is not there.
+    let members: Vec<u8> = blocks.chunks(512).flat_map(gzip).collect();
+    assert!(
+        fatal(&read(&members))
+            .iter()
+            .any(|finding| finding.contains("cut short"))
+    );
+    assert_eq!(read(&[members, gzip(&[0; 1024])].concat()).findings, []);
+}
+
+#[test]
+fn what_follows_the_end_is_found() {
+    let blocks = [good().blocks(), vec![0; 1024]].concat();
+    assert!(!read(&gzip(&[&blocks[..], b"x"].concat())).importable());
+    assert!(!read(&[good().build(), b"x".to_vec()].concat()).importable());
+    assert!(read(&[good().build(), vec![0; 600]].concat()).importable());
+    assert!(!read(&[good().build(), gzip(b"more")].concat()).importable());
+    // Behind zeros, too, wherever the buffer of compressed bytes ends.
+    for zeros in [1, 600, 200 << 10] {
+        for more in [&b"x"[..], b"\x1f\x8b", &gzip(b"more")] {
+            let contents = read(&[&good().build()[..], &vec![0; zeros], more].concat());
+            let findings = fatal(&contents);
+            assert!(
+                findings.iter().any(|finding| finding.contains("follows")),
+                "{zeros}, {more:?}: {findings:?}"
+            );
+        }
+    }
+    for more in [&b"\x1f"[..], b"\x1f\x8b", b"\x1f\x8b\x08", b"\n"] {
+        assert!(!read(&[&good().build()[..], more].concat()).importable(), "{more:?}");
+    }
+}
+
+#[test]
+fn a_flipped_byte_is_found() {
+    let whole = good().build();
+    // The gzip header's time and system do not matter, nor do the bits that fill the last byte before the checksum.
+    for at in (10..whole.len()).step_by(7).filter(|at| *at != whole.len() - 9) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        assert!(!read(&bytes).importable(), "{at}");
+    }
+}
+
+#[test]
+fn bounds_hold_while_reading() {
+    let limited = |limits| fatal(&check(&good().build()[..], limits, &mut (), &|_| {}).unwrap());
+    let (entry, total, state) = (100, 300, 5);
+    let limits = Limits::default();
+    assert!(limited(Limits { entry, ..limits })[0].contains("--max-entry-size"));
+    assert!(limited(Limits { total, ..limits })[0].contains("more than 300 bytes, decompressed"));
+    assert!(limited(Limits { state, ..limits })[0].contains("more than 5 bytes"));
+    // A file that repeats itself is no less good for that.
+    assert!(read(&good().with("x", vec![0; 80 << 20]).build()).importable());
+    let mut long = good();
+    long.entries
+        .insert(0, ("l".to_owned(), vec![b'a'; 1 << 20], EntryType::GNULongName));
+    assert!(fatal(&read(&long.build()))[0].contains("larger than 64 KiB"));
+}
+
+const MANIFEST: &str = "esml_manifest.json";
+
+fn manifest(tar: &Tar) -> Value {
+    let documents = |name: &str, content: &[u8]| match name {
+        "a_snapshot_docs.ndjson" => 4,
+        "a_input_1.ndjson" => 1,
+        _ if name.ends_with(".json") => 1,
+        _ => content.iter().filter(|byte| **byte == b'\n').count(),
+    };
+    let entries = tar.entries.iter().map(|(name, content, _)| {
+        let sha256 = hex(&Sha256::digest(content));
+        json!({"name": name, "documents": documents(name, content), "bytes": content.len(), "sha256": sha256})
+    });
+    json!({
+        "format_version": 1, "tool_version": "0", "created": "2026-01-01T00:00:00Z",
+        "source": {"cluster_version": "9.0.0", "cluster_name": "c", "cluster_uuid": "u"},
+        "job_id": "a", "snapshot_id": "17", "options": {}, "entries": entries.collect::<Vec<_>>(),
+    })
+}
+
+/// The good archive with a manifest of it, both changed as told.
+fn with_manifest(change: impl Fn(&mut Value), after: impl Fn(Tar) -> Tar) -> Contents {
+    let mut manifest = manifest(&good());
+    change(&mut manifest);
+    let tar = after(good()).with(MANIFEST, manifest.to_string());
+    read(&tar.build())
+}
+
+#[test]
+fn a_manifest_that_matches_is_accepted() {
+    let contents = with_manifest(|_| {}, |tar| tar);
+    assert_eq!(contents.findings, []);
+    assert!(contents.manifest.is_some());
+}
+
+#[test]
+fn each_difference_from_the_manifest_is_found() {
+    type Change = fn(&mut Value);
+    type After = fn(Tar) -> Tar;
+    let cases: [(Change, After, &str); 10] = [
+        (
+            |manifest| manifest["format_version"] = json!(2),
+            |tar| tar,
+            "format version 2",
+        ),
+        (|manifest| manifest["job_id"] = json!("b"), |tar| tar, "names job `b`"),
+        (
+            |manifest| manifest["snapshot_id"] = json!("18"),
+            |tar| tar,
+            "snapshot `18`",
+        ),
+        (
+            |manifest| manifest["entries"][3]["documents"] = json!(9),
+            |tar| tar,
+            "has 2 documents, not 9",
+        ),
+        (
+            |manifest| manifest["entries"][3]["bytes"] = json!(9),
+            |tar| tar,
+            "bytes, not 9",
+        ),
+        (
+            |manifest| manifest["entries"][3]["sha256"] = json!(""),
+            |tar| tar,
+            "it was changed",
+        ),
+        (
+            |manifest| manifest["entries"][1]["name"] = json!("a_config.json2"),
+            |tar| tar,
+            "does not list it",
+        ),
+        (
+            |manifest| manifest["entries"][1] = manifest["entries"][0].clone(),
+            |tar| tar,
+            "twice",
+        ),
+        (|_| {}, |tar| tar.without("a_annotations.ndjson"), "but it is missing"),
+        (
+            |_| {},
+            |tar| tar.with("a_annotations.ndjson", "{\"job_id\":\"a\"}\n[]\n"),
+            "not a JSON object",
+        ),
+    ];
+    for (change, after, expected) in cases {
+        let findings = fatal(&with_manifest(change, after));
+        assert!(
+            findings.iter().any(|finding| finding.contains(expected)),
+            "{expected}: {findings:?}"
+        );
+    }
+}
+
+#[test]
+fn nothing_follows_the_manifest() {
+    let tar = good()
+        .with(MANIFEST, manifest(&good()).to_string())
+        .with("a_calendars.json", "[]");
+    assert!(
+        fatal(&read(&tar.build()))
+            .iter()
+            .any(|finding| finding.contains("must be the last"))
+    );
 }

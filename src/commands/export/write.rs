@@ -191,7 +191,7 @@ impl Export<'_> {
             put(&mut entry, found, &hit)?;
         }
         nothing_lost(found.title, read, expected)?;
-        let read = entry.documents();
+        let read = entry.documents;
         self.writer.append(entry.seal()?)?;
         self.done(stage, &format!("{}: {}", capitalized(found.title), count(read)));
         Ok(())

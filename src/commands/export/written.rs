@@ -57,7 +57,7 @@ pub(super) async fn with_tokens(
         compression_level: options.compression_level,
         limits: Limits {
             entry: u64::MAX,
-            ratio: u64::MAX,
+            total: u64::MAX,
             state: u64::MAX,
         },
         dry_run: false,

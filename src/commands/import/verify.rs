@@ -81,12 +81,12 @@ struct Verifier<'a> {
 impl Verifier<'_> {
     /// Every state document, one at a time for they may be large, byte for byte.
     async fn state(&self) -> Result<u64> {
-        let mut replay = self.checked.archive.replay(Part::State, &self.checked.contents);
+        let mut stream = self.checked.archive.documents(Part::State);
         let mut compared = 0;
-        while let Some(batch) = replay.next().await? {
+        while let Some(batch) = stream.next().await? {
             for document in batch {
                 let own = document.own_id();
-                let place = StateDocId::parse(own, self.checked.job(), &self.checked.snapshot_id)
+                let place = StateDocId::parse(own, self.checked.job(), &self.checked.archive.snapshot.snapshot_id)
                     .ok_or_else(|| crate::state::Error::ForeignId { id: own.to_owned() })?;
                 let id = place.format(self.plan.job(), &self.plan.snapshot_id);
                 self.same(&STATE_INDICES, BTreeMap::from([(id, document.source)]))
@@ -126,11 +126,11 @@ impl Verifier<'_> {
         }
         let stats = cluster.job_stats(job).await?;
         let latest = stats.as_ref().and_then(|stats| stats.latest_record_timestamp);
-        if latest != self.checked.facts.latest_record_time_stamp {
+        if latest != self.checked.latest_record() {
             return Err(mismatch(format!(
                 "job {job} has {} as the time of its latest record, the snapshot has {}",
                 time_or_none(latest),
-                time_or_none(self.checked.facts.latest_record_time_stamp)
+                time_or_none(self.checked.latest_record())
             )));
         }
         Ok(stats.and_then(|stats| meanwhile::opened(plan, &stats.state)))
@@ -138,7 +138,9 @@ impl Verifier<'_> {
 
     async fn snapshot_and_counts(&self) -> Result<u64> {
         let plan = self.plan;
-        let snapshot = plan.renamer.document(self.checked.snapshot.get().as_bytes())?;
+        let snapshot = plan
+            .renamer
+            .document(self.checked.archive.snapshot_document.get().as_bytes())?;
         let counts = data_counts(self.checked, plan)?;
         let expected = BTreeMap::from([
             (
@@ -193,9 +195,9 @@ impl Verifier<'_> {
     /// Categories, annotations or notifications, byte for byte, each in the index that it was written to. Those that
     /// were there before are left out: they are as somebody left them.
     async fn part(&self, part: Part, documents: &Documents) -> Result<u64> {
-        let mut replay = self.checked.archive.replay(part, &self.checked.contents);
+        let mut stream = self.checked.archive.documents(part);
         let mut compared = 0;
-        while let Some(batch) = replay.next().await? {
+        while let Some(batch) = stream.next().await? {
             let mut expected = Vec::new();
             for document in &batch {
                 let (id, source) = self.renamed(part, document)?;

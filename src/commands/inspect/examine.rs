@@ -1,16 +1,16 @@
 //! From the file to the report and the verdict.
 
-use std::cell::Cell;
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::archive::{self, Archive, Contents, Finding, Limits, Severity};
+use crate::archive::{self, Archive, Contents, Limits};
 use crate::commands::inspect::gather::Gatherer;
 use crate::commands::inspect::report::{Failure, Report};
 use crate::commands::inspect::values::values;
 use crate::commands::inspect::{InspectOptions, build};
 use crate::error::{Error, Result};
-use crate::terminal::{Stage, Terminal, Unit};
+use crate::terminal::{Terminal, Unit};
 
 /// An archive that was read.
 #[derive(Debug)]
@@ -58,19 +58,18 @@ pub fn examine(path: &Path, options: &InspectOptions, terminal: &Terminal) -> Re
 
 /// Compressed bytes and contents.
 fn check(path: &Path, limits: Limits, gatherer: &mut Gatherer, terminal: &Terminal) -> Result<(u64, Contents)> {
-    let seen = Cell::new(0);
-    let hear = |stage: &Stage, bytes: u64| {
-        seen.set(seen.get() + bytes);
-        stage.inc(bytes);
-    };
+    let read = AtomicU64::new(0);
     if is_stdin(path) {
         let stage = terminal.stage("Reading the archive", Unit::Bytes, None);
-        let contents = archive::check(stdin()?, limits, gatherer, &|bytes| hear(&stage, bytes))?;
-        return Ok((seen.get(), contents));
+        let contents = archive::check(stdin()?, limits, gatherer, &|bytes| {
+            read.fetch_add(bytes, Ordering::Relaxed);
+            stage.inc(bytes);
+        })?;
+        return Ok((read.into_inner(), contents));
     }
     let archive = Archive::open(path)?;
     let stage = terminal.stage("Reading the archive", Unit::Bytes, Some(archive.len()));
-    let contents = archive.check(limits, gatherer, &|bytes| hear(&stage, bytes))?;
+    let contents = archive.check(limits, gatherer, &|bytes| stage.inc(bytes))?;
     Ok((archive.len(), contents))
 }
 
@@ -113,14 +112,7 @@ pub(super) fn stdin() -> Result<std::io::Stdin> {
 }
 
 /// The first fatal finding. A warning is no failure: an import accepts such an archive.
-fn failure(path: &str, contents: &Contents) -> Option<Error> {
-    let fatal = |finding: &&Finding| finding.severity == Severity::Fatal;
-    let finding = contents.findings.iter().find(fatal)?;
-    let place = if finding.place.is_empty() {
-        path.to_owned()
-    } else {
-        finding.place.clone()
-    };
-    let why = finding.what.clone();
-    Some(Error::Archive(archive::Error::Damaged { place, why }))
+fn failure(name: &str, contents: &Contents) -> Option<Error> {
+    let finding = contents.fatal()?;
+    Some(Error::Archive(finding.to_error(name)))
 }

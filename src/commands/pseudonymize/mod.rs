@@ -16,10 +16,10 @@ mod write;
 
 pub use options::{PseudonymizeOptions, TokenOptions};
 
-use crate::archive::{self, Archive, Contents, Part, Severity};
+use crate::archive::{Archive, CheckedArchive, Part};
 use crate::commands::RunContext;
 use crate::commands::interrupt::{self, Signals};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::pseudonym::Book;
 use crate::terminal::{Terminal, Unit};
 use datafeed::Facts;
@@ -48,15 +48,13 @@ pub(super) async fn pseudonymize(
     options: &PseudonymizeOptions,
     terminal: &Terminal,
 ) -> Result<Outcome> {
-    let contents = check(archive, options, terminal).await?;
-    let Some(whole) = contents.config.clone() else {
-        return Err(damaged("the archive", "it has no configuration"));
-    };
+    let checked = check(archive, options, terminal).await?;
+    let (contents, whole) = (&checked.contents, &checked.config);
     let config = match options.tokens.skip_datafeed {
         true => whole.without_datafeed()?,
         false => whole.clone(),
     };
-    let fields = fields::Fields::of(&contents, &whole, &config, options.tokens.fields.as_deref())?;
+    let fields = fields::Fields::of(contents, whole, &config, options.tokens.fields.as_deref())?;
     let has_inputs = contents.count(Part::Inputs) > 0;
     let decision = datafeed::decide(&Facts {
         config: &config,
@@ -68,8 +66,8 @@ pub(super) async fn pseudonymize(
     let book = Book::open(key);
     let rewriter = Rewriter::new(book, fields, options.tokens.keep_text);
     let mut source = read::Source {
-        archive,
-        contents: &contents,
+        archive: &checked,
+        contents,
         config: &decision.config,
         limits: options.limits,
     };
@@ -122,27 +120,14 @@ async fn settled(mut rewriter: Rewriter) -> Result<Rewriter> {
 }
 
 /// The whole of it, read once: what could not be imported is not written again.
-async fn check(archive: &Archive, options: &PseudonymizeOptions, terminal: &Terminal) -> Result<Contents> {
+async fn check(archive: &Archive, options: &PseudonymizeOptions, terminal: &Terminal) -> Result<CheckedArchive> {
     let stage = terminal.stage("Checking the archive", Unit::Bytes, Some(archive.len()));
     let (reader, limits, bar) = (archive.clone(), options.limits, stage.clone());
-    let contents = interrupt::abandonable(move || Ok(reader.check(limits, &mut (), &|bytes| bar.inc(bytes))?)).await?;
-    let fatal = contents
-        .findings
-        .iter()
-        .find(|finding| finding.severity == Severity::Fatal);
-    if let Some(finding) = fatal {
-        return Err(damaged(&finding.place, &finding.what));
-    }
-    for finding in &contents.findings {
+    let check = move || Ok(reader.require_importable(limits, &mut (), &|bytes| bar.inc(bytes))?);
+    let checked = interrupt::abandonable(check).await?;
+    for finding in &checked.contents.findings {
         terminal.warn(&format!("{}: {}", finding.place, finding.what));
     }
     stage.done("Checked the archive");
-    Ok(contents)
-}
-
-fn damaged(place: &str, why: &str) -> Error {
-    Error::Archive(archive::Error::Damaged {
-        place: place.to_owned(),
-        why: why.to_owned(),
-    })
+    Ok(checked)
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::rewrite::Rewriter;
-use crate::archive::{Archive, Contents, Document, Limits, Part};
+use crate::archive::{CheckedArchive, Contents, Document, Limits, Part};
 use crate::commands::interrupt::{self, Interruptible};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId, SnapshotId};
@@ -14,7 +14,7 @@ use crate::terminal::Stage;
 
 /// A checked archive.
 pub(super) struct Source<'a> {
-    pub(super) archive: &'a Archive,
+    pub(super) archive: &'a CheckedArchive,
     pub(super) contents: &'a Contents,
     pub(super) config: &'a JobConfig,
     pub(super) limits: Limits,
@@ -30,9 +30,8 @@ impl Source<'_> {
     }
 
     /// The snapshot.
-    pub(super) fn snapshot(&self) -> Result<&SnapshotId> {
-        let id = self.contents.snapshot_id.as_ref();
-        id.ok_or_else(|| super::damaged("the archive", "it has no snapshot document"))
+    pub(super) fn snapshot(&self) -> &SnapshotId {
+        &self.archive.snapshot.snapshot_id
     }
 
     /// All documents together.
@@ -51,9 +50,7 @@ impl Source<'_> {
     pub(super) async fn hear(&self, mut rewriter: Rewriter, stage: &Stage) -> Result<Rewriter> {
         rewriter.configuration(self.config)?;
         let contents = self.contents;
-        if let Some(snapshot) = &contents.snapshot {
-            rewriter.snapshot(snapshot, None, self.state_limits())?;
-        }
+        rewriter.snapshot(&self.archive.snapshot_document, None, self.state_limits())?;
         if let Some(mapping) = &contents.input_mapping {
             rewriter.mapping(mapping)?;
         }
@@ -83,8 +80,8 @@ impl Source<'_> {
         stage: &Stage,
         take: &mut dyn FnMut(&Document) -> Result<()>,
     ) -> Result<()> {
-        let mut replay = self.archive.replay(part, self.contents);
-        while let Some(batch) = replay.next().await? {
+        let mut stream = self.archive.documents(part);
+        while let Some(batch) = stream.next().await? {
             interrupt::check()?;
             tokio::task::block_in_place(|| batch.iter().try_for_each(&mut *take))?;
             stage.inc(batch.len() as u64);
@@ -101,7 +98,7 @@ impl Source<'_> {
         mut close: impl FnMut(StateKind, W) -> Result<()>,
     ) -> Result<Rewriter> {
         let mut walk = Walk::Between(Some(Box::new(rewriter)));
-        let snapshot = self.snapshot()?;
+        let snapshot = self.snapshot();
         self.each(Part::State, stage, &mut |document| {
             let id = document.own_id();
             let Some(StateDocId { kind, .. }) = StateDocId::parse(id, self.job(), snapshot) else {
@@ -207,6 +204,7 @@ mod tests {
 
     use super::super::fields::Fields;
     use super::*;
+    use crate::archive::Archive;
     use crate::commands::Stop;
     use crate::commands::interrupt::Signals;
     use crate::error::ExitCode;
@@ -236,17 +234,17 @@ mod tests {
     /// Bytes of the state that are written although a signal comes with the first of them, and how the walk ends.
     async fn written(interrupted: bool) -> (u64, Result<()>) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/from-python/complete.tar.gz");
-        let archive = Archive::open(&path).unwrap();
         let limits = Limits::default();
-        let contents = archive.check(limits, &mut (), &|_| {}).unwrap();
-        let config = contents.config.clone().unwrap();
+        let archive = Archive::open(&path).unwrap();
+        let archive = archive.require_importable(limits, &mut (), &|_| {}).unwrap();
+        let config = &archive.config;
         let source = Source {
             archive: &archive,
-            contents: &contents,
-            config: &config,
+            contents: &archive.contents,
+            config,
             limits,
         };
-        let fields = Fields::of(&contents, &config, &config, None).unwrap();
+        let fields = Fields::of(&archive.contents, config, config, None).unwrap();
         let rewriter = Rewriter::new(Book::open(KeyFile::new().unwrap()), fields, false);
         let stage = Terminal::new(TerminalOptions::default()).stage("", Unit::Documents, None);
         let (sender, first) = watch::channel(None);

@@ -40,10 +40,9 @@ pub(super) async fn archive(
     let (mut rewriter, state, documents) = rewrite.state(rewriter).await?;
     let limits = source.state_limits();
     let contents = source.contents;
-    if let Some(snapshot) = &contents.snapshot {
-        let text = rewriter.snapshot(snapshot, Some(documents), limits)?;
-        rewrite.json(EntryKind::Snapshot, &text)?;
-    }
+    let snapshot = &source.archive.snapshot_document;
+    let text = rewriter.snapshot(snapshot, Some(documents), limits)?;
+    rewrite.json(EntryKind::Snapshot, &text)?;
     let config = rewriter.configuration(source.config)?;
     rewrite.json(EntryKind::Config, &config)?;
     let state = tokio::task::block_in_place(|| state.seal())?;
@@ -87,7 +86,7 @@ struct Rewrite<'a> {
 
 impl Rewrite<'_> {
     fn entry(&self, kind: EntryKind) -> Result<EntryBuilder> {
-        let name = EntryName::of(kind, self.source.job(), self.source.snapshot()?);
+        let name = EntryName::of(kind, self.source.job(), self.source.snapshot());
         Ok(EntryBuilder::new(name, self.options.compression_level))
     }
 
@@ -109,7 +108,7 @@ impl Rewrite<'_> {
     async fn state(&self, rewriter: Rewriter) -> Result<(Rewriter, EntryBuilder, u64)> {
         let entry = RefCell::new(self.entry(EntryKind::State)?);
         let failed = RefCell::new(None);
-        let (job, snapshot) = (self.source.job(), self.source.snapshot()?);
+        let (job, snapshot) = (self.source.job(), self.source.snapshot());
         let (entry_of, failed_of) = (&entry, &failed);
         let open = |kind| {
             ChunkEncoder::new(move |number, document: &[u8]| {
@@ -158,7 +157,7 @@ impl Rewrite<'_> {
     /// Inputs in their order, cut as an export cuts them; their ids are replaced, since they may be made of values.
     async fn inputs(&mut self, rewriter: &mut Rewriter) -> Result<()> {
         let Self { source, writer, .. } = self;
-        let (job, snapshot, level) = (source.job(), source.snapshot()?, self.options.compression_level);
+        let (job, snapshot, level) = (source.job(), source.snapshot(), self.options.compression_level);
         let begin = |number| {
             let name = EntryName::of(EntryKind::Inputs { number }, job, snapshot);
             EntryBuilder::new(name, level)
@@ -167,7 +166,7 @@ impl Rewrite<'_> {
         source
             .each(Part::Inputs, self.stage, &mut |document| {
                 let text = rewriter.document(Part::Inputs, &document.source)?;
-                if archive::is_full(entry.documents(), entry.bytes(), text.len()) {
+                if archive::is_full(entry.documents, entry.bytes, text.len()) {
                     number += 1;
                     let sealed = std::mem::replace(&mut entry, begin(number)).seal()?;
                     writer.append(sealed)?;
@@ -176,7 +175,7 @@ impl Rewrite<'_> {
                 Ok(entry.action_and_line(Some(document.source_index()), &id, &text)?)
             })
             .await?;
-        if entry.documents() > 0 {
+        if entry.documents > 0 {
             writer.append(entry.seal()?)?;
         }
         Ok(())
@@ -203,7 +202,7 @@ impl Rewrite<'_> {
         rewriter.manifest(&mut manifest)?;
         manifest.tool_version = env!("CARGO_PKG_VERSION").to_owned();
         manifest.created = EpochMillis::now().to_string();
-        manifest.snapshot_id = self.source.snapshot()?.to_string();
+        manifest.snapshot_id = self.source.snapshot().to_string();
         self.options.tokens.for_manifest(&mut manifest.options);
         decision.for_manifest(&rewriter.fields, &mut manifest);
         Ok(manifest)

@@ -10,17 +10,12 @@ use crate::state::Error;
 
 /// Base64 characters decoded at a time; a multiple of four.
 const STEP: usize = 4096;
-/// Decompressed to compressed, once past [`RATIO_FROM`]: state compresses to a tenth or so, not to this.
-const RATIO: u64 = 200;
-/// Below this many decompressed bytes no ratio is suspicious.
-const RATIO_FROM: u64 = 64 << 20;
 
 /// Why a chunk cannot be decoded, the document's id not known yet.
 #[derive(Debug)]
 pub(super) enum Fault {
     Undecodable(String),
     TooLarge(u64),
-    TooDense,
     Sink(io::Error),
 }
 
@@ -38,8 +33,6 @@ struct Bounded<W> {
     sink: W,
     taken: u64,
     limit: u64,
-    /// Compressed bytes that came so far.
-    compressed: u64,
     failed: Option<io::Error>,
 }
 
@@ -49,7 +42,6 @@ impl<W: Write> Decode<W> {
             sink,
             taken: 0,
             limit,
-            compressed: 0,
             failed: None,
         });
         Self {
@@ -90,7 +82,6 @@ impl<W: Write> Decode<W> {
         let n = STANDARD
             .decode_slice(groups, &mut bytes)
             .map_err(|cause| Fault::Undecodable(format!("not base64: {cause}")))?;
-        self.gzip.get_mut().compressed += n as u64;
         let mut rest = &bytes[..n];
         while !rest.is_empty() {
             let n = match self.gzip.write(rest) {
@@ -132,7 +123,6 @@ impl<W: Write> Decode<W> {
 fn fault(cause: &io::Error, limit: u64) -> Fault {
     match cause.kind() {
         io::ErrorKind::FileTooLarge => Fault::TooLarge(limit),
-        io::ErrorKind::QuotaExceeded => Fault::TooDense,
         io::ErrorKind::UnexpectedEof => Fault::Undecodable("the compressed state is cut short".to_owned()),
         _ => Fault::Undecodable(format!("the compressed state is damaged: {cause}")),
     }
@@ -144,12 +134,6 @@ impl Fault {
         match self {
             Self::Undecodable(why) => Error::Undecodable { id, why },
             Self::TooLarge(limit) => Error::TooLarge { id, limit },
-            Self::TooDense => Error::Undecodable {
-                id,
-                why: format!(
-                    "it decompresses to more than {RATIO} times its size: it looks made to exhaust a disk or memory"
-                ),
-            },
             Self::Sink(cause) => Error::of_sink(&id, cause),
         }
     }
@@ -159,9 +143,6 @@ impl<W: Write> Write for Bounded<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.taken.saturating_add(bytes.len() as u64) > self.limit {
             return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        if self.taken > RATIO_FROM && self.taken / RATIO > self.compressed {
-            return Err(io::ErrorKind::QuotaExceeded.into());
         }
         match self.sink.write(bytes) {
             Ok(n) => {

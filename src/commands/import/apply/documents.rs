@@ -1,4 +1,4 @@
-//! Documents of the archive to the cluster, a batch of the replay at a time.
+//! Documents of the archive to the cluster, a batch at a time.
 
 use bytes::Bytes;
 
@@ -24,9 +24,9 @@ pub(super) async fn send(
     stage: &Stage,
     mut make: impl FnMut(Document) -> Result<Option<Outgoing>>,
 ) -> Result<u64> {
-    let mut replay = context.checked.archive.replay(part, &context.checked.contents);
+    let mut stream = context.checked.archive.documents(part);
     let mut shown = 0;
-    while let Some(batch) = replay.next().await? {
+    while let Some(batch) = stream.next().await? {
         for document in batch {
             if let Some(outgoing) = make(document)? {
                 bulk.index(&outgoing.id, outgoing.source).await.map_err(rejected)?;

@@ -49,7 +49,9 @@ pub(super) async fn snapshot_and_counts(context: &Context<'_>) -> Result<()> {
     let mut bulk = cluster
         .bulk_alias(&job.results_write_alias(), context.options.bulk())
         .telling(documents);
-    let snapshot = plan.renamer.document(checked.snapshot.get().as_bytes())?;
+    let snapshot = plan
+        .renamer
+        .document(checked.archive.snapshot_document.get().as_bytes())?;
     bulk.index(&job.snapshot_document_id(&plan.snapshot_id), one_line(&snapshot).into())
         .await?;
     bulk.index(
@@ -72,11 +74,11 @@ fn intend_results(context: &Context<'_>, what: &'static str, ids: Vec<String>) -
 
 /// The archive's document with the snapshot's last record as its last: what came after it is not in the model.
 pub(in crate::commands::import) fn data_counts(checked: &Checked, plan: &Plan) -> Result<Box<RawValue>> {
-    let stored = match &checked.contents.data_counts {
+    let stored = match &checked.archive.contents.data_counts {
         Some(counts) => DataCounts::parse(&plan.renamer.document(counts.get().as_bytes())?)?,
         None => DataCounts::default(),
     };
-    let latest = checked.facts.latest_record_time_stamp;
+    let latest = checked.latest_record();
     Ok(stored.completed(plan.job()).ending_at(latest).to_json())
 }
 
@@ -88,11 +90,8 @@ pub(super) async fn categories(context: &Context<'_>) -> Result<()> {
     }
     let stage = context.stage("Writing categories", Some(plan.counts.categories));
     let mut ids = Vec::new();
-    let mut replay = context
-        .checked
-        .archive
-        .replay(Part::Categories, &context.checked.contents);
-    while let Some(batch) = replay.next().await? {
+    let mut stream = context.checked.archive.documents(Part::Categories);
+    while let Some(batch) = stream.next().await? {
         for document in batch {
             ids.push(plan.renamer.document_id(document.own_id()));
         }
@@ -234,9 +233,9 @@ where
 
 /// The IDs that are not there yet, whichever index they could be in: only those are written, and deleted in a rollback.
 async fn fresh(context: &Context<'_>, part: Part, indices: &[&str]) -> Result<Vec<DerivedId>> {
-    let mut replay = context.checked.archive.replay(part, &context.checked.contents);
+    let mut stream = context.checked.archive.documents(part);
     let mut fresh = Vec::new();
-    while let Some(batch) = replay.next().await? {
+    while let Some(batch) = stream.next().await? {
         let derived: Vec<DerivedId> = batch
             .iter()
             .map(|document| DerivedId::of(context.plan.job(), part, document))

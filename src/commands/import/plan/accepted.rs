@@ -17,7 +17,7 @@ const MOST: usize = 50;
 /// aggregations with the bucket span.
 pub(super) async fn require(cluster: &Cluster, checked: &Checked, job: &JobId, portable: &PortableJob) -> Result<()> {
     if portable.datafeed.is_some()
-        && let Some((interval, span)) = unfit_interval(&checked.config)
+        && let Some((interval, span)) = unfit_interval(&checked.archive.config)
     {
         return Err(Error::Failed {
             message: format!(

@@ -15,7 +15,11 @@ use crate::job::{FieldReader, JobConfig, fields_read_by, values_of_index, withou
 /// Refuses a datafeed whose query was replaced where it would read other documents than the archived ones.
 pub(in crate::commands::import) fn refuse_replaced(options: &ImportOptions, checked: &Checked) -> Result<()> {
     let replaced = archived(checked) == ArchivedQuery::Replaced;
-    if !replaced || options.skip.datafeed || checked.config.datafeed().is_none() || imports_inputs(options, checked) {
+    if !replaced
+        || options.skip.datafeed
+        || checked.archive.config.datafeed().is_none()
+        || imports_inputs(options, checked)
+    {
         return Ok(());
     }
     Err(Error::Refused {
@@ -34,14 +38,15 @@ pub(super) fn config<'a>(
     checked: &'a Checked,
     remarks: &mut Remarks,
 ) -> Result<Cow<'a, JobConfig>> {
-    let own = &checked.config;
+    let own = &checked.archive.config;
     let Some(datafeed) = own
         .datafeed()
         .filter(|_| !options.skip.datafeed && imports_inputs(options, checked))
     else {
         return Ok(Cow::Borrowed(own));
     };
-    let reads = |reader| fields_read_by(reader, datafeed.runtime_mappings.as_ref(), &checked.mappings).index_dependent;
+    let reads =
+        |reader| fields_read_by(reader, datafeed.runtime_mappings.as_ref(), &checked.archive.mappings).index_dependent;
     let clauses = reads(FieldReader::Query(&datafeed.query));
     let missing = archived(checked) == ArchivedQuery::WithoutFields;
     if missing {
@@ -66,7 +71,7 @@ pub(super) fn config<'a>(
 
 /// What the job reads of metadata besides its query gets other values.
 fn note_values(config: &JobConfig, checked: &Checked, remarks: &mut Remarks) {
-    let read = values_of_index(config, &checked.mappings);
+    let read = values_of_index(config, &checked.archive.mappings);
     if !read.is_empty() {
         remarks.note(format!(
             "the job could see other values than it learned: it reads {}, which the imported documents have anew",
@@ -80,10 +85,10 @@ fn listed(names: &BTreeSet<String>) -> String {
 }
 
 fn archived(checked: &Checked) -> ArchivedQuery {
-    let manifest = checked.contents.manifest.as_ref();
+    let manifest = checked.archive.contents.manifest.as_ref();
     manifest.map(|manifest| manifest.datafeed_query()).unwrap_or_default()
 }
 
 fn imports_inputs(options: &ImportOptions, checked: &Checked) -> bool {
-    !inputs::skipped(options) && checked.contents.count(Part::Inputs) > 0
+    !inputs::skipped(options) && checked.archive.contents.count(Part::Inputs) > 0
 }

@@ -41,7 +41,7 @@ pub(super) async fn look(
     let carried = if options.skip.calendars {
         &[][..]
     } else {
-        &checked.calendars
+        &checked.archive.calendars
     };
     for calendar in carried {
         let mut calendar = calendar.clone();

@@ -74,7 +74,7 @@ pub(super) async fn look(
 /// No job may have the name of a group, whether the group is its own or another job's.
 async fn look_at_groups(cluster: &Cluster, checked: &Checked, job: &JobId, remarks: &mut Remarks) -> Result<()> {
     let hint = "import under another ID with --as";
-    let ours = checked.config.groups();
+    let ours = checked.archive.config.groups();
     if ours.iter().any(|group| group == job.as_str()) {
         remarks.conflict(format!("job {job} has a group of the same name"), hint);
     }
@@ -162,8 +162,8 @@ fn read(datafeed: &RawValue) -> Result<Owned> {
 /// Elasticsearch refuses a job whose quantiles, categorizer state or results exist; model state of
 /// this very snapshot would be overwritten.
 async fn leftovers(cluster: &Cluster, checked: &Checked, job: &JobId) -> Result<Option<String>> {
-    let snapshot = &checked.snapshot_id;
-    let state = checked.contents.state;
+    let snapshot = &checked.archive.snapshot.snapshot_id;
+    let state = checked.archive.contents.state;
     let numbered =
         |kind, count: u64| (1..=count.max(1)).map(move |number| StateDocId { kind, number }.format(job, snapshot));
     let ids: Vec<String> = std::iter::once(job.quantiles_document_id())

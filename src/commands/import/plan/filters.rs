@@ -43,7 +43,7 @@ pub(super) async fn look(
     let carried = if options.skip.filters {
         &[][..]
     } else {
-        &checked.filters
+        &checked.archive.filters
     };
     for (id, filter) in carried {
         let ours = object(filter)?;
@@ -64,7 +64,7 @@ pub(super) async fn look(
             action,
         });
     }
-    for id in checked.config.filters() {
+    for id in checked.archive.config.filters() {
         let planned = plans.iter().any(|plan| plan.id == *id);
         if !planned && cluster.filter(id).await?.is_none() {
             remarks.note(format!(

@@ -97,7 +97,7 @@ pub(super) async fn look_at_ml(
     }
     let wanted = match &options.model_memory_limit {
         Some(limit) => parse_size(limit),
-        None => checked.config.model_memory_limit(),
+        None => checked.archive.config.model_memory_limit(),
     };
     let above = |limit: Option<u64>| Some((wanted?, limit?)).filter(|(wanted, limit)| wanted > limit);
     if let Some((wanted, limit)) = above(info.max_model_memory) {
@@ -124,7 +124,7 @@ pub(super) async fn look_at_ml(
 pub(super) fn look_at_versions(cluster: &Cluster, checked: &Checked, remarks: &mut Remarks) {
     let here = cluster.version();
     refuse_snapshot(here, checked, remarks);
-    if !checked.config.has_model_prune_window() && here.at_least(8, 1) {
+    if !checked.archive.config.has_model_prune_window() && here.at_least(8, 1) {
         remarks.note(
             "the job sets no model_prune_window: this version prunes models that were not seen for about 30 days",
         );
@@ -136,18 +136,20 @@ pub(super) fn look_at_versions(cluster: &Cluster, checked: &Checked, remarks: &m
             "the job comes from a newer version ({source}): options unknown to {here} are refused"
         ));
     }
-    if checked.config.categorization_field().is_some() && checked.contents.state.categorizer_documents == 0 {
+    if checked.archive.config.categorization_field().is_some()
+        && checked.archive.contents.state.categorizer_documents == 0
+    {
         remarks.note("the archive has no categorizer state: categories start anew");
     }
-    if checked.contents.data_counts.is_none() {
+    if checked.archive.contents.data_counts.is_none() {
         remarks.note("the archive has no data counts: all counters start at 0");
     }
 }
 
 /// A snapshot that the cluster would take but not open, or not read.
 fn refuse_snapshot(here: Version, checked: &Checked, remarks: &mut Remarks) {
-    let snapshot = &checked.snapshot_id;
-    let min_version = checked.facts.min_version.as_deref();
+    let snapshot = &checked.archive.snapshot.snapshot_id;
+    let min_version = checked.archive.snapshot.min_version.as_deref();
     let Some(requirement) = Requirement::of(min_version) else {
         return remarks.conflict(
             format!(
@@ -175,7 +177,7 @@ fn refuse_snapshot(here: Version, checked: &Checked, remarks: &mut Remarks) {
 
 /// Before 7.14 a job without an analyzer meant another than it means now; spelled out it keeps its tokens.
 pub(super) fn categorization_analyzer(cluster: &Cluster, checked: &Checked, remarks: &mut Remarks) -> Option<Value> {
-    let config = &checked.config;
+    let config = &checked.archive.config;
     if config.categorization_field().is_none() || config.has_categorization_analyzer() {
         return None;
     }
@@ -189,7 +191,7 @@ pub(super) fn categorization_analyzer(cluster: &Cluster, checked: &Checked, rema
         return None;
     }
     remarks.note("the job is from before 7.14: its categorization analyzer is spelled out, so that tokens stay");
-    let told = checked.contents.manifest.as_ref().and_then(|manifest| {
+    let told = checked.archive.contents.manifest.as_ref().and_then(|manifest| {
         let source = Version::parse(&manifest.source.cluster_version)?;
         if old(source) {
             manifest.source.default_categorization_analyzer.clone()
@@ -204,6 +206,7 @@ pub(super) fn categorization_analyzer(cluster: &Cluster, checked: &Checked, rema
 
 fn source_version(checked: &Checked) -> Option<Version> {
     checked
+        .archive
         .contents
         .manifest
         .as_ref()

@@ -29,7 +29,7 @@ pub(super) fn targets(
     job: &JobId,
     remarks: &mut Remarks,
 ) -> Result<Vec<TargetIndex>> {
-    let documents = checked.contents.count(Part::Inputs);
+    let documents = checked.archive.contents.count(Part::Inputs);
     if documents == 0 {
         return Ok(Vec::new());
     }
@@ -37,17 +37,17 @@ pub(super) fn targets(
         remarks.note(format!("{documents} inputs of the archive are left out"));
         return Ok(Vec::new());
     }
-    if checked.contents.input_mapping.is_none() {
+    if checked.archive.contents.input_mapping.is_none() {
         remarks.note("the archive has no mapping of the inputs: field types are told from the job and the data");
     }
     let base = options.input_index.clone().unwrap_or_else(|| IndexName::inputs_of(job));
-    let sources = &checked.contents.input_indices;
+    let sources = &checked.archive.contents.input_indices;
     Ok(target_indices(
-        &checked.mappings,
+        &checked.archive.mappings,
         sources,
         &base,
         job,
-        &checked.config,
+        &checked.archive.config,
         checked.time_format,
     )?)
 }
@@ -55,7 +55,7 @@ pub(super) fn targets(
 /// What the datafeed will read, where that is not the inputs: as it names them, other clusters' indices and exclusions
 /// too, for so Elasticsearch asks whether its maker may.
 pub(super) fn read_by_datafeed(options: &ImportOptions, checked: &Checked, targets: &[TargetIndex]) -> Vec<String> {
-    let Some(datafeed) = checked.config.datafeed().filter(|_| !options.skip.datafeed) else {
+    let Some(datafeed) = checked.archive.config.datafeed().filter(|_| !options.skip.datafeed) else {
         return Vec::new();
     };
     match options.datafeed_indices.is_empty() {
@@ -99,7 +99,7 @@ pub(super) async fn look(
 
 /// Reports input documents that the export could not read.
 pub(super) fn remark_on_missing_clusters(options: &ImportOptions, checked: &Checked, remarks: &mut Remarks) {
-    let manifest = checked.contents.manifest.as_ref().filter(|_| !skipped(options));
+    let manifest = checked.archive.contents.manifest.as_ref().filter(|_| !skipped(options));
     let missing = manifest.into_iter().flat_map(|manifest| &manifest.incomplete_clusters);
     let names: Vec<&str> = missing.map(String::as_str).collect();
     if !names.is_empty() {

@@ -114,7 +114,7 @@ pub(super) async fn make(cluster: &Cluster, options: &ImportOptions, checked: &C
     }
     Ok(Plan {
         renamer: Renamer::new(checked.job().clone(), job),
-        snapshot_id: checked.snapshot_id.clone(),
+        snapshot_id: checked.archive.snapshot.snapshot_id.clone(),
         portable,
         filters,
         calendars,
@@ -165,7 +165,7 @@ fn portable(
 }
 
 fn counts(options: &ImportOptions, checked: &Checked) -> Counts {
-    let contents = &checked.contents;
+    let contents = &checked.archive.contents;
     let unless = |skipped: bool, part: Part| if skipped { 0 } else { contents.count(part) };
     Counts {
         model_state: contents.state.model_documents,

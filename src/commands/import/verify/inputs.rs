@@ -25,7 +25,7 @@ pub(super) async fn compare(cluster: &Cluster, checked: &Checked, plan: &Plan, j
     let mut compared = 0;
     for target in &plan.targets {
         is_ours(cluster, target, journal).await?;
-        let sources = &checked.contents.input_indices;
+        let sources = &checked.archive.contents.input_indices;
         let sources = target.index.sources.iter().filter_map(|source| sources.get(source));
         let expected: u64 = sources.sum();
         if !is_proven(cluster, target, expected).await? {
@@ -135,8 +135,8 @@ async fn ids(cluster: &Cluster, checked: &Checked, targets: &[&TargetPlan]) -> R
         .iter()
         .map(|target| Counts::new(cluster, target.index.name.as_str()))
         .collect();
-    let mut replay = checked.archive.replay(Part::Inputs, &checked.contents);
-    while let Some(batch) = replay.next().await? {
+    let mut stream = checked.archive.documents(Part::Inputs);
+    while let Some(batch) = stream.next().await? {
         for document in batch {
             let source = document.source_index();
             let of = targets.iter().zip(&mut counts);

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use crate::archive::{self, Archive, Contents};
+use crate::archive::{self, Archive};
 use crate::commands::inspect::InspectOptions;
 use crate::commands::inspect::examine::{is_stdin, stdin, verify};
 use crate::error::{Error, Result};
@@ -66,18 +66,10 @@ fn copy(options: &InspectOptions, entry: &str, to: &mut dyn Write, terminal: &Te
         return Ok(archive::show(stdin()?, entry, to)?);
     }
     let archive = Archive::open(&options.archive)?;
-    let verified = match options.verify {
-        true => Some(verify(&archive, options, terminal)?),
-        false => None,
-    };
-    if archive.show(entry, to)? {
-        return Ok(None);
+    if options.verify {
+        verify(&archive, options, terminal)?;
     }
-    let contents: Contents = match verified {
-        Some(contents) => contents,
-        None => archive.check(options.limits, &mut (), &|_| {})?,
-    };
-    Ok(Some(contents.entries.into_iter().map(|entry| entry.name).collect()))
+    Ok(archive.show(entry, to)?)
 }
 
 /// Lets no control character through but line feeds and tabs.

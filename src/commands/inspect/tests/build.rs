@@ -19,6 +19,7 @@ fn entry(name: &str, kind: Option<EntryKind>) -> EntrySummary {
         documents: 1,
         bytes: 10,
         sha256: "00".repeat(32),
+        start: None,
     }
 }
 

@@ -21,7 +21,7 @@ use self::items::Item;
 use self::originals::{Original, Originals};
 use super::fields::{CATEGORY, Fields, Input};
 use super::rewrite::Rewriter;
-use crate::archive::{Archive, Contents, EntryKind, Limits, Severity, UnpublishedArchive};
+use crate::archive::{Archive, Contents, EntryKind, Limits, UnpublishedArchive};
 use crate::commands::interrupt;
 use crate::error::{Error, Result};
 use crate::job::JobConfig;
@@ -54,11 +54,7 @@ pub(super) async fn search(
 }
 
 fn refuse_damage(contents: &Contents) -> Result<()> {
-    let fatal = contents
-        .findings
-        .iter()
-        .find(|finding| finding.severity == Severity::Fatal);
-    fatal.map_or(Ok(()), |finding| {
+    contents.fatal().map_or(Ok(()), |finding| {
         Err(Error::Failed {
             message: format!(
                 "the pseudonymized archive cannot be imported: {}: {}",

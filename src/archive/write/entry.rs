@@ -1,44 +1,43 @@
 //! One entry on its way into the archive: compressed and hashed as it is filled.
 
 use std::fmt;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom, Write};
 
 use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use tempfile::SpooledTempFile;
 
-use super::density::Member;
-use super::limits::{LONGEST_ACTION, largest_text, longest_document};
-use super::lines::has_actions;
-use crate::archive::{EntryKind, EntryName, Error, ManifestEntry, Result};
+use crate::archive::error::{Error, Result};
+use crate::archive::layout::{BLOCK, EntryName, MAX_ACTION, max_document, max_text};
+use crate::archive::manifest::ManifestEntry;
 use crate::util::hex::hex;
 
-/// Compressed bytes kept in memory before they go to a file.
+/// Compressed bytes kept in memory before they go to an unlinked temporary file.
 const IN_MEMORY: usize = 4 << 20;
-const BLOCK: u64 = 512;
-/// Bytes that wait to be hashed and compressed together: both are slow on a line at a time.
-const WAITING: usize = 128 << 10;
+/// Bytes that are hashed and compressed together: both are slow on a line at a time.
+const BUFFER: usize = 128 << 10;
 
-/// An entry being filled. Memory is bounded: past a few MiB the compressed bytes go to an unlinked
-/// temporary file. Independent of the writer and `Send`, so that entries can be built on several cores.
+/// An entry being filled, in bounded memory. Independent of the writer and `Send`, so that entries can be built on several
+/// cores.
 pub struct EntryBuilder {
     name: EntryName,
-    kind: Option<EntryKind>,
-    member: Member<SpooledTempFile>,
+    gzip: GzEncoder<SpooledTempFile>,
     hash: Sha256,
-    waiting: Vec<u8>,
-    documents: u64,
-    bytes: u64,
+    buffer: Vec<u8>,
+    /// Documents so far.
+    pub(crate) documents: u64,
+    /// Uncompressed bytes so far.
+    pub(crate) bytes: u64,
 }
 
 /// A finished entry, ready to be appended.
 #[derive(Debug)]
 pub struct SealedEntry {
-    pub(super) summary: ManifestEntry,
-    /// One gzip member: the content and what fills its last tar block.
+    /// As the manifest lists it.
+    pub summary: ManifestEntry,
+    /// One gzip member: the content, and zeros up to the end of its last tar block.
     pub(super) member: SpooledTempFile,
-    /// How far it is ahead of the ratio at its densest place.
-    pub(super) ahead: i64,
 }
 
 #[derive(serde::Serialize)]
@@ -55,14 +54,14 @@ struct ActionTarget<'a> {
 }
 
 impl EntryBuilder {
-    /// Starts an entry; `level` 0..=9, 0 stores.
+    /// Starts an entry; `level` is one of gzip's, 0 (stored) to 9.
     pub fn new(name: EntryName, level: u32) -> Self {
+        let file = SpooledTempFile::new(IN_MEMORY);
         Self {
-            kind: EntryKind::of_path(name.as_str()),
             name,
-            member: Member::new(SpooledTempFile::new(IN_MEMORY), Compression::new(level.min(9))),
+            gzip: GzEncoder::new(file, Compression::new(level.min(9))),
             hash: Sha256::new(),
-            waiting: Vec::with_capacity(WAITING),
+            buffer: Vec::with_capacity(BUFFER),
             documents: 0,
             bytes: 0,
         }
@@ -84,11 +83,11 @@ impl EntryBuilder {
     /// As [`json`](Self::json).
     pub fn line(&mut self, source: &[u8]) -> Result<()> {
         self.documents += 1;
-        if let Some(part) = self.kind.and_then(EntryKind::part) {
-            let lines = if has_actions(part) { 2 } else { 1 };
-            self.refuse_too_long(self.documents * lines, source.len(), longest_document(part))?;
+        if let Some(part) = self.name.kind.part() {
+            let lines = if part.has_actions() { 2 } else { 1 };
+            self.refuse_too_long(self.documents * lines, source.len(), max_document(part))?;
         }
-        // A raw line break cannot stand inside a JSON string, so every one is between tokens.
+        // JSON allows no raw line break inside a string, so every one is between tokens.
         for (n, piece) in source.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
             if n > 0 {
                 self.put(b" ")?;
@@ -106,23 +105,13 @@ impl EntryBuilder {
         let action = Action {
             index: ActionTarget { index, id },
         };
-        let before = self.waiting.len();
-        serde_json::to_writer(&mut self.waiting, &action).map_err(|cause| temporary_failed(cause.into()))?;
-        let length = self.waiting.len() - before;
-        self.refuse_too_long(self.documents * 2 + 1, length, LONGEST_ACTION)?;
+        let before = self.buffer.len();
+        serde_json::to_writer(&mut self.buffer, &action).map_err(|cause| Error::temporary(cause.into()))?;
+        let length = self.buffer.len() - before;
+        self.refuse_too_long(self.documents * 2 + 1, length, MAX_ACTION)?;
         self.bytes += length as u64;
         self.put(b"\n")?;
         self.line(source)
-    }
-
-    /// Documents so far.
-    pub fn documents(&self) -> u64 {
-        self.documents
-    }
-
-    /// Uncompressed bytes so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     /// Closes the gzip member.
@@ -130,78 +119,75 @@ impl EntryBuilder {
     /// # Errors
     /// As [`json`](Self::json).
     pub fn seal(mut self) -> Result<SealedEntry> {
-        self.compress_waiting()?;
-        let filling = (self.bytes.next_multiple_of(BLOCK) - self.bytes) as usize;
-        let finished = self
-            .member
-            .put(&[0; BLOCK as usize][..filling])
-            .and_then(|()| self.member.finish())
-            .and_then(|(mut member, ahead)| member.seek(SeekFrom::Start(0)).map(|_| (member, ahead)));
-        let sha256 = hex(&self.hash.finalize());
+        self.compress_buffer()?;
+        let padding = self.bytes.next_multiple_of(BLOCK as u64) - self.bytes;
+        let sealed = self
+            .gzip
+            .write_all(&[0; BLOCK][..padding as usize])
+            .and_then(|()| self.gzip.finish())
+            .and_then(|mut member| member.seek(SeekFrom::Start(0)).map(|_| member));
         let summary = ManifestEntry {
             name: self.name.as_str().to_owned(),
             documents: self.documents,
             bytes: self.bytes,
-            sha256,
+            sha256: hex(&self.hash.finalize()),
         };
-        match finished {
-            Ok((member, ahead)) => Ok(SealedEntry { summary, member, ahead }),
-            Err(cause) => Err(temporary_failed(cause)),
-        }
+        let member = sealed.map_err(Error::temporary)?;
+        Ok(SealedEntry { summary, member })
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
         self.bytes += bytes.len() as u64;
-        if self.waiting.len() + bytes.len() > WAITING {
-            self.compress_waiting()?;
+        if self.buffer.len() + bytes.len() > BUFFER {
+            self.compress_buffer()?;
         }
-        if bytes.len() < WAITING {
-            self.waiting.extend_from_slice(bytes);
+        if bytes.len() < BUFFER {
+            self.buffer.extend_from_slice(bytes);
             return Ok(());
         }
         self.hash.update(bytes);
-        let mut pieces = bytes.chunks(WAITING);
+        let mut pieces = bytes.chunks(BUFFER);
         pieces
-            .try_for_each(|piece| self.member.put(piece))
-            .map_err(temporary_failed)
+            .try_for_each(|piece| self.gzip.write_all(piece))
+            .map_err(Error::temporary)
     }
 
-    fn compress_waiting(&mut self) -> Result<()> {
-        self.hash.update(&self.waiting);
-        self.member.put(&self.waiting).map_err(temporary_failed)?;
-        self.waiting.clear();
+    fn compress_buffer(&mut self) -> Result<()> {
+        self.hash.update(&self.buffer);
+        self.gzip.write_all(&self.buffer).map_err(Error::temporary)?;
+        self.buffer.clear();
         Ok(())
     }
 
-    fn refuse_too_long(&self, line: u64, bytes: usize, most: u64) -> Result<()> {
-        if bytes as u64 <= most {
+    fn refuse_too_long(&self, line: u64, bytes: usize, max: u64) -> Result<()> {
+        if bytes as u64 <= max {
             return Ok(());
         }
         Err(Error::TooLarge {
             place: format!("{}, line {line}", self.name.as_str()),
-            kind: self.kind,
+            kind: self.name.kind,
             bytes: bytes as u64,
-            most,
+            max,
         })
     }
 }
 
 impl EntryName {
-    /// Refuses a text that no reader takes in this entry, before it is gathered whole.
+    /// Refuses a text that no import takes in this entry, before it is collected.
     ///
     /// # Errors
     /// [`Error::TooLarge`].
     pub fn refuse_too_large(&self, bytes: u64) -> Result<()> {
-        let kind = EntryKind::of_path(self.as_str());
-        match kind.map(largest_text) {
-            Some(most) if bytes > most => Err(Error::TooLarge {
-                place: self.as_str().to_owned(),
-                kind,
-                bytes,
-                most,
-            }),
-            _ => Ok(()),
+        let max = max_text(self.kind);
+        if bytes <= max {
+            return Ok(());
         }
+        Err(Error::TooLarge {
+            place: self.as_str().to_owned(),
+            kind: self.kind,
+            bytes,
+            max,
+        })
     }
 }
 
@@ -214,33 +200,11 @@ impl fmt::Debug for EntryBuilder {
     }
 }
 
-impl SealedEntry {
-    /// Documents.
-    pub fn documents(&self) -> u64 {
-        self.summary.documents
-    }
-    /// Uncompressed bytes.
-    pub fn bytes(&self) -> u64 {
-        self.summary.bytes
-    }
-    /// The same with what fills its last tar block.
-    pub(super) fn blocks(&self) -> u64 {
-        self.summary.bytes.next_multiple_of(BLOCK)
-    }
-}
-
-/// A failure of the unlinked temporary file, named by the folder that it was in.
-pub(super) fn temporary_failed(cause: io::Error) -> Error {
-    Error::Io {
-        path: std::env::temp_dir(),
-        cause,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::archive::layout::EntryKind;
 
     fn entry(kind: EntryKind) -> EntryBuilder {
         EntryBuilder::new(EntryName::of(kind, &"a".parse().unwrap(), &"1".parse().unwrap()), 0)
@@ -254,7 +218,7 @@ mod tests {
     #[test]
     fn what_no_reader_takes_is_not_written() {
         for kind in [EntryKind::Config, EntryKind::InputMapping, EntryKind::Snapshot] {
-            let [longest, longer] = longest_and_longer(largest_text(kind));
+            let [longest, longer] = longest_and_longer(max_text(kind));
             entry(kind).json(&longest).unwrap();
             let error = entry(kind).json(&longer).unwrap_err();
             let told = format!(

@@ -7,10 +7,11 @@ use std::process::{Command, Stdio};
 use proptest::prelude::*;
 use serde_json::Map;
 
-use super::*;
 use crate::archive::{
-    ArchiveWriter, EntryBuilder, EntryKind, EntryName, Limits, Manifest, ManifestSource, Target, check,
+    Archive, ArchiveWriter, CheckedArchive, Document, EntryBuilder, EntryKind, EntryName, Error, Limits, Manifest,
+    ManifestSource, Part, Result, Target, check,
 };
+use crate::util::atomic_file::PublishError;
 
 const CONFIG: &str = r#"{"job_id":"a.b","analysis_config":{"bucket_span":"5m","detectors":[{"function":"count"}]},"data_description":{"time_field":"t"}}"#;
 const SNAPSHOT: &str = r#"{"job_id":"a.b","snapshot_id":"17","timestamp":1,"snapshot_doc_count":1,"quantiles":{"job_id":"a.b","timestamp":1,"quantile_state":""}}"#;
@@ -75,22 +76,23 @@ fn write(path: &Path, level: u32, annotations: &[String], inputs: &[String]) {
         }
         writer.append(builder.seal().unwrap()).unwrap();
     }
-    writer.finish(manifest()).unwrap();
+    writer.close(manifest()).unwrap().publish().unwrap();
 }
 
-fn replayed(archive: &Archive, part: Part, contents: &Contents) -> Result<Vec<Document>> {
+fn replayed(archive: &CheckedArchive, part: Part) -> Result<Vec<Document>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let (mut replay, mut documents) = (archive.replay(part, contents), Vec::new());
-        while let Some(batch) = replay.next().await? {
+        let (mut stream, mut documents) = (archive.documents(part), Vec::new());
+        while let Some(batch) = stream.next().await? {
             documents.extend(batch);
         }
         Ok(documents)
     })
 }
 
-fn checked(archive: &Archive) -> Contents {
-    archive.check(Limits::default(), &mut (), &|_| {}).unwrap()
+fn checked(path: &Path) -> CheckedArchive {
+    let archive = Archive::open(path).unwrap();
+    archive.require_importable(Limits::default(), &mut (), &|_| {}).unwrap()
 }
 
 fn sources(documents: &[Document]) -> Vec<String> {
@@ -161,8 +163,9 @@ fn a_name_longer_than_its_field_is_kept() {
     let mut builder = EntryBuilder::new(name.clone(), 1);
     builder.json(b"{}").unwrap();
     writer.append(builder.seal().unwrap()).unwrap();
-    writer.finish(manifest()).unwrap();
-    let contents = checked(&Archive::open(&path).unwrap());
+    writer.close(manifest()).unwrap().publish().unwrap();
+    let archive = Archive::open(&path).unwrap();
+    let contents = archive.check(Limits::default(), &mut (), &|_| {}).unwrap();
     assert!(name.as_str().len() > 100);
     assert_eq!(contents.entries[0].name, name.as_str());
     if let Ok(output) = Command::new("tar").arg("tzf").arg(&path).output() {
@@ -186,51 +189,50 @@ fn the_target_appears_whole_or_not_at_all() {
     std::fs::write(&path, "there").unwrap();
     assert!(matches!(
         ArchiveWriter::create(&target(false), 1),
-        Err(Error::Exists { .. })
+        Err(Error::Publish(PublishError::Exists { .. }))
     ));
     assert_eq!(files(), 1);
     ArchiveWriter::create(&target(true), 1)
         .unwrap()
-        .finish(manifest())
+        .close(manifest())
+        .unwrap()
+        .publish()
         .unwrap();
     assert_ne!(std::fs::read(&path).unwrap(), b"there");
 }
 
 #[test]
-fn a_replay_gives_up_when_nobody_listens() {
+fn a_stream_that_is_dropped_ends_its_reader() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar.gz");
     write(&path, 1, &some(20_000), &[]);
-    let archive = Archive::open(&path).unwrap();
-    let contents = checked(&archive);
-    let mut replay = archive.replay(Part::Annotations, &contents);
+    let archive = checked(&path);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(replay.next()).unwrap().unwrap().len(), 1000);
-    // The channel is closed when the thread ended: nothing else holds the sender.
-    replay.messages.close();
-    while runtime.block_on(replay.messages.recv()).is_some() {}
+    runtime.block_on(async {
+        let mut stream = archive.documents(Part::Annotations);
+        assert_eq!(stream.next().await.unwrap().unwrap().len(), 1000);
+    });
+    // Waits for the reader.
+    drop(runtime);
 }
 
 #[test]
 fn a_file_that_changed_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (path, other) = (folder.path().join("a.tar.gz"), folder.path().join("b.tar.gz"));
-    write(&path, 0, &some(3), &[]);
-    write(
-        &other,
-        0,
-        &[
-            r#"{"n":0,"job_id":"a.b"}"#.to_owned(),
-            r#"{"n":1,"job_id":"a.b"}"#.to_owned(),
-            r#"{"n":7,"job_id":"a.b"}"#.to_owned(),
-        ],
-        &[],
-    );
-    let contents = checked(&Archive::open(&path).unwrap());
-    let archive = Archive::open(&other).unwrap();
-    let error = replayed(&archive, Part::Annotations, &contents).unwrap_err();
+    let with_last = |n: usize| {
+        let mut annotations = some(2);
+        annotations.push(format!(r#"{{"n":{n},"job_id":"a.b"}}"#));
+        annotations
+    };
+    write(&path, 0, &with_last(2), &[]);
+    write(&other, 0, &with_last(7), &[]);
+    let archive = checked(&path);
+    // The same file, which is held open.
+    std::fs::copy(&other, &path).unwrap();
+    let error = replayed(&archive, Part::Annotations).unwrap_err();
     assert!(matches!(error, Error::Changed { .. }), "{error}");
-    assert_eq!(replayed(&archive, Part::State, &contents).unwrap().len(), 1);
+    assert_eq!(replayed(&archive, Part::State).unwrap().len(), 1);
 }
 
 #[test]
@@ -238,9 +240,8 @@ fn an_action_line_that_lost_its_id_or_index_is_refused_before_its_document() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar.gz");
     write(&path, 0, &[], &some(1));
-    let archive = Archive::open(&path).unwrap();
-    let contents = checked(&archive);
-    assert_eq!(replayed(&archive, Part::Inputs, &contents).unwrap()[0].own_id(), "0-0");
+    let archive = checked(&path);
+    assert_eq!(replayed(&archive, Part::Inputs).unwrap()[0].own_id(), "0-0");
     let bytes = std::fs::read(&path).unwrap();
     let mut inflated = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&bytes[..]), &mut inflated).unwrap();
@@ -259,9 +260,8 @@ fn an_action_line_that_lost_its_id_or_index_is_refused_before_its_document() {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(&inflated).unwrap();
         std::fs::write(&path, gzip.finish().unwrap()).unwrap();
-        let archive = Archive::open(&path).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let first = runtime.block_on(archive.replay(Part::Inputs, &contents).next());
+        let first = runtime.block_on(async { archive.documents(Part::Inputs).next().await });
         assert!(matches!(first, Err(Error::Changed { .. })), "{first:?}");
     }
 }
@@ -287,7 +287,7 @@ fn a_changed_entry_is_found_by_the_manifest() {
 }
 
 #[test]
-fn archives_of_the_scripts_are_replayed_and_shown() {
+fn archives_of_the_scripts_are_read_again_and_shown() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/from-python");
     for name in [
         "complete",
@@ -295,23 +295,25 @@ fn archives_of_the_scripts_are_replayed_and_shown() {
         "readme-2025-04-layout",
         "without-categorizer",
     ] {
-        let archive = Archive::open(&folder.join(format!("{name}.tar.gz"))).unwrap();
-        let contents = checked(&archive);
+        let path = folder.join(format!("{name}.tar.gz"));
+        let (archive, file) = (checked(&path), Archive::open(&path).unwrap());
+        let contents = &archive.contents;
         for part in [Part::State, Part::Annotations, Part::Notifications, Part::Inputs] {
-            let documents = replayed(&archive, part, &contents).unwrap();
+            let documents = replayed(&archive, part).unwrap();
             assert_eq!(documents.len() as u64, contents.count(part), "{name} {part:?}");
         }
         let mut shown = Vec::new();
-        assert!(archive.show(&contents.entries[1].name, &mut shown).unwrap());
+        assert_eq!(file.show(&contents.entries[1].name, &mut shown).unwrap(), None);
         assert_eq!(shown.len() as u64, contents.entries[1].bytes);
-        assert!(!archive.show("nothing", &mut shown).unwrap());
+        let names = contents.entries.iter().map(|entry| entry.name.clone()).collect();
+        assert_eq!(file.show("nothing", &mut shown).unwrap(), Some(names));
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn what_was_written_is_replayed(
+    fn the_documents_of_a_written_archive_are_read_again(
         texts in proptest::collection::vec("[^\\x00-\\x1f\"\\\\]{0,40}", 0..12),
         breaks in "[ \r\n]{0,3}",
         level in 0u32..=9,
@@ -321,14 +323,11 @@ proptest! {
         let documents: Vec<_> = texts.iter().map(|text| format!("{{{breaks}\"job_id\":\"a.b\",\"x\":\"{text}\"{breaks}}}")).collect();
         let lines: Vec<_> = documents.iter().map(|document| document.replace(['\r', '\n'], " ")).collect();
         write(&path, level, &documents, &documents);
-        let archive = Archive::open(&path).unwrap();
-        let contents = checked(&archive);
-        prop_assert_eq!(&contents.findings, &[]);
-        for number in 0..contents.entries.len() {
-            prop_assert!(archive.start(number).is_some());
-        }
-        prop_assert_eq!(sources(&replayed(&archive, Part::Annotations, &contents).unwrap()), &lines[..]);
-        let inputs = replayed(&archive, Part::Inputs, &contents).unwrap();
+        let archive = checked(&path);
+        prop_assert_eq!(&archive.contents.findings, &[]);
+        prop_assert!(archive.contents.entries.iter().all(|entry| entry.start.is_some()));
+        prop_assert_eq!(sources(&replayed(&archive, Part::Annotations).unwrap()), &lines[..]);
+        let inputs = replayed(&archive, Part::Inputs).unwrap();
         prop_assert_eq!(sources(&inputs), &lines[..]);
         for (n, document) in inputs.iter().enumerate() {
             prop_assert_eq!(document.line, n as u64);

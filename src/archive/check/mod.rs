@@ -1,0 +1,87 @@
+//! One pass through an archive that applies every rule.
+
+mod contents;
+mod documents;
+mod rules;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Read};
+use std::path::Path;
+
+pub use contents::{CheckedArchive, Contents, Finding, Severity, StateSummary};
+pub use documents::DocumentVisitor;
+use rules::Checker;
+
+use super::error::{Error, Result};
+use super::layout::Limits;
+use super::read::{Archive, TarReader, read_ahead};
+
+/// Is told of each read how many compressed bytes it brought.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
+
+/// Reads a compressed archive to its end. Damage is a finding, not an error: an error is a reader that fails for reasons
+/// of its own.
+///
+/// # Errors
+/// [`Error::Io`] from the reader (its path is `-`) or from a temporary file.
+pub fn check(
+    reader: impl Read + Send,
+    limits: Limits,
+    visitor: &mut dyn DocumentVisitor,
+    progress: Progress<'_>,
+) -> Result<Contents> {
+    check_file(reader, Path::new("-"), limits, visitor, progress)
+}
+
+impl Archive {
+    /// A whole pass, from the beginning.
+    ///
+    /// # Errors
+    /// As [`check()`].
+    pub fn check(&self, limits: Limits, visitor: &mut dyn DocumentVisitor, progress: Progress<'_>) -> Result<Contents> {
+        check_file(self.cursor(0), self.path(), limits, visitor, progress)
+    }
+
+    /// The same, for an archive that is of no use unless it passes.
+    ///
+    /// # Errors
+    /// As [`check()`], and [`Error::Damaged`] with the first fatal finding.
+    pub fn require_importable(
+        self,
+        limits: Limits,
+        visitor: &mut dyn DocumentVisitor,
+        progress: Progress<'_>,
+    ) -> Result<CheckedArchive> {
+        let contents = self.check(limits, visitor, progress)?;
+        CheckedArchive::new(self, contents)
+    }
+}
+
+fn check_file(
+    reader: impl Read + Send,
+    path: &Path,
+    limits: Limits,
+    visitor: &mut dyn DocumentVisitor,
+    progress: Progress<'_>,
+) -> Result<Contents> {
+    let reader = ReportingReader { reader, progress };
+    let mut checker = Checker::new(limits, visitor);
+    let passed = read_ahead(reader, path, |stream| checker.read(TarReader::new(stream)));
+    passed.map_err(|cause| Error::io(path, cause))??;
+    checker.finish()
+}
+
+struct ReportingReader<'a, R> {
+    reader: R,
+    progress: Progress<'a>,
+}
+
+impl<R: Read> Read for ReportingReader<'_, R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(to)?;
+        (self.progress)(n as u64);
+        Ok(n)
+    }
+}

@@ -1,0 +1,555 @@
+//! The documents of an entry, a line each, and those of a part of a checked archive as a stream of batches.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::entries::{Archive, TarReader};
+use crate::archive::error::{Error, ReadError, Result};
+use crate::archive::layout::{EntryKind, MAX_ACTION, Part, max_document};
+use crate::archive::manifest::EntrySummary;
+use crate::job::{JobId, SnapshotId};
+use crate::json::without_value;
+use crate::state::{StateDocId, StateKind};
+use crate::util::allocation;
+
+/// Bytes and documents of a batch, about; a larger document is a batch of its own.
+const BATCH_BYTES: usize = 1 << 20;
+const BATCH_DOCUMENTS: usize = 1000;
+
+/// Reads the documents of one entry after the other; the buffers are used again for each document.
+#[derive(Debug)]
+pub(in crate::archive) struct DocumentReader {
+    part: Part,
+    action: Vec<u8>,
+    /// The document read last.
+    pub(in crate::archive) source: Vec<u8>,
+    /// The number of the line read last, from 1.
+    pub(in crate::archive) line: u64,
+}
+
+/// What an action line names: the ID in every part that has such lines, the index in inputs at least.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::archive) struct Action {
+    #[serde(rename = "_index")]
+    pub(in crate::archive) index: Option<String>,
+    #[serde(rename = "_id")]
+    pub(in crate::archive) id: Option<String>,
+}
+
+impl DocumentReader {
+    pub(in crate::archive) fn new(part: Part) -> Self {
+        Self {
+            part,
+            action: Vec::new(),
+            source: Vec::new(),
+            line: 0,
+        }
+    }
+
+    /// Reads the next document into `source`; `None` at the end of the entry.
+    pub(in crate::archive) fn next(&mut self, tar: &mut TarReader<'_>) -> Result<Option<Action>, ReadError> {
+        let mut action = Action::default();
+        if self.part.has_actions() {
+            if !read_line(tar, MAX_ACTION, &mut self.action, &mut self.line)? {
+                return Ok(None);
+            }
+            action = Action::parse(&self.action)
+                .map_err(|why| ReadError::Malformed(format!("not an action line: {why}")))?;
+        }
+        if read_line(tar, max_document(self.part), &mut self.source, &mut self.line)? {
+            action.require_names(self.part)?;
+            return Ok(Some(action));
+        }
+        match self.part.has_actions() {
+            true => Err(ReadError::malformed("an action line without its document")),
+            false => Ok(None),
+        }
+    }
+}
+
+/// Reads a line without what surrounds its document; false at the end.
+fn read_line(tar: &mut TarReader<'_>, max: u64, line: &mut Vec<u8>, number: &mut u64) -> Result<bool, ReadError> {
+    line.clear();
+    let large = allocation::FROM;
+    let begun = tar.take((large as u64).min(max + 1)).read_until(b'\n', line)?;
+    if begun == 0 {
+        return Ok(false);
+    }
+    if begun == large && line.last() != Some(&b'\n') {
+        line.reserve_exact(allocation::capacity(begun) - begun);
+        tar.take(max + 1 - large as u64).read_until(b'\n', line)?;
+    }
+    *number += 1;
+    if line.last() != Some(&b'\n') && line.len() as u64 > max {
+        return Err(ReadError::Malformed(format!("a line of more than {max} bytes")));
+    }
+    // Blanks and the carriage return of another system's line break are not part of the document.
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let end = line.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1);
+    line.truncate(end);
+    let begin = line.iter().position(|byte| !blank(byte)).unwrap_or(0);
+    line.drain(..begin);
+    Ok(true)
+}
+
+impl Action {
+    fn parse(line: &[u8]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Operation<'a> {
+            #[serde(borrow)]
+            index: &'a RawValue,
+        }
+        let text = std::str::from_utf8(line).map_err(|cause| cause.to_string())?;
+        if let Some(action) = Self::parse_usual(text) {
+            return Ok(action);
+        }
+        // serde accepts an array for a struct too.
+        let object = |text: &str| text.trim_start().starts_with('{');
+        let known = r#"`{"index":{"_index":…,"_id":…}}` is the only form"#;
+        if !object(text) {
+            return Err(known.to_owned());
+        }
+        let operation: Operation<'_> = serde_json::from_str(text).map_err(|cause| without_value(&cause))?;
+        if !object(operation.index.get()) {
+            return Err(known.to_owned());
+        }
+        serde_json::from_str(operation.index.get()).map_err(|cause| without_value(&cause))
+    }
+
+    /// The action as exports print it: no blanks, nothing escaped. It is read for every document, and
+    /// reading it as any JSON takes longer than reading the document.
+    fn parse_usual(line: &str) -> Option<Self> {
+        // To the end without a way out: so many bytes are looked at together.
+        let odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+        let plain = |text: &str| !text.bytes().fold(false, |any, byte| any | odd(byte));
+        let names = line.strip_prefix(r#"{"index":{"_index":""#)?.strip_suffix(r#""}}"#)?;
+        let (index, rest) = names.split_once('"')?;
+        let id = rest.strip_prefix(r#","_id":""#)?;
+        (plain(index) && plain(id)).then(|| Self {
+            index: Some(index.to_owned()),
+            id: Some(id.to_owned()),
+        })
+    }
+
+    fn require_names(&self, part: Part) -> Result<(), ReadError> {
+        let missing = |name: &Option<String>| name.as_deref().is_none_or(str::is_empty);
+        if part.has_actions() && missing(&self.id) {
+            return Err(ReadError::malformed("the action line names no `_id`"));
+        }
+        if part == Part::Inputs && missing(&self.index) {
+            return Err(ReadError::malformed("the action line names no `_index`"));
+        }
+        Ok(())
+    }
+}
+
+/// Puts documents that come in any order into the order of their numbers, from 0. Early ones wait in an unlinked temporary
+/// file; the caller bounds their number, and with it the memory.
+#[derive(Debug, Default)]
+pub(in crate::archive) struct DocumentOrder {
+    /// How many came in a row.
+    pub(in crate::archive) next: u64,
+    waiting: BTreeMap<u64, Waiting>,
+    file: Option<File>,
+    end: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    id: String,
+    offset: u64,
+    bytes: usize,
+}
+
+/// Where a document is in the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::archive) enum Position {
+    Next,
+    Early,
+    Duplicate,
+}
+
+impl DocumentOrder {
+    /// The document of this number has come; the next one counts as passed on.
+    pub(in crate::archive) fn position(&mut self, number: u64) -> Position {
+        if number < self.next || self.waiting.contains_key(&number) {
+            Position::Duplicate
+        } else if number > self.next {
+            Position::Early
+        } else {
+            self.next += 1;
+            Position::Next
+        }
+    }
+
+    /// Stores an early document.
+    pub(in crate::archive) fn keep(&mut self, number: u64, id: &str, source: &[u8]) -> Result<()> {
+        self.store(source).map_err(Error::temporary)?;
+        let waiting = Waiting {
+            id: id.to_owned(),
+            offset: self.end,
+            bytes: source.len(),
+        };
+        self.waiting.insert(number, waiting);
+        self.end += source.len() as u64;
+        Ok(())
+    }
+
+    /// A stored document whose turn has come, with its ID.
+    pub(in crate::archive) fn next_kept(&mut self) -> Result<Option<(String, Vec<u8>)>> {
+        let Some(waiting) = self.waiting.remove(&self.next) else {
+            return Ok(None);
+        };
+        self.next += 1;
+        let source = self.fetch(&waiting).map_err(Error::temporary)?;
+        if self.waiting.is_empty() {
+            self.end = 0;
+        }
+        Ok(Some((waiting.id, source)))
+    }
+
+    /// The lowest number that did not come, where a higher one did.
+    pub(in crate::archive) fn gap(&self) -> Option<u64> {
+        (!self.waiting.is_empty()).then_some(self.next)
+    }
+
+    fn store(&mut self, source: &[u8]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        file.seek(SeekFrom::Start(self.end))?;
+        file.write_all(source)
+    }
+
+    fn fetch(&mut self, waiting: &Waiting) -> io::Result<Vec<u8>> {
+        let mut source = vec![0; waiting.bytes];
+        if let Some(file) = &mut self.file {
+            file.seek(SeekFrom::Start(waiting.offset))?;
+            file.read_exact(&mut source)?;
+        }
+        Ok(source)
+    }
+}
+
+/// One document of a part.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// Its number in the part, from 0 (annotations and notifications get IDs made of it).
+    pub line: u64,
+    /// `_index` of its action line.
+    pub index: Option<String>,
+    /// `_id` of its action line.
+    pub id: Option<String>,
+    /// The document.
+    pub source: Bytes,
+}
+
+impl Document {
+    /// The `_id` of a state document, a category or an input document.
+    pub fn own_id(&self) -> &str {
+        #[allow(clippy::expect_used, reason = "an empty ID would take another document's place")]
+        self.id
+            .as_deref()
+            .expect("the reader refuses action lines without `_id`")
+    }
+
+    /// The `_index` of an input document.
+    pub fn source_index(&self) -> &str {
+        #[allow(clippy::expect_used, reason = "an empty name would belong to no target index")]
+        let index = self
+            .index
+            .as_deref()
+            .expect("the reader refuses input documents without `_index`");
+        index
+    }
+}
+
+/// The documents of a part, read again on a thread of their own, state in numeric order. Every entry is hashed again and
+/// must be what the check found. Dropped early, it ends the thread.
+#[derive(Debug)]
+pub struct DocumentStream {
+    batches: mpsc::Receiver<Vec<Document>>,
+    reader: Option<JoinHandle<Result<()>>>,
+    path: PathBuf,
+}
+
+/// The IDs that the state documents of a checked archive have: those of the model, then those of the categorizer.
+#[derive(Clone, Debug)]
+pub(in crate::archive) struct StateIds {
+    pub(in crate::archive) job: JobId,
+    pub(in crate::archive) snapshot: SnapshotId,
+    pub(in crate::archive) model_documents: u64,
+    pub(in crate::archive) categorizer_documents: u64,
+}
+
+impl DocumentStream {
+    pub(in crate::archive) fn start(
+        archive: Archive,
+        part: Part,
+        entries: Vec<EntrySummary>,
+        state_ids: StateIds,
+    ) -> Self {
+        // The next batch is read while one is used: the queue has one place, and is filled only once it is empty.
+        let (sender, batches) = mpsc::channel(1);
+        let path = archive.path().to_owned();
+        let reader = PartReader {
+            tar: archive.tar(0),
+            archive,
+            part,
+            entries,
+            next: 0,
+            documents: None,
+            state_ids,
+            order: DocumentOrder::default(),
+            read: 0,
+        };
+        Self {
+            batches,
+            reader: Some(tokio::task::spawn_blocking(move || reader.send(&sender))),
+            path,
+        }
+    }
+
+    /// The next batch (at most some MiB), `None` at the end.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] where the file is not what was checked, or [`Error::Io`] from the file or a temporary one.
+    pub async fn next(&mut self) -> Result<Option<Vec<Document>>> {
+        if let Some(batch) = self.batches.recv().await {
+            return Ok(Some(batch));
+        }
+        let Some(reader) = self.reader.take() else {
+            return Ok(None);
+        };
+        let ended = reader.await.map_err(|cause| Error::io(&self.path, cause.into()))?;
+        ended.map(|()| None)
+    }
+}
+
+/// Reads the entries of one part.
+struct PartReader {
+    archive: Archive,
+    part: Part,
+    entries: Vec<EntrySummary>,
+    tar: TarReader<'static>,
+    /// The number of the entry that follows in `tar`.
+    next: usize,
+    /// Of the entry before it, where that is not read to its end.
+    documents: Option<DocumentReader>,
+    state_ids: StateIds,
+    order: DocumentOrder,
+    /// Documents so far.
+    read: u64,
+}
+
+impl PartReader {
+    fn send(mut self, sender: &mpsc::Sender<Vec<Document>>) -> Result<()> {
+        while let Ok(place) = Handle::current().block_on(sender.reserve()) {
+            let batch = self.batch();
+            let batch = batch.map_err(|error| error.since_checked(self.archive.path()))?;
+            if batch.is_empty() {
+                break;
+            }
+            place.send(batch);
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self) -> Result<Vec<Document>, ReadError> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while batch.len() < BATCH_DOCUMENTS
+            && bytes < BATCH_BYTES
+            && let Some((action, source)) = self.document()?
+        {
+            bytes += source.len();
+            batch.push(Document {
+                line: self.read,
+                index: action.index,
+                id: action.id,
+                source,
+            });
+            self.read += 1;
+        }
+        Ok(batch)
+    }
+
+    fn document(&mut self) -> Result<Option<(Action, Bytes)>, ReadError> {
+        loop {
+            if let Some((id, source)) = self.order.next_kept()? {
+                let action = Action {
+                    index: None,
+                    id: Some(id),
+                };
+                return Ok(Some((action, source.into())));
+            }
+            let Some(documents) = &mut self.documents else {
+                match self.open()? {
+                    true => continue,
+                    false => return Ok(None),
+                }
+            };
+            let Some(action) = documents.next(&mut self.tar)? else {
+                self.close()?;
+                continue;
+            };
+            let source = &mut documents.source;
+            if let (Part::State, Some(id)) = (self.part, &action.id) {
+                let number = self.state_ids.number(id).ok_or_else(changed)?;
+                match self.order.position(number) {
+                    Position::Next => {}
+                    Position::Early => {
+                        self.order.keep(number, id, source)?;
+                        continue;
+                    }
+                    Position::Duplicate => return Err(changed()),
+                }
+            }
+            // A large one is not copied.
+            let source = match source.len() < BATCH_BYTES {
+                true => Bytes::copy_from_slice(source),
+                false => std::mem::take(source).into(),
+            };
+            return Ok(Some((action, source)));
+        }
+    }
+
+    /// Moves on to the next entry of the part; false where there is none.
+    fn open(&mut self) -> Result<bool, ReadError> {
+        let of_part = |entry: &EntrySummary| entry.kind.and_then(EntryKind::part) == Some(self.part);
+        let found = self.entries[self.next..].iter().position(of_part);
+        let Some(wanted) = found.map(|skipped| self.next + skipped) else {
+            return match self.order.gap() {
+                Some(_) => Err(changed()),
+                None => Ok(false),
+            };
+        };
+        if let Some(start) = self.entries[wanted].start.filter(|_| wanted > self.next) {
+            (self.tar, self.next) = (self.archive.tar(start), wanted);
+        }
+        for checked in &self.entries[self.next..=wanted] {
+            let entry = self.tar.next()?;
+            if !entry.is_some_and(|entry| entry.path == checked.name && entry.bytes == checked.bytes) {
+                return Err(changed());
+            }
+        }
+        self.next = wanted + 1;
+        self.documents = Some(DocumentReader::new(self.part));
+        Ok(true)
+    }
+
+    /// The entry must end here, and have the same bytes as before.
+    fn close(&mut self) -> Result<(), ReadError> {
+        self.documents = None;
+        let ended = self.tar.fill_buf()?.is_empty();
+        match ended && self.tar.sha256() == self.entries[self.next - 1].sha256 {
+            true => Ok(()),
+            false => Err(changed()),
+        }
+    }
+}
+
+impl StateIds {
+    /// The number of a document, from 0, in the order in which all are sent.
+    fn number(&self, id: &str) -> Option<u64> {
+        let id = StateDocId::parse(id, &self.job, &self.snapshot)?;
+        let (before, documents) = match id.kind {
+            StateKind::Model => (0, self.model_documents),
+            StateKind::Categorizer => (self.model_documents, self.categorizer_documents),
+        };
+        (id.number <= documents).then(|| before + id.number - 1)
+    }
+}
+
+fn changed() -> ReadError {
+    ReadError::corrupt("not what was checked")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_action_line_has_the_known_form_only() {
+        for known in [
+            r#"{"index":{"_index":"a","_id":"b\u0022"}}"#,
+            r#" {"index": {"_index": "a", "_id": "b\""}}"#,
+        ] {
+            let action = Action::parse(known.as_bytes()).unwrap();
+            let named = |text: &str| Some(text.to_owned());
+            assert_eq!((action.index, action.id), (named("a"), named("b\"")), "{known}");
+        }
+        let usual = br#"{"index":{"_index":"a","_id":"b"}}"#;
+        assert_eq!(
+            Action::parse(usual),
+            Action::parse(br#"{"index":{"_index":"a", "_id":"b"}}"#)
+        );
+        for bad in [
+            "",
+            "1",
+            "{}",
+            r#"[{"_id":"b"}]"#,
+            r#"{"index":["a","b"]}"#,
+            r#"{"delete":{"_id":"b"}}"#,
+            r#"{"index":{"_id":"b","pipeline":"x"}}"#,
+            r#"{"index":{"_id":"b"},"delete":{"_id":"b"}}"#,
+            r#"{"index":{"_id":"b"}} {}"#,
+            "{\"index\":{\"_index\":\"a\",\"_id\":\"b\tc\"}}",
+            r#"{"index":{"_index":"a","_id":"b","_id":"c"}}"#,
+        ] {
+            assert!(Action::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    /// Passes documents on in the order of their numbers.
+    fn run(order: &[u64]) -> (Vec<String>, Vec<Position>, DocumentOrder) {
+        let (mut documents, mut passed, mut positions) = (DocumentOrder::default(), Vec::new(), Vec::new());
+        for number in order {
+            let text = number.to_string();
+            let position = documents.position(*number);
+            match position {
+                Position::Next => passed.push(text),
+                Position::Early => documents.keep(*number, &text, text.as_bytes()).unwrap(),
+                Position::Duplicate => {}
+            }
+            positions.push(position);
+            while let Some((id, source)) = documents.next_kept().unwrap() {
+                assert_eq!(id.as_bytes(), source);
+                passed.push(id);
+            }
+        }
+        (passed, positions, documents)
+    }
+
+    #[test]
+    fn duplicates_and_gaps_are_found() {
+        let (passed, positions, documents) = run(&[0, 2, 2, 0]);
+        assert_eq!(passed, ["0"]);
+        let duplicate = Position::Duplicate;
+        assert_eq!(positions, [Position::Next, Position::Early, duplicate, duplicate]);
+        assert_eq!((documents.gap(), documents.next), (Some(1), 1));
+    }
+
+    proptest! {
+        #[test]
+        fn documents_in_any_order_are_sorted(order in Just((0..40u64).collect::<Vec<_>>()).prop_shuffle()) {
+            let (passed, _, documents) = run(&order);
+            prop_assert_eq!(passed, (0..40).map(|n| n.to_string()).collect::<Vec<_>>());
+            prop_assert_eq!(documents.gap(), None);
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! An archive file, held open from its check to its import, and the entries of its tar.
+//!
+//! `tar` parses headers and extensions. Its `Archive` reads extensions of any size into memory, accepts a tar without its
+//! end, and does not report where an entry begins in the compressed file, so the walk over the entries is here.
+
+use std::fs::File;
+use std::io::{self, BufRead, Read, Write};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tar::{EntryType, Header, PaxExtensions};
+
+use super::inflate::{MemberStream, read_pieces};
+use crate::archive::error::{Error, ReadError, Result};
+use crate::archive::layout::BLOCK;
+use crate::util::hex::hex;
+
+/// Bytes of a pax header or a long name.
+const MAX_EXTENSION: u64 = 64 << 10;
+/// Extension headers before one entry.
+const MAX_EXTENSIONS: usize = 4;
+/// Names kept for the message about an entry that is not there; a hostile archive may have any number.
+const MAX_NAMES: usize = 1000;
+
+/// An open archive file. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    file: Arc<File>,
+    path: Arc<Path>,
+    bytes: u64,
+}
+
+/// The entries of an archive, in their order, as bytes.
+pub struct Entries {
+    path: Arc<Path>,
+    tar: TarReader<'static>,
+}
+
+/// A file from an offset on, with a position of its own: readers do not disturb one another.
+#[derive(Debug)]
+pub(in crate::archive) struct FileCursor<F> {
+    pub(in crate::archive) file: F,
+    pub(in crate::archive) offset: u64,
+}
+
+/// An entry's header, pax and GNU extensions applied.
+#[derive(Clone, Debug)]
+pub(in crate::archive) struct TarEntry {
+    pub(in crate::archive) path: String,
+    pub(in crate::archive) kind: EntryType,
+    pub(in crate::archive) bytes: u64,
+    /// The compressed offset of its header, where that begins a gzip member.
+    pub(in crate::archive) start: Option<u64>,
+}
+
+/// A tar, read forwards. Reading from it reads the content of the entry that `next` returned, and hashes it.
+pub(in crate::archive) struct TarReader<'a> {
+    stream: MemberStream<'a>,
+    remaining: u64,
+    padding: u64,
+    hash: Sha256,
+}
+
+impl Archive {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`Error::Io`], also for a folder.
+    pub fn open(path: &Path) -> Result<Self> {
+        // Before opening, since opening a named pipe waits for its writer.
+        std::fs::metadata(path)
+            .and_then(|metadata| require_file(&metadata))
+            .map_err(|cause| Error::io(path, cause))?;
+        let file = File::open(path).map_err(|cause| Error::io(path, cause))?;
+        Self::of_file(file, path.to_owned())
+    }
+
+    /// A file that is open; `path` is for messages.
+    pub(in crate::archive) fn of_file(file: File, path: PathBuf) -> Result<Self> {
+        let metadata = file.metadata();
+        let checked = metadata.and_then(|metadata| require_file(&metadata).map(|()| metadata.len()));
+        Ok(Self {
+            file: Arc::new(file),
+            bytes: checked.map_err(|cause| Error::io(&path, cause))?,
+            path: path.into(),
+        })
+    }
+
+    /// Its compressed bytes, when it was opened.
+    #[allow(clippy::len_without_is_empty, reason = "an empty file is no archive")]
+    pub fn len(&self) -> u64 {
+        self.bytes
+    }
+
+    /// All entries, from the first one on.
+    pub fn entries(&self) -> Entries {
+        Entries {
+            path: Arc::clone(&self.path),
+            tar: self.tar(0),
+        }
+    }
+
+    /// As [`show`].
+    ///
+    /// # Errors
+    /// As [`show`].
+    pub fn show(&self, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
+        show_entry(self.tar(0), &self.path, name, to)
+    }
+
+    /// Its path, for messages.
+    pub(in crate::archive) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The tar from a compressed offset on, where the header of an entry begins a gzip member.
+    pub(in crate::archive) fn tar(&self, offset: u64) -> TarReader<'static> {
+        TarReader::new(MemberStream::new(self.cursor(offset), offset, &self.path))
+    }
+
+    pub(in crate::archive) fn cursor(&self, offset: u64) -> FileCursor<Arc<File>> {
+        let file = Arc::clone(&self.file);
+        FileCursor { file, offset }
+    }
+}
+
+fn require_file(metadata: &std::fs::Metadata) -> io::Result<()> {
+    match metadata.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a file: it is read more than once",
+        )),
+    }
+}
+
+/// Copies the first entry of that name to `to`, and reads no further: the archive may come from a pipe. Where there is
+/// none, returns the names of those that are there.
+///
+/// # Errors
+/// [`Error::Damaged`] before the entry's end, or [`Error::Io`] from the reader (its path is `-`) or from `to`.
+pub fn show(reader: impl Read + Send, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
+    let path = Path::new("-");
+    show_entry(TarReader::new(MemberStream::new(reader, 0, path)), path, name, to)
+}
+
+fn show_entry(mut tar: TarReader<'_>, path: &Path, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
+    let mut names = Vec::new();
+    while let Some(entry) = tar.next().map_err(|error| error.of_archive(path))? {
+        if entry.path == name {
+            let copied = read_pieces(&mut tar, |bytes| {
+                to.write_all(bytes)
+                    .map_err(|cause| ReadError::Failed(Error::stdout(cause)))
+            });
+            return copied.map(|()| None).map_err(|error| error.of_archive(path));
+        }
+        if names.len() < MAX_NAMES {
+            names.push(entry.path);
+        }
+    }
+    Ok(Some(names))
+}
+
+impl Entries {
+    /// The name of the next entry; what is left of the one before is skipped.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], or [`Error::Io`] from the file.
+    pub fn next_entry(&mut self) -> Result<Option<String>> {
+        let entry = self.tar.next().map_err(|error| error.of_archive(&self.path))?;
+        Ok(entry.map(|entry| entry.path))
+    }
+
+    /// Reads the next piece of the entry's content; false at its end.
+    ///
+    /// # Errors
+    /// As [`next_entry`](Self::next_entry).
+    pub fn read(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
+        let bytes = self.tar.fill_buf();
+        let bytes = bytes.map_err(|cause| ReadError::from(cause).of_archive(&self.path))?;
+        piece.clear();
+        piece.extend_from_slice(bytes);
+        let n = bytes.len();
+        self.tar.consume(n);
+        Ok(n > 0)
+    }
+}
+
+impl<F: Deref<Target = File>> Read for FileCursor<F> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let n = read_at(&self.file, to, self.offset)?;
+        self.offset += n as u64;
+        Ok(n)
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, to, offset)
+}
+
+/// Moves the file's own position, which nothing uses.
+#[cfg(windows)]
+fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, to, offset)
+}
+
+impl<'a> TarReader<'a> {
+    pub(in crate::archive) fn new(stream: MemberStream<'a>) -> Self {
+        Self {
+            stream,
+            remaining: 0,
+            padding: 0,
+            hash: Sha256::new(),
+        }
+    }
+
+    /// The next entry, what is left of the one before skipped; `None` at a proper end, the rest read too.
+    pub(in crate::archive) fn next(&mut self) -> Result<Option<TarEntry>, ReadError> {
+        self.skip()?;
+        let start = self.stream.member_start()?;
+        let (mut path, mut size) = (None, None);
+        for _ in 0..=MAX_EXTENSIONS {
+            let Some(header) = self.header()? else { return Ok(None) };
+            let bytes = header
+                .entry_size()
+                .map_err(|cause| ReadError::corrupt(format!("a header is damaged: {cause}")))?;
+            self.begin(bytes);
+            match header.entry_type() {
+                EntryType::GNULongName => {
+                    let mut name = self.extension()?;
+                    name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
+                    path = Some(text(&name));
+                }
+                EntryType::XHeader => {
+                    for record in PaxExtensions::new(&self.extension()?) {
+                        let damaged = |cause| ReadError::corrupt(format!("a pax header is damaged: {cause}"));
+                        let record = record.map_err(damaged)?;
+                        match record.key_bytes() {
+                            b"path" => path = Some(text(record.value_bytes())),
+                            b"size" => size = Some(pax_size(record.value_bytes())?),
+                            _ => {}
+                        }
+                    }
+                }
+                EntryType::GNULongLink | EntryType::XGlobalHeader => drop(self.extension()?),
+                kind => {
+                    let bytes = size.unwrap_or(bytes);
+                    self.begin(bytes);
+                    let path = path.unwrap_or_else(|| text(&header.path_bytes()));
+                    return Ok(Some(TarEntry {
+                        path,
+                        kind,
+                        bytes,
+                        start,
+                    }));
+                }
+            }
+        }
+        Err(ReadError::corrupt("too many metadata headers before one entry"))
+    }
+
+    /// SHA-256 of the content read so far, lower-case hexadecimal; all of it once it was read to its end.
+    pub(in crate::archive) fn sha256(&mut self) -> String {
+        hex(&self.hash.finalize_reset())
+    }
+
+    fn begin(&mut self, bytes: u64) {
+        self.remaining = bytes;
+        self.padding = (BLOCK as u64 - bytes % BLOCK as u64) % BLOCK as u64;
+        self.hash = Sha256::new();
+    }
+
+    /// Skips the rest of the entry. It is not hashed, since no hash is asked for then.
+    fn skip(&mut self) -> io::Result<()> {
+        let mut left = self.remaining.saturating_add(self.padding);
+        while left > 0 {
+            let available = self.stream.fill_buf()?.len();
+            if available == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let n = usize::try_from(left).unwrap_or(usize::MAX).min(available);
+            self.stream.consume(n);
+            left -= n as u64;
+        }
+        (self.remaining, self.padding) = (0, 0);
+        Ok(())
+    }
+
+    /// `None` at the end marker.
+    fn header(&mut self) -> Result<Option<Header>, ReadError> {
+        let mut header = Header::new_old();
+        self.stream.read_exact(header.as_mut_bytes())?;
+        if header.as_bytes().iter().all(|byte| *byte == 0) {
+            self.end()?;
+            return Ok(None);
+        }
+        let mut right = header.clone();
+        right.set_cksum();
+        match (header.cksum(), right.cksum()) {
+            (Ok(written), Ok(computed)) if written == computed => Ok(Some(header)),
+            _ => Err(ReadError::corrupt("a tar header's checksum is wrong")),
+        }
+    }
+
+    /// The second block of the end marker, and nothing but zeros behind it.
+    fn end(&mut self) -> Result<(), ReadError> {
+        let mut block = [0; BLOCK];
+        self.stream.read_exact(&mut block)?;
+        if block.iter().any(|byte| *byte != 0) {
+            return Err(ReadError::corrupt("a lone block of zeros stands between entries"));
+        }
+        read_pieces(&mut self.stream, |bytes| match bytes.iter().all(|byte| *byte == 0) {
+            true => Ok(()),
+            false => Err(ReadError::corrupt("something follows the end of the tar")),
+        })
+    }
+
+    fn extension(&mut self) -> Result<Vec<u8>, ReadError> {
+        if self.remaining > MAX_EXTENSION {
+            return Err(ReadError::corrupt("a metadata header is larger than 64 KiB"));
+        }
+        let mut content = Vec::new();
+        self.read_to_end(&mut content)?;
+        self.skip()?;
+        Ok(content)
+    }
+}
+
+impl BufRead for TarReader<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.remaining == 0 {
+            return Ok(&[]);
+        }
+        let bytes = self.stream.fill_buf()?;
+        if bytes.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let n = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(bytes.len());
+        Ok(&bytes[..n])
+    }
+
+    fn consume(&mut self, n: usize) {
+        // The buffer is there: filling it again reads nothing.
+        if let Ok(bytes) = self.stream.fill_buf() {
+            self.hash.update(&bytes[..n.min(bytes.len())]);
+        }
+        self.stream.consume(n);
+        self.remaining = self.remaining.saturating_sub(n as u64);
+    }
+}
+
+impl Read for TarReader<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let n = self.fill_buf()?.read(to)?;
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+fn pax_size(value: &[u8]) -> Result<u64, ReadError> {
+    let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    size.ok_or_else(|| ReadError::corrupt("a pax header's size is not a number"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    /// What the first entry is said to have.
+    fn bytes_of(blocks: &[u8]) -> u64 {
+        let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(blocks).unwrap();
+        let gzip = gzip.finish().unwrap();
+        let mut tar = TarReader::new(MemberStream::new(&gzip[..], 0, Path::new("")));
+        tar.next().unwrap_or(None).unwrap().bytes
+    }
+
+    fn header(bytes: u64, kind: EntryType) -> Header {
+        let mut header = Header::new_gnu();
+        header.set_path("large").unwrap();
+        header.set_size(bytes);
+        header.set_entry_type(kind);
+        header.set_cksum();
+        header
+    }
+
+    #[test]
+    fn sizes_beyond_the_octal_field_are_read_in_either_form() {
+        for bytes in [(4 << 30) + 1, (8 << 30) - 1, 8 << 30, 9 << 40] {
+            // As GNU tar writes it, in binary from 8 GiB on.
+            assert_eq!(bytes_of(header(bytes, EntryType::Regular).as_bytes()), bytes);
+            // As a pax header has it.
+            let rest = format!(" size={bytes}\n");
+            let length = rest.len() + (rest.len() + 2).to_string().len();
+            let mut record = format!("{length}{rest}").into_bytes();
+            let mut blocks = header(record.len() as u64, EntryType::XHeader).as_bytes().to_vec();
+            record.resize(512, 0);
+            blocks.append(&mut record);
+            blocks.extend_from_slice(header(0, EntryType::Regular).as_bytes());
+            assert_eq!(bytes_of(&blocks), bytes);
+        }
+    }
+
+    fn archive() -> Vec<u8> {
+        let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut tar = tar::Builder::new(gzip);
+        for (name, content) in [("a.json", "{}"), ("b.ndjson", "[1]\n[2]\n")] {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o600);
+            tar.append_data(&mut header, name, content.as_bytes()).unwrap();
+        }
+        tar.into_inner().unwrap().finish().unwrap()
+    }
+
+    #[test]
+    fn an_entry_is_copied_as_it_is() {
+        let mut to = Vec::new();
+        assert_eq!(show(&archive()[..], "b.ndjson", &mut to).unwrap(), None);
+        assert_eq!(to, b"[1]\n[2]\n");
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_those_that_are_there() {
+        let mut to = Vec::new();
+        let names = show(&archive()[..], "c", &mut to).unwrap().unwrap();
+        assert_eq!(
+            (names, to),
+            (vec!["a.json".to_owned(), "b.ndjson".to_owned()], Vec::new())
+        );
+    }
+
+    #[test]
+    fn a_cut_archive_is_damaged() {
+        let archive = archive();
+        let error = show(&archive[..40], "b.ndjson", &mut Vec::new()).unwrap_err();
+        assert!(error.is_damage(), "{error}");
+    }
+}

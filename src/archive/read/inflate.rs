@@ -1,0 +1,288 @@
+//! The members of a gzip file as one stream, with the offset of each, where a later pass can start.
+//!
+//! `flate2` decodes a member. Its `MultiGzDecoder` does not report where members begin, and takes the zeros that tapes and
+//! block devices leave after the last one for damage.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{channel, sync_channel};
+use std::thread;
+
+use flate2::bufread::GzDecoder;
+
+use crate::archive::error::{Error, ReadError};
+
+/// What every gzip member begins with.
+const MAGIC: [u8; 2] = [0x1f, 0x8b];
+const COMPRESSED_BUFFER: usize = 128 << 10;
+const BLOCK: usize = 256 << 10;
+/// Blocks that wait for their consumer.
+const READ_AHEAD: usize = 3;
+
+/// Decompressed bytes, block by block.
+pub(in crate::archive) struct MemberStream<'a> {
+    next: Box<dyn FnMut(Box<[u8]>) -> io::Result<Block> + Send + 'a>,
+    block: Block,
+    position: usize,
+    ended: bool,
+}
+
+/// Decompressed bytes of one member.
+#[derive(Default)]
+struct Block {
+    bytes: Box<[u8]>,
+    /// How many of them there are; none at the end.
+    filled: usize,
+    /// The compressed offset of the member whose first bytes these are.
+    member: Option<u64>,
+}
+
+/// Between two members, or inside one. The decoder takes no byte beyond its member.
+enum Decoder<R: Read> {
+    Between(BufReader<Source<R>>),
+    Inside(Box<GzDecoder<BufReader<Source<R>>>>),
+    /// At the end, or after an error.
+    Ended,
+}
+
+/// Counts what it reads. Its failures are marked, so that no decoder's failure is taken for one.
+struct Source<R> {
+    reader: R,
+    offset: u64,
+    path: PathBuf,
+}
+
+impl<'a> MemberStream<'a> {
+    /// Decompresses what `reader` has from `offset` on; `path` is for messages.
+    pub(super) fn new(reader: impl Read + Send + 'a, offset: u64, path: &Path) -> Self {
+        let mut decoder = Decoder::new(reader, offset, path);
+        Self::of(move |spare| decoder.block(spare))
+    }
+
+    fn of(next: impl FnMut(Box<[u8]>) -> io::Result<Block> + Send + 'a) -> Self {
+        Self {
+            next: Box::new(next),
+            block: Block::default(),
+            position: 0,
+            ended: false,
+        }
+    }
+
+    /// The compressed offset of the member that begins with the next byte, if one does.
+    pub(super) fn member_start(&mut self) -> io::Result<Option<u64>> {
+        self.fill_buf()?;
+        Ok(self.block.member.filter(|_| self.position == 0))
+    }
+}
+
+/// Runs `work` on what `reader` decompresses to, while a thread of its own decompresses some blocks ahead of it.
+///
+/// # Errors
+/// There can be no further thread.
+pub(in crate::archive) fn read_ahead<T>(
+    reader: impl Read + Send,
+    path: &Path,
+    work: impl FnOnce(MemberStream<'_>) -> T,
+) -> io::Result<T> {
+    let (filled, blocks) = sync_channel(READ_AHEAD);
+    let (done, spares) = channel();
+    let mut decoder = Decoder::new(reader, 0, path);
+    let decode = move || {
+        loop {
+            let block = decoder.block(spares.try_recv().unwrap_or_default());
+            let last = !matches!(&block, Ok(block) if block.filled > 0);
+            if filled.send(block).is_err() || last {
+                return;
+            }
+        }
+    };
+    thread::scope(|scope| {
+        thread::Builder::new()
+            .name("inflate".to_owned())
+            .spawn_scoped(scope, decode)?;
+        Ok(work(MemberStream::of(move |spare| {
+            // The buffer is not needed where the thread has ended.
+            let _ = done.send(spare);
+            let died = || io::Error::other("the thread that inflates stopped before the end");
+            blocks.recv().unwrap_or_else(|_| Err(died()))
+        })))
+    })
+}
+
+impl<R: Read> Decoder<R> {
+    fn new(reader: R, offset: u64, path: &Path) -> Self {
+        let path = path.to_owned();
+        let source = Source { reader, offset, path };
+        Self::Between(BufReader::with_capacity(COMPRESSED_BUFFER, source))
+    }
+
+    /// The next block, in exchange for a buffer, which may be empty.
+    fn block(&mut self, mut bytes: Box<[u8]>) -> io::Result<Block> {
+        if bytes.is_empty() {
+            bytes = vec![0; BLOCK].into_boxed_slice();
+        }
+        let mut member = None;
+        loop {
+            match std::mem::replace(self, Self::Ended) {
+                Self::Ended => return Ok(Block::default()),
+                Self::Between(mut source) => {
+                    let start = source.get_ref().offset - source.buffer().len() as u64;
+                    let next = source.fill_buf()?;
+                    match next.first() {
+                        None => return Ok(Block::default()),
+                        Some(0) => return only_zeros(&mut source).map(|()| Block::default()),
+                        Some(_) if start == 0 && next.iter().zip(MAGIC).any(|(byte, magic)| *byte != magic) => {
+                            return Err(ReadError::corrupt("not a gzip file, so not an esml-state archive").into());
+                        }
+                        Some(_) => {}
+                    }
+                    member = Some(start);
+                    *self = Self::Inside(Box::new(GzDecoder::new(source)));
+                }
+                Self::Inside(mut decoder) => match decoder.read(&mut bytes)? {
+                    0 => {
+                        member = None;
+                        *self = Self::Between(decoder.into_inner());
+                    }
+                    filled => {
+                        *self = Self::Inside(decoder);
+                        return Ok(Block { bytes, filled, member });
+                    }
+                },
+            }
+        }
+    }
+}
+
+fn only_zeros(source: &mut impl BufRead) -> io::Result<()> {
+    read_pieces(source, |bytes| match bytes.iter().all(|byte| *byte == 0) {
+        true => Ok(()),
+        false => Err(ReadError::corrupt("something that is not gzip follows the compressed data").into()),
+    })
+}
+
+/// Reads to the end, piece by piece, without copying.
+pub(in crate::archive) fn read_pieces<E: From<io::Error>>(
+    reader: &mut impl BufRead,
+    mut take: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    loop {
+        let bytes = reader.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        take(bytes)?;
+        let n = bytes.len();
+        reader.consume(n);
+    }
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.reader.read(to) {
+                Ok(n) => {
+                    self.offset += n as u64;
+                    return Ok(n);
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(ReadError::Failed(Error::io(&self.path, cause)).into()),
+            }
+        }
+    }
+}
+
+impl BufRead for MemberStream<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.position == self.block.filled && !self.ended {
+            let spare = std::mem::take(&mut self.block).bytes;
+            self.position = 0;
+            let block = (self.next)(spare);
+            self.ended = !matches!(&block, Ok(block) if block.filled > 0);
+            self.block = block?;
+        }
+        Ok(&self.block.bytes[self.position..self.block.filled])
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.position += n.min(self.block.filled - self.position);
+    }
+}
+
+impl Read for MemberStream<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let n = self.fill_buf()?.read(to)?;
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    /// Compressed members, and their contents one after the other.
+    fn members() -> (Vec<u8>, Vec<u8>, Vec<u64>) {
+        let (mut compressed, mut plain, mut starts) = (Vec::new(), Vec::new(), Vec::new());
+        for number in 1..40_usize {
+            let content: Vec<u8> = (0..number * 9_973).map(|n| (n * number % 251) as u8).collect();
+            starts.push(compressed.len() as u64);
+            let mut gzip = GzEncoder::new(&mut compressed, Compression::fast());
+            gzip.write_all(&content).unwrap();
+            gzip.finish().unwrap();
+            plain.extend(content);
+        }
+        (compressed, plain, starts)
+    }
+
+    #[test]
+    fn read_ahead_yields_the_bytes_and_the_start_of_each_member() {
+        let (compressed, plain, starts) = members();
+        let (mut seen, mut found) = (Vec::new(), Vec::new());
+        read_ahead(&compressed[..], Path::new(""), |mut ahead| {
+            loop {
+                found.extend(ahead.member_start().unwrap());
+                let bytes = ahead.fill_buf().unwrap();
+                if bytes.is_empty() {
+                    break;
+                }
+                seen.extend_from_slice(bytes);
+                let n = bytes.len();
+                ahead.consume(n);
+            }
+        })
+        .unwrap();
+        assert!(seen == plain);
+        assert_eq!(found, starts);
+    }
+
+    #[test]
+    fn damage_is_reported_once_after_the_bytes_before_it() {
+        let (mut compressed, plain, _) = members();
+        compressed.truncate(compressed.len() - 5);
+        let mut seen = Vec::new();
+        read_ahead(&compressed[..], Path::new(""), |mut ahead| {
+            let error = ahead.read_to_end(&mut seen).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+            assert!(ahead.fill_buf().unwrap().is_empty());
+        })
+        .unwrap();
+        assert!(plain.starts_with(&seen) && seen.len() > plain.len() / 2);
+    }
+
+    #[test]
+    fn work_that_ends_early_ends_the_thread() {
+        let endless = std::iter::repeat_with(|| members().0)
+            .take(3)
+            .flatten()
+            .collect::<Vec<u8>>();
+        let first = read_ahead(&endless[..], Path::new(""), |mut ahead| ahead.fill_buf().unwrap()[0]);
+        assert_eq!(first.unwrap(), 0);
+    }
+}
