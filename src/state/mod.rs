@@ -7,7 +7,7 @@ mod id;
 pub mod schema;
 
 pub use chunks::{ChunkDecoder, ChunkEncoder, StateLimits};
-pub use error::Error;
+pub use error::{Cause, Error, UnknownForm};
 pub(crate) use id::split_number;
 pub use id::{StateDocId, StateKind};
 

@@ -87,7 +87,7 @@ impl Verifier<'_> {
             for document in batch {
                 let own = document.own_id();
                 let place = StateDocId::parse(own, self.checked.job(), &self.checked.archive.snapshot.snapshot_id)
-                    .ok_or_else(|| crate::state::Error::ForeignId { id: own.to_owned() })?;
+                    .ok_or_else(|| crate::state::Error::foreign(own))?;
                 let id = place.format(self.plan.job(), &self.plan.snapshot_id);
                 self.same(&STATE_INDICES, BTreeMap::from([(id, document.source)]))
                     .await?;

@@ -102,7 +102,7 @@ impl Source<'_> {
         self.each(Part::State, stage, &mut |document| {
             let id = document.own_id();
             let Some(StateDocId { kind, .. }) = StateDocId::parse(id, self.job(), snapshot) else {
-                return Err(state::Error::ForeignId { id: id.to_owned() }.into());
+                return Err(state::Error::foreign(id).into());
             };
             walk.enter(kind, self.state_limits(), &mut open, &mut close)?;
             walk.document(id, &document.source)
@@ -159,7 +159,7 @@ impl<W: Write> Walk<W> {
             Self::Between(rewriter) => *self = Self::Between(rewriter),
             Self::Inside(kind, decoder) => {
                 let (_, Interruptible(texts)) = decoder.finish()?;
-                let (rewriter, out) = texts.finish().map_err(|cause| state::Error::of_sink("state", cause))?;
+                let (rewriter, out) = texts.finish().map_err(|cause| state::Cause::from(cause).of("state"))?;
                 close(kind, out)?;
                 *self = Self::Between(Some(Box::new(rewriter)));
             }

@@ -6,25 +6,30 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::write::GzDecoder;
 
-use crate::state::Error;
+use crate::state::error::Cause;
 
 /// Base64 characters decoded at a time; a multiple of four.
 const STEP: usize = 4096;
 
-/// Why a chunk cannot be decoded, the document's id not known yet.
-#[derive(Debug)]
-pub(super) enum Fault {
-    Undecodable(String),
-    TooLarge(u64),
-    Sink(io::Error),
+/// How much state may decompress to.
+#[derive(Clone, Copy, Debug)]
+pub struct StateLimits {
+    /// Bytes.
+    pub decoded: u64,
 }
 
-pub(super) struct Decode<W: Write> {
+/// Decodes a text that is not cut into chunks, as quantiles are; returns the sink.
+pub(in crate::state) fn decode_text<W: Write>(text: &str, limits: StateLimits, sink: W) -> Result<W, Cause> {
+    let mut decoder = Decoder::new(sink, limits);
+    decoder.push(text)?;
+    decoder.finish().map(|(_, sink)| sink)
+}
+
+pub(super) struct Decoder<W: Write> {
     gzip: GzDecoder<Bounded<W>>,
     /// Characters that wait for the rest of their group of four.
     carried: Vec<u8>,
     padded: bool,
-    limit: u64,
 }
 
 /// A sink that refuses to take more than it was told. What it says itself is kept apart from what is wrong with
@@ -36,23 +41,22 @@ struct Bounded<W> {
     failed: Option<io::Error>,
 }
 
-impl<W: Write> Decode<W> {
-    pub(super) fn new(sink: W, limit: u64) -> Self {
+impl<W: Write> Decoder<W> {
+    pub(super) fn new(sink: W, limits: StateLimits) -> Self {
         let gzip = GzDecoder::new(Bounded {
             sink,
             taken: 0,
-            limit,
+            limit: limits.decoded,
             failed: None,
         });
         Self {
             gzip,
             carried: Vec::with_capacity(4),
             padded: false,
-            limit,
         }
     }
 
-    pub(super) fn chunk(&mut self, text: &str) -> Result<(), Fault> {
+    pub(super) fn push(&mut self, text: &str) -> Result<(), Cause> {
         let mut rest = text.as_bytes();
         if !self.carried.is_empty() {
             let (head, tail) = rest.split_at(rest.len().min(4 - self.carried.len()));
@@ -73,69 +77,56 @@ impl<W: Write> Decode<W> {
     }
 
     /// Whole groups of four characters.
-    fn groups(&mut self, groups: &[u8]) -> Result<(), Fault> {
+    fn groups(&mut self, groups: &[u8]) -> Result<(), Cause> {
         if self.padded {
-            return Err(Fault::Undecodable("more base64 follows its padding".to_owned()));
+            return Err(undecodable("more base64 follows its padding"));
         }
         self.padded = groups.ends_with(b"=");
         let mut bytes = [0; STEP / 4 * 3];
         let n = STANDARD
             .decode_slice(groups, &mut bytes)
-            .map_err(|cause| Fault::Undecodable(format!("not base64: {cause}")))?;
+            .map_err(|cause| undecodable(&format!("not base64: {cause}")))?;
         let mut rest = &bytes[..n];
         while !rest.is_empty() {
-            let n = match self.gzip.write(rest) {
-                Ok(n) => n,
-                Err(cause) => return Err(self.fault(&cause)),
-            };
-            if n == 0 {
-                return Err(Fault::Undecodable(
-                    "bytes follow the end of the compressed state".to_owned(),
-                ));
+            match self.gzip.write(rest) {
+                Ok(0) => return Err(undecodable("bytes follow the end of the compressed state")),
+                Ok(n) => rest = &rest[n..],
+                Err(cause) => return Err(self.failure(&cause)),
             }
-            rest = &rest[n..];
         }
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<(u64, W), Fault> {
+    pub(super) fn finish(mut self) -> Result<(u64, W), Cause> {
         if !self.carried.is_empty() {
-            return Err(Fault::Undecodable(
-                "the base64 text ends inside a group of four".to_owned(),
-            ));
+            return Err(undecodable("the base64 text ends inside a group of four"));
         }
         if let Err(cause) = self.gzip.try_finish() {
-            return Err(self.fault(&cause));
+            return Err(self.failure(&cause));
         }
-        let limit = self.limit;
-        let bounded = self.gzip.finish().map_err(|cause| fault(&cause, limit))?;
+        let bounded = self.gzip.finish().map_err(|cause| damaged(&cause))?;
         Ok((bounded.taken, bounded.sink))
     }
 
-    fn fault(&mut self, cause: &io::Error) -> Fault {
-        match self.gzip.get_mut().failed.take() {
-            Some(cause) => Fault::Sink(cause),
-            None => fault(cause, self.limit),
+    /// Why a write of compressed bytes failed: because of the sink, a bound, or the state.
+    fn failure(&mut self, cause: &io::Error) -> Cause {
+        let bounded = self.gzip.get_mut();
+        match (bounded.failed.take(), cause.kind()) {
+            (Some(cause), _) => cause.into(),
+            (None, io::ErrorKind::FileTooLarge) => Cause::TooLarge(bounded.limit),
+            (None, _) => damaged(cause),
         }
     }
 }
 
-fn fault(cause: &io::Error, limit: u64) -> Fault {
+fn undecodable(why: &str) -> Cause {
+    Cause::Undecodable(why.to_owned())
+}
+
+fn damaged(cause: &io::Error) -> Cause {
     match cause.kind() {
-        io::ErrorKind::FileTooLarge => Fault::TooLarge(limit),
-        io::ErrorKind::UnexpectedEof => Fault::Undecodable("the compressed state is cut short".to_owned()),
-        _ => Fault::Undecodable(format!("the compressed state is damaged: {cause}")),
-    }
-}
-
-impl Fault {
-    pub(super) fn of(self, id: &str) -> Error {
-        let id = id.to_owned();
-        match self {
-            Self::Undecodable(why) => Error::Undecodable { id, why },
-            Self::TooLarge(limit) => Error::TooLarge { id, limit },
-            Self::Sink(cause) => Error::of_sink(&id, cause),
-        }
+        io::ErrorKind::UnexpectedEof => undecodable("the compressed state is cut short"),
+        _ => undecodable(&format!("the compressed state is damaged: {cause}")),
     }
 }
 

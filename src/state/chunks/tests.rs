@@ -6,7 +6,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
+use std::io::Write;
+
 use super::*;
+use crate::state::Error;
 
 const LIMITS: StateLimits = StateLimits { decoded: 1 << 20 };
 

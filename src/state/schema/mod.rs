@@ -3,28 +3,75 @@
 //! [`StateRewriter`] reads a decoded state as it streams by, knows for every element whether it can hold a text, and asks a
 //! [`Visitor`] about each one: to look at it, to replace it, or to leave it out. What it writes is the state, byte for
 //! byte, but for what the visitor changed. What it does not know is an error: a state of another form could hold values
-//! in places that nobody looks at.
+//! where they are not looked for.
 //!
 //! The form is that of Elastic's ml-cpp, the same from 7.9 to 9.5 (state version 34, categorizer 1, quantiles 3); the
 //! tables in `model`, `categorizer` and `quantiles` name every element above the mathematical models, and demand
 //! numbers, and nothing else, within these.
 
 mod categorizer;
-mod category;
 mod detector;
-mod forms;
 mod level;
 mod model;
 mod quantiles;
 mod rewriter;
 mod value;
 
-pub use category::Lengths;
+use std::io::{self, Write};
+
+use base64::engine::general_purpose::STANDARD;
+use base64::write::EncoderStringWriter;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+pub use categorizer::Lengths;
 pub use detector::Detector;
-pub use quantiles::{read_quantiles, rewrite_quantiles};
-pub(crate) use rewriter::Unknown;
 pub use rewriter::{StateRewriter, StateStream};
 pub use value::{Change, ValueKind, ValueLocation, Visitor};
+
+use crate::state::chunks::{StateLimits, decode_text};
+use crate::state::error::{Cause, Error};
+
+/// Asks about the texts of a `quantile_state`.
+///
+/// # Errors
+/// As [`rewrite_quantiles`].
+pub fn read_quantiles<V: Visitor>(text: &str, limits: StateLimits, visitor: V) -> Result<V, Error> {
+    let rewritten = rewrite(text, limits, visitor, io::sink());
+    rewritten
+        .map(|(visitor, _)| visitor)
+        .map_err(|cause| cause.of("quantiles"))
+}
+
+/// The same text with what the visitor changed; in the form that it had, compressed or not.
+///
+/// # Errors
+/// [`Cause::Undecodable`], [`Cause::TooLarge`], or [`Cause::Unknown`] for a form that is not known.
+pub fn rewrite_quantiles<V: Visitor>(text: &str, limits: StateLimits, visitor: V) -> Result<String, Error> {
+    let undecodable = |why: String| Cause::Undecodable(why).of("quantiles");
+    if is_plain(text) {
+        let (_, plain) = rewrite(text, limits, visitor, Vec::new()).map_err(|cause| cause.of("quantiles"))?;
+        return String::from_utf8(plain).map_err(|cause| undecodable(cause.to_string()));
+    }
+    let gzip = GzEncoder::new(EncoderStringWriter::new(&STANDARD), Compression::default());
+    let (_, gzip) = rewrite(text, limits, visitor, gzip).map_err(|cause| cause.of("quantiles"))?;
+    let base64 = gzip.finish().map_err(|cause| undecodable(cause.to_string()))?;
+    Ok(base64.into_inner())
+}
+
+fn rewrite<V: Visitor, W: Write>(text: &str, limits: StateLimits, visitor: V, out: W) -> Result<(V, W), Cause> {
+    let mut rewriter = StateRewriter::new(StateStream::Quantiles, visitor, out);
+    match is_plain(text) {
+        true => rewriter.write_all(text.as_bytes())?,
+        false => rewriter = decode_text(text, limits, rewriter)?,
+    }
+    Ok(rewriter.finish()?)
+}
+
+/// What autodetect wrote before it compressed them.
+fn is_plain(text: &str) -> bool {
+    text.starts_with(['[', '{'])
+}
 
 #[cfg(test)]
 mod tests;

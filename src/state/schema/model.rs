@@ -1,10 +1,10 @@
 //! The form of a model's state: detectors, what they gather, and the numbers that they have learned.
 
-use super::ValueKind;
 use super::detector::{KeyMember, ModelKind};
 use super::level::Leaf::{Constant, Influencer, Key, Name, Numbers as Number, Text};
 use super::level::Rule::{Checksums, Leaf, Numbers};
 use super::level::{Level, Named, Role, Rule};
+use super::value::ValueKind;
 
 pub(super) static STATE: Level = Level::new(&[
     ("a", Numbers),

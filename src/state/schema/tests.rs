@@ -6,7 +6,7 @@ mod real;
 use std::io::Write;
 
 use super::*;
-use crate::state::{ChunkDecoder, Error, StateLimits};
+use crate::state::ChunkDecoder;
 
 const LIMITS: StateLimits = StateLimits { decoded: 1 << 30 };
 const JOBS: [&str; 4] = [
@@ -58,6 +58,6 @@ fn quantiles(job: &str) -> Vec<String> {
 fn walk(stream: StateStream, state: &[u8], visitor: impl Visitor) -> Result<String, Error> {
     let mut texts = StateRewriter::new(stream, visitor, Vec::new());
     let written = texts.write_all(state).and_then(|()| texts.finish());
-    let (_, out) = written.map_err(|cause| Error::of_sink("state", cause))?;
+    let (_, out) = written.map_err(|cause| Cause::from(cause).of("state"))?;
     Ok(String::from_utf8(out).unwrap())
 }

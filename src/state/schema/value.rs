@@ -1,6 +1,7 @@
 //! What is said of a text, and what may be done about it.
 
-use super::{Detector, Lengths};
+use super::categorizer::Lengths;
+use super::detector::Detector;
 
 /// What a text in the state is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -51,7 +51,7 @@ pub(super) async fn load(context: &Context<'_>, index: String) -> Result<()> {
     let written = documents::send(context, Part::State, bulk, &stage, |document| {
         let own = document.own_id();
         let place = StateDocId::parse(own, checked.job(), &checked.archive.snapshot.snapshot_id)
-            .ok_or_else(|| crate::state::Error::ForeignId { id: own.to_owned() })?;
+            .ok_or_else(|| crate::state::Error::foreign(own))?;
         Ok(Some(Outgoing {
             id: place.format(plan.job(), &plan.snapshot_id),
             source: document.source,

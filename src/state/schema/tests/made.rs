@@ -153,7 +153,7 @@ fn another_form_is_refused() {
     }
     for (stream, text) in cases {
         let refused = walk(stream, text.as_bytes(), |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap_err();
-        assert!(matches!(refused, Error::Unknown { .. }), "{refused} {text}");
+        assert!(matches!(refused.cause, Cause::Unknown(_)), "{refused} {text}");
         assert!(!refused.to_string().contains("anna"), "{refused}");
     }
 }
@@ -188,8 +188,8 @@ fn a_sink_that_fails_says_so_itself() {
         .unwrap_err();
     assert!(
         matches!(
-            error,
-            Error::Sink {
+            error.cause,
+            Cause::Sink {
                 kind: io::ErrorKind::StorageFull,
                 ..
             }

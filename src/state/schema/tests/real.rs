@@ -48,10 +48,10 @@ fn real_state_is_known_and_stays_as_it_is() {
         }
         for text in quantiles(job) {
             let mut old = Vec::new();
-            crate::state::chunks::decode_text("q", &text, LIMITS, &mut old).unwrap();
+            crate::state::chunks::decode_text(&text, LIMITS, &mut old).unwrap();
             let rewritten = rewrite_quantiles(&text, LIMITS, |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap();
             let mut new = Vec::new();
-            crate::state::chunks::decode_text("q", &rewritten, LIMITS, &mut new).unwrap();
+            crate::state::chunks::decode_text(&rewritten, LIMITS, &mut new).unwrap();
             assert!(old == new, "{job} quantiles");
             let plain = String::from_utf8(old).unwrap();
             let rewritten = rewrite_quantiles(&plain, LIMITS, |_: &ValueLocation<'_>, _: &str| Change::Keep).unwrap();
