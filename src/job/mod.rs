@@ -29,11 +29,12 @@ pub use input_fields::{
     query_reads_runtime_fields, reads_made_field, values_of_index, without_made_field, without_query,
 };
 pub use interval::unfit_interval;
+pub(crate) use mapping::MappedField;
 pub use mapping::{
-    InputMappings, TargetIndex, body_of_run, guess_time_format, loading_alias, marked_as_ours, marked_by_run,
+    InputMappings, Mapping, TargetIndex, body_of_run, guess_time_format, loading_alias, marked_as_ours, marked_by_run,
     target_document_id, target_indices,
 };
-pub use mapping::{fits, takes_in};
+pub use mapping::{includes, matches_wildcard};
 pub use portable::{PortableJob, PortableOptions};
 pub use rename::Renamer;
 pub use scripts::scripts_of;

@@ -8,7 +8,9 @@ use super::rules::{TimeShifts, parsed};
 use super::spelling::Spellings;
 use crate::archive::Contents;
 use crate::error::{Error, Result};
-use crate::job::{FieldReader, InputMappings, JobConfig, fields_read_by, fits, needed_fields, takes_in, without_query};
+use crate::job::{
+    FieldReader, InputMappings, JobConfig, fields_read_by, includes, matches_wildcard, needed_fields, without_query,
+};
 
 /// The field of categories: its values are their numbers, which say nothing and must stay.
 pub(super) const CATEGORY: &str = "mlcategory";
@@ -88,7 +90,7 @@ impl OnlyQueried {
         let needed = needed_fields(&without_query(written)?, mappings, &asked);
         let query = FieldReader::Query(&feed.query);
         let queried = fields_read_by(query, feed.runtime_mappings.as_ref(), mappings);
-        let queried_only = |name: &&String| !needed.fields.iter().any(|needed| takes_in(needed, name));
+        let queried_only = |name: &&String| !needed.fields.iter().any(|needed| includes(needed, name));
         Ok(Self {
             queried: queried.fields.iter().filter(queried_only).cloned().collect(),
             runtime: queried.runtime.difference(&needed.runtime).cloned().collect(),
@@ -98,8 +100,8 @@ impl OnlyQueried {
 
     /// Whether a member of an input document is one of these, with all that is in it.
     pub(super) fn contains(&self, path: &str) -> bool {
-        let is_needed = |needed: &String| takes_in(needed, path) || takes_in(path, needed);
-        self.queried.iter().any(|queried| takes_in(queried, path)) && !self.needed.iter().any(is_needed)
+        let is_needed = |needed: &String| includes(needed, path) || includes(path, needed);
+        self.queried.iter().any(|queried| includes(queried, path)) && !self.needed.iter().any(is_needed)
     }
 
     /// Whether there are none.
@@ -150,7 +152,11 @@ impl Fields {
         let mut fields = Self {
             read: needed_fields(&without_query(written)?, &mappings, &[]).fields,
             only_queried: OnlyQueried::of(contents, config, written, &mappings)?,
-            types: parsed.as_ref().map(types).unwrap_or_default(),
+            types: mappings
+                .types()
+                .into_iter()
+                .map(|(path, kind)| (path.to_owned(), kind.to_owned()))
+                .collect(),
             influencers: config.influencers().iter().cloned().collect(),
             time_shifts: TimeShifts::of(config, contents),
             ..Self::default()
@@ -186,8 +192,7 @@ impl Fields {
         let mapped = |name| (name, renamed.get(name).map_or(name, String::as_str));
         let mapped = all.iter().map(String::as_str).map(mapped);
         let message = fields.messages.as_ref().map(|(name, _)| name.as_str());
-        let whole = parsed.as_ref().unwrap_or(&Value::Null);
-        fields.spellings = Spellings::of(whole, mapped).and_messages(whole, message);
+        fields.spellings = Spellings::of(&mappings, mapped).and_messages(&mappings, message);
         fields.chosen = all;
         fields.mappings = mappings;
         fields.mapping = parsed.unwrap_or_default();
@@ -251,7 +256,7 @@ impl Fields {
         let replaced = |path: &str| matches!(self.input(path), Input::Value(_) | Input::Message);
         let covers = |place: &str| {
             let below = place.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
-            below || fits(path, place)
+            below || matches_wildcard(path, place)
         };
         // The end may be a property of the value.
         replaced(path)
@@ -380,32 +385,6 @@ fn numbers(config: &JobConfig) -> impl Iterator<Item = &str> {
     let metrics = detectors.filter(|detector| !counts_texts(&detector.function));
     let metrics = metrics.filter_map(|detector| detector.field.as_deref());
     metrics.chain(config.summary_count_field()).chain([config.time_field()])
-}
-
-/// Types by path, of all sources.
-fn types(mapping: &Value) -> BTreeMap<String, String> {
-    let mut types = BTreeMap::new();
-    let sources = mapping.as_object().into_iter().flat_map(|sources| sources.values());
-    for source in sources {
-        if let Some(properties) = source.pointer("/mappings/properties") {
-            typed(properties, "", &mut types);
-        }
-    }
-    types
-}
-
-fn typed(properties: &Value, above: &str, types: &mut BTreeMap<String, String>) {
-    for (name, definition) in properties.as_object().into_iter().flatten() {
-        let path = format!("{above}{name}");
-        if let Some(kind) = definition.get("type").and_then(Value::as_str) {
-            types.insert(path.clone(), kind.to_owned());
-        }
-        for inner in ["properties", "fields"] {
-            if let Some(inner) = definition.get(inner) {
-                typed(inner, &format!("{path}."), types);
-            }
-        }
-    }
 }
 
 /// Fields by the names that a datafeed's aggregations give to their values.

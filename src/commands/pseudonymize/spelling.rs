@@ -6,6 +6,8 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use crate::job::{InputMappings, MappedField};
+
 /// How a field's values are spelled alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Spelling {
@@ -47,30 +49,17 @@ pub(super) enum Seen {
     Untold,
 }
 
-/// One field of a source.
-struct Defined<'a> {
-    kind: &'a str,
-    normalizer: Option<&'a str>,
-    alias: Option<&'a str>,
-    analysis: Option<&'a Value>,
-    ignore_above: Option<u64>,
-}
-
 impl Spellings {
     /// Of these fields, by the mapping of all sources; each with the name that the mapping has for it.
-    pub(super) fn of<'a>(mapping: &Value, fields: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let sources = sources(mapping);
+    pub(super) fn of<'a>(mappings: &InputMappings, fields: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut all = Self::default();
-        for (field, mapped) in fields {
-            all.limit(&sources, field, mapped);
+        for (field, name) in fields {
+            all.limit(mappings, field, name);
             let mut found: Option<Spelling> = None;
-            for source in &sources {
-                let Some((path, definition)) = resolved(source, mapped) else {
-                    continue;
-                };
-                let spelling = definition.spelling();
-                if definition.normalizer.is_some() {
-                    all.normalized.insert(path.to_owned());
+            for mapped in mappings.mapped(name) {
+                let spelling = Spelling::of(&mapped);
+                if mapped.field.normalizer.is_some() {
+                    all.normalized.insert(mapped.name.to_owned());
                 }
                 found = Some(match found {
                     Some(other) if other != spelling => Spelling::Unknown("of some sources only".to_owned()),
@@ -85,25 +74,25 @@ impl Spellings {
     }
 
     /// The same with the field of messages, whose words are replaced.
-    pub(super) fn and_messages(mut self, mapping: &Value, message: Option<&str>) -> Self {
+    pub(super) fn and_messages(mut self, mappings: &InputMappings, message: Option<&str>) -> Self {
         if let Some(message) = message {
-            self.limit(&sources(mapping), message, message);
+            self.limit(mappings, message, message);
         }
         self
     }
 
-    fn limit(&mut self, sources: &[BTreeMap<String, Defined<'_>>], field: &str, mapped: &str) {
-        let found: Vec<(&str, Option<u64>)> = sources
-            .iter()
-            .filter_map(|source| resolved(source, mapped).or_else(|| flattened(source, mapped)))
-            .map(|(path, definition)| (path, definition.ignore_above))
-            .collect();
-        let limits = || found.iter().map(|(_, limit)| limit.unwrap_or(u64::MAX));
+    fn limit(&mut self, mappings: &InputMappings, field: &str, name: &str) {
+        let limits = || {
+            mappings
+                .mapped(name)
+                .map(|mapped| mapped.ignore_above.unwrap_or(u64::MAX))
+        };
         if let (Some(least), Some(most)) = (limits().min(), limits().max())
             && least < u64::MAX
         {
             self.longest.insert(field.to_owned(), (least, most));
-            self.limited.extend(found.iter().map(|(path, _)| (*path).to_owned()));
+            self.limited
+                .extend(mappings.mapped(name).map(|mapped| mapped.name.to_owned()));
         }
     }
 
@@ -152,15 +141,15 @@ impl Spellings {
     }
 }
 
-impl Defined<'_> {
-    fn spelling(&self) -> Spelling {
-        match (self.kind, self.normalizer) {
-            ("ip", _) => Spelling::Address,
-            ("keyword", Some(name)) => match steps(name, self.analysis) {
-                Some(steps) => Spelling::Normalized(steps),
-                None => Spelling::Unknown(name.to_owned()),
+impl Spelling {
+    fn of(mapped: &MappedField<'_>) -> Self {
+        match (mapped.field.kind.as_deref(), mapped.field.normalizer.as_deref()) {
+            (Some("ip"), _) => Self::Address,
+            (Some("keyword"), Some(name)) => match steps(name, mapped.analysis) {
+                Some(steps) => Self::Normalized(steps),
+                None => Self::Unknown(name.to_owned()),
             },
-            _ => Spelling::AsSent,
+            _ => Self::AsSent,
         }
     }
 }
@@ -233,84 +222,6 @@ fn is_white(c: char) -> bool {
     matches!(c, '\u{1c}'..='\u{1f}') || (c.is_whitespace() && !joins)
 }
 
-fn sources(mapping: &Value) -> Vec<BTreeMap<String, Defined<'_>>> {
-    let sources = mapping.as_object().into_iter().flat_map(|sources| sources.values());
-    sources.map(defined).collect()
-}
-
-fn defined(source: &Value) -> BTreeMap<String, Defined<'_>> {
-    let analysis = ["/settings/index/analysis", "/settings/index.analysis"];
-    let analysis = analysis.iter().find_map(|place| source.pointer(place));
-    let settings = [
-        "/settings/index/mapping/ignore_above",
-        "/settings/index.mapping.ignore_above",
-    ];
-    let settings = settings.iter().find_map(|place| source.pointer(place));
-    let mut found = BTreeMap::new();
-    if let Some(properties) = source.pointer("/mappings/properties") {
-        let around = Around {
-            analysis,
-            ignore_above: settings.and_then(number),
-        };
-        below(properties, "", around, &mut found);
-    }
-    found
-}
-
-/// What the settings of an index define for its fields.
-#[derive(Clone, Copy)]
-struct Around<'a> {
-    analysis: Option<&'a Value>,
-    ignore_above: Option<u64>,
-}
-
-fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
-}
-
-/// The field of type `flattened` that holds a field.
-fn flattened<'a, 'd>(source: &'a BTreeMap<String, Defined<'d>>, field: &str) -> Option<(&'a str, &'a Defined<'d>)> {
-    let mut above = field.rmatch_indices('.').map(|(end, _)| &field[..end]);
-    let found = above.find_map(|above| source.get_key_value(above))?;
-    Some((found.0.as_str(), found.1)).filter(|(_, definition)| definition.kind == "flattened")
-}
-
-fn below<'a>(properties: &'a Value, above: &str, around: Around<'a>, found: &mut BTreeMap<String, Defined<'a>>) {
-    for (name, definition) in properties.as_object().into_iter().flatten() {
-        let path = format!("{above}{name}");
-        let text = |key: &str| definition.get(key).and_then(Value::as_str);
-        for inner in ["properties", "fields"] {
-            if let Some(inner) = definition.get(inner) {
-                below(inner, &format!("{path}."), around, found);
-            }
-        }
-        if let Some(kind) = text("type") {
-            let one = Defined {
-                kind,
-                normalizer: text("normalizer"),
-                alias: text("path").filter(|_| kind == "alias"),
-                analysis: around.analysis,
-                ignore_above: definition
-                    .get("ignore_above")
-                    .and_then(number)
-                    .or(around.ignore_above)
-                    .filter(|_| matches!(kind, "keyword" | "wildcard" | "flattened")),
-            };
-            found.insert(path, one);
-        }
-    }
-}
-
-/// The field of that name, or what its alias stands for.
-fn resolved<'a, 'd>(source: &'a BTreeMap<String, Defined<'d>>, field: &str) -> Option<(&'a str, &'a Defined<'d>)> {
-    let (path, definition) = source.get_key_value(field)?;
-    let (path, definition) = match definition.alias {
-        Some(target) => source.get_key_value(target)?,
-        None => (path, definition),
-    };
-    Some((path, definition))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -345,7 +256,8 @@ mod tests {
         let fields = [
             "ip", "low", "other", "text", "fold", "turkish", "mapped", "here", "unmapped",
         ];
-        Spellings::of(&mapping, fields.into_iter().map(|field| (field, field)))
+        let mappings = InputMappings::parse(mapping.to_string().as_bytes()).expect("valid");
+        Spellings::of(&mappings, fields.into_iter().map(|field| (field, field)))
     }
 
     #[test]
@@ -393,7 +305,8 @@ mod tests {
             ),
         });
         let names = ["url.raw", "labels.region", "differs", "text", "plain"].map(|name| (name, name));
-        let all = Spellings::of(&mapping, names.into_iter()).and_messages(&mapping, Some("by_index"));
+        let mappings = InputMappings::parse(mapping.to_string().as_bytes()).expect("valid");
+        let all = Spellings::of(&mappings, names.into_iter()).and_messages(&mappings, Some("by_index"));
         for (field, text, wanted) in [
             ("url.raw", "four", Some(true)),
             ("url.raw", "fives", Some(false)),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::job::mapping::fits;
+use crate::job::matches_wildcard;
 
 #[derive(Debug, Default)]
 pub(super) struct FieldReferences {
@@ -69,7 +69,7 @@ impl FieldReferences {
     /// Whether a field of that name may be read.
     pub(super) fn reads(&self, made: &str) -> bool {
         let inner = format!("{made}.");
-        let reads = |name: &String| name == made || name.starts_with(&inner) || fits(name, made);
+        let reads = |name: &String| name == made || name.starts_with(&inner) || matches_wildcard(name, made);
         self.by_default.is_some() || !self.warnings.is_empty() || self.names.iter().any(reads)
     }
 

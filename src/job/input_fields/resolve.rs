@@ -80,17 +80,17 @@ impl<'a> Resolver<'a> {
             }
             return;
         }
-        let places = self.mappings.places(name);
-        if places.unknown {
+        let sources = self.mappings.value_sources(name);
+        if sources.unknown {
             self.needed.fields.insert(name.to_owned());
         }
-        for path in places.paths {
+        for path in sources.paths {
             // One key of a `flattened` field is a place of its own.
-            let key = name.strip_prefix(&path).is_some_and(|key| key.starts_with('.'));
-            let key = key && self.mappings.kinds(&path) == BTreeSet::from(["flattened"]);
-            self.needed.fields.insert(if key { name.to_owned() } else { path });
+            let key = name.strip_prefix(path).is_some_and(|key| key.starts_with('.'));
+            let key = key && self.mappings.kinds(path) == BTreeSet::from(["flattened"]);
+            self.needed.fields.insert(if key { name } else { path }.to_owned());
         }
-        for (runtime, code) in places.scripts {
+        for (runtime, code) in sources.scripts {
             self.needed.runtime.insert(runtime.to_owned());
             let mut inner = FieldReferences::default();
             if let Some(code) = code {
@@ -121,7 +121,7 @@ impl<'a> Resolver<'a> {
 
     /// A place in the document with, perhaps, properties of its value at the end.
     fn place(&mut self, path: &str) {
-        if let Some(known) = self.mappings.known_place(path) {
+        if let Some(known) = self.mappings.known_path(path) {
             self.needed.fields.insert(known.to_owned());
             return;
         }

@@ -1,13 +1,16 @@
-//! The indices that an import makes for inputs.
+//! The indices that an import creates for input documents.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::merge::merged;
-use super::{Definition, InputMappings};
+use super::fields::Mapping;
+use super::input_mappings::{Definition, InputMappings};
+use super::select::{ALL, select};
+use super::settings;
 use crate::job::{Error, IndexName, JobConfig, JobId};
 use crate::json::raw;
 use crate::util::hex::hex;
@@ -51,7 +54,7 @@ pub fn target_indices(
         let definition = match mappings.indices.get(source) {
             // With all fields carried the mapping comes as it was, routing and time series included.
             Some(definition) => Definition {
-                mappings: super::prune::mappings(&definition.mappings, &BTreeSet::from(["*".to_owned()]), None),
+                mapping: Arc::new(Mapping::new(select(&definition.mapping.json, ALL, |_| true))),
                 ..definition.clone()
             },
             None => unmapped(job, time_format),
@@ -73,7 +76,7 @@ pub fn target_indices(
             let name = if n == 0 { base.clone() } else { base.numbered(n + 1)? };
             Ok(TargetIndex {
                 name,
-                fields: super::places::stored(&definition.mappings),
+                fields: definition.mapping.stored().into_iter().map(str::to_owned).collect(),
                 body: body(definition, owner),
                 sources,
             })
@@ -95,7 +98,7 @@ fn body(definition: Definition, job: &JobId) -> Box<RawValue> {
     // Documents come as they are, whatever a template of this cluster says.
     index.insert("default_pipeline".into(), json!("_none"));
     index.insert("final_pipeline".into(), json!("_none"));
-    let mut mappings = definition.mappings.as_object().cloned().unwrap_or_default();
+    let mut mappings = definition.mapping.json.as_object().cloned().unwrap_or_default();
     relax(&mut mappings);
     let mark = json!({MARK: {"job_id": job, "created_by": concat!("esml-state ", env!("CARGO_PKG_VERSION"))}});
     mappings.insert("_meta".into(), mark);
@@ -149,7 +152,7 @@ fn unmapped(job: &JobConfig, time_format: &str) -> Definition {
         json!({"type": "date", "format": time_format}),
     );
     Definition {
-        mappings: json!({"dynamic": true, "properties": properties}),
+        mapping: Arc::new(Mapping::new(json!({"dynamic": true, "properties": properties}))),
         ..Definition::default()
     }
 }
@@ -163,6 +166,119 @@ fn relax(mapping: &mut Map<String, Value>) {
     for field in properties.into_iter().flat_map(Map::values_mut) {
         field.as_object_mut().into_iter().for_each(relax);
     }
+}
+
+/// Parameters that decide neither what a value means nor whether it is taken. Parts are brought together by themselves.
+const HARMLESS: [&str; 8] = [
+    "properties",
+    "fields",
+    "dynamic",
+    "meta",
+    "eager_global_ordinals",
+    "fielddata",
+    "fielddata_frequency_filter",
+    "norms",
+];
+
+/// `None` where a field, an analyzer or a setting of that name is another one, or where one index would look into
+/// what the other did not.
+fn merged(left: &Definition, right: &Definition) -> Option<Definition> {
+    let (l, r) = (&left.mapping.json, &right.mapping.json);
+    if l.get("subobjects") != r.get("subobjects") {
+        return None;
+    }
+    let mut mappings = l.as_object().cloned().unwrap_or_default();
+    mappings.insert("dynamic".into(), dynamic(l, r));
+    if let Some(both) = fields(l, r, "properties")? {
+        mappings.insert("properties".into(), both);
+    }
+    if let Some(both) = union(l.get("runtime"), r.get("runtime"), same)? {
+        mappings.insert("runtime".into(), both);
+    }
+    let kinds = |l: &Value, r: &Value| union(Some(l), Some(r), same).flatten();
+    Some(Definition {
+        mapping: Arc::new(Mapping::new(mappings.into())),
+        analysis: union(left.analysis.as_ref(), right.analysis.as_ref(), kinds)?,
+        shards: left.shards.max(right.shards),
+        settings: settings::merged(&left.settings, &right.settings)?,
+    })
+}
+
+fn same(left: &Value, right: &Value) -> Option<Value> {
+    (left == right).then(|| left.clone())
+}
+
+fn field(left: &Value, right: &Value) -> Option<Value> {
+    let (l, r) = (left.as_object()?, right.as_object()?);
+    let get = |object: &Map<String, Value>, key: &String| match object.get(key) {
+        // Objects are shown without a type.
+        None if key == "type" => Some(Value::from("object")),
+        found => found.cloned(),
+    };
+    let mut keys = l.keys().chain(r.keys()).filter(|key| !HARMLESS.contains(&key.as_str()));
+    if keys.any(|key| get(l, key) != get(r, key)) {
+        return None;
+    }
+    let mut both = l.clone();
+    if l.contains_key("dynamic") || r.contains_key("dynamic") {
+        both.insert("dynamic".into(), dynamic(left, right));
+    }
+    if let Some(inner) = fields(left, right, "properties")? {
+        both.insert("properties".into(), inner);
+    }
+    if let Some(inner) = union(left.get("fields"), right.get("fields"), field)? {
+        both.insert("fields".into(), inner);
+    }
+    Some(Value::Object(both))
+}
+
+/// Fields that only one has are no matter where the other maps all that it holds, or takes nothing else.
+fn fields(left: &Value, right: &Value, key: &str) -> Option<Option<Value>> {
+    let (l, r) = (left.get(key), right.get(key));
+    let more = |one: Option<&Value>, than: Option<&Value>| {
+        let mut names = one.and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        names.any(|name| than.is_none_or(|than| than.get(name).is_none()))
+    };
+    if (looks_away(left) && more(r, l)) || (looks_away(right) && more(l, r)) {
+        return None;
+    }
+    union(l, r, field)
+}
+
+/// Documents may hold what is not mapped.
+fn looks_away(mapping: &Value) -> bool {
+    matches!(mapping.get("dynamic").map(text).as_deref(), Some("false" | "runtime"))
+}
+
+fn dynamic(left: &Value, right: &Value) -> Value {
+    let (l, r) = (left.get("dynamic"), right.get("dynamic"));
+    if l == r {
+        return l.cloned().unwrap_or(Value::Bool(true));
+    }
+    let maps = |dynamic: Option<&Value>| dynamic.is_none_or(|dynamic| text(dynamic) == "true");
+    Value::Bool(maps(l) && maps(r))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+type Pair = fn(&Value, &Value) -> Option<Value>;
+
+/// The members of both; the outer `None` says that one cannot be brought together.
+fn union(left: Option<&Value>, right: Option<&Value>, pair: Pair) -> Option<Option<Value>> {
+    let (Some(left), Some(right)) = (left, right) else {
+        return Some(left.or(right).cloned());
+    };
+    let mut both: Map<String, Value> = left.as_object()?.clone();
+    for (name, theirs) in right.as_object()? {
+        let one = match both.get(name) {
+            Some(ours) => pair(ours, theirs)?,
+            None => theirs.clone(),
+        };
+        both.insert(name.clone(), one);
+    }
+    Some(Some(Value::Object(both)))
 }
 
 /// The `format` of a `date` field that takes values like these, the first ones of the time field: numbers of
