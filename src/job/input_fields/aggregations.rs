@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{FieldReferences, query, script};
+use super::references::FieldReferences;
+use super::{query, script};
 
 /// Reads an object of aggregations by name.
 pub(super) fn read(aggregations: &Value, found: &mut FieldReferences) {

@@ -1,37 +1,20 @@
 //! Which fields of the inputs a job needs.
 
 mod aggregations;
-mod painless;
 mod query;
 mod query_string;
 mod references;
-mod remote;
 mod resolve;
 mod script;
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use self::references::FieldReferences;
-pub use self::remote::{names_with_parents, parents_of_multi_fields};
+use self::references::{FieldReferences, entries};
 use self::resolve::Resolver;
+pub use self::resolve::{NeededFields, names_with_parents, parents_of_multi_fields};
 use crate::job::{Datafeed, Detector, Error, InputMappings, JobConfig};
-
-/// The fields to fetch, and what could not be told by reading.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NeededFields {
-    /// Paths in `_source`: multi-fields, aliases, runtime fields and fields filled by others resolved by the mapping.
-    pub fields: BTreeSet<String>,
-    /// Runtime fields of the mapping that are read.
-    pub runtime: BTreeSet<String>,
-    /// Names and places as they are written.
-    pub names: BTreeSet<String>,
-    /// What selects other documents in a copy of the index, as [`fields_read_by`] finds it: `_index`, `_id` …
-    pub index_dependent: BTreeSet<String>,
-    /// What could not be told: the user is told to think of `--all-fields`.
-    pub warnings: BTreeSet<String>,
-}
 
 /// Detectors, influencers, categorization, summary count, time field, whatever the datafeed's
 /// query, runtime mappings, script fields and aggregations read, and `more` that are asked for by name. With
@@ -203,10 +186,6 @@ fn read_datafeed(feed: &Datafeed, but: Option<&str>, found: &mut FieldReferences
     if let Some(aggregations) = &feed.aggregations {
         aggregations::read(aggregations, found);
     }
-}
-
-fn entries(object: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
-    object.and_then(Value::as_object).into_iter().flat_map(Map::iter)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{FieldReferences, query_string, script};
+use super::references::FieldReferences;
+use super::{query_string, script};
 
 /// Reads a query, or a list of them.
 pub(super) fn read(query: &Value, found: &mut FieldReferences) {

@@ -1,6 +1,6 @@
 //! The fields that the text of a `query_string` names: `status:500 AND (host:(a OR b) OR _exists_:user)`.
 
-use super::FieldReferences;
+use super::references::FieldReferences;
 
 const OPERATORS: [&str; 7] = ["AND", "OR", "NOT", "&&", "||", "TO", "*"];
 

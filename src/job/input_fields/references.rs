@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::job::matches_wildcard;
 
@@ -76,4 +76,9 @@ impl FieldReferences {
     pub(super) fn warn(&mut self, text: String) {
         self.warnings.insert(text);
     }
+}
+
+/// The members of an object, where it is one.
+pub(super) fn entries(object: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+    object.and_then(Value::as_object).into_iter().flat_map(Map::iter)
 }

@@ -1,7 +1,6 @@
 //! How the form of the state is written down: levels of named elements, and texts that can be no value.
 
-use super::detector::{KeyMember, ModelKind};
-use super::value::ValueKind;
+use super::value::{KeyMember, ModelKind, ValueKind};
 
 /// What an element may hold.
 #[derive(Clone, Copy, Debug)]

@@ -6,14 +6,12 @@
 //! where they are not looked for.
 //!
 //! The form is that of Elastic's ml-cpp, the same from 7.9 to 9.5 (state version 34, categorizer 1, quantiles 3); the
-//! tables in `model`, `categorizer` and `quantiles` name every element above the mathematical models, and demand
+//! tables in `model` and `categorizer` name every element above the mathematical models, and demand
 //! numbers, and nothing else, within these.
 
 mod categorizer;
-mod detector;
 mod level;
 mod model;
-mod quantiles;
 mod rewriter;
 mod value;
 
@@ -25,9 +23,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 pub use categorizer::Lengths;
-pub use detector::Detector;
 pub use rewriter::{StateRewriter, StateStream};
-pub use value::{Change, ValueKind, ValueLocation, Visitor};
+pub use value::{Change, Detector, ValueKind, ValueLocation, Visitor};
 
 use crate::state::chunks::{StateLimits, decode_text};
 use crate::state::error::{Cause, Error};

@@ -1,10 +1,10 @@
-//! The form of a model's state: detectors, what they gather, and the numbers that they have learned.
+//! The form of a model's state: detectors, what they gather, and the numbers that they have learned; and that of
+//! quantiles, an array of normalizers.
 
-use super::detector::{KeyMember, ModelKind};
-use super::level::Leaf::{Constant, Influencer, Key, Name, Numbers as Number, Text};
+use super::level::Leaf::{Constant, Cue, Influencer, Key, Name, Numbers as Number, Size, Text};
 use super::level::Rule::{Checksums, Leaf, Numbers};
 use super::level::{Level, Named, Role, Rule};
-use super::value::ValueKind;
+use super::value::{KeyMember, ModelKind, ValueKind};
 
 pub(super) static STATE: Level = Level::new(&[
     ("a", Numbers),
@@ -231,3 +231,29 @@ static BASE_MODEL: Level = Level::new(&[
 
 /// The rules that were applied, by checksum and time.
 pub(super) static CHECKSUMS: Level = Level::new(&[("a", Numbers), ("d", Leaf(Text(ValueKind::RuleChecksums)))]);
+
+pub(super) static QUANTILES: Level = Level::new(&[
+    ("mlcue", Leaf(Cue)),
+    ("mlkey", Leaf(Constant("api"))),
+    ("mlquantilesdescription", Leaf(Text(ValueKind::FieldNames))),
+    ("mlversion", Leaf(Constant("3"))),
+    ("time", Leaf(Number)),
+    ("a", Rule::Level(&NORMALIZER)),
+]);
+
+static NORMALIZER: Level = Level::new(&[
+    ("a", Leaf(Number)),
+    ("b", Leaf(Number)),
+    ("c", Leaf(Number)),
+    ("d", Numbers),
+    ("e", Numbers),
+    ("f", Leaf(Number)),
+    ("g", Rule::Level(&LARGEST_SCORES)),
+    ("h", Leaf(Number)),
+    ("i", Leaf(Number)),
+    ("j", Leaf(Number)),
+]);
+
+static LARGEST_SCORES: Level = Level::new(&[("a", Rule::Level(&LARGEST_SCORE)), ("d", Leaf(Size))]).with(Role::Counted);
+
+static LARGEST_SCORE: Level = Level::new(&[("a", Leaf(Text(ValueKind::ScopeHash))), ("b", Numbers)]).with(Role::Entry);

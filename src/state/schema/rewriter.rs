@@ -4,10 +4,9 @@ use std::fmt;
 use std::io::{self, Write};
 
 use super::categorizer::OpenCategory;
-use super::detector::{Detector, KeyMember, ModelKind};
 use super::level::{CategoryMember, Leaf, Level, Named, Role, Rule, is_cue, is_hash, is_numbers, is_tag};
-use super::value::{Change, ValueKind, ValueLocation, Visitor};
-use super::{categorizer, model, quantiles};
+use super::value::{Change, Detector, KeyMember, ModelKind, ValueKind, ValueLocation, Visitor};
+use super::{categorizer, model};
 use crate::json::{Editor, Kind, Token, Tokenizer, quoted};
 use crate::state::error::UnknownForm;
 
@@ -185,7 +184,7 @@ impl<V: Visitor> Walk<V> {
         match self.stream {
             StateStream::Model => &model::STATE,
             StateStream::Categorizer => &categorizer::STATE,
-            StateStream::Quantiles => &quantiles::STATE,
+            StateStream::Quantiles => &model::QUANTILES,
         }
     }
 
