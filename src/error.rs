@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::util::atomic_file::{PublishError, file_hint};
+use crate::util::signals::StopSignal;
 use crate::{archive, cluster, job, pseudonym, state};
 
 /// The exit codes that the command line promises.
@@ -29,6 +30,16 @@ pub enum ExitCode {
     Interrupted = 130,
     /// SIGTERM.
     Terminated = 143,
+}
+
+impl From<StopSignal> for ExitCode {
+    fn from(signal: StopSignal) -> Self {
+        match signal {
+            StopSignal::HangUp => Self::HungUp,
+            StopSignal::Interrupt => Self::Interrupted,
+            StopSignal::Terminate => Self::Terminated,
+        }
+    }
 }
 
 /// A failed command: message (`Display`), causes (`source`), [`hint`](Error::hint), [`exit`](Error::exit).

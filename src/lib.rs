@@ -15,7 +15,6 @@ pub mod job;
 pub mod json;
 pub mod pseudonym;
 mod report;
-mod signals;
 pub mod state;
 pub mod terminal;
 pub mod util;

@@ -2,13 +2,9 @@
 
 use std::process::ExitCode;
 
-use esml_state::terminal::{Terminal, TerminalOptions};
-
 fn main() -> ExitCode {
     if !cfg!(debug_assertions) {
-        std::panic::set_hook(Box::new(|panic| {
-            Terminal::new(TerminalOptions::default()).defect(panic.location())
-        }));
+        std::panic::set_hook(Box::new(|panic| esml_state::cli::report_panic(panic.location())));
     }
     esml_state::cli::run(std::env::args_os())
 }

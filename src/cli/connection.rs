@@ -140,7 +140,7 @@ impl ConnectionOptions {
         let credential = CredentialSources(sources).resolve(ask)?;
         let own = credential.as_ref().map(Credential::secrets).unwrap_or_default();
         let secrets = own.with(&proxy_secrets(environment));
-        terminal.conceal(&secrets);
+        terminal.redact(&secrets);
         let ca_certs = by_precedence.into_iter().map(|(_, access)| access.ca_cert);
         let ca_certs = ca_certs.into_iter().find(|paths| !paths.is_empty()).unwrap_or_default();
         Ok(ConnectOptions {

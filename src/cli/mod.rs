@@ -3,6 +3,7 @@
 
 mod connection;
 mod credentials;
+mod failure;
 pub mod reference;
 mod run;
 
@@ -15,6 +16,7 @@ use crate::commands::inspect::InspectOptions;
 use crate::commands::pseudonymize::PseudonymizeOptions;
 use crate::commands::reveal::RevealOptions;
 use crate::terminal::{Color, TerminalOptions, Verbosity};
+pub use failure::report_panic;
 pub use run::{run, run_in};
 
 const EXITS: &str = "\

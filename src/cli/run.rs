@@ -7,14 +7,14 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
-use crate::cli::{Cli, Command, reference};
+use crate::cli::{Cli, Command, failure, reference};
 use crate::commands::{self, RunContext};
 use crate::error::{Error, Result};
-use crate::signals::survive_file_limit;
 use crate::terminal::{Terminal, TerminalOptions};
 use crate::util::process_limits::{
     NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, is_out_of_descriptors,
 };
+use crate::util::signals::survive_file_limit;
 
 /// Parses, runs, prints a failure, and returns how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -30,12 +30,12 @@ pub fn run_in(context: &RunContext, arguments: impl IntoIterator<Item = OsString
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments),
     };
-    let terminal = Terminal::on(context.streams.clone(), cli.terminal_options());
+    let terminal = Terminal::with_streams(context.streams.clone(), cli.terminal_options());
     let json = cli.prints_json();
     match dispatch(cli, context, &terminal) {
         Ok(()) => 0,
         Err(error) => {
-            terminal.failure(&error, json);
+            failure::report(&error, json, &terminal);
             error.exit() as u8
         }
     }
@@ -46,7 +46,7 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> u8 {
     let _ = error.print();
     if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
         let error = in_one_line(&error.render().to_string());
-        Terminal::new(TerminalOptions::default()).failure_document(&error);
+        failure::print_document(&error, &Terminal::new(TerminalOptions::default()));
     }
     u8::try_from(error.exit_code()).unwrap_or(2)
 }

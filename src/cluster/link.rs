@@ -152,7 +152,7 @@ impl Link {
     /// and documents stay as they are: they are not printed.
     fn concealed(&self, body: Bytes, size: Size) -> Bytes {
         let text = match (size, std::str::from_utf8(&body)) {
-            (Size::Status, Ok(text)) => self.secrets.conceal(text),
+            (Size::Status, Ok(text)) => self.secrets.redact(text),
             _ => return body,
         };
         match text {

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use crate::cluster::Cluster;
 use crate::commands::Stop;
 use crate::error::{Error, ExitCode, Result};
-use crate::signals;
-use crate::terminal::{Terminal, Unchanged};
+use crate::terminal::{Terminal, TerminalStateGuard};
+use crate::util::signals::{self, StopSignal};
 
 /// Listens from the beginning of a command to its end: a signal that comes between two pieces of work
 /// stops the second, and the second signal ends the process whatever it does.
@@ -32,11 +32,11 @@ impl Signals {
                 return std::future::pending().await;
             };
             let first = signals.next().await;
-            let _ = sender.send(Some(first));
+            let _ = sender.send(Some(first.into()));
             loop {
                 let second = signals.next().await;
                 // A terminal that closes may be reported by the system and by the shell.
-                if second != ExitCode::HungUp || first != ExitCode::HungUp {
+                if second != StopSignal::HangUp || first != StopSignal::HangUp {
                     std::process::exit(second as i32);
                 }
             }
@@ -149,7 +149,7 @@ pub(super) async fn while_waiting<T: Send + 'static>(
     terminal: &Terminal,
     question: impl FnOnce(&Terminal) -> T + Send + 'static,
 ) -> Result<T> {
-    let _restored = Unchanged::remember(terminal);
+    let _restored = TerminalStateGuard::new(terminal);
     let asking = terminal.clone();
     let answer = tokio::task::spawn_blocking(move || question(&asking)).await;
     answer.map_err(|cause| Error::Failed {

@@ -1,4 +1,4 @@
-//! What export and import share: a cluster that has said who it is, and a terminal that hears of waiting.
+//! What export and import share: a connected client, and a terminal that reports what it waits for.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use crate::cluster::{self, Cluster, ConnectOptions, Flavour, Missing, Observer, Wait, Wanted};
 use crate::commands::RunContext;
 use crate::error::{Error, Result};
-use crate::terminal::{Stage, Terminal};
+use crate::terminal::{Stage, Terminal, Unit};
 
-/// Tells the terminal when a request waits, beside the bar of the stage that is under way.
+/// Reports that a request waits, beside the bar of the current stage.
 #[derive(Debug)]
-pub(super) struct RetryReporter {
+struct RetryReporter {
     terminal: Terminal,
     stage: Mutex<Option<Stage>>,
 }
 
 impl RetryReporter {
-    /// The stage that waiting is told beside; `None` between stages.
-    pub(super) fn follow(&self, stage: Option<Stage>) {
+    /// The stage that waiting is reported beside; `None` between stages.
+    fn follow(&self, stage: Option<Stage>) {
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
     }
 }
@@ -32,7 +32,7 @@ impl Observer for RetryReporter {
         );
         match &*self.stage.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(stage) => stage.note(&text),
-            None => self.terminal.say(&text),
+            None => self.terminal.print(&text),
         }
     }
 
@@ -42,52 +42,83 @@ impl Observer for RetryReporter {
     }
 }
 
-/// Connects, warns where certificates are not checked, and says who answered. Even this takes a privilege (`monitor`):
-/// a user without it learns of all that are missing of `wanted`, not of one after the other.
-pub(super) async fn connect(
-    options: &ConnectOptions,
-    wanted: &Wanted,
-    context: &RunContext,
-    terminal: &Terminal,
-) -> Result<(Cluster, Arc<RetryReporter>)> {
-    if !options.verify_certificates {
-        terminal.warn(
-            "certificates are not verified (--ignore-certs): anyone on the way can read the credential and change \
-             the data",
-        );
-    }
-    let reporter = Arc::new(RetryReporter {
-        terminal: terminal.clone(),
-        stage: Mutex::new(None),
-    });
-    let connected = Cluster::connect(options.clone(), reporter.clone(), context.clock.clone()).await;
-    let cluster = match connected {
-        Err(error @ cluster::Error::Forbidden { .. }) => {
-            let clock = context.clock.clone();
-            let asked = Cluster::missing_privileges_at(options, reporter, clock, wanted).await;
-            // Whatever keeps the cluster from answering this, the first refusal is known.
-            refuse_missing(asked.ok().flatten())?;
-            return Err(error.into());
-        }
-        connected => connected?,
-    };
-    if cluster.flavour() == Flavour::Stack && !cluster.version().is_tested() {
-        terminal.warn(&format!(
-            "esml-state is not tested with Elasticsearch {}; it supports 7.17, 8.x and 9.x",
-            cluster.version()
-        ));
-    }
-    terminal.detail(&format!(
-        "connected to {}, Elasticsearch {}",
-        cluster.address(),
-        cluster.version()
-    ));
-    Ok((cluster, reporter))
+/// A connected client, and the terminal that reports what it waits for.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) cluster: Cluster,
+    pub(super) terminal: Terminal,
+    retries: Arc<RetryReporter>,
 }
 
-/// Fails, naming every privilege that the user lacks, before anything is read or written.
-pub(super) async fn require_privileges(cluster: &Cluster, wanted: &Wanted) -> Result<()> {
-    refuse_missing(cluster.missing_privileges(wanted).await?)
+impl Session {
+    /// Connects, warns where certificates are not verified, and reports which cluster it is. Even this takes a privilege
+    /// (`monitor`): a user without it is told all that are missing of `required` at once.
+    pub(super) async fn connect(
+        options: &ConnectOptions,
+        required: &Wanted,
+        context: &RunContext,
+        terminal: &Terminal,
+    ) -> Result<Self> {
+        if !options.verify_certificates {
+            terminal.warn(
+                "certificates are not verified (--ignore-certs): anyone on the way can read the credential and change \
+                 the data",
+            );
+        }
+        let retries = Arc::new(RetryReporter {
+            terminal: terminal.clone(),
+            stage: Mutex::new(None),
+        });
+        let connected = Cluster::connect(options.clone(), retries.clone(), context.clock.clone()).await;
+        let cluster = match connected {
+            Err(error @ cluster::Error::Forbidden { .. }) => {
+                let clock = context.clock.clone();
+                let missing = Cluster::missing_privileges_at(options, retries, clock, required).await;
+                // Whatever keeps the cluster from answering this, the first refusal is known.
+                refuse_missing(missing.ok().flatten())?;
+                return Err(error.into());
+            }
+            connected => connected?,
+        };
+        if cluster.flavour() == Flavour::Stack && !cluster.version().is_tested() {
+            terminal.warn(&format!(
+                "esml-state is not tested with Elasticsearch {}; it supports 7.17, 8.x and 9.x",
+                cluster.version()
+            ));
+        }
+        terminal.detail(&format!(
+            "connected to {}, Elasticsearch {}",
+            cluster.address(),
+            cluster.version()
+        ));
+        Ok(Self {
+            cluster,
+            terminal: terminal.clone(),
+            retries,
+        })
+    }
+
+    /// Fails, naming every privilege that the user does not have, before anything is read or written.
+    pub(super) async fn require_privileges(&self, required: &Wanted) -> Result<()> {
+        refuse_missing(self.cluster.missing_privileges(required).await?)
+    }
+
+    /// Starts a stage; waiting is reported beside its bar.
+    pub(super) fn stage(&self, title: &str, total: Option<u64>) -> Stage {
+        let stage = self.terminal.stage(title, Unit::Documents, total);
+        self.retries.follow(Some(stage.clone()));
+        stage
+    }
+
+    pub(super) fn done(&self, stage: Stage, line: &str) {
+        self.leave_stage();
+        stage.done(line);
+    }
+
+    /// Waiting is reported on lines of its own from now on.
+    pub(super) fn leave_stage(&self) {
+        self.retries.follow(None);
+    }
 }
 
 fn refuse_missing(missing: Option<Vec<Missing>>) -> Result<()> {
@@ -96,12 +127,10 @@ fn refuse_missing(missing: Option<Vec<Missing>>) -> Result<()> {
         return Ok(());
     }
     let list: Vec<String> = missing.iter().map(describe).collect();
-    Err(Error::Failed {
-        message: format!("the user is missing privileges: {}", list.join(", ")),
-        hint: Some(
-            "docs/privileges.md contains a sufficient role, to be created with PUT _security/role/<name>".into(),
-        ),
-    })
+    Err(Error::failed(
+        format!("the user is missing privileges: {}", list.join(", ")),
+        "docs/privileges.md contains a sufficient role, to be created with PUT _security/role/<name>",
+    ))
 }
 
 fn describe(missing: &Missing) -> String {

@@ -1,14 +1,16 @@
-//! The only place that draws: progress, prompts, tables, colour.
+//! Everything that is printed: results to stdout, lines, progress bars and questions to stderr. It receives text and
+//! numbers and knows nothing of what they are about.
+//!
+//! `console` draws colors and measures text, `indicatif` bars, `dialoguer` questions. By hand remains what they do not do:
+//! choosing streams and colors by `--color` and `NO_COLOR` once for both, hiding secrets, a closed stdout (`>&-`), and
+//! restoring the terminal after a question that a signal interrupts.
 
-mod failure;
+mod output;
 mod progress;
 mod prompt;
 mod streams;
-mod style;
-mod table;
 
+pub use output::{Color, Terminal, TerminalOptions, Verbosity};
 pub use progress::{Stage, Unit};
-pub use prompt::{NoAnswer, Unchanged};
+pub use prompt::{PromptError, TerminalStateGuard};
 pub use streams::{Sink, Streams};
-pub use style::{Color, Terminal, TerminalOptions, Verbosity};
-pub use table::Table;

@@ -83,12 +83,12 @@ impl Stage {
         }
     }
 
-    /// Says something beside the bar (`waiting 3 s: …`); cleared by the next `inc`. Without a bar
+    /// Shows a text beside the bar (`waiting 3 s: …`); cleared by the next `inc`. Without a bar
     /// it is a line of its own with `-v`.
     pub fn note(&self, text: &str) {
         match &self.drawn {
             Some(drawn) => {
-                let text = self.terminal.concealed(text);
+                let text = self.terminal.redacted(text);
                 drawn.bar.set_message(escape(&text).replace('\n', " "));
                 drawn.noted.store(true, Ordering::Relaxed);
             }
@@ -101,7 +101,7 @@ impl Stage {
         if let Some(drawn) = &self.drawn {
             drawn.bar.finish_and_clear();
         }
-        self.terminal.say(line);
+        self.terminal.print(line);
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_told_a_time_that_cannot_be_known() {
+    fn no_time_is_shown_that_cannot_be_known() {
         let eta = Duration::from_millis(75_600);
         assert_eq!(left(0, Some(10), eta), "");
         assert_eq!(left(10, Some(10), eta), "");

@@ -7,7 +7,7 @@ use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use dialoguer::{Confirm, FuzzySelect, Password};
 
 use crate::terminal::Terminal;
-use crate::util::control_chars::{escape, indented};
+use crate::util::control_chars::escape;
 use crate::util::format::wrapped;
 use crate::util::secret::Secret;
 
@@ -18,35 +18,30 @@ const MARGIN: usize = 4;
 
 /// Why a question has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoAnswer {
-    /// Nobody is there: stdin or stderr is no terminal.
+pub enum PromptError {
+    /// Stdin or stderr is not a terminal.
     NoTerminal,
     /// Ctrl-C.
     Interrupted,
 }
 
 impl Terminal {
-    /// A line of what a question is about. With `-q` too: nobody agrees to what was not said.
-    pub fn lay_open(&self, line: &str) {
-        self.print(&indented(line));
-    }
-
-    /// The same for a paragraph of prose, broken between words where the terminal is narrow.
+    /// A paragraph that a question is about, broken between words where the terminal is narrow. With `-q` too.
     pub fn explain(&self, paragraph: &str) {
         match Term::stderr().size_checked() {
             Some((_, columns)) => {
                 let lines = wrapped(paragraph, usize::from(columns).min(WIDEST));
-                lines.lines().for_each(|line| self.lay_open(line));
+                lines.lines().for_each(|line| self.print_always(line));
             }
-            None => self.lay_open(paragraph),
+            None => self.print_always(paragraph),
         }
     }
 
     /// Asks yes or no, no by default.
     ///
     /// # Errors
-    /// [`NoAnswer`]
-    pub fn confirm(&self, question: &str) -> Result<bool, NoAnswer> {
+    /// [`PromptError`]
+    pub fn confirm(&self, question: &str) -> Result<bool, PromptError> {
         let theme = self.theme();
         let prompt = Confirm::with_theme(&*theme)
             .with_prompt(escape(question))
@@ -61,22 +56,22 @@ impl Terminal {
     ///
     /// # Errors
     /// Stdin or stderr is no terminal, or it was closed without an answer.
-    pub fn password(&self, prompt: &str) -> Result<Secret, NoAnswer> {
+    pub fn password(&self, prompt: &str) -> Result<Secret, PromptError> {
         let theme = self.theme();
         let prompt = Password::with_theme(&*theme).with_prompt(escape(prompt)).report(false);
         let answer = self.ask(|term| {
             let _echo = echo::restored_on_interrupt();
             prompt.interact_on(term)
         })?;
-        answer.map(Secret::new).ok_or(NoAnswer::NoTerminal)
+        answer.map(Secret::new).ok_or(PromptError::NoTerminal)
     }
 
     /// Offers a searchable list; `None` where nothing was chosen. Items are cut to the terminal's width:
     /// a line that wraps would tear the list.
     ///
     /// # Errors
-    /// [`NoAnswer`]
-    pub fn choose(&self, prompt: &str, items: &[String]) -> Result<Option<usize>, NoAnswer> {
+    /// [`PromptError`]
+    pub fn choose(&self, prompt: &str, items: &[String]) -> Result<Option<usize>, PromptError> {
         let theme = self.theme();
         let width = usize::from(Term::stderr().size().1).saturating_sub(MARGIN);
         let items: Vec<String> = items
@@ -91,26 +86,26 @@ impl Terminal {
     }
 
     /// `None` where the prompt ended without an answer.
-    fn ask<T>(&self, prompt: impl FnOnce(&Term) -> dialoguer::Result<T>) -> Result<Option<T>, NoAnswer> {
+    fn ask<T>(&self, prompt: impl FnOnce(&Term) -> dialoguer::Result<T>) -> Result<Option<T>, PromptError> {
         if !self.interactive() {
-            return Err(NoAnswer::NoTerminal);
+            return Err(PromptError::NoTerminal);
         }
         let term = Term::stderr();
         // Bars are cleared, not held back: an abandoned question must not keep others from printing.
         self.without_bars(|| ());
-        self.asking().store(true, Ordering::Relaxed);
+        self.question_open().store(true, Ordering::Relaxed);
         match prompt(&term) {
             Ok(answer) => {
-                self.asking().store(false, Ordering::Relaxed);
+                self.question_open().store(false, Ordering::Relaxed);
                 let _ = term.show_cursor();
                 Ok(Some(answer))
             }
             Err(dialoguer::Error::IO(why)) if why.kind() == std::io::ErrorKind::Interrupted => {
                 self.abandon_question();
-                Err(NoAnswer::Interrupted)
+                Err(PromptError::Interrupted)
             }
             Err(_) => {
-                self.asking().store(false, Ordering::Relaxed);
+                self.question_open().store(false, Ordering::Relaxed);
                 let _ = term.show_cursor();
                 Ok(None)
             }
@@ -120,7 +115,7 @@ impl Terminal {
     /// A prompt hides the cursor and does not show it again, nor end its line, when it is interrupted. Whoever
     /// notices first does so: the prompt, or the one who no longer waits for its answer.
     fn abandon_question(&self) {
-        if self.asking().swap(false, Ordering::Relaxed) {
+        if self.question_open().swap(false, Ordering::Relaxed) {
             let term = Term::stderr();
             let _ = term.show_cursor();
             let _ = term.write_line("");
@@ -139,14 +134,14 @@ impl Terminal {
 /// The terminal as it was before a question: restored when dropped, so that a question that is abandoned leaves the
 /// terminal as it found it.
 #[derive(Debug)]
-pub struct Unchanged {
+pub struct TerminalStateGuard {
     terminal: Terminal,
     settings: echo::Settings,
 }
 
-impl Unchanged {
+impl TerminalStateGuard {
     /// Remembers the settings.
-    pub fn remember(terminal: &Terminal) -> Self {
+    pub fn new(terminal: &Terminal) -> Self {
         Self {
             terminal: terminal.clone(),
             settings: echo::settings(),
@@ -154,7 +149,7 @@ impl Unchanged {
     }
 }
 
-impl Drop for Unchanged {
+impl Drop for TerminalStateGuard {
     fn drop(&mut self) {
         echo::restore(&self.settings);
         self.terminal.abandon_question();
@@ -163,8 +158,7 @@ impl Drop for Unchanged {
 
 /// A hidden prompt turns the echo of the terminal off; an interruption must turn it on again.
 mod echo {
-    use crate::error::ExitCode;
-    use crate::signals::Signals;
+    use crate::util::signals::{Signals, StopSignal};
 
     /// While this lives, Ctrl-C and SIGTERM restore the terminal and exit.
     pub(super) struct Watch {
@@ -189,7 +183,7 @@ mod echo {
                     return;
                 };
                 tokio::select! {
-                    code = signals.next() => leave(&settings, code),
+                    signal = signals.next() => leave(&settings, signal),
                     _ = stopped => {}
                 }
             });
@@ -198,10 +192,10 @@ mod echo {
         Some(Watch { _stop: stop })
     }
 
-    fn leave(settings: &Settings, code: ExitCode) -> ! {
+    fn leave(settings: &Settings, signal: StopSignal) -> ! {
         restore(settings);
         let _ = console::Term::stderr().write_line("");
-        std::process::exit(i32::from(code as u8))
+        std::process::exit(signal as i32)
     }
 
     #[cfg(unix)]

@@ -7,5 +7,7 @@ pub mod format;
 pub(crate) mod hex;
 pub(crate) mod process_limits;
 pub mod secret;
+pub(crate) mod signals;
+pub(crate) mod table;
 pub mod timestamp;
 pub mod units;

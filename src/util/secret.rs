@@ -31,13 +31,13 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Stands in the place of a secret.
-const CONCEALED: &str = "***";
+/// Replaces a secret.
+const REDACTED: &str = "***";
 /// A shorter text is found in ordinary words all the time: hiding it would say what it is. Inside of longer forms, such as
 /// `user:password`, it is hidden.
-const SHORTEST: usize = 4;
+const MIN_LENGTH: usize = 4;
 /// A shorter text is only hidden where it is a word of its own.
-const ANYWHERE: usize = 8;
+const MIN_LENGTH_IN_WORDS: usize = 8;
 
 const ANY_PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -59,7 +59,7 @@ impl Secrets {
         }
         let encoded: Vec<String> = forms.iter().flat_map(|form| encodings(form)).collect();
         forms.extend(encoded);
-        forms.retain(|form| form.chars().count() >= SHORTEST);
+        forms.retain(|form| form.chars().count() >= MIN_LENGTH);
         forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         forms.dedup();
         Self { forms: forms.into() }
@@ -83,7 +83,7 @@ impl Secrets {
     }
 
     /// The text with three stars in the place of each secret.
-    pub fn conceal<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
         for form in &*self.forms {
             if let Some(without) = replaced(&text, form) {
@@ -96,7 +96,7 @@ impl Secrets {
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(CONCEALED)
+        f.write_str(REDACTED)
     }
 }
 
@@ -120,14 +120,14 @@ fn encodings(text: &str) -> Vec<String> {
 /// `None` where the form is not in the text.
 fn replaced(text: &str, form: &str) -> Option<String> {
     let is_word = |c: char| c.is_alphanumeric();
-    let anywhere = form.chars().count() >= ANYWHERE;
+    let anywhere = form.chars().count() >= MIN_LENGTH_IN_WORDS;
     let (mut without, mut kept) = (String::new(), 0);
     for (at, found) in text.match_indices(form) {
         let end = at + found.len();
         let inside = text[..at].ends_with(is_word) || text[end..].starts_with(is_word);
         if anywhere || !inside {
             without.push_str(&text[kept..at]);
-            without.push_str(CONCEALED);
+            without.push_str(REDACTED);
             kept = end;
         }
     }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_concealed_in_every_form() {
+    fn a_secret_is_redacted_in_every_form() {
         let secrets = Secrets::of(["p@ss\"w/rd", "ada:p@ss\"w/rd", "key-id:key-s3cr3t"]);
         for (text, expected) in [
             ("Authorization: Basic YWRhOnBAc3Midy9yZA==", "Authorization: Basic ***"),
@@ -154,21 +154,21 @@ mod tests {
             ("ApiKey a2V5LWlkOmtleS1zM2NyM3Q=", "ApiKey ***"),
             ("nothing of it", "nothing of it"),
         ] {
-            assert_eq!(secrets.conceal(text), expected);
+            assert_eq!(secrets.redact(text), expected);
         }
         let encoded = Secrets::of(["a2V5LWlkOmtleS1zM2NyM3Q="]);
-        assert_eq!(encoded.conceal("key-id:key-s3cr3t"), "***");
+        assert_eq!(encoded.redact("key-id:key-s3cr3t"), "***");
     }
 
     #[test]
-    fn a_short_secret_is_only_concealed_as_a_word() {
+    fn a_short_secret_is_only_redacted_as_a_word() {
         let secrets = Secrets::of(["elastic"]);
         assert_eq!(
-            secrets.conceal("user [elastic] of elasticsearch"),
+            secrets.redact("user [elastic] of elasticsearch"),
             "user [***] of elasticsearch"
         );
         let shorter = Secrets::of(["abc", "u:abc"]);
-        assert_eq!(shorter.conceal("abc u:abc dTphYmM="), "abc *** ***");
+        assert_eq!(shorter.redact("abc u:abc dTphYmM="), "abc *** ***");
     }
 
     #[test]

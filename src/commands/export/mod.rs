@@ -21,7 +21,7 @@ pub use options::{ExportOptions, InputOptions};
 use crate::cluster::ConnectOptions;
 use crate::commands::RunContext;
 use crate::commands::interrupt::Signals;
-use crate::commands::session;
+use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 
@@ -38,34 +38,33 @@ pub async fn run(
     let signals = Signals::listen(&context.stop);
     question::can_be_answered(&options, terminal)?;
     written::refuse_existing(&options, options.job.as_ref())?;
-    let (cluster, reporter) = signals
-        .or(session::connect(&connect, &privileges::of_any_job(), context, terminal))
+    let session = signals
+        .or(Session::connect(&connect, &privileges::of_any_job(), context, terminal))
         .await?;
+    let cluster = &session.cluster;
     let outcome = signals
         .or(async {
-            let subject = subject::find(&cluster, &options, terminal).await?;
+            let subject = subject::find(cluster, &options, terminal).await?;
             written::refuse_existing(&options, Some(subject.job.id()))?;
-            let sources = sources::look(&cluster, &options, &subject, terminal).await?;
-            session::require_privileges(&cluster, &privileges::wanted(&subject, &sources)).await?;
-            carried::refuse_too_large(&cluster, &subject, &sources).await?;
-            let survey = survey::count(&cluster, &options, &subject, &sources, terminal).await?;
+            let sources = sources::look(cluster, &options, &subject, terminal).await?;
+            session
+                .require_privileges(&privileges::wanted(&subject, &sources))
+                .await?;
+            carried::refuse_too_large(cluster, &subject, &sources).await?;
+            let survey = survey::count(cluster, &options, &subject, &sources, terminal).await?;
             if options.dry_run {
                 return outcome::print_survey(&options, &subject, &sources, &survey, terminal);
             }
             question::ask(&options, &subject, &survey, terminal).await?;
-            let written = write::archive(&cluster, &options, &subject, &sources, &survey, &reporter, terminal).await?;
+            let written = write::archive(&session, &options, &subject, &sources, &survey).await?;
             outcome::print(&options, &subject, &written, terminal)
         })
         .await;
-    // What follows is said where the bar stood.
-    reporter.follow(None);
+    session.leave_stage();
     cluster.release().await;
     outcome
 }
 
 fn not_found(message: String, hint: &str) -> Error {
-    Error::Failed {
-        message,
-        hint: Some(hint.to_owned()),
-    }
+    Error::failed(message, hint)
 }

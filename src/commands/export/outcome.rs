@@ -11,8 +11,9 @@ use crate::archive::{Limits, ManifestEntry, Target};
 use crate::cluster::SourceFields;
 use crate::commands::pseudonymize;
 use crate::error::{Error, Result};
-use crate::terminal::{Table, Terminal};
+use crate::terminal::Terminal;
 use crate::util::format::{bytes, count};
+use crate::util::table::Table;
 
 /// The path, or with `--json` what the archive holds; nothing where stdout is the archive.
 pub(super) fn print(options: &ExportOptions, subject: &Subject, written: &Written, terminal: &Terminal) -> Result<()> {
@@ -25,7 +26,7 @@ pub(super) fn print(options: &ExportOptions, subject: &Subject, written: &Writte
     if let Some(needed) = needed_to_import(&written.finished.entries) {
         terminal.warn(&needed);
     }
-    terminal.say(&format!(
+    terminal.print(&format!(
         "Exported job {}: {}",
         subject.job.id(),
         bytes(written.finished.bytes)

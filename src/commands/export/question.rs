@@ -5,7 +5,7 @@ use super::subject::Subject;
 use super::survey::Survey;
 use crate::commands::interrupt;
 use crate::error::{Error, Result};
-use crate::terminal::{NoAnswer, Terminal};
+use crate::terminal::{PromptError, Terminal};
 use crate::util::format::{amount, bytes};
 
 /// Refuses at once where the question could not be asked later.
@@ -61,8 +61,8 @@ async fn confirm(terminal: &Terminal, question: String) -> Result<()> {
     match interrupt::while_waiting(terminal, move |asking| asking.confirm(&question)).await? {
         Ok(true) => Ok(()),
         Ok(false) => Err(refused("not exported")),
-        Err(NoAnswer::Interrupted) => Err(Error::Interrupted),
-        Err(NoAnswer::NoTerminal) => Err(refused("nobody is there to agree")),
+        Err(PromptError::Interrupted) => Err(Error::Interrupted),
+        Err(PromptError::NoTerminal) => Err(refused("nobody is there to agree")),
     }
 }
 

@@ -179,7 +179,7 @@ fn note_metadata(options: &ExportOptions, subject: &Subject, terminal: &Terminal
         return;
     }
     let clauses = clauses.into_iter().collect::<Vec<_>>().join(", ");
-    terminal.say(&match options.inputs() {
+    terminal.print(&match options.inputs() {
         Some(_) => format!(
             "note: the query of the datafeed has clauses on {clauses}: an import replaces it with `match_all`, since the \
              archived input documents match it already; the archive keeps the query"

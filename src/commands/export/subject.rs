@@ -11,7 +11,8 @@ use crate::cluster::{Cluster, Flavour, Hit};
 use crate::commands::interrupt;
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId};
-use crate::terminal::{NoAnswer, Table, Terminal};
+use crate::terminal::{PromptError, Terminal};
+use crate::util::table::Table;
 
 /// The snapshot that a job uses after it was reverted to none.
 const NO_SNAPSHOT: &str = "empty";
@@ -98,8 +99,8 @@ async fn choose(cluster: &Cluster, terminal: &Terminal) -> Result<JobId> {
             message: "no job was chosen".into(),
             hint: "give --job-id".into(),
         }),
-        Err(NoAnswer::Interrupted) => Err(Error::Interrupted),
-        Err(NoAnswer::NoTerminal) => Err(Error::Usage {
+        Err(PromptError::Interrupted) => Err(Error::Interrupted),
+        Err(PromptError::NoTerminal) => Err(Error::Usage {
             message: "which job? --job-id is needed where no terminal can offer a list".into(),
             hint: None,
         }),
@@ -111,7 +112,7 @@ async fn warn_if_busy(cluster: &Cluster, id: &JobId, terminal: &Terminal) -> Res
     if let Some(stats) = cluster.job_stats(id).await?
         && let JobState::Other(state) = stats.state
     {
-        terminal.say(&format!(
+        terminal.print(&format!(
             "job {id} is {state}: what it learned after the snapshot is not in the archive"
         ));
     }

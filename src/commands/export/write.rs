@@ -1,7 +1,5 @@
 //! The archive, entry by entry, in the order of the archive contract.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -17,23 +15,20 @@ use crate::archive::{
     self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, UnpublishedArchive,
 };
 use crate::cluster::ml::MlInfo;
-use crate::cluster::{Cluster, Hit, Pages, is_newer};
-use crate::commands::session::RetryReporter;
+use crate::cluster::{Hit, Pages, is_newer};
+use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::job::{InputMappings, JobId};
-use crate::terminal::{Stage, Terminal, Unit};
 use crate::util::format::{amount, count};
 use crate::util::timestamp::EpochMillis;
 
 /// Writes the archive; dropped half way it leaves nothing behind.
 pub(super) async fn archive(
-    cluster: &Cluster,
+    session: &Session,
     options: &ExportOptions,
     subject: &Subject,
     sources: &Sources,
     survey: &Survey,
-    reporter: &Arc<RetryReporter>,
-    terminal: &Terminal,
 ) -> Result<Written> {
     let target = options.target(subject.job.id());
     // With values it goes to no place that has a name.
@@ -42,11 +37,9 @@ pub(super) async fn archive(
         Some(_) => ArchiveWriter::temporary(TEMPORARY_LEVEL)?,
     };
     let mut export = Export {
-        cluster,
+        session,
         options,
         subject,
-        reporter,
-        terminal,
         writer,
     };
     let (categories, dated): (Vec<_>, Vec<_>) = survey
@@ -64,7 +57,7 @@ pub(super) async fn archive(
         export.found(found, *expected).await?;
     }
     let inputs = if long { export.open(sources).await? } else { early };
-    let belongings = Belongings::read(cluster, subject, terminal).await?;
+    let belongings = Belongings::read(&session.cluster, subject, &session.terminal).await?;
     let filters = array(&belongings.filters);
     let calendars = belongings.calendars()?;
     // Hours of inputs may follow before these are written.
@@ -82,7 +75,7 @@ pub(super) async fn archive(
     }
     export.json(EntryKind::Filters, filters.as_bytes())?;
     export.json(EntryKind::Calendars, calendars.as_bytes())?;
-    replaced::refuse_job(cluster, subject).await?;
+    replaced::refuse_job(&session.cluster, subject).await?;
     let unnamed = export.finish(belongings.info)?;
     let Some(tokens) = options.tokens() else {
         let finished = tokio::task::block_in_place(|| unnamed.publish())?;
@@ -92,16 +85,14 @@ pub(super) async fn archive(
             pseudonymized: None,
         });
     };
-    reporter.follow(None);
-    with_tokens(unnamed, target, options, tokens, terminal).await
+    session.leave_stage();
+    with_tokens(unnamed, target, options, tokens, &session.terminal).await
 }
 
 struct Export<'a> {
-    cluster: &'a Cluster,
+    session: &'a Session,
     options: &'a ExportOptions,
     subject: &'a Subject,
-    reporter: &'a Arc<RetryReporter>,
-    terminal: &'a Terminal,
     writer: ArchiveWriter,
 }
 
@@ -118,17 +109,6 @@ impl Export<'_> {
         EntryBuilder::new(self.name(kind), self.options.compression_level)
     }
 
-    fn stage(&self, title: &str, total: Option<u64>) -> Stage {
-        let stage = self.terminal.stage(title, Unit::Documents, total);
-        self.reporter.follow(Some(stage.clone()));
-        stage
-    }
-
-    fn done(&self, stage: Stage, line: &str) {
-        self.reporter.follow(None);
-        stage.done(line);
-    }
-
     fn json(&mut self, kind: EntryKind, text: &[u8]) -> Result<()> {
         let mut entry = self.entry(kind);
         entry.json(text)?;
@@ -137,10 +117,12 @@ impl Export<'_> {
 
     async fn state(&mut self) -> Result<()> {
         let snapshot = &self.subject.snapshot;
-        let stage = self.stage("Reading model state", Some(snapshot.state_documents));
+        let stage = self
+            .session
+            .stage("Reading model state", Some(snapshot.state_documents));
         let entry = self.entry(EntryKind::State);
         let (entry, read) = state::append(
-            self.cluster,
+            &self.session.cluster,
             self.job(),
             &snapshot.id,
             snapshot.state_documents,
@@ -149,8 +131,9 @@ impl Export<'_> {
         )
         .await?;
         if read.categorizer == 0 && self.subject.job.categorization_field().is_some() {
-            state::refuse_deleted(self.cluster, self.job(), &snapshot.id).await?;
-            self.terminal
+            state::refuse_deleted(&self.session.cluster, self.job(), &snapshot.id).await?;
+            self.session
+                .terminal
                 .warn("the job has no categorizer state: where it is imported its categories start anew");
         }
         let sealed = tokio::task::block_in_place(|| entry.seal())?;
@@ -159,18 +142,18 @@ impl Export<'_> {
         if read.categorizer > 0 {
             line += &format!(", {} of the categorizer", count(read.categorizer));
         }
-        self.done(stage, &format!("{line} (snapshot {})", snapshot.id));
+        self.session.done(stage, &format!("{line} (snapshot {})", snapshot.id));
         Ok(())
     }
 
     async fn found(&mut self, found: &parts::Found, expected: u64) -> Result<()> {
-        let stage = self.stage(&format!("Reading {}", found.title), Some(expected));
+        let stage = self.session.stage(&format!("Reading {}", found.title), Some(expected));
         let mut entry = self.entry(found.entry);
         let mut copies = Copies::default();
         let mut read = 0;
         let mut pages = match expected {
             0 => None,
-            _ => Some(self.cluster.pages(found.search.clone()).await?),
+            _ => Some(self.session.cluster.pages(found.search.clone()).await?),
         };
         while let Some(pages) = &mut pages
             && let Some(hits) = pages.next().await?
@@ -193,7 +176,8 @@ impl Export<'_> {
         nothing_lost(found.title, read, expected)?;
         let read = entry.documents;
         self.writer.append(entry.seal()?)?;
-        self.done(stage, &format!("{}: {}", capitalized(found.title), count(read)));
+        self.session
+            .done(stage, &format!("{}: {}", capitalized(found.title), count(read)));
         Ok(())
     }
 
@@ -201,8 +185,8 @@ impl Export<'_> {
     async fn open(&self, sources: &Sources) -> Result<Option<Pages>> {
         match &sources.search {
             Some(search) => {
-                let pages = self.cluster.pages(search.clone()).await?;
-                replaced::refuse_indices(self.cluster, sources).await?;
+                let pages = self.session.cluster.pages(search.clone()).await?;
+                replaced::refuse_indices(&self.session.cluster, sources).await?;
                 Ok(Some(pages))
             }
             None => Ok(None),
@@ -213,24 +197,24 @@ impl Export<'_> {
         let (Some(pages), Some(inputs)) = (pages, survey.inputs) else {
             return Ok(());
         };
-        let stage = self.stage("Reading inputs", Some(inputs.documents));
+        let stage = self.session.stage("Reading inputs", Some(inputs.documents));
         let level = self.options.compression_level;
         let indices = Indices {
-            cluster: self.cluster,
+            cluster: &self.session.cluster,
             options: self.options,
             subject: self.subject,
-            terminal: self.terminal,
+            terminal: &self.session.terminal,
         };
         let read = inputs::append(pages, &indices, level, &mut self.writer, carried, &stage).await?;
         nothing_lost("inputs", read, inputs.documents)?;
-        let incomplete: Vec<String> = self.cluster.incomplete_clusters().into_iter().collect();
+        let incomplete: Vec<String> = self.session.cluster.incomplete_clusters().into_iter().collect();
         if !incomplete.is_empty() {
-            self.terminal.warn(&format!(
+            self.session.terminal.warn(&format!(
                 "input documents of remote clusters are missing from the archive (--allow-partial): {}",
                 incomplete.join(", ")
             ));
         }
-        self.done(stage, &format!("Inputs: {}", count(read)));
+        self.session.done(stage, &format!("Inputs: {}", count(read)));
         Ok(())
     }
 
@@ -247,14 +231,14 @@ impl Export<'_> {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             created: EpochMillis::now().to_string(),
             source: ManifestSource {
-                cluster_version: self.cluster.version().to_string(),
-                cluster_name: self.cluster.name().to_owned(),
-                cluster_uuid: self.cluster.uuid().to_owned(),
+                cluster_version: self.session.cluster.version().to_string(),
+                cluster_name: self.session.cluster.name().to_owned(),
+                cluster_uuid: self.session.cluster.uuid().to_owned(),
                 default_categorization_analyzer: info.and_then(|info| info.default_categorization_analyzer),
             },
             job_id: self.job().to_string(),
             snapshot_id: self.subject.snapshot.id.to_string(),
-            incomplete_clusters: self.cluster.incomplete_clusters(),
+            incomplete_clusters: self.session.cluster.incomplete_clusters(),
             options: self
                 .options
                 .for_manifest()

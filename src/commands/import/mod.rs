@@ -14,19 +14,16 @@ mod question;
 mod rollback;
 mod verify;
 
-use std::sync::Arc;
-
 pub use options::{ImportOptions, Skip};
 
 use self::checked::Checked;
 use self::journal::Journal;
 use self::rollback::RolledBack;
 use crate::archive::Archive;
-use crate::cluster::{Cluster, ConnectOptions};
+use crate::cluster::ConnectOptions;
 use crate::commands::RunContext;
 use crate::commands::interrupt::Signals;
-use crate::commands::session;
-use crate::commands::session::RetryReporter;
+use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 
@@ -47,23 +44,17 @@ pub async fn run(
     let checked = signals.or(checked::check(archive, &options, terminal)).await?;
     plan::refuse_replaced(&options, &checked)?;
     let wanted = plan::wanted_privileges(&options, &checked)?;
-    let (cluster, reporter) = signals
-        .or(session::connect(&connect, &wanted, context, terminal))
+    let session = signals
+        .or(Session::connect(&connect, &wanted, context, terminal))
         .await?;
-    let outcome = import(&options, checked, &cluster, &signals, &reporter, terminal).await;
-    cluster.release().await;
+    let outcome = import(&options, checked, &session, &signals).await;
+    session.cluster.release().await;
     outcome
 }
 
-async fn import(
-    options: &ImportOptions,
-    checked: Checked,
-    cluster: &Cluster,
-    signals: &Signals,
-    reporter: &Arc<RetryReporter>,
-    terminal: &Terminal,
-) -> Result<()> {
-    let plan = signals.or(plan::make(cluster, options, &checked)).await?;
+async fn import(options: &ImportOptions, checked: Checked, session: &Session, signals: &Signals) -> Result<()> {
+    let Session { cluster, terminal, .. } = session;
+    let plan = signals.or(plan::make(session, options, &checked)).await?;
     if options.dry_run {
         outcome::print_plan(cluster, options, &plan, terminal)?;
         return plan.refuse_conflicts();
@@ -73,32 +64,23 @@ async fn import(
     let journal = Journal::new();
     let work = async {
         let context = apply::Context {
-            cluster,
+            session,
             options,
             checked: &checked,
             plan: &plan,
             journal: &journal,
-            reporter,
-            terminal,
         };
         apply::apply(&context).await?;
-        verify::verify(cluster, &checked, &plan, &journal, reporter, terminal).await
+        verify::verify(session, &checked, &plan, &journal).await
     };
     match signals.or_between_requests(cluster, work).await {
         Ok(()) => outcome::print(options, &plan, &journal, terminal),
-        Err(cause) => Err(undo(cluster, &journal, &plan, reporter, terminal, cause).await),
+        Err(cause) => Err(undo(session, &journal, &plan, cause).await),
     }
 }
 
-async fn undo(
-    cluster: &Cluster,
-    journal: &Journal,
-    plan: &plan::Plan,
-    reporter: &Arc<RetryReporter>,
-    terminal: &Terminal,
-    cause: Error,
-) -> Error {
-    reporter.follow(None);
+async fn undo(session: &Session, journal: &Journal, plan: &plan::Plan, cause: Error) -> Error {
+    session.leave_stage();
     if journal.is_empty() {
         return Error::RolledBack {
             cause: Box::new(cause),
@@ -106,8 +88,9 @@ async fn undo(
             kept: Vec::new(),
         };
     }
+    let Session { cluster, terminal, .. } = session;
     let cause = meanwhile::explain(cluster, plan, journal, cause).await;
-    terminal.say("Undoing what was written …");
+    terminal.print("Undoing what was written …");
     // A write that was given up may still be carried out: not after it was undone.
     cluster.settle().await;
     let RolledBack { undone, kept, remains } = rollback::roll_back(cluster, journal, plan).await;

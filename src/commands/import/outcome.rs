@@ -17,7 +17,7 @@ pub(super) fn print(options: &ImportOptions, plan: &Plan, journal: &Journal, ter
         .iter()
         .map(|(replaced, _)| replaced.describe(plan.job()))
         .collect();
-    terminal.say(&format!(
+    terminal.print(&format!(
         "Imported job {}: a datafeed started without a start time goes on where the snapshot ends",
         plan.job()
     ));

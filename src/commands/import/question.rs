@@ -5,7 +5,7 @@ use super::plan::Plan;
 use crate::cluster::Cluster;
 use crate::commands::interrupt;
 use crate::error::{Error, Result};
-use crate::terminal::{NoAnswer, Terminal};
+use crate::terminal::{PromptError, Terminal};
 
 const MEANT_FOR: &str = "Imports are meant for reproducing issues and for test clusters, not for production.";
 const UNSUPPORTED: &str = "An import writes to internal indices of machine learning, which Elastic does not support as \
@@ -25,20 +25,20 @@ pub(super) fn can_be_answered(options: &ImportOptions, terminal: &Terminal) -> R
 pub(super) async fn ask(cluster: &Cluster, options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> Result<()> {
     let notes = plan.notes.iter().map(|note| format!("note: {note}"));
     if options.yes {
-        notes.for_each(|note| terminal.say(&note));
+        notes.for_each(|note| terminal.print(&note));
         return Ok(());
     }
-    notes.for_each(|note| terminal.lay_open(&note));
+    notes.for_each(|note| terminal.print_always(&note));
     terminal.explain(&format!("{MEANT_FOR} {UNSUPPORTED}"));
     for line in plan.lines() {
-        terminal.lay_open(&format!("  {line}"));
+        terminal.print_always(&format!("  {line}"));
     }
     let question = question(cluster, plan);
     match interrupt::while_waiting(terminal, move |asking| asking.confirm(&question)).await? {
         Ok(true) => Ok(()),
         Ok(false) => Err(refused("not imported")),
-        Err(NoAnswer::Interrupted) => Err(Error::Interrupted),
-        Err(NoAnswer::NoTerminal) => Err(refused(NO_TERMINAL)),
+        Err(PromptError::Interrupted) => Err(Error::Interrupted),
+        Err(PromptError::NoTerminal) => Err(refused(NO_TERMINAL)),
     }
 }
 

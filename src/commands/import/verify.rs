@@ -3,7 +3,6 @@
 mod inputs;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -17,31 +16,23 @@ use super::parts::DerivedId;
 use super::plan::{CalendarPlan, Plan, missing};
 use crate::archive::{Document, Part};
 use crate::cluster::{Cluster, Hit};
-use crate::commands::session::RetryReporter;
+use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::job::JobConfig;
 use crate::state::{STATE_INDICES, StateDocId};
-use crate::terminal::{Terminal, Unit};
 use crate::util::format::amount;
 use crate::util::timestamp::EpochMillis;
 
 /// Compares everything that was written.
-pub(super) async fn verify(
-    cluster: &Cluster,
-    checked: &Checked,
-    plan: &Plan,
-    journal: &Journal,
-    reporter: &Arc<RetryReporter>,
-    terminal: &Terminal,
-) -> Result<()> {
+pub(super) async fn verify(session: &Session, checked: &Checked, plan: &Plan, journal: &Journal) -> Result<()> {
+    let cluster = &session.cluster;
     let verifier = Verifier {
         cluster,
         checked,
         plan,
         journal,
     };
-    let stage = terminal.stage("Comparing what the cluster holds", Unit::Documents, None);
-    reporter.follow(Some(stage.clone()));
+    let stage = session.stage("Comparing what the cluster holds", None);
     // One after the other: while somebody deletes the job, a comparison beside these could miss a document first and
     // tell of nothing else.
     let mut compared = verifier.state().await?;
@@ -60,13 +51,17 @@ pub(super) async fn verify(
     inputs::release(cluster, plan, journal).await?;
     // Last, so that what somebody else did to the job meanwhile is seen.
     let opened = verifier.job().await?;
-    reporter.follow(None);
-    stage.done(&format!(
-        "Compared what the cluster holds: {}, all as in the archive",
-        amount(compared, "document", "documents")
-    ));
+    session.done(
+        stage,
+        &format!(
+            "Compared what the cluster holds: {}, all as in the archive",
+            amount(compared, "document", "documents")
+        ),
+    );
     if let Some(what) = opened {
-        terminal.warn(&format!("{what} while it was imported; all that it was given is there"));
+        session
+            .terminal
+            .warn(&format!("{what} while it was imported; all that it was given is there"));
     }
     Ok(())
 }

@@ -184,7 +184,7 @@ impl TokenOptions {
                 return Ok((KeyFile::read(path)?, Some(lock)));
             }
             if !std::mem::replace(&mut waiting, true) {
-                terminal.say(&format!(
+                terminal.print(&format!(
                     "Waiting for another run that uses the key file {}",
                     path.display()
                 ));

@@ -116,13 +116,13 @@ pub(in crate::commands) fn say(options: &PseudonymizeOptions, outcome: &Outcome,
         .chain(outcome.messages.iter().map(|field| format!("the words of {field}")))
         .chain(["and names and texts that contain them".to_owned()])
         .collect();
-    terminal.say(&format!(
+    terminal.print(&format!(
         "Replaced {}: {}",
         amount(outcome.replaced, "value", "values"),
         fields.join(", ")
     ));
     let hashes = outcome.hashes;
-    terminal.say(&format!(
+    terminal.print(&format!(
         "Hashes: {} of scores, {} dropped since no known value explains them; {} of counted values, {} dropped",
         count(hashes.scope_keys),
         count(hashes.scope_keys_dropped),
@@ -130,7 +130,7 @@ pub(in crate::commands) fn say(options: &PseudonymizeOptions, outcome: &Outcome,
         count(hashes.words_dropped)
     ));
     if let Some(sentence) = outcome.datafeed.sentence() {
-        terminal.say(&sentence);
+        terminal.print(&sentence);
     }
     for (what, names) in [
         (
@@ -143,18 +143,18 @@ pub(in crate::commands) fn say(options: &PseudonymizeOptions, outcome: &Outcome,
         ),
     ] {
         if !names.is_empty() {
-            terminal.say(&format!("{what}: {}", names.join(", ")));
+            terminal.print(&format!("{what}: {}", names.join(", ")));
         }
     }
     for note in &outcome.notes {
         terminal.warn(note);
     }
     for sentence in &outcome.expected {
-        terminal.say(sentence);
+        terminal.print(sentence);
     }
     if let Some(finished) = &outcome.finished {
-        terminal.say(&format!("Pseudonymized job {}: {}", outcome.job, bytes(finished.bytes)));
-        terminal.say(&format!(
+        terminal.print(&format!("Pseudonymized job {}: {}", outcome.job, bytes(finished.bytes)));
+        terminal.print(&format!(
             "Keep {} to yourself: `esml-state reveal` tells with it what a token stands for",
             options.key().display()
         ));

@@ -24,7 +24,10 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
 async fn create_one(context: &Context<'_>, calendar: &Calendar) -> Result<()> {
     let id = &calendar.calendar_id;
     once::create(context, Entry::Calendar(id.clone()), || {
-        context.cluster.create_calendar(id, calendar.description.as_deref())
+        context
+            .session
+            .cluster
+            .create_calendar(id, calendar.description.as_deref())
     })
     .await?;
     add_events(context, calendar, &calendar.events).await
@@ -40,7 +43,7 @@ async fn complete(context: &Context<'_>, calendar: &Calendar, missing: &[Map<Str
 
 /// Sent once; after an answer that leaves it open those that are not there are sent, so that none stands there twice.
 async fn add_events(context: &Context<'_>, calendar: &Calendar, events: &[Map<String, Value>]) -> Result<()> {
-    let (cluster, id) = (context.cluster, &calendar.calendar_id);
+    let (cluster, id) = (&context.session.cluster, &calendar.calendar_id);
     let mut tries = cluster.tries();
     let mut absent = events.to_vec();
     while !absent.is_empty() {
@@ -66,7 +69,7 @@ async fn add_events(context: &Context<'_>, calendar: &Calendar, events: &[Map<St
 pub(super) async fn join(context: &Context<'_>) -> Result<()> {
     for plan in &context.plan.calendars {
         let id = &plan.calendar.calendar_id;
-        match context.cluster.calendar(id).await? {
+        match context.session.cluster.calendar(id).await? {
             // What was there before stays after a rollback too.
             Some(there) if there.has(context.plan.job()) => continue,
             Some(_) => {}
@@ -74,11 +77,16 @@ pub(super) async fn join(context: &Context<'_>) -> Result<()> {
             None => create_one(context, &plan.calendar).await?,
         }
         let handle = context.journal.intend(Entry::Membership(id.clone()));
-        context.cluster.add_job_to_calendar(id, context.plan.job()).await?;
+        context
+            .session
+            .cluster
+            .add_job_to_calendar(id, context.plan.job())
+            .await?;
         context.journal.settle(handle, Certainty::Written);
         context
+            .session
             .terminal
-            .say(&format!("Added job {} to calendar {id}", context.plan.job()));
+            .print(&format!("Added job {} to calendar {id}", context.plan.job()));
     }
     Ok(())
 }

@@ -13,10 +13,13 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
             continue;
         }
         let created = once::create(context, Entry::Filter(filter.id.clone()), || {
-            context.cluster.create_filter(&filter.id, &filter.body)
+            context.session.cluster.create_filter(&filter.id, &filter.body)
         });
         match created.await {
-            Ok(()) => context.terminal.detail(&format!("created filter {}", filter.id)),
+            Ok(()) => context
+                .session
+                .terminal
+                .detail(&format!("created filter {}", filter.id)),
             // Somebody else's serves as well, where it is the same.
             Err(error) => match is_there(context, filter).await {
                 Ok(true) => {}
@@ -28,6 +31,6 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
 }
 
 async fn is_there(context: &Context<'_>, filter: &FilterPlan) -> Result<bool> {
-    let there = context.cluster.filter(&filter.id).await?;
+    let there = context.session.cluster.filter(&filter.id).await?;
     Ok(there.is_some_and(|there| filter.made(&there)))
 }

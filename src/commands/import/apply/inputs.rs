@@ -31,17 +31,19 @@ pub(super) async fn load(context: &Context<'_>, written: oneshot::Sender<()>) ->
 }
 
 async fn fill_all(context: &Context<'_>) -> Result<()> {
-    let stage = context.stage("Writing inputs", Some(context.plan.counts.inputs));
+    let stage = context
+        .session
+        .stage("Writing inputs", Some(context.plan.counts.inputs));
     let mut written = 0;
     for target in &context.plan.targets {
         written += fill(context, target, &stage).await?;
     }
-    context.done(stage, &format!("Inputs: {}", count(written)));
+    context.session.done(stage, &format!("Inputs: {}", count(written)));
     Ok(())
 }
 
 async fn create_one(context: &Context<'_>, target: &TargetPlan) -> Result<()> {
-    let (cluster, name) = (context.cluster, &target.index.name);
+    let (cluster, name) = (&context.session.cluster, &target.index.name);
     let body = body_of_run(&target.index, context.journal.run())?;
     once::create(context, Entry::InputIndex(name.clone()), || {
         cluster.create_index(name.as_str(), &body)
@@ -70,6 +72,7 @@ async fn fill(context: &Context<'_>, target: &TargetPlan, stage: &crate::termina
     let name = &target.index.name;
     let alias = loading_alias(name, context.journal.run());
     let bulk = context
+        .session
         .cluster
         .bulk_index(name.as_str(), &alias, context.options.bulk());
     documents::send(context, Part::Inputs, bulk, stage, |document| {
@@ -94,8 +97,8 @@ async fn settle(context: &Context<'_>) -> Result<()> {
         let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
         let names = [alias.as_str()];
         let (settings, refresh) = tokio::join!(
-            context.cluster.update_settings(&alias, &defaults),
-            context.cluster.refresh(&names)
+            context.session.cluster.update_settings(&alias, &defaults),
+            context.session.cluster.refresh(&names)
         );
         settings?;
         refresh?;

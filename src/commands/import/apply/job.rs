@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// Creates the job.
 pub(super) async fn create(context: &Context<'_>) -> Result<()> {
-    let (cluster, plan, journal) = (context.cluster, context.plan, context.journal);
+    let (cluster, plan, journal) = (&context.session.cluster, context.plan, context.journal);
     let job = plan.job();
     let create = || async move {
         journal.created_job(cluster.create_job(job, &plan.portable.job).await?);
@@ -23,7 +23,7 @@ pub(super) async fn create(context: &Context<'_>) -> Result<()> {
         // The answer was lost, and the job looked at since is ours.
         journal.created_job(cluster.job(job).await?.and_then(|there| created_at(&there)));
     }
-    context.terminal.say(&format!("Created job {job}"));
+    context.session.terminal.print(&format!("Created job {job}"));
     Ok(())
 }
 
@@ -38,7 +38,7 @@ fn created_at(job: &RawValue) -> Option<i64> {
 /// Reverts to the imported snapshot. Its document must be found first: a revert to a missing one
 /// leaves the job blocked.
 pub(super) async fn revert(context: &Context<'_>) -> Result<()> {
-    let (cluster, plan) = (context.cluster, context.plan);
+    let (cluster, plan) = (&context.session.cluster, context.plan);
     let listed = cluster.snapshots(plan.job()).await?;
     if !listed.iter().any(|snapshot| snapshot.id == plan.snapshot_id) {
         return Err(Error::Mismatch {
@@ -52,14 +52,15 @@ pub(super) async fn revert(context: &Context<'_>) -> Result<()> {
     cluster.revert(plan.job(), &plan.snapshot_id).await?;
     context.journal.settle(handle, Certainty::Written);
     context
+        .session
         .terminal
-        .say(&format!("Reverted job {} to snapshot {}", plan.job(), plan.snapshot_id));
+        .print(&format!("Reverted job {} to snapshot {}", plan.job(), plan.snapshot_id));
     Ok(())
 }
 
 /// Creates the datafeed separately, which works on every version.
 pub(super) async fn create_datafeed(context: &Context<'_>) -> Result<()> {
-    let (cluster, plan) = (context.cluster, context.plan);
+    let (cluster, plan) = (&context.session.cluster, context.plan);
     let Some((id, body)) = &plan.portable.datafeed else {
         return Ok(());
     };
@@ -86,7 +87,7 @@ pub(super) async fn create_datafeed(context: &Context<'_>) -> Result<()> {
         let there = serde_json::from_str(there.get()).expect("raw JSON is JSON");
         context.journal.created_datafeed(there);
     }
-    context.terminal.say(&format!("Created datafeed {id}"));
+    context.session.terminal.print(&format!("Created datafeed {id}"));
     Ok(())
 }
 
@@ -101,7 +102,7 @@ fn explain(context: &Context<'_>, error: Error, what_next: &str) -> Error {
         hint: Some(format!(
             "the archive comes from {}, this is Elasticsearch {}: {what_next}",
             context.checked.source(),
-            context.cluster.version()
+            context.session.cluster.version()
         )),
     }
 }

@@ -14,7 +14,6 @@ pub(super) use results::{ANNOTATIONS, CATEGORIES, NOTIFICATIONS, data_counts, on
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
@@ -25,19 +24,16 @@ use super::owner::{self, Owner};
 use super::plan::Plan;
 use crate::cluster::Cluster;
 use crate::commands::interrupt::stop_between_requests;
-use crate::commands::session::RetryReporter;
+use crate::commands::session::Session;
 use crate::error::{Error, Result};
-use crate::terminal::{Stage, Terminal, Unit};
 
 /// What every step needs.
 pub(super) struct Context<'a> {
-    pub(super) cluster: &'a Cluster,
+    pub(super) session: &'a Session,
     pub(super) options: &'a ImportOptions,
     pub(super) checked: &'a Checked,
     pub(super) plan: &'a Plan,
     pub(super) journal: &'a Journal,
-    pub(super) reporter: &'a Arc<RetryReporter>,
-    pub(super) terminal: &'a Terminal,
 }
 
 /// Writes everything.
@@ -51,7 +47,7 @@ pub(super) async fn apply(context: &Context<'_>) -> Result<()> {
     // Making inputs searchable takes the cluster a while, and nothing before the comparison needs it.
     let (written, inputs) = oneshot::channel();
     side_by_side(
-        context.cluster,
+        &context.session.cluster,
         Box::pin(inputs::load(context, written)),
         Box::pin(model_and_results(context, inputs)),
     )
@@ -103,7 +99,7 @@ impl Context<'_> {
     /// Before anything is written under the ID of the job: it may have become another one's.
     async fn still_ours(&self) -> Result<()> {
         let job = self.plan.job();
-        let what = match owner::job(self.cluster, self.plan, self.journal).await? {
+        let what = match owner::job(&self.session.cluster, self.plan, self.journal).await? {
             Owner::Us => return Ok(()),
             Owner::Nobody => "it is gone",
             Owner::Others(_) => "it is another one now",
@@ -111,16 +107,5 @@ impl Context<'_> {
         Err(Error::Mismatch {
             message: format!("job {job} is not the one that was created: {what}"),
         })
-    }
-
-    fn stage(&self, title: &str, total: Option<u64>) -> Stage {
-        let stage = self.terminal.stage(title, Unit::Documents, total);
-        self.reporter.follow(Some(stage.clone()));
-        stage
-    }
-
-    fn done(&self, stage: Stage, line: &str) {
-        self.reporter.follow(None);
-        stage.done(line);
     }
 }

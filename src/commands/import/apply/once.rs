@@ -15,7 +15,7 @@ where
     C: Future<Output = cluster::Result<()>>,
 {
     let handle = context.journal.intend(entry.clone());
-    let mut tries = context.cluster.tries();
+    let mut tries = context.session.cluster.tries();
     let mut open = false;
     loop {
         let error = match create().await {
@@ -28,7 +28,7 @@ where
             context.journal.settle(handle, Certainty::Refused);
             return Err(error.into());
         }
-        match owner(context.cluster, context.plan, context.journal, &entry).await {
+        match owner(&context.session.cluster, context.plan, context.journal, &entry).await {
             Ok(Some(Owner::Us) | None) => break,
             Ok(Some(Owner::Nobody)) if error.is_passing() && tries.again(&error).await => {}
             Ok(Some(Owner::Others(_))) => {

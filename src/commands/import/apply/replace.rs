@@ -22,10 +22,12 @@ struct Named {
 
 /// Deletes job, datafeed, leftovers and input indices of an earlier import.
 pub(super) async fn clear(context: &Context<'_>) -> Result<()> {
-    let (cluster, plan) = (context.cluster, context.plan);
+    let (cluster, plan) = (&context.session.cluster, context.plan);
     let job = plan.job();
     if context.options.replace && plan.existing.any() {
-        let stage = context.stage(&format!("Deleting what is there of job {job}"), None);
+        let stage = context
+            .session
+            .stage(&format!("Deleting what is there of job {job}"), None);
         let (journal, snapshots) = (context.journal, snapshots(context).await?);
         if let Some(datafeed) = &plan.existing.datafeed {
             let handle = journal.replacing(Replaced::Datafeed(datafeed.clone()));
@@ -41,7 +43,9 @@ pub(super) async fn clear(context: &Context<'_>) -> Result<()> {
             any |= delete_documents(context, indices).await?;
         }
         journal.has_replaced(handle, any);
-        context.done(stage, &format!("Deleted what was there of job {job}"));
+        context
+            .session
+            .done(stage, &format!("Deleted what was there of job {job}"));
     }
     for target in plan.targets.iter().filter(|target| target.replaces) {
         let name = &target.index.name;
@@ -58,7 +62,7 @@ async fn snapshots(context: &Context<'_>) -> Result<BTreeSet<SnapshotId>> {
     let mut snapshots = BTreeSet::from([context.plan.snapshot_id.clone()]);
     let mut search = of_job(".ml-anomalies-*", context.plan.job());
     search.query = serde_json::json!({"bool": {"filter": [search.query, {"exists": {"field": "snapshot_doc_count"}}]}});
-    let mut pages = context.cluster.pages(search).await?;
+    let mut pages = context.session.cluster.pages(search).await?;
     while let Some(hits) = pages.next().await? {
         for hit in hits {
             if let Ok(Named { snapshot_id: Some(id) }) = serde_json::from_slice(&hit.source) {
@@ -73,17 +77,18 @@ async fn snapshots(context: &Context<'_>) -> Result<BTreeSet<SnapshotId>> {
 async fn delete_state(context: &Context<'_>, snapshots: &BTreeSet<SnapshotId>) -> Result<bool> {
     let job = context.plan.job();
     let quantiles = context
+        .session
         .cluster
         .locate(&STATE_INDICES, &[job.quantiles_document_id()])
         .await?;
-    context.cluster.delete_documents(&quantiles).await?;
+    context.session.cluster.delete_documents(&quantiles).await?;
     let mut any = !quantiles.is_empty();
     for snapshot in snapshots {
         any |= numbered(context, StateKind::Model, snapshot).await?;
     }
     any |= numbered(context, StateKind::Categorizer, &context.plan.snapshot_id).await?;
     // The job that is created next is refused as long as a search finds state of its predecessor.
-    context.cluster.refresh(&STATE_INDICES).await?;
+    context.session.cluster.refresh(&STATE_INDICES).await?;
     Ok(any)
 }
 
@@ -94,11 +99,11 @@ async fn numbered(context: &Context<'_>, kind: StateKind, snapshot: &SnapshotId)
         let ids: Vec<String> = (first..first + PROBE)
             .map(|number| StateDocId { kind, number }.format(context.plan.job(), snapshot))
             .collect();
-        let found = context.cluster.locate(&STATE_INDICES, &ids).await?;
+        let found = context.session.cluster.locate(&STATE_INDICES, &ids).await?;
         if found.is_empty() {
             break;
         }
-        context.cluster.delete_documents(&found).await?;
+        context.session.cluster.delete_documents(&found).await?;
         any = true;
     }
     Ok(any)
@@ -106,14 +111,18 @@ async fn numbered(context: &Context<'_>, kind: StateKind, snapshot: &SnapshotId)
 
 async fn delete_documents(context: &Context<'_>, indices: &str) -> Result<bool> {
     let mut any = false;
-    context.cluster.refresh(&[indices]).await?;
-    let mut pages = context.cluster.pages(of_job(indices, context.plan.job())).await?;
+    context.session.cluster.refresh(&[indices]).await?;
+    let mut pages = context
+        .session
+        .cluster
+        .pages(of_job(indices, context.plan.job()))
+        .await?;
     while let Some(hits) = pages.next().await? {
         let documents: Vec<(String, String)> = hits.into_iter().map(place).collect();
         any |= !documents.is_empty();
-        context.cluster.delete_documents(&documents).await?;
+        context.session.cluster.delete_documents(&documents).await?;
     }
-    context.cluster.refresh(&[indices]).await?;
+    context.session.cluster.refresh(&[indices]).await?;
     Ok(any)
 }
 

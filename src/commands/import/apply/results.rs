@@ -39,7 +39,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// The snapshot document under its true id, and the data counts that tell a datafeed where to go on.
 pub(super) async fn snapshot_and_counts(context: &Context<'_>) -> Result<()> {
-    let (cluster, plan, checked) = (context.cluster, context.plan, context.checked);
+    let (cluster, plan, checked) = (&context.session.cluster, context.plan, context.checked);
     let job = plan.job();
     let ids = vec![
         job.snapshot_document_id(&plan.snapshot_id),
@@ -84,11 +84,13 @@ pub(in crate::commands::import) fn data_counts(checked: &Checked, plan: &Plan) -
 
 /// Category definitions under the ids that they had, renamed.
 pub(super) async fn categories(context: &Context<'_>) -> Result<()> {
-    let (cluster, plan) = (context.cluster, context.plan);
+    let (cluster, plan) = (&context.session.cluster, context.plan);
     if plan.counts.categories == 0 {
         return Ok(());
     }
-    let stage = context.stage("Writing categories", Some(plan.counts.categories));
+    let stage = context
+        .session
+        .stage("Writing categories", Some(plan.counts.categories));
     let mut ids = Vec::new();
     let mut stream = context.checked.archive.documents(Part::Categories);
     while let Some(batch) = stream.next().await? {
@@ -110,7 +112,7 @@ pub(super) async fn categories(context: &Context<'_>) -> Result<()> {
     .await?;
     context.journal.settle(handle, Certainty::Written);
     cluster.refresh(&[&plan.job().results_alias()]).await?;
-    context.done(stage, &format!("Categories: {}", count(written)));
+    context.session.done(stage, &format!("Categories: {}", count(written)));
     Ok(())
 }
 
@@ -120,7 +122,7 @@ pub(super) async fn annotations(context: &Context<'_>) -> Result<()> {
     if documents == 0 {
         return Ok(());
     }
-    let cluster = context.cluster;
+    let cluster = &context.session.cluster;
     let index = within(
         cluster.clock(),
         ANNOTATIONS_ALIAS,
@@ -128,7 +130,10 @@ pub(super) async fn annotations(context: &Context<'_>) -> Result<()> {
         || async move { Ok(cluster.write_index(ANNOTATIONS_ALIAS).await?) },
     )
     .await?;
-    let bulk = context.cluster.bulk_alias(ANNOTATIONS_ALIAS, context.options.bulk());
+    let bulk = context
+        .session
+        .cluster
+        .bulk_alias(ANNOTATIONS_ALIAS, context.options.bulk());
     let fresh = fresh(context, Part::Annotations, ANNOTATIONS_INDICES).await?;
     Dated {
         part: Part::Annotations,
@@ -145,7 +150,7 @@ pub(super) async fn notifications(context: &Context<'_>) -> Result<()> {
     if documents == 0 {
         return Ok(());
     }
-    let cluster = context.cluster;
+    let cluster = &context.session.cluster;
     let what = ".ml-notifications-*";
     let (index, aliased) = within(cluster.clock(), what, "--skip-notifications", || {
         notifications_index(cluster)
@@ -180,7 +185,7 @@ impl Dated {
         let documents = Arc::new(self.documents);
         let handle = context.journal.intend(Entry::Documents(Arc::clone(&documents)));
         let title = format!("Writing {}", self.title.to_lowercase());
-        let stage = context.stage(&title, Some(documents.len() as u64));
+        let stage = context.session.stage(&title, Some(documents.len() as u64));
         let bulk = bulk.telling(Arc::clone(&documents) as Arc<dyn Written>);
         let written = documents::send(context, self.part, bulk, &stage, |document| {
             let id = DerivedId::of(plan.job(), self.part, &document).to_string();
@@ -196,8 +201,10 @@ impl Dated {
         context.journal.settle(handle, Certainty::Written);
         let searched = documents.searched();
         let searched: Vec<&str> = searched.iter().map(String::as_str).collect();
-        context.cluster.refresh(&searched).await?;
-        context.done(stage, &format!("{}: {}", self.title, count(written)));
+        context.session.cluster.refresh(&searched).await?;
+        context
+            .session
+            .done(stage, &format!("{}: {}", self.title, count(written)));
         Ok(())
     }
 }
@@ -241,7 +248,7 @@ async fn fresh(context: &Context<'_>, part: Part, indices: &[&str]) -> Result<Ve
             .map(|document| DerivedId::of(context.plan.job(), part, document))
             .collect();
         let ids: Vec<String> = derived.iter().map(DerivedId::to_string).collect();
-        let there = context.cluster.locate(indices, &ids).await?;
+        let there = context.session.cluster.locate(indices, &ids).await?;
         let there: BTreeSet<&str> = there.iter().map(|(_, found)| found.as_str()).collect();
         let missing = derived.into_iter().zip(&ids);
         fresh.extend(missing.filter_map(|(id, text)| (!there.contains(text.as_str())).then_some(id)));

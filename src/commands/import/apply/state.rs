@@ -21,7 +21,7 @@ const STATE: &str = "state documents";
 /// An index of the alias' name would break the ML of the whole cluster, so Elasticsearch is made to
 /// make index and alias: reverting to `empty` does, whatever it answers. The alias tells.
 pub(super) async fn make_index(context: &Context<'_>) -> Result<String> {
-    let cluster = context.cluster;
+    let cluster = &context.session.cluster;
     if let Some(index) = cluster.write_index(WRITE_ALIAS).await? {
         return Ok(index);
     }
@@ -36,9 +36,9 @@ pub(super) async fn make_index(context: &Context<'_>) -> Result<String> {
 
 /// Writes all state documents; `index` is the one behind the alias now.
 pub(super) async fn load(context: &Context<'_>, index: String) -> Result<()> {
-    let (cluster, plan, checked) = (context.cluster, context.plan, context.checked);
+    let (cluster, plan, checked) = (&context.session.cluster, context.plan, context.checked);
     let counts = &plan.counts;
-    let stage = context.stage(
+    let stage = context.session.stage(
         "Writing model state",
         Some(counts.model_state + counts.categorizer_state),
     );
@@ -60,7 +60,7 @@ pub(super) async fn load(context: &Context<'_>, index: String) -> Result<()> {
     .await?;
     context.journal.settle(handle, Certainty::Written);
     cluster.refresh(&[WRITE_ALIAS]).await?;
-    context.done(
+    context.session.done(
         stage,
         &format!("Model state: {}", amount(written, "document", "documents")),
     );

@@ -24,7 +24,7 @@ use super::checked::Checked;
 use super::options::ImportOptions;
 use crate::archive::Part;
 use crate::cluster::Cluster;
-use crate::commands::session;
+use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::job::{IndexPattern, JobId, PortableJob, PortableOptions, Renamer, SnapshotId};
 
@@ -93,10 +93,13 @@ impl Remarks {
 }
 
 /// Looks at the whole cluster.
-pub(super) async fn make(cluster: &Cluster, options: &ImportOptions, checked: &Checked) -> Result<Plan> {
+pub(super) async fn make(session: &Session, options: &ImportOptions, checked: &Checked) -> Result<Plan> {
+    let cluster = &session.cluster;
     let mut remarks = Remarks::default();
     fitness::refuse_serverless(cluster)?;
-    session::require_privileges(cluster, &privileges::wanted(options, checked)?).await?;
+    session
+        .require_privileges(&privileges::wanted(options, checked)?)
+        .await?;
     fitness::look_at_ml(cluster, options, checked, &mut remarks).await?;
     fitness::look_at_versions(cluster, checked, &mut remarks);
     let job = options.rename.clone().unwrap_or_else(|| checked.job().clone());

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::commands::inspect::report::{EntryFacts, Failure, FindingFacts, REPORT_VERSION, Report};
-use crate::terminal::Table;
 use crate::util::control_chars::escape;
 use crate::util::format::count;
+use crate::util::table::Table;
 
 /// Digits of a checksum that are enough to tell entries apart by eye.
 const SHORT: usize = 12;

@@ -4,14 +4,14 @@ use console::measure_text_width;
 
 /// Rows of text; the last column is never padded behind.
 #[derive(Clone, Debug, Default)]
-pub struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     right: Vec<usize>,
 }
 
 impl Table {
     /// An empty table whose columns `right` are aligned to the right.
-    pub fn new(right: &[usize]) -> Self {
+    pub(crate) fn new(right: &[usize]) -> Self {
         Self {
             rows: Vec::new(),
             right: right.to_vec(),
@@ -19,7 +19,7 @@ impl Table {
     }
 
     /// Adds a row.
-    pub fn row<I, S>(&mut self, cells: I)
+    pub(crate) fn row<I, S>(&mut self, cells: I)
     where
         I: IntoIterator<Item = S>,
         S: Into<String>,
@@ -28,7 +28,7 @@ impl Table {
     }
 
     /// The table as text, each line indented by `indent` spaces and ended by a line feed.
-    pub fn render(&self, indent: usize) -> String {
+    pub(crate) fn render(&self, indent: usize) -> String {
         let widths = self.widths();
         let mut text = String::new();
         for row in &self.rows {

@@ -2,24 +2,28 @@
 
 use std::io;
 
-use crate::error::ExitCode;
 #[cfg(unix)]
 use crate::util::process_limits::can_open_files;
 
-/// The handlers. What comes while nobody waits is kept.
+/// What asks the program to end, with the exit code that a shell expects then: 128 and the number of the signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StopSignal {
+    HangUp = 129,
+    Interrupt = 130,
+    Terminate = 143,
+}
+
+/// The handlers. A signal that arrives between two calls of `next` is kept.
 pub(crate) struct Signals(Handlers);
 
 impl Signals {
     /// Installs the handlers, within a runtime.
-    ///
-    /// # Errors
-    /// The system does not let it.
     pub(crate) fn listen() -> io::Result<Self> {
         handlers().map(Self)
     }
 
-    /// The code that the next signal ends the program with.
-    pub(crate) async fn next(&mut self) -> ExitCode {
+    /// Waits for the next signal.
+    pub(crate) async fn next(&mut self) -> StopSignal {
         next(&mut self.0).await
     }
 }
@@ -47,7 +51,7 @@ fn handlers() -> io::Result<Handlers> {
 }
 
 #[cfg(unix)]
-async fn next(handlers: &mut Handlers) -> ExitCode {
+async fn next(handlers: &mut Handlers) -> StopSignal {
     let hung_up = async {
         match &mut handlers.hang_up {
             Some(hang_up) => hang_up.recv().await,
@@ -55,9 +59,9 @@ async fn next(handlers: &mut Handlers) -> ExitCode {
         }
     };
     tokio::select! {
-        _ = handlers.interrupt.recv() => ExitCode::Interrupted,
-        _ = handlers.terminate.recv() => ExitCode::Terminated,
-        _ = hung_up => ExitCode::HungUp,
+        _ = handlers.interrupt.recv() => StopSignal::Interrupt,
+        _ = handlers.terminate.recv() => StopSignal::Terminate,
+        _ = hung_up => StopSignal::HangUp,
     }
 }
 
@@ -109,13 +113,13 @@ fn handlers() -> io::Result<Handlers> {
 }
 
 #[cfg(windows)]
-async fn next(handlers: &mut Handlers) -> ExitCode {
+async fn next(handlers: &mut Handlers) -> StopSignal {
     tokio::select! {
-        _ = handlers.interrupt.recv() => ExitCode::Interrupted,
-        _ = handlers.breaks.recv() => ExitCode::Interrupted,
-        _ = handlers.close.recv() => ExitCode::HungUp,
-        _ = handlers.log_off.recv() => ExitCode::Terminated,
-        _ = handlers.shut_down.recv() => ExitCode::Terminated,
+        _ = handlers.interrupt.recv() => StopSignal::Interrupt,
+        _ = handlers.breaks.recv() => StopSignal::Interrupt,
+        _ = handlers.close.recv() => StopSignal::HangUp,
+        _ = handlers.log_off.recv() => StopSignal::Terminate,
+        _ = handlers.shut_down.recv() => StopSignal::Terminate,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the terminal can do and the user wants, decided once; lines of text.
+//! The user's terminal: what it can do and the options ask for, decided once; results and lines of text.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -66,8 +66,8 @@ struct Inner {
     stdin_is_terminal: bool,
     streams: Streams,
     bars: Option<MultiProgress>,
-    /// A question stands on the terminal without an answer.
-    asking: AtomicBool,
+    /// A question is on the terminal and has no answer yet.
+    question_open: AtomicBool,
     /// What is never printed.
     secrets: Mutex<Secrets>,
 }
@@ -110,11 +110,11 @@ impl Stream {
 impl Terminal {
     /// Looks at stdin, stdout, stderr and the environment once.
     pub fn new(options: TerminalOptions) -> Self {
-        Self::on(Streams::Standard, options)
+        Self::with_streams(Streams::Standard, options)
     }
 
     /// The same on other streams.
-    pub fn on(streams: Streams, options: TerminalOptions) -> Self {
+    pub fn with_streams(streams: Streams, options: TerminalOptions) -> Self {
         let environment = Environment::read();
         let [stdin, stdout, stderr] = streams.terminals();
         let stderr = Stream::new(stderr, options.color, environment);
@@ -127,22 +127,22 @@ impl Terminal {
                 stdin_is_terminal: stdin,
                 streams,
                 bars: moving.then(MultiProgress::new),
-                asking: AtomicBool::new(false),
+                question_open: AtomicBool::new(false),
                 secrets: Mutex::default(),
             }),
         }
     }
 
     /// From now on these are not printed either, whoever returns them: neither in lines for people nor in JSON documents.
-    pub fn conceal(&self, secrets: &Secrets) {
+    pub fn redact(&self, secrets: &Secrets) {
         let mut all = self.inner.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         *all = all.with(secrets);
     }
 
     /// The text without secrets.
-    pub(in crate::terminal) fn concealed<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub(super) fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let secrets = self.inner.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        secrets.conceal(text)
+        secrets.redact(text)
     }
 
     /// The result, to stdout, with a line feed where it lacks one. A closed stdout is no error.
@@ -152,7 +152,7 @@ impl Terminal {
     /// Stdout cannot be written for another reason, such as a full disk.
     pub fn result(&self, text: &str) -> io::Result<()> {
         // A path or the ID of a job is what was asked for; a document may hold what a server returned.
-        let document = text.starts_with('{').then(|| self.concealed(text));
+        let document = text.starts_with('{').then(|| self.redacted(text));
         let text = document.as_deref().unwrap_or(text);
         self.result_with(|stdout| {
             stdout.write_all(text.as_bytes())?;
@@ -180,14 +180,28 @@ impl Terminal {
     }
 
     /// A line to stderr unless `-q`; does not tear the bars.
-    pub fn say(&self, line: &str) {
+    pub fn print(&self, line: &str) {
         self.line(Verbosity::Normal, line);
     }
 
+    /// A line to stderr, `-q` or not.
+    pub fn print_always(&self, line: &str) {
+        self.write_line(&indented(line));
+    }
+
     /// A warning to stderr, `-q` or not.
-    pub fn warn(&self, line: &str) {
-        let label = self.paint(Style::new().yellow().bold(), "warning:");
-        self.print(&format!("{label} {}", indented(line)));
+    pub fn warn(&self, text: &str) {
+        self.labeled(Style::new().yellow().bold(), "warning:", text);
+    }
+
+    /// An error to stderr.
+    pub fn error(&self, text: &str) {
+        self.labeled(Style::new().red().bold(), "error:", text);
+    }
+
+    /// What to do about the error above.
+    pub fn hint(&self, text: &str) {
+        self.labeled(Style::new().cyan().bold(), "hint:", text);
     }
 
     /// A line to stderr with `-v`.
@@ -234,49 +248,45 @@ impl Terminal {
 
     /// Whether `--quiet` was given.
     pub fn is_quiet(&self) -> bool {
-        self.verbosity() == Verbosity::Quiet
+        self.inner.verbosity == Verbosity::Quiet
     }
 
-    pub(in crate::terminal) fn verbosity(&self) -> Verbosity {
-        self.inner.verbosity
-    }
-
-    pub(in crate::terminal) fn stderr_color(&self) -> bool {
+    pub(super) fn stderr_color(&self) -> bool {
         self.inner.stderr.color
     }
 
-    pub(in crate::terminal) fn bars(&self) -> Option<&MultiProgress> {
+    pub(super) fn bars(&self) -> Option<&MultiProgress> {
         self.inner.bars.as_ref()
     }
 
-    pub(in crate::terminal) fn asking(&self) -> &AtomicBool {
-        &self.inner.asking
+    pub(super) fn question_open(&self) -> &AtomicBool {
+        &self.inner.question_open
     }
 
-    /// Colours text of our own for stderr.
-    pub(in crate::terminal) fn paint(&self, style: Style, text: &str) -> String {
-        style.force_styling(self.inner.stderr.color).apply_to(text).to_string()
+    fn labeled(&self, style: Style, label: &str, text: &str) {
+        let label = style.force_styling(self.inner.stderr.color).apply_to(label);
+        self.write_line(&format!("{label} {}", indented(text)));
     }
 
     /// Runs `write` while no bar is drawn.
-    pub(in crate::terminal) fn without_bars<T>(&self, write: impl FnOnce() -> T) -> T {
+    pub(super) fn without_bars<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.inner.bars {
             Some(bars) => bars.suspend(write),
             None => write(),
         }
     }
 
-    /// Writes a line to stderr as it is. Where stderr is gone there is nobody left to tell.
-    pub(in crate::terminal) fn print(&self, line: &str) {
+    /// Writes a line to stderr as it is. An error is ignored: there is no other place to report it.
+    fn write_line(&self, line: &str) {
         self.without_bars(|| {
-            let line = self.concealed(line);
+            let line = self.redacted(line);
             let _ = self.inner.streams.stderr(|stderr| writeln!(stderr, "{line}"));
         });
     }
 
     fn line(&self, from: Verbosity, line: &str) {
         if self.inner.verbosity >= from {
-            self.print(&indented(line));
+            self.print_always(line);
         }
     }
 }
