@@ -176,10 +176,7 @@ mod tests {
             assert!(check().is_err());
             let error = sink.write_all(b"after").unwrap_err();
             assert_eq!(sink.0, b"before");
-            Err::<(), Error>(Error::File {
-                path: "state".into(),
-                cause: error,
-            })
+            Err::<(), Error>(Error::file("state", error))
         };
         assert!(matches!(signals.or(computed).await, Err(Error::Terminated)));
         assert!(check().is_ok(), "of another command");

@@ -138,10 +138,7 @@ fn survey_json(target: &Target, subject: &Subject, sources: &Sources, survey: &S
 }
 
 fn say(terminal: &Terminal, text: &str) -> Result<()> {
-    terminal.result(text).map_err(|cause| Error::File {
-        path: "standard output".into(),
-        cause,
-    })
+    terminal.result(text).map_err(Error::stdout)
 }
 
 #[cfg(test)]

@@ -67,8 +67,5 @@ async fn confirm(terminal: &Terminal, question: String) -> Result<()> {
 }
 
 fn refused(message: &str) -> Error {
-    Error::Refused {
-        message: message.into(),
-        hint: "agree beforehand with --yes".into(),
-    }
+    Error::refused(message, "agree beforehand with --yes")
 }

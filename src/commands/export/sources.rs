@@ -40,10 +40,7 @@ pub(super) struct Indices<'a> {
 impl Indices<'_> {
     /// The mapping of an index that appeared under the datafeed's pattern while its documents are read already.
     pub(super) async fn look_at_new(&self, sources: &Sources, index: &str) -> Result<InputMappings> {
-        let repeat = |message: String| Error::Failed {
-            message,
-            hint: Some("export again: the index is then read like the others".into()),
-        };
+        let repeat = |message: String| Error::failed(message, "export again: the index is then read like the others");
         let definitions = self.cluster.index_definitions(&[index.to_owned()]).await?;
         // Where no mapping could be read at all, a warning said so.
         if definitions.is_empty() && !sources.mappings.is_empty() {
@@ -89,10 +86,10 @@ impl Indices<'_> {
 }
 
 fn without_source(index: &str) -> Error {
-    Error::Failed {
-        message: format!("{index} keeps no _source: its documents cannot be read back"),
-        hint: Some("export without --include-inputs".into()),
-    }
+    Error::failed(
+        format!("{index} keeps no _source: its documents cannot be read back"),
+        "export without --include-inputs",
+    )
 }
 
 /// Looks at the datafeed's indices. Without `--include-inputs` nothing is looked at.
@@ -107,13 +104,13 @@ pub(super) async fn look(
         return Ok(Sources::default());
     };
     let Some(datafeed) = subject.job.datafeed() else {
-        return Err(Error::Failed {
-            message: format!(
+        return Err(Error::failed(
+            format!(
                 "job {} has no datafeed: where its inputs are is not known",
                 subject.job.id()
             ),
-            hint: Some("export without --include-inputs".into()),
-        });
+            "export without --include-inputs",
+        ));
     };
     let (remote, local): (Vec<String>, Vec<String>) =
         datafeed.indices.iter().cloned().partition(|index| is_remote(index));

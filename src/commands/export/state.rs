@@ -69,10 +69,10 @@ pub(super) async fn refuse_deleted(cluster: &Cluster, job: &JobId, snapshot: &Sn
     let first = StateDocId { kind, number: 1 }.format(job, snapshot);
     match cluster.newest(&STATE_INDICES, &[first]).await?.is_empty() {
         false => Ok(()),
-        true => Err(Error::Failed {
-            message: format!("the state of snapshot {snapshot} of job {job} was deleted while it was read"),
-            hint: Some("export again, or choose another snapshot with --snapshot-id".into()),
-        }),
+        true => Err(Error::failed(
+            format!("the state of snapshot {snapshot} of job {job} was deleted while it was read"),
+            "export again, or choose another snapshot with --snapshot-id",
+        )),
     }
 }
 
@@ -109,13 +109,13 @@ impl Reader<'_> {
 
     fn all_there(&self, read: u64, expected: Option<u64>) -> Result<u64> {
         match expected {
-            Some(expected) if read != expected => Err(Error::Failed {
-                message: format!(
+            Some(expected) if read != expected => Err(Error::failed(
+                format!(
                     "snapshot {} of job {} has {expected} state documents, {read} were found",
                     self.snapshot, self.job
                 ),
-                hint: Some("the user needs `read` on .ml-state*; or the snapshot is damaged: choose another".into()),
-            }),
+                "the user needs `read` on .ml-state*; or the snapshot is damaged: choose another",
+            )),
             _ => Ok(read),
         }
     }
@@ -149,8 +149,8 @@ impl Reader<'_> {
 }
 
 fn unusable(error: crate::state::Error) -> Error {
-    Error::Failed {
-        message: format!("the state on the cluster is not whole: {error}"),
-        hint: Some("if the job is open its state may have changed meanwhile: close it or try again".into()),
-    }
+    Error::failed(
+        format!("the state on the cluster is not whole: {error}"),
+        "if the job is open its state may have changed meanwhile: close it or try again",
+    )
 }

@@ -95,10 +95,7 @@ async fn choose(cluster: &Cluster, terminal: &Terminal) -> Result<JobId> {
     });
     match chosen.await? {
         Ok(Some(chosen)) => Ok(jobs[chosen].id.parse()?),
-        Ok(None) => Err(Error::Refused {
-            message: "no job was chosen".into(),
-            hint: "give --job-id".into(),
-        }),
+        Ok(None) => Err(Error::refused("no job was chosen", "give --job-id")),
         Err(PromptError::Interrupted) => Err(Error::Interrupted),
         Err(PromptError::NoTerminal) => Err(Error::Usage {
             message: "which job? --job-id is needed where no terminal can offer a list".into(),

@@ -283,10 +283,10 @@ fn nothing_lost(what: &str, read: u64, counted: u64) -> Result<()> {
     if read >= counted {
         return Ok(());
     }
-    Err(Error::Failed {
-        message: format!("{what}: {counted} documents were counted, {read} could be read"),
-        hint: Some("documents were deleted meanwhile, or shards went away: try again".into()),
-    })
+    Err(Error::failed(
+        format!("{what}: {counted} documents were counted, {read} could be read"),
+        "documents were deleted meanwhile, or shards went away: try again",
+    ))
 }
 
 fn array(items: &[Box<RawValue>]) -> String {

@@ -77,8 +77,5 @@ fn document(plan: &Plan, replaced: Option<&[String]>) -> serde_json::Value {
 }
 
 fn say(terminal: &Terminal, text: &str) -> Result<()> {
-    terminal.result(text).map_err(|cause| Error::File {
-        path: "standard output".into(),
-        cause,
-    })
+    terminal.result(text).map_err(Error::stdout)
 }

@@ -55,8 +55,5 @@ fn question(cluster: &Cluster, plan: &Plan) -> String {
 }
 
 fn refused(message: &str) -> Error {
-    Error::Refused {
-        message: message.into(),
-        hint: format!("{MEANT_FOR} Agree beforehand with --yes"),
-    }
+    Error::refused(message, format!("{MEANT_FOR} Agree beforehand with --yes"))
 }

@@ -86,10 +86,7 @@ pub(super) fn print(options: &PseudonymizeOptions, outcome: &Outcome, terminal: 
         (false, true) => format!("would write {path} and {}", options.key().display()),
         (false, false) => path,
     };
-    terminal.result(&text).map_err(|cause| Error::File {
-        path: "standard output".into(),
-        cause,
-    })
+    terminal.result(&text).map_err(Error::stdout)
 }
 
 /// What was replaced and dropped, and the key file.
