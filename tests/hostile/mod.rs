@@ -98,15 +98,23 @@ fn each_is_refused_by_inspect_and_import_alike_and_no_cluster_hears_of_it() {
     );
     let mut lines = lines.into_inner().unwrap();
     lines.sort_unstable();
-    let table: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+    let table: Vec<String> = lines.into_iter().map(|(_, line)| without_column(&line)).collect();
     println!("{} hostile archives, each refused by inspect and import", table.len());
-    // Where in a line something stands moves with the digits of times.
-    insta::with_settings!({filters => vec![(r"column \d+", "column N")]}, {
-        insta::assert_snapshot!("refused", table.join("\n"));
-    });
+    insta::assert_snapshot!("refused", table.join("\n"));
     let docs = std::fs::read_to_string(DOCS).unwrap();
     let told = format!("**{} archives**", table.len());
     assert!(docs.contains(&told), "docs/reliability.md says {told}");
+}
+
+/// The column of an error changes with the number of digits in times.
+fn without_column(line: &str) -> String {
+    let mut parts = line.split("column ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number = if rest.len() < part.len() { "N" } else { "" };
+        text + "column " + number + rest
+    })
 }
 
 /// What both commands say, or what is wrong with them.
