@@ -1,10 +1,11 @@
 //! Moves an Elasticsearch anomaly detection job, with everything it has learned,
 //! between clusters and to support engineers.
 //!
-//! Data flows one way: [`cli`] says what was asked, [`commands`] say what is done,
+//! Data flows one way: [`cli`] parses the command line, [`commands`] do the work,
 //! [`cluster`] speaks to Elasticsearch and knows no archive, [`archive`] reads and
 //! writes the file and knows no HTTP, [`job`] and [`state`] know what a job and its
-//! learned state are, [`pseudonym`] makes what stands for a value, a `report` is what a page contains, and only [`terminal`] talks to people.
+//! learned state are, [`pseudonym`] makes tokens, `report` is what a page contains,
+//! [`terminal`] prints, and [`util`] knows none of the others.
 
 pub mod archive;
 pub mod cli;

@@ -44,13 +44,13 @@ impl Signals {
         Self { first }
     }
 
-    /// Runs the work until it is done or a signal comes; then the work is dropped where it stands.
+    /// Runs the work until it is done or a signal comes; then the work is dropped.
     pub(super) async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let work = FIRST.scope(self.first.clone(), work);
         tokio::select! {
             biased;
-            error = self.heard() => Err(error),
-            outcome = work => self.unless_heard(outcome),
+            error = self.stopped() => Err(error),
+            outcome = work => self.unless_stopped(outcome),
         }
     }
 
@@ -64,14 +64,14 @@ impl Signals {
         let mut work = Box::pin(FIRST.scope(self.first.clone(), work));
         let error = tokio::select! {
             biased;
-            error = self.heard() => error,
-            outcome = &mut work => return self.unless_heard(outcome),
+            error = self.stopped() => error,
+            outcome = &mut work => return self.unless_stopped(outcome),
         };
         stop_between_requests(cluster, work).await;
         Err(error)
     }
 
-    async fn heard(&self) -> Error {
+    async fn stopped(&self) -> Error {
         let mut first = self.first.clone();
         match first.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(code)) => error_of(*code),
@@ -81,9 +81,9 @@ impl Signals {
     }
 
     /// Work that failed because it was interrupted reports that.
-    fn unless_heard<T>(&self, outcome: Result<T>) -> Result<T> {
-        let heard = *self.first.borrow();
-        outcome.map_err(|error| heard.map_or(error, error_of))
+    fn unless_stopped<T>(&self, outcome: Result<T>) -> Result<T> {
+        let signal = *self.first.borrow();
+        outcome.map_err(|error| signal.map_or(error, error_of))
     }
 }
 
@@ -96,18 +96,18 @@ fn error_of(code: ExitCode) -> Error {
 }
 
 tokio::task_local! {
-    /// What [`Signals`] heard, for the work that they were given.
+    /// The first signal, for the work that [`Signals`] were given.
     static FIRST: watch::Receiver<Option<ExitCode>>;
 }
 
-/// Fails once a signal was heard. Long computations call it between their steps: while they do not await, nothing else
+/// Fails once a signal was received. Long computations call it between their steps: while they do not await, nothing else
 /// can end them.
 pub(super) fn check() -> Result<()> {
-    let heard = FIRST.try_with(|first| *first.borrow()).ok().flatten();
-    heard.map_or(Ok(()), |code| Err(error_of(code)))
+    let signal = FIRST.try_with(|first| *first.borrow()).ok().flatten();
+    signal.map_or(Ok(()), |code| Err(error_of(code)))
 }
 
-/// A sink that fails once a signal was heard.
+/// A sink that fails once a signal was received.
 #[derive(Debug)]
 pub(super) struct Interruptible<W>(pub(super) W);
 
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn computations_fail_once_a_signal_was_heard() {
+    async fn computations_fail_once_a_signal_was_received() {
         let (sender, first) = watch::channel(None);
         let signals = Signals::listen(&Stop::Requested(first));
         let computed = async {

@@ -1,4 +1,4 @@
-//! What is done. Each command reads like its own table of contents.
+//! The commands. Each reads like its own table of contents, and defines its options.
 
 pub mod export;
 pub mod import;
