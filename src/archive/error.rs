@@ -55,6 +55,15 @@ impl Error {
         Self::io(&std::env::temp_dir(), cause)
     }
 
+    pub(super) fn too_large(place: impl Into<String>, kind: EntryKind, bytes: u64, max: u64) -> Self {
+        Self::TooLarge {
+            place: place.into(),
+            kind,
+            bytes,
+            max,
+        }
+    }
+
     pub(super) fn stdout(cause: io::Error) -> Self {
         Self::io(Path::new("standard output"), cause)
     }
@@ -151,10 +160,6 @@ impl From<ReadError> for io::Error {
 impl ReadError {
     pub(super) fn corrupt(why: impl Into<String>) -> Self {
         Self::Corrupt(why.into())
-    }
-
-    pub(super) fn malformed(why: &str) -> Self {
-        Self::Malformed(why.to_owned())
     }
 
     /// Where nothing was checked before.

@@ -8,6 +8,7 @@ pub(crate) mod hex;
 pub(crate) mod process_limits;
 pub mod secret;
 pub(crate) mod signals;
+pub(crate) mod spool;
 pub(crate) mod table;
 pub mod timestamp;
 pub mod units;

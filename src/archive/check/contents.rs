@@ -249,16 +249,15 @@ impl Findings {
 
 /// Names are not to be trusted: what would move a cursor or change the direction of writing is escaped.
 fn printable(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len().min(MAX_CHARS));
-    for (n, c) in text.chars().enumerate() {
-        match c {
-            _ if n == MAX_CHARS => {
-                safe.push('…');
-                break;
-            }
-            _ if is_control(c) => safe.extend(c.escape_default()),
-            _ => safe.push(c),
+    let (mut chars, mut safe) = (text.chars(), String::new());
+    for c in chars.by_ref().take(MAX_CHARS) {
+        match is_control(c) {
+            true => safe.extend(c.escape_default()),
+            false => safe.push(c),
         }
+    }
+    if chars.next().is_some() {
+        safe.push('…');
     }
     safe
 }

@@ -1,19 +1,17 @@
 //! Rules on the documents of an archive, line by line.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
-use std::fs::File;
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::io::{self, BufReader, Read, Write};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use super::contents::{Contents, Findings};
 use super::state::StateChecker;
 use crate::archive::error::{Error, ReadError, Result};
 use crate::archive::layout::{EntryKind, MAX_INDICES, Part};
-use crate::archive::read::{DocumentReader, FileCursor, TarReader};
+use crate::archive::read::{DocumentReader, TarReader};
 use crate::job::{JobConfig, JobId};
 use crate::json::{check_members, for_each_member, replace_lone_surrogates, without_value};
 use crate::state::StateKind;
+use crate::util::spool::Repetitions;
 
 /// Bytes of a source index's name, that of a remote cluster before it.
 const MAX_INDEX: usize = 512;
@@ -25,11 +23,6 @@ const MAX_OWNERS: usize = 8;
 const MAX_JOB_ID: usize = 100;
 /// In the ID of a category between job and number.
 const CATEGORY: &str = "_category_definition_";
-/// Hashes held in memory: 8 MiB.
-const HASHES_IN_MEMORY: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
-/// Bytes read at once of each run of hashes.
-const RUN_BUFFER: usize = 4 << 10;
-
 /// Sees each document of the pass, after its line was found to be JSON.
 pub trait DocumentVisitor {
     /// The job's configuration, once it was read; it comes before the inputs in every layout.
@@ -139,7 +132,7 @@ impl<'v> DocumentChecker<'v> {
     fn category(&mut self, id: &str, place: impl Fn() -> String, findings: &mut Findings) -> Result<()> {
         match id.rsplit_once(CATEGORY) {
             Some((job, number)) if is_category_number(number) => {
-                self.categories.add(number)?;
+                self.categories.add(number).map_err(Error::temporary)?;
                 self.belongs_to(job.to_owned(), place);
             }
             _ => findings.fatal(&place(), format!("`{id}` is not the id of a category")),
@@ -158,7 +151,7 @@ impl<'v> DocumentChecker<'v> {
             let what = format!("the action line's `_id` has more than {MAX_ID} bytes");
             findings.fatal(&place(), what);
         }
-        self.inputs.add((index, id))?;
+        self.inputs.add((index, id)).map_err(Error::temporary)?;
         if index.len() > MAX_INDEX {
             findings.fatal(&place(), "the action line's `_index` is no name of an index");
         } else if let Some(documents) = self.input_indices.get_mut(index) {
@@ -181,8 +174,8 @@ impl<'v> DocumentChecker<'v> {
     pub(super) fn finish(self, contents: &mut Contents, findings: &mut Findings) -> Result<()> {
         contents.documents = self.counts;
         contents.input_indices = self.input_indices;
-        contents.repeated_inputs = self.inputs.any()?;
-        if self.categories.any()? {
+        contents.repeated_inputs = self.inputs.any().map_err(Error::temporary)?;
+        if self.categories.any().map_err(Error::temporary)? {
             let place = contents.place_of(EntryKind::Categories);
             findings.fatal(&place, "two categories have the same ID");
         }
@@ -229,89 +222,6 @@ fn is_category_number(text: &str) -> bool {
     !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u64>().is_ok()
 }
 
-/// Whether any of any number of keys was repeated, in flat memory: hashes of the keys, in memory, and once there are many
-/// in sorted runs in an unlinked temporary file. Two keys of one hash count as a repetition, which among a thousand million
-/// keys happens in one of forty runs.
-#[derive(Debug, Default)]
-struct Repetitions {
-    hasher: RandomState,
-    hashes: Vec<u64>,
-    file: Option<File>,
-    /// Where each run ends, in bytes.
-    ends: Vec<u64>,
-    found: bool,
-}
-
-impl Repetitions {
-    fn add(&mut self, key: impl Hash) -> Result<()> {
-        if self.hashes.len() == HASHES_IN_MEMORY {
-            self.spill().map_err(Error::temporary)?;
-        }
-        self.hashes.push(self.hasher.hash_one(key));
-        Ok(())
-    }
-
-    fn any(mut self) -> Result<bool> {
-        self.sort();
-        if self.found || self.file.is_none() {
-            return Ok(self.found);
-        }
-        self.spill().and_then(|()| self.merge()).map_err(Error::temporary)
-    }
-
-    fn sort(&mut self) {
-        self.hashes.sort_unstable();
-        self.found |= self.hashes.windows(2).any(|pair| pair[0] == pair[1]);
-    }
-
-    fn spill(&mut self) -> io::Result<()> {
-        self.sort();
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(tempfile::tempfile()?),
-        };
-        let bytes: Vec<u8> = self.hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
-        file.write_all(&bytes)?;
-        self.ends.push(self.ends.last().unwrap_or(&0) + bytes.len() as u64);
-        self.hashes.clear();
-        Ok(())
-    }
-
-    /// Whether two runs have a hash in common.
-    fn merge(self) -> io::Result<bool> {
-        let Some(file) = &self.file else { return Ok(false) };
-        let begins = std::iter::once(0).chain(self.ends.iter().copied());
-        let run = |(begin, end): (u64, &u64)| {
-            let cursor = FileCursor { file, offset: begin };
-            BufReader::with_capacity(RUN_BUFFER, cursor.take(end - begin))
-        };
-        let mut runs: Vec<_> = begins.zip(&self.ends).map(run).collect();
-        let mut heads = BinaryHeap::new();
-        for (number, run) in runs.iter_mut().enumerate() {
-            heads.extend(next_hash(run)?.map(|hash| Reverse((hash, number))));
-        }
-        let mut last = None;
-        while let Some(Reverse((hash, number))) = heads.pop() {
-            if last == Some(hash) {
-                return Ok(true);
-            }
-            last = Some(hash);
-            heads.extend(next_hash(&mut runs[number])?.map(|hash| Reverse((hash, number))));
-        }
-        Ok(false)
-    }
-}
-
-/// The next hash of a run; `None` at its end.
-fn next_hash(run: &mut impl Read) -> io::Result<Option<u64>> {
-    let mut bytes = [0; 8];
-    match run.read_exact(&mut bytes) {
-        Ok(()) => Ok(Some(u64::from_le_bytes(bytes))),
-        Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(cause) => Err(cause),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -333,24 +243,5 @@ mod tests {
         }
         let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
         assert!(job_of(Part::Inputs, deep.as_bytes()).is_ok());
-    }
-
-    fn any(keys: impl Iterator<Item = usize>) -> bool {
-        let mut repetitions = Repetitions::default();
-        for key in keys {
-            repetitions.add(("index", key)).unwrap();
-        }
-        repetitions.any().unwrap()
-    }
-
-    #[test]
-    fn a_repeated_key_is_found_in_memory_and_across_runs() {
-        assert!(!any(std::iter::empty()) && !any(0..1000));
-        assert!(any((0..1000).chain([500])));
-        let many = 2 * HASHES_IN_MEMORY + 10;
-        assert!(!any(0..many));
-        for repeated in [0, HASHES_IN_MEMORY + 3, many - 1] {
-            assert!(any((0..many).chain([repeated])), "{repeated}");
-        }
     }
 }

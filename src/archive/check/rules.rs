@@ -60,8 +60,7 @@ impl<'v> Checker<'v> {
             Ok(ended) => self.truncated = !ended,
             Err(ReadError::Failed(error)) => return Err(error),
             Err(ReadError::Corrupt(why) | ReadError::Malformed(why)) => {
-                let before = self.contents.entries.last();
-                let place = match before {
+                let place = match self.contents.entries.last() {
                     Some(before) if path.is_empty() => format!("after {}", before.name),
                     _ => path,
                 };
@@ -223,42 +222,44 @@ fn stays_in_place(path: &str) -> bool {
 fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result<(), String> {
     let text = String::from_utf8(text).map_err(|cause| format!("not UTF-8: {cause}"))?;
     check_members(&text).map_err(|cause| unreadable(&cause))?;
-    let parsed = &mut contents.parsed;
+    let value = RawValue::from_string(text).map_err(|cause| unreadable(&cause))?;
+    let (json, parsed) = (value.get(), &mut contents.parsed);
     let why = |cause: job::Error| cause.to_string();
+    let object = || match json.starts_with('{') {
+        true => Ok(json),
+        false => Err("not a JSON object"),
+    };
     match kind {
-        EntryKind::Config => contents.config = Some(JobConfig::parse(text.as_bytes()).map_err(why)?),
-        EntryKind::Manifest => contents.manifest = Some(parse(&text)?),
+        EntryKind::Config => contents.config = Some(JobConfig::parse(json.as_bytes()).map_err(why)?),
+        EntryKind::Manifest => contents.manifest = Some(parse(json)?),
         EntryKind::Snapshot => {
-            let document = object(text)?;
-            let snapshot = Snapshot::parse(document.get()).map_err(why)?;
+            let snapshot = Snapshot::parse(object()?).map_err(why)?;
             contents.snapshot_id = Some(snapshot.snapshot_id.clone());
-            (contents.snapshot, parsed.snapshot) = (Some(document), Some(snapshot));
+            (contents.snapshot, parsed.snapshot) = (Some(value), Some(snapshot));
         }
         EntryKind::DataCounts => {
-            let document = object(text)?;
-            let counts = DataCounts::parse(document.get().as_bytes()).map_err(why)?;
+            let counts = DataCounts::parse(object()?.as_bytes()).map_err(why)?;
             let job = counts.job_id().ok_or("names no job (`job_id`)")?;
             parsed.counted_job = Some(job.to_owned());
-            contents.data_counts = Some(document);
+            contents.data_counts = Some(value);
         }
         EntryKind::InputMapping => {
-            let mapping = object(text)?;
-            parsed.mappings = InputMappings::parse(mapping.get().as_bytes()).map_err(why)?;
-            contents.input_mapping = Some(mapping);
+            parsed.mappings = InputMappings::parse(object()?.as_bytes()).map_err(why)?;
+            contents.input_mapping = Some(value);
         }
         EntryKind::Filters => {
-            let (filters, text) = array_of(text, |json| {
+            parsed.filters = array_of(json, |json| {
                 let id = Filter::parse(json.get())?.filter_id;
                 Ok((id.to_string(), (id, json.to_owned())))
             })?;
-            (parsed.filters, contents.filters) = (filters, Some(text));
+            contents.filters = Some(value);
         }
         EntryKind::Calendars => {
-            let (calendars, text) = array_of(text, |json| {
+            parsed.calendars = array_of(json, |json| {
                 let calendar = Calendar::parse(json.get())?;
                 Ok((calendar.calendar_id.to_string(), calendar))
             })?;
-            (parsed.calendars, contents.calendars) = (calendars, Some(text));
+            contents.calendars = Some(value);
         }
         _ => {}
     }
@@ -273,25 +274,9 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|cause| unreadable(&cause))
 }
 
-fn raw(text: String) -> Result<Box<RawValue>, String> {
-    RawValue::from_string(text).map_err(|cause| format!("not JSON: {cause}"))
-}
-
-fn object(text: String) -> Result<Box<RawValue>, String> {
-    let value = raw(text)?;
-    match value.get().starts_with('{') {
-        true => Ok(value),
-        false => Err("not a JSON object".to_owned()),
-    }
-}
-
-/// An array of elements, each with an ID of its own, and its text.
-fn array_of<T>(
-    text: String,
-    read: impl Fn(&RawValue) -> Result<(String, T), job::Error>,
-) -> Result<(Vec<T>, Box<RawValue>), String> {
-    let value = raw(text)?;
-    let elements: Vec<&RawValue> = parse(value.get())?;
+/// An array of elements, each with an ID of its own.
+fn array_of<T>(text: &str, read: impl Fn(&RawValue) -> Result<(String, T), job::Error>) -> Result<Vec<T>, String> {
+    let elements: Vec<&RawValue> = parse(text)?;
     if elements.len() > MAX_ELEMENTS {
         return Err(format!("cannot be read: more than {MAX_ELEMENTS} elements"));
     }
@@ -303,7 +288,7 @@ fn array_of<T>(
         }
         list.push(one);
     }
-    Ok((list, value))
+    Ok(list)
 }
 
 /// Everything belongs to one job and snapshot.

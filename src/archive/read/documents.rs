@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use crate::job::{JobId, SnapshotId};
 use crate::json::without_value;
 use crate::state::{StateDocId, StateKind};
 use crate::util::allocation;
+use crate::util::spool::FileCursor;
 
 /// Bytes and documents of a batch, about; a larger document is a batch of its own.
 const BATCH_BYTES: usize = 1 << 20;
@@ -71,7 +72,7 @@ impl DocumentReader {
             return Ok(Some(action));
         }
         match self.part.has_actions() {
-            true => Err(ReadError::malformed("an action line without its document")),
+            true => Err(ReadError::Malformed("an action line without its document".to_owned())),
             false => Ok(None),
         }
     }
@@ -145,10 +146,10 @@ impl Action {
     fn require_names(&self, part: Part) -> Result<(), ReadError> {
         let missing = |name: &Option<String>| name.as_deref().is_none_or(str::is_empty);
         if part.has_actions() && missing(&self.id) {
-            return Err(ReadError::malformed("the action line names no `_id`"));
+            return Err(ReadError::Malformed("the action line names no `_id`".to_owned()));
         }
         if part == Part::Inputs && missing(&self.index) {
-            return Err(ReadError::malformed("the action line names no `_index`"));
+            return Err(ReadError::Malformed("the action line names no `_index`".to_owned()));
         }
         Ok(())
     }
@@ -195,7 +196,12 @@ impl DocumentOrder {
 
     /// Stores an early document.
     pub(in crate::archive) fn keep(&mut self, number: u64, id: &str, source: &[u8]) -> Result<()> {
-        self.store(source).map_err(Error::temporary)?;
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile().map_err(Error::temporary)?),
+        };
+        let at_end = file.seek(SeekFrom::Start(self.end));
+        at_end.and_then(|_| file.write_all(source)).map_err(Error::temporary)?;
         let waiting = Waiting {
             id: id.to_owned(),
             offset: self.end,
@@ -208,11 +214,16 @@ impl DocumentOrder {
 
     /// A stored document whose turn has come, with its ID.
     pub(in crate::archive) fn next_kept(&mut self) -> Result<Option<(String, Vec<u8>)>> {
-        let Some(waiting) = self.waiting.remove(&self.next) else {
+        let (Some(file), Some(waiting)) = (&self.file, self.waiting.remove(&self.next)) else {
             return Ok(None);
         };
         self.next += 1;
-        let source = self.fetch(&waiting).map_err(Error::temporary)?;
+        let mut source = vec![0; waiting.bytes];
+        let mut cursor = FileCursor {
+            file,
+            offset: waiting.offset,
+        };
+        cursor.read_exact(&mut source).map_err(Error::temporary)?;
         if self.waiting.is_empty() {
             self.end = 0;
         }
@@ -222,24 +233,6 @@ impl DocumentOrder {
     /// The lowest number that did not come, where a higher one did.
     pub(in crate::archive) fn gap(&self) -> Option<u64> {
         (!self.waiting.is_empty()).then_some(self.next)
-    }
-
-    fn store(&mut self, source: &[u8]) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(tempfile::tempfile()?),
-        };
-        file.seek(SeekFrom::Start(self.end))?;
-        file.write_all(source)
-    }
-
-    fn fetch(&mut self, waiting: &Waiting) -> io::Result<Vec<u8>> {
-        let mut source = vec![0; waiting.bytes];
-        if let Some(file) = &mut self.file {
-            file.seek(SeekFrom::Start(waiting.offset))?;
-            file.read_exact(&mut source)?;
-        }
-        Ok(source)
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use super::inflate::{MemberStream, read_pieces};
 use crate::archive::error::{Error, ReadError, Result};
 use crate::archive::layout::BLOCK;
 use crate::util::hex::hex;
+use crate::util::spool::FileCursor;
 
 /// Bytes of a pax header or a long name.
 const MAX_EXTENSION: u64 = 64 << 10;
@@ -36,13 +36,6 @@ pub struct Archive {
 pub struct Entries {
     path: Arc<Path>,
     tar: TarReader<'static>,
-}
-
-/// A file from an offset on, with a position of its own: readers do not disturb one another.
-#[derive(Debug)]
-pub(in crate::archive) struct FileCursor<F> {
-    pub(in crate::archive) file: F,
-    pub(in crate::archive) offset: u64,
 }
 
 /// An entry's header, pax and GNU extensions applied.
@@ -70,20 +63,23 @@ impl Archive {
     /// [`Error::Io`], also for a folder.
     pub fn open(path: &Path) -> Result<Self> {
         // Before opening, since opening a named pipe waits for its writer.
-        std::fs::metadata(path)
-            .and_then(|metadata| require_file(&metadata))
-            .map_err(|cause| Error::io(path, cause))?;
-        let file = File::open(path).map_err(|cause| Error::io(path, cause))?;
-        Self::of_file(file, path.to_owned())
+        let file = match std::fs::metadata(path) {
+            Ok(metadata) if !metadata.is_file() => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a file: it is read more than once",
+            )),
+            Ok(_) => File::open(path),
+            Err(cause) => Err(cause),
+        };
+        Self::of_file(file.map_err(|cause| Error::io(path, cause))?, path.to_owned())
     }
 
     /// A file that is open; `path` is for messages.
     pub(in crate::archive) fn of_file(file: File, path: PathBuf) -> Result<Self> {
-        let metadata = file.metadata();
-        let checked = metadata.and_then(|metadata| require_file(&metadata).map(|()| metadata.len()));
+        let metadata = file.metadata().map_err(|cause| Error::io(&path, cause))?;
         Ok(Self {
             file: Arc::new(file),
-            bytes: checked.map_err(|cause| Error::io(&path, cause))?,
+            bytes: metadata.len(),
             path: path.into(),
         })
     }
@@ -107,7 +103,7 @@ impl Archive {
     /// # Errors
     /// As [`show`].
     pub fn show(&self, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
-        show_entry(self.tar(0), &self.path, name, to)
+        show_entry(self.tar(0), name, to).map_err(|error| error.of_archive(&self.path))
     }
 
     /// Its path, for messages.
@@ -126,16 +122,6 @@ impl Archive {
     }
 }
 
-fn require_file(metadata: &std::fs::Metadata) -> io::Result<()> {
-    match metadata.is_file() {
-        true => Ok(()),
-        false => Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a file: it is read more than once",
-        )),
-    }
-}
-
 /// Copies the first entry of that name to `to`, and reads no further: the archive may come from a pipe. Where there is
 /// none, returns the names of those that are there.
 ///
@@ -143,18 +129,17 @@ fn require_file(metadata: &std::fs::Metadata) -> io::Result<()> {
 /// [`Error::Damaged`] before the entry's end, or [`Error::Io`] from the reader (its path is `-`) or from `to`.
 pub fn show(reader: impl Read + Send, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
     let path = Path::new("-");
-    show_entry(TarReader::new(MemberStream::new(reader, 0, path)), path, name, to)
+    let tar = TarReader::new(MemberStream::new(reader, 0, path));
+    show_entry(tar, name, to).map_err(|error| error.of_archive(path))
 }
 
-fn show_entry(mut tar: TarReader<'_>, path: &Path, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
+fn show_entry(mut tar: TarReader<'_>, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>, ReadError> {
     let mut names = Vec::new();
-    while let Some(entry) = tar.next().map_err(|error| error.of_archive(path))? {
+    while let Some(entry) = tar.next()? {
         if entry.path == name {
-            let copied = read_pieces(&mut tar, |bytes| {
-                to.write_all(bytes)
-                    .map_err(|cause| ReadError::Failed(Error::stdout(cause)))
-            });
-            return copied.map(|()| None).map_err(|error| error.of_archive(path));
+            let mut copy = |bytes: &[u8]| to.write_all(bytes).map_err(Error::stdout);
+            read_pieces(&mut tar, |bytes| copy(bytes).map_err(ReadError::Failed))?;
+            return Ok(None);
         }
         if names.len() < MAX_NAMES {
             names.push(entry.path);
@@ -186,25 +171,6 @@ impl Entries {
         self.tar.consume(n);
         Ok(n > 0)
     }
-}
-
-impl<F: Deref<Target = File>> Read for FileCursor<F> {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let n = read_at(&self.file, to, self.offset)?;
-        self.offset += n as u64;
-        Ok(n)
-    }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, to, offset)
-}
-
-/// Moves the file's own position, which nothing uses.
-#[cfg(windows)]
-fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, to, offset)
 }
 
 impl<'a> TarReader<'a> {
@@ -277,13 +243,13 @@ impl<'a> TarReader<'a> {
     fn skip(&mut self) -> io::Result<()> {
         let mut left = self.remaining.saturating_add(self.padding);
         while left > 0 {
-            let available = self.stream.fill_buf()?.len();
+            let available = self.stream.fill_buf()?.len() as u64;
             if available == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            let n = usize::try_from(left).unwrap_or(usize::MAX).min(available);
-            self.stream.consume(n);
-            left -= n as u64;
+            let n = left.min(available);
+            self.stream.consume(n as usize);
+            left -= n;
         }
         (self.remaining, self.padding) = (0, 0);
         Ok(())
@@ -338,8 +304,8 @@ impl BufRead for TarReader<'_> {
         if bytes.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let n = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(bytes.len());
-        Ok(&bytes[..n])
+        let n = self.remaining.min(bytes.len() as u64);
+        Ok(&bytes[..n as usize])
     }
 
     fn consume(&mut self, n: usize) {

@@ -9,5 +9,5 @@ mod tests;
 pub use documents::{Document, DocumentStream};
 pub(super) use documents::{DocumentOrder, DocumentReader, Position, StateIds};
 pub use entries::{Archive, Entries, show};
-pub(super) use entries::{FileCursor, TarEntry, TarReader};
+pub(super) use entries::{TarEntry, TarReader};
 pub(super) use inflate::{read_ahead, read_pieces};

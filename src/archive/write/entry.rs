@@ -1,6 +1,5 @@
 //! One entry on its way into the archive: compressed and hashed as it is filled.
 
-use std::fmt;
 use std::io::{Seek, SeekFrom, Write};
 
 use flate2::Compression;
@@ -163,12 +162,8 @@ impl EntryBuilder {
         if bytes as u64 <= max {
             return Ok(());
         }
-        Err(Error::TooLarge {
-            place: format!("{}, line {line}", self.name.as_str()),
-            kind: self.name.kind,
-            bytes: bytes as u64,
-            max,
-        })
+        let place = format!("{}, line {line}", self.name.as_str());
+        Err(Error::too_large(place, self.name.kind, bytes as u64, max))
     }
 }
 
@@ -179,24 +174,10 @@ impl EntryName {
     /// [`Error::TooLarge`].
     pub fn refuse_too_large(&self, bytes: u64) -> Result<()> {
         let max = max_text(self.kind);
-        if bytes <= max {
-            return Ok(());
+        match bytes <= max {
+            true => Ok(()),
+            false => Err(Error::too_large(self.as_str(), self.kind, bytes, max)),
         }
-        Err(Error::TooLarge {
-            place: self.as_str().to_owned(),
-            kind: self.kind,
-            bytes,
-            max,
-        })
-    }
-}
-
-impl fmt::Debug for EntryBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EntryBuilder")
-            .field("name", &self.name)
-            .field("bytes", &self.bytes)
-            .finish_non_exhaustive()
     }
 }
 

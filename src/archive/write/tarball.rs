@@ -147,23 +147,19 @@ impl ArchiveWriter {
         }
         self.bytes += entry.summary.bytes;
         if self.bytes > MAX_BYTES {
-            return Err(Error::TooLarge {
-                place: "the archive".to_owned(),
-                kind: EntryKind::Inputs { number: 0 },
-                bytes: self.bytes,
-                max: MAX_BYTES,
-            });
+            let kind = EntryKind::Inputs { number: 0 };
+            return Err(Error::too_large("the archive", kind, self.bytes, MAX_BYTES));
         }
         let headers = headers(&entry.summary, self.created).map_err(|cause| self.sink.failed(cause))?;
         self.member(&headers)?;
         let copied = match entry.member.into_inner() {
             SpooledData::InMemory(member) => {
                 let member = member.into_inner();
-                self.sink.write_all(&member).map(|()| member.len() as u64)
+                self.sink.writer().write_all(&member).map(|()| member.len() as u64)
             }
             SpooledData::OnDisk(mut file) => {
                 file.seek(SeekFrom::Start(0)).map_err(Error::temporary)?;
-                io::copy(&mut file, &mut self.sink)
+                io::copy(&mut file, &mut self.sink.writer())
             }
         };
         self.summary.bytes += copied.map_err(|cause| self.sink.failed(cause))?;
@@ -183,7 +179,7 @@ impl ArchiveWriter {
         entry.json(&manifest.to_json().map_err(|cause| self.sink.failed(cause))?)?;
         self.append(entry.seal()?)?;
         self.member(&[0; 2 * BLOCK])?;
-        self.sink.flush().map_err(|cause| self.sink.failed(cause))?;
+        self.sink.writer().flush().map_err(|cause| self.sink.failed(cause))?;
         self.summary.entries = entries;
         Ok(UnpublishedArchive {
             sink: self.sink,
@@ -194,7 +190,7 @@ impl ArchiveWriter {
     fn member(&mut self, content: &[u8]) -> Result<()> {
         let mut gzip = GzEncoder::new(Vec::new(), self.level);
         let packed = gzip.write_all(content).and_then(|()| gzip.finish());
-        let written = packed.and_then(|member| self.sink.write_all(&member).map(|()| member.len() as u64));
+        let written = packed.and_then(|member| self.sink.writer().write_all(&member).map(|()| member.len() as u64));
         self.summary.bytes += written.map_err(|cause| self.sink.failed(cause))?;
         Ok(())
     }
@@ -236,28 +232,19 @@ impl UnpublishedArchive {
 }
 
 impl Sink {
+    fn writer(&self) -> Box<dyn Write + '_> {
+        match self {
+            Self::Stdout => Box::new(io::stdout()),
+            Self::File(file) => Box::new(file.file()),
+            Self::Unlinked(file) => Box::new(file),
+        }
+    }
+
     fn failed(&self, cause: io::Error) -> Error {
         match self {
             Self::File(file) => Error::io(file.target(), cause),
             Self::Stdout => Error::stdout(cause),
             Self::Unlinked(_) => Error::temporary(cause),
-        }
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Stdout => io::stdout().write(bytes),
-            Self::File(file) => file.file().write(bytes),
-            Self::Unlinked(file) => file.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Stdout => io::stdout().flush(),
-            Self::File(_) | Self::Unlinked(_) => Ok(()),
         }
     }
 }

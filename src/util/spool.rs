@@ -1,0 +1,149 @@
+//! Files that are read from several positions at once, and keys that are spooled to one.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::io::{self, BufReader, Read, Write};
+use std::ops::Deref;
+
+/// Hashes held in memory: 8 MiB.
+const HASHES_IN_MEMORY: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
+/// Bytes read at once of each run of hashes.
+const RUN_BUFFER: usize = 4 << 10;
+
+/// A file from an offset on, with a position of its own: readers do not disturb one another.
+#[derive(Debug)]
+pub(crate) struct FileCursor<F> {
+    pub(crate) file: F,
+    pub(crate) offset: u64,
+}
+
+/// Whether any of any number of keys was repeated, in flat memory: hashes of the keys, in memory, and once there are many
+/// in sorted runs in an unlinked temporary file. Two keys of one hash count as a repetition, which among a thousand million
+/// keys happens in one of forty runs.
+#[derive(Debug, Default)]
+pub(crate) struct Repetitions {
+    hasher: RandomState,
+    hashes: Vec<u64>,
+    file: Option<File>,
+    /// Where each run ends, in bytes.
+    ends: Vec<u64>,
+    found: bool,
+}
+
+impl Repetitions {
+    pub(crate) fn add(&mut self, key: impl Hash) -> io::Result<()> {
+        if self.hashes.len() == HASHES_IN_MEMORY {
+            self.spill()?;
+        }
+        self.hashes.push(self.hasher.hash_one(key));
+        Ok(())
+    }
+
+    /// Whether a key was added twice.
+    pub(crate) fn any(mut self) -> io::Result<bool> {
+        self.sort();
+        if self.found || self.file.is_none() {
+            return Ok(self.found);
+        }
+        self.spill()?;
+        self.merge()
+    }
+
+    fn sort(&mut self) {
+        self.hashes.sort_unstable();
+        self.found |= self.hashes.windows(2).any(|pair| pair[0] == pair[1]);
+    }
+
+    fn spill(&mut self) -> io::Result<()> {
+        self.sort();
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        let bytes: Vec<u8> = self.hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
+        file.write_all(&bytes)?;
+        self.ends.push(self.ends.last().unwrap_or(&0) + bytes.len() as u64);
+        self.hashes.clear();
+        Ok(())
+    }
+
+    /// Whether two runs have a hash in common.
+    fn merge(self) -> io::Result<bool> {
+        let Some(file) = &self.file else { return Ok(false) };
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        let run = |(begin, end): (u64, &u64)| {
+            let cursor = FileCursor { file, offset: begin };
+            BufReader::with_capacity(RUN_BUFFER, cursor.take(end - begin))
+        };
+        let mut runs: Vec<_> = begins.zip(&self.ends).map(run).collect();
+        let mut heads = BinaryHeap::new();
+        for (number, run) in runs.iter_mut().enumerate() {
+            heads.extend(next_hash(run)?.map(|hash| Reverse((hash, number))));
+        }
+        let mut last = None;
+        while let Some(Reverse((hash, number))) = heads.pop() {
+            if last == Some(hash) {
+                return Ok(true);
+            }
+            last = Some(hash);
+            heads.extend(next_hash(&mut runs[number])?.map(|hash| Reverse((hash, number))));
+        }
+        Ok(false)
+    }
+}
+
+/// The next hash of a run; `None` at its end.
+fn next_hash(run: &mut impl Read) -> io::Result<Option<u64>> {
+    let mut bytes = [0; 8];
+    match run.read_exact(&mut bytes) {
+        Ok(()) => Ok(Some(u64::from_le_bytes(bytes))),
+        Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(cause) => Err(cause),
+    }
+}
+
+impl<F: Deref<Target = File>> Read for FileCursor<F> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let n = read_at(&self.file, to, self.offset)?;
+        self.offset += n as u64;
+        Ok(n)
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, to, offset)
+}
+
+/// Moves the file's own position, which nothing uses.
+#[cfg(windows)]
+fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, to, offset)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn any(keys: impl Iterator<Item = usize>) -> bool {
+        let mut repetitions = Repetitions::default();
+        for key in keys {
+            repetitions.add(("index", key)).unwrap();
+        }
+        repetitions.any().unwrap()
+    }
+
+    #[test]
+    fn a_repeated_key_is_found_in_memory_and_across_runs() {
+        assert!(!any(std::iter::empty()) && !any(0..1000));
+        assert!(any((0..1000).chain([500])));
+        let many = 2 * HASHES_IN_MEMORY + 10;
+        assert!(!any(0..many));
+        for repeated in [0, HASHES_IN_MEMORY + 3, many - 1] {
+            assert!(any((0..many).chain([repeated])), "{repeated}");
+        }
+    }
+}
