@@ -5,18 +5,33 @@ use serde_json::{Map, Value, json};
 
 use crate::cluster::body::Size;
 use crate::cluster::search::leniently;
-use crate::cluster::{Cluster, Error, Path, Request, Result};
+use crate::cluster::{Cluster, Error, IndexMappings, Path, Request, Result, mappings};
 use crate::job::IndexName;
 
 impl Cluster {
-    /// `GET /<expression>`: concrete index name to `{aliases, mappings, settings}`; hidden ones
+    /// `GET /<expression>` for a few indices: concrete index name to `{aliases, mappings, settings}`; hidden ones
     /// too; empty where nothing matches.
     ///
     /// # Errors
     /// Any of a request.
     pub async fn index_definitions(&self, expression: &[String]) -> Result<Map<String, Value>> {
+        self.map_or_empty(leniently(Request::get(Path::indices(expression))))
+            .await
+    }
+
+    /// The same for any number of indices, without aliases.
+    ///
+    /// # Errors
+    /// Any of a request.
+    pub async fn input_mappings(&self, expression: &[String]) -> Result<IndexMappings> {
         let request = leniently(Request::get(Path::indices(expression)));
-        self.map_or_empty(request.returns(Size::Large)).await
+        let request = request.returns(Size::Large).allow_status(&[404]);
+        let what = request.what();
+        let response = self.send(request).await?;
+        match response.status {
+            404 => Ok(IndexMappings::default()),
+            _ => mappings::parse(&response.body, &what),
+        }
     }
 
     /// `GET /<expression>/_settings/index.uuid`: concrete index name to `{settings}`; as [`Cluster::index_definitions`].
@@ -25,8 +40,7 @@ impl Cluster {
     /// Any of a request.
     pub async fn index_uuids(&self, expression: &[String]) -> Result<Map<String, Value>> {
         let path = Path::indices(expression).then(["_settings", "index.uuid"]);
-        self.map_or_empty(leniently(Request::get(path)).returns(Size::Large))
-            .await
+        self.map_or_empty(leniently(Request::get(path))).await
     }
 
     /// The concrete indices behind an alias; empty where there is no such alias.

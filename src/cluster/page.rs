@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::cluster::body::{Size, Unread};
 use crate::cluster::remote::Clusters;
 use crate::cluster::request::unintelligible;
 use crate::cluster::{Error, Hit, Result, refusal};
@@ -50,15 +52,16 @@ struct Answer<'a> {
     _scroll_id: Option<String>,
     #[serde(default)]
     timed_out: bool,
-    _shards: Shards,
-    #[serde(default)]
-    _clusters: Clusters,
+    #[serde(borrow)]
+    _shards: &'a RawValue,
+    #[serde(borrow)]
+    _clusters: Option<&'a RawValue>,
     #[serde(borrow, default)]
     hits: Hits<'a>,
 }
 
 /// How many shards answered.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(in crate::cluster) struct Shards {
     #[serde(default)]
     pub(in crate::cluster) total: u64,
@@ -92,31 +95,48 @@ struct HitJson<'a> {
     sort: Option<&'a RawValue>,
 }
 
-/// No request asks for more documents. Each takes a few hundred bytes, however short its text is.
-const MOST_HITS: usize = 10_000;
+/// No request asks for more documents, and Elasticsearch lists no more jobs. Each takes a few hundred bytes, however short
+/// its text is.
+const MAX_ITEMS: usize = 10_000;
 
-/// The hits, as long as they are not more than any request asks for.
-fn bounded<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<HitJson<'de>>, D::Error> {
-    struct Bounded;
-    impl<'de> Visitor<'de> for Bounded {
-        type Value = Vec<HitJson<'de>>;
+/// A list of items, as long as they are not more than any request asks for.
+pub(in crate::cluster) fn bounded<'de, D, T>(deserializer: D) -> std::result::Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Bounded<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
+        type Value = Vec<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "{MOST_HITS} documents at most")
+            write!(f, "{MAX_ITEMS} items at most")
         }
 
-        fn visit_seq<A: SeqAccess<'de>>(self, mut hits: A) -> std::result::Result<Self::Value, A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Self::Value, A::Error> {
             let mut all = Vec::new();
-            while let Some(hit) = hits.next_element()? {
-                if all.len() == MOST_HITS {
-                    return Err(A::Error::invalid_length(MOST_HITS + 1, &self));
+            while let Some(item) = items.next_element()? {
+                if all.len() == MAX_ITEMS {
+                    return Err(A::Error::invalid_length(MAX_ITEMS + 1, &self));
                 }
-                all.push(hit);
+                all.push(item);
             }
             Ok(all)
         }
     }
-    deserializer.deserialize_seq(Bounded)
+    deserializer.deserialize_seq(Bounded(PhantomData))
+}
+
+/// What an answer says besides its documents: bounded as a status is, however large the documents may be.
+fn beside_documents<'a, T: Deserialize<'a> + Default>(part: Option<&'a RawValue>, what: &str) -> Result<T> {
+    let Some(part) = part.map(RawValue::get) else {
+        return Ok(T::default());
+    };
+    let size = Size::Status;
+    if part.len() > size.bytes() || size.is_too_dense(part.as_bytes()) {
+        return Err(Unread::TooLarge.into_error(what, size));
+    }
+    serde_json::from_str(part).map_err(|error| unintelligible(what, &error))
 }
 
 impl Shards {
@@ -159,8 +179,10 @@ impl Page {
         })?;
         let answer: Answer<'_> = serde_json::from_str(text).map_err(|error| unintelligible(what, &error))?;
         // What is missing of a remote cluster is for `Cluster::require_all_clusters` to judge.
-        if answer._clusters.are_complete() || !answer._shards.failed_remotely() {
-            answer._shards.check(what)?;
+        let shards: Shards = beside_documents(Some(answer._shards), what)?;
+        let clusters: Clusters = beside_documents(answer._clusters, what)?;
+        if clusters.are_complete() || !shards.failed_remotely() {
+            shards.check(what)?;
         }
         let senseless = |why: &str| Error::Unintelligible {
             what: what.to_owned(),
@@ -191,8 +213,8 @@ impl Page {
             pit_id: answer.pit_id,
             scroll_id: answer._scroll_id,
             total,
-            shards: answer._shards.total,
-            clusters: answer._clusters,
+            shards: shards.total,
+            clusters,
         })
     }
 

@@ -4,20 +4,21 @@
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde_json::{Value, json};
 
 use super::{JOB, made};
 use crate::support::binary::Binary;
-use crate::support::cluster::Answer;
 use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::{Answer, Call};
 
 /// KiB of memory that a run may have, held by the operating system: an allocation beyond it ends the program.
 const MEMORY: u64 = 64 << 10;
 /// In the name of which nothing on this machine is addressed, so that responses may come compressed.
-const ELSEWHERE: &str = "http://cluster.invalid:9200";
+pub const ELSEWHERE: &str = "http://cluster.invalid:9200";
 
 /// Runs an export in that memory: exit code, and what it said.
 fn export(binary: &Binary, url: &str) -> (Option<i32>, String) {
@@ -31,6 +32,12 @@ fn export(binary: &Binary, url: &str) -> (Option<i32>, String) {
         "--url",
         url,
     ];
+    let output = in_little_memory(binary, &arguments);
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Runs a command in that memory.
+pub fn in_little_memory(binary: &Binary, arguments: &[&str]) -> Output {
     let command = binary.command(arguments);
     let mut limited = Command::new("sh");
     limited
@@ -41,18 +48,18 @@ fn export(binary: &Binary, url: &str) -> (Option<i32>, String) {
     limited
         .env_clear()
         .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = limited.output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    limited.output().unwrap()
 }
 
-fn bomb() -> Answer {
+/// 200 MiB in a few hundred KiB.
+pub fn bomb() -> Answer {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     let piece = vec![b' '; 1 << 20];
     (0..200).for_each(|_| gzip.write_all(&piece).unwrap());
     Answer::of(200, "application/json", gzip.finish().unwrap()).with_header("content-encoding", "gzip")
 }
 
-fn long() -> Answer {
+pub fn long() -> Answer {
     Answer::of(200, "application/json", vec![b' '; 40 << 20])
 }
 
@@ -89,6 +96,91 @@ fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
             said.contains(&named) && said.contains("hint: "),
             "{method} {path}: {said}"
         );
+    }
+}
+
+/// Mappings as large as they may be: 32 MiB of text, most of it in descriptions of fields that are not exported, and many
+/// fields in the rest.
+#[test]
+fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
+    let world = made(|_| {});
+    let path = "/app-logs";
+    let mut indices = world.call("GET", path, "").value();
+    let definition = indices["app-logs"].clone();
+    let properties = indices["app-logs"]["mappings"]["properties"].as_object_mut().unwrap();
+    properties.extend((0..9_000).map(|n| (format!("field-{n}"), json!({"type": "keyword", "ignore_above": 256}))));
+    properties.insert(
+        "described".to_owned(),
+        json!({"type": "long", "meta": {"note": "x".repeat(2 << 20)}}),
+    );
+    // Not read at all.
+    indices["app-logs"]["aliases"]["large"] = json!({"filter": {"term": {"a": "x".repeat(26 << 20)}}});
+    indices["other"] = definition;
+    let faults = world.stand_in.faults();
+    let answers = |indices: &Value| {
+        let answer = Action::Answer(Answer::json(200, indices));
+        faults.clear();
+        faults.add(
+            Fault::when(move |call| call.method == "GET" && call.path == path)
+                .always()
+                .then(answer),
+        );
+    };
+    assert!(indices.to_string().len() > 28 << 20);
+    answers(&indices);
+    let (code, said) = export(&Binary::new(), &world.stand_in.url());
+    assert_eq!(code, Some(0), "{said}");
+    for n in 0..4 {
+        let mut large = indices["other"].clone();
+        large["mappings"]["_meta"] = json!({"note": "x".repeat((5 << 20) + n)});
+        indices[&format!("large-{n}")] = large;
+    }
+    indices["app-logs"]["aliases"] = json!({});
+    answers(&indices);
+    let (code, said) = export(&Binary::new(), &world.stand_in.url());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("GET /app-logs: the response is too large"), "{said}");
+}
+
+/// What has few documents may have many shards and clusters that failed.
+#[test]
+fn what_an_answer_says_besides_its_documents_is_bounded() {
+    let world = made(|_| {});
+    let many = format!("[{}{{}}]", "{},".repeat(8 << 20));
+    for (part, beside) in [
+        (
+            "_shards",
+            format!(r#""_shards":{{"total":1,"failed":0,"failures":{many}}}"#),
+        ),
+        (
+            "_clusters",
+            format!(r#""_shards":{{"total":1,"failed":0}},"_clusters":{{"details":{{"a":{{"failures":{many}}}}}}}"#),
+        ),
+    ] {
+        let answer = Answer::of(200, "application/json", format!(r#"{{{beside},"hits":{{"hits":[]}}}}"#));
+        let faults = world.stand_in.faults();
+        faults.clear();
+        // Sized for documents of model state.
+        let state = |call: &Call| call.path.contains(".ml-state") && call.path.ends_with("_search");
+        faults.add(Fault::when(state).always().then(Action::Answer(answer)));
+        let (code, said) = export(&Binary::new(), &world.stand_in.url());
+        assert_eq!(code, Some(1), "{part}: {said}");
+        assert!(said.contains("_search: the response is too large"), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_scroll_page_that_is_too_large_names_the_option_that_makes_it_smaller() {
+    let world = made(|_| {});
+    for path in ["/app-logs/_search", "/_search/scroll"] {
+        let faults = world.stand_in.faults();
+        faults.clear();
+        faults.add(Fault::on("POST", path).always().then(Action::Answer(long())));
+        let scrolled = ["--pagination", "scroll", "--page-size", "50"];
+        let export = ["export", "--job-id", JOB, "--yes", "--include-inputs"];
+        let run = world.run(&Binary::new(), &[&export[..], &scrolled].concat()).expect(1);
+        run.says(&format!("POST {path}: the response is too large"))
+            .says("hint: lower --page-size");
     }
 }
 

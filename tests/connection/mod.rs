@@ -1,6 +1,6 @@
 //! Reaching a cluster: who asks, whom it trusts, what it takes for an answer, and what it never says.
 
-mod bounded;
+pub mod bounded;
 mod echo;
 mod environment;
 #[cfg(unix)]

@@ -9,6 +9,7 @@ mod doubt;
 mod fitness;
 mod metadata;
 mod moved;
+mod oversized;
 mod ownership;
 mod replace;
 mod stages;

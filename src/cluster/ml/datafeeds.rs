@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::cluster::body::Size;
+use crate::cluster::page::bounded;
 use crate::cluster::request::unintelligible;
 use crate::cluster::{Cluster, Path, Request, Result};
 use crate::job::{DatafeedId, JobId};
@@ -20,6 +21,7 @@ pub enum DatafeedState {
 
 #[derive(Deserialize)]
 struct Listing {
+    #[serde(deserialize_with = "bounded")]
     datafeeds: Vec<Box<RawValue>>,
 }
 

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::cluster::body::Size;
+use crate::cluster::page::bounded;
 use crate::cluster::request::unintelligible;
 use crate::cluster::{Cluster, Path, Request, Result};
 use crate::job::JobId;
@@ -54,7 +55,9 @@ pub struct JobStats {
 }
 
 #[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
 struct Listing<T> {
+    #[serde(deserialize_with = "bounded")]
     jobs: Vec<T>,
 }
 

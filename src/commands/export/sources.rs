@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::options::{ExportOptions, InputOptions};
-use super::replaced;
 use super::subject::Subject;
-use crate::cluster::{Cluster, Search, Sort, SourceFields};
+use crate::cluster::{Cluster, IndexMappings, Search, Sort, SourceFields};
 use crate::error::{Error, Result};
 use crate::job::{
     Datafeed, FieldReader, InputMappings, fields_read_by, is_remote, names_with_parents, needed_fields,
@@ -41,14 +40,13 @@ impl Indices<'_> {
     /// The mapping of an index that appeared under the datafeed's pattern while its documents are read already.
     pub(super) async fn look_at_new(&self, sources: &Sources, index: &str) -> Result<InputMappings> {
         let repeat = |message: String| Error::failed(message, "export again: the index is then read like the others");
-        let definitions = self.cluster.index_definitions(&[index.to_owned()]).await?;
+        let whole = self.cluster.input_mappings(&[index.to_owned()]).await?.mappings;
         // Where no mapping could be read at all, a warning said so.
-        if definitions.is_empty() && !sources.mappings.is_empty() {
+        if whole.is_empty() && !sources.mappings.is_empty() {
             return Err(repeat(format!(
                 "{index} appeared during the export and is gone again: its mapping cannot be read"
             )));
         }
-        let whole = InputMappings::from_definitions(&definitions);
         if !whole.without_source().is_empty() {
             return Err(without_source(index));
         }
@@ -121,11 +119,10 @@ pub(super) async fn look(
             remote.join(", ")
         ));
     }
-    let definitions = match local.is_empty() {
-        true => serde_json::Map::new(),
-        false => cluster.index_definitions(&local).await?,
+    let IndexMappings { mappings: whole, uuids } = match local.is_empty() {
+        true => IndexMappings::default(),
+        false => cluster.input_mappings(&local).await?,
     };
-    let whole = InputMappings::from_definitions(&definitions);
     if let Some(index) = whole.without_source().first() {
         return Err(without_source(index));
     }
@@ -159,7 +156,7 @@ pub(super) async fn look(
         local,
         search: Some(search),
         mappings,
-        uuids: replaced::uuids(&definitions),
+        uuids,
     })
 }
 

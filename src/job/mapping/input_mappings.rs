@@ -98,17 +98,6 @@ impl InputMappings {
         self.indices.insert(index, Definition::new(mapping, settings));
     }
 
-    /// From `GET /<indices>` (index to `{aliases, mappings, settings}`).
-    pub fn from_definitions(definitions: &Map<String, Value>) -> Self {
-        let mut all = Self::default();
-        for (index, definition) in definitions {
-            let mapping = definition.get("mappings").cloned().unwrap_or_else(|| json!({}));
-            let settings = definition.get("settings").unwrap_or(&Value::Null);
-            all.add(index.clone(), Arc::new(Mapping::new(mapping)), settings);
-        }
-        all
-    }
-
     /// From the archive's entry.
     ///
     /// # Errors

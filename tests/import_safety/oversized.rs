@@ -1,0 +1,136 @@
+//! Responses that are larger than what was asked for, at any request of an import: refused by the name of the request, in
+//! bounded memory, and nothing remains.
+#![cfg(target_os = "linux")]
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::state::ClusterState;
+use super::{JOB, archive_of, target};
+use crate::connection::bounded::{ELSEWHERE, bomb, in_little_memory, long};
+use crate::support::binary::{Binary, Run};
+use crate::support::cluster::Answer;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::world::World;
+
+/// Imports in little memory, by way of a proxy, so that responses may come compressed.
+fn import(world: &World, archive: &Path) -> Run {
+    let binary = Binary::new().with_env("HTTP_PROXY", &world.stand_in.url());
+    let archive = archive.display().to_string();
+    let args = [
+        "import",
+        &archive,
+        "--yes",
+        "--json",
+        "--retries",
+        "0",
+        // Larger bulk requests are made in blocks of 33 MiB of which only a part is written to.
+        "--bulk-size",
+        "512kb",
+        "--url",
+        ELSEWHERE,
+    ];
+    let output = in_little_memory(&binary, &args);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run {
+        args: args.map(str::to_owned).to_vec(),
+        code: output.status.code().unwrap_or(-1),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+/// Every request of the run that `fails` leaves in turn; with a step unless all faults are asked for. Where an import
+/// fails because of the response, its error names the request.
+fn walk(names_request: bool, fails: impl Fn(&World)) -> usize {
+    let archive = archive_of(JOB);
+    let requests = {
+        let world = target(1, usize::MAX);
+        fails(&world);
+        import(&world, archive);
+        world.stand_in.requests()
+    };
+    let all = std::env::var_os("ESML_TEST_FAULTS").is_some_and(|which| which == "all");
+    let (bomb, long) = (bomb(), long());
+    let mut failed = 0;
+    for nth in (1..=requests.len()).step_by(if all { 1 } else { 6 }) {
+        let world = target(1, usize::MAX);
+        let before = ClusterState::of(&world);
+        let answer = if nth % 4 < 2 { &bomb } else { &long };
+        let faults = world.stand_in.faults();
+        // Whatever is lost of the answer, the cluster did what was asked for.
+        faults.add(
+            Fault::when(|_| true)
+                .nth(nth)
+                .carry_out()
+                .then(Action::Answer(answer.clone())),
+        );
+        fails(&world);
+        let run = import(&world, archive);
+        faults.clear();
+        let request = &requests[nth - 1];
+        let name = format!(
+            "request {nth}, {} {}, exit {}: {}",
+            request.method, request.path, run.code, run.stderr
+        );
+        match run.code {
+            // What is asked for at the end is given up in any case.
+            0 => continue,
+            1 => {}
+            6 => super::walk::clean_up(&world, &run),
+            _ => panic!("{name}"),
+        }
+        failed += 1;
+        ClusterState::of(&world).assert_as_before(&before, &name);
+        // Two runs need not send the same requests at the same place.
+        let sent = world.stand_in.requests();
+        let mut named = sent
+            .iter()
+            .map(|sent| format!("{} {}: the response is too large", sent.method, sent.path));
+        assert!(
+            !names_request || named.any(|named| run.stderr.contains(&named)),
+            "{name}"
+        );
+    }
+    failed
+}
+
+#[test]
+fn every_request_of_an_import_is_bounded_by_what_it_may_return() {
+    let failed = walk(true, |_| {});
+    assert!(failed > 2, "{failed}");
+}
+
+#[test]
+fn every_request_of_a_rollback_is_bounded_by_what_it_may_return() {
+    // The last write of an import: from there on all is taken back.
+    let failed = walk(false, |world| {
+        let settings = Fault::on("PUT", "/web-latency-input/_settings").always();
+        let refused = Action::status(400, r#"{"error":{"type":"some_exception","reason":"no"},"status":400}"#);
+        world.stand_in.faults().add(settings.then(refused));
+    });
+    assert!(failed > 6, "{failed}");
+}
+
+/// A listing that is parsed as a tree, as large as it may be.
+#[test]
+fn a_listing_as_large_as_it_may_be_is_read_in_bounded_memory() {
+    let world = target(1, usize::MAX);
+    let template = |n: usize| {
+        let patterns: Vec<String> = (0..290)
+            .map(|m| format!("pattern-{n}-{m}-{}", "x".repeat(30)))
+            .collect();
+        json!({"name": format!("t{n}"), "index_template": {"index_patterns": patterns}})
+    };
+    let templates: Vec<_> = (0..1000).map(template).collect();
+    let answer = Answer::json(200, &json!({ "index_templates": templates }));
+    assert!(
+        answer.body.len() > 13 << 20 && answer.body.len() < 16 << 20,
+        "{}",
+        answer.body.len()
+    );
+    let listing = Fault::when(|call| call.path == "/_index_template").always();
+    world.stand_in.faults().add(listing.then(Action::Answer(answer)));
+    import(&world, archive_of(JOB)).expect(0);
+}
