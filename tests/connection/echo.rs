@@ -46,7 +46,7 @@ fn returned(call: &Call) -> String {
 /// Any answer, made of what was returned.
 type Form = fn(&str) -> Answer;
 
-const FORMS: [Form; 8] = [
+const FORMS: [Form; 11] = [
     |text| {
         let error = json!({"type": "security_exception", "reason": text});
         Answer::json(401, &json!({"error": error, "status": 401}))
@@ -72,6 +72,10 @@ const FORMS: [Form; 8] = [
         let place = format!("http://elsewhere.invalid/{}", text.replace([' ', ',', '\\'], "-"));
         Answer::of(302, "text/plain", "").with_header("location", &place)
     },
+    // A response of another form than what was asked for, which errors of the parser quote.
+    |text| Answer::json(200, &json!(text)),
+    |text| Answer::json(200, &json!({"version": text, "jobs": text, "cluster_name": [text]})),
+    |text| Answer::json(200, &json!({})).with_header("content-encoding", &text.replace('\\', "-")),
 ];
 
 fn echoing(form: Form, path: &'static str) -> World {
