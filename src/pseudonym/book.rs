@@ -132,6 +132,7 @@ impl Book {
         {
             needles.add(&entry.text);
         }
+        needles.sort();
         self.needles = needles;
         let mut left: Vec<usize> = (0..self.entries.len())
             .filter(|id| self.entries[*id].wanted && self.entries[*id].token.is_none())

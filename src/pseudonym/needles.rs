@@ -1,9 +1,13 @@
-//! Many texts looked for at once in another.
+//! Many texts looked for at once in another, in time that is linear in the other, whatever the texts are.
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Bytes that every needle has: shorter ones would be found everywhere.
 pub(super) const SHORTEST: usize = 6;
+/// Bytes of a needle that are looked up at each place. Of a longer one the rest is only compared where these are found.
+const LONGEST: usize = 64;
 /// Bits of the filter before the map.
 const BITS: u32 = 22;
 
@@ -11,28 +15,68 @@ const BITS: u32 = 22;
 /// who is asked.
 #[derive(Default)]
 pub(super) struct Needles {
-    lengths: HashMap<u64, Vec<u32>>,
+    /// Bit `n` stands for `n + 1` bytes.
+    lengths: HashMap<u64, u64>,
     filter: Vec<u64>,
+    /// Needles of more than [`LONGEST`] bytes by their beginning, in order once [`sort`](Self::sort)ed.
+    longer: HashMap<Box<str>, Vec<Long>>,
+}
+
+struct Long {
+    text: Arc<str>,
+    /// The longest other one of the same beginning that it starts with.
+    prefix: Option<usize>,
+}
+
+/// A needle found in a text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found<'a> {
+    /// What of the text is of the needle: all of it, or of a long one at least its beginning.
+    pub(super) range: Range<usize>,
+    pub(super) needle: &'a str,
 }
 
 impl Needles {
     /// Adds a text; one that is too short is never found.
-    pub(super) fn add(&mut self, text: &str) {
+    pub(super) fn add(&mut self, text: &Arc<str>) {
         let Some(begin) = begin(text.as_bytes()) else { return };
         if self.filter.is_empty() {
             self.filter = vec![0; 1 << (BITS - 6)];
         }
         let (word, bit) = place(begin);
         self.filter[word] |= bit;
-        let lengths = self.lengths.entry(begin).or_default();
-        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        if let Err(at) = lengths.binary_search(&length) {
-            lengths.insert(at, length);
+        let beginning = &text[..char_boundary(text, LONGEST)];
+        *self.lengths.entry(begin).or_default() |= 1 << (beginning.len() - 1);
+        if beginning.len() < text.len() {
+            let long = Long {
+                text: Arc::clone(text),
+                prefix: None,
+            };
+            self.longer.entry(beginning.into()).or_default().push(long);
         }
     }
 
-    /// The first text of those for which `known` holds, with its place; of two that begin there the longer.
-    pub(super) fn find(&self, text: &str, known: &dyn Fn(&str) -> bool) -> Option<std::ops::Range<usize>> {
+    /// Makes what was added ready to be found.
+    pub(super) fn sort(&mut self) {
+        for needles in self.longer.values_mut() {
+            needles.sort_unstable_by(|a, b| a.text.cmp(&b.text));
+            // Those that the one before starts with, itself included.
+            let mut prefixes: Vec<usize> = Vec::new();
+            for number in 0..needles.len() {
+                while let Some(prefix) = prefixes.last()
+                    && !needles[number].text.starts_with(&*needles[*prefix].text)
+                {
+                    prefixes.pop();
+                }
+                needles[number].prefix = prefixes.last().copied();
+                prefixes.push(number);
+            }
+        }
+    }
+
+    /// The first needle, of those that have at most [`LONGEST`] bytes one for which `known` holds; of several that begin
+    /// there the longest that is there as a whole.
+    pub(super) fn find<'a>(&'a self, text: &'a str, known: &dyn Fn(&str) -> bool) -> Option<Found<'a>> {
         if self.filter.is_empty() {
             return None;
         }
@@ -43,18 +87,66 @@ impl Needles {
             if self.filter[word] & bit == 0 {
                 continue;
             }
-            let Some(lengths) = self.lengths.get(&begin) else {
-                continue;
-            };
-            for length in lengths.iter().rev() {
-                let end = at + *length as usize;
-                if text.get(at..end).is_some_and(known) {
-                    return Some(at..end);
+            let mut lengths = self.lengths.get(&begin).copied().unwrap_or(0);
+            while lengths != 0 {
+                let length = 64 - lengths.leading_zeros() as usize;
+                lengths &= !(1 << (length - 1));
+                let Some(part) = text.get(at..at + length) else {
+                    continue;
+                };
+                let whole = known(part).then(|| Found {
+                    range: at..at + length,
+                    needle: part,
+                });
+                let longer = self.longer.get(part).and_then(|needles| longest(needles, text, at));
+                match (longer, whole) {
+                    (Some(longer), Some(whole)) if longer.range.len() < longer.needle.len() => return Some(whole),
+                    (Some(found), _) | (None, Some(found)) => return Some(found),
+                    (None, None) => {}
                 }
             }
         }
         None
     }
+}
+
+/// The longest needle that is there from this place on or, where none is as a whole, the one that has the most in common
+/// with the text. What is compared is found, and not looked at again for the next one.
+fn longest<'a>(needles: &'a [Long], text: &str, at: usize) -> Option<Found<'a>> {
+    let rest = &text[at..];
+    let after = needles.partition_point(|needle| *needle.text <= *rest);
+    let found = |bytes: usize, needle: &'a Long| Found {
+        range: at..at + bytes,
+        needle: &needle.text,
+    };
+    let before = after.checked_sub(1);
+    let common = before.map_or(0, |number| common_bytes(&needles[number].text, rest));
+    // Whatever is there as a whole, the needle before starts with it.
+    let mut whole = before;
+    while let Some(number) = whole {
+        let needle = &needles[number];
+        if needle.text.len() <= common {
+            return Some(found(needle.text.len(), needle));
+        }
+        whole = needle.prefix;
+    }
+    let before = before.map(|number| found(common, &needles[number]));
+    let after = needles
+        .get(after)
+        .map(|needle| found(common_bytes(&needle.text, rest), needle));
+    before.into_iter().chain(after).max_by_key(|found| found.range.len())
+}
+
+/// How many bytes, of whole characters, two texts begin with in common.
+fn common_bytes(a: &str, b: &str) -> usize {
+    let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    char_boundary(a, same)
+}
+
+/// The last boundary between characters that is not behind so many bytes.
+fn char_boundary(text: &str, bytes: usize) -> usize {
+    let most = bytes.min(text.len());
+    (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 fn begin(bytes: &[u8]) -> Option<u64> {
@@ -70,16 +162,28 @@ fn place(begin: u64) -> (usize, u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::time::{Duration, Instant};
+
     use super::*;
+
+    fn needles<'a>(texts: impl IntoIterator<Item = &'a str>) -> (Needles, HashSet<&'a str>) {
+        let (mut needles, mut known) = (Needles::default(), HashSet::new());
+        for text in texts {
+            needles.add(&Arc::from(text));
+            known.insert(text);
+        }
+        needles.sort();
+        (needles, known)
+    }
 
     #[test]
     fn the_longest_that_begins_first_is_found() {
-        let texts = ["alice.muster", "alice.muster.x", "muster.x", "short", "ünïcöde"];
-        let mut needles = Needles::default();
-        texts.iter().for_each(|text| needles.add(text));
+        let (needles, known) = needles(["alice.muster", "alice.muster.x", "muster.x", "short", "ünïcöde"]);
         let find = |text: &str| {
-            let found = needles.find(text, &|found| texts.contains(&found));
-            found.map(|range| text[range].to_owned())
+            let found = needles.find(text, &|found| known.contains(found))?;
+            assert_eq!(&text[found.range], found.needle);
+            Some(found.needle.to_owned())
         };
         assert_eq!(find("by alice.muster"), Some("alice.muster".to_owned()));
         assert_eq!(find("by alice.muster.xyz"), Some("alice.muster.x".to_owned()));
@@ -89,5 +193,59 @@ mod tests {
             assert_eq!(find(none), None);
         }
         assert_eq!(Needles::default().find("alice.muster", &|_| true), None);
+    }
+
+    #[test]
+    fn a_long_needle_is_found_as_far_as_it_is_there() {
+        let base = "ä".repeat(40);
+        let [first, second] = ["first", "second of two"].map(|end| format!("{base}{end}"));
+        let (needles, known) = needles([base.as_str(), first.as_str(), second.as_str()]);
+        for (text, part, needle) in [
+            (format!("x {first}!"), first.as_str(), first.as_str()),
+            (format!("{second} "), &second, &second),
+            (format!("{base}, "), &base, &base),
+            (format!("{first} and x"), &first, &first),
+            (format!("{base}sec"), &base, &base),
+            (format!("-{}é", "ä".repeat(35)), &"ä".repeat(35), &second),
+        ] {
+            let found = needles
+                .find(&text, &|found| known.contains(found))
+                .expect("it is there");
+            assert_eq!((&text[found.range], found.needle), (part, needle), "{text}");
+        }
+        assert_eq!(needles.find(&"ä".repeat(31), &|found| known.contains(found)), None);
+    }
+
+    #[test]
+    fn of_needles_that_begin_alike_one_that_is_there_as_a_whole_is_found() {
+        let beginning = "x".repeat(LONGEST);
+        let [short, long] = [&beginning[..], &format!("{beginning}yz")];
+        let (needles, known) = needles([short, long]);
+        for (text, needle) in [(format!("{short}y"), short), (format!("{long}!"), long)] {
+            let found = needles
+                .find(&text, &|found| known.contains(found))
+                .expect("it is there");
+            assert_eq!((found.needle, found.range), (needle, 0..needle.len()));
+        }
+    }
+
+    /// Minutes to hours, where each length of a needle is looked up at each place or a long one is compared at each.
+    #[test]
+    fn time_is_linear_in_the_text() {
+        let lengths: Vec<String> = (0..3000).map(|n| format!("aaaaaa{}", "b".repeat(n))).collect();
+        let long = format!("{}x", "c".repeat(1 << 20));
+        let (needles, known) = needles(lengths.iter().chain([&long]).map(String::as_str));
+        let begun = Instant::now();
+        for text in [
+            "aaaaaac".repeat(1 << 17),
+            "aaaaaabbbd".repeat(1 << 16),
+            "c".repeat(1 << 20),
+        ] {
+            let mut rest = text.as_str();
+            while let Some(found) = needles.find(rest, &|found| found.len() > 100 && known.contains(found)) {
+                rest = &rest[found.range.end..];
+            }
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::kind;
-use super::super::needles::SHORTEST;
+use super::super::needles::{Found, SHORTEST};
 use super::{Book, Entry};
 
 impl Book {
@@ -23,8 +23,27 @@ impl Book {
         self.entries.get(*id as usize).filter(|entry| entry.wanted)
     }
 
-    /// Where a value of six characters or more that is no number stands within a text.
+    /// Where a value of six characters or more that is no number stands within a text. Of a value of more than 64 bytes
+    /// its beginning is enough, and it counts even where it is a word of messages: nobody else uses such a word.
     pub fn found_in(&self, text: &str, words: bool) -> Option<Range<usize>> {
+        self.find(text, words).map(|found| found.range)
+    }
+
+    /// The same with the token of the value.
+    pub fn found_with_token(&self, text: &str, words: bool) -> Option<(Range<usize>, &str)> {
+        let Found { range, needle } = self.find(text, words)?;
+        #[allow(
+            clippy::expect_used,
+            reason = "a text must not lose a value without a token in its place"
+        )]
+        let token = self
+            .original(needle)
+            .and_then(|entry| entry.token.as_deref())
+            .expect("every value that is replaced has a token");
+        Some((range, token))
+    }
+
+    fn find<'a>(&'a self, text: &'a str, words: bool) -> Option<Found<'a>> {
         self.needles
             .find(text, &|found| is_searched(found) && self.is_original(found, words))
     }
@@ -35,17 +54,10 @@ impl Book {
             return token.to_owned();
         }
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
-        while let Some(found) = self.found_in(rest, words) {
-            out.push_str(&rest[..found.start]);
-            #[allow(
-                clippy::expect_used,
-                reason = "a text must not lose a value without a token in its place"
-            )]
-            let token = self
-                .replacement(&rest[found.clone()], words)
-                .expect("every value that is replaced has a token");
+        while let Some((range, token)) = self.found_with_token(rest, words) {
+            out.push_str(&rest[..range.start]);
             out.push_str(token);
-            rest = &rest[found.end..];
+            rest = &rest[range.end..];
         }
         out.push_str(rest);
         out

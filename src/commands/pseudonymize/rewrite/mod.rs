@@ -88,14 +88,6 @@ impl Rewriter {
             .sum()
     }
 
-    /// Tokens of a field's values that this holds for.
-    fn matching(&self, field: &str, holds: &dyn Fn(&str) -> bool) -> BTreeSet<String> {
-        let values = self.found.get(field).into_iter().flatten();
-        let values = values.map(|id| self.book.entry(*id));
-        let values = values.filter(|(value, _)| holds(value));
-        values.map(|(_, token)| token.to_owned()).collect()
-    }
-
     /// What those who import should know.
     pub(super) fn notes(&self) -> impl Iterator<Item = &str> {
         self.notes.iter().map(String::as_str)
@@ -242,19 +234,24 @@ impl Rewriter {
             words.push(start..start + word.len());
             Ok::<_, Error>(String::new())
         })?;
-        let is_inside = |place: usize| {
+        let around = |place: usize| {
             let before = words.partition_point(|word| word.start < place);
-            before > 0 && words[before - 1].end > place
+            words[..before].last().filter(|word| word.end > place)
         };
         let (mut out, mut done, mut at) = (String::with_capacity(text.len()), 0, 0);
-        while let Some(found) = self.book.found_in(&text[at..], false) {
-            let (start, end) = (at + found.start, at + found.end);
-            if is_inside(start) || is_inside(end) {
+        while let Some((found, token)) = self.book.found_with_token(&text[at..], false) {
+            let (start, end, token) = (at + found.start, at + found.end, token.to_owned());
+            // Values inside of a word are not looked for again from each of its characters.
+            if let Some(word) = around(start) {
+                at = word.end;
+                continue;
+            }
+            if around(end).is_some() {
                 at = start + text[start..].chars().next().map_or(1, char::len_utf8);
                 continue;
             }
             out.push_str(&rewrite_text(&text[done..start], &mut |word| self.word(word))?);
-            out.push_str(self.book.token(&text[start..end])?);
+            out.push_str(&token);
             (done, at) = (end, end);
         }
         out.push_str(&rewrite_text(&text[done..], &mut |word| self.word(word))?);
