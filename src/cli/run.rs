@@ -63,7 +63,7 @@ fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result<()> {
             let connect = command.connection.resolve(&context.environment, terminal)?;
             block_on(commands::import::run(options, connect, context, terminal))
         }
-        Command::Inspect(options) => commands::inspect::run(&options, terminal),
+        Command::Inspect(options) => block_on(commands::inspect::run(options, context, terminal)),
         Command::Pseudonymize(options) => {
             let options = options.validated(terminal)?;
             block_on(commands::pseudonymize::run(options, context, terminal))

@@ -107,6 +107,18 @@ pub(super) fn check() -> Result<()> {
     signal.map_or(Ok(()), |code| Err(error_of(code)))
 }
 
+/// Items between two checks for a signal.
+const CHECK_EVERY: usize = 1024;
+
+/// The items until a signal was received: long loops over them end within a second, and call [`check`] afterwards.
+pub(super) fn until_signal<T>(items: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    let checked = |(number, item): (usize, T)| match number % CHECK_EVERY {
+        0 => check().ok().map(|()| item),
+        _ => Some(item),
+    };
+    items.enumerate().map_while(checked)
+}
+
 /// A sink that fails once a signal was received.
 #[derive(Debug)]
 pub(super) struct Interruptible<W>(pub(super) W);
@@ -171,9 +183,11 @@ mod tests {
             let mut sink = Interruptible(Vec::new());
             sink.write_all(b"before").unwrap();
             check().unwrap();
+            assert_eq!(until_signal(0..5000).count(), 5000);
             // It does not await: only the computation itself can end.
             sender.send(Some(ExitCode::Terminated)).unwrap();
             assert!(check().is_err());
+            assert_eq!(until_signal(0..10).count(), 0);
             let error = sink.write_all(b"after").unwrap_err();
             assert_eq!(sink.0, b"before");
             Err::<(), Error>(Error::file("state", error))

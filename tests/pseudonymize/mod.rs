@@ -6,6 +6,7 @@ mod counted;
 mod datafeed;
 mod generated;
 mod independent;
+mod interrupted;
 mod members;
 mod refusals;
 mod revealed;

@@ -37,7 +37,9 @@ pub async fn run(
 ) -> Result<()> {
     let signals = Signals::listen(&context.stop);
     question::can_be_answered(&options, terminal)?;
-    written::refuse_existing(&options, options.job.as_ref())?;
+    signals
+        .or(written::refuse_existing(&options, options.job.as_ref()))
+        .await?;
     let session = signals
         .or(Session::connect(&connect, &privileges::of_any_job(), context, terminal))
         .await?;
@@ -45,7 +47,7 @@ pub async fn run(
     let outcome = signals
         .or(async {
             let subject = subject::find(cluster, &options, terminal).await?;
-            written::refuse_existing(&options, Some(subject.job.id()))?;
+            written::refuse_existing(&options, Some(subject.job.id())).await?;
             let sources = sources::look(cluster, &options, &subject, terminal).await?;
             session
                 .require_privileges(&privileges::wanted(&subject, &sources))

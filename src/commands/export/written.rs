@@ -25,7 +25,7 @@ pub(super) struct Written {
 }
 
 /// Refuses an existing target before anything is read; without a job id only where the path is known.
-pub(super) fn refuse_existing(options: &ExportOptions, job: Option<&JobId>) -> Result<()> {
+pub(super) async fn refuse_existing(options: &ExportOptions, job: Option<&JobId>) -> Result<()> {
     let target = match (options.output(), job) {
         (Some(target), _) => target,
         (None, Some(job)) => options.target(job),
@@ -33,7 +33,7 @@ pub(super) fn refuse_existing(options: &ExportOptions, job: Option<&JobId>) -> R
     };
     target.check()?;
     match options.tokens() {
-        Some(tokens) => tokens.refuse_existing(&target),
+        Some(tokens) => tokens.refuse_existing(&target).await,
         None => Ok(()),
     }
 }

@@ -11,6 +11,10 @@ mod page;
 mod report;
 mod values;
 
+use std::path::Path;
+
+use crate::commands::RunContext;
+use crate::commands::interrupt::{self, Signals};
 use crate::error::Result;
 use crate::terminal::Terminal;
 use output::Output;
@@ -26,17 +30,25 @@ pub use report::{
     SeriesFacts, SnapshotFacts, StateFacts, UnreadFacts, ValueFacts, ValuesFacts, Written,
 };
 
-/// Runs the inspection and prints its result. Blocking: it reads files and needs no cluster.
+/// Runs the inspection and prints its result. It needs no cluster.
 ///
 /// # Errors
 /// An archive cannot be read or, after the report was printed, cannot be imported (with `verify`:
 /// is not wholly as it should be). With `json` the printed report tells that failure already:
 /// it is an [`Error::Reported`](crate::error::Error::Reported) then.
-pub fn run(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
+pub async fn run(options: InspectOptions, context: &RunContext, terminal: &Terminal) -> Result<()> {
+    let signals = Signals::listen(&context.stop);
+    signals.or(inspect(&options, terminal)).await
+}
+
+async fn inspect(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
     match (&options.show, &options.other) {
-        (Some(entry), _) => entries::show(options, entry, terminal),
+        (Some(entry), _) => {
+            let (options, entry, terminal) = (options.clone(), entry.clone(), terminal.clone());
+            interrupt::abandonable(move || entries::show(&options, &entry, &terminal)).await
+        }
         (None, _) if options.list => {
-            let examined = examine(&options.archive, options, terminal)?;
+            let examined = read(&options.archive, options, terminal).await?;
             let list = entries::list(&examined.report);
             if options.json {
                 output::print_json(&list, terminal)?;
@@ -47,7 +59,7 @@ pub fn run(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
         }
         (None, None) => {
             let output = Output::prepare(options)?;
-            let examined = examine(&options.archive, options, terminal)?;
+            let examined = read(&options.archive, options, terminal).await?;
             let report = &examined.report;
             if options.prints_failures_only(terminal) {
                 output::print(&failures(report), terminal)?;
@@ -62,13 +74,19 @@ pub fn run(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
         }
         (None, Some(other)) => {
             let output = Output::prepare(options)?;
-            let first = examine(&options.archive, options, terminal)?;
-            let second = examine(other, options, terminal)?;
+            let first = read(&options.archive, options, terminal).await?;
+            let second = read(other, options, terminal).await?;
             let comparison = compare::compare(&first, &second);
             output.put(&comparison, &compare::page(&comparison), terminal)?;
             output::ended(first.failure.or(second.failure), options.json)
         }
     }
+}
+
+/// Reads an archive on a thread of its own, which a signal does not wait for.
+async fn read(path: &Path, options: &InspectOptions, terminal: &Terminal) -> Result<Examined> {
+    let (path, options, terminal) = (path.to_owned(), options.clone(), terminal.clone());
+    interrupt::abandonable(move || examine(&path, &options, &terminal)).await
 }
 
 /// A line for each finding that makes an import impossible.

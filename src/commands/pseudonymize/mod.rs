@@ -34,7 +34,7 @@ pub(super) use outcome::{Outcome, outcome_document, say};
 pub async fn run(options: PseudonymizeOptions, context: &RunContext, terminal: &Terminal) -> Result<()> {
     let signals = Signals::listen(&context.stop);
     let work = async {
-        options.tokens.refuse_existing(&options.target())?;
+        options.tokens.refuse_existing(&options.target()).await?;
         let archive = Archive::open(&options.archive)?;
         let outcome = pseudonymize(&archive, &options, terminal).await?;
         outcome::print(&options, &outcome, terminal)
@@ -63,7 +63,7 @@ pub(super) async fn pseudonymize(
         known: None,
     })?;
     let (key, lock) = options.tokens.open_key(terminal).await?;
-    let book = Book::open(key);
+    let book = interrupt::abandonable(move || Ok(Book::open(key))).await?;
     let rewriter = Rewriter::new(book, fields, options.tokens.keep_text);
     let mut source = read::Source {
         archive: &checked,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::archive::{self, Limits, Target};
+use crate::commands::interrupt;
 use crate::commands::target::target;
 use crate::commands::value_parsers::max_entry_size;
 use crate::error::{Error, Result};
@@ -153,7 +154,7 @@ impl TokenOptions {
     }
 
     /// Refuses files that would be replaced, before anything is read.
-    pub(in crate::commands) fn refuse_existing(&self, target: &Target) -> Result<()> {
+    pub(in crate::commands) async fn refuse_existing(&self, target: &Target) -> Result<()> {
         target.check()?;
         let key = self.key_beside(target);
         match check_target(&key, self.key.is_some()) {
@@ -169,8 +170,7 @@ impl TokenOptions {
                 "name it with --key to use the same key again, or name another key file",
             ));
         }
-        KeyFile::read(&key)?;
-        Ok(())
+        read_key(&key).await.map(|_| ())
     }
 
     /// The key and the tokens that are known, with the lock of a file that exists. Waits for another run that holds it.
@@ -181,7 +181,7 @@ impl TokenOptions {
         let mut waiting = false;
         loop {
             if let Some(lock) = KeyFileLock::try_acquire(path)? {
-                return Ok((KeyFile::read(path)?, Some(lock)));
+                return Ok((read_key(path).await?, Some(lock)));
             }
             if !std::mem::replace(&mut waiting, true) {
                 terminal.print(&format!(
@@ -212,6 +212,12 @@ impl TokenOptions {
             options.insert("fields".to_owned(), fields.clone().into());
         }
     }
+}
+
+/// A key file may know millions of tokens.
+async fn read_key(path: &Path) -> Result<KeyFile> {
+    let path = path.to_owned();
+    interrupt::abandonable(move || Ok(KeyFile::read(&path)?)).await
 }
 
 /// `a.tar.gz` → `a.key.json`

@@ -82,7 +82,7 @@ impl<'s> EntrySearch<'s> {
     pub(super) fn finish(mut self) -> Result<()> {
         self.end_line()?;
         self.end_state()?;
-        match self.search.hashed(&self.hashes) {
+        match self.search.hashed(&self.hashes)? {
             Some(subject) => Err(Found::Value.at(&format!("a hash in {}, {}", self.name, named(subject)))),
             None => Ok(()),
         }

@@ -47,7 +47,8 @@ pub(super) async fn search(
     let Some(config) = &contents.config else {
         return Ok(());
     };
-    let originals = Originals::new(rewriter.book.originals());
+    let originals = tokio::task::block_in_place(|| Originals::new(interrupt::until_signal(rewriter.book.originals())));
+    interrupt::check()?;
     let names = super::names::names(&contents, config, rewriter);
     let search = Search::new(&originals, rewriter, config, names);
     search.archive(&archive, stage).await
