@@ -80,10 +80,10 @@ pub(super) async fn check(archive: Archive, options: &ImportOptions, terminal: &
 
 fn refuse_another_job(options: &ImportOptions, config: &JobConfig) -> Result<()> {
     match &options.job {
-        Some(job) if job != config.id() => Err(Error::Usage {
-            message: format!("the archive holds job `{}`, not `{job}`", config.id()),
-            hint: Some(format!("import it under another id with --as {job}")),
-        }),
+        Some(job) if job != config.id() => Err(Error::usage(
+            format!("the archive holds job `{}`, not `{job}`", config.id()),
+            format!("import it under another id with --as {job}"),
+        )),
         _ => Ok(()),
     }
 }

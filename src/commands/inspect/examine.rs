@@ -103,10 +103,10 @@ pub(super) fn is_stdin(path: &Path) -> bool {
 pub(super) fn stdin() -> Result<std::io::Stdin> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        return Err(Error::Usage {
-            message: "`-` reads the archive from standard input, which is a terminal".to_owned(),
-            hint: Some("name the file, or pipe it: `esml-state inspect - < job_state.tar.gz`".to_owned()),
-        });
+        return Err(Error::usage(
+            "`-` reads the archive from standard input, which is a terminal",
+            "name the file, or pipe it: `esml-state inspect - < job_state.tar.gz`",
+        ));
     }
     Ok(stdin)
 }

@@ -41,20 +41,20 @@ impl<'a> Output<'a> {
             }
         };
         if options.json && matches!(html, Html::Stdout) {
-            return Err(Error::Usage {
-                message: "`--html -` and `--json` both want standard output".to_owned(),
-                hint: Some("name a file for the page".to_owned()),
-            });
+            return Err(Error::usage(
+                "`--html -` and `--json` both want standard output",
+                "name a file for the page",
+            ));
         }
         if options
             .other
             .as_ref()
             .is_some_and(|other| *other == options.archive && is_stdin(other))
         {
-            return Err(Error::Usage {
-                message: "both archives are `-`, and standard input is read once".to_owned(),
-                hint: Some("name a file for one of them".to_owned()),
-            });
+            return Err(Error::usage(
+                "both archives are `-`, and standard input is read once",
+                "name a file for one of them",
+            ));
         }
         let json = options.json;
         Ok(Self { json, html })
@@ -106,23 +106,17 @@ pub(super) fn ended(failure: Option<Error>, json: bool) -> Result<()> {
 
 fn refused(why: PublishError) -> Error {
     match why {
-        PublishError::Exists { path } => Error::Refused {
-            message: format!("{} exists already", path.display()),
-            hint: "choose another name with --html, or replace it with --overwrite".to_owned(),
-        },
-        PublishError::NotAFile { .. } => Error::Refused {
-            message: why.to_string(),
-            hint: "name another file with --html".to_owned(),
-        },
-        PublishError::Io { path, cause } => Error::File { path, cause },
+        PublishError::Exists { path } => Error::refused(
+            format!("{} exists already", path.display()),
+            "choose another name with --html, or replace it with --overwrite",
+        ),
+        PublishError::NotAFile { .. } => Error::refused(why.to_string(), "name another file with --html"),
+        PublishError::Io { path, cause } => Error::file(path, cause),
     }
 }
 
 fn file_failed(path: &Path, cause: io::Error) -> Error {
-    Error::File {
-        path: path.to_owned(),
-        cause,
-    }
+    Error::file(path, cause)
 }
 
 /// One document to stdout.

@@ -167,10 +167,10 @@ impl Fields {
             let known = |name: &String| all.contains(name) || messages.as_ref() == Some(name);
             if let Some(unknown) = only.iter().find(|name| !known(name)) {
                 let names: Vec<&str> = all.iter().map(String::as_str).chain(messages.as_deref()).collect();
-                return Err(Error::Usage {
-                    message: format!("the job replaces no values of a field `{unknown}`"),
-                    hint: Some(format!("its fields are {}", names.join(", "))),
-                });
+                return Err(Error::usage(
+                    format!("the job replaces no values of a field `{unknown}`"),
+                    format!("its fields are {}", names.join(", ")),
+                ));
             }
             all.retain(|name| only.contains(name));
         }

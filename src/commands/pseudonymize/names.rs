@@ -32,15 +32,14 @@ pub(super) fn refuse_values(source: &Source<'_>, rewriter: &Rewriter, accepted: 
     if accepted || held.is_empty() {
         return Ok(());
     }
-    Err(Error::Refused {
-        message: format!(
+    Err(Error::refused(
+        format!(
             "names that stay hold values that are replaced elsewhere: {}",
             held.join(", ")
         ),
-        hint: "names of the job, its fields, aggregations, indices, filters and calendars are not replaced: accept that with \
-               --accept-names, or rename them and export again"
-            .to_owned(),
-    })
+        "names of the job, its fields, aggregations, indices, filters and calendars are not replaced: accept that with \
+               --accept-names, or rename them and export again",
+    ))
 }
 
 /// All of these names in an archive.

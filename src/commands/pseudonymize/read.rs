@@ -186,10 +186,10 @@ impl Rewriter {
 pub(super) fn said(cause: io::Error) -> Error {
     match cause.downcast::<pseudonym::Error>() {
         Ok(error) => error.into(),
-        Err(cause) => Error::Failed {
-            message: format!("a document cannot be read: {cause}"),
-            hint: Some("`esml-state inspect --verify` lists all that is wrong with the archive".to_owned()),
-        },
+        Err(cause) => Error::failed(
+            format!("a document cannot be read: {cause}"),
+            "`esml-state inspect --verify` lists all that is wrong with the archive",
+        ),
     }
 }
 

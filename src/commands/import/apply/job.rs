@@ -97,12 +97,12 @@ fn explain(context: &Context<'_>, error: Error, what_next: &str) -> Error {
     if refused.status() != Some(400) {
         return error;
     }
-    Error::Failed {
-        message: refused.to_string(),
-        hint: Some(format!(
+    Error::failed(
+        refused.to_string(),
+        format!(
             "the archive comes from {}, this is Elasticsearch {}: {what_next}",
             context.checked.source(),
             context.session.cluster.version()
-        )),
-    }
+        ),
+    )
 }

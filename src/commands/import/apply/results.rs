@@ -229,10 +229,10 @@ where
             return Ok(found);
         }
         if clock.now() >= deadline {
-            return Err(Error::Failed {
-                message: format!("Elasticsearch did not make {what} within {} s", MADE_WITHIN.as_secs()),
-                hint: Some(format!("try again, or leave this part out with {skip}")),
-            });
+            return Err(Error::failed(
+                format!("Elasticsearch did not make {what} within {} s", MADE_WITHIN.as_secs()),
+                format!("try again, or leave this part out with {skip}"),
+            ));
         }
         clock.pause(LOOK_EVERY).await;
     }

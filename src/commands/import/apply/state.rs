@@ -28,9 +28,11 @@ pub(super) async fn make_index(context: &Context<'_>) -> Result<String> {
     let handle = context.journal.intend(Entry::Reverted);
     cluster.revert_to_empty(context.plan.job()).await?;
     context.journal.settle(handle, Certainty::Written);
-    cluster.write_index(WRITE_ALIAS).await?.ok_or_else(|| Error::Failed {
-        message: format!("Elasticsearch did not make the alias {WRITE_ALIAS}"),
-        hint: Some(format!("is there an index of that name? GET {WRITE_ALIAS} tells")),
+    cluster.write_index(WRITE_ALIAS).await?.ok_or_else(|| {
+        Error::failed(
+            format!("Elasticsearch did not make the alias {WRITE_ALIAS}"),
+            format!("is there an index of that name? GET {WRITE_ALIAS} tells"),
+        )
     })
 }
 

@@ -19,15 +19,15 @@ pub(super) async fn require(cluster: &Cluster, checked: &Checked, job: &JobId, p
     if portable.datafeed.is_some()
         && let Some((interval, span)) = unfit_interval(&checked.archive.config)
     {
-        return Err(Error::Failed {
-            message: format!(
+        return Err(Error::failed(
+            format!(
                 "the cluster does not accept the datafeed: the bucket span of its job ({}) is not a multiple of the interval \
                  of its aggregations ({})",
                 duration(span),
                 duration(interval)
             ),
-            hint: Some("leave the datafeed out with --skip-datafeed".to_owned()),
-        });
+            "leave the datafeed out with --skip-datafeed",
+        ));
     }
     let body = match cluster.version().at_least(7, 15) {
         true => portable.with_datafeed(job)?,
@@ -56,10 +56,7 @@ pub(super) async fn require(cluster: &Cluster, checked: &Checked, job: &JobId, p
     if whose == "the datafeed" {
         hint.push_str(", or leave the datafeed out with --skip-datafeed");
     }
-    Err(Error::Failed {
-        message,
-        hint: Some(hint),
-    })
+    Err(Error::failed(message, hint))
 }
 
 /// Why a configuration is not accepted; `None` where it is.

@@ -22,13 +22,11 @@ pub(in crate::commands::import) fn refuse_replaced(options: &ImportOptions, chec
     {
         return Ok(());
     }
-    Err(Error::Refused {
-        message: "the datafeed of this pseudonymized archive has `match_all` in place of its query: it selects the \
-                  documents of the job in the archived input documents only"
-            .to_owned(),
-        hint: "import the datafeed without --skip-inputs and --datafeed-index, or leave it out with --skip-datafeed"
-            .to_owned(),
-    })
+    Err(Error::refused(
+        "the datafeed of this pseudonymized archive has `match_all` in place of its query: it selects the \
+                  documents of the job in the archived input documents only",
+        "import the datafeed without --skip-inputs and --datafeed-index, or leave it out with --skip-datafeed",
+    ))
 }
 
 /// The configuration that is imported: a query that reads fields which the imported documents are missing, or metadata

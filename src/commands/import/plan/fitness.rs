@@ -58,10 +58,10 @@ const STOP_WORDS: [&str; 40] = [
 pub(super) fn refuse_serverless(cluster: &Cluster) -> Result<()> {
     match cluster.flavour() {
         Flavour::Stack => Ok(()),
-        Flavour::Serverless => Err(Error::Failed {
-            message: "a serverless project cannot take in model snapshots".into(),
-            hint: Some("import into a self-managed or hosted cluster".into()),
-        }),
+        Flavour::Serverless => Err(Error::failed(
+            "a serverless project cannot take in model snapshots",
+            "import into a self-managed or hosted cluster",
+        )),
     }
 }
 
@@ -214,8 +214,5 @@ fn source_version(checked: &Checked) -> Option<Version> {
 }
 
 fn failed(message: &str, hint: &str) -> Error {
-    Error::Failed {
-        message: message.into(),
-        hint: Some(hint.into()),
-    }
+    Error::failed(message, hint)
 }

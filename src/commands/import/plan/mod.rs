@@ -207,9 +207,6 @@ impl Plan {
                 hints.push(&conflict.hint);
             }
         }
-        Err(Error::Refused {
-            message: messages.join("; "),
-            hint: hints.join("; "),
-        })
+        Err(Error::refused(messages.join("; "), hints.join("; ")))
     }
 }

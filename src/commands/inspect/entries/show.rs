@@ -14,10 +14,10 @@ use crate::util::control_chars::escape;
 /// are made visible.
 pub(in crate::commands::inspect) fn show(options: &InspectOptions, entry: &str, terminal: &Terminal) -> Result<()> {
     if options.json {
-        return Err(Error::Usage {
-            message: "an entry is shown as it is, never as a JSON document of its own".to_owned(),
-            hint: Some("leave out `--json`, or ask for `--list --json`".to_owned()),
-        });
+        return Err(Error::usage(
+            "an entry is shown as it is, never as a JSON document of its own",
+            "leave out `--json`, or ask for `--list --json`",
+        ));
     }
     let stdout = io::stdout().lock();
     let mut to: Box<dyn Write> = if terminal.stdout_is_terminal() {
@@ -34,22 +34,19 @@ pub(in crate::commands::inspect) fn show(options: &InspectOptions, entry: &str, 
     };
     match to.flush() {
         Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(Error::File {
-                path: "standard output".into(),
-                cause,
-            });
+            return Err(Error::stdout(cause));
         }
         _ => {}
     }
     match names {
         None => Ok(()),
-        Some(names) => Err(Error::Failed {
-            message: format!("{}: it has no entry `{entry}`", options.archive.display()),
-            hint: Some(match names.as_slice() {
+        Some(names) => Err(Error::failed(
+            format!("{}: it has no entry `{entry}`", options.archive.display()),
+            match names.as_slice() {
                 [] => "it has no entries at all".to_owned(),
                 names => format!("its entries are {}", names.join(", ")),
-            }),
-        }),
+            },
+        )),
     }
 }
 
@@ -57,11 +54,10 @@ pub(in crate::commands::inspect) fn show(options: &InspectOptions, entry: &str, 
 fn copy(options: &InspectOptions, entry: &str, to: &mut dyn Write, terminal: &Terminal) -> Result<Option<Vec<String>>> {
     if is_stdin(&options.archive) {
         if options.verify {
-            return Err(Error::Usage {
-                message: "`--verify` with `--show` reads the archive twice, and standard input can be read only once"
-                    .to_owned(),
-                hint: Some("name a file".to_owned()),
-            });
+            return Err(Error::usage(
+                "`--verify` with `--show` reads the archive twice, and standard input can be read only once",
+                "name a file",
+            ));
         }
         return Ok(archive::show(stdin()?, entry, to)?);
     }

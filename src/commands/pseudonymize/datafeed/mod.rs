@@ -92,16 +92,14 @@ pub(super) fn decide(facts: &Facts<'_>) -> Result<Decision> {
 }
 
 fn refused(problems: &[String]) -> Error {
-    Error::Refused {
-        message: format!(
+    Error::refused(
+        format!(
             "the datafeed reads replaced values, and its results would differ with tokens: {}",
             problems.join("; ")
         ),
-        hint:
-            "leave the datafeed out with --skip-datafeed, or replace the values of other fields only with --fields, or \
-               change the datafeed and export again"
-                .to_owned(),
-    }
+        "leave the datafeed out with --skip-datafeed, or replace the values of other fields only with --fields, or \
+               change the datafeed and export again",
+    )
 }
 
 impl Fate {

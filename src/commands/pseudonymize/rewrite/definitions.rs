@@ -114,13 +114,10 @@ impl Rewriter {
                 .pointer("/settings/index/analysis")
                 .is_some_and(|analysis| texts.in_texts(analysis))
             {
-                return Err(error::Error::Refused {
-                    message: format!(
-                        "a normalizer in the archived settings of index {index} contains a replaced value"
-                    ),
-                    hint: "replace the values of other fields only with --fields, or export without --include-inputs"
-                        .to_owned(),
-                });
+                return Err(error::Error::refused(
+                    format!("a normalizer in the archived settings of index {index} contains a replaced value"),
+                    "replace the values of other fields only with --fields, or export without --include-inputs",
+                ));
             }
         }
         Ok(())

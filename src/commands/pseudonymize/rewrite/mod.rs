@@ -145,23 +145,23 @@ impl Rewriter {
     /// Refuses fields of which it cannot be told how autodetect sees what the inputs hold.
     pub(super) fn refuse_untold(&self) -> crate::error::Result<()> {
         if let Some((field, why)) = self.refused.first_key_value() {
-            return Err(crate::error::Error::Refused {
-                message: format!("the values of {field} in the input documents cannot be replaced: {why}"),
-                hint: "leave the field out with --fields, or export without --include-inputs".to_owned(),
-            });
+            return Err(crate::error::Error::refused(
+                format!("the values of {field} in the input documents cannot be replaced: {why}"),
+                "leave the field out with --fields, or export without --include-inputs",
+            ));
         }
         if self.untold.is_empty() {
             return Ok(());
         }
         let fields: Vec<&str> = self.untold.iter().map(String::as_str).collect();
-        Err(crate::error::Error::Refused {
-            message: format!(
+        Err(crate::error::Error::refused(
+            format!(
                 "a normalizer spells values otherwise than the inputs do, in a way that cannot be followed: the job would \
                  take tokens of {} for other values than those that it knows",
                 fields.join(", ")
             ),
-            hint: "leave the field out with --fields, or export without --include-inputs".to_owned(),
-        })
+            "leave the field out with --fields, or export without --include-inputs",
+        ))
     }
 
     fn refuse_field(&mut self, field: &str, why: &str) {

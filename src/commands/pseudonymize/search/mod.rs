@@ -56,13 +56,13 @@ pub(super) async fn search(
 
 fn refuse_damage(contents: &Contents) -> Result<()> {
     contents.fatal().map_or(Ok(()), |finding| {
-        Err(Error::Failed {
-            message: format!(
+        Err(Error::failed(
+            format!(
                 "the pseudonymized archive cannot be imported: {}: {}",
                 finding.place, finding.what
             ),
-            hint: Some("this is a defect of esml-state: please report it".to_owned()),
-        })
+            "this is a defect of esml-state: please report it",
+        ))
     })
 }
 
@@ -121,18 +121,15 @@ impl Found {
     /// The value itself is not printed: the message may be passed on.
     fn at(self, place: &str) -> Error {
         match self {
-            Self::Value => Error::Failed {
-                message: format!("a value that was replaced is still in the new archive, in {place}: it was deleted"),
-                hint: Some(
-                    "leave the field of the value out with --fields, or report it: this is a defect of esml-state, \
-                     unless the value is also a word of Elasticsearch"
-                        .to_owned(),
-                ),
-            },
-            Self::Unreadable(why) => Error::Failed {
-                message: format!("{place} of the new archive cannot be searched for values: {why}"),
-                hint: Some("this is a defect of esml-state: please report it".to_owned()),
-            },
+            Self::Value => Error::failed(
+                format!("a value that was replaced is still in the new archive, in {place}: it was deleted"),
+                "leave the field of the value out with --fields, or report it: this is a defect of esml-state, \
+                     unless the value is also a word of Elasticsearch",
+            ),
+            Self::Unreadable(why) => Error::failed(
+                format!("{place} of the new archive cannot be searched for values: {why}"),
+                "this is a defect of esml-state: please report it",
+            ),
         }
     }
 }
