@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::util::atomic_file::{PublishError, file_hint};
+use crate::util::cancellation::Cancelled;
 use crate::util::signals::StopSignal;
 use crate::{archive, cluster, job, pseudonym, state};
 
@@ -205,6 +206,12 @@ impl Error {
             Self::RolledBack { cause, .. } | Self::Remains { cause, .. } | Self::Reported(cause) => cause.hint(),
             _ => None,
         }
+    }
+}
+
+impl From<Cancelled> for Error {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
     }
 }
 

@@ -1,7 +1,6 @@
 //! Ctrl-C, SIGTERM and SIGHUP: once stops the work and lets it clean up, twice ends the program.
 
 use std::future::Future;
-use std::io::{self, Write};
 use std::pin::Pin;
 
 use tokio::sync::watch;
@@ -10,6 +9,7 @@ use crate::cluster::Cluster;
 use crate::commands::Stop;
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::{Terminal, TerminalStateGuard};
+use crate::util::cancellation;
 use crate::util::signals::{self, StopSignal};
 
 /// Listens from the beginning of a command to its end: a signal that comes between two pieces of work
@@ -46,7 +46,7 @@ impl Signals {
 
     /// Runs the work until it is done or a signal comes; then the work is dropped.
     pub(super) async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let work = FIRST.scope(self.first.clone(), work);
+        let work = self.cancellable(work);
         tokio::select! {
             biased;
             error = self.stopped() => Err(error),
@@ -61,7 +61,7 @@ impl Signals {
         cluster: &Cluster,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let mut work = Box::pin(FIRST.scope(self.first.clone(), work));
+        let mut work = Box::pin(self.cancellable(work));
         let error = tokio::select! {
             biased;
             error = self.stopped() => error,
@@ -69,6 +69,11 @@ impl Signals {
         };
         stop_between_requests(cluster, work).await;
         Err(error)
+    }
+
+    fn cancellable<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        let first = self.first.clone();
+        cancellation::cancellable(move || first.borrow().is_some(), work)
     }
 
     async fn stopped(&self) -> Error {
@@ -92,45 +97,6 @@ fn error_of(code: ExitCode) -> Error {
         ExitCode::Terminated => Error::Terminated,
         ExitCode::HungUp => Error::HungUp,
         _ => Error::Interrupted,
-    }
-}
-
-tokio::task_local! {
-    /// The first signal, for the work that [`Signals`] were given.
-    static FIRST: watch::Receiver<Option<ExitCode>>;
-}
-
-/// Fails once a signal was received. Long computations call it between their steps: while they do not await, nothing else
-/// can end them.
-pub(super) fn check() -> Result<()> {
-    let signal = FIRST.try_with(|first| *first.borrow()).ok().flatten();
-    signal.map_or(Ok(()), |code| Err(error_of(code)))
-}
-
-/// Items between two checks for a signal.
-const CHECK_EVERY: usize = 1024;
-
-/// The items until a signal was received: long loops over them end within a second, and call [`check`] afterwards.
-pub(super) fn until_signal<T>(items: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
-    let checked = |(number, item): (usize, T)| match number % CHECK_EVERY {
-        0 => check().ok().map(|()| item),
-        _ => Some(item),
-    };
-    items.enumerate().map_while(checked)
-}
-
-/// A sink that fails once a signal was received.
-#[derive(Debug)]
-pub(super) struct Interruptible<W>(pub(super) W);
-
-impl<W: Write> Write for Interruptible<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        check().map_err(io::Error::other)?;
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
     }
 }
 
@@ -173,21 +139,24 @@ pub(super) async fn while_waiting<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::io::Write as _;
+
     use super::*;
+    use crate::util::cancellation::{Cancellable, check, until_cancelled};
 
     #[tokio::test]
     async fn computations_fail_once_a_signal_was_received() {
         let (sender, first) = watch::channel(None);
         let signals = Signals::listen(&Stop::Requested(first));
         let computed = async {
-            let mut sink = Interruptible(Vec::new());
+            let mut sink = Cancellable(Vec::new());
             sink.write_all(b"before").unwrap();
             check().unwrap();
-            assert_eq!(until_signal(0..5000).count(), 5000);
+            assert_eq!(until_cancelled(0..5000).count(), 5000);
             // It does not await: only the computation itself can end.
             sender.send(Some(ExitCode::Terminated)).unwrap();
             assert!(check().is_err());
-            assert_eq!(until_signal(0..10).count(), 0);
+            assert_eq!(until_cancelled(0..10).count(), 0);
             let error = sink.write_all(b"after").unwrap_err();
             assert_eq!(sink.0, b"before");
             Err::<(), Error>(Error::file("state", error))

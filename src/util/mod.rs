@@ -2,6 +2,7 @@
 
 pub(crate) mod allocation;
 pub mod atomic_file;
+pub(crate) mod cancellation;
 pub mod control_chars;
 pub mod format;
 pub(crate) mod hex;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use crate::archive::EntryBuilder;
 use crate::cluster::{Cluster, Hit};
-use crate::commands::interrupt::Interruptible;
 use crate::error::{Error, Result};
 use crate::job::{JobId, SnapshotId};
 use crate::state::{ChunkDecoder, STATE_INDICES, StateDocId, StateKind, StateLimits};
 use crate::terminal::Stage;
+use crate::util::cancellation::Cancellable;
 
 /// No bound of ours on what a cluster's own state may decode to.
 const LIMITS: StateLimits = StateLimits { decoded: u64::MAX };
@@ -44,7 +44,7 @@ pub(super) async fn append(
             job,
             snapshot,
             kind,
-            decoder: ChunkDecoder::new(Interruptible(std::io::sink()), LIMITS),
+            decoder: ChunkDecoder::new(Cancellable(std::io::sink()), LIMITS),
             located: BTreeMap::new(),
         };
         let expected = (kind == StateKind::Model).then_some(count);
@@ -81,7 +81,7 @@ struct Reader<'a> {
     job: &'a JobId,
     snapshot: &'a SnapshotId,
     kind: StateKind,
-    decoder: ChunkDecoder<Interruptible<std::io::Sink>>,
+    decoder: ChunkDecoder<Cancellable<std::io::Sink>>,
     /// The index of each of the documents that come next.
     located: BTreeMap<String, String>,
 }

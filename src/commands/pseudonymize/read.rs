@@ -4,13 +4,13 @@ use std::io::{self, Write};
 
 use super::rewrite::Rewriter;
 use crate::archive::{CheckedArchive, Contents, Document, Limits, Part};
-use crate::commands::interrupt::{self, Interruptible};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId, SnapshotId};
 use crate::pseudonym;
 use crate::state::schema::{StateRewriter, StateStream};
 use crate::state::{self, ChunkDecoder, StateDocId, StateKind, StateLimits};
 use crate::terminal::Stage;
+use crate::util::cancellation::{self, Cancellable};
 
 /// A checked archive.
 pub(super) struct Source<'a> {
@@ -82,7 +82,7 @@ impl Source<'_> {
     ) -> Result<()> {
         let mut stream = self.archive.documents(part);
         while let Some(batch) = stream.next().await? {
-            interrupt::check()?;
+            cancellation::check()?;
             tokio::task::block_in_place(|| batch.iter().try_for_each(&mut *take))?;
             stage.inc(batch.len() as u64);
         }
@@ -119,7 +119,7 @@ impl Source<'_> {
 /// Where in the state the walk is.
 enum Walk<W: Write> {
     Between(Option<Box<Rewriter>>),
-    Inside(StateKind, Box<ChunkDecoder<Interruptible<StateRewriter<Rewriter, W>>>>),
+    Inside(StateKind, Box<ChunkDecoder<Cancellable<StateRewriter<Rewriter, W>>>>),
 }
 
 impl<W: Write> Walk<W> {
@@ -142,7 +142,7 @@ impl<W: Write> Walk<W> {
                 StateKind::Categorizer => StateStream::Categorizer,
             };
             let texts = StateRewriter::new(stream, *rewriter, open(kind));
-            *self = Self::Inside(kind, Box::new(ChunkDecoder::new(Interruptible(texts), limits)));
+            *self = Self::Inside(kind, Box::new(ChunkDecoder::new(Cancellable(texts), limits)));
         }
         Ok(())
     }
@@ -158,7 +158,7 @@ impl<W: Write> Walk<W> {
         match std::mem::replace(self, Self::Between(None)) {
             Self::Between(rewriter) => *self = Self::Between(rewriter),
             Self::Inside(kind, decoder) => {
-                let (_, Interruptible(texts)) = decoder.finish()?;
+                let (_, Cancellable(texts)) = decoder.finish()?;
                 let (rewriter, out) = texts.finish().map_err(|cause| state::Cause::from(cause).of("state"))?;
                 close(kind, out)?;
                 *self = Self::Between(Some(Box::new(rewriter)));

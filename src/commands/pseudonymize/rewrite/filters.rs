@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 
 use super::Rewriter;
 use super::small::changed;
-use crate::commands::interrupt;
 use crate::error;
 use crate::job::JobConfig;
+use crate::util::cancellation;
 
 /// Items that Elasticsearch takes in one filter.
 const MOST_ITEMS: usize = 10_000;
@@ -73,7 +73,7 @@ impl Rewriter {
         patterns.sort();
         for field in fields.iter().filter(|field| self.fields.is_chosen(field)) {
             let values = self.found.get(*field).into_iter().flatten();
-            let values = interrupt::until_signal(values.map(|id| self.book.entry(*id)));
+            let values = cancellation::until_cancelled(values.map(|id| self.book.entry(*id)));
             for (value, token) in values {
                 *left = left.checked_sub(1).ok_or_else(too_much)?;
                 if patterns.match_value(value) {
@@ -83,7 +83,7 @@ impl Rewriter {
                     return Err(too_many(filter, new.len()));
                 }
             }
-            interrupt::check()?;
+            cancellation::check()?;
         }
         self.note(
             "a filter holds patterns such as `web-*`: the tokens of all values that match one stand in its place, \

@@ -2,15 +2,15 @@
 
 use super::super::hashes::Fate;
 use super::Rewriter;
-use crate::commands::interrupt;
 use crate::pseudonym::Use;
 use crate::state::hash::word;
 use crate::state::schema::{Change, Lengths, ValueKind, ValueLocation, Visitor, read_quantiles, rewrite_quantiles};
 use crate::state::{self, StateLimits};
+use crate::util::cancellation;
 
 impl Visitor for Rewriter {
     fn found(&mut self, location: &ValueLocation<'_>, text: &str) -> Change {
-        if interrupt::check().is_err() {
+        if cancellation::check().is_err() {
             return Change::Refuse("a value that was not read: the run was interrupted");
         }
         // A place of the register that was given up is called `-`.

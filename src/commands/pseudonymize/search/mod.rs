@@ -27,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::job::JobConfig;
 use crate::json::{self, Kind};
 use crate::terminal::Stage;
+use crate::util::cancellation;
 
 /// Characters from which on a decoded text is compared with values as a whole.
 const WHOLE: usize = 4;
@@ -47,8 +48,9 @@ pub(super) async fn search(
     let Some(config) = &contents.config else {
         return Ok(());
     };
-    let originals = tokio::task::block_in_place(|| Originals::new(interrupt::until_signal(rewriter.book.originals())));
-    interrupt::check()?;
+    let originals =
+        tokio::task::block_in_place(|| Originals::new(cancellation::until_cancelled(rewriter.book.originals())));
+    cancellation::check()?;
     let names = super::names::names(&contents, config, rewriter);
     let search = Search::new(&originals, rewriter, config, names);
     search.archive(&archive, stage).await

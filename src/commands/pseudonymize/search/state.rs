@@ -10,10 +10,10 @@ use flate2::write::GzDecoder;
 use super::items::{Item, Items};
 use super::originals::Originals;
 use super::{Found, Place, Search, Subject};
-use crate::commands::interrupt;
 use crate::error::Error;
 use crate::json::Kind;
 use crate::state::hash::{half_scope, scope, word};
+use crate::util::cancellation;
 
 /// Pairs of values that are tried for each pair of fields.
 const MOST_TRIED: usize = 30_000_000;
@@ -154,7 +154,7 @@ impl<'s> Sink<'s> {
 impl Write for Sink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // What a few bytes become when they are decompressed may take seconds to search.
-        interrupt::check().map_err(io::Error::other)?;
+        cancellation::check().map_err(io::Error::other)?;
         self.take(bytes).map_err(|found| {
             self.found |= matches!(found, Found::Value);
             io::Error::other("the state")
@@ -187,7 +187,7 @@ impl Search<'_> {
     /// A signal: there may be many values and pairs of them.
     pub(super) fn hashed(&self, hashes: &Hashes) -> Result<Option<Subject>, Error> {
         let found = self.find_hashed(hashes);
-        interrupt::check().map(|()| found)
+        Ok(cancellation::check().map(|()| found)?)
     }
 
     fn find_hashed(&self, hashes: &Hashes) -> Option<Subject> {
@@ -199,7 +199,7 @@ impl Search<'_> {
         }
         let known = |hash: u64| hashes.get(&hash).map(|(subject, _)| *subject);
         let texts: Vec<&str> = texts(self.originals).collect();
-        for text in interrupt::until_signal(texts.iter()) {
+        for text in cancellation::until_cancelled(texts.iter()) {
             let alone = self.persons.iter().map(|person| scope(["", "", person, text]));
             let in_partition = self.pairs.iter().flat_map(|(partition, person)| {
                 [scope([partition, text, "", ""]), scope([partition, text, person, ""])]
@@ -218,13 +218,13 @@ impl Search<'_> {
             .pairs
             .iter()
             .filter(|(partition, person)| !partition.is_empty() && self.persons.contains(person));
-        for (partition, person) in interrupt::until_signal(pairs) {
+        for (partition, person) in cancellation::until_cancelled(pairs) {
             let tried = texts.len().saturating_mul(texts.len()).min(MOST_TRIED);
             let pairs = texts
                 .iter()
                 .map(|first| (half_scope(partition, first), &texts))
                 .flat_map(|(hash, texts)| texts.iter().map(move |second| hash(person, second)));
-            if let Some(subject) = interrupt::until_signal(pairs.take(tried)).find_map(known) {
+            if let Some(subject) = cancellation::until_cancelled(pairs.take(tried)).find_map(known) {
                 return Some(subject);
             }
         }
