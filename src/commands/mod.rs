@@ -8,7 +8,7 @@ pub mod reveal;
 
 mod compatibility;
 mod context;
-mod interrupt;
+pub(crate) mod interrupt;
 mod session;
 mod target;
 mod value_parsers;

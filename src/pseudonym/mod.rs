@@ -1,20 +1,20 @@
-//! Tokens that stand for values: keyed, of the same kind, and known again by whoever has the key file.
+//! Replaces the values of an archive with tokens: keyed, of the same kind, and known again by whoever has the key file.
 //!
-//! A [`Book`] hears of every value first; [`settled`](Book::settle), it knows the token of each. The same value has the
-//! same token wherever it stands. Knows neither archives nor clusters.
+//! Every value is read first, then each gets its [`tokens`], and the same walk over the archive writes them
+//! ([`rewrite`]). [`leak_search`] then searches the finished bytes for every value that was replaced.
 
-mod book;
+pub(crate) mod datafeed;
 mod error;
-mod file;
-mod key;
-mod kind;
-mod needles;
-mod reveal;
-mod text;
+pub(crate) mod fields;
+pub(crate) mod hashes;
+pub(crate) mod leak_search;
+pub(crate) mod names;
+mod normalizers;
+pub(crate) mod read;
+pub(crate) mod rewrite;
+mod time_shifts;
+mod tokens;
+pub(crate) mod write;
 
-pub use book::{Book, Use};
 pub use error::Error;
-pub use file::{KeyFile, KeyFileLock};
-pub use key::Key;
-pub use reveal::Revealer;
-pub use text::{rewrite_pattern, rewrite_text, unescaped};
+pub use tokens::{Book, Key, KeyFile, KeyFileLock, Revealer, Use, rewrite_pattern, rewrite_text, unescaped};

@@ -1,7 +1,7 @@
 //! What the pseudonymized job can be expected to find, as far as it was measured with Elastic's autodetect.
 
-use super::fields::Fields;
 use crate::job::JobConfig;
+use crate::pseudonym::fields::Fields;
 
 /// A sentence each.
 pub(super) fn results(config: &JobConfig, fields: &Fields) -> Vec<String> {

@@ -1,18 +1,8 @@
 //! An archive without names: tokens in the place of values, and a key file that stays with the user.
 
-mod datafeed;
 mod expected;
-mod fields;
-mod hashes;
-mod names;
 mod options;
 mod outcome;
-mod read;
-mod rewrite;
-mod rules;
-mod search;
-mod spelling;
-mod write;
 
 pub use options::{PseudonymizeOptions, TokenOptions};
 
@@ -20,10 +10,10 @@ use crate::archive::{Archive, CheckedArchive, Part};
 use crate::commands::RunContext;
 use crate::commands::interrupt::{self, Signals};
 use crate::error::Result;
-use crate::pseudonym::Book;
+use crate::pseudonym::datafeed::{self, Facts};
+use crate::pseudonym::rewrite::Rewriter;
+use crate::pseudonym::{Book, fields, leak_search as search, names, read, write};
 use crate::terminal::{Terminal, Unit};
-use datafeed::Facts;
-use rewrite::Rewriter;
 
 pub(super) use outcome::{Outcome, outcome_document, say};
 

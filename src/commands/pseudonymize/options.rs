@@ -111,7 +111,7 @@ impl PseudonymizeOptions {
     }
 
     /// Where the archive goes.
-    pub(super) fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         Target::new(&self.output, self.overwrite)
     }
 
@@ -204,7 +204,7 @@ impl TokenOptions {
     }
 
     /// As the manifest names them.
-    pub(super) fn for_manifest(&self, options: &mut serde_json::Map<String, serde_json::Value>) {
+    pub(crate) fn for_manifest(&self, options: &mut serde_json::Map<String, serde_json::Value>) {
         options.insert("pseudonymize".to_owned(), true.into());
         options.insert("keep-text".to_owned(), self.keep_text.into());
         options.insert("skip-datafeed".to_owned(), self.skip_datafeed.into());

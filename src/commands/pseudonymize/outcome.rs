@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::datafeed::{Decision, Fate};
-use super::hashes::HashCounts;
 use super::options::PseudonymizeOptions;
-use super::read::Source;
-use super::rewrite::Rewriter;
 use crate::archive::{ArchiveSummary, Target, UnpublishedArchive};
 use crate::error::{Error, Result};
+use crate::pseudonym::datafeed::{Decision, Fate};
+use crate::pseudonym::hashes::HashCounts;
+use crate::pseudonym::read::Source;
+use crate::pseudonym::rewrite::Rewriter;
 use crate::terminal::Terminal;
 use crate::util::format::{amount, bytes, count};
 

@@ -1,0 +1,290 @@
+//! The finished archive searched for every value that was replaced.
+//!
+//! The search is the judge of the replacement, so it shares nothing with it: it knows the values as bytes and reads names,
+//! strings, numbers and decoded state wherever they are.
+
+mod encodings;
+mod entry;
+mod json_items;
+mod originals;
+mod state;
+#[cfg(test)]
+mod tests;
+mod vocabulary;
+mod word_boundaries;
+
+use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
+
+use self::entry::EntrySearch;
+use self::json_items::Item;
+use self::originals::{Original, Originals};
+use super::fields::{CATEGORY, Fields, Input};
+use super::rewrite::Rewriter;
+use crate::archive::{Archive, Contents, EntryKind, Limits, UnpublishedArchive};
+use crate::error::{Error, Result};
+use crate::job::JobConfig;
+use crate::json::{self, Kind};
+use crate::terminal::Stage;
+use crate::util::cancellation;
+
+/// Characters from which on a decoded text is compared with values as a whole.
+const WHOLE: usize = 4;
+
+/// Fails where a value is found.
+pub(crate) async fn search(
+    unnamed: &UnpublishedArchive,
+    rewriter: &Rewriter,
+    limits: Limits,
+    stage: &Stage,
+) -> Result<()> {
+    let Some(archive) = unnamed.archive()? else {
+        return Ok(());
+    };
+    let reader = archive.clone();
+    let contents = crate::commands::interrupt::abandonable(move || Ok(reader.check(limits, &mut (), &|_| {})?)).await?;
+    refuse_damage(&contents)?;
+    let Some(config) = &contents.config else {
+        return Ok(());
+    };
+    let originals =
+        tokio::task::block_in_place(|| Originals::new(cancellation::until_cancelled(rewriter.book.originals())));
+    cancellation::check()?;
+    let names = super::names::names(&contents, config, rewriter);
+    let search = Search::new(&originals, rewriter, config, names);
+    search.archive(&archive, stage).await
+}
+
+fn refuse_damage(contents: &Contents) -> Result<()> {
+    contents.fatal().map_or(Ok(()), |finding| {
+        Err(Error::failed(
+            format!(
+                "the pseudonymized archive cannot be imported: {}: {}",
+                finding.place, finding.what
+            ),
+            "this is a defect of esml-state: please report it",
+        ))
+    })
+}
+
+/// Which state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    Model,
+    Categorizer,
+    Quantiles,
+}
+
+/// The kind of text that a name or value is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// An input document.
+    Input,
+    /// Another document: an annotation, a notification, a category, a filter, a calendar.
+    Document,
+    /// A configuration, a mapping, a snapshot document, a manifest, or what is not known.
+    Other,
+    /// The line before a document.
+    Action,
+    /// A decoded state.
+    State(Subject),
+}
+
+impl Place {
+    fn of(kind: Option<EntryKind>) -> Self {
+        match kind {
+            Some(EntryKind::Inputs { .. }) => Self::Input,
+            Some(
+                EntryKind::Annotations
+                | EntryKind::Notifications
+                | EntryKind::Categories
+                | EntryKind::Filters
+                | EntryKind::Calendars,
+            ) => Self::Document,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Why a search ends early.
+#[derive(Debug)]
+enum Found {
+    Value,
+    /// What was written cannot be read.
+    Unreadable(String),
+}
+
+impl Found {
+    fn unreadable(cause: &dyn std::fmt::Display) -> Self {
+        Self::Unreadable(cause.to_string())
+    }
+
+    /// The value itself is not printed: the message may be passed on.
+    fn at(self, place: &str) -> Error {
+        match self {
+            Self::Value => Error::failed(
+                format!("a value that was replaced is still in the new archive, in {place}: it was deleted"),
+                "leave the field of the value out with --fields, or report it: this is a defect of esml-state, \
+                     unless the value is also a word of Elasticsearch",
+            ),
+            Self::Unreadable(why) => Error::failed(
+                format!("{place} of the new archive cannot be searched for values: {why}"),
+                "this is a defect of esml-state: please report it",
+            ),
+        }
+    }
+}
+
+impl From<json::Error> for Found {
+    fn from(error: json::Error) -> Self {
+        Self::unreadable(&error)
+    }
+}
+
+struct Search<'a> {
+    originals: &'a Originals<'a>,
+    fields: &'a Fields,
+    /// Hashes of tokens.
+    written: HashSet<u64>,
+    /// Names that stay, and words of Elasticsearch.
+    vocabulary: HashSet<Vec<u8>>,
+    /// Names that stay although there is a value in them.
+    accepted: Vec<Vec<u8>>,
+    persons: BTreeSet<String>,
+    pairs: BTreeSet<(String, String)>,
+    /// The job has categories: their numbers stay.
+    categories: bool,
+}
+
+impl<'a> Search<'a> {
+    fn new(
+        originals: &'a Originals<'a>,
+        rewriter: &'a Rewriter,
+        config: &JobConfig,
+        mut names: BTreeSet<String>,
+    ) -> Self {
+        let fields = &rewriter.fields;
+        let persons = fields.pairs.iter().map(|(_, person)| person).chain(&fields.influencers);
+        let persons = persons.filter(|name| !name.is_empty() && *name != CATEGORY).cloned();
+        names.extend(config.detectors().map(|detector| detector.function.clone()));
+        let parts = vocabulary::PARTS.iter().chain(&vocabulary::DESCRIPTIONS);
+        let accepted = names.iter().map(String::as_str).chain(parts.copied());
+        let accepted = accepted.filter(|name| originals.is_in(name.as_bytes(), &mut |_, _| true));
+        let accepted = accepted.map(|name| name.as_bytes().to_vec()).collect();
+        let vocabulary = names.into_iter().chain(vocabulary::words().map(str::to_owned));
+        Self {
+            originals,
+            fields,
+            written: rewriter.hashes.written(),
+            vocabulary: vocabulary.map(String::into_bytes).collect(),
+            accepted,
+            persons: persons.collect(),
+            pairs: fields.pairs.clone(),
+            categories: config
+                .detectors()
+                .any(|detector| detector.fields().any(|field| field == CATEGORY)),
+        }
+    }
+
+    async fn archive(&self, archive: &Archive, stage: &Stage) -> Result<()> {
+        if self.originals.is_empty() {
+            return Ok(());
+        }
+        let mut entries = archive.entries();
+        let mut piece = Vec::new();
+        while let Some(name) = entries.next_entry()? {
+            let mut entry = EntrySearch::new(self, &name);
+            entry.name()?;
+            while tokio::task::block_in_place(|| entries.read(&mut piece))? {
+                tokio::task::block_in_place(|| entry.push(&piece))?;
+                stage.inc(entry.take_documents());
+                tokio::task::yield_now().await;
+            }
+            tokio::task::block_in_place(|| entry.finish())?;
+        }
+        Ok(())
+    }
+
+    /// Whether a name or value of JSON is or contains an original.
+    fn holds(&self, place: &Place, item: &Item<'_>) -> bool {
+        self.is_value(place, item, item.text)
+            || self.contains(place, item, item.text)
+            || encodings::decoded(item.text, &mut |text, whole| {
+                self.decoded(place, item, text, whole)
+                    || encodings::decoded(text, &mut |text, whole| self.decoded(place, item, text, whole))
+            })
+    }
+
+    fn decoded(&self, place: &Place, item: &Item<'_>, text: &[u8], whole: bool) -> bool {
+        (whole && text.len() >= WHOLE && self.is_value(place, item, text)) || self.contains(place, item, text)
+    }
+
+    /// Whether the whole text is a value, where it can be no other text by chance.
+    fn is_value(&self, place: &Place, item: &Item<'_>, text: &[u8]) -> bool {
+        let Some(original) = self.originals.get(text).filter(|original| !original.word) else {
+            return self.is_list(item);
+        };
+        let name = item.path.rsplit('.').next().unwrap_or_default();
+        let category = self.categories && text.iter().all(u8::is_ascii_digit);
+        match (place, item.kind) {
+            (Place::Input, Kind::Name) => !self.fields.is_known(item.path),
+            (Place::Input, kind) => match self.fields.input(item.path) {
+                Input::Number => false,
+                Input::Value(_) => kind == Kind::Text || original.number,
+                _ => kind == Kind::Text || (original.number && original.is_long()),
+            },
+            (Place::Document, Kind::Text) if name.ends_with("_field_value") || name == "items" => !category,
+            (Place::Document, Kind::Text) => name != CATEGORY && !self.vocabulary.contains(text),
+            (Place::Document, Kind::Name) => !original.number && !self.vocabulary.contains(text),
+            (Place::State(subject), Kind::Text) => state::is_value(*subject, item.path) && !category,
+            _ => false,
+        }
+    }
+
+    /// Values with commas between them.
+    fn is_list(&self, item: &Item<'_>) -> bool {
+        item.path == "model_plot_config.terms"
+            && item.text.contains(&b',')
+            && item.text.split(|byte| *byte == b',').any(|term| {
+                let original = self.originals.get(term.trim_ascii());
+                original.is_some_and(|original| !original.word)
+            })
+    }
+
+    fn contains(&self, place: &Place, item: &Item<'_>, text: &[u8]) -> bool {
+        let data = *place == Place::Input && item.kind != Kind::Name;
+        if data && self.fields.input(item.path) == Input::Number {
+            return false;
+        }
+        self.originals.is_in(text, &mut |range, original| {
+            let stays = || self.vocabulary.contains(text) || self.is_accepted(text, &range);
+            let known = || item.kind == Kind::Name && *place == Place::Input && self.fields.is_known(item.path);
+            self.counts(place, item, original) && (data || !(stays() || known()))
+        })
+    }
+
+    /// Whether an occurrence of a word of messages counts here: others use such words too.
+    fn counts(&self, place: &Place, item: &Item<'_>, original: Original) -> bool {
+        if !original.word {
+            return true;
+        }
+        let messages = self.fields.replaces_messages();
+        match place {
+            Place::Input if item.kind == Kind::Text => matches!(
+                self.fields.input(item.path),
+                Input::Message | Input::Text | Input::Address
+            ),
+            Place::Document => messages && matches!(item.path, "terms" | "examples" | "regex" | "grok_pattern"),
+            Place::State(subject) => messages && state::is_message(*subject, item.path),
+            _ => false,
+        }
+    }
+
+    /// Whether an occurrence is part of a name that stays.
+    fn is_accepted(&self, text: &[u8], part: &Range<usize>) -> bool {
+        self.accepted.iter().any(|name| {
+            let begin = part.end.saturating_sub(name.len());
+            (begin..=part.start).any(|begin| text[begin..].starts_with(name) && begin + name.len() >= part.end)
+        })
+    }
+}

@@ -1,0 +1,338 @@
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use super::entry::EntrySearch;
+use super::originals::Originals;
+use super::*;
+use crate::job::JobConfig;
+use crate::pseudonym::tokens::{Book, KeyFile, Use};
+use crate::state::hash::{scope, word};
+
+const HOST: &str = "web-05.fra";
+const SHORT: &str = "web";
+const NUMBER: &str = "404";
+const NAME: &str = "service";
+/// A word of messages.
+const WORD: &str = "password";
+const LONG: &str = "C:\\ü\"x\"\n-0123456789-0123456789-0123456789-0123456789-0123456789";
+
+fn config() -> JobConfig {
+    let job = json!({
+        "job_id": "job",
+        "analysis_config": {
+            "bucket_span": "15m",
+            "detectors": [
+                {"function": "mean", "field_name": "bytes", "by_field_name": "status", "partition_field_name": "host"},
+            ],
+            "influencers": ["host", NAME],
+            "categorization_field_name": "message",
+        },
+        "data_description": {"time_field": "@timestamp"},
+    });
+    JobConfig::parse(job.to_string().as_bytes()).unwrap()
+}
+
+/// What the search says of one entry.
+fn judged(name: &str, content: &str) -> Option<String> {
+    judged_of(&[HOST, SHORT, NUMBER, NAME, LONG], name, content)
+}
+
+fn judged_of(values: &[&str], name: &str, content: &str) -> Option<String> {
+    let (config, contents) = (config(), Contents::default());
+    let fields = Fields::of(&contents, &config, &config, None).unwrap();
+    let mut rewriter = Rewriter::new(Book::open(KeyFile::new().unwrap()), fields, false);
+    for value in values {
+        rewriter.book.note(value, Use::Value).unwrap();
+    }
+    rewriter.book.note(WORD, Use::Word).unwrap();
+    rewriter.settle().unwrap();
+    let names: BTreeSet<String> = ["job", "host", "status", NAME, "bytes", "message", "@timestamp"]
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let originals = Originals::new(rewriter.book.originals());
+    let search = Search::new(&originals, &rewriter, &config, names);
+    let mut entry = EntrySearch::new(&search, name);
+    let read = entry.name().and_then(|()| {
+        content.as_bytes().chunks(7).try_for_each(|piece| entry.push(piece))?;
+        entry.finish()
+    });
+    read.err().map(|error| error.to_string())
+}
+
+fn finds(name: &str, content: &str) {
+    let said = judged(name, content);
+    assert!(said.is_some(), "nothing was found in {name}: {content}");
+    let said = said.unwrap();
+    assert!(said.contains("still in the new archive"), "{said}");
+    for value in [HOST, LONG] {
+        assert!(!said.contains(value), "the message holds the value: {said}");
+    }
+}
+
+fn passes(name: &str, content: &str) {
+    assert_eq!(judged(name, content), None, "{name}: {content}");
+}
+
+fn input(document: &Value) -> String {
+    format!("{{\"index\":{{\"_index\":\"logs\",\"_id\":\"1\"}}}}\n{document}\n")
+}
+
+fn packed(text: &str) -> String {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    STANDARD.encode(gzip.finish().unwrap())
+}
+
+/// An entry of a state whose strings are short.
+fn state(base: &str, text: &str) -> String {
+    let packed = packed(text);
+    let strings: Vec<&str> = packed
+        .as_bytes()
+        .chunks(5)
+        .map(|part| std::str::from_utf8(part).unwrap())
+        .collect();
+    let (first, second) = strings.split_at(strings.len() / 2);
+    let document = |number, strings: &[&str]| {
+        format!(
+            "{{\"index\":{{\"_index\":\".ml-state\",\"_id\":\"{base}#{number}\"}}}}\n{}\n",
+            json!({"compressed": strings})
+        )
+    };
+    document(1, first) + &document(2, second)
+}
+
+fn model(value: &str) -> String {
+    state(
+        "job_model_state_1",
+        &json!({"detector": {"d": {"c": value}}}).to_string(),
+    )
+}
+
+fn snapshot(quantiles: &Value) -> String {
+    json!({"snapshot_id": "1", "quantiles": {"quantile_state": packed(&quantiles.to_string())}}).to_string()
+}
+
+#[test]
+fn an_archive_of_tokens_passes() {
+    let token = "t_0123456789abcdef";
+    passes(
+        "job_input_1.ndjson",
+        &input(
+            &json!({"@timestamp": 404, "host": token, "status": 1_234_567_890, "bytes": 404, NAME: token, "x": 404}),
+        ),
+    );
+    passes(
+        "job_config.json",
+        r#"{"by_field_name":"service","groups":["web"],"description":"service"}"#,
+    );
+    passes(
+        "job_annotations.ndjson",
+        r#"{"event":"user","annotation":"the webs of passwords","by_field_name":"service"}"#,
+    );
+    passes("job_snapshot_docs.ndjson", &model(token));
+    // A value that is the name of an element.
+    assert_eq!(judged_of(&["d"], "job_snapshot_docs.ndjson", &model(token)), None);
+    passes(
+        "ml-anomalies-snapshot_doc_job.json",
+        &snapshot(&json!([{"a": {"g": {"a": {"a": "0"}, "d": "404"}}}])),
+    );
+}
+
+#[test]
+fn a_value_is_found_wherever_it_is() {
+    for value in [HOST, LONG] {
+        let document = json!({ "a": { "b": ["x", { "c": value }] } });
+        for name in [
+            "job_config.json",
+            "job_input_mapping.json",
+            "job_filters.json",
+            "job_calendars.json",
+            "job_data_counts.json",
+            "esml_manifest.json",
+            "ml-anomalies-snapshot_doc_job.json",
+            "job_annotations.ndjson",
+            "job_notifications.ndjson",
+            "unknown.json",
+        ] {
+            finds(name, &document.to_string());
+            finds(name, &json!({ "a": { value: 1 } }).to_string());
+            finds(name, &json!({ "a": format!("see ({value})") }).to_string());
+        }
+        for document in [
+            &document,
+            &json!({ "labels": { value: 1 } }),
+            &json!({ "bytes2": format!("{value},x") }),
+        ] {
+            finds("job_input_1.ndjson", &input(document));
+            finds("job_categories.ndjson", &input(document));
+        }
+        finds("job_snapshot_docs.ndjson", &model(value));
+        finds("job_snapshot_docs.ndjson", &model(&format!("x {value}")));
+        finds(
+            "job_snapshot_docs.ndjson",
+            &state("job_model_state_1", &json!({ value: "1" }).to_string()),
+        );
+        finds(
+            "job_snapshot_docs.ndjson",
+            &state("job_categorizer_state", &json!({"b": {"a": value}}).to_string()),
+        );
+        finds(
+            "ml-anomalies-snapshot_doc_job.json",
+            &snapshot(&json!([{ "a": value }])),
+        );
+    }
+    finds(&format!("{HOST}_config.json"), "{}");
+    finds(
+        "job_input_1.ndjson",
+        "{\"index\":{\"_index\":\"logs\",\"_id\":\"1-web-05.fra\"}}\n{}\n",
+    );
+}
+
+#[test]
+fn a_value_is_found_behind_encodings() {
+    let encoded = [
+        STANDARD.encode(HOST),
+        STANDARD.encode(format!("xy:{HOST}")),
+        URL_SAFE.encode(format!("user:{LONG}")),
+        "web%2D05%2Efra".to_owned(),
+        r"web\-05\.fra".to_owned(),
+        r#"{"host":"web\u002d05.fra"}"#.to_owned(),
+        // Twice.
+        STANDARD.encode(r"web\-05\.fra"),
+    ];
+    for text in encoded {
+        finds("job_input_1.ndjson", &input(&json!({ "note": &text })));
+        finds(
+            "job_config.json",
+            &json!({ "custom_settings": { "note": &text } }).to_string(),
+        );
+    }
+    finds("job_config.json", r#"{"a":"\u0077eb-05.fra"}"#);
+    finds("job_config.json", r#"{"a":"\ud800 web-05.fra"}"#);
+}
+
+#[test]
+fn a_value_that_others_may_be_too_is_found_where_values_are() {
+    for value in [SHORT, NUMBER, NAME] {
+        for document in [
+            json!({ "host": value }),
+            json!({ NAME: value }),
+            json!({"other": {"field": [value]}}),
+        ] {
+            finds("job_input_1.ndjson", &input(&document));
+        }
+        finds(
+            "job_annotations.ndjson",
+            &json!({ "by_field_value": value }).to_string(),
+        );
+        finds("job_filters.json", &json!([{ "items": ["x", value] }]).to_string());
+        finds("job_snapshot_docs.ndjson", &model(value));
+    }
+    finds("job_input_1.ndjson", &input(&json!({ "status": 404 })));
+    finds("job_input_1.ndjson", &input(&json!({ "counts": { NUMBER: 1 } })));
+    finds("job_annotations.ndjson", &json!({ "annotation": SHORT }).to_string());
+    finds(
+        "job_config.json",
+        &json!({ "model_plot_config": { "terms": "a, web" } }).to_string(),
+    );
+    // A number of six digits or more is searched for in every field that is no metric.
+    for (document, found) in [
+        (json!({ "other": 123_456 }), true),
+        (json!({ "other": "123456" }), true),
+        (json!({ "bytes": 123_456 }), false),
+        (json!({ "other": 1_234_567 }), false),
+    ] {
+        let said = judged_of(&["123456"], "job_input_1.ndjson", &input(&document));
+        assert_eq!(said.is_some(), found, "{document}");
+    }
+}
+
+#[test]
+fn a_word_of_messages_is_found_where_messages_are() {
+    finds("job_input_1.ndjson", &input(&json!({ "message": "wrong password." })));
+    finds("job_categories.ndjson", &input(&json!({ "terms": "wrong password" })));
+    finds(
+        "job_categories.ndjson",
+        &input(&json!({ "regex": ".*?wrong.+?password.*" })),
+    );
+    finds(
+        "job_snapshot_docs.ndjson",
+        &state("job_categorizer_state", r#"{"b":{"c":{"a":"a password"}}}"#),
+    );
+    passes("job_config.json", r#"{"description":"password"}"#);
+    passes(
+        "job_input_1.ndjson",
+        &input(&json!({ "message": "passwords password-1" })),
+    );
+}
+
+#[test]
+fn a_hash_of_a_value_is_found() {
+    for key in [
+        scope(["", "", NAME, SHORT]),
+        scope(["host", HOST, "", ""]),
+        scope(["host", HOST, "status", ""]),
+        scope(["host", HOST, "status", NUMBER]),
+        word(LONG),
+        // Of nothing that is known.
+        17,
+    ] {
+        let key = key.to_string();
+        finds(
+            "ml-anomalies-snapshot_doc_job.json",
+            &snapshot(&json!([{"a": {"g": {"a": {"a": &key}}}}])),
+        );
+        if key != "17" {
+            finds(
+                "ml-anomalies-snapshot_doc_job.json",
+                &snapshot(&json!([{"anywhere": &key}])),
+            );
+            finds("job_snapshot_docs.ndjson", &model(&key));
+        }
+    }
+}
+
+#[test]
+fn the_entry_and_the_line_are_named() {
+    let lines = format!("{{}}\n{{}}\n{}\n", json!({ "a": HOST }));
+    let said = judged("job_notifications.ndjson", &lines).unwrap();
+    assert!(said.contains("job_notifications.ndjson, line 3"), "{said}");
+    assert!(
+        judged("job_config.json", "{\"a\":")
+            .unwrap()
+            .contains("cannot be searched")
+    );
+}
+
+#[test]
+fn names_that_stay_are_accepted_with_the_values_in_them() {
+    let (config, contents) = (config(), Contents::default());
+    let fields = Fields::of(&contents, &config, &config, None).unwrap();
+    let mut rewriter = Rewriter::new(Book::open(KeyFile::new().unwrap()), fields, false);
+    rewriter.book.note("latency", Use::Value).unwrap();
+    rewriter.settle().unwrap();
+    let names = BTreeSet::from(["web-latency".to_owned()]);
+    let originals = Originals::new(rewriter.book.originals());
+    let search = Search::new(&originals, &rewriter, &config, names);
+    let holds = |place, text: &str| {
+        let item = Item {
+            path: "a",
+            kind: Kind::Text,
+            text: text.as_bytes(),
+        };
+        search.holds(&place, &item)
+    };
+    assert!(!holds(Place::Other, "Job web-latency was opened"));
+    assert!(!holds(Place::Action, "web-latency_model_state_1#1"));
+    assert!(holds(Place::Other, "Job web-latency has a latency"));
+    assert!(holds(Place::Input, "web-latency"));
+}

@@ -1,0 +1,251 @@
+//! Filters: what their items stand for, and the items that stand for the same tokens.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::Rewriter;
+use super::small::changed;
+use crate::error;
+use crate::job::JobConfig;
+use crate::util::cancellation;
+
+/// Items that Elasticsearch takes in one filter.
+const MOST_ITEMS: usize = 10_000;
+/// Bytes of a pattern. Each place of a value may be compared with a few patterns.
+const LONGEST_PATTERN: usize = 1024;
+/// Values that are compared with patterns, those of each filter counted again.
+const MOST_COMPARED: usize = 100_000_000;
+const LEAVE_OUT: &str = "leave the field that it is applied to out with --fields";
+
+impl Rewriter {
+    /// Filters; those of a rule's scope hold values of its field.
+    pub(crate) fn filters(&mut self, filters: &RawValue, config: &JobConfig) -> error::Result<Vec<u8>> {
+        let mut fields: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (filter, field) in config.filtered_fields() {
+            fields.entry(filter).or_default().insert(field);
+        }
+        let mut filters: Value = serde_json::from_str(filters.get()).map_err(|cause| changed(cause.into()))?;
+        let mut left = MOST_COMPARED;
+        for filter in filters.as_array_mut().into_iter().flatten() {
+            let id = filter["filter_id"].as_str().unwrap_or_default().to_owned();
+            if let Some(text) = filter.get("description").and_then(Value::as_str) {
+                filter["description"] = self.free(text)?.into();
+            }
+            let items = filter["items"].as_array().cloned().unwrap_or_default();
+            // Elasticsearch has no such filter.
+            if items.len() > MOST_ITEMS {
+                return Err(too_many(&id, items.len()));
+            }
+            let items = items.iter().filter_map(Value::as_str);
+            let new = match fields.get(id.as_str()) {
+                Some(fields) => self.items(&id, items, fields, &mut left)?,
+                None => items.map(|item| self.named(item)).collect::<Result<_, _>>()?,
+            };
+            filter["items"] = new.into_iter().collect();
+        }
+        Ok(filters.to_string().into_bytes())
+    }
+
+    /// The items that stand for these: those of each field that the filter is applied to, all values that match where one
+    /// is a pattern.
+    fn items<'a>(
+        &mut self,
+        filter: &str,
+        items: impl Iterator<Item = &'a str>,
+        fields: &BTreeSet<&str>,
+        left: &mut usize,
+    ) -> error::Result<BTreeSet<String>> {
+        let (mut new, mut patterns) = (BTreeSet::new(), Patterns::default());
+        for item in items {
+            let is_pattern = patterns.add(filter, item)?;
+            for field in fields {
+                // An unchosen field's item is a value of another field too, where one filter is for both.
+                if !is_pattern || !self.fields.is_chosen(field) {
+                    new.insert(self.value(field, item)?);
+                }
+            }
+        }
+        if patterns.is_empty() {
+            return Ok(new);
+        }
+        patterns.sort();
+        for field in fields.iter().filter(|field| self.fields.is_chosen(field)) {
+            let values = self.found.get(*field).into_iter().flatten();
+            let values = cancellation::until_cancelled(values.map(|id| self.book.entry(*id)));
+            for (value, token) in values {
+                *left = left.checked_sub(1).ok_or_else(too_much)?;
+                if patterns.match_value(value) {
+                    new.insert(token.to_owned());
+                }
+                if new.len() > MOST_ITEMS {
+                    return Err(too_many(filter, new.len()));
+                }
+            }
+            cancellation::check()?;
+        }
+        self.note(
+            "a filter holds patterns such as `web-*`: the tokens of all values that match one stand in its place, \
+             values to come will not match",
+        );
+        Ok(new)
+    }
+}
+
+/// The patterns of a filter, as autodetect takes them: an asterisk at either end of an item matches any text. A value is
+/// compared with all of them at once.
+#[derive(Default)]
+struct Patterns {
+    beginnings: Texts,
+    /// Backwards.
+    endings: Texts,
+    parts: Texts,
+}
+
+impl Patterns {
+    /// Adds an item; `false` where it is no pattern.
+    fn add(&mut self, filter: &str, item: &str) -> error::Result<bool> {
+        let (texts, text) = match (item.strip_prefix('*'), item.strip_suffix('*')) {
+            (Some(_), Some(_)) => (&mut self.parts, item.trim_matches('*').as_bytes().to_vec()),
+            (Some(ending), None) => (&mut self.endings, ending.bytes().rev().collect()),
+            (None, Some(beginning)) => (&mut self.beginnings, beginning.as_bytes().to_vec()),
+            (None, None) => return Ok(false),
+        };
+        if text.len() > LONGEST_PATTERN {
+            return Err(too_long(filter, text.len()));
+        }
+        texts.0.push(text);
+        Ok(true)
+    }
+
+    fn is_empty(&self) -> bool {
+        [&self.beginnings, &self.endings, &self.parts]
+            .iter()
+            .all(|texts| texts.0.is_empty())
+    }
+
+    fn sort(&mut self) {
+        [&mut self.beginnings, &mut self.endings, &mut self.parts]
+            .into_iter()
+            .for_each(Texts::sort);
+    }
+
+    /// Whether a value matches one, once they are sorted.
+    fn match_value(&self, value: &str) -> bool {
+        let value = value.as_bytes();
+        self.beginnings.begin(value)
+            || (!self.endings.0.is_empty() && {
+                let backwards: Vec<u8> = value.iter().rev().take(LONGEST_PATTERN).copied().collect();
+                self.endings.begin(&backwards)
+            })
+            || (!self.parts.0.is_empty() && (0..=value.len()).any(|at| self.parts.begin(&value[at..])))
+    }
+}
+
+/// Texts of which, once they are sorted, none begins with another one.
+#[derive(Default)]
+struct Texts(Vec<Vec<u8>>);
+
+impl Texts {
+    fn sort(&mut self) {
+        self.0.sort_unstable();
+        self.0.dedup_by(|text, shorter| text.starts_with(shorter));
+    }
+
+    /// Whether a value begins with one. What is between that one and the value would begin with it too, so it is the last
+    /// one before the value.
+    fn begin(&self, value: &[u8]) -> bool {
+        let after = self.0.partition_point(|text| text.as_slice() <= value);
+        after > 0 && value.starts_with(&self.0[after - 1])
+    }
+}
+
+fn too_long(filter: &str, bytes: usize) -> error::Error {
+    error::Error::Refused {
+        message: format!("filter {filter} has a pattern of {bytes} bytes, and at most {LONGEST_PATTERN} are compared"),
+        hint: LEAVE_OUT.to_owned(),
+    }
+}
+
+fn too_much() -> error::Error {
+    error::Error::Refused {
+        message: format!("the filters have patterns that more than {MOST_COMPARED} values would be compared with"),
+        hint: LEAVE_OUT.to_owned(),
+    }
+}
+
+fn too_many(filter: &str, items: usize) -> error::Error {
+    error::Error::Refused {
+        message: format!(
+            "filter {filter} has or matches at least {items} values, and a filter has at most {MOST_ITEMS} items: its \
+             rules would find other results"
+        ),
+        hint: LEAVE_OUT.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_asterisk_matches_any_text_at_either_end_of_an_item() {
+        for (text, value, wanted) in [
+            ("web-*", "web-01", true),
+            ("web-*", "a.web-01", false),
+            ("*.example", "web.example", true),
+            ("*.example", "web.example.org", false),
+            ("*b-0*", "web-01", true),
+            ("*b-2*", "web-01", false),
+            ("*", "", true),
+        ] {
+            let mut patterns = Patterns::default();
+            assert!(patterns.add("f", text).unwrap());
+            patterns.sort();
+            assert_eq!(patterns.match_value(value), wanted, "{text} {value}");
+        }
+        let mut patterns = Patterns::default();
+        assert!(!patterns.add("f", "web-01").unwrap() && !patterns.add("f", "w*b").unwrap());
+        assert!(patterns.is_empty() && patterns.add("f", &"x*".repeat(1000)).is_err());
+    }
+
+    #[test]
+    fn patterns_together_match_what_each_matches() {
+        let items = ["a*", "ab*", "b-*", "*a", "*ba", "*-c", "*xyx*", "*yx*", "*zz*"];
+        let matches = |items: &[&str], value: &str| {
+            let mut patterns = Patterns::default();
+            items.iter().for_each(|item| assert!(patterns.add("f", item).unwrap()));
+            patterns.sort();
+            patterns.match_value(value)
+        };
+        for value in [
+            "", "a", "abc", "b", "b-", "ca", "c-c", "xxyxx", "xyy", "zyz", "-zz", "bab", "cab",
+        ] {
+            let each = items.iter().any(|item| matches(&[item], value));
+            assert_eq!(matches(&items, value), each, "{value}");
+        }
+    }
+
+    /// Minutes, where each value is compared with each pattern.
+    #[test]
+    fn time_does_not_grow_with_the_number_of_patterns() {
+        let mut patterns = Patterns::default();
+        for n in 0..MOST_ITEMS {
+            let text = format!("{}{n}", "a".repeat(n % 900));
+            patterns.add("f", &format!("*{text}*")).unwrap();
+            patterns.add("f", &format!("{text}*")).unwrap();
+            patterns.add("f", &format!("*{text}")).unwrap();
+        }
+        patterns.sort();
+        let values = (0..2_000).map(|n| format!("{}x", "a".repeat(100 + n % 50)));
+        let begun = std::time::Instant::now();
+        assert_eq!(values.filter(|value| patterns.match_value(value)).count(), 0);
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(20),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+}

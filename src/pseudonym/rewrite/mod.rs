@@ -1,0 +1,314 @@
+//! Documents with tokens in the place of values. The same code hears of the values first and replaces them later, so
+//! that nothing is replaced that was not heard of, and the other way round.
+
+mod config;
+mod definitions;
+mod documents;
+mod filters;
+mod inputs;
+mod members;
+mod small;
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
+
+use super::fields::{CATEGORY, Fields};
+use super::hashes::Hashes;
+use super::normalizers::Seen;
+use crate::json::{Edit, Leaf};
+use crate::pseudonym::error::Error;
+use crate::pseudonym::tokens::{Book, Use, rewrite_pattern, rewrite_text, unescaped};
+use percent_encoding::percent_decode_str;
+
+/// What is done with the values of an archive.
+pub(crate) struct Rewriter {
+    pub(crate) book: Book,
+    pub(crate) fields: Fields,
+    pub(crate) hashes: Hashes,
+    /// Free text stays, but for values in it.
+    keep_text: bool,
+    /// Tokens are there: values are replaced from now on.
+    writing: bool,
+    /// Distinct values by field.
+    found: BTreeMap<String, HashSet<u32>>,
+    /// What those who import should know.
+    notes: BTreeSet<String>,
+    /// The hash of a counted value that was met last.
+    last_word: Option<u64>,
+    /// `max_matching_length` of each category in the state, before and after.
+    categories: Vec<[u64; 2]>,
+    /// Fields with values that autodetect may see otherwise.
+    untold: BTreeSet<String>,
+    /// Fields whose values cannot be replaced in the input documents, with the reason.
+    refused: BTreeMap<String, String>,
+    /// Names that the datafeed uses, which may contain values.
+    pub(crate) names: BTreeSet<String>,
+}
+
+impl Rewriter {
+    pub(crate) fn new(book: Book, fields: Fields, keep_text: bool) -> Self {
+        Self {
+            book,
+            fields,
+            hashes: Hashes::default(),
+            keep_text,
+            writing: false,
+            found: BTreeMap::new(),
+            notes: BTreeSet::new(),
+            last_word: None,
+            categories: Vec::new(),
+            untold: BTreeSet::new(),
+            refused: BTreeMap::new(),
+            names: BTreeSet::new(),
+        }
+    }
+
+    /// The end of hearing: what explains hashes is looked for, and tokens are made.
+    pub(crate) fn settle(&mut self) -> Result<(), Error> {
+        self.hashes.explain(&mut self.book, &self.fields)?;
+        self.book.settle()?;
+        self.hashes.settle(&self.book, &self.fields);
+        self.writing = true;
+        Ok(())
+    }
+
+    /// Distinct values by field, of those fields whose values are replaced.
+    pub(crate) fn found(&self) -> BTreeMap<&str, u64> {
+        let found = self.found.iter();
+        found
+            .map(|(field, values)| (field.as_str(), values.len() as u64))
+            .collect()
+    }
+
+    /// How many values of the fields behind a name are known.
+    pub(crate) fn values_at(&self, name: &str) -> u64 {
+        let fields = self.fields.values_behind(name).into_iter();
+        fields
+            .map(|field| self.found.get(field).map_or(0, |values| values.len() as u64))
+            .sum()
+    }
+
+    /// What those who import should know.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = &str> {
+        self.notes.iter().map(String::as_str)
+    }
+
+    fn note(&mut self, note: &str) {
+        if !self.notes.contains(note) {
+            self.notes.insert(note.to_owned());
+        }
+    }
+
+    /// A value of a field.
+    fn value(&mut self, field: &str, text: &str) -> Result<String, Error> {
+        if text.is_empty() || field == CATEGORY {
+            self.candidate(text)?;
+            return Ok(text.to_owned());
+        }
+        if !self.fields.is_chosen(field) {
+            self.candidate(text)?;
+            return Ok(self.scrubbed(text));
+        }
+        if self.writing {
+            return self.book.token(text).map(str::to_owned);
+        }
+        let id = self.book.note(text, Use::Value)?;
+        match self.found.get_mut(field) {
+            Some(found) => {
+                found.insert(id);
+            }
+            None => {
+                self.found.insert(field.to_owned(), [id].into());
+            }
+        }
+        Ok(text.to_owned())
+    }
+
+    /// A value of a field as documents have it: its token is that of the value that autodetect sees.
+    fn sent(&mut self, field: &str, text: &str) -> Result<String, Error> {
+        let seen = match self.fields.spellings.seen(field, text) {
+            _ if text.is_empty() || !self.fields.is_chosen(field) => return self.value(field, text),
+            Seen::AsSent => return self.value(field, text),
+            Seen::As(seen) => seen,
+            Seen::Untold => {
+                self.untold.insert(field.to_owned());
+                return self.value(field, text);
+            }
+        };
+        if !self.writing {
+            // It stands nowhere else where it is a value, but perhaps in a text.
+            self.book.note(text, Use::Value)?;
+        }
+        self.value(field, &seen)
+    }
+
+    /// Refuses fields of which it cannot be told how autodetect sees what the inputs hold.
+    pub(crate) fn refuse_untold(&self) -> crate::error::Result<()> {
+        if let Some((field, why)) = self.refused.first_key_value() {
+            return Err(crate::error::Error::refused(
+                format!("the values of {field} in the input documents cannot be replaced: {why}"),
+                "leave the field out with --fields, or export without --include-inputs",
+            ));
+        }
+        if self.untold.is_empty() {
+            return Ok(());
+        }
+        let fields: Vec<&str> = self.untold.iter().map(String::as_str).collect();
+        Err(crate::error::Error::refused(
+            format!(
+                "a normalizer spells values otherwise than the inputs do, in a way that cannot be followed: the job would \
+                 take tokens of {} for other values than those that it knows",
+                fields.join(", ")
+            ),
+            "leave the field out with --fields, or export without --include-inputs",
+        ))
+    }
+
+    fn refuse_field(&mut self, field: &str, why: &str) {
+        if !self.refused.contains_key(field) {
+            self.refused.insert(field.to_owned(), why.to_owned());
+        }
+    }
+
+    fn candidate(&mut self, text: &str) -> Result<(), Error> {
+        if !self.writing && !text.is_empty() {
+            self.book.note(text, Use::Candidate)?;
+        }
+        Ok(())
+    }
+
+    /// A value of no field, such as a user's name.
+    fn named(&mut self, text: &str) -> Result<String, Error> {
+        self.noted(text, Use::Value)
+    }
+
+    fn word(&mut self, text: &str) -> Result<String, Error> {
+        self.noted(text, Use::Word)
+    }
+
+    fn noted(&mut self, text: &str, what: Use) -> Result<String, Error> {
+        if self.writing && !text.is_empty() {
+            return self.book.token(text).map(str::to_owned);
+        }
+        if !text.is_empty() {
+            self.book.note(text, what)?;
+        }
+        Ok(text.to_owned())
+    }
+
+    /// A message, word by word.
+    fn words(&mut self, text: &str) -> Result<String, Error> {
+        match self.fields.replaces_messages() {
+            true => self.word_by_word(text),
+            false => Ok(self.scrubbed(text)),
+        }
+    }
+
+    /// A text of a field that the job does not use, word by word.
+    fn other_words(&mut self, text: &str) -> Result<String, Error> {
+        self.word_by_word(text)
+    }
+
+    /// A token for each word, and for each value that words and what is between them make up.
+    fn word_by_word(&mut self, text: &str) -> Result<String, Error> {
+        if self.writing && self.book.found_in(text, false).is_some() {
+            // Where a value separates what was one word when it was noted, the words are replaced alone.
+            match self.words_and_values(text) {
+                Err(Error::Unheard) => {}
+                replaced => return replaced,
+            }
+        }
+        let new = rewrite_text(text, &mut |word| self.word(word))?;
+        // A value without words, such as an emoji, is not noted as a word.
+        Ok(match self.book.replacement(text, false) {
+            Some(token) if self.writing && new == text => token.to_owned(),
+            _ => new,
+        })
+    }
+
+    fn words_and_values(&mut self, text: &str) -> Result<String, Error> {
+        let mut words = Vec::new();
+        rewrite_text(text, &mut |word| {
+            // The word is a slice of the text: their distance is its position.
+            let start = word.as_ptr() as usize - text.as_ptr() as usize;
+            words.push(start..start + word.len());
+            Ok::<_, Error>(String::new())
+        })?;
+        let around = |place: usize| {
+            let before = words.partition_point(|word| word.start < place);
+            words[..before].last().filter(|word| word.end > place)
+        };
+        let (mut out, mut done, mut at) = (String::with_capacity(text.len()), 0, 0);
+        while let Some((found, token)) = self.book.found_with_token(&text[at..], false) {
+            let (start, end, token) = (at + found.start, at + found.end, token.to_owned());
+            // Values inside of a word are not looked for again from each of its characters.
+            if let Some(word) = around(start) {
+                at = word.end;
+                continue;
+            }
+            if around(end).is_some() {
+                at = start + text[start..].chars().next().map_or(1, char::len_utf8);
+                continue;
+            }
+            out.push_str(&rewrite_text(&text[done..start], &mut |word| self.word(word))?);
+            out.push_str(&token);
+            (done, at) = (end, end);
+        }
+        out.push_str(&rewrite_text(&text[done..], &mut |word| self.word(word))?);
+        Ok(out)
+    }
+
+    /// The pattern of a category.
+    fn pattern(&mut self, text: &str) -> Result<String, Error> {
+        match self.fields.replaces_messages() {
+            true => rewrite_pattern(text, &mut |text| self.word_by_word(text)),
+            false => rewrite_pattern(text, &mut |text| Ok(self.scrubbed(text))),
+        }
+    }
+
+    /// What somebody wrote: one token for all of it.
+    fn free(&mut self, text: &str) -> Result<String, Error> {
+        match (self.keep_text, text.is_empty()) {
+            (_, true) => Ok(String::new()),
+            (true, _) => Ok(self.kept(text)),
+            (false, _) => self.named(text),
+        }
+    }
+
+    /// What somebody wrote, without the values in it; not at all where they are encoded, as in a URL.
+    fn kept(&self, text: &str) -> String {
+        let kept = self.scrubbed(text);
+        let decoded: std::borrow::Cow<'_, str> = match kept.contains('%') {
+            true => percent_decode_str(&kept).decode_utf8_lossy(),
+            false => return kept,
+        };
+        match self.writing && self.book.found_in(&decoded, false).is_some() {
+            true => format!("t_{}", self.book.key().unrecorded(text)),
+            false => kept,
+        }
+    }
+
+    /// What stays but for values in it.
+    fn scrubbed(&self, text: &str) -> String {
+        if !self.writing {
+            return text.to_owned();
+        }
+        let scrubbed = self.book.scrubbed(text, false);
+        // Queries and patterns have backslashes before what would mean something else.
+        let plain = scrubbed.contains('\\').then(|| unescaped(&scrubbed));
+        match plain.filter(|plain| self.book.found_in(plain, false).is_some()) {
+            Some(plain) => self.book.scrubbed(&plain, false),
+            None => scrubbed,
+        }
+    }
+}
+
+/// A string in the place of another; nothing where they are the same.
+fn replaced(leaf: &Leaf<'_>, text: Result<String, Error>) -> io::Result<Edit> {
+    let text = text.map_err(io::Error::other)?;
+    Ok(match text == leaf.text {
+        true => Edit::Keep,
+        false => Edit::Text(text),
+    })
+}

@@ -1,0 +1,201 @@
+//! Entries that are one JSON text each, but for the configuration.
+
+use std::io;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::super::datafeed::Texts;
+use super::definitions::without_texts;
+use super::{Rewriter, replaced};
+use crate::archive::Manifest;
+use crate::error;
+use crate::job::{InputMappings, JobConfig};
+use crate::json::{Edit, edit_leaves};
+use crate::pseudonym::error::Error;
+use crate::state::StateLimits;
+
+/// How autodetect describes a snapshot.
+const DESCRIBED: [&str; 2] = [
+    "State persisted due to job close at ",
+    "Periodic background persist at ",
+];
+/// Types of fields that take any token.
+const TAKES_TOKENS: [&str; 12] = [
+    "keyword",
+    "text",
+    "wildcard",
+    "constant_keyword",
+    "match_only_text",
+    "flattened",
+    "ip",
+    "long",
+    "integer",
+    "unsigned_long",
+    "double",
+    "alias",
+];
+
+/// Whether a member of a snapshot document says nothing of anybody.
+fn snapshot_stays(path: &str, text: &str) -> bool {
+    let described = || DESCRIBED.iter().any(|begin| text.starts_with(begin));
+    match path {
+        "description" => described(),
+        _ => {
+            let path = path.strip_prefix("model_size_stats.").unwrap_or(path);
+            matches!(
+                path,
+                "job_id"
+                    | "min_version"
+                    | "snapshot_id"
+                    | "result_type"
+                    | "memory_status"
+                    | "categorization_status"
+                    | "assignment_memory_basis"
+                    | "quantiles.job_id"
+            )
+        }
+    }
+}
+
+impl Rewriter {
+    /// A snapshot document whose state has that many documents from now on.
+    pub(crate) fn snapshot(
+        &mut self,
+        snapshot: &RawValue,
+        documents: Option<u64>,
+        limits: StateLimits,
+    ) -> error::Result<Vec<u8>> {
+        let mut failed = None;
+        let edited = edit_leaves(snapshot.get().as_bytes(), &mut |leaf| match leaf.path {
+            "snapshot_doc_count" => Ok(documents.map_or(Edit::Keep, |documents| Edit::Json(documents.to_string()))),
+            "quantiles.quantile_state" if leaf.quoted && !leaf.text.is_empty() => {
+                let quantiles = match self.writing {
+                    true => self.quantiles(&leaf.text, limits),
+                    false => self.hear_quantiles(&leaf.text, limits).map(|()| String::new()),
+                };
+                quantiles.map(Edit::Text).map_err(|error| {
+                    failed = Some(error);
+                    io::Error::other("quantiles")
+                })
+            }
+            path if !leaf.quoted || snapshot_stays(path, &leaf.text) => Ok(Edit::Keep),
+            "description" => replaced(leaf, self.free(&leaf.text)),
+            _ => replaced(leaf, Ok(self.scrubbed(&leaf.text))),
+        });
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(edited.map_err(changed)?),
+        }
+    }
+
+    /// Calendars with their events, of this job only: they may name other ones.
+    pub(crate) fn calendars(&mut self, calendars: &RawValue, config: &JobConfig) -> io::Result<Vec<u8>> {
+        let is_of_job = |name: &str| {
+            name == config.id().as_str() || name == "_all" || config.groups().iter().any(|group| group == name)
+        };
+        edit_leaves(calendars.get().as_bytes(), &mut |leaf| {
+            if leaf.path == "job_ids" {
+                return Ok(match is_of_job(&leaf.text) {
+                    true => Edit::Keep,
+                    false => Edit::LeaveOut,
+                });
+            }
+            let stays = !leaf.quoted || matches!(leaf.path, "calendar_id" | "events.calendar_id" | "events.event_id");
+            match stays || leaf.path.ends_with("_time") {
+                true => Ok(Edit::Keep),
+                false => replaced(leaf, self.free(&leaf.text)),
+            }
+        })
+    }
+
+    /// The mapping of the inputs: fields take tokens, and what it holds of values is replaced.
+    pub(crate) fn mapping(&mut self, mapping: &RawValue) -> error::Result<Vec<u8>> {
+        let mapping = InputMappings::parse(mapping.get().as_bytes())?;
+        let queried = &self.fields.only_queried;
+        let mapping = mapping.without(&|path| queried.contains(path), &queried.runtime);
+        let mut mapping = mapping.to_json();
+        for source in mapping
+            .as_object_mut()
+            .into_iter()
+            .flat_map(|sources| sources.values_mut())
+        {
+            without_texts(source);
+            if let Some(properties) = source.pointer_mut("/mappings/properties") {
+                self.properties(properties, "")?;
+            }
+            if let Some(mappings) = source.get_mut("mappings") {
+                self.leave_out_scripts(mappings);
+            }
+        }
+        self.refuse_in_settings(&mapping)?;
+        Ok(mapping.to_string().into_bytes())
+    }
+
+    fn properties(&mut self, properties: &mut Value, above: &str) -> Result<(), Error> {
+        self.rename_properties(properties, above);
+        for (name, definition) in properties.as_object_mut().into_iter().flatten() {
+            let path = format!("{above}{name}");
+            self.constants(&path, definition)?;
+            if let super::super::fields::Input::Value(_) = self.fields.input(&path) {
+                let kind = definition.get("type").and_then(Value::as_str);
+                if kind.is_some_and(|kind| !TAKES_TOKENS.contains(&kind)) && self.writing {
+                    let null = definition.get("null_value").cloned();
+                    *definition = serde_json::json!({"type": "keyword"});
+                    if let Some(null) = null {
+                        let text = null.as_str().map_or_else(|| null.to_string(), str::to_owned);
+                        definition["null_value"] = text.into();
+                    }
+                    self.note("a field of a type that takes no tokens is mapped as `keyword`");
+                }
+            }
+            if self.fields.spellings.is_normalized(&path)
+                && let Some(definition) = definition.as_object_mut()
+            {
+                // Tokens are spelled alike already, and must not be changed.
+                definition.shift_remove("normalizer");
+            }
+            if self.fields.spellings.is_limited(&path) {
+                // Larger than any token, and than what the settings of the index may say instead.
+                definition["ignore_above"] = i32::MAX.into();
+            }
+            for inner in ["properties", "fields"] {
+                if let Some(inner) = definition.get_mut(inner) {
+                    self.properties(inner, &format!("{path}."))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the runtime fields out of a source's mapping whose scripts read or contain replaced values.
+    fn leave_out_scripts(&mut self, mappings: &mut Value) {
+        let Some(runtime) = mappings.get_mut("runtime").and_then(Value::as_object_mut) else {
+            return;
+        };
+        let texts = Texts::new(self.writing.then_some(&self.book), &self.names);
+        let before = runtime.len();
+        runtime
+            .retain(|name, field| self.fields.against_mapped_script(name, field).is_none() && !texts.in_texts(field));
+        if runtime.len() < before {
+            self.note("a runtime field of the mapping whose script reads or contains replaced values is left out");
+        }
+    }
+
+    /// The manifest says that there are tokens; names of the cluster are replaced.
+    pub(crate) fn manifest(&mut self, manifest: &mut Manifest) -> Result<(), Error> {
+        for name in [&mut manifest.source.cluster_name, &mut manifest.source.cluster_uuid] {
+            let token = self.named(name)?;
+            *name = token;
+        }
+        Ok(())
+    }
+}
+
+/// What was checked before is JSON: a failure is the book's, or of a file that changed.
+pub(super) fn changed(cause: io::Error) -> error::Error {
+    match cause.downcast::<Error>() {
+        Ok(error) => error.into(),
+        Err(_) => Error::Unheard.into(),
+    }
+}

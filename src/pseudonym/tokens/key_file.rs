@@ -1,0 +1,200 @@
+//! The key file: the key, and which value each token stands for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::key::Key;
+use crate::pseudonym::error::Error;
+use crate::util::atomic_file::{AtomicFile, PublishError};
+
+/// The only version there is.
+const VERSION: u32 = 1;
+
+/// A key file.
+#[derive(Clone)]
+pub struct KeyFile {
+    /// The key.
+    pub key: Key,
+    /// Values by token.
+    pub tokens: BTreeMap<String, String>,
+}
+
+/// As it stands in the file.
+#[derive(Serialize, Deserialize)]
+struct Written<Tokens> {
+    esml_key_file: u32,
+    key: String,
+    tokens: Tokens,
+}
+
+impl KeyFile {
+    /// A new key, no tokens.
+    ///
+    /// # Errors
+    /// [`Error::NoKey`]
+    pub fn new() -> Result<Self, Error> {
+        Ok(Self {
+            key: Key::random()?,
+            tokens: BTreeMap::new(),
+        })
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// [`Error::NotAKeyFile`], [`Error::Io`]
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let io = |cause| Error::Io {
+            path: path.to_owned(),
+            cause,
+        };
+        let bad = |why: &dyn fmt::Display| Error::NotAKeyFile {
+            path: path.to_owned(),
+            why: why.to_string(),
+        };
+        let file = File::open(path).map_err(io)?;
+        let read = serde_json::from_reader::<_, Written<BTreeMap<String, String>>>(BufReader::new(file));
+        // What serde says of text would quote it.
+        let written = read.map_err(|cause| bad(&format!("line {}, column {}", cause.line(), cause.column())))?;
+        if written.esml_key_file != VERSION {
+            return Err(bad(&format!("its version {} is not known", written.esml_key_file)));
+        }
+        Ok(Self {
+            key: Key::parse(&written.key).ok_or_else(|| bad(&"its key is not 64 hexadecimal digits"))?,
+            tokens: written.tokens,
+        })
+    }
+
+    /// Writes it under a temporary name, readable by its owner only.
+    ///
+    /// # Errors
+    /// The file exists and may not be replaced, or the file system refuses.
+    pub fn write(&self, path: &Path, overwrite: bool) -> Result<AtomicFile, PublishError> {
+        let file = AtomicFile::create(path, overwrite)?;
+        let written = Written {
+            esml_key_file: VERSION,
+            key: self.key.to_hex(),
+            tokens: &self.tokens,
+        };
+        let mut out = BufWriter::new(file.file());
+        let done = serde_json::to_writer_pretty(&mut out, &written)
+            .map_err(std::io::Error::from)
+            .and_then(|()| out.write_all(b"\n"))
+            .and_then(|()| out.flush());
+        drop(out);
+        match done {
+            Ok(()) => Ok(file),
+            Err(cause) => Err(PublishError::Io {
+                path: file.target().to_owned(),
+                cause,
+            }),
+        }
+    }
+}
+
+/// An existing key file that no other run extends while this value is alive.
+///
+/// Which token a value gets depends on the tokens that are taken, so a run holds the lock from reading the file to
+/// replacing it.
+#[derive(Debug)]
+pub struct KeyFileLock {
+    file: File,
+}
+
+impl KeyFileLock {
+    /// Locks the file at this path; `None` while another run holds the lock.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub fn try_acquire(path: &Path) -> Result<Option<Self>, Error> {
+        let io = |cause| Error::Io {
+            path: path.to_owned(),
+            cause,
+        };
+        loop {
+            let file = File::open(path).map_err(io)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(cause)) => return Err(io(cause)),
+            }
+            // The run that held the lock before may have replaced the file: then this is the lock of a file without a
+            // name, and protects nothing.
+            if is_still_at(&file, path).map_err(io)? {
+                return Ok(Some(Self { file }));
+            }
+        }
+    }
+
+    /// Replaces the key file, then releases it.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn publish(self, new: AtomicFile) -> Result<(), PublishError> {
+        // Windows does not replace a file that is open.
+        if cfg!(windows) {
+            drop(self.file);
+            return new.publish();
+        }
+        new.publish()
+    }
+}
+
+#[cfg(unix)]
+fn is_still_at(file: &File, path: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (open, named) = (file.metadata()?, path.metadata()?);
+    Ok((open.dev(), open.ino()) == (named.dev(), named.ino()))
+}
+
+/// A locked file cannot be replaced there.
+#[cfg(not(unix))]
+fn is_still_at(_: &File, _: &Path) -> std::io::Result<bool> {
+    Ok(true)
+}
+
+impl fmt::Debug for KeyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyFile")
+            .field("tokens", &self.tokens.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_key_file_reads_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.key.json");
+        let mut file = KeyFile::new().unwrap();
+        file.tokens.insert("t_1".to_owned(), "ä\n\"".to_owned());
+        file.write(&path, false).unwrap().publish().unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let read = KeyFile::read(&path).unwrap();
+        assert_eq!((read.key, read.tokens), (file.key.clone(), file.tokens.clone()));
+        assert!(file.write(&path, false).is_err());
+        file.tokens.insert("240.1.2.3".to_owned(), "10.0.0.1".to_owned());
+        let later = std::fs::read_to_string(&path)
+            .unwrap()
+            .replace("file\": 1", "file\": 2");
+        std::fs::write(&path, later).unwrap();
+        let error = KeyFile::read(&path).unwrap_err().to_string();
+        assert!(error.contains("version 2 is not known"), "{error}");
+        std::fs::write(&path, "{\"secret\": 1").unwrap();
+        let error = KeyFile::read(&path).unwrap_err().to_string();
+        assert!(error.contains("not a key file") && !error.contains("secret"), "{error}");
+    }
+}

@@ -1,0 +1,15 @@
+//! Values and their tokens. The same value has the same token wherever it is.
+
+mod key;
+mod key_file;
+mod kind;
+mod map;
+mod reveal;
+mod substring_index;
+mod text;
+
+pub use key::Key;
+pub use key_file::{KeyFile, KeyFileLock};
+pub use map::{Book, Use};
+pub use reveal::Revealer;
+pub use text::{rewrite_pattern, rewrite_text, unescaped};
