@@ -42,7 +42,7 @@ pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
     let file = KeyFile::read(&options.key)?;
     let revealer = file.revealer();
     // A value may contain anything, and the terminal obeys control characters.
-    let shown = |text: &str| escape(&revealer.revealed(text).0).into_owned();
+    let shown = |text: &str| escape(&revealer.reveal(text).0).into_owned();
     if options.tokens.is_empty() {
         let written = terminal.result_with(|out| {
             std::io::stdin()
@@ -52,19 +52,19 @@ pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
         });
         return written.map_err(Error::stdout);
     }
-    let revealed: Vec<(&String, String, bool)> = options
+    let reveal: Vec<(&String, String, bool)> = options
         .tokens
         .iter()
-        .map(|token| (token, revealer.revealed(token)))
+        .map(|token| (token, revealer.reveal(token)))
         .map(|(token, (text, known))| (token, text, known))
         .collect();
-    if let Some((token, ..)) = revealed.iter().find(|(.., known)| !known) {
+    if let Some((token, ..)) = reveal.iter().find(|(.., known)| !known) {
         return Err(Error::failed(
             format!("`{token}` holds no token of {}", options.key.display()),
             "a token belongs to the key file that was written with its archive",
         ));
     }
-    let text = match (options.json, revealed.as_slice()) {
+    let text = match (options.json, reveal.as_slice()) {
         (true, all) => {
             let members = all
                 .iter()

@@ -30,7 +30,7 @@ pub enum Error {
     NoToken { kind: &'static str },
     /// A value that was not heard of before.
     #[error("a value stands where none was met before: the archive changed while it was read")]
-    Unheard,
+    UnknownValue,
 }
 
 impl Error {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::normalizers::Spellings;
-use super::time_shifts::{TimeShifts, parsed};
+use super::time_shifts::{TimeShiftRules, parsed};
 use crate::archive::Contents;
 use crate::error::{Error, Result};
 use crate::job::{
@@ -52,7 +52,7 @@ pub(crate) struct Fields {
     /// How autodetect sees values of the chosen ones.
     pub(crate) spellings: Spellings,
     /// The job's rules that shift time.
-    pub(crate) time_shifts: TimeShifts,
+    pub(crate) time_shifts: TimeShiftRules,
     /// Partition field names, for categorizers.
     partition: Option<String>,
     /// For explaining hashes.
@@ -158,7 +158,7 @@ impl Fields {
                 .map(|(path, kind)| (path.to_owned(), kind.to_owned()))
                 .collect(),
             influencers: config.influencers().iter().cloned().collect(),
-            time_shifts: TimeShifts::of(config, contents),
+            time_shifts: TimeShiftRules::of(config, contents),
             ..Self::default()
         };
         let mut all = fields.named(config);

@@ -4,42 +4,42 @@ use std::collections::{HashMap, HashSet};
 
 use super::fields::{CATEGORY, Fields};
 use crate::pseudonym::error::Error;
-use crate::pseudonym::tokens::{Book, Use};
+use crate::pseudonym::tokens::{TokenMap, TokenUse};
 use crate::state::hash::{half_scope, scope, word};
 
 /// Pairs of values that were not seen together are tried up to this number.
-const MOST_TRIED: usize = 30_000_000;
+const MAX_TRIED_PAIRS: usize = 30_000_000;
 
 /// Hashes met before writing, and what explains them.
 #[derive(Debug, Default)]
 pub(crate) struct Hashes {
-    keys: HashSet<u64>,
-    words: HashSet<u64>,
+    scope_hashes: HashSet<u64>,
+    value_hashes: HashSet<u64>,
     /// Values of a partition and of a person or attribute that stand together in the state.
     pairs: HashSet<(u32, u32)>,
-    explained: HashMap<u64, Explained>,
+    preimages: HashMap<u64, HashPreimage>,
     /// Values by their word, and whether their field's are replaced.
     counted: HashMap<u64, (u32, bool)>,
     /// Hashes of tokens.
-    written: HashMap<u64, u64>,
+    token_hashes: HashMap<u64, u64>,
 }
 
-/// Four texts; values by their number in the book.
+/// Names and values of two fields; values by their number in the [`TokenMap`].
 #[derive(Clone, Debug)]
-struct Explained {
+struct HashPreimage {
     names: [String; 2],
     values: [Option<u32>; 2],
 }
 
 /// What becomes of a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum HashAction {
     /// It says nothing of a value, or of none that is replaced.
-    Stays,
+    Keep,
     /// The hash of the token.
-    Becomes(u64),
+    Replace(u64),
     /// Nothing explains it.
-    Goes,
+    Drop,
 }
 
 /// How many hashes became what.
@@ -57,29 +57,29 @@ pub(crate) struct HashCounts {
 
 impl Hashes {
     /// Hears of a key of a largest score.
-    pub(crate) fn key(&mut self, text: &str) {
-        self.keys.extend(text.parse::<u64>());
+    pub(crate) fn note_scope_hash(&mut self, text: &str) {
+        self.scope_hashes.extend(text.parse::<u64>());
     }
 
     /// Hears of the word of a counted value.
-    pub(crate) fn word(&mut self, text: &str) {
-        self.words.extend(text.parse::<u64>());
+    pub(crate) fn note_value_hash(&mut self, text: &str) {
+        self.value_hashes.extend(text.parse::<u64>());
     }
 
     /// Hears of a counted value.
-    pub(crate) fn counted(&mut self, text: &str, id: u32, chosen: bool) {
+    pub(crate) fn note_counted_value(&mut self, text: &str, id: u32, chosen: bool) {
         self.counted.insert(word(text), (id, chosen));
     }
 
     /// Hears of two values that stand together.
-    pub(crate) fn pair(&mut self, partition: u32, person: u32) {
+    pub(crate) fn note_pair(&mut self, partition: u32, person: u32) {
         self.pairs.insert((partition, person));
     }
 
-    /// Finds what explains the keys, every text that the book knows being a candidate. What explains one is replaced
+    /// Finds the values that the hashes are of among all texts of the map. A value that a hash is of is replaced
     /// from then on.
-    pub(crate) fn explain(&mut self, book: &mut Book, fields: &Fields) -> Result<(), Error> {
-        let texts: Vec<String> = book.texts().map(str::to_owned).collect();
+    pub(crate) fn find_preimages(&mut self, tokens: &mut TokenMap, fields: &Fields) -> Result<(), Error> {
+        let texts: Vec<String> = tokens.texts().map(str::to_owned).collect();
         let mut found = Vec::new();
         let mut names = |a: &str, b: &str| {
             let key = scope([a, "", b, ""]);
@@ -111,7 +111,7 @@ impl Hashes {
             }
         }
         for (partition, person) in fields.pairs.iter().filter(|(partition, _)| !partition.is_empty()) {
-            let mut left = MOST_TRIED;
+            let mut left = MAX_TRIED_PAIRS;
             for (first, text) in &numbered {
                 let hash = half_scope(partition, text);
                 found.extend(self.known(hash("", ""), partition, "", *first, None));
@@ -125,7 +125,7 @@ impl Hashes {
                 left = left.saturating_sub(numbered.len());
             }
             for (first, second) in &self.pairs {
-                let (a, b) = (book.entry(*first).0, book.entry(*second).0);
+                let (a, b) = (tokens.entry(*first).0, tokens.entry(*second).0);
                 let hash = scope([partition, a, person, b]);
                 found.extend(self.known(hash, partition, person, Some(*first), Some(*second)));
             }
@@ -135,10 +135,10 @@ impl Hashes {
                 let Some(id) = id.filter(|_| fields.is_chosen(field)) else {
                     continue;
                 };
-                let text = book.entry(id).0.to_owned();
-                book.note(&text, Use::Value)?;
+                let text = tokens.entry(id).0.to_owned();
+                tokens.note(&text, TokenUse::Value)?;
             }
-            self.explained.entry(key).or_insert(Explained { names, values });
+            self.preimages.entry(key).or_insert(HashPreimage { names, values });
         }
         Ok(())
     }
@@ -152,56 +152,64 @@ impl Hashes {
         second: Option<u32>,
     ) -> Option<(u64, [String; 2], [Option<u32>; 2])> {
         let names = || [partition, person].map(str::to_owned);
-        self.keys.contains(&key).then(|| (key, names(), [first, second]))
+        self.scope_hashes
+            .contains(&key)
+            .then(|| (key, names(), [first, second]))
     }
 
-    /// Makes the hashes of tokens, once the book has settled.
-    pub(crate) fn settle(&mut self, book: &Book, fields: &Fields) {
-        let becomes = |id: u32, chosen: bool| match (book.entry(id), chosen) {
+    /// Computes the hashes of tokens, once they are assigned.
+    pub(crate) fn hash_tokens(&mut self, tokens: &TokenMap, fields: &Fields) {
+        let becomes = |id: u32, chosen: bool| match (tokens.entry(id), chosen) {
             ((_, token), true) => token.to_owned(),
-            ((text, _), false) => book.scrubbed(text, false),
+            ((text, _), false) => tokens.replace_known_values(text, false),
         };
         let value = |field: &str, id: Option<u32>| match id {
             None => String::new(),
-            Some(id) if field == CATEGORY => book.entry(id).0.to_owned(),
+            Some(id) if field == CATEGORY => tokens.entry(id).0.to_owned(),
             Some(id) => becomes(id, fields.is_chosen(field)),
         };
-        for (key, Explained { names, values }) in &self.explained {
+        for (key, HashPreimage { names, values }) in &self.preimages {
             let [partition, person] = names;
             let (first, second) = (value(partition, values[0]), value(person, values[1]));
-            self.written.insert(*key, scope([partition, &first, person, &second]));
+            self.token_hashes
+                .insert(*key, scope([partition, &first, person, &second]));
         }
         for (old, (id, chosen)) in &self.counted {
-            self.written.insert(*old, word(&becomes(*id, *chosen)));
+            self.token_hashes.insert(*old, word(&becomes(*id, *chosen)));
         }
-        self.written.insert(0, 0);
+        self.token_hashes.insert(0, 0);
     }
 
     /// What becomes of a hash.
-    pub(crate) fn fate(&self, text: &str) -> Fate {
+    pub(crate) fn action(&self, text: &str) -> HashAction {
         let Ok(old) = text.parse::<u64>() else {
-            return Fate::Goes;
+            return HashAction::Drop;
         };
-        match self.written.get(&old) {
-            None => Fate::Goes,
-            Some(new) if *new == old => Fate::Stays,
-            Some(new) => Fate::Becomes(*new),
+        match self.token_hashes.get(&old) {
+            None => HashAction::Drop,
+            Some(new) if *new == old => HashAction::Keep,
+            Some(new) => HashAction::Replace(*new),
         }
     }
 
     /// The hashes that are written.
-    pub(crate) fn written(&self) -> HashSet<u64> {
-        self.written.values().copied().collect()
+    pub(crate) fn token_hashes(&self) -> HashSet<u64> {
+        self.token_hashes.values().copied().collect()
     }
 
     /// How many there are, and how many go.
     pub(crate) fn counts(&self) -> HashCounts {
-        let lost = |hashes: &HashSet<u64>| hashes.iter().filter(|hash| !self.written.contains_key(hash)).count() as u64;
+        let lost = |hashes: &HashSet<u64>| {
+            hashes
+                .iter()
+                .filter(|hash| !self.token_hashes.contains_key(hash))
+                .count() as u64
+        };
         HashCounts {
-            scope_keys: self.keys.len() as u64,
-            scope_keys_dropped: lost(&self.keys),
-            words: self.words.len() as u64,
-            words_dropped: lost(&self.words),
+            scope_keys: self.scope_hashes.len() as u64,
+            scope_keys_dropped: lost(&self.scope_hashes),
+            words: self.value_hashes.len() as u64,
+            words_dropped: lost(&self.value_hashes),
         }
     }
 }
@@ -214,21 +222,21 @@ mod tests {
 
     #[test]
     fn hashes_with_an_empty_partition_value_are_explained_among_many_texts() {
-        let mut book = Book::open(KeyFile::new().unwrap());
+        let mut tokens = TokenMap::new(KeyFile::new().unwrap());
         // More texts than there can be pairs of.
         for n in 0..6000 {
-            book.note(&format!("text {n}"), Use::Candidate).unwrap();
+            tokens.note(&format!("text {n}"), TokenUse::HashCandidate).unwrap();
         }
-        let id = book.note("login", Use::Candidate).unwrap();
+        let id = tokens.note("login", TokenUse::HashCandidate).unwrap();
         let mut fields = Fields::default();
         fields.pairs.insert(("host".to_owned(), "service".to_owned()));
         let mut hashes = Hashes::default();
         let key = scope(["host", "", "service", "login"]);
-        hashes.key(&key.to_string());
-        hashes.explain(&mut book, &fields).unwrap();
-        assert_eq!(hashes.explained[&key].values, [None, Some(id)]);
-        book.settle().unwrap();
-        hashes.settle(&book, &fields);
+        hashes.note_scope_hash(&key.to_string());
+        hashes.find_preimages(&mut tokens, &fields).unwrap();
+        assert_eq!(hashes.preimages[&key].values, [None, Some(id)]);
+        tokens.assign_tokens().unwrap();
+        hashes.hash_tokens(&tokens, &fields);
         assert_eq!(hashes.counts().scope_keys_dropped, 0);
     }
 }

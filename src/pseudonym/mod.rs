@@ -17,4 +17,4 @@ mod tokens;
 pub(crate) mod write;
 
 pub use error::Error;
-pub use tokens::{Book, Key, KeyFile, KeyFileLock, Revealer, Use, rewrite_pattern, rewrite_text, unescaped};
+pub use tokens::{Key, KeyFile, KeyFileLock, Revealer, TokenMap, TokenUse, rewrite_pattern, rewrite_text, unescaped};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::read::Source;
+use super::read::SourceArchive;
 use super::rewrite::Rewriter;
 use crate::archive::Contents;
 use crate::error::{Error, Result};
@@ -22,11 +22,11 @@ struct Calendar {
 }
 
 /// Refuses names with values of six characters or more in them, unless they are accepted.
-pub(crate) fn refuse_values(source: &Source<'_>, rewriter: &Rewriter, accepted: bool) -> Result<()> {
+pub(crate) fn refuse_values(source: &SourceArchive<'_>, rewriter: &Rewriter, accepted: bool) -> Result<()> {
     let names = names(source.contents, source.config, rewriter);
     let held: Vec<&str> = names
         .iter()
-        .filter(|name| rewriter.book.found_in(name, false).is_some())
+        .filter(|name| rewriter.tokens.find_value(name, false).is_some())
         .map(String::as_str)
         .collect();
     if accepted || held.is_empty() {

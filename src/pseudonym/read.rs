@@ -13,7 +13,7 @@ use crate::terminal::Stage;
 use crate::util::cancellation::{self, Cancellable};
 
 /// A checked archive.
-pub(crate) struct Source<'a> {
+pub(crate) struct SourceArchive<'a> {
     pub(crate) archive: &'a CheckedArchive,
     pub(crate) contents: &'a Contents,
     pub(crate) config: &'a JobConfig,
@@ -23,7 +23,7 @@ pub(crate) struct Source<'a> {
 /// Parts whose documents stand alone.
 pub(crate) const DOCUMENTS: [Part; 4] = [Part::Annotations, Part::Notifications, Part::Categories, Part::Inputs];
 
-impl Source<'_> {
+impl SourceArchive<'_> {
     /// The job.
     pub(crate) fn job(&self) -> &JobId {
         self.config.id()
@@ -47,7 +47,7 @@ impl Source<'_> {
     }
 
     /// Hears of every value; nothing is written.
-    pub(crate) async fn hear(&self, mut rewriter: Rewriter, stage: &Stage) -> Result<Rewriter> {
+    pub(crate) async fn read_values(&self, mut rewriter: Rewriter, stage: &Stage) -> Result<Rewriter> {
         rewriter.configuration(self.config)?;
         let contents = self.contents;
         rewriter.snapshot(&self.archive.snapshot_document, None, self.state_limits())?;
@@ -58,14 +58,14 @@ impl Source<'_> {
             rewriter.filters(filters, self.config)?;
         }
         if let Some(calendars) = &contents.calendars {
-            rewriter.calendars(calendars, self.config).map_err(said)?;
+            rewriter.calendars(calendars, self.config).map_err(document_error)?;
         }
         if let Some(manifest) = &contents.manifest {
             rewriter.manifest(&mut manifest.clone())?;
         }
         rewriter = self.state(rewriter, stage, |_| io::sink(), |_, _| Ok(())).await?;
         for part in DOCUMENTS {
-            self.each(part, stage, &mut |document| {
+            self.for_each_document(part, stage, &mut |document| {
                 rewriter.document(part, &document.source).map(|_| ())
             })
             .await?;
@@ -74,7 +74,7 @@ impl Source<'_> {
     }
 
     /// Gives each document of a part away.
-    pub(crate) async fn each(
+    pub(crate) async fn for_each_document(
         &self,
         part: Part,
         stage: &Stage,
@@ -97,9 +97,9 @@ impl Source<'_> {
         mut open: impl FnMut(StateKind) -> W,
         mut close: impl FnMut(StateKind, W) -> Result<()>,
     ) -> Result<Rewriter> {
-        let mut walk = Walk::Between(Some(Box::new(rewriter)));
+        let mut walk = StateWalk::Between(Some(Box::new(rewriter)));
         let snapshot = self.snapshot();
-        self.each(Part::State, stage, &mut |document| {
+        self.for_each_document(Part::State, stage, &mut |document| {
             let id = document.own_id();
             let Some(StateDocId { kind, .. }) = StateDocId::parse(id, self.job(), snapshot) else {
                 return Err(state::Error::foreign(id).into());
@@ -110,19 +110,19 @@ impl Source<'_> {
         .await?;
         walk.leave(&mut close)?;
         match walk {
-            Walk::Between(Some(rewriter)) => Ok(*rewriter),
-            _ => Err(pseudonym::Error::Unheard.into()),
+            StateWalk::Between(Some(rewriter)) => Ok(*rewriter),
+            _ => Err(pseudonym::Error::UnknownValue.into()),
         }
     }
 }
 
 /// Where in the state the walk is.
-enum Walk<W: Write> {
+enum StateWalk<W: Write> {
     Between(Option<Box<Rewriter>>),
     Inside(StateKind, Box<ChunkDecoder<Cancellable<StateRewriter<Rewriter, W>>>>),
 }
 
-impl<W: Write> Walk<W> {
+impl<W: Write> StateWalk<W> {
     fn enter(
         &mut self,
         kind: StateKind,
@@ -178,12 +178,12 @@ impl Rewriter {
             Part::Inputs => self.input(source),
             Part::State => Ok(Vec::new()),
         };
-        written.map_err(said)
+        written.map_err(document_error)
     }
 }
 
 /// What an edit failed with.
-pub(crate) fn said(cause: io::Error) -> Error {
+pub(crate) fn document_error(cause: io::Error) -> Error {
     match cause.downcast::<pseudonym::Error>() {
         Ok(error) => error.into(),
         Err(cause) => Error::failed(
@@ -208,7 +208,7 @@ mod tests {
     use crate::commands::Stop;
     use crate::commands::interrupt::Signals;
     use crate::error::ExitCode;
-    use crate::pseudonym::tokens::{Book, KeyFile};
+    use crate::pseudonym::tokens::{KeyFile, TokenMap};
     use crate::terminal::{Terminal, TerminalOptions, Unit};
 
     /// Counts what is written, and sends a signal with the first bytes.
@@ -238,14 +238,14 @@ mod tests {
         let archive = Archive::open(&path).unwrap();
         let archive = archive.require_importable(limits, &mut (), &|_| {}).unwrap();
         let config = &archive.config;
-        let source = Source {
+        let source = SourceArchive {
             archive: &archive,
             contents: &archive.contents,
             config,
             limits,
         };
         let fields = Fields::of(&archive.contents, config, config, None).unwrap();
-        let rewriter = Rewriter::new(Book::open(KeyFile::new().unwrap()), fields, false);
+        let rewriter = Rewriter::new(TokenMap::new(KeyFile::new().unwrap()), fields, false);
         let stage = Terminal::new(TerminalOptions::default()).stage("", Unit::Documents, None);
         let (sender, first) = watch::channel(None);
         let mut sender = Some(sender).filter(|_| interrupted);

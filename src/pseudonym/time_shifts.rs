@@ -12,21 +12,21 @@ use crate::state::schema::Detector;
 
 /// How many such rules the job has.
 #[derive(Debug, Default)]
-pub(crate) struct TimeShifts {
-    detectors: Vec<OfDetector>,
+pub(crate) struct TimeShiftRules {
+    detectors: Vec<DetectorRules>,
     /// Calendar events that shift time; they have no scope.
     events: u64,
 }
 
 #[derive(Debug)]
-struct OfDetector {
+struct DetectorRules {
     /// `field_name`, `by_field_name`, `over_field_name` and `partition_field_name`, empty where there is none.
     fields: [String; 4],
     with_scope: u64,
     without_scope: u64,
 }
 
-impl TimeShifts {
+impl TimeShiftRules {
     pub(crate) fn of(config: &JobConfig, contents: &Contents) -> Self {
         let whole = parsed(config.text());
         let detectors = whole["analysis_config"]["detectors"].as_array();
@@ -35,14 +35,14 @@ impl TimeShifts {
         let events = calendars.filter_map(|calendar| calendar["events"].as_array()).flatten();
         let shifting = events.filter(|event| !event["force_time_shift"].is_null());
         Self {
-            detectors: detectors.into_iter().flatten().map(OfDetector::of).collect(),
+            detectors: detectors.into_iter().flatten().map(DetectorRules::of).collect(),
             events: shifting.count() as u64,
         }
     }
 
     /// Whether a detector's checksums, of which there are this many, can all be of rules without a scope.
     pub(crate) fn have_no_scope(&self, detector: Option<&Detector>, checksums: &str) -> bool {
-        let own = |of: &&OfDetector| {
+        let own = |of: &&DetectorRules| {
             // The job's counter applies the rules of every detector.
             detector.is_none_or(|known| {
                 let fields = [&known.field, &known.by, &known.over, &known.partition];
@@ -69,7 +69,7 @@ pub(crate) fn parsed(text: &RawValue) -> Value {
     serde_json::from_str(text.get()).expect("the check of the archive has parsed it")
 }
 
-impl OfDetector {
+impl DetectorRules {
     fn of(detector: &Value) -> Self {
         let name = |member: &str| detector[member].as_str().unwrap_or_default().to_owned();
         let rules = detector["custom_rules"].as_array().into_iter().flatten();
@@ -116,7 +116,7 @@ mod tests {
         let shift =
             json!({"actions": ["force_time_shift"], "params": {"force_time_shift": {"time_shift_amount": 3600}}});
         let skip = json!({"actions": ["skip_result"], "scope": {"service": {"filter_id": "f"}}});
-        let rules = TimeShifts::of(&job(&json!([shift, skip])), &Contents::default());
+        let rules = TimeShiftRules::of(&job(&json!([shift, skip])), &Contents::default());
         let counting = detector("", "service");
         assert!(rules.have_no_scope(Some(&counting), "1"));
         assert!(
@@ -126,7 +126,7 @@ mod tests {
         assert!(!rules.have_no_scope(Some(&detector("bytes", "")), "1"));
         let mut scoped = shift.clone();
         scoped["scope"] = json!({"service": {"filter_id": "f"}});
-        let rules = TimeShifts::of(&job(&json!([shift, scoped])), &Contents::default());
+        let rules = TimeShiftRules::of(&job(&json!([shift, scoped])), &Contents::default());
         assert!(!rules.have_no_scope(Some(&counting), "1"));
     }
 
@@ -137,7 +137,7 @@ mod tests {
             calendars: serde_json::value::to_raw_value(&calendars).ok(),
             ..Contents::default()
         };
-        let rules = TimeShifts::of(&job(&json!([])), &contents);
+        let rules = TimeShiftRules::of(&job(&json!([])), &contents);
         assert!(rules.have_no_scope(Some(&detector("bytes", "")), "1"));
         assert!(!rules.have_no_scope(Some(&detector("bytes", "")), "2"));
     }

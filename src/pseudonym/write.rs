@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::io;
 
-use super::datafeed::Decision;
-use super::read::{Source, said};
+use super::datafeed::DatafeedDecision;
+use super::read::{SourceArchive, document_error};
 use super::rewrite::Rewriter;
 use crate::archive::{
     self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, Part, Target, UnpublishedArchive,
@@ -20,9 +20,9 @@ const STATE_INDEX: &str = ".ml-state";
 
 /// Writes all of it, with no name yet.
 pub(crate) async fn archive(
-    source: &Source<'_>,
+    source: &SourceArchive<'_>,
     rewriter: Rewriter,
-    decision: &Decision,
+    decision: &DatafeedDecision,
     options: &PseudonymizeOptions,
     stage: &Stage,
 ) -> Result<(Rewriter, UnpublishedArchive)> {
@@ -30,7 +30,7 @@ pub(crate) async fn archive(
         Target::Stdout => ArchiveWriter::temporary(options.compression_level)?,
         target => ArchiveWriter::create(&target, options.compression_level)?,
     };
-    let mut rewrite = Rewrite {
+    let mut rewrite = ArchiveRewrite {
         source,
         options,
         writer,
@@ -69,7 +69,7 @@ pub(crate) async fn archive(
         rewrite.json(EntryKind::Filters, &text)?;
     }
     if let Some(calendars) = &contents.calendars {
-        let text = rewriter.calendars(calendars, source.config).map_err(said)?;
+        let text = rewriter.calendars(calendars, source.config).map_err(document_error)?;
         rewrite.json(EntryKind::Calendars, &text)?;
     }
     let manifest = rewrite.manifest(&mut rewriter, decision)?;
@@ -77,14 +77,14 @@ pub(crate) async fn archive(
     Ok((rewriter, unnamed))
 }
 
-struct Rewrite<'a> {
-    source: &'a Source<'a>,
+struct ArchiveRewrite<'a> {
+    source: &'a SourceArchive<'a>,
     options: &'a PseudonymizeOptions,
     writer: ArchiveWriter,
     stage: &'a Stage,
 }
 
-impl Rewrite<'_> {
+impl ArchiveRewrite<'_> {
     fn entry(&self, kind: EntryKind) -> Result<EntryBuilder> {
         let name = EntryName::of(kind, self.source.job(), self.source.snapshot());
         Ok(EntryBuilder::new(name, self.options.compression_level))
@@ -122,7 +122,7 @@ impl Rewrite<'_> {
         };
         let mut documents = 0;
         let close = |kind, encoder: ChunkEncoder<_>| {
-            let written = encoder.finish().map_err(said)?;
+            let written = encoder.finish().map_err(document_error)?;
             if kind == StateKind::Model {
                 documents = written;
             }
@@ -142,7 +142,7 @@ impl Rewrite<'_> {
         }
         let mut entry = self.entry(kind)?;
         self.source
-            .each(part, self.stage, &mut |document| {
+            .for_each_document(part, self.stage, &mut |document| {
                 let text = rewriter.document(part, &document.source)?;
                 let put = match &document.id {
                     Some(id) => entry.action_and_line(document.index.as_deref(), id, &text),
@@ -164,14 +164,14 @@ impl Rewrite<'_> {
         };
         let (mut number, mut entry) = (1, begin(1));
         source
-            .each(Part::Inputs, self.stage, &mut |document| {
+            .for_each_document(Part::Inputs, self.stage, &mut |document| {
                 let text = rewriter.document(Part::Inputs, &document.source)?;
                 if archive::is_full(entry.documents, entry.bytes, text.len()) {
                     number += 1;
                     let sealed = std::mem::replace(&mut entry, begin(number)).seal()?;
                     writer.append(sealed)?;
                 }
-                let id = rewriter.book.key().unrecorded(document.own_id());
+                let id = rewriter.tokens.key().unrecorded_token(document.own_id());
                 Ok(entry.action_and_line(Some(document.source_index()), &id, &text)?)
             })
             .await?;
@@ -181,7 +181,7 @@ impl Rewrite<'_> {
         Ok(())
     }
 
-    fn manifest(&self, rewriter: &mut Rewriter, decision: &Decision) -> Result<Manifest> {
+    fn manifest(&self, rewriter: &mut Rewriter, decision: &DatafeedDecision) -> Result<Manifest> {
         let known = self.source.contents.manifest.clone();
         let mut manifest = known.unwrap_or_else(|| Manifest {
             format_version: archive::FORMAT_VERSION,

@@ -10,9 +10,9 @@ use crate::archive::{Archive, CheckedArchive, Part};
 use crate::commands::RunContext;
 use crate::commands::interrupt::{self, Signals};
 use crate::error::Result;
-use crate::pseudonym::datafeed::{self, Facts};
+use crate::pseudonym::datafeed::{self, DatafeedContext};
 use crate::pseudonym::rewrite::Rewriter;
-use crate::pseudonym::{Book, fields, leak_search as search, names, read, write};
+use crate::pseudonym::{TokenMap, fields, leak_search as search, names, read, write};
 use crate::terminal::{Terminal, Unit};
 
 pub(super) use outcome::{Outcome, outcome_document, say};
@@ -46,35 +46,35 @@ pub(super) async fn pseudonymize(
     };
     let fields = fields::Fields::of(contents, whole, &config, options.tokens.fields.as_deref())?;
     let has_inputs = contents.count(Part::Inputs) > 0;
-    let decision = datafeed::decide(&Facts {
+    let decision = datafeed::decide(&DatafeedContext {
         config: &config,
         fields: &fields,
         has_inputs,
-        known: None,
+        rewriter: None,
     })?;
     let (key, lock) = options.tokens.open_key(terminal).await?;
-    let book = interrupt::abandonable(move || Ok(Book::open(key))).await?;
-    let rewriter = Rewriter::new(book, fields, options.tokens.keep_text);
-    let mut source = read::Source {
+    let tokens = interrupt::abandonable(move || Ok(TokenMap::new(key))).await?;
+    let rewriter = Rewriter::new(tokens, fields, options.tokens.keep_text);
+    let mut source = read::SourceArchive {
         archive: &checked,
         contents,
         config: &decision.config,
         limits: options.limits,
     };
     let stage = terminal.stage("Reading values", Unit::Documents, Some(source.documents()));
-    let mut rewriter = source.hear(rewriter, &stage).await?;
-    rewriter = settled(rewriter).await?;
+    let mut rewriter = source.read_values(rewriter, &stage).await?;
+    rewriter = assign_tokens(rewriter).await?;
     stage.done(&format!(
         "Values to replace: {}",
-        crate::util::format::count(rewriter.book.replaced())
+        crate::util::format::count(rewriter.tokens.replaced())
     ));
-    rewriter.refuse_untold()?;
+    rewriter.refuse_unrecognized()?;
     // Whether the datafeed contains values is known only now.
-    let decision = datafeed::decide(&Facts {
+    let decision = datafeed::decide(&DatafeedContext {
         config: &config,
         fields: &rewriter.fields,
         has_inputs,
-        known: Some(&rewriter),
+        rewriter: Some(&rewriter),
     })?;
     source.config = &decision.config;
     rewriter.names = decision.names.clone();
@@ -96,14 +96,14 @@ pub(super) async fn pseudonymize(
     let outcome = Outcome::of(&source, &rewriter, &decision, Some(&unnamed));
     options
         .tokens
-        .publish_key(&options.target(), &rewriter.book.to_file(), lock)?;
+        .publish_key(&options.target(), &rewriter.tokens.to_file(), lock)?;
     tokio::task::block_in_place(|| unnamed.publish())?;
     Ok(outcome)
 }
 
-async fn settled(mut rewriter: Rewriter) -> Result<Rewriter> {
+async fn assign_tokens(mut rewriter: Rewriter) -> Result<Rewriter> {
     interrupt::abandonable(move || {
-        rewriter.settle()?;
+        rewriter.assign_tokens()?;
         Ok(rewriter)
     })
     .await

@@ -1,4 +1,4 @@
-//! What is said at the end.
+//! What is document_error at the end.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::options::PseudonymizeOptions;
 use crate::archive::{ArchiveSummary, Target, UnpublishedArchive};
 use crate::error::{Error, Result};
-use crate::pseudonym::datafeed::{Decision, Fate};
+use crate::pseudonym::datafeed::{DatafeedDecision, DatafeedOutcome};
 use crate::pseudonym::hashes::HashCounts;
-use crate::pseudonym::read::Source;
+use crate::pseudonym::read::SourceArchive;
 use crate::pseudonym::rewrite::Rewriter;
 use crate::terminal::Terminal;
 use crate::util::format::{amount, bytes, count};
@@ -26,7 +26,7 @@ pub(in crate::commands) struct Outcome {
     notes: Vec<String>,
     /// What the job can be expected to find.
     expected: Vec<String>,
-    datafeed: Fate,
+    datafeed: DatafeedOutcome,
     /// Scripted fields that were removed from the datafeed.
     scripted: Vec<String>,
     /// Fields that are not in the archive since only the query reads them.
@@ -36,16 +36,16 @@ pub(in crate::commands) struct Outcome {
 
 impl Outcome {
     pub(super) fn of(
-        source: &Source<'_>,
+        source: &SourceArchive<'_>,
         rewriter: &Rewriter,
-        decision: &Decision,
+        decision: &DatafeedDecision,
         written: Option<&UnpublishedArchive>,
     ) -> Self {
         let found = rewriter.found();
         let chosen = rewriter.fields.chosen();
         Self {
             job: source.job().to_string(),
-            replaced: rewriter.book.replaced(),
+            replaced: rewriter.tokens.replaced(),
             fields: chosen
                 .map(|field| (field.to_owned(), found.get(field).copied().unwrap_or(0)))
                 .collect(),
@@ -53,7 +53,7 @@ impl Outcome {
             hashes: rewriter.hashes.counts(),
             notes: rewriter.notes().map(str::to_owned).collect(),
             expected: super::expected::results(source.config, &rewriter.fields),
-            datafeed: decision.fate.clone(),
+            datafeed: decision.outcome.clone(),
             scripted: decision.left_out.clone(),
             only_queried: rewriter.fields.only_queried.names().map(str::to_owned).collect(),
             finished: written.map(|written| written.summary.clone()),

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{CONTAINS, Facts, texts};
+use super::{CONTAINS_VALUE, DatafeedContext, texts};
 use crate::job::{FieldReader, JobConfig};
 
 /// Kinds whose buckets or counts are the same with tokens, on any field.
-const BY_KEY: [&str; 6] = [
+const KEY_AGGREGATIONS: [&str; 6] = [
     "terms",
     "multi_terms",
     "rare_terms",
@@ -15,7 +15,7 @@ const BY_KEY: [&str; 6] = [
     "missing",
 ];
 /// Kinds that stay where they read no replaced field.
-const KNOWN: [&str; 50] = [
+const FIELD_AGGREGATIONS: [&str; 50] = [
     "auto_date_histogram",
     "avg",
     "avg_bucket",
@@ -68,11 +68,11 @@ const KNOWN: [&str; 50] = [
     "weighted_avg",
 ];
 /// What chooses or adds values in an aggregation by key.
-const CHOOSING: [&str; 3] = ["include", "exclude", "missing"];
+const VALUE_OPTIONS: [&str; 3] = ["include", "exclude", "missing"];
 /// Buckets of a `terms` without a size.
-const BUCKETS: u64 = 10;
+const DEFAULT_TERMS_SIZE: u64 = 10;
 
-impl Facts<'_> {
+impl DatafeedContext<'_> {
     /// Why the aggregations cannot stay.
     pub(super) fn against_aggregations(&self, config: &JobConfig) -> Vec<String> {
         let Some(feed) = config.datafeed() else {
@@ -84,10 +84,10 @@ impl Facts<'_> {
         let names = texts::names(config);
         let mut problems = Vec::new();
         if self.texts(&names).in_texts(aggregations) {
-            problems.push(format!("its aggregations: {CONTAINS}"));
+            problems.push(format!("its aggregations: {CONTAINS_VALUE}"));
         }
         let mut check = Check {
-            facts: self,
+            context: self,
             runtime: feed.runtime_mappings.as_ref(),
             problems,
         };
@@ -97,7 +97,7 @@ impl Facts<'_> {
 }
 
 struct Check<'a> {
-    facts: &'a Facts<'a>,
+    context: &'a DatafeedContext<'a>,
     runtime: Option<&'a Value>,
     problems: Vec<String>,
 }
@@ -117,16 +117,16 @@ impl Check<'_> {
                     "filter" => self.query(kind, name, body),
                     "filters" | "adjacency_matrix" => self.filters(kind, name, body),
                     "composite" => self.composite(name, body),
-                    kind if BY_KEY.contains(&kind) => self.by_key(kind, name, body),
-                    kind if KNOWN.contains(&kind) => self.reads_nothing_replaced(kind, name, body),
-                    kind => self.problem(kind, name, "whether its result is the same with tokens is not known"),
+                    kind if KEY_AGGREGATIONS.contains(&kind) => self.by_key(kind, name, body),
+                    kind if FIELD_AGGREGATIONS.contains(&kind) => self.reads_nothing_replaced(kind, name, body),
+                    kind => self.problem(kind, name, "whether its result is the same with tokens is not rewriter"),
                 }
             }
         }
     }
 
     fn replaced(&mut self, reader: FieldReader<'_>, kind: &str, name: &str) {
-        if let Some(why) = self.facts.fields.replaced_by(reader, self.runtime) {
+        if let Some(why) = self.context.fields.replaced_by(reader, self.runtime) {
             self.problem(kind, name, &why);
         }
     }
@@ -139,7 +139,7 @@ impl Check<'_> {
     }
 
     fn filters(&mut self, kind: &str, name: &str, body: &Value) {
-        if self.facts.fields.is_made_of_replaced(name) {
+        if self.context.fields.is_made_of_replaced(name) {
             self.problem(kind, name, "its keys are values that are replaced");
         }
         match body.get("filters") {
@@ -166,7 +166,7 @@ impl Check<'_> {
             sources.iter().for_each(|source| self.by_key(kind, name, source));
         }
         if let Some(script) = members.get("script") {
-            if self.facts.fields.is_made_of_replaced(name) {
+            if self.context.fields.is_made_of_replaced(name) {
                 self.problem(kind, name, "its script makes values that are replaced");
             }
             self.replaced(FieldReader::Script(script), kind, name);
@@ -174,10 +174,10 @@ impl Check<'_> {
         let Some(field) = members.get("field").and_then(Value::as_str) else {
             return;
         };
-        let Some(why) = self.facts.fields.replaced_by(FieldReader::Name(field), self.runtime) else {
+        let Some(why) = self.context.fields.replaced_by(FieldReader::Name(field), self.runtime) else {
             return;
         };
-        if let Some(choice) = CHOOSING.iter().find(|choice| members.contains_key(**choice)) {
+        if let Some(choice) = VALUE_OPTIONS.iter().find(|choice| members.contains_key(**choice)) {
             self.problem(kind, name, &format!("{why} with `{choice}`"));
         }
         if self.is_cut_by_key(members, field) {
@@ -191,12 +191,20 @@ impl Check<'_> {
 
     /// Whether the order of a field's values decides which buckets are returned.
     fn is_cut_by_key(&self, members: &Map<String, Value>, field: &str) -> bool {
-        let size = members.get("size").and_then(Value::as_u64).unwrap_or(BUCKETS);
+        let size = members
+            .get("size")
+            .and_then(Value::as_u64)
+            .unwrap_or(DEFAULT_TERMS_SIZE);
         let order = members.get("order").map(Value::to_string).unwrap_or_default();
         let by_key = ["\"_key\"", "\"_term\""].iter().any(|key| order.contains(key));
         // After the count, the key decides between equal counts only, as it does by default.
         let by_count = order.trim_start_matches(['[', '{']).starts_with("\"_count\"");
-        by_key && !by_count && self.facts.known.is_some_and(|known| size < known.values_at(field))
+        by_key
+            && !by_count
+            && self
+                .context
+                .rewriter
+                .is_some_and(|rewriter| size < rewriter.values_at(field))
     }
 
     fn reads_nothing_replaced(&mut self, kind: &str, name: &str, body: &Value) {

@@ -14,11 +14,11 @@ use crate::archive::{ArchivedQuery, Manifest};
 use crate::error::{Error, Result};
 use crate::job::{Datafeed, FieldReader, JobConfig, reads_made_field, without_made_field, without_query};
 
-pub(crate) use texts::Texts;
+pub(crate) use texts::ValueMatcher;
 
 /// What became of the datafeed, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum DatafeedOutcome {
     /// The job has none, or it was not wanted.
     #[default]
     Absent,
@@ -32,9 +32,9 @@ pub(crate) enum Fate {
 
 /// The configuration that is written.
 #[derive(Clone, Debug)]
-pub(crate) struct Decision {
+pub(crate) struct DatafeedDecision {
     pub(crate) config: JobConfig,
-    pub(crate) fate: Fate,
+    pub(crate) outcome: DatafeedOutcome,
     /// Names of scripted fields that were removed from the datafeed.
     pub(crate) left_out: Vec<String>,
     /// Names that the datafeed uses.
@@ -42,35 +42,35 @@ pub(crate) struct Decision {
 }
 
 /// What a decision is made from.
-pub(crate) struct Facts<'a> {
+pub(crate) struct DatafeedContext<'a> {
     pub(crate) config: &'a JobConfig,
     pub(crate) fields: &'a Fields,
     /// Whether the archive has input documents.
     pub(crate) has_inputs: bool,
-    /// All values, once they are known.
-    pub(crate) known: Option<&'a Rewriter>,
+    /// All values, once they are rewriter.
+    pub(crate) rewriter: Option<&'a Rewriter>,
 }
 
 /// Decides about the datafeed.
 ///
 /// # Errors
 /// [`Error::Refused`] for aggregations and scripts that read replaced values.
-pub(crate) fn decide(facts: &Facts<'_>) -> Result<Decision> {
-    let Some(feed) = facts.config.datafeed() else {
-        return Ok(Decision::of(facts.config.clone(), Fate::Absent));
+pub(crate) fn decide(context: &DatafeedContext<'_>) -> Result<DatafeedDecision> {
+    let Some(feed) = context.config.datafeed() else {
+        return Ok(DatafeedDecision::of(context.config.clone(), DatafeedOutcome::Absent));
     };
-    let (mut config, fate) = match facts.against_query(feed) {
-        None => (facts.config.clone(), Fate::Kept),
-        Some(why) if facts.has_inputs => (without_query(facts.config)?, Fate::MatchAll(why)),
+    let (mut config, outcome) = match context.against_query(feed) {
+        None => (context.config.clone(), DatafeedOutcome::Kept),
+        Some(why) if context.has_inputs => (without_query(context.config)?, DatafeedOutcome::MatchAll(why)),
         Some(why) => {
-            let config = facts.config.without_datafeed()?;
-            return Ok(Decision::of(config, Fate::LeftOut(why)));
+            let config = context.config.without_datafeed()?;
+            return Ok(DatafeedDecision::of(config, DatafeedOutcome::LeftOut(why)));
         }
     };
     let mut left_out = Vec::new();
     let mut problems = Vec::new();
     // A field that is left out may be the only one that reads another.
-    while let Some((name, why)) = facts.against_scripts(&config).into_iter().find(|(name, why)| {
+    while let Some((name, why)) = context.against_scripts(&config).into_iter().find(|(name, why)| {
         let unread = why.as_ref().is_some_and(|_| !reads_made_field(&config, name));
         unread && !left_out.contains(name)
     }) {
@@ -78,16 +78,16 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Result<Decision> {
         config = without_made_field(&config, &name)?;
         left_out.push(name);
     }
-    let scripts = facts.against_scripts(&config).into_iter();
+    let scripts = context.against_scripts(&config).into_iter();
     problems.extend(scripts.filter_map(|(name, why)| Some(format!("the script of `{name}`: {}", why?))));
-    problems.extend(facts.against_mapped_scripts(&config));
-    problems.extend(facts.against_aggregations(&config));
+    problems.extend(context.against_mapped_scripts(&config));
+    problems.extend(context.against_aggregations(&config));
     if !problems.is_empty() {
         return Err(refused(&problems));
     }
-    Ok(Decision {
+    Ok(DatafeedDecision {
         left_out,
-        ..Decision::of(texts::without_remarks(&config)?, fate)
+        ..DatafeedDecision::of(texts::without_comments(&config)?, outcome)
     })
 }
 
@@ -102,7 +102,7 @@ fn refused(problems: &[String]) -> Error {
     )
 }
 
-impl Fate {
+impl DatafeedOutcome {
     /// As the result of `--json` names it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -137,35 +137,35 @@ impl Fate {
     }
 }
 
-impl Decision {
-    fn of(config: JobConfig, fate: Fate) -> Self {
+impl DatafeedDecision {
+    fn of(config: JobConfig, outcome: DatafeedOutcome) -> Self {
         let names = texts::names(&config);
         Self {
             config,
-            fate,
+            outcome,
             left_out: Vec::new(),
             names,
         }
     }
 }
 
-impl Decision {
+impl DatafeedDecision {
     /// Records what an import must know.
     pub(crate) fn for_manifest(&self, fields: &Fields, manifest: &mut Manifest) {
-        let query = match self.fate {
-            Fate::MatchAll(_) => ArchivedQuery::Replaced,
+        let query = match self.outcome {
+            DatafeedOutcome::MatchAll(_) => ArchivedQuery::Replaced,
             // The archive may have been pseudonymized before.
-            Fate::Kept if manifest.datafeed_query() != ArchivedQuery::Original => return,
-            Fate::Kept if !fields.only_queried.is_empty() => ArchivedQuery::WithoutFields,
-            Fate::Kept | Fate::Absent | Fate::LeftOut(_) => ArchivedQuery::Original,
+            DatafeedOutcome::Kept if manifest.datafeed_query() != ArchivedQuery::Original => return,
+            DatafeedOutcome::Kept if !fields.only_queried.is_empty() => ArchivedQuery::WithoutFields,
+            DatafeedOutcome::Kept | DatafeedOutcome::Absent | DatafeedOutcome::LeftOut(_) => ArchivedQuery::Original,
         };
         manifest.set_datafeed_query(query);
     }
 }
 
-impl Facts<'_> {
-    fn texts<'n>(&'n self, names: &'n BTreeSet<String>) -> Texts<'n> {
-        Texts::new(self.known.map(|known| &known.book), names)
+impl DatafeedContext<'_> {
+    fn texts<'n>(&'n self, names: &'n BTreeSet<String>) -> ValueMatcher<'n> {
+        ValueMatcher::new(self.rewriter.map(|rewriter| &rewriter.tokens), names)
     }
 
     /// Why the query cannot stay.
@@ -195,7 +195,7 @@ impl Facts<'_> {
         let fields = sections.filter_map(Value::as_object).flat_map(Map::iter);
         let against = |(name, field): (&String, &Value)| {
             let why = self.against_script(name, field, feed.runtime_mappings.as_ref());
-            let why = why.or_else(|| texts.in_texts(field).then(|| CONTAINS.to_owned()));
+            let why = why.or_else(|| texts.in_texts(field).then(|| CONTAINS_VALUE.to_owned()));
             (name.clone(), why)
         };
         fields.map(against).collect()
@@ -208,7 +208,7 @@ impl Facts<'_> {
         let read = mapped_scripts(&self.fields.mapping).filter(|(name, _)| reads_made_field(config, name));
         let against = |(name, field): (&String, &Value)| {
             let why = self.fields.against_mapped_script(name, field);
-            let why = why.or_else(|| texts.in_texts(field).then(|| CONTAINS.to_owned()));
+            let why = why.or_else(|| texts.in_texts(field).then(|| CONTAINS_VALUE.to_owned()));
             why.map(|why| format!("the script of `{name}` in the mapping: {why}"))
         };
         read.filter_map(against).collect()
@@ -228,7 +228,7 @@ impl Facts<'_> {
 }
 
 /// Why a text of the datafeed cannot stay.
-const CONTAINS: &str = "it contains a replaced value";
+const CONTAINS_VALUE: &str = "it contains a replaced value";
 
 /// Scripted runtime fields of all source mappings.
 pub(crate) fn mapped_scripts(mapping: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -242,7 +242,7 @@ impl Fields {
     pub(crate) fn replaced_by(&self, reader: FieldReader<'_>, runtime: Option<&Value>) -> Option<String> {
         let read = crate::job::fields_read_by(reader, runtime, &self.mappings);
         if let Some(doubt) = read.warnings.first() {
-            return Some(format!("the fields that it reads are not known ({doubt})"));
+            return Some(format!("the fields that it reads are not rewriter ({doubt})"));
         }
         let mut all = read.names.iter().chain(&read.fields);
         let replaced = all.find(|path| self.is_replaced(path))?;

@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use crate::error::Result;
 use crate::job::{InputMappings, JobConfig, needed_fields};
-use crate::pseudonym::tokens::{Book, rewrite_text, unescaped};
+use crate::pseudonym::tokens::{TokenMap, rewrite_text, unescaped};
 
 /// Finds replaced values; names that stay are no values.
-pub(crate) struct Texts<'a> {
-    book: Option<&'a Book>,
+pub(crate) struct ValueMatcher<'a> {
+    tokens: Option<&'a TokenMap>,
     /// Names that contain a value, the longest first.
     names: Vec<&'a str>,
 }
@@ -41,7 +41,7 @@ fn keys(value: &Value, names: &mut BTreeSet<String>) {
 
 /// The configuration without what people may have written beside the clauses of its datafeed: names of clauses, `meta` of
 /// aggregations. Nothing reads them.
-pub(super) fn without_remarks(config: &JobConfig) -> Result<JobConfig> {
+pub(super) fn without_comments(config: &JobConfig) -> Result<JobConfig> {
     Ok(config.edit_datafeed(&mut |name, section| {
         let mut without = section.clone();
         match name {
@@ -96,15 +96,15 @@ pub(super) fn mentions_ids(query: &Value) -> bool {
     }
 }
 
-impl<'a> Texts<'a> {
-    /// Without a book no value is known yet.
-    pub(crate) fn new(book: Option<&'a Book>, names: &'a BTreeSet<String>) -> Self {
+impl<'a> ValueMatcher<'a> {
+    /// `None` where no value has a token yet.
+    pub(crate) fn new(tokens: Option<&'a TokenMap>, names: &'a BTreeSet<String>) -> Self {
         let contains = |name: &&String| {
-            book.is_some_and(|book| book.is_original(name, false) || book.found_in(name, false).is_some())
+            tokens.is_some_and(|tokens| tokens.is_original(name, false) || tokens.find_value(name, false).is_some())
         };
         let mut names: Vec<&str> = names.iter().filter(contains).map(String::as_str).collect();
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-        Self { book, names }
+        Self { tokens, names }
     }
 
     /// Whether a query contains a value, as a text, a word of a text, a name or a number.
@@ -145,8 +145,8 @@ impl<'a> Texts<'a> {
 
     fn is_value(&self, text: &str) -> bool {
         let found = |text: &str| {
-            self.book
-                .is_some_and(|book| book.is_original(text, false) || book.found_in(text, false).is_some())
+            self.tokens
+                .is_some_and(|tokens| tokens.is_original(text, false) || tokens.find_value(text, false).is_some())
         };
         found(text) || (text.contains('\\') && found(&unescaped(text)))
     }
@@ -201,22 +201,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::pseudonym::tokens::{KeyFile, Use};
+    use crate::pseudonym::tokens::{KeyFile, TokenUse};
 
-    fn book() -> Book {
-        let mut book = Book::open(KeyFile::new().unwrap());
+    fn tokens() -> TokenMap {
+        let mut tokens = TokenMap::new(KeyFile::new().unwrap());
         for value in ["web-01", "404", "status_code", "eu"] {
-            book.note(value, Use::Value).unwrap();
+            tokens.note(value, TokenUse::Value).unwrap();
         }
-        book.note("timeout", Use::Word).unwrap();
-        book.settle().unwrap();
-        book
+        tokens.note("timeout", TokenUse::MessageWord).unwrap();
+        tokens.assign_tokens().unwrap();
+        tokens
     }
 
     #[test]
     fn values_are_found_in_queries() {
-        let (book, none) = (book(), BTreeSet::new());
-        let texts = Texts::new(Some(&book), &none);
+        let (tokens, none) = (tokens(), BTreeSet::new());
+        let texts = ValueMatcher::new(Some(&tokens), &none);
         for query in [
             json!({"term": {"a": "web-01"}}),
             json!({"terms": {"a": ["x", "eu"]}}),
@@ -236,13 +236,13 @@ mod tests {
         ] {
             assert!(!texts.in_query(&query), "{query}");
         }
-        assert!(!Texts::new(None, &none).in_query(&json!("web-01")));
+        assert!(!ValueMatcher::new(None, &none).in_query(&json!("web-01")));
     }
 
     #[test]
     fn a_name_that_is_used_is_no_value() {
-        let (book, names) = (book(), BTreeSet::from(["status_code".to_owned()]));
-        let texts = Texts::new(Some(&book), &names);
+        let (tokens, names) = (tokens(), BTreeSet::from(["status_code".to_owned()]));
+        let texts = ValueMatcher::new(Some(&tokens), &names);
         for text in [
             "status_code",
             "emit(doc['status_code'].value > 404)",

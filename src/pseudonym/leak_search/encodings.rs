@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Characters of base64 in a row from which on they are decoded: six bytes.
-const SHORTEST: usize = 8;
+const MIN_BASE64_CHARACTERS: usize = 8;
 
 /// Every decoded form of a text. Each is decoded in time linear in the text.
 pub(super) fn decoded(text: &[u8], found: &mut dyn FnMut(&[u8], bool) -> bool) -> bool {
@@ -94,7 +94,7 @@ fn base64(text: &[u8], found: &mut dyn FnMut(&[u8], bool) -> bool) -> bool {
         let (run, after) = rest.split_at(end);
         rest = after;
         // Numbers and names of members are no base64, but would have to be decoded all the time.
-        if run.len() < SHORTEST || run.iter().all(u8::is_ascii_digit) {
+        if run.len() < MIN_BASE64_CHARACTERS || run.iter().all(u8::is_ascii_digit) {
             continue;
         }
         let whole = run.len() + after.iter().take_while(|byte| **byte == b'=').count() == text.len();
@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    fn holds(text: &str, value: &str) -> bool {
+    fn contains_value(text: &str, value: &str) -> bool {
         let value = value.as_bytes();
         decoded(text.as_bytes(), &mut |text, _| {
             text.windows(value.len()).any(|part| part == value)
@@ -150,15 +150,15 @@ mod tests {
         for before in ["", "a", "ab", "abc"] {
             let text = format!("{before}{value}");
             for encoded in [STANDARD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
-                assert!(holds(&format!("Basic {encoded}"), value), "{encoded}");
+                assert!(contains_value(&format!("Basic {encoded}"), value), "{encoded}");
             }
         }
-        assert!(holds(r#"{"a":"w\u00e9b\"01\/x"}"#, value));
-        assert!(holds("/x/w%C3%A9b%2201%2fx?", value));
-        assert!(holds(r"web\-01\.fra", "web-01.fra"));
-        assert!(holds(r"a\ud83d\ude00b\", "a😀b"));
+        assert!(contains_value(r#"{"a":"w\u00e9b\"01\/x"}"#, value));
+        assert!(contains_value("/x/w%C3%A9b%2201%2fx?", value));
+        assert!(contains_value(r"web\-01\.fra", "web-01.fra"));
+        assert!(contains_value(r"a\ud83d\ude00b\", "a😀b"));
         for nothing in ["", "plain", "12345678", "%", "\\", "\\u", "\\ud83dx", "===="] {
-            assert!(!holds(nothing, value), "{nothing}");
+            assert!(!contains_value(nothing, value), "{nothing}");
         }
     }
 }

@@ -1,8 +1,8 @@
 //! One entry of the archive, searched as it is read.
 
-use super::json_items::{Item, Items};
-use super::state::{Decoder, Hashes, plain};
-use super::{Found, Place, Search, Subject};
+use super::json_items::{JsonItem, JsonItems};
+use super::state::{FoundHashes, StateDecoder, plain};
+use super::{LeakSearch, SearchError, StateStream, TextLocation};
 use crate::archive::EntryKind;
 use crate::error::{Error, Result};
 use crate::json::Kind;
@@ -12,15 +12,15 @@ const GZIP: &[u8] = b"H4sI";
 
 /// An entry whose bytes come in pieces.
 pub(super) struct EntrySearch<'s> {
-    search: &'s Search<'s>,
+    search: &'s LeakSearch<'s>,
     name: String,
     kind: Option<EntryKind>,
-    place: Place,
+    place: TextLocation,
     /// From 1; of an entry that is one JSON text always 1.
     line: u64,
-    items: Option<Items>,
+    items: Option<JsonItems>,
     state: Option<State<'s>>,
-    hashes: Hashes,
+    hashes: FoundHashes,
     documents: u64,
 }
 
@@ -28,34 +28,34 @@ pub(super) struct EntrySearch<'s> {
 struct State<'s> {
     /// What its documents are called.
     base: String,
-    decoder: Decoder<'s>,
+    decoder: StateDecoder<'s>,
 }
 
 impl<'s> EntrySearch<'s> {
-    pub(super) fn new(search: &'s Search<'s>, name: &str) -> Self {
+    pub(super) fn new(search: &'s LeakSearch<'s>, name: &str) -> Self {
         let kind = EntryKind::of_path(name);
         Self {
             search,
             name: name.to_owned(),
             kind,
-            place: Place::of(kind),
+            place: TextLocation::of(kind),
             line: 1,
             items: None,
             state: None,
-            hashes: Hashes::new(),
+            hashes: FoundHashes::new(),
             documents: 0,
         }
     }
 
     /// The entry's own name.
     pub(super) fn name(&self) -> Result<()> {
-        let item = Item {
+        let item = JsonItem {
             path: "",
             kind: Kind::Name,
             text: self.name.as_bytes(),
         };
-        match self.search.holds(&Place::Action, &item) {
-            true => Err(Found::Value.at("the name of an entry")),
+        match self.search.contains_value(&TextLocation::Action, &item) {
+            true => Err(SearchError::Leak.at("the name of an entry")),
             false => Ok(()),
         }
     }
@@ -83,7 +83,7 @@ impl<'s> EntrySearch<'s> {
         self.end_line()?;
         self.end_state()?;
         match self.search.hashed(&self.hashes)? {
-            Some(subject) => Err(Found::Value.at(&format!("a hash in {}, {}", self.name, named(subject)))),
+            Some(stream) => Err(SearchError::Leak.at(&format!("a hash in {}, {}", self.name, named(stream)))),
             None => Ok(()),
         }
     }
@@ -120,32 +120,33 @@ impl<'s> EntrySearch<'s> {
         read.map_err(|found| self.error(found))
     }
 
-    fn item(&mut self, item: &Item<'_>) -> std::result::Result<(), Found> {
+    fn item(&mut self, item: &JsonItem<'_>) -> std::result::Result<(), SearchError> {
         match self.kind {
             Some(EntryKind::State) => self.state_item(item)?,
             Some(EntryKind::Snapshot) if item.kind == Kind::Text && item.text.starts_with(GZIP) => {
-                let mut decoder = Decoder::new(self.search, Subject::Quantiles);
+                let mut decoder = StateDecoder::new(self.search, StateStream::Quantiles);
                 decoder.push(item.text)?;
                 self.hashes.extend(decoder.finish()?);
                 return Ok(());
             }
             Some(EntryKind::Snapshot) if item.kind == Kind::Text && item.text.starts_with(b"[") => {
-                self.hashes.extend(plain(self.search, Subject::Quantiles, item.text)?);
+                self.hashes
+                    .extend(plain(self.search, StateStream::Quantiles, item.text)?);
             }
             _ => {}
         }
         let place = match self.is_action() {
-            true => Place::Action,
+            true => TextLocation::Action,
             false => self.place,
         };
         let compressed = self.kind == Some(EntryKind::State) && item.path == "compressed" && item.kind == Kind::Text;
-        match !compressed && self.search.holds(&place, item) {
-            true => Err(Found::Value),
+        match !compressed && self.search.contains_value(&place, item) {
+            true => Err(SearchError::Leak),
             false => Ok(()),
         }
     }
 
-    fn state_item(&mut self, item: &Item<'_>) -> std::result::Result<(), Found> {
+    fn state_item(&mut self, item: &JsonItem<'_>) -> std::result::Result<(), SearchError> {
         if item.kind != Kind::Text {
             return Ok(());
         }
@@ -154,13 +155,13 @@ impl<'s> EntrySearch<'s> {
             let base = id.rsplit_once('#').map_or(&*id, |(base, _)| base);
             if self.state.as_ref().is_none_or(|state| state.base != base) {
                 self.leave_state()?;
-                let subject = match base.ends_with("_categorizer_state") {
-                    true => Subject::Categorizer,
-                    false => Subject::Model,
+                let stream = match base.ends_with("_categorizer_state") {
+                    true => StateStream::Categorizer,
+                    false => StateStream::Model,
                 };
                 self.state = Some(State {
                     base: base.to_owned(),
-                    decoder: Decoder::new(self.search, subject),
+                    decoder: StateDecoder::new(self.search, stream),
                 });
             }
         } else if let Some(state) = &mut self.state
@@ -171,7 +172,7 @@ impl<'s> EntrySearch<'s> {
         Ok(())
     }
 
-    fn leave_state(&mut self) -> std::result::Result<(), Found> {
+    fn leave_state(&mut self) -> std::result::Result<(), SearchError> {
         if let Some(state) = self.state.take() {
             self.hashes.extend(state.decoder.finish()?);
         }
@@ -182,15 +183,15 @@ impl<'s> EntrySearch<'s> {
         self.leave_state().map_err(|found| self.error(found))
     }
 
-    fn error(&self, found: Found) -> Error {
+    fn error(&self, found: SearchError) -> Error {
         found.at(&format!("{}, line {}", self.name, self.line))
     }
 }
 
-fn named(subject: Subject) -> &'static str {
-    match subject {
-        Subject::Model => "model state",
-        Subject::Categorizer => "categorizer state",
-        Subject::Quantiles => "quantiles",
+fn named(stream: StateStream) -> &'static str {
+    match stream {
+        StateStream::Model => "model state",
+        StateStream::Categorizer => "categorizer state",
+        StateStream::Quantiles => "quantiles",
     }
 }

@@ -6,7 +6,7 @@ use super::encodings::json_unescaped;
 use crate::json::{Kind, Token, Tokenizer};
 
 /// A name or a value.
-pub(super) struct Item<'a> {
+pub(super) struct JsonItem<'a> {
     /// Names joined by dots, that of a name itself included; items of lists have the path of their list.
     pub(super) path: &'a str,
     pub(super) kind: Kind,
@@ -16,24 +16,24 @@ pub(super) struct Item<'a> {
 
 /// One JSON text.
 #[derive(Default)]
-pub(super) struct Items {
+pub(super) struct JsonItems {
     tokens: Tokenizer,
-    path: Path,
+    path: JsonPath,
 }
 
 #[derive(Default)]
-struct Path {
+struct JsonPath {
     text: String,
     /// Its length outside of each container.
     outside: Vec<usize>,
 }
 
-impl Items {
+impl JsonItems {
     /// Takes the next bytes.
     pub(super) fn push<E: From<crate::json::Error>>(
         &mut self,
         bytes: &[u8],
-        visit: &mut dyn FnMut(&Item<'_>) -> Result<(), E>,
+        visit: &mut dyn FnMut(&JsonItem<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let path = &mut self.path;
         self.tokens.push(bytes, &mut |token| path.follow(&token, visit))
@@ -42,15 +42,15 @@ impl Items {
     /// The end of the text.
     pub(super) fn finish<E: From<crate::json::Error>>(
         self,
-        visit: &mut dyn FnMut(&Item<'_>) -> Result<(), E>,
+        visit: &mut dyn FnMut(&JsonItem<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut path = self.path;
         self.tokens.finish(&mut |token| path.follow(&token, visit)).map(|_| ())
     }
 }
 
-impl Path {
-    fn follow<E>(&mut self, token: &Token<'_>, visit: &mut dyn FnMut(&Item<'_>) -> Result<(), E>) -> Result<(), E> {
+impl JsonPath {
+    fn follow<E>(&mut self, token: &Token<'_>, visit: &mut dyn FnMut(&JsonItem<'_>) -> Result<(), E>) -> Result<(), E> {
         match token.kind {
             Kind::BeginObject | Kind::BeginArray => {
                 self.outside.push(self.text.len());
@@ -71,7 +71,7 @@ impl Path {
             }
             self.text.push_str(&String::from_utf8_lossy(&text));
         }
-        visit(&Item {
+        visit(&JsonItem {
             path: &self.text,
             kind: token.kind,
             text: &text,

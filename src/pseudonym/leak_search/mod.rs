@@ -17,8 +17,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
 use self::entry::EntrySearch;
-use self::json_items::Item;
-use self::originals::{Original, Originals};
+use self::json_items::JsonItem;
+use self::originals::{ReplacedValue, ReplacedValues};
 use super::fields::{CATEGORY, Fields, Input};
 use super::rewrite::Rewriter;
 use crate::archive::{Archive, Contents, EntryKind, Limits, UnpublishedArchive};
@@ -29,7 +29,7 @@ use crate::terminal::Stage;
 use crate::util::cancellation;
 
 /// Characters from which on a decoded text is compared with values as a whole.
-const WHOLE: usize = 4;
+const MIN_WHOLE_CHARACTERS: usize = 4;
 
 /// Fails where a value is found.
 pub(crate) async fn search(
@@ -47,11 +47,11 @@ pub(crate) async fn search(
     let Some(config) = &contents.config else {
         return Ok(());
     };
-    let originals =
-        tokio::task::block_in_place(|| Originals::new(cancellation::until_cancelled(rewriter.book.originals())));
+    let values =
+        tokio::task::block_in_place(|| ReplacedValues::new(cancellation::until_cancelled(rewriter.tokens.originals())));
     cancellation::check()?;
     let names = super::names::names(&contents, config, rewriter);
-    let search = Search::new(&originals, rewriter, config, names);
+    let search = LeakSearch::new(&values, rewriter, config, names);
     search.archive(&archive, stage).await
 }
 
@@ -69,7 +69,7 @@ fn refuse_damage(contents: &Contents) -> Result<()> {
 
 /// Which state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Subject {
+enum StateStream {
     Model,
     Categorizer,
     Quantiles,
@@ -77,7 +77,7 @@ enum Subject {
 
 /// The kind of text that a name or value is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum TextLocation {
     /// An input document.
     Input,
     /// Another document: an annotation, a notification, a category, a filter, a calendar.
@@ -87,10 +87,10 @@ enum Place {
     /// The line before a document.
     Action,
     /// A decoded state.
-    State(Subject),
+    State(StateStream),
 }
 
-impl Place {
+impl TextLocation {
     fn of(kind: Option<EntryKind>) -> Self {
         match kind {
             Some(EntryKind::Inputs { .. }) => Self::Input,
@@ -108,13 +108,13 @@ impl Place {
 
 /// Why a search ends early.
 #[derive(Debug)]
-enum Found {
-    Value,
+enum SearchError {
+    Leak,
     /// What was written cannot be read.
     Unreadable(String),
 }
 
-impl Found {
+impl SearchError {
     fn unreadable(cause: &dyn std::fmt::Display) -> Self {
         Self::Unreadable(cause.to_string())
     }
@@ -122,7 +122,7 @@ impl Found {
     /// The value itself is not printed: the message may be passed on.
     fn at(self, place: &str) -> Error {
         match self {
-            Self::Value => Error::failed(
+            Self::Leak => Error::failed(
                 format!("a value that was replaced is still in the new archive, in {place}: it was deleted"),
                 "leave the field of the value out with --fields, or report it: this is a defect of esml-state, \
                      unless the value is also a word of Elasticsearch",
@@ -135,17 +135,17 @@ impl Found {
     }
 }
 
-impl From<json::Error> for Found {
+impl From<json::Error> for SearchError {
     fn from(error: json::Error) -> Self {
         Self::unreadable(&error)
     }
 }
 
-struct Search<'a> {
-    originals: &'a Originals<'a>,
+struct LeakSearch<'a> {
+    values: &'a ReplacedValues<'a>,
     fields: &'a Fields,
     /// Hashes of tokens.
-    written: HashSet<u64>,
+    token_hashes: HashSet<u64>,
     /// Names that stay, and words of Elasticsearch.
     vocabulary: HashSet<Vec<u8>>,
     /// Names that stay although there is a value in them.
@@ -156,9 +156,9 @@ struct Search<'a> {
     categories: bool,
 }
 
-impl<'a> Search<'a> {
+impl<'a> LeakSearch<'a> {
     fn new(
-        originals: &'a Originals<'a>,
+        values: &'a ReplacedValues<'a>,
         rewriter: &'a Rewriter,
         config: &JobConfig,
         mut names: BTreeSet<String>,
@@ -169,13 +169,13 @@ impl<'a> Search<'a> {
         names.extend(config.detectors().map(|detector| detector.function.clone()));
         let parts = vocabulary::PARTS.iter().chain(&vocabulary::DESCRIPTIONS);
         let accepted = names.iter().map(String::as_str).chain(parts.copied());
-        let accepted = accepted.filter(|name| originals.is_in(name.as_bytes(), &mut |_, _| true));
+        let accepted = accepted.filter(|name| values.is_contained_in(name.as_bytes(), &mut |_, _| true));
         let accepted = accepted.map(|name| name.as_bytes().to_vec()).collect();
         let vocabulary = names.into_iter().chain(vocabulary::words().map(str::to_owned));
         Self {
-            originals,
+            values,
             fields,
-            written: rewriter.hashes.written(),
+            token_hashes: rewriter.hashes.token_hashes(),
             vocabulary: vocabulary.map(String::into_bytes).collect(),
             accepted,
             persons: persons.collect(),
@@ -187,7 +187,7 @@ impl<'a> Search<'a> {
     }
 
     async fn archive(&self, archive: &Archive, stage: &Stage) -> Result<()> {
-        if self.originals.is_empty() {
+        if self.values.is_empty() {
             return Ok(());
         }
         let mut entries = archive.entries();
@@ -206,7 +206,7 @@ impl<'a> Search<'a> {
     }
 
     /// Whether a name or value of JSON is or contains an original.
-    fn holds(&self, place: &Place, item: &Item<'_>) -> bool {
+    fn contains_value(&self, place: &TextLocation, item: &JsonItem<'_>) -> bool {
         self.is_value(place, item, item.text)
             || self.contains(place, item, item.text)
             || encodings::decoded(item.text, &mut |text, whole| {
@@ -215,67 +215,68 @@ impl<'a> Search<'a> {
             })
     }
 
-    fn decoded(&self, place: &Place, item: &Item<'_>, text: &[u8], whole: bool) -> bool {
-        (whole && text.len() >= WHOLE && self.is_value(place, item, text)) || self.contains(place, item, text)
+    fn decoded(&self, place: &TextLocation, item: &JsonItem<'_>, text: &[u8], whole: bool) -> bool {
+        (whole && text.len() >= MIN_WHOLE_CHARACTERS && self.is_value(place, item, text))
+            || self.contains(place, item, text)
     }
 
     /// Whether the whole text is a value, where it can be no other text by chance.
-    fn is_value(&self, place: &Place, item: &Item<'_>, text: &[u8]) -> bool {
-        let Some(original) = self.originals.get(text).filter(|original| !original.word) else {
+    fn is_value(&self, place: &TextLocation, item: &JsonItem<'_>, text: &[u8]) -> bool {
+        let Some(original) = self.values.get(text).filter(|original| !original.word) else {
             return self.is_list(item);
         };
         let name = item.path.rsplit('.').next().unwrap_or_default();
         let category = self.categories && text.iter().all(u8::is_ascii_digit);
         match (place, item.kind) {
-            (Place::Input, Kind::Name) => !self.fields.is_known(item.path),
-            (Place::Input, kind) => match self.fields.input(item.path) {
+            (TextLocation::Input, Kind::Name) => !self.fields.is_known(item.path),
+            (TextLocation::Input, kind) => match self.fields.input(item.path) {
                 Input::Number => false,
                 Input::Value(_) => kind == Kind::Text || original.number,
                 _ => kind == Kind::Text || (original.number && original.is_long()),
             },
-            (Place::Document, Kind::Text) if name.ends_with("_field_value") || name == "items" => !category,
-            (Place::Document, Kind::Text) => name != CATEGORY && !self.vocabulary.contains(text),
-            (Place::Document, Kind::Name) => !original.number && !self.vocabulary.contains(text),
-            (Place::State(subject), Kind::Text) => state::is_value(*subject, item.path) && !category,
+            (TextLocation::Document, Kind::Text) if name.ends_with("_field_value") || name == "items" => !category,
+            (TextLocation::Document, Kind::Text) => name != CATEGORY && !self.vocabulary.contains(text),
+            (TextLocation::Document, Kind::Name) => !original.number && !self.vocabulary.contains(text),
+            (TextLocation::State(stream), Kind::Text) => state::is_value(*stream, item.path) && !category,
             _ => false,
         }
     }
 
     /// Values with commas between them.
-    fn is_list(&self, item: &Item<'_>) -> bool {
+    fn is_list(&self, item: &JsonItem<'_>) -> bool {
         item.path == "model_plot_config.terms"
             && item.text.contains(&b',')
             && item.text.split(|byte| *byte == b',').any(|term| {
-                let original = self.originals.get(term.trim_ascii());
+                let original = self.values.get(term.trim_ascii());
                 original.is_some_and(|original| !original.word)
             })
     }
 
-    fn contains(&self, place: &Place, item: &Item<'_>, text: &[u8]) -> bool {
-        let data = *place == Place::Input && item.kind != Kind::Name;
+    fn contains(&self, place: &TextLocation, item: &JsonItem<'_>, text: &[u8]) -> bool {
+        let data = *place == TextLocation::Input && item.kind != Kind::Name;
         if data && self.fields.input(item.path) == Input::Number {
             return false;
         }
-        self.originals.is_in(text, &mut |range, original| {
+        self.values.is_contained_in(text, &mut |range, original| {
             let stays = || self.vocabulary.contains(text) || self.is_accepted(text, &range);
-            let known = || item.kind == Kind::Name && *place == Place::Input && self.fields.is_known(item.path);
+            let known = || item.kind == Kind::Name && *place == TextLocation::Input && self.fields.is_known(item.path);
             self.counts(place, item, original) && (data || !(stays() || known()))
         })
     }
 
     /// Whether an occurrence of a word of messages counts here: others use such words too.
-    fn counts(&self, place: &Place, item: &Item<'_>, original: Original) -> bool {
+    fn counts(&self, place: &TextLocation, item: &JsonItem<'_>, original: ReplacedValue) -> bool {
         if !original.word {
             return true;
         }
         let messages = self.fields.replaces_messages();
         match place {
-            Place::Input if item.kind == Kind::Text => matches!(
+            TextLocation::Input if item.kind == Kind::Text => matches!(
                 self.fields.input(item.path),
                 Input::Message | Input::Text | Input::Address
             ),
-            Place::Document => messages && matches!(item.path, "terms" | "examples" | "regex" | "grok_pattern"),
-            Place::State(subject) => messages && state::is_message(*subject, item.path),
+            TextLocation::Document => messages && matches!(item.path, "terms" | "examples" | "regex" | "grok_pattern"),
+            TextLocation::State(stream) => messages && state::is_message(*stream, item.path),
             _ => false,
         }
     }

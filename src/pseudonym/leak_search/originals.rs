@@ -6,20 +6,20 @@ use std::ops::Range;
 use super::word_boundaries::is_bounded;
 
 /// Characters from which on a value counts as an occurrence inside a longer text, between word boundaries.
-pub(super) const WITHIN: usize = 6;
+pub(super) const MIN_BOUNDED_CHARACTERS: usize = 6;
 /// Characters from which on it counts without word boundaries.
-const ANYWHERE: usize = 12;
+const MIN_UNBOUNDED_CHARACTERS: usize = 12;
 /// Digits from which on a whole number is as distinctive as a text.
-const DIGITS: usize = 15;
+const MIN_DISTINCTIVE_DIGITS: usize = 15;
 /// Bytes of a value that are searched for: its beginning reveals as much as all of it. The bound keeps the time for each
 /// byte of a text constant, whatever the values are.
-const LONGEST: usize = 64;
+const MAX_SEARCHED_BYTES: usize = 64;
 /// Bits of the filter before the map, as a power of two.
-const BITS: u32 = 20;
+const FILTER_BITS: u32 = 20;
 
 /// What is known of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Original {
+pub(super) struct ReplacedValue {
     /// It is known as a word of messages only, so that others may well use it.
     pub(super) word: bool,
     /// It can be read as a number.
@@ -28,7 +28,7 @@ pub(super) struct Original {
     pub(super) characters: u8,
 }
 
-impl Original {
+impl ReplacedValue {
     fn new(text: &str, word: bool) -> Self {
         let characters = text.chars().take(255).count();
         Self {
@@ -44,45 +44,49 @@ impl Original {
 
     /// Whether it is distinctive enough to be searched for inside longer texts.
     pub(super) fn is_distinctive(self) -> bool {
-        self.has(if self.number { DIGITS } else { WITHIN })
+        self.has(if self.number {
+            MIN_DISTINCTIVE_DIGITS
+        } else {
+            MIN_BOUNDED_CHARACTERS
+        })
     }
 
     /// Whether it can hardly be another number by chance.
     pub(super) fn is_long(self) -> bool {
-        self.has(WITHIN)
+        self.has(MIN_BOUNDED_CHARACTERS)
     }
 }
 
 /// The values that were replaced.
 #[derive(Default)]
-pub(super) struct Originals<'a> {
-    all: HashMap<&'a [u8], Original>,
+pub(super) struct ReplacedValues<'a> {
+    all: HashMap<&'a [u8], ReplacedValue>,
     /// Beginnings of those that are longer than what is searched for.
-    longer: HashMap<&'a [u8], Original>,
+    longer: HashMap<&'a [u8], ReplacedValue>,
     /// By their first six bytes: bit `n` stands for `n + 1` bytes.
-    lengths: HashMap<[u8; WITHIN], u64>,
+    lengths: HashMap<[u8; MIN_BOUNDED_CHARACTERS], u64>,
     filter: Vec<u64>,
 }
 
-impl<'a> Originals<'a> {
+impl<'a> ReplacedValues<'a> {
     /// Values, each with whether it is nothing but a word of messages.
     pub(super) fn new(values: impl Iterator<Item = (&'a str, bool)>) -> Self {
-        let mut originals = Self {
-            filter: vec![0; 1 << (BITS - 6)],
+        let mut replaced = Self {
+            filter: vec![0; 1 << (FILTER_BITS - 6)],
             ..Self::default()
         };
         for (text, word) in values.filter(|(text, _)| !text.is_empty()) {
-            let original = Original::new(text, word);
-            originals.all.insert(text.as_bytes(), original);
+            let original = ReplacedValue::new(text, word);
+            replaced.all.insert(text.as_bytes(), original);
             if original.is_distinctive() {
-                originals.add(text, original);
+                replaced.add(text, original);
             }
         }
-        originals
+        replaced
     }
 
-    fn add(&mut self, text: &'a str, original: Original) {
-        let mut end = text.len().min(LONGEST);
+    fn add(&mut self, text: &'a str, original: ReplacedValue) {
+        let mut end = text.len().min(MAX_SEARCHED_BYTES);
         while !text.is_char_boundary(end) {
             end -= 1;
         }
@@ -90,7 +94,7 @@ impl<'a> Originals<'a> {
         if end < text.len() {
             self.longer.insert(searched, original);
         }
-        let Some(begin) = searched.first_chunk::<WITHIN>() else {
+        let Some(begin) = searched.first_chunk::<MIN_BOUNDED_CHARACTERS>() else {
             return;
         };
         *self.lengths.entry(*begin).or_default() |= 1 << (end - 1);
@@ -109,17 +113,21 @@ impl<'a> Originals<'a> {
     }
 
     /// The value that these bytes are.
-    pub(super) fn get(&self, text: &[u8]) -> Option<Original> {
+    pub(super) fn get(&self, text: &[u8]) -> Option<ReplacedValue> {
         self.all.get(text).copied()
     }
 
     /// Whether a value is inside a text; `counts` decides about each occurrence.
-    pub(super) fn is_in(&self, text: &[u8], counts: &mut dyn FnMut(Range<usize>, Original) -> bool) -> bool {
-        let Some(last) = text.len().checked_sub(WITHIN) else {
+    pub(super) fn is_contained_in(
+        &self,
+        text: &[u8],
+        counts: &mut dyn FnMut(Range<usize>, ReplacedValue) -> bool,
+    ) -> bool {
+        let Some(last) = text.len().checked_sub(MIN_BOUNDED_CHARACTERS) else {
             return false;
         };
         for at in 0..=last {
-            let Some(begin) = text[at..].first_chunk::<WITHIN>() else {
+            let Some(begin) = text[at..].first_chunk::<MIN_BOUNDED_CHARACTERS>() else {
                 break;
             };
             let (word, bit) = place(*begin);
@@ -137,7 +145,8 @@ impl<'a> Originals<'a> {
                 let whole = self.all.get(found).filter(|original| original.is_distinctive());
                 let original = whole.or_else(|| self.longer.get(found));
                 if let Some(original) = original
-                    && (original.has(ANYWHERE) && !original.word || is_bounded(text, &range, original.word))
+                    && (original.has(MIN_UNBOUNDED_CHARACTERS) && !original.word
+                        || is_bounded(text, &range, original.word))
                     && counts(range, *original)
                 {
                     return true;
@@ -148,11 +157,11 @@ impl<'a> Originals<'a> {
     }
 }
 
-fn place(begin: [u8; WITHIN]) -> (usize, u64) {
+fn place(begin: [u8; MIN_BOUNDED_CHARACTERS]) -> (usize, u64) {
     let [a, b, c, d, e, f] = begin;
     let number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-    let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - BITS);
-    // Of `BITS` bits, which every `usize` holds.
+    let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - FILTER_BITS);
+    // Of `FILTER_BITS` bits, which every `usize` contains_value.
     ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
@@ -165,7 +174,7 @@ mod tests {
             Some(word) => (word, true),
             None => (*value, false),
         });
-        Originals::new(values).is_in(text.as_bytes(), &mut |_, _| true)
+        ReplacedValues::new(values).is_contained_in(text.as_bytes(), &mut |_, _| true)
     }
 
     #[test]
@@ -211,14 +220,14 @@ mod tests {
     #[test]
     fn the_longest_is_looked_at_first_and_the_others_too() {
         let values = ["aaaaaa", "aaaaaaaa", "aaaaaaaaaaaaaaaa"];
-        let originals = Originals::new(values.iter().map(|value| (*value, false)));
+        let values = ReplacedValues::new(values.iter().map(|value| (*value, false)));
         let mut lengths = Vec::new();
-        originals.is_in(&[b'a'; 16], &mut |range, _| {
+        values.is_contained_in(&[b'a'; 16], &mut |range, _| {
             lengths.push(range.len());
             false
         });
         assert_eq!(lengths, [16]);
-        assert!(originals.is_in(b"aaaaaaaa", &mut |_, _| true));
-        assert!(!originals.is_in(b"aaaaaaaaa", &mut |_, _| true));
+        assert!(values.is_contained_in(b"aaaaaaaa", &mut |_, _| true));
+        assert!(!values.is_contained_in(b"aaaaaaaaa", &mut |_, _| true));
     }
 }

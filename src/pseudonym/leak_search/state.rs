@@ -1,4 +1,4 @@
-//! The decoded state, and the hashes that it holds.
+//! The decoded state, and the hashes that it contains_value.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -7,20 +7,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::write::GzDecoder;
 
-use super::json_items::{Item, Items};
-use super::originals::Originals;
-use super::{Found, Place, Search, Subject};
+use super::json_items::{JsonItem, JsonItems};
+use super::originals::ReplacedValues;
+use super::{LeakSearch, SearchError, StateStream, TextLocation};
 use crate::error::Error;
 use crate::json::Kind;
 use crate::state::hash::{half_scope, scope, word};
 use crate::util::cancellation;
 
 /// Pairs of values that are tried for each pair of fields.
-const MOST_TRIED: usize = 30_000_000;
+const MAX_TRIED_PAIRS: usize = 30_000_000;
 
 /// Where values are in a decoded state, for those that other elements may hold by chance: short ones, numbers, and names
 /// of fields. All others are searched for everywhere.
-const VALUES: [&str; 7] = [
+const VALUE_PATHS: [&str; 7] = [
     "detector.d.c",
     "detector.e.b.a.b.a",
     "detector.e.b.a.c.a",
@@ -30,133 +30,133 @@ const VALUES: [&str; 7] = [
     "detector.e.b.a.e.a.c.a.h.a.a",
 ];
 /// The same of metrics, behind the letter of the metric.
-const OF_METRICS: [&str; 2] = [".a.c.b.d.a.a", ".a.c.b.e.a.b"];
+const METRIC_VALUE_PATHS: [&str; 2] = [".a.c.b.d.a.a", ".a.c.b.e.a.b"];
 /// Partition values of a categorizer.
-const PARTITION: &str = "e.a";
+const PARTITION_PATH: &str = "e.a";
 /// Words of messages in a categorizer.
-const MESSAGES: [&str; 3] = ["b.a", "b.c.a", "c.a.c"];
-/// Hashes of values in the quantiles and of counted values in a model.
-const HASHES: [&str; 3] = [
+const MESSAGE_PATHS: [&str; 3] = ["b.a", "b.c.a", "c.a.c"];
+/// FoundHashes of values in the quantiles and of counted values in a model.
+const HASH_PATHS: [&str; 3] = [
     "a.g.a.a",
     "detector.e.b.a.e.a.c.a.h.b.a",
     "detector.e.b.a.e.a.c.a.h.a.b",
 ];
 
-/// Whether an element of a state holds values.
-pub(super) fn is_value(subject: Subject, path: &str) -> bool {
-    match subject {
-        Subject::Model => {
-            VALUES.contains(&path)
+/// Whether an element of a state contains_value values.
+pub(super) fn is_value(stream: StateStream, path: &str) -> bool {
+    match stream {
+        StateStream::Model => {
+            VALUE_PATHS.contains(&path)
                 || path
                     .strip_prefix("detector.e.b.a.e.b.")
-                    .is_some_and(|rest| OF_METRICS.iter().any(|end| rest.ends_with(end)))
+                    .is_some_and(|rest| METRIC_VALUE_PATHS.iter().any(|end| rest.ends_with(end)))
         }
-        Subject::Categorizer => path == PARTITION,
-        Subject::Quantiles => false,
+        StateStream::Categorizer => path == PARTITION_PATH,
+        StateStream::Quantiles => false,
     }
 }
 
-/// Whether an element of a state holds messages.
-pub(super) fn is_message(subject: Subject, path: &str) -> bool {
-    subject == Subject::Categorizer && MESSAGES.contains(&path)
+/// Whether an element of a state contains_value messages.
+pub(super) fn is_message(stream: StateStream, path: &str) -> bool {
+    stream == StateStream::Categorizer && MESSAGE_PATHS.contains(&path)
 }
 
-/// Numbers that may be hashes, with the subject that they were met in, and whether only a hash can be at that place.
-pub(super) type Hashes = BTreeMap<u64, (Subject, bool)>;
+/// Numbers that may be hashes, with the stream that they were met in, and whether only a hash can be at that place.
+pub(super) type FoundHashes = BTreeMap<u64, (StateStream, bool)>;
 
 /// Base64 of gzip of JSON, in pieces.
-pub(super) struct Decoder<'s> {
-    gzip: GzDecoder<Sink<'s>>,
+pub(super) struct StateDecoder<'s> {
+    gzip: GzDecoder<StateSink<'s>>,
     /// Characters that do not make three bytes yet.
     rest: Vec<u8>,
 }
 
-struct Sink<'s> {
-    search: &'s Search<'s>,
-    subject: Subject,
-    items: Items,
-    hashes: Hashes,
+struct StateSink<'s> {
+    search: &'s LeakSearch<'s>,
+    stream: StateStream,
+    items: JsonItems,
+    hashes: FoundHashes,
     found: bool,
 }
 
-impl<'s> Decoder<'s> {
-    pub(super) fn new(search: &'s Search<'s>, subject: Subject) -> Self {
+impl<'s> StateDecoder<'s> {
+    pub(super) fn new(search: &'s LeakSearch<'s>, stream: StateStream) -> Self {
         Self {
-            gzip: GzDecoder::new(Sink::new(search, subject)),
+            gzip: GzDecoder::new(StateSink::new(search, stream)),
             rest: Vec::new(),
         }
     }
 
-    pub(super) fn push(&mut self, text: &[u8]) -> Result<(), Found> {
+    pub(super) fn push(&mut self, text: &[u8]) -> Result<(), SearchError> {
         self.rest.extend_from_slice(text);
         let whole = self.rest.len() / 4 * 4;
         let bytes = STANDARD
             .decode(&self.rest[..whole])
-            .map_err(|cause| Found::unreadable(&cause))?;
+            .map_err(|cause| SearchError::unreadable(&cause))?;
         self.rest.drain(..whole);
         let written = self.gzip.write_all(&bytes);
         written.map_err(|cause| self.gzip.get_ref().error(&cause))
     }
 
     /// The hashes that were met.
-    pub(super) fn finish(mut self) -> Result<Hashes, Found> {
+    pub(super) fn finish(mut self) -> Result<FoundHashes, SearchError> {
         let tried = self.gzip.try_finish();
         tried.map_err(|cause| self.gzip.get_ref().error(&cause))?;
-        let sink = self.gzip.finish().map_err(|cause| Found::unreadable(&cause))?;
+        let sink = self.gzip.finish().map_err(|cause| SearchError::unreadable(&cause))?;
         sink.finish()
     }
 }
 
 /// A state that is not compressed, as quantiles once were.
-pub(super) fn plain(search: &Search<'_>, subject: Subject, text: &[u8]) -> Result<Hashes, Found> {
-    let mut sink = Sink::new(search, subject);
+pub(super) fn plain(search: &LeakSearch<'_>, stream: StateStream, text: &[u8]) -> Result<FoundHashes, SearchError> {
+    let mut sink = StateSink::new(search, stream);
     sink.take(text)?;
     sink.finish()
 }
 
-impl<'s> Sink<'s> {
-    fn new(search: &'s Search<'s>, subject: Subject) -> Self {
+impl<'s> StateSink<'s> {
+    fn new(search: &'s LeakSearch<'s>, stream: StateStream) -> Self {
         Self {
             search,
-            subject,
-            items: Items::default(),
-            hashes: Hashes::new(),
+            stream,
+            items: JsonItems::default(),
+            hashes: FoundHashes::new(),
             found: false,
         }
     }
 
-    fn error(&self, cause: &io::Error) -> Found {
+    fn error(&self, cause: &io::Error) -> SearchError {
         match self.found {
-            true => Found::Value,
-            false => Found::unreadable(cause),
+            true => SearchError::Leak,
+            false => SearchError::unreadable(cause),
         }
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Result<(), Found> {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), SearchError> {
         let Self {
             search,
-            subject,
+            stream,
             items,
             hashes,
             ..
         } = self;
-        items.push(bytes, &mut |item| search.element(*subject, item, hashes))
+        items.push(bytes, &mut |item| search.element(*stream, item, hashes))
     }
 
-    fn finish(mut self) -> Result<Hashes, Found> {
-        let (search, subject) = (self.search, self.subject);
+    fn finish(mut self) -> Result<FoundHashes, SearchError> {
+        let (search, stream) = (self.search, self.stream);
         let hashes = &mut self.hashes;
-        self.items.finish(&mut |item| search.element(subject, item, hashes))?;
+        self.items.finish(&mut |item| search.element(stream, item, hashes))?;
         Ok(self.hashes)
     }
 }
 
-impl Write for Sink<'_> {
+impl Write for StateSink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // What a few bytes become when they are decompressed may take seconds to search.
         cancellation::check().map_err(io::Error::other)?;
         self.take(bytes).map_err(|found| {
-            self.found |= matches!(found, Found::Value);
+            self.found |= matches!(found, SearchError::Leak);
             io::Error::other("the state")
         })?;
         Ok(bytes.len())
@@ -167,51 +167,51 @@ impl Write for Sink<'_> {
     }
 }
 
-impl Search<'_> {
-    fn element(&self, subject: Subject, item: &Item<'_>, hashes: &mut Hashes) -> Result<(), Found> {
+impl LeakSearch<'_> {
+    fn element(&self, stream: StateStream, item: &JsonItem<'_>, hashes: &mut FoundHashes) -> Result<(), SearchError> {
         let hash = std::str::from_utf8(item.text).ok().and_then(|text| text.parse().ok());
         if let Some(hash) = hash.filter(|_| item.kind == Kind::Text) {
-            let only = HASHES.contains(&item.path);
-            let known = hashes.entry(hash).or_insert((subject, only));
+            let only = HASH_PATHS.contains(&item.path);
+            let known = hashes.entry(hash).or_insert((stream, only));
             known.1 |= only;
         }
-        match self.holds(&Place::State(subject), item) {
-            true => Err(Found::Value),
+        match self.contains_value(&TextLocation::State(stream), item) {
+            true => Err(SearchError::Leak),
             false => Ok(()),
         }
     }
 
-    /// The subject whose hashes are of a value, or of nothing that the new archive has.
+    /// The stream whose hashes are of a value, or of nothing that the new archive has.
     ///
     /// # Errors
     /// A signal: there may be many values and pairs of them.
-    pub(super) fn hashed(&self, hashes: &Hashes) -> Result<Option<Subject>, Error> {
+    pub(super) fn hashed(&self, hashes: &FoundHashes) -> Result<Option<StateStream>, Error> {
         let found = self.find_hashed(hashes);
         Ok(cancellation::check().map(|()| found)?)
     }
 
-    fn find_hashed(&self, hashes: &Hashes) -> Option<Subject> {
+    fn find_hashed(&self, hashes: &FoundHashes) -> Option<StateStream> {
         let strange = hashes
             .iter()
-            .find(|(hash, (_, only))| *only && !self.written.contains(hash));
-        if let Some((_, (subject, _))) = strange {
-            return Some(*subject);
+            .find(|(hash, (_, only))| *only && !self.token_hashes.contains(hash));
+        if let Some((_, (stream, _))) = strange {
+            return Some(*stream);
         }
-        let known = |hash: u64| hashes.get(&hash).map(|(subject, _)| *subject);
-        let texts: Vec<&str> = texts(self.originals).collect();
+        let known = |hash: u64| hashes.get(&hash).map(|(stream, _)| *stream);
+        let texts: Vec<&str> = texts(self.values).collect();
         for text in cancellation::until_cancelled(texts.iter()) {
             let alone = self.persons.iter().map(|person| scope(["", "", person, text]));
             let in_partition = self.pairs.iter().flat_map(|(partition, person)| {
                 [scope([partition, text, "", ""]), scope([partition, text, person, ""])]
             });
-            if let Some(subject) = alone.chain(in_partition).find_map(known) {
-                return Some(subject);
+            if let Some(stream) = alone.chain(in_partition).find_map(known) {
+                return Some(stream);
             }
             // Levels of scores have the hashes of names of fields.
             let word = hashes.get(&word(text));
             let word = word.filter(|(_, only)| *only || !self.vocabulary.contains(text.as_bytes()));
-            if let Some((subject, _)) = word {
-                return Some(*subject);
+            if let Some((stream, _)) = word {
+                return Some(*stream);
             }
         }
         let pairs = self
@@ -219,22 +219,22 @@ impl Search<'_> {
             .iter()
             .filter(|(partition, person)| !partition.is_empty() && self.persons.contains(person));
         for (partition, person) in cancellation::until_cancelled(pairs) {
-            let tried = texts.len().saturating_mul(texts.len()).min(MOST_TRIED);
+            let tried = texts.len().saturating_mul(texts.len()).min(MAX_TRIED_PAIRS);
             let pairs = texts
                 .iter()
                 .map(|first| (half_scope(partition, first), &texts))
                 .flat_map(|(hash, texts)| texts.iter().map(move |second| hash(person, second)));
-            if let Some(subject) = cancellation::until_cancelled(pairs.take(tried)).find_map(known) {
-                return Some(subject);
+            if let Some(stream) = cancellation::until_cancelled(pairs.take(tried)).find_map(known) {
+                return Some(stream);
             }
         }
         None
     }
 }
 
-fn texts<'a>(originals: &Originals<'a>) -> impl Iterator<Item = &'a str> {
+fn texts<'a>(values: &ReplacedValues<'a>) -> impl Iterator<Item = &'a str> {
     #[allow(clippy::expect_used, reason = "a value that is left out is not searched for")]
-    originals
+    values
         .iter()
         .map(|text| std::str::from_utf8(text).expect("every value is a text"))
 }

@@ -10,10 +10,10 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::entry::EntrySearch;
-use super::originals::Originals;
+use super::originals::ReplacedValues;
 use super::*;
 use crate::job::JobConfig;
-use crate::pseudonym::tokens::{Book, KeyFile, Use};
+use crate::pseudonym::tokens::{KeyFile, TokenMap, TokenUse};
 use crate::state::hash::{scope, word};
 
 const HOST: &str = "web-05.fra";
@@ -48,18 +48,18 @@ fn judged(name: &str, content: &str) -> Option<String> {
 fn judged_of(values: &[&str], name: &str, content: &str) -> Option<String> {
     let (config, contents) = (config(), Contents::default());
     let fields = Fields::of(&contents, &config, &config, None).unwrap();
-    let mut rewriter = Rewriter::new(Book::open(KeyFile::new().unwrap()), fields, false);
+    let mut rewriter = Rewriter::new(TokenMap::new(KeyFile::new().unwrap()), fields, false);
     for value in values {
-        rewriter.book.note(value, Use::Value).unwrap();
+        rewriter.tokens.note(value, TokenUse::Value).unwrap();
     }
-    rewriter.book.note(WORD, Use::Word).unwrap();
-    rewriter.settle().unwrap();
+    rewriter.tokens.note(WORD, TokenUse::MessageWord).unwrap();
+    rewriter.assign_tokens().unwrap();
     let names: BTreeSet<String> = ["job", "host", "status", NAME, "bytes", "message", "@timestamp"]
         .into_iter()
         .map(str::to_owned)
         .collect();
-    let originals = Originals::new(rewriter.book.originals());
-    let search = Search::new(&originals, &rewriter, &config, names);
+    let values = ReplacedValues::new(rewriter.tokens.originals());
+    let search = LeakSearch::new(&values, &rewriter, &config, names);
     let mut entry = EntrySearch::new(&search, name);
     let read = entry.name().and_then(|()| {
         content.as_bytes().chunks(7).try_for_each(|piece| entry.push(piece))?;
@@ -69,12 +69,12 @@ fn judged_of(values: &[&str], name: &str, content: &str) -> Option<String> {
 }
 
 fn finds(name: &str, content: &str) {
-    let said = judged(name, content);
-    assert!(said.is_some(), "nothing was found in {name}: {content}");
-    let said = said.unwrap();
-    assert!(said.contains("still in the new archive"), "{said}");
+    let message = judged(name, content);
+    assert!(message.is_some(), "nothing was found in {name}: {content}");
+    let message = message.unwrap();
+    assert!(message.contains("still in the new archive"), "{message}");
     for value in [HOST, LONG] {
-        assert!(!said.contains(value), "the message holds the value: {said}");
+        assert!(!message.contains(value), "the message contains the value: {message}");
     }
 }
 
@@ -251,8 +251,8 @@ fn a_value_that_others_may_be_too_is_found_where_values_are() {
         (json!({ "bytes": 123_456 }), false),
         (json!({ "other": 1_234_567 }), false),
     ] {
-        let said = judged_of(&["123456"], "job_input_1.ndjson", &input(&document));
-        assert_eq!(said.is_some(), found, "{document}");
+        let message = judged_of(&["123456"], "job_input_1.ndjson", &input(&document));
+        assert_eq!(message.is_some(), found, "{document}");
     }
 }
 
@@ -304,8 +304,8 @@ fn a_hash_of_a_value_is_found() {
 #[test]
 fn the_entry_and_the_line_are_named() {
     let lines = format!("{{}}\n{{}}\n{}\n", json!({ "a": HOST }));
-    let said = judged("job_notifications.ndjson", &lines).unwrap();
-    assert!(said.contains("job_notifications.ndjson, line 3"), "{said}");
+    let message = judged("job_notifications.ndjson", &lines).unwrap();
+    assert!(message.contains("job_notifications.ndjson, line 3"), "{message}");
     assert!(
         judged("job_config.json", "{\"a\":")
             .unwrap()
@@ -317,22 +317,22 @@ fn the_entry_and_the_line_are_named() {
 fn names_that_stay_are_accepted_with_the_values_in_them() {
     let (config, contents) = (config(), Contents::default());
     let fields = Fields::of(&contents, &config, &config, None).unwrap();
-    let mut rewriter = Rewriter::new(Book::open(KeyFile::new().unwrap()), fields, false);
-    rewriter.book.note("latency", Use::Value).unwrap();
-    rewriter.settle().unwrap();
+    let mut rewriter = Rewriter::new(TokenMap::new(KeyFile::new().unwrap()), fields, false);
+    rewriter.tokens.note("latency", TokenUse::Value).unwrap();
+    rewriter.assign_tokens().unwrap();
     let names = BTreeSet::from(["web-latency".to_owned()]);
-    let originals = Originals::new(rewriter.book.originals());
-    let search = Search::new(&originals, &rewriter, &config, names);
-    let holds = |place, text: &str| {
-        let item = Item {
+    let values = ReplacedValues::new(rewriter.tokens.originals());
+    let search = LeakSearch::new(&values, &rewriter, &config, names);
+    let contains_value = |place, text: &str| {
+        let item = JsonItem {
             path: "a",
             kind: Kind::Text,
             text: text.as_bytes(),
         };
-        search.holds(&place, &item)
+        search.contains_value(&place, &item)
     };
-    assert!(!holds(Place::Other, "Job web-latency was opened"));
-    assert!(!holds(Place::Action, "web-latency_model_state_1#1"));
-    assert!(holds(Place::Other, "Job web-latency has a latency"));
-    assert!(holds(Place::Input, "web-latency"));
+    assert!(!contains_value(TextLocation::Other, "Job web-latency was opened"));
+    assert!(!contains_value(TextLocation::Action, "web-latency_model_state_1#1"));
+    assert!(contains_value(TextLocation::Other, "Job web-latency has a latency"));
+    assert!(contains_value(TextLocation::Input, "web-latency"));
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::super::read::said;
+use super::super::read::document_error;
 use super::{Rewriter, replaced};
 use crate::error::Result;
 use crate::job::{GENERATED, JobConfig};
@@ -10,7 +10,7 @@ use crate::json::{Edit, Leaf, Member, edit_members};
 use crate::pseudonym::error::Error;
 
 /// What is a name, a number or a choice, beside what Elasticsearch generates; everything below them too.
-const STAYS: [&str; 31] = [
+const KEPT: [&str; 31] = [
     "job_id",
     "results_index_name",
     "groups",
@@ -44,13 +44,13 @@ const STAYS: [&str; 31] = [
     "datafeed_config.scroll_size",
 ];
 /// Whether a member of the configuration says nothing of the data.
-fn configuration_stays(path: &str) -> bool {
+fn is_kept(path: &str) -> bool {
     let below = |stays: &str| {
         let rest = path.strip_prefix(stays);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     let name = path.rsplit('.').next().unwrap_or_default();
-    STAYS.into_iter().chain(GENERATED).any(below)
+    KEPT.into_iter().chain(GENERATED).any(below)
         || (path.starts_with("analysis_config.categorization_analyzer") && matches!(name, "type" | "tokenizer"))
 }
 
@@ -72,38 +72,38 @@ fn is_duration(text: &str) -> bool {
 }
 
 /// Members of a datafeed that stay as they are, or are not written at all.
-const CLAUSES: [&str; 5] = ["query", "aggregations", "aggs", "runtime_mappings", "script_fields"];
+const DATAFEED_CLAUSES: [&str; 5] = ["query", "aggregations", "aggs", "runtime_mappings", "script_fields"];
 
 /// Whether a member of the configuration is inside a part of the datafeed that is decided as a whole.
 fn is_clause(path: &str) -> bool {
     let inside = path.strip_prefix("datafeed_config.");
-    inside.is_some_and(|path| CLAUSES.contains(&path.split('.').next().unwrap_or_default()))
+    inside.is_some_and(|path| DATAFEED_CLAUSES.contains(&path.split('.').next().unwrap_or_default()))
 }
 
 impl Rewriter {
     /// The configuration.
     pub(crate) fn configuration(&mut self, config: &JobConfig) -> Result<Vec<u8>> {
         edit_members(config.text().get().as_bytes(), &mut |member| match member {
-            Member::Name { path, name } => Ok(self.configured_name(path, name)),
-            Member::Value(leaf) => self.configured(leaf, config),
+            Member::Name { path, name } => Ok(self.configuration_name(path, name)),
+            Member::Value(leaf) => self.configuration_value(leaf, config),
         })
-        .map_err(said)
+        .map_err(document_error)
     }
 
-    fn configured(&mut self, leaf: &Leaf<'_>, config: &JobConfig) -> io::Result<Edit> {
+    fn configuration_value(&mut self, leaf: &Leaf<'_>, config: &JobConfig) -> io::Result<Edit> {
         let (path, text) = (leaf.path, &*leaf.text);
         if path.starts_with("custom_settings.") && !matches!(text, "null" | "true" | "false") {
             return self.custom_setting(leaf);
         }
-        if !leaf.quoted || is_clause(path) || configuration_stays(path) {
+        if !leaf.quoted || is_clause(path) || is_kept(path) {
             return Ok(Edit::Keep);
         }
         match path {
             "analysis_config.detectors.detector_description" if is_made_of_names(text, config) => Ok(Edit::Keep),
-            "description" | "analysis_config.detectors.detector_description" => replaced(leaf, self.free(text)),
+            "description" | "analysis_config.detectors.detector_description" => replaced(leaf, self.free_text(text)),
             "model_plot_config.terms" => replaced(leaf, self.terms(text)),
-            _ if path.starts_with("datafeed_config.authorization.") => replaced(leaf, self.named(text)),
-            _ => replaced(leaf, Ok(self.scrubbed(text))),
+            _ if path.starts_with("datafeed_config.authorization.") => replaced(leaf, self.other_value(text)),
+            _ => replaced(leaf, Ok(self.replace_known_values(text))),
         }
     }
 
@@ -115,7 +115,7 @@ impl Rewriter {
             "time_range" if is_duration(&leaf.text) => return Ok(Edit::Keep),
             _ => {}
         }
-        let written = self.free(&leaf.text).map_err(io::Error::other)?;
+        let written = self.free_text(&leaf.text).map_err(io::Error::other)?;
         Ok(match (written == leaf.text, leaf.quoted) {
             (true, _) => Edit::Keep,
             (false, false) if written.bytes().all(|byte| byte.is_ascii_digit()) => Edit::Json(written),
@@ -126,7 +126,7 @@ impl Rewriter {
     /// Values of partition and by fields, commas between them.
     fn terms(&mut self, text: &str) -> std::result::Result<String, Error> {
         let terms: std::result::Result<Vec<String>, Error> =
-            text.split(',').map(|term| self.named(term.trim())).collect();
+            text.split(',').map(|term| self.other_value(term.trim())).collect();
         Ok(terms?.join(","))
     }
 }

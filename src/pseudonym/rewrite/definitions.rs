@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::super::datafeed::Texts;
+use super::super::datafeed::ValueMatcher;
 use super::super::fields::Input;
 use super::Rewriter;
 use crate::error;
@@ -55,7 +55,7 @@ fn normalizers(analysis: &Value) -> Option<Value> {
     let mut kept = Map::new();
     kept.insert("normalizer".to_owned(), normalizers.clone().into());
     for section in ["filter", "char_filter"] {
-        let named: BTreeSet<&str> = normalizers
+        let other_value: BTreeSet<&str> = normalizers
             .values()
             .filter_map(|normalizer| normalizer.get(section))
             .flat_map(|names| match names {
@@ -68,7 +68,7 @@ fn normalizers(analysis: &Value) -> Option<Value> {
             .and_then(Value::as_object)
             .cloned()
             .unwrap_or_default();
-        parts.retain(|name, _| named.contains(name.as_str()));
+        parts.retain(|name, _| other_value.contains(name.as_str()));
         if !parts.is_empty() {
             kept.insert(section.to_owned(), parts.into());
         }
@@ -88,12 +88,12 @@ impl Rewriter {
             let new = match self.fields.input(path) {
                 Input::Value(field) => {
                     let field = field.to_owned();
-                    self.sent(&field, &text)?
+                    self.document_value(&field, &text)?
                 }
-                Input::Message if quoted => self.words(&text)?,
-                Input::Text if quoted => self.other_words(&text)?,
-                Input::Address if quoted => self.named(&text)?,
-                _ if quoted => self.scrubbed(&text),
+                Input::Message if quoted => self.message(&text)?,
+                Input::Text if quoted => self.word_by_word(&text)?,
+                Input::Address if quoted => self.other_value(&text)?,
+                _ if quoted => self.replace_known_values(&text),
                 _ => continue,
             };
             definition[name] = match new.parse::<u64>() {
@@ -107,7 +107,7 @@ impl Rewriter {
 
     /// Refuses normalizers that contain values: without them, keywords would be others.
     pub(super) fn refuse_in_settings(&self, mapping: &Value) -> error::Result<()> {
-        let texts = Texts::new(self.writing.then_some(&self.book), &self.names);
+        let texts = ValueMatcher::new(self.writing.then_some(&self.tokens), &self.names);
         let sources = mapping.as_object().into_iter().flatten();
         for (index, source) in sources {
             if source

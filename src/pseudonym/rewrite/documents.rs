@@ -37,13 +37,13 @@ impl Names {
 
 /// What the length of the messages that match a category depends on.
 #[derive(Default)]
-struct Matching {
+struct CategoryLength {
     category_id: Option<u64>,
     max_matching_length: Option<u64>,
     examples: Vec<String>,
 }
 
-impl Matching {
+impl CategoryLength {
     fn of(source: &[u8]) -> io::Result<Self> {
         let mut matching = Self::default();
         edit_leaves(source, &mut |leaf| {
@@ -106,12 +106,12 @@ impl Rewriter {
             }
             match leaf.path {
                 "create_username" | "modified_username" if leaf.text == JOB => Ok(Edit::Keep),
-                "create_username" | "modified_username" => replaced(leaf, self.named(&leaf.text)),
-                "annotation" if by_job => replaced(leaf, Ok(self.scrubbed(&leaf.text))),
+                "create_username" | "modified_username" => replaced(leaf, self.other_value(&leaf.text)),
+                "annotation" if by_job => replaced(leaf, Ok(self.replace_known_values(&leaf.text))),
                 "partition_field_value" => self.of(&names.partition_field_name, leaf),
                 "over_field_value" => self.of(&names.over_field_name, leaf),
                 "by_field_value" => self.of(&names.by_field_name, leaf),
-                _ => replaced(leaf, self.free(&leaf.text)),
+                _ => replaced(leaf, self.free_text(&leaf.text)),
             }
         })
     }
@@ -120,7 +120,7 @@ impl Rewriter {
         match field {
             Some(field) => replaced(leaf, self.value(field, &leaf.text)),
             // Whose value it is is not known: it may be of a replaced field.
-            None => replaced(leaf, self.named(&leaf.text)),
+            None => replaced(leaf, self.other_value(&leaf.text)),
         }
     }
 
@@ -133,8 +133,8 @@ impl Rewriter {
             };
             match leaf.path {
                 path if !leaf.quoted || notification_stays(path) => Ok(Edit::Keep),
-                "node_name" => replaced(leaf, self.named(&leaf.text)),
-                _ => replaced(leaf, self.free(&leaf.text)),
+                "node_name" => replaced(leaf, self.other_value(&leaf.text)),
+                _ => replaced(leaf, self.free_text(&leaf.text)),
             }
         })
     }
@@ -154,12 +154,12 @@ impl Rewriter {
                     Ok(longest.map_or(Edit::Keep, |length| Edit::Json(length.to_string())))
                 }
                 path if !leaf.quoted || category_stays(path) => Ok(Edit::Keep),
-                "terms" | "examples" => replaced(leaf, self.words(&leaf.text)),
+                "terms" | "examples" => replaced(leaf, self.message(&leaf.text)),
                 "regex" | "grok_pattern" => replaced(leaf, self.pattern(&leaf.text)),
                 "partition_field_value" => self.of(&names.partition_field_name, leaf),
                 // The value stands under the field's own name too.
                 path if Some(path) == partition => self.of(&names.partition_field_name, leaf),
-                _ => replaced(leaf, self.named(&leaf.text)),
+                _ => replaced(leaf, self.other_value(&leaf.text)),
             }
         })
     }
@@ -170,7 +170,7 @@ impl Rewriter {
         if !self.writing {
             return Ok(None);
         }
-        let category = Matching::of(source)?;
+        let category = CategoryLength::of(source)?;
         let Some(length) = category.max_matching_length.filter(|length| *length > 0) else {
             return Ok(None);
         };
@@ -189,7 +189,7 @@ impl Rewriter {
         let (mut old, mut new) = (0, 0);
         for example in &category.examples {
             old += example.len() as u64;
-            new += self.words(example).map_err(io::Error::other)?.len() as u64;
+            new += self.message(example).map_err(io::Error::other)?.len() as u64;
         }
         if old == 0 {
             return Ok(None);

@@ -12,11 +12,11 @@ use crate::job::JobConfig;
 use crate::util::cancellation;
 
 /// Items that Elasticsearch takes in one filter.
-const MOST_ITEMS: usize = 10_000;
+const MAX_ITEMS: usize = 10_000;
 /// Bytes of a pattern. Each place of a value may be compared with a few patterns.
-const LONGEST_PATTERN: usize = 1024;
+const MAX_PATTERN_BYTES: usize = 1024;
 /// Values that are compared with patterns, those of each filter counted again.
-const MOST_COMPARED: usize = 100_000_000;
+const MAX_COMPARISONS: usize = 100_000_000;
 const LEAVE_OUT: &str = "leave the field that it is applied to out with --fields";
 
 impl Rewriter {
@@ -27,21 +27,21 @@ impl Rewriter {
             fields.entry(filter).or_default().insert(field);
         }
         let mut filters: Value = serde_json::from_str(filters.get()).map_err(|cause| changed(cause.into()))?;
-        let mut left = MOST_COMPARED;
+        let mut left = MAX_COMPARISONS;
         for filter in filters.as_array_mut().into_iter().flatten() {
             let id = filter["filter_id"].as_str().unwrap_or_default().to_owned();
             if let Some(text) = filter.get("description").and_then(Value::as_str) {
-                filter["description"] = self.free(text)?.into();
+                filter["description"] = self.free_text(text)?.into();
             }
             let items = filter["items"].as_array().cloned().unwrap_or_default();
             // Elasticsearch has no such filter.
-            if items.len() > MOST_ITEMS {
+            if items.len() > MAX_ITEMS {
                 return Err(too_many(&id, items.len()));
             }
             let items = items.iter().filter_map(Value::as_str);
             let new = match fields.get(id.as_str()) {
                 Some(fields) => self.items(&id, items, fields, &mut left)?,
-                None => items.map(|item| self.named(item)).collect::<Result<_, _>>()?,
+                None => items.map(|item| self.other_value(item)).collect::<Result<_, _>>()?,
             };
             filter["items"] = new.into_iter().collect();
         }
@@ -72,14 +72,14 @@ impl Rewriter {
         }
         patterns.sort();
         for field in fields.iter().filter(|field| self.fields.is_chosen(field)) {
-            let values = self.found.get(*field).into_iter().flatten();
-            let values = cancellation::until_cancelled(values.map(|id| self.book.entry(*id)));
+            let values = self.values_by_field.get(*field).into_iter().flatten();
+            let values = cancellation::until_cancelled(values.map(|id| self.tokens.entry(*id)));
             for (value, token) in values {
                 *left = left.checked_sub(1).ok_or_else(too_much)?;
                 if patterns.match_value(value) {
                     new.insert(token.to_owned());
                 }
-                if new.len() > MOST_ITEMS {
+                if new.len() > MAX_ITEMS {
                     return Err(too_many(filter, new.len()));
                 }
             }
@@ -112,7 +112,7 @@ impl Patterns {
             (None, Some(beginning)) => (&mut self.beginnings, beginning.as_bytes().to_vec()),
             (None, None) => return Ok(false),
         };
-        if text.len() > LONGEST_PATTERN {
+        if text.len() > MAX_PATTERN_BYTES {
             return Err(too_long(filter, text.len()));
         }
         texts.0.push(text);
@@ -136,7 +136,7 @@ impl Patterns {
         let value = value.as_bytes();
         self.beginnings.begin(value)
             || (!self.endings.0.is_empty() && {
-                let backwards: Vec<u8> = value.iter().rev().take(LONGEST_PATTERN).copied().collect();
+                let backwards: Vec<u8> = value.iter().rev().take(MAX_PATTERN_BYTES).copied().collect();
                 self.endings.begin(&backwards)
             })
             || (!self.parts.0.is_empty() && (0..=value.len()).any(|at| self.parts.begin(&value[at..])))
@@ -163,14 +163,16 @@ impl Texts {
 
 fn too_long(filter: &str, bytes: usize) -> error::Error {
     error::Error::Refused {
-        message: format!("filter {filter} has a pattern of {bytes} bytes, and at most {LONGEST_PATTERN} are compared"),
+        message: format!(
+            "filter {filter} has a pattern of {bytes} bytes, and at most {MAX_PATTERN_BYTES} are compared"
+        ),
         hint: LEAVE_OUT.to_owned(),
     }
 }
 
 fn too_much() -> error::Error {
     error::Error::Refused {
-        message: format!("the filters have patterns that more than {MOST_COMPARED} values would be compared with"),
+        message: format!("the filters have patterns that more than {MAX_COMPARISONS} values would be compared with"),
         hint: LEAVE_OUT.to_owned(),
     }
 }
@@ -178,7 +180,7 @@ fn too_much() -> error::Error {
 fn too_many(filter: &str, items: usize) -> error::Error {
     error::Error::Refused {
         message: format!(
-            "filter {filter} has or matches at least {items} values, and a filter has at most {MOST_ITEMS} items: its \
+            "filter {filter} has or matches at least {items} values, and a filter has at most {MAX_ITEMS} items: its \
              rules would find other results"
         ),
         hint: LEAVE_OUT.to_owned(),
@@ -232,7 +234,7 @@ mod tests {
     #[test]
     fn time_does_not_grow_with_the_number_of_patterns() {
         let mut patterns = Patterns::default();
-        for n in 0..MOST_ITEMS {
+        for n in 0..MAX_ITEMS {
             let text = format!("{}{n}", "a".repeat(n % 900));
             patterns.add("f", &format!("*{text}*")).unwrap();
             patterns.add("f", &format!("{text}*")).unwrap();

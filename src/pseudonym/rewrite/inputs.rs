@@ -7,7 +7,7 @@ use super::{Rewriter, replaced};
 use crate::json::{Edit, Leaf, Member, edit_members};
 
 /// Digits from which on a number that equals a value is hardly another one by chance.
-const LONG_NUMBER: usize = 6;
+const MIN_DISTINCTIVE_DIGITS: usize = 6;
 
 impl Rewriter {
     /// An input document.
@@ -33,7 +33,7 @@ impl Rewriter {
 
     /// A number that is a value in another field.
     fn number(&self, text: &str) -> Edit {
-        match self.book.replacement(text, false).filter(|_| self.writing) {
+        match self.tokens.replacement(text, false).filter(|_| self.writing) {
             Some(token) if token.bytes().all(|byte| byte.is_ascii_digit()) => Edit::Json(token.to_owned()),
             _ => Edit::Keep,
         }
@@ -50,12 +50,14 @@ impl Rewriter {
                 self.refuse_field(&field, "some of them are objects");
                 return Ok(Edit::Keep);
             }
-            Input::Message if leaf.quoted => return self.message(leaf),
-            Input::Address if leaf.quoted => return replaced(leaf, self.named(text)),
-            Input::Text if leaf.quoted => return replaced(leaf, self.other_words(text)),
-            Input::Read if leaf.quoted => return replaced(leaf, Ok(self.scrubbed(text))),
+            Input::Message if leaf.quoted => return self.message_leaf(leaf),
+            Input::Address if leaf.quoted => return replaced(leaf, self.other_value(text)),
+            Input::Text if leaf.quoted => return replaced(leaf, self.word_by_word(text)),
+            Input::Read if leaf.quoted => return replaced(leaf, Ok(self.replace_known_values(text))),
             Input::Untokenized if leaf.quoted => return Ok(Edit::LeaveOut),
-            Input::Read | Input::Text | Input::Address if text.len() >= LONG_NUMBER => return Ok(self.number(text)),
+            Input::Read | Input::Text | Input::Address if text.len() >= MIN_DISTINCTIVE_DIGITS => {
+                return Ok(self.number(text));
+            }
             _ => return Ok(Edit::Keep),
         };
         if let Some(why) = self.fields.irreplaceable(leaf.path).map(str::to_owned) {
@@ -65,7 +67,7 @@ impl Rewriter {
         if !self.is_indexed(&field, text) {
             return Ok(Edit::LeaveOut);
         }
-        let token = self.sent(&field, text).map_err(io::Error::other)?;
+        let token = self.document_value(&field, text).map_err(io::Error::other)?;
         Ok(match (token == text, leaf.quoted) {
             (true, _) => Edit::Keep,
             // Numbers stand for numbers.
@@ -74,10 +76,10 @@ impl Rewriter {
         })
     }
 
-    fn message(&mut self, leaf: &Leaf<'_>) -> io::Result<Edit> {
+    fn message_leaf(&mut self, leaf: &Leaf<'_>) -> io::Result<Edit> {
         let name = self.fields.messages.as_ref().map(|(name, _)| name.clone());
         match name.is_none_or(|name| self.is_indexed(&name, &leaf.text)) {
-            true => replaced(leaf, self.words(&leaf.text)),
+            true => replaced(leaf, self.message(&leaf.text)),
             false => Ok(Edit::LeaveOut),
         }
     }

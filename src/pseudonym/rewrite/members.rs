@@ -6,7 +6,7 @@ use super::Rewriter;
 use crate::json::Edit;
 
 /// Names that Elasticsearch gives to members of annotations, notifications and categories.
-const OF_DOCUMENTS: [&str; 31] = [
+const DOCUMENT_MEMBERS: [&str; 31] = [
     "annotation",
     "by_field_name",
     "by_field_value",
@@ -40,7 +40,7 @@ const OF_DOCUMENTS: [&str; 31] = [
     "type",
 ];
 /// Names that Kibana gives to members of custom settings.
-const OF_SETTINGS: [&str; 8] = [
+const CUSTOM_SETTINGS: [&str; 8] = [
     "created_by",
     "custom_urls",
     "job_tags",
@@ -62,15 +62,15 @@ impl Rewriter {
 
     /// Another name for this member of an annotation, a notification or a category.
     pub(super) fn document_name(&self, path: &str, name: &str) -> Edit {
-        match OF_DOCUMENTS.contains(&path) {
+        match DOCUMENT_MEMBERS.contains(&path) {
             true => Edit::Keep,
             false => self.input_name(path, name),
         }
     }
 
     /// Another name for this member of a configuration.
-    pub(super) fn configured_name(&self, path: &str, name: &str) -> Edit {
-        let set = path.starts_with("custom_settings.") && !OF_SETTINGS.contains(&name);
+    pub(super) fn configuration_name(&self, path: &str, name: &str) -> Edit {
+        let set = path.starts_with("custom_settings.") && !CUSTOM_SETTINGS.contains(&name);
         match self.renamed(name).filter(|_| set) {
             Some(name) => Edit::Text(name),
             None => Edit::Keep,
@@ -82,13 +82,13 @@ impl Rewriter {
         if !self.writing {
             return None;
         }
-        let new = self.book.scrubbed(name, false);
+        let new = self.tokens.replace_known_values(name, false);
         if new != name {
             return Some(new);
         }
         let parts = || {
             name.split('.')
-                .map(|part| self.book.replacement(part, false).unwrap_or(part))
+                .map(|part| self.tokens.replacement(part, false).unwrap_or(part))
         };
         let changes = name.contains('.') && parts().ne(name.split('.'));
         changes.then(|| parts().collect::<Vec<_>>().join("."))
@@ -129,7 +129,7 @@ impl Rewriter {
         let before = taken.len();
         for (name, mut definition) in std::mem::take(inner) {
             let path = format!("{begin}.{name}");
-            match self.book.replacement(&path, false) {
+            match self.tokens.replacement(&path, false) {
                 Some(token) => taken.push((token.to_owned(), definition)),
                 None if self.take_spread(&path, &mut definition, taken) => {}
                 None => {

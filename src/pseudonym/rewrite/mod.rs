@@ -1,5 +1,5 @@
-//! Documents with tokens in the place of values. The same code hears of the values first and replaces them later, so
-//! that nothing is replaced that was not heard of, and the other way round.
+//! Documents with tokens in the place of values. The same code notes the values first and replaces them later, so that
+//! exactly what was noted is replaced.
 
 mod config;
 mod definitions;
@@ -18,12 +18,12 @@ use super::hashes::Hashes;
 use super::normalizers::Seen;
 use crate::json::{Edit, Leaf};
 use crate::pseudonym::error::Error;
-use crate::pseudonym::tokens::{Book, Use, rewrite_pattern, rewrite_text, unescaped};
+use crate::pseudonym::tokens::{TokenMap, TokenUse, rewrite_pattern, rewrite_text, unescaped};
 use percent_encoding::percent_decode_str;
 
 /// What is done with the values of an archive.
 pub(crate) struct Rewriter {
-    pub(crate) book: Book,
+    pub(crate) tokens: TokenMap,
     pub(crate) fields: Fields,
     pub(crate) hashes: Hashes,
     /// Free text stays, but for values in it.
@@ -31,15 +31,15 @@ pub(crate) struct Rewriter {
     /// Tokens are there: values are replaced from now on.
     writing: bool,
     /// Distinct values by field.
-    found: BTreeMap<String, HashSet<u32>>,
+    values_by_field: BTreeMap<String, HashSet<u32>>,
     /// What those who import should know.
     notes: BTreeSet<String>,
     /// The hash of a counted value that was met last.
-    last_word: Option<u64>,
+    last_value_hash: Option<u64>,
     /// `max_matching_length` of each category in the state, before and after.
     categories: Vec<[u64; 2]>,
     /// Fields with values that autodetect may see otherwise.
-    untold: BTreeSet<String>,
+    unrecognized: BTreeSet<String>,
     /// Fields whose values cannot be replaced in the input documents, with the reason.
     refused: BTreeMap<String, String>,
     /// Names that the datafeed uses, which may contain values.
@@ -47,35 +47,35 @@ pub(crate) struct Rewriter {
 }
 
 impl Rewriter {
-    pub(crate) fn new(book: Book, fields: Fields, keep_text: bool) -> Self {
+    pub(crate) fn new(tokens: TokenMap, fields: Fields, keep_text: bool) -> Self {
         Self {
-            book,
+            tokens,
             fields,
             hashes: Hashes::default(),
             keep_text,
             writing: false,
-            found: BTreeMap::new(),
+            values_by_field: BTreeMap::new(),
             notes: BTreeSet::new(),
-            last_word: None,
+            last_value_hash: None,
             categories: Vec::new(),
-            untold: BTreeSet::new(),
+            unrecognized: BTreeSet::new(),
             refused: BTreeMap::new(),
             names: BTreeSet::new(),
         }
     }
 
-    /// The end of hearing: what explains hashes is looked for, and tokens are made.
-    pub(crate) fn settle(&mut self) -> Result<(), Error> {
-        self.hashes.explain(&mut self.book, &self.fields)?;
-        self.book.settle()?;
-        self.hashes.settle(&self.book, &self.fields);
+    /// Assigns tokens once all values are noted, also to those that only hashes are of.
+    pub(crate) fn assign_tokens(&mut self) -> Result<(), Error> {
+        self.hashes.find_preimages(&mut self.tokens, &self.fields)?;
+        self.tokens.assign_tokens()?;
+        self.hashes.hash_tokens(&self.tokens, &self.fields);
         self.writing = true;
         Ok(())
     }
 
     /// Distinct values by field, of those fields whose values are replaced.
     pub(crate) fn found(&self) -> BTreeMap<&str, u64> {
-        let found = self.found.iter();
+        let found = self.values_by_field.iter();
         found
             .map(|(field, values)| (field.as_str(), values.len() as u64))
             .collect()
@@ -85,7 +85,7 @@ impl Rewriter {
     pub(crate) fn values_at(&self, name: &str) -> u64 {
         let fields = self.fields.values_behind(name).into_iter();
         fields
-            .map(|field| self.found.get(field).map_or(0, |values| values.len() as u64))
+            .map(|field| self.values_by_field.get(field).map_or(0, |values| values.len() as u64))
             .sum()
     }
 
@@ -103,58 +103,58 @@ impl Rewriter {
     /// A value of a field.
     fn value(&mut self, field: &str, text: &str) -> Result<String, Error> {
         if text.is_empty() || field == CATEGORY {
-            self.candidate(text)?;
+            self.note_literal(text)?;
             return Ok(text.to_owned());
         }
         if !self.fields.is_chosen(field) {
-            self.candidate(text)?;
-            return Ok(self.scrubbed(text));
+            self.note_literal(text)?;
+            return Ok(self.replace_known_values(text));
         }
         if self.writing {
-            return self.book.token(text).map(str::to_owned);
+            return self.tokens.token(text).map(str::to_owned);
         }
-        let id = self.book.note(text, Use::Value)?;
-        match self.found.get_mut(field) {
+        let id = self.tokens.note(text, TokenUse::Value)?;
+        match self.values_by_field.get_mut(field) {
             Some(found) => {
                 found.insert(id);
             }
             None => {
-                self.found.insert(field.to_owned(), [id].into());
+                self.values_by_field.insert(field.to_owned(), [id].into());
             }
         }
         Ok(text.to_owned())
     }
 
     /// A value of a field as documents have it: its token is that of the value that autodetect sees.
-    fn sent(&mut self, field: &str, text: &str) -> Result<String, Error> {
+    fn document_value(&mut self, field: &str, text: &str) -> Result<String, Error> {
         let seen = match self.fields.spellings.seen(field, text) {
             _ if text.is_empty() || !self.fields.is_chosen(field) => return self.value(field, text),
             Seen::AsSent => return self.value(field, text),
             Seen::As(seen) => seen,
             Seen::Untold => {
-                self.untold.insert(field.to_owned());
+                self.unrecognized.insert(field.to_owned());
                 return self.value(field, text);
             }
         };
         if !self.writing {
             // It stands nowhere else where it is a value, but perhaps in a text.
-            self.book.note(text, Use::Value)?;
+            self.tokens.note(text, TokenUse::Value)?;
         }
         self.value(field, &seen)
     }
 
     /// Refuses fields of which it cannot be told how autodetect sees what the inputs hold.
-    pub(crate) fn refuse_untold(&self) -> crate::error::Result<()> {
+    pub(crate) fn refuse_unrecognized(&self) -> crate::error::Result<()> {
         if let Some((field, why)) = self.refused.first_key_value() {
             return Err(crate::error::Error::refused(
                 format!("the values of {field} in the input documents cannot be replaced: {why}"),
                 "leave the field out with --fields, or export without --include-inputs",
             ));
         }
-        if self.untold.is_empty() {
+        if self.unrecognized.is_empty() {
             return Ok(());
         }
-        let fields: Vec<&str> = self.untold.iter().map(String::as_str).collect();
+        let fields: Vec<&str> = self.unrecognized.iter().map(String::as_str).collect();
         Err(crate::error::Error::refused(
             format!(
                 "a normalizer spells values otherwise than the inputs do, in a way that cannot be followed: the job would \
@@ -171,57 +171,52 @@ impl Rewriter {
         }
     }
 
-    fn candidate(&mut self, text: &str) -> Result<(), Error> {
+    fn note_literal(&mut self, text: &str) -> Result<(), Error> {
         if !self.writing && !text.is_empty() {
-            self.book.note(text, Use::Candidate)?;
+            self.tokens.note(text, TokenUse::HashCandidate)?;
         }
         Ok(())
     }
 
     /// A value of no field, such as a user's name.
-    fn named(&mut self, text: &str) -> Result<String, Error> {
-        self.noted(text, Use::Value)
+    fn other_value(&mut self, text: &str) -> Result<String, Error> {
+        self.note_or_replace(text, TokenUse::Value)
     }
 
     fn word(&mut self, text: &str) -> Result<String, Error> {
-        self.noted(text, Use::Word)
+        self.note_or_replace(text, TokenUse::MessageWord)
     }
 
-    fn noted(&mut self, text: &str, what: Use) -> Result<String, Error> {
+    fn note_or_replace(&mut self, text: &str, what: TokenUse) -> Result<String, Error> {
         if self.writing && !text.is_empty() {
-            return self.book.token(text).map(str::to_owned);
+            return self.tokens.token(text).map(str::to_owned);
         }
         if !text.is_empty() {
-            self.book.note(text, what)?;
+            self.tokens.note(text, what)?;
         }
         Ok(text.to_owned())
     }
 
     /// A message, word by word.
-    fn words(&mut self, text: &str) -> Result<String, Error> {
+    fn message(&mut self, text: &str) -> Result<String, Error> {
         match self.fields.replaces_messages() {
             true => self.word_by_word(text),
-            false => Ok(self.scrubbed(text)),
+            false => Ok(self.replace_known_values(text)),
         }
-    }
-
-    /// A text of a field that the job does not use, word by word.
-    fn other_words(&mut self, text: &str) -> Result<String, Error> {
-        self.word_by_word(text)
     }
 
     /// A token for each word, and for each value that words and what is between them make up.
     fn word_by_word(&mut self, text: &str) -> Result<String, Error> {
-        if self.writing && self.book.found_in(text, false).is_some() {
-            // Where a value separates what was one word when it was noted, the words are replaced alone.
+        if self.writing && self.tokens.find_value(text, false).is_some() {
+            // Where a value separates what was one word when it was note_or_replace, the words are replaced alone.
             match self.words_and_values(text) {
-                Err(Error::Unheard) => {}
+                Err(Error::UnknownValue) => {}
                 replaced => return replaced,
             }
         }
         let new = rewrite_text(text, &mut |word| self.word(word))?;
-        // A value without words, such as an emoji, is not noted as a word.
-        Ok(match self.book.replacement(text, false) {
+        // A value without words, such as an emoji, is not note_or_replace as a word.
+        Ok(match self.tokens.replacement(text, false) {
             Some(token) if self.writing && new == text => token.to_owned(),
             _ => new,
         })
@@ -240,7 +235,7 @@ impl Rewriter {
             words[..before].last().filter(|word| word.end > place)
         };
         let (mut out, mut done, mut at) = (String::with_capacity(text.len()), 0, 0);
-        while let Some((found, token)) = self.book.found_with_token(&text[at..], false) {
+        while let Some((found, token)) = self.tokens.find_value_with_token(&text[at..], false) {
             let (start, end, token) = (at + found.start, at + found.end, token.to_owned());
             // Values inside of a word are not looked for again from each of its characters.
             if let Some(word) = around(start) {
@@ -263,43 +258,45 @@ impl Rewriter {
     fn pattern(&mut self, text: &str) -> Result<String, Error> {
         match self.fields.replaces_messages() {
             true => rewrite_pattern(text, &mut |text| self.word_by_word(text)),
-            false => rewrite_pattern(text, &mut |text| Ok(self.scrubbed(text))),
+            false => rewrite_pattern(text, &mut |text| Ok(self.replace_known_values(text))),
         }
     }
 
     /// What somebody wrote: one token for all of it.
-    fn free(&mut self, text: &str) -> Result<String, Error> {
+    fn free_text(&mut self, text: &str) -> Result<String, Error> {
         match (self.keep_text, text.is_empty()) {
             (_, true) => Ok(String::new()),
-            (true, _) => Ok(self.kept(text)),
-            (false, _) => self.named(text),
+            (true, _) => Ok(self.keep_free_text(text)),
+            (false, _) => self.other_value(text),
         }
     }
 
     /// What somebody wrote, without the values in it; not at all where they are encoded, as in a URL.
-    fn kept(&self, text: &str) -> String {
-        let kept = self.scrubbed(text);
+    fn keep_free_text(&self, text: &str) -> String {
+        let kept = self.replace_known_values(text);
         let decoded: std::borrow::Cow<'_, str> = match kept.contains('%') {
             true => percent_decode_str(&kept).decode_utf8_lossy(),
             false => return kept,
         };
-        match self.writing && self.book.found_in(&decoded, false).is_some() {
-            true => format!("t_{}", self.book.key().unrecorded(text)),
+        match self.writing && self.tokens.find_value(&decoded, false).is_some() {
+            true => format!("t_{}", self.tokens.key().unrecorded_token(text)),
             false => kept,
         }
     }
 
     /// What stays but for values in it.
-    fn scrubbed(&self, text: &str) -> String {
+    fn replace_known_values(&self, text: &str) -> String {
         if !self.writing {
             return text.to_owned();
         }
-        let scrubbed = self.book.scrubbed(text, false);
+        let replace_known_values = self.tokens.replace_known_values(text, false);
         // Queries and patterns have backslashes before what would mean something else.
-        let plain = scrubbed.contains('\\').then(|| unescaped(&scrubbed));
-        match plain.filter(|plain| self.book.found_in(plain, false).is_some()) {
-            Some(plain) => self.book.scrubbed(&plain, false),
-            None => scrubbed,
+        let plain = replace_known_values
+            .contains('\\')
+            .then(|| unescaped(&replace_known_values));
+        match plain.filter(|plain| self.tokens.find_value(plain, false).is_some()) {
+            Some(plain) => self.tokens.replace_known_values(&plain, false),
+            None => replace_known_values,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::super::datafeed::Texts;
+use super::super::datafeed::ValueMatcher;
 use super::definitions::without_texts;
 use super::{Rewriter, replaced};
 use crate::archive::Manifest;
@@ -16,7 +16,7 @@ use crate::pseudonym::error::Error;
 use crate::state::StateLimits;
 
 /// How autodetect describes a snapshot.
-const DESCRIBED: [&str; 2] = [
+const SNAPSHOT_DESCRIPTIONS: [&str; 2] = [
     "State persisted due to job close at ",
     "Periodic background persist at ",
 ];
@@ -38,7 +38,7 @@ const TAKES_TOKENS: [&str; 12] = [
 
 /// Whether a member of a snapshot document says nothing of anybody.
 fn snapshot_stays(path: &str, text: &str) -> bool {
-    let described = || DESCRIBED.iter().any(|begin| text.starts_with(begin));
+    let described = || SNAPSHOT_DESCRIPTIONS.iter().any(|begin| text.starts_with(begin));
     match path {
         "description" => described(),
         _ => {
@@ -72,7 +72,7 @@ impl Rewriter {
             "quantiles.quantile_state" if leaf.quoted && !leaf.text.is_empty() => {
                 let quantiles = match self.writing {
                     true => self.quantiles(&leaf.text, limits),
-                    false => self.hear_quantiles(&leaf.text, limits).map(|()| String::new()),
+                    false => self.read_quantile_values(&leaf.text, limits).map(|()| String::new()),
                 };
                 quantiles.map(Edit::Text).map_err(|error| {
                     failed = Some(error);
@@ -80,8 +80,8 @@ impl Rewriter {
                 })
             }
             path if !leaf.quoted || snapshot_stays(path, &leaf.text) => Ok(Edit::Keep),
-            "description" => replaced(leaf, self.free(&leaf.text)),
-            _ => replaced(leaf, Ok(self.scrubbed(&leaf.text))),
+            "description" => replaced(leaf, self.free_text(&leaf.text)),
+            _ => replaced(leaf, Ok(self.replace_known_values(&leaf.text))),
         });
         match failed {
             Some(error) => Err(error.into()),
@@ -104,7 +104,7 @@ impl Rewriter {
             let stays = !leaf.quoted || matches!(leaf.path, "calendar_id" | "events.calendar_id" | "events.event_id");
             match stays || leaf.path.ends_with("_time") {
                 true => Ok(Edit::Keep),
-                false => replaced(leaf, self.free(&leaf.text)),
+                false => replaced(leaf, self.free_text(&leaf.text)),
             }
         })
     }
@@ -173,7 +173,7 @@ impl Rewriter {
         let Some(runtime) = mappings.get_mut("runtime").and_then(Value::as_object_mut) else {
             return;
         };
-        let texts = Texts::new(self.writing.then_some(&self.book), &self.names);
+        let texts = ValueMatcher::new(self.writing.then_some(&self.tokens), &self.names);
         let before = runtime.len();
         runtime
             .retain(|name, field| self.fields.against_mapped_script(name, field).is_none() && !texts.in_texts(field));
@@ -185,17 +185,17 @@ impl Rewriter {
     /// The manifest says that there are tokens; names of the cluster are replaced.
     pub(crate) fn manifest(&mut self, manifest: &mut Manifest) -> Result<(), Error> {
         for name in [&mut manifest.source.cluster_name, &mut manifest.source.cluster_uuid] {
-            let token = self.named(name)?;
+            let token = self.other_value(name)?;
             *name = token;
         }
         Ok(())
     }
 }
 
-/// What was checked before is JSON: a failure is the book's, or of a file that changed.
+/// What was checked before is JSON: a failure is about tokens, or the file has changed.
 pub(super) fn changed(cause: io::Error) -> error::Error {
     match cause.downcast::<Error>() {
         Ok(error) => error.into(),
-        Err(_) => Error::Unheard.into(),
+        Err(_) => Error::UnknownValue.into(),
     }
 }

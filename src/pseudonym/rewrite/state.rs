@@ -1,8 +1,8 @@
 //! The texts of a decoded state and of quantiles.
 
-use super::super::hashes::Fate;
+use super::super::hashes::HashAction;
 use super::Rewriter;
-use crate::pseudonym::tokens::Use;
+use crate::pseudonym::tokens::TokenUse;
 use crate::state::hash::word;
 use crate::state::schema::{Change, Lengths, ValueKind, ValueLocation, Visitor, read_quantiles, rewrite_quantiles};
 use crate::state::{self, StateLimits};
@@ -29,25 +29,27 @@ impl Visitor for Rewriter {
                 );
             }
             (ValueKind::ScopeHash, _) => {
-                self.hear(|hashes| hashes.key(text));
-                return self.hash(text);
+                self.note_hash(|hashes| hashes.note_scope_hash(text));
+                return self.hash_change(text);
             }
             (ValueKind::ValueHash, _) => {
-                self.hear(|hashes| hashes.word(text));
-                self.last_word = text.parse().ok();
-                return self.hash(text);
+                self.note_hash(|hashes| hashes.note_value_hash(text));
+                self.last_value_hash = text.parse().ok();
+                return self.hash_change(text);
             }
-            // Its hash stands before it.
-            (ValueKind::Counted, _) if self.last_word != Some(word(text)) => {
+            // Its hash note_relations before it.
+            (ValueKind::Counted, _) if self.last_value_hash != Some(word(text)) => {
                 return Change::Refuse("a counted value whose hash is that of another text");
             }
-            (ValueKind::CategoryToken | ValueKind::CategoryMessage | ValueKind::CategoryExample, _) => self.words(text),
+            (ValueKind::CategoryToken | ValueKind::CategoryMessage | ValueKind::CategoryExample, _) => {
+                self.message(text)
+            }
             (ValueKind::Partition, None) => match self.fields.partition().map(str::to_owned) {
                 Some(field) => self.value(&field, text),
-                None => self.free(text),
+                None => self.free_text(text),
             },
-            (_, Some(field)) => self.value(field, text).inspect(|_| self.stands(location, text)),
-            (_, None) => self.free(text),
+            (_, Some(field)) => self.value(field, text).inspect(|_| self.note_relations(location, text)),
+            (_, None) => self.free_text(text),
         };
         match new {
             Ok(new) if new == text => Change::Keep,
@@ -66,7 +68,7 @@ impl Visitor for Rewriter {
 
 impl Rewriter {
     /// Hears of the keys of a `quantile_state`.
-    pub(crate) fn hear_quantiles(&mut self, text: &str, limits: StateLimits) -> Result<(), state::Error> {
+    pub(crate) fn read_quantile_values(&mut self, text: &str, limits: StateLimits) -> Result<(), state::Error> {
         read_quantiles(text, limits, |location: &ValueLocation<'_>, text: &str| {
             self.found(location, text)
         })
@@ -80,33 +82,33 @@ impl Rewriter {
         })
     }
 
-    fn hear(&mut self, tell: impl FnOnce(&mut super::Hashes)) {
+    fn note_hash(&mut self, note: impl FnOnce(&mut super::Hashes)) {
         if !self.writing {
-            tell(&mut self.hashes);
+            note(&mut self.hashes);
         }
     }
 
-    fn hash(&self, text: &str) -> Change {
+    fn hash_change(&self, text: &str) -> Change {
         if !self.writing {
             return Change::Keep;
         }
-        match self.hashes.fate(text) {
-            Fate::Stays => Change::Keep,
-            Fate::Becomes(hash) => Change::Replace(hash.to_string()),
-            Fate::Goes => Change::Drop,
+        match self.hashes.action(text) {
+            HashAction::Keep => Change::Keep,
+            HashAction::Replace(hash) => Change::Replace(hash.to_string()),
+            HashAction::Drop => Change::Drop,
         }
     }
 
     /// Remembers which values stand together, and which were counted: hashes are of them.
-    fn stands(&mut self, location: &ValueLocation<'_>, text: &str) {
+    fn note_relations(&mut self, location: &ValueLocation<'_>, text: &str) {
         if self.writing {
             return;
         }
-        let mut number = |text: &str| self.book.note(text, Use::Candidate).ok();
+        let mut number = |text: &str| self.tokens.note(text, TokenUse::HashCandidate).ok();
         let Some(id) = number(text) else { return };
         if location.kind == ValueKind::Counted {
             let chosen = location.field.is_some_and(|field| self.fields.is_chosen(field));
-            self.hashes.counted(text, id, chosen);
+            self.hashes.note_counted_value(text, id, chosen);
         }
         let partition = location
             .detector
@@ -115,7 +117,7 @@ impl Rewriter {
             && !partition.is_empty()
             && let Some(partition) = number(partition)
         {
-            self.hashes.pair(partition, id);
+            self.hashes.note_pair(partition, id);
         }
     }
 }

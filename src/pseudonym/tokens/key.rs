@@ -53,7 +53,7 @@ impl Key {
     }
 
     /// A token for what nobody asks about again, such as the id of a document: 32 hexadecimal digits.
-    pub fn unrecorded(&self, text: &str) -> String {
+    pub fn unrecorded_token(&self, text: &str) -> String {
         hex(&self.digest(text, u32::MAX)[..16])
     }
 }

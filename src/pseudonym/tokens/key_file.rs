@@ -26,7 +26,7 @@ pub struct KeyFile {
 
 /// As it stands in the file.
 #[derive(Serialize, Deserialize)]
-struct Written<Tokens> {
+struct KeyFileDocument<Tokens> {
     esml_key_file: u32,
     key: String,
     tokens: Tokens,
@@ -58,7 +58,7 @@ impl KeyFile {
             why: why.to_string(),
         };
         let file = File::open(path).map_err(io)?;
-        let read = serde_json::from_reader::<_, Written<BTreeMap<String, String>>>(BufReader::new(file));
+        let read = serde_json::from_reader::<_, KeyFileDocument<BTreeMap<String, String>>>(BufReader::new(file));
         // What serde says of text would quote it.
         let written = read.map_err(|cause| bad(&format!("line {}, column {}", cause.line(), cause.column())))?;
         if written.esml_key_file != VERSION {
@@ -76,7 +76,7 @@ impl KeyFile {
     /// The file exists and may not be replaced, or the file system refuses.
     pub fn write(&self, path: &Path, overwrite: bool) -> Result<AtomicFile, PublishError> {
         let file = AtomicFile::create(path, overwrite)?;
-        let written = Written {
+        let written = KeyFileDocument {
             esml_key_file: VERSION,
             key: self.key.to_hex(),
             tokens: &self.tokens,
@@ -136,7 +136,7 @@ impl KeyFileLock {
     /// # Errors
     /// The file system refuses.
     pub fn publish(self, new: AtomicFile) -> Result<(), PublishError> {
-        // Windows does not replace a file that is open.
+        // Windows does not replace a file that is new.
         if cfg!(windows) {
             drop(self.file);
             return new.publish();
@@ -148,8 +148,8 @@ impl KeyFileLock {
 #[cfg(unix)]
 fn is_still_at(file: &File, path: &Path) -> std::io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
-    let (open, named) = (file.metadata()?, path.metadata()?);
-    Ok((open.dev(), open.ino()) == (named.dev(), named.ino()))
+    let (new, named) = (file.metadata()?, path.metadata()?);
+    Ok((new.dev(), new.ino()) == (named.dev(), named.ino()))
 }
 
 /// A locked file cannot be replaced there.

@@ -10,47 +10,47 @@ use self::lookup::is_searched;
 use super::key::Key;
 use super::key_file::KeyFile;
 use super::kind::Kind;
-use super::substring_index::Needles;
+use super::substring_index::SubstringIndex;
 use crate::pseudonym::error::Error;
 
 /// Distinct values that are told apart.
-const MOST: usize = 5_000_000;
+const MAX_VALUES: usize = 5_000_000;
 /// Tokens tried for one value.
-const ATTEMPTS: u32 = 1000;
+const MAX_ATTEMPTS: u32 = 1000;
 
-/// What a value is to the book.
+/// What a text is noted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// It stays, but a hash may be explained by it.
-    Candidate,
-    /// A word of a message, which may well be one that anybody uses.
-    Word,
-    /// It is replaced.
+pub enum TokenUse {
+    /// It is kept, but a hash may be of it.
+    HashCandidate,
+    /// It is replaced as a word of a message, which other texts may contain too.
+    MessageWord,
+    /// It is replaced wherever it is.
     Value,
 }
 
-/// Values and, once settled, their tokens.
-pub struct Book {
+/// Values and, once they are assigned, their tokens.
+pub struct TokenMap {
     key: Key,
     entries: Vec<Entry>,
     index: HashMap<Arc<str>, u32>,
     /// Tokens of values, these ones' and those that the key file knows.
     taken: HashMap<String, Arc<str>>,
     known: HashMap<Arc<str>, String>,
-    needles: Needles,
+    substrings: SubstringIndex,
 }
 
 struct Entry {
     text: Arc<str>,
     token: Option<String>,
-    wanted: bool,
+    replaced: bool,
     /// Nothing but a word of messages.
     word: bool,
 }
 
-impl Book {
-    /// A book that goes on where the file ends.
-    pub fn open(file: KeyFile) -> Self {
+impl TokenMap {
+    /// A map that knows the tokens of a key file.
+    pub fn new(file: KeyFile) -> Self {
         let KeyFile { key, tokens } = file;
         let taken: HashMap<String, Arc<str>> = tokens
             .into_iter()
@@ -66,7 +66,7 @@ impl Book {
             index: HashMap::new(),
             taken,
             known,
-            needles: Needles::default(),
+            substrings: SubstringIndex::default(),
         }
     }
 
@@ -87,19 +87,19 @@ impl Book {
         &self.key
     }
 
-    /// Hears of a value, and returns its number.
+    /// Notes a text, and returns its number.
     ///
     /// # Errors
     /// [`Error::TooMany`]
-    pub fn note(&mut self, text: &str, what: Use) -> Result<u32, Error> {
+    pub fn note(&mut self, text: &str, what: TokenUse) -> Result<u32, Error> {
         let id = match self.index.get(text) {
             Some(id) => *id,
             None => self.add(text)?,
         };
-        let replaced = what != Use::Candidate && Kind::of(text) != Kind::Constant && !text.is_empty();
+        let replaced = what != TokenUse::HashCandidate && Kind::of(text) != Kind::Constant && !text.is_empty();
         if let Some(entry) = self.entries.get_mut(id as usize).filter(|_| replaced) {
-            entry.wanted = true;
-            entry.word &= what == Use::Word;
+            entry.replaced = true;
+            entry.word &= what == TokenUse::MessageWord;
         }
         Ok(id)
     }
@@ -107,14 +107,14 @@ impl Book {
     fn add(&mut self, text: &str) -> Result<u32, Error> {
         let number = u32::try_from(self.entries.len())
             .ok()
-            .filter(|_| self.entries.len() < MOST);
-        let id = number.ok_or(Error::TooMany { most: MOST })?;
+            .filter(|_| self.entries.len() < MAX_VALUES);
+        let id = number.ok_or(Error::TooMany { most: MAX_VALUES })?;
         let text: Arc<str> = Arc::from(text);
         self.index.insert(Arc::clone(&text), id);
         self.entries.push(Entry {
             text,
             token: None,
-            wanted: false,
+            replaced: false,
             word: true,
         });
         Ok(id)
@@ -125,19 +125,19 @@ impl Book {
     ///
     /// # Errors
     /// [`Error::NoToken`]
-    pub fn settle(&mut self) -> Result<(), Error> {
-        let mut needles = Needles::default();
+    pub fn assign_tokens(&mut self) -> Result<(), Error> {
+        let mut substrings = SubstringIndex::default();
         for entry in self
             .entries
             .iter()
-            .filter(|entry| entry.wanted && is_searched(&entry.text))
+            .filter(|entry| entry.replaced && is_searched(&entry.text))
         {
-            needles.add(&entry.text);
+            substrings.add(&entry.text);
         }
-        needles.sort();
-        self.needles = needles;
+        substrings.sort();
+        self.substrings = substrings;
         let mut left: Vec<usize> = (0..self.entries.len())
-            .filter(|id| self.entries[*id].wanted && self.entries[*id].token.is_none())
+            .filter(|id| self.entries[*id].replaced && self.entries[*id].token.is_none())
             .collect();
         // Which value finds a token taken must not depend on the order of the archive.
         left.sort_unstable_by(|a, b| self.entries[*a].text.cmp(&self.entries[*b].text));
@@ -145,7 +145,7 @@ impl Book {
             let text = Arc::clone(&self.entries[id].text);
             let token = match self.known.get(&text) {
                 Some(token) => token.clone(),
-                None => self.make(&text)?,
+                None => self.new_token(&text)?,
             };
             self.taken.insert(token.clone(), text);
             self.entries[id].token = Some(token);
@@ -153,29 +153,29 @@ impl Book {
         Ok(())
     }
 
-    fn make(&self, text: &str) -> Result<String, Error> {
+    fn new_token(&self, text: &str) -> Result<String, Error> {
         let kind = Kind::of(text);
-        (0..ATTEMPTS)
+        (0..MAX_ATTEMPTS)
             .map(|attempt| kind.token(text, &self.key.digest(text, attempt)))
-            .find(|token| self.free(token))
+            .find(|token| self.is_free(token))
             .ok_or(Error::NoToken { kind: kind.name() })
     }
 
-    fn free(&self, token: &str) -> bool {
-        !self.taken.contains_key(token) && self.original(token).is_none() && self.found_in(token, true).is_none()
+    fn is_free(&self, token: &str) -> bool {
+        !self.taken.contains_key(token) && self.original(token).is_none() && self.find_value(token, true).is_none()
     }
 
     /// The token of a value; itself where it is not replaced.
     ///
     /// # Errors
-    /// [`Error::Unheard`]
+    /// [`Error::UnknownValue`]
     pub fn token(&self, text: &str) -> Result<&str, Error> {
         let entry = self.index.get(text).and_then(|id| self.entries.get(*id as usize));
-        let entry = entry.ok_or(Error::Unheard)?;
-        match (&entry.token, entry.wanted) {
+        let entry = entry.ok_or(Error::UnknownValue)?;
+        match (&entry.token, entry.replaced) {
             (Some(token), _) => Ok(token),
             (None, false) => Ok(&entry.text),
-            (None, true) => Err(Error::Unheard),
+            (None, true) => Err(Error::UnknownValue),
         }
     }
 
@@ -194,19 +194,19 @@ impl Book {
 
     /// The values that are replaced, each with whether it is known as a word of messages only.
     pub fn originals(&self) -> impl Iterator<Item = (&str, bool)> {
-        let replaced = self.entries.iter().filter(|entry| entry.wanted);
+        let replaced = self.entries.iter().filter(|entry| entry.replaced);
         replaced.map(|entry| (&*entry.text, entry.word))
     }
 
     /// How many values are replaced.
     pub fn replaced(&self) -> u64 {
-        self.entries.iter().filter(|entry| entry.wanted).count() as u64
+        self.entries.iter().filter(|entry| entry.replaced).count() as u64
     }
 }
 
-impl fmt::Debug for Book {
+impl fmt::Debug for TokenMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Book")
+        f.debug_struct("TokenMap")
             .field("entries", &self.entries.len())
             .finish_non_exhaustive()
     }

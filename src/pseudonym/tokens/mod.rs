@@ -10,6 +10,6 @@ mod text;
 
 pub use key::Key;
 pub use key_file::{KeyFile, KeyFileLock};
-pub use map::{Book, Use};
+pub use map::{TokenMap, TokenUse};
 pub use reveal::Revealer;
 pub use text::{rewrite_pattern, rewrite_text, unescaped};

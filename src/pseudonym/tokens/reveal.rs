@@ -24,7 +24,7 @@ impl KeyFile {
 
 impl Revealer<'_> {
     /// A text with values in the place of tokens, and whether there was one.
-    pub fn revealed(&self, text: &str) -> (String, bool) {
+    pub fn reveal(&self, text: &str) -> (String, bool) {
         if let Some(value) = self.tokens.get(text) {
             return (value.clone(), true);
         }
@@ -100,7 +100,7 @@ mod tests {
     fn tokens_are_found_where_no_letter_touches_them() {
         let file = file();
         let revealer = file.revealer();
-        for (text, wanted) in [
+        for (text, replaced) in [
             ("<t_1>, t_12 from 240.1.2.3.", "<\u{e4}\n\">, t_12 from 10.0.0.1."),
             ("t_9@mail.invalid:240.1.2.3", "a@b.c:10.0.0.1"),
             (r"\tt_9@mail.invalid\n240.1.2.3\r", r"\ta@b.c\n10.0.0.1\r"),
@@ -108,16 +108,16 @@ mod tests {
             ("t_9@mail.invalid.", "a@b.c."),
             ("x240.1.2.3 tt_1", "x240.1.2.3 tt_1"),
         ] {
-            let (revealed, known) = revealer.revealed(text);
-            assert_eq!((revealed.as_str(), known), (wanted, wanted != text), "{text}");
+            let (reveal, known) = revealer.reveal(text);
+            assert_eq!((reveal.as_str(), known), (replaced, replaced != text), "{text}");
         }
-        assert!(!revealer.revealed("t_12").1);
+        assert!(!revealer.reveal("t_12").1);
     }
 
     #[test]
     fn long_runs_are_searched_in_linear_time() {
         let file = file();
         let run = "a.".repeat(1 << 19) + "240.1.2.3";
-        assert!(file.revealer().revealed(&run).0.ends_with(".10.0.0.1"));
+        assert!(file.revealer().reveal(&run).0.ends_with(".10.0.0.1"));
     }
 }

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 /// Bytes of the longest IPv6 address, with the end of a sentence behind it.
-const LONGEST_ADDRESS: usize = "0000:0000:0000:0000:0000:ffff:255.255.255.255...".len();
+const MAX_ADDRESS_BYTES: usize = "0000:0000:0000:0000:0000:ffff:255.255.255.255...".len();
 
 /// Replaces each word. A word is a run of letters, digits, `_`, `-` and `.` that begins and ends with a letter or a
 /// digit, as autodetect cuts messages into tokens, or an IPv6 address.
@@ -105,14 +105,14 @@ fn plain(text: &str) -> Option<usize> {
 /// Bytes of the address that begins here.
 fn ipv6(text: &str) -> Option<usize> {
     // A longer run of such characters is no address; it is not looked through again from each of its characters.
-    let run = text.bytes().take(LONGEST_ADDRESS + 1);
+    let run = text.bytes().take(MAX_ADDRESS_BYTES + 1);
     let run = run
         .take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
         .count();
     let whole = text[run..].chars().next().is_none_or(|c| !c.is_alphanumeric());
     let address = text[..run].trim_end_matches('.');
     let colons = address.bytes().filter(|byte| *byte == b':').count();
-    let fits = run <= LONGEST_ADDRESS && whole && colons > 1;
+    let fits = run <= MAX_ADDRESS_BYTES && whole && colons > 1;
     (fits && address.parse::<Ipv6Addr>().is_ok()).then_some(address.len())
 }
 
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn words_are_replaced_and_the_rest_stays() {
-        for (text, wanted) in [
+        for (text, replaced) in [
             ("", ""),
             (" - ", " - "),
             (
@@ -150,7 +150,7 @@ mod tests {
             ("C:\\x\\ü-1", "<C>:\\<x>\\<ü-1>"),
             ("_x-", "_<x>-"),
         ] {
-            assert_eq!(marked(text), wanted, "{text}");
+            assert_eq!(marked(text), replaced, "{text}");
         }
     }
 

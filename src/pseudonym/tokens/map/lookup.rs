@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::super::kind;
-use super::super::substring_index::{Found, SHORTEST};
-use super::{Book, Entry};
+use super::super::substring_index::{Found, MIN_BYTES};
+use super::{Entry, TokenMap};
 
-impl Book {
+impl TokenMap {
     /// The token of this text where it is a value that is replaced; of words of messages only if `words`.
     pub fn replacement(&self, text: &str, words: bool) -> Option<&str> {
         let entry = self.original(text)?;
@@ -20,17 +20,17 @@ impl Book {
 
     pub(super) fn original(&self, text: &str) -> Option<&Entry> {
         let id = self.index.get(text)?;
-        self.entries.get(*id as usize).filter(|entry| entry.wanted)
+        self.entries.get(*id as usize).filter(|entry| entry.replaced)
     }
 
     /// Where a value of six characters or more that is no number stands within a text. Of a value of more than 64 bytes
     /// its beginning is enough, and it counts even where it is a word of messages: nobody else uses such a word.
-    pub fn found_in(&self, text: &str, words: bool) -> Option<Range<usize>> {
+    pub fn find_value(&self, text: &str, words: bool) -> Option<Range<usize>> {
         self.find(text, words).map(|found| found.range)
     }
 
     /// The same with the token of the value.
-    pub fn found_with_token(&self, text: &str, words: bool) -> Option<(Range<usize>, &str)> {
+    pub fn find_value_with_token(&self, text: &str, words: bool) -> Option<(Range<usize>, &str)> {
         let Found { range, needle } = self.find(text, words)?;
         #[allow(
             clippy::expect_used,
@@ -44,17 +44,17 @@ impl Book {
     }
 
     fn find<'a>(&'a self, text: &'a str, words: bool) -> Option<Found<'a>> {
-        self.needles
+        self.substrings
             .find(text, &|found| is_searched(found) && self.is_original(found, words))
     }
 
-    /// The text with every value in it replaced, as far as [`found_in`](Self::found_in) finds them.
-    pub fn scrubbed(&self, text: &str, words: bool) -> String {
+    /// The text with every value in it replaced, as far as [`find_value`](Self::find_value) finds them.
+    pub fn replace_known_values(&self, text: &str, words: bool) -> String {
         if let Some(token) = self.replacement(text, words) {
             return token.to_owned();
         }
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
-        while let Some((range, token)) = self.found_with_token(rest, words) {
+        while let Some((range, token)) = self.find_value_with_token(rest, words) {
             out.push_str(&rest[..range.start]);
             out.push_str(token);
             rest = &rest[range.end..];
@@ -66,5 +66,5 @@ impl Book {
 
 /// Whether it is looked for within other texts.
 pub(super) fn is_searched(text: &str) -> bool {
-    text.chars().count() >= SHORTEST && !kind::is_numeric(text)
+    text.chars().count() >= MIN_BYTES && !kind::is_numeric(text)
 }
