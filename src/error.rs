@@ -152,6 +152,20 @@ impl Error {
         }
     }
 
+    pub(crate) fn mismatch(message: impl Into<String>) -> Self {
+        Self::Mismatch {
+            message: message.into(),
+        }
+    }
+
+    /// Of a task that ended without its result.
+    pub(crate) fn panicked(cause: tokio::task::JoinError) -> Self {
+        Self::Failed {
+            message: cause.to_string(),
+            hint: None,
+        }
+    }
+
     pub(crate) fn file(path: impl Into<PathBuf>, cause: std::io::Error) -> Self {
         Self::File {
             path: path.into(),

@@ -1,34 +1,29 @@
 //! A job to an archive.
 
-mod belongings;
-mod carried;
+mod documents;
 mod inputs;
 mod options;
 mod outcome;
-mod parts;
-mod privileges;
-mod question;
-mod replaced;
-mod sources;
 mod state;
-mod subject;
-mod survey;
+mod target;
 mod write;
-mod written;
 
 pub use options::{ExportOptions, InputOptions};
 
+use self::documents::DocumentCounts;
+use self::inputs::{ExportedMappings, InputSource};
+use self::target::{ExportContext, ExportTarget, privileges_for_any_job};
 use crate::cluster::ConnectOptions;
-use crate::commands::RunContext;
+use crate::commands::context::RunContext;
 use crate::commands::interrupt::Signals;
 use crate::commands::session::Session;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::terminal::Terminal;
 
 /// Runs the export and prints its result.
 ///
 /// # Errors
-/// Everything that keeps the archive from being whole; then nothing stands under its name.
+/// Whatever keeps the archive from being complete; then there is no file of its name.
 pub async fn run(
     options: ExportOptions,
     connect: ConnectOptions,
@@ -36,37 +31,37 @@ pub async fn run(
     terminal: &Terminal,
 ) -> Result<()> {
     let signals = Signals::listen(&context.stop);
-    question::can_be_answered(&options, terminal)?;
-    signals
-        .or(written::refuse_existing(&options, options.job.as_ref()))
-        .await?;
-    let session = signals
-        .or(Session::connect(&connect, &privileges::of_any_job(), context, terminal))
-        .await?;
-    let cluster = &session.cluster;
-    let outcome = signals
-        .or(async {
-            let subject = subject::find(cluster, &options, terminal).await?;
-            written::refuse_existing(&options, Some(subject.job.id())).await?;
-            let sources = sources::look(cluster, &options, &subject, terminal).await?;
-            session
-                .require_privileges(&privileges::wanted(&subject, &sources))
-                .await?;
-            carried::refuse_too_large(cluster, &subject, &sources).await?;
-            let survey = survey::count(cluster, &options, &subject, &sources, terminal).await?;
-            if options.dry_run {
-                return outcome::print_survey(&options, &subject, &sources, &survey, terminal);
-            }
-            question::ask(&options, &subject, &survey, terminal).await?;
-            let written = write::archive(&session, &options, &subject, &sources, &survey).await?;
-            outcome::print(&options, &subject, &written, terminal)
-        })
-        .await;
+    outcome::require_answerable(&options, terminal)?;
+    signals.or(options.refuse_existing(options.job.as_ref())).await?;
+    let privileges = privileges_for_any_job();
+    let connected = Session::connect(&connect, &privileges, context, terminal);
+    let session = signals.or(connected).await?;
+    let outcome = signals.or(export(&session, &options)).await;
     session.leave_stage();
-    cluster.release().await;
+    session.cluster.release().await;
     outcome
 }
 
-fn not_found(message: String, hint: &str) -> Error {
-    Error::failed(message, hint)
+async fn export(session: &Session, options: &ExportOptions) -> Result<()> {
+    let target = &ExportTarget::find(session, options).await?;
+    options.refuse_existing(Some(target.job.id())).await?;
+    let export = ExportContext {
+        session,
+        options,
+        target,
+    };
+    let source = InputSource::find(export).await?;
+    let source = source.as_ref();
+    let privileges = target.required_privileges(source.map(|source| source.local.as_slice()));
+    session.require_privileges(&privileges).await?;
+    if let Some(source) = source {
+        ExportedMappings::new(export, source).refuse_too_large().await?;
+    }
+    let counts = DocumentCounts::count(export, source).await?;
+    if options.dry_run {
+        return outcome::print_plan(export, source, &counts);
+    }
+    outcome::confirm(export, &counts).await?;
+    let archive = write::archive(export, source, &counts).await?;
+    outcome::print(export, &archive)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use serde_json::Value;
 
 use crate::archive::Target;
 use crate::cluster::Pagination;
@@ -262,45 +263,46 @@ impl ExportOptions {
         })
     }
 
+    /// Refuses an existing target before anything is read; without a job only where its path is known.
+    pub(super) async fn refuse_existing(&self, job: Option<&JobId>) -> Result<()> {
+        let Some(target) = self.output().or_else(|| job.map(|job| self.target(job))) else {
+            return Ok(());
+        };
+        target.check()?;
+        match self.tokens() {
+            Some(tokens) => tokens.refuse_existing(&target).await,
+            None => Ok(()),
+        }
+    }
+
     /// The options that shaped the archive, as the command line names them.
-    pub(super) fn for_manifest(&self) -> serde_json::Map<String, serde_json::Value> {
-        let date = |moment: Option<EpochMillis>| moment.map(|moment| moment.to_string());
+    pub(super) fn for_manifest(&self) -> serde_json::Map<String, Value> {
+        let date = |date: Option<EpochMillis>| date.map(|date| date.to_string().into());
         let inputs = self.inputs();
-        let snapshot = match self.snapshot() {
+        let (snapshot, before) = match self.snapshot() {
             SnapshotChoice::Used => (None, None),
-            SnapshotChoice::Before(moment) => (None, Some(moment.to_string())),
-            SnapshotChoice::Id(id) => (Some(id.to_string()), None),
+            SnapshotChoice::Before(before) => (None, date(Some(before))),
+            SnapshotChoice::Id(id) => (Some(id.to_string().into()), None),
         };
-        let mut options = serde_json::Map::new();
-        let mut put = |name: &str, value: Option<serde_json::Value>| {
-            if let Some(value) = value {
-                options.insert(name.to_owned(), value);
-            }
-        };
-        put("snapshot-id", snapshot.0.map(Into::into));
-        put("before-date", snapshot.1.map(Into::into));
-        put("annotations-after-date", date(self.annotations_after).map(Into::into));
-        put("include-inputs", Some(inputs.is_some().into()));
-        put(
-            "inputs-after-date",
-            date(inputs.and_then(|inputs| inputs.after)).map(Into::into),
-        );
-        put(
-            "inputs-before-date",
-            date(inputs.and_then(|inputs| inputs.before)).map(Into::into),
-        );
-        put(
-            "allow-partial",
-            inputs.filter(|inputs| inputs.allow_partial).map(|_| true.into()),
-        );
-        put("all-fields", inputs.map(|inputs| inputs.all_fields.into()));
-        put(
-            "input-field",
-            inputs
-                .filter(|inputs| !inputs.fields.is_empty())
-                .map(|inputs| inputs.fields.clone().into()),
-        );
-        options
+        let fields = inputs.filter(|inputs| !inputs.fields.is_empty());
+        let options = [
+            ("snapshot-id", snapshot),
+            ("before-date", before),
+            ("annotations-after-date", date(self.annotations_after)),
+            ("include-inputs", Some(inputs.is_some().into())),
+            ("inputs-after-date", date(inputs.and_then(|inputs| inputs.after))),
+            ("inputs-before-date", date(inputs.and_then(|inputs| inputs.before))),
+            (
+                "allow-partial",
+                inputs.filter(|inputs| inputs.allow_partial).map(|_| true.into()),
+            ),
+            ("all-fields", inputs.map(|inputs| inputs.all_fields.into())),
+            ("input-field", fields.map(|inputs| inputs.fields.clone().into())),
+        ];
+        let given = options
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        given.collect()
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::target::ExportContext;
 use crate::archive::EntryBuilder;
-use crate::cluster::{Cluster, Hit};
+use crate::cluster::Hit;
 use crate::error::{Error, Result};
-use crate::job::{JobId, SnapshotId};
 use crate::state::{ChunkDecoder, STATE_INDICES, StateDocId, StateKind, StateLimits};
 use crate::terminal::Stage;
 use crate::util::cancellation::Cancellable;
@@ -17,7 +17,7 @@ const LIMITS: StateLimits = StateLimits { decoded: u64::MAX };
 /// Documents that are located by one request.
 const LOCATED_AT_ONCE: u64 = 100;
 /// An index may be deleted between locating a document and reading it.
-const TRIES: usize = 3;
+const MAX_TRIES: usize = 3;
 
 /// What was read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,44 +30,24 @@ pub(super) struct StateDocuments {
 
 /// Reads `#1..count` of the model, then the categorizer's up to `eos`.
 pub(super) async fn append(
-    cluster: &Cluster,
-    job: &JobId,
-    snapshot: &SnapshotId,
-    count: u64,
-    mut entry: EntryBuilder,
+    export: ExportContext<'_>,
+    entry: &mut EntryBuilder,
     stage: &Stage,
-) -> Result<(EntryBuilder, StateDocuments)> {
-    let mut read = StateDocuments::default();
-    for kind in [StateKind::Model, StateKind::Categorizer] {
-        let mut reader = Reader {
-            cluster,
-            job,
-            snapshot,
-            kind,
-            decoder: ChunkDecoder::new(Cancellable(std::io::sink()), LIMITS),
-            located: BTreeMap::new(),
-        };
-        let expected = (kind == StateKind::Model).then_some(count);
-        let documents = reader.read(expected, &mut entry, stage).await?;
-        match kind {
-            StateKind::Model => read.model = documents,
-            StateKind::Categorizer => read.categorizer = documents,
-        }
-        if documents > 0 {
-            reader.decoder.finish().map_err(unusable)?;
-        }
-    }
-    Ok((entry, read))
+) -> Result<StateDocuments> {
+    let count = export.target.snapshot.state_documents;
+    let model = StateReader::new(export, StateKind::Model, Some(count)).read(entry, stage);
+    let model = model.await?;
+    let categorizer = StateReader::new(export, StateKind::Categorizer, None).read(entry, stage);
+    let categorizer = categorizer.await?;
+    Ok(StateDocuments { model, categorizer })
 }
 
-/// Refuses state that was deleted after the model was read: that there is no categorizer state proves nothing then.
-///
-/// # Errors
-/// State of the model that is no longer there, and any of a search.
-pub(super) async fn refuse_deleted(cluster: &Cluster, job: &JobId, snapshot: &SnapshotId) -> Result<()> {
+/// Refuses state that was deleted after the model was read: then a missing categorizer state proves nothing.
+pub(super) async fn refuse_deleted(export: ExportContext<'_>) -> Result<()> {
+    let (job, snapshot) = (export.target.job.id(), &export.target.snapshot.id);
     let kind = StateKind::Model;
     let first = StateDocId { kind, number: 1 }.format(job, snapshot);
-    match cluster.newest(&STATE_INDICES, &[first]).await?.is_empty() {
+    match export.cluster().newest(&STATE_INDICES, &[first]).await?.is_empty() {
         false => Ok(()),
         true => Err(Error::failed(
             format!("the state of snapshot {snapshot} of job {job} was deleted while it was read"),
@@ -76,65 +56,75 @@ pub(super) async fn refuse_deleted(cluster: &Cluster, job: &JobId, snapshot: &Sn
     }
 }
 
-struct Reader<'a> {
-    cluster: &'a Cluster,
-    job: &'a JobId,
-    snapshot: &'a SnapshotId,
+struct StateReader<'a> {
+    export: ExportContext<'a>,
     kind: StateKind,
+    /// The number of documents; `None` where only the last one marks the end.
+    expected: Option<u64>,
     decoder: ChunkDecoder<Cancellable<std::io::Sink>>,
-    /// The index of each of the documents that come next.
+    /// The index of each of the next documents.
     located: BTreeMap<String, String>,
 }
 
-impl Reader<'_> {
-    async fn read(&mut self, expected: Option<u64>, entry: &mut EntryBuilder, stage: &Stage) -> Result<u64> {
-        let mut number = 1;
-        let mut next = self.fetch(number, expected).await?;
-        while let Some(hit) = next {
+impl<'a> StateReader<'a> {
+    fn new(export: ExportContext<'a>, kind: StateKind, expected: Option<u64>) -> Self {
+        Self {
+            export,
+            kind,
+            expected,
+            decoder: ChunkDecoder::new(Cancellable(std::io::sink()), LIMITS),
+            located: BTreeMap::new(),
+        }
+    }
+
+    async fn read(mut self, entry: &mut EntryBuilder, stage: &Stage) -> Result<u64> {
+        let mut read = 0;
+        while Some(read) != self.expected
+            && let Some(hit) = self.fetch(read + 1).await?
+        {
             let last = tokio::task::block_in_place(|| -> Result<bool> {
-                let put = entry.action_and_line(Some(&hit.index), &hit.id, &hit.source);
-                put.map_err(|error| error.of_document(&hit.index, &hit.id))?;
+                let appended = entry.action_and_line(Some(&hit.index), &hit.id, &hit.source);
+                appended.map_err(|error| error.of_document(&hit.index, &hit.id))?;
                 self.decoder.document(&hit.id, &hit.source).map_err(unusable)
             })?;
             stage.inc(1);
-            if last || expected == Some(number) {
-                return self.all_there(number, expected);
+            read += 1;
+            if last {
+                break;
             }
-            drop(hit);
-            number += 1;
-            next = self.fetch(number, expected).await?;
         }
-        self.all_there(number - 1, expected)
-    }
-
-    fn all_there(&self, read: u64, expected: Option<u64>) -> Result<u64> {
-        match expected {
-            Some(expected) if read != expected => Err(Error::failed(
+        if let Some(expected) = self.expected.filter(|expected| *expected != read) {
+            let target = self.export.target;
+            return Err(Error::failed(
                 format!(
                     "snapshot {} of job {} has {expected} state documents, {read} were found",
-                    self.snapshot, self.job
+                    target.snapshot.id,
+                    target.job.id()
                 ),
                 "the user needs `read` on .ml-state*; or the snapshot is damaged: choose another",
-            )),
-            _ => Ok(read),
+            ));
         }
+        if read > 0 {
+            self.decoder.finish().map_err(unusable)?;
+        }
+        Ok(read)
     }
 
-    /// One document, for it may be large: its newest copy, over all state indices.
-    async fn fetch(&mut self, number: u64, expected: Option<u64>) -> Result<Option<Hit>> {
+    /// The newest copy of one document over all state indices. Documents may be large, so one is fetched at a time.
+    async fn fetch(&mut self, number: u64) -> Result<Option<Hit>> {
+        let cluster = self.export.cluster();
         let id = self.id(number);
-        for _ in 0..TRIES {
+        for _ in 0..MAX_TRIES {
             if !self.located.contains_key(&id) {
-                let last = expected
-                    .unwrap_or(u64::MAX)
-                    .min(number.saturating_add(LOCATED_AT_ONCE - 1));
+                let last = number.saturating_add(LOCATED_AT_ONCE - 1);
+                let last = self.expected.map_or(last, |expected| last.min(expected));
                 let ids: Vec<String> = (number..=last).map(|number| self.id(number)).collect();
-                self.located = self.cluster.newest(&STATE_INDICES, &ids).await?;
+                self.located = cluster.newest(&STATE_INDICES, &ids).await?;
             }
             let Some(index) = self.located.remove(&id) else {
                 return Ok(None);
             };
-            let found = self.cluster.documents(&[&index], std::slice::from_ref(&id)).await?;
+            let found = cluster.documents(&[&index], std::slice::from_ref(&id)).await?;
             if let Some(hit) = found.into_iter().next() {
                 return Ok(Some(hit));
             }
@@ -144,7 +134,7 @@ impl Reader<'_> {
 
     fn id(&self, number: u64) -> String {
         let kind = self.kind;
-        StateDocId { kind, number }.format(self.job, self.snapshot)
+        StateDocId { kind, number }.format(self.export.target.job.id(), &self.export.target.snapshot.id)
     }
 }
 

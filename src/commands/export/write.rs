@@ -1,112 +1,188 @@
 //! The archive, entry by entry, in the order of the archive contract.
 
-use serde_json::Value;
+use std::path::PathBuf;
+
 use serde_json::value::RawValue;
 
-use super::belongings::Belongings;
-use super::carried::Carried;
-use super::options::ExportOptions;
-use super::sources::{Indices, Sources};
-use super::subject::Subject;
-use super::survey::Survey;
-use super::written::{TEMPORARY_LEVEL, Written, with_tokens};
-use super::{inputs, parts, replaced, state};
+use super::documents::{DocumentCounts, SearchedDocuments, require_all};
+use super::inputs::{self, ExportedMappings, InputSource};
+use super::state;
+use super::target::ExportContext;
 use crate::archive::{
-    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, UnpublishedArchive,
+    self, ArchiveSummary, ArchiveWriter, EntryBuilder, EntryKind, Limits, Manifest, ManifestSource, Target,
+    UnpublishedArchive,
 };
 use crate::cluster::ml::MlInfo;
-use crate::cluster::{Hit, Pages, is_newer};
-use crate::commands::session::Session;
+use crate::cluster::{Hit, Pages};
+use crate::commands::pseudonymize::{self, PseudonymizeOptions, TokenOptions};
 use crate::error::{Error, Result};
-use crate::job::{InputMappings, JobId};
 use crate::util::format::{amount, count};
 use crate::util::timestamp::EpochMillis;
 
-/// Writes the archive; dropped half way it leaves nothing behind.
-pub(super) async fn archive(
-    session: &Session,
-    options: &ExportOptions,
-    subject: &Subject,
-    sources: &Sources,
-    survey: &Survey,
-) -> Result<Written> {
-    let target = options.target(subject.job.id());
-    // With values it goes to no place that has a name.
-    let writer = match options.tokens() {
-        None => ArchiveWriter::create(&target, options.compression_level)?,
-        Some(_) => ArchiveWriter::temporary(TEMPORARY_LEVEL)?,
-    };
-    let mut export = Export {
-        session,
-        options,
-        subject,
-        writer,
-    };
-    let (categories, dated): (Vec<_>, Vec<_>) = survey
-        .found
-        .iter()
-        .partition(|(found, _)| found.entry == EntryKind::Categories);
-    let long =
-        subject.snapshot.state_documents > 1 || dated.iter().any(|(_, expected)| *expected > options.page_size as u64);
-    // The first inputs come while what is short is asked for. What is long could outlast their point in time.
-    let early = if long { None } else { export.open(sources).await? };
-    export.json(EntryKind::Snapshot, &subject.document.source)?;
-    export.json(EntryKind::Config, subject.config.get().as_bytes())?;
-    export.state().await?;
-    for (found, expected) in dated {
-        export.found(found, *expected).await?;
-    }
-    let inputs = if long { export.open(sources).await? } else { early };
-    let belongings = Belongings::read(&session.cluster, subject, &session.terminal).await?;
-    let filters = array(&belongings.filters);
-    let calendars = belongings.calendars()?;
-    // Hours of inputs may follow before these are written.
-    for (kind, text) in [(EntryKind::Filters, &filters), (EntryKind::Calendars, &calendars)] {
-        export.name(kind).refuse_too_large(text.len() as u64)?;
-    }
-    let mut carried = Carried::new(sources, subject);
-    export.inputs(inputs, survey, &mut carried).await?;
-    export.mapping(&carried.mappings())?;
-    if let Some(counts) = &belongings.data_counts {
-        export.json(EntryKind::DataCounts, &counts.source)?;
-    }
-    for (found, expected) in categories {
-        export.found(found, *expected).await?;
-    }
-    export.json(EntryKind::Filters, filters.as_bytes())?;
-    export.json(EntryKind::Calendars, calendars.as_bytes())?;
-    replaced::refuse_job(&session.cluster, subject).await?;
-    let unnamed = export.finish(belongings.info)?;
-    let Some(tokens) = options.tokens() else {
-        let finished = tokio::task::block_in_place(|| unnamed.publish())?;
-        return Ok(Written {
-            target,
-            finished,
-            pseudonymized: None,
-        });
-    };
-    session.leave_stage();
-    with_tokens(unnamed, target, options, tokens, &session.terminal).await
+/// How an archive is compressed that is read once more and then deleted.
+const TEMPORARY_LEVEL: u32 = 1;
+
+/// A written archive.
+#[derive(Debug)]
+pub(super) struct ExportedArchive {
+    pub(super) target: Target,
+    pub(super) summary: ArchiveSummary,
+    /// What was replaced, where values were.
+    pub(super) pseudonymized: Option<(PseudonymizeOptions, pseudonymize::Outcome)>,
 }
 
-struct Export<'a> {
-    session: &'a Session,
-    options: &'a ExportOptions,
-    subject: &'a Subject,
+/// Writes the archive; dropped before its end it leaves nothing behind.
+pub(super) async fn archive(
+    export: ExportContext<'_>,
+    source: Option<&InputSource>,
+    counts: &DocumentCounts,
+) -> Result<ExportedArchive> {
+    let ExportContext {
+        session,
+        options,
+        target,
+    } = export;
+    let output = options.target(target.job.id());
+    // With values it has no name on the disk.
+    let writer = match options.tokens() {
+        None => ArchiveWriter::create(&output, options.compression_level)?,
+        Some(_) => ArchiveWriter::temporary(TEMPORARY_LEVEL)?,
+    };
+    let mut writer = EntryWriter { export, writer };
+    // The first inputs are fetched while short entries are written. Long ones could outlast their point in time.
+    let page = options.page_size as u64;
+    let long = target.snapshot.state_documents > 1 || counts.timestamped.iter().any(|found| found.count > page);
+    let early = if long { None } else { writer.open_inputs(source).await? };
+    writer.json(EntryKind::Snapshot, &target.document.source)?;
+    writer.json(EntryKind::Config, target.config.get().as_bytes())?;
+    writer.state().await?;
+    for documents in &counts.timestamped {
+        writer.documents(documents).await?;
+    }
+    let pages = if long { writer.open_inputs(source).await? } else { early };
+    let resources = Resources::read(export).await?;
+    if let (Some(source), Some(pages), Some(inputs)) = (source, pages, counts.inputs) {
+        let mut mappings = ExportedMappings::new(export, source);
+        writer.inputs(pages, inputs.documents, &mut mappings).await?;
+        let mappings = mappings.mappings();
+        if !mappings.is_empty() {
+            writer.json(EntryKind::InputMapping, mappings.to_json().to_string().as_bytes())?;
+        }
+    }
+    if let Some(counts) = &resources.data_counts {
+        writer.json(EntryKind::DataCounts, &counts.source)?;
+    }
+    writer.documents(&counts.categories).await?;
+    writer.json(EntryKind::Filters, resources.filters.as_bytes())?;
+    writer.json(EntryKind::Calendars, resources.calendars.as_bytes())?;
+    target.refuse_replaced(&session.cluster).await?;
+    let unpublished = writer.finish(resources.info)?;
+    if let Some(tokens) = options.tokens() {
+        session.leave_stage();
+        return pseudonymize(export, unpublished, output, tokens).await;
+    }
+    Ok(ExportedArchive {
+        target: output,
+        summary: tokio::task::block_in_place(|| unpublished.publish())?,
+        pseudonymized: None,
+    })
+}
+
+/// The archive again, with tokens in place of values.
+async fn pseudonymize(
+    export: ExportContext<'_>,
+    unpublished: UnpublishedArchive,
+    target: Target,
+    tokens: &TokenOptions,
+) -> Result<ExportedArchive> {
+    let options = PseudonymizeOptions {
+        archive: PathBuf::new(),
+        output: match &target {
+            Target::File { path, .. } => path.clone(),
+            Target::Stdout => PathBuf::from("-"),
+        },
+        overwrite: export.options.overwrite,
+        tokens: tokens.clone(),
+        compression_level: export.options.compression_level,
+        limits: Limits {
+            entry: u64::MAX,
+            total: u64::MAX,
+            state: u64::MAX,
+        },
+        dry_run: false,
+        json: export.options.json,
+    };
+    let archive = unpublished.archive()?.ok_or_else(|| {
+        Error::failed(
+            "the archive went to standard output at once",
+            "this is a bug; please report it",
+        )
+    })?;
+    let outcome = pseudonymize::pseudonymize(&archive, &options, &export.session.terminal).await?;
+    let summary = outcome.finished.clone();
+    Ok(ExportedArchive {
+        target,
+        summary: summary.unwrap_or_else(|| unpublished.summary.clone()),
+        pseudonymized: Some((options, outcome)),
+    })
+}
+
+/// What belongs to a job and is requested by name, small enough to be kept in memory.
+struct Resources {
+    data_counts: Option<Hit>,
+    /// The filters that rules name.
+    filters: String,
+    calendars: String,
+    info: Option<MlInfo>,
+}
+
+impl Resources {
+    async fn read(export: ExportContext<'_>) -> Result<Self> {
+        let (cluster, terminal) = (export.cluster(), &export.session.terminal);
+        let target = export.target;
+        let data_counts = cluster.data_counts_document(target.job.id()).await?;
+        if data_counts.is_none() {
+            terminal.detail("the job has no data counts document");
+        }
+        let mut filters: Vec<Box<RawValue>> = Vec::new();
+        for id in target.job.filters() {
+            match cluster.filter(id).await? {
+                Some(filter) => filters.push(filter),
+                None => terminal.warn(&format!("a rule of the job names filter `{id}`, which does not exist")),
+            }
+        }
+        let calendars = cluster.calendars_of(target.job.id(), target.job.groups()).await?;
+        let bug = |error| {
+            Error::failed(
+                format!("filters and calendars: {error}"),
+                "this is a bug; please report it",
+            )
+        };
+        let filters = serde_json::to_string(&filters).map_err(bug)?;
+        let calendars = serde_json::to_string(&calendars).map_err(bug)?;
+        // Hours of inputs may follow before these are written.
+        target.refuse_too_large(EntryKind::Filters, filters.len())?;
+        target.refuse_too_large(EntryKind::Calendars, calendars.len())?;
+        Ok(Self {
+            data_counts,
+            filters,
+            calendars,
+            info: cluster.ml_info().await?,
+        })
+    }
+}
+
+struct EntryWriter<'a> {
+    export: ExportContext<'a>,
     writer: ArchiveWriter,
 }
 
-impl Export<'_> {
-    fn job(&self) -> &JobId {
-        self.subject.job.id()
-    }
-
-    fn name(&self, kind: EntryKind) -> EntryName {
-        EntryName::of(kind, self.job(), &self.subject.snapshot.id)
-    }
-
+impl EntryWriter<'_> {
     fn entry(&self, kind: EntryKind) -> EntryBuilder {
-        EntryBuilder::new(self.name(kind), self.options.compression_level)
+        EntryBuilder::new(
+            self.export.target.entry_name(kind),
+            self.export.options.compression_level,
+        )
     }
 
     fn json(&mut self, kind: EntryKind, text: &[u8]) -> Result<()> {
@@ -116,23 +192,14 @@ impl Export<'_> {
     }
 
     async fn state(&mut self) -> Result<()> {
-        let snapshot = &self.subject.snapshot;
-        let stage = self
-            .session
-            .stage("Reading model state", Some(snapshot.state_documents));
-        let entry = self.entry(EntryKind::State);
-        let (entry, read) = state::append(
-            &self.session.cluster,
-            self.job(),
-            &snapshot.id,
-            snapshot.state_documents,
-            entry,
-            &stage,
-        )
-        .await?;
-        if read.categorizer == 0 && self.subject.job.categorization_field().is_some() {
-            state::refuse_deleted(&self.session.cluster, self.job(), &snapshot.id).await?;
-            self.session
+        let ExportContext { session, target, .. } = self.export;
+        let snapshot = &target.snapshot;
+        let stage = session.stage("Reading model state", Some(snapshot.state_documents));
+        let mut entry = self.entry(EntryKind::State);
+        let read = state::append(self.export, &mut entry, &stage).await?;
+        if read.categorizer == 0 && target.job.categorization_field().is_some() {
+            state::refuse_deleted(self.export).await?;
+            session
                 .terminal
                 .warn("the job has no categorizer state: where it is imported its categories start anew");
         }
@@ -142,162 +209,71 @@ impl Export<'_> {
         if read.categorizer > 0 {
             line += &format!(", {} of the categorizer", count(read.categorizer));
         }
-        self.session.done(stage, &format!("{line} (snapshot {})", snapshot.id));
+        session.done(stage, &format!("{line} (snapshot {})", snapshot.id));
         Ok(())
     }
 
-    async fn found(&mut self, found: &parts::Found, expected: u64) -> Result<()> {
-        let stage = self.session.stage(&format!("Reading {}", found.title), Some(expected));
-        let mut entry = self.entry(found.entry);
-        let mut copies = Copies::default();
-        let mut read = 0;
-        let mut pages = match expected {
-            0 => None,
-            _ => Some(self.session.cluster.pages(found.search.clone()).await?),
-        };
-        while let Some(pages) = &mut pages
-            && let Some(hits) = pages.next().await?
-        {
-            read += hits.len() as u64;
-            stage.inc(hits.len() as u64);
-            tokio::task::block_in_place(|| {
-                hits.into_iter().try_for_each(|hit| match found.with_ids {
-                    true => match copies.take(hit) {
-                        Some(hit) => put(&mut entry, found, &hit),
-                        None => Ok(()),
-                    },
-                    false => put(&mut entry, found, &hit),
-                })
-            })?;
-        }
-        if let Some(hit) = copies.0 {
-            put(&mut entry, found, &hit)?;
-        }
-        nothing_lost(found.title, read, expected)?;
+    async fn documents(&mut self, documents: &SearchedDocuments) -> Result<()> {
+        let (session, title) = (self.export.session, documents.title);
+        let stage = session.stage(&format!("Reading {title}"), Some(documents.count));
+        let mut entry = self.entry(documents.entry);
+        documents.read(self.export, &mut entry, &stage).await?;
         let read = entry.documents;
         self.writer.append(entry.seal()?)?;
-        self.session
-            .done(stage, &format!("{}: {}", capitalized(found.title), count(read)));
+        session.done(
+            stage,
+            &format!("{}{}: {}", title[..1].to_uppercase(), &title[1..], count(read)),
+        );
         Ok(())
     }
 
-    /// Readers begin at once, and wait when a few pages are there.
-    async fn open(&self, sources: &Sources) -> Result<Option<Pages>> {
-        match &sources.search {
-            Some(search) => {
-                let pages = self.session.cluster.pages(search.clone()).await?;
-                replaced::refuse_indices(&self.session.cluster, sources).await?;
-                Ok(Some(pages))
-            }
-            None => Ok(None),
-        }
+    /// Readers begin at once, and wait when a few pages are fetched.
+    async fn open_inputs(&self, source: Option<&InputSource>) -> Result<Option<Pages>> {
+        let Some(source) = source else { return Ok(None) };
+        let pages = self.export.cluster().pages(source.search.clone()).await?;
+        source.refuse_replaced_indices(self.export).await?;
+        Ok(Some(pages))
     }
 
-    async fn inputs(&mut self, pages: Option<Pages>, survey: &Survey, carried: &mut Carried<'_>) -> Result<()> {
-        let (Some(pages), Some(inputs)) = (pages, survey.inputs) else {
-            return Ok(());
-        };
-        let stage = self.session.stage("Reading inputs", Some(inputs.documents));
-        let level = self.options.compression_level;
-        let indices = Indices {
-            cluster: &self.session.cluster,
-            options: self.options,
-            subject: self.subject,
-            terminal: &self.session.terminal,
-        };
-        let read = inputs::append(pages, &indices, level, &mut self.writer, carried, &stage).await?;
-        nothing_lost("inputs", read, inputs.documents)?;
-        let incomplete: Vec<String> = self.session.cluster.incomplete_clusters().into_iter().collect();
+    async fn inputs(&mut self, pages: Pages, expected: u64, mappings: &mut ExportedMappings<'_>) -> Result<()> {
+        let session = self.export.session;
+        let stage = session.stage("Reading inputs", Some(expected));
+        let read = inputs::append(pages, mappings, &mut self.writer, &stage).await?;
+        require_all("inputs", read, expected)?;
+        let incomplete: Vec<String> = session.cluster.incomplete_clusters().into_iter().collect();
         if !incomplete.is_empty() {
-            self.session.terminal.warn(&format!(
+            session.terminal.warn(&format!(
                 "input documents of remote clusters are missing from the archive (--allow-partial): {}",
                 incomplete.join(", ")
             ));
         }
-        self.session.done(stage, &format!("Inputs: {}", count(read)));
+        session.done(stage, &format!("Inputs: {}", count(read)));
         Ok(())
     }
 
-    fn mapping(&mut self, mappings: &InputMappings) -> Result<()> {
-        if mappings.is_empty() {
-            return Ok(());
-        }
-        self.json(EntryKind::InputMapping, mappings.to_json().to_string().as_bytes())
-    }
-
     fn finish(self, info: Option<MlInfo>) -> Result<UnpublishedArchive> {
+        let ExportContext {
+            session,
+            options,
+            target,
+        } = self.export;
+        let cluster = &session.cluster;
         let manifest = Manifest {
             format_version: archive::FORMAT_VERSION,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             created: EpochMillis::now().to_string(),
             source: ManifestSource {
-                cluster_version: self.session.cluster.version().to_string(),
-                cluster_name: self.session.cluster.name().to_owned(),
-                cluster_uuid: self.session.cluster.uuid().to_owned(),
+                cluster_version: cluster.version().to_string(),
+                cluster_name: cluster.name().to_owned(),
+                cluster_uuid: cluster.uuid().to_owned(),
                 default_categorization_analyzer: info.and_then(|info| info.default_categorization_analyzer),
             },
-            job_id: self.job().to_string(),
-            snapshot_id: self.subject.snapshot.id.to_string(),
-            incomplete_clusters: self.session.cluster.incomplete_clusters(),
-            options: self
-                .options
-                .for_manifest()
-                .into_iter()
-                .collect::<serde_json::Map<String, Value>>(),
+            job_id: target.job.id().to_string(),
+            snapshot_id: target.snapshot.id.to_string(),
+            incomplete_clusters: cluster.incomplete_clusters(),
+            options: options.for_manifest(),
             entries: Vec::new(),
         };
         Ok(tokio::task::block_in_place(|| self.writer.close(manifest))?)
     }
-}
-
-fn put(entry: &mut EntryBuilder, found: &parts::Found, hit: &Hit) -> archive::Result<()> {
-    let put = match found.with_ids {
-        true => entry.action_and_line(None, &hit.id, &hit.source),
-        false => entry.line(&hit.source),
-    };
-    put.map_err(|error| error.of_document(&hit.index, &hit.id))
-}
-
-/// Of copies of a document that follow one another the newest: after a rollover a document that changes is in both
-/// indices.
-#[derive(Default)]
-struct Copies(Option<Hit>);
-
-impl Copies {
-    /// Takes the next document, and gives the one before it back once no further copy can come.
-    fn take(&mut self, hit: Hit) -> Option<Hit> {
-        match &mut self.0 {
-            Some(held) if held.id == hit.id => {
-                if is_newer(&hit.index, &held.index) {
-                    *held = hit;
-                }
-                None
-            }
-            held => held.replace(hit),
-        }
-    }
-}
-
-/// A search that finds fewer than were counted a moment before has lost some, whatever the reason.
-fn nothing_lost(what: &str, read: u64, counted: u64) -> Result<()> {
-    if read >= counted {
-        return Ok(());
-    }
-    Err(Error::failed(
-        format!("{what}: {counted} documents were counted, {read} could be read"),
-        "documents were deleted meanwhile, or shards went away: try again",
-    ))
-}
-
-fn array(items: &[Box<RawValue>]) -> String {
-    let items: Vec<&str> = items.iter().map(|item| item.get()).collect();
-    format!("[{}]", items.join(","))
-}
-
-fn capitalized(word: &str) -> String {
-    let mut letters = word.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
-        .unwrap_or_default()
 }
