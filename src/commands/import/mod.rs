@@ -1,37 +1,33 @@
 //! An archive to a job, all or nothing.
 
 mod apply;
-mod checked;
-mod documents;
+mod archive;
+mod context;
 mod journal;
-mod meanwhile;
 mod options;
 mod outcome;
-mod owner;
-mod parts;
+mod ownership;
 mod plan;
-mod question;
 mod rollback;
 mod verify;
 
 pub use options::{ImportOptions, Skip};
 
-use self::checked::Checked;
+use self::context::Import;
 use self::journal::Journal;
-use self::rollback::RolledBack;
 use crate::archive::Archive;
 use crate::cluster::ConnectOptions;
-use crate::commands::RunContext;
+use crate::commands::context::RunContext;
 use crate::commands::interrupt::Signals;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 
-/// Runs the import and prints its result: the archive is checked first, the cluster looked at second,
-/// and only then is anything written.
+/// Runs the import and prints its result: the archive is checked first, the cluster second, and only then is anything
+/// written.
 ///
 /// # Errors
-/// Whatever goes wrong while writing is undone, and the error says what was undone or remains.
+/// What was written is undone after any error, which says what was undone or remains.
 pub async fn run(
     options: ImportOptions,
     connect: ConnectOptions,
@@ -40,69 +36,57 @@ pub async fn run(
 ) -> Result<()> {
     let signals = Signals::listen(&context.stop);
     let archive = Archive::open(options.archive())?;
-    question::can_be_answered(&options, terminal)?;
-    let checked = signals.or(checked::check(archive, &options, terminal)).await?;
-    plan::refuse_replaced(&options, &checked)?;
-    let wanted = plan::wanted_privileges(&options, &checked)?;
-    let session = signals
-        .or(Session::connect(&connect, &wanted, context, terminal))
-        .await?;
-    let outcome = import(&options, checked, &session, &signals).await;
-    session.cluster.release().await;
+    outcome::require_answerable(&options, terminal)?;
+    let (archive, time_format) = signals.or(archive::check(archive, &options, terminal)).await?;
+    plan::refuse_replaced_query(&options, &archive)?;
+    let targets = plan::input_targets(&options, &archive, time_format)?;
+    let privileges = plan::required_privileges(&options, &archive, &targets);
+    let connected = Session::connect(&connect, &privileges, context, terminal);
+    let session = signals.or(connected).await?;
+    let cluster = session.cluster.clone();
+    let outcome = async {
+        let planned = plan::make(&session, &options, &archive, targets);
+        let plan = signals.or(planned).await?;
+        if options.dry_run {
+            outcome::print_plan(&cluster, &options, &plan, terminal)?;
+            return plan.refuse_conflicts();
+        }
+        plan.refuse_conflicts()?;
+        signals.or(outcome::confirm(&session, &options, &plan)).await?;
+        let journal = Journal::new();
+        let import = Import {
+            session,
+            options,
+            archive,
+            plan,
+            journal,
+        };
+        let work = async {
+            apply::apply(&import).await?;
+            verify::verify(&import).await
+        };
+        match signals.or_between_requests(&cluster, work).await {
+            Ok(()) => outcome::print(&import),
+            Err(cause) => Err(undo(&import, cause).await),
+        }
+    };
+    let outcome = outcome.await;
+    cluster.release().await;
     outcome
 }
 
-async fn import(options: &ImportOptions, checked: Checked, session: &Session, signals: &Signals) -> Result<()> {
-    let Session { cluster, terminal, .. } = session;
-    let plan = signals.or(plan::make(session, options, &checked)).await?;
-    if options.dry_run {
-        outcome::print_plan(cluster, options, &plan, terminal)?;
-        return plan.refuse_conflicts();
-    }
-    plan.refuse_conflicts()?;
-    signals.or(question::ask(cluster, options, &plan, terminal)).await?;
-    let journal = Journal::new();
-    let work = async {
-        let context = apply::Context {
-            session,
-            options,
-            checked: &checked,
-            plan: &plan,
-            journal: &journal,
-        };
-        apply::apply(&context).await?;
-        verify::verify(session, &checked, &plan, &journal).await
-    };
-    match signals.or_between_requests(cluster, work).await {
-        Ok(()) => outcome::print(options, &plan, &journal, terminal),
-        Err(cause) => Err(undo(session, &journal, &plan, cause).await),
-    }
-}
-
-async fn undo(session: &Session, journal: &Journal, plan: &plan::Plan, cause: Error) -> Error {
-    session.leave_stage();
-    if journal.is_empty() {
+async fn undo(import: &Import, cause: Error) -> Error {
+    import.session.leave_stage();
+    if import.journal.is_empty() {
         return Error::RolledBack {
             cause: Box::new(cause),
             undone: Vec::new(),
             kept: Vec::new(),
         };
     }
-    let Session { cluster, terminal, .. } = session;
-    let cause = meanwhile::explain(cluster, plan, journal, cause).await;
-    terminal.print("Undoing what was written …");
-    // A write that was given up may still be carried out: not after it was undone.
-    cluster.settle().await;
-    let RolledBack { undone, kept, remains } = rollback::roll_back(cluster, journal, plan).await;
-    let cause = Box::new(cause);
-    if remains.is_empty() {
-        Error::RolledBack { cause, undone, kept }
-    } else {
-        Error::Remains {
-            cause,
-            undone,
-            kept,
-            remains,
-        }
-    }
+    let cause = Box::new(import.explain_concurrent_change(cause).await);
+    import.print("Undoing what was written …");
+    // A request that was given up may still be executed, which must not be after it was undone.
+    import.cluster().settle().await;
+    rollback::roll_back(import).await.into_error(cause)
 }

@@ -142,6 +142,11 @@ impl ImportOptions {
         archive.map_or(Path::new(""), PathBuf::as_path)
     }
 
+    /// Whether inputs are left out, as they are where the datafeed is to read other indices.
+    pub(super) fn skips_inputs(&self) -> bool {
+        self.skip.inputs || !self.datafeed_indices.is_empty()
+    }
+
     /// How documents are sent.
     pub fn bulk(&self) -> BulkOptions {
         BulkOptions {

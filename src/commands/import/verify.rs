@@ -1,250 +1,373 @@
-//! Reading back: what the cluster holds now is compared with what the archive held (import contract, 4).
+//! Reading back: what the cluster contains is compared with the archive.
 
-mod inputs;
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
-use super::apply::{ANNOTATIONS, CATEGORIES, NOTIFICATIONS, data_counts, one_line};
-use super::checked::Checked;
-use super::documents::Documents;
-use super::journal::{Entry, Journal};
-use super::meanwhile;
-use super::owner::{self, Owner};
-use super::parts::DerivedId;
-use super::plan::{CalendarPlan, Plan, missing};
-use crate::archive::{Document, Part};
-use crate::cluster::{Cluster, Hit};
-use crate::commands::session::Session;
+use super::context::{BulkDocument, Import};
+use super::journal::{CreatedIndex, Entry, WrittenDocuments};
+use super::ownership::Ownership;
+use super::plan::{CalendarPlan, TargetPlan, missing_events};
+use crate::archive::Part;
+use crate::cluster::{Cluster, Hit, Operations, Search};
 use crate::error::{Error, Result};
-use crate::job::JobConfig;
-use crate::state::{STATE_INDICES, StateDocId};
+use crate::job::{JobConfig, loading_alias};
+use crate::state::STATE_INDICES;
 use crate::util::format::amount;
 use crate::util::timestamp::EpochMillis;
 
+/// IDs that are counted with one request.
+const BATCH: usize = 10_000;
+/// Requests at once: while one is answered the IDs of the next are read from the archive.
+const MAX_REQUESTS: usize = 2;
+
 /// Compares everything that was written.
-pub(super) async fn verify(session: &Session, checked: &Checked, plan: &Plan, journal: &Journal) -> Result<()> {
-    let cluster = &session.cluster;
-    let verifier = Verifier {
-        cluster,
-        checked,
-        plan,
-        journal,
-    };
-    let stage = session.stage("Comparing what the cluster holds", None);
-    // One after the other: while somebody deletes the job, a comparison beside these could miss a document first and
-    // tell of nothing else.
-    let mut compared = verifier.state().await?;
-    verifier.surroundings().await?;
-    compared += verifier.snapshot_and_counts().await?;
-    compared += inputs::compare(cluster, checked, plan, journal).await?;
-    for (part, what) in [
-        (Part::Categories, CATEGORIES),
-        (Part::Annotations, ANNOTATIONS),
-        (Part::Notifications, NOTIFICATIONS),
-    ] {
-        if let Some(documents) = journal.documents(what) {
-            compared += verifier.part(part, &documents).await?;
+pub(super) async fn verify(import: &Import) -> Result<()> {
+    let stage = import.session.stage("Comparing what the cluster holds", None);
+    // One after the other: where the job is deleted at the same time, its documents could be missed first, and the error
+    // would not name the cause.
+    let mut compared = import.verify_state().await?;
+    import.verify_resources().await?;
+    compared += import.verify_snapshot_and_data_counts().await?;
+    compared += import.verify_inputs().await?;
+    for part in [Part::Categories, Part::Annotations, Part::Notifications] {
+        if let Some(documents) = import.journal.documents(part) {
+            compared += import.verify_documents(part, &documents).await?;
         }
     }
-    inputs::release(cluster, plan, journal).await?;
-    // Last, so that what somebody else did to the job meanwhile is seen.
-    let opened = verifier.job().await?;
-    session.done(
-        stage,
-        &format!(
-            "Compared what the cluster holds: {}, all as in the archive",
-            amount(compared, "document", "documents")
-        ),
-    );
+    import.remove_loading_aliases().await?;
+    // Last, so that it finds whatever others did to the job before.
+    let opened = import.verify_job().await?;
+    let compared = amount(compared, "document", "documents");
+    let line = format!("Compared what the cluster holds: {compared}, all as in the archive");
+    import.session.done(stage, &line);
     if let Some(what) = opened {
-        session
-            .terminal
-            .warn(&format!("{what} while it was imported; all that it was given is there"));
+        let text = format!("{what} while it was imported; all that it was given is there");
+        import.session.terminal.warn(&text);
     }
     Ok(())
 }
 
-struct Verifier<'a> {
-    cluster: &'a Cluster,
-    checked: &'a Checked,
-    plan: &'a Plan,
-    journal: &'a Journal,
-}
-
-impl Verifier<'_> {
-    /// Every state document, one at a time for they may be large, byte for byte.
-    async fn state(&self) -> Result<u64> {
-        let mut stream = self.checked.archive.documents(Part::State);
+impl Import {
+    /// Every state document, one at a time for they may be large.
+    async fn verify_state(&self) -> Result<u64> {
+        let mut stream = self.archive.documents(Part::State);
         let mut compared = 0;
         while let Some(batch) = stream.next().await? {
             for document in batch {
-                let own = document.own_id();
-                let place = StateDocId::parse(own, self.checked.job(), &self.checked.archive.snapshot.snapshot_id)
-                    .ok_or_else(|| crate::state::Error::foreign(own))?;
-                let id = place.format(self.plan.job(), &self.plan.snapshot_id);
-                self.same(&STATE_INDICES, BTreeMap::from([(id, document.source)]))
-                    .await?;
+                let BulkDocument { id, source } = self.document(Part::State, &document)?;
+                self.compare(&STATE_INDICES, BTreeMap::from([(id, source)])).await?;
                 compared += 1;
             }
         }
         Ok(compared)
     }
 
-    /// The job is the one that was created, stands at the snapshot, and knows where it stopped. Answers with what
-    /// somebody else did to it that takes nothing away.
-    async fn job(&self) -> Result<Option<String>> {
-        let (cluster, plan) = (self.cluster, self.plan);
-        let job = plan.job();
-        if let Owner::Others(_) = owner::job(cluster, plan, self.journal).await? {
-            return Err(mismatch(format!("job {job} is not the one that was created")));
-        }
-        let Some(config) = cluster.job(job).await? else {
-            return Err(mismatch(format!("job {job} is gone")));
-        };
-        let config = JobConfig::parse(config.get().as_bytes())?;
-        if config.model_snapshot_id() != Some(&plan.snapshot_id) {
-            return Err(mismatch(format!(
-                "job {job} does not stand at snapshot {}",
-                plan.snapshot_id
-            )));
-        }
-        if let Some((id, _)) = &plan.portable.datafeed {
-            match owner::owner(cluster, plan, self.journal, &Entry::Datafeed(id.clone())).await? {
-                Some(Owner::Nobody) => return Err(mismatch(format!("datafeed {id} is gone"))),
-                Some(Owner::Others(_)) => {
-                    return Err(mismatch(format!("datafeed {id} is not what was written")));
-                }
-                Some(Owner::Us) | None => {}
-            }
-        }
-        let stats = cluster.job_stats(job).await?;
-        let latest = stats.as_ref().and_then(|stats| stats.latest_record_timestamp);
-        if latest != self.checked.latest_record() {
-            return Err(mismatch(format!(
-                "job {job} has {} as the time of its latest record, the snapshot has {}",
-                time_or_none(latest),
-                time_or_none(self.checked.latest_record())
-            )));
-        }
-        Ok(stats.and_then(|stats| meanwhile::opened(plan, &stats.state)))
-    }
-
-    async fn snapshot_and_counts(&self) -> Result<u64> {
-        let plan = self.plan;
-        let snapshot = plan
-            .renamer
-            .document(self.checked.archive.snapshot_document.get().as_bytes())?;
-        let counts = data_counts(self.checked, plan)?;
-        let expected = BTreeMap::from([
-            (
-                plan.job().snapshot_document_id(&plan.snapshot_id),
-                Bytes::from(one_line(&snapshot)),
-            ),
-            (
-                plan.job().data_counts_document_id(),
-                Bytes::from(counts.get().to_owned()),
-            ),
-        ]);
-        let documents = expected.len() as u64;
-        self.same(&[&plan.job().results_alias()], expected).await?;
-        Ok(documents)
-    }
-
-    /// The snapshot is listed, filters are there, calendars have their events and the job.
-    async fn surroundings(&self) -> Result<()> {
-        let (cluster, plan) = (self.cluster, self.plan);
-        let listed = cluster.snapshots(plan.job()).await?;
-        if !listed.iter().any(|snapshot| snapshot.id == plan.snapshot_id) {
-            return Err(mismatch(format!(
-                "job {} does not list snapshot {}",
-                plan.job(),
-                plan.snapshot_id
-            )));
-        }
+    /// The snapshot is listed, filters exist, calendars have their events and the job.
+    async fn verify_resources(&self) -> Result<()> {
+        let (cluster, plan, job) = (self.cluster(), &self.plan, self.job());
+        let listed = cluster.snapshots(job).await?;
+        require(listed.iter().any(|snapshot| snapshot.id == plan.snapshot_id), || {
+            format!("job {job} does not list snapshot {}", plan.snapshot_id)
+        })?;
         for filter in &plan.filters {
-            if !cluster
-                .filter(&filter.id)
-                .await?
-                .is_some_and(|there| filter.made(&there))
-            {
-                return Err(mismatch(format!("filter {} is not what was written", filter.id)));
-            }
+            let current = cluster.filter(&filter.id).await?;
+            require(current.is_some_and(|current| filter.equals(&current)), || {
+                format!("filter {} is not what was written", filter.id)
+            })?;
         }
         for CalendarPlan { calendar, .. } in &plan.calendars {
             let id = &calendar.calendar_id;
-            let Some(there) = cluster.calendar(id).await? else {
-                return Err(mismatch(format!("calendar {id} is gone")));
-            };
-            if !there.job_ids.iter().any(|job| job == plan.job().as_str()) {
-                return Err(mismatch(format!("calendar {id} does not have job {}", plan.job())));
-            }
-            if !missing(calendar, there).is_empty() {
-                return Err(mismatch(format!("calendar {id} lacks events that were written")));
-            }
+            let current = cluster.calendar(id).await?;
+            let current = current.ok_or_else(|| Error::mismatch(format!("calendar {id} is gone")))?;
+            require(current.has(job), || format!("calendar {id} does not have job {job}"))?;
+            require(missing_events(calendar, current).is_empty(), || {
+                format!("calendar {id} lacks events that were written")
+            })?;
         }
         Ok(())
     }
 
-    /// Categories, annotations or notifications, byte for byte, each in the index that it was written to. Those that
-    /// were there before are left out: they are as somebody left them.
-    async fn part(&self, part: Part, documents: &Documents) -> Result<u64> {
-        let mut stream = self.checked.archive.documents(part);
+    async fn verify_snapshot_and_data_counts(&self) -> Result<u64> {
+        let expected = self.snapshot_and_data_counts()?;
+        let compared = expected.len() as u64;
+        let expected = expected.map(|document| (document.id, document.source));
+        self.compare(&[&self.job().results_alias()], BTreeMap::from(expected))
+            .await?;
+        Ok(compared)
+    }
+
+    /// Categories, annotations or notifications, each in the index that it was written to. Those that existed before are
+    /// left out: they may have been edited.
+    async fn verify_documents(&self, part: Part, documents: &WrittenDocuments) -> Result<u64> {
+        let mut stream = self.archive.documents(part);
         let mut compared = 0;
         while let Some(batch) = stream.next().await? {
             let mut expected = Vec::new();
             for document in &batch {
-                let (id, source) = self.renamed(part, document)?;
+                let BulkDocument { id, source } = self.document(part, document)?;
                 if documents.contains(&id) {
                     expected.push((id, source));
                 }
             }
             compared += expected.len() as u64;
-            for (indices, expected) in documents.by_place(expected) {
+            for (indices, expected) in documents.by_indices(expected) {
                 let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
-                self.same(&indices, expected).await?;
+                self.compare(&indices, expected).await?;
             }
         }
         Ok(compared)
     }
 
-    fn renamed(&self, part: Part, document: &Document) -> Result<(String, Bytes)> {
-        let id = match part {
-            Part::Categories => self.plan.renamer.document_id(document.own_id()),
-            _ => DerivedId::of(self.plan.job(), part, document).to_string(),
-        };
-        let text = self.plan.renamer.document(&document.source)?;
-        Ok((id, Bytes::from(text.into_owned())))
-    }
-
-    async fn same(&self, indices: &[&str], expected: BTreeMap<String, Bytes>) -> Result<()> {
+    /// Compares documents byte for byte.
+    async fn compare(&self, indices: &[&str], expected: BTreeMap<String, Bytes>) -> Result<()> {
         let ids: Vec<String> = expected.keys().cloned().collect();
-        let found = self.cluster.documents(indices, &ids).await?;
+        let found = self.cluster().documents(indices, &ids).await?;
         let found: BTreeMap<&str, &Hit> = found.iter().map(|hit| (hit.id.as_str(), hit)).collect();
         for (id, source) in &expected {
-            match found.get(id.as_str()) {
-                None => return Err(mismatch(format!("document {id} was written and is not there"))),
-                Some(hit) if hit.source != source => {
-                    return Err(mismatch(format!(
-                        "{}: document {id} is not what was written",
-                        hit.index
-                    )));
-                }
-                Some(_) => {}
+            let Some(hit) = found.get(id.as_str()) else {
+                return Err(Error::mismatch(format!("document {id} was written and is not there")));
+            };
+            require(hit.source == source, || {
+                format!("{}: document {id} is not what was written", hit.index)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The job is the one that was created, uses the snapshot, and has the time of its latest record. Returns what others
+    /// did to it that leaves everything in place.
+    async fn verify_job(&self) -> Result<Option<String>> {
+        let (cluster, plan, job) = (self.cluster(), &self.plan, self.job());
+        let foreign = matches!(self.job_ownership().await?, Ownership::Foreign(_));
+        require(!foreign, || format!("job {job} is not the one that was created"))?;
+        let config = cluster.job(job).await?;
+        let config = config.ok_or_else(|| Error::mismatch(format!("job {job} is gone")))?;
+        let config = JobConfig::parse(config.get().as_bytes())?;
+        require(config.model_snapshot_id() == Some(&plan.snapshot_id), || {
+            format!("job {job} does not stand at snapshot {}", plan.snapshot_id)
+        })?;
+        if let Some((id, _)) = &plan.portable.datafeed {
+            let ownership = self.ownership(&Entry::Datafeed(id.clone())).await?;
+            let foreign = matches!(ownership, Some(Ownership::Foreign(_)));
+            require(ownership != Some(Ownership::Absent), || {
+                format!("datafeed {id} is gone")
+            })?;
+            require(!foreign, || format!("datafeed {id} is not what was written"))?;
+        }
+        let stats = cluster.job_stats(job).await?;
+        let latest = stats.as_ref().and_then(|stats| stats.latest_record_timestamp);
+        require(latest == self.latest_record(), || {
+            format!(
+                "job {job} has {} as the time of its latest record, the snapshot has {}",
+                time_or_none(latest),
+                time_or_none(self.latest_record())
+            )
+        })?;
+        Ok(stats.and_then(|stats| self.opened(&stats.state)))
+    }
+
+    /// The indices contain the archive's inputs and nothing else; returns how many there are.
+    async fn verify_inputs(&self) -> Result<u64> {
+        let (mut unproven, mut compared) = (Vec::new(), 0);
+        for target in &self.plan.targets {
+            self.verify_index(target).await?;
+            let counts = &self.archive.contents.input_indices;
+            let expected: u64 = target
+                .index
+                .sources
+                .iter()
+                .filter_map(|source| counts.get(source))
+                .sum();
+            if !self.is_proven(target, expected).await? {
+                unproven.push((target, expected));
             }
+            compared += expected;
+        }
+        if unproven.is_empty() {
+            return Ok(compared);
+        }
+        self.count_input_ids(unproven.iter().map(|(target, _)| *target)).await?;
+        for (target, expected) in unproven {
+            let (name, found) = (&target.index.name, self.count_documents(target).await?);
+            require(found == expected, || {
+                format!("index {name} holds {found} inputs, the archive {expected}")
+            })?;
+        }
+        Ok(compared)
+    }
+
+    /// The index is the one that was created, has the alias that it is loaded through, and maps every field as it did.
+    async fn verify_index(&self, target: &TargetPlan) -> Result<()> {
+        let name = &target.index.name;
+        let (index, created) = self.created_index(target).await?;
+        let alias = loading_alias(name, &self.journal.run);
+        require(index["aliases"].get(alias).is_some(), || {
+            format!("somebody else took an alias of this import from index {name}")
+        })?;
+        require(contains(&index["mappings"], &created.mappings), || {
+            format!("somebody else changed the mapping of index {name} while it was loaded")
+        })
+    }
+
+    /// The index as it is now, and as it was created.
+    async fn created_index(&self, target: &TargetPlan) -> Result<(Value, CreatedIndex)> {
+        let name = &target.index.name;
+        let mut current = self.cluster().index_definitions(&[name.to_string()]).await?;
+        let Some(index) = current.remove(name.as_str()) else {
+            let message = format!("somebody else deleted index {name} while it was loaded");
+            return Err(Error::mismatch(message));
+        };
+        match self.journal.index(name) {
+            Some(created) if index["settings"]["index"]["uuid"] == created.uuid => Ok((index, created)),
+            _ => Err(Error::mismatch(format!(
+                "somebody else replaced index {name} while it was loaded"
+            ))),
+        }
+    }
+
+    async fn remove_loading_aliases(&self) -> Result<()> {
+        for target in &self.plan.targets {
+            let name = &target.index.name;
+            let alias = loading_alias(name, &self.journal.run);
+            match self.cluster().remove_alias(name.as_str(), &alias).await {
+                // A request whose response was lost removed it, or it was deleted with the index.
+                Err(error) if error.status() == Some(404) => {
+                    let (index, _) = self.created_index(target).await?;
+                    if index["aliases"].get(&alias).is_some() {
+                        return Err(error.into());
+                    }
+                }
+                removed => removed?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Every input was confirmed under its ID. Where the index has executed that many writes since its creation, no
+    /// deletion, and contains that many documents, they are those: others wrote none, and none replaced another. Where a
+    /// write was repeated, or others wrote too, or a shard was moved, this proves nothing.
+    async fn is_proven(&self, target: &TargetPlan, expected: u64) -> Result<bool> {
+        let operations = Operations {
+            indexed: expected,
+            deleted: 0,
+        };
+        Ok(self.count_documents(target).await? == expected
+            && self.cluster().operations(target.index.name.as_str()).await? == Some(operations))
+    }
+
+    async fn count_documents(&self, target: &TargetPlan) -> Result<u64> {
+        let all = Search::lenient([target.index.name.as_str()], json!({"match_all": {}}));
+        Ok(self.cluster().count(&all).await?)
+    }
+
+    /// Counts the documents of the archive's IDs.
+    async fn count_input_ids(&self, targets: impl Iterator<Item = &TargetPlan>) -> Result<()> {
+        let mut counters: Vec<IdCounter<'_>> = targets.map(|target| IdCounter::new(self.cluster(), target)).collect();
+        let mut stream = self.archive.documents(Part::Inputs);
+        while let Some(batch) = stream.next().await? {
+            for document in batch {
+                let source = document.source_index();
+                let counter = counters
+                    .iter_mut()
+                    .find(|counter| counter.target.index.sources.contains(source));
+                if let Some(counter) = counter {
+                    counter
+                        .add(self.input_document(&counter.target.index, &document).id)
+                        .await?;
+                }
+            }
+        }
+        for counter in &mut counters {
+            counter.send(1).await?;
+            counter.wait(1).await?;
         }
         Ok(())
     }
 }
 
-/// As people read it.
-fn time_or_none(time: Option<i64>) -> String {
-    time.map_or_else(|| "none".to_owned(), |time| EpochMillis(time).to_string())
+/// Counts the documents of one index by their IDs.
+struct IdCounter<'a> {
+    cluster: &'a Cluster,
+    target: &'a TargetPlan,
+    ids: Vec<String>,
+    requests: JoinSet<Result<()>>,
 }
 
-fn mismatch(message: String) -> Error {
-    Error::Mismatch { message }
+impl<'a> IdCounter<'a> {
+    fn new(cluster: &'a Cluster, target: &'a TargetPlan) -> Self {
+        Self {
+            cluster,
+            target,
+            ids: Vec::new(),
+            requests: JoinSet::new(),
+        }
+    }
+
+    async fn add(&mut self, id: String) -> Result<()> {
+        self.ids.push(id);
+        if self.ids.len() == BATCH {
+            self.send(MAX_REQUESTS).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a request once fewer than `max` are in flight.
+    async fn send(&mut self, max: usize) -> Result<()> {
+        self.wait(max).await?;
+        let index = self.target.index.name.to_string();
+        let ids = std::mem::take(&mut self.ids);
+        self.requests.spawn(require_ids(self.cluster.clone(), index, ids));
+        Ok(())
+    }
+
+    /// Waits until fewer than `max` are in flight.
+    async fn wait(&mut self, max: usize) -> Result<()> {
+        while self.requests.len() >= max {
+            let Some(ended) = self.requests.join_next().await else {
+                break;
+            };
+            ended.map_err(Error::panicked)??;
+        }
+        Ok(())
+    }
+}
+
+/// A count is nearly always enough; the missing document is searched for only where it is not.
+async fn require_ids(cluster: Cluster, index: String, ids: Vec<String>) -> Result<()> {
+    let search = Search::lenient([index.as_str()], json!({"ids": {"values": ids}}));
+    if cluster.count(&search).await? == ids.len() as u64 {
+        return Ok(());
+    }
+    let found = cluster.locate(&[&index], &ids).await?;
+    let found: BTreeSet<&str> = found.iter().map(|(_, id)| id.as_str()).collect();
+    match ids.iter().find(|id| !found.contains(id.as_str())) {
+        Some(id) => Err(Error::mismatch(format!(
+            "{index}: document {id} was written and is not there"
+        ))),
+        // The archive has an ID twice: the number of all documents decides.
+        None => Ok(()),
+    }
+}
+
+/// Whether all of `part` is in `whole`; dynamic mapping adds fields.
+fn contains(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => part
+            .iter()
+            .all(|(name, part)| whole.get(name).is_some_and(|whole| contains(whole, part))),
+        _ => whole == part,
+    }
+}
+
+fn require(holds: bool, message: impl FnOnce() -> String) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::mismatch(message())) }
+}
+
+fn time_or_none(time: Option<i64>) -> String {
+    time.map_or_else(|| "none".to_owned(), |time| EpochMillis(time).to_string())
 }
 
 #[cfg(test)]

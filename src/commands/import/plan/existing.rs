@@ -1,190 +1,401 @@
-//! What of this id is on the cluster already: a job, its datafeed, or what an earlier job left.
+//! What the cluster has already: a job of this ID and what an earlier one left, and the filters and calendars of the
+//! archive.
+
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::Remarks;
+use super::planner::Planner;
 use crate::cluster::ml::{DatafeedState, JobState};
-use crate::cluster::{Cluster, Search, SourceFields};
-use crate::commands::import::checked::Checked;
-use crate::commands::import::options::ImportOptions;
+use crate::cluster::{Search, SourceFields};
 use crate::error::{Error, Result};
-use crate::job::{DatafeedId, JobId, PortableJob};
+use crate::job::{Calendar, DatafeedId, FilterId, JobId, PortableJob};
 use crate::state::{STATE_INDICES, StateDocId, StateKind};
 
-/// What is there.
+/// What exists of the job's ID.
 #[derive(Clone, Debug, Default)]
-pub(in crate::commands::import) struct Existing {
-    /// A job of that id.
-    pub(in crate::commands::import) job: bool,
-    /// Its datafeed.
-    pub(in crate::commands::import) datafeed: Option<DatafeedId>,
-    /// State or results of that id without a job; with `--replace` also annotations and notifications, which are in
-    /// nobody's way.
-    pub(in crate::commands::import) leftovers: bool,
+pub(crate) struct Existing {
+    pub(crate) job: bool,
+    pub(crate) datafeed: Option<DatafeedId>,
+    /// State or results of that ID without a job; with `--replace` also annotations and notifications, which do not
+    /// prevent an import.
+    pub(crate) leftovers: bool,
 }
 
-impl Existing {
-    /// Anything that `--replace` has to clear away.
-    pub(in crate::commands::import) fn any(&self) -> bool {
-        self.job || self.leftovers
-    }
+#[derive(Debug)]
+pub(crate) struct FilterPlan {
+    pub(crate) id: FilterId,
+    /// Body of `PUT _ml/filters/<id>`.
+    pub(crate) body: Box<RawValue>,
+    pub(crate) action: FilterAction,
 }
 
-/// Looks for job, datafeed and leftovers.
-pub(super) async fn look(
-    cluster: &Cluster,
-    options: &ImportOptions,
-    checked: &Checked,
-    job: &JobId,
-    portable: &PortableJob,
-    remarks: &mut Remarks,
-) -> Result<Existing> {
-    let mut existing = Existing::default();
-    look_at_groups(cluster, checked, job, remarks).await?;
-    if cluster.job(job).await?.is_some() {
-        existing.job = true;
-        look_at_job(cluster, options, job, &mut existing, remarks).await?;
-    } else if let Some(what) = leftovers(cluster, checked, job).await? {
-        existing.leftovers = true;
-        if !options.replace {
-            remarks.conflict(
-                format!("{what} of an earlier job {job} exist"),
-                "remove them with --replace, or import under another id with --as",
-            );
-        }
-    } else if options.replace {
-        let of_earlier = Search::lenient([".ml-annotations*", ".ml-notifications*"], of_job_query(job));
-        existing.leftovers = cluster.count(&of_earlier).await? > 0;
-    }
-    if let Some((id, _)) = &portable.datafeed
-        && existing.datafeed.as_ref() != Some(id)
-        && let Some(other) = cluster.datafeed(id).await?
-    {
-        let owner = read(&other)?.job_id;
-        remarks.conflict(
-            format!("datafeed {id} exists and belongs to {owner}"),
-            "leave the datafeed out with --skip-datafeed, or import under another id with --as",
-        );
-    }
-    Ok(existing)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FilterAction {
+    Create,
+    /// It exists with the same content.
+    Keep,
 }
 
-/// No job may have the name of a group, whether the group is its own or another job's.
-async fn look_at_groups(cluster: &Cluster, checked: &Checked, job: &JobId, remarks: &mut Remarks) -> Result<()> {
-    let hint = "import under another ID with --as";
-    let ours = checked.archive.config.groups();
-    if ours.iter().any(|group| group == job.as_str()) {
-        remarks.conflict(format!("job {job} has a group of the same name"), hint);
-    }
-    for other in cluster.job_groups().await? {
-        if other.job_id == job.as_str() {
-            continue;
-        }
-        if other.groups.iter().any(|group| group == job.as_str()) {
-            let message = format!(
-                "job {} has a group named {job}, and no job may have the name of a group",
-                other.job_id
-            );
-            remarks.conflict(message, hint);
-        }
-        if ours.contains(&other.job_id) {
-            let message = format!(
-                "the archive's job has a group named {}, and a job of that name exists",
-                other.job_id
-            );
-            remarks.conflict(
-                message,
-                "delete that job, or keep it under another ID: export it, and import it with --as",
-            );
-        }
-    }
-    Ok(())
+#[derive(Debug)]
+pub(crate) struct CalendarPlan {
+    /// Events are in the form that every version accepts.
+    pub(crate) calendar: Calendar,
+    /// What is done before the job is added.
+    pub(crate) action: CalendarAction,
 }
 
-async fn look_at_job(
-    cluster: &Cluster,
-    options: &ImportOptions,
-    job: &JobId,
-    existing: &mut Existing,
-    remarks: &mut Remarks,
-) -> Result<()> {
-    match options.replace {
-        true => remarks.note(format!(
-            "job {job} is there and will be deleted, which cannot be undone: `esml-state export --job-id {job}` keeps \
-             what goes"
-        )),
-        false => remarks.conflict(
-            format!("job {job} exists already"),
-            format!(
-                "import under another id with --as, or replace it with --replace (`esml-state export --job-id {job}` \
-                 keeps what would go)"
-            ),
-        ),
-    }
-    // The datafeed first: a job whose datafeed runs cannot be closed, and hints are followed in their order.
-    if let Some(datafeed) = cluster.datafeed_of(job).await? {
-        let id = read(&datafeed)?.datafeed_id;
-        if let Some(DatafeedState::Other(state)) = cluster.datafeed_state(&id).await? {
-            remarks.conflict(
-                format!("datafeed {id} is {state}"),
-                format!("stop it with POST _ml/datafeeds/{id}/_stop"),
-            );
-        }
-        existing.datafeed = Some(id);
-    }
-    if let Some(stats) = cluster.job_stats(job).await?
-        && let JobState::Other(state) = stats.state
-    {
-        remarks.conflict(
-            format!("job {job} is {state}"),
-            format!("close it with POST _ml/anomaly_detectors/{job}/_close"),
-        );
-    }
-    Ok(())
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum CalendarAction {
+    Create,
+    /// It exists with the same events.
+    Keep,
+    /// It exists as an interrupted import left it; these events are missing.
+    Complete(Vec<Map<String, Value>>),
 }
 
-/// Whose datafeed it is.
 #[derive(Deserialize)]
-struct Owned {
+struct DatafeedOwner {
     datafeed_id: DatafeedId,
     job_id: String,
 }
 
-fn read(datafeed: &RawValue) -> Result<Owned> {
-    serde_json::from_str(datafeed.get()).map_err(|error| Error::Failed {
-        message: format!("a datafeed cannot be read: {error}"),
+impl DatafeedOwner {
+    fn parse(datafeed: &RawValue) -> Result<Self> {
+        serde_json::from_str(datafeed.get()).map_err(|error| Error::Failed {
+            message: format!("a datafeed cannot be read: {error}"),
+            hint: None,
+        })
+    }
+}
+
+impl Planner<'_> {
+    /// Finds job, datafeed and leftovers of the ID.
+    pub(super) async fn find_existing(&mut self, portable: &PortableJob) -> Result<Existing> {
+        let job = self.job;
+        let mut existing = Existing::default();
+        self.check_groups().await?;
+        if self.cluster.job(job).await?.is_some() {
+            existing.job = true;
+            existing.datafeed = self.check_existing_job().await?;
+        } else if let Some(what) = self.leftovers().await? {
+            existing.leftovers = true;
+            if !self.options.replace {
+                self.conflict(
+                    format!("{what} of an earlier job {job} exist"),
+                    "remove them with --replace, or import under another id with --as",
+                );
+            }
+        } else if self.options.replace {
+            let indices = [".ml-annotations*", ".ml-notifications*"];
+            let of_earlier = Search::lenient(indices, of_job(job));
+            existing.leftovers = self.cluster.count(&of_earlier).await? > 0;
+        }
+        if let Some((id, _)) = &portable.datafeed
+            && existing.datafeed.as_ref() != Some(id)
+            && let Some(other) = self.cluster.datafeed(id).await?
+        {
+            let owner = DatafeedOwner::parse(&other)?.job_id;
+            self.conflict(
+                format!("datafeed {id} exists and belongs to {owner}"),
+                "leave the datafeed out with --skip-datafeed, or import under another id with --as",
+            );
+        }
+        Ok(existing)
+    }
+
+    /// No job may have the name of a group, whether the group is its own or another job's.
+    async fn check_groups(&mut self) -> Result<()> {
+        const HINT: &str = "import under another ID with --as";
+        let job = self.job;
+        let ours = self.archive.config.groups();
+        if ours.iter().any(|group| group == job.as_str()) {
+            self.conflict(format!("job {job} has a group of the same name"), HINT);
+        }
+        let others = self.cluster.job_groups().await?;
+        for other in others.into_iter().filter(|other| other.job_id != job.as_str()) {
+            let id = &other.job_id;
+            if other.groups.iter().any(|group| group == job.as_str()) {
+                self.conflict(
+                    format!("job {id} has a group named {job}, and no job may have the name of a group"),
+                    HINT,
+                );
+            }
+            if ours.contains(id) {
+                self.conflict(
+                    format!("the archive's job has a group named {id}, and a job of that name exists"),
+                    "delete that job, or keep it under another ID: export it, and import it with --as",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the existing job can be replaced; returns its datafeed.
+    async fn check_existing_job(&mut self) -> Result<Option<DatafeedId>> {
+        let job = self.job;
+        match self.options.replace {
+            true => self.note(format!(
+                "job {job} is there and will be deleted, which cannot be undone: `esml-state export --job-id {job}` keeps \
+                 what goes"
+            )),
+            false => self.conflict(
+                format!("job {job} exists already"),
+                format!(
+                    "import under another id with --as, or replace it with --replace (`esml-state export --job-id {job}` \
+                     keeps what would go)"
+                ),
+            ),
+        }
+        // The datafeed first: a job whose datafeed is started cannot be closed, and hints are followed in their order.
+        let mut datafeed = None;
+        if let Some(raw) = self.cluster.datafeed_of(job).await? {
+            let id = DatafeedOwner::parse(&raw)?.datafeed_id;
+            if let Some(DatafeedState::Other(state)) = self.cluster.datafeed_state(&id).await? {
+                self.conflict(
+                    format!("datafeed {id} is {state}"),
+                    format!("stop it with POST _ml/datafeeds/{id}/_stop"),
+                );
+            }
+            datafeed = Some(id);
+        }
+        if let Some(stats) = self.cluster.job_stats(job).await?
+            && let JobState::Other(state) = stats.state
+        {
+            self.conflict(
+                format!("job {job} is {state}"),
+                format!("close it with POST _ml/anomaly_detectors/{job}/_close"),
+            );
+        }
+        Ok(datafeed)
+    }
+
+    /// Elasticsearch refuses a job whose quantiles, categorizer state or results exist; model state of this snapshot would
+    /// be overwritten.
+    async fn leftovers(&self) -> Result<Option<String>> {
+        let state = self.archive.contents.state;
+        let numbered = |kind, count: u64| {
+            (1..=count.max(1))
+                .map(move |number| StateDocId { kind, number }.format(self.job, &self.archive.snapshot.snapshot_id))
+        };
+        let ids: Vec<String> = std::iter::once(self.job.quantiles_document_id())
+            .chain(numbered(StateKind::Model, state.model_documents))
+            .chain(numbered(StateKind::Categorizer, state.categorizer_documents))
+            .collect();
+        if !self.cluster.locate(&STATE_INDICES, &ids).await?.is_empty() {
+            return Ok(Some("state documents".into()));
+        }
+        let results = self
+            .cluster
+            .count(&documents_of_job(".ml-anomalies-*", self.job))
+            .await?;
+        Ok((results > 0).then(|| format!("{results} results")))
+    }
+
+    /// Compares the archive's filters with the cluster's.
+    pub(super) async fn plan_filters(&mut self) -> Result<Vec<FilterPlan>> {
+        let mut plans: Vec<FilterPlan> = Vec::new();
+        let archived = if self.options.skip.filters {
+            &[][..]
+        } else {
+            &self.archive.filters
+        };
+        for (id, filter) in archived {
+            let mut ours = filter_members(filter)?;
+            let action = match self.cluster.filter(id).await? {
+                None => FilterAction::Create,
+                Some(existing) if same_filter(&ours, &filter_members(&existing)?) => FilterAction::Keep,
+                Some(_) => {
+                    self.conflict(
+                        format!("filter {id} exists with other content"),
+                        "leave the filters as they are with --skip-filters, or change the one on the cluster",
+                    );
+                    continue;
+                }
+            };
+            ours.remove("filter_id");
+            plans.push(FilterPlan {
+                id: id.clone(),
+                body: serde_json::value::to_raw_value(&ours).map_err(|error| Error::Failed {
+                    message: format!("a filter cannot be written: {error}"),
+                    hint: None,
+                })?,
+                action,
+            });
+        }
+        for id in self.archive.config.filters() {
+            let planned = plans.iter().any(|plan| plan.id == *id);
+            if !planned && self.cluster.filter(id).await?.is_none() {
+                self.note(format!(
+                    "a rule of the job names filter {id}, which is neither imported nor there: from 8.6 on the job does \
+                     not open without it"
+                ));
+            }
+        }
+        Ok(plans)
+    }
+
+    /// Compares the archive's calendars with the cluster's.
+    pub(super) async fn plan_calendars(&mut self) -> Result<Vec<CalendarPlan>> {
+        let mut plans = Vec::new();
+        let archived = if self.options.skip.calendars {
+            &[][..]
+        } else {
+            &self.archive.calendars
+        };
+        for calendar in archived {
+            let mut calendar = calendar.clone();
+            calendar.events.iter_mut().for_each(remove_defaults);
+            let action = match self.cluster.calendar(&calendar.calendar_id).await? {
+                None => Some(CalendarAction::Create),
+                Some(existing) => self.action_for_existing(&calendar, existing),
+            };
+            if calendar.job_ids.iter().any(|id| id != self.archive.job().as_str()) {
+                self.note(format!(
+                    "calendar {} applied to {} where the job comes from; here it gets job {} alone",
+                    calendar.calendar_id,
+                    calendar.job_ids.join(", "),
+                    self.job
+                ));
+            }
+            plans.extend(action.map(|action| CalendarPlan { calendar, action }));
+        }
+        Ok(plans)
+    }
+
+    /// `None` for a conflict.
+    fn action_for_existing(&mut self, ours: &Calendar, mut existing: Calendar) -> Option<CalendarAction> {
+        existing.events.iter_mut().for_each(remove_defaults);
+        let missing = missing_events(ours, existing.clone());
+        let foreign = existing.events.iter().any(|event| !ours.events.contains(event));
+        let incomplete = existing.job_ids.iter().all(|id| id == self.job.as_str());
+        if !foreign && ours.description == existing.description {
+            if missing.is_empty() {
+                return Some(CalendarAction::Keep);
+            }
+            if self.options.replace && incomplete {
+                return Some(CalendarAction::Complete(missing));
+            }
+        }
+        self.conflict(
+            format!("calendar {} exists with other content", ours.calendar_id),
+            "leave the calendars out with --skip-calendars, or change the one on the cluster",
+        );
+        None
+    }
+}
+
+/// All documents of these indices that have the job's ID.
+pub(in crate::commands::import) fn documents_of_job(indices: &str, job: &JobId) -> Search {
+    Search {
+        fields: SourceFields::Only(vec!["snapshot_id".into(), "snapshot_doc_count".into()]),
+        ..Search::lenient([indices], of_job(job))
+    }
+}
+
+fn of_job(job: &JobId) -> Value {
+    json!({"term": {"job_id": job.as_str()}})
+}
+
+impl FilterPlan {
+    /// Whether an existing filter has the content that the import gives it.
+    pub(in crate::commands::import) fn equals(&self, existing: &RawValue) -> bool {
+        match (filter_members(&self.body), filter_members(existing)) {
+            (Ok(ours), Ok(existing)) => same_filter(&ours, &existing),
+            _ => false,
+        }
+    }
+}
+
+fn filter_members(filter: &RawValue) -> Result<Map<String, Value>> {
+    serde_json::from_str(filter.get()).map_err(|error| Error::Failed {
+        message: format!("a filter cannot be read: {error}"),
         hint: None,
     })
 }
 
-/// Elasticsearch refuses a job whose quantiles, categorizer state or results exist; model state of
-/// this very snapshot would be overwritten.
-async fn leftovers(cluster: &Cluster, checked: &Checked, job: &JobId) -> Result<Option<String>> {
-    let snapshot = &checked.archive.snapshot.snapshot_id;
-    let state = checked.archive.contents.state;
-    let numbered =
-        |kind, count: u64| (1..=count.max(1)).map(move |number| StateDocId { kind, number }.format(job, snapshot));
-    let ids: Vec<String> = std::iter::once(job.quantiles_document_id())
-        .chain(numbered(StateKind::Model, state.model_documents))
-        .chain(numbered(StateKind::Categorizer, state.categorizer_documents))
-        .collect();
-    if !cluster.locate(&STATE_INDICES, &ids).await?.is_empty() {
-        return Ok(Some("state documents".into()));
+fn same_filter(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
+    fn items(filter: &Map<String, Value>) -> BTreeSet<&str> {
+        let items = filter.get("items").and_then(Value::as_array);
+        items.into_iter().flatten().filter_map(Value::as_str).collect()
     }
-    let results = cluster.count(&of_job(".ml-anomalies-*", job)).await?;
-    Ok((results > 0).then(|| format!("{results} results")))
+    a.get("description") == b.get("description") && items(a) == items(b)
 }
 
-/// All documents of these indices that carry the job's id.
-pub(in crate::commands::import) fn of_job(indices: &str, job: &JobId) -> Search {
-    Search {
-        fields: SourceFields::Only(vec!["snapshot_id".into(), "snapshot_doc_count".into()]),
-        ..Search::lenient([indices], of_job_query(job))
+impl CalendarPlan {
+    /// Whether an existing calendar is what the import makes of it, or a part of that.
+    pub(in crate::commands::import) fn contains(&self, existing: &Calendar, job: &JobId) -> bool {
+        let mut events = existing.events.clone();
+        events.iter_mut().for_each(remove_defaults);
+        existing.description == self.calendar.description
+            && existing.job_ids.iter().all(|id| id == job.as_str())
+            && events.iter().all(|event| self.calendar.events.contains(event))
     }
 }
 
-fn of_job_query(job: &JobId) -> Value {
-    json!({"term": {"job_id": job.as_str()}})
+/// The events of ours that the existing calendar does not have.
+pub(in crate::commands::import) fn missing_events(ours: &Calendar, mut existing: Calendar) -> Vec<Map<String, Value>> {
+    existing.events.iter_mut().for_each(remove_defaults);
+    let missing = ours.events.iter().filter(|event| !existing.events.contains(event));
+    missing.cloned().collect()
+}
+
+/// The IDs of the existing events that are among these.
+pub(in crate::commands::import) fn event_ids(
+    events: &[Map<String, Value>],
+    existing: Vec<(String, Map<String, Value>)>,
+) -> Vec<String> {
+    let same = |(id, mut event): (String, Map<String, Value>)| {
+        remove_defaults(&mut event);
+        events.contains(&event).then_some(id)
+    };
+    existing.into_iter().filter_map(same).collect()
+}
+
+/// Since 8.16 events have members that older versions refuse.
+fn remove_defaults(event: &mut Map<String, Value>) {
+    for name in ["skip_result", "skip_model_update"] {
+        if event.get(name) == Some(&Value::Bool(true)) {
+            event.shift_remove(name);
+        }
+    }
+    if event.get("force_time_shift").is_some_and(Value::is_null) {
+        event.shift_remove("force_time_shift");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(text: &str) -> Map<String, Value> {
+        serde_json::from_str(text).expect("valid")
+    }
+
+    #[test]
+    fn the_order_of_items_makes_no_other_filter() {
+        let a = filter(r#"{"filter_id":"f","description":"d","items":["a","b"]}"#);
+        assert!(same_filter(
+            &a,
+            &filter(r#"{"filter_id":"f","description":"d","items":["b","a"]}"#)
+        ));
+        assert!(!same_filter(
+            &a,
+            &filter(r#"{"filter_id":"f","description":"d","items":["a"]}"#)
+        ));
+        assert!(!same_filter(&a, &filter(r#"{"filter_id":"f","items":["a","b"]}"#)));
+    }
+
+    #[test]
+    fn defaults_of_later_versions_are_dropped_and_other_values_kept() {
+        let mut event: Map<String, Value> =
+            serde_json::from_str(r#"{"description":"d","skip_result":true,"skip_model_update":false}"#).expect("valid");
+        remove_defaults(&mut event);
+        assert_eq!(
+            serde_json::to_string(&event).expect("text"),
+            r#"{"description":"d","skip_model_update":false}"#
+        );
+    }
 }

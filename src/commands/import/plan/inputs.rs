@@ -1,138 +1,242 @@
-//! Where the inputs go, and what the datafeed reads.
+//! The indices for inputs, what the datafeed reads, and the privileges that both need.
+//!
+//! A query of a datafeed may not select the archived input documents: that of a pseudonymized archive may have been
+//! replaced, or may read fields that the documents do not have; any query may have clauses on metadata, which differs in
+//! the index of an import.
 
-use super::Remarks;
-use crate::archive::Part;
-use crate::cluster::Cluster;
-use crate::commands::import::checked::Checked;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::planner::{Planner, TargetPlan};
+use crate::archive::{ArchivedQuery, CheckedArchive, Part};
+use crate::cluster::Wanted;
 use crate::commands::import::options::ImportOptions;
-use crate::error::Result;
-use crate::job::{Datafeed, IndexName, JobId, TargetIndex, is_remote, marked_as_ours, scripts_of, target_indices};
+use crate::error::{Error, Result};
+use crate::job::{
+    FieldReader, IndexName, IndexPattern, JobConfig, PortableJob, PortableOptions, TargetIndex, fields_read_by,
+    is_remote, loading_alias, marked_as_ours, scripts_of, target_indices, values_of_index, without_query,
+};
 
-/// An index to create for inputs.
-#[derive(Debug)]
-pub(in crate::commands::import) struct TargetPlan {
-    /// What it becomes.
-    pub(in crate::commands::import) index: TargetIndex,
-    /// An index of that name that this tool made for this job goes first.
-    pub(in crate::commands::import) replaces: bool,
-}
-
-/// Inputs stay out where asked, and where the datafeed is to read others.
-pub(super) fn skipped(options: &ImportOptions) -> bool {
-    options.skip.inputs || !options.datafeed_indices.is_empty()
-}
+const ML_INDICES: [&str; 4] = [
+    ".ml-state*",
+    ".ml-anomalies-*",
+    ".ml-annotations*",
+    ".ml-notifications*",
+];
+const ON_ML: [&str; 4] = ["read", "write", "maintenance", "view_index_metadata"];
+const ON_INPUTS: [&str; 7] = [
+    "create_index",
+    "read",
+    "write",
+    "maintenance",
+    "view_index_metadata",
+    "manage",
+    "delete_index",
+];
 
 /// The indices that the inputs need.
-pub(super) fn targets(
+pub(in crate::commands::import) fn input_targets(
     options: &ImportOptions,
-    checked: &Checked,
-    job: &JobId,
-    remarks: &mut Remarks,
+    archive: &CheckedArchive,
+    time_format: &'static str,
 ) -> Result<Vec<TargetIndex>> {
-    let documents = checked.archive.contents.count(Part::Inputs);
-    if documents == 0 {
+    if !imports_inputs(options, archive) {
         return Ok(Vec::new());
     }
-    if skipped(options) {
-        remarks.note(format!("{documents} inputs of the archive are left out"));
-        return Ok(Vec::new());
-    }
-    if checked.archive.contents.input_mapping.is_none() {
-        remarks.note("the archive has no mapping of the inputs: field types are told from the job and the data");
-    }
+    let job = options.rename.as_ref().unwrap_or_else(|| archive.job());
     let base = options.input_index.clone().unwrap_or_else(|| IndexName::inputs_of(job));
-    let sources = &checked.archive.contents.input_indices;
-    Ok(target_indices(
-        &checked.archive.mappings,
-        sources,
-        &base,
-        job,
-        &checked.archive.config,
-        checked.time_format,
-    )?)
+    let sources = &archive.contents.input_indices;
+    let targets = target_indices(&archive.mappings, sources, &base, job, &archive.config, time_format);
+    Ok(targets?)
 }
 
-/// What the datafeed will read, where that is not the inputs: as it names them, other clusters' indices and exclusions
-/// too, for so Elasticsearch asks whether its maker may.
-pub(super) fn read_by_datafeed(options: &ImportOptions, checked: &Checked, targets: &[TargetIndex]) -> Vec<String> {
-    let Some(datafeed) = checked.archive.config.datafeed().filter(|_| !options.skip.datafeed) else {
-        return Vec::new();
-    };
-    match options.datafeed_indices.is_empty() {
-        false => options.datafeed_indices.iter().map(ToString::to_string).collect(),
-        true if targets.is_empty() => datafeed.indices.clone(),
-        true => Vec::new(),
-    }
-}
-
-/// Whether their names are free.
-pub(super) async fn look(
-    cluster: &Cluster,
+/// What the import needs. A datafeed reads with the privileges of the user who creates it, and Elasticsearch refuses to
+/// create one that could not read: without this check that would be the last step, after an import with `--replace` has
+/// deleted what existed.
+pub(in crate::commands::import) fn required_privileges(
     options: &ImportOptions,
-    job: &JobId,
-    targets: Vec<TargetIndex>,
-    remarks: &mut Remarks,
-) -> Result<Vec<TargetPlan>> {
-    let mut plans = Vec::with_capacity(targets.len());
-    for index in targets {
-        let name = index.name.as_str();
-        let there = cluster.index_definitions(&[name.to_owned()]).await?;
-        let ours = !there.is_empty()
-            && there
-                .iter()
-                .all(|(found, definition)| found == name && marked_as_ours(&definition["mappings"], job));
-        if !there.is_empty() && !ours {
-            remarks.conflict(
-                format!("index {name} exists and was not made by an import of this job"),
-                "name another with --input-index, or leave the inputs out with --skip-inputs",
-            );
-        } else if ours && !options.replace {
-            remarks.conflict(
-                format!("input index {name} of an earlier import exists"),
-                "replace it with --replace, or name another with --input-index",
-            );
+    archive: &CheckedArchive,
+    targets: &[TargetIndex],
+) -> Wanted {
+    let mut indices = vec![(ML_INDICES.map(str::to_owned).to_vec(), ON_ML.to_vec())];
+    if !targets.is_empty() {
+        // The index, and the alias that it is loaded through.
+        let names = targets.iter().map(|target| &target.name);
+        let names = names.flat_map(|name| [name.to_string(), loading_alias(name, "*")]);
+        indices.push((names.collect(), ON_INPUTS.to_vec()));
+    }
+    // As the datafeed names them, indices of other clusters and exclusions too: so Elasticsearch checks them.
+    let read = match archive.config.datafeed().filter(|_| !options.skip.datafeed) {
+        None => Vec::new(),
+        Some(_) if !options.datafeed_indices.is_empty() => {
+            options.datafeed_indices.iter().map(ToString::to_string).collect()
         }
-        plans.push(TargetPlan { index, replaces: ours });
-    }
-    Ok(plans)
-}
-
-/// Reports input documents that the export could not read.
-pub(super) fn remark_on_missing_clusters(options: &ImportOptions, checked: &Checked, remarks: &mut Remarks) {
-    let manifest = checked.archive.contents.manifest.as_ref().filter(|_| !skipped(options));
-    let missing = manifest.into_iter().flat_map(|manifest| &manifest.incomplete_clusters);
-    let names: Vec<&str> = missing.map(String::as_str).collect();
-    if !names.is_empty() {
-        remarks.note(format!(
-            "input documents of remote clusters are missing from the archive: {}",
-            names.join(", ")
-        ));
+        Some(datafeed) if targets.is_empty() => datafeed.indices.clone(),
+        Some(_) => Vec::new(),
+    };
+    indices.push((read, vec!["read"]));
+    Wanted {
+        cluster: vec!["monitor", "manage_ml"],
+        indices,
     }
 }
 
-/// Says what the datafeed will read where that is not the imported inputs.
-pub(super) fn remark_on_datafeed(own: &[String], keeps_own: bool, remarks: &mut Remarks) {
-    if !keeps_own {
-        return;
+/// Refuses a datafeed whose query was replaced where it would read other documents than the archived ones.
+pub(in crate::commands::import) fn refuse_replaced_query(
+    options: &ImportOptions,
+    archive: &CheckedArchive,
+) -> Result<()> {
+    let replaced = archived_query(archive) == ArchivedQuery::Replaced;
+    let has_datafeed = archive.config.datafeed().is_some();
+    if !replaced || options.skip.datafeed || !has_datafeed || imports_inputs(options, archive) {
+        return Ok(());
     }
-    remarks.note(format!("the datafeed keeps reading {}", own.join(", ")));
-    let remote: Vec<&str> = own
-        .iter()
-        .filter(|index| is_remote(index))
-        .map(String::as_str)
-        .collect();
-    if !remote.is_empty() {
-        remarks.note(format!("the datafeed reads remote clusters: {}", remote.join(", ")));
-    }
+    Err(Error::refused(
+        "the datafeed of this pseudonymized archive has `match_all` in place of its query: it selects the documents of \
+         the job in the archived input documents only",
+        "import the datafeed without --skip-inputs and --datafeed-index, or leave it out with --skip-datafeed",
+    ))
 }
 
-/// Says which scripts the cluster will run, since whoever wrote the archive wrote them.
-pub(super) fn remark_on_scripts(datafeed: &Datafeed, remarks: &mut Remarks) {
-    let names = scripts_of(datafeed);
-    if !names.is_empty() {
-        remarks.note(format!(
-            "the datafeed runs scripts of the archive: {}",
-            names.join(", ")
-        ));
+fn archived_query(archive: &CheckedArchive) -> ArchivedQuery {
+    let manifest = archive.contents.manifest.as_ref();
+    manifest.map(|manifest| manifest.datafeed_query()).unwrap_or_default()
+}
+
+fn imports_inputs(options: &ImportOptions, archive: &CheckedArchive) -> bool {
+    !options.skips_inputs() && archive.contents.count(Part::Inputs) > 0
+}
+
+fn join<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+impl<'a> Planner<'a> {
+    /// Reports input documents that the archive does not have, or that are not imported.
+    pub(super) fn note_inputs(&mut self) {
+        let skipped = self.options.skips_inputs();
+        let contents = &self.archive.contents;
+        let manifest = contents.manifest.as_ref().filter(|_| !skipped);
+        let missing = join(manifest.into_iter().flat_map(|manifest| &manifest.incomplete_clusters));
+        if !missing.is_empty() {
+            self.note(format!(
+                "input documents of remote clusters are missing from the archive: {missing}"
+            ));
+        }
+        match contents.count(Part::Inputs) {
+            0 => {}
+            documents if skipped => self.note(format!("{documents} inputs of the archive are left out")),
+            _ if contents.input_mapping.is_none() => {
+                self.note("the archive has no mapping of the inputs: field types are told from the job and the data");
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the names of the indices are free.
+    pub(super) async fn check_targets(&mut self, targets: Vec<TargetIndex>) -> Result<Vec<TargetPlan>> {
+        let mut plans = Vec::with_capacity(targets.len());
+        for index in targets {
+            let name = index.name.as_str();
+            let existing = self.cluster.index_definitions(&[name.to_owned()]).await?;
+            let is_ours = |(found, definition): (&String, &serde_json::Value)| {
+                found == name && marked_as_ours(&definition["mappings"], self.job)
+            };
+            let replaces = !existing.is_empty() && existing.iter().all(is_ours);
+            if !existing.is_empty() && !replaces {
+                self.conflict(
+                    format!("index {name} exists and was not made by an import of this job"),
+                    "name another with --input-index, or leave the inputs out with --skip-inputs",
+                );
+            } else if replaces && !self.options.replace {
+                self.conflict(
+                    format!("input index {name} of an earlier import exists"),
+                    "replace it with --replace, or name another with --input-index",
+                );
+            }
+            plans.push(TargetPlan { index, replaces });
+        }
+        Ok(plans)
+    }
+
+    /// Job and datafeed as they are created; the datafeed reads the indices for inputs, if there are any.
+    pub(super) fn portable_job(&mut self, targets: &[TargetPlan]) -> Result<PortableJob> {
+        let names = targets
+            .iter()
+            .map(|target| IndexPattern::from(target.index.name.clone()));
+        let names: Vec<IndexPattern> = names.collect();
+        let indices = match self.options.datafeed_indices.as_slice() {
+            [] if names.is_empty() => None,
+            [] => Some(names.as_slice()),
+            indices => Some(indices),
+        };
+        let analyzer = self.categorization_analyzer();
+        let config = self.config()?;
+        let mut portable = PortableJob::of(
+            &config,
+            &PortableOptions {
+                id: self.job,
+                datafeed_indices: indices,
+                model_memory_limit: self.options.model_memory_limit.as_deref(),
+                categorization_analyzer: analyzer.as_ref(),
+            },
+        )?;
+        if self.options.skip.datafeed {
+            portable.datafeed = None;
+        } else if let Some(datafeed) = config.datafeed() {
+            if indices.is_none() {
+                self.note(format!("the datafeed keeps reading {}", datafeed.indices.join(", ")));
+                let remote = join(datafeed.indices.iter().filter(|index| is_remote(index)));
+                if !remote.is_empty() {
+                    self.note(format!("the datafeed reads remote clusters: {remote}"));
+                }
+            }
+            // Whoever wrote the archive wrote them, and the cluster runs them.
+            let scripts = scripts_of(datafeed);
+            if !scripts.is_empty() {
+                self.note(format!(
+                    "the datafeed runs scripts of the archive: {}",
+                    scripts.join(", ")
+                ));
+            }
+        }
+        Ok(portable)
+    }
+
+    /// The configuration that is imported: a query that reads fields which the imported documents do not have, or metadata
+    /// that the import changes, becomes `match_all`, since all archived documents matched it when they were exported.
+    fn config(&mut self) -> Result<Cow<'a, JobConfig>> {
+        let (archive, imports_inputs) = (self.archive, imports_inputs(self.options, self.archive));
+        let datafeed = archive.config.datafeed().filter(|_| !self.options.skip.datafeed);
+        let Some(datafeed) = datafeed.filter(|_| imports_inputs) else {
+            return Ok(Cow::Borrowed(&archive.config));
+        };
+        let query = FieldReader::Query(&datafeed.query);
+        let read = fields_read_by(query, datafeed.runtime_mappings.as_ref(), &archive.mappings);
+        let without_fields = archived_query(archive) == ArchivedQuery::WithoutFields;
+        if without_fields {
+            self.note(
+                "the datafeed gets `match_all` in place of its query: the input documents match the query already, and \
+                 the fields that it reads were left out of them",
+            );
+        } else if !read.index_dependent.is_empty() {
+            self.note(format!(
+                "the datafeed gets `match_all` in place of its query: the input documents match the query already, and \
+                 its clauses on {} would select other documents here; the original query stays in the archive",
+                join(&read.index_dependent)
+            ));
+        }
+        let config = match without_fields || !read.index_dependent.is_empty() {
+            true => Cow::Owned(without_query(&archive.config)?),
+            false => Cow::Borrowed(&archive.config),
+        };
+        let index_dependent: BTreeSet<String> = values_of_index(&config, &archive.mappings);
+        if !index_dependent.is_empty() {
+            self.note(format!(
+                "the job could see other values than it learned: it reads {}, which the imported documents have anew",
+                join(&index_dependent)
+            ));
+        }
+        Ok(config)
     }
 }

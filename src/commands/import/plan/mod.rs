@@ -1,212 +1,143 @@
-//! What an import would do, found out without writing anything. Each line is what `--dry-run` prints.
+//! What an import would do, found out without writing anything.
 
-mod accepted;
-mod archived_query;
-mod calendars;
+mod compatibility;
 mod existing;
-mod filters;
-mod fitness;
 mod inputs;
-mod lines;
-mod privileges;
+mod planner;
 mod templates;
 
-pub(super) use archived_query::refuse_replaced;
-pub(super) use calendars::{CalendarAction, CalendarPlan, ids_of, missing};
-pub(super) use existing::{Existing, of_job};
-pub(super) use filters::{FilterAction, FilterPlan};
-pub(super) use inputs::TargetPlan;
-pub(super) use privileges::wanted as wanted_privileges;
+pub(super) use existing::{
+    CalendarAction, CalendarPlan, FilterAction, FilterPlan, documents_of_job, event_ids, missing_events,
+};
+pub(super) use inputs::{input_targets, refuse_replaced_query, required_privileges};
+pub(super) use planner::TargetPlan;
 
-use serde_json::Value;
+use serde::Serialize;
 
-use super::checked::Checked;
+use self::existing::Existing;
+use self::planner::{Conflict, PlanNotes, Planner};
 use super::options::ImportOptions;
-use crate::archive::Part;
-use crate::cluster::Cluster;
+use crate::archive::{CheckedArchive, Part};
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
-use crate::job::{IndexPattern, JobId, PortableJob, PortableOptions, Renamer, SnapshotId};
+use crate::job::{JobId, PortableJob, Renamer, SnapshotId, TargetIndex};
 
-/// The plan of an import.
+/// What an import will do.
 #[derive(Debug)]
-pub(super) struct Plan {
-    /// From the archive's id to the one on the cluster.
-    pub(super) renamer: Renamer,
-    /// The snapshot's id, the same on both sides.
-    pub(super) snapshot_id: SnapshotId,
-    /// Bodies of job and datafeed.
-    pub(super) portable: PortableJob,
-    /// Filters.
-    pub(super) filters: Vec<FilterPlan>,
-    /// Calendars.
-    pub(super) calendars: Vec<CalendarPlan>,
-    /// Indices for the inputs.
-    pub(super) targets: Vec<TargetPlan>,
-    /// What of that id is there already.
-    pub(super) existing: Existing,
-    /// Documents to write.
-    pub(super) counts: Counts,
-    /// What is there may be deleted.
-    pub(super) replace: bool,
-    /// What is worth knowing.
-    pub(super) notes: Vec<String>,
-    conflicts: Vec<Conflict>,
+pub(crate) struct Plan {
+    /// From the job's ID in the archive to the one on the cluster.
+    pub(crate) renamer: Renamer,
+    /// The same in the archive and on the cluster.
+    pub(crate) snapshot_id: SnapshotId,
+    /// Job and datafeed as they are created.
+    pub(crate) portable: PortableJob,
+    pub(crate) filters: Vec<FilterPlan>,
+    pub(crate) calendars: Vec<CalendarPlan>,
+    pub(crate) targets: Vec<TargetPlan>,
+    pub(crate) existing: Existing,
+    pub(crate) counts: DocumentCounts,
+    /// Whether existing objects may be deleted.
+    pub(crate) replace: bool,
+    pub(crate) notes: Vec<String>,
+    pub(crate) conflicts: Vec<Conflict>,
 }
 
-/// Documents to write, a skipped part's being 0.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) model_state: u64,
-    pub(super) categorizer_state: u64,
-    pub(super) annotations: u64,
-    pub(super) notifications: u64,
-    pub(super) categories: u64,
-    pub(super) inputs: u64,
+/// Documents to write; 0 of a part that is skipped.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct DocumentCounts {
+    pub(crate) model_state: u64,
+    pub(crate) categorizer_state: u64,
+    pub(crate) annotations: u64,
+    pub(crate) notifications: u64,
+    pub(crate) categories: u64,
+    pub(crate) inputs: u64,
 }
 
-/// Something that must not be overwritten, or cannot work.
-#[derive(Clone, Debug)]
-struct Conflict {
-    message: String,
-    hint: String,
-}
-
-/// What looking at the cluster brought up, besides the plan's parts.
-#[derive(Debug, Default)]
-struct Remarks {
-    notes: Vec<String>,
-    conflicts: Vec<Conflict>,
-}
-
-impl Remarks {
-    fn note(&mut self, text: impl Into<String>) {
-        self.notes.push(text.into());
-    }
-
-    fn conflict(&mut self, message: impl Into<String>, hint: impl Into<String>) {
-        self.conflicts.push(Conflict {
-            message: message.into(),
-            hint: hint.into(),
-        });
-    }
-}
-
-/// Looks at the whole cluster.
-pub(super) async fn make(session: &Session, options: &ImportOptions, checked: &Checked) -> Result<Plan> {
+/// Plans the import into these indices for inputs.
+pub(super) async fn make(
+    session: &Session,
+    options: &ImportOptions,
+    archive: &CheckedArchive,
+    targets: Vec<TargetIndex>,
+) -> Result<Plan> {
     let cluster = &session.cluster;
-    let mut remarks = Remarks::default();
-    fitness::refuse_serverless(cluster)?;
+    let job = options.rename.as_ref().unwrap_or_else(|| archive.job());
+    let mut planner = Planner {
+        cluster,
+        options,
+        archive,
+        job,
+        notes: PlanNotes::default(),
+    };
+    compatibility::refuse_serverless(cluster)?;
     session
-        .require_privileges(&privileges::wanted(options, checked)?)
+        .require_privileges(&required_privileges(options, archive, &targets))
         .await?;
-    fitness::look_at_ml(cluster, options, checked, &mut remarks).await?;
-    fitness::look_at_versions(cluster, checked, &mut remarks);
-    let job = options.rename.clone().unwrap_or_else(|| checked.job().clone());
-    inputs::remark_on_missing_clusters(options, checked, &mut remarks);
-    let targets = inputs::targets(options, checked, &job, &mut remarks)?;
-    templates::look(cluster, &targets, &mut remarks).await?;
-    let targets = inputs::look(cluster, options, &job, targets, &mut remarks).await?;
-    let portable = portable(cluster, options, checked, &job, &targets, &mut remarks)?;
-    let existing = existing::look(cluster, options, checked, &job, &portable, &mut remarks).await?;
-    let filters = filters::look(cluster, options, checked, &mut remarks).await?;
-    let calendars = calendars::look(cluster, options, checked, &job, &mut remarks).await?;
-    // Conflicts are reported all together, and first.
-    if remarks.conflicts.is_empty() {
-        accepted::require(cluster, checked, &job, &portable).await?;
+    planner.check_machine_learning().await?;
+    planner.check_versions();
+    planner.note_inputs();
+    planner.check_templates(&targets).await?;
+    let targets = planner.check_targets(targets).await?;
+    let portable = planner.portable_job(&targets)?;
+    let existing = planner.find_existing(&portable).await?;
+    let filters = planner.plan_filters().await?;
+    let calendars = planner.plan_calendars().await?;
+    // Conflicts are reported together, and first.
+    if planner.notes.conflicts.is_empty() {
+        planner.require_accepted(&portable).await?;
     }
     Ok(Plan {
-        renamer: Renamer::new(checked.job().clone(), job),
-        snapshot_id: checked.archive.snapshot.snapshot_id.clone(),
+        renamer: Renamer::new(archive.job().clone(), job.clone()),
+        snapshot_id: archive.snapshot.snapshot_id.clone(),
         portable,
         filters,
         calendars,
         targets,
         existing,
-        counts: counts(options, checked),
+        counts: DocumentCounts::of(options, archive),
         replace: options.replace,
-        notes: remarks.notes,
-        conflicts: remarks.conflicts,
+        notes: planner.notes.notes,
+        conflicts: planner.notes.conflicts,
     })
 }
 
-fn portable(
-    cluster: &Cluster,
-    options: &ImportOptions,
-    checked: &Checked,
-    job: &JobId,
-    targets: &[TargetPlan],
-    remarks: &mut Remarks,
-) -> Result<PortableJob> {
-    let names: Vec<_> = targets
-        .iter()
-        .map(|target| IndexPattern::from(target.index.name.clone()))
-        .collect();
-    let indices = match (names.is_empty(), options.datafeed_indices.is_empty()) {
-        (_, false) => Some(options.datafeed_indices.as_slice()),
-        (false, true) => Some(names.as_slice()),
-        (true, true) => None,
-    };
-    let analyzer: Option<Value> = fitness::categorization_analyzer(cluster, checked, remarks);
-    let config = archived_query::config(options, checked, remarks)?;
-    let mut portable = PortableJob::of(
-        &config,
-        &PortableOptions {
-            id: job,
-            datafeed_indices: indices,
-            model_memory_limit: options.model_memory_limit.as_deref(),
-            categorization_analyzer: analyzer.as_ref(),
-        },
-    )?;
-    if options.skip.datafeed {
-        portable.datafeed = None;
-    } else if let Some(datafeed) = config.datafeed() {
-        inputs::remark_on_datafeed(&datafeed.indices, indices.is_none(), remarks);
-        inputs::remark_on_scripts(datafeed, remarks);
-    }
-    Ok(portable)
-}
-
-fn counts(options: &ImportOptions, checked: &Checked) -> Counts {
-    let contents = &checked.archive.contents;
-    let unless = |skipped: bool, part: Part| if skipped { 0 } else { contents.count(part) };
-    Counts {
-        model_state: contents.state.model_documents,
-        categorizer_state: contents.state.categorizer_documents,
-        annotations: unless(options.skip.annotations, Part::Annotations),
-        notifications: unless(options.skip.notifications, Part::Notifications),
-        categories: contents.count(Part::Categories),
-        inputs: unless(inputs::skipped(options), Part::Inputs),
-    }
-}
-
 impl Plan {
-    /// The id on the cluster.
-    pub(super) fn job(&self) -> &JobId {
+    /// The ID of the job on the cluster.
+    pub(crate) fn job(&self) -> &JobId {
         self.renamer.to()
     }
 
-    /// What is in the way, in words.
-    pub(super) fn conflicts(&self) -> impl Iterator<Item = &str> {
-        self.conflicts.iter().map(|conflict| conflict.message.as_str())
-    }
-
-    /// Exit 3 where anything is in the way, naming all of it.
-    pub(super) fn refuse_conflicts(&self) -> Result<()> {
-        let Some(first) = self.conflicts.first() else {
+    /// Fails with all conflicts, if there are any.
+    pub(crate) fn refuse_conflicts(&self) -> Result<()> {
+        if self.conflicts.is_empty() {
             return Ok(());
-        };
-        let messages: Vec<&str> = self
-            .conflicts
-            .iter()
-            .map(|conflict| conflict.message.as_str())
-            .collect();
-        let mut hints: Vec<&str> = vec![&first.hint];
+        }
+        let mut hints: Vec<&str> = Vec::new();
         for conflict in &self.conflicts {
             if !hints.contains(&conflict.hint.as_str()) {
                 hints.push(&conflict.hint);
             }
         }
+        let messages: Vec<&str> = self
+            .conflicts
+            .iter()
+            .map(|conflict| conflict.message.as_str())
+            .collect();
         Err(Error::refused(messages.join("; "), hints.join("; ")))
+    }
+}
+
+impl DocumentCounts {
+    fn of(options: &ImportOptions, archive: &CheckedArchive) -> Self {
+        let contents = &archive.contents;
+        let unless = |skipped: bool, part: Part| if skipped { 0 } else { contents.count(part) };
+        Self {
+            model_state: contents.state.model_documents,
+            categorizer_state: contents.state.categorizer_documents,
+            annotations: unless(options.skip.annotations, Part::Annotations),
+            notifications: unless(options.skip.notifications, Part::Notifications),
+            categories: contents.count(Part::Categories),
+            inputs: unless(options.skips_inputs(), Part::Inputs),
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::Remarks;
-use crate::cluster::{self, Cluster, TemplateEffect, flat_settings};
+use super::planner::Planner;
+use crate::cluster::{self, TemplateEffect, flat_settings};
 use crate::error::{Error, Result};
 use crate::job::TargetIndex;
 
@@ -39,51 +39,50 @@ const REQUIRED: [(&str, &str); 13] = [
     ("routing_partition_size", "1"),
 ];
 
-/// Asks what each index would get, refuses what would lose or expose input documents, and reports the rest.
-pub(super) async fn look(cluster: &Cluster, targets: &[TargetIndex], remarks: &mut Remarks) -> Result<()> {
-    for target in targets {
-        let name = &target.name;
-        let effect = match cluster.template_effect(name.as_str()).await {
-            Ok(effect) => effect,
-            Err(cluster::Error::Forbidden { .. }) => {
-                remarks.note(format!(
-                    "an index template could expose or lose the input documents in {name}: the user may not read index \
-                     templates (cluster privilege monitor, before 8.0 manage_index_templates), so they are not checked"
-                ));
-                continue;
+impl Planner<'_> {
+    /// Refuses what would lose or expose input documents, and reports what else index templates do to each index.
+    pub(super) async fn check_templates(&mut self, targets: &[TargetIndex]) -> Result<()> {
+        for target in targets {
+            let name = &target.name;
+            let effect = match self.cluster.template_effect(name.as_str()).await {
+                Err(cluster::Error::Forbidden { .. }) => {
+                    self.note(format!(
+                        "an index template could expose or lose the input documents in {name}: the user may not read \
+                         index templates (cluster privilege monitor, before 8.0 manage_index_templates), so they are not \
+                         checked"
+                    ));
+                    continue;
+                }
+                effect => effect?,
+            };
+            let Some(effect) = effect else { continue };
+            let template = match effect.names.as_slice() {
+                [one] => format!("index template {one}"),
+                several => format!("index templates {}", several.join(", ")),
+            };
+            let own = IndexBody::of(target)?;
+            let dangers = own.dangers(&effect).join(", ");
+            if !dangers.is_empty() {
+                self.conflict(
+                    format!("index {name} cannot hold the input documents: {template} {dangers}"),
+                    HINT,
+                );
+            } else if let Some(additions) = own.additions(&effect) {
+                self.note(format!("{template} applies to index {name}: it {additions}"));
             }
-            Err(error) => return Err(error.into()),
-        };
-        let Some(effect) = effect else { continue };
-        let template = match effect.names.as_slice() {
-            [one] => format!("index template {one}"),
-            several => format!("index templates {}", several.join(", ")),
-        };
-        let own = Own::of(target)?;
-        let dangers = own.dangers(&effect);
-        if !dangers.is_empty() {
-            remarks.conflict(
-                format!(
-                    "index {name} cannot hold the input documents: {template} {}",
-                    dangers.join(", ")
-                ),
-                HINT,
-            );
-        } else if let Some(additions) = own.additions(&effect) {
-            remarks.note(format!("{template} applies to index {name}: it {additions}"));
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// What the request that creates the index sets itself, which overrides templates.
-struct Own {
+struct IndexBody {
     settings: Map<String, Value>,
     mappings: Map<String, Value>,
     fields: Vec<String>,
 }
 
-impl Own {
+impl IndexBody {
     fn of(target: &TargetIndex) -> Result<Self> {
         let body: Value = serde_json::from_str(target.body.get()).map_err(|error| Error::Failed {
             message: format!("index {} cannot be described: {error}", target.name),

@@ -1,0 +1,87 @@
+//! The archive, read and checked from end to end before the cluster is asked anything.
+
+use serde_json::Value;
+
+use super::options::ImportOptions;
+use crate::archive::{self, Archive, CheckedArchive, DocumentVisitor, Part};
+use crate::error::{Error, Result};
+use crate::job::{JobConfig, guess_time_format};
+use crate::terminal::{Terminal, Unit};
+use crate::util::format::amount;
+
+/// Inputs whose time is sampled.
+const SAMPLES: usize = 20;
+/// Larger inputs are not sampled: parsing takes many times their bytes.
+const MAX_SAMPLED_BYTES: usize = 256 << 10;
+
+/// The time values of the first inputs.
+#[derive(Default)]
+struct TimestampSample {
+    field: Option<String>,
+    documents: usize,
+    values: Vec<Value>,
+}
+
+impl DocumentVisitor for TimestampSample {
+    fn config(&mut self, config: &JobConfig) {
+        self.field = Some(config.time_field().to_owned());
+    }
+
+    fn document(&mut self, part: Part, _: Option<&str>, _: Option<&str>, source: &[u8]) {
+        if part != Part::Inputs || self.documents >= SAMPLES {
+            return;
+        }
+        self.documents += 1;
+        if let Some(field) = self.field.as_deref().filter(|_| source.len() <= MAX_SAMPLED_BYTES) {
+            self.values.extend(time_value(source, field));
+        }
+    }
+}
+
+fn time_value(source: &[u8], field: &str) -> Option<Value> {
+    let pointer = format!("/{}", field.replace('~', "~0").replace('/', "~1").replace('.', "/"));
+    let source: Value = serde_json::from_slice(source).ok()?;
+    source.get(field).or_else(|| source.pointer(&pointer)).cloned()
+}
+
+/// Checks the archive; returns the date format of the inputs' time values too, which matters where no mapping has it.
+pub(super) async fn check(
+    archive: Archive,
+    options: &ImportOptions,
+    terminal: &Terminal,
+) -> Result<(CheckedArchive, &'static str)> {
+    let stage = terminal.stage("Checking the archive", Unit::Bytes, Some(archive.len()));
+    let (limits, bar) = (options.limits, stage.clone());
+    let check = tokio::task::spawn_blocking(move || {
+        let mut times = TimestampSample::default();
+        let checked = archive.require_importable(limits, &mut times, &|bytes| bar.inc(bytes))?;
+        Ok::<_, archive::Error>((checked, guess_time_format(&times.values)))
+    });
+    let (archive, time_format) = check.await.map_err(Error::panicked)??;
+    for finding in &archive.contents.findings {
+        match finding.place.is_empty() {
+            true => terminal.warn(&finding.what),
+            false => terminal.warn(&format!("{}: {}", finding.place, finding.what)),
+        }
+    }
+    stage.done(&format!(
+        "Checked the archive: {}, all whole",
+        amount(archive.contents.entries.len() as u64, "entry", "entries")
+    ));
+    match &options.job {
+        Some(job) if job != archive.job() => Err(Error::usage(
+            format!("the archive holds job `{}`, not `{job}`", archive.job()),
+            format!("import it under another id with --as {job}"),
+        )),
+        _ => Ok((archive, time_format)),
+    }
+}
+
+/// Which version the archive comes from, as error messages name it.
+pub(super) fn origin(archive: &CheckedArchive) -> String {
+    match (&archive.contents.manifest, archive.config.job_version()) {
+        (Some(manifest), _) => format!("Elasticsearch {}", manifest.source.cluster_version),
+        (None, Some(version)) => format!("a cluster with job version {version}"),
+        (None, None) => "a cluster of unknown version".to_owned(),
+    }
+}

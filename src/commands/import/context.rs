@@ -1,0 +1,110 @@
+//! An import, and the documents of its archive as they are written: those that are read back are compared with the same.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::journal::{DerivedId, Journal};
+use super::options::ImportOptions;
+use super::plan::Plan;
+use crate::archive::{CheckedArchive, Document, Part};
+use crate::cluster::Cluster;
+use crate::commands::session::Session;
+use crate::error::Result;
+use crate::job::{DataCounts, JobId, TargetIndex, target_document_id};
+use crate::state::StateDocId;
+use crate::util::timestamp::EpochMillis;
+
+/// What each step of an import needs.
+pub(super) struct Import {
+    pub(super) session: Session,
+    pub(super) options: ImportOptions,
+    pub(super) archive: CheckedArchive,
+    pub(super) plan: Plan,
+    pub(super) journal: Journal,
+}
+
+/// A document as it is sent in a bulk request.
+pub(super) struct BulkDocument {
+    pub(super) id: String,
+    pub(super) source: Bytes,
+}
+
+impl Import {
+    pub(super) fn cluster(&self) -> &Cluster {
+        &self.session.cluster
+    }
+
+    pub(super) fn print(&self, text: &str) {
+        self.session.terminal.print(text);
+    }
+
+    /// The ID of the job on the cluster.
+    pub(super) fn job(&self) -> &JobId {
+        self.plan.job()
+    }
+
+    /// A document of the archive under its ID on the cluster, which is the same at each import.
+    pub(super) fn document(&self, part: Part, document: &Document) -> Result<BulkDocument> {
+        let id = match part {
+            Part::State => return self.state_document(document),
+            Part::Categories => self.plan.renamer.document_id(document.own_id()),
+            _ => DerivedId::of(self.job(), part, document).to_string(),
+        };
+        let source = match self.plan.renamer.document(&document.source)? {
+            Cow::Borrowed(_) => document.source.clone(),
+            Cow::Owned(text) => text.into(),
+        };
+        Ok(BulkDocument { id, source })
+    }
+
+    fn state_document(&self, document: &Document) -> Result<BulkDocument> {
+        let own = document.own_id();
+        let id = StateDocId::parse(own, self.archive.job(), &self.plan.snapshot_id)
+            .ok_or_else(|| crate::state::Error::foreign(own))?;
+        Ok(BulkDocument {
+            id: id.format(self.job(), &self.plan.snapshot_id),
+            source: document.source.clone(),
+        })
+    }
+
+    /// An input document. Where the archive has an ID twice, the document's position is a part of every ID: Elasticsearch
+    /// keeps documents of different routing apart, an import has no routing.
+    pub(super) fn input_document(&self, target: &TargetIndex, document: &Document) -> BulkDocument {
+        let position = self.archive.contents.repeated_inputs.then_some(document.line);
+        BulkDocument {
+            id: target_document_id(target, document.source_index(), document.own_id(), position),
+            source: document.source.clone(),
+        }
+    }
+
+    /// The snapshot document, and the data counts with the snapshot's last record as their last: what came after it is
+    /// not in the model.
+    pub(super) fn snapshot_and_data_counts(&self) -> Result<[BulkDocument; 2]> {
+        let (job, renamer) = (self.job(), &self.plan.renamer);
+        let snapshot = renamer.document(self.archive.snapshot_document.get().as_bytes())?;
+        let counts = match &self.archive.contents.data_counts {
+            Some(counts) => DataCounts::parse(&renamer.document(counts.get().as_bytes())?)?,
+            None => DataCounts::default(),
+        };
+        let counts = counts.completed(job).ending_at(self.latest_record()).to_json();
+        // A bulk request consists of lines: line breaks between tokens become spaces.
+        let line = |&byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
+        Ok([
+            BulkDocument {
+                id: job.snapshot_document_id(&self.plan.snapshot_id),
+                source: snapshot.iter().map(line).collect(),
+            },
+            BulkDocument {
+                id: job.data_counts_document_id(),
+                source: Bytes::from(counts.get().to_owned()),
+            },
+        ])
+    }
+
+    /// The time of the last record that the model has seen, in epoch milliseconds: a datafeed continues from there.
+    pub(super) fn latest_record(&self) -> Option<i64> {
+        let latest = self.archive.snapshot.latest_record_time_stamp;
+        latest.map(|EpochMillis(time)| time)
+    }
+}

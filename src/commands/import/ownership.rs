@@ -1,0 +1,277 @@
+//! Whether this import created what has a name that it uses: the one place that decides what may be deleted.
+//!
+//! | what | proof that this run created it |
+//! |---|---|
+//! | job | its `create_time` |
+//! | input index | its UUID, or the name of the run in `_meta` where the UUID was never seen |
+//! | datafeed | its job, and all of its configuration |
+//! | calendar, filter | all of its content, and no use by others |
+//! | documents under IDs of the job | the job: nobody else's is there |
+//! | annotations, notifications | they were not there before, and the job |
+
+use std::fmt;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::context::Import;
+use super::journal::Entry;
+use crate::cluster;
+use crate::cluster::ml::JobState;
+use crate::error::Error;
+use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, marked_by_run};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ownership {
+    Absent,
+    /// This import created it.
+    Ours,
+    /// This import did not create it, or not alone.
+    Foreign(ForeignReason),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ForeignReason {
+    /// The job was deleted and created again.
+    Job,
+    /// The index was deleted and created again.
+    Index,
+    Content,
+    Events,
+    Used,
+    OfAnotherJob,
+}
+
+impl fmt::Display for ForeignReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Job => "the job of this ID is not the one that this import created",
+            Self::Index => "it is not the index that this import created",
+            Self::Content => "its content is not what this import created",
+            Self::Events => "it has events that this import did not create",
+            Self::Used => "another job uses it",
+            Self::OfAnotherJob => "it belongs to another job",
+        })
+    }
+}
+
+impl Ownership {
+    fn ours_if(ours: bool, otherwise: ForeignReason) -> Self {
+        match ours {
+            true => Self::Ours,
+            false => Self::Foreign(otherwise),
+        }
+    }
+
+    /// A 404 alone proves nothing: a proxy sends it too, and what is considered absent is not deleted.
+    fn absent(what: &str, is_listed: bool) -> cluster::Result<Self> {
+        match is_listed {
+            false => Ok(Self::Absent),
+            true => Err(cluster::Error::Unintelligible {
+                what: format!("GET {what}"),
+                why: "it is reported as absent by one request, and as present by another".to_owned(),
+            }),
+        }
+    }
+}
+
+impl Import {
+    /// `None` for what belongs to the job and has no owner of its own.
+    pub(super) async fn ownership(&self, entry: &Entry) -> cluster::Result<Option<Ownership>> {
+        Ok(Some(match entry {
+            Entry::Filter(id) => self.filter_ownership(id).await?,
+            Entry::Calendar(id) => self.calendar_ownership(id).await?,
+            Entry::InputIndex(name) => self.index_ownership(name).await?,
+            Entry::Job => self.job_ownership().await?,
+            Entry::Datafeed(id) => self.datafeed_ownership(id).await?,
+            Entry::Events(..) | Entry::Membership(_) | Entry::Documents(_) | Entry::Reverted => return Ok(None),
+        }))
+    }
+
+    pub(super) async fn job_ownership(&self) -> cluster::Result<Ownership> {
+        let Some(current) = self.cluster().job(self.job()).await? else {
+            let listed = self.cluster().job_stats(self.job()).await?.is_some();
+            return Ownership::absent("the job", listed);
+        };
+        let current = value(&current);
+        let ours = match self.journal.job_created.get() {
+            Some(time) => current["create_time"] == *time,
+            // Its creation is the last request that was sent: nothing was reverted yet.
+            None => is_our_job(&self.plan.portable.job, &current) && current["model_snapshot_id"].is_null(),
+        };
+        Ok(Ownership::ours_if(ours, ForeignReason::Job))
+    }
+
+    /// A datafeed of this job that this import did not create: it would be deleted together with the job.
+    pub(super) async fn foreign_datafeed(&self) -> cluster::Result<Option<String>> {
+        let Some(current) = self.cluster().datafeed_of(self.job()).await? else {
+            return Ok(None);
+        };
+        let current = value(&current);
+        let id = current["datafeed_id"].as_str().unwrap_or_default();
+        let entries = self.journal.to_undo();
+        let intended = entries.iter().any(|entry| matches!(entry, Entry::Datafeed(_)));
+        let ours = intended && self.is_our_datafeed(id, &current);
+        Ok((!ours).then(|| id.to_owned()))
+    }
+
+    async fn filter_ownership(&self, id: &FilterId) -> cluster::Result<Ownership> {
+        let planned = self.plan.filters.iter().find(|filter| filter.id == *id);
+        let Some(current) = self.cluster().filter(id).await? else {
+            return Ownership::absent("the filter", self.cluster().lists_filter(id).await?);
+        };
+        let ours = planned.is_some_and(|filter| filter.equals(&current));
+        Ok(Ownership::ours_if(ours, ForeignReason::Content))
+    }
+
+    async fn calendar_ownership(&self, id: &CalendarId) -> cluster::Result<Ownership> {
+        let planned = self.plan.calendars.iter().find(|plan| plan.calendar.calendar_id == *id);
+        let Some(current) = self.cluster().calendar(id).await? else {
+            return Ownership::absent("the calendar", self.cluster().lists_calendar(id).await?);
+        };
+        if current.job_ids.iter().any(|other| other != self.job().as_str()) {
+            return Ok(Ownership::Foreign(ForeignReason::Used));
+        }
+        Ok(match planned {
+            Some(planned) if planned.calendar.description == current.description => {
+                Ownership::ours_if(planned.contains(&current, self.job()), ForeignReason::Events)
+            }
+            _ => Ownership::Foreign(ForeignReason::Content),
+        })
+    }
+
+    async fn index_ownership(&self, name: &IndexName) -> cluster::Result<Ownership> {
+        let definitions = self.cluster().index_definitions(&[name.to_string()]).await?;
+        if definitions.is_empty() {
+            let counted = self.cluster().operations(name.as_str()).await?.is_some();
+            return Ownership::absent("the index", counted);
+        }
+        // An alias of that name returns other indices.
+        let is_ours = |index: &Value| match self.journal.index(name) {
+            Some(created) => index["settings"]["index"]["uuid"] == created.uuid,
+            None => marked_by_run(&index["mappings"], &self.journal.run),
+        };
+        let ours = definitions.get(name.as_str()).is_some_and(is_ours);
+        Ok(Ownership::ours_if(ours, ForeignReason::Index))
+    }
+
+    async fn datafeed_ownership(&self, id: &DatafeedId) -> cluster::Result<Ownership> {
+        let Some(current) = self.cluster().datafeed(id).await? else {
+            let listed = self.cluster().datafeed_state(id).await?.is_some();
+            return Ownership::absent("the datafeed", listed);
+        };
+        let current = value(&current);
+        if current["job_id"] != self.job().as_str() {
+            return Ok(Ownership::Foreign(ForeignReason::OfAnotherJob));
+        }
+        let ours = self.is_our_datafeed(id.as_str(), &current);
+        Ok(Ownership::ours_if(ours, ForeignReason::Content))
+    }
+
+    fn is_our_datafeed(&self, id: &str, current: &Value) -> bool {
+        let planned = self.plan.portable.datafeed.as_ref();
+        let Some((_, sent)) = planned.filter(|(planned, _)| planned.as_str() == id) else {
+            return false;
+        };
+        match self.journal.datafeed.get() {
+            Some(created) => without_authorization(created) == without_authorization(current),
+            // The response to its creation was lost. The cluster keeps these as they are sent.
+            None => {
+                let sent = value(sent);
+                let same = |name: &str| sent[name].is_null() || sent[name] == current[name];
+                current["job_id"] == self.job().as_str() && same("indices") && same("query")
+            }
+        }
+    }
+
+    /// The failure, with what others did to the job during the import where that explains it.
+    pub(super) async fn explain_concurrent_change(&self, cause: Error) -> Error {
+        // Responses that a job which is deleted or open may have caused.
+        let may_be_caused = match &cause {
+            Error::Mismatch { .. } => true,
+            Error::Cluster(error) => error.status().is_some_and(|status| [400, 404, 409].contains(&status)),
+            _ => false,
+        };
+        if !self.journal.has_job() || !may_be_caused {
+            return cause;
+        }
+        match self.concurrent_change().await {
+            Ok(Some(change)) => Error::mismatch(format!("{change} while it was imported: {cause}")),
+            // Whatever keeps the cluster from answering, the cause is known.
+            Ok(None) | Err(_) => cause,
+        }
+    }
+
+    async fn concurrent_change(&self) -> cluster::Result<Option<String>> {
+        let job = self.job();
+        match self.job_ownership().await? {
+            Ownership::Ours => {}
+            Ownership::Absent => return Ok(Some(format!("somebody else deleted job {job}"))),
+            Ownership::Foreign(_) => {
+                return Ok(Some(format!("somebody else deleted job {job} and created it again")));
+            }
+        }
+        let stats = self.cluster().job_stats(job).await?;
+        Ok(stats.and_then(|stats| self.opened(&stats.state)))
+    }
+
+    /// Who opened the job, where it is not closed.
+    pub(super) fn opened(&self, state: &JobState) -> Option<String> {
+        match state {
+            JobState::Closed => None,
+            JobState::Other(state) => Some(format!("somebody else opened job {} (it is {state})", self.job())),
+        }
+    }
+}
+
+/// Users with other privileges than the creator may not see this.
+fn without_authorization(datafeed: &Value) -> Value {
+    let mut datafeed = datafeed.clone();
+    if let Some(members) = datafeed.as_object_mut() {
+        members.shift_remove("authorization");
+    }
+    datafeed
+}
+
+/// Compares what the cluster returns as it was sent; sizes and spans are returned in other units.
+fn is_our_job(sent: &RawValue, current: &Value) -> bool {
+    const KEPT: &str = "function field_name by_field_name over_field_name partition_field_name custom_rules";
+    let sent = value(sent);
+    let detectors = |job: &Value| -> Vec<Vec<Value>> {
+        let detectors = job["analysis_config"]["detectors"].as_array();
+        let kept = |detector: &Value| KEPT.split(' ').map(|name| detector[name].clone()).collect();
+        detectors.into_iter().flatten().map(kept).collect()
+    };
+    let same = |name: &str| sent[name] == current[name];
+    same("description") && same("groups") && same("custom_settings") && detectors(&sent) == detectors(current)
+}
+
+/// Null where it cannot be parsed, which equals nothing that this import created.
+fn value(text: &RawValue) -> Value {
+    serde_json::from_str(text.get()).unwrap_or(Value::Null)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).expect("JSON")
+    }
+
+    #[test]
+    fn a_job_is_told_by_what_comes_back_as_it_was_sent() {
+        let sent =
+            raw(r#"{"description":"d","analysis_config":{"bucket_span":"900s","detectors":[{"function":"count"}]}}"#);
+        let there = r#"{"job_id":"a","description":"d","analysis_config":{"bucket_span":"15m","detectors":[{"detector_description":"count","function":"count","detector_index":0}]}}"#;
+        assert!(is_our_job(&sent, &value(&raw(there))));
+        assert!(!is_our_job(
+            &sent,
+            &value(&raw(&there.replace(r#""description":"d""#, r#""description":"e""#)))
+        ));
+        assert!(!is_our_job(
+            &sent,
+            &value(&raw(&there.replace(r#""function":"count""#, r#""function":"rare""#)))
+        ));
+    }
+}

@@ -1,0 +1,354 @@
+//! Whether the cluster can run the job: deployment, license, memory, versions, and whether it accepts the configuration.
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::planner::Planner;
+use crate::cluster::{self, Cluster, Flavour};
+use crate::commands::compatibility::{Incompatible, Requirement};
+use crate::commands::import::archive::origin;
+use crate::error::{Error, Result};
+use crate::job::{PortableJob, Version, unfit_interval};
+use crate::util::format::duration;
+use crate::util::units::{format_size, parse_size};
+
+/// The words that analyzers before 7.14 left out, in the order of `_ml/info`.
+const STOP_WORDS: &str = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mon Tue Wed Thu Fri Sat Sun January \
+                          February March April May June July August September October November December Jan Feb Mar Apr \
+                          May Jun Jul Aug Sep Oct Nov Dec GMT UTC";
+/// Unknown options that are searched for; each takes a request.
+const MAX_UNKNOWN: usize = 50;
+
+/// Serverless has no API to import a snapshot.
+pub(super) fn refuse_serverless(cluster: &Cluster) -> Result<()> {
+    match cluster.flavour() {
+        Flavour::Stack => Ok(()),
+        Flavour::Serverless => Err(Error::failed(
+            "a serverless project cannot take in model snapshots",
+            "import into a self-managed or hosted cluster",
+        )),
+    }
+}
+
+impl Planner<'_> {
+    /// Machine learning is enabled, licensed, not in upgrade mode, and has enough memory.
+    pub(super) async fn check_machine_learning(&mut self) -> Result<()> {
+        let info = self.cluster.ml_info().await?.ok_or_else(|| {
+            Error::failed(
+                "the cluster has no machine learning",
+                "xpack.ml.enabled must be true on a node",
+            )
+        })?;
+        if info.upgrade_mode {
+            return Err(Error::failed(
+                "machine learning is in upgrade mode",
+                "end it with POST _ml/set_upgrade_mode?enabled=false when the upgrade is over",
+            ));
+        }
+        if let Some(license) = self.cluster.license().await?
+            && !license.permits_ml()
+        {
+            return Err(Error::failed(
+                format!(
+                    "the licence ({}, {}) does not permit machine learning",
+                    license.kind, license.status
+                ),
+                "start a trial with POST _license/start_trial?acknowledge=true, or use another cluster",
+            ));
+        }
+        let needed = match &self.options.model_memory_limit {
+            Some(limit) => parse_size(limit),
+            None => self.archive.config.model_memory_limit(),
+        };
+        let above = |limit: Option<u64>| Some((needed?, limit?)).filter(|(needed, limit)| needed > limit);
+        if let Some((needed, limit)) = above(info.max_model_memory) {
+            self.conflict(
+                format!(
+                    "the job's model memory limit of {} is above the {} that the cluster permits",
+                    format_size(needed),
+                    format_size(limit)
+                ),
+                "set another with --model-memory-limit, or raise xpack.ml.max_model_memory_limit",
+            );
+        } else if let Some((needed, room)) = above(info.room_for_model_memory) {
+            self.note(format!(
+                "the job's model memory limit of {} is above the {} that the cluster has room for: it may not open; \
+                 --model-memory-limit sets another",
+                format_size(needed),
+                format_size(room)
+            ));
+        }
+        Ok(())
+    }
+
+    /// What cannot work, or changes silently, between the two versions.
+    pub(super) fn check_versions(&mut self) {
+        let here = self.cluster.version();
+        let (config, contents) = (&self.archive.config, &self.archive.contents);
+        self.check_snapshot_version(here);
+        if !config.has_model_prune_window() && here.at_least(8, 1) {
+            self.note(
+                "the job sets no model_prune_window: this version prunes models that were not seen for about 30 days",
+            );
+        }
+        if let Some(source) = self.source_version()
+            && (source.major, source.minor) > (here.major, here.minor)
+        {
+            self.note(format!(
+                "the job comes from a newer version ({source}): options unknown to {here} are refused"
+            ));
+        }
+        if config.categorization_field().is_some() && contents.state.categorizer_documents == 0 {
+            self.note("the archive has no categorizer state: categories start anew");
+        }
+        if contents.data_counts.is_none() {
+            self.note("the archive has no data counts: all counters start at 0");
+        }
+    }
+
+    /// A snapshot that the cluster would import but not open, or not read.
+    fn check_snapshot_version(&mut self, here: Version) {
+        let snapshot = &self.archive.snapshot.snapshot_id;
+        let min_version = self.archive.snapshot.min_version.as_deref();
+        let Some(requirement) = Requirement::of(min_version) else {
+            let version = min_version.unwrap_or_default();
+            let message = format!("the min_version of snapshot {snapshot} is not a version: {version}");
+            return self.conflict(message, "export the job again");
+        };
+        let Some(unmet) = requirement.unmet_by(here) else {
+            return;
+        };
+        let hint = match unmet {
+            Incompatible::TooNew => "import into a cluster of that version, or upgrade this one first".to_owned(),
+            Incompatible::TooOld => format!(
+                "Elasticsearch 9 opens snapshots of 8.3.0 and later: import into 8.19, upgrade the snapshot there with POST \
+                 _ml/anomaly_detectors/{}/model_snapshots/{snapshot}/_upgrade?wait_for_completion=true, and export the job again",
+                self.archive.job()
+            ),
+        };
+        self.conflict(
+            format!("cannot open snapshot {snapshot} on Elasticsearch {here}: {requirement}"),
+            hint,
+        );
+    }
+
+    /// Before 7.14 a job without an analyzer had another default; written out it keeps its tokens.
+    pub(super) fn categorization_analyzer(&mut self) -> Option<Value> {
+        let config = &self.archive.config;
+        if config.categorization_field().is_none() || config.has_categorization_analyzer() {
+            return None;
+        }
+        let source = self.source_version();
+        let written_by = config.job_version().and_then(Version::parse).or(source);
+        // Since 8.10 jobs have a configuration version of their own, from 10.0.0 on.
+        let old = |version: &Version| !version.at_least(7, 14);
+        if !written_by.as_ref().is_some_and(old) || !self.cluster.version().at_least(7, 14) {
+            return None;
+        }
+        self.note("the job is from before 7.14: its categorization analyzer is spelled out, so that tokens stay");
+        let manifest = self
+            .archive
+            .contents
+            .manifest
+            .as_ref()
+            .filter(|_| source.as_ref().is_some_and(old));
+        let default = manifest.and_then(|manifest| manifest.source.default_categorization_analyzer.clone());
+        let stop_words: Vec<&str> = STOP_WORDS.split(' ').collect();
+        Some(default.unwrap_or_else(
+            || json!({"tokenizer": "ml_classic", "filter": [{"type": "stop", "stopwords": stop_words}]}),
+        ))
+    }
+
+    fn source_version(&self) -> Option<Version> {
+        let manifest = self.archive.contents.manifest.as_ref()?;
+        Version::parse(&manifest.source.cluster_version)
+    }
+
+    /// Asks `_validate` with the members of the requests that create the job and its datafeed. Elasticsearch names one
+    /// unknown option at a time: they are removed from a copy until it names no more. It does not compare the interval of
+    /// aggregations with the bucket span.
+    pub(super) async fn require_accepted(&self, portable: &PortableJob) -> Result<()> {
+        let cluster = self.cluster;
+        if portable.datafeed.is_some()
+            && let Some((interval, span)) = unfit_interval(&self.archive.config)
+        {
+            return Err(Error::failed(
+                format!(
+                    "the cluster does not accept the datafeed: the bucket span of its job ({}) is not a multiple of the \
+                     interval of its aggregations ({})",
+                    duration(span),
+                    duration(interval)
+                ),
+                "leave the datafeed out with --skip-datafeed",
+            ));
+        }
+        let body = match cluster.version().at_least(7, 15) {
+            true => portable.with_datafeed(self.job)?,
+            false => portable.job.clone(),
+        };
+        let Some(refused) = refusal(cluster, &body).await? else {
+            return Ok(());
+        };
+        let of_datafeed = portable.datafeed.is_some() && refusal(cluster, &portable.job).await?.is_none();
+        let whose = if of_datafeed { "the datafeed" } else { "the job" };
+        let unknown = unknown_options(cluster, &body).await?.join(", ");
+        let message = match unknown.is_empty() {
+            true => format!("the cluster does not accept the configuration of {whose}: {refused}"),
+            false => format!(
+                "Elasticsearch {} does not know options of {whose}: {unknown}",
+                cluster.version()
+            ),
+        };
+        let origin = origin(self.archive);
+        let mut hint = format!("the archive comes from {origin}: import it into that version or a later one");
+        if of_datafeed {
+            hint.push_str(", or leave the datafeed out with --skip-datafeed");
+        }
+        Err(Error::failed(message, hint))
+    }
+}
+
+/// Why a configuration is not accepted; `None` where it is.
+async fn refusal(cluster: &Cluster, body: &RawValue) -> Result<Option<cluster::Error>> {
+    match cluster.validate_job(body.get().to_owned()).await {
+        Ok(()) => Ok(None),
+        Err(error) if error.status() == Some(400) => Ok(Some(error)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn unknown_options(cluster: &Cluster, body: &RawValue) -> Result<Vec<String>> {
+    #[allow(clippy::expect_used, reason = "no unknown option would be named")]
+    let mut copy: Value = serde_json::from_str(body.get()).expect("raw JSON is JSON");
+    let mut unknown = Vec::new();
+    while unknown.len() < MAX_UNKNOWN {
+        // A line for each member, so that the line in the answer tells which one it is.
+        let text = format!("{copy:#}");
+        let refusal = match cluster.validate_job(text).await {
+            Err(cluster::Error::Refused { refusal, .. }) if refusal.status == 400 => refusal,
+            Err(error) => return Err(error.into()),
+            Ok(()) => break,
+        };
+        let Some(option) = UnknownOption::parse(&refusal.reason) else {
+            break;
+        };
+        let Some(path) = option.remove_from(&mut copy) else {
+            break;
+        };
+        unknown.push(path);
+    }
+    Ok(unknown)
+}
+
+/// Of `… [3:5] [analysis_config] unknown field [model_prune_window]`, with suggestions after it.
+#[derive(Debug, PartialEq, Eq)]
+struct UnknownOption<'a> {
+    line: usize,
+    name: &'a str,
+}
+
+impl<'a> UnknownOption<'a> {
+    fn parse(reason: &'a str) -> Option<Self> {
+        let (before, after) = reason.rsplit_once("] unknown field [")?;
+        let (name, _) = after.split_once(']')?;
+        let (position, _) = before.rsplit_once("] [")?;
+        let (_, position) = position.rsplit_once('[')?;
+        let (line, _) = position.split_once(':')?;
+        Some(Self {
+            line: line.parse().ok()?,
+            name,
+        })
+    }
+
+    /// Removes the member of that name in that line of the indented text, and answers with its path.
+    fn remove_from(&self, body: &mut Value) -> Option<String> {
+        let mut path = String::new();
+        remove(body, self, &mut 1, &mut path).then_some(path)
+    }
+}
+
+/// Walks in the order of the indented text; `line` is the one in which the value begins, and at the end the one in
+/// which it ends.
+fn remove(value: &mut Value, option: &UnknownOption<'_>, line: &mut usize, path: &mut String) -> bool {
+    let above = path.len();
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for (name, member) in members.iter_mut() {
+                *line += 1;
+                path.push_str(if above == 0 { "" } else { "." });
+                path.push_str(name);
+                if *line == option.line && name == option.name {
+                    break;
+                }
+                if remove(member, option, line, path) {
+                    return true;
+                }
+                path.truncate(above);
+            }
+            if path.len() > above {
+                members.shift_remove(option.name);
+                return true;
+            }
+            *line += 1;
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (number, item) in items.iter_mut().enumerate() {
+                *line += 1;
+                path.push_str(&format!("[{number}]"));
+                if remove(item, option, line, path) {
+                    return true;
+                }
+                path.truncate(above);
+            }
+            *line += 1;
+        }
+        _ => {}
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_option_is_read_from_what_elasticsearch_says() {
+        let option = |line, name| Some(UnknownOption { line, name });
+        for (reason, expected) in [
+            ("[1:258] [job_details] unknown field [later]", option(1, "later")),
+            (
+                "[12:3] [job_details] failed to parse field [analysis_config]: [14:9] [analysis_config] unknown field \
+                 [window] did you mean [bucket_span]?",
+                option(14, "window"),
+            ),
+            ("No detectors configured", None),
+            ("[job_details] unknown field [later]", None),
+        ] {
+            assert_eq!(UnknownOption::parse(reason), expected, "{reason}");
+        }
+    }
+
+    #[test]
+    fn the_member_in_that_line_is_removed_and_no_other() {
+        let body = json!({"a": {"x": 1, "empty": {}, "list": [1, {"x": [], "y": 2}]}, "x": {"x": 1}});
+        let text = format!("{body:#}");
+        for (number, path) in [
+            ("\"x\": 1,", "a.x"),
+            ("\"x\": [],", "a.list[1].x"),
+            ("\"x\": {", "x"),
+            ("\"x\": 1\n", "x.x"),
+        ] {
+            let at = text.find(number).expect("there");
+            let line = text[..at].matches('\n').count() + 1;
+            let mut copy = body.clone();
+            let option = UnknownOption { line, name: "x" };
+            assert_eq!(option.remove_from(&mut copy).as_deref(), Some(path), "{text}");
+            let left = text.matches("\"x\"").count() - format!("{copy:#}").matches("\"x\"").count();
+            assert_eq!(left, if path == "x" { 2 } else { 1 });
+        }
+        let elsewhere = UnknownOption { line: 3, name: "y" };
+        assert_eq!(elsewhere.remove_from(&mut body.clone()), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! What the steps of planning share.
+
+use crate::archive::CheckedArchive;
+use crate::cluster::Cluster;
+use crate::commands::import::options::ImportOptions;
+use crate::job::{JobId, TargetIndex};
+
+/// An index to create for inputs.
+#[derive(Debug)]
+pub(crate) struct TargetPlan {
+    pub(crate) index: TargetIndex,
+    /// Whether an index that an earlier import made for this job is deleted first.
+    pub(crate) replaces: bool,
+}
+
+/// Something that must not be overwritten, or cannot work.
+#[derive(Clone, Debug)]
+pub(crate) struct Conflict {
+    pub(crate) message: String,
+    pub(crate) hint: String,
+}
+
+/// What the plan reports besides its steps.
+#[derive(Debug, Default)]
+pub(super) struct PlanNotes {
+    pub(super) notes: Vec<String>,
+    pub(super) conflicts: Vec<Conflict>,
+}
+
+/// What the steps of planning need.
+pub(super) struct Planner<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) options: &'a ImportOptions,
+    pub(super) archive: &'a CheckedArchive,
+    /// The ID of the job on the cluster.
+    pub(super) job: &'a JobId,
+    pub(super) notes: PlanNotes,
+}
+
+impl Planner<'_> {
+    pub(super) fn note(&mut self, text: impl Into<String>) {
+        self.notes.notes.push(text.into());
+    }
+
+    pub(super) fn conflict(&mut self, message: impl Into<String>, hint: impl Into<String>) {
+        self.notes.conflicts.push(Conflict {
+            message: message.into(),
+            hint: hint.into(),
+        });
+    }
+}
