@@ -1,44 +1,64 @@
-//! Documents in, by the batch: filled by bytes, several in flight, every item looked at.
+//! Bulk writes: requests filled by bytes, several in flight, every item checked.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::{Value, json};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::cluster::batch::Batch;
-use crate::cluster::bulk_request::{BulkReport, Target, Written};
-use crate::cluster::{Cluster, Error, Result};
+use crate::cluster::cluster::Cluster;
+use crate::cluster::http::error::{Error, ErrorResponse, Result};
+use crate::cluster::http::limits::BodyLimit;
+use crate::cluster::http::request::{Path, Request};
 use crate::util::allocation::capacity;
+
+/// Bytes reserved for a batch at once, whatever size was requested.
+const MAX_RESERVE: usize = 8 << 20;
+/// Bytes that are made searchable at once, about; or a quarter of all so far, whichever is more.
+const MIN_REFRESH_BYTES: u64 = 16 << 20;
+/// Documents that are deleted with one request.
+const MAX_DELETIONS: usize = 1000;
 
 /// How batches are made.
 #[derive(Clone, Copy, Debug)]
 pub struct BulkOptions {
-    /// Bytes a request, about.
+    /// Bytes of a request, about.
     pub size: usize,
     /// Requests at once.
     pub concurrency: usize,
 }
 
-/// Bytes set aside for a batch at once, whatever size was asked for.
-const LARGEST_RESERVE: usize = 8 << 20;
-/// Bytes that are made searchable at once, about; or a quarter of all so far, whichever is more.
-const REFRESHED_AT_ONCE: u64 = 16 << 20;
-/// Documents that are deleted with one request.
-const DELETED_AT_ONCE: usize = 1000;
+/// What a bulk load did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BulkReport {
+    /// Documents that the cluster confirmed.
+    pub documents: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
 
-/// An open bulk load into one index or alias. Rejected items end it with
-/// [`Error::ItemRejected`]; items answered 429 alone are sent again.
-/// Dropping it stops the requests that are in flight.
+/// Learns which index each document was written to: an alias may point to another index from one request to the next.
+pub trait WriteObserver: fmt::Debug + Send + Sync {
+    /// The cluster confirmed the document of this ID, in this index.
+    fn written(&self, id: &str, index: &str);
+}
+
+/// An open bulk load into one index or alias. Rejected items end it with [`Error::ItemRejected`]; only items whose error is
+/// transient are sent again. Dropping it stops the requests that are in flight.
 #[derive(Debug)]
 pub struct Bulk {
     cluster: Cluster,
     target: Target,
     options: BulkOptions,
-    written: Option<Arc<dyn Written>>,
+    observer: Option<Arc<dyn WriteObserver>>,
     batch: Batch,
     /// Each with the bytes that it takes.
-    flights: JoinSet<(usize, Result<BulkReport>)>,
-    in_flight: usize,
+    in_flight: JoinSet<(usize, Result<BulkReport>)>,
+    bytes_in_flight: usize,
     report: BulkReport,
     /// Makes an index searchable bit by bit: a cluster has time for that between requests, and less is left for the
     /// end. One at a time.
@@ -48,38 +68,35 @@ pub struct Bulk {
 }
 
 impl Bulk {
-    /// From now on tells where each document was written.
+    /// Reports where each document is written.
     #[must_use]
-    pub fn telling(mut self, written: Arc<dyn Written>) -> Self {
-        self.written = Some(written);
+    pub fn with_observer(mut self, observer: Arc<dyn WriteObserver>) -> Self {
+        self.observer = Some(observer);
         self
     }
 
-    /// Adds a document under its id; waits while all requests are in flight.
-    ///
-    /// # Errors
-    /// Those of batches sent before.
+    /// Adds a document under its ID; waits while all requests are in flight. Errors are those of batches sent before.
     pub async fn index(&mut self, id: &str, source: Bytes) -> Result<()> {
         let cost = Batch::cost(id, &source);
-        if !self.batch.is_empty() && self.batch.len() + cost > self.options.size {
-            self.depart().await?;
+        if !self.batch.items.is_empty() && self.batch.body.len() + cost > self.options.size {
+            self.flush().await?;
         }
         if cost > self.options.size {
-            // It has to wait anyway, and is there only once until it can leave.
+            // It has to wait anyway, and is in memory only once until it is sent.
             self.wait_for_room(cost).await?;
         }
-        if self.batch.is_empty() {
-            let usual = self.options.size.min(LARGEST_RESERVE);
-            self.batch.reserve(capacity(cost.max(usual)));
+        if self.batch.items.is_empty() {
+            let usual = self.options.size.min(MAX_RESERVE);
+            self.batch.body.reserve_exact(capacity(cost.max(usual)));
         }
         self.batch.index(id, &source);
         // Held no longer than needed, and sent at once: some documents have 16 MiB.
         drop(source);
-        if self.batch.len() >= self.options.size {
-            self.depart().await?;
+        if self.batch.body.len() >= self.options.size {
+            self.flush().await?;
         }
-        while let Some(landed) = self.flights.try_join_next() {
-            self.land(landed).await?;
+        while let Some(done) = self.in_flight.try_join_next() {
+            self.finish_request(done).await?;
         }
         Ok(())
     }
@@ -89,75 +106,77 @@ impl Bulk {
         self.report.documents
     }
 
-    /// Sends the rest and waits for all answers.
-    ///
-    /// # Errors
-    /// Those of all batches.
+    /// Sends the rest and waits for all responses.
     pub async fn finish(mut self) -> Result<BulkReport> {
-        if !self.batch.is_empty() {
-            self.depart().await?;
+        if !self.batch.items.is_empty() {
+            self.flush().await?;
         }
-        while let Some(landed) = self.flights.join_next().await {
-            self.land(landed).await?;
+        while let Some(done) = self.in_flight.join_next().await {
+            self.finish_request(done).await?;
         }
-        // It comes to its end without anybody waiting.
+        // It comes to its end although nothing waits for it.
         self.refreshing.detach_all();
         Ok(self.report)
     }
 
-    async fn depart(&mut self) -> Result<()> {
-        let bytes = self.batch.len();
+    async fn flush(&mut self) -> Result<()> {
+        let bytes = self.batch.body.len();
         self.wait_for_room(bytes).await?;
         let batch = std::mem::take(&mut self.batch);
-        self.in_flight += bytes;
-        let (cluster, target, written) = (self.cluster.clone(), self.target.clone(), self.written.clone());
-        self.flights
-            .spawn(async move { (bytes, batch.send(&cluster, &target, written.as_deref()).await) });
+        self.bytes_in_flight += bytes;
+        let (cluster, target, observer) = (self.cluster.clone(), self.target.clone(), self.observer.clone());
+        self.in_flight
+            .spawn(async move { (bytes, batch.send(&cluster, &target, observer.as_deref()).await) });
         Ok(())
     }
 
-    /// In flight are as many requests as were asked for, and as many bytes as these would have at their usual size.
+    /// In flight are as many requests as were requested, and as many bytes as these would have at their usual size.
     async fn wait_for_room(&mut self, bytes: usize) -> Result<()> {
         let concurrency = self.options.concurrency.max(1);
         let most = self.options.size.saturating_mul(concurrency);
-        while self.flights.len() >= concurrency || self.in_flight + bytes > most {
-            match self.flights.join_next().await {
-                Some(landed) => self.land(landed).await?,
+        while self.in_flight.len() >= concurrency || self.bytes_in_flight + bytes > most {
+            match self.in_flight.join_next().await {
+                Some(done) => self.finish_request(done).await?,
                 None => break,
             }
         }
         Ok(())
     }
 
-    /// After a failure nothing of this load is under way any more: whoever undoes it must not be overtaken.
-    async fn land(&mut self, landed: std::result::Result<(usize, Result<BulkReport>), JoinError>) -> Result<()> {
+    /// After a failure nothing of this load is in flight any more: whatever undoes it must not be overtaken.
+    async fn finish_request(
+        &mut self,
+        done: std::result::Result<(usize, Result<BulkReport>), JoinError>,
+    ) -> Result<()> {
         let stopped = |_| {
-            let (what, why) = ("POST _bulk".to_owned(), "a sender stopped before its end".to_owned());
-            (0, Err(Error::Unintelligible { what, why }))
+            (
+                0,
+                Err(Error::unexpected("POST _bulk", "a sender stopped before its end")),
+            )
         };
-        let (bytes, report) = landed.unwrap_or_else(stopped);
+        let (bytes, report) = done.unwrap_or_else(stopped);
         let report = match report {
             Ok(report) => report,
             Err(error) => {
-                let _closed = self.cluster.pause().await;
-                self.flights.shutdown().await;
+                let _guard = self.cluster.pause().await;
+                self.in_flight.shutdown().await;
                 self.refreshing.shutdown().await;
                 return Err(error);
             }
         };
-        self.in_flight -= bytes;
+        self.bytes_in_flight -= bytes;
         self.report.documents += report.documents;
         self.report.bytes += report.bytes;
-        self.refresh_in_time();
+        self.refresh_if_due();
         Ok(())
     }
 
-    /// Whether it succeeds does not matter: whoever needs all of it searchable refreshes at the end.
-    fn refresh_in_time(&mut self) {
+    /// Whether it succeeds does not matter: where all of it must be searchable, it is refreshed at the end.
+    fn refresh_if_due(&mut self) {
         while self.refreshing.try_join_next().is_some() {}
         let waiting = self.report.bytes - self.refreshed;
         let Some(index) = &self.target.refreshed else { return };
-        if !self.refreshing.is_empty() || waiting < REFRESHED_AT_ONCE.max(self.report.bytes / 4) {
+        if !self.refreshing.is_empty() || waiting < MIN_REFRESH_BYTES.max(self.report.bytes / 4) {
             return;
         }
         self.refreshed = self.report.bytes;
@@ -169,40 +188,23 @@ impl Bulk {
 impl Cluster {
     /// Opens a load into an alias (`require_alias=true`: a bulk never creates an index of that name).
     pub fn bulk_alias(&self, alias: &str, options: BulkOptions) -> Bulk {
-        self.bulk(
-            Target {
-                name: alias.to_owned(),
-                alias: true,
-                refreshed: None,
-            },
-            options,
-        )
+        self.bulk(Target::alias(alias, None), options)
     }
 
     /// Opens a load into one index through an alias that only this index has: a bulk request then neither creates an
     /// index nor writes to another one of that name. The index is made searchable on the way.
     pub fn bulk_index(&self, index: &str, alias: &str, options: BulkOptions) -> Bulk {
-        self.bulk(
-            Target {
-                name: alias.to_owned(),
-                alias: true,
-                refreshed: Some(index.to_owned()),
-            },
-            options,
-        )
+        self.bulk(Target::alias(alias, Some(index.to_owned())), options)
     }
 
     /// Opens a load into an index that has no alias, such as the notifications index of older versions: a request that
     /// comes after the index is gone would create it again.
     pub fn bulk_index_without_alias(&self, index: &str, options: BulkOptions) -> Bulk {
-        self.bulk(
-            Target {
-                name: index.to_owned(),
-                alias: false,
-                refreshed: None,
-            },
-            options,
-        )
+        let target = Target {
+            name: index.to_owned(),
+            ..Target::default()
+        };
+        self.bulk(target, options)
     }
 
     fn bulk(&self, target: Target, options: BulkOptions) -> Bulk {
@@ -210,44 +212,406 @@ impl Cluster {
             cluster: self.clone(),
             target,
             options,
-            written: None,
+            observer: None,
             batch: Batch::default(),
-            flights: JoinSet::new(),
-            in_flight: 0,
+            in_flight: JoinSet::new(),
+            bytes_in_flight: 0,
             report: BulkReport::default(),
             refreshing: JoinSet::new(),
             refreshed: 0,
         }
     }
 
-    /// Deletes documents, each `(index, id)`, from concrete indices; those already gone count as
-    /// deleted. Not visible before a refresh.
-    ///
-    /// # Errors
-    /// Any of a request, and the first item that is not deleted.
+    /// Deletes documents, each `(index, id)`, from concrete indices; those already gone count as deleted. Not visible before
+    /// a refresh.
     pub async fn delete_documents(&self, documents: &[(String, String)]) -> Result<u64> {
         let mut deleted = 0;
-        for documents in documents.chunks(DELETED_AT_ONCE) {
+        for documents in documents.chunks(MAX_DELETIONS) {
             let mut batch = Batch::default();
             for (index, id) in documents {
                 batch.delete(index, id);
             }
-            let target = Target {
-                name: String::new(),
-                alias: false,
-                refreshed: None,
-            };
-            deleted += batch.send(self, &target, None).await?.documents;
+            deleted += batch.send(self, &Target::default(), None).await?.documents;
         }
         Ok(deleted)
     }
+}
+
+/// Where a batch goes.
+#[derive(Clone, Debug, Default)]
+struct Target {
+    /// Index or alias; empty where every action names its own.
+    name: String,
+    /// It must be an alias.
+    alias: bool,
+    /// The index behind an alias, where it is one index that is searched later: refreshed while it is loaded.
+    refreshed: Option<String>,
+}
+
+/// What the response contains. An outcome for every item costs the cluster nearly a tenth of the request's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BulkDetail {
+    /// Whether there were errors.
+    Errors,
+    /// Every item's outcome, with the index that the document was written to.
+    Items,
+}
+
+impl Target {
+    fn alias(name: &str, refreshed: Option<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            alias: true,
+            refreshed,
+        }
+    }
+
+    /// Without a name the actions name their indices.
+    fn request(&self, detail: BulkDetail) -> Request {
+        let path = match self.name.as_str() {
+            "" => Path::of(["_bulk"]),
+            name => Path::of([name, "_bulk"]),
+        };
+        let request = match detail {
+            BulkDetail::Errors => Request::post(path)
+                .query("filter_path", "errors")
+                .returns(BodyLimit::Status),
+            // Where it is too large, the batch is sent in halves.
+            BulkDetail::Items => Request::post(path)
+                .query("filter_path", "items.*._index,items.*.status,items.*.error")
+                .returns(BodyLimit::Page),
+        };
+        match self.alias {
+            true => request.query("require_alias", "true"),
+            false => request,
+        }
+    }
+
+    fn rejected(&self, item: &Item, mut response: ErrorResponse) -> Error {
+        if self.alias && *response.kind == *"index_not_found_exception" {
+            response.reason = match &self.refreshed {
+                Some(index) => format!(
+                    "index {index} is not there any more, or is another one: it lacks the alias {}",
+                    self.name
+                ),
+                None => format!("there is no alias {} on this cluster", self.name),
+            };
+        }
+        Error::ItemRejected {
+            index: item.index.as_deref().unwrap_or(&self.name).into(),
+            id: item.id.as_str().into(),
+            response,
+        }
+    }
+}
+
+/// Actions as JSON lines.
+#[derive(Debug, Default)]
+struct Batch {
+    body: Vec<u8>,
+    items: Vec<Item>,
+}
+
+#[derive(Clone, Debug)]
+struct Item {
+    /// Where its lines end in the body; they begin where the one before ends.
+    end: usize,
+    /// Bytes of the document.
+    source: usize,
+    index: Option<String>,
+    id: String,
+}
+
+impl Batch {
+    /// About how many bytes the document adds.
+    fn cost(id: &str, source: &[u8]) -> usize {
+        id.len() + source.len() + 22
+    }
+
+    /// Adds a document. Line breaks can only be between its tokens, and JSON lines cannot contain them: they become blanks.
+    fn index(&mut self, id: &str, source: &[u8]) {
+        self.body.extend_from_slice(br#"{"index":{"_id":"#);
+        // Neither a text nor a vector can fail.
+        let _ = serde_json::to_writer(&mut self.body, id);
+        self.body.extend_from_slice(b"}}\n");
+        let begin = self.body.len();
+        self.body.extend_from_slice(source);
+        if source.contains(&b'\n') {
+            let breaks = self.body[begin..].iter_mut().filter(|byte| **byte == b'\n');
+            breaks.for_each(|byte| *byte = b' ');
+        }
+        self.body.push(b'\n');
+        self.push(None, id, source.len());
+    }
+
+    fn delete(&mut self, index: &str, id: &str) {
+        let action = json!({ "delete": { "_index": index, "_id": id } }).to_string();
+        self.body.extend_from_slice(action.as_bytes());
+        self.body.push(b'\n');
+        self.push(Some(index.to_owned()), id, 0);
+    }
+
+    fn push(&mut self, index: Option<String>, id: &str, source: usize) {
+        self.items.push(Item {
+            end: self.body.len(),
+            source,
+            index,
+            id: id.to_owned(),
+        });
+    }
+
+    /// Sends all of it: in halves where it is too large, and items again whose error is transient.
+    async fn send(
+        self,
+        cluster: &Cluster,
+        target: &Target,
+        observer: Option<&dyn WriteObserver>,
+    ) -> Result<BulkReport> {
+        let mut report = BulkReport::default();
+        let detail = match observer {
+            Some(_) => BulkDetail::Items,
+            None => BulkDetail::Errors,
+        };
+        let mut waiting = vec![(self, cluster.backoff(), detail)];
+        while let Some((batch, mut backoff, detail)) = waiting.pop() {
+            let (body, items) = (Bytes::from(batch.body), batch.items);
+            let request = target.request(detail).ndjson(body.clone());
+            let response = match cluster.http.send(&request).await {
+                Err(error) if is_too_large(&error) && items.len() > 1 => {
+                    let middle = items.len() / 2;
+                    waiting.push((part(&body, &items, |n| n >= middle), cluster.backoff(), detail));
+                    waiting.push((part(&body, &items, |n| n < middle), cluster.backoff(), detail));
+                    continue;
+                }
+                Err(Error::Refused { mut response, what }) if response.status == 413 => {
+                    let Some(item) = items.first() else {
+                        return Err(Error::Refused { what, response });
+                    };
+                    let bytes = body.len();
+                    response.reason = format!(
+                        "a request with this document alone has {bytes} bytes, more than http.max_content_length"
+                    );
+                    return Err(target.rejected(item, response));
+                }
+                response => response?,
+            };
+            let answer: BulkResponse = response.json()?;
+            if answer.items.is_empty() && answer.errors == Some(false) {
+                report.count(&items);
+                continue;
+            }
+            if answer.items.is_empty() && detail == BulkDetail::Errors && answer.errors == Some(true) {
+                // Written under fixed IDs: sent again it returns which failed and why.
+                waiting.push((part(&body, &items, |_| true), backoff, BulkDetail::Items));
+                continue;
+            }
+            // Before any item is checked: what was written beside a rejected item has to be undone too.
+            if let Some(observer) = observer {
+                report_places(&items, &answer.items, observer);
+            }
+            let Some((again, error)) = check_items(target, &items, answer.items, &mut report)? else {
+                continue;
+            };
+            if !backoff.retry(&error).await {
+                return Err(error);
+            }
+            let rest = part(&body, &items, |n| again.binary_search(&n).is_ok());
+            waiting.push((rest, backoff, detail));
+        }
+        Ok(report)
+    }
+}
+
+/// The batch of the items whose number is wanted.
+fn part(body: &[u8], items: &[Item], wanted: impl Fn(usize) -> bool) -> Batch {
+    let mut batch = Batch::default();
+    let mut begin = 0;
+    for (number, item) in items.iter().enumerate() {
+        if wanted(number) {
+            batch.body.extend_from_slice(&body[begin..item.end]);
+            batch.push(item.index.clone(), &item.id, item.source);
+        }
+        begin = item.end;
+    }
+    batch
+}
+
+/// Whether the request is larger than the cluster takes, or its response larger than it may be.
+fn is_too_large(error: &Error) -> bool {
+    matches!(error, Error::TooLarge { .. })
+        || matches!(error, Error::Refused { response, .. } if response.status == 413)
+}
+
+impl BulkReport {
+    fn count(&mut self, items: &[Item]) {
+        self.documents += items.len() as u64;
+        self.bytes += items.iter().map(|item| item.source as u64).sum::<u64>();
+    }
+}
+
+#[derive(Deserialize)]
+struct BulkResponse {
+    errors: Option<bool>,
+    #[serde(default)]
+    items: Vec<ItemResponse>,
+}
+
+/// `{"<action>": {"status": …, "error": …}}`.
+struct ItemResponse {
+    delete: bool,
+    outcome: Outcome,
+}
+
+#[derive(Deserialize)]
+struct Outcome {
+    _index: Option<String>,
+    status: u16,
+    error: Option<Box<Value>>,
+}
+
+impl<'de> Deserialize<'de> for ItemResponse {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_map(ItemVisitor)
+    }
+}
+
+struct ItemVisitor;
+
+impl<'de> Visitor<'de> for ItemVisitor {
+    type Value = ItemResponse;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an action with its outcome")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> std::result::Result<ItemResponse, A::Error> {
+        let item = members.next_entry::<Cow<'de, str>, Outcome>()?;
+        let (action, outcome) = item.ok_or_else(|| A::Error::custom("an item says nothing"))?;
+        Ok(ItemResponse {
+            delete: action == "delete",
+            outcome,
+        })
+    }
+}
+
+fn report_places(items: &[Item], responses: &[ItemResponse], observer: &dyn WriteObserver) {
+    for (item, ItemResponse { outcome, .. }) in items.iter().zip(responses) {
+        if let Some(index) = outcome._index.as_deref().filter(|_| outcome.status < 300) {
+            observer.written(&item.id, index);
+        }
+    }
+}
+
+/// The numbers of items to send again, in order, with the error of the first.
+type RetryItems = Option<(Vec<usize>, Error)>;
+
+/// Counts the items that were written, and returns those to send again.
+fn check_items(
+    target: &Target,
+    items: &[Item],
+    answered: Vec<ItemResponse>,
+    report: &mut BulkReport,
+) -> Result<RetryItems> {
+    if answered.len() != items.len() {
+        let why = format!("{} items sent, {} answered", items.len(), answered.len());
+        return Err(Error::unexpected(target.request(BulkDetail::Items).what(), why));
+    }
+    let mut again = Vec::new();
+    let mut first_error = None;
+    for (number, (item, ItemResponse { delete, outcome })) in items.iter().zip(answered).enumerate() {
+        let gone = delete && outcome.status == 404;
+        if gone || (outcome.status < 300 && outcome.error.is_none()) {
+            report.count(std::slice::from_ref(item));
+            continue;
+        }
+        let error = outcome.error.as_deref().unwrap_or(&Value::Null);
+        let error = target.rejected(item, ErrorResponse::from_json(outcome.status, error));
+        if !error.is_transient() {
+            return Err(error);
+        }
+        again.push(number);
+        first_error.get_or_insert(error);
+    }
+    Ok(first_error.map(|error| (again, error)))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::cluster::responder::cluster;
+    use crate::cluster::tests::cluster;
+
+    fn batch() -> Batch {
+        let mut batch = Batch::default();
+        batch.index("a", b"{\"n\": 1.10}");
+        batch.index("b\"\n", b"{\n\"n\":2\n}");
+        batch.index("c", b"{}");
+        batch
+    }
+
+    fn target(alias: bool) -> Target {
+        Target {
+            name: ".ml-state-write".to_owned(),
+            alias,
+            refreshed: None,
+        }
+    }
+
+    fn judged(items: &str, alias: bool) -> (Result<RetryItems>, BulkReport) {
+        let answer: BulkResponse = serde_json::from_str(&format!(r#"{{"errors":true,"items":[{items}]}}"#)).unwrap();
+        let mut report = BulkReport::default();
+        (
+            check_items(&target(alias), &batch().items, answer.items, &mut report),
+            report,
+        )
+    }
+
+    #[test]
+    fn every_document_is_one_line() {
+        let text = String::from_utf8(batch().body).unwrap();
+        let lines: Vec<&str> = text.split_terminator('\n').collect();
+        assert_eq!(lines[0..2], [r#"{"index":{"_id":"a"}}"#, r#"{"n": 1.10}"#]);
+        assert_eq!(lines[2..4], [r#"{"index":{"_id":"b\"\n"}}"#, r#"{ "n":2 }"#]);
+        assert_eq!(lines.len(), 6);
+    }
+
+    #[test]
+    fn parts_hold_whole_items() {
+        let whole = batch();
+        let first = part(&whole.body, &whole.items, |n| n < 1);
+        let rest = part(&whole.body, &whole.items, |n| n >= 1);
+        assert_eq!([&first.body[..], &rest.body[..]].concat(), whole.body);
+        assert_eq!(rest.items.last().unwrap().end, rest.body.len());
+        let middle = part(&whole.body, &whole.items, |n| n == 1);
+        assert_eq!(part(&rest.body, &rest.items, |n| n == 0).body, middle.body);
+    }
+
+    #[test]
+    fn items_put_off_are_sent_again_and_others_counted() {
+        let busy =
+            r#"{"index":{"_id":"b","status":429,"error":{"type":"es_rejected_execution_exception","reason":"busy"}}}"#;
+        let (result, report) = judged(
+            &format!(r#"{{"index":{{"status":201}}}},{busy},{{"index":{{"status":200}}}}"#),
+            false,
+        );
+        assert_eq!(result.unwrap().unwrap().0, [1]);
+        assert_eq!(
+            report,
+            BulkReport {
+                documents: 2,
+                bytes: 13
+            }
+        );
+    }
+
+    #[test]
+    fn a_missing_alias_is_said_so_and_a_missing_item_found() {
+        let missing = r#"{"index":{"_id":"a","status":404,"error":{"type":"index_not_found_exception","reason":"no such index"}}}"#;
+        let (result, _) = judged(&[missing; 3].join(","), true);
+        assert!(result.unwrap_err().to_string().contains("no alias .ml-state-write"));
+        let (result, _) = judged(missing, true);
+        assert!(matches!(result, Err(Error::UnexpectedResponse { .. })));
+    }
 
     #[tokio::test]
     async fn an_index_is_made_searchable_on_the_way_and_an_alias_is_not() {

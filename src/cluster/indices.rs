@@ -1,69 +1,84 @@
-//! Indices, aliases, mappings, settings.
+//! Indices: definitions, aliases, settings, operations.
 
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::cluster::body::Size;
-use crate::cluster::search::leniently;
-use crate::cluster::{Cluster, Error, IndexMappings, Path, Request, Result, mappings};
-use crate::job::IndexName;
+use crate::cluster::cluster::Cluster;
+use crate::cluster::http::error::{Error, Result};
+use crate::cluster::http::limits::{BodyLimit, count_values};
+use crate::cluster::http::request::{Path, Request};
+use crate::job::{IndexName, InputMappings, Mapping};
+
+/// Bytes in memory that a response and what is kept of it take together.
+const MAX_BYTES: usize = 46 << 20;
+/// Of these, bytes of all different mappings and of all settings: parts of them are copied.
+const MAX_KEPT: usize = 32 << 20;
+/// What a value takes besides its text: most objects have few members, and fields are in a table too.
+const VALUE_BYTES: usize = 400;
+/// What an index without settings takes.
+const INDEX_BYTES: usize = 1000;
+
+/// The definitions of many indices.
+#[derive(Debug, Default)]
+pub struct IndexMappings {
+    /// Their mappings and settings.
+    pub mappings: InputMappings,
+    /// Their UUIDs, by name.
+    pub uuids: BTreeMap<String, String>,
+}
+
+/// Writes since the primary shards of an index were assigned to their nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Operations {
+    /// Documents written; one that is written again counts again.
+    #[serde(rename = "index_total")]
+    pub indexed: u64,
+    /// Deletions, of missing documents too.
+    #[serde(rename = "delete_total")]
+    pub deleted: u64,
+}
 
 impl Cluster {
-    /// `GET /<expression>` for a few indices: concrete index name to `{aliases, mappings, settings}`; hidden ones
-    /// too; empty where nothing matches.
-    ///
-    /// # Errors
-    /// Any of a request.
+    /// `GET /<expression>` for a few indices: concrete index name to `{aliases, mappings, settings}`; hidden ones too;
+    /// empty where nothing matches.
     pub async fn index_definitions(&self, expression: &[String]) -> Result<Map<String, Value>> {
-        self.map_or_empty(leniently(Request::get(Path::indices(expression))))
-            .await
+        let request = Request::get(Path::indices(expression)).allow_missing();
+        Ok(self.http.json_if_found(request).await?.unwrap_or_default())
     }
 
     /// The same for any number of indices, without aliases.
-    ///
-    /// # Errors
-    /// Any of a request.
     pub async fn input_mappings(&self, expression: &[String]) -> Result<IndexMappings> {
-        let request = leniently(Request::get(Path::indices(expression)));
-        let request = request.returns(Size::Large).allow_status(&[404]);
-        let what = request.what();
-        let response = self.send(request).await?;
+        let request = Request::get(Path::indices(expression)).allow_missing();
+        let request = request.returns(BodyLimit::Large).allow_status(&[404]);
+        let response = self.http.send(&request).await?;
         match response.status {
             404 => Ok(IndexMappings::default()),
-            _ => mappings::parse(&response.body, &what),
+            _ => parse_definitions(&response.body, &response.what),
         }
     }
 
     /// `GET /<expression>/_settings/index.uuid`: concrete index name to `{settings}`; as [`Cluster::index_definitions`].
-    ///
-    /// # Errors
-    /// Any of a request.
     pub async fn index_uuids(&self, expression: &[String]) -> Result<Map<String, Value>> {
         let path = Path::indices(expression).then(["_settings", "index.uuid"]);
-        self.map_or_empty(leniently(Request::get(path))).await
+        let request = Request::get(path).allow_missing();
+        Ok(self.http.json_if_found(request).await?.unwrap_or_default())
     }
 
     /// The concrete indices behind an alias; empty where there is no such alias.
-    ///
-    /// # Errors
-    /// Any of a request.
     pub async fn alias_targets(&self, alias: &str) -> Result<Vec<String>> {
-        let request = Request::get(Path::of(["_alias", alias])).query("expand_wildcards", "all");
-        Ok(self
-            .map_or_empty(request)
-            .await?
-            .into_iter()
-            .map(|(index, _)| index)
-            .collect())
+        let indices = self.alias_definitions(alias).await?.into_iter();
+        Ok(indices.map(|(index, _)| index).collect())
     }
 
     /// The index that a write through this alias goes to; `None` where there is no such alias or it has no write index.
-    ///
-    /// # Errors
-    /// Any of a request.
     pub async fn write_index(&self, alias: &str) -> Result<Option<String>> {
-        let request = Request::get(Path::of(["_alias", alias])).query("expand_wildcards", "all");
-        let mut indices = self.map_or_empty(request).await?;
+        let mut indices = self.alias_definitions(alias).await?;
         let writes = |index: &Value| index["aliases"][alias]["is_write_index"].as_bool();
         let chosen = indices.iter().find(|(_, index)| writes(index) == Some(true));
         if let Some((index, _)) = chosen {
@@ -76,87 +91,158 @@ impl Cluster {
         })
     }
 
-    /// `PUT /<index>` with settings and mappings; never repeated.
-    ///
-    /// # Errors
-    /// Any of a request; an index that exists is [`Error::Refused`] of kind `resource_already_exists_exception`.
+    async fn alias_definitions(&self, alias: &str) -> Result<Map<String, Value>> {
+        let request = Request::get(Path::of(["_alias", alias])).query("expand_wildcards", "all");
+        Ok(self.http.json_if_found(request).await?.unwrap_or_default())
+    }
+
+    /// `PUT /<index>` with settings and mappings; never repeated. An index that exists is [`Error::Refused`] of kind
+    /// `resource_already_exists_exception`.
     pub async fn create_index(&self, index: &str, body: &RawValue) -> Result<()> {
-        let request = Request::put(concrete(index)?).raw(body.get().to_owned()).once();
-        self.perform(request).await
+        let request = Request::put(concrete(index)?).raw(body.get().to_owned());
+        self.http.execute(request.once()).await
     }
 
     /// `PUT /<index>/_settings`.
-    ///
-    /// # Errors
-    /// Any of a request.
     pub async fn update_settings(&self, index: &str, settings: &Value) -> Result<()> {
-        self.perform(Request::put(concrete(index)?.then(["_settings"])).json(settings))
-            .await
+        let path = concrete(index)?.then(["_settings"]);
+        self.http.execute(Request::put(path).json(settings)).await
     }
 
-    /// Removes an alias from an index.
-    ///
-    /// # Errors
-    /// Any of a request; an index without this alias is 404.
+    /// Removes an alias from an index; an index without this alias is 404.
     pub async fn remove_alias(&self, index: &str, alias: &str) -> Result<()> {
         let actions = json!({ "actions": [{ "remove": { "index": index, "alias": alias } }] });
-        self.perform(Request::post(Path::of(["_aliases"])).json(&actions)).await
-    }
-
-    /// `POST /<indices>/_refresh`, leniently.
-    ///
-    /// # Errors
-    /// Any of a request.
-    pub async fn refresh(&self, indices: &[&str]) -> Result<()> {
-        self.perform(leniently(Request::post(Path::indices(indices).then(["_refresh"]))))
+        self.http
+            .execute(Request::post(Path::of(["_aliases"])).json(&actions))
             .await
     }
 
-    /// `DELETE /<index>`; true where it was there. The name must be concrete.
-    ///
-    /// # Errors
-    /// Any of a request, and a name that could mean more than one index.
+    /// `POST /<indices>/_refresh`.
+    pub async fn refresh(&self, indices: &[&str]) -> Result<()> {
+        let request = Request::post(Path::indices(indices).then(["_refresh"]));
+        self.http.execute(request.allow_missing()).await
+    }
+
+    /// `DELETE /<index>`; true where it existed. The name must be concrete.
     pub async fn delete_index(&self, index: &str) -> Result<bool> {
-        self.delete_or_gone(Request::delete(concrete(index)?)).await
+        self.http.delete(Request::delete(concrete(index)?)).await
     }
 
-    /// The answer's object; empty where it is 404.
-    async fn map_or_empty(&self, request: Request) -> Result<Map<String, Value>> {
-        let request = request.allow_status(&[404]);
-        let what = request.what();
-        let response = self.send(request).await?;
-        if response.status == 404 {
-            Ok(Map::new())
-        } else {
-            response.parse(&what)
-        }
-    }
-
-    /// Sends a deletion; false where there was nothing. A 404 after an attempt whose response was lost is the result of
-    /// that attempt.
-    pub(in crate::cluster) async fn delete_or_gone(&self, request: Request) -> Result<bool> {
-        let what = request.what();
-        let mut failed = None;
-        let answer = self
-            .link()
-            .send_and_note(&request.allow_status(&[404]), &mut failed)
-            .await?;
-        answer.parse::<Map<String, Value>>(&what)?;
-        Ok(answer.status != 404 || failed.is_some_and(|error| error.outcome_unknown()))
+    /// `GET /<index>/_stats/indexing`; `None` where the cluster does not return it, or not of all shards.
+    pub async fn operations(&self, index: &str) -> Result<Option<Operations>> {
+        let request = Request::get(concrete(index)?.then(["_stats", "indexing"]))
+            .returns(BodyLimit::Status)
+            .query("filter_path", "_shards.failed,_all.primaries.indexing");
+        let stats: Value = match self.http.json(request).await {
+            Err(error) if error.status().is_some() => return Ok(None),
+            stats => stats?,
+        };
+        let invalid = |error| Error::invalid_json("GET _stats/indexing", &error);
+        let failed = u64::deserialize(&stats["_shards"]["failed"]).map_err(invalid)?;
+        let operations = Operations::deserialize(&stats["_all"]["primaries"]["indexing"]).map_err(invalid)?;
+        Ok((failed == 0).then_some(operations))
     }
 }
 
 /// The path of one index, no alias pattern and no expression.
-pub(in crate::cluster) fn concrete(index: &str) -> Result<Path> {
+fn concrete(index: &str) -> Result<Path> {
     match index.parse::<IndexName>() {
         Ok(name) => Ok(Path::of([name.as_str()])),
         Err(error) => Err(Error::Options(error.to_string())),
     }
 }
 
+/// An index as `GET /<index>` describes it.
+#[derive(Deserialize)]
+struct Definition<'a> {
+    #[serde(borrow)]
+    mappings: Option<&'a RawValue>,
+    #[serde(borrow)]
+    settings: Option<&'a RawValue>,
+}
+
+/// Reads one index after the other. Indices of the same mapping, such as daily ones, share it.
+fn parse_definitions(body: &[u8], what: &str) -> Result<IndexMappings> {
+    let mut indices = Indices {
+        found: IndexMappings::default(),
+        known: HashMap::new(),
+        left: MAX_KEPT.min(MAX_BYTES.saturating_sub(body.len())),
+    };
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let read = json.deserialize_map(&mut indices).and_then(|()| json.end());
+    match read {
+        Ok(()) => Ok(indices.found),
+        Err(_) if indices.left == 0 => Err(BodyLimit::Large.exceeded(what)),
+        Err(error) => Err(Error::invalid_json(what, &error)),
+    }
+}
+
+struct Indices<'a> {
+    found: IndexMappings,
+    /// By their text.
+    known: HashMap<&'a str, Arc<Mapping>>,
+    /// Bytes that may still be taken.
+    left: usize,
+}
+
+impl<'a> Indices<'a> {
+    fn add(&mut self, index: String, definition: &Definition<'a>) -> serde_json::Result<()> {
+        let text = definition.mappings.map_or("{}", RawValue::get);
+        let settings = definition.settings.map_or("null", RawValue::get);
+        self.take(INDEX_BYTES + bytes_of(settings))?;
+        let mappings = match self.known.get(text) {
+            Some(known) => Arc::clone(known),
+            None => {
+                self.take(bytes_of(text))?;
+                let mappings = Mapping::parse(serde_json::from_str(text)?).map_err(serde_json::Error::custom)?;
+                let mappings = Arc::new(mappings);
+                self.known.insert(text, Arc::clone(&mappings));
+                mappings
+            }
+        };
+        let settings: Value = serde_json::from_str(settings)?;
+        if let Some(uuid) = settings.pointer("/index/uuid").and_then(Value::as_str) {
+            self.found.uuids.insert(index.clone(), uuid.to_owned());
+        }
+        self.found.mappings.add(index, mappings, &settings);
+        Ok(())
+    }
+
+    fn take(&mut self, bytes: usize) -> serde_json::Result<()> {
+        self.left = self.left.saturating_sub(bytes);
+        match self.left {
+            0 => Err(serde_json::Error::custom("it takes too much memory")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a JSON text takes as a tree.
+fn bytes_of(json: &str) -> usize {
+    json.len() + count_values(json.as_bytes()) * VALUE_BYTES
+}
+
+impl<'a> Visitor<'a> for &mut Indices<'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("indices by name")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> std::result::Result<(), M::Error> {
+        while let Some(index) = map.next_key::<String>()? {
+            let definition = map.next_value::<Definition<'a>>()?;
+            self.add(index, &definition).map_err(M::Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::cluster::tests::cluster;
 
     #[test]
     fn only_one_index_is_named() {
@@ -164,5 +250,76 @@ mod tests {
             assert!(concrete(bad).is_err(), "{bad}");
         }
         assert!(concrete(".ml-state-000001").is_ok());
+    }
+
+    async fn operations(status: u16, answer: &str) -> Result<Option<Operations>> {
+        let (cluster, _, _) = cluster("9.2.0", vec![(status, "", answer.to_owned())]).await;
+        cluster.operations("copy").await
+    }
+
+    #[tokio::test]
+    async fn only_what_all_shards_tell_counts() {
+        let answer = r#"{"_shards":{"failed":0},"_all":{"primaries":{"indexing":{"index_total":3,"index_time_in_millis":7,"delete_total":2}}}}"#;
+        let told_of_all = Operations { indexed: 3, deleted: 2 };
+        assert_eq!(operations(200, answer).await.unwrap(), Some(told_of_all));
+        assert_eq!(
+            operations(200, &answer.replace(r#""failed":0"#, r#""failed":1"#))
+                .await
+                .unwrap(),
+            None
+        );
+        assert_eq!(
+            operations(
+                403,
+                r#"{"error":{"type":"security_exception","reason":"no"},"status":403}"#
+            )
+            .await
+            .unwrap(),
+            None
+        );
+        assert!(operations(200, r#"{"_shards":{"failed":0}}"#).await.is_err());
+    }
+
+    #[test]
+    fn indices_of_one_mapping_share_it() {
+        let fields: serde_json::Map<String, Value> = (0..1000)
+            .map(|n| (format!("f{n}"), json!({"type": "keyword"})))
+            .collect();
+        let definition = json!({"mappings": {"properties": fields}, "settings": {"index": {"number_of_shards": "1"}}});
+        let indices: serde_json::Map<String, Value> =
+            (0..1000).map(|n| (format!("logs-{n}"), definition.clone())).collect();
+        let body = Value::Object(indices).to_string();
+        assert!(bytes_of(&body) > 2 * MAX_BYTES && body.len() < BodyLimit::Large.bytes());
+        let parsed = parse_definitions(body.as_bytes(), "").unwrap().mappings;
+        assert_eq!(parsed.indices().count(), 1000);
+        assert!(parsed.knows("f999"));
+    }
+
+    #[test]
+    fn what_takes_too_much_memory_is_refused_wherever_it_is() {
+        let values = "0,".repeat(MAX_KEPT / VALUE_BYTES);
+        for dense in [
+            format!(r#"{{"a":{{"mappings":{{"_meta":"{}"}}}}}}"#, "x".repeat(MAX_KEPT)),
+            format!(r#"{{"a":{{"mappings":{{"_meta":[{values}0]}}}}}}"#),
+            format!(r#"{{"a":{{"settings":[{values}0]}}}}"#),
+            format!(
+                "{{{}}}",
+                (0..MAX_KEPT / INDEX_BYTES)
+                    .map(|n| format!("\"{n}\":{{}}"))
+                    .collect::<Vec<_>>()
+                    .join(",")
+            ),
+        ] {
+            assert!(matches!(
+                parse_definitions(dense.as_bytes(), ""),
+                Err(Error::TooLarge { .. })
+            ));
+        }
+        let ignored = format!(r#"{{"a":{{"aliases":[{values}0],"mappings":{{}}}}}}"#);
+        assert!(parse_definitions(ignored.as_bytes(), "").unwrap().mappings.has("a"));
+        for broken in ["[]", "{", r#"{"a":1}"#, "{} {}"] {
+            let error = parse_definitions(broken.as_bytes(), "").unwrap_err();
+            assert!(matches!(error, Error::UnexpectedResponse { .. }), "{broken}");
+        }
     }
 }

@@ -1,59 +1,27 @@
-//! Elasticsearch and nothing else: connecting, asking, paging, writing, the ML API.
+//! Elasticsearch and nothing else: requests, searches, bulk writes, the machine learning API.
 
-mod address;
-mod batch;
-mod body;
 mod bulk;
-mod bulk_request;
-mod by_id;
-mod clock;
-mod connect;
-mod context;
-mod error;
-mod gate;
-mod hints;
-mod identity;
+mod capabilities;
+#[allow(clippy::module_inception, reason = "it defines the type `Cluster`")]
+mod cluster;
+mod http;
 mod indices;
-mod link;
-mod mappings;
 pub mod ml;
-mod operations;
-mod page;
-mod pages;
-mod path;
-mod privileges;
-mod query;
-mod ranges;
-mod reader;
-mod refusal;
-mod remote;
-mod request;
-#[cfg(test)]
-mod responder;
-mod retry;
 mod search;
 mod templates;
-mod transport;
-mod unanswered;
+#[cfg(test)]
+mod tests;
 
-pub use bulk::{Bulk, BulkOptions};
-pub use bulk_request::{BulkReport, Written};
-pub use by_id::is_newer;
-pub use clock::{Clock, Moment, SystemClock};
-pub use connect::{Cluster, ConnectOptions, Credential, Endpoint};
-pub use error::{Cause, Error, Refusal, Unreached};
-pub use gate::Closed;
-pub use identity::Flavour;
-pub use mappings::IndexMappings;
-pub use operations::Operations;
-pub use page::Page;
-pub use pages::Pages;
-pub use path::Path;
-pub use privileges::{Missing, Wanted};
-pub use request::{Observer, Repeat, Request, Response, Wait};
-pub use retry::Tries;
-pub use search::{Counted, Hit, Pagination, Search, Sort, SourceFields};
+pub use bulk::{Bulk, BulkOptions, BulkReport, WriteObserver};
+pub use capabilities::{License, MissingPrivilege, MlInfo, RequiredPrivileges};
+pub use cluster::{Cluster, Deployment};
+pub use http::auth::{ConnectOptions, Credential, Endpoint};
+pub use http::error::{Cause, ConnectFailure, Error, ErrorResponse, Result};
+pub use http::in_flight::PauseGuard;
+pub use http::retry::{Backoff, Clock, Moment, Observer, SystemClock, Wait};
+pub use indices::{IndexMappings, Operations};
+pub use search::documents::{Counted, is_newer_index};
+pub use search::pages::Pages;
+pub use search::query::{Pagination, Search, Sort, SourceFields};
+pub use search::response::{Hit, Page};
 pub use templates::{TemplateEffect, flat_settings};
-
-/// What every call on a cluster returns.
-pub type Result<T> = std::result::Result<T, Error>;

@@ -1,9 +1,13 @@
 //! What the index templates of the cluster would add to a new index.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::cluster::{Cluster, Error, Path, Request, Result};
+use crate::cluster::cluster::Cluster;
+use crate::cluster::http::error::{Error, Result};
+use crate::cluster::http::request::{Path, Request};
 
 /// What a new index of some name gets besides the body of the request that creates it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,18 +93,14 @@ struct Simulated {
 
 impl Cluster {
     /// What templates add to a new index of this name; `None` where no template matches. A composable template hides
-    /// the legacy ones.
-    ///
-    /// # Errors
-    /// Any of a request; [`Error::Forbidden`] where the user may not read templates.
+    /// the legacy ones. [`Error::Forbidden`] where the user may not read templates.
     pub async fn template_effect(&self, index: &str) -> Result<Option<TemplateEffect>> {
         let listing = Request::get(Path::of(["_index_template"])).query(
             "filter_path",
             "index_templates.name,index_templates.index_template.index_patterns,\
              index_templates.index_template.priority,index_templates.index_template.data_stream",
         );
-        let what = listing.what();
-        let composables: Composables = self.send(listing).await?.parse(&what)?;
+        let composables: Composables = self.http.json(listing).await?;
         let strongest = composables
             .index_templates
             .into_iter()
@@ -109,10 +109,11 @@ impl Cluster {
         let Some(template) = strongest else {
             return self.legacy_effect(index).await;
         };
-        let body = match self.simulated(index).await {
+        let simulation = Request::post(Path::of(["_index_template", "_simulate_index", index]));
+        let body = match self.http.json::<Simulated>(simulation).await {
             // Simulating takes the privilege to change templates, reading them does not.
             Err(Error::Forbidden { .. }) => self.composed(&template.name).await?,
-            simulated => simulated?.unwrap_or_default(),
+            simulated => simulated?.template.unwrap_or_default(),
         };
         let stamped = body.mappings.contains_key("_data_stream_timestamp");
         Ok(Some(TemplateEffect {
@@ -121,25 +122,18 @@ impl Cluster {
         }))
     }
 
-    async fn simulated(&self, index: &str) -> Result<Option<Body>> {
-        let request = Request::post(Path::of(["_index_template", "_simulate_index", index]));
-        let what = request.what();
-        Ok(self.send(request).await?.parse::<Simulated>(&what)?.template)
-    }
-
     /// The components of a template and its own part, in the order in which Elasticsearch applies them.
     async fn composed(&self, name: &str) -> Result<Body> {
-        let request = Request::get(Path::of(["_index_template", name]));
-        let what = request.what();
-        let found: Composables = self.send(request).await?.parse(&what)?;
+        let found: Composables = self
+            .http
+            .json(Request::get(Path::of(["_index_template", name])))
+            .await?;
         let Some(template) = found.index_templates.into_iter().next() else {
             return Ok(Body::default());
         };
-        let request = Request::get(Path::of(["_component_template"]));
-        let what = request.what();
-        let components: Components = self.send(request).await?.parse(&what)?;
+        let found: Components = self.http.json(Request::get(Path::of(["_component_template"]))).await?;
         let part = |name: &String| {
-            let component = components
+            let component = found
                 .component_templates
                 .iter()
                 .find(|component| component.name == *name);
@@ -151,27 +145,17 @@ impl Cluster {
     }
 
     async fn legacy_effect(&self, index: &str) -> Result<Option<TemplateEffect>> {
-        let request = Request::get(Path::of(["_template"]));
-        let what = request.what();
-        let Some(response) = self.send_if_known(request).await? else {
-            return Ok(None);
-        };
-        let all: Vec<(String, Legacy)> = response
-            .parse::<std::collections::BTreeMap<String, Legacy>>(&what)?
-            .into_iter()
-            .collect();
-        let mut matching: Vec<_> = all
-            .into_iter()
-            .filter(|(_, template)| matches_any(&template.index_patterns, index))
-            .collect();
+        let all = self
+            .http
+            .json_if_supported::<BTreeMap<String, Legacy>>(Request::get(Path::of(["_template"])));
+        let mut matching: Vec<(String, Legacy)> = all.await?.unwrap_or_default().into_iter().collect();
+        matching.retain(|(_, template)| matches_any(&template.index_patterns, index));
         matching.sort_by_key(|(_, template)| template.order);
         if matching.is_empty() {
             return Ok(None);
         }
-        let (names, parts) = matching
-            .into_iter()
-            .map(|(name, template)| (name, template.body))
-            .unzip();
+        let parts = matching.into_iter().map(|(name, template)| (name, template.body));
+        let (names, parts) = parts.unzip();
         Ok(Some(TemplateEffect::of(names, parts)))
     }
 }
@@ -262,7 +246,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cluster::responder::cluster;
+    use crate::cluster::tests::cluster;
 
     #[test]
     fn patterns_match_as_elasticsearch_does() {

@@ -15,13 +15,13 @@ use crate::util::signals::{self, StopSignal};
 /// Listens from the beginning of a command to its end: a signal that comes between two pieces of work
 /// stops the second, and the second signal ends the process whatever it does.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     first: watch::Receiver<Option<ExitCode>>,
 }
 
 impl Signals {
     /// Begins to listen; handlers are in place when this returns.
-    pub(super) fn listen(stop: &Stop) -> Self {
+    pub(crate) fn listen(stop: &Stop) -> Self {
         if let Stop::Requested(first) = stop {
             return Self { first: first.clone() };
         }
@@ -45,7 +45,7 @@ impl Signals {
     }
 
     /// Runs the work until it is done or a signal comes; then the work is dropped.
-    pub(super) async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(crate) async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let work = self.cancellable(work);
         tokio::select! {
             biased;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cluster::{self, Cluster, ConnectOptions, Flavour, Missing, Observer, Wait, Wanted};
+use crate::cluster::{self, Cluster, ConnectOptions, Deployment, MissingPrivilege, Observer, RequiredPrivileges, Wait};
 use crate::commands::RunContext;
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal, Unit};
@@ -55,7 +55,7 @@ impl Session {
     /// (`monitor`): a user without it is told all that are missing of `required` at once.
     pub(super) async fn connect(
         options: &ConnectOptions,
-        required: &Wanted,
+        required: &RequiredPrivileges,
         context: &RunContext,
         terminal: &Terminal,
     ) -> Result<Self> {
@@ -80,7 +80,7 @@ impl Session {
             }
             connected => connected?,
         };
-        if cluster.flavour() == Flavour::Stack && !cluster.version().is_tested() {
+        if cluster.deployment() == Deployment::Stack && !cluster.version().is_tested() {
             terminal.warn(&format!(
                 "esml-state is not tested with Elasticsearch {}; it supports 7.17, 8.x and 9.x",
                 cluster.version()
@@ -99,7 +99,7 @@ impl Session {
     }
 
     /// Fails, naming every privilege that the user does not have, before anything is read or written.
-    pub(super) async fn require_privileges(&self, required: &Wanted) -> Result<()> {
+    pub(super) async fn require_privileges(&self, required: &RequiredPrivileges) -> Result<()> {
         refuse_missing(self.cluster.missing_privileges(required).await?)
     }
 
@@ -121,7 +121,7 @@ impl Session {
     }
 }
 
-fn refuse_missing(missing: Option<Vec<Missing>>) -> Result<()> {
+fn refuse_missing(missing: Option<Vec<MissingPrivilege>>) -> Result<()> {
     let missing = missing.unwrap_or_default();
     if missing.is_empty() {
         return Ok(());
@@ -133,7 +133,7 @@ fn refuse_missing(missing: Option<Vec<Missing>>) -> Result<()> {
     ))
 }
 
-fn describe(missing: &Missing) -> String {
+fn describe(missing: &MissingPrivilege) -> String {
     match &missing.index {
         Some(index) => format!("`{}` on {index}", missing.privilege),
         None => format!("`{}` on the cluster", missing.privilege),

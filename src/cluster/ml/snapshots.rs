@@ -3,9 +3,16 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::cluster::{Cluster, Error, Hit, Path, Request, Result, is_newer};
+use crate::cluster::cluster::Cluster;
+use crate::cluster::http::error::{Error, Result};
+use crate::cluster::http::request::{Path, Request};
+use crate::cluster::search::documents::is_newer_index;
+use crate::cluster::search::response::Hit;
 use crate::job::{JobId, SnapshotId};
 use crate::util::timestamp::EpochMillis;
+
+/// Snapshots of one request.
+const PAGE: usize = 500;
 
 /// Which snapshot is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +25,12 @@ pub enum SnapshotChoice {
     Id(SnapshotId),
 }
 
-/// What the listing says of a snapshot.
+/// What the listing contains of a snapshot.
 #[derive(Clone, Debug)]
 pub struct SnapshotSummary {
-    /// Its id.
+    /// Its ID.
     pub id: SnapshotId,
-    /// When it was made.
+    /// When it was created.
     pub timestamp: EpochMillis,
     /// Its description.
     pub description: String,
@@ -31,16 +38,13 @@ pub struct SnapshotSummary {
     pub state_documents: u64,
 }
 
-/// Snapshots asked for at once.
-const PAGE: usize = 500;
-
 #[derive(Deserialize)]
 struct Listing {
-    model_snapshots: Vec<Snapshot>,
+    model_snapshots: Vec<Listed>,
 }
 
 #[derive(Deserialize)]
-struct Snapshot {
+struct Listed {
     snapshot_id: String,
     timestamp: EpochMillis,
     #[serde(default)]
@@ -49,26 +53,15 @@ struct Snapshot {
     snapshot_doc_count: u64,
 }
 
-impl Snapshot {
-    fn summary(self, what: &str) -> Result<SnapshotSummary> {
-        let id = self
-            .snapshot_id
-            .parse()
-            .map_err(|error: crate::job::Error| Error::Unintelligible {
-                what: what.to_owned(),
-                why: error.to_string(),
-            })?;
-        let Self {
-            timestamp,
-            description,
-            snapshot_doc_count: state_documents,
-            ..
-        } = self;
+impl Listed {
+    fn summary(self) -> Result<SnapshotSummary> {
+        let id = self.snapshot_id.parse();
+        let invalid = |error: crate::job::Error| Error::unexpected("model snapshots", error.to_string());
         Ok(SnapshotSummary {
-            id,
-            timestamp,
-            description,
-            state_documents,
+            id: id.map_err(invalid)?,
+            timestamp: self.timestamp,
+            description: self.description,
+            state_documents: self.snapshot_doc_count,
         })
     }
 }
@@ -89,20 +82,15 @@ fn path(job: &JobId) -> Path {
 }
 
 impl Cluster {
-    /// All snapshots of the job, latest first (paged: the API gives 100 at a time).
-    ///
-    /// # Errors
-    /// Any of a request.
+    /// All snapshots of the job, latest first.
     pub async fn snapshots(&self, job: &JobId) -> Result<Vec<SnapshotSummary>> {
         let mut all = Vec::new();
         loop {
             let page = json!({ "page": { "from": all.len(), "size": PAGE }, "sort": "timestamp", "desc": true });
-            let request = Request::post(path(job)).json(&page);
-            let what = request.what();
-            let snapshots = self.send(request).await?.parse::<Listing>(&what)?.model_snapshots;
-            let last = snapshots.len() < PAGE;
-            for snapshot in snapshots {
-                all.push(snapshot.summary(&what)?);
+            let listing: Listing = self.http.json(Request::post(path(job)).json(&page)).await?;
+            let last = listing.model_snapshots.len() < PAGE;
+            for snapshot in listing.model_snapshots {
+                all.push(snapshot.summary()?);
             }
             if last {
                 return Ok(all);
@@ -112,9 +100,6 @@ impl Cluster {
 
     /// The stored snapshot document, quantiles included, looked for through the job's alias
     /// `.ml-anomalies-<job>` and then in `.ml-anomalies-*`; `None` where it is not found.
-    ///
-    /// # Errors
-    /// Any of a search.
     pub async fn snapshot_document(&self, job: &JobId, snapshot: &SnapshotId) -> Result<Option<Hit>> {
         let ids = [job.snapshot_document_id(snapshot)];
         let alias = job.results_alias();
@@ -128,9 +113,6 @@ impl Cluster {
     }
 
     /// The data counts document of the job; `None` where there is none.
-    ///
-    /// # Errors
-    /// Any of a search.
     pub async fn data_counts_document(&self, job: &JobId) -> Result<Option<Hit>> {
         let ids = [job.data_counts_document_id()];
         let copies = self.documents(&[&job.results_alias()], &ids).await?;
@@ -145,29 +127,27 @@ impl Cluster {
         {
             copies.retain(|copy| *copy.index == *written);
         }
-        let newest = copies
-            .into_iter()
-            .reduce(|one, other| if is_newer(&other.index, &one.index) { other } else { one });
+        let newest = copies.into_iter().reduce(|one, other| {
+            if is_newer_index(&other.index, &one.index) {
+                other
+            } else {
+                one
+            }
+        });
         Ok(newest)
     }
 
-    /// Reverts to the snapshot `empty`, for what it does first: the state index and its alias come
-    /// to be. A 404 answer (before 7.11) is not an error.
-    ///
-    /// # Errors
-    /// Any of a request.
+    /// Reverts to the snapshot `empty`, for what it does first: it creates the state index and its alias. A 404 response
+    /// (before 7.11) is not an error.
     pub async fn revert_to_empty(&self, job: &JobId) -> Result<()> {
-        let request = Request::post(path(job).then(["empty", "_revert"])).allow_status(&[404]);
-        self.perform(request).await
+        let request = Request::post(path(job).then(["empty", "_revert"]));
+        self.http.execute(request.allow_status(&[404])).await
     }
 
     /// Reverts to the snapshot; never with `delete_intervening_results`.
-    ///
-    /// # Errors
-    /// Any of a request.
     pub async fn revert(&self, job: &JobId, snapshot: &SnapshotId) -> Result<()> {
-        self.perform(Request::post(path(job).then([snapshot.as_str(), "_revert"])))
-            .await
+        let path = path(job).then([snapshot.as_str(), "_revert"]);
+        self.http.execute(Request::post(path)).await
     }
 }
 
@@ -183,7 +163,7 @@ mod tests {
                 "snapshot_id":"2","snapshot_doc_count":1,"retain":false}]}"#,
         )
         .unwrap();
-        let snapshot = listing.model_snapshots.into_iter().next().unwrap().summary("").unwrap();
+        let snapshot = listing.model_snapshots.into_iter().next().unwrap().summary().unwrap();
         assert_eq!((snapshot.id.as_str(), snapshot.state_documents), ("2", 1));
         let means = |choice: SnapshotChoice, used: Option<&str>| {
             choice.means(&snapshot, used.map(|used| used.parse().unwrap()).as_ref())

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::inputs::{InputSource, refuse_too_many, time_range};
 use super::target::ExportContext;
 use crate::archive::{self, EntryBuilder, EntryKind};
-use crate::cluster::{Hit, Pages, Search, Sort, is_newer};
+use crate::cluster::{Hit, Pages, Search, Sort, is_newer_index};
 use crate::error::{Error, Result};
 use crate::terminal::Stage;
 
@@ -166,7 +166,7 @@ impl NewestCopies {
     fn push(&mut self, hit: Hit) -> Option<Hit> {
         match &mut self.0 {
             Some(held) if held.id == hit.id => {
-                if is_newer(&hit.index, &held.index) {
+                if is_newer_index(&hit.index, &held.index) {
                     *held = hit;
                 }
                 None

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::options::ExportOptions;
 use crate::archive::{EntryKind, EntryName};
 use crate::cluster::ml::{JobState, SnapshotChoice, SnapshotSummary};
-use crate::cluster::{Cluster, Flavour, Hit, Wanted};
+use crate::cluster::{Cluster, Deployment, Hit, RequiredPrivileges};
 use crate::commands::interrupt;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
@@ -52,8 +52,8 @@ pub(super) struct ExportTarget {
 }
 
 /// What every export reads, whatever its job.
-pub(super) fn privileges_for_any_job() -> Wanted {
-    Wanted {
+pub(super) fn privileges_for_any_job() -> RequiredPrivileges {
+    RequiredPrivileges {
         cluster: vec!["monitor", "monitor_ml"],
         indices: vec![(ML_INDICES.map(str::to_owned).to_vec(), vec!["read"])],
     }
@@ -63,7 +63,7 @@ impl ExportTarget {
     /// Finds job, datafeed and snapshot.
     pub(super) async fn find(session: &Session, options: &ExportOptions) -> Result<Self> {
         let cluster = &session.cluster;
-        if cluster.flavour() == Flavour::Serverless {
+        if cluster.deployment() == Deployment::Serverless {
             return Err(Error::failed(
                 "a serverless project does not hand out model snapshots",
                 "only self-managed and hosted clusters have the API that an export needs",
@@ -112,7 +112,7 @@ impl ExportTarget {
     }
 
     /// What this export reads. Elasticsearch requires `manage_ml` to read filters.
-    pub(super) fn required_privileges(&self, input_indices: Option<&[String]>) -> Wanted {
+    pub(super) fn required_privileges(&self, input_indices: Option<&[String]>) -> RequiredPrivileges {
         let mut required = privileges_for_any_job();
         if let Some(indices) = input_indices.filter(|indices| !indices.is_empty()) {
             required

@@ -12,7 +12,7 @@ use crate::archive::{
     self, ArchiveSummary, ArchiveWriter, EntryBuilder, EntryKind, Limits, Manifest, ManifestSource, Target,
     UnpublishedArchive,
 };
-use crate::cluster::ml::MlInfo;
+use crate::cluster::MlInfo;
 use crate::cluster::{Hit, Pages};
 use crate::commands::pseudonymize::{self, PseudonymizeOptions, TokenOptions};
 use crate::error::{Error, Result};

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::archive::{Document, Part};
-use crate::cluster::Written;
+use crate::cluster::WriteObserver;
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, JobId};
 use crate::util::hex::hex;
 
@@ -372,7 +372,7 @@ impl Ids {
     }
 }
 
-impl Written for WrittenDocuments {
+impl WriteObserver for WrittenDocuments {
     fn written(&self, id: &str, index: &str) {
         let Some(position) = self.ids.position(id) else { return };
         let mut locations = lock(&self.locations);

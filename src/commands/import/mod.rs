@@ -87,6 +87,6 @@ async fn undo(import: &Import, cause: Error) -> Error {
     let cause = Box::new(import.explain_concurrent_change(cause).await);
     import.print("Undoing what was written …");
     // A request that was given up may still be executed, which must not be after it was undone.
-    import.cluster().settle().await;
+    import.cluster().wait_for_tasks().await;
     rollback::roll_back(import).await.into_error(cause)
 }

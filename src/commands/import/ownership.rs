@@ -67,7 +67,7 @@ impl Ownership {
     fn absent(what: &str, is_listed: bool) -> cluster::Result<Self> {
         match is_listed {
             false => Ok(Self::Absent),
-            true => Err(cluster::Error::Unintelligible {
+            true => Err(cluster::Error::UnexpectedResponse {
                 what: format!("GET {what}"),
                 why: "it is reported as absent by one request, and as present by another".to_owned(),
             }),

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::objects::create_once;
 use crate::archive::{Document, Part};
-use crate::cluster::{Bulk, Written};
+use crate::cluster::{Bulk, WriteObserver};
 use crate::commands::import::context::{BulkDocument, Import};
 use crate::commands::import::journal::{CreatedIndex, DerivedId, Entry, Ids, WriteStatus, WrittenDocuments};
 use crate::commands::import::plan::TargetPlan;
@@ -80,7 +80,7 @@ pub(super) async fn write_snapshot_and_data_counts(import: &Import) -> Result<()
     let mut bulk = import
         .cluster()
         .bulk_alias(&alias, import.options.bulk())
-        .telling(written);
+        .with_observer(written);
     for document in documents {
         bulk.index(&document.id, document.source).await?;
     }
@@ -281,7 +281,7 @@ pub(super) async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -
 async fn write(import: &Import, part: Part, documents: WrittenDocuments, bulk: Bulk, stage: &Stage) -> Result<u64> {
     let documents = Arc::new(documents);
     let handle = import.journal.record_intent(Entry::Documents(Arc::clone(&documents)));
-    let bulk = bulk.telling(Arc::clone(&documents) as Arc<dyn Written>);
+    let bulk = bulk.with_observer(Arc::clone(&documents) as Arc<dyn WriteObserver>);
     let written = send(import, part, bulk, stage, |document| {
         let document = import.document(part, document)?;
         let exists = matches!(part, Part::Annotations | Part::Notifications) && !documents.contains(&document.id);

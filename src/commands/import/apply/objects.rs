@@ -132,18 +132,18 @@ where
     C: Future<Output = cluster::Result<()>>,
 {
     let handle = import.journal.record_intent(entry.clone());
-    let mut tries = import.cluster().tries();
+    let mut backoff = import.cluster().backoff();
     let mut open = false;
     while let Err(error) = create().await {
         // Once open, a refusal may mean that an earlier request was executed.
-        open |= error.outcome_unknown() || error.is_passing();
+        open |= error.outcome_unknown() || error.is_transient();
         if !open {
             import.journal.record_status(handle, WriteStatus::Refused);
             return Err(error.into());
         }
         match import.ownership(&entry).await {
             Ok(Some(Ownership::Ours) | None) => break,
-            Ok(Some(Ownership::Absent)) if error.is_passing() && tries.again(&error).await => {}
+            Ok(Some(Ownership::Absent)) if backoff.retry(&error).await => {}
             Ok(Some(Ownership::Foreign(_))) => {
                 import.journal.record_status(handle, WriteStatus::Refused);
                 return Err(error.into());
@@ -308,20 +308,20 @@ async fn create_calendar(import: &Import, calendar: &Calendar) -> Result<()> {
 /// Sends the events, and again only those that are missing, so that none exists twice.
 async fn add_events(import: &Import, calendar: &Calendar, events: &[Map<String, Value>]) -> Result<()> {
     let (cluster, id) = (import.cluster(), &calendar.calendar_id);
-    let mut tries = cluster.tries();
+    let mut backoff = cluster.backoff();
     let mut missing = events.to_vec();
     while !missing.is_empty() {
         let Err(error) = cluster.add_events(id, &missing).await else {
             break;
         };
-        if !error.outcome_unknown() && !error.is_passing() {
+        if !error.outcome_unknown() && !error.is_transient() {
             return Err(error.into());
         }
         let Some(current) = cluster.calendar(id).await? else {
             return Err(error.into());
         };
         missing = missing_events(calendar, current);
-        if !missing.is_empty() && (!error.is_passing() || !tries.again(&error).await) {
+        if !missing.is_empty() && !backoff.retry(&error).await {
             return Err(error.into());
         }
     }

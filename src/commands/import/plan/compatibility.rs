@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::planner::Planner;
-use crate::cluster::{self, Cluster, Flavour};
+use crate::cluster::{self, Cluster, Deployment};
 use crate::commands::compatibility::{Incompatible, Requirement};
 use crate::commands::import::archive::origin;
 use crate::error::{Error, Result};
@@ -21,9 +21,9 @@ const MAX_UNKNOWN: usize = 50;
 
 /// Serverless has no API to import a snapshot.
 pub(super) fn refuse_serverless(cluster: &Cluster) -> Result<()> {
-    match cluster.flavour() {
-        Flavour::Stack => Ok(()),
-        Flavour::Serverless => Err(Error::failed(
+    match cluster.deployment() {
+        Deployment::Stack => Ok(()),
+        Deployment::Serverless => Err(Error::failed(
             "a serverless project cannot take in model snapshots",
             "import into a self-managed or hosted cluster",
         )),
@@ -224,12 +224,12 @@ async fn unknown_options(cluster: &Cluster, body: &RawValue) -> Result<Vec<Strin
     while unknown.len() < MAX_UNKNOWN {
         // A line for each member, so that the line in the answer tells which one it is.
         let text = format!("{copy:#}");
-        let refusal = match cluster.validate_job(text).await {
-            Err(cluster::Error::Refused { refusal, .. }) if refusal.status == 400 => refusal,
+        let response = match cluster.validate_job(text).await {
+            Err(cluster::Error::Refused { response, .. }) if response.status == 400 => response,
             Err(error) => return Err(error.into()),
             Ok(()) => break,
         };
-        let Some(option) = UnknownOption::parse(&refusal.reason) else {
+        let Some(option) = UnknownOption::parse(&response.reason) else {
             break;
         };
         let Some(path) = option.remove_from(&mut copy) else {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::planner::{Planner, TargetPlan};
 use crate::archive::{ArchivedQuery, CheckedArchive, Part};
-use crate::cluster::Wanted;
+use crate::cluster::RequiredPrivileges;
 use crate::commands::import::options::ImportOptions;
 use crate::error::{Error, Result};
 use crate::job::{
@@ -57,7 +57,7 @@ pub(in crate::commands::import) fn required_privileges(
     options: &ImportOptions,
     archive: &CheckedArchive,
     targets: &[TargetIndex],
-) -> Wanted {
+) -> RequiredPrivileges {
     let mut indices = vec![(ML_INDICES.map(str::to_owned).to_vec(), ON_ML.to_vec())];
     if !targets.is_empty() {
         // The index, and the alias that it is loaded through.
@@ -75,7 +75,7 @@ pub(in crate::commands::import) fn required_privileges(
         Some(_) => Vec::new(),
     };
     indices.push((read, vec!["read"]));
-    Wanted {
+    RequiredPrivileges {
         cluster: vec!["monitor", "manage_ml"],
         indices,
     }

@@ -7,21 +7,21 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::cluster::link::Link;
-use crate::cluster::retry::Patience;
-use crate::cluster::transport::Transport;
-use crate::cluster::unanswered::Unanswered;
-use crate::cluster::{Cluster, Observer, Result, SystemClock, Wait};
+use crate::cluster::cluster::Cluster;
+use crate::cluster::http::auth;
+use crate::cluster::http::client::HttpClient;
+use crate::cluster::http::error::Result;
+use crate::cluster::http::retry::{Observer, RetryPolicy, SystemClock, Wait};
 
 /// Status, further header lines, body. Status 0: hang up instead.
-pub(in crate::cluster) type Scripted = (u16, &'static str, String);
+pub(crate) type Scripted = (u16, &'static str, String);
 
 const ROOT: &str =
     r#"{"cluster_name":"c","cluster_uuid":"u","version":{"number":"VERSION"},"tagline":"You Know, for Search"}"#;
 
 /// The pauses that were announced.
 #[derive(Debug, Default)]
-pub(in crate::cluster) struct Pauses(pub(in crate::cluster) Mutex<Vec<Duration>>);
+pub(crate) struct Pauses(pub(crate) Mutex<Vec<Duration>>);
 
 impl Observer for Pauses {
     fn waiting(&self, wait: &Wait<'_>) {
@@ -30,10 +30,10 @@ impl Observer for Pauses {
 }
 
 /// What the server was asked: request line and body.
-pub(in crate::cluster) type Asked = Arc<Mutex<Vec<(String, String)>>>;
+pub(crate) type Asked = Arc<Mutex<Vec<(String, String)>>>;
 
 /// Serves the answers in turn (one connection each), then hangs up.
-pub(in crate::cluster) async fn serve(answers: Vec<Scripted>) -> (url::Url, Asked) {
+pub(crate) async fn serve(answers: Vec<Scripted>) -> (url::Url, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     let asked = Asked::default();
@@ -82,48 +82,39 @@ pub(in crate::cluster) async fn serve(answers: Vec<Scripted>) -> (url::Url, Aske
 }
 
 /// A cluster of that version behind the answers; `/` is answered too.
-pub(in crate::cluster) async fn cluster(version: &str, answers: Vec<Scripted>) -> (Cluster, Asked, Arc<Pauses>) {
+pub(crate) async fn cluster(version: &str, answers: Vec<Scripted>) -> (Cluster, Asked, Arc<Pauses>) {
     let mut all = vec![(200, "", ROOT.replace("VERSION", version))];
     all.extend(answers);
     let (url, asked) = serve(all).await;
     let pauses = Arc::new(Pauses::default());
-    let cluster = meet(url, Arc::clone(&pauses)).await.unwrap();
+    let cluster = handshake(url, Arc::clone(&pauses)).await.unwrap();
     asked.lock().unwrap().clear();
     (cluster, asked, pauses)
 }
 
 /// Connects without proxies and without long pauses.
-pub(in crate::cluster) async fn meet(address: url::Url, observer: Arc<Pauses>) -> Result<Cluster> {
-    let transport = Transport::of(reqwest::Client::builder().no_proxy()).unwrap();
-    let millis = Duration::from_millis;
-    let patience = Patience {
-        first: millis(1),
-        longest: millis(4),
-        longest_asked: millis(8),
-        total: Duration::from_secs(60),
+pub(crate) async fn handshake(address: url::Url, observer: Arc<Pauses>) -> Result<Cluster> {
+    let client = auth::build(reqwest::Client::builder().no_proxy()).unwrap();
+    let (millis, seconds) = (Duration::from_millis, Duration::from_secs);
+    let retry_policy = RetryPolicy {
+        first_pause: millis(1),
+        max_pause: millis(4),
+        max_asked_pause: millis(8),
+        ..RetryPolicy::new(2, seconds(60), Arc::new(SystemClock::start()), observer)
     };
-    let link = Link {
-        transport,
-        address,
-        observer,
-        timeout: Duration::from_secs(20),
-        retries: 2,
-        gate: Default::default(),
-        patience,
-        clock: Arc::new(SystemClock::start()),
-        unanswered: Unanswered::new(),
-        met: Default::default(),
-        secrets: Default::default(),
-        large: tokio::sync::Semaphore::new(1),
-    };
-    Cluster::meet(link, Duration::from_secs(20), "5m".to_owned()).await
+    let http = HttpClient::with_client(client, address, seconds(20), retry_policy);
+    Cluster::handshake(http, seconds(20), "5m".to_owned()).await
 }
 
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cluster::{BulkOptions, Error, Pagination, Path, Request, Search, Sort, SourceFields, Wanted};
+    use crate::cluster::bulk::BulkOptions;
+    use crate::cluster::capabilities::RequiredPrivileges;
+    use crate::cluster::http::error::Error;
+    use crate::cluster::http::request::{Path, Request};
+    use crate::cluster::search::query::{Pagination, Search, Sort, SourceFields};
 
     fn ok(body: &str) -> Scripted {
         (200, "", body.to_owned())
@@ -170,7 +161,7 @@ mod tests {
     async fn busy_answers_are_repeated_and_lost_ones_where_safe() {
         let busy = || (503, "retry-after: 1\r\n", String::new());
         let (cluster, asked, pauses) = cluster("9.0.0", vec![busy(), (0, "", String::new()), ok("{}")]).await;
-        cluster.send(Request::get(Path::of(["a"]))).await.unwrap();
+        cluster.http.send(&Request::get(Path::of(["a"]))).await.unwrap();
         assert_eq!(asked.lock().unwrap().len(), 3);
         assert_eq!(pauses.0.lock().unwrap()[0], Duration::from_millis(8));
     }
@@ -178,7 +169,11 @@ mod tests {
     #[tokio::test]
     async fn a_lost_creation_is_not_repeated() {
         let (cluster, asked, _) = cluster("9.0.0", vec![(0, "", String::new()), ok("{}")]).await;
-        let error = cluster.send(Request::put(Path::of(["a"])).once()).await.unwrap_err();
+        let error = cluster
+            .http
+            .send(&Request::put(Path::of(["a"])).once())
+            .await
+            .unwrap_err();
         assert!(error.outcome_unknown(), "{error}");
         assert_eq!(asked.lock().unwrap().len(), 1);
     }
@@ -189,7 +184,8 @@ mod tests {
         let (first, asked, _) = cluster("9.0.0", vec![(429, "", full.to_owned()), ok("{}")]).await;
         assert!(
             first
-                .send(Request::get(Path::of(["a"])))
+                .http
+                .send(&Request::get(Path::of(["a"])))
                 .await
                 .unwrap_err()
                 .hint()
@@ -204,7 +200,7 @@ mod tests {
         let (other, _) = serve(vec![ok("{}")]).await;
         let header: &'static str = Box::leak(format!("location: {other}a\r\n").into_boxed_str());
         let (cluster, _, _) = cluster("9.0.0", vec![(302, header, String::new())]).await;
-        let error = cluster.send(Request::get(Path::of(["a"]))).await.unwrap_err();
+        let error = cluster.http.send(&Request::get(Path::of(["a"]))).await.unwrap_err();
         assert!(matches!(error, Error::Redirected { .. }), "{error}");
     }
 
@@ -266,13 +262,13 @@ mod tests {
 
     #[tokio::test]
     async fn privileges_are_unknown_only_where_there_is_no_security() {
-        let wanted = Wanted {
+        let required = RequiredPrivileges {
             cluster: vec!["monitor"],
             indices: Vec::new(),
         };
         let off = r#"{"error":"no handler found for uri [/_security/user/_has_privileges] and method [POST]"}"#;
         let (cluster_without, _, _) = cluster("9.2.0", vec![(400, "", off.to_owned())]).await;
-        assert!(cluster_without.missing_privileges(&wanted).await.unwrap().is_none());
+        assert!(cluster_without.missing_privileges(&required).await.unwrap().is_none());
         for (status, kind) in [
             (500, "x"),
             (400, "action_request_validation_exception"),
@@ -280,7 +276,7 @@ mod tests {
         ] {
             let error = format!(r#"{{"error":{{"type":"{kind}","reason":"no"}},"status":{status}}}"#);
             let (cluster, _, _) = cluster("9.2.0", vec![(status, "", error)]).await;
-            assert!(cluster.missing_privileges(&wanted).await.is_err(), "{status} {kind}");
+            assert!(cluster.missing_privileges(&required).await.is_err(), "{status} {kind}");
         }
     }
 
@@ -341,8 +337,8 @@ mod tests {
         ] {
             let what = format!("{} {answer:?}", request.what());
             let (cluster, asked, _) = cluster("9.0.0", vec![answer, tasks()]).await;
-            let _ = cluster.send(request).await;
-            cluster.settle().await;
+            let _ = cluster.http.send(&request).await;
+            cluster.wait_for_tasks().await;
             let looked = asked
                 .lock()
                 .unwrap()

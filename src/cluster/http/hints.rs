@@ -1,8 +1,6 @@
 //! What to do about an error, decided by its type in Elasticsearch. A status alone says too little: 400 is returned for a
 //! closed index as for a page that is too large, 503 for a deleted index as for a node that is starting.
 
-use crate::cluster::Refusal;
-
 /// An error that is known.
 struct Row {
     /// `error.type`, of the error or of one of its causes.
@@ -23,7 +21,7 @@ const SHARDS: &str = "a shard is not available: its index was closed or deleted,
 const TOO_MANY_SHARDS: &str = "the cluster has as many shards as it may have: delete indices that are not needed, or raise cluster.max_shards_per_node";
 
 /// Of a scroll or point in time that no longer exists.
-pub(in crate::cluster) const LOST_CONTEXT: &str = "an index was closed or deleted, a node was restarted, or two pages were further apart than --keep-alive: see `GET \
+pub(super) const LOST_CONTEXT: &str = "an index was closed or deleted, a node was restarted, or two pages were further apart than --keep-alive: see `GET \
      /_cluster/health`, and repeat; if pages take long, with a longer --keep-alive, e.g. --keep-alive 30m";
 
 /// What is known, the first that matches.
@@ -109,14 +107,14 @@ const ROWS: [Row; 21] = [
 ];
 
 /// The hint of a known type.
-pub(in crate::cluster) fn by_type(kinds: impl Fn(&str) -> bool, reason: &str) -> Option<&'static str> {
+pub(super) fn by_type(kinds: impl Fn(&str) -> bool, reason: &str) -> Option<&'static str> {
     let known = ROWS.iter().find(|row| kinds(row.kind) && reason.contains(row.reason));
     known.map(|row| row.hint)
 }
 
-/// The hint of an error, by its type or, where that says nothing, by its status.
-pub(in crate::cluster) fn known(refusal: &Refusal) -> Option<&'static str> {
-    by_type(|kind| refusal.is_or_has(kind), &refusal.reason).or(match refusal.status {
+/// The hint of an error whose type says nothing.
+pub(super) fn by_status(status: u16) -> Option<&'static str> {
+    match status {
         413 => {
             Some("the cluster takes no request of this size: raise http.max_content_length there, or lower --bulk-size")
         }
@@ -125,11 +123,11 @@ pub(in crate::cluster) fn known(refusal: &Refusal) -> Option<&'static str> {
             "the cluster, or a proxy before it, is overloaded or not ready: repeat later, or with a longer --retry-for",
         ),
         _ => None,
-    })
+    }
 }
 
 /// Of a document that the cluster does not accept although it accepts the request.
-pub(in crate::cluster) fn of_item(index: &str) -> &'static str {
+pub(super) fn of_item(index: &str) -> &'static str {
     if index.starts_with(".ml-") {
         return "the document does not fit what this index has there: the cluster may be older than the one that the job \
                 comes from (import into that version or a later one), or a template or somebody may have changed its \
@@ -141,14 +139,14 @@ pub(in crate::cluster) fn of_item(index: &str) -> &'static str {
 }
 
 /// The hint of any other error. What has a type was returned by Elasticsearch itself.
-pub(in crate::cluster) fn unknown(refusal: &Refusal) -> &'static str {
-    match (refusal.status, refusal.kind.is_empty()) {
-        (_, false) => "the message has the reason in the words of the cluster; -v adds its causes, -vv every request",
-        (403, true) => {
+pub(super) fn unknown(status: u16, has_type: bool) -> &'static str {
+    match (status, has_type) {
+        (_, true) => "the message has the reason in the words of the cluster; -v adds its causes, -vv every request",
+        (403, false) => {
             "the cluster or a proxy before it refused the request: check the privileges of the user (docs/privileges.md), and \
              that --url leads to Elasticsearch"
         }
-        (_, true) => {
+        (_, false) => {
             "the cluster or a proxy before it did not accept the request: check that --url leads to Elasticsearch; -vv shows \
              every request"
         }
@@ -161,13 +159,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::cluster::http::error::ErrorResponse;
 
     /// The hint of an error as Elasticsearch returns it: one that has the words, and none of what would mislead.
     #[track_caller]
     fn hints(status: u16, error: &Value, has: &[&str], lacks: &[&str]) {
         let body = json!({ "error": error, "status": status }).to_string();
-        let refusal = Refusal::read(status, body.as_bytes());
-        let hint = known(&refusal).unwrap_or_else(|| panic!("no hint for {body}"));
+        let response = ErrorResponse::parse(status, body.as_bytes());
+        let hint = response.hint().unwrap_or_else(|| panic!("no hint for {body}"));
         for words in has {
             assert!(hint.contains(words), "`{words}` is missing: {hint}");
         }
@@ -359,8 +358,8 @@ mod tests {
         );
         let in_document = json!({ "type": "document_parsing_exception", "reason": "[1:2] failed to parse",
             "caused_by": { "type": "illegal_argument_exception", "reason": fields } });
-        let item = Refusal::of_error(400, &in_document);
-        assert!(known(&item).is_some_and(|hint| hint.contains("total_fields.limit")));
+        let item = ErrorResponse::from_json(400, &in_document);
+        assert!(item.hint().is_some_and(|hint| hint.contains("total_fields.limit")));
     }
 
     #[test]
@@ -388,23 +387,29 @@ mod tests {
 
     #[test]
     fn what_has_a_type_came_from_elasticsearch() {
-        let typed = Refusal::read(
+        let typed = ErrorResponse::parse(
             400,
             br#"{"error":{"type":"parsing_exception","reason":"unknown query [a]"}}"#,
         );
-        assert_eq!(known(&typed), None);
-        assert!(!unknown(&typed).contains("--url"), "{}", unknown(&typed));
+        assert_eq!(typed.hint(), None);
+        assert!(!unknown(400, true).contains("--url"));
         for (status, body) in [
             (404, &b"<html>"[..]),
             (400, b"{\"error\":\"no handler found\"}"),
             (403, b""),
         ] {
-            let other = Refusal::read(status, body);
-            assert!(known(&other).is_none() && unknown(&other).contains("--url"), "{status}");
+            let other = ErrorResponse::parse(status, body);
+            assert!(
+                other.hint().is_none() && unknown(status, false).contains("--url"),
+                "{status}"
+            );
         }
         for status in [408, 429, 502, 503, 504] {
             assert!(
-                known(&Refusal::read(status, b"busy")).unwrap().contains("--retry-for"),
+                ErrorResponse::parse(status, b"busy")
+                    .hint()
+                    .unwrap()
+                    .contains("--retry-for"),
                 "{status}"
             );
         }

@@ -1,16 +1,20 @@
-//! The body of a response, read as far as the request allows.
+//! How much a response may contain: it is read as far as the request allows.
 
+use std::fmt;
 use std::io::{self, Write};
+use std::marker::PhantomData;
 
 use bytes::Bytes;
 use elasticsearch::http::headers::{CONTENT_ENCODING, HeaderMap};
 use flate2::write::MultiGzDecoder;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
-use crate::cluster::Error;
+use crate::cluster::http::error::Error;
 
 /// How much a request may return. More is not read: whatever a server sends, memory stays bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::cluster) enum Size {
+pub(crate) enum BodyLimit {
     /// An acknowledgment, a count, an outcome.
     Status,
     /// Several documents. Readers that run at once hold one or two pages each.
@@ -22,19 +26,26 @@ pub(in crate::cluster) enum Size {
     Large,
 }
 
-impl Size {
+impl BodyLimit {
     /// Of so many documents at most. Where they are too large together, fewer are asked for.
-    pub(in crate::cluster) fn of_documents(documents: usize) -> Self {
+    pub(crate) fn of_documents(documents: usize) -> Self {
         if documents > 1 { Self::Page } else { Self::Large }
     }
 
     /// Bytes of the decoded body.
-    pub(in crate::cluster) fn bytes(self) -> usize {
+    pub(crate) fn bytes(self) -> usize {
         match self {
             Self::Status => 1 << 20,
             Self::Page => 4 << 20,
             Self::Listing => 16 << 20,
             Self::Large => 32 << 20,
+        }
+    }
+
+    pub(crate) fn exceeded(self, what: &str) -> Error {
+        Error::TooLarge {
+            what: what.to_owned(),
+            most: self.bytes(),
         }
     }
 
@@ -48,27 +59,27 @@ impl Size {
     }
 
     /// Whether a body of so many bytes has more values than the request may return.
-    pub(in crate::cluster) fn is_too_dense(self, body: &[u8]) -> bool {
+    pub(crate) fn is_too_dense(self, body: &[u8]) -> bool {
         self.values()
             .is_some_and(|most| body.len() > most && count_values(body) > most)
     }
 }
 
 /// At least as many values as the JSON text has, less one.
-pub(in crate::cluster) fn count_values(json: &[u8]) -> usize {
+pub(crate) fn count_values(json: &[u8]) -> usize {
     json.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
 }
 
 /// How a body comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cluster) enum Encoding {
+pub(crate) enum Encoding {
     Identity,
     Gzip,
 }
 
 /// Why there is no body.
 #[derive(Debug)]
-pub(in crate::cluster) enum Unread {
+pub(crate) enum BodyError {
     /// The connection broke.
     Lost(reqwest::Error),
     /// It is larger than the request may return.
@@ -77,30 +88,27 @@ pub(in crate::cluster) enum Unread {
     Damaged(String),
 }
 
-impl Unread {
-    /// As an error of the request.
-    pub(in crate::cluster) fn into_error(self, what: &str, size: Size) -> Error {
-        let what = what.to_owned();
+impl BodyError {
+    pub(crate) fn into_error(self, what: &str, limit: BodyLimit) -> Error {
         match self {
-            Self::TooLarge => Error::TooLarge {
-                what,
-                most: size.bytes(),
-            },
-            Self::Damaged(why) => Error::Unintelligible { what, why },
-            Self::Lost(error) => Error::Unintelligible {
-                what,
-                why: error.to_string(),
-            },
+            Self::TooLarge => limit.exceeded(what),
+            Self::Damaged(why) => Error::unexpected(what, why),
+            Self::Lost(error) => Error::unexpected(what, error.to_string()),
+        }
+    }
+
+    /// What an error message says instead of the body.
+    pub(crate) fn description(&self) -> &'static str {
+        match self {
+            Self::TooLarge => "(the response is too large to be read)",
+            _ => "(the response cannot be read)",
         }
     }
 }
 
 impl Encoding {
     /// As the headers of the response name it. Only what was asked for is decoded.
-    ///
-    /// # Errors
-    /// Another one, with its name.
-    pub(in crate::cluster) fn of(headers: &HeaderMap, gzip_asked_for: bool) -> Result<Self, Unread> {
+    pub(crate) fn of(headers: &HeaderMap, gzip_asked_for: bool) -> Result<Self, BodyError> {
         let mut encoding = Self::Identity;
         for value in headers.get_all(CONTENT_ENCODING) {
             let name = String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
@@ -108,7 +116,7 @@ impl Encoding {
                 ("" | "identity", encoding) => encoding,
                 ("gzip" | "x-gzip", Self::Identity) if gzip_asked_for => Self::Gzip,
                 _ => {
-                    return Err(Unread::Damaged(format!(
+                    return Err(BodyError::Damaged(format!(
                         "its content encoding is `{name}`, which was not asked for"
                     )));
                 }
@@ -118,18 +126,23 @@ impl Encoding {
     }
 }
 
-/// Reads and decodes up to `limit` bytes.
-///
-/// # Errors
-/// A larger body, as soon as it is known to be larger, and one that breaks off.
-pub(in crate::cluster) async fn read(
+/// Reads and decodes what the limit allows.
+pub(crate) async fn read_body(
     response: &mut reqwest::Response,
     encoding: Encoding,
-    limit: usize,
-) -> Result<Bytes, Unread> {
+    limit: BodyLimit,
+) -> Result<Bytes, BodyError> {
+    match read(response, encoding, limit.bytes()).await {
+        Ok(body) if limit.is_too_dense(&body) => Err(BodyError::TooLarge),
+        body => body,
+    }
+}
+
+/// A body larger than `limit` bytes is an error as soon as it is known to be larger.
+async fn read(response: &mut reqwest::Response, encoding: Encoding, limit: usize) -> Result<Bytes, BodyError> {
     let announced = response.content_length().unwrap_or(0);
     if announced > limit as u64 {
-        return Err(Unread::TooLarge);
+        return Err(BodyError::TooLarge);
     }
     let mut buffer = Bounded {
         bytes: Vec::new(),
@@ -138,7 +151,7 @@ pub(in crate::cluster) async fn read(
     if encoding == Encoding::Identity {
         // At most the limit, so it fits.
         buffer.bytes.reserve_exact(announced as usize);
-        while let Some(chunk) = response.chunk().await.map_err(Unread::Lost)? {
+        while let Some(chunk) = response.chunk().await.map_err(BodyError::Lost)? {
             buffer.add(&chunk)?;
         }
         return Ok(buffer.bytes.into());
@@ -147,13 +160,13 @@ pub(in crate::cluster) async fn read(
     let mut received = 0_usize;
     let mut decoder = MultiGzDecoder::new(buffer);
     let damaged = |error: io::Error| match error.kind() {
-        io::ErrorKind::FileTooLarge => Unread::TooLarge,
-        _ => Unread::Damaged(format!("its gzip content is damaged: {error}")),
+        io::ErrorKind::FileTooLarge => BodyError::TooLarge,
+        _ => BodyError::Damaged(format!("its gzip content is damaged: {error}")),
     };
-    while let Some(chunk) = response.chunk().await.map_err(Unread::Lost)? {
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Lost)? {
         received = received.saturating_add(chunk.len());
         if received > limit {
-            return Err(Unread::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         decoder.write_all(&chunk).map_err(damaged)?;
     }
@@ -167,10 +180,10 @@ struct Bounded {
 }
 
 impl Bounded {
-    fn add(&mut self, more: &[u8]) -> Result<(), Unread> {
+    fn add(&mut self, more: &[u8]) -> Result<(), BodyError> {
         let needed = self.bytes.len().saturating_add(more.len());
         if needed > self.limit {
-            return Err(Unread::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         if needed > self.bytes.capacity() {
             let capacity = needed.max(self.bytes.capacity().saturating_mul(2)).min(self.limit);
@@ -191,6 +204,38 @@ impl Write for Bounded {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// No request asks for more documents, and Elasticsearch lists no more jobs. Each takes a few hundred bytes, however short
+/// its text is.
+const MAX_ITEMS: usize = 10_000;
+
+/// A list of items, as long as they are not more than any request asks for.
+pub(crate) fn bounded<'de, D, T>(deserializer: D) -> std::result::Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Bounded<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{MAX_ITEMS} items at most")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Self::Value, A::Error> {
+            let mut all = Vec::new();
+            while let Some(item) = items.next_element()? {
+                if all.len() == MAX_ITEMS {
+                    return Err(A::Error::invalid_length(MAX_ITEMS + 1, &self));
+                }
+                all.push(item);
+            }
+            Ok(all)
+        }
+    }
+    deserializer.deserialize_seq(Bounded(PhantomData))
 }
 
 #[cfg(test)]
@@ -230,17 +275,20 @@ mod tests {
             let mut fits = response(of(&[b'x'; 1000]));
             assert_eq!(read(&mut fits, encoding, 1000).await.unwrap(), [b'x'; 1000][..]);
             let mut larger = response(of(&[b'x'; 1001]));
-            assert!(matches!(read(&mut larger, encoding, 1000).await, Err(Unread::TooLarge)));
+            assert!(matches!(
+                read(&mut larger, encoding, 1000).await,
+                Err(BodyError::TooLarge)
+            ));
         }
         let mut bomb = response(packed(&vec![b' '; 50 << 20]));
         assert!(matches!(
             read(&mut bomb, Encoding::Gzip, 1 << 20).await,
-            Err(Unread::TooLarge)
+            Err(BodyError::TooLarge)
         ));
         let mut members = unannounced(packed(b"").repeat(1000));
         assert!(matches!(
             read(&mut members, Encoding::Gzip, 1000).await,
-            Err(Unread::TooLarge)
+            Err(BodyError::TooLarge)
         ));
     }
 
@@ -253,7 +301,7 @@ mod tests {
             [&whole[..], b"{}"].concat(),
         ] {
             let read = read(&mut response(body), Encoding::Gzip, 1000).await;
-            assert!(matches!(read, Err(Unread::Damaged(_))), "{read:?}");
+            assert!(matches!(read, Err(BodyError::Damaged(_))), "{read:?}");
         }
     }
 

@@ -1,0 +1,607 @@
+//! Why a request failed: what Elasticsearch returned, and what the user can do about it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cluster::http::hints;
+use crate::job::Version;
+use crate::util::process_limits::NO_DESCRIPTORS;
+
+/// What every call on a cluster returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Longer reasons are cut.
+const MAX_REASON_CHARS: usize = 500;
+const MAX_CAUSE_DEPTH: usize = 10;
+/// Of shards and root causes.
+const MAX_CAUSES: usize = 100;
+const NO_REASON: &str = "(no reason given)";
+
+/// Where Elasticsearch begins to quote a document: nothing from there on is kept.
+const QUOTATIONS: [&str; 4] = [
+    "Preview of field's value",
+    "at [Source:",
+    "The prefix of the first immense term",
+    "Document contents",
+];
+
+/// A request that failed. `what` is method and path, without credentials or query values.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages name the fields")]
+pub enum Error {
+    /// No connection was established: nothing was sent.
+    #[error("{what}: cannot reach {address}: {cause}")]
+    Unreachable {
+        what: String,
+        address: String,
+        why: ConnectFailure,
+        cause: String,
+    },
+    /// The connection broke before the response was complete.
+    #[error("{what}: the connection to {address} broke: {cause}")]
+    ConnectionLost {
+        what: String,
+        address: String,
+        cause: String,
+    },
+    /// No response in time; `failed` is the error of the last attempt that ended.
+    #[error("{what}: no answer within {} seconds", after.as_secs())]
+    Timeout {
+        what: String,
+        after: Duration,
+        #[source]
+        failed: Option<Box<Error>>,
+    },
+    /// The server's certificate is not trusted, or TLS failed otherwise.
+    #[error("{what}: TLS with {address} failed: {cause}")]
+    Tls {
+        what: String,
+        address: String,
+        cause: String,
+    },
+    /// Status 401.
+    #[error("{what}: the cluster does not accept the credentials: {}", response.reason)]
+    Unauthenticated {
+        what: String,
+        #[source]
+        response: ErrorResponse,
+    },
+    /// Status 403.
+    #[error("{what}: not permitted: {}", response.reason)]
+    Forbidden {
+        what: String,
+        #[source]
+        response: ErrorResponse,
+    },
+    /// Any other status of 400 and above.
+    #[error("{what}: {} {}", response.status, response.reason)]
+    Refused {
+        what: String,
+        #[source]
+        response: ErrorResponse,
+    },
+    /// 429 because ML is in upgrade mode.
+    #[error("{what}: machine learning is in upgrade mode")]
+    UpgradeMode { what: String },
+    /// Redirects are not followed.
+    #[error("{what}: {asked} redirects to {answered}")]
+    Redirected {
+        what: String,
+        asked: String,
+        answered: String,
+    },
+    /// The response is not what the API promises: incomplete, not JSON, a field missing.
+    #[error("{what}: the answer makes no sense: {why}")]
+    UnexpectedResponse { what: String, why: String },
+    /// The response is larger than the request may return; the rest of it was not read.
+    #[error("{what}: the response is too large: this request may return {} MiB", most >> 20)]
+    TooLarge { what: String, most: usize },
+    /// Shards failed in an otherwise good search response: data is missing.
+    #[error("{what}: {failed} of {total} shards failed: {reason}")]
+    ShardsFailed {
+        what: String,
+        failed: u64,
+        total: u64,
+        /// Types of the first failure and its causes.
+        kinds: Box<[Box<str>]>,
+        reason: String,
+    },
+    /// Remote clusters were skipped, or responded without some of their shards: data is missing.
+    #[error("{what}: data of remote clusters is missing: {clusters}")]
+    ClustersMissing { what: String, clusters: String },
+    /// A scroll or point in time no longer exists.
+    #[error("{what}: the search context no longer exists")]
+    ContextExpired { what: String },
+    /// `GET /` is answered by something else than Elasticsearch.
+    #[error("{address} is {found}, not Elasticsearch")]
+    NotElasticsearch { address: String, found: String },
+    /// An Elasticsearch that is too old or too new.
+    #[error("{address} runs Elasticsearch {version}; esml-state supports 7.17, 8.x and 9.x")]
+    UnsupportedVersion { address: String, version: Version },
+    /// A bulk item was rejected for good.
+    #[error("{index}: document {id} rejected: {} {}", response.status, response.reason)]
+    ItemRejected {
+        index: Box<str>,
+        id: Box<str>,
+        #[source]
+        response: ErrorResponse,
+    },
+    /// The options do not make a client: a bad URL, cloud ID or certificate file.
+    #[error("{0}")]
+    Options(String),
+}
+
+/// Why no connection was established.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectFailure {
+    /// The host name has no address.
+    UnknownHost,
+    /// Nothing listens there.
+    Refused,
+    /// This process may open no more files or connections.
+    NoDescriptors,
+    /// Another reason.
+    Other,
+}
+
+/// An error as Elasticsearch describes it: a response of status 400 and above, or an item of a bulk response.
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct ErrorResponse {
+    /// HTTP status.
+    pub status: u16,
+    /// `error.type`, empty where the body has none.
+    pub kind: Box<str>,
+    /// The types of all that caused it: root causes, failed shards, causes in turn.
+    pub causes: Box<[Box<str>]>,
+    /// `error.reason` with the deepest `caused_by`, or the beginning of a body that is not JSON.
+    pub reason: String,
+    /// `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// `error.caused_by`.
+    #[source]
+    pub caused_by: Option<Box<Cause>>,
+}
+
+/// What caused an error, as Elasticsearch words it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{words}")]
+pub struct Cause {
+    /// `reason`, or `type` where the reason would quote a document.
+    pub words: String,
+    /// `caused_by` in turn.
+    #[source]
+    pub caused_by: Option<Box<Cause>>,
+}
+
+impl Error {
+    pub(crate) fn unexpected(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::UnexpectedResponse {
+            what: what.into(),
+            why: why.into(),
+        }
+    }
+
+    /// A body that is not as the API promises; the message quotes no values of it.
+    pub(crate) fn invalid_json(what: &str, error: &serde_json::Error) -> Self {
+        match error.classify() {
+            serde_json::error::Category::Data => Self::unexpected(what, error.to_string()),
+            _ => Self::unexpected(
+                what,
+                format!("it is not JSON (line {}, column {})", error.line(), error.column()),
+            ),
+        }
+    }
+
+    pub(crate) fn timeout(what: &str, after: Duration, failed: Option<Self>) -> Self {
+        Self::Timeout {
+            what: what.to_owned(),
+            after,
+            failed: failed.map(Box::new),
+        }
+    }
+
+    /// A response of status 400 and above.
+    pub(crate) fn from_response(what: &str, response: ErrorResponse) -> Self {
+        let what = what.to_owned();
+        match response.status {
+            401 => Self::Unauthenticated { what, response },
+            403 if !response.is_or_has("cluster_block_exception") => Self::Forbidden { what, response },
+            404 if response.is_or_has("search_context_missing_exception") => Self::ContextExpired { what },
+            429 if response.reason.contains("upgrade mode is enabled") => Self::UpgradeMode { what },
+            _ => Self::Refused { what, response },
+        }
+    }
+
+    /// What the user can do next, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Unreachable { why, .. } => match why {
+                ConnectFailure::UnknownHost => {
+                    "check --url or --cloud-id: no address is known for this host name; or the name service of this machine \
+                     is not available"
+                }
+                ConnectFailure::Refused => {
+                    "check --url (host and port) or --cloud-id, and that the cluster runs: nothing accepts connections there"
+                }
+                ConnectFailure::NoDescriptors => NO_DESCRIPTORS,
+                ConnectFailure::Other => {
+                    "check --url (https:// or http://, host, port) or --cloud-id, that the cluster runs, and \
+                     HTTP_PROXY/HTTPS_PROXY"
+                }
+            },
+            Self::ConnectionLost { .. } => {
+                "a proxy or load balancer in between may have cut it, or the node went away: repeat"
+            }
+            Self::Timeout {
+                failed: Some(failed), ..
+            } => return failed.hint(),
+            Self::Timeout { .. } => "the cluster may be busy: repeat, or allow more time with --timeout",
+            Self::Tls { .. } => {
+                "pass the certificate of the cluster's authority with --ca-cert, and check https:// or http:// in --url"
+            }
+            Self::Unauthenticated { .. } => "check --username and --password, --api-key or --bearer-token",
+            Self::UpgradeMode { .. } => {
+                "when the upgrade is over, leave the mode with `POST /_ml/set_upgrade_mode?enabled=false`"
+            }
+            Self::Redirected { .. } => {
+                "redirects are not followed: they would send the credential and the data elsewhere; pass the final address as \
+                 --url"
+            }
+            Self::TooLarge { what, .. } if what.contains("_search") => {
+                "lower --page-size; otherwise check that --url leads to Elasticsearch, and what is in between"
+            }
+            Self::ShardsFailed { kinds, reason, .. } => {
+                let known = hints::by_type(|kind| kinds.iter().any(|known| **known == *kind), reason);
+                known.unwrap_or("see `GET /_cluster/health`; repeat when the indices are green or yellow")
+            }
+            Self::ContextExpired { .. } => hints::LOST_CONTEXT,
+            Self::ClustersMissing { .. } => {
+                "repeat when they can be reached (`GET /_remote/info`), or export without them: --allow-partial"
+            }
+            Self::NotElasticsearch { .. } => "check --url: it must be Elasticsearch's own address, not Kibana's",
+            Self::UnsupportedVersion { version, .. } if version.major < 9 => {
+                "upgrade the cluster to Elasticsearch 7.17 or later"
+            }
+            Self::UnsupportedVersion { .. } => "a newer esml-state may support it",
+            Self::Refused { response, .. } | Self::Forbidden { response, .. } => response
+                .hint()
+                .unwrap_or_else(|| hints::unknown(response.status, !response.kind.is_empty())),
+            Self::ItemRejected { index, response, .. } => response.hint().unwrap_or_else(|| hints::of_item(index)),
+            Self::UnexpectedResponse { .. } | Self::TooLarge { .. } => {
+                "something between here and the cluster may have answered, or cut the answer: repeat, with -vv to see every request"
+            }
+            Self::Options(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// The HTTP status, where there was a response.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Unauthenticated { response, .. }
+            | Self::Forbidden { response, .. }
+            | Self::Refused { response, .. }
+            | Self::ItemRejected { response, .. } => Some(response.status),
+            Self::UpgradeMode { .. } => Some(429),
+            Self::ContextExpired { .. } => Some(404),
+            _ => None,
+        }
+    }
+
+    /// An index or alias of that name does not exist.
+    pub(crate) fn is_no_such_index(&self) -> bool {
+        matches!(self, Self::Refused { response, .. }
+            if response.status == 404 && *response.kind == *"index_not_found_exception")
+    }
+
+    /// True where the request may have been carried out although no good response came: connection lost, timeout, gateway
+    /// errors.
+    pub fn outcome_unknown(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::ConnectionLost { .. } | Self::Timeout { .. } => true,
+            Self::UnexpectedResponse { .. } | Self::TooLarge { .. } => true,
+            Self::Refused { response, .. } => matches!(response.status, 408 | 500 | 502 | 503 | 504),
+            _ => false,
+        }
+    }
+}
+
+impl ErrorResponse {
+    /// Parses the body of an error; it may be anything.
+    pub(crate) fn parse(status: u16, body: &[u8]) -> Self {
+        match serde_json::from_slice::<Value>(body) {
+            Ok(json) => match json.get("error") {
+                Some(Value::String(reason)) => Self::without_type(status, reason),
+                Some(error @ Value::Object(_)) => Self::from_json(status, error),
+                _ => Self::without_type(status, NO_REASON),
+            },
+            Err(_) => Self::without_type(status, &first_line(body)),
+        }
+    }
+
+    /// An error of which only a text is known.
+    pub(crate) fn without_type(status: u16, reason: &str) -> Self {
+        Self {
+            status,
+            reason: one_line(reason),
+            ..Self::default()
+        }
+    }
+
+    /// Parses an `error` object, of a response or of a bulk item.
+    pub(crate) fn from_json(status: u16, error: &Value) -> Self {
+        let kind = text(error, "type");
+        let mut reasons = vec![match (kind, text(error, "index")) {
+            // Its reason is `closed` and nothing else.
+            ("index_closed_exception", index) if !index.is_empty() => format!("index {} is closed", one_line(index)),
+            _ => one_line(text(error, "reason")),
+        }];
+        if let Some(cause) = causes(error).last().filter(|cause| !std::ptr::eq(*cause, error)) {
+            let reason = text(cause, "reason");
+            let quoted = quotes_documents(kind) && !reason.starts_with("Limit of ");
+            reasons.push(one_line(if quoted { text(cause, "type") } else { reason }));
+        }
+        reasons.extend(failed_shards(error).map(shard_reason));
+        let mut distinct: Vec<String> = Vec::new();
+        for reason in reasons {
+            if !reason.is_empty() && !distinct.iter().any(|known| known.contains(&reason)) {
+                distinct.push(reason);
+            }
+        }
+        let reason = match distinct.is_empty() {
+            true => NO_REASON.to_owned(),
+            false => distinct.join(": ").replace(".: ", ": "),
+        };
+        Self {
+            status,
+            kind: kind.into(),
+            causes: types_of_causes(error),
+            reason: cut(&reason),
+            retry_after: None,
+            caused_by: chain(error, false, 0),
+        }
+    }
+
+    /// Whether it is of this type, or caused by something of this type.
+    pub fn is_or_has(&self, kind: &str) -> bool {
+        *self.kind == *kind || self.causes.iter().any(|cause| **cause == *kind)
+    }
+
+    /// Whether the cluster does not have this API. Without a handler the error is text, on serverless it is 410; 7.x may
+    /// take the path for an index.
+    pub(crate) fn is_unknown_api(&self) -> bool {
+        let taken_for_index = [
+            "invalid_index_name_exception",
+            "invalid_type_name_exception",
+            "index_not_found_exception",
+        ];
+        match self.status {
+            400 | 404 | 405 => self.kind.is_empty() || taken_for_index.contains(&&*self.kind),
+            status => status == 410,
+        }
+    }
+
+    /// Of an error of a known type or status.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        hints::by_type(|kind| self.is_or_has(kind), &self.reason).or_else(|| hints::by_status(self.status))
+    }
+}
+
+/// The types of an error and its causes, each once.
+pub(crate) fn types_of_causes(error: &Value) -> Box<[Box<str>]> {
+    let roots = error.get("root_cause").and_then(Value::as_array).into_iter().flatten();
+    let first = roots.chain(failed_shards(error)).take(MAX_CAUSES).chain([error]);
+    let mut types: Vec<Box<str>> = Vec::new();
+    for cause in first.flat_map(|error| causes(error).take(MAX_CAUSE_DEPTH)) {
+        let kind = text(cause, "type");
+        if !kind.is_empty() && !types.iter().any(|known| **known == *kind) {
+            types.push(kind.into());
+        }
+    }
+    types.into()
+}
+
+/// Why a shard failed, of its `reason` object.
+pub(crate) fn shard_reason(reason: &Value) -> String {
+    one_line(text(causes(reason).last().unwrap_or(reason), "reason"))
+}
+
+/// The beginning of a body that is not JSON, fit for one line.
+pub(crate) fn first_line(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
+    let text = text.trim_start();
+    if text.is_empty() {
+        return NO_REASON.to_owned();
+    }
+    if text.starts_with('<') {
+        return "an HTML or XML page".to_owned();
+    }
+    let line: String = without_controls(text).take(120).collect();
+    line.trim_end().to_owned()
+}
+
+fn failed_shards(error: &Value) -> impl Iterator<Item = &Value> {
+    let shards = error
+        .get("failed_shards")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    shards.filter_map(|shard| shard.get("reason"))
+}
+
+/// The error and what caused it, the deepest last.
+fn causes(error: &Value) -> impl Iterator<Item = &Value> {
+    std::iter::successors(Some(error), |error| {
+        error.get("caused_by").filter(|cause| cause.is_object())
+    })
+}
+
+/// Whether an error of this type, or its cause, quotes values of a document that cannot be parsed.
+fn quotes_documents(kind: &str) -> bool {
+    matches!(kind, "document_parsing_exception" | "mapper_parsing_exception")
+}
+
+/// The causes of an error, as deep as people read.
+fn chain(error: &Value, quoting: bool, depth: usize) -> Option<Box<Cause>> {
+    let quoting = quoting || quotes_documents(text(error, "type"));
+    let cause = causes(error).nth(1).filter(|_| depth < MAX_CAUSE_DEPTH)?;
+    Some(Box::new(Cause {
+        words: one_line(text(cause, if quoting { "type" } else { "reason" })),
+        caused_by: chain(cause, quoting, depth + 1),
+    }))
+}
+
+fn text<'a>(object: &'a Value, member: &str) -> &'a str {
+    object.get(member).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The reason in one line, without what it quotes of a document.
+fn one_line(reason: &str) -> String {
+    let end = QUOTATIONS.iter().filter_map(|mark| reason.find(mark)).min();
+    let line: String = without_controls(&reason[..end.unwrap_or(reason.len())]).collect();
+    cut(line.trim())
+}
+
+fn without_controls(text: &str) -> impl Iterator<Item = char> {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c })
+}
+
+fn cut(reason: &str) -> String {
+    match reason.char_indices().nth(MAX_REASON_CHARS) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected(index: &str, status: u16) -> String {
+        let response = ErrorResponse {
+            kind: "document_parsing_exception".into(),
+            ..ErrorResponse::without_type(status, "[1:2] failed to parse")
+        };
+        let (index, id) = (index.into(), "1".into());
+        let error = Error::ItemRejected { index, id, response };
+        error.hint().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_rejected_document_gets_a_hint_of_its_own() {
+        assert!(rejected("a-input", 400).contains("--input-index"));
+        for own in [".ml-state-write", ".ml-anomalies-.write-a", ".ml-annotations-write"] {
+            let hint = rejected(own, 400);
+            assert!(
+                hint.contains(".ml-*/_mapping") && !hint.contains("--input-index"),
+                "{hint}"
+            );
+        }
+        assert!(rejected("a-input", 429).contains("--retry-for"));
+        for (index, status) in [("a-input", 400), (".ml-state-write", 400), ("a-input", 409)] {
+            assert!(!rejected(index, status).contains("--url"), "{index} {status}");
+        }
+    }
+
+    #[test]
+    fn an_error_may_be_text_or_object() {
+        let text = ErrorResponse::parse(404, br#"{"error":"alias [nosuch] missing","status":404}"#);
+        assert_eq!((&*text.kind, text.reason.as_str()), ("", "alias [nosuch] missing"));
+        let object = ErrorResponse::parse(
+            400,
+            br#"{"error":{"root_cause":[],"type":"parsing_exception","reason":"unknown query [nosuch]","line":1,
+               "caused_by":{"type":"named_object_not_found_exception","reason":"[1:22] unknown field [nosuch]"}}}"#,
+        );
+        assert_eq!(&*object.kind, "parsing_exception");
+        assert_eq!(object.reason, "unknown query [nosuch]: [1:22] unknown field [nosuch]");
+    }
+
+    #[test]
+    fn failed_shards_say_why() {
+        let response = ErrorResponse::parse(
+            400,
+            br#"{"error":{"type":"search_phase_execution_exception","reason":"all shards failed","failed_shards":[
+               {"shard":0,"reason":{"type":"illegal_argument_exception","reason":"Result window is too large"}},
+               {"shard":1,"reason":{"type":"illegal_argument_exception","reason":"Result window is too large"}}]}}"#,
+        );
+        assert_eq!(response.reason, "all shards failed: Result window is too large");
+    }
+
+    #[test]
+    fn a_closed_index_is_named() {
+        let body = br#"{"error":{"type":"index_closed_exception","reason":"closed","index":"logs"},"status":400}"#;
+        assert_eq!(ErrorResponse::parse(400, body).reason, "index logs is closed");
+    }
+
+    #[test]
+    fn documents_are_not_quoted() {
+        let response = ErrorResponse::parse(
+            400,
+            br#"{"error":{"type":"document_parsing_exception",
+               "reason":"[2:7] failed to parse field [b] of type [long] in document with id '1'. Preview of field's value: 'secret'",
+               "caused_by":{"type":"x_content_parse_exception","reason":"value (secret) out of range\n at [Source: (byte[])\"{secret}\"]"}}}"#,
+        );
+        assert!(!response.reason.contains("secret"), "{}", response.reason);
+        assert!(response.reason.contains("field [b]") && response.reason.contains("x_content_parse_exception"));
+    }
+
+    #[test]
+    fn causes_are_told_as_far_as_they_quote_nothing() {
+        let response = |kind: &str| {
+            let body = format!(
+                r#"{{"error":{{"type":"{kind}","reason":"first","caused_by":{{"type":"b","reason":"second",
+                   "caused_by":{{"type":"c","reason":"third"}}}}}}}}"#
+            );
+            ErrorResponse::parse(400, body.as_bytes())
+        };
+        let words = |kind| {
+            let mut words = vec![response(kind).reason];
+            let mut next = response(kind).caused_by;
+            while let Some(cause) = next {
+                words.push(cause.words);
+                next = cause.caused_by;
+            }
+            words
+        };
+        assert_eq!(words("a"), ["first: third", "second", "third"]);
+        assert_eq!(words("document_parsing_exception"), ["first: c", "b", "c"]);
+    }
+
+    #[test]
+    fn anything_else_is_one_short_line() {
+        assert_eq!(
+            ErrorResponse::parse(502, b"<html><body>Bad gateway").reason,
+            "an HTML or XML page"
+        );
+        assert_eq!(ErrorResponse::parse(503, b"").reason, "(no reason given)");
+        assert_eq!(ErrorResponse::parse(503, b"{}").reason, "(no reason given)");
+        assert_eq!(ErrorResponse::parse(503, b"busy\r\nlater").reason, "busy  later");
+        let long = format!(r#"{{"error":"{}"}}"#, "ä".repeat(9000));
+        assert_eq!(
+            ErrorResponse::parse(500, long.as_bytes()).reason.chars().count(),
+            MAX_REASON_CHARS + 1
+        );
+    }
+
+    #[test]
+    fn upgrade_mode_and_lost_contexts_are_told_apart() {
+        let error = |status, body: &str| Error::from_response("", ErrorResponse::parse(status, body.as_bytes()));
+        let upgrade = r#"{"error":{"type":"status_exception","reason":"Cannot perform cluster:admin/xpack/ml/job/put action while upgrade mode is enabled"},"status":429}"#;
+        assert!(matches!(error(429, upgrade), Error::UpgradeMode { .. }));
+        let lost = r#"{"error":{"root_cause":[{"type":"search_context_missing_exception"}],"type":"search_phase_execution_exception"}}"#;
+        assert!(matches!(error(404, lost), Error::ContextExpired { .. }));
+        assert!(matches!(error(404, "{}"), Error::Refused { .. }));
+    }
+
+    #[test]
+    fn a_missing_api_is_not_a_bad_request() {
+        let missing = br#"{"error":"no handler found for uri [/_security/_authenticate] and method [GET]"}"#;
+        assert!(ErrorResponse::parse(400, missing).is_unknown_api());
+        let bad = br#"{"error":{"type":"illegal_argument_exception","reason":"unknown privilege"}}"#;
+        assert!(!ErrorResponse::parse(400, bad).is_unknown_api());
+        assert!(!ErrorResponse::parse(500, missing).is_unknown_api());
+    }
+}

@@ -1,0 +1,229 @@
+//! Requests and responses.
+
+use bytes::Bytes;
+use elasticsearch::http::Method;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+
+use crate::cluster::http::error::{Error, Result};
+use crate::cluster::http::limits::BodyLimit;
+
+/// Everything outside the unreserved characters of RFC 3986.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// Wildcards stay readable in messages.
+const EXPRESSION: &AsciiSet = &SEGMENT.remove(b'*');
+
+/// A path below the cluster's address. Segments are percent-encoded; no encoding protects an empty segment, `.` and `..`:
+/// a path with one of them is refused when it is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Path(std::result::Result<String, String>);
+
+impl Path {
+    /// Joins the segments: `Path::of(["_ml", "anomaly_detectors", id])`.
+    pub(crate) fn of<'a>(segments: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(Ok(String::new())).then(segments)
+    }
+
+    /// An index expression (names, aliases, wildcards) as the first segment. An empty one would mean every index and is
+    /// refused.
+    pub(crate) fn indices(expression: &[impl AsRef<str>]) -> Self {
+        let names = expression.iter().map(|name| encode(name.as_ref(), EXPRESSION));
+        match names.collect::<std::result::Result<Vec<_>, _>>() {
+            Ok(names) if names.is_empty() => Self(Err("no index is named".to_owned())),
+            Ok(names) => Self(Ok(format!("/{}", names.join(",")))),
+            Err(why) => Self(Err(why)),
+        }
+    }
+
+    /// The path with more segments.
+    pub(crate) fn then<'a>(self, segments: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(self.0.and_then(|mut path| {
+            for segment in segments {
+                path.push('/');
+                path.push_str(&encode(segment, SEGMENT)?);
+            }
+            Ok(path)
+        }))
+    }
+
+    pub(crate) fn as_str(&self) -> Result<&str> {
+        match &self.0 {
+            Ok(path) if path.is_empty() => Ok("/"),
+            Ok(path) => Ok(path),
+            Err(why) => Err(Error::Options(format!("impossible request path: {why}"))),
+        }
+    }
+}
+
+fn encode(segment: &str, set: &'static AsciiSet) -> std::result::Result<String, String> {
+    match segment {
+        "" | "." | ".." => Err(format!("`{segment}` cannot stand in it")),
+        _ => Ok(utf8_percent_encode(segment, set).to_string()),
+    }
+}
+
+/// Which failures of a request are retried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// All transient ones: it reads, or writes under fixed IDs.
+    Transient,
+    /// Those after which nothing was done: the next page of a scroll is lost with its response.
+    NotStarted,
+    /// None: it creates something, and the caller checks whether that exists before it is sent again.
+    Never,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) path: Path,
+    pub(crate) query: Vec<(&'static str, String)>,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) ndjson: bool,
+    pub(crate) retry: Retry,
+    /// Statuses of 400 and above that are no error.
+    pub(crate) allowed: &'static [u16],
+    pub(crate) limit: BodyLimit,
+}
+
+impl Request {
+    fn new(method: Method, path: Path) -> Self {
+        Self {
+            method,
+            path,
+            query: Vec::new(),
+            body: None,
+            ndjson: false,
+            retry: Retry::Transient,
+            allowed: &[],
+            limit: BodyLimit::Listing,
+        }
+    }
+
+    pub(crate) fn get(path: Path) -> Self {
+        Self::new(Method::Get, path)
+    }
+
+    pub(crate) fn post(path: Path) -> Self {
+        Self::new(Method::Post, path)
+    }
+
+    pub(crate) fn put(path: Path) -> Self {
+        Self::new(Method::Put, path)
+    }
+
+    pub(crate) fn delete(path: Path) -> Self {
+        Self::new(Method::Delete, path)
+    }
+
+    pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn json(self, body: &serde_json::Value) -> Self {
+        self.raw(body.to_string())
+    }
+
+    /// Sets a body that is JSON already; it is sent as it is.
+    pub(crate) fn raw(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Sets a body of JSON lines, the last one terminated too.
+    pub(crate) fn ndjson(mut self, body: impl Into<Bytes>) -> Self {
+        self.ndjson = true;
+        self.raw(body)
+    }
+
+    pub(crate) fn allow_status(mut self, statuses: &'static [u16]) -> Self {
+        self.allowed = statuses;
+        self
+    }
+
+    /// How much it may return: a configuration or a list of them unless another limit is set.
+    pub(crate) fn returns(mut self, limit: BodyLimit) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    pub(crate) fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    pub(crate) fn once(self) -> Self {
+        self.retry(Retry::Never)
+    }
+
+    /// Hidden and closed indices too, and nothing there is no error. Not for searches: of a closed index the cluster would
+    /// leave the documents out without an error.
+    pub(crate) fn allow_missing(self) -> Self {
+        self.all_indices().query("ignore_unavailable", "true")
+    }
+
+    /// Hidden and closed indices too; a wildcard that matches nothing is no error. A search of a closed index is refused.
+    pub(crate) fn all_indices(self) -> Self {
+        self.query("expand_wildcards", "all").query("allow_no_indices", "true")
+    }
+
+    /// Method and path, for messages.
+    pub(crate) fn what(&self) -> String {
+        let method = match self.method {
+            Method::Get => "GET",
+            Method::Put => "PUT",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+            Method::Head => "HEAD",
+        };
+        let path = self.path.as_str().unwrap_or("?");
+        match path.char_indices().nth(200) {
+            Some((end, _)) => format!("{method} {}…", &path[..end]),
+            None => format!("{method} {path}"),
+        }
+    }
+}
+
+/// A response of a status below 300, or of one that the request allows.
+#[derive(Clone, Debug)]
+pub(crate) struct Response {
+    /// Method and path of the request, for messages.
+    pub(crate) what: String,
+    pub(crate) status: u16,
+    pub(crate) body: Bytes,
+}
+
+impl Response {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.body).map_err(|error| Error::invalid_json(&self.what, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn segments_cannot_leave_their_place() {
+        let path = Path::of(["t1", "_doc", "a/../b#c?d%2e"]);
+        assert_eq!(path.as_str().unwrap(), "/t1/_doc/a%2F..%2Fb%23c%3Fd%252e");
+        for bad in ["", ".", ".."] {
+            assert!(Path::of(["_ml", bad]).as_str().is_err(), "{bad}");
+            assert!(Path::indices(&["a", bad]).as_str().is_err(), "{bad}");
+        }
+        assert_eq!(Path::of([]).as_str().unwrap(), "/");
+    }
+
+    #[test]
+    fn index_expressions_keep_wildcards_and_commas() {
+        let path = Path::indices(&[".ml-state*", "remote:logs", "<a-{now/d}>"]).then(["_search"]);
+        assert_eq!(
+            path.as_str().unwrap(),
+            "/.ml-state*,remote%3Alogs,%3Ca-%7Bnow%2Fd%7D%3E/_search"
+        );
+        assert!(Path::indices(&[] as &[&str]).as_str().is_err());
+    }
+}

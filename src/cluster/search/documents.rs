@@ -1,0 +1,266 @@
+//! Counts, samples, single documents and field types: searches with one response.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::cluster::cluster::Cluster;
+use crate::cluster::http::error::{Error, Result};
+use crate::cluster::http::limits::BodyLimit;
+use crate::cluster::http::request::{Path, Request};
+use crate::cluster::search::query::{MAX_PAGE, Search, SearchRange};
+use crate::cluster::search::response::{Clusters, Hit, Page, Shards, Total, fewer};
+
+/// IDs of one request that locates documents: its response contains nothing else of the documents, and stays small.
+const MAX_LOCATED_IDS: usize = 1_000;
+/// Bytes of names in one request: the whole address may have 4 KiB (`http.max_initial_line_length`).
+const MAX_NAMES: usize = 1024;
+
+/// How many documents a search finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Documents.
+    pub documents: u64,
+    /// Whether an index matches.
+    pub anywhere: bool,
+}
+
+impl Cluster {
+    /// How many documents the search has.
+    pub async fn count(&self, search: &Search) -> Result<u64> {
+        self.counted(search).await.map(|counted| counted.documents)
+    }
+
+    /// How many documents the search has, and whether there is an index to search.
+    pub async fn counted(&self, search: &Search) -> Result<Counted> {
+        #[derive(Deserialize)]
+        struct Count {
+            count: u64,
+            _shards: Shards,
+        }
+        // `_count` takes no runtime mappings, and does not report remote clusters that it skips.
+        if search.runtime_mappings.is_none() && !search.is_remote() {
+            let request = search.request("_count").json(&json!({ "query": search.query }));
+            let response = match self.http.send(&request.returns(BodyLimit::Status)).await {
+                Err(error) if search.lenient && error.is_no_such_index() => return Ok(Counted::default()),
+                response => response?,
+            };
+            let counted: Count = response.json()?;
+            counted._shards.check(&response.what)?;
+            return Ok(Counted {
+                documents: counted.count,
+                anywhere: counted._shards.total > 0,
+            });
+        }
+        let mut body = json!({ "size": 0, "track_total_hits": true, "query": search.query });
+        if let Some(mappings) = &search.runtime_mappings {
+            body["runtime_mappings"] = mappings.clone();
+        }
+        let request = search.request("_search").json(&body).returns(BodyLimit::Status);
+        let what = request.what();
+        let page = self.page(search, request).await?;
+        Ok(Counted {
+            documents: page.required_total(&what)?,
+            anywhere: page.shards > 0,
+        })
+    }
+
+    /// The indices that its documents are in, `most` at most; none where the cluster does not aggregate `_index`.
+    pub async fn indices_of(&self, search: &Search, most: usize) -> Result<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Answer {
+            _shards: Shards,
+            #[serde(default)]
+            _clusters: Clusters,
+            /// Missing where no index matches.
+            #[serde(default)]
+            aggregations: Indices,
+        }
+        #[derive(Default, Deserialize)]
+        struct Indices {
+            indices: Buckets,
+        }
+        #[derive(Default, Deserialize)]
+        struct Buckets {
+            buckets: Vec<Bucket>,
+        }
+        #[derive(Deserialize)]
+        struct Bucket {
+            key: String,
+        }
+        let mut body = search.body(SearchRange::default(), 0);
+        let terms = json!({ "field": "_index", "size": most });
+        body.insert("aggs".to_owned(), json!({ "indices": { "terms": terms } }));
+        let request = search.request("_search").json(&Value::Object(body));
+        let response = match self.http.send(&request).await {
+            Err(Error::Refused { response, .. }) if response.status == 400 => return Ok(Vec::new()),
+            response => response?,
+        };
+        let answer: Answer = response.json()?;
+        answer._shards.check(&response.what)?;
+        self.require_all_clusters(&answer._clusters, search, &response.what)
+            .await?;
+        let buckets = answer.aggregations.indices.buckets.into_iter();
+        Ok(buckets.map(|bucket| bucket.key).collect())
+    }
+
+    /// The first of its documents, `size` at most.
+    pub async fn sample(&self, search: &Search, mut size: usize) -> Result<Vec<Hit>> {
+        loop {
+            let mut body = search.body(SearchRange::default(), size);
+            body.insert("sort".to_owned(), search.sort.to_json(None));
+            let request = search.request("_search").json(&Value::Object(body));
+            match self.page(search, request.returns(BodyLimit::of_documents(size))).await {
+                Err(Error::TooLarge { .. }) if size > 1 => size = fewer(size),
+                Err(error) if search.lenient && error.is_no_such_index() => return Ok(Vec::new()),
+                page => return Ok(page?.hits),
+            }
+        }
+    }
+
+    /// The documents of these IDs in no order, in hidden indices too. None where an index of that name does not exist; a
+    /// closed one is an error. A document that is in two of the indices comes twice.
+    pub async fn documents(&self, indices: &[&str], ids: &[String]) -> Result<Vec<Hit>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let request = search_ids(indices, ids, true).returns(BodyLimit::Large);
+        let response = match self.http.send(&request).await {
+            Err(error) if error.is_no_such_index() => return Ok(Vec::new()),
+            response => response?,
+        };
+        let page = Page::parse(&response.body, &response.what)?;
+        require_all(page.hits.len(), page.required_total(&response.what)?, &response.what)?;
+        Ok(page.hits)
+    }
+
+    /// Where the documents of these IDs are, as concrete index and ID; a document that is in two of the indices comes
+    /// twice. Nothing of the documents themselves is sent.
+    pub async fn locate(&self, indices: &[&str], ids: &[String]) -> Result<Vec<(String, String)>> {
+        #[derive(Deserialize)]
+        struct Located {
+            _shards: Shards,
+            hits: Places,
+        }
+        #[derive(Deserialize)]
+        struct Places {
+            total: Total,
+            hits: Vec<Place>,
+        }
+        #[derive(Deserialize)]
+        struct Place {
+            _index: String,
+            _id: String,
+        }
+        let mut found = Vec::new();
+        let mut waiting: Vec<&[String]> = ids.chunks(MAX_LOCATED_IDS).rev().collect();
+        while let Some(ids) = waiting.pop() {
+            let request = search_ids(indices, ids, false).returns(BodyLimit::Page);
+            let response = match self.http.send(&request).await {
+                Err(error) if error.is_no_such_index() => continue,
+                response => response?,
+            };
+            let Located { _shards, hits } = response.json()?;
+            _shards.check(&response.what)?;
+            // More copies than one response contains: request fewer IDs.
+            if hits.total.value > hits.hits.len() as u64 && ids.len() > 1 {
+                let (first, second) = ids.split_at(ids.len() / 2);
+                waiting.extend([second, first]);
+                continue;
+            }
+            require_all(hits.hits.len(), hits.total.value, &response.what)?;
+            found.extend(hits.hits.into_iter().map(|place| (place._index, place._id)));
+        }
+        Ok(found)
+    }
+
+    /// The index of the newest copy of each of these IDs that exists. After a rollover, or an upgrade by reindexing, the
+    /// same ID may be in several indices.
+    pub async fn newest(&self, indices: &[&str], ids: &[String]) -> Result<BTreeMap<String, String>> {
+        let mut newest = BTreeMap::<String, String>::new();
+        for (index, id) in self.locate(indices, ids).await? {
+            let known = newest.entry(id).or_insert_with(|| index.clone());
+            if is_newer_index(&index, known) {
+                *known = index;
+            }
+        }
+        Ok(newest)
+    }
+
+    /// The types of each of these fields and objects that exists, from `_field_caps`, which works across clusters.
+    pub async fn field_types(
+        &self,
+        indices: &[String],
+        names: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>> {
+        #[derive(Deserialize)]
+        struct Capabilities {
+            fields: BTreeMap<String, Map<String, Value>>,
+        }
+        let mut types = BTreeMap::new();
+        let mut names = names.iter().peekable();
+        while let Some(first) = names.next() {
+            let mut together = first.clone();
+            while let Some(next) = names.next_if(|next| together.len() + next.len() < MAX_NAMES) {
+                together.push(',');
+                together.push_str(next);
+            }
+            let request = Request::get(Path::indices(indices).then(["_field_caps"])).query("fields", together);
+            let found: Capabilities = self.http.json(request.allow_missing()).await?;
+            let found = found.fields.into_iter();
+            types.extend(found.map(|(name, kinds)| (name, kinds.into_iter().map(|(kind, _)| kind).collect())));
+        }
+        Ok(types)
+    }
+}
+
+/// Whether an index was created later than another one of the same alias: rollovers count up, and ML reads
+/// `.ml-state-000002` rather than a reindexed index of that number.
+pub fn is_newer_index(index: &str, than: &str) -> bool {
+    fn age(index: &str) -> (u64, bool, &str) {
+        let number = index.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
+        (number.unwrap_or(0), !index.starts_with(".reindexed-"), index)
+    }
+    age(index) > age(than)
+}
+
+/// No copy of a document may be missing: it could be the newest one.
+fn require_all(received: usize, found: u64, what: &str) -> Result<()> {
+    if received as u64 >= found {
+        return Ok(());
+    }
+    let why = format!("{found} documents were found, {received} were sent");
+    Err(Error::unexpected(what, why))
+}
+
+fn search_ids(indices: &[&str], ids: &[String], source: bool) -> Request {
+    let body = json!({
+        "size": MAX_PAGE, "track_total_hits": true, "_source": source, "query": { "ids": { "values": ids } },
+    });
+    let request = Request::post(Path::indices(indices).then(["_search"]));
+    request.json(&body).all_indices()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_index_has_the_highest_number() {
+        let newest_first = [
+            ".reindexed-v8-ml-state-000012",
+            ".ml-state-000011",
+            ".ml-state-000002",
+            ".reindexed-v8-ml-state-000002",
+            ".reindexed-v7-ml-state-000002",
+            ".ml-state-000001",
+            ".ml-state",
+        ];
+        for (n, index) in newest_first.iter().enumerate() {
+            for (m, other) in newest_first.iter().enumerate() {
+                assert_eq!(is_newer_index(index, other), n < m, "{index} {other}");
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A point in time and the pages read from it, each about as large as the others whatever the documents are like.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::Sender;
+
+use crate::cluster::cluster::Cluster;
+use crate::cluster::http::error::{Error, Result};
+use crate::cluster::http::limits::BodyLimit;
+use crate::cluster::http::request::{Path, Request};
+use crate::cluster::search::contexts::{ContextKind, SearchContext};
+use crate::cluster::search::query::{Search, SearchRange};
+use crate::cluster::search::response::{Clusters, Hit, Page, fewer};
+
+/// Documents of the first page, before their size is known.
+const FIRST_PAGE: usize = 1_000;
+/// A page grows by this at most from one to the next: documents of one age tend to be alike.
+const MAX_GROWTH: usize = 10;
+/// Bytes of a page, about: some pages of each reader are in memory at once. Twice as many take a few hundredths less
+/// time and 4 MiB more.
+const PAGE_BYTES: usize = 640 << 10;
+/// About what surrounds a document in a response.
+const BESIDE_SOURCE: usize = 100;
+
+/// An open point in time. Clones read the same one, and learn from each other how large documents are.
+#[derive(Clone, Debug)]
+pub(crate) struct PointInTime {
+    pub(crate) cluster: Cluster,
+    pub(crate) search: Arc<Search>,
+    pub(crate) context: u64,
+    pub(crate) sizer: PageSizer,
+}
+
+impl PointInTime {
+    pub(crate) async fn open(cluster: &Cluster, search: Arc<Search>) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Opened {
+            id: String,
+            #[serde(default)]
+            _clusters: Clusters,
+        }
+        let request = search
+            .request("_pit")
+            .query("keep_alive", &*cluster.contexts.keep_alive);
+        let context = |opened: Opened| SearchContext {
+            kind: ContextKind::PointInTime,
+            id: opened.id,
+        };
+        let opening = cluster.contexts.open(&cluster.http, request, move |response| {
+            response.json().ok().map(context)
+        });
+        let (number, response) = opening.await?;
+        let opened: Opened = response.json()?;
+        let context = number.ok_or_else(|| Error::unexpected(&*response.what, "id is missing"))?;
+        cluster
+            .require_all_clusters(&opened._clusters, &search, &response.what)
+            .await?;
+        // Only recent versions report a cluster that is not in the point in time.
+        if search.is_remote() {
+            let mut body = json!({ "size": 0, "track_total_hits": false });
+            body["query"] = json!({ "match_none": {} });
+            cluster.page(&search, search.request("_search").json(&body)).await?;
+        }
+        Ok(Self {
+            cluster: cluster.clone(),
+            search,
+            context,
+            sizer: PageSizer::default(),
+        })
+    }
+
+    /// Sends the pages of a range until its end, or until the receiver is dropped.
+    pub(crate) async fn read(&self, range: SearchRange, sender: &Sender<Result<Vec<Hit>>>) -> Result<()> {
+        let mut after = None;
+        loop {
+            let mut size = self.sizer.size(&self.search);
+            let page = loop {
+                let request = self.request(range, after.as_deref(), size, None)?;
+                match self.cluster.page(&self.search, request).await {
+                    Err(Error::TooLarge { .. }) if size > 1 => size = fewer(size),
+                    page => break page?,
+                }
+            };
+            self.renew(&page);
+            self.sizer.learn(&page, size);
+            let last = page.hits.len() < size;
+            if !page.hits.is_empty() && sender.send(Ok(page.hits)).await.is_err() || last {
+                return Ok(());
+            }
+            after = page.last;
+        }
+    }
+
+    /// The first documents of a range, and aggregations over all of it. `None` where the cluster cannot aggregate the field;
+    /// without aggregations where no index was searched.
+    pub(crate) async fn aggregate<T: for<'a> Deserialize<'a>>(
+        &self,
+        range: SearchRange,
+        mut size: usize,
+        aggregations: &Value,
+    ) -> Result<Option<(Page, Option<T>)>> {
+        #[derive(Deserialize)]
+        struct Answer<T> {
+            aggregations: Option<T>,
+        }
+        let response = loop {
+            let request = self.request(range, None, size, Some(aggregations))?;
+            match self.cluster.http.send(&request).await {
+                Err(Error::Refused { response, .. }) if response.status == 400 => return Ok(None),
+                Err(Error::TooLarge { .. }) if size > 1 => size = fewer(size),
+                response => break response?,
+            }
+        };
+        let page = self.cluster.complete_page(&self.search, &response).await?;
+        self.renew(&page);
+        let answer: Answer<T> = response.json()?;
+        if answer.aggregations.is_none() && page.shards > 0 {
+            return Err(Error::unexpected(response.what, "aggregations are missing"));
+        }
+        Ok(Some((page, answer.aggregations)))
+    }
+
+    /// With a total where aggregations are requested too. `filter_path` is not used: with it the cluster prints documents
+    /// again.
+    fn request(
+        &self,
+        range: SearchRange,
+        after: Option<&RawValue>,
+        size: usize,
+        aggregations: Option<&Value>,
+    ) -> Result<Request> {
+        let contexts = &self.cluster.contexts;
+        let pit = json!({ "id": contexts.id(self.context)?, "keep_alive": contexts.keep_alive });
+        let mut body = self.search.body(range, size);
+        body.insert("pit".to_owned(), pit);
+        body.insert("sort".to_owned(), self.search.sort.to_json(Some("_shard_doc")));
+        if let Some(aggregations) = aggregations {
+            body.insert("track_total_hits".to_owned(), json!(true));
+            body.insert("aggs".to_owned(), aggregations.clone());
+        }
+        let request = Request::post(Path::of(["_search"])).returns(BodyLimit::of_documents(size));
+        if let Some(after) = after {
+            let after = serde_json::from_str(after.get());
+            let after = after.map_err(|error| Error::invalid_json(&request.what(), &error))?;
+            body.insert("search_after".to_owned(), after);
+        }
+        Ok(request.json(&Value::Object(body)))
+    }
+
+    fn renew(&self, page: &Page) {
+        self.cluster.contexts.renew(self.context, page.pit_id.as_ref());
+    }
+}
+
+/// How many documents make a page of about the right size, as far as is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PageSizer {
+    /// 0: no page was read yet.
+    learned: Arc<AtomicUsize>,
+}
+
+impl PageSizer {
+    /// As many as a page of the search has, once one was read.
+    pub(crate) fn learned(&self, search: &Search) -> Option<usize> {
+        let learned = self.learned.load(Ordering::Relaxed);
+        (learned > 0).then(|| learned.min(search.max_page()))
+    }
+
+    /// How many documents like these make a page.
+    pub(crate) fn fitting(page: &Page) -> Option<usize> {
+        let bytes: usize = page.hits.iter().map(|hit| hit.source.len() + BESIDE_SOURCE).sum();
+        (!page.hits.is_empty()).then(|| (page.hits.len() * PAGE_BYTES / bytes.max(1)).max(1))
+    }
+
+    /// From a page for which `asked` documents were requested.
+    fn learn(&self, page: &Page, asked: usize) {
+        if let Some(fitting) = Self::fitting(page) {
+            let size = fitting.min(asked.saturating_mul(MAX_GROWTH));
+            self.learned.store(size, Ordering::Relaxed);
+        }
+    }
+
+    fn size(&self, search: &Search) -> usize {
+        self.learned(search)
+            .unwrap_or_else(|| FIRST_PAGE.min(search.max_page()))
+    }
+}

@@ -1,0 +1,359 @@
+//! One search response: its documents without a copy of them, and what is missing from it.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::cluster::cluster::Cluster;
+use crate::cluster::http::error::{Error, Result, shard_reason, types_of_causes};
+use crate::cluster::http::limits::{BodyLimit, bounded};
+use crate::cluster::http::request::{Path, Request, Response};
+use crate::cluster::search::query::Search;
+use crate::job::is_remote;
+
+/// One document. Cloning shares the page's bytes.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// The concrete index.
+    pub index: Arc<str>,
+    /// `_id`.
+    pub id: String,
+    /// `_source`, exactly the bytes received.
+    pub source: Bytes,
+}
+
+/// What a search response contains.
+#[derive(Debug)]
+pub struct Page {
+    /// The documents, as they are sorted.
+    pub(crate) hits: Vec<Hit>,
+    /// `sort` of the last one, for `search_after`.
+    pub(crate) last: Option<Box<RawValue>>,
+    pub(crate) pit_id: Option<String>,
+    pub(crate) scroll_id: Option<String>,
+    /// `hits.total.value`, where it was counted.
+    pub(crate) total: Option<u64>,
+    /// How many shards were searched; none where no index matches.
+    pub(crate) shards: u64,
+    clusters: Clusters,
+}
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    pit_id: Option<String>,
+    _scroll_id: Option<String>,
+    #[serde(default)]
+    timed_out: bool,
+    #[serde(borrow)]
+    _shards: &'a RawValue,
+    #[serde(borrow)]
+    _clusters: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    hits: Hits<'a>,
+}
+
+#[derive(Deserialize, Default)]
+struct Hits<'a> {
+    #[serde(default)]
+    total: Option<Total>,
+    #[serde(borrow, default, deserialize_with = "bounded")]
+    hits: Vec<HitJson<'a>>,
+}
+
+/// `hits.total`.
+#[derive(Deserialize)]
+pub(crate) struct Total {
+    pub(crate) value: u64,
+}
+
+#[derive(Deserialize)]
+struct HitJson<'a> {
+    #[serde(borrow)]
+    _index: Cow<'a, str>,
+    _id: String,
+    #[serde(borrow)]
+    _source: Option<&'a RawValue>,
+    #[serde(borrow)]
+    sort: Option<&'a RawValue>,
+}
+
+impl Page {
+    /// Parses the response to `what`; documents share its bytes and are not parsed.
+    ///
+    /// # Errors
+    /// Documents are missing ([`Error::ShardsFailed`]), or it is no search response ([`Error::UnexpectedResponse`]).
+    pub fn parse(body: &Bytes, what: &str) -> Result<Self> {
+        // The whole is checked at once; serde_json would check every string of every document.
+        let text = std::str::from_utf8(body).map_err(|_| Error::unexpected(what, "it is not UTF-8"))?;
+        let answer: Answer<'_> = serde_json::from_str(text).map_err(|error| Error::invalid_json(what, &error))?;
+        let shards: Shards = beside_documents(Some(answer._shards), what)?;
+        let clusters: Clusters = beside_documents(answer._clusters, what)?;
+        // What is missing of a remote cluster is for `Cluster::require_all_clusters` to judge.
+        if clusters.are_complete() || !shards.failed_remotely() {
+            shards.check(what)?;
+        }
+        if answer.timed_out {
+            return Err(Error::unexpected(
+                what,
+                "the cluster ended the search early (timed_out)",
+            ));
+        }
+        let last = answer.hits.hits.last().and_then(|hit| hit.sort).map(ToOwned::to_owned);
+        let mut hits: Vec<Hit> = Vec::with_capacity(answer.hits.hits.len());
+        for hit in answer.hits.hits {
+            let source = hit
+                ._source
+                .ok_or_else(|| Error::unexpected(what, "a document has no _source"))?;
+            let index = match hits.last() {
+                Some(previous) if *previous.index == *hit._index => Arc::clone(&previous.index),
+                _ => Arc::from(&*hit._index),
+            };
+            let source = body.slice_ref(source.get().as_bytes());
+            hits.push(Hit {
+                index,
+                id: hit._id,
+                source,
+            });
+        }
+        Ok(Self {
+            hits,
+            last,
+            pit_id: answer.pit_id,
+            scroll_id: answer._scroll_id,
+            total: answer.hits.total.map(|total| total.value),
+            shards: shards.total,
+            clusters,
+        })
+    }
+
+    /// The documents, as they are sorted.
+    pub fn documents(&self) -> impl Iterator<Item = &Hit> {
+        self.hits.iter()
+    }
+
+    /// How many documents there are, of a search that counts them.
+    pub(crate) fn required_total(&self, what: &str) -> Result<u64> {
+        let missing = || Error::unexpected(what, "the number of documents is missing");
+        self.total.ok_or_else(missing)
+    }
+}
+
+/// What a response contains besides its documents: bounded as a status is, however large the documents may be.
+fn beside_documents<'a, T: Deserialize<'a> + Default>(part: Option<&'a RawValue>, what: &str) -> Result<T> {
+    let Some(part) = part.map(RawValue::get) else {
+        return Ok(T::default());
+    };
+    let limit = BodyLimit::Status;
+    if part.len() > limit.bytes() || limit.is_too_dense(part.as_bytes()) {
+        return Err(limit.exceeded(what));
+    }
+    serde_json::from_str(part).map_err(|error| Error::invalid_json(what, &error))
+}
+
+/// How many documents to request where `size` are too large for one response.
+pub(crate) fn fewer(size: usize) -> usize {
+    (size / 4).max(1)
+}
+
+/// How many shards responded.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Shards {
+    #[serde(default)]
+    pub(crate) total: u64,
+    #[serde(default)]
+    failed: u64,
+    #[serde(default)]
+    failures: Vec<Value>,
+}
+
+impl Shards {
+    /// A response without the documents of a shard is an error.
+    pub(crate) fn check(&self, what: &str) -> Result<()> {
+        if self.failed == 0 {
+            return Ok(());
+        }
+        let failure = self.failures.iter().find_map(|failure| failure.get("reason"));
+        Err(Error::ShardsFailed {
+            what: what.to_owned(),
+            failed: self.failed,
+            total: self.total,
+            kinds: failure.map(types_of_causes).unwrap_or_default(),
+            reason: failure.map_or_else(|| "(no reason given)".to_owned(), shard_reason),
+        })
+    }
+
+    /// Whether only shards of remote clusters failed.
+    fn failed_remotely(&self) -> bool {
+        let remote = |failure: &Value| failure.get("index").and_then(Value::as_str).is_some_and(is_remote);
+        !self.failures.is_empty() && self.failures.iter().all(remote)
+    }
+}
+
+/// `_clusters` of a search response; all zero where only the local cluster was searched.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Clusters {
+    total: u64,
+    skipped: u64,
+    partial: u64,
+    failed: u64,
+    /// By name, from 8.10 on.
+    details: BTreeMap<String, Details>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    status: String,
+    failures: Vec<Value>,
+}
+
+impl Clusters {
+    /// Whether every cluster returned all that it has.
+    fn are_complete(&self) -> bool {
+        self.skipped + self.partial + self.failed == 0
+    }
+
+    /// The names of those that did not, each with what the cluster reports about it.
+    fn incomplete(&self) -> BTreeMap<String, String> {
+        let incomplete = |details: &&Details| matches!(&*details.status, "skipped" | "partial" | "failed");
+        let incomplete = self.details.iter().filter(|(_, details)| incomplete(details));
+        let described = incomplete.map(|(name, details)| {
+            let reason = details.failures.iter().find_map(|failure| failure.get("reason"));
+            let description = match reason.map(shard_reason).filter(|reason| !reason.is_empty()) {
+                Some(reason) => format!("{name} ({}: {reason})", details.status),
+                None => format!("{name} ({})", details.status),
+            };
+            (name.clone(), description)
+        });
+        described.collect()
+    }
+}
+
+impl Cluster {
+    /// A page of the search, complete.
+    pub(crate) async fn page(&self, search: &Search, request: Request) -> Result<Page> {
+        self.complete_page(search, &self.http.send(&request).await?).await
+    }
+
+    pub(crate) async fn complete_page(&self, search: &Search, response: &Response) -> Result<Page> {
+        let page = Page::parse(&response.body, &response.what)?;
+        self.require_all_clusters(&page.clusters, search, &response.what)
+            .await?;
+        Ok(page)
+    }
+
+    /// Fails where a remote cluster did not respond, or not with everything. A search that allows it continues, and the
+    /// names are kept for [`Cluster::incomplete_clusters`].
+    pub(crate) async fn require_all_clusters(&self, clusters: &Clusters, search: &Search, what: &str) -> Result<()> {
+        if clusters.are_complete() {
+            return Ok(());
+        }
+        let mut incomplete = clusters.incomplete();
+        if incomplete.is_empty() {
+            let unreachable = self.unreachable_clusters().await.unwrap_or_default().into_iter();
+            incomplete.extend(unreachable.map(|name| (name.clone(), format!("{name} (not connected)"))));
+        }
+        if incomplete.is_empty() {
+            let number = clusters.skipped + clusters.partial + clusters.failed;
+            let description = format!("{number} of {} clusters", clusters.total);
+            incomplete.insert(description.clone(), description);
+        }
+        if !search.allow_partial {
+            let clusters: Vec<String> = incomplete.into_values().collect();
+            return Err(Error::ClustersMissing {
+                what: what.to_owned(),
+                clusters: clusters.join(", "),
+            });
+        }
+        let mut known = self.incomplete_clusters.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(incomplete.into_keys());
+        Ok(())
+    }
+
+    /// The remote clusters that did not respond completely so far, in searches that allow it.
+    pub fn incomplete_clusters(&self) -> BTreeSet<String> {
+        let known = self.incomplete_clusters.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
+    }
+
+    /// Versions before 8.10 do not name the clusters that they skip.
+    async fn unreachable_clusters(&self) -> Result<Vec<String>> {
+        let remotes: Map<String, Value> = self.http.json(Request::get(Path::of(["_remote", "info"]))).await?;
+        let connected = |remote: &Value| remote.get("connected").and_then(Value::as_bool).unwrap_or(false);
+        let unreachable = remotes.into_iter().filter(|(_, remote)| !connected(remote));
+        Ok(unreachable.map(|(name, _)| name).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn page(sources: &[String]) -> Bytes {
+        let hits: Vec<String> = sources
+            .iter()
+            .enumerate()
+            .map(|(n, source)| {
+                format!(r#"{{"_index":"i","_id":"{n}","_score":null,"_source":{source},"sort":[{n},0]}}"#)
+            })
+            .collect();
+        let hits = hits.join(",");
+        Bytes::from(format!(
+            r#"{{"pit_id":"p","took":5,"timed_out":false,"_shards":{{"total":1,"failed":0}},"hits":{{"total":{{"value":3,"relation":"eq"}},"hits":[{hits}]}}}}"#
+        ))
+    }
+
+    fn document() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            "-?[1-9][0-9]{0,40}(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,5})?",
+            "\"([a-zäß €/]|\\\\u[0-9a-f]{4}|\\\\/|\\\\n|\\\\\"){0,12}\"",
+        ];
+        let value = leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|values| format!("[ {} ]", values.join(",\n"))),
+                prop::collection::vec(inner, 0..4).prop_map(|values| {
+                    let members: Vec<String> = values.iter().map(|value| format!("\"a\" :{value}")).collect();
+                    format!("{{{}\n}}", members.join(" , "))
+                }),
+            ]
+        });
+        value.prop_map(|value| format!("{{ \"v\":{value}}}"))
+    }
+
+    proptest! {
+        #[test]
+        fn documents_come_out_byte_for_byte(sources in prop::collection::vec(document(), 0..5)) {
+            let page = Page::parse(&page(&sources), "").unwrap();
+            let received: Vec<&[u8]> = page.hits.iter().map(|hit| &hit.source[..]).collect();
+            let sent: Vec<&[u8]> = sources.iter().map(|source| source.as_bytes()).collect();
+            prop_assert_eq!(received, sent);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_lacks_something_is_an_error() {
+        let failed = br#"{"_shards":{"total":2,"failed":1,"failures":[{"shard":0,"reason":{"type":"x","reason":"circuit breaker"}}]},"hits":{"hits":[]}}"#;
+        let error = Page::parse(&Bytes::from_static(failed), "GET /").unwrap_err();
+        assert!(
+            matches!(&error, Error::ShardsFailed { failed: 1, total: 2, reason, .. } if reason == "circuit breaker")
+        );
+        for senseless in [
+            &br#"{"timed_out":true,"_shards":{"total":1,"failed":0},"hits":{"hits":[]}}"#[..],
+            br#"{"_shards":{"total":1,"failed":0},"hits":{"hits":[{"_index":"i","_id":"1"}]}}"#,
+            br#"{"_shards":{"total":1"#,
+        ] {
+            let error = Page::parse(&Bytes::from_static(senseless), "").unwrap_err();
+            assert!(matches!(error, Error::UnexpectedResponse { .. }), "{error}");
+        }
+    }
+}

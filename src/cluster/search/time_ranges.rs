@@ -1,0 +1,270 @@
+//! The time of a search, cut into ranges of about a page each: several readers work at once, and all comes in order.
+
+use std::collections::VecDeque;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::cluster::http::error::Result;
+use crate::cluster::search::point_in_time::{PageSizer, PointInTime};
+use crate::cluster::search::query::SearchRange;
+
+/// Documents from which the size of the others is estimated.
+const SAMPLE: usize = 100;
+/// Buckets for each range that a span is cut into: the more, the more alike the ranges become.
+const BUCKETS_PER_RANGE: u64 = 16;
+/// Far below `search.max_buckets`, and enough that a span shrinks quickly wherever its documents are.
+const BUCKETS: std::ops::RangeInclusive<u64> = 64..=4096;
+
+/// Some time with so many documents, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct TimeSpan {
+    from: i64,
+    until: i64,
+    documents: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Bucket {
+    key: i64,
+    doc_count: u64,
+}
+
+/// The ranges of a search through one point in time, determined as they are needed.
+#[derive(Debug)]
+pub(crate) struct TimeRanges {
+    point_in_time: PointInTime,
+    field: Option<String>,
+    begun: bool,
+    /// Documents of a page, estimated from the first of all: the sizer learns only while pages are read.
+    sampled: usize,
+    waiting: VecDeque<TimeSpan>,
+}
+
+/// What can be cut of a search.
+enum Extent {
+    Nothing,
+    OneRange,
+    Span(TimeSpan),
+}
+
+impl TimeRanges {
+    pub(crate) fn new(point_in_time: PointInTime, field: String) -> Self {
+        Self {
+            field: Some(field),
+            ..Self::whole(point_in_time)
+        }
+    }
+
+    /// One range with everything.
+    pub(crate) fn whole(point_in_time: PointInTime) -> Self {
+        Self {
+            point_in_time,
+            field: None,
+            begun: false,
+            sampled: 1,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// The next in order of time. Together they omit nothing and nothing is in two of them.
+    pub(crate) async fn next(&mut self) -> Result<Option<SearchRange>> {
+        let first = !std::mem::replace(&mut self.begun, true);
+        if first {
+            match self.extent().await? {
+                Extent::Nothing => return Ok(None),
+                Extent::OneRange => return Ok(Some(SearchRange::default())),
+                Extent::Span(span) => self.waiting.push_back(span),
+            }
+        }
+        let Some(mut span) = self.waiting.pop_front() else {
+            return Ok(None);
+        };
+        // Documents change with time: a range is cut just before it is read.
+        while span.documents > self.target().saturating_mul(2) && span.until - span.from > 1 {
+            let Some(mut pieces) = self.cut(&span).await? else {
+                break;
+            };
+            let Some(first) = pieces.pop_front() else { break };
+            pieces.append(&mut self.waiting);
+            (span, self.waiting) = (first, pieces);
+        }
+        Ok(Some(SearchRange {
+            from: (!first).then_some(span.from),
+            until: (!self.waiting.is_empty()).then_some(span.until),
+        }))
+    }
+
+    async fn extent(&mut self) -> Result<Extent> {
+        #[derive(Deserialize)]
+        struct Ends {
+            first: End,
+            last: End,
+        }
+        #[derive(Deserialize)]
+        struct End {
+            value: Option<f64>,
+        }
+        let Some(field) = &self.field else {
+            return Ok(Extent::OneRange);
+        };
+        let aggregations = json!({ "first": { "min": { "field": field } }, "last": { "max": { "field": field } } });
+        let whole = SearchRange::default();
+        let answer = self
+            .point_in_time
+            .aggregate::<Ends>(whole, SAMPLE, &aggregations)
+            .await?;
+        let Some((page, ends)) = answer else {
+            return Ok(Extent::OneRange);
+        };
+        let documents = page.required_total("search")?;
+        let Some(ends) = ends.filter(|_| documents > 0) else {
+            return Ok(Extent::Nothing);
+        };
+        let fitting = PageSizer::fitting(&page).unwrap_or(1);
+        self.sampled = fitting.min(self.point_in_time.search.max_page());
+        // Milliseconds are whole numbers that a double represents. Before 1970 some versions take no bounds.
+        Ok(match (ends.first.value, ends.last.value) {
+            (Some(first), Some(last)) if first >= 0.0 => Extent::Span(TimeSpan {
+                from: first as i64,
+                until: last as i64 + 1,
+                documents,
+            }),
+            _ => Extent::OneRange,
+        })
+    }
+
+    /// Documents of a range, at most: a little fewer than a page takes, so that one request is enough for most.
+    fn target(&self) -> u64 {
+        let PointInTime { sizer, search, .. } = &self.point_in_time;
+        let page = sizer.learned(search).unwrap_or(self.sampled) as u64;
+        page - page / 8
+    }
+
+    /// `None` where it cannot be cut: documents that have several moments would be in several ranges.
+    async fn cut(&mut self, span: &TimeSpan) -> Result<Option<VecDeque<TimeSpan>>> {
+        #[derive(Deserialize)]
+        struct Times {
+            times: Buckets,
+        }
+        #[derive(Deserialize)]
+        struct Buckets {
+            buckets: Vec<Bucket>,
+        }
+        let target = self.target();
+        let buckets = (span.documents / target.max(1)).saturating_mul(BUCKETS_PER_RANGE);
+        let buckets = buckets.clamp(*BUCKETS.start(), *BUCKETS.end());
+        let interval = span.until.abs_diff(span.from).div_ceil(buckets).max(1);
+        let histogram = json!({
+            "field": self.field, "fixed_interval": format!("{interval}ms"), "min_doc_count": 1,
+        });
+        let range = SearchRange {
+            from: Some(span.from),
+            until: Some(span.until),
+        };
+        let aggregations = json!({ "times": { "date_histogram": histogram } });
+        let answer = self.point_in_time.aggregate::<Times>(range, 0, &aggregations).await?;
+        let Some((_, Some(times))) = answer else {
+            return Ok(None);
+        };
+        let buckets = times.times.buckets;
+        let counted: u64 = buckets.iter().map(|bucket| bucket.doc_count).sum();
+        let length = i64::try_from(interval).unwrap_or(i64::MAX);
+        Ok((counted == span.documents).then(|| gather(span, &buckets, length, target)))
+    }
+}
+
+/// Neighboring buckets become stretches of at most `target` documents. A bucket with more is one of its own, no longer
+/// than itself: cut again it becomes shorter, however far its neighbours are.
+fn gather(whole: &TimeSpan, buckets: &[Bucket], interval: i64, target: u64) -> VecDeque<TimeSpan> {
+    let mut spans = VecDeque::new();
+    let mut add = |span: TimeSpan| {
+        if span.documents > 0 {
+            spans.push_back(span);
+        }
+    };
+    let mut open = TimeSpan { documents: 0, ..*whole };
+    for bucket in buckets {
+        let begin = bucket.key.max(whole.from);
+        if open.documents + bucket.doc_count > target {
+            add(TimeSpan { until: begin, ..open });
+            open = TimeSpan {
+                from: begin,
+                until: whole.until,
+                documents: 0,
+            };
+        }
+        open.documents += bucket.doc_count;
+        if bucket.doc_count > target {
+            let until = bucket.key.saturating_add(interval).min(whole.until);
+            add(TimeSpan { until, ..open });
+            open = TimeSpan {
+                from: until,
+                until: whole.until,
+                documents: 0,
+            };
+        }
+    }
+    add(open);
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn stretches_leave_nothing_out_and_are_as_large_as_wanted(
+            counts in prop::collection::vec(0_u64..40, 1..60), target in 1_u64..100,
+        ) {
+            let buckets: Vec<Bucket> = (0..).zip(counts).filter(|(_, count)| *count > 0)
+                .map(|(number, doc_count)| Bucket { key: 1_000 + number * 10, doc_count }).collect();
+            let documents = buckets.iter().map(|bucket| bucket.doc_count).sum();
+            let whole = TimeSpan { from: 1_003, until: 1_600, documents };
+            let spans = gather(&whole, &buckets, 10, target);
+            prop_assert!(spans.iter().all(|span| span.from >= whole.from && span.until <= whole.until));
+            for (one, next) in spans.iter().zip(spans.iter().skip(1)) {
+                prop_assert!(one.until <= next.from);
+            }
+            prop_assert_eq!(spans.iter().map(|span| span.documents).sum::<u64>(), whole.documents);
+            for span in &spans {
+                let inside = buckets.iter().filter(|bucket| {
+                    (bucket.key.max(whole.from) >= span.from) && bucket.key.max(whole.from) < span.until
+                });
+                let inside: Vec<u64> = inside.map(|bucket| bucket.doc_count).collect();
+                prop_assert_eq!(inside.iter().sum::<u64>(), span.documents);
+                prop_assert!(span.documents <= target || (inside.len() == 1 && span.until - span.from <= 10));
+            }
+        }
+    }
+
+    #[test]
+    fn a_crowded_moment_is_cut_down_to_itself_wherever_it_is() {
+        for moment in [0, 1, 500_000, 3_599_998, 3_599_999] {
+            let mut span = TimeSpan {
+                from: 0,
+                until: 3_600_000,
+                documents: 20_000,
+            };
+            for _ in 0..6 {
+                let interval = (span.until - span.from + 63) / 64;
+                let bucket = Bucket {
+                    key: moment / interval * interval,
+                    doc_count: 20_000,
+                };
+                let pieces = gather(&span, &[bucket], interval, 7_000);
+                assert_eq!(pieces.len(), 1);
+                span = pieces[0];
+            }
+            let only = TimeSpan {
+                from: moment,
+                until: moment + 1,
+                documents: 20_000,
+            };
+            assert_eq!(span, only);
+        }
+    }
+}
