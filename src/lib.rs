@@ -19,3 +19,4 @@ mod report;
 pub mod state;
 pub mod terminal;
 pub mod util;
+mod values;

@@ -68,11 +68,12 @@ pub struct ManifestEntry {
 }
 
 /// An entry that was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EntrySummary {
     /// Its path in the tar.
     pub name: String,
     /// What it is taken for.
+    #[serde(skip)]
     pub kind: Option<EntryKind>,
     /// Documents (action lines do not count; a JSON entry is one).
     pub documents: u64,
@@ -81,6 +82,7 @@ pub struct EntrySummary {
     /// SHA-256, lower-case hexadecimal.
     pub sha256: String,
     /// The compressed offset of its header, where that begins a gzip member.
+    #[serde(skip)]
     pub(crate) start: Option<u64>,
 }
 

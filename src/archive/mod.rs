@@ -7,7 +7,7 @@ mod manifest;
 mod read;
 mod write;
 
-pub use check::{CheckedArchive, Contents, DocumentVisitor, Finding, Progress, Severity, StateSummary, check};
+pub use check::{CheckedArchive, Contents, DocumentVisitor, Finding, Progress, Rule, Severity, StateSummary, check};
 pub use error::{Error, Result};
 pub use layout::{EntryKind, EntryName, Limits, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS, Part, is_full};
 pub use manifest::{ArchivedQuery, EntrySummary, FORMAT_VERSION, Manifest, ManifestEntry, ManifestSource};

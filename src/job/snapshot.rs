@@ -62,7 +62,7 @@ pub struct ModelSize {
     #[serde(default, rename = "log_time", deserialize_with = "date_field")]
     _log_time: Option<EpochMillis>,
     #[serde(flatten)]
-    others: Map<String, Value>,
+    pub(crate) others: Map<String, Value>,
 }
 
 /// Members of the model size that are whole numbers.

@@ -247,8 +247,7 @@ pub fn edit_leaves(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result
 /// As [`edit_leaves`].
 pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(Member<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
     let mut walk = Walk {
-        path: String::new(),
-        outside: Vec::new(),
+        path: Path::default(),
         leave_out: false,
         editor: Editor::new(Vec::with_capacity(source.len())),
         visit,
@@ -257,18 +256,31 @@ pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(Member<'_>) -> io::Resu
     walk.editor.finish(&rest)
 }
 
-struct Walk<'v> {
+/// Passes each value that is no container and not `null` to `visit`. False where the text is not JSON to its end: the
+/// values before that were passed.
+pub fn for_each_leaf(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>)) -> bool {
+    let mut path = Path::default();
+    let read = Tokenizer::whole::<io::Error>(source, &mut |token| {
+        path.enter(&token)?;
+        match path.leaf(&token)? {
+            Some(leaf) if leaf.quoted || leaf.text != "null" => visit(&leaf),
+            _ => {}
+        }
+        Ok(())
+    });
+    read.is_ok()
+}
+
+/// The path of a token, names joined by dots.
+#[derive(Default)]
+struct Path {
     path: String,
     /// Length of the path outside of each container.
     outside: Vec<usize>,
-    /// The value that follows belongs to a member that is left out.
-    leave_out: bool,
-    editor: Editor<Vec<u8>>,
-    visit: &'v mut dyn FnMut(Member<'_>) -> io::Result<Edit>,
 }
 
-impl Walk<'_> {
-    fn token(&mut self, token: &Token<'_>) -> io::Result<()> {
+impl Path {
+    fn enter(&mut self, token: &Token<'_>) -> io::Result<()> {
         match token.kind {
             Kind::BeginObject | Kind::BeginArray => self.outside.push(self.path.len()),
             // The path of what follows begins where this container's began.
@@ -282,6 +294,35 @@ impl Walk<'_> {
             }
             Kind::Text | Kind::Literal => {}
         }
+        Ok(())
+    }
+
+    /// The value that a token is.
+    fn leaf<'a>(&'a self, token: &'a Token<'_>) -> io::Result<Option<Leaf<'a>>> {
+        let text = match token.kind {
+            Kind::Text => token.text()?,
+            Kind::Literal => String::from_utf8_lossy(token.raw),
+            _ => return Ok(None),
+        };
+        Ok(Some(Leaf {
+            path: &self.path,
+            text,
+            quoted: token.kind == Kind::Text,
+        }))
+    }
+}
+
+struct Walk<'v> {
+    path: Path,
+    /// The value that follows belongs to a member that is left out.
+    leave_out: bool,
+    editor: Editor<Vec<u8>>,
+    visit: &'v mut dyn FnMut(Member<'_>) -> io::Result<Edit>,
+}
+
+impl Walk<'_> {
+    fn token(&mut self, token: &Token<'_>) -> io::Result<()> {
+        self.path.enter(token)?;
         if std::mem::take(&mut self.leave_out) {
             self.editor.leave_out(token);
             return Ok(());
@@ -309,21 +350,13 @@ impl Walk<'_> {
     }
 
     fn edit(&mut self, token: &Token<'_>) -> io::Result<Edit> {
-        let path = self.path.as_str();
-        let quoted = token.kind == Kind::Text;
-        match token.kind {
-            Kind::Name => {
-                let name = &*token.text()?;
-                (self.visit)(Member::Name { path, name })
-            }
-            Kind::Text | Kind::Literal => {
-                let text = match quoted {
-                    true => token.text()?,
-                    false => String::from_utf8_lossy(token.raw),
-                };
-                (self.visit)(Member::Value(&Leaf { path, text, quoted }))
-            }
-            _ => Ok(Edit::Keep),
+        if token.kind == Kind::Name {
+            let (path, name) = (self.path.path.as_str(), &*token.text()?);
+            return (self.visit)(Member::Name { path, name });
+        }
+        match self.path.leaf(token)? {
+            Some(leaf) => (self.visit)(Member::Value(&leaf)),
+            None => Ok(Edit::Keep),
         }
     }
 }
@@ -355,6 +388,18 @@ mod tests {
                 "j=true0"
             ]
         );
+    }
+
+    #[test]
+    fn values_before_damage_are_passed() {
+        for damaged in [r#"{"a": "x", "b": null, "c""#, r#"{"a": "x"} {"#] {
+            let mut found = Vec::new();
+            let complete = for_each_leaf(damaged.as_bytes(), &mut |leaf| {
+                found.push(format!("{}={}", leaf.path, leaf.text));
+            });
+            assert!(!complete && found == ["a=x"], "{found:?}");
+        }
+        assert!(for_each_leaf(b"{} ", &mut |_| {}));
     }
 
     #[test]

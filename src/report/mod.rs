@@ -1,14 +1,12 @@
 //! What a page contains (sections of facts, tables and plots), rendered as text and as HTML.
 
 mod html;
-mod line;
 mod page;
 mod text;
 
 pub(crate) use html::render_html;
-pub(crate) use line::RenderOptions;
 pub(crate) use page::{Cell, Column, Histogram, Mark, ReportBlock, ReportPage, Section, Table, Text, TextStyle, Tile};
-pub(crate) use text::render_text;
+pub(crate) use text::{RenderOptions, render_text};
 
 #[cfg(test)]
 mod tests;

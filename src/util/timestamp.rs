@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serializer};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -28,6 +28,23 @@ impl EpochMillis {
         };
         let text = quoted.strip_suffix('"')?;
         whole(text).or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok().map(Self::from))
+    }
+
+    /// A number in an input document: epoch seconds or milliseconds, distinguished by their size. As milliseconds the
+    /// seconds would be before March 1973.
+    pub(crate) fn of_document_number(number: f64) -> Option<Self> {
+        let millis = if number.abs() < 1e11 { number * 1000.0 } else { number };
+        // Elasticsearch would not have accepted a larger number as a date.
+        (millis.abs() < 9e15).then(|| Self(millis.round() as i64))
+    }
+
+    /// A text in an input document: a number, or a date with `/` or `-` between its parts.
+    pub(crate) fn of_document_text(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.len() > 4 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+            return Self::of_document_number(text.parse().ok()?);
+        }
+        parse_date(&text.replace('/', "-")).ok()
     }
 }
 
@@ -55,6 +72,17 @@ pub fn date_field<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<E
         (_, None) => Err(serde::de::Error::custom(
             "a time is neither whole milliseconds nor a date as RFC 3339 has it",
         )),
+    }
+}
+
+/// Serializes a time as a date.
+pub(crate) fn as_date<S: Serializer, T: Copy + Into<Option<EpochMillis>>>(
+    time: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match (*time).into() {
+        Some(time) => serializer.collect_str(&time),
+        None => serializer.serialize_none(),
     }
 }
 

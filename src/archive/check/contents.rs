@@ -1,7 +1,9 @@
 //! What a pass through an archive found.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::archive::error::{Error, Result};
@@ -17,7 +19,8 @@ const MAX_FINDINGS: usize = 200;
 const MAX_CHARS: usize = 1000;
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing (an unknown entry, no categorizer state in their archive).
     Warning,
@@ -25,11 +28,53 @@ pub enum Severity {
     Fatal,
 }
 
+/// The rules of the check, by the entry that they are about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rule {
+    /// Gzip, tar, sizes, names of entries.
+    #[default]
+    File,
+    /// The job's configuration.
+    Config,
+    /// The snapshot document.
+    Snapshot,
+    /// State documents.
+    State,
+    /// Any other entry.
+    OtherEntry,
+    /// The manifest.
+    Manifest,
+}
+
+impl Rule {
+    /// The rule about entries of a kind.
+    pub fn of(kind: EntryKind) -> Self {
+        match kind {
+            EntryKind::Config => Self::Config,
+            EntryKind::Snapshot => Self::Snapshot,
+            EntryKind::State => Self::State,
+            EntryKind::Manifest => Self::Manifest,
+            _ => Self::OtherEntry,
+        }
+    }
+
+    /// The rule about the entry of a name.
+    pub(super) fn of_path(path: &str) -> Self {
+        EntryKind::of_path(path).map_or(Self::File, Self::of)
+    }
+}
+
 /// Something that is not as the archive contract says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// How bad.
     pub severity: Severity,
+    /// The rule that is broken.
+    #[serde(skip)]
+    pub rule: Rule,
+    /// The entry is not there to its end.
+    #[serde(skip)]
+    pub incomplete: bool,
     /// Entry, and line where known; empty for the archive as a whole.
     pub place: String,
     /// What is wrong, and why it matters.
@@ -41,17 +86,19 @@ pub struct Finding {
 pub(super) struct Findings {
     list: Vec<Finding>,
     left_out: u64,
+    /// What is being checked.
+    rule: Rule,
 }
 
 /// What is known of the state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StateSummary {
     /// `#1..n` of the model.
     pub model_documents: u64,
-    /// `#1..m` of the categorizer.
-    pub categorizer_documents: u64,
     /// Decoded bytes of the model state.
     pub model_bytes: u64,
+    /// `#1..m` of the categorizer.
+    pub categorizer_documents: u64,
     /// Decoded bytes of the categorizer state.
     pub categorizer_bytes: u64,
 }
@@ -95,10 +142,10 @@ pub struct Contents {
 /// Entries in the types in which an import uses them: an import parses nothing that the check did not parse.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ParsedEntries {
-    pub(super) snapshot: Option<Snapshot>,
-    pub(super) filters: Vec<(FilterId, Box<RawValue>)>,
-    pub(super) calendars: Vec<Calendar>,
-    pub(super) mappings: InputMappings,
+    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) filters: Vec<(FilterId, Box<RawValue>)>,
+    pub(crate) calendars: Vec<Calendar>,
+    pub(crate) mappings: InputMappings,
     /// The job that the data counts belong to.
     pub(super) counted_job: Option<String>,
 }
@@ -132,7 +179,13 @@ impl Contents {
     /// The first fatal finding.
     pub fn fatal(&self) -> Option<&Finding> {
         let mut findings = self.findings.iter();
-        findings.find(|finding| finding.severity == Severity::Fatal)
+        findings.find(|finding| finding.is_fatal())
+    }
+
+    /// Whether the job categorizes, and the categorizer's state is not there.
+    pub fn is_missing_categorizer(&self) -> bool {
+        let field = self.config.as_ref().and_then(JobConfig::categorization_field);
+        field.is_some() && self.state.categorizer_documents == 0
     }
 
     /// The ID in the configuration.
@@ -152,7 +205,21 @@ impl Contents {
     }
 }
 
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place.as_str() {
+            "" => f.write_str(&self.what),
+            place => write!(f, "{place}: {}", self.what),
+        }
+    }
+}
+
 impl Finding {
+    /// Whether it makes an import impossible.
+    pub fn is_fatal(&self) -> bool {
+        self.severity == Severity::Fatal
+    }
+
     /// The finding as the error of the archive of this name.
     pub fn to_error(&self, archive: impl std::fmt::Display) -> Error {
         let place = match self.place.as_str() {
@@ -209,6 +276,18 @@ impl CheckedArchive {
 }
 
 impl Findings {
+    /// What is found from here on breaks this rule.
+    pub(super) fn begin(&mut self, rule: Rule) {
+        self.rule = rule;
+    }
+
+    /// The entry of the last finding is not there to its end.
+    pub(super) fn mark_incomplete(&mut self) {
+        if let Some(last) = self.list.last_mut() {
+            last.incomplete = true;
+        }
+    }
+
     pub(super) fn fatal(&mut self, place: &str, what: impl AsRef<str>) {
         self.add(Severity::Fatal, place, what.as_ref());
     }
@@ -229,6 +308,8 @@ impl Findings {
         }
         self.list.push(Finding {
             severity,
+            rule: self.rule,
+            incomplete: false,
             place: printable(place),
             what: printable(what),
         });
@@ -239,6 +320,8 @@ impl Findings {
             let what = format!("{} further findings are not listed", self.left_out);
             self.list.push(Finding {
                 severity: Severity::Warning,
+                rule: Rule::File,
+                incomplete: false,
                 place: String::new(),
                 what,
             });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::contents::{Contents, Findings};
+use super::contents::{Contents, Findings, Rule};
 use super::state::StateChecker;
 use crate::archive::error::{Error, ReadError, Result};
 use crate::archive::layout::{EntryKind, MAX_INDICES, Part};
@@ -179,6 +179,7 @@ impl<'v> DocumentChecker<'v> {
             let place = contents.place_of(EntryKind::Categories);
             findings.fatal(&place, "two categories have the same ID");
         }
+        findings.begin(Rule::State);
         let place = contents.place_of(EntryKind::State);
         contents.state = self.state.finish(&place, findings);
         Ok(())

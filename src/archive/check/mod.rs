@@ -10,7 +10,7 @@ mod tests;
 use std::io::{self, Read};
 use std::path::Path;
 
-pub use contents::{CheckedArchive, Contents, Finding, Severity, StateSummary};
+pub use contents::{CheckedArchive, Contents, Finding, Rule, Severity, StateSummary};
 pub use documents::DocumentVisitor;
 use rules::Checker;
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tar::EntryType;
 
-use super::contents::{Contents, Findings};
+use super::contents::{Contents, Findings, Rule};
 use super::documents::{DocumentChecker, DocumentVisitor};
 use crate::archive::error::{ReadError, Result};
 use crate::archive::layout::{EntryKind, Limits, MAX_ENTRIES, max_text};
@@ -60,11 +60,15 @@ impl<'v> Checker<'v> {
             Ok(ended) => self.truncated = !ended,
             Err(ReadError::Failed(error)) => return Err(error),
             Err(ReadError::Corrupt(why) | ReadError::Malformed(why)) => {
+                if path.is_empty() {
+                    self.findings.begin(Rule::File);
+                }
                 let place = match self.contents.entries.last() {
                     Some(before) if path.is_empty() => format!("after {}", before.name),
                     _ => path,
                 };
                 self.findings.fatal(&place, why);
+                self.findings.mark_incomplete();
                 self.truncated = true;
             }
         }
@@ -77,8 +81,10 @@ impl<'v> Checker<'v> {
             path.clear();
             let Some(entry) = tar.next()? else { return Ok(true) };
             path.push_str(&entry.path);
+            self.findings.begin(Rule::of_path(path));
             if let Some(why) = self.too_large(&entry) {
                 self.findings.fatal(path, why);
+                self.findings.mark_incomplete();
                 return Ok(false);
             }
             self.entry(tar, entry)?;
@@ -126,6 +132,7 @@ impl<'v> Checker<'v> {
 
     /// What the entry is taken for; `None` where it is unknown, or its path or type may do harm.
     fn accepted_kind(&mut self, entry: &TarEntry) -> Option<EntryKind> {
+        self.findings.begin(Rule::File);
         let path = &entry.path;
         let plain = matches!(entry.kind, EntryType::Regular | EntryType::Continuous) && !path.ends_with('/');
         let kind = EntryKind::of_path(path);
@@ -139,12 +146,15 @@ impl<'v> Checker<'v> {
             self.findings.warning(path, "an unknown entry: ignored");
             return None;
         } else {
-            if self.kinds.contains(&EntryKind::Manifest) {
+            let after_manifest = self.kinds.contains(&EntryKind::Manifest);
+            let accepted = kind.filter(|kind| self.kinds.insert(*kind));
+            self.findings.begin(accepted.map_or(Rule::File, Rule::of));
+            if after_manifest {
                 let what = "stands behind the manifest, which must be the last entry";
                 self.findings.fatal(path, what);
             }
-            if kind.is_some_and(|kind| self.kinds.insert(kind)) {
-                return kind;
+            if accepted.is_some() {
+                return accepted;
             }
             "another entry of this kind is there already"
         };
@@ -177,6 +187,7 @@ impl<'v> Checker<'v> {
         if let Some(job) = contents.job_id().cloned() {
             one_job(&job, contents, &self.documents, findings);
         }
+        findings.begin(Rule::OtherEntry);
         self.documents.finish(contents, findings)?;
         if !self.truncated {
             complete(contents, findings);
@@ -186,6 +197,7 @@ impl<'v> Checker<'v> {
             as_listed(manifest, contents, findings);
         }
         if let Some(snapshot) = &contents.parsed.snapshot {
+            findings.begin(Rule::Snapshot);
             let place = contents.place_of(EntryKind::Snapshot);
             let documents = contents.state.model_documents;
             match snapshot.snapshot_doc_count {
@@ -200,8 +212,8 @@ impl<'v> Checker<'v> {
                 Some(_) => {}
             }
         }
-        let field = contents.config.as_ref().and_then(JobConfig::categorization_field);
-        if field.is_some() && !self.truncated && contents.state.categorizer_documents == 0 {
+        if contents.is_missing_categorizer() && !self.truncated {
+            findings.begin(Rule::State);
             let what =
                 "holds no categorizer state though the job categorizes: its categories start anew after an import";
             findings.warning(&contents.place_of(EntryKind::State), what);
@@ -294,6 +306,7 @@ fn array_of<T>(text: &str, read: impl Fn(&RawValue) -> Result<(String, T), job::
 /// Everything belongs to one job and snapshot.
 fn one_job(job: &JobId, contents: &Contents, documents: &DocumentChecker<'_>, findings: &mut Findings) {
     if let Some(snapshot) = &contents.parsed.snapshot {
+        findings.begin(Rule::Snapshot);
         let place = contents.place_of(EntryKind::Snapshot);
         let quantiles = snapshot.quantiles.as_ref().map(|quantiles| &quantiles.job_id);
         let size = snapshot.model_size_stats.as_ref().and_then(|size| size.job_id.as_ref());
@@ -307,22 +320,27 @@ fn one_job(job: &JobId, contents: &Contents, documents: &DocumentChecker<'_>, fi
     }
     let counted = contents.parsed.counted_job.as_deref();
     if counted.is_some_and(|counted| counted != job.as_str()) {
+        findings.begin(Rule::OtherEntry);
         let place = contents.place_of(EntryKind::DataCounts);
         findings.fatal(&place, format!("is not of job `{job}`"));
     }
     let datafeed = contents.config.as_ref().and_then(JobConfig::datafeed);
     if datafeed.is_some_and(|datafeed| datafeed.indices.is_empty()) {
+        findings.begin(Rule::Config);
         let place = contents.place_of(EntryKind::Config);
         findings.fatal(&place, "its datafeed names no indices");
     }
+    findings.begin(Rule::OtherEntry);
     documents.require_owner(job, findings);
     if let Some(snapshot) = &contents.snapshot_id {
+        findings.begin(Rule::State);
         documents.state.require_owner(job, snapshot, findings);
     }
     if let Some(manifest) = &contents.manifest {
         let snapshot = contents.snapshot_id.as_ref();
         if manifest.job_id != job.as_str() || snapshot.is_some_and(|id| id.as_str() != manifest.snapshot_id) {
             let (job, snapshot) = (&manifest.job_id, &manifest.snapshot_id);
+            findings.begin(Rule::Manifest);
             let place = contents.place_of(EntryKind::Manifest);
             findings.fatal(&place, format!("names job `{job}` and snapshot `{snapshot}`"));
         }
@@ -331,6 +349,7 @@ fn one_job(job: &JobId, contents: &Contents, documents: &DocumentChecker<'_>, fi
 
 /// What an import cannot do without is there.
 fn complete(contents: &Contents, findings: &mut Findings) {
+    findings.begin(Rule::File);
     if contents.entries.is_empty() {
         let what = "the archive is empty: there is nothing to import (the scripts' export writes such archives when \
                     run without --include_inputs); export again with esml-state";
@@ -354,6 +373,7 @@ fn complete(contents: &Contents, findings: &mut Findings) {
     ];
     for (kind, missing) in required {
         if !contents.entries.iter().any(|entry| entry.kind == Some(kind)) {
+            findings.begin(Rule::of(kind));
             findings.fatal("", missing);
         }
     }
@@ -361,6 +381,7 @@ fn complete(contents: &Contents, findings: &mut Findings) {
 
 /// Entries of inputs are numbered from 1 without a gap, or there is one of the older form.
 fn input_numbers(contents: &Contents, truncated: bool, findings: &mut Findings) {
+    findings.begin(Rule::OtherEntry);
     let number = |entry: &EntrySummary| match entry.kind {
         Some(EntryKind::Inputs { number }) => Some((number, entry.name.clone())),
         _ => None,
@@ -384,6 +405,7 @@ fn input_numbers(contents: &Contents, truncated: bool, findings: &mut Findings) 
 
 /// Every entry is what the manifest says.
 fn as_listed(manifest: &Manifest, contents: &Contents, findings: &mut Findings) {
+    findings.begin(Rule::Manifest);
     let place = contents.place_of(EntryKind::Manifest);
     if manifest.format_version != FORMAT_VERSION {
         let version = manifest.format_version;
@@ -411,10 +433,13 @@ fn as_listed(manifest: &Manifest, contents: &Contents, findings: &mut Findings) 
             }
             Some(_) => continue,
         };
+        findings.begin(entry.kind.map_or(Rule::File, Rule::of));
         findings.fatal(&entry.name, difference);
     }
     for name in listed.keys() {
+        findings.begin(Rule::of_path(name));
         findings.fatal(name, "the manifest lists it, but it is missing");
+        findings.mark_incomplete();
     }
 }
 

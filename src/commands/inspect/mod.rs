@@ -1,14 +1,12 @@
-//! What is in an archive, and whether it is whole.
+//! What is in an archive, and whether it is complete.
 
-mod build;
 mod compare;
 mod entries;
-mod examine;
-mod gather;
+mod facts;
+mod inspection;
 mod options;
 mod output;
 mod page;
-mod report;
 mod values;
 
 use std::path::Path;
@@ -17,86 +15,61 @@ use crate::commands::RunContext;
 use crate::commands::interrupt::{self, Signals};
 use crate::error::Result;
 use crate::terminal::Terminal;
-use output::Output;
-
-pub use compare::{COMPARISON_VERSION, Came, Comparison, Difference, FieldDifference, PartDifference, Side};
-pub use examine::{Examined, examine};
+use inspection::{Inspection, inspect};
 pub use options::InspectOptions;
-pub(crate) use page::page;
-pub use report::{
-    AnnotationFacts, ArchiveFacts, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts, Check,
-    DataCountsFacts, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FieldFacts, FindingFacts, HashFacts,
-    HistogramFacts, InputFacts, JobFacts, Lack, LooksFacts, PartFacts, PatternFacts, REPORT_VERSION, Report,
-    SeriesFacts, SnapshotFacts, StateFacts, UnreadFacts, ValueFacts, ValuesFacts, Written,
-};
+use output::{Output, failure_lines, finish, print, print_json};
 
-/// Runs the inspection and prints its result. It needs no cluster.
-///
-/// # Errors
-/// An archive cannot be read or, after the report was printed, cannot be imported (with `verify`:
-/// is not wholly as it should be). With `json` the printed report tells that failure already:
-/// it is an [`Error::Reported`](crate::error::Error::Reported) then.
+/// Runs the inspection and prints its result. It needs no cluster. An archive that cannot be imported is an error after
+/// the result was printed.
 pub async fn run(options: InspectOptions, context: &RunContext, terminal: &Terminal) -> Result<()> {
     let signals = Signals::listen(&context.stop);
-    signals.or(inspect(&options, terminal)).await
+    signals.or(print_result(&options, terminal)).await
 }
 
-async fn inspect(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
+async fn print_result(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
     match (&options.show, &options.other) {
         (Some(entry), _) => {
             let (options, entry, terminal) = (options.clone(), entry.clone(), terminal.clone());
             interrupt::abandonable(move || entries::show(&options, &entry, &terminal)).await
         }
         (None, _) if options.list => {
-            let examined = read(&options.archive, options, terminal).await?;
-            let list = entries::list(&examined.report);
-            if options.json {
-                output::print_json(&list, terminal)?;
-            } else {
-                output::print(&list.table(), terminal)?;
+            let inspection = read(&options.archive, options, terminal).await?;
+            let list = entries::EntryList::of(&inspection.report);
+            match options.json {
+                true => print_json(&list, terminal)?,
+                false => print(&list.table(), terminal)?,
             }
-            output::ended(examined.failure, options.json)
+            finish(inspection.failure, options.json)
         }
         (None, None) => {
             let output = Output::prepare(options)?;
-            let examined = read(&options.archive, options, terminal).await?;
-            let report = &examined.report;
-            if options.prints_failures_only(terminal) {
-                output::print(&failures(report), terminal)?;
-                return output::ended(examined.failure, options.json);
-            }
+            let inspection = read(&options.archive, options, terminal).await?;
+            let report = &inspection.report;
             let page = match &report.values {
-                Some(values) if options.html.is_none() => values::page(report, values),
-                _ => page(report),
+                Some(values) if options.html.is_none() => page::values_page(report, values),
+                _ => page::page(report),
             };
-            output.put(report, &page, terminal)?;
-            output::ended(examined.failure, options.json)
+            match options.prints_failures_only(terminal) {
+                true => print(&failure_lines(report), terminal)?,
+                false => output.write(report, &page, terminal)?,
+            }
+            finish(inspection.failure, options.json)
         }
         (None, Some(other)) => {
             let output = Output::prepare(options)?;
             let first = read(&options.archive, options, terminal).await?;
             let second = read(other, options, terminal).await?;
             let comparison = compare::compare(&first, &second);
-            output.put(&comparison, &compare::page(&comparison), terminal)?;
-            output::ended(first.failure.or(second.failure), options.json)
+            output.write(&comparison, &compare::page(&comparison), terminal)?;
+            finish(first.failure.or(second.failure), options.json)
         }
     }
 }
 
 /// Reads an archive on a thread of its own, which a signal does not wait for.
-async fn read(path: &Path, options: &InspectOptions, terminal: &Terminal) -> Result<Examined> {
+async fn read(path: &Path, options: &InspectOptions, terminal: &Terminal) -> Result<Inspection> {
     let (path, options, terminal) = (path.to_owned(), options.clone(), terminal.clone());
-    interrupt::abandonable(move || examine(&path, &options, &terminal)).await
-}
-
-/// A line for each finding that makes an import impossible.
-fn failures(report: &Report) -> String {
-    let fatal = report.findings.iter().filter(|finding| finding.severity == "fatal");
-    let line = |finding: &FindingFacts| match finding.place.as_str() {
-        "" => format!("FAILED  {}\n", finding.what),
-        place => format!("FAILED  {place}: {}\n", finding.what),
-    };
-    fatal.map(line).collect()
+    interrupt::abandonable(move || inspect(&path, &options, &terminal)).await
 }
 
 #[cfg(test)]

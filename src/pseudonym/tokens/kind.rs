@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::util::hex::hex;
+use crate::values::{is_decimal, is_email_address, is_uuid, mac_separator};
 
 /// The lowest and the highest number that stands for a number: `integer` fields take them, and all have ten digits.
 pub(super) const NUMBERS: std::ops::RangeInclusive<u64> = 1_000_000_000..=2_147_483_646;
@@ -29,13 +30,13 @@ impl Kind {
             Self::Ipv4
         } else if text.parse::<Ipv6Addr>().is_ok() {
             Self::Ipv6
-        } else if is_number(text) {
+        } else if is_decimal(text) {
             Self::Number
         } else if is_uuid(text) {
             Self::Uuid
         } else if mac_separator(text).is_some() {
             Self::Mac
-        } else if is_email(text) {
+        } else if is_email_address(text) {
             Self::Email
         } else {
             Self::Plain
@@ -80,45 +81,6 @@ impl Kind {
             Self::Plain => format!("t_{}", hex(&digest[..8])),
         }
     }
-}
-
-/// Digits, a sign and a point at most.
-pub(super) fn is_number(text: &str) -> bool {
-    let text = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits(whole) && digits(fraction)
-}
-
-/// Any number that a program may have printed: what a search must not look for within other texts.
-pub(super) fn is_numeric(text: &str) -> bool {
-    is_number(text) || text.parse::<f64>().is_ok()
-}
-
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn is_uuid(text: &str) -> bool {
-    let groups = text.split('-').map(|group| if is_hex(group) { group.len() } else { 0 });
-    groups.eq([8, 4, 4, 4, 12])
-}
-
-fn mac_separator(text: &str) -> Option<char> {
-    [':', '-'].into_iter().find(|separator| {
-        let groups = text.split(*separator).map(|group| is_hex(group) && group.len() == 2);
-        groups.eq([true; 6])
-    })
-}
-
-fn is_email(text: &str) -> bool {
-    let Some((name, domain)) = text.rsplit_once('@') else {
-        return false;
-    };
-    !name.is_empty()
-        && !text.contains(char::is_whitespace)
-        && domain.contains('.')
-        && domain.split('.').all(|label| !label.is_empty())
 }
 
 fn uuid(text: &str, digest: &[u8; 32]) -> String {

@@ -2,9 +2,21 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::report::Difference;
+use crate::util::format::amount;
+
+/// Something that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Difference {
+    pub(crate) section: &'static str,
+    /// Names joined by dots.
+    pub(crate) what: String,
+    /// In the first archive, `null` if it is not there. Of a list whose order has no meaning: what only the first has.
+    pub(crate) first: Value,
+    pub(crate) second: Value,
+}
 
 /// Lists whose order has no meaning.
 const SETS: [&str; 17] = [
@@ -29,55 +41,98 @@ const SETS: [&str; 17] = [
 /// Below it lists have an order, whatever their name: token filters are applied one after another.
 const ORDERED: &str = "categorization_analyzer";
 
+/// Members of a section that may contain values of the data: items of filters, descriptions of events, literals of queries
+/// and scripts, patterns of messages, the series that are plotted.
+const MAY_CONTAIN_VALUES: [(&str, &[&str]); 4] = [
+    ("filters", &["items", "description"]),
+    ("calendars", &["events", "description"]),
+    (
+        "datafeed",
+        &["query", "aggregations", "aggs", "runtime_mappings", "script_fields"],
+    ),
+    (
+        "job",
+        &[
+            "custom_rules",
+            "custom_settings",
+            "categorization_filters",
+            "categorization_analyzer",
+            "terms",
+        ],
+    ),
+];
+
 /// What differs between two values of a section; absent ones are `null`.
 pub(super) fn differences(section: &'static str, first: &Value, second: &Value) -> Vec<Difference> {
-    let mut found = Found {
-        section,
-        differences: Vec::new(),
-    };
-    found.compare("", first, second);
-    found.differences
+    let differences = Vec::new();
+    let mut comparer = Comparer { section, differences };
+    comparer.compare("", first, second);
+    comparer.differences
 }
 
-struct Found {
+/// Replaces what may be a value of the data by its type, or by the number of items.
+pub(super) fn without_values(differences: &mut [Difference]) {
+    for Difference {
+        section,
+        what,
+        first,
+        second,
+    } in differences
+    {
+        let members = MAY_CONTAIN_VALUES.iter().find(|(name, _)| name == section);
+        let is_one_of = |names: &[&str]| what.split('.').any(|name| names.contains(&name));
+        if members.is_some_and(|(_, names)| is_one_of(names)) {
+            for side in [first, second] {
+                *side = match side.take() {
+                    Value::Array(items) if !items.is_empty() => json!([amount(items.len() as u64, "item", "items")]),
+                    Value::String(_) => json!("(a text)"),
+                    Value::Number(_) => json!("(a number)"),
+                    Value::Object(members) if !members.is_empty() => json!("(an object)"),
+                    other => other,
+                };
+            }
+        }
+    }
+}
+
+struct Comparer {
     section: &'static str,
     differences: Vec<Difference>,
 }
 
-impl Found {
+impl Comparer {
     fn compare(&mut self, path: &str, first: &Value, second: &Value) {
-        let (no_object, no_list) = (Value::Object(Map::new()), Value::Array(Vec::new()));
         match (first, second) {
-            // What is there on one side only is told option by option too.
-            (Value::Object(a), Value::Null) if !a.is_empty() => self.compare(path, first, &no_object),
-            (Value::Null, Value::Object(b)) if !b.is_empty() => self.compare(path, &no_object, second),
-            (Value::Array(a), Value::Null) if !a.is_empty() => self.compare(path, first, &no_list),
-            (Value::Null, Value::Array(b)) if !b.is_empty() => self.compare(path, &no_list, second),
+            // What only one side has is compared option by option too.
+            (Value::Object(a), Value::Null) if !a.is_empty() => self.compare(path, first, &json!({})),
+            (Value::Null, Value::Object(b)) if !b.is_empty() => self.compare(path, &json!({}), second),
+            (Value::Array(a), Value::Null) if !a.is_empty() => self.compare(path, first, &json!([])),
+            (Value::Null, Value::Array(b)) if !b.is_empty() => self.compare(path, &json!([]), second),
             (Value::Object(a), Value::Object(b)) => {
                 let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
                 for name in names {
-                    let member = |object: &Map<String, Value>| object.get(name).cloned().unwrap_or_default();
-                    self.compare(&joined(path, name), &member(a), &member(b));
+                    let [a, b] = [a, b].map(|members| members.get(name).unwrap_or(&Value::Null));
+                    self.compare(&child(path, name), a, b);
                 }
             }
             (Value::Array(a), Value::Array(b)) if is_set(path) => {
-                let (gone, came) = (without(a, b), without(b, a));
-                if !gone.is_empty() || !came.is_empty() {
-                    self.found(path, Value::Array(gone), Value::Array(came));
+                let (removed, added) = (without(a, b), without(b, a));
+                if !removed.is_empty() || !added.is_empty() {
+                    self.add(path, Value::Array(removed), Value::Array(added));
                 }
             }
             (Value::Array(a), Value::Array(b)) => {
                 for at in 0..a.len().max(b.len()) {
-                    let item = |list: &Vec<Value>| list.get(at).cloned().unwrap_or_default();
-                    self.compare(&joined(path, &at.to_string()), &item(a), &item(b));
+                    let [a, b] = [a, b].map(|items| items.get(at).unwrap_or(&Value::Null));
+                    self.compare(&child(path, &at.to_string()), a, b);
                 }
             }
-            _ if same(first, second) => {}
-            _ => self.found(path, first.clone(), second.clone()),
+            _ if first == second => {}
+            _ => self.add(path, first.clone(), second.clone()),
         }
     }
 
-    fn found(&mut self, path: &str, first: Value, second: Value) {
+    fn add(&mut self, path: &str, first: Value, second: Value) {
         self.differences.push(Difference {
             section: self.section,
             what: path.to_owned(),
@@ -87,15 +142,14 @@ impl Found {
     }
 }
 
-fn joined(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
+fn child(path: &str, name: &str) -> String {
+    match path {
+        "" => name.to_owned(),
+        path => format!("{path}.{name}"),
     }
 }
 
-/// A `terms` query names its field in between.
+/// A `terms` query has the name of its field in between.
 fn is_set(path: &str) -> bool {
     let mut names = path.rsplit('.');
     let last = names.next().unwrap_or_default();
@@ -103,7 +157,7 @@ fn is_set(path: &str) -> bool {
     (SETS.contains(&last) || terms) && !path.split('.').any(|name| name == ORDERED)
 }
 
-/// Items of one list that the other lacks; each takes the place of one.
+/// Items of a list that the other does not have, repeated ones as often as they are missing.
 fn without(list: &[Value], other: &[Value]) -> Vec<Value> {
     let mut others: HashMap<String, usize> = HashMap::new();
     for item in other {
@@ -119,18 +173,7 @@ fn without(list: &[Value], other: &[Value]) -> Vec<Value> {
     missing.cloned().collect()
 }
 
-/// Members in any order. A number is not its text: Elasticsearch keeps them apart in a configuration.
-fn same(first: &Value, second: &Value) -> bool {
-    match (first, second) {
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| same(a, b)))
-        }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        _ => first == second,
-    }
-}
-
-/// The same text for values that are the [`same`].
+/// The same text for equal values.
 fn canonical(value: &Value) -> String {
     let mut sorted = value.clone();
     sorted.sort_all_objects();
@@ -139,8 +182,6 @@ fn canonical(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn found(first: &Value, second: &Value) -> Vec<String> {

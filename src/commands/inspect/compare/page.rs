@@ -2,18 +2,18 @@
 
 use serde_json::Value;
 
-use super::report::{Comparison, Difference, FieldDifference, Side};
-use crate::report::TextStyle;
-use crate::report::{Cell, Column, Mark, ReportBlock, ReportPage, Section, Table, Text};
+use super::comparison::{ComparedArchive, Comparison, FieldDifference};
+use super::diff::Difference;
+use crate::report::{Cell, Column, Mark, ReportBlock, ReportPage, Section, Table, Text, TextStyle};
 use crate::util::format::{bytes, count};
 use crate::util::timestamp::EpochMillis;
 
 /// Differences of a section that are always shown.
 const SHOWN: usize = 30;
-/// Values that came or went that are shown of a field.
-const FEW: usize = 5;
+/// Values of a field that are shown.
+const SHOWN_VALUES: usize = 5;
 /// Characters of a value in a table.
-const LONGEST: usize = 200;
+const MAX_VALUE: usize = 200;
 
 /// Sections in the order of the page, with their headings.
 const SECTIONS: [(&str, &str); 13] = [
@@ -32,71 +32,60 @@ const SECTIONS: [(&str, &str); 13] = [
     ("archive", "Archive"),
 ];
 
-/// What the page says.
-pub(in crate::commands::inspect) fn page(comparison: &Comparison) -> ReportPage {
-    let mut sections = vec![summary(comparison)];
-    for (name, heading) in SECTIONS {
-        let found: Vec<&Difference> = comparison
+pub(crate) fn page(comparison: &Comparison) -> ReportPage {
+    let sections = SECTIONS.iter().filter_map(|(name, heading)| {
+        let found = comparison
             .differences
             .iter()
-            .filter(|found| found.section == name)
-            .collect();
-        if !found.is_empty() {
-            sections.push(section(heading, &found));
-        }
-    }
-    if let Some(values) = &comparison.values {
-        sections.push(values_section(values));
-    }
+            .filter(|difference| difference.section == *name);
+        let rows: Vec<Vec<Cell>> = found.map(row).collect();
+        (!rows.is_empty()).then(|| section(heading, rows))
+    });
+    let values = comparison.values.as_ref().map(|values| values_section(values));
     let [first, second] = &comparison.archives;
     ReportPage {
         title: format!("{} compared with {}", first.path, second.path),
-        sections,
+        sections: std::iter::once(summary(comparison))
+            .chain(sections)
+            .chain(values)
+            .collect(),
     }
 }
 
 fn summary(comparison: &Comparison) -> Section {
     let mut section = Section::default();
-    let fields = comparison.values.iter().flatten().count() as u64;
-    let number = comparison.differences.len() as u64;
+    let number = count(comparison.differences.len() as u64);
+    let values = match comparison.values.iter().flatten().count() as u64 {
+        0 => String::new(),
+        fields => format!(", values of {} fields", count(fields)),
+    };
     let mut marks = vec![match comparison.same {
-        true => mark(TextStyle::Good, "same", "nothing differs of what is compared"),
-        false => {
-            let values = if fields > 0 {
-                format!(", values of {} fields", count(fields))
-            } else {
-                String::new()
-            };
-            mark(
-                TextStyle::Caution,
-                "differ",
-                &format!("{} differences{values}", count(number)),
-            )
-        }
+        true => Mark::new(TextStyle::Good, "same", "nothing differs of what is compared"),
+        false => Mark::new(TextStyle::Caution, "differ", format!("{number} differences{values}")),
     }];
-    for side in comparison.archives.iter().filter(|side| !side.importable) {
+    for archive in comparison.archives.iter().filter(|archive| !archive.importable) {
         let text = format!(
             "{}: `inspect` alone says why; what it lacks seems to have gone",
-            side.path
+            archive.path
         );
-        marks.push(mark(TextStyle::Bad, "CANNOT be imported", &text));
+        marks.push(Mark::new(TextStyle::Bad, "CANNOT be imported", text));
     }
     section.push(ReportBlock::Marks(marks));
-    let [first, second] = &comparison.archives;
-    let row = |label: &str, fact: fn(&Side) -> String| {
-        vec![
-            Text::styled(TextStyle::Faint, label).into(),
-            Cell::from(fact(first)),
-            Cell::from(fact(second)),
-        ]
+    let row = |label: &str, value: fn(&ComparedArchive) -> Option<String>| {
+        let label = Text::styled(TextStyle::Faint, label).into();
+        let [first, second] = comparison.archives.each_ref().map(|archive| match value(archive) {
+            Some(value) => Cell::from(value),
+            None => "not known".into(),
+        });
+        vec![label, first, second]
     };
     section.table(Table {
-        columns: vec![Column::words(""), Column::flexible("first"), Column::flexible("second")],
+        columns: columns(Column::words("")),
         rows: vec![
-            row("archive", |side| side.path.clone()),
-            row("size", |side| bytes(side.bytes)),
-            row("job", |side| or_not_known(side.job_id.as_deref())),
-            row("snapshot", |side| or_not_known(side.snapshot_id.as_deref())),
+            row("archive", |archive| Some(archive.path.clone())),
+            row("size", |archive| Some(bytes(archive.bytes))),
+            row("job", |archive| archive.job_id.clone()),
+            row("snapshot", |archive| archive.snapshot_id.clone()),
         ],
         ..Table::default()
     });
@@ -107,38 +96,15 @@ fn summary(comparison: &Comparison) -> Section {
     section
 }
 
-fn or_not_known(id: Option<&str>) -> String {
-    id.unwrap_or("not known").to_owned()
+fn columns(label: Column) -> Vec<Column> {
+    vec![label, Column::flexible("first"), Column::flexible("second")]
 }
 
-fn mark(tone: TextStyle, word: &str, text: &str) -> Mark {
-    Mark::new(tone, word, text)
-}
-
-fn section(heading: &str, found: &[&Difference]) -> Section {
+fn section(heading: &str, rows: Vec<Vec<Cell>>) -> Section {
     let mut section = Section::new(heading);
-    let rows = found.iter().map(|difference| {
-        let lists = difference.first.is_array() && difference.second.is_array();
-        let sides = if lists {
-            [signed("-", &difference.first), signed("+", &difference.second)]
-        } else {
-            [&difference.first, &difference.second].map(|side| said(&difference.what, side))
-        };
-        let what = if difference.what.is_empty() {
-            "all of it"
-        } else {
-            &difference.what
-        };
-        let [first, second] = sides.map(Cell::from);
-        vec![what.into(), first, second]
-    });
     section.table(Table {
-        columns: vec![
-            Column::flexible(""),
-            Column::flexible("first"),
-            Column::flexible("second"),
-        ],
-        rows: rows.collect(),
+        columns: columns(Column::flexible("")),
+        rows,
         shown: Some(SHOWN),
         left_out: "--json lists all",
         ..Table::default()
@@ -146,22 +112,35 @@ fn section(heading: &str, found: &[&Difference]) -> Section {
     section
 }
 
-/// A value of an option, or a dash for none.
-fn said(what: &str, value: &Value) -> Text {
-    if let Some(moment) = value.as_i64().filter(|_| what.ends_with("_time")) {
-        return EpochMillis(moment).to_string().into();
-    }
+fn row(difference: &Difference) -> Vec<Cell> {
+    let Difference {
+        what, first, second, ..
+    } = difference;
+    let [first, second] = match (first, second) {
+        (Value::Array(removed), Value::Array(added)) => [signed("-", removed), signed("+", added)],
+        _ => [first, second].map(|value| value_text(what, value)),
+    };
+    let what = if what.is_empty() { "all of it" } else { what };
+    vec![what.into(), first.into(), second.into()]
+}
+
+/// The value of an option, or a dash for none.
+fn value_text(what: &str, value: &Value) -> Text {
     match value {
         Value::Null => Text::styled(TextStyle::Faint, "-"),
         Value::String(text) => short(text).into(),
-        Value::Number(number) => number.as_u64().map_or_else(|| number.to_string(), count).into(),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(time), _) if what.ends_with("_time") => EpochMillis(time).to_string().into(),
+            (_, Some(number)) => count(number).into(),
+            _ => number.to_string().into(),
+        },
         other => short(&other.to_string()).into(),
     }
 }
 
 /// Items that only one side has.
-fn signed(sign: &str, items: &Value) -> Text {
-    let items = items.as_array().into_iter().flatten().map(|item| match item {
+fn signed(sign: &str, items: &[Value]) -> Text {
+    let items = items.iter().map(|item| match item {
         Value::String(text) => format!("{sign} {text}"),
         other => format!("{sign} {other}"),
     });
@@ -169,7 +148,7 @@ fn signed(sign: &str, items: &Value) -> Text {
 }
 
 fn short(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(MAX_VALUE) {
         None => text.to_owned(),
         Some((end, _)) => format!("{} …", &text[..end]),
     }
@@ -183,11 +162,10 @@ fn values_section(fields: &[FieldDifference]) -> Section {
     }
     let mut rows = Vec::new();
     for field in fields {
-        for (place, part) in field.parts.iter().enumerate() {
-            let name = if place == 0 { field.field.as_str() } else { "" };
-            let numbers = [part.first, part.second, part.came, part.gone];
-            let mut row: Vec<Cell> = vec![name.into(), part.part.replace('_', " ").into()];
-            row.extend(numbers.map(|number| Cell::from(count(number))));
+        let mut name = field.field.as_str();
+        for part in &field.parts {
+            let mut row: Vec<Cell> = vec![std::mem::take(&mut name).into(), part.part.replace('_', " ").into()];
+            row.extend([part.first, part.second, part.added, part.removed].map(|number| Cell::from(count(number))));
             rows.push(row);
         }
     }
@@ -198,20 +176,16 @@ fn values_section(fields: &[FieldDifference]) -> Section {
         rows,
         ..Table::default()
     });
-    let inexact = fields.iter().any(|field| !field.exact);
-    if inexact {
+    if fields.iter().any(|field| !field.exact) {
         let text = "Of some fields not all values are known: there is a bound to what is held in memory.";
         section.paragraph(Text::styled(TextStyle::Caution, text));
     }
     for field in fields {
-        for (values, what) in [(&field.came, "came"), (&field.gone, "went")] {
-            let hidden = values.len().saturating_sub(FEW) as u64;
-            let mut lines: Vec<String> = values.iter().take(FEW).map(|value| short(value)).collect();
-            if hidden > 0 {
-                lines.push(format!("and {} more; --json lists all", count(hidden)));
-            }
-            let label = format!("{} {what}", field.field);
-            section.facts(&label, lines);
+        for (values, what) in [(&field.added, "came"), (&field.removed, "went")] {
+            let hidden = values.len().saturating_sub(SHOWN_VALUES) as u64;
+            let more = (hidden > 0).then(|| format!("and {} more; --json lists all", count(hidden)));
+            let lines = values.iter().take(SHOWN_VALUES).map(|value| short(value)).chain(more);
+            section.facts(&format!("{} {what}", field.field), lines);
         }
     }
     section

@@ -2,49 +2,51 @@
 
 use std::collections::BTreeSet;
 
-use super::{Comparison, compare, page};
+use super::comparison::{Comparison, compare};
+use super::page;
 use crate::archive::{Contents, Limits, Part};
-use crate::commands::inspect::examine::Examined;
-use crate::commands::inspect::report::Report;
+use crate::commands::inspect::facts::Report;
+use crate::commands::inspect::inspection::Inspection;
 use crate::commands::inspect::tests::documented::{members, rows};
 use crate::commands::inspect::tests::examples::full;
-use crate::commands::inspect::values::{ValueGatherer, values};
+use crate::commands::inspect::values::ValueCollector;
 use crate::job::JobConfig;
-use crate::report::RenderOptions;
-use crate::report::{render_html, render_text};
+use crate::report::{RenderOptions, render_html, render_text};
 
-fn examined(config: &str, items: &str, hosts: &[&str], change: impl Fn(&mut Report)) -> Examined {
+fn examined(config: &str, items: &str, hosts: &[&str], change: impl Fn(&mut Report)) -> Inspection {
     let config = JobConfig::parse(config.as_bytes()).unwrap();
-    let mut gathered = ValueGatherer::default();
+    let mut gathered = ValueCollector::default();
     gathered.config(&config);
     for host in hosts {
         let input = serde_json::json!({ "host": host }).to_string();
         gathered.document(Part::Inputs, None, input.as_bytes());
     }
-    let filters = format!(r#"[{{"filter_id":"quiet","items":{items}}}]"#);
-    let contents = Contents {
+    let filter = format!(r#"{{"filter_id":"quiet","items":{items}}}"#);
+    let mut contents = Contents {
         config: Some(config),
-        filters: serde_json::from_str(&filters).ok(),
+        filters: serde_json::from_str(&format!("[{filter}]")).ok(),
         ..Contents::default()
     };
+    let filter = serde_json::from_str(&filter).unwrap();
+    contents.parsed.filters = vec![("quiet".parse().unwrap(), filter)];
     let mut report = full();
-    report.values = Some(values(&contents, Limits::default(), gathered));
+    report.values = Some(gathered.into_facts(&contents, Limits::default()));
     report.failure = None;
     change(&mut report);
-    Examined {
+    Inspection {
         report,
         contents,
         failure: None,
     }
 }
 
-fn before(change: impl Fn(&mut Report)) -> Examined {
+fn before(change: impl Fn(&mut Report)) -> Inspection {
     let config = r#"{"job_id":"a","groups":["x","y"],"create_time":1704067000000,"analysis_config":{"bucket_span":"15m",
         "detectors":[{"function":"mean","partition_field_name":"host"}],"influencers":["host","ip"]}}"#;
     examined(config, r#"["h1","h2"]"#, &["h1", "h2"], change)
 }
 
-fn after(change: impl Fn(&mut Report)) -> Examined {
+fn after(change: impl Fn(&mut Report)) -> Inspection {
     let config = r#"{"job_id":"a","groups":["y","z"],"create_time":1704067999000,"analysis_config":{"bucket_span":"30m",
         "detectors":[{"function":"mean","partition_field_name":"host","use_null":true}],"influencers":["ip","host"]}}"#;
     examined(config, r#"["h2","h3","\u001b[2J"]"#, &["h2", "h3", "<b>"], change)
@@ -93,7 +95,7 @@ fn nothing_from_an_archive_steers_terminal_or_browser() {
 
 #[test]
 fn what_may_be_a_value_is_printed_only_with_values() {
-    let without = |mut examined: Examined| {
+    let without = |mut examined: Inspection| {
         examined.report.values = None;
         examined
     };

@@ -2,11 +2,10 @@
 
 use serde_json::value::RawValue;
 
-use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Finding, Manifest, Part, Severity};
-use crate::commands::inspect::Report;
-use crate::commands::inspect::build::report;
-use crate::commands::inspect::gather::Gatherer;
-use crate::job::JobConfig;
+use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Finding, Manifest, Part, Rule, Severity};
+use crate::commands::inspect::facts::{Report, report};
+use crate::commands::inspect::inspection::FactCollector;
+use crate::job::{Calendar, JobConfig, Snapshot};
 
 fn raw(json: &str) -> Option<Box<RawValue>> {
     Some(RawValue::from_string(json.to_owned()).unwrap())
@@ -30,13 +29,12 @@ fn contents() -> Contents {
         "scope":{"mlcategory":{"filter_id":"quiet","filter_type":"include"}}}]}],"influencers":[]},
         "data_description":{"time_field":"event.created"},
         "datafeed_config":{"datafeed_id":"datafeed-logs","indices":["far:logs"],"query":{"match_all":{}}}}"#;
-    Contents {
+    let snapshot = r#"{"job_id":"logs","snapshot_id":"9","timestamp":1795432817000,"min_version":"7.9.0",
+        "snapshot_doc_count":1,"model_size_stats":{"model_bytes":100,"memory_status":"ok"},
+        "latest_record_time_stamp":1706659183000}"#;
+    let mut contents = Contents {
         config: Some(JobConfig::parse(config).unwrap()),
-        snapshot: raw(
-            r#"{"snapshot_id":"9","timestamp":1795432817000,"min_version":"7.9.0","snapshot_doc_count":1,
-            "model_size_stats":{"model_bytes":100,"memory_status":"ok"},"latest_record_time_stamp":1706659183000,
-            "quantiles":{"quantile_state":"x"}}"#,
-        ),
+        snapshot: raw(snapshot),
         entries: vec![
             entry("logs_config.json", Some(EntryKind::Config)),
             entry("logs_snapshot_docs.ndjson", Some(EntryKind::State)),
@@ -46,33 +44,45 @@ fn contents() -> Contents {
         documents: [(Part::State, 1), (Part::Inputs, 2)].into(),
         input_indices: [("logs-1".to_owned(), 2)].into(),
         ..Contents::default()
-    }
+    };
+    contents.parsed.snapshot = Some(Snapshot::parse(snapshot).unwrap());
+    contents
 }
 
 fn built(contents: &Contents) -> Report {
-    let mut gatherer = Gatherer::default();
+    let mut collector = FactCollector::default();
     if let Some(config) = &contents.config {
-        gatherer.config(config);
+        collector.config(config);
     }
     for source in [
         &br#"{"event":{"created":"2024-01-02"}}"#[..],
         br#"{"event":{"created":1704067212}}"#,
     ] {
-        gatherer.document(Part::Inputs, Some("logs-1"), Some("1"), source);
+        collector.document(Part::Inputs, Some("logs-1"), Some("1"), source);
     }
-    report("logs.tar.gz", 99, contents, &gatherer)
+    report("logs.tar.gz", 99, contents, collector.gathered)
 }
 
-fn lacks(report: &Report) -> Vec<&str> {
-    report.lacks.iter().map(|lack| lack.what).collect()
+fn missing(report: &Report) -> Vec<&str> {
+    report.missing.iter().map(|part| part.what).collect()
+}
+
+fn fatal(rule: Rule, incomplete: bool) -> Finding {
+    Finding {
+        severity: Severity::Fatal,
+        rule,
+        incomplete,
+        place: "somewhere".to_owned(),
+        what: "wrong".to_owned(),
+    }
 }
 
 fn failed(report: &Report) -> Vec<&str> {
     report
         .checks
         .iter()
-        .filter(|check| !check.held)
-        .map(|check| check.what.as_str())
+        .filter(|check| !check.passed)
+        .map(|check| check.what)
         .collect()
 }
 
@@ -80,7 +90,7 @@ fn failed(report: &Report) -> Vec<&str> {
 fn facts_come_from_where_they_stand() {
     let report = built(&contents());
     let snapshot = report.snapshot.as_ref().unwrap();
-    assert_eq!(snapshot.created.as_deref(), Some("2026-11-23T11:20:17Z"));
+    assert_eq!(snapshot.created.map(|time| time.0), Some(1_795_432_817_000));
     assert_eq!((snapshot.state_documents, snapshot.model_bytes), (Some(1), Some(100)));
     let datafeed = report.datafeed.as_ref().unwrap();
     assert!(datafeed.remote && !datafeed.query && !datafeed.runtime_mappings);
@@ -89,15 +99,15 @@ fn facts_come_from_where_they_stand() {
         (inputs.entries, inputs.documents, inputs.bytes, inputs.undated),
         (2, 2, 20, 0)
     );
-    assert_eq!(inputs.first.as_deref(), Some("2024-01-01T00:00:12Z"));
-    assert_eq!(inputs.last.as_deref(), Some("2024-01-02T00:00:00Z"));
+    assert_eq!(inputs.first.unwrap().to_string(), "2024-01-01T00:00:12Z");
+    assert_eq!(inputs.last.unwrap().to_string(), "2024-01-02T00:00:00Z");
     assert!(report.importable && failed(&report).is_empty(), "{:?}", report.checks);
 }
 
 #[test]
-fn an_archive_of_the_scripts_lacks_what_they_leave_out() {
+fn an_archive_of_the_scripts_is_missing_what_they_leave_out() {
     assert_eq!(
-        lacks(&built(&contents())),
+        missing(&built(&contents())),
         [
             "categorizer_state",
             "categories",
@@ -113,88 +123,42 @@ fn an_archive_of_the_scripts_lacks_what_they_leave_out() {
 }
 
 #[test]
-fn a_filter_that_came_along_is_not_missed() {
+fn a_filter_of_the_archive_is_not_missing() {
     let mut contents = contents();
-    contents.filters = raw(r#"[{"filter_id":"quiet","items":["a"]}]"#);
-    contents.calendars = raw(r#"[{"calendar_id":"c","job_ids":["logs"],"events":[{"description":"x"},{}]}]"#);
+    let filter = raw(r#"{"filter_id":"quiet","items":["a"]}"#).unwrap();
+    contents.parsed.filters = vec![("quiet".parse().unwrap(), filter)];
+    let calendar = r#"{"calendar_id":"c","job_ids":["logs"],"events":[{"description":"x"},{}]}"#;
+    contents.parsed.calendars = vec![serde_json::from_str::<Calendar>(calendar).unwrap()];
+    contents.calendars = raw(&format!("[{calendar}]"));
     let report = built(&contents);
     assert_eq!(report.filters, ["quiet"]);
     assert_eq!((report.calendars[0].id.as_str(), report.calendars[0].events), ("c", 2));
-    assert!(!lacks(&report).contains(&"filter") && !lacks(&report).contains(&"calendars"));
+    assert!(!missing(&report).contains(&"filter") && !missing(&report).contains(&"calendars"));
 }
 
 #[test]
-fn a_fatal_finding_fails_the_check_of_its_entry_alone() {
+fn a_fatal_finding_fails_the_check_of_its_rule() {
     let mut contents = contents();
-    for (severity, place) in [
-        (Severity::Fatal, "logs_snapshot_docs.ndjson, line 3"),
-        (Severity::Warning, "logs_input_2.ndjson, line 4"),
-    ] {
-        contents.findings.push(Finding {
-            severity,
-            place: place.to_owned(),
-            what: "gap".to_owned(),
-        });
-    }
+    contents.findings.push(fatal(Rule::State, false));
+    contents.findings.push(Finding {
+        severity: Severity::Warning,
+        ..fatal(Rule::OtherEntry, false)
+    });
     let report = built(&contents);
     assert!(!report.importable);
+    let state = "the state has every document of the snapshot, and decodes to its end";
+    assert_eq!(failed(&report), [state]);
+    // An entry that is not there to its end.
+    contents.findings.push(fatal(Rule::State, true));
     assert_eq!(
-        failed(&report),
-        ["the state has every document of the snapshot, and decodes to its end"]
+        failed(&built(&contents)),
+        ["the file is whole: gzip, tar, sizes, entries", state]
     );
-    assert_eq!(
-        (report.findings[0].severity, report.findings[1].severity),
-        ("fatal", "warning")
-    );
-}
-
-#[test]
-fn a_missing_entry_fails_its_own_check() {
-    let mut contents = contents();
+    contents.findings.clear();
     contents.snapshot = None;
-    let what = "the snapshot document is missing".to_owned();
-    contents.findings.push(Finding {
-        severity: Severity::Fatal,
-        place: String::new(),
-        what,
-    });
     assert_eq!(
         failed(&built(&contents)),
         ["the snapshot document is there, and of this job"]
-    );
-}
-
-#[test]
-fn an_entry_that_was_not_read_to_its_end_fails_the_file_too() {
-    let mut contents = contents();
-    contents.entries.retain(|entry| entry.kind != Some(EntryKind::State));
-    let (place, what) = ("logs_snapshot_docs.ndjson, line 3".to_owned(), "cut short".to_owned());
-    contents.findings.push(Finding {
-        severity: Severity::Fatal,
-        place,
-        what,
-    });
-    assert_eq!(
-        failed(&built(&contents)),
-        [
-            "the file is whole: gzip, tar, sizes, entries",
-            "the state has every document of the snapshot, and decodes to its end"
-        ]
-    );
-}
-
-#[test]
-fn damage_behind_an_entry_is_the_files() {
-    let mut contents = contents();
-    let (place, what) = ("after logs_input_2.ndjson".to_owned(), "unexpected end".to_owned());
-    contents.findings.push(Finding {
-        severity: Severity::Fatal,
-        place,
-        what,
-    });
-    assert_eq!(
-        failed(&built(&contents)),
-        ["the file is whole: gzip, tar, sizes, entries"]
     );
 }
 
@@ -231,7 +195,7 @@ fn entries_are_compared_with_the_manifest() {
 }
 
 #[test]
-fn a_pass_tells_the_time_field_before_the_inputs() {
+fn the_time_field_is_known_before_the_inputs() {
     let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut tar = tar::Builder::new(gzip);
     for (name, content) in [
@@ -249,8 +213,28 @@ fn a_pass_tells_the_time_field_before_the_inputs() {
         tar.append_data(&mut header, name, content.as_bytes()).unwrap();
     }
     let archive = tar.into_inner().unwrap().finish().unwrap();
-    let mut gatherer = Gatherer::default();
-    crate::archive::check(&archive[..], crate::archive::Limits::default(), &mut gatherer, &|_| {}).unwrap();
-    let range = gatherer.times(Part::Inputs).unwrap().histogram().range().unwrap();
-    assert_eq!(range.0.to_string(), "2024-01-02T00:00:00Z");
+    let mut collector = FactCollector::default();
+    crate::archive::check(&archive[..], crate::archive::Limits::default(), &mut collector, &|_| {}).unwrap();
+    let report = report("-", 0, &contents(), collector.gathered);
+    let inputs = report.parts.iter().find(|part| part.part == "inputs").unwrap();
+    assert_eq!(inputs.first.unwrap().to_string(), "2024-01-02T00:00:00Z");
+}
+
+#[test]
+fn annotations_fall_back_to_when_they_were_written() {
+    let mut collector = FactCollector::default();
+    for source in [
+        r#"{"timestamp": 1704300000000, "create_time": 1}"#,
+        r#"{"create_time": 1795432900000}"#,
+        "{}",
+    ] {
+        collector.document(Part::Annotations, None, None, source.as_bytes());
+    }
+    let report = report("-", 0, &contents(), collector.gathered);
+    let annotations = report.parts.iter().find(|part| part.part == "annotations").unwrap();
+    assert_eq!(annotations.first.unwrap().0, 1_704_300_000_000);
+    assert_eq!(
+        (annotations.last.unwrap().0, annotations.undated),
+        (1_795_432_900_000, 1)
+    );
 }

@@ -1,17 +1,22 @@
 //! A report in which nothing is missing.
 
-use crate::archive::{Contents, Limits, Part};
-use crate::commands::inspect::values::{ValueGatherer, values};
-use crate::commands::inspect::{
+use crate::archive::{Contents, EntrySummary, Finding, Limits, Part, Rule, Severity, StateSummary};
+use crate::commands::compatibility::MissingPart;
+use crate::commands::inspect::facts::{
     AnnotationFacts, ArchiveFacts, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts, Check,
-    DataCountsFacts, DatafeedFacts, DetectorFacts, EntryFacts, Failure, FindingFacts, HistogramFacts, InputFacts,
-    JobFacts, Lack, PartFacts, PatternFacts, REPORT_VERSION, Report, SeriesFacts, SnapshotFacts, StateFacts,
-    UnreadFacts, Written,
+    DataCountsFacts, DatafeedFacts, DetectorFacts, Failure, HistogramFacts, InputFacts, JobFacts, PartFacts, Pattern,
+    PatternFacts, PatternKind, REPORT_VERSION, Report, SeriesFacts, SnapshotFacts, Written,
 };
+use crate::commands::inspect::values::{UnreadFacts, ValueCollector};
 use crate::job::JobConfig;
+use crate::util::timestamp::{EpochMillis, parse_date};
 
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
+}
+
+fn time(text: &str) -> Option<EpochMillis> {
+    parse_date(text).ok()
 }
 
 fn texts(texts: &[&str]) -> Vec<String> {
@@ -20,7 +25,7 @@ fn texts(texts: &[&str]) -> Vec<String> {
 
 /// The same with values.
 pub(in crate::commands::inspect) fn full_with_values() -> Report {
-    let mut gathered = ValueGatherer::default();
+    let mut gathered = ValueCollector::default();
     let config = br#"{"job_id":"web-latency","analysis_config":{"detectors":[{"function":"mean",
         "field_name":"responsetime","partition_field_name":"host"}],"influencers":["host","user"]},
         "description":"of Alice"}"#;
@@ -36,7 +41,7 @@ pub(in crate::commands::inspect) fn full_with_values() -> Report {
         None,
         br#"{"annotation":"seen","create_username":"bob"}"#,
     );
-    let mut values = values(&Contents::default(), Limits::default(), gathered);
+    let mut values = gathered.into_facts(&Contents::default(), Limits::default());
     values.hashes.scopes = 7;
     values.unread.push(UnreadFacts {
         part: "model_state",
@@ -76,7 +81,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
             remote: true,
         }),
         snapshot: Some(snapshot()),
-        state: StateFacts {
+        state: StateSummary {
             model_documents: 1,
             model_bytes: 2_000_000,
             categorizer_documents: 1,
@@ -84,17 +89,17 @@ pub(in crate::commands::inspect) fn full() -> Report {
         },
         data_counts: Some(DataCountsFacts {
             records: Some(345_600),
-            first_record: text("2024-01-01T00:00:12Z"),
-            latest_record: text("2024-01-30T23:59:43Z"),
+            first_record: time("2024-01-01T00:00:12Z"),
+            latest_record: time("2024-01-30T23:59:43Z"),
             buckets: Some(2879),
             empty_buckets: Some(0),
             missing_fields: Some(2),
             out_of_order: Some(3),
         }),
         patterns: vec![
-            pattern("seasonality", text("1d"), Some("weekdays")),
-            pattern("trend", None, None),
-            pattern("other", None, None),
+            pattern(PatternKind::Seasonality, text("1d"), Some("weekdays")),
+            pattern(PatternKind::Trend, None, None),
+            pattern(PatternKind::Other, None, None),
         ],
         categories: Some(CategoriesFacts {
             more: false,
@@ -109,7 +114,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
             indices: [("weblogs-2024.01".to_owned(), 300_000)].into(),
             mapping: true,
             histogram: Some(HistogramFacts {
-                from: "2024-01-01T00:00:00Z".to_owned(),
+                from: parse_date("2024-01-01").unwrap(),
                 column_millis: 67_108_864,
                 counts: vec![10, 20, 0, 80, 1],
             }),
@@ -125,24 +130,29 @@ pub(in crate::commands::inspect) fn full() -> Report {
         }],
         checks: vec![
             Check {
-                what: "the file is whole".to_owned(),
-                held: true,
+                what: "the file is whole",
+                passed: true,
             },
             Check {
-                what: "every other line is JSON".to_owned(),
-                held: false,
+                what: "every other line is JSON",
+                passed: false,
             },
         ],
-        findings: vec![FindingFacts {
-            severity: "warning",
+        findings: vec![Finding {
+            severity: Severity::Warning,
+            rule: Rule::File,
+            incomplete: false,
             place: "notes\n\u{1b}[2J.txt".to_owned(),
             what: "unknown entry, ignored".to_owned(),
         }],
-        lacks: vec![Lack {
+        missing: vec![MissingPart {
             what: "calendars",
             consequence: "no calendars".to_owned(),
+            plan_note: None,
         }],
-        entries: vec![EntryFacts {
+        entries: vec![EntrySummary {
+            kind: None,
+            start: None,
             name: "web-latency_config.json".to_owned(),
             documents: 1,
             bytes: 3641,
@@ -185,7 +195,7 @@ fn job() -> JobFacts {
 fn snapshot() -> SnapshotFacts {
     SnapshotFacts {
         id: "1795432817".to_owned(),
-        created: text("2026-11-23T11:20:17Z"),
+        created: time("2026-11-23T11:20:17Z"),
         description: text("State persisted due to job close"),
         min_version: text("9.0.0"),
         state_documents: Some(1),
@@ -209,16 +219,14 @@ fn snapshot() -> SnapshotFacts {
             dead: Some(0),
             failed: Some(0),
         }),
-        latest_record: text("2024-01-30T23:59:43Z"),
-        latest_result: text("2024-01-30T23:30:00Z"),
+        latest_record: time("2024-01-30T23:59:43Z"),
+        latest_result: time("2024-01-30T23:30:00Z"),
     }
 }
 
-fn pattern(what: &'static str, period: Option<String>, days: Option<&'static str>) -> PatternFacts {
+fn pattern(what: PatternKind, period: Option<String>, days: Option<&'static str>) -> PatternFacts {
     PatternFacts {
-        what,
-        period,
-        days,
+        pattern: Pattern { what, period, days },
         detector: Some(0),
         series: 31,
     }
@@ -238,8 +246,8 @@ fn part(part: &'static str, documents: u64, dated: bool) -> PartFacts {
         entries: 1,
         documents,
         bytes: documents * 100,
-        first: dated.then(|| "2024-01-01T00:00:12Z".to_owned()),
-        last: dated.then(|| "2024-01-30T23:59:43Z".to_owned()),
+        first: time("2024-01-01T00:00:12Z").filter(|_| dated),
+        last: time("2024-01-30T23:59:43Z").filter(|_| dated),
         undated: u64::from(dated),
     }
 }

@@ -1,7 +1,8 @@
-use crate::commands::inspect::entries::list;
+use crate::commands::inspect::entries::EntryList;
+use crate::commands::inspect::facts::Report;
 use crate::commands::inspect::output;
+use crate::commands::inspect::page::{page, values_page};
 use crate::commands::inspect::tests::examples::{full, full_with_values};
-use crate::commands::inspect::{Report, page, values};
 use crate::report::RenderOptions;
 use crate::report::{render_html, render_text};
 
@@ -21,7 +22,7 @@ const TERMINAL: RenderOptions = RenderOptions {
 
 fn json(document: &impl serde::Serialize) -> String {
     let mut text = Vec::new();
-    output::json(document, &mut text).unwrap();
+    output::write_json(document, &mut text).unwrap();
     String::from_utf8(text).unwrap()
 }
 
@@ -48,7 +49,7 @@ fn a_narrow_terminal_gets_narrow_lines() {
 fn the_values_have_a_page_of_their_own() {
     let report = full_with_values();
     let values = report.values.as_ref().unwrap();
-    insta::assert_snapshot!("values", render_text(&values::page(&report, values), TERMINAL));
+    insta::assert_snapshot!("values", render_text(&values_page(&report, values), TERMINAL));
 }
 
 #[test]
@@ -94,10 +95,10 @@ fn nothing_from_an_archive_steers_the_terminal() {
     let report = full_with_values();
     for text in [
         render_html(&page(&report)),
-        render_text(&values::page(&report, report.values.as_ref().unwrap()), TERMINAL),
+        render_text(&values_page(&report, report.values.as_ref().unwrap()), TERMINAL),
         text(&report, PIPE),
         text(&report, TERMINAL),
-        list(&report).table(),
+        EntryList::of(&report).table(),
         json(&report),
     ] {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
@@ -125,14 +126,14 @@ fn an_archive_without_anything_has_a_page() {
 #[test]
 fn the_list_has_a_line_an_entry() {
     assert_eq!(
-        list(&full()).table(),
+        EntryList::of(&full()).table(),
         "documents  bytes  sha256        name\n        1  3,641  5e884898da28  web-latency_config.json\n"
     );
 }
 
 #[test]
 fn the_list_as_json_has_whole_checksums_and_the_failure() {
-    let document: serde_json::Value = serde_json::from_str(&json(&list(&full()))).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&json(&EntryList::of(&full()))).unwrap();
     assert_eq!(document["entries"][0]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(document["exit"], 4);
 }

@@ -1,25 +1,16 @@
-//! `--values`: the values of the data that an archive hands over, whoever reads it.
+//! `--values`: the values of the data that an archive contains.
 //!
-//! They stand in the decoded state, in the inputs, and in what people wrote. Each is counted by field and by part of
-//! the archive; memory is bounded, and where a bound was met the report says so.
+//! They are in the decoded state, in the inputs, and in what people wrote. Each is counted by field and by part of the
+//! archive. Memory is bounded, and the report tells where a bound was reached.
 
-mod build;
-mod configuration;
-mod gather;
-mod hashes;
-mod leaves;
-mod looks;
-mod other;
+mod collect;
+mod facts;
 mod page;
-mod part;
-mod roles;
-mod small;
-mod state;
 mod store;
 
-pub(super) use build::values;
-pub(super) use gather::ValueGatherer;
-pub(super) use page::{page, sections};
-pub(super) use part::{Counts, PARTS, Part};
-pub(super) use state::sink;
-pub(super) use store::{MOST_VALUES, Value};
+pub(super) use collect::{StateSink, ValueCollector};
+#[cfg(test)]
+pub(super) use facts::UnreadFacts;
+pub(super) use facts::{FieldFacts, ValuesFacts};
+pub(super) use page::sections;
+pub(super) use store::{PartCounts, StoredValue};

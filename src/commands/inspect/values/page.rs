@@ -1,49 +1,26 @@
-//! The values as a page.
+//! The values as sections of a page.
 
-use super::part::Part;
-use crate::commands::inspect::page::categories;
-use crate::commands::inspect::report::{FieldFacts, HashFacts, LooksFacts, Report, ValueFacts, ValuesFacts};
-use crate::report::TextStyle;
-use crate::report::{Cell, Column, Mark, ReportBlock, ReportPage, Section, Table, Text};
+use super::facts::{FieldFacts, FormatFacts, HashFacts, ValueFacts, ValuesFacts};
+use crate::report::{Cell, Column, Mark, ReportBlock, Section, Table, Text, TextStyle};
 use crate::util::format::count;
+use crate::values::ArchivePart;
 
-/// Values of a field that are always shown; fewer of one that the job has no use for.
+/// Values of a field that are always shown, and that HTML can unfold: a page with many more is slow to open.
 const SHOWN: usize = 8;
-const UNUSED: usize = 3;
-/// Values that can be unfolded in a browser; a page with many more is slow to open.
 const FOLDED: usize = 1000;
-const UNUSED_FOLDED: usize = 50;
-/// Values of something else that are shown.
-const FEW: usize = 4;
-
-/// The page of `--values`.
-pub(in crate::commands::inspect) fn page(report: &Report, values: &ValuesFacts) -> ReportPage {
-    let mut all = vec![Section::default()];
-    all.extend(sections(values));
-    all.extend(categories(report));
-    let (tone, text) = if values.pseudonymized {
-        let text = "The archive was pseudonymised: where its fields were chosen, tokens stand for values.";
-        (TextStyle::Good, text)
-    } else {
-        let text = "What follows are values of the data: whoever gets the archive gets them.";
-        (TextStyle::Caution, text)
-    };
-    if let Some(first) = all.first_mut() {
-        first.paragraph(Text::styled(tone, text));
-    }
-    ReportPage {
-        title: format!("{}: values", report.archive.path),
-        sections: all,
-    }
-}
+/// The same of a field that splits nothing.
+const SHOWN_OF_OTHERS: usize = 3;
+const FOLDED_OF_OTHERS: usize = 50;
+/// Values of texts that are shown.
+const SHOWN_OF_TEXTS: usize = 4;
 
 /// An overview, then field after field.
-pub(in crate::commands::inspect) fn sections(values: &ValuesFacts) -> Vec<Section> {
-    let (data, others): (Vec<_>, Vec<_>) = values.fields.iter().partition(|field| field.kind == "data");
-    let mut sections = vec![overview(values, &data)];
-    sections.extend(data.iter().map(|field| section(field)));
-    sections.extend((!others.is_empty()).then(|| texts(&others)));
-    sections.extend(hashes(values.hashes, values.pseudonymized));
+pub(crate) fn sections(values: &ValuesFacts) -> Vec<Section> {
+    let (fields, texts): (Vec<_>, Vec<_>) = values.fields.iter().partition(|field| field.kind == "data");
+    let mut sections = vec![overview(values, &fields)];
+    sections.extend(fields.iter().map(|field| field_section(field)));
+    sections.extend((!texts.is_empty()).then(|| texts_section(&texts)));
+    sections.extend(hashes_section(values.hashes, values.pseudonymized));
     sections
 }
 
@@ -56,7 +33,7 @@ fn overview(values: &ValuesFacts, fields: &[&FieldFacts]) -> Section {
         vec![
             Cell::from(&field.name),
             number(field).into(),
-            Text::from(guess(field)).into(),
+            formats(field).into(),
             Text::styled(TextStyle::Faint, field.roles.join(", ")).into(),
         ]
     });
@@ -70,36 +47,28 @@ fn overview(values: &ValuesFacts, fields: &[&FieldFacts]) -> Section {
         rows: rows.collect(),
         ..Table::default()
     });
-    let mut marks: Vec<Mark> = Vec::new();
-    for unread in &values.unread {
-        let text = format!("{}: {}", spoken(unread.part), unread.why);
-        marks.push(caution("NOT READ", &format!("values may be missing. {text}")));
-    }
-    if values.more_fields {
-        marks.push(caution(
-            "MORE",
-            "there are more fields than are told apart: values of others are missing",
-        ));
-    }
-    if values.fields.iter().any(|field| field.more) {
-        let bound = format!(
-            "of a field with more than {} values, or where memory ran out, those beyond are not listed",
-            count(values.most_values)
-        );
-        marks.push(caution("MORE", &bound));
-    }
+    let unread = values.unread.iter().map(|unread| {
+        let part = unread.part.replace('_', " ");
+        ("NOT READ", format!("values may be missing. {part}: {}", unread.why))
+    });
+    let more_fields = "there are more fields than are told apart: values of others are missing";
+    let more_fields = values.more_fields.then(|| ("MORE", more_fields.to_owned()));
+    let more_values = values.fields.iter().any(|field| field.more).then(|| {
+        let max = count(values.max_values);
+        let text =
+            format!("of a field with more than {max} values, or where memory ran out, those beyond are not listed");
+        ("MORE", text)
+    });
+    let marks = unread.chain(more_fields).chain(more_values);
+    let marks: Vec<Mark> = marks
+        .map(|(word, text)| Mark::new(TextStyle::Caution, word, text))
+        .collect();
     if !marks.is_empty() {
         section.push(ReportBlock::Marks(marks));
     }
-    section.paragraph(Text::styled(
-        TextStyle::Faint,
-        "What values look like is a guess from their form.",
-    ));
+    let note = "What values look like is a guess from their form.";
+    section.paragraph(Text::styled(TextStyle::Faint, note));
     section
-}
-
-fn caution(word: &str, text: &str) -> Mark {
-    Mark::new(TextStyle::Caution, word, text)
 }
 
 fn number(field: &FieldFacts) -> String {
@@ -107,59 +76,54 @@ fn number(field: &FieldFacts) -> String {
     format!("{more}{}", count(field.distinct))
 }
 
-/// What most of them look like; how many others there are says whether to look closer.
-fn guess(field: &FieldFacts) -> String {
-    let mut looks = field.looks_like.iter();
-    let first = looks.next().map_or("", |looks| looks.what);
-    match looks.len() {
-        0 => first.to_owned(),
-        1 => format!("{first} or {}", looks.next().map_or("", |looks| looks.what)),
-        _ => format!("{first} and others"),
+/// The most frequent format, and whether there are others.
+fn formats(field: &FieldFacts) -> String {
+    match field.looks_like.as_slice() {
+        [] => String::new(),
+        [only] => only.what.to_owned(),
+        [first, second] => format!("{} or {}", first.what, second.what),
+        [first, ..] => format!("{} and others", first.what),
     }
 }
 
-fn section(field: &FieldFacts) -> Section {
+fn field_section(field: &FieldFacts) -> Section {
     let title = Text::styled(TextStyle::Strong, &field.name);
-    let title = match field.roles.as_slice() {
+    let mut section = Section::new(match field.roles.as_slice() {
         [] => title,
         roles => title.then(TextStyle::Faint, format!("  {}", roles.join(", "))),
-    };
-    let mut section = Section::new(title);
+    });
     section.fact("values", Some(number(field)));
-    let parts: Vec<String> = field
-        .parts
-        .iter()
-        .map(|(part, n)| format!("{} {}", spoken(part), count(*n)))
-        .collect();
-    section.fact("stand in", Some(parts.join(", ")));
-    section.fact("look like", listed(&field.looks_like));
-    section.fact("hold", listed(&field.holds));
+    let parts = field.parts.iter();
+    let parts = parts.map(|(part, values)| format!("{} {}", part.replace('_', " "), count(*values)));
+    section.fact("stand in", Some(parts.collect::<Vec<_>>().join(", ")));
+    for (label, formats) in [("look like", &field.looks_like), ("hold", &field.holds)] {
+        let format = |format: &FormatFacts| format!("{} {}", format.what, count(format.values));
+        let formats: Vec<String> = formats.iter().map(format).collect();
+        section.fact(label, Some(formats.join(", ")));
+    }
     let (shown, folded) = match field.roles.as_slice() {
-        [] | ["metric"] => (UNUSED, UNUSED_FOLDED),
+        [] | ["metric"] => (SHOWN_OF_OTHERS, FOLDED_OF_OTHERS),
         _ => (SHOWN, FOLDED),
     };
-    let inputs = field.parts.contains_key(Part::Inputs.name());
-    let times = |value: &ValueFacts| {
-        if inputs {
-            value.counts.of(Part::Inputs)
-        } else {
-            value.counts.total()
-        }
+    let in_inputs = field.parts.contains_key(ArchivePart::Inputs.name());
+    let times = |value: &ValueFacts| match in_inputs {
+        true => value.counts.of(ArchivePart::Inputs),
+        false => value.counts.total(),
     };
     let largest = field.values.iter().map(times).max().unwrap_or(0);
     let rows = field.values.iter().take(shown + folded).map(|value| {
         let times = times(value);
-        // Where all are the same, bars tell nothing.
+        // Bars of the same length are useless.
         let bar = match largest {
             0 | 1 => "".into(),
             largest => Cell::Bar { value: times, largest },
         };
-        vec![said(value).into(), count(times).into(), bar]
+        vec![value_text(value).into(), count(times).into(), bar]
     });
     section.table(Table {
         columns: vec![
             Column::flexible("most frequent"),
-            Column::numbers(if inputs { "in inputs" } else { "times" }),
+            Column::numbers(if in_inputs { "in inputs" } else { "times" }),
             Column::words(""),
         ],
         rows: rows.collect(),
@@ -171,46 +135,32 @@ fn section(field: &FieldFacts) -> Section {
     section
 }
 
-fn said(value: &ValueFacts) -> Text {
-    let text = Text::from(value.value.text());
-    if value.value.is_cut() {
-        text.then(TextStyle::Faint, " (longer)")
-    } else {
-        text
+fn value_text(value: &ValueFacts) -> Text {
+    let text = Text::from(&value.value.text);
+    match value.value.is_truncated() {
+        true => text.then(TextStyle::Faint, " (longer)"),
+        false => text,
     }
 }
 
-fn listed(looks: &[LooksFacts]) -> Option<String> {
-    let each: Vec<String> = looks
-        .iter()
-        .map(|looks| format!("{} {}", looks.what, count(looks.values)))
-        .collect();
-    (!each.is_empty()).then(|| each.join(", "))
-}
-
-/// What else holds values: people, what they wrote, the configuration.
-fn texts(others: &[&FieldFacts]) -> Section {
-    let mut section = Section::new("People, texts, configuration");
-    let mut rows = Vec::new();
-    for field in others {
+/// Texts: people, what they wrote, the configuration.
+fn texts_section(texts: &[&FieldFacts]) -> Section {
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    for field in texts {
         let name = match field.kind {
             "filter" => format!("items of filter {}", field.name),
             _ => field.name.clone(),
         };
-        for (place, value) in field.values.iter().take(FEW).enumerate() {
-            let (name, distinct) = if place == 0 {
-                (name.as_str(), number(field))
-            } else {
-                ("", String::new())
-            };
-            rows.push(vec![name.into(), distinct.into(), said(value).into()]);
-        }
-        let hidden = field.values.len().saturating_sub(FEW) as u64;
-        if hidden > 0 {
-            let more = Text::styled(TextStyle::Faint, format!("{} more; --json lists all", count(hidden)));
-            rows.push(vec!["".into(), "".into(), more.into()]);
+        let mut head = [name, number(field)];
+        let hidden = field.values.len().saturating_sub(SHOWN_OF_TEXTS) as u64;
+        let more = Text::styled(TextStyle::Faint, format!("{} more; --json lists all", count(hidden)));
+        let values = field.values.iter().take(SHOWN_OF_TEXTS).map(value_text);
+        for text in values.chain((hidden > 0).then_some(more)) {
+            let [name, number] = std::mem::take(&mut head);
+            rows.push(vec![name.into(), number.into(), text.into()]);
         }
     }
+    let mut section = Section::new("People, texts, configuration");
     section.table(Table {
         columns: vec![
             Column::words(""),
@@ -223,32 +173,28 @@ fn texts(others: &[&FieldFacts]) -> Section {
     section
 }
 
-fn hashes(hashes: HashFacts, pseudonymized: bool) -> Option<Section> {
-    let each: Vec<String> = [
+fn hashes_section(hashes: HashFacts, pseudonymized: bool) -> Option<Section> {
+    let numbers = [
         (hashes.scopes, "of names and values in the quantiles"),
         (hashes.words, "of counted values in open buckets"),
         (hashes.rule_checksums, "of rules with the items of their filters"),
-    ]
-    .into_iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, what)| format!("{} {what}", count(number)))
-    .collect();
-    if each.is_empty() {
+    ];
+    let numbers = numbers.into_iter().filter(|(number, _)| *number > 0);
+    let numbers: Vec<String> = numbers
+        .map(|(number, what)| format!("{} {what}", count(number)))
+        .collect();
+    if numbers.is_empty() {
         return None;
     }
-    let mut section = Section::new("Hashes of values");
     let more = if hashes.more { " and more" } else { "" };
-    let meaning = if pseudonymized {
-        "The archive was pseudonymised: they are of tokens."
-    } else {
-        "They have no salt: whoever has a list of guesses finds the values among them. They remain in any archive that \
-         is not pseudonymised."
+    let meaning = match pseudonymized {
+        true => "The archive was pseudonymised: they are of tokens.",
+        false => {
+            "They have no salt: whoever has a list of guesses finds the values among them. They remain in any archive \
+             that is not pseudonymised."
+        }
     };
-    section.paragraph(format!("{}{more}. {meaning}", each.join(", ")));
+    let mut section = Section::new("Hashes of values");
+    section.paragraph(format!("{}{more}. {meaning}", numbers.join(", ")));
     Some(section)
-}
-
-/// The name of a part in words.
-fn spoken(part: &str) -> String {
-    part.replace('_', " ")
 }

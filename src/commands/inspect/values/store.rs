@@ -1,168 +1,154 @@
-//! Distinct values by field, in memory that is bounded.
+//! Distinct values by field, in bounded memory.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::other::Other;
-use super::part::{Counts, Part};
+use crate::values::{ArchivePart, ValueSource};
 
-/// Distinct values told apart in one field.
-pub(in crate::commands::inspect) const MOST_VALUES: usize = 100_000;
-/// Fields told apart.
-pub(in crate::commands::inspect) const MOST_FIELDS: usize = 1_000;
-/// Bytes that all values together may take; those of fields that the job does not use may take half of it.
-const MOST_BYTES: usize = 128 << 20;
+/// Distinct values of one field.
+pub(super) const MAX_VALUES: usize = 100_000;
+const MAX_FIELDS: usize = 1_000;
+/// Bytes of all values; those of fields that the job does not use may take half of it.
+const MAX_BYTES: usize = 128 << 20;
 /// Bytes of a value that are kept.
-const LONGEST: usize = 512;
+const MAX_VALUE: usize = 512;
 /// Bytes of a field's name; no mapping has longer ones.
-const LONGEST_NAME: usize = 1024;
-/// About what a value takes beside its text.
+const MAX_NAME: usize = 1024;
+/// Approximate memory of a value besides its text.
 const OVERHEAD: usize = 112;
 
-/// What the values of a field are.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::commands::inspect) enum Field {
-    /// A field of the data.
-    Data(String),
-    /// Something else that holds values, such as the authors of annotations.
-    Other(Other),
-    /// The items of a filter whose field is not known.
-    Filter(String),
+/// What values are grouped by: a kind of source as it is called in JSON documents, and a name.
+pub(super) type Group = (&'static str, String);
+
+/// A value; a long one is truncated, and distinguished from others by its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct StoredValue {
+    pub(crate) text: Box<str>,
+    hash: Option<u64>,
 }
 
-/// A value; a long one is cut, and told apart from others by its hash.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::commands::inspect) struct Value {
-    text: Box<str>,
-    whole: Option<u64>,
-}
+/// How often a value is in each part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PartCounts([u32; ArchivePart::ALL.len()]);
 
 /// The values of one field.
 #[derive(Debug, Default)]
-pub(in crate::commands::inspect) struct Values {
-    known: HashMap<Value, Counts>,
-    /// Values came that there was no room for.
-    more: bool,
+pub(super) struct StoredField {
+    pub(super) values: HashMap<StoredValue, PartCounts>,
+    /// There was no room for others.
+    pub(super) more: bool,
 }
 
-/// The values of all fields.
+/// The values of all fields, by kind and name.
 #[derive(Debug, Default)]
-pub(in crate::commands::inspect) struct Store {
-    fields: HashMap<Field, Values>,
+pub(super) struct ValueStore {
+    fields: HashMap<&'static str, HashMap<String, StoredField>>,
     bytes: usize,
-    more_fields: bool,
+    /// There was no room for other fields.
+    pub(super) more_fields: bool,
 }
 
-impl Field {
-    /// Bytes of its name.
-    fn name_bytes(&self) -> usize {
-        match self {
-            Self::Data(name) | Self::Filter(name) => name.len(),
-            Self::Other(_) => 0,
-        }
+/// Kind and name of a source.
+pub(super) fn group<'a>(source: ValueSource<'a>) -> (&'static str, &'a str) {
+    match source {
+        ValueSource::Field(name) => ("data", name),
+        ValueSource::Filter(id) => ("filter", id),
+        ValueSource::Text(label) => ("other", label),
     }
 }
 
-impl Store {
-    /// Counts a value. `wanted` are the fields that the job uses: they find room where others do not.
-    pub(super) fn add(&mut self, field: &Field, wanted: bool, part: Part, text: &str) {
+impl ValueStore {
+    /// Counts a value. A field that is `used` by the job finds room where others do not.
+    pub(super) fn add(&mut self, source: ValueSource<'_>, used: bool, part: ArchivePart, text: &str) {
         if text.is_empty() {
             return;
         }
-        if !self.fields.contains_key(field) {
-            if self.fields.len() >= MOST_FIELDS || field.name_bytes() > LONGEST_NAME {
+        let (kind, name) = group(source);
+        let number: usize = self.fields.values().map(HashMap::len).sum();
+        let fields = self.fields.entry(kind).or_default();
+        if !fields.contains_key(name) {
+            if number >= MAX_FIELDS || name.len() > MAX_NAME {
                 self.more_fields = true;
                 return;
             }
-            self.fields.insert(field.clone(), Values::default());
+            fields.insert(name.to_owned(), StoredField::default());
         }
-        let Some(values) = self.fields.get_mut(field) else {
-            return;
-        };
-        let value = Value::of(text);
-        if let Some(counts) = values.known.get_mut(&value) {
+        let Some(field) = fields.get_mut(name) else { return };
+        let value = StoredValue::of(text);
+        if let Some(counts) = field.values.get_mut(&value) {
             counts.add(part);
             return;
         }
         let taken = value.text.len() + OVERHEAD;
-        let room = if wanted { MOST_BYTES } else { MOST_BYTES / 2 };
-        if values.known.len() >= MOST_VALUES || self.bytes + taken > room {
-            values.more = true;
+        let room = if used { MAX_BYTES } else { MAX_BYTES / 2 };
+        if field.values.len() >= MAX_VALUES || self.bytes + taken > room {
+            field.more = true;
             return;
         }
         self.bytes += taken;
-        let mut counts = Counts::default();
-        counts.add(part);
-        values.known.insert(value, counts);
+        field.values.entry(value).or_default().add(part);
     }
 
-    /// Values of one field are another's: of a multi-field and of the field that it is made of.
-    pub(super) fn merge(&mut self, from: &Field, into: &Field) {
-        let Some(values) = self.fields.remove(from) else { return };
-        let target = self.fields.entry(into.clone()).or_default();
-        target.more |= values.more;
-        for (value, counts) in values.known {
-            target.known.entry(value).or_default().join(counts);
+    /// Moves the values of one source to another: of a multi-field and of the field that it is made of.
+    pub(super) fn merge(&mut self, from: ValueSource<'_>, into: ValueSource<'_>) {
+        let (kind, name) = group(from);
+        let Some(from) = self.fields.get_mut(kind).and_then(|fields| fields.remove(name)) else {
+            return;
+        };
+        let (kind, name) = group(into);
+        let field = self.fields.entry(kind).or_default().entry(name.to_owned()).or_default();
+        for (value, counts) in from.values {
+            field.values.entry(value).or_default().join(counts);
         }
-        if target.known.len() > MOST_VALUES {
-            target.more = true;
-        }
+        field.more |= from.more || field.values.len() > MAX_VALUES;
     }
 
-    /// Field after field, in no order.
-    pub(super) fn into_fields(self) -> impl Iterator<Item = (Field, Values)> {
-        self.fields.into_iter()
-    }
-
-    /// Whether there were more fields than are told apart.
-    pub(super) fn more_fields(&self) -> bool {
-        self.more_fields
+    /// The fields in no order.
+    pub(super) fn into_fields(self) -> impl Iterator<Item = (Group, StoredField)> {
+        let fields = self.fields.into_iter();
+        fields.flat_map(|(kind, fields)| fields.into_iter().map(move |(name, field)| ((kind, name), field)))
     }
 }
 
-impl Values {
-    /// Those that are known, in no order.
-    pub(super) fn into_list(self) -> Vec<(Value, Counts)> {
-        self.known.into_iter().collect()
-    }
-
-    /// How many are known.
-    pub(super) fn distinct(&self) -> usize {
-        self.known.len()
-    }
-
-    /// Whether there are more than are known.
-    pub(super) fn more(&self) -> bool {
-        self.more
-    }
-}
-
-impl Value {
+impl StoredValue {
     fn of(text: &str) -> Self {
-        if text.len() <= LONGEST {
-            return Self {
-                text: text.into(),
-                whole: None,
-            };
-        }
-        let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        // The same hash in every store: values of two archives are compared.
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        Self {
-            text: text.get(..end).unwrap_or_default().into(),
-            whole: Some(hasher.finish()),
+        let fitting = (0..=MAX_VALUE.min(text.len()))
+            .rev()
+            .find(|at| text.is_char_boundary(*at));
+        let end = fitting.unwrap_or(0);
+        let hash = (end < text.len()).then(|| {
+            // The same in every store: values of two archives are compared.
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            hasher.finish()
+        });
+        let text = text[..end].into();
+        Self { text, hash }
+    }
+
+    pub(crate) fn is_truncated(&self) -> bool {
+        self.hash.is_some()
+    }
+}
+
+impl PartCounts {
+    fn add(&mut self, part: ArchivePart) {
+        let count = &mut self.0[part as usize];
+        *count = count.saturating_add(1);
+    }
+
+    fn join(&mut self, other: Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count = count.saturating_add(more);
         }
     }
 
-    /// What is kept of it.
-    pub(in crate::commands::inspect) fn text(&self) -> &str {
-        &self.text
+    pub(crate) fn of(self, part: ArchivePart) -> u64 {
+        self.0[part as usize].into()
     }
 
-    /// Whether it is longer.
-    pub(in crate::commands::inspect) fn is_cut(&self) -> bool {
-        self.whole.is_some()
+    pub(crate) fn total(self) -> u64 {
+        self.0.iter().map(|count| u64::from(*count)).sum()
     }
 }
 
@@ -171,91 +157,99 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn host() -> Field {
-        Field::Data("host".to_owned())
+    const HOST: ValueSource<'static> = ValueSource::Field("host");
+
+    fn field<'a>(store: &'a ValueStore, source: ValueSource<'_>) -> &'a StoredField {
+        let (kind, name) = group(source);
+        store.fields.get(kind).unwrap().get(name).unwrap()
+    }
+
+    fn number_of_fields(store: &ValueStore) -> usize {
+        store.fields.values().map(HashMap::len).sum()
     }
 
     #[test]
-    fn values_are_counted_where_they_stand() {
-        let mut store = Store::default();
+    fn values_are_counted_by_part() {
+        let mut store = ValueStore::default();
         for (part, text) in [
-            (Part::Inputs, "a"),
-            (Part::Inputs, "a"),
-            (Part::ModelState, "a"),
-            (Part::Inputs, "b"),
+            (ArchivePart::Inputs, "a"),
+            (ArchivePart::Inputs, "a"),
+            (ArchivePart::ModelState, "a"),
+            (ArchivePart::Inputs, "b"),
         ] {
-            store.add(&host(), true, part, text);
+            store.add(HOST, true, part, text);
         }
-        let values = store.fields.get(&host()).unwrap();
-        assert_eq!((values.distinct(), values.more()), (2, false));
-        let a = values.known.iter().find(|(value, _)| value.text() == "a").unwrap().1;
-        assert_eq!((a.of(Part::Inputs), a.of(Part::ModelState), a.total()), (2, 1, 3));
-    }
-
-    #[test]
-    fn beyond_the_bound_there_are_more() {
-        let mut store = Store::default();
-        for n in 0..=MOST_VALUES {
-            store.add(&host(), true, Part::Inputs, &n.to_string());
-        }
-        // One that is known is counted all the same.
-        store.add(&host(), true, Part::Inputs, "0");
-        let values = store.fields.get(&host()).unwrap();
-        assert_eq!((values.distinct(), values.more()), (MOST_VALUES, true));
-        for n in 0..=MOST_FIELDS {
-            store.add(&Field::Data(n.to_string()), true, Part::Inputs, "0");
-        }
-        assert!(store.more_fields() && store.fields.len() == MOST_FIELDS);
-        let mut store = Store::default();
-        store.add(&Field::Data("x".repeat(LONGEST_NAME + 1)), true, Part::Inputs, "0");
-        assert!(store.more_fields() && store.fields.is_empty());
-    }
-
-    #[test]
-    fn long_values_are_cut_and_told_apart() {
-        let mut store = Store::default();
-        let long = "ä".repeat(LONGEST);
-        for text in [long.clone(), format!("{long}x"), long] {
-            store.add(&host(), true, Part::Inputs, &text);
-        }
-        let values = store.fields.get(&host()).unwrap();
-        assert_eq!(values.distinct(), 2);
-        assert!(
-            values
-                .known
-                .keys()
-                .all(|value| value.is_cut() && value.text().len() <= LONGEST)
+        let field = field(&store, HOST);
+        assert_eq!((field.values.len(), field.more), (2, false));
+        let a = field.values[&StoredValue::of("a")];
+        assert_eq!(
+            (a.of(ArchivePart::Inputs), a.of(ArchivePart::ModelState), a.total()),
+            (2, 1, 3)
         );
     }
 
     #[test]
+    fn beyond_the_bound_there_are_more() {
+        let mut store = ValueStore::default();
+        let mut add = |name: &str, text: &str| store.add(ValueSource::Field(name), true, ArchivePart::Inputs, text);
+        for n in 0..=MAX_VALUES {
+            add("host", &n.to_string());
+        }
+        // A known value is still counted.
+        add("host", "0");
+        for n in 0..=MAX_FIELDS {
+            add(&n.to_string(), "0");
+        }
+        let host = field(&store, HOST);
+        assert_eq!((host.values.len(), host.more), (MAX_VALUES, true));
+        assert!(store.more_fields && number_of_fields(&store) == MAX_FIELDS);
+        let mut store = ValueStore::default();
+        store.add(
+            ValueSource::Field(&"x".repeat(MAX_NAME + 1)),
+            true,
+            ArchivePart::Inputs,
+            "0",
+        );
+        assert!(store.more_fields && number_of_fields(&store) == 0);
+    }
+
+    #[test]
+    fn long_values_are_truncated_and_distinguished() {
+        let mut store = ValueStore::default();
+        let long = "ä".repeat(MAX_VALUE);
+        for text in [long.clone(), format!("{long}x"), long] {
+            store.add(HOST, true, ArchivePart::Inputs, &text);
+        }
+        let values = &field(&store, HOST).values;
+        assert_eq!(values.len(), 2);
+        let mut values = values.keys();
+        assert!(values.all(|value| value.is_truncated() && value.text.len() <= MAX_VALUE));
+    }
+
+    #[test]
     fn room_is_left_for_fields_that_the_job_uses() {
-        let mut store = Store::default();
-        let long = "x".repeat(LONGEST - 10);
-        for field in 0..5 {
-            for n in 0..MOST_VALUES / 2 {
-                store.add(
-                    &Field::Data(field.to_string()),
-                    false,
-                    Part::Inputs,
-                    &format!("{n:010}{long}"),
-                );
+        let mut store = ValueStore::default();
+        let long = "x".repeat(MAX_VALUE - 10);
+        for field in ["0", "1", "2", "3", "4"] {
+            for n in 0..MAX_VALUES / 2 {
+                let text = format!("{n:010}{long}");
+                store.add(ValueSource::Field(field), false, ArchivePart::Inputs, &text);
             }
         }
-        assert!(store.bytes <= MOST_BYTES / 2 && store.fields.values().any(Values::more));
-        store.add(&host(), true, Part::Inputs, "a");
-        assert_eq!(store.fields[&host()].distinct(), 1);
+        assert!(store.bytes <= MAX_BYTES / 2 && field(&store, ValueSource::Field("4")).more);
+        store.add(HOST, true, ArchivePart::Inputs, "a");
+        assert_eq!(field(&store, HOST).values.len(), 1);
     }
 
     #[test]
     fn a_multi_field_has_the_values_of_its_field() {
-        let mut store = Store::default();
-        let keyword = Field::Data("host.keyword".to_owned());
-        store.add(&keyword, true, Part::ModelState, "a");
-        store.add(&host(), false, Part::Inputs, "a");
-        store.merge(&host(), &keyword);
-        let totals = store.fields[&keyword].known.values().map(|counts| counts.total());
+        let mut store = ValueStore::default();
+        let keyword = ValueSource::Field("host.keyword");
+        store.add(keyword, true, ArchivePart::ModelState, "a");
+        store.add(HOST, false, ArchivePart::Inputs, "a");
+        store.merge(HOST, keyword);
+        let totals = field(&store, keyword).values.values().map(|counts| counts.total());
         assert_eq!(totals.collect::<Vec<_>>(), [2]);
-        assert!(!store.fields.contains_key(&host()));
+        assert_eq!(number_of_fields(&store), 1);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::super::kind;
 use super::super::substring_index::{Found, MIN_BYTES};
 use super::{Entry, TokenMap};
+use crate::values::is_numeric;
 
 impl TokenMap {
     /// The token of this text where it is a value that is replaced; of words of messages only if `words`.
@@ -66,5 +66,5 @@ impl TokenMap {
 
 /// Whether it is looked for within other texts.
 pub(super) fn is_searched(text: &str) -> bool {
-    text.chars().count() >= MIN_BYTES && !kind::is_numeric(text)
+    text.chars().count() >= MIN_BYTES && !is_numeric(text)
 }

@@ -1,0 +1,414 @@
+//! What a value looks like: a guess from its form, and from the name of its field where the form is ambiguous.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::util::timestamp::EpochMillis;
+
+/// What a value looks like; formats that may identify a person come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum ValueFormat {
+    Email,
+    Ipv4,
+    Ipv6,
+    Mac,
+    Uuid,
+    Iban,
+    Card,
+    Phone,
+    Url,
+    Path,
+    User,
+    Host,
+    Hash,
+    Date,
+    Number,
+    Word,
+    Text,
+}
+
+/// Formats that are recognized by their form alone, the most specific first.
+const FORMS: [(fn(&str) -> bool, ValueFormat); 14] = [
+    (is_email, ValueFormat::Email),
+    (is_ipv4, ValueFormat::Ipv4),
+    (is_ipv6, ValueFormat::Ipv6),
+    (is_mac, ValueFormat::Mac),
+    (is_uuid_or_braced, ValueFormat::Uuid),
+    (is_url, ValueFormat::Url),
+    (is_iban, ValueFormat::Iban),
+    (is_date, ValueFormat::Date),
+    (is_card, ValueFormat::Card),
+    (is_phone, ValueFormat::Phone),
+    (is_path, ValueFormat::Path),
+    (is_number, ValueFormat::Number),
+    (is_hash, ValueFormat::Hash),
+    (is_domain_name, ValueFormat::Host),
+];
+
+/// Parts of the names of fields whose words name users.
+const USER_FIELDS: [&str; 9] = [
+    "user",
+    "login",
+    "account",
+    "owner",
+    "author",
+    "uid",
+    "principal",
+    "person",
+    "member",
+];
+/// Parts of the names of fields whose words name machines.
+const HOST_FIELDS: [&str; 8] = [
+    "host", "server", "node", "machine", "computer", "device", "domain", "instance",
+];
+/// Endings that make even two labels a domain.
+const TOP_LEVEL_DOMAINS: [&str; 24] = [
+    "com", "org", "net", "edu", "gov", "mil", "int", "info", "io", "de", "at", "ch", "fr", "uk", "eu", "nl", "it",
+    "es", "local", "lan", "internal", "corp", "example", "test",
+];
+
+impl ValueFormat {
+    /// The format of a value of a field.
+    pub(crate) fn of(value: &str, field: &str) -> Self {
+        let value = value.trim();
+        Self::by_form(value).unwrap_or_else(|| Self::by_field_name(value, field))
+    }
+
+    /// The formats of the words of a text, of those that may identify a person.
+    pub(crate) fn contained_in(text: &str) -> BTreeSet<Self> {
+        let words = text.split(|c: char| c.is_whitespace() || "=,;()[]{}<>\"'|".contains(c));
+        let words = words.map(|word| word.trim_end_matches(['.', ':', '!', '?']));
+        words
+            .filter_map(Self::by_form)
+            .filter(|format| *format < Self::Url)
+            .collect()
+    }
+
+    fn by_form(value: &str) -> Option<Self> {
+        let found = FORMS.iter().find(|(has_form, _)| has_form(value));
+        found.map(|(_, format)| *format)
+    }
+
+    fn by_field_name(value: &str, field: &str) -> Self {
+        let field = field.to_ascii_lowercase();
+        let named = |names: &[&str]| names.iter().any(|name| field.contains(name));
+        match value.split_whitespace().count() {
+            0 | 1 if named(&USER_FIELDS) || is_user(value) => Self::User,
+            0 | 1 if named(&HOST_FIELDS) || is_host(value) => Self::Host,
+            0 | 1 => Self::Word,
+            2..=4 if named(&USER_FIELDS) => Self::User,
+            _ => Self::Text,
+        }
+    }
+
+    /// Its name in reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Email => "e-mail address",
+            Self::Ipv4 => "IPv4 address",
+            Self::Ipv6 => "IPv6 address",
+            Self::Mac => "MAC address",
+            Self::Uuid => "UUID",
+            Self::Iban => "account number (IBAN)",
+            Self::Card => "card number",
+            Self::Phone => "phone number",
+            Self::Url => "URL",
+            Self::Path => "path",
+            Self::User => "user name",
+            Self::Host => "host name",
+            Self::Hash => "hash",
+            Self::Date => "date",
+            Self::Number => "number",
+            Self::Word => "word",
+            Self::Text => "text",
+        }
+    }
+}
+
+fn all_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_hex(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether the text consists of groups of hexadecimal digits.
+fn has_hex_groups(text: &str, separator: char, lengths: &[usize]) -> bool {
+    let groups = text
+        .split(separator)
+        .map(|group| if is_hex(group) { group.len() } else { 0 });
+    groups.eq(lengths.iter().copied())
+}
+
+/// A name, `@` and a domain with a dot, without spaces.
+pub(crate) fn is_email_address(text: &str) -> bool {
+    text.rsplit_once('@').is_some_and(|(name, domain)| {
+        !name.is_empty()
+            && !text.contains(char::is_whitespace)
+            && domain.contains('.')
+            && domain.split('.').all(|label| !label.is_empty())
+    })
+}
+
+/// The same with the characters of RFC 5322 and of domains only.
+fn is_email(value: &str) -> bool {
+    let symbol = |c: char| "!#$%&'*+/=?^_`{|}~.-".contains(c);
+    is_email_address(value)
+        && value.rsplit_once('@').is_some_and(|(name, domain)| {
+            name.chars().all(|c| c.is_alphanumeric() || symbol(c))
+                && (is_domain_name(domain) || domain.chars().all(|c| c.is_alphanumeric() || c == '.' || c == '-'))
+        })
+}
+
+/// An address, perhaps with a port or the length of a prefix.
+fn is_ipv4(value: &str) -> bool {
+    let (address, number) = value.split_once([':', '/']).unwrap_or((value, ""));
+    all_digits(number) && address.parse::<Ipv4Addr>().is_ok()
+}
+
+/// An address, perhaps with a zone or the length of a prefix.
+fn is_ipv6(value: &str) -> bool {
+    let address = value.split(['%', '/']).next().unwrap_or(value);
+    address.parse::<Ipv6Addr>().is_ok()
+}
+
+/// The separator of a MAC address of six groups.
+pub(crate) fn mac_separator(text: &str) -> Option<char> {
+    [':', '-']
+        .into_iter()
+        .find(|separator| has_hex_groups(text, *separator, &[2; 6]))
+}
+
+fn is_mac(value: &str) -> bool {
+    mac_separator(value).is_some() || has_hex_groups(value, '.', &[4; 3])
+}
+
+pub(crate) fn is_uuid(text: &str) -> bool {
+    has_hex_groups(text, '-', &[8, 4, 4, 4, 12])
+}
+
+fn is_uuid_or_braced(value: &str) -> bool {
+    let inner = value.strip_prefix('{').and_then(|value| value.strip_suffix('}'));
+    is_uuid(inner.unwrap_or(value))
+}
+
+fn is_url(value: &str) -> bool {
+    let Some((scheme, rest)) = value.split_once("://") else {
+        return value
+            .strip_prefix("www.")
+            .is_some_and(|rest| rest.contains('.') && !rest.contains(' '));
+    };
+    let named = scheme.len() > 1 && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    named && !rest.is_empty() && !rest.contains(' ')
+}
+
+/// Labels between dots, the last one of letters alone, as in `web-01.fra.corp.example`. Two labels are ambiguous
+/// (`first.last`), unless there is a digit or dash in the first or the last is a common top-level domain.
+fn is_domain_name(value: &str) -> bool {
+    let name = value.strip_suffix('.').unwrap_or(value);
+    let labels: Vec<&str> = name.split('.').collect();
+    let is_label = |label: &&str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let [first, .., last] = labels.as_slice() else {
+        return false;
+    };
+    labels.iter().all(is_label)
+        && last.len() > 1
+        && last.bytes().all(|b| b.is_ascii_alphabetic())
+        && (labels.len() > 2
+            || first.bytes().any(|b| b.is_ascii_digit() || b == b'-')
+            || TOP_LEVEL_DOMAINS.contains(&last.to_ascii_lowercase().as_str()))
+}
+
+/// Country, two check digits, account; the check digits of ISO 13616 are right, or the account consists of digits.
+fn is_iban(value: &str) -> bool {
+    let compact: Vec<u8> = value.bytes().filter(|b| *b != b' ').collect();
+    let (head, account) = compact.split_at(compact.len().min(4));
+    let shaped = matches!(head, [c, o, d, e] if c.is_ascii_uppercase() && o.is_ascii_uppercase()
+        && d.is_ascii_digit() && e.is_ascii_digit())
+        && (11..=30).contains(&account.len())
+        && account.iter().all(u8::is_ascii_alphanumeric);
+    let remainder = account.iter().chain(head).fold(0_u32, |rest, byte| match byte {
+        b'0'..=b'9' => (rest * 10 + u32::from(byte - b'0')) % 97,
+        letter => (rest * 100 + u32::from(letter.to_ascii_uppercase().saturating_sub(b'A')) + 10) % 97,
+    });
+    shaped && (remainder == 1 || account.iter().all(u8::is_ascii_digit))
+}
+
+/// 13 to 19 digits, perhaps in groups, with the first digit of a large issuer and a correct Luhn check digit.
+fn is_card(value: &str) -> bool {
+    let digits: Vec<u32> = value.chars().filter_map(|c| c.to_digit(10)).collect();
+    let grouped = value.chars().all(|c| c.is_ascii_digit() || c == ' ' || c == '-');
+    // Every second digit from the right counts double, less 9 from 10 on.
+    let weighted = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| match (place % 2, digit * 2) {
+            (0, _) => *digit,
+            (_, double) if double > 9 => double - 9,
+            (_, double) => double,
+        });
+    grouped
+        && matches!(digits.first(), Some(2..=6))
+        && (13..=19).contains(&digits.len())
+        && weighted.sum::<u32>().is_multiple_of(10)
+}
+
+/// `+` and 8 to 15 digits, or as many in groups of which the first begins with `0`.
+fn is_phone(value: &str) -> bool {
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    let rest = value.strip_prefix('+').unwrap_or(value);
+    let written = rest.bytes().all(|b| b.is_ascii_digit() || b" -./()".contains(&b));
+    let grouped = rest.bytes().any(|b| b" -/(".contains(&b));
+    let begins = value.starts_with('+') || (grouped && value.trim_start_matches('(').starts_with('0'));
+    written && begins && (8..=15).contains(&digits)
+}
+
+/// A date with its day, or with a time.
+fn is_date(value: &str) -> bool {
+    !is_number(value) && value.len() >= 8 && EpochMillis::of_document_text(value).is_some()
+}
+
+/// An absolute path, one relative to a folder, or one of a drive or share.
+fn is_path(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    let drive = matches!(bytes.get(1..3), Some(b":\\" | b":/")) && bytes.first().is_some_and(u8::is_ascii_alphabetic);
+    let rooted = value.starts_with('/') && value.len() > 1;
+    let relative = ["~/", "./", "../", "\\\\"]
+        .iter()
+        .any(|prefix| value.starts_with(prefix));
+    // A message may begin with a path.
+    value.matches(' ').count() <= 2 && (rooted || relative || drive)
+}
+
+/// Digits with a sign, a point and an exponent at most.
+fn is_number(value: &str) -> bool {
+    value.bytes().any(|b| b.is_ascii_digit())
+        && value.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b))
+        && value.parse::<f64>().is_ok()
+}
+
+/// Digits with a minus and a point at most.
+pub(crate) fn is_decimal(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    !whole.is_empty() && !fraction.is_empty() && all_digits(whole) && all_digits(fraction)
+}
+
+/// Any number that a program may have printed.
+pub(crate) fn is_numeric(text: &str) -> bool {
+    is_decimal(text) || text.parse::<f64>().is_ok()
+}
+
+/// Hexadecimal digits and letters in the length of a common hash.
+fn is_hash(value: &str) -> bool {
+    matches!(value.len(), 16 | 24 | 32 | 40 | 56 | 64 | 96 | 128)
+        && is_hex(value)
+        && value.bytes().any(|b| b.is_ascii_alphabetic())
+        && value.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// `first.last` in lower-case letters, or a domain, a backslash and a name.
+fn is_user(value: &str) -> bool {
+    if let Some((domain, name)) = value.split_once('\\') {
+        return [domain, name]
+            .iter()
+            .all(|part| !part.is_empty() && !part.contains(['\\', '/']));
+    }
+    let letters = |part: &str| part.chars().count() > 1 && part.chars().all(char::is_alphabetic);
+    let name = value.trim_end_matches(|c: char| c.is_ascii_digit());
+    let parts = name.split_once('.');
+    parts.is_some_and(|(first, last)| letters(first) && letters(last)) && name.to_lowercase() == name
+}
+
+/// Letters, then a few digits, as in `web-01` or `db-srv12`.
+fn is_host(value: &str) -> bool {
+    let name = value.trim_end_matches(|c: char| c.is_ascii_digit());
+    let stem = name.trim_end_matches(['-', '_']);
+    (1..=6).contains(&(value.len() - name.len()))
+        && stem.len() > 1
+        && stem
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && stem.starts_with(|c: char| c.is_ascii_alphabetic())
+        && (name.ends_with(['-', '_']) || stem.contains('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ValueFormat;
+
+    #[test]
+    fn formats_are_recognized_by_form() {
+        for (value, format) in [
+            ("sven.rossi2188@example.com", ValueFormat::Email),
+            ("müller@example.org", ValueFormat::Email),
+            ("user@", ValueFormat::Word),
+            ("192.168.6.212", ValueFormat::Ipv4),
+            ("192.168.6.212:8080", ValueFormat::Ipv4),
+            ("10.0.0.0/8", ValueFormat::Ipv4),
+            ("1.2.3", ValueFormat::Word),
+            ("2001:db8::3870:37c8", ValueFormat::Ipv6),
+            ("fe80::1%eth0", ValueFormat::Ipv6),
+            ("00:1B:44:11:3a:b7", ValueFormat::Mac),
+            ("001b.4411.3ab7", ValueFormat::Mac),
+            ("123e4567-e89b-12d3-a456-426614174000", ValueFormat::Uuid),
+            ("DE89 3704 0044 0532 0130 00", ValueFormat::Iban),
+            ("GB82WEST12345698765432", ValueFormat::Iban),
+            ("DE00823312672063625026", ValueFormat::Iban),
+            ("4111 1111 1111 1111", ValueFormat::Card),
+            ("5500000000000004", ValueFormat::Card),
+            ("4111111111111112", ValueFormat::Number),
+            ("+49 89 1234567", ValueFormat::Phone),
+            ("(089) 123-4567", ValueFormat::Phone),
+            ("0891234567", ValueFormat::Number),
+            ("https://intranet.example/x?y=1", ValueFormat::Url),
+            ("www.example.org", ValueFormat::Url),
+            ("/var/log/messages", ValueFormat::Path),
+            ("C:\\Users\\alice", ValueFormat::Path),
+            ("\\\\share\\folder", ValueFormat::Path),
+            ("2024-01-01T00:00:12Z", ValueFormat::Date),
+            ("2024-01-01", ValueFormat::Date),
+            ("404", ValueFormat::Number),
+            ("-12.5e3", ValueFormat::Number),
+            ("9e107d9d372bb6826bd81d3542a419d6", ValueFormat::Hash),
+            ("web-01.fra.corp.example", ValueFormat::Host),
+            ("example.org", ValueFormat::Host),
+            ("web-01", ValueFormat::Host),
+            ("alice.muster", ValueFormat::User),
+            ("CORP\\alice", ValueFormat::User),
+            ("GET", ValueFormat::Word),
+            ("Failed password for user", ValueFormat::Text),
+            ("", ValueFormat::Word),
+        ] {
+            assert_eq!(ValueFormat::of(value, "field"), format, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_the_field_decides_where_the_form_is_ambiguous() {
+        assert_eq!(ValueFormat::of("alice", "user.name"), ValueFormat::User);
+        assert_eq!(ValueFormat::of("atlas", "HostName"), ValueFormat::Host);
+        assert_eq!(ValueFormat::of("10.0.0.1", "user"), ValueFormat::Ipv4);
+        assert_eq!(ValueFormat::of("Anaïs Chen (3786)", "user"), ValueFormat::User);
+        assert_eq!(ValueFormat::of("alice", "program"), ValueFormat::Word);
+    }
+
+    #[test]
+    fn formats_are_found_within_a_text() {
+        let text = "Payment declined for anna40@example.org (10.0.0.7), iban=DE00823312672063625026";
+        assert_eq!(
+            ValueFormat::contained_in(text),
+            [ValueFormat::Email, ValueFormat::Ipv4, ValueFormat::Iban].into()
+        );
+        assert!(ValueFormat::contained_in("nothing of 12 words here").is_empty());
+    }
+}
