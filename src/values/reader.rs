@@ -50,7 +50,10 @@ fn as_autodetect_reads<'a>(leaf: &'a Leaf<'_>) -> Cow<'a, str> {
         true => leaf.text.parse::<f64>().ok(),
         false => None,
     };
-    number.map_or(Cow::Borrowed(&*leaf.text), |number| Cow::Owned(number.to_string()))
+    match number.filter(|number| number.is_finite()) {
+        Some(number) => Cow::Owned(number.to_string()),
+        None => Cow::Borrowed(&leaf.text),
+    }
 }
 
 /// The values of an annotation, notification or category definition. False where the document is not complete JSON.

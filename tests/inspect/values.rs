@@ -248,7 +248,7 @@ fn a_state_of_another_form_is_said_loudly() {
 fn an_input_that_cannot_be_read_to_its_end_is_said() {
     let (binary, archive) = changed("_input_1.ndjson", |content| {
         let text = String::from_utf8(content.to_vec()).unwrap();
-        let deep = format!("{{\"deep\": {}{}, ", "[".repeat(500), "]".repeat(500));
+        let deep = format!("{{\"deep\": {}{}, ", "[".repeat(20_000), "]".repeat(20_000));
         text.replacen("{\"@timestamp\"", &format!("{deep}\"@timestamp\""), 3)
             .into_bytes()
     });
