@@ -106,7 +106,7 @@ pub(crate) async fn handshake(address: url::Url, observer: Arc<Pauses>) -> Resul
     Cluster::handshake(http, seconds(20), "5m".to_owned()).await
 }
 
-mod tests {
+mod requests {
     use serde_json::{Value, json};
 
     use super::*;

@@ -27,8 +27,10 @@ pub(crate) enum ValueFormat {
     Text,
 }
 
+type Recognizer = fn(&str) -> bool;
+
 /// Formats that are recognized by their form alone, the most specific first.
-const FORMS: [(fn(&str) -> bool, ValueFormat); 14] = [
+const FORMS: [(Recognizer, ValueFormat); 14] = [
     (is_email, ValueFormat::Email),
     (is_ipv4, ValueFormat::Ipv4),
     (is_ipv6, ValueFormat::Ipv6),

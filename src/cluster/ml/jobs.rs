@@ -165,7 +165,7 @@ impl Cluster {
         }
         let request = Request::get(Path::of(["_ml", "anomaly_detectors"]));
         let answer = self.http.json(request.query("filter_path", "jobs.job_id,jobs.groups"));
-        Ok(answer.await.map(|answer: Answer| answer.jobs)?)
+        answer.await.map(|answer: Answer| answer.jobs)
     }
 
     /// `DELETE _ml/anomaly_detectors/<job>`, waiting for completion; true where it existed.

@@ -136,7 +136,7 @@ impl InputSource {
             )));
         }
         for (index, field) in whole.left_out_of_source(&needed.fields) {
-            warn_left_out(export, &index, &field);
+            warn_left_out(export, index, field);
         }
         Ok(whole.pruned(&needed.fields, &needed.runtime))
     }
@@ -218,7 +218,7 @@ fn select_fields(
         export.warn(&format!("{warning}; --all-fields carries every field"));
     }
     for (index, field) in whole.left_out_of_source(&needed.fields) {
-        warn_left_out(export, &index, &field);
+        warn_left_out(export, index, field);
     }
     let mappings = whole.pruned(&needed.fields, &needed.runtime);
     Ok((SourceFields::Only(needed.fields.into_iter().collect()), mappings))
