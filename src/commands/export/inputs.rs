@@ -234,9 +234,8 @@ fn query(inputs: &InputOptions, datafeed: &Datafeed, time_field: &str) -> Value 
 /// A query for the documents of a range of time; `None` without bounds.
 pub(super) fn time_range(field: &str, after: Option<EpochMillis>, before: Option<EpochMillis>) -> Option<Value> {
     let bounds = [("gte", after), ("lt", before)].into_iter();
-    let mut bounds: Map<String, Value> = bounds
-        .filter_map(|(name, bound)| Some((name.to_owned(), bound?.0.into())))
-        .collect();
+    let bounds = bounds.filter_map(|(name, bound)| Some((name.to_owned(), bound?.0.into())));
+    let mut bounds: Map<String, Value> = bounds.collect();
     if bounds.is_empty() {
         return None;
     }
@@ -254,10 +253,8 @@ fn indices_options(datafeed: &Datafeed) -> Vec<(&'static str, String)> {
     };
     let options = datafeed.indices_options.as_ref();
     let given = |name: &'static str| Some((name, text(options?.get(name)?)?));
-    ["expand_wildcards", "ignore_unavailable", "allow_no_indices"]
-        .into_iter()
-        .filter_map(given)
-        .collect()
+    let names = ["expand_wildcards", "ignore_unavailable", "allow_no_indices"];
+    names.into_iter().filter_map(given).collect()
 }
 
 /// Only where the query reads one of them: a script costs time, and may fail.

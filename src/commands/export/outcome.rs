@@ -44,11 +44,9 @@ pub(super) async fn confirm(export: ExportContext<'_>, counts: &DocumentCounts) 
         ),
     });
     ask(terminal, "Export it?").await?;
-    let open = |inputs: &&_| {
-        let inputs: &super::InputOptions = inputs;
-        inputs.after.is_none() || inputs.before.is_none()
-    };
-    if let (Some(inputs), Some(_)) = (counts.inputs, options.inputs().filter(open)) {
+    let range = options.inputs();
+    let open = range.is_some_and(|range| range.after.is_none() || range.before.is_none());
+    if let Some(inputs) = counts.inputs.filter(|_| open) {
         terminal.explain(&format!(
             "The range of the inputs is open: {}, about {} before compression. --inputs-after-date and \
              --inputs-before-date bound it.",
@@ -201,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_needs_an_option_to_import_is_told() {
+    fn a_large_entry_is_reported_with_the_option_that_imports_it() {
         let entry = |bytes| ManifestEntry {
             name: "a_snapshot_docs.ndjson".to_owned(),
             documents: 1,

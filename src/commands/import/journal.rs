@@ -135,10 +135,8 @@ impl Journal {
 
     /// An input index as it was right after its creation, where that is known.
     pub(super) fn index(&self, name: &IndexName) -> Option<CreatedIndex> {
-        lock(&self.indices)
-            .iter()
-            .find(|created| created.name == *name)
-            .cloned()
+        let indices = lock(&self.indices);
+        indices.iter().find(|created| created.name == *name).cloned()
     }
 
     /// Whether the cluster confirmed the job.
@@ -149,24 +147,19 @@ impl Journal {
 
     /// What `--replace` deleted or was about to delete.
     pub(super) fn replaced(&self) -> Vec<(Replaced, WriteStatus)> {
-        let replaced = lock(&self.replaced);
+        let mut replaced = lock(&self.replaced).clone();
+        replaced.retain(|(_, status)| *status != WriteStatus::Refused);
         replaced
-            .iter()
-            .filter(|(_, status)| *status != WriteStatus::Refused)
-            .cloned()
-            .collect()
     }
 
     /// The entries that may have to be undone: the last first, but after the job what is deleted together with it and the
     /// filters that it names.
     pub(super) fn to_undo(&self) -> Vec<Entry> {
-        let entries = lock(&self.entries);
-        let undoable = entries
-            .iter()
-            .rev()
-            .filter(|(_, status)| *status != WriteStatus::Refused);
+        let mut entries = lock(&self.entries).clone();
+        entries.retain(|(_, status)| *status != WriteStatus::Refused);
         let after_job = |entry: &Entry| matches!(entry, Entry::Filter(_) | Entry::Reverted);
-        let (after, mut order): (Vec<_>, Vec<_>) = undoable.map(|(entry, _)| entry.clone()).partition(after_job);
+        let (after, mut order): (Vec<_>, Vec<_>) =
+            entries.into_iter().rev().map(|(entry, _)| entry).partition(after_job);
         order.extend(after);
         order
     }
@@ -340,9 +333,8 @@ impl WrittenDocuments {
     pub(super) fn by_indices<T>(&self, documents: Vec<(String, T)>) -> BTreeMap<Vec<String>, BTreeMap<String, T>> {
         let mut grouped: BTreeMap<Vec<String>, BTreeMap<String, T>> = BTreeMap::new();
         for (id, document) in documents {
-            let indices = self
-                .index_of(&id)
-                .map_or_else(|| self.searched_indices(), |index| vec![index]);
+            let known = self.index_of(&id).map(|index| vec![index]);
+            let indices = known.unwrap_or_else(|| self.searched_indices());
             grouped.entry(indices).or_default().insert(id, document);
         }
         grouped

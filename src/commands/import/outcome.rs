@@ -73,11 +73,11 @@ pub(super) fn print(import: &Import) -> Result<()> {
         "Imported job {}: a datafeed started without a start time goes on where the snapshot ends",
         plan.job()
     ));
-    let text = match import.options.json {
-        false => plan.job().to_string(),
-        true => escape_json(&document(plan, Some(&replaced)).to_string()).to_string(),
-    };
-    terminal.result(&text).map_err(Error::stdout)
+    match import.options.json {
+        false => terminal.result(plan.job().as_str()),
+        true => terminal.result(&escape_json(&document(plan, Some(&replaced)).to_string())),
+    }
+    .map_err(Error::stdout)
 }
 
 /// Prints what `--dry-run` finds.

@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_told_by_what_comes_back_as_it_was_sent() {
+    fn a_job_is_recognized_by_what_is_returned_as_it_was_sent() {
         let sent =
             raw(r#"{"description":"d","analysis_config":{"bucket_span":"900s","detectors":[{"function":"count"}]}}"#);
         let there = r#"{"job_id":"a","description":"d","analysis_config":{"bucket_span":"15m","detectors":[{"detector_description":"count","function":"count","detector_index":0}]}}"#;

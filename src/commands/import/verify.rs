@@ -175,12 +175,8 @@ impl Import {
         for target in &self.plan.targets {
             self.verify_index(target).await?;
             let counts = &self.archive.contents.input_indices;
-            let expected: u64 = target
-                .index
-                .sources
-                .iter()
-                .filter_map(|source| counts.get(source))
-                .sum();
+            let sources = target.index.sources.iter();
+            let expected: u64 = sources.filter_map(|source| counts.get(source)).sum();
             if !self.is_proven(target, expected).await? {
                 unproven.push((target, expected));
             }
@@ -270,13 +266,11 @@ impl Import {
         while let Some(batch) = stream.next().await? {
             for document in batch {
                 let source = document.source_index();
-                let counter = counters
-                    .iter_mut()
-                    .find(|counter| counter.target.index.sources.contains(source));
+                let of_source = |counter: &&mut IdCounter<'_>| counter.target.index.sources.contains(source);
+                let counter = counters.iter_mut().find(of_source);
                 if let Some(counter) = counter {
-                    counter
-                        .add(self.input_document(&counter.target.index, &document).id)
-                        .await?;
+                    let id = self.input_document(&counter.target.index, &document).id;
+                    counter.add(id).await?;
                 }
             }
         }

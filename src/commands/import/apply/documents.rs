@@ -77,10 +77,8 @@ pub(super) async fn write_snapshot_and_data_counts(import: &Import) -> Result<()
     let alias = job.results_write_alias();
     let written = Arc::new(WrittenDocuments::new(what, None, ids, RESULTS_INDICES, alias.clone()));
     let handle = import.journal.record_intent(Entry::Documents(Arc::clone(&written)));
-    let mut bulk = import
-        .cluster()
-        .bulk_alias(&alias, import.options.bulk())
-        .with_observer(written);
+    let bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
+    let mut bulk = bulk.with_observer(written);
     for document in documents {
         bulk.index(&document.id, document.source).await?;
     }
@@ -175,9 +173,8 @@ async fn write_timestamped(
     (index, bulk): (String, Bulk),
 ) -> Result<()> {
     let ids = Ids::Derived(new_ids(import, part, patterns).await?);
-    let stage = import
-        .session
-        .stage(&format!("Writing {}", title.to_lowercase()), Some(ids.len() as u64));
+    let stage_title = format!("Writing {}", title.to_lowercase());
+    let stage = import.session.stage(&stage_title, Some(ids.len() as u64));
     let documents = WrittenDocuments::new(what, Some(part), ids, patterns, index);
     let written = write(import, part, documents, bulk, &stage).await?;
     if let Some(documents) = import.journal.documents(part) {
@@ -199,11 +196,8 @@ async fn new_ids(import: &Import, part: Part, indices: &[&str]) -> Result<Vec<De
         let ids: Vec<String> = derived.iter().map(DerivedId::to_string).collect();
         let existing = import.cluster().locate(indices, &ids).await?;
         let existing: BTreeSet<&str> = existing.iter().map(|(_, found)| found.as_str()).collect();
-        let missing = derived
-            .into_iter()
-            .zip(&ids)
-            .filter(|(_, text)| !existing.contains(text.as_str()));
-        new.extend(missing.map(|(id, _)| id));
+        let ids = derived.into_iter().zip(&ids);
+        new.extend(ids.filter_map(|(id, text)| (!existing.contains(text.as_str())).then_some(id)));
     }
     Ok(new)
 }
@@ -250,9 +244,8 @@ pub(super) async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -
         for target in targets {
             let index = &target.index;
             let alias = loading_alias(&index.name, &import.journal.run);
-            let bulk = import
-                .cluster()
-                .bulk_index(index.name.as_str(), &alias, import.options.bulk());
+            let (name, options) = (index.name.as_str(), import.options.bulk());
+            let bulk = import.cluster().bulk_index(name, &alias, options);
             documents += send(import, Part::Inputs, bulk, &stage, |document| {
                 let included = index.sources.contains(document.source_index());
                 Ok(included.then(|| import.input_document(index, document)))

@@ -27,9 +27,8 @@ pub(super) async fn delete_existing(import: &Import) -> Result<()> {
     let (cluster, plan, journal, job) = (import.cluster(), &import.plan, &import.journal, import.job());
     let existing = &plan.existing;
     if plan.replace && (existing.job || existing.leftovers) {
-        let stage = import
-            .session
-            .stage(&format!("Deleting what is there of job {job}"), None);
+        let title = format!("Deleting what is there of job {job}");
+        let stage = import.session.stage(&title, None);
         let snapshots = snapshots(import).await?;
         if let Some(datafeed) = &existing.datafeed {
             let handle = journal.record_deletion(Replaced::Datafeed(datafeed.clone()));
@@ -45,9 +44,8 @@ pub(super) async fn delete_existing(import: &Import) -> Result<()> {
             any |= delete_documents(import, indices).await?;
         }
         journal.record_deleted(handle, any);
-        import
-            .session
-            .done(stage, &format!("Deleted what was there of job {job}"));
+        let line = format!("Deleted what was there of job {job}");
+        import.session.done(stage, &line);
     }
     for target in plan.targets.iter().filter(|target| target.replaces) {
         let name = &target.index.name;
@@ -68,10 +66,8 @@ async fn snapshots(import: &Import) -> Result<BTreeSet<SnapshotId>> {
     search.query = json!({"bool": {"filter": [search.query, {"exists": {"field": "snapshot_doc_count"}}]}});
     let mut pages = import.cluster().pages(search).await?;
     while let Some(hits) = pages.next().await? {
-        let named = hits
-            .iter()
-            .filter_map(|hit| serde_json::from_slice::<Named>(&hit.source).ok()?.snapshot_id);
-        snapshots.extend(named);
+        let named = hits.iter().filter_map(|hit| serde_json::from_slice(&hit.source).ok());
+        snapshots.extend(named.filter_map(|named: Named| named.snapshot_id));
     }
     Ok(snapshots)
 }
@@ -79,9 +75,8 @@ async fn snapshots(import: &Import) -> Result<BTreeSet<SnapshotId>> {
 /// Returns whether there was any.
 async fn delete_state(import: &Import, snapshots: &BTreeSet<SnapshotId>) -> Result<bool> {
     let cluster = import.cluster();
-    let quantiles = cluster
-        .locate(&STATE_INDICES, &[import.job().quantiles_document_id()])
-        .await?;
+    let quantiles = [import.job().quantiles_document_id()];
+    let quantiles = cluster.locate(&STATE_INDICES, &quantiles).await?;
     cluster.delete_documents(&quantiles).await?;
     let mut any = !quantiles.is_empty();
     for snapshot in snapshots {

@@ -34,10 +34,8 @@ impl Planner<'_> {
     /// Machine learning is enabled, licensed, not in upgrade mode, and has enough memory.
     pub(super) async fn check_machine_learning(&mut self) -> Result<()> {
         let info = self.cluster.ml_info().await?.ok_or_else(|| {
-            Error::failed(
-                "the cluster has no machine learning",
-                "xpack.ml.enabled must be true on a node",
-            )
+            let hint = "xpack.ml.enabled must be true on a node";
+            Error::failed("the cluster has no machine learning", hint)
         })?;
         if info.upgrade_mode {
             return Err(Error::failed(
@@ -143,12 +141,8 @@ impl Planner<'_> {
             return None;
         }
         self.note("the job is from before 7.14: its categorization analyzer is spelled out, so that tokens stay");
-        let manifest = self
-            .archive
-            .contents
-            .manifest
-            .as_ref()
-            .filter(|_| source.as_ref().is_some_and(old));
+        let manifest = self.archive.contents.manifest.as_ref();
+        let manifest = manifest.filter(|_| source.as_ref().is_some_and(old));
         let default = manifest.and_then(|manifest| manifest.source.default_categorization_analyzer.clone());
         let stop_words: Vec<&str> = STOP_WORDS.split(' ').collect();
         Some(default.unwrap_or_else(

@@ -176,10 +176,9 @@ impl Planner<'_> {
     /// be overwritten.
     async fn leftovers(&self) -> Result<Option<String>> {
         let state = self.archive.contents.state;
-        let numbered = |kind, count: u64| {
-            (1..=count.max(1))
-                .map(move |number| StateDocId { kind, number }.format(self.job, &self.archive.snapshot.snapshot_id))
-        };
+        let (job, snapshot) = (self.job, &self.archive.snapshot.snapshot_id);
+        let numbered =
+            |kind, count: u64| (1..=count.max(1)).map(move |number| StateDocId { kind, number }.format(job, snapshot));
         let ids: Vec<String> = std::iter::once(self.job.quantiles_document_id())
             .chain(numbered(StateKind::Model, state.model_documents))
             .chain(numbered(StateKind::Categorizer, state.categorizer_documents))
@@ -187,22 +186,16 @@ impl Planner<'_> {
         if !self.cluster.locate(&STATE_INDICES, &ids).await?.is_empty() {
             return Ok(Some("state documents".into()));
         }
-        let results = self
-            .cluster
-            .count(&documents_of_job(".ml-anomalies-*", self.job))
-            .await?;
+        let results = documents_of_job(".ml-anomalies-*", self.job);
+        let results = self.cluster.count(&results).await?;
         Ok((results > 0).then(|| format!("{results} results")))
     }
 
     /// Compares the archive's filters with the cluster's.
     pub(super) async fn plan_filters(&mut self) -> Result<Vec<FilterPlan>> {
         let mut plans: Vec<FilterPlan> = Vec::new();
-        let archived = if self.options.skip.filters {
-            &[][..]
-        } else {
-            &self.archive.filters
-        };
-        for (id, filter) in archived {
+        let skip = self.options.skip.filters;
+        for (id, filter) in self.archive.filters.iter().filter(|_| !skip) {
             let mut ours = filter_members(filter)?;
             let action = match self.cluster.filter(id).await? {
                 None => FilterAction::Create,
@@ -240,12 +233,8 @@ impl Planner<'_> {
     /// Compares the archive's calendars with the cluster's.
     pub(super) async fn plan_calendars(&mut self) -> Result<Vec<CalendarPlan>> {
         let mut plans = Vec::new();
-        let archived = if self.options.skip.calendars {
-            &[][..]
-        } else {
-            &self.archive.calendars
-        };
-        for calendar in archived {
+        let skip = self.options.skip.calendars;
+        for calendar in self.archive.calendars.iter().filter(|_| !skip) {
             let mut calendar = calendar.clone();
             calendar.events.iter_mut().for_each(remove_defaults);
             let action = match self.cluster.calendar(&calendar.calendar_id).await? {

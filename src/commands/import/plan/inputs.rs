@@ -161,9 +161,7 @@ impl<'a> Planner<'a> {
 
     /// Job and datafeed as they are created; the datafeed reads the indices for inputs, if there are any.
     pub(super) fn portable_job(&mut self, targets: &[TargetPlan]) -> Result<PortableJob> {
-        let names = targets
-            .iter()
-            .map(|target| IndexPattern::from(target.index.name.clone()));
+        let names = targets.iter().map(|target| target.index.name.clone().into());
         let names: Vec<IndexPattern> = names.collect();
         let indices = match self.options.datafeed_indices.as_slice() {
             [] if names.is_empty() => None,

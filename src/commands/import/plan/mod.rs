@@ -70,9 +70,8 @@ pub(super) async fn make(
         notes: PlanNotes::default(),
     };
     compatibility::refuse_serverless(cluster)?;
-    session
-        .require_privileges(&required_privileges(options, archive, &targets))
-        .await?;
+    let privileges = required_privileges(options, archive, &targets);
+    session.require_privileges(&privileges).await?;
     planner.check_machine_learning().await?;
     planner.check_versions();
     planner.note_inputs();
@@ -112,17 +111,13 @@ impl Plan {
         if self.conflicts.is_empty() {
             return Ok(());
         }
-        let mut hints: Vec<&str> = Vec::new();
+        let (mut messages, mut hints) = (Vec::new(), Vec::new());
         for conflict in &self.conflicts {
+            messages.push(conflict.message.as_str());
             if !hints.contains(&conflict.hint.as_str()) {
                 hints.push(&conflict.hint);
             }
         }
-        let messages: Vec<&str> = self
-            .conflicts
-            .iter()
-            .map(|conflict| conflict.message.as_str())
-            .collect();
         Err(Error::refused(messages.join("; "), hints.join("; ")))
     }
 }

@@ -102,10 +102,8 @@ impl IndexBody {
             dangers.push("creates data streams only".to_owned());
         }
         if !effect.aliases.is_empty() {
-            dangers.push(format!(
-                "adds it to {}",
-                list("alias", "aliases", effect.aliases.keys())
-            ));
+            let aliases = list("alias", "aliases", effect.aliases.keys());
+            dangers.push(format!("adds it to {aliases}"));
         }
         dangers.extend(self.mapping_dangers(&effect.mappings));
         dangers.extend(self.setting_dangers(&effect.settings));
@@ -139,11 +137,8 @@ impl IndexBody {
             dangers.push("rejects documents with other fields (dynamic: strict)".to_owned());
         }
         let runtime = mappings.get("runtime").and_then(Value::as_object);
-        let hidden: Vec<&String> = runtime
-            .into_iter()
-            .flat_map(Map::keys)
-            .filter(|name| self.fields.contains(name))
-            .collect();
+        let mut hidden: Vec<&String> = runtime.into_iter().flat_map(Map::keys).collect();
+        hidden.retain(|name| self.fields.contains(name));
         if !hidden.is_empty() {
             dangers.push(format!("hides {} by a runtime field", list("field", "fields", hidden)));
         }
@@ -157,12 +152,9 @@ impl IndexBody {
             let limit = LIMITS.iter().find(|(limit, _)| limit == name);
             let too_low = limit.is_some_and(|(_, least)| text.parse::<u64>().is_ok_and(|limit| limit < *least));
             let required = REQUIRED.iter().find(|(required, _)| required == name);
+            let differs = required.is_some_and(|(_, required)| *required != text);
             let unknown_field = name == "sort.field" && !sorts_by(value).all(|field| self.fields.contains(&field));
-            if too_low
-                || required.is_some_and(|(_, required)| *required != text)
-                || unknown_field
-                || name == "routing_path"
-            {
+            if too_low || differs || unknown_field || name == "routing_path" {
                 dangers.push(format!("sets index.{name} to {text}"));
             }
         }
@@ -172,30 +164,20 @@ impl IndexBody {
     /// What else the index gets, in words; `None` where nothing of it is left.
     fn additions(&self, effect: &TemplateEffect) -> Option<String> {
         let mut additions = Vec::new();
-        let settings: Vec<String> = effect
-            .settings
-            .keys()
-            .filter(|name| !self.settings.contains_key(*name))
-            .map(|name| format!("index.{name}"))
-            .collect();
+        let settings = effect.settings.keys().filter(|name| !self.settings.contains_key(*name));
+        let settings: Vec<String> = settings.map(|name| format!("index.{name}")).collect();
         if !settings.is_empty() {
             additions.push(format!("sets {}", settings.join(", ")));
         }
         let properties = effect.mappings.get("properties").and_then(Value::as_object);
         let own = self.mappings.get("properties").and_then(Value::as_object);
-        let fields: Vec<&String> = properties
-            .into_iter()
-            .flat_map(Map::keys)
-            .filter(|name| !own.is_some_and(|own| own.contains_key(*name)))
-            .collect();
+        let mut fields: Vec<&String> = properties.into_iter().flat_map(Map::keys).collect();
+        fields.retain(|name| !own.is_some_and(|own| own.contains_key(*name)));
         if !fields.is_empty() {
             additions.push(format!("maps {}", list("field", "fields", fields)));
         }
-        let options: Vec<&String> = effect
-            .mappings
-            .keys()
-            .filter(|name| *name != "properties" && !self.mappings.contains_key(*name))
-            .collect();
+        let mut options: Vec<&String> = effect.mappings.keys().collect();
+        options.retain(|name| *name != "properties" && !self.mappings.contains_key(*name));
         if !options.is_empty() {
             additions.push(format!("sets {} of the mapping", list("option", "options", options)));
         }
