@@ -119,7 +119,7 @@ impl Check<'_> {
                     "composite" => self.composite(name, body),
                     kind if KEY_AGGREGATIONS.contains(&kind) => self.by_key(kind, name, body),
                     kind if FIELD_AGGREGATIONS.contains(&kind) => self.reads_nothing_replaced(kind, name, body),
-                    kind => self.problem(kind, name, "whether its result is the same with tokens is not rewriter"),
+                    kind => self.problem(kind, name, "whether its result is the same with tokens is not known"),
                 }
             }
         }

@@ -242,7 +242,7 @@ impl Fields {
     pub(crate) fn replaced_by(&self, reader: FieldReader<'_>, runtime: Option<&Value>) -> Option<String> {
         let read = crate::job::fields_read_by(reader, runtime, &self.mappings);
         if let Some(doubt) = read.warnings.first() {
-            return Some(format!("the fields that it reads are not rewriter ({doubt})"));
+            return Some(format!("the fields that it reads are not known ({doubt})"));
         }
         let mut all = read.names.iter().chain(&read.fields);
         let replaced = all.find(|path| self.is_replaced(path))?;
