@@ -9,9 +9,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::cluster::http::auth::ConnectOptions;
-use crate::cluster::http::client::HttpClient;
+use crate::cluster::http::client::{HttpClient, PauseGuard};
 use crate::cluster::http::error::{Error, Result, first_line};
-use crate::cluster::http::in_flight::PauseGuard;
 use crate::cluster::http::limits::BodyLimit;
 use crate::cluster::http::request::{Path, Request, Response};
 use crate::cluster::http::retry::{Backoff, Clock, Observer, within};

@@ -4,7 +4,6 @@ pub(crate) mod auth;
 pub(crate) mod client;
 pub(crate) mod error;
 mod hints;
-pub(crate) mod in_flight;
 pub(crate) mod limits;
 pub(crate) mod request;
 pub(crate) mod retry;

@@ -2,8 +2,6 @@
 
 mod jobs;
 mod resources;
-mod snapshots;
 
-pub use jobs::{JobGroups, JobState, JobStats, JobSummary};
+pub use jobs::{JobGroups, JobState, JobStats, JobSummary, SnapshotChoice, SnapshotSummary};
 pub use resources::DatafeedState;
-pub use snapshots::{SnapshotChoice, SnapshotSummary};
