@@ -62,7 +62,7 @@ pub enum Error {
     State(#[from] state::Error),
     /// There are no tokens.
     #[error(transparent)]
-    Pseudonym(#[from] pseudonym::Error),
+    Pseudonym(pseudonym::Error),
     /// The command line asks for something impossible.
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
@@ -185,6 +185,8 @@ impl Error {
             | Self::Archive(archive::Error::Publish(PublishError::Exists { .. } | PublishError::NotAFile { .. })) => {
                 ExitCode::Refused
             }
+            Self::Pseudonym(pseudonym::Error::UnknownField { .. }) => ExitCode::Usage,
+            Self::Pseudonym(pseudonym::Error::Refused { .. }) => ExitCode::Refused,
             Self::Archive(error) if error.is_damage() => ExitCode::Damaged,
             Self::State(error) if error.is_damage() => ExitCode::Damaged,
             Self::Mismatch { .. } | Self::Cluster(cluster::Error::ItemRejected { .. }) => ExitCode::Rejected,
@@ -209,7 +211,7 @@ impl Error {
             Self::Cluster(error) => error.hint(),
             Self::Archive(error) => error.hint(),
             Self::State(error) => error.hint().map(str::to_owned),
-            Self::Pseudonym(error) => error.hint().map(str::to_owned),
+            Self::Pseudonym(error) => error.hint(),
             Self::Usage { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
             Self::Refused { hint, .. } => Some(hint.clone()),
             Self::File { cause, .. } => file_hint(cause).map(str::to_owned),
@@ -219,6 +221,18 @@ impl Error {
             ),
             Self::RolledBack { cause, .. } | Self::Remains { cause, .. } | Self::Reported(cause) => cause.hint(),
             _ => None,
+        }
+    }
+}
+
+impl From<pseudonym::Error> for Error {
+    fn from(error: pseudonym::Error) -> Self {
+        match error {
+            pseudonym::Error::Archive(error) => error.into(),
+            pseudonym::Error::Job(error) => error.into(),
+            pseudonym::Error::State(error) => error.into(),
+            pseudonym::Error::Cancelled(error) => error.into(),
+            error => Self::Pseudonym(error),
         }
     }
 }

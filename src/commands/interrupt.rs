@@ -101,7 +101,7 @@ fn error_of(code: ExitCode) -> Error {
 }
 
 /// Computes on a thread of its own, which is left to itself when a signal comes: for what leaves nothing behind.
-pub(crate) async fn abandonable<T: Send + 'static>(compute: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn abandonable<T: Send + 'static>(compute: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let done = tokio::task::spawn_blocking(compute).await;
     done.unwrap_or_else(|cause| {
         Err(Error::Failed {

@@ -8,7 +8,7 @@ pub mod reveal;
 
 mod compatibility;
 mod context;
-pub(crate) mod interrupt;
+mod interrupt;
 mod session;
 mod target;
 mod value_parsers;

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::normalizers::Spellings;
+use super::normalizers::Normalizers;
 use super::time_shifts::{TimeShiftRules, parsed};
 use crate::archive::Contents;
-use crate::error::{Error, Result};
 use crate::job::{
     FieldReader, InputMappings, JobConfig, fields_read_by, includes, matches_wildcard, needed_fields, without_query,
 };
+use crate::pseudonym::error::{Error, Result};
 
 /// The field of categories: its values are their numbers, which say nothing and must stay.
 pub(crate) const CATEGORY: &str = "mlcategory";
@@ -49,8 +49,8 @@ pub(crate) struct Fields {
     pub(crate) only_queried: OnlyQueried,
     /// Paths by the type that the sources map them to.
     types: BTreeMap<String, String>,
-    /// How autodetect sees values of the chosen ones.
-    pub(crate) spellings: Spellings,
+    /// What the indices do to values of the chosen ones.
+    pub(crate) normalizers: Normalizers,
     /// The job's rules that shift time.
     pub(crate) time_shifts: TimeShiftRules,
     /// Partition field names, for categorizers.
@@ -166,11 +166,10 @@ impl Fields {
         if let Some(only) = only {
             let known = |name: &String| all.contains(name) || messages.as_ref() == Some(name);
             if let Some(unknown) = only.iter().find(|name| !known(name)) {
-                let names: Vec<&str> = all.iter().map(String::as_str).chain(messages.as_deref()).collect();
-                return Err(Error::usage(
-                    format!("the job replaces no values of a field `{unknown}`"),
-                    format!("its fields are {}", names.join(", ")),
-                ));
+                return Err(Error::UnknownField {
+                    field: unknown.clone(),
+                    known: all.iter().chain(&messages).cloned().collect(),
+                });
             }
             all.retain(|name| only.contains(name));
         }
@@ -192,7 +191,7 @@ impl Fields {
         let mapped = |name| (name, renamed.get(name).map_or(name, String::as_str));
         let mapped = all.iter().map(String::as_str).map(mapped);
         let message = fields.messages.as_ref().map(|(name, _)| name.as_str());
-        fields.spellings = Spellings::of(&mappings, mapped).and_messages(&mappings, message);
+        fields.normalizers = Normalizers::of(&mappings, mapped).and_messages(&mappings, message);
         fields.chosen = all;
         fields.mappings = mappings;
         fields.mapping = parsed.unwrap_or_default();

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use super::read::SourceArchive;
 use super::rewrite::Rewriter;
 use crate::archive::Contents;
-use crate::error::{Error, Result};
 use crate::job::JobConfig;
+use crate::pseudonym::error::{Error, Result};
 
 #[derive(Deserialize)]
 struct Filter {
@@ -32,14 +32,7 @@ pub(crate) fn refuse_values(source: &SourceArchive<'_>, rewriter: &Rewriter, acc
     if accepted || held.is_empty() {
         return Ok(());
     }
-    Err(Error::refused(
-        format!(
-            "names that stay hold values that are replaced elsewhere: {}",
-            held.join(", ")
-        ),
-        "names of the job, its fields, aggregations, indices, filters and calendars are not replaced: accept that with \
-               --accept-names, or rename them and export again",
-    ))
+    Err(Error::names_contain_values(&held))
 }
 
 /// All of these names in an archive.

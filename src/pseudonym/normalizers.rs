@@ -1,5 +1,5 @@
-//! Values as autodetect sees them. A datafeed reads what Elasticsearch has indexed, which may be spelled otherwise than
-//! the documents are: addresses have one form, and a keyword may have a normalizer.
+//! Values as a datafeed reads them. Elasticsearch may have indexed them in another form than documents have: addresses have
+//! one form, and a keyword may have a normalizer. Those other than `lowercase` are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -8,30 +8,19 @@ use serde_json::Value;
 
 use crate::job::{InputMappings, MappedField};
 
-/// How a field's values are spelled alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Spelling {
-    /// One that is not known here: a normalizer's name.
-    Unknown(String),
-    AsSent,
-    Address,
-    Normalized(Vec<Step>),
-}
-
-/// A filter of a normalizer.
+/// How Elasticsearch changes the values of a field before it indexes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Lower,
-    Upper,
-    Trim,
-    /// Letters beyond ASCII lose their marks: which become which is not known here.
-    Fold,
+enum Normalization {
+    Address,
+    Lowercase,
+    /// By a normalizer other than `lowercase`, or by one that not all indices have.
+    Unsupported,
 }
 
-/// Spellings of fields.
+/// What the indices of the input documents do to values of fields.
 #[derive(Debug, Default)]
-pub(crate) struct Spellings {
-    fields: BTreeMap<String, Spelling>,
+pub(crate) struct Normalizers {
+    fields: BTreeMap<String, Normalization>,
     /// Places of the mapping with a normalizer that values of these fields pass.
     normalized: BTreeSet<String>,
     /// Fields with `ignore_above`: the smallest and the largest that a source has for it, in UTF-16 code units.
@@ -40,35 +29,30 @@ pub(crate) struct Spellings {
     limited: BTreeSet<String>,
 }
 
-/// How autodetect sees a text.
+/// What the job reads where a document has a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
-    AsSent,
-    As(String),
-    /// It cannot be told.
-    Untold,
+pub(crate) enum NormalizedValue {
+    Unchanged,
+    Changed(String),
+    Unrecognized,
 }
 
-impl Spellings {
+impl Normalizers {
     /// Of these fields, by the mapping of all sources; each with the name that the mapping has for it.
     pub(crate) fn of<'a>(mappings: &InputMappings, fields: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut all = Self::default();
         for (field, name) in fields {
             all.limit(mappings, field, name);
-            let mut found: Option<Spelling> = None;
-            for mapped in mappings.mapped(name) {
-                let spelling = Spelling::of(&mapped);
-                if mapped.field.normalizer.is_some() {
-                    all.normalized.insert(mapped.name.to_owned());
-                }
-                found = Some(match found {
-                    Some(other) if other != spelling => Spelling::Unknown("of some sources only".to_owned()),
-                    _ => spelling,
-                });
-            }
-            if let Some(spelling) = found.filter(|spelling| *spelling != Spelling::AsSent) {
-                all.fields.insert(field.to_owned(), spelling);
-            }
+            let normalized = mappings.mapped(name).filter(|mapped| mapped.field.normalizer.is_some());
+            all.normalized.extend(normalized.map(|mapped| mapped.name.to_owned()));
+            let mut normalizations = mappings.mapped(name).map(|mapped| Normalization::of(&mapped));
+            let first = normalizations.next().flatten();
+            let normalization = match normalizations.all(|other| other == first) {
+                true => first,
+                false => Some(Normalization::Unsupported),
+            };
+            all.fields
+                .extend(normalization.map(|normalization| (field.to_owned(), normalization)));
         }
         all
     }
@@ -115,23 +99,21 @@ impl Spellings {
         self.limited.contains(path)
     }
 
-    /// How autodetect sees a value that inputs hold.
-    pub(crate) fn seen(&self, field: &str, text: &str) -> Seen {
-        let seen = match self.fields.get(field) {
-            None | Some(Spelling::AsSent) => return Seen::AsSent,
-            Some(Spelling::Unknown(_)) => return Seen::Untold,
-            Some(Spelling::Address) => match text.parse::<IpAddr>() {
+    /// What the job reads where a document has this value.
+    pub(crate) fn normalized(&self, field: &str, text: &str) -> NormalizedValue {
+        let normalized = match self.fields.get(field) {
+            None => return NormalizedValue::Unchanged,
+            Some(Normalization::Unsupported) => return NormalizedValue::Unrecognized,
+            Some(Normalization::Address) => match text.parse::<IpAddr>() {
                 Ok(address) => address.to_canonical().to_string(),
-                Err(_) => return Seen::AsSent,
+                Err(_) => return NormalizedValue::Unchanged,
             },
-            Some(Spelling::Normalized(steps)) => match normalized(steps, text) {
-                Some(normalized) => normalized,
-                None => return Seen::Untold,
-            },
+            // As Lucene's `LowerCaseFilter` does, a letter becomes one letter.
+            Some(Normalization::Lowercase) => text.chars().filter_map(|c| c.to_lowercase().next()).collect(),
         };
-        match seen == text {
-            true => Seen::AsSent,
-            false => Seen::As(seen),
+        match normalized == text {
+            true => NormalizedValue::Unchanged,
+            false => NormalizedValue::Changed(normalized),
         }
     }
 
@@ -141,85 +123,39 @@ impl Spellings {
     }
 }
 
-impl Spelling {
-    fn of(mapped: &MappedField<'_>) -> Self {
+impl Normalization {
+    fn of(mapped: &MappedField<'_>) -> Option<Self> {
         match (mapped.field.kind.as_deref(), mapped.field.normalizer.as_deref()) {
-            (Some("ip"), _) => Self::Address,
-            (Some("keyword"), Some(name)) => match steps(name, mapped.analysis) {
-                Some(steps) => Self::Normalized(steps),
-                None => Self::Unknown(name.to_owned()),
-            },
-            _ => Self::AsSent,
+            (Some("ip"), _) => Some(Self::Address),
+            (Some("keyword"), Some(name)) if is_lowercase(name, mapped.analysis) => Some(Self::Lowercase),
+            (Some("keyword"), Some(_)) => Some(Self::Unsupported),
+            _ => None,
         }
     }
 }
 
-/// The filters of a normalizer; `None` where one is not known.
-fn steps(normalizer: &str, analysis: Option<&Value>) -> Option<Vec<Step>> {
+/// Whether a normalizer is Elasticsearch's own `lowercase`, or consists of nothing but its filter of that name.
+fn is_lowercase(normalizer: &str, analysis: Option<&Value>) -> bool {
     let section = |section: &str, name: &str| analysis?.get(section)?.get(name);
-    let definition = section("normalizer", normalizer);
-    let Some(definition) = definition else {
-        return (normalizer == "lowercase").then(|| vec![Step::Lower]);
+    let Some(definition) = section("normalizer", normalizer) else {
+        return normalizer == "lowercase";
     };
-    let list = |name: &str| match definition.get(name) {
-        None | Some(Value::Null) => Some(Vec::new()),
-        Some(Value::String(one)) => Some(vec![one.as_str()]),
-        Some(Value::Array(all)) => all.iter().map(Value::as_str).collect(),
-        Some(_) => None,
+    let is_empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    let filters = match definition.get("filter") {
+        Some(Value::Array(filters)) => filters.as_slice(),
+        Some(filter) => std::slice::from_ref(filter),
+        None => &[],
     };
     match definition.get("type").and_then(Value::as_str) {
-        None | Some("custom") if list("char_filter")?.is_empty() => {}
-        Some("lowercase") => return Some(vec![Step::Lower]),
-        _ => return None,
+        Some("lowercase") => true,
+        None | Some("custom") => {
+            // A filter of the index with that name may have options, such as a language.
+            filters == ["lowercase"]
+                && section("filter", "lowercase").is_none()
+                && definition.get("char_filter").is_none_or(is_empty)
+        }
+        Some(_) => false,
     }
-    let filters = list("filter")?.into_iter();
-    let step = |name: &str| {
-        let own = section("filter", name);
-        // Its own filter of that name may have options, such as a language.
-        let bare = |own: &Value| own.as_object().is_some_and(|own| own.keys().all(|key| key == "type"));
-        let kind = match own {
-            Some(own) if bare(own) => own.get("type")?.as_str()?,
-            Some(_) => return None,
-            None => name,
-        };
-        Some(match kind {
-            "lowercase" => Step::Lower,
-            "uppercase" => Step::Upper,
-            "trim" => Step::Trim,
-            "asciifolding" => Step::Fold,
-            _ => return None,
-        })
-    };
-    filters.map(step).collect()
-}
-
-fn normalized(steps: &[Step], text: &str) -> Option<String> {
-    let mut text = text.to_owned();
-    for step in steps {
-        text = match step {
-            Step::Lower => text.chars().filter_map(|c| c.to_lowercase().next()).collect(),
-            Step::Upper => text.chars().map(upper).collect(),
-            Step::Trim => text.trim_matches(is_white).to_owned(),
-            Step::Fold if text.is_ascii() => text,
-            Step::Fold => return None,
-        };
-    }
-    Some(text)
-}
-
-/// Letter by letter: one that becomes several stays.
-fn upper(c: char) -> char {
-    let mut upper = c.to_uppercase();
-    match (upper.next(), upper.next()) {
-        (Some(one), None) => one,
-        _ => c,
-    }
-}
-
-/// What Java takes for white space.
-fn is_white(c: char) -> bool {
-    let joins = matches!(c, '\u{85}' | '\u{a0}' | '\u{2007}' | '\u{202f}');
-    matches!(c, '\u{1c}'..='\u{1f}') || (c.is_whitespace() && !joins)
 }
 
 #[cfg(test)]
@@ -228,7 +164,7 @@ mod tests {
 
     use super::*;
 
-    fn spellings() -> Spellings {
+    fn normalizers() -> Normalizers {
         let mapping = json!({
             "a": {
                 "mappings": {"properties": {
@@ -243,7 +179,7 @@ mod tests {
                 }},
                 "settings": {"index": {"analysis": {
                     "normalizer": {
-                        "up": {"type": "custom", "filter": ["trim", "uppercase"]},
+                        "up": {"type": "custom", "filter": ["lowercase", "trim"]},
                         "fold": {"filter": ["lowercase", "asciifolding"]},
                         "turkish": {"type": "custom", "filter": "turkish"},
                         "mapped": {"type": "custom", "char_filter": ["quotes"]},
@@ -257,12 +193,12 @@ mod tests {
             "ip", "low", "other", "text", "fold", "turkish", "mapped", "here", "unmapped",
         ];
         let mappings = InputMappings::parse(mapping.to_string().as_bytes()).expect("valid");
-        Spellings::of(&mappings, fields.into_iter().map(|field| (field, field)))
+        Normalizers::of(&mappings, fields.into_iter().map(|field| (field, field)))
     }
 
     #[test]
-    fn values_are_seen_as_elasticsearch_indexes_them() {
-        let all = spellings();
+    fn values_are_normalized_as_elasticsearch_indexes_them() {
+        let all = normalizers();
         for (field, text, wanted) in [
             ("ip", "2001:0DB8::1", Some("2001:db8::1")),
             ("ip", "::ffff:10.0.0.1", Some("10.0.0.1")),
@@ -270,16 +206,26 @@ mod tests {
             ("low", "WEB-ÄÉ", Some("web-äé")),
             ("low", "web", None),
             ("low", "ΣΣ", Some("σσ")),
-            ("other", " straße ", Some("STRAßE")),
             ("text", "Anna", None),
-            ("fold", "Anna", Some("anna")),
             ("unmapped", "Anna", None),
         ] {
-            let wanted = wanted.map_or(Seen::AsSent, |wanted| Seen::As(wanted.to_owned()));
-            assert_eq!(all.seen(field, text), wanted, "{field} {text}");
+            let wanted = wanted.map_or(NormalizedValue::Unchanged, |wanted| {
+                NormalizedValue::Changed(wanted.to_owned())
+            });
+            assert_eq!(all.normalized(field, text), wanted, "{field} {text}");
         }
-        for (field, text) in [("fold", "Änna"), ("turkish", "a"), ("mapped", "a"), ("here", "a")] {
-            assert_eq!(all.seen(field, text), Seen::Untold, "{field} {text}");
+        for (field, text) in [
+            ("fold", "anna"),
+            ("other", "a"),
+            ("turkish", "a"),
+            ("mapped", "a"),
+            ("here", "a"),
+        ] {
+            assert_eq!(
+                all.normalized(field, text),
+                NormalizedValue::Unrecognized,
+                "{field} {text}"
+            );
         }
         assert!(all.is_normalized("text.up") && all.is_normalized("low") && !all.is_normalized("text"));
     }
@@ -306,7 +252,7 @@ mod tests {
         });
         let names = ["url.raw", "labels.region", "differs", "text", "plain"].map(|name| (name, name));
         let mappings = InputMappings::parse(mapping.to_string().as_bytes()).expect("valid");
-        let all = Spellings::of(&mappings, names.into_iter()).and_messages(&mappings, Some("by_index"));
+        let all = Normalizers::of(&mappings, names.into_iter()).and_messages(&mappings, Some("by_index"));
         for (field, text, wanted) in [
             ("url.raw", "four", Some(true)),
             ("url.raw", "fives", Some(false)),

@@ -3,13 +3,11 @@
 use std::io::{self, Write};
 
 use super::rewrite::Rewriter;
-use crate::archive::{CheckedArchive, Contents, Document, Limits, Part};
-use crate::error::{Error, Result};
+use crate::archive::{CheckedArchive, Contents, Document, Limits, Part, Progress};
 use crate::job::{JobConfig, JobId, SnapshotId};
-use crate::pseudonym::error as pseudonym;
+use crate::pseudonym::error::{Error, Result};
 use crate::state::schema::{StateRewriter, StateStream};
 use crate::state::{self, ChunkDecoder, StateDocId, StateKind, StateLimits};
-use crate::terminal::Stage;
 use crate::util::cancellation::{self, Cancellable};
 
 /// A checked archive.
@@ -47,7 +45,7 @@ impl SourceArchive<'_> {
     }
 
     /// Hears of every value; nothing is written.
-    pub(crate) async fn read_values(&self, mut rewriter: Rewriter, stage: &Stage) -> Result<Rewriter> {
+    pub(crate) async fn read_values(&self, mut rewriter: Rewriter, progress: Progress<'_>) -> Result<Rewriter> {
         rewriter.configuration(self.config)?;
         let contents = self.contents;
         rewriter.snapshot(&self.archive.snapshot_document, None, self.state_limits())?;
@@ -58,14 +56,14 @@ impl SourceArchive<'_> {
             rewriter.filters(filters, self.config)?;
         }
         if let Some(calendars) = &contents.calendars {
-            rewriter.calendars(calendars, self.config).map_err(document_error)?;
+            rewriter.calendars(calendars, self.config).map_err(Error::of_edit)?;
         }
         if let Some(manifest) = &contents.manifest {
             rewriter.manifest(&mut manifest.clone())?;
         }
-        rewriter = self.state(rewriter, stage, |_| io::sink(), |_, _| Ok(())).await?;
+        rewriter = self.state(rewriter, progress, |_| io::sink(), |_, _| Ok(())).await?;
         for part in DOCUMENTS {
-            self.for_each_document(part, stage, &mut |document| {
+            self.for_each_document(part, progress, &mut |document| {
                 rewriter.document(part, &document.source).map(|_| ())
             })
             .await?;
@@ -77,14 +75,14 @@ impl SourceArchive<'_> {
     pub(crate) async fn for_each_document(
         &self,
         part: Part,
-        stage: &Stage,
+        progress: Progress<'_>,
         take: &mut dyn FnMut(&Document) -> Result<()>,
     ) -> Result<()> {
         let mut stream = self.archive.documents(part);
         while let Some(batch) = stream.next().await? {
             cancellation::check()?;
             tokio::task::block_in_place(|| batch.iter().try_for_each(&mut *take))?;
-            stage.inc(batch.len() as u64);
+            progress(batch.len() as u64);
         }
         Ok(())
     }
@@ -93,13 +91,13 @@ impl SourceArchive<'_> {
     pub(crate) async fn state<W: Write>(
         &self,
         rewriter: Rewriter,
-        stage: &Stage,
+        progress: Progress<'_>,
         mut open: impl FnMut(StateKind) -> W,
         mut close: impl FnMut(StateKind, W) -> Result<()>,
     ) -> Result<Rewriter> {
         let mut walk = StateWalk::Between(Some(Box::new(rewriter)));
         let snapshot = self.snapshot();
-        self.for_each_document(Part::State, stage, &mut |document| {
+        self.for_each_document(Part::State, progress, &mut |document| {
             let id = document.own_id();
             let Some(StateDocId { kind, .. }) = StateDocId::parse(id, self.job(), snapshot) else {
                 return Err(state::Error::foreign(id).into());
@@ -111,7 +109,7 @@ impl SourceArchive<'_> {
         walk.leave(&mut close)?;
         match walk {
             StateWalk::Between(Some(rewriter)) => Ok(*rewriter),
-            _ => Err(pseudonym::Error::UnknownValue.into()),
+            _ => Err(Error::UnknownValue),
         }
     }
 }
@@ -178,18 +176,7 @@ impl Rewriter {
             Part::Inputs => self.input(source),
             Part::State => Ok(Vec::new()),
         };
-        written.map_err(document_error)
-    }
-}
-
-/// What an edit failed with.
-pub(crate) fn document_error(cause: io::Error) -> Error {
-    match cause.downcast::<pseudonym::Error>() {
-        Ok(error) => error.into(),
-        Err(cause) => Error::failed(
-            format!("a document cannot be read: {cause}"),
-            "`esml-state inspect --verify` lists all that is wrong with the archive",
-        ),
+        written.map_err(Error::of_edit)
     }
 }
 
@@ -198,29 +185,24 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::path::Path;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use tokio::sync::watch;
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
     use super::super::fields::Fields;
     use super::*;
     use crate::archive::Archive;
-    use crate::commands::Stop;
-    use crate::commands::interrupt::Signals;
-    use crate::error::ExitCode;
     use crate::pseudonym::tokens::{KeyFile, TokenMap};
-    use crate::terminal::{Terminal, TerminalOptions, Unit};
+    use crate::util::cancellation::cancellable;
 
-    /// Counts what is written, and sends a signal with the first bytes.
+    /// Counts what is written, and requests cancellation with the first bytes.
     struct Signaling {
-        sender: Option<watch::Sender<Option<ExitCode>>>,
+        cancelled: Option<Arc<AtomicBool>>,
         written: Arc<AtomicU64>,
     }
 
     impl Write for Signaling {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            if let Some(sender) = self.sender.take() {
-                sender.send(Some(ExitCode::Interrupted)).map_err(io::Error::other)?;
+            if let Some(cancelled) = &self.cancelled {
+                cancelled.store(true, Ordering::Relaxed);
             }
             self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             Ok(bytes.len())
@@ -231,7 +213,7 @@ mod tests {
         }
     }
 
-    /// Bytes of the state that are written although a signal comes with the first of them, and how the walk ends.
+    /// Bytes of the state that are written although cancellation is requested with the first of them, and how the walk ends.
     async fn written(interrupted: bool) -> (u64, Result<()>) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/from-python/complete.tar.gz");
         let limits = Limits::default();
@@ -246,25 +228,24 @@ mod tests {
         };
         let fields = Fields::of(&archive.contents, config, config, None).unwrap();
         let rewriter = Rewriter::new(TokenMap::new(KeyFile::new().unwrap()), fields, false);
-        let stage = Terminal::new(TerminalOptions::default()).stage("", Unit::Documents, None);
-        let (sender, first) = watch::channel(None);
-        let mut sender = Some(sender).filter(|_| interrupted);
+        let cancelled = Arc::new(AtomicBool::new(false));
         let counted = Arc::new(AtomicU64::new(0));
         let open = |_| Signaling {
-            sender: sender.take(),
+            cancelled: interrupted.then(|| Arc::clone(&cancelled)),
             written: Arc::clone(&counted),
         };
-        let walk = async { source.state(rewriter, &stage, open, |_, _| Ok(())).await.map(|_| ()) };
-        let outcome = Signals::listen(&Stop::Requested(first)).or(walk).await;
+        let walk = async { source.state(rewriter, &|_| {}, open, |_, _| Ok(())).await.map(|_| ()) };
+        let is_cancelled = Arc::clone(&cancelled);
+        let outcome = cancellable(move || is_cancelled.load(Ordering::Relaxed), walk).await;
         (counted.load(Ordering::Relaxed), outcome)
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_signal_ends_the_walk_within_a_document() {
+    async fn cancellation_ends_the_walk_within_a_document() {
         let (whole, outcome) = written(false).await;
         outcome.unwrap();
         let (part, outcome) = written(true).await;
-        assert!(matches!(outcome, Err(Error::Interrupted)));
+        assert!(outcome.is_err());
         assert!(
             part > 0 && part < 128 << 10 && part * 8 < whole,
             "{part} of {whole} bytes"

@@ -4,37 +4,44 @@ use std::cell::RefCell;
 use std::io;
 
 use super::datafeed::DatafeedDecision;
-use super::read::{SourceArchive, document_error};
+use super::read::SourceArchive;
 use super::rewrite::Rewriter;
 use crate::archive::{
-    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, Part, Target, UnpublishedArchive,
+    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, Manifest, ManifestSource, Part, Progress, Target,
+    UnpublishedArchive,
 };
-use crate::commands::pseudonymize::PseudonymizeOptions;
-use crate::error::Result;
+use crate::pseudonym::error::{Error, Result};
 use crate::state::{ChunkEncoder, StateDocId, StateKind};
-use crate::terminal::Stage;
 use crate::util::timestamp::EpochMillis;
 
 /// State documents bring no index along; the Python scripts and this tool find theirs themselves.
 const STATE_INDEX: &str = ".ml-state";
+
+/// How the archive is written.
+pub(crate) struct WriteOptions {
+    pub(crate) target: Target,
+    pub(crate) compression_level: u32,
+    /// What the manifest records of the command's options.
+    pub(crate) manifest_options: serde_json::Map<String, serde_json::Value>,
+}
 
 /// Writes all of it, with no name yet.
 pub(crate) async fn archive(
     source: &SourceArchive<'_>,
     rewriter: Rewriter,
     decision: &DatafeedDecision,
-    options: &PseudonymizeOptions,
-    stage: &Stage,
+    options: &WriteOptions,
+    progress: Progress<'_>,
 ) -> Result<(Rewriter, UnpublishedArchive)> {
-    let writer = match options.target() {
+    let writer = match &options.target {
         Target::Stdout => ArchiveWriter::temporary(options.compression_level)?,
-        target => ArchiveWriter::create(&target, options.compression_level)?,
+        target => ArchiveWriter::create(target, options.compression_level)?,
     };
     let mut rewrite = ArchiveRewrite {
         source,
         options,
         writer,
-        stage,
+        progress,
     };
     // The snapshot tells how many documents the state has, and comes first.
     let (mut rewriter, state, documents) = rewrite.state(rewriter).await?;
@@ -69,7 +76,7 @@ pub(crate) async fn archive(
         rewrite.json(EntryKind::Filters, &text)?;
     }
     if let Some(calendars) = &contents.calendars {
-        let text = rewriter.calendars(calendars, source.config).map_err(document_error)?;
+        let text = rewriter.calendars(calendars, source.config).map_err(Error::of_edit)?;
         rewrite.json(EntryKind::Calendars, &text)?;
     }
     let manifest = rewrite.manifest(&mut rewriter, decision)?;
@@ -79,9 +86,9 @@ pub(crate) async fn archive(
 
 struct ArchiveRewrite<'a> {
     source: &'a SourceArchive<'a>,
-    options: &'a PseudonymizeOptions,
+    options: &'a WriteOptions,
     writer: ArchiveWriter,
-    stage: &'a Stage,
+    progress: Progress<'a>,
 }
 
 impl ArchiveRewrite<'_> {
@@ -122,13 +129,13 @@ impl ArchiveRewrite<'_> {
         };
         let mut documents = 0;
         let close = |kind, encoder: ChunkEncoder<_>| {
-            let written = encoder.finish().map_err(document_error)?;
+            let written = encoder.finish().map_err(Error::of_edit)?;
             if kind == StateKind::Model {
                 documents = written;
             }
             Ok(())
         };
-        let walked = self.source.state(rewriter, self.stage, open, close).await;
+        let walked = self.source.state(rewriter, self.progress, open, close).await;
         // What kept a document from its entry says more than the state that could not be written.
         if let Some(error) = failed.take() {
             return Err(error.into());
@@ -142,7 +149,7 @@ impl ArchiveRewrite<'_> {
         }
         let mut entry = self.entry(kind)?;
         self.source
-            .for_each_document(part, self.stage, &mut |document| {
+            .for_each_document(part, self.progress, &mut |document| {
                 let text = rewriter.document(part, &document.source)?;
                 let put = match &document.id {
                     Some(id) => entry.action_and_line(document.index.as_deref(), id, &text),
@@ -164,7 +171,7 @@ impl ArchiveRewrite<'_> {
         };
         let (mut number, mut entry) = (1, begin(1));
         source
-            .for_each_document(Part::Inputs, self.stage, &mut |document| {
+            .for_each_document(Part::Inputs, self.progress, &mut |document| {
                 let text = rewriter.document(Part::Inputs, &document.source)?;
                 if archive::is_full(entry.documents, entry.bytes, text.len()) {
                     number += 1;
@@ -203,7 +210,7 @@ impl ArchiveRewrite<'_> {
         manifest.tool_version = env!("CARGO_PKG_VERSION").to_owned();
         manifest.created = EpochMillis::now().to_string();
         manifest.snapshot_id = self.source.snapshot().to_string();
-        self.options.tokens.for_manifest(&mut manifest.options);
+        manifest.options.extend(self.options.manifest_options.clone());
         decision.for_manifest(&rewriter.fields, &mut manifest);
         Ok(manifest)
     }

@@ -10,7 +10,7 @@ const CHECK_INTERVAL: usize = 1024;
 /// The computation was ended before its result was known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("interrupted")]
-pub(crate) struct Cancelled;
+pub struct Cancelled;
 
 tokio::task_local! {
     static IS_CANCELLED: Arc<dyn Fn() -> bool + Send + Sync>;

@@ -12,7 +12,8 @@ use crate::commands::interrupt::{self, Signals};
 use crate::error::Result;
 use crate::pseudonym::datafeed::{self, DatafeedContext};
 use crate::pseudonym::rewrite::Rewriter;
-use crate::pseudonym::{TokenMap, fields, leak_search as search, names, read, write};
+use crate::pseudonym::write::WriteOptions;
+use crate::pseudonym::{TokenMap, fields, leak_search, names, read, write};
 use crate::terminal::{Terminal, Unit};
 
 pub(super) use outcome::{Outcome, outcome_document, say};
@@ -62,7 +63,7 @@ pub(super) async fn pseudonymize(
         limits: options.limits,
     };
     let stage = terminal.stage("Reading values", Unit::Documents, Some(source.documents()));
-    let mut rewriter = source.read_values(rewriter, &stage).await?;
+    let mut rewriter = source.read_values(rewriter, &|documents| stage.inc(documents)).await?;
     rewriter = assign_tokens(rewriter).await?;
     stage.done(&format!(
         "Values to replace: {}",
@@ -87,10 +88,20 @@ pub(super) async fn pseudonymize(
         return Ok(Outcome::of(&source, &rewriter, &decision, None));
     }
     let stage = terminal.stage("Writing tokens", Unit::Documents, Some(source.documents()));
-    let (rewriter, unnamed) = write::archive(&source, rewriter, &decision, options, &stage).await?;
+    let write_options = WriteOptions {
+        target: options.target(),
+        compression_level: options.compression_level,
+        manifest_options: options.tokens.for_manifest(),
+    };
+    let progress = |documents| stage.inc(documents);
+    let (rewriter, unnamed) = write::archive(&source, rewriter, &decision, &write_options, &progress).await?;
     stage.done("Written with tokens");
     let stage = terminal.stage("Searching for values", Unit::Documents, Some(source.documents()));
-    search::search(&unnamed, &rewriter, options.limits, &stage).await?;
+    if let Some(written) = unnamed.archive()? {
+        let (reader, limits) = (written.clone(), options.limits);
+        let contents = interrupt::abandonable(move || Ok(reader.check(limits, &mut (), &|_| {})?)).await?;
+        leak_search::search(&written, &contents, &rewriter, &|documents| stage.inc(documents)).await?;
+    }
     stage.done("Searched: no replaced value remains");
     // The key first: an archive without its key is of no use to whoever asks what a token stands for.
     let outcome = Outcome::of(&source, &rewriter, &decision, Some(&unnamed));

@@ -111,7 +111,7 @@ impl PseudonymizeOptions {
     }
 
     /// Where the archive goes.
-    pub(crate) fn target(&self) -> Target {
+    pub(super) fn target(&self) -> Target {
         Target::new(&self.output, self.overwrite)
     }
 
@@ -203,14 +203,16 @@ impl TokenOptions {
         Ok(published.map_err(archive::Error::from)?)
     }
 
-    /// As the manifest names them.
-    pub(crate) fn for_manifest(&self, options: &mut serde_json::Map<String, serde_json::Value>) {
+    /// As the manifest records them.
+    pub(super) fn for_manifest(&self) -> serde_json::Map<String, serde_json::Value> {
+        let mut options = serde_json::Map::new();
         options.insert("pseudonymize".to_owned(), true.into());
         options.insert("keep-text".to_owned(), self.keep_text.into());
         options.insert("skip-datafeed".to_owned(), self.skip_datafeed.into());
         if let Some(fields) = &self.fields {
             options.insert("fields".to_owned(), fields.clone().into());
         }
+        options
     }
 }
 

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use super::fields::Fields;
 use super::rewrite::Rewriter;
 use crate::archive::{ArchivedQuery, Manifest};
-use crate::error::{Error, Result};
 use crate::job::{Datafeed, FieldReader, JobConfig, reads_made_field, without_made_field, without_query};
+use crate::pseudonym::error::{Error, Result};
 
 pub(crate) use texts::ValueMatcher;
 
@@ -83,23 +83,12 @@ pub(crate) fn decide(context: &DatafeedContext<'_>) -> Result<DatafeedDecision> 
     problems.extend(context.against_mapped_scripts(&config));
     problems.extend(context.against_aggregations(&config));
     if !problems.is_empty() {
-        return Err(refused(&problems));
+        return Err(Error::datafeed_reads_values(&problems));
     }
     Ok(DatafeedDecision {
         left_out,
         ..DatafeedDecision::of(texts::without_comments(&config)?, outcome)
     })
-}
-
-fn refused(problems: &[String]) -> Error {
-    Error::refused(
-        format!(
-            "the datafeed reads replaced values, and its results would differ with tokens: {}",
-            problems.join("; ")
-        ),
-        "leave the datafeed out with --skip-datafeed, or replace the values of other fields only with --fields, or \
-               change the datafeed and export again",
-    )
 }
 
 impl DatafeedOutcome {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::error::Result;
 use crate::job::{InputMappings, JobConfig, needed_fields};
+use crate::pseudonym::error::Result;
 use crate::pseudonym::tokens::{TokenMap, rewrite_text, unescaped};
 
 /// Finds replaced values; names that stay are no values.

@@ -4,8 +4,8 @@ use super::json_items::{JsonItem, JsonItems};
 use super::state::{FoundHashes, StateDecoder, plain};
 use super::{LeakSearch, SearchError, StateStream, TextLocation};
 use crate::archive::EntryKind;
-use crate::error::{Error, Result};
 use crate::json::Kind;
+use crate::pseudonym::error::{Error, Result};
 
 /// How base64 of gzip begins.
 const GZIP: &[u8] = b"H4sI";

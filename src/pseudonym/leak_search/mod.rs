@@ -21,50 +21,34 @@ use self::json_items::JsonItem;
 use self::originals::{ReplacedValue, ReplacedValues};
 use super::fields::{CATEGORY, Fields, Input};
 use super::rewrite::Rewriter;
-use crate::archive::{Archive, Contents, EntryKind, Limits, UnpublishedArchive};
-use crate::error::{Error, Result};
+use crate::archive::{Archive, Contents, EntryKind, Progress};
 use crate::job::JobConfig;
 use crate::json::{self, Kind};
-use crate::terminal::Stage;
+use crate::pseudonym::error::{Error, Result};
 use crate::util::cancellation;
 
 /// Characters from which on a decoded text is compared with values as a whole.
 const MIN_WHOLE_CHARACTERS: usize = 4;
 
-/// Fails where a value is found.
+/// Fails where a value is found in the written archive, whose check yielded these contents.
 pub(crate) async fn search(
-    unnamed: &UnpublishedArchive,
+    archive: &Archive,
+    contents: &Contents,
     rewriter: &Rewriter,
-    limits: Limits,
-    stage: &Stage,
+    progress: Progress<'_>,
 ) -> Result<()> {
-    let Some(archive) = unnamed.archive()? else {
-        return Ok(());
-    };
-    let reader = archive.clone();
-    let contents = crate::commands::interrupt::abandonable(move || Ok(reader.check(limits, &mut (), &|_| {})?)).await?;
-    refuse_damage(&contents)?;
+    if let Some(finding) = contents.fatal() {
+        return Err(Error::not_importable(finding));
+    }
     let Some(config) = &contents.config else {
         return Ok(());
     };
     let values =
         tokio::task::block_in_place(|| ReplacedValues::new(cancellation::until_cancelled(rewriter.tokens.originals())));
     cancellation::check()?;
-    let names = super::names::names(&contents, config, rewriter);
+    let names = super::names::names(contents, config, rewriter);
     let search = LeakSearch::new(&values, rewriter, config, names);
-    search.archive(&archive, stage).await
-}
-
-fn refuse_damage(contents: &Contents) -> Result<()> {
-    contents.fatal().map_or(Ok(()), |finding| {
-        Err(Error::failed(
-            format!(
-                "the pseudonymized archive cannot be imported: {}: {}",
-                finding.place, finding.what
-            ),
-            "this is a defect of esml-state: please report it",
-        ))
-    })
+    search.archive(archive, progress).await
 }
 
 /// Which state.
@@ -119,18 +103,10 @@ impl SearchError {
         Self::Unreadable(cause.to_string())
     }
 
-    /// The value itself is not printed: the message may be passed on.
     fn at(self, place: &str) -> Error {
         match self {
-            Self::Leak => Error::failed(
-                format!("a value that was replaced is still in the new archive, in {place}: it was deleted"),
-                "leave the field of the value out with --fields, or report it: this is a defect of esml-state, \
-                     unless the value is also a word of Elasticsearch",
-            ),
-            Self::Unreadable(why) => Error::failed(
-                format!("{place} of the new archive cannot be searched for values: {why}"),
-                "this is a defect of esml-state: please report it",
-            ),
+            Self::Leak => Error::leak(place),
+            Self::Unreadable(why) => Error::not_searchable(place, &why),
         }
     }
 }
@@ -186,7 +162,7 @@ impl<'a> LeakSearch<'a> {
         }
     }
 
-    async fn archive(&self, archive: &Archive, stage: &Stage) -> Result<()> {
+    async fn archive(&self, archive: &Archive, progress: Progress<'_>) -> Result<()> {
         if self.values.is_empty() {
             return Ok(());
         }
@@ -197,7 +173,7 @@ impl<'a> LeakSearch<'a> {
             entry.name()?;
             while tokio::task::block_in_place(|| entries.read(&mut piece))? {
                 tokio::task::block_in_place(|| entry.push(&piece))?;
-                stage.inc(entry.take_documents());
+                progress(entry.take_documents());
                 tokio::task::yield_now().await;
             }
             tokio::task::block_in_place(|| entry.finish())?;

@@ -10,8 +10,8 @@ use flate2::write::GzDecoder;
 use super::json_items::{JsonItem, JsonItems};
 use super::originals::ReplacedValues;
 use super::{LeakSearch, SearchError, StateStream, TextLocation};
-use crate::error::Error;
 use crate::json::Kind;
+use crate::pseudonym::error::Error;
 use crate::state::hash::{half_scope, scope, word};
 use crate::util::cancellation;
 

@@ -2,12 +2,10 @@
 
 use std::io;
 
-use super::super::read::document_error;
 use super::{Rewriter, replaced};
-use crate::error::Result;
 use crate::job::{GENERATED, JobConfig};
 use crate::json::{Edit, Leaf, Member, edit_members};
-use crate::pseudonym::error::Error;
+use crate::pseudonym::error::{Error, Result};
 
 /// What is a name, a number or a choice, beside what Elasticsearch generates; everything below them too.
 const KEPT: [&str; 31] = [
@@ -87,7 +85,7 @@ impl Rewriter {
             Member::Name { path, name } => Ok(self.configuration_name(path, name)),
             Member::Value(leaf) => self.configuration_value(leaf, config),
         })
-        .map_err(document_error)
+        .map_err(Error::of_edit)
     }
 
     fn configuration_value(&mut self, leaf: &Leaf<'_>, config: &JobConfig) -> io::Result<Edit> {
@@ -124,9 +122,8 @@ impl Rewriter {
     }
 
     /// Values of partition and by fields, commas between them.
-    fn terms(&mut self, text: &str) -> std::result::Result<String, Error> {
-        let terms: std::result::Result<Vec<String>, Error> =
-            text.split(',').map(|term| self.other_value(term.trim())).collect();
+    fn terms(&mut self, text: &str) -> Result<String> {
+        let terms: Result<Vec<String>> = text.split(',').map(|term| self.other_value(term.trim())).collect();
         Ok(terms?.join(","))
     }
 }

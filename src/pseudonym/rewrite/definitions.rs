@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 use super::super::datafeed::ValueMatcher;
 use super::super::fields::Input;
 use super::Rewriter;
-use crate::error;
-use crate::pseudonym::error::Error;
+use crate::pseudonym::error::{Error, Result};
 
 /// Parameters that name analyzers. No archived query needs one, and an analyzer may list words.
 const ANALYZERS: [&str; 3] = ["analyzer", "search_analyzer", "search_quote_analyzer"];
@@ -78,7 +77,7 @@ fn normalizers(analysis: &Value) -> Option<Value> {
 
 impl Rewriter {
     /// The values in the definition of a field: that of a constant, and what stands for `null`.
-    pub(super) fn constants(&mut self, path: &str, definition: &mut Value) -> Result<(), Error> {
+    pub(super) fn constants(&mut self, path: &str, definition: &mut Value) -> Result<()> {
         for name in ["value", "null_value"] {
             let (text, quoted) = match definition.get(name) {
                 Some(Value::String(text)) => (text.clone(), true),
@@ -106,7 +105,7 @@ impl Rewriter {
     }
 
     /// Refuses normalizers that contain values: without them, keywords would be others.
-    pub(super) fn refuse_in_settings(&self, mapping: &Value) -> error::Result<()> {
+    pub(super) fn refuse_in_settings(&self, mapping: &Value) -> Result<()> {
         let texts = ValueMatcher::new(self.writing.then_some(&self.tokens), &self.names);
         let sources = mapping.as_object().into_iter().flatten();
         for (index, source) in sources {
@@ -114,10 +113,7 @@ impl Rewriter {
                 .pointer("/settings/index/analysis")
                 .is_some_and(|analysis| texts.in_texts(analysis))
             {
-                return Err(error::Error::refused(
-                    format!("a normalizer in the archived settings of index {index} contains a replaced value"),
-                    "replace the values of other fields only with --fields, or export without --include-inputs",
-                ));
+                return Err(Error::normalizer_contains_value(index));
             }
         }
         Ok(())

@@ -6,9 +6,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Rewriter;
-use super::small::changed;
-use crate::error;
 use crate::job::JobConfig;
+use crate::pseudonym::error::{Error, Result};
 use crate::util::cancellation;
 
 /// Items that Elasticsearch takes in one filter.
@@ -17,16 +16,16 @@ const MAX_ITEMS: usize = 10_000;
 const MAX_PATTERN_BYTES: usize = 1024;
 /// Values that are compared with patterns, those of each filter counted again.
 const MAX_COMPARISONS: usize = 100_000_000;
-const LEAVE_OUT: &str = "leave the field that it is applied to out with --fields";
 
 impl Rewriter {
     /// Filters; those of a rule's scope hold values of its field.
-    pub(crate) fn filters(&mut self, filters: &RawValue, config: &JobConfig) -> error::Result<Vec<u8>> {
+    pub(crate) fn filters(&mut self, filters: &RawValue, config: &JobConfig) -> Result<Vec<u8>> {
         let mut fields: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (filter, field) in config.filtered_fields() {
             fields.entry(filter).or_default().insert(field);
         }
-        let mut filters: Value = serde_json::from_str(filters.get()).map_err(|cause| changed(cause.into()))?;
+        let mut filters: Value =
+            serde_json::from_str(filters.get()).map_err(|cause| Error::of_checked_edit(cause.into()))?;
         let mut left = MAX_COMPARISONS;
         for filter in filters.as_array_mut().into_iter().flatten() {
             let id = filter["filter_id"].as_str().unwrap_or_default().to_owned();
@@ -56,7 +55,7 @@ impl Rewriter {
         items: impl Iterator<Item = &'a str>,
         fields: &BTreeSet<&str>,
         left: &mut usize,
-    ) -> error::Result<BTreeSet<String>> {
+    ) -> Result<BTreeSet<String>> {
         let (mut new, mut patterns) = (BTreeSet::new(), Patterns::default());
         for item in items {
             let is_pattern = patterns.add(filter, item)?;
@@ -105,7 +104,7 @@ struct Patterns {
 
 impl Patterns {
     /// Adds an item; `false` where it is no pattern.
-    fn add(&mut self, filter: &str, item: &str) -> error::Result<bool> {
+    fn add(&mut self, filter: &str, item: &str) -> Result<bool> {
         let (texts, text) = match (item.strip_prefix('*'), item.strip_suffix('*')) {
             (Some(_), Some(_)) => (&mut self.parts, item.trim_matches('*').as_bytes().to_vec()),
             (Some(ending), None) => (&mut self.endings, ending.bytes().rev().collect()),
@@ -161,30 +160,23 @@ impl Texts {
     }
 }
 
-fn too_long(filter: &str, bytes: usize) -> error::Error {
-    error::Error::Refused {
-        message: format!(
-            "filter {filter} has a pattern of {bytes} bytes, and at most {MAX_PATTERN_BYTES} are compared"
-        ),
-        hint: LEAVE_OUT.to_owned(),
-    }
+fn too_long(filter: &str, bytes: usize) -> Error {
+    Error::filter(format!(
+        "filter {filter} has a pattern of {bytes} bytes, and at most {MAX_PATTERN_BYTES} are compared"
+    ))
 }
 
-fn too_much() -> error::Error {
-    error::Error::Refused {
-        message: format!("the filters have patterns that more than {MAX_COMPARISONS} values would be compared with"),
-        hint: LEAVE_OUT.to_owned(),
-    }
+fn too_much() -> Error {
+    Error::filter(format!(
+        "the filters have patterns that more than {MAX_COMPARISONS} values would be compared with"
+    ))
 }
 
-fn too_many(filter: &str, items: usize) -> error::Error {
-    error::Error::Refused {
-        message: format!(
-            "filter {filter} has or matches at least {items} values, and a filter has at most {MAX_ITEMS} items: its \
-             rules would find other results"
-        ),
-        hint: LEAVE_OUT.to_owned(),
-    }
+fn too_many(filter: &str, items: usize) -> Error {
+    Error::filter(format!(
+        "filter {filter} has or matches at least {items} values, and a filter has at most {MAX_ITEMS} items: its rules would \
+         find other results"
+    ))
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ impl Rewriter {
     /// Whether the source indexed a value, so that its datafeed read it. Tokens have other lengths: a value that was too
     /// long is left out of the documents, and the limit is left out of the mapping.
     fn is_indexed(&mut self, field: &str, text: &str) -> bool {
-        let indexed = self.fields.spellings.is_indexed(field, text);
+        let indexed = self.fields.normalizers.is_indexed(field, text);
         if indexed.is_none() {
             self.refuse_field(
                 field,

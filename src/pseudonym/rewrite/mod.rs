@@ -15,9 +15,9 @@ use std::io;
 
 use super::fields::{CATEGORY, Fields};
 use super::hashes::Hashes;
-use super::normalizers::Seen;
+use super::normalizers::NormalizedValue;
 use crate::json::{Edit, Leaf};
-use crate::pseudonym::error::Error;
+use crate::pseudonym::error::{Error, Result};
 use crate::pseudonym::tokens::{TokenMap, TokenUse, rewrite_pattern, rewrite_text, unescaped};
 use percent_encoding::percent_decode_str;
 
@@ -65,7 +65,7 @@ impl Rewriter {
     }
 
     /// Assigns tokens once all values are noted, also to those that only hashes are of.
-    pub(crate) fn assign_tokens(&mut self) -> Result<(), Error> {
+    pub(crate) fn assign_tokens(&mut self) -> Result<()> {
         self.hashes.find_preimages(&mut self.tokens, &self.fields)?;
         self.tokens.assign_tokens()?;
         self.hashes.hash_tokens(&self.tokens, &self.fields);
@@ -101,7 +101,7 @@ impl Rewriter {
     }
 
     /// A value of a field.
-    fn value(&mut self, field: &str, text: &str) -> Result<String, Error> {
+    fn value(&mut self, field: &str, text: &str) -> Result<String> {
         if text.is_empty() || field == CATEGORY {
             self.note_literal(text)?;
             return Ok(text.to_owned());
@@ -126,12 +126,12 @@ impl Rewriter {
     }
 
     /// A value of a field as documents have it: its token is that of the value that autodetect sees.
-    fn document_value(&mut self, field: &str, text: &str) -> Result<String, Error> {
-        let seen = match self.fields.spellings.seen(field, text) {
+    fn document_value(&mut self, field: &str, text: &str) -> Result<String> {
+        let normalized = match self.fields.normalizers.normalized(field, text) {
             _ if text.is_empty() || !self.fields.is_chosen(field) => return self.value(field, text),
-            Seen::AsSent => return self.value(field, text),
-            Seen::As(seen) => seen,
-            Seen::Untold => {
+            NormalizedValue::Unchanged => return self.value(field, text),
+            NormalizedValue::Changed(normalized) => normalized,
+            NormalizedValue::Unrecognized => {
                 self.unrecognized.insert(field.to_owned());
                 return self.value(field, text);
             }
@@ -140,29 +140,20 @@ impl Rewriter {
             // It stands nowhere else where it is a value, but perhaps in a text.
             self.tokens.note(text, TokenUse::Value)?;
         }
-        self.value(field, &seen)
+        self.value(field, &normalized)
     }
 
     /// Refuses fields of which it cannot be told how autodetect sees what the inputs hold.
-    pub(crate) fn refuse_unrecognized(&self) -> crate::error::Result<()> {
+    pub(crate) fn refuse_unrecognized(&self) -> Result<()> {
         if let Some((field, why)) = self.refused.first_key_value() {
-            return Err(crate::error::Error::refused(
-                format!("the values of {field} in the input documents cannot be replaced: {why}"),
-                "leave the field out with --fields, or export without --include-inputs",
-            ));
+            return Err(Error::irreplaceable_field(field, why));
         }
-        if self.unrecognized.is_empty() {
-            return Ok(());
+        match self.unrecognized.is_empty() {
+            true => Ok(()),
+            false => Err(Error::unsupported_normalizer(
+                &self.unrecognized.iter().map(String::as_str).collect::<Vec<_>>(),
+            )),
         }
-        let fields: Vec<&str> = self.unrecognized.iter().map(String::as_str).collect();
-        Err(crate::error::Error::refused(
-            format!(
-                "a normalizer spells values otherwise than the inputs do, in a way that cannot be followed: the job would \
-                 take tokens of {} for other values than those that it knows",
-                fields.join(", ")
-            ),
-            "leave the field out with --fields, or export without --include-inputs",
-        ))
     }
 
     fn refuse_field(&mut self, field: &str, why: &str) {
@@ -171,7 +162,7 @@ impl Rewriter {
         }
     }
 
-    fn note_literal(&mut self, text: &str) -> Result<(), Error> {
+    fn note_literal(&mut self, text: &str) -> Result<()> {
         if !self.writing && !text.is_empty() {
             self.tokens.note(text, TokenUse::HashCandidate)?;
         }
@@ -179,15 +170,15 @@ impl Rewriter {
     }
 
     /// A value of no field, such as a user's name.
-    fn other_value(&mut self, text: &str) -> Result<String, Error> {
+    fn other_value(&mut self, text: &str) -> Result<String> {
         self.note_or_replace(text, TokenUse::Value)
     }
 
-    fn word(&mut self, text: &str) -> Result<String, Error> {
+    fn word(&mut self, text: &str) -> Result<String> {
         self.note_or_replace(text, TokenUse::MessageWord)
     }
 
-    fn note_or_replace(&mut self, text: &str, what: TokenUse) -> Result<String, Error> {
+    fn note_or_replace(&mut self, text: &str, what: TokenUse) -> Result<String> {
         if self.writing && !text.is_empty() {
             return self.tokens.token(text).map(str::to_owned);
         }
@@ -198,7 +189,7 @@ impl Rewriter {
     }
 
     /// A message, word by word.
-    fn message(&mut self, text: &str) -> Result<String, Error> {
+    fn message(&mut self, text: &str) -> Result<String> {
         match self.fields.replaces_messages() {
             true => self.word_by_word(text),
             false => Ok(self.replace_known_values(text)),
@@ -206,7 +197,7 @@ impl Rewriter {
     }
 
     /// A token for each word, and for each value that words and what is between them make up.
-    fn word_by_word(&mut self, text: &str) -> Result<String, Error> {
+    fn word_by_word(&mut self, text: &str) -> Result<String> {
         if self.writing && self.tokens.find_value(text, false).is_some() {
             // Where a value separates what was one word when it was note_or_replace, the words are replaced alone.
             match self.words_and_values(text) {
@@ -222,7 +213,7 @@ impl Rewriter {
         })
     }
 
-    fn words_and_values(&mut self, text: &str) -> Result<String, Error> {
+    fn words_and_values(&mut self, text: &str) -> Result<String> {
         let mut words = Vec::new();
         rewrite_text(text, &mut |word| {
             // The word is a slice of the text: their distance is its position.
@@ -255,7 +246,7 @@ impl Rewriter {
     }
 
     /// The pattern of a category.
-    fn pattern(&mut self, text: &str) -> Result<String, Error> {
+    fn pattern(&mut self, text: &str) -> Result<String> {
         match self.fields.replaces_messages() {
             true => rewrite_pattern(text, &mut |text| self.word_by_word(text)),
             false => rewrite_pattern(text, &mut |text| Ok(self.replace_known_values(text))),
@@ -263,7 +254,7 @@ impl Rewriter {
     }
 
     /// What somebody wrote: one token for all of it.
-    fn free_text(&mut self, text: &str) -> Result<String, Error> {
+    fn free_text(&mut self, text: &str) -> Result<String> {
         match (self.keep_text, text.is_empty()) {
             (_, true) => Ok(String::new()),
             (true, _) => Ok(self.keep_free_text(text)),
@@ -302,7 +293,7 @@ impl Rewriter {
 }
 
 /// A string in the place of another; nothing where they are the same.
-fn replaced(leaf: &Leaf<'_>, text: Result<String, Error>) -> io::Result<Edit> {
+fn replaced(leaf: &Leaf<'_>, text: Result<String>) -> io::Result<Edit> {
     let text = text.map_err(io::Error::other)?;
     Ok(match text == leaf.text {
         true => Edit::Keep,

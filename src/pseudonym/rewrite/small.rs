@@ -9,10 +9,9 @@ use super::super::datafeed::ValueMatcher;
 use super::definitions::without_texts;
 use super::{Rewriter, replaced};
 use crate::archive::Manifest;
-use crate::error;
 use crate::job::{InputMappings, JobConfig};
 use crate::json::{Edit, edit_leaves};
-use crate::pseudonym::error::Error;
+use crate::pseudonym::error::{Error, Result};
 use crate::state::StateLimits;
 
 /// How autodetect describes a snapshot.
@@ -65,7 +64,7 @@ impl Rewriter {
         snapshot: &RawValue,
         documents: Option<u64>,
         limits: StateLimits,
-    ) -> error::Result<Vec<u8>> {
+    ) -> Result<Vec<u8>> {
         let mut failed = None;
         let edited = edit_leaves(snapshot.get().as_bytes(), &mut |leaf| match leaf.path {
             "snapshot_doc_count" => Ok(documents.map_or(Edit::Keep, |documents| Edit::Json(documents.to_string()))),
@@ -85,7 +84,7 @@ impl Rewriter {
         });
         match failed {
             Some(error) => Err(error.into()),
-            None => Ok(edited.map_err(changed)?),
+            None => Ok(edited.map_err(Error::of_checked_edit)?),
         }
     }
 
@@ -110,7 +109,7 @@ impl Rewriter {
     }
 
     /// The mapping of the inputs: fields take tokens, and what it holds of values is replaced.
-    pub(crate) fn mapping(&mut self, mapping: &RawValue) -> error::Result<Vec<u8>> {
+    pub(crate) fn mapping(&mut self, mapping: &RawValue) -> Result<Vec<u8>> {
         let mapping = InputMappings::parse(mapping.get().as_bytes())?;
         let queried = &self.fields.only_queried;
         let mapping = mapping.without(&|path| queried.contains(path), &queried.runtime);
@@ -132,7 +131,7 @@ impl Rewriter {
         Ok(mapping.to_string().into_bytes())
     }
 
-    fn properties(&mut self, properties: &mut Value, above: &str) -> Result<(), Error> {
+    fn properties(&mut self, properties: &mut Value, above: &str) -> Result<()> {
         self.rename_properties(properties, above);
         for (name, definition) in properties.as_object_mut().into_iter().flatten() {
             let path = format!("{above}{name}");
@@ -149,13 +148,13 @@ impl Rewriter {
                     self.note("a field of a type that takes no tokens is mapped as `keyword`");
                 }
             }
-            if self.fields.spellings.is_normalized(&path)
+            if self.fields.normalizers.is_normalized(&path)
                 && let Some(definition) = definition.as_object_mut()
             {
                 // Tokens are spelled alike already, and must not be changed.
                 definition.shift_remove("normalizer");
             }
-            if self.fields.spellings.is_limited(&path) {
+            if self.fields.normalizers.is_limited(&path) {
                 // Larger than any token, and than what the settings of the index may say instead.
                 definition["ignore_above"] = i32::MAX.into();
             }
@@ -183,19 +182,11 @@ impl Rewriter {
     }
 
     /// The manifest says that there are tokens; names of the cluster are replaced.
-    pub(crate) fn manifest(&mut self, manifest: &mut Manifest) -> Result<(), Error> {
+    pub(crate) fn manifest(&mut self, manifest: &mut Manifest) -> Result<()> {
         for name in [&mut manifest.source.cluster_name, &mut manifest.source.cluster_uuid] {
             let token = self.other_value(name)?;
             *name = token;
         }
         Ok(())
-    }
-}
-
-/// What was checked before is JSON: a failure is about tokens, or the file has changed.
-pub(super) fn changed(cause: io::Error) -> error::Error {
-    match cause.downcast::<Error>() {
-        Ok(error) => error.into(),
-        Err(_) => Error::UnknownValue.into(),
     }
 }

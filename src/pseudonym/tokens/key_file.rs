@@ -49,14 +49,8 @@ impl KeyFile {
     /// # Errors
     /// [`Error::NotAKeyFile`], [`Error::Io`]
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let io = |cause| Error::Io {
-            path: path.to_owned(),
-            cause,
-        };
-        let bad = |why: &dyn fmt::Display| Error::NotAKeyFile {
-            path: path.to_owned(),
-            why: why.to_string(),
-        };
+        let io = |cause| Error::io(path, cause);
+        let bad = |why: &dyn fmt::Display| Error::not_a_key_file(path, why);
         let file = File::open(path).map_err(io)?;
         let read = serde_json::from_reader::<_, KeyFileDocument<BTreeMap<String, String>>>(BufReader::new(file));
         // What serde says of text would quote it.
@@ -112,10 +106,7 @@ impl KeyFileLock {
     /// # Errors
     /// [`Error::Io`]
     pub fn try_acquire(path: &Path) -> Result<Option<Self>, Error> {
-        let io = |cause| Error::Io {
-            path: path.to_owned(),
-            cause,
-        };
+        let io = |cause| Error::io(path, cause);
         loop {
             let file = File::open(path).map_err(io)?;
             match file.try_lock() {
