@@ -1,6 +1,5 @@
 //! An archive without names: tokens in the place of values, and a key file that stays with the user.
 
-mod expected;
 mod options;
 mod outcome;
 

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use super::options::PseudonymizeOptions;
 use crate::archive::{ArchiveSummary, Target, UnpublishedArchive};
 use crate::error::{Error, Result};
+use crate::job::JobConfig;
 use crate::pseudonym::datafeed::{DatafeedDecision, DatafeedOutcome};
+use crate::pseudonym::fields::Fields;
 use crate::pseudonym::hashes::HashCounts;
 use crate::pseudonym::read::SourceArchive;
 use crate::pseudonym::rewrite::Rewriter;
@@ -52,7 +54,7 @@ impl Outcome {
             messages: rewriter.fields.messages.as_ref().map(|(name, _)| name.clone()),
             hashes: rewriter.hashes.counts(),
             notes: rewriter.notes().map(str::to_owned).collect(),
-            expected: super::expected::results(source.config, &rewriter.fields),
+            expected: expected_results(source.config, &rewriter.fields),
             datafeed: decision.outcome.clone(),
             scripted: decision.left_out.clone(),
             only_queried: rewriter.fields.only_queried.names().map(str::to_owned).collect(),
@@ -156,4 +158,39 @@ pub(in crate::commands) fn say(options: &PseudonymizeOptions, outcome: &Outcome,
             options.key().display()
         ));
     }
+}
+
+/// What the pseudonymized job can be expected to find, as far as it was measured with Elastic's autodetect: a sentence each.
+fn expected_results(config: &JobConfig, fields: &Fields) -> Vec<String> {
+    let measures_length = |detector: &&crate::job::Detector| detector.function.ends_with("info_content");
+    let measured = config.detectors().filter(measures_length);
+    let measured: Vec<&str> = measured
+        .filter(|detector| detector.field.as_deref().is_some_and(|field| fields.is_chosen(field)))
+        .map(|detector| detector.function.as_str())
+        .collect();
+    let except = match measured.first() {
+        Some(function) => format!(" of detectors other than `{function}`"),
+        None => String::new(),
+    };
+    let mut sentences = vec![format!(
+        "Given input documents with the same tokens, the job finds the same records{except}, with the same probabilities. \
+         Record scores differ by less than 1.5, influencer scores by more."
+    )];
+    if let Some(function) = measured.first() {
+        sentences.push(format!(
+            "`{function}` measures how much a value can be compressed, and tokens differ from values in that: the job finds \
+             other records with it."
+        ));
+    }
+    if fields.replaces_messages() {
+        sentences.push(match config.filters_messages() {
+            true => "Messages may be assigned to other categories: the job filters messages before it categorizes them, and the \
+                     filters now read tokens."
+                .to_owned(),
+            false => "Messages of the existing categories are assigned to them, except where a token makes a message longer \
+                      than its category allows. Other messages may form other categories."
+                .to_owned(),
+        });
+    }
+    sentences
 }

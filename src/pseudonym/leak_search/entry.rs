@@ -1,6 +1,6 @@
 //! One entry of the archive, searched as it is read.
 
-use super::json_items::{JsonItem, JsonItems};
+use super::encodings::{JsonItem, JsonItems};
 use super::state::{FoundHashes, StateDecoder, plain};
 use super::{LeakSearch, SearchError, StateStream, TextLocation};
 use crate::archive::EntryKind;

@@ -5,19 +5,17 @@
 
 mod encodings;
 mod entry;
-mod json_items;
 mod originals;
 mod state;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
-mod word_boundaries;
 
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
+use self::encodings::JsonItem;
 use self::entry::EntrySearch;
-use self::json_items::JsonItem;
 use self::originals::{ReplacedValue, ReplacedValues};
 use super::fields::{CATEGORY, Fields, Input};
 use super::rewrite::Rewriter;

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::write::GzDecoder;
 
-use super::json_items::{JsonItem, JsonItems};
+use super::encodings::{JsonItem, JsonItems};
 use super::originals::ReplacedValues;
 use super::{LeakSearch, SearchError, StateStream, TextLocation};
 use crate::json::Kind;

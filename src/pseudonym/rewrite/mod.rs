@@ -2,12 +2,10 @@
 //! exactly what was noted is replaced.
 
 mod config;
-mod definitions;
 mod documents;
+mod entries;
 mod filters;
-mod inputs;
 mod members;
-mod small;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
