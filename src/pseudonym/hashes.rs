@@ -56,22 +56,22 @@ pub(crate) struct HashCounts {
 }
 
 impl Hashes {
-    /// Hears of a key of a largest score.
+    /// Notes a key of a largest score.
     pub(crate) fn note_scope_hash(&mut self, text: &str) {
         self.scope_hashes.extend(text.parse::<u64>());
     }
 
-    /// Hears of the word of a counted value.
+    /// Notes the hash of a counted value.
     pub(crate) fn note_value_hash(&mut self, text: &str) {
         self.value_hashes.extend(text.parse::<u64>());
     }
 
-    /// Hears of a counted value.
+    /// Notes a counted value.
     pub(crate) fn note_counted_value(&mut self, text: &str, id: u32, chosen: bool) {
         self.counted.insert(word(text), (id, chosen));
     }
 
-    /// Hears of two values that stand together.
+    /// Notes two values that the state has together.
     pub(crate) fn note_pair(&mut self, partition: u32, person: u32) {
         self.pairs.insert((partition, person));
     }

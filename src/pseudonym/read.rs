@@ -44,7 +44,7 @@ impl SourceArchive<'_> {
         }
     }
 
-    /// Hears of every value; nothing is written.
+    /// Notes every value; nothing is written.
     pub(crate) async fn read_values(&self, mut rewriter: Rewriter, progress: Progress<'_>) -> Result<Rewriter> {
         rewriter.configuration(self.config)?;
         let contents = self.contents;

@@ -43,7 +43,7 @@ pub(crate) async fn archive(
         writer,
         progress,
     };
-    // The snapshot tells how many documents the state has, and comes first.
+    // The snapshot has the number of documents of the state, and comes first.
     let (mut rewriter, state, documents) = rewrite.state(rewriter).await?;
     let limits = source.state_limits();
     let contents = source.contents;

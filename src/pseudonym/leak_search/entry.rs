@@ -92,7 +92,7 @@ impl<'s> EntrySearch<'s> {
         self.name.ends_with(".ndjson")
     }
 
-    /// Whether this line tells the ID of the document behind it.
+    /// Whether this line has the ID of the document that follows it.
     fn is_action(&self) -> bool {
         let actions = matches!(
             self.kind,

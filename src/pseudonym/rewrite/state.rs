@@ -67,7 +67,7 @@ impl Visitor for Rewriter {
 }
 
 impl Rewriter {
-    /// Hears of the keys of a `quantile_state`.
+    /// Notes the hashes of a `quantile_state`.
     pub(crate) fn read_quantile_values(&mut self, text: &str, limits: StateLimits) -> Result<(), state::Error> {
         read_quantiles(text, limits, |location: &ValueLocation<'_>, text: &str| {
             self.found(location, text)

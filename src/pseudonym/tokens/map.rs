@@ -185,7 +185,7 @@ impl TokenMap {
         })
     }
 
-    /// All values that were heard of, in the order of their numbers.
+    /// All texts that were noted, in the order of their numbers.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| &*entry.text)
     }
