@@ -47,7 +47,7 @@ pub(crate) struct DatafeedContext<'a> {
     pub(crate) fields: &'a Fields,
     /// Whether the archive has input documents.
     pub(crate) has_inputs: bool,
-    /// All values, once they are rewriter.
+    /// All values, once they are known.
     pub(crate) rewriter: Option<&'a Rewriter>,
 }
 
