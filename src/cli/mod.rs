@@ -1,111 +1,16 @@
 //! The command line. A command's options are defined where it reads them, in `commands/<command>/options.rs`, so that
 //! nothing is copied and `commands` does not depend on this module; here is what they are part of, and how to connect.
 
+mod arguments;
 mod connection;
 mod credentials;
 mod failure;
 pub mod reference;
 mod run;
 
-use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
-
-use crate::cli::connection::ConnectionOptions;
-use crate::commands::export::ExportOptions;
-use crate::commands::import::ImportOptions;
-use crate::commands::inspect::InspectOptions;
-use crate::commands::pseudonymize::PseudonymizeOptions;
-use crate::commands::reveal::RevealOptions;
-use crate::terminal::{Color, TerminalOptions, Verbosity};
+pub use arguments::Cli;
 pub use failure::report_panic;
 pub use run::{run, run_in};
-
-const EXITS: &str = "\
-Exit codes:
-  0    all of it done and verified
-  1    failed: cluster unreachable, refused by the cluster, disk full …
-  2    the command line is wrong
-  3    refused for safety; the message says which option permits it
-  4    the archive is damaged, incomplete or hostile; nothing was written
-  5    the cluster rejected documents or holds something else than was sent; rolled back
-  6    failed, and rolling back could not undo everything; what remains is listed
-  130  interrupted (Ctrl-C); 129 terminal closed, 143 terminated";
-
-/// Move an Elasticsearch anomaly detection job, with everything it has learned
-///
-/// The result goes to stdout; progress, questions, warnings and errors go to stderr.
-#[derive(Clone, Debug, Parser)]
-#[command(name = "esml-state", version, max_term_width = 100, after_long_help = EXITS, subcommand_required = true)]
-pub struct Cli {
-    /// Say more; -vv tells every request
-    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
-    verbose: u8,
-    /// Say nothing but questions, warnings and errors
-    #[arg(short, long, global = true)]
-    quiet: bool,
-    /// Use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    color: ColorChoice,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-enum Command {
-    Export(Box<WithConnection<ExportOptions>>),
-    Import(Box<WithConnection<ImportOptions>>),
-    Inspect(InspectOptions),
-    Pseudonymize(PseudonymizeOptions),
-    Reveal(RevealOptions),
-    /// Print a completion script for a shell
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Print a manual page
-    Man {
-        /// The page of this command; without one, the program's
-        command: Option<String>,
-    },
-}
-
-#[derive(Clone, Debug, Args)]
-struct WithConnection<T: Args> {
-    #[command(flatten)]
-    connection: ConnectionOptions,
-    // Without this the heading of the connection stays.
-    #[command(flatten, next_help_heading = None)]
-    options: T,
-}
-
-impl Cli {
-    /// How to talk.
-    pub fn terminal_options(&self) -> TerminalOptions {
-        TerminalOptions {
-            color: match self.color {
-                ColorChoice::Auto => Color::Auto,
-                ColorChoice::Always => Color::Always,
-                ColorChoice::Never => Color::Never,
-            },
-            verbosity: match (self.quiet, self.verbose) {
-                (true, _) => Verbosity::Quiet,
-                (false, 0) => Verbosity::Normal,
-                (false, 1) => Verbosity::Verbose,
-                (false, _) => Verbosity::Debug,
-            },
-        }
-    }
-
-    fn prints_json(&self) -> bool {
-        match &self.command {
-            Command::Export(command) => command.options.prints_json(),
-            Command::Import(command) => command.options.json,
-            Command::Inspect(options) => options.json,
-            Command::Pseudonymize(options) => options.prints_json(),
-            Command::Reveal(options) => options.json,
-            Command::Completions { .. } | Command::Man { .. } => false,
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::{Arg, Command, CommandFactory};
 
-use crate::cli::Cli;
+use crate::cli::arguments::Cli;
 
 /// The completion script for a shell.
 pub fn completions(shell: clap_complete::Shell) -> String {

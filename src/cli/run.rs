@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
-use crate::cli::{Cli, Command, failure, reference};
+use crate::cli::arguments::{Cli, Command};
+use crate::cli::{failure, reference};
 use crate::commands::{self, RunContext};
 use crate::error::{Error, Result};
 use crate::terminal::{Terminal, TerminalOptions};

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use tokio::sync::watch;
 
 use crate::cluster::Cluster;
-use crate::commands::Stop;
+use crate::commands::context::Stop;
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::{Terminal, TerminalStateGuard};
 use crate::util::cancellation;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::cluster::{self, Cluster, ConnectOptions, Deployment, MissingPrivilege, Observer, RequiredPrivileges, Wait};
-use crate::commands::RunContext;
+use crate::commands::context::RunContext;
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal, Unit};
 

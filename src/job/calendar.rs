@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::job::{CalendarId, Error, JobId};
+use crate::job::error::Error;
+use crate::job::id::{CalendarId, JobId};
 use crate::json::{Object, without_value};
 use crate::util::timestamp::EpochMillis;
 

@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::job::{DatafeedId, Error, FilterId, JobId, SnapshotId};
+use crate::job::error::Error;
+use crate::job::id::{DatafeedId, FilterId, JobId, SnapshotId};
 use crate::json::{Object, RawObject, raw, without_value};
 use crate::util::units::parse_size;
 

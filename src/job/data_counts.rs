@@ -3,7 +3,8 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::job::{Error, JobId};
+use crate::job::error::Error;
+use crate::job::id::JobId;
 use crate::util::timestamp::EpochMillis;
 
 /// Members of the data counts that are whole numbers.

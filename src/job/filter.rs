@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::job::{Error, FilterId};
+use crate::job::error::Error;
+use crate::job::id::FilterId;
 use crate::json::{Object, without_value};
 
 /// Items that Elasticsearch accepts in a filter.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::Error;
+use crate::job::error::Error;
 
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:path) => {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::job::{Error, IndexName};
+use crate::job::error::Error;
+use crate::job::id::IndexName;
 
 /// One index expression as a datafeed's `indices` takes it, by Elasticsearch's rules for naming several indices.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::job::JobConfig;
+use crate::job::config::JobConfig;
 use crate::util::units::parse_duration;
 
 /// The bucket span of a job that sets none.

@@ -4,7 +4,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::job::config::{DATAFEED, GENERATED, JobConfig, members};
-use crate::job::{DatafeedId, Error, IndexPattern, JobId};
+use crate::job::error::Error;
+use crate::job::id::{DatafeedId, JobId};
+use crate::job::index_pattern::IndexPattern;
 use crate::json::RawObject;
 
 /// Members that another request has: the path names the job, and the datafeed is created by itself.

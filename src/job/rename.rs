@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::job::{Error, JobId};
+use crate::job::error::Error;
+use crate::job::id::JobId;
 use crate::json::{Edit, Member, edit_members};
 
 /// Rewrites one job's id into another's. With equal ids everything passes unchanged.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::job::Datafeed;
+use crate::job::config::Datafeed;
 
 /// Queries that have a field's name as a key, with the text that is looked for: a field may be called `script`. `terms`
 /// is not among them, since the aggregation of that name takes a script as text.

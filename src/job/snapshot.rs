@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::job::{Error, SnapshotId, Version};
+use crate::job::error::Error;
+use crate::job::id::SnapshotId;
+use crate::job::version::Version;
 use crate::json::Object;
 use crate::util::timestamp::{EpochMillis, date_field};
 

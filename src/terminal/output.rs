@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use console::{Style, Term};
 use indicatif::MultiProgress;
 
-use crate::terminal::Streams;
+use crate::terminal::streams::Streams;
 use crate::util::control_chars::indented;
 use crate::util::secret::Secrets;
 

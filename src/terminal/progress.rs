@@ -8,7 +8,7 @@ use std::time::Duration;
 use console::Term;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::terminal::Terminal;
+use crate::terminal::output::Terminal;
 use crate::util::control_chars::escape;
 use crate::util::format::{bytes, count, duration};
 

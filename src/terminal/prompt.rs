@@ -6,7 +6,7 @@ use console::Term;
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use dialoguer::{Confirm, FuzzySelect, Password};
 
-use crate::terminal::Terminal;
+use crate::terminal::output::Terminal;
 use crate::util::control_chars::escape;
 use crate::util::format::wrapped;
 use crate::util::secret::Secret;

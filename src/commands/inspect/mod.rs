@@ -11,7 +11,7 @@ mod values;
 
 use std::path::Path;
 
-use crate::commands::RunContext;
+use crate::commands::context::RunContext;
 use crate::commands::interrupt::{self, Signals};
 use crate::error::Result;
 use crate::terminal::Terminal;

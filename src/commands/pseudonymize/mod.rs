@@ -6,7 +6,7 @@ mod outcome;
 pub use options::{PseudonymizeOptions, TokenOptions};
 
 use crate::archive::{Archive, CheckedArchive, Part};
-use crate::commands::RunContext;
+use crate::commands::context::RunContext;
 use crate::commands::interrupt::{self, Signals};
 use crate::error::Result;
 use crate::pseudonym::datafeed::{self, DatafeedContext};

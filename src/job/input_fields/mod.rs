@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use self::references::{FieldReferences, entries};
 use self::resolve::Resolver;
 pub use self::resolve::{NeededFields, names_with_parents, parents_of_multi_fields};
-use crate::job::{Datafeed, Detector, Error, InputMappings, JobConfig};
+use crate::job::config::{Datafeed, Detector, JobConfig};
+use crate::job::error::Error;
+use crate::job::mapping::InputMappings;
 
 /// Detectors, influencers, categorization, summary count, time field, whatever the datafeed's
 /// query, runtime mappings, script fields and aggregations read, and `more` that are asked for by name. With

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::job::matches_wildcard;
+use crate::job::mapping::matches_wildcard;
 
 #[derive(Debug, Default)]
 pub(super) struct FieldReferences {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::references::{FieldReferences, entries};
 use super::script;
-use crate::job::InputMappings;
+use crate::job::mapping::InputMappings;
 
 /// What a list or text in a script has besides its value: `params._source.tags.length`.
 const PROPERTIES: [&str; 3] = ["length", "empty", "class"];

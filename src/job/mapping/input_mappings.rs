@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::fields::{Field, Mapping, number, one_or_many};
 use super::select::{Selection, includes, matches_wildcard, select};
 use super::settings::{self, Settings};
-use crate::job::Error;
+use crate::job::error::Error;
 use crate::json::without_value;
 
 /// Per source index: `{"mappings": {...}, "settings": {...}}` as carried in `<safe>_input_mapping.json`,

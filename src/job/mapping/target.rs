@@ -11,7 +11,9 @@ use super::fields::Mapping;
 use super::input_mappings::{Definition, InputMappings};
 use super::select::{ALL, select};
 use super::settings;
-use crate::job::{Error, IndexName, JobConfig, JobId};
+use crate::job::config::JobConfig;
+use crate::job::error::Error;
+use crate::job::id::{IndexName, JobId};
 use crate::json::raw;
 use crate::util::hex::hex;
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{CONTAINS_VALUE, DatafeedContext, texts};
+use super::decision::{CONTAINS_VALUE, DatafeedContext};
+use super::texts;
 use crate::job::{FieldReader, JobConfig};
 
 /// Kinds whose buckets or counts are the same with tokens, on any field.

@@ -1,8 +1,8 @@
 //! One entry of the archive, searched as it is read.
 
 use super::encodings::{JsonItem, JsonItems};
+use super::matcher::{LeakMatcher, SearchError, StateStream, TextLocation};
 use super::state::{FoundHashes, StateDecoder, plain};
-use super::{LeakSearch, SearchError, StateStream, TextLocation};
 use crate::archive::EntryKind;
 use crate::json::Kind;
 use crate::pseudonym::error::{Error, Result};
@@ -12,7 +12,7 @@ const GZIP: &[u8] = b"H4sI";
 
 /// An entry whose bytes come in pieces.
 pub(super) struct EntrySearch<'s> {
-    search: &'s LeakSearch<'s>,
+    search: &'s LeakMatcher<'s>,
     name: String,
     kind: Option<EntryKind>,
     place: TextLocation,
@@ -32,7 +32,7 @@ struct State<'s> {
 }
 
 impl<'s> EntrySearch<'s> {
-    pub(super) fn new(search: &'s LeakSearch<'s>, name: &str) -> Self {
+    pub(super) fn new(search: &'s LeakMatcher<'s>, name: &str) -> Self {
         let kind = EntryKind::of_path(name);
         Self {
             search,

@@ -5,28 +5,20 @@
 
 mod encodings;
 mod entry;
+mod matcher;
 mod originals;
 mod state;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
 
-use std::collections::{BTreeSet, HashSet};
-use std::ops::Range;
-
-use self::encodings::JsonItem;
 use self::entry::EntrySearch;
-use self::originals::{ReplacedValue, ReplacedValues};
-use super::fields::{CATEGORY, Fields, Input};
+use self::matcher::LeakMatcher;
+use self::originals::ReplacedValues;
 use super::rewrite::Rewriter;
-use crate::archive::{Archive, Contents, EntryKind, Progress};
-use crate::job::JobConfig;
-use crate::json::{self, Kind};
+use crate::archive::{Archive, Contents, Progress};
 use crate::pseudonym::error::{Error, Result};
 use crate::util::cancellation;
-
-/// Characters from which on a decoded text is compared with values as a whole.
-const MIN_WHOLE_CHARACTERS: usize = 4;
 
 /// Fails where a value is found in the written archive, whose check yielded these contents.
 pub(crate) async fn search(
@@ -45,221 +37,25 @@ pub(crate) async fn search(
         tokio::task::block_in_place(|| ReplacedValues::new(cancellation::until_cancelled(rewriter.tokens.originals())));
     cancellation::check()?;
     let names = super::names::names(contents, config, rewriter);
-    let search = LeakSearch::new(&values, rewriter, config, names);
-    search.archive(archive, progress).await
+    let matcher = LeakMatcher::new(&values, rewriter, config, names);
+    search_entries(&matcher, archive, progress).await
 }
 
-/// Which state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StateStream {
-    Model,
-    Categorizer,
-    Quantiles,
-}
-
-/// The kind of text that a name or value is part of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TextLocation {
-    /// An input document.
-    Input,
-    /// Another document: an annotation, a notification, a category, a filter, a calendar.
-    Document,
-    /// A configuration, a mapping, a snapshot document, a manifest, or what is not known.
-    Other,
-    /// The line before a document.
-    Action,
-    /// A decoded state.
-    State(StateStream),
-}
-
-impl TextLocation {
-    fn of(kind: Option<EntryKind>) -> Self {
-        match kind {
-            Some(EntryKind::Inputs { .. }) => Self::Input,
-            Some(
-                EntryKind::Annotations
-                | EntryKind::Notifications
-                | EntryKind::Categories
-                | EntryKind::Filters
-                | EntryKind::Calendars,
-            ) => Self::Document,
-            _ => Self::Other,
+async fn search_entries(matcher: &LeakMatcher<'_>, archive: &Archive, progress: Progress<'_>) -> Result<()> {
+    if matcher.values.is_empty() {
+        return Ok(());
+    }
+    let mut entries = archive.entries();
+    let mut piece = Vec::new();
+    while let Some(name) = entries.next_entry()? {
+        let mut entry = EntrySearch::new(matcher, &name);
+        entry.name()?;
+        while tokio::task::block_in_place(|| entries.read(&mut piece))? {
+            tokio::task::block_in_place(|| entry.push(&piece))?;
+            progress(entry.take_documents());
+            tokio::task::yield_now().await;
         }
+        tokio::task::block_in_place(|| entry.finish())?;
     }
-}
-
-/// Why a search ends early.
-#[derive(Debug)]
-enum SearchError {
-    Leak,
-    /// What was written cannot be read.
-    Unreadable(String),
-}
-
-impl SearchError {
-    fn unreadable(cause: &dyn std::fmt::Display) -> Self {
-        Self::Unreadable(cause.to_string())
-    }
-
-    fn at(self, place: &str) -> Error {
-        match self {
-            Self::Leak => Error::leak(place),
-            Self::Unreadable(why) => Error::not_searchable(place, &why),
-        }
-    }
-}
-
-impl From<json::Error> for SearchError {
-    fn from(error: json::Error) -> Self {
-        Self::unreadable(&error)
-    }
-}
-
-struct LeakSearch<'a> {
-    values: &'a ReplacedValues<'a>,
-    fields: &'a Fields,
-    /// Hashes of tokens.
-    token_hashes: HashSet<u64>,
-    /// Names that stay, and words of Elasticsearch.
-    vocabulary: HashSet<Vec<u8>>,
-    /// Names that stay although there is a value in them.
-    accepted: Vec<Vec<u8>>,
-    persons: BTreeSet<String>,
-    pairs: BTreeSet<(String, String)>,
-    /// The job has categories: their numbers stay.
-    categories: bool,
-}
-
-impl<'a> LeakSearch<'a> {
-    fn new(
-        values: &'a ReplacedValues<'a>,
-        rewriter: &'a Rewriter,
-        config: &JobConfig,
-        mut names: BTreeSet<String>,
-    ) -> Self {
-        let fields = &rewriter.fields;
-        let persons = fields.pairs.iter().map(|(_, person)| person).chain(&fields.influencers);
-        let persons = persons.filter(|name| !name.is_empty() && *name != CATEGORY).cloned();
-        names.extend(config.detectors().map(|detector| detector.function.clone()));
-        let parts = vocabulary::PARTS.iter().chain(&vocabulary::DESCRIPTIONS);
-        let accepted = names.iter().map(String::as_str).chain(parts.copied());
-        let accepted = accepted.filter(|name| values.is_contained_in(name.as_bytes(), &mut |_, _| true));
-        let accepted = accepted.map(|name| name.as_bytes().to_vec()).collect();
-        let vocabulary = names.into_iter().chain(vocabulary::words().map(str::to_owned));
-        Self {
-            values,
-            fields,
-            token_hashes: rewriter.hashes.token_hashes(),
-            vocabulary: vocabulary.map(String::into_bytes).collect(),
-            accepted,
-            persons: persons.collect(),
-            pairs: fields.pairs.clone(),
-            categories: config
-                .detectors()
-                .any(|detector| detector.fields().any(|field| field == CATEGORY)),
-        }
-    }
-
-    async fn archive(&self, archive: &Archive, progress: Progress<'_>) -> Result<()> {
-        if self.values.is_empty() {
-            return Ok(());
-        }
-        let mut entries = archive.entries();
-        let mut piece = Vec::new();
-        while let Some(name) = entries.next_entry()? {
-            let mut entry = EntrySearch::new(self, &name);
-            entry.name()?;
-            while tokio::task::block_in_place(|| entries.read(&mut piece))? {
-                tokio::task::block_in_place(|| entry.push(&piece))?;
-                progress(entry.take_documents());
-                tokio::task::yield_now().await;
-            }
-            tokio::task::block_in_place(|| entry.finish())?;
-        }
-        Ok(())
-    }
-
-    /// Whether a name or value of JSON is or contains an original.
-    fn contains_value(&self, place: &TextLocation, item: &JsonItem<'_>) -> bool {
-        self.is_value(place, item, item.text)
-            || self.contains(place, item, item.text)
-            || encodings::decoded(item.text, &mut |text, whole| {
-                self.decoded(place, item, text, whole)
-                    || encodings::decoded(text, &mut |text, whole| self.decoded(place, item, text, whole))
-            })
-    }
-
-    fn decoded(&self, place: &TextLocation, item: &JsonItem<'_>, text: &[u8], whole: bool) -> bool {
-        (whole && text.len() >= MIN_WHOLE_CHARACTERS && self.is_value(place, item, text))
-            || self.contains(place, item, text)
-    }
-
-    /// Whether the whole text is a value, where it can be no other text by chance.
-    fn is_value(&self, place: &TextLocation, item: &JsonItem<'_>, text: &[u8]) -> bool {
-        let Some(original) = self.values.get(text).filter(|original| !original.word) else {
-            return self.is_list(item);
-        };
-        let name = item.path.rsplit('.').next().unwrap_or_default();
-        let category = self.categories && text.iter().all(u8::is_ascii_digit);
-        match (place, item.kind) {
-            (TextLocation::Input, Kind::Name) => !self.fields.is_known(item.path),
-            (TextLocation::Input, kind) => match self.fields.input(item.path) {
-                Input::Number => false,
-                Input::Value(_) => kind == Kind::Text || original.number,
-                _ => kind == Kind::Text || (original.number && original.is_long()),
-            },
-            (TextLocation::Document, Kind::Text) if name.ends_with("_field_value") || name == "items" => !category,
-            (TextLocation::Document, Kind::Text) => name != CATEGORY && !self.vocabulary.contains(text),
-            (TextLocation::Document, Kind::Name) => !original.number && !self.vocabulary.contains(text),
-            (TextLocation::State(stream), Kind::Text) => state::is_value(*stream, item.path) && !category,
-            _ => false,
-        }
-    }
-
-    /// Values with commas between them.
-    fn is_list(&self, item: &JsonItem<'_>) -> bool {
-        item.path == "model_plot_config.terms"
-            && item.text.contains(&b',')
-            && item.text.split(|byte| *byte == b',').any(|term| {
-                let original = self.values.get(term.trim_ascii());
-                original.is_some_and(|original| !original.word)
-            })
-    }
-
-    fn contains(&self, place: &TextLocation, item: &JsonItem<'_>, text: &[u8]) -> bool {
-        let data = *place == TextLocation::Input && item.kind != Kind::Name;
-        if data && self.fields.input(item.path) == Input::Number {
-            return false;
-        }
-        self.values.is_contained_in(text, &mut |range, original| {
-            let stays = || self.vocabulary.contains(text) || self.is_accepted(text, &range);
-            let known = || item.kind == Kind::Name && *place == TextLocation::Input && self.fields.is_known(item.path);
-            self.counts(place, item, original) && (data || !(stays() || known()))
-        })
-    }
-
-    /// Whether an occurrence of a word of messages counts here: others use such words too.
-    fn counts(&self, place: &TextLocation, item: &JsonItem<'_>, original: ReplacedValue) -> bool {
-        if !original.word {
-            return true;
-        }
-        let messages = self.fields.replaces_messages();
-        match place {
-            TextLocation::Input if item.kind == Kind::Text => matches!(
-                self.fields.input(item.path),
-                Input::Message | Input::Text | Input::Address
-            ),
-            TextLocation::Document => messages && matches!(item.path, "terms" | "examples" | "regex" | "grok_pattern"),
-            TextLocation::State(stream) => messages && state::is_message(*stream, item.path),
-            _ => false,
-        }
-    }
-
-    /// Whether an occurrence is part of a name that stays.
-    fn is_accepted(&self, text: &[u8], part: &Range<usize>) -> bool {
-        self.accepted.iter().any(|name| {
-            let begin = part.end.saturating_sub(name.len());
-            (begin..=part.start).any(|begin| text[begin..].starts_with(name) && begin + name.len() >= part.end)
-        })
-    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The decoded state, and the hashes that it contains_value.
+//! The decoded state, and the hashes that it contains.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::write::GzDecoder;
 
 use super::encodings::{JsonItem, JsonItems};
+use super::matcher::{LeakMatcher, SearchError, StateStream, TextLocation};
 use super::originals::ReplacedValues;
-use super::{LeakSearch, SearchError, StateStream, TextLocation};
 use crate::json::Kind;
 use crate::pseudonym::error::Error;
 use crate::state::hash::{half_scope, scope, word};
@@ -18,48 +18,12 @@ use crate::util::cancellation;
 /// Pairs of values that are tried for each pair of fields.
 const MAX_TRIED_PAIRS: usize = 30_000_000;
 
-/// Where values are in a decoded state, for those that other elements may hold by chance: short ones, numbers, and names
-/// of fields. All others are searched for everywhere.
-const VALUE_PATHS: [&str; 7] = [
-    "detector.d.c",
-    "detector.e.b.a.b.a",
-    "detector.e.b.a.c.a",
-    "detector.e.b.a.e.a.a.l.a.a.d",
-    "detector.e.b.a.e.b.a.l.a.a.d",
-    "detector.e.b.a.e.a.c.a.h.b.b",
-    "detector.e.b.a.e.a.c.a.h.a.a",
-];
-/// The same of metrics, behind the letter of the metric.
-const METRIC_VALUE_PATHS: [&str; 2] = [".a.c.b.d.a.a", ".a.c.b.e.a.b"];
-/// Partition values of a categorizer.
-const PARTITION_PATH: &str = "e.a";
-/// Words of messages in a categorizer.
-const MESSAGE_PATHS: [&str; 3] = ["b.a", "b.c.a", "c.a.c"];
-/// FoundHashes of values in the quantiles and of counted values in a model.
+/// Hashes of values in the quantiles and of counted values in a model.
 const HASH_PATHS: [&str; 3] = [
     "a.g.a.a",
     "detector.e.b.a.e.a.c.a.h.b.a",
     "detector.e.b.a.e.a.c.a.h.a.b",
 ];
-
-/// Whether an element of a state contains_value values.
-pub(super) fn is_value(stream: StateStream, path: &str) -> bool {
-    match stream {
-        StateStream::Model => {
-            VALUE_PATHS.contains(&path)
-                || path
-                    .strip_prefix("detector.e.b.a.e.b.")
-                    .is_some_and(|rest| METRIC_VALUE_PATHS.iter().any(|end| rest.ends_with(end)))
-        }
-        StateStream::Categorizer => path == PARTITION_PATH,
-        StateStream::Quantiles => false,
-    }
-}
-
-/// Whether an element of a state contains_value messages.
-pub(super) fn is_message(stream: StateStream, path: &str) -> bool {
-    stream == StateStream::Categorizer && MESSAGE_PATHS.contains(&path)
-}
 
 /// Numbers that may be hashes, with the stream that they were met in, and whether only a hash can be at that place.
 pub(super) type FoundHashes = BTreeMap<u64, (StateStream, bool)>;
@@ -72,7 +36,7 @@ pub(super) struct StateDecoder<'s> {
 }
 
 struct StateSink<'s> {
-    search: &'s LeakSearch<'s>,
+    search: &'s LeakMatcher<'s>,
     stream: StateStream,
     items: JsonItems,
     hashes: FoundHashes,
@@ -80,7 +44,7 @@ struct StateSink<'s> {
 }
 
 impl<'s> StateDecoder<'s> {
-    pub(super) fn new(search: &'s LeakSearch<'s>, stream: StateStream) -> Self {
+    pub(super) fn new(search: &'s LeakMatcher<'s>, stream: StateStream) -> Self {
         Self {
             gzip: GzDecoder::new(StateSink::new(search, stream)),
             rest: Vec::new(),
@@ -108,14 +72,14 @@ impl<'s> StateDecoder<'s> {
 }
 
 /// A state that is not compressed, as quantiles once were.
-pub(super) fn plain(search: &LeakSearch<'_>, stream: StateStream, text: &[u8]) -> Result<FoundHashes, SearchError> {
+pub(super) fn plain(search: &LeakMatcher<'_>, stream: StateStream, text: &[u8]) -> Result<FoundHashes, SearchError> {
     let mut sink = StateSink::new(search, stream);
     sink.take(text)?;
     sink.finish()
 }
 
 impl<'s> StateSink<'s> {
-    fn new(search: &'s LeakSearch<'s>, stream: StateStream) -> Self {
+    fn new(search: &'s LeakMatcher<'s>, stream: StateStream) -> Self {
         Self {
             search,
             stream,
@@ -167,7 +131,7 @@ impl Write for StateSink<'_> {
     }
 }
 
-impl LeakSearch<'_> {
+impl LeakMatcher<'_> {
     fn element(&self, stream: StateStream, item: &JsonItem<'_>, hashes: &mut FoundHashes) -> Result<(), SearchError> {
         let hash = std::str::from_utf8(item.text).ok().and_then(|text| text.parse().ok());
         if let Some(hash) = hash.filter(|_| item.kind == Kind::Text) {

@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::entry::EntrySearch;
+use super::matcher::{LeakMatcher, SearchError};
 use super::originals::ReplacedValues;
 use super::*;
 use crate::job::JobConfig;
@@ -59,7 +60,7 @@ fn judged_of(values: &[&str], name: &str, content: &str) -> Option<String> {
         .map(str::to_owned)
         .collect();
     let values = ReplacedValues::new(rewriter.tokens.originals());
-    let search = LeakSearch::new(&values, &rewriter, &config, names);
+    let search = LeakMatcher::new(&values, &rewriter, &config, names);
     let mut entry = EntrySearch::new(&search, name);
     let read = entry.name().and_then(|()| {
         content.as_bytes().chunks(7).try_for_each(|piece| entry.push(piece))?;
@@ -322,7 +323,7 @@ fn names_that_stay_are_accepted_with_the_values_in_them() {
     rewriter.assign_tokens().unwrap();
     let names = BTreeSet::from(["web-latency".to_owned()]);
     let values = ReplacedValues::new(rewriter.tokens.originals());
-    let search = LeakSearch::new(&values, &rewriter, &config, names);
+    let search = LeakMatcher::new(&values, &rewriter, &config, names);
     let contains_value = |place, text: &str| {
         let item = JsonItem {
             path: "a",

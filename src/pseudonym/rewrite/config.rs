@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Rewriter, replaced};
+use super::rewriter::{Rewriter, replaced};
 use crate::job::{GENERATED, JobConfig};
 use crate::json::{Edit, Leaf, Member, edit_members};
 use crate::pseudonym::error::{Error, Result};

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::super::fields::Input;
-use super::{Rewriter, replaced};
+use super::rewriter::{Rewriter, replaced};
 use crate::json::{Edit, Leaf, Member, edit_leaves, edit_members};
 
 /// What jobs call themselves in annotations; nobody else may.

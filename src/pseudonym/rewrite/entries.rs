@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::datafeed::ValueMatcher;
 use super::super::fields::Input;
-use super::{Rewriter, replaced};
+use super::rewriter::{Rewriter, replaced};
 use crate::archive::Manifest;
 use crate::job::{InputMappings, JobConfig};
 use crate::json::{Edit, edit_leaves};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::Rewriter;
+use super::rewriter::Rewriter;
 use crate::job::JobConfig;
 use crate::pseudonym::error::{Error, Result};
 use crate::util::cancellation;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Rewriter;
+use super::rewriter::Rewriter;
 use crate::json::Edit;
 
 /// Names that Elasticsearch gives to members of annotations, notifications and categories.

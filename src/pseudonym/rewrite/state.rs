@@ -1,7 +1,7 @@
 //! The texts of a decoded state and of quantiles.
 
-use super::super::hashes::HashAction;
-use super::Rewriter;
+use super::super::hashes::{HashAction, Hashes};
+use super::rewriter::Rewriter;
 use crate::pseudonym::tokens::TokenUse;
 use crate::state::hash::word;
 use crate::state::schema::{Change, Lengths, ValueKind, ValueLocation, Visitor, read_quantiles, rewrite_quantiles};
@@ -82,7 +82,7 @@ impl Rewriter {
         })
     }
 
-    fn note_hash(&mut self, note: impl FnOnce(&mut super::Hashes)) {
+    fn note_hash(&mut self, note: impl FnOnce(&mut Hashes)) {
         if !self.writing {
             note(&mut self.hashes);
         }

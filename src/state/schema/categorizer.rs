@@ -9,7 +9,7 @@ use super::level::CategoryMember::{BaseLength, CommonToken, LongestLength};
 use super::level::Leaf::{Category, Constant, Numbers as Number, Text};
 use super::level::Rule::{Leaf, Numbers};
 use super::level::{CategoryMember, Level, Role, Rule};
-use super::value::ValueKind;
+use super::value::{Lengths, ValueKind};
 
 pub(super) static STATE: Level = Level::new(&[
     ("a", Leaf(Constant("1"))),
@@ -47,33 +47,6 @@ static CATEGORY: Level = Level::new(&[
 .with(Role::Category);
 
 static EXAMPLES: Level = Level::new(&[("b", Leaf(Number)), ("c", Leaf(Text(ValueKind::CategoryExample)))]);
-
-/// The lengths of a category.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lengths {
-    /// Bytes of the message that it began with. A state from before 7.9 has none.
-    pub base: Option<u64>,
-    /// Bytes of its longest message.
-    pub longest: u64,
-    /// Number of distinct tokens that all its messages have.
-    pub common_tokens: u64,
-}
-
-impl Lengths {
-    /// The `max_matching_length` of the category's definition: `CTokenListCategory::maxMatchingStringLen`.
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "autodetect computes it with a double, and cuts the fraction off"
-    )]
-    pub fn max_matching(&self) -> u64 {
-        let base = self.base.unwrap_or(self.longest).min(self.longest);
-        let by_tokens = base as f64 * (self.common_tokens as f64 / 1.5).max(2.0);
-        let extended = (self.longest.saturating_mul(11) / 10).min(by_tokens as u64);
-        self.longest.max(extended)
-    }
-}
 
 /// A category while its members are read.
 #[derive(Debug, Default)]

@@ -22,9 +22,8 @@ use base64::write::EncoderStringWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-pub use categorizer::Lengths;
 pub use rewriter::{StateRewriter, StateStream};
-pub use value::{Change, Detector, ValueKind, ValueLocation, Visitor};
+pub use value::{Change, Detector, Lengths, ValueKind, ValueLocation, Visitor};
 
 use crate::state::chunks::{StateLimits, decode_text};
 use crate::state::error::{Cause, Error};
