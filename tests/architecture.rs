@@ -1,5 +1,7 @@
 //! The imports of `src`: no two files import each other, and no module imports what its parent defines.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

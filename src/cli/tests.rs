@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser};
 
-use super::{Cli, Command};
+use super::arguments::{Cli, Command};
 use crate::cluster::ml::SnapshotChoice;
 use crate::cluster::{ConnectOptions, Credential, Endpoint};
 use crate::commands::Environment;

@@ -9,11 +9,14 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
+use super::encodings::JsonItem;
 use super::entry::EntrySearch;
-use super::matcher::{LeakMatcher, SearchError};
+use super::matcher::{LeakMatcher, TextLocation};
 use super::originals::ReplacedValues;
 use super::*;
 use crate::job::JobConfig;
+use crate::json::Kind;
+use crate::pseudonym::fields::Fields;
 use crate::pseudonym::tokens::{KeyFile, TokenMap, TokenUse};
 use crate::state::hash::{scope, word};
 
