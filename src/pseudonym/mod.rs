@@ -1,7 +1,7 @@
 //! Replaces the values of an archive with tokens: keyed, of the same kind, and known again by whoever has the key file.
 //!
-//! Every value is read first, then each gets its [`tokens`], and the same walk over the archive writes them
-//! ([`rewrite`]). [`leak_search`] then searches the finished bytes for every value that was replaced.
+//! Every value is read first, then each gets its `tokens`, and the same walk over the archive writes them
+//! (`rewrite`). `leak_search` then searches the finished bytes for every value that was replaced.
 
 pub(crate) mod datafeed;
 mod error;

@@ -101,7 +101,7 @@ pub enum DateError {
     TooManyMillis,
 }
 
-/// As people type it: a date ([`parse_date`]), or epoch milliseconds.
+/// As people type it: a date (`parse_date`), or epoch milliseconds.
 impl FromStr for EpochMillis {
     type Err = DateError;
 

@@ -20,7 +20,7 @@ pub struct NeededFields {
     pub runtime: BTreeSet<String>,
     /// Names and places as they are written.
     pub names: BTreeSet<String>,
-    /// What selects other documents in a copy of the index, as [`fields_read_by`] finds it: `_index`, `_id` …
+    /// What selects other documents in a copy of the index, as `fields_read_by` finds it: `_index`, `_id` …
     pub index_dependent: BTreeSet<String>,
     /// What could not be told: the user is told to think of `--all-fields`.
     pub warnings: BTreeSet<String>,
