@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::watch;
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
@@ -36,6 +37,8 @@ pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<Serv
     let mut accepting = again().expect("a listener");
     let tls = tls.map(TlsAcceptor::from);
     loop {
+        // Before the connection is there: one that comes while all are closed is closed too.
+        let closing = shared.network.closing.subscribe();
         // What was hung up once counts as ready for ever: whoever only awaits it would not let anything else run.
         let accepted = tokio::select! {
             biased;
@@ -62,10 +65,10 @@ pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<Serv
         tokio::spawn(async move {
             delays::perhaps().await;
             match tls {
-                None => connection(stream, shared).await,
+                None => connection(stream, closing, shared).await,
                 Some(acceptor) => {
                     if let Ok(stream) = acceptor.accept(stream).await {
-                        connection(stream, shared).await;
+                        connection(stream, closing, shared).await;
                     }
                 }
             }
@@ -73,8 +76,11 @@ pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<Serv
     }
 }
 
-async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: Arc<Shared>) {
-    let mut closing = shared.network.closing.subscribe();
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    mut closing: watch::Receiver<()>,
+    shared: Arc<Shared>,
+) {
     let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
     let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     // Whoever closes connections within a request has its response close this one.
