@@ -1,4 +1,4 @@
-//! What is document_error at the end.
+//! What a run reports at the end.
 
 use std::collections::BTreeMap;
 

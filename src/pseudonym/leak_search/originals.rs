@@ -159,7 +159,7 @@ fn place(begin: [u8; MIN_BOUNDED_CHARACTERS]) -> (usize, u64) {
     let [a, b, c, d, e, f] = begin;
     let number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
     let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - FILTER_BITS);
-    // Of `FILTER_BITS` bits, which every `usize` contains_value.
+    // Of `FILTER_BITS` bits, which fit into every `usize`.
     ((hash >> 6) as usize, 1 << (hash & 63))
 }
 

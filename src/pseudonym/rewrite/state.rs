@@ -37,7 +37,7 @@ impl Visitor for Rewriter {
                 self.last_value_hash = text.parse().ok();
                 return self.hash_change(text);
             }
-            // Its hash note_relations before it.
+            // Its hash comes before it.
             (ValueKind::Counted, _) if self.last_value_hash != Some(word(text)) => {
                 return Change::Refuse("a counted value whose hash is that of another text");
             }
