@@ -17,10 +17,11 @@ use super::tree::states;
 use crate::support::binary::Binary;
 
 const JOB: &str = "web-latency";
-/// A second, and more for a machine that is busy with other tests. Whoever ignores the signal exits with 0.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(1);
+/// A machine that is busy with other tests may need longer once, not each time.
+const ATTEMPTS: usize = 4;
 /// From the start of a command until it handles signals and computes.
-const STARTED: Duration = Duration::from_millis(500);
+const STARTED: Duration = Duration::from_millis(400);
 /// Into a stage that a command announced. The fastest machines are through with it soon.
 const INTO: Duration = Duration::from_millis(50);
 
@@ -80,9 +81,9 @@ fn files(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Sends SIGINT a while after the line (the start, where it is empty).
+/// Sends SIGINT a while after the line (the start, where it is empty); returns how long the command then goes on.
 #[track_caller]
-fn interrupt(binary: &Binary, args: &[&str], line: &str, after: Duration) {
+fn time_to_stop(binary: &Binary, args: &[&str], line: &str, after: Duration) -> Duration {
     let before = files(binary.directory());
     let mut child = binary.command(args).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -94,10 +95,19 @@ fn interrupt(binary: &Binary, args: &[&str], line: &str, after: Duration) {
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let code = child.wait().unwrap().code();
     let took = sent.elapsed();
-    let said: Vec<String> = lines.map(|line| line.unwrap()).collect();
-    assert_eq!(code, Some(130), "{args:?} after {line}: {said:?}");
-    assert!(took < SOON, "{args:?} after {line}: {took:?}");
+    let printed: Vec<String> = lines.map(|line| line.unwrap()).collect();
+    assert_eq!(code, Some(130), "{args:?} after {line}: {printed:?}");
     assert_eq!(files(binary.directory()), before, "{args:?} after {line}");
+    took
+}
+
+#[track_caller]
+fn interrupt(binary: &Binary, args: &[&str], line: &str, after: Duration) {
+    let mut times = (0..ATTEMPTS).map(|_| time_to_stop(binary, args, line, after));
+    assert!(
+        times.any(|took| took < SOON),
+        "{args:?} after {line}: never within {SOON:?}"
+    );
 }
 
 #[test]
@@ -124,7 +134,7 @@ fn ctrl_c_ends_trying_hashes_of_many_values() {
 #[test]
 fn ctrl_c_ends_inspecting_a_large_state() {
     let binary = binary();
-    large_state(&binary, 500);
+    large_state(&binary, 1500);
     for more in [&["--verify"][..], &["--json", "--values"], &["--html", "page.html"]] {
         interrupt(&binary, &[&["inspect", "edited.tar.gz"], more].concat(), "", STARTED);
     }

@@ -18,7 +18,7 @@ pub(super) struct SubstringIndex {
     /// Bit `n` stands for `n + 1` bytes.
     lengths: HashMap<u64, u64>,
     filter: Vec<u64>,
-    /// SubstringIndex of more than [`MAX_INDEXED_BYTES`] bytes by their beginning, in order once [`sort`](Self::sort)ed.
+    /// Texts of more than [`MAX_INDEXED_BYTES`] bytes by their beginning, in order once [`sort`](Self::sort)ed.
     longer: HashMap<Box<str>, Vec<Long>>,
 }
 

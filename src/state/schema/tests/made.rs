@@ -115,7 +115,7 @@ fn another_form_is_refused() {
         (r#""d":"service""#, r#""d":"""#),
         (r#""f":"host""#, r#""f":"""#),
         (r#""h":"user","h":"host""#, r#""h":"user""#),
-        // StateRewriter where numbers are.
+        // Texts where numbers are.
         (r#""b":"0","c":"""#, r#""b":"x","c":"""#),
         (r#""k":{},"l""#, r#""k":{"b":"anna"},"l""#),
         (r#""k":{},"l""#, r#""k":{"anna":"1"},"l""#),
