@@ -13,26 +13,26 @@ fn figures() -> Vec<(&'static str, usize)> {
         ("requests of an import", imported),
         ("faults", KINDS.len()),
         (
-            "cells walked: each request × each fault, once and lasting",
+            "combinations: each request × each fault, once and permanently",
             requests * KINDS.len() * 2,
         ),
         (
-            "points of interruption: each request × Ctrl-C, SIGTERM and SIGHUP",
+            "interruptions: each request × Ctrl-C, SIGTERM and SIGHUP",
             requests * 3,
         ),
         (
-            "requests of an import before which somebody else deletes, opens or makes anew the job",
+            "requests of an import before which the job is deleted, opened or recreated",
             others::points().len(),
         ),
         (
-            "kinds of change by others, each before each request of an export",
+            "kinds of change during an export, each before each request",
             changed::KINDS.len(),
         ),
         (
-            "kinds of change by others, each before each request of an import",
+            "kinds of change during an import, each before each request",
             import_safety::CHANGES,
         ),
-        ("runs that lost, leaked or left anything", 0),
+        ("runs that lost or leaked data or left something behind", 0),
     ]
 }
 
