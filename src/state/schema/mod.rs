@@ -6,24 +6,21 @@
 //! where they are not looked for.
 //!
 //! The form is that of Elastic's ml-cpp, the same from 7.9 to 9.5 (state version 34, categorizer 1, quantiles 3); the
-//! tables in `model` and `categorizer` name every element above the mathematical models, and demand
-//! numbers, and nothing else, within these.
+//! tables in `form` name every element above the mathematical models, and demand numbers, and nothing else, within these.
 
-mod categorizer;
-mod level;
-mod model;
+mod category;
+mod form;
 mod rewriter;
 mod value;
 
 use std::io::{self, Write};
 
-use base64::engine::general_purpose::STANDARD;
-use base64::write::EncoderStringWriter;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use base64::{engine::general_purpose::STANDARD, write::EncoderStringWriter};
+use flate2::{Compression, write::GzEncoder};
 
+pub use category::Lengths;
 pub use rewriter::{StateRewriter, StateStream};
-pub use value::{Change, Detector, Lengths, ValueKind, ValueLocation, Visitor};
+pub use value::{Change, Detector, ValueKind, ValueLocation, Visitor};
 
 use crate::state::chunks::{StateLimits, decode_text};
 use crate::state::error::{Cause, Error};
@@ -34,9 +31,7 @@ use crate::state::error::{Cause, Error};
 /// As [`rewrite_quantiles`].
 pub fn read_quantiles<V: Visitor>(text: &str, limits: StateLimits, visitor: V) -> Result<V, Error> {
     let rewritten = rewrite(text, limits, visitor, io::sink());
-    rewritten
-        .map(|(visitor, _)| visitor)
-        .map_err(|cause| cause.of("quantiles"))
+    rewritten.map(|(visitor, _)| visitor).map_err(of_quantiles)
 }
 
 /// The same text with what the visitor changed; in the form that it had, compressed or not.
@@ -44,15 +39,18 @@ pub fn read_quantiles<V: Visitor>(text: &str, limits: StateLimits, visitor: V) -
 /// # Errors
 /// [`Cause::Undecodable`], [`Cause::TooLarge`], or [`Cause::Unknown`] for a form that is not known.
 pub fn rewrite_quantiles<V: Visitor>(text: &str, limits: StateLimits, visitor: V) -> Result<String, Error> {
-    let undecodable = |why: String| Cause::Undecodable(why).of("quantiles");
     if is_plain(text) {
-        let (_, plain) = rewrite(text, limits, visitor, Vec::new()).map_err(|cause| cause.of("quantiles"))?;
-        return String::from_utf8(plain).map_err(|cause| undecodable(cause.to_string()));
+        let (_, plain) = rewrite(text, limits, visitor, Vec::new()).map_err(of_quantiles)?;
+        return String::from_utf8(plain).map_err(|cause| of_quantiles(Cause::Undecodable(cause.to_string())));
     }
     let gzip = GzEncoder::new(EncoderStringWriter::new(&STANDARD), Compression::default());
-    let (_, gzip) = rewrite(text, limits, visitor, gzip).map_err(|cause| cause.of("quantiles"))?;
-    let base64 = gzip.finish().map_err(|cause| undecodable(cause.to_string()))?;
+    let (_, gzip) = rewrite(text, limits, visitor, gzip).map_err(of_quantiles)?;
+    let base64 = gzip.finish().map_err(|cause| of_quantiles(cause.into()))?;
     Ok(base64.into_inner())
+}
+
+fn of_quantiles(cause: Cause) -> Error {
+    cause.of("quantiles")
 }
 
 fn rewrite<V: Visitor, W: Write>(text: &str, limits: StateLimits, visitor: V, out: W) -> Result<(V, W), Cause> {

@@ -1,12 +1,10 @@
 //! The walk through a decoded state.
 
-use std::fmt;
 use std::io::{self, Write};
 
-use super::categorizer::OpenCategory;
-use super::level::{CategoryMember, Leaf, Level, Named, Role, Rule, is_cue, is_hash, is_numbers, is_tag};
+use super::category::OpenCategory;
+use super::form::{self, Elements, Rule, is_cue, is_hash, is_numbers, is_tag};
 use super::value::{Change, Detector, KeyMember, ModelKind, ValueKind, ValueLocation, Visitor};
-use super::{categorizer, model};
 use crate::json::{Editor, Kind, Token, Tokenizer, quoted};
 use crate::state::error::UnknownForm;
 
@@ -25,19 +23,18 @@ pub enum StateStream {
 ///
 /// As a sink of [`ChunkDecoder`](crate::state::ChunkDecoder) it makes that fail with
 /// [`Cause::Unknown`](crate::state::Cause::Unknown) where the form is not known.
-#[derive(Debug)]
 pub struct StateRewriter<V, W: Write> {
     tokens: Tokenizer,
-    walk: Walk<V>,
-    editor: Editor<W>,
+    walk: Walk<V, W>,
 }
 
-struct Walk<V> {
+struct Walk<V, W: Write> {
     visitor: V,
     stream: StateStream,
+    editor: Editor<W>,
     frames: Vec<Frame>,
     /// The name read last, with what it may contain.
-    pending: Option<(&'static Rule, String)>,
+    pending: Option<(Rule, String)>,
     detector: Detector,
     /// The influencer whose items come.
     influencer: Option<usize>,
@@ -53,8 +50,9 @@ struct Walk<V> {
 /// An object around.
 struct Frame {
     name: String,
-    /// `None` where there are but numbers.
-    level: Option<&'static Level>,
+    rule: Rule,
+    /// `None` where there are only numbers.
+    elements: Option<Elements>,
     /// Levels of one influencer each that were there already.
     influencers: usize,
     /// How many entries it says it has; what follows is held until those that go are counted.
@@ -64,22 +62,21 @@ struct Frame {
 impl<V: Visitor, W: Write> StateRewriter<V, W> {
     /// Begins.
     pub fn new(stream: StateStream, visitor: V, out: W) -> Self {
-        Self {
-            tokens: Tokenizer::default(),
-            walk: Walk {
-                visitor,
-                stream,
-                frames: Vec::new(),
-                pending: None,
-                detector: Detector::default(),
-                influencer: None,
-                category: OpenCategory::default(),
-                category_longest: String::new(),
-                drop_entry: false,
-                dropped: 0,
-            },
+        let walk = Walk {
+            visitor,
+            stream,
             editor: Editor::new(out),
-        }
+            frames: Vec::new(),
+            pending: None,
+            detector: Detector::default(),
+            influencer: None,
+            category: OpenCategory::default(),
+            category_longest: String::new(),
+            drop_entry: false,
+            dropped: 0,
+        };
+        let tokens = Tokenizer::default();
+        Self { tokens, walk }
     }
 
     /// The end of the state.
@@ -87,83 +84,82 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
     /// # Errors
     /// A state that is not whole, or what the sink says.
     pub fn finish(self) -> io::Result<(V, W)> {
-        let Self {
-            tokens,
-            mut walk,
-            mut editor,
-        } = self;
-        let rest = tokens.finish(&mut |token| walk.token(&token, &mut editor))?;
-        Ok((walk.visitor, editor.finish(&rest)?))
+        let mut walk = self.walk;
+        let rest = self.tokens.finish(&mut |token| walk.token(&token))?;
+        Ok((walk.visitor, walk.editor.finish(&rest)?))
     }
 }
 
 impl<V: Visitor, W: Write> Write for StateRewriter<V, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Self { tokens, walk, editor } = self;
-        tokens.push(bytes, &mut |token| walk.token(&token, editor))?;
+        let walk = &mut self.walk;
+        self.tokens.push(bytes, &mut |token| walk.token(&token))?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.editor.get_mut().flush()
+        self.walk.editor.get_mut().flush()
     }
 }
 
-impl<V: Visitor> Walk<V> {
-    fn token<W: Write>(&mut self, token: &Token<'_>, editor: &mut Editor<W>) -> io::Result<()> {
+impl<V: Visitor, W: Write> Walk<V, W> {
+    fn token(&mut self, token: &Token<'_>) -> io::Result<()> {
         match token.kind {
-            Kind::Name => self.name(token, editor),
-            Kind::BeginObject => self.begin(token, editor),
-            Kind::EndObject => self.end(token, editor),
-            Kind::Text => self.text(token, editor),
-            Kind::BeginArray if self.stream == StateStream::Quantiles && self.frames.is_empty() => editor.keep(token),
-            Kind::EndArray => editor.keep(token),
+            Kind::Name => self.name(token),
+            Kind::BeginObject => self.begin(token),
+            Kind::EndObject => self.end(token),
+            Kind::Text => self.text(token),
+            Kind::BeginArray if self.stream == StateStream::Quantiles && self.frames.is_empty() => {
+                self.editor.keep(token)
+            }
+            Kind::EndArray => self.editor.keep(token),
             Kind::BeginArray => Err(self.unknown("an array, where the state has none")),
             Kind::Literal => Err(self.unknown("a value that is no string, where the state has none")),
         }
     }
 
-    fn name<W: Write>(&mut self, token: &Token<'_>, editor: &mut Editor<W>) -> io::Result<()> {
+    fn name(&mut self, token: &Token<'_>) -> io::Result<()> {
         let name = token.text()?.into_owned();
-        let level = self.frames.last().and_then(|frame| frame.level);
-        let rule = match level {
-            Some(level) => level.member(&name),
-            None => is_tag(&name).then_some(&Rule::Numbers),
+        let elements = self.frames.last().and_then(|frame| frame.elements);
+        let rule = match elements {
+            Some(elements) => form::rule(elements, &name),
+            None => is_tag(&name).then_some(Rule::Numbers),
         };
         let Some(rule) = rule else {
-            let what = match is_tag(&name) {
-                true => format!("an element `{name}`, which is not known"),
-                false => "an element that is not known".to_owned(),
-            };
-            return Err(self.unknown(&what));
+            return Err(match is_tag(&name) {
+                true => self.unknown(&format!("an element `{name}`, which is not known")),
+                false => self.unknown("an element that is not known"),
+            });
         };
-        if let Rule::Level(Level { role: Role::Entry, .. }) = rule {
-            editor.hold();
+        if matches!(rule, Rule::Entry(_)) {
+            self.editor.hold();
         }
         self.pending = Some((rule, name));
-        editor.keep(token)
+        self.editor.keep(token)
     }
 
-    fn begin<W: Write>(&mut self, token: &Token<'_>, editor: &mut Editor<W>) -> io::Result<()> {
-        let (level, name) = match self.pending.take() {
-            None => (Some(self.outermost()), String::new()),
-            Some((Rule::Numbers, name)) => (None, name),
-            Some((Rule::Level(level) | Rule::NumbersOr(level), name)) => (Some(*level), name),
-            Some((Rule::Checksums(kind), name)) => {
-                let has_checksums = self.detector.model() == Some(*kind);
-                (has_checksums.then_some(&model::CHECKSUMS), name)
-            }
-            Some((Rule::Leaf(_), name)) => {
-                return Err(self.unknown(&format!("`{name}` holds elements, where it has a text")));
-            }
+    fn begin(&mut self, token: &Token<'_>) -> io::Result<()> {
+        let (rule, name) = self.pending.take().unwrap_or_else(|| {
+            let outermost = match self.stream {
+                StateStream::Model => form::MODEL,
+                StateStream::Categorizer => form::CATEGORIZER,
+                StateStream::Quantiles => form::QUANTILES,
+            };
+            (outermost, String::new())
+        });
+        let elements = match rule {
+            Rule::Numbers => None,
+            Rule::Checksums(kind) => (self.detector.model() == Some(kind)).then_some(form::CHECKSUMS),
+            _ if rule.elements().is_none() => return Err(self.holds(&name, "elements, where it has a text")),
+            _ => rule.elements(),
         };
-        match level.map(|level| level.role) {
-            Some(Role::Detector) => {
+        match rule {
+            Rule::Detector(_) => {
                 self.detector = Detector::default();
                 self.influencer = None;
             }
-            Some(Role::Category) => self.category = OpenCategory::default(),
-            Some(Role::OneInfluencer) => {
+            Rule::Category(_) => self.category = OpenCategory::default(),
+            Rule::OneInfluencer(_) => {
                 if let Some(around) = self.frames.last_mut() {
                     self.influencer = Some(around.influencers);
                     around.influencers += 1;
@@ -173,143 +169,131 @@ impl<V: Visitor> Walk<V> {
         }
         self.frames.push(Frame {
             name,
-            level,
+            rule,
+            elements,
             influencers: 0,
             size: None,
         });
-        editor.keep(token)
+        self.editor.keep(token)
     }
 
-    fn outermost(&self) -> &'static Level {
-        match self.stream {
-            StateStream::Model => &model::STATE,
-            StateStream::Categorizer => &categorizer::STATE,
-            StateStream::Quantiles => &model::QUANTILES,
-        }
-    }
-
-    fn end<W: Write>(&mut self, token: &Token<'_>, editor: &mut Editor<W>) -> io::Result<()> {
-        let frame = self.frames.pop();
-        let role = frame
-            .as_ref()
-            .and_then(|frame| frame.level)
-            .map_or(Role::None, |level| level.role);
-        match role {
-            Role::Counted => {
-                if let Some(size) = frame.and_then(|frame| frame.size) {
+    fn end(&mut self, token: &Token<'_>) -> io::Result<()> {
+        let Some(frame) = self.frames.pop() else {
+            return self.editor.keep(token);
+        };
+        match frame.rule {
+            Rule::Counted(_) => {
+                if let Some(size) = frame.size {
                     let left = size.saturating_sub(std::mem::take(&mut self.dropped));
-                    editor.release_behind(&quoted(&left.to_string()))?;
+                    self.editor.release_behind(&quoted(&left.to_string()))?;
                 }
-                editor.keep(token)
             }
-            Role::Category => {
-                if let Some((before, after)) = std::mem::take(&mut self.category).lengths() {
+            Rule::Category(_) => {
+                if let Some((before, after)) = self.category.lengths() {
                     let written = match before.longest == after.longest {
                         true => std::mem::take(&mut self.category_longest),
                         false => quoted(&after.longest.to_string()),
                     };
-                    editor.release_behind(&written)?;
+                    self.editor.release_behind(&written)?;
                     self.visitor.category(&before, &after);
                 }
-                editor.keep(token)
             }
-            Role::Entry => {
-                editor.keep(token)?;
+            Rule::Entry(_) => {
+                self.editor.keep(token)?;
                 if std::mem::take(&mut self.drop_entry) {
                     self.dropped += 1;
-                    editor.discard();
+                    self.editor.discard();
                     return Ok(());
                 }
-                editor.release()
+                return self.editor.release();
             }
-            _ => editor.keep(token),
+            _ => {}
         }
+        self.editor.keep(token)
     }
 
-    fn text<W: Write>(&mut self, token: &Token<'_>, editor: &mut Editor<W>) -> io::Result<()> {
+    fn text(&mut self, token: &Token<'_>) -> io::Result<()> {
         let text = token.text()?;
+        let text = text.as_ref();
         let Some((rule, name)) = self.pending.take() else {
             return Err(self.unknown("a text, where the state has elements"));
         };
-        let leaf = match rule {
-            Rule::Leaf(leaf) => leaf,
-            Rule::Numbers | Rule::NumbersOr(_) | Rule::Checksums(_) => &Leaf::Numbers,
-            // A level without elements.
-            Rule::Level(_) if text.is_empty() => &Leaf::Numbers,
-            Rule::Level(_) => return Err(self.unknown(&format!("`{name}` holds a text, where it has elements"))),
-        };
-        let change = match leaf {
-            Leaf::Numbers => self.demand(is_numbers(&text), &name, "a text that is no number")?,
-            Leaf::Constant(constant) => self.demand(text == *constant, &name, "something else than ever before")?,
-            Leaf::Cue => self.demand(is_cue(&text), &name, "a normaliser that is not known")?,
-            Leaf::Key(member) => {
-                let known = self.detector.take(*member, &text);
+        if matches!(rule, Rule::LongestLength | Rule::BaseLength | Rule::CommonToken)
+            && (!is_hash(text) || (matches!(rule, Rule::LongestLength) && self.category.longest.is_some()))
+        {
+            return Err(self.unknown("a category whose lengths are no numbers, or that has several of them"));
+        }
+        let number = text.parse().ok();
+        let no_number = "a text that is no number";
+        let change = match rule {
+            Rule::Numbers | Rule::Number | Rule::NumbersOr(_) | Rule::Checksums(_) => {
+                self.demand(is_numbers(text), &name, no_number)?
+            }
+            Rule::Constant(constant) => self.demand(text == constant, &name, "something else than ever before")?,
+            Rule::Cue => self.demand(is_cue(text), &name, "a normaliser that is not known")?,
+            Rule::Key(member) => {
+                let known = self.detector.take(member, text);
                 self.demand(known, &name, "a function that is not known")?;
-                self.key(*member, &text)
+                self.key(member, text)
             }
-            Leaf::Influencer => {
+            Rule::InfluencerNumber => {
                 self.influencer = text.parse().ok();
-                self.demand(self.influencer.is_some(), &name, "a text that is no number")?
+                self.demand(self.influencer.is_some(), &name, no_number)?
             }
-            Leaf::Size => {
-                let size = text.parse().ok();
-                self.demand(size.is_some(), &name, "a text that is no number")?;
+            Rule::Size => {
+                self.demand(number.is_some(), &name, no_number)?;
                 if let Some(frame) = self.frames.last_mut().filter(|frame| frame.size.is_none()) {
-                    frame.size = size;
-                    editor.begin(token)?;
-                    editor.hold();
+                    frame.size = number;
+                    self.editor.begin(token)?;
+                    self.editor.hold();
                 }
                 return Ok(());
             }
-            Leaf::Category(member) => match self.category_member(*member, token, &text, editor)? {
-                Some(change) => change,
-                None => return Ok(()),
+            Rule::LongestLength => {
+                // It is written once the category has ended.
+                self.category.longest = number;
+                self.category_longest = String::from_utf8_lossy(token.raw).into_owned();
+                self.editor.begin(token)?;
+                self.editor.hold();
+                return Ok(());
+            }
+            Rule::BaseLength => match number.map(|before| self.category.take_base(before).to_string()) {
+                Some(new) if new != text => Change::Replace(new),
+                _ => Change::Keep,
             },
-            Leaf::Name(named) => self.named(*named, &name, &text)?,
-            Leaf::Text(kind) => self.value(*kind, &name, &text)?,
+            Rule::CommonToken => {
+                self.category.common_tokens += 1;
+                Change::Keep
+            }
+            Rule::Person | Rule::Attribute => self.registered(rule, &name, text)?,
+            Rule::Text(kind) => self.value(kind, &name, text)?,
+            // A level without elements.
+            Rule::Level(_)
+            | Rule::Detector(_)
+            | Rule::Category(_)
+            | Rule::OneInfluencer(_)
+            | Rule::Counted(_)
+            | Rule::Entry(_) => self.demand(text.is_empty(), &name, "a text, where it has elements")?,
         };
         match change {
-            Change::Keep => editor.keep(token),
-            Change::Replace(text) => editor.replace(token, &text),
-            Change::Drop if matches!(leaf, Leaf::Text(ValueKind::ScopeHash)) => {
+            Change::Keep => self.editor.keep(token),
+            Change::Replace(text) => self.editor.replace(token, &text),
+            Change::Drop if matches!(rule, Rule::Text(ValueKind::ScopeHash)) => {
                 self.drop_entry = true;
-                editor.keep(token)
+                self.editor.keep(token)
             }
             Change::Drop => {
-                editor.leave_out(token);
+                self.editor.leave_out(token);
                 Ok(())
             }
-            Change::Refuse(why) => Err(self.unknown(&format!("`{name}` holds {why}"))),
+            Change::Refuse(why) => Err(self.holds(&name, why)),
         }
-    }
-
-    /// A length or a count of a category. `None`: it was written, or will be once the category has ended.
-    fn category_member<W: Write>(
-        &mut self,
-        member: CategoryMember,
-        token: &Token<'_>,
-        text: &str,
-        editor: &mut Editor<W>,
-    ) -> io::Result<Option<Change>> {
-        let first = member != CategoryMember::LongestLength || !self.category.has_longest();
-        if !is_hash(text) || !first {
-            return Err(self.unknown("a category whose lengths are no numbers, or that has several of them"));
-        }
-        let new = self.category.take(member, text);
-        if member == CategoryMember::LongestLength {
-            self.category_longest = String::from_utf8_lossy(token.raw).into_owned();
-            editor.begin(token)?;
-            editor.hold();
-            return Ok(None);
-        }
-        let new = new.map(|new| new.to_string()).filter(|new| new != text);
-        Ok(Some(new.map_or(Change::Keep, Change::Replace)))
     }
 
     fn demand(&self, holds: bool, name: &str, otherwise: &str) -> io::Result<Change> {
         match holds {
             true => Ok(Change::Keep),
-            false => Err(self.unknown(&format!("`{name}` holds {otherwise}"))),
+            false => Err(self.holds(name, otherwise)),
         }
     }
 
@@ -327,32 +311,25 @@ impl<V: Visitor> Walk<V> {
         self.visitor.found(&location, text)
     }
 
-    fn named(&mut self, named: Named, name: &str, text: &str) -> io::Result<Change> {
-        let Some(model) = self.detector.model() else {
-            return Err(self.unknown("names before the detector's key"));
-        };
-        if model == ModelKind::Counting {
-            return self.demand(
-                matches!(text, "" | "-" | "count"),
-                name,
-                "a name, where nothing is named",
-            );
-        }
-        let field = match named {
-            Named::Person => self.detector.person(),
-            Named::Attribute => self.detector.attribute(),
+    /// The name of a person or an attribute in its register.
+    fn registered(&mut self, rule: Rule, name: &str, text: &str) -> io::Result<Change> {
+        let is_person = matches!(rule, Rule::Person);
+        let Detector { by, over, .. } = &self.detector;
+        let (field, kind) = match self.detector.model() {
+            None => return Err(self.unknown("names before the detector's key")),
+            Some(ModelKind::Counting) => {
+                let unnamed = matches!(text, "" | "-" | "count");
+                return self.demand(unnamed, name, "a name, where nothing is named");
+            }
+            Some(ModelKind::Population) if is_person => (over.as_str(), ValueKind::Over),
+            // Only the detector of a population has attributes.
+            Some(ModelKind::Individual) if !is_person => ("", ValueKind::By),
+            Some(ModelKind::Population | ModelKind::Individual) => (by.as_str(), ValueKind::By),
         };
         if field.is_empty() {
-            return self.demand(
-                matches!(text, "" | "-"),
-                name,
-                "a name, where the detector has no such field",
-            );
+            let unnamed = matches!(text, "" | "-");
+            return self.demand(unnamed, name, "a name, where the detector has no such field");
         }
-        let kind = match (named, model) {
-            (Named::Person, ModelKind::Population) => ValueKind::Over,
-            _ => ValueKind::By,
-        };
         let location = ValueLocation {
             kind,
             field: Some(field),
@@ -363,30 +340,27 @@ impl<V: Visitor> Walk<V> {
     }
 
     fn value(&mut self, kind: ValueKind, name: &str, text: &str) -> io::Result<Change> {
-        if matches!(
-            kind,
-            ValueKind::ValueHash | ValueKind::ScopeHash | ValueKind::RuleChecksums
-        ) && !is_hash(text)
-        {
-            return self.demand(false, name, "a text that is no number");
-        }
-        if kind == ValueKind::RuleChecksums && text == "0" {
-            return Ok(Change::Keep);
-        }
-        if self.stream == StateStream::Model && kind == ValueKind::Partition {
-            text.clone_into(&mut self.detector.partition_value);
+        match kind {
+            ValueKind::ValueHash | ValueKind::ScopeHash | ValueKind::RuleChecksums if !is_hash(text) => {
+                return Err(self.holds(name, "a text that is no number"));
+            }
+            ValueKind::RuleChecksums if text == "0" => return Ok(Change::Keep),
+            ValueKind::Partition if self.stream == StateStream::Model => {
+                text.clone_into(&mut self.detector.partition_value);
+            }
+            _ => {}
         }
         let detector = (self.stream == StateStream::Model).then_some(&self.detector);
-        let field = match (kind, detector) {
-            (ValueKind::Partition, Some(detector)) => Some(detector.partition.as_str()),
-            (ValueKind::Counted | ValueKind::ValueHash, Some(detector)) => Some(detector.field.as_str()),
-            (ValueKind::Influencer, Some(detector)) => {
-                let field = self.influencer.and_then(|n| detector.influencers.get(n));
+        let field = detector.and_then(|detector| match kind {
+            ValueKind::Partition => Some(detector.partition.as_str()),
+            ValueKind::Counted | ValueKind::ValueHash => Some(detector.field.as_str()),
+            ValueKind::Influencer => {
+                let field = self.influencer.and_then(|number| detector.influencers.get(number));
                 Some(field.map_or("", String::as_str))
             }
             _ => None,
-        };
-        if field == Some("") && !matches!(kind, ValueKind::ValueHash) {
+        });
+        if field == Some("") && kind != ValueKind::ValueHash {
             return self.demand(text.is_empty(), name, "a value, where the detector has no such field");
         }
         let location = ValueLocation {
@@ -401,9 +375,13 @@ impl<V: Visitor> Walk<V> {
                 Change::Replace(new) => new.len(),
                 _ => text.len(),
             };
-            self.category.message(text.len(), after);
+            self.category.message = (text.len() as u64, after as u64);
         }
         Ok(change)
+    }
+
+    fn holds(&self, name: &str, what: &str) -> io::Error {
+        self.unknown(&format!("`{name}` holds {what}"))
     }
 
     fn unknown(&self, why: &str) -> io::Error {
@@ -414,14 +392,5 @@ impl<V: Visitor> Walk<V> {
         };
         let why = why.to_owned();
         io::Error::new(io::ErrorKind::InvalidData, UnknownForm { place, why })
-    }
-}
-
-impl<V> fmt::Debug for Walk<V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Walk")
-            .field("stream", &self.stream)
-            .field("depth", &self.frames.len())
-            .finish_non_exhaustive()
     }
 }

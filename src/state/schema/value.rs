@@ -1,5 +1,7 @@
 //! What texts of the state are: their kinds, their fields, and the detectors that they belong to.
 
+use super::category::Lengths;
+
 /// What a text in the state is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValueKind {
@@ -45,33 +47,6 @@ pub struct ValueLocation<'a> {
     pub detector: Option<&'a Detector>,
     /// It stands in a register of names, where `-` is the name of a place that was given up.
     pub registered: bool,
-}
-
-/// The lengths of a category.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lengths {
-    /// Bytes of the message that it began with. A state from before 7.9 has none.
-    pub base: Option<u64>,
-    /// Bytes of its longest message.
-    pub longest: u64,
-    /// Number of distinct tokens that all its messages have.
-    pub common_tokens: u64,
-}
-
-impl Lengths {
-    /// The `max_matching_length` of the category's definition: `CTokenListCategory::maxMatchingStringLen`.
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "autodetect computes it with a double, and cuts the fraction off"
-    )]
-    pub fn max_matching(&self) -> u64 {
-        let base = self.base.unwrap_or(self.longest).min(self.longest);
-        let by_tokens = base as f64 * (self.common_tokens as f64 / 1.5).max(2.0);
-        let extended = (self.longest.saturating_mul(11) / 10).min(by_tokens as u64);
-        self.longest.max(extended)
-    }
 }
 
 /// What becomes of a text.
@@ -173,16 +148,6 @@ impl Detector {
     /// Whether it is the job's own counter of all records, which has no values.
     pub fn is_counter(&self) -> bool {
         self.model() == Some(ModelKind::Counting)
-    }
-
-    /// The field that names persons: the over field of a population, the by field else.
-    pub fn person(&self) -> &str {
-        if self.is_population() { &self.over } else { &self.by }
-    }
-
-    /// The field that names attributes; only a population's detector has any.
-    pub(super) fn attribute(&self) -> &str {
-        if self.is_population() { &self.by } else { "" }
     }
 }
 

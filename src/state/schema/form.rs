@@ -1,0 +1,329 @@
+//! The form of the state: which elements each level has, and what each of them may hold.
+
+use self::Rule::{
+    BaseLength, Category, CommonToken, Constant, Counted, Detector, Entry, InfluencerNumber, Key, Level, LongestLength,
+    Number, Numbers, OneInfluencer, Size, Text,
+};
+use super::value::{KeyMember, ModelKind, ValueKind};
+
+/// The elements of a level, in any order and number. Those that may hold the same share a line; `#` at the end of a name
+/// stands for a number of dimensions.
+pub(super) type Elements = &'static [(&'static str, Rule)];
+
+/// What an element may hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rule {
+    /// Another level.
+    Level(Elements),
+    /// A level that begins a detector.
+    Detector(Elements),
+    /// A category, whose lengths follow from its message.
+    Category(Elements),
+    /// A level that belongs to one influencer, as its siblings of the same name belong to the next ones.
+    OneInfluencer(Elements),
+    /// A level that begins with the number of its entries.
+    Counted(Elements),
+    /// An entry of that level, which is left out where its key is.
+    Entry(Elements),
+    /// One text of numbers, or another level.
+    NumbersOr(Elements),
+    /// Numbers, and levels of nothing but numbers; a list of rule checksums for this kind of model.
+    Checksums(ModelKind),
+    /// Numbers, and levels of nothing but numbers.
+    Numbers,
+    /// One text of numbers.
+    Number,
+    /// Exactly this text.
+    Constant(&'static str),
+    /// Which normalizer it is.
+    Cue,
+    /// A member of a detector's key.
+    Key(KeyMember),
+    /// The number of the influencer whose items follow.
+    InfluencerNumber,
+    /// How many entries follow in this level.
+    Size,
+    /// A text to ask the visitor about.
+    Text(ValueKind),
+    /// The name of a person.
+    Person,
+    /// The name of an attribute.
+    Attribute,
+    /// The length of a category's longest message.
+    LongestLength,
+    /// The length of the message that a category began with.
+    BaseLength,
+    /// One of the tokens that all messages of a category have.
+    CommonToken,
+}
+
+impl Rule {
+    /// The elements of the level, where it holds one whatever the detector is.
+    pub(super) fn elements(self) -> Option<Elements> {
+        match self {
+            Level(elements) | Detector(elements) | Category(elements) | OneInfluencer(elements) => Some(elements),
+            Counted(elements) | Entry(elements) | Self::NumbersOr(elements) => Some(elements),
+            _ => None,
+        }
+    }
+}
+
+/// What the element of this name may hold.
+pub(super) fn rule(elements: Elements, name: &str) -> Option<Rule> {
+    let is_named = |known: &str| match known.strip_suffix('#') {
+        None => known == name,
+        Some(letter) => name
+            .strip_prefix(letter)
+            .is_some_and(|digits| digits.parse::<u8>().is_ok_and(|number| number.to_string() == digits)),
+    };
+    let found = elements.iter().find(|(names, _)| names.split(' ').any(is_named));
+    found.map(|(_, rule)| *rule)
+}
+
+pub(super) const MODEL: Rule = Level(&[
+    ("a h j k l", Numbers),
+    ("b", Constant("34")),
+    ("detector", DETECTOR),
+    // Score quantiles by level; their keys are hashes of field names only.
+    ("aggregator", Level(&[("a b c d e f", Numbers)])),
+]);
+
+const DETECTOR: Rule = Detector(&[
+    ("c", Level(&[("d", KEY)])),
+    ("d", Level(&[("c", Text(ValueKind::Partition))])),
+    ("e", Level(&[("b", MODELED), ("f", Numbers)])),
+]);
+
+const KEY: Rule = Level(&[
+    ("a", Key(KeyMember::Function)),
+    ("b g i", Number),
+    ("c", Key(KeyMember::Field)),
+    ("d", Key(KeyMember::By)),
+    ("e", Key(KeyMember::Over)),
+    ("f", Key(KeyMember::Partition)),
+    ("h", Key(KeyMember::Influencer)),
+]);
+
+const MODELED: Rule = Level(&[("a", GATHERED), ("b", Level(&[("d", MATHEMATICAL_MODEL)]))]);
+
+/// What a detector has gathered in the buckets that are open.
+const GATHERED: Rule = Level(&[
+    ("a", Number),
+    ("b", Level(&[("a", Rule::Person), ("b c", Numbers)])),
+    ("c", Level(&[("a", Rule::Attribute), ("b c", Numbers)])),
+    ("d", Numbers),
+    ("e", Level(&[("a", EVENTS), ("b", METRICS)])),
+]);
+
+const INFLUENCER: Rule = Text(ValueKind::Influencer);
+const VALUE_HASH: Rule = Text(ValueKind::ValueHash);
+
+const BUCKETS: Rule = Level(&[
+    ("b", Number),
+    ("k m", Numbers),
+    ("l", Level(&[("a", INFLUENCER_COUNTS), ("b", Number)])),
+]);
+
+const INFLUENCER_COUNTS: Rule = Level(&[("a", INFLUENCER_COUNT), ("b", InfluencerNumber)]);
+const INFLUENCER_COUNT: Rule = Level(&[("a b c", Number), ("d", INFLUENCER), ("e", Constant(""))]);
+
+const EVENTS: Rule = Level(&[
+    ("a", BUCKETS),
+    ("b d", Numbers),
+    ("c", Level(&[("a", UNIQUE_VALUES), ("b", Number)])),
+]);
+
+const UNIQUE_VALUES: Rule = Level(&[("a b", Number), ("h", WORDS)]);
+
+const WORDS: Rule = Level(&[
+    ("a", OneInfluencer(&[("a", INFLUENCER), ("b", VALUE_HASH)])),
+    ("b", Level(&[("a", VALUE_HASH), ("b", Text(ValueKind::Counted))])),
+]);
+
+const METRICS: Rule = Level(&[
+    ("a", BUCKETS),
+    ("b", Constant("1")),
+    ("e f g l m i# j# k#", Level(&[("a", SAMPLED_ATTRIBUTE)])),
+    ("h", Level(&[("a", SUMMED_ATTRIBUTE)])),
+]);
+
+const SAMPLED_ATTRIBUTE: Rule = Level(&[("a", Number), ("c", Level(&[("b", SAMPLES), ("c", Number)]))]);
+
+const SAMPLES: Rule = Level(&[
+    ("a b c e", Numbers),
+    ("d", OneInfluencer(&[("a", INFLUENCER_SAMPLES), ("b", Number)])),
+]);
+
+const INFLUENCER_SAMPLES: Rule = Level(&[("a", INFLUENCER), ("b", Numbers)]);
+
+const SUMMED_ATTRIBUTE: Rule = Level(&[("a", Number), ("c", Level(&[("b", SUMS), ("c", Number)]))]);
+
+const SUMS: Rule = Level(&[
+    ("a c", Numbers),
+    ("e", OneInfluencer(&[("a", INFLUENCER_SUM), ("b", Number)])),
+]);
+
+const INFLUENCER_SUM: Rule = Level(&[("b", INFLUENCER), ("c", Number)]);
+
+/// Several kinds of models share these letters; all of them hold numbers.
+const MATHEMATICAL_MODEL: Rule = Level(&[
+    ("a", Rule::NumbersOr(BASE_MODEL)),
+    ("b c e f", Numbers),
+    ("d", Rule::Checksums(ModelKind::Counting)),
+]);
+
+const BASE_MODEL: Elements = &[
+    ("a b c d e f g i j", Numbers),
+    ("h", Rule::Checksums(ModelKind::Population)),
+    ("k", Rule::Checksums(ModelKind::Individual)),
+];
+
+/// The rules that were applied, by checksum and time.
+pub(super) const CHECKSUMS: Elements = &[("a", Numbers), ("d", Text(ValueKind::RuleChecksums))];
+
+/// One group of elements for each value of the partition field, or one.
+pub(super) const CATEGORIZER: Rule = Level(&[
+    ("a", Constant("1")),
+    ("b", CATEGORIES),
+    ("c", Level(&[("a", EXAMPLES)])),
+    // Numbers of the categories, where there are partitions.
+    ("d", Numbers),
+    ("e", Level(&[("a", Text(ValueKind::Partition)), ("d", Number)])),
+    ("f g", Number),
+]);
+
+const CATEGORIES: Rule = Level(&[("a", Text(ValueKind::CategoryToken)), ("b d", Number), ("c", CATEGORY)]);
+
+const EXAMPLES: Rule = Level(&[("b", Number), ("c", Text(ValueKind::CategoryExample))]);
+
+const CATEGORY: Rule = Category(&[
+    ("a", Text(ValueKind::CategoryMessage)),
+    ("b c e g h i j", Number),
+    ("d", LongestLength),
+    ("f", CommonToken),
+    ("k", BaseLength),
+]);
+
+/// An array of normalizers.
+pub(super) const QUANTILES: Rule = Level(&[
+    ("mlcue", Rule::Cue),
+    ("mlkey", Constant("api")),
+    ("mlquantilesdescription", Text(ValueKind::FieldNames)),
+    ("mlversion", Constant("3")),
+    ("time", Number),
+    ("a", NORMALIZER),
+]);
+
+const NORMALIZER: Rule = Level(&[("a b c f h i j", Number), ("d e", Numbers), ("g", LARGEST_SCORES)]);
+
+const LARGEST_SCORES: Rule = Counted(&[
+    ("a", Entry(&[("a", Text(ValueKind::ScopeHash)), ("b", Numbers)])),
+    ("d", Size),
+]);
+
+/// Numbers, with what autodetect puts between them.
+pub(super) fn is_numbers(text: &str) -> bool {
+    text.split([':', ';', ',', '_', ' ']).all(is_number)
+}
+
+/// One number as autodetect prints it, a truth value, or nothing.
+fn is_number(text: &str) -> bool {
+    if matches!(text, "" | "true" | "false") {
+        return true;
+    }
+    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if matches!(text, "inf" | "nan") {
+        return true;
+    }
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    is_digits(whole)
+        && (fraction.is_empty() || is_digits(fraction))
+        && is_digits(exponent.trim_start_matches(['-', '+']))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A 64-bit number.
+pub(super) fn is_hash(text: &str) -> bool {
+    is_digits(text) && text.parse::<u64>().is_ok()
+}
+
+/// A name as the mathematical models have them: a letter or two, with a dimension behind it, the number of a part,
+/// or the version that brought something.
+pub(super) fn is_tag(name: &str) -> bool {
+    if let Some(number) = name.strip_prefix("t_") {
+        return is_digits(number);
+    }
+    if let Some((major, minor)) = name.split_once('.') {
+        return is_digits(major) && is_digits(minor) && name.len() <= 5;
+    }
+    let letters = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    matches!(letters.len(), 1 | 2) && letters.bytes().all(|byte| byte.is_ascii_lowercase()) && name.len() <= 5
+}
+
+/// Which normaliser this is: a level and the hash of its field names.
+pub(super) fn is_cue(text: &str) -> bool {
+    let levels = ["leaf", "per", "part", "inflb", "infl"];
+    text == "sysChange" || levels.iter().any(|level| text.strip_prefix(level).is_some_and(is_hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_from_texts() {
+        for numbers in [
+            "",
+            " ",
+            "0",
+            "-4611686018427387904",
+            "2.047784727403589e-6",
+            "1.7976931348623147e308",
+            "1e+5",
+            "95,0,0",
+            "0:2999.45288:-7839.6",
+            "1;1:1;0",
+            "413007_1301868182",
+            "true",
+            "inf:-inf:nan",
+        ] {
+            assert!(is_numbers(numbers), "{numbers}");
+        }
+        for text in [
+            "a", "10.1.2.3", "1-2", "e5", "1e", ".5", "0x1", "1.2.3", "-", "web-01", "1/2", "٣",
+        ] {
+            assert!(!is_numbers(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn tags_are_short() {
+        for tag in ["a", "h", "7.11", "6.3", "i2", "aa", "t_0", "c12"] {
+            assert!(is_tag(tag), "{tag}");
+        }
+        for name in ["", "host", "A", "7.", "web1", "1", "abc", "a.b", "t_", "t_x", "ä"] {
+            assert!(!is_tag(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn cues_name_a_level() {
+        for cue in [
+            "sysChange",
+            "leaf5121724583878076921",
+            "infl1",
+            "inflb1",
+            "per0",
+            "part7",
+        ] {
+            assert!(is_cue(cue), "{cue}");
+        }
+        for text in ["", "leaf", "leafhost", "infl", "x1", "per99999999999999999999"] {
+            assert!(!is_cue(text), "{text}");
+        }
+    }
+}
