@@ -16,10 +16,7 @@ fn figures() -> Vec<(&'static str, usize)> {
             "combinations: each request × each fault, once and permanently",
             requests * KINDS.len() * 2,
         ),
-        (
-            "interruptions: each request × Ctrl-C, SIGTERM and SIGHUP",
-            requests * 3,
-        ),
+        ("interruptions: each request × Ctrl-C, SIGTERM and SIGHUP", requests * 3),
         (
             "requests of an import before which the job is deleted, opened or recreated",
             others::points().len(),
