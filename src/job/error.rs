@@ -1,6 +1,10 @@
 //! Why something about a job is not as Elasticsearch makes it.
 
-use crate::json::without_value;
+use std::fmt::Display;
+
+use serde::Deserialize;
+
+use crate::json::{Object, RawObject, without_value};
 
 /// One enum for the layer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,14 +27,26 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn config(what: &str, why: &dyn std::fmt::Display) -> Self {
-        Self::InvalidConfig {
-            what: what.to_owned(),
-            why: why.to_string(),
-        }
+    pub(super) fn config(what: &str, why: impl Display) -> Self {
+        let (what, why) = (what.to_owned(), why.to_string());
+        Self::InvalidConfig { what, why }
     }
+}
 
-    pub(crate) fn unreadable(cause: &serde_json::Error) -> Self {
-        Self::Unreadable(without_value(cause))
+/// A stored document, or a part of one, could not be parsed.
+impl From<serde_json::Error> for Error {
+    fn from(cause: serde_json::Error) -> Self {
+        Self::Unreadable(without_value(&cause))
     }
+}
+
+/// Parses an object, which `what` names in the error.
+pub(super) fn parse_object<'a, T: Deserialize<'a>>(what: &str, json: &'a str) -> Result<T, Error> {
+    let parsed = serde_json::from_str(json).map(|Object(value)| value);
+    parsed.map_err(|cause| Error::config(what, without_value(&cause)))
+}
+
+/// The members of an object, which `what` names in the error.
+pub(super) fn members(what: &str, json: &str) -> Result<RawObject, Error> {
+    RawObject::parse(json).map_err(|cause| Error::config(what, cause))
 }

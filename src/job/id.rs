@@ -1,4 +1,4 @@
-//! Ids with rules, parsed once: what a value of these types holds can stand in a path.
+//! Identifiers, parsed once: IDs, names and patterns of indices, versions. An ID or a name can be put into a path.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::error::Error;
 
-macro_rules! id_type {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $check:path) => {
+macro_rules! id_types {
+    ($($(#[$doc:meta])* $name:ident = $what:literal, $check:path;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -57,59 +57,32 @@ macro_rules! id_type {
                 f.write_str(&self.0)
             }
         }
-    };
+    )*};
 }
 
-id_type!(
+id_types! {
     /// An anomaly detection job's id: `[a-z0-9](?:[a-z0-9_\-.]*[a-z0-9])?`, at most 64 characters.
-    JobId,
-    "job id",
-    ml_id
-);
-id_type!(
+    JobId = "job id", ml_id;
     /// A datafeed's id, by the rule of job ids.
-    DatafeedId,
-    "datafeed id",
-    ml_id
-);
-id_type!(
+    DatafeedId = "datafeed id", ml_id;
     /// A filter's id, by the rule of job ids.
-    FilterId,
-    "filter id",
-    ml_id
-);
-id_type!(
+    FilterId = "filter id", ml_id;
     /// A calendar's id, by the rule of job ids.
-    CalendarId,
-    "calendar id",
-    ml_id
-);
-id_type!(
+    CalendarId = "calendar id", ml_id;
     /// A model snapshot's id. Elasticsearch makes them of digits; letters, `_`, `-` and `.` are let through.
-    SnapshotId,
-    "snapshot id",
-    snapshot_id
-);
-id_type!(
+    SnapshotId = "snapshot id", snapshot_id;
     /// The name of one index, by Elasticsearch's rules for creating indices.
-    IndexName,
-    "index name",
-    index_name
-);
+    IndexName = "index name", index_name;
+    /// One index expression as a datafeed's `indices` takes it: an index, a pattern, an exclusion, date math, an index of
+    /// another cluster.
+    IndexPattern = "index pattern", index_pattern;
+}
 
 impl JobId {
     /// The id with every character outside `[A-Za-z0-9_-]` replaced by `_`, as file names use it.
     pub fn safe(&self) -> String {
         self.0
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
-                    c
-                } else {
-                    '_'
-                }
-            })
-            .collect()
+            .replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "_")
     }
 
     /// Id of the document of one of its snapshots.
@@ -161,10 +134,12 @@ impl IndexName {
     /// Where an import puts a job's input documents by default: a name that no built-in index template of Elasticsearch
     /// matches. Dots stay: `a.b` and `a_b` must not share one.
     pub fn inputs_of(job: &JobId) -> Self {
-        match BUILT_IN.iter().any(|start| job.as_str().starts_with(start)) {
-            true => Self(format!("esml-{job}-input")),
-            false => Self(format!("{job}-input")),
-        }
+        let prefix = if BUILT_IN.iter().any(|start| job.0.starts_with(start)) {
+            "esml-"
+        } else {
+            ""
+        };
+        Self(format!("{prefix}{job}-input"))
     }
 
     /// The same with `-<n>` behind it.
@@ -176,53 +151,154 @@ impl IndexName {
     }
 }
 
+impl From<IndexName> for IndexPattern {
+    fn from(name: IndexName) -> Self {
+        Self(name.0)
+    }
+}
+
+/// Whether an expression names indices of another cluster: `europe:logs-*`, but not `<logs-{now{HH:mm}}>` or `logs::failures`.
+pub fn is_remote(expression: &str) -> bool {
+    remote(expression.strip_prefix('-').unwrap_or(expression)).is_some()
+}
+
+/// Cluster and index.
+fn remote(expression: &str) -> Option<(&str, &str)> {
+    let split = expression.split_once(':').filter(|_| !expression.starts_with('<'));
+    split.filter(|(_, index)| !index.starts_with(':'))
+}
+
 fn ml_id(id: &str) -> Result<(), &'static str> {
-    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if id.len() > 64 {
-        return Err("it has more than 64 characters");
+        Err("it has more than 64 characters")
+    } else if !id.starts_with(edge) || !id.ends_with(edge) {
+        Err("it must begin and end with a-z or 0-9")
+    } else if !id.chars().all(|c| edge(c) || "_-.".contains(c)) {
+        Err("only a-z, 0-9, `_`, `-` and `.` may stand in it")
+    } else {
+        Ok(())
     }
-    if !edge(id.chars().next()) || !edge(id.chars().last()) {
-        return Err("it must begin and end with a-z or 0-9");
-    }
-    if !id.chars().all(|c| edge(Some(c)) || matches!(c, '_' | '-' | '.')) {
-        return Err("only a-z, 0-9, `_`, `-` and `.` may stand in it");
-    }
-    Ok(())
 }
 
 fn snapshot_id(id: &str) -> Result<(), &'static str> {
+    let known = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     if id.is_empty() || id.len() > 256 {
-        return Err("it must have 1 to 256 characters");
+        Err("it must have 1 to 256 characters")
+    } else if id == "." || id == ".." || !id.chars().all(known) {
+        Err("only letters, digits, `_`, `-` and `.` may stand in it")
+    } else {
+        Ok(())
     }
-    if id == "."
-        || id == ".."
-        || !id
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
-    {
-        return Err("only letters, digits, `_`, `-` and `.` may stand in it");
-    }
-    Ok(())
 }
 
 fn index_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() || name.len() > 255 || name == "." || name == ".." {
-        return Err("it must have 1 to 255 bytes and not be `.` or `..`");
+        Err("it must have 1 to 255 bytes and not be `.` or `..`")
+    } else if name.starts_with(['-', '_', '+']) {
+        Err("it must not begin with `-`, `_` or `+`")
+    } else if name.chars().any(|c| c.is_uppercase() || c.is_control()) {
+        Err("it must be lower case, without control characters")
+    } else if name.contains(['\\', '/', '*', '?', '"', '<', '>', '|', ' ', ',', '#', ':']) {
+        Err("none of \\ / * ? \" < > | , # : and no space may stand in it")
+    } else {
+        Ok(())
     }
-    if name.starts_with(['-', '_', '+']) {
-        return Err("it must not begin with `-`, `_` or `+`");
+}
+
+fn index_pattern(text: &str) -> Result<(), &'static str> {
+    let mut index = text.strip_prefix('-').unwrap_or(text);
+    if let Some((cluster, rest)) = remote(index) {
+        let known = |c: char| c.is_ascii_alphanumeric() || "_-.*".contains(c);
+        if cluster.is_empty() || !cluster.chars().all(known) {
+            return Err("what stands before `:` is no cluster's name");
+        }
+        index = rest;
     }
-    if name.chars().any(|c| c.is_uppercase() || c.is_control()) {
-        return Err("it must be lower case, without control characters");
+    if let Some(inner) = index.strip_prefix('<') {
+        return date_math(inner);
     }
-    if name.contains(['\\', '/', '*', '?', '"', '<', '>', '|', ' ', ',', '#', ':']) {
-        return Err("none of \\ / * ? \" < > | , # : and no space may stand in it");
+    if let Some((name, selector)) = index.split_once("::") {
+        if !matches!(selector, "data" | "failures") {
+            return Err("`::` is followed by `data` or `failures`");
+        }
+        index = name;
     }
-    Ok(())
+    // A pattern is a name with `*` in it.
+    if index == "_all" {
+        Ok(())
+    } else {
+        index_name(&index.replace('*', "x"))
+    }
+}
+
+/// `logs-{now/d{yyyy.MM.dd|+12:00}}>`
+fn date_math(text: &str) -> Result<(), &'static str> {
+    let Some(inner) = text.strip_suffix('>') else {
+        return Err("date math ends with `>`");
+    };
+    if inner.contains([',', ' ', '<', '>', '"', '?', '#']) {
+        return Err("date math holds a character that no index has");
+    }
+    let depth = inner.chars().try_fold(0_usize, |depth, c| match c {
+        '{' => Some(depth + 1),
+        '}' => depth.checked_sub(1),
+        _ => Some(depth),
+    });
+    match depth {
+        Some(0) if inner.contains('{') => Ok(()),
+        Some(0) => Err("date math needs an expression such as `{now/d}`"),
+        _ => Err("the braces of its date math do not match"),
+    }
+}
+
+/// `version.number` of the answer to `GET /`, suffixes such as `-SNAPSHOT` dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// Before the first dot.
+    pub major: u32,
+    /// Between the dots.
+    pub minor: u32,
+    /// After the second dot.
+    pub patch: u32,
+}
+
+impl Version {
+    /// Parses `8.19.0`, `9.3.0-SNAPSHOT`; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = text.split(['-', '+']).next()?;
+        let parts: Option<Vec<u32>> = number.split('.').map(|part| part.parse().ok()).collect();
+        match parts?[..] {
+            [major, minor, patch] => Some(Self { major, minor, patch }),
+            _ => None,
+        }
+    }
+
+    /// Whether this client may be used with this version at all.
+    pub fn is_supported(self) -> bool {
+        self.at_least(7, 10) && self.major <= 9
+    }
+
+    /// Whether this client is tested with this version: 7.17, 8.x and 9.x.
+    pub fn is_tested(self) -> bool {
+        self.at_least(7, 17)
+    }
+
+    /// Whether this is `major.minor` or later.
+    pub fn at_least(self, major: u32, minor: u32) -> bool {
+        (self.major, self.minor) >= (major, minor)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -299,5 +375,85 @@ mod tests {
     fn a_safe_id_has_no_dots() {
         let id: JobId = "app.log_categories-2".parse().expect("valid");
         assert_eq!(id.safe(), "app_log_categories-2");
+    }
+
+    #[test]
+    fn what_a_datafeed_may_name_is_taken() {
+        for good in [
+            "logs",
+            "logs-*",
+            "*",
+            "_all",
+            "-logs-old",
+            "-logs-*-old",
+            ".ds-logs-2024.01.01-000001",
+            "europe:logs-*",
+            "*:logs",
+            "-europe:*",
+            "logs::failures",
+            "<logs-{now/d}>",
+            "<logs-{now/d{yyyy.MM.dd|+12:00}}-*>",
+            "europe:<logs-{now/M}>",
+        ] {
+            assert!(good.parse::<IndexPattern>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "-",
+            "a,b",
+            "a b",
+            "Logs",
+            "a/b",
+            "a?",
+            "_x",
+            "..",
+            ":a",
+            "a:",
+            "a b:c",
+            "a:b:c",
+            "logs::x",
+            "<logs>",
+            "<logs-{now>",
+            "<logs-{now}",
+            "<{now}},a>",
+            "a#",
+            "\"a\"",
+            "a\n",
+        ] {
+            assert!(bad.parse::<IndexPattern>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_colon_does_not_always_name_a_cluster() {
+        for remote in ["europe:logs", "*:logs-*", "-europe:*", "europe:<logs-{now}>"] {
+            assert!(is_remote(remote), "{remote}");
+        }
+        for local in ["logs", "-logs", "<logs-{now/d{HH:mm|+12:00}}>", "logs::failures"] {
+            assert!(!is_remote(local), "{local}");
+        }
+    }
+
+    #[test]
+    fn suffixes_are_dropped_and_other_text_is_no_version() {
+        let version = Version::parse("9.3.0-SNAPSHOT").unwrap();
+        assert_eq!(
+            version,
+            Version {
+                major: 9,
+                minor: 3,
+                patch: 0
+            }
+        );
+        let supported = |text: &str| Version::parse(text).map(|version| (version.is_supported(), version.is_tested()));
+        assert_eq!(supported("7.9.3"), Some((false, false)));
+        assert_eq!(supported("7.10.0"), Some((true, false)));
+        assert_eq!(supported("7.16.3"), Some((true, false)));
+        assert_eq!(supported("7.17.0"), Some((true, true)));
+        assert!(supported("10.0.0").is_some_and(|(supported, _)| !supported));
+        assert!(version.at_least(7, 15) && !version.at_least(9, 4));
+        for bad in ["", "8", "8.1", "8.1.x", "8.1.2.3", "v8.1.0"] {
+            assert_eq!(Version::parse(bad), None, "{bad}");
+        }
     }
 }

@@ -157,7 +157,7 @@ impl Fields {
                 .into_iter()
                 .map(|(path, kind)| (path.to_owned(), kind.to_owned()))
                 .collect(),
-            influencers: config.influencers().iter().cloned().collect(),
+            influencers: config.analysis.influencers.iter().cloned().collect(),
             time_shifts: TimeShiftRules::of(config, contents),
             ..Self::default()
         };
@@ -206,7 +206,7 @@ impl Fields {
                 all.insert(name.to_owned());
             }
         };
-        for detector in config.detectors() {
+        for detector in &config.analysis.detectors {
             add(detector.partition.as_deref());
             add(detector.by.as_deref());
             add(detector.over.as_deref());
@@ -223,7 +223,7 @@ impl Fields {
             self.partition = self.partition.take().or_else(|| detector.partition.clone());
             self.pairs.insert((partition, person));
         }
-        config.influencers().iter().for_each(|name| add(Some(name)));
+        config.analysis.influencers.iter().for_each(|name| add(Some(name)));
         all
     }
 
@@ -380,10 +380,12 @@ fn counts_texts(function: &str) -> bool {
 }
 
 fn numbers(config: &JobConfig) -> impl Iterator<Item = &str> {
-    let detectors = config.detectors();
+    let detectors = config.analysis.detectors.iter();
     let metrics = detectors.filter(|detector| !counts_texts(&detector.function));
     let metrics = metrics.filter_map(|detector| detector.field.as_deref());
-    metrics.chain(config.summary_count_field()).chain([config.time_field()])
+    metrics
+        .chain(config.analysis.summary_count_field_name.as_deref())
+        .chain([config.time_field()])
 }
 
 /// Fields by the names that a datafeed's aggregations give to their values.

@@ -37,9 +37,9 @@ pub(crate) fn refuse_values(source: &SourceArchive<'_>, rewriter: &Rewriter, acc
 
 /// All of these names in an archive.
 pub(crate) fn names(contents: &Contents, config: &JobConfig, rewriter: &Rewriter) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = config.groups().iter().cloned().collect();
+    let mut names: BTreeSet<String> = config.groups.iter().cloned().collect();
     names.insert(config.id().to_string());
-    names.extend(config.results_index_name().map(str::to_owned));
+    names.extend(config.results_index_name.clone());
     if let Some(feed) = config.datafeed() {
         names.insert(feed.id.to_string());
         names.extend(feed.indices.iter().cloned());

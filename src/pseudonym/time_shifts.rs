@@ -28,7 +28,7 @@ struct DetectorRules {
 
 impl TimeShiftRules {
     pub(crate) fn of(config: &JobConfig, contents: &Contents) -> Self {
-        let whole = parsed(config.text());
+        let whole = parsed(&config.text);
         let detectors = whole["analysis_config"]["detectors"].as_array();
         let calendars = contents.calendars.as_deref().map(parsed).unwrap_or_default();
         let calendars = calendars.as_array().into_iter().flatten();

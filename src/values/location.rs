@@ -219,16 +219,16 @@ pub(crate) struct FieldRoles(BTreeMap<String, Vec<FieldRole>>);
 impl FieldRoles {
     pub(crate) fn of_job(config: &JobConfig) -> Self {
         let mut roles = Self::default();
-        for detector in config.detectors() {
+        for detector in &config.analysis.detectors {
             roles.add(detector.partition.as_deref(), FieldRole::Partition);
             roles.add(detector.over.as_deref(), FieldRole::Over);
             roles.add(detector.by.as_deref(), FieldRole::By);
         }
-        for influencer in config.influencers() {
+        for influencer in &config.analysis.influencers {
             roles.add(Some(influencer), FieldRole::Influencer);
         }
         roles.add(config.categorization_field(), FieldRole::Categorization);
-        for field in config.detectors().flat_map(Detector::fields) {
+        for field in config.analysis.detectors.iter().flat_map(Detector::fields) {
             if !roles.0.contains_key(field) {
                 roles.add(Some(field), FieldRole::Metric);
             }

@@ -19,7 +19,7 @@ pub(crate) fn config_values(config: &JobConfig, visit: &mut Visit<'_>) {
     let part = ArchivePart::Configuration;
     // Numbers and booleans say nothing by themselves.
     for_each_leaf(
-        config.text().get().as_bytes(),
+        config.text.get().as_bytes(),
         &mut |leaf| match part.text_at(leaf.path) {
             Some(label) if leaf.quoted && leaf.path == "model_plot_config.terms" => {
                 let terms = leaf.text.split(',').map(str::trim);
@@ -106,9 +106,9 @@ pub(crate) fn document_values(part: ArchivePart, source: &[u8], visit: &mut Visi
 
 /// The values in the entries that are one JSON text each: filters, calendars, the snapshot, the manifest.
 pub(crate) fn entry_values(contents: &Contents, visit: &mut Visit<'_>) {
-    let fields: BTreeMap<&str, &str> = contents.config.iter().flat_map(JobConfig::filtered_fields).collect();
+    let fields: BTreeMap<_, _> = contents.config.iter().flat_map(JobConfig::filtered_fields).collect();
     for (id, filter) in &contents.parsed.filters {
-        let items = match fields.get(id.as_str()) {
+        let items = match fields.get(id) {
             Some(field) => ValueSource::Field(field),
             None => ValueSource::Filter(id.as_str()),
         };

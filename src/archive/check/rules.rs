@@ -245,9 +245,10 @@ fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result
         EntryKind::Config => contents.config = Some(JobConfig::parse(json.as_bytes()).map_err(why)?),
         EntryKind::Manifest => contents.manifest = Some(parse(json)?),
         EntryKind::Snapshot => {
-            let snapshot = Snapshot::parse(object()?).map_err(why)?;
+            object()?;
+            let snapshot = Snapshot::parse(value).map_err(why)?;
             contents.snapshot_id = Some(snapshot.snapshot_id.clone());
-            (contents.snapshot, parsed.snapshot) = (Some(value), Some(snapshot));
+            (contents.snapshot, parsed.snapshot) = (Some(snapshot.text.clone()), Some(snapshot));
         }
         EntryKind::DataCounts => {
             let counts = DataCounts::parse(object()?.as_bytes()).map_err(why)?;

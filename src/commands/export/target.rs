@@ -183,7 +183,7 @@ async fn choose_job(session: &Session) -> Result<JobId> {
 
 /// The chosen snapshot. Where the job was reverted, the one that it uses is not the latest one, which is named too.
 async fn find_snapshot(session: &Session, job: &JobConfig, choice: &SnapshotChoice) -> Result<SnapshotSummary> {
-    let (id, used) = (job.id(), job.model_snapshot_id());
+    let (id, used) = (job.id(), job.model_snapshot_id.as_ref());
     let list = format!("GET _ml/anomaly_detectors/{id}/model_snapshots lists them; closing a job makes one");
     let not_found = |message| Error::failed(message, list);
     let snapshots = session.cluster.snapshots(id).await?;

@@ -151,7 +151,7 @@ impl Resources {
                 None => terminal.warn(&format!("a rule of the job names filter `{id}`, which does not exist")),
             }
         }
-        let calendars = cluster.calendars_of(target.job.id(), target.job.groups()).await?;
+        let calendars = cluster.calendars_of(target.job.id(), &target.job.groups).await?;
         let bug = |error| {
             Error::failed(
                 format!("filters and calendars: {error}"),

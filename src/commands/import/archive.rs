@@ -79,7 +79,7 @@ pub(super) async fn check(
 
 /// Which version the archive comes from, as error messages name it.
 pub(super) fn origin(archive: &CheckedArchive) -> String {
-    match (&archive.contents.manifest, archive.config.job_version()) {
+    match (&archive.contents.manifest, archive.config.job_version.as_deref()) {
         (Some(manifest), _) => format!("Elasticsearch {}", manifest.source.cluster_version),
         (None, Some(version)) => format!("a cluster with job version {version}"),
         (None, None) => "a cluster of unknown version".to_owned(),

@@ -146,7 +146,7 @@ impl Import {
         let config = cluster.job(job).await?;
         let config = config.ok_or_else(|| Error::mismatch(format!("job {job} is gone")))?;
         let config = JobConfig::parse(config.get().as_bytes())?;
-        require(config.model_snapshot_id() == Some(&plan.snapshot_id), || {
+        require(config.model_snapshot_id.as_ref() == Some(&plan.snapshot_id), || {
             format!("job {job} does not stand at snapshot {}", plan.snapshot_id)
         })?;
         if let Some((id, _)) = &plan.portable.datafeed {

@@ -163,7 +163,7 @@ pub(in crate::commands) fn say(options: &PseudonymizeOptions, outcome: &Outcome,
 /// What the pseudonymized job can be expected to find, as far as it was measured with Elastic's autodetect: a sentence each.
 fn expected_results(config: &JobConfig, fields: &Fields) -> Vec<String> {
     let measures_length = |detector: &&crate::job::Detector| detector.function.ends_with("info_content");
-    let measured = config.detectors().filter(measures_length);
+    let measured = config.analysis.detectors.iter().filter(measures_length);
     let measured: Vec<&str> = measured
         .filter(|detector| detector.field.as_deref().is_some_and(|field| fields.is_chosen(field)))
         .map(|detector| detector.function.as_str())

@@ -1,6 +1,5 @@
 //! Which fields of the inputs a job needs.
 
-mod aggregations;
 mod query;
 mod query_string;
 mod references;
@@ -11,10 +10,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use self::references::{FieldReferences, entries};
-use self::resolve::Resolver;
+use self::references::FieldReferences;
+use self::resolve::resolve;
 pub use self::resolve::{NeededFields, names_with_parents, parents_of_multi_fields};
-use crate::job::config::{Datafeed, Detector, JobConfig};
+use crate::job::config::{Detector, JobConfig};
+use crate::job::datafeed::{Datafeed, entries};
 use crate::job::error::Error;
 use crate::job::mapping::InputMappings;
 
@@ -30,20 +30,24 @@ pub fn needed_fields(job: &JobConfig, mappings: &InputMappings, more: &[String])
     }
     found.name(job.time_field());
     let aggregates = feed.is_some_and(|feed| feed.aggregations.is_some());
-    let scripted =
-        |name: &str| entries(feed.and_then(|feed| feed.script_fields.as_ref())).any(|(made, _)| made == name);
-    for name in of_job(job) {
-        if !scripted(name) && (!aggregates || mappings.knows(name)) {
-            found.name(name);
-        }
+    let is_scripted = |name: &str| script_fields(job).any(|(made, _)| made == name);
+    for name in of_job(job).filter(|name| !is_scripted(name) && (!aggregates || mappings.knows(name))) {
+        found.name(name);
     }
-    let runtime = feed.and_then(|feed| feed.runtime_mappings.as_ref());
-    let mut needed = Resolver::new(mappings, runtime).resolve(found, more);
+    let mut needed = resolve(found, more, mappings, runtime_mappings(job));
     if aggregates {
         // How many events a document stands for, where it says so.
         needed.fields.insert("_doc_count".to_owned());
     }
     needed
+}
+
+fn runtime_mappings(job: &JobConfig) -> Option<&Value> {
+    job.datafeed()?.runtime_mappings.as_ref()
+}
+
+fn script_fields(job: &JobConfig) -> impl Iterator<Item = (&String, &Value)> {
+    entries(job.datafeed().and_then(|feed| feed.script_fields.as_ref()))
 }
 
 /// A part of a datafeed that reads fields.
@@ -65,7 +69,7 @@ pub fn fields_read_by(reader: FieldReader<'_>, runtime: Option<&Value>, mappings
     match reader {
         FieldReader::Query(query) => query::read(query, &mut found),
         FieldReader::Script(code) => script::read(code, "script", &mut found),
-        FieldReader::Aggregations(all) => aggregations::read(all, &mut found),
+        FieldReader::Aggregations(all) => query::read_aggregations(all, &mut found),
         FieldReader::Name(name) => found.name(name),
     }
     through_runtime(found, runtime, mappings)
@@ -75,17 +79,10 @@ pub fn fields_read_by(reader: FieldReader<'_>, runtime: Option<&Value>, mappings
 pub fn values_of_index(job: &JobConfig, mappings: &InputMappings) -> BTreeSet<String> {
     let mut found = FieldReferences::default();
     of_job(job).for_each(|name| found.name(name));
-    let feed = job.datafeed();
-    for (name, field) in entries(feed.and_then(|feed| feed.script_fields.as_ref())) {
-        if let Some(code) = field.get("script") {
-            script::read(code, &format!("script field `{name}`"), &mut found);
-        }
+    if let Some(feed) = job.datafeed() {
+        read_values(feed, None, &mut found);
     }
-    if let Some(aggregations) = feed.and_then(|feed| feed.aggregations.as_ref()) {
-        aggregations::read(aggregations, &mut found);
-    }
-    let runtime = feed.and_then(|feed| feed.runtime_mappings.as_ref());
-    through_runtime(found, runtime, mappings).index_dependent
+    through_runtime(found, runtime_mappings(job), mappings).index_dependent
 }
 
 /// With what the scripts of runtime fields read in turn.
@@ -98,7 +95,7 @@ fn through_runtime(mut found: FieldReferences, runtime: Option<&Value>, mappings
         read.insert(made);
         script::read(code, &format!("runtime field `{made}`"), &mut found);
     }
-    Resolver::new(mappings, runtime).resolve(found, &[])
+    resolve(found, &[], mappings, runtime)
 }
 
 /// The job with a datafeed that selects every document: without its query, and without the runtime fields that nothing
@@ -117,11 +114,9 @@ pub fn without_query(job: &JobConfig) -> Result<JobConfig, Error> {
 }
 
 fn unread_runtime_field(job: &JobConfig) -> Option<String> {
-    let runtime = job.datafeed()?.runtime_mappings.as_ref();
-    let mut scripted = entries(runtime).filter(|(_, field)| field.get("script").is_some());
-    scripted
-        .find(|(made, _)| !reads_made_field(job, made))
-        .map(|(made, _)| made.clone())
+    let mut fields = entries(runtime_mappings(job));
+    let unread = fields.find(|(made, field)| field.get("script").is_some() && !reads_made_field(job, made));
+    unread.map(|(made, _)| made.clone())
 }
 
 /// The job without the runtime field or script field of this name.
@@ -156,37 +151,39 @@ pub fn reads_made_field(job: &JobConfig, made: &str) -> bool {
 }
 
 fn of_job(job: &JobConfig) -> impl Iterator<Item = &str> {
-    let detectors = job.detectors().flat_map(Detector::fields);
-    let influencers = job.influencers().iter().map(String::as_str);
-    let others = job.categorization_field().into_iter().chain(job.summary_count_field());
+    let analysis = &job.analysis;
+    let detectors = analysis.detectors.iter().flat_map(Detector::fields);
+    let names = detectors.chain(analysis.influencers.iter().map(String::as_str));
+    let names = names
+        .chain(job.categorization_field())
+        .chain(analysis.summary_count_field_name.as_deref());
     // Elasticsearch makes `mlcategory` of the categorization field.
-    detectors
-        .chain(influencers)
-        .chain(others)
-        .filter(|name| *name != "mlcategory")
+    names.filter(|name| *name != "mlcategory")
 }
 
 /// All that a datafeed reads, but for the script that makes the field `but`.
 fn read_datafeed(feed: &Datafeed, but: Option<&str>, found: &mut FieldReferences) {
     query::read(&feed.query, found);
-    let others = |(name, _): &(&String, &Value)| but != Some(name.as_str());
-    for (name, field) in entries(feed.runtime_mappings.as_ref()).filter(others) {
+    let fields = entries(feed.runtime_mappings.as_ref());
+    for (name, field) in fields.filter(|(name, _)| but != Some(name.as_str())) {
         match field.get("script") {
             Some(code) => script::read(code, &format!("runtime field `{name}`"), found),
             None => found.name(name),
         }
         // Of a `lookup`; what it looks up is in another index.
-        if let Some(input) = field.get("input_field").and_then(Value::as_str) {
-            found.name(input);
-        }
+        found.name_in(field, "input_field");
     }
-    for (name, field) in entries(feed.script_fields.as_ref()).filter(others) {
-        if let Some(code) = field.get("script") {
-            script::read(code, &format!("script field `{name}`"), found);
-        }
+    read_values(feed, but, found);
+}
+
+/// Script fields and aggregations, but for the script that makes the field `but`.
+fn read_values(feed: &Datafeed, but: Option<&str>, found: &mut FieldReferences) {
+    let fields = entries(feed.script_fields.as_ref());
+    for (name, field) in fields.filter(|(name, _)| but != Some(name.as_str())) {
+        script::read_in(field, "script", &format!("script field `{name}`"), found);
     }
     if let Some(aggregations) = &feed.aggregations {
-        aggregations::read(aggregations, found);
+        query::read_aggregations(aggregations, found);
     }
 }
 

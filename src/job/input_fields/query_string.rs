@@ -4,6 +4,13 @@ use super::references::FieldReferences;
 
 const OPERATORS: [&str; 7] = ["AND", "OR", "NOT", "&&", "||", "TO", "*"];
 
+/// Whether it reads a time relative to now, as in `[now-1d TO now]`; a value that only looks so does no harm.
+pub(super) fn is_relative(text: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    text.match_indices("now")
+        .any(|(at, word)| !text[..at].ends_with(is_word) && !text[at + word.len()..].starts_with(is_word))
+}
+
 /// Reads a text. True where a part of it names no field, and is looked for in the default ones.
 pub(super) fn read(text: &str, found: &mut FieldReferences) -> bool {
     let mut reader = Reader {
@@ -30,131 +37,97 @@ impl Reader<'_, '_> {
         while let Some(&c) = self.chars.peek() {
             let owned = self.owned.last().copied().unwrap_or(false);
             match c {
-                ')' => {
-                    self.chars.next();
-                    self.owned.pop();
-                }
-                '(' => self.open(owned),
                 '"' | '/' | '[' | '{' => {
                     self.value();
                     self.bare |= !owned;
+                    continue;
                 }
-                '^' | '~' => self.weight(),
-                '+' | '-' | '!' | '<' | '>' | '=' => drop(self.chars.next()),
-                c if c.is_whitespace() || c == ':' => drop(self.chars.next()),
-                _ => self.word(owned),
+                '(' => self.owned.push(owned),
+                ')' => drop(self.owned.pop()),
+                '^' | '~' | '+' | '-' | '!' | '<' | '>' | '=' | ':' => {}
+                c if c.is_whitespace() => {}
+                _ => {
+                    self.word(owned);
+                    continue;
+                }
+            }
+            self.chars.next();
+            if matches!(c, '^' | '~') {
+                // `^2` or `~1`.
+                self.skip_while(|c| c.is_ascii_digit() || c == '.');
             }
         }
     }
 
-    fn open(&mut self, owned: bool) {
-        self.chars.next();
-        self.owned.push(owned);
+    fn skip_while(&mut self, skipped: impl Fn(char) -> bool) {
+        while self.chars.next_if(|c| skipped(*c)).is_some() {}
     }
 
     /// A word, or a field's name and what follows it.
     fn word(&mut self, owned: bool) {
         let word = self.text();
-        if self.chars.peek() != Some(&':') {
+        if self.chars.next_if_eq(&':').is_none() {
             self.bare |= !owned && !word.is_empty() && !OPERATORS.contains(&word.as_str());
             return;
         }
-        self.chars.next();
-        while self
-            .chars
-            .peek()
-            .is_some_and(|c| c.is_whitespace() || "<>=".contains(*c))
-        {
-            self.chars.next();
-        }
-        let group = self.chars.peek() == Some(&'(');
-        if word == "_exists_" && !group {
-            let name = self.value();
-            return self.found.name(&name);
-        }
-        // `*:x` is everywhere.
-        if word == "*" && !group {
-            let all = self.value();
-            self.bare |= all != "*";
-            return;
-        }
+        self.skip_while(|c| c.is_whitespace() || "<>=".contains(c));
+        let group = self.chars.next_if_eq(&'(').is_some();
+        let value = match group {
+            true => String::new(),
+            false => self.value(),
+        };
+        self.owned.extend(group.then_some(true));
         match word.as_str() {
-            "*" => self.bare = true,
-            "_exists_" => {}
+            "_exists_" => self.found.name(&value),
+            // `*:x` is everywhere.
+            "*" => self.bare |= value != "*",
             name => self.found.name(name),
         }
-        match group {
-            true => self.open(true),
-            false => drop(self.value()),
-        }
     }
 
-    /// One value with what follows it directly (`^2`, `~`).
     fn value(&mut self) -> String {
-        let text = match self.chars.peek() {
-            Some('"') => self.until('"'),
-            Some('/') => self.until('/'),
+        match self.chars.next_if(|c| "\"/[{".contains(*c)) {
             Some('[' | '{') => self.range(),
-            _ => self.text(),
-        };
-        while self.chars.peek().is_some_and(|c| "^~".contains(*c)) {
-            self.weight();
-        }
-        text
-    }
-
-    /// `^2` or `~1`.
-    fn weight(&mut self) {
-        self.chars.next();
-        while self.chars.peek().is_some_and(|c| c.is_ascii_digit() || *c == '.') {
-            self.chars.next();
+            Some(quote) => self.quoted(quote),
+            None => self.text(),
         }
     }
 
-    fn until(&mut self, end: char) -> String {
+    /// Up to the quote that ends it.
+    fn quoted(&mut self, quote: char) -> String {
+        let text = self.until(|c| c == quote);
         self.chars.next();
-        let mut text = String::new();
-        while let Some(c) = self.chars.next() {
-            match c {
-                '\\' => text.extend(self.chars.next()),
-                c if c == end => break,
-                c => text.push(c),
-            }
-        }
         text
     }
 
     fn range(&mut self) -> String {
-        while let Some(&c) = self.chars.peek() {
+        while let Some(c) = self.chars.next() {
             match c {
-                '"' => drop(self.until('"')),
-                ']' | '}' => {
-                    self.chars.next();
-                    break;
-                }
-                _ => drop(self.chars.next()),
+                '"' => drop(self.quoted('"')),
+                ']' | '}' => break,
+                _ => {}
             }
         }
         String::new()
     }
 
     fn text(&mut self) -> String {
-        let mut text = String::new();
-        while let Some(&c) = self.chars.peek() {
-            match c {
-                '\\' => {
-                    self.chars.next();
-                    text.extend(self.chars.next());
-                    continue;
-                }
-                c if c.is_whitespace() || ":()\"[]{}^~".contains(c) => break,
-                c => text.push(c),
-            }
-            self.chars.next();
-        }
+        let text = self.until(|c| c.is_whitespace() || ":()\"[]{}^~".contains(c));
         if text.is_empty() {
             // A bracket that opens nothing must not be looked at twice.
             self.chars.next_if(|c| "]}".contains(*c));
+        }
+        text
+    }
+
+    /// Up to a character that no backslash precedes.
+    fn until(&mut self, is_end: impl Fn(char) -> bool) -> String {
+        let mut text = String::new();
+        while let Some(c) = self.chars.next_if(|c| !is_end(*c)) {
+            match c {
+                '\\' => text.extend(self.chars.next()),
+                c => text.push(c),
+            }
         }
         text
     }

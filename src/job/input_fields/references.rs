@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::job::mapping::matches_wildcard;
 
@@ -30,25 +30,15 @@ impl FieldReferences {
             | "_tier" | "_type" | "_version" => self.depends_on_index(name),
             // What a search answers by itself: no document holds it.
             "" | "_doc" | "_exists_" | "_field_names" | "_nested_path" | "_score" | "_shard_doc" | "_source" => {}
-            name => {
-                self.names.insert(name.to_owned());
-            }
+            name => drop(self.names.insert(name.to_owned())),
         }
     }
 
-    /// A `nested` aggregation.
-    pub(super) fn nested(&mut self, body: &Value) {
-        let path = body.get("path").and_then(Value::as_str);
-        self.nested.extend(path.map(str::to_owned));
-    }
-
-    /// Of the nested objects that are counted those of which nothing else is read: they are needed themselves.
-    pub(super) fn bare_nested(&self) -> impl Iterator<Item = &String> {
-        self.nested.iter().filter(|path| {
-            let inner = format!("{path}.");
-            let next = self.names.range(inner.clone()..).next();
-            !next.is_some_and(|name| name.starts_with(&inner))
-        })
+    /// The name that is a member of an object.
+    pub(super) fn name_in(&mut self, object: &Value, member: &str) {
+        if let Some(name) = object.get(member).and_then(Value::as_str) {
+            self.name(name);
+        }
     }
 
     /// Something whose result depends on more than the document's content.
@@ -56,14 +46,19 @@ impl FieldReferences {
         self.index_dependent.insert(what.to_owned());
     }
 
-    pub(super) fn place(&mut self, path: &str) {
-        if !path.is_empty() {
-            self.places.insert(path.to_owned());
-        }
+    pub(super) fn warn(&mut self, text: String) {
+        self.warnings.insert(text);
     }
 
-    pub(super) fn default_fields(&mut self, kind: &str) {
-        self.by_default.get_or_insert_with(|| kind.to_owned());
+    /// All names, and the nested objects that are counted without anything in them being read: they are needed themselves.
+    pub(super) fn all_names(&self) -> BTreeSet<String> {
+        let is_bare = |path: &&String| {
+            let inner = format!("{path}.");
+            let next = self.names.range(inner.clone()..).next();
+            !next.is_some_and(|name| name.starts_with(&inner))
+        };
+        let bare = self.nested.iter().filter(is_bare);
+        self.names.iter().chain(bare).cloned().collect()
     }
 
     /// Whether a field of that name may be read.
@@ -72,13 +67,4 @@ impl FieldReferences {
         let reads = |name: &String| name == made || name.starts_with(&inner) || matches_wildcard(name, made);
         self.by_default.is_some() || !self.warnings.is_empty() || self.names.iter().any(reads)
     }
-
-    pub(super) fn warn(&mut self, text: String) {
-        self.warnings.insert(text);
-    }
-}
-
-/// The members of an object, where it is one.
-pub(super) fn entries(object: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
-    object.and_then(Value::as_object).into_iter().flat_map(Map::iter)
 }

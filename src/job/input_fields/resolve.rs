@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::references::{FieldReferences, entries};
+use super::references::FieldReferences;
 use super::script;
+use crate::job::datafeed::entries;
 use crate::job::mapping::InputMappings;
 
 /// What a list or text in a script has besides its value: `params._source.tags.length`.
@@ -26,60 +27,56 @@ pub struct NeededFields {
     pub warnings: BTreeSet<String>,
 }
 
-pub(super) struct Resolver<'a> {
+/// Resolves what was found, and names that are asked for. `runtime` are the datafeed's own runtime fields, which hide
+/// fields of the same name.
+pub(super) fn resolve(
+    found: FieldReferences,
+    asked_for: &[String],
+    mappings: &InputMappings,
+    runtime: Option<&Value>,
+) -> NeededFields {
+    let mut resolver = Resolver {
+        mappings,
+        runtime,
+        needed: NeededFields::default(),
+        seen: BTreeSet::new(),
+    };
+    resolver.take(found);
+    for name in asked_for {
+        // It may be a pattern of what no mapping knows.
+        if name.contains('*') {
+            resolver.needed.fields.insert(name.clone());
+        }
+        resolver.name(name);
+    }
+    resolver.needed
+}
+
+struct Resolver<'a> {
     mappings: &'a InputMappings,
-    /// The datafeed's own, which hide fields of the same name.
     runtime: Option<&'a Value>,
     needed: NeededFields,
     seen: BTreeSet<String>,
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(mappings: &'a InputMappings, runtime: Option<&'a Value>) -> Self {
-        Self {
-            mappings,
-            runtime,
-            needed: NeededFields::default(),
-            seen: BTreeSet::new(),
-        }
-    }
-
-    pub(super) fn resolve(mut self, found: FieldReferences, asked_for: &[String]) -> NeededFields {
-        self.take(found);
-        for name in asked_for {
-            // It may be a pattern of what no mapping knows.
-            if name.contains('*') {
-                self.needed.fields.insert(name.clone());
-            }
-            self.name(name);
-        }
-        self.needed
-    }
-
-    fn take(&mut self, mut found: FieldReferences) {
-        let bare: Vec<String> = found.bare_nested().cloned().collect();
-        found.names.extend(bare);
-        self.needed
-            .names
-            .extend(found.names.iter().chain(&found.places).cloned());
+    fn take(&mut self, found: FieldReferences) {
+        let names = found.all_names();
+        self.needed.names.extend(names.iter().chain(&found.places).cloned());
         self.needed.warnings.extend(found.warnings);
         self.needed.index_dependent.extend(found.index_dependent);
         if let Some(kind) = found.by_default {
             match self.mappings.default_fields() {
                 Some(names) => names.iter().for_each(|name| self.name(name)),
-                None => self.warn(format!("`{kind}` without a field reads all fields")),
+                None => drop(
+                    self.needed
+                        .warnings
+                        .insert(format!("`{kind}` without a field reads all fields")),
+                ),
             }
         }
-        for place in found.places {
-            self.place(&place);
-        }
-        for name in found.names {
-            self.name(&name);
-        }
-    }
-
-    fn warn(&mut self, doubt: String) {
-        self.needed.warnings.insert(doubt);
+        found.places.iter().for_each(|place| self.place(place));
+        names.iter().for_each(|name| self.name(name));
     }
 
     fn name(&mut self, name: &str) {
@@ -87,9 +84,21 @@ impl<'a> Resolver<'a> {
             return;
         }
         if name.contains('*') {
-            return self.pattern(name);
+            let names = self.mappings.names_like(name);
+            if names.is_empty() {
+                self.needed.fields.insert(name.to_owned());
+            }
+            return names.iter().for_each(|name| self.name(name));
         }
-        if let Some(field) = self.of_datafeed(name) {
+        // A composite makes fields below its name.
+        let is_made = |(made, field): &(&String, &Value)| match name.strip_prefix(made.as_str()) {
+            Some("") => true,
+            Some(rest) => rest
+                .strip_prefix('.')
+                .is_some_and(|inner| field["fields"].get(inner).is_some()),
+            None => false,
+        };
+        if let Some((_, field)) = entries(self.runtime).find(is_made) {
             // Scripts of the datafeed are read in any case.
             if field.get("script").is_none() {
                 self.needed.fields.insert(name.to_owned());
@@ -108,31 +117,12 @@ impl<'a> Resolver<'a> {
         }
         for (runtime, code) in sources.scripts {
             self.needed.runtime.insert(runtime.to_owned());
-            let mut inner = FieldReferences::default();
             if let Some(code) = code {
+                let mut inner = FieldReferences::default();
                 script::read(code, &format!("the mapping's runtime field `{runtime}`"), &mut inner);
+                self.take(inner);
             }
-            self.take(inner);
         }
-    }
-
-    fn of_datafeed(&self, name: &str) -> Option<&'a Value> {
-        // A composite makes fields below its name.
-        let mut made = entries(self.runtime);
-        let field = made.find(|(made, field)| {
-            let inner = name.strip_prefix(made.as_str()).and_then(|rest| rest.strip_prefix('.'));
-            *made == name
-                || inner.is_some_and(|inner| field.pointer("/fields").is_some_and(|all| all.get(inner).is_some()))
-        });
-        field.map(|(_, field)| field)
-    }
-
-    fn pattern(&mut self, pattern: &str) {
-        let names = self.mappings.names_like(pattern);
-        if names.is_empty() {
-            self.needed.fields.insert(pattern.to_owned());
-        }
-        names.iter().for_each(|name| self.name(name));
     }
 
     /// A place in the document with, perhaps, properties of its value at the end.
@@ -171,15 +161,10 @@ pub fn parents_of_multi_fields(
     types: &BTreeMap<String, BTreeSet<String>>,
 ) -> BTreeSet<String> {
     let is_object = |kind: &String| matches!(kind.as_str(), "object" | "nested" | "flattened");
-    let parents = names
-        .iter()
-        .filter(|name| types.contains_key(*name))
-        .filter_map(|name| {
-            let (parent, _) = name.rsplit_once('.')?;
-            let has_multi_fields = types.get(parent)?.iter().any(|kind| !is_object(kind));
-            has_multi_fields.then(|| parent.to_owned())
-        });
-    parents.collect()
+    let known = names.iter().filter(|name| types.contains_key(*name));
+    let parents = known.filter_map(|name| name.rsplit_once('.')).map(|(parent, _)| parent);
+    let has_multi_fields = |parent: &&str| types.get(*parent).is_some_and(|kinds| !kinds.iter().all(is_object));
+    parents.filter(has_multi_fields).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -6,8 +6,6 @@ use serde_json::Value;
 
 use super::references::FieldReferences;
 
-/// Ways to the values that a search sees, the field's name following.
-const VALUES: [&str; 3] = ["doc", "field", "$"];
 /// Ways to the document itself, a path following.
 const DOCUMENT: [&str; 6] = [
     "params._source",
@@ -20,33 +18,48 @@ const DOCUMENT: [&str; 6] = [
 /// Methods of a map that take a key.
 const BY_KEY: [&str; 3] = ["get", "containsKey", "getOrDefault"];
 
+/// Reads the script that is a member of an object.
+pub(super) fn read_in(object: &Value, member: &str, place: &str, found: &mut FieldReferences) {
+    if let Some(script) = object.get(member) {
+        read(script, place, found);
+    }
+}
+
 /// `script` is a string or an object with `source` or `id`; `place` is named in a doubt.
 pub(super) fn read(script: &Value, place: &str, found: &mut FieldReferences) {
     let source = script.as_str().or_else(|| script.get("source").and_then(Value::as_str));
     let Some(source) = source else {
         return found.warn(format!("{place}: a stored script, its text is not known"));
     };
-    let code = Code::read(source);
-    let script = Script {
-        code: &code,
-        params: script.get("params"),
-    };
-    for access in VALUES {
-        for rest in script.uses(access) {
-            match script.value(access, rest) {
-                Follows::Name(name) => found.name(&name),
-                Follows::Unknown => found.warn(format!("{place}: `{access}` with a name made at run time")),
-                Follows::Nothing => {}
+    let (code, params) = (Code::read(source), script.get("params"));
+    let unknown = |access| format!("{place}: `{access}` with a name made at run time");
+    // Values as a search sees them.
+    for rest in code.after_uses_of("doc") {
+        match step(rest, params) {
+            Step::Key(field, _) => found.name(&field),
+            // As in `doc in list`: no use of it.
+            Step::End if rest.trim_start().starts_with(is_word) => {}
+            _ => found.warn(unknown("doc")),
+        }
+    }
+    for access in ["field", "$"] {
+        for call in code
+            .after_uses_of(access)
+            .filter_map(|rest| rest.trim_start().strip_prefix('('))
+        {
+            match name(call, params) {
+                Some((field, _)) => found.name(&field),
+                None => found.warn(unknown(access)),
             }
         }
     }
     let mut whole = code.uses_of("_source").count() + code.literals_that_are("_source");
     for access in DOCUMENT {
-        for rest in script.uses(access) {
+        for rest in code.after_uses_of(access) {
             whole = whole.saturating_sub(1);
-            match script.path(rest) {
-                Some(path) => found.place(&path),
-                None => found.warn(format!("{place}: `{access}` with a name made at run time")),
+            match path(rest, params) {
+                Some(path) => drop(found.places.insert(path)),
+                None => found.warn(unknown(access)),
             }
         }
     }
@@ -55,10 +68,19 @@ pub(super) fn read(script: &Value, place: &str, found: &mut FieldReferences) {
     }
 }
 
-enum Follows {
-    Name(String),
-    Unknown,
-    Nothing,
+/// A path through the document, as far as it is written down.
+fn path(mut rest: &str, params: Option<&Value>) -> Option<String> {
+    let mut path = String::new();
+    loop {
+        rest = match step(rest, params) {
+            Step::Key(key, after) => {
+                path.extend([if path.is_empty() { "" } else { "." }, &key]);
+                after
+            }
+            Step::Element(after) if !path.is_empty() => after,
+            _ => return Some(path).filter(|path| !path.is_empty()),
+        };
+    }
 }
 
 /// One step from a value to what is inside.
@@ -70,59 +92,6 @@ enum Step<'a> {
     Unknown,
     /// The value itself is used.
     End,
-}
-
-struct Script<'a> {
-    code: &'a Code,
-    params: Option<&'a Value>,
-}
-
-impl<'a> Script<'a> {
-    /// What follows each use of a word that stands alone.
-    fn uses(&self, access: &'a str) -> impl Iterator<Item = &'a str> {
-        let text = self.code.text();
-        self.code
-            .uses_of(access)
-            .filter(|at| stands_alone(&text[..*at]))
-            .map(move |at| &text[at + access.len()..])
-            .filter(|rest| !rest.starts_with(is_word))
-    }
-
-    fn value(&self, access: &str, rest: &'a str) -> Follows {
-        if access == "doc" {
-            return match step(rest, self.params) {
-                Step::Key(name, _) => Follows::Name(name),
-                // As in `doc in list`: no use of it.
-                Step::End if rest.trim_start().starts_with(is_word) => Follows::Nothing,
-                _ => Follows::Unknown,
-            };
-        }
-        match rest.trim_start().strip_prefix('(') {
-            Some(inner) => match name(inner, self.params) {
-                Some((name, _)) => Follows::Name(name),
-                None => Follows::Unknown,
-            },
-            None => Follows::Nothing,
-        }
-    }
-
-    /// A path through the document, as far as it is written down.
-    fn path(&self, mut rest: &'a str) -> Option<String> {
-        let mut path = String::new();
-        loop {
-            match step(rest, self.params) {
-                Step::Key(key, after) => {
-                    if !path.is_empty() {
-                        path.push('.');
-                    }
-                    path.push_str(&key);
-                    rest = after;
-                }
-                Step::Element(after) if !path.is_empty() => rest = after,
-                _ => return Some(path).filter(|path| !path.is_empty()),
-            }
-        }
-    }
 }
 
 /// `['x']`, `[0]`, `.x`, `?.x`, `.get('x')` or the end.
@@ -181,10 +150,6 @@ fn name<'a>(text: &'a str, params: Option<&Value>) -> Option<(String, &'a str)> 
 
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
-}
-
-fn stands_alone(before: &str) -> bool {
-    !before.ends_with(|c: char| is_word(c) || matches!(c, '.' | '$' | '\'' | '"'))
 }
 
 /// Words after which a slash starts a regular expression; after other words it divides.
@@ -246,25 +211,28 @@ impl Code {
     /// Whether a slash that follows starts a regular expression, as the Painless lexer decides it: by what precedes it.
     fn starts_pattern(&self) -> bool {
         let before = self.text.trim_end();
-        let word = |c: char| c.is_alphanumeric() || c == '_';
-        let start = before.trim_end_matches(word).len();
+        let start = before.trim_end_matches(is_word).len();
         match before[start..].is_empty() {
             true => !before.ends_with([')', ']']),
             false => BEFORE_PATTERN.contains(&&before[start..]),
         }
     }
 
-    fn text(&self) -> &str {
-        &self.text
-    }
-
     /// Where `word` occurs outside of literals.
-    fn uses_of<'a>(&'a self, word: &'a str) -> impl Iterator<Item = usize> + 'a {
+    fn uses_of<'a>(&'a self, word: &'a str) -> impl Iterator<Item = usize> {
         let places = self.text.match_indices(word).map(|(at, _)| at);
         places.filter(|at| {
             let next = self.literals.partition_point(|literal| literal.end <= *at);
             self.literals.get(next).is_none_or(|literal| *at < literal.start)
         })
+    }
+
+    /// What follows each use of a word that stands alone.
+    fn after_uses_of<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a str> {
+        let alone = |before: &str| !before.ends_with(|c: char| is_word(c) || ".$'\"".contains(c));
+        let uses = self.uses_of(word).filter(move |at| alone(&self.text[..*at]));
+        let after = uses.map(|at| &self.text[at + word.len()..]);
+        after.filter(|rest| !rest.starts_with(is_word))
     }
 
     /// How many texts are this word and nothing else.
@@ -440,7 +408,7 @@ mod tests {
             ("\u{e9}/\u{e9} '\u{e9}' //\u{e9}", "\u{e9}/\u{e9} '\u{e9}'  ", 1),
         ] {
             let code = Code::read(source);
-            assert_eq!((code.text(), code.literals.len()), (text, literals), "{source}");
+            assert_eq!((code.text.as_str(), code.literals.len()), (text, literals), "{source}");
         }
     }
 

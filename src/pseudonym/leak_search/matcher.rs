@@ -7,7 +7,7 @@ use super::encodings::{self, JsonItem};
 use super::originals::{ReplacedValue, ReplacedValues};
 use super::vocabulary;
 use crate::archive::EntryKind;
-use crate::job::JobConfig;
+use crate::job::{Detector, JobConfig};
 use crate::json::{self, Kind};
 use crate::pseudonym::error::Error;
 use crate::pseudonym::fields::{CATEGORY, Fields, Input};
@@ -144,7 +144,8 @@ impl<'a> LeakMatcher<'a> {
         let fields = &rewriter.fields;
         let persons = fields.pairs.iter().map(|(_, person)| person).chain(&fields.influencers);
         let persons = persons.filter(|name| !name.is_empty() && *name != CATEGORY).cloned();
-        names.extend(config.detectors().map(|detector| detector.function.clone()));
+        let detectors = &config.analysis.detectors;
+        names.extend(detectors.iter().map(|detector| detector.function.clone()));
         let parts = vocabulary::PARTS.iter().chain(&vocabulary::DESCRIPTIONS);
         let accepted = names.iter().map(String::as_str).chain(parts.copied());
         let accepted = accepted.filter(|name| values.is_contained_in(name.as_bytes(), &mut |_, _| true));
@@ -158,9 +159,10 @@ impl<'a> LeakMatcher<'a> {
             accepted,
             persons: persons.collect(),
             pairs: fields.pairs.clone(),
-            categories: config
-                .detectors()
-                .any(|detector| detector.fields().any(|field| field == CATEGORY)),
+            categories: detectors
+                .iter()
+                .flat_map(Detector::fields)
+                .any(|field| field == CATEGORY),
         }
     }
 

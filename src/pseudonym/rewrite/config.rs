@@ -81,7 +81,7 @@ fn is_clause(path: &str) -> bool {
 impl Rewriter {
     /// The configuration.
     pub(crate) fn configuration(&mut self, config: &JobConfig) -> Result<Vec<u8>> {
-        edit_members(config.text().get().as_bytes(), &mut |member| match member {
+        edit_members(config.text.get().as_bytes(), &mut |member| match member {
             Member::Name { path, name } => Ok(self.configuration_name(path, name)),
             Member::Value(leaf) => self.configuration_value(leaf, config),
         })
@@ -142,7 +142,7 @@ fn is_made_of_names(text: &str, config: &JobConfig) -> bool {
     let known = |word: &str| {
         let of =
             |detector: &crate::job::Detector| detector.function == word || detector.fields().any(|field| field == word);
-        WORDS.contains(&word) || config.detectors().any(of)
+        WORDS.contains(&word) || config.analysis.detectors.iter().any(of)
     };
     let words = text.split(|c: char| c.is_whitespace() || "()=,\"".contains(c));
     words.filter(|word| !word.is_empty()).all(known)

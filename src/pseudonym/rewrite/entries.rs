@@ -93,7 +93,7 @@ impl Rewriter {
     /// Calendars with their events, of this job only: they may name other ones.
     pub(crate) fn calendars(&mut self, calendars: &RawValue, config: &JobConfig) -> io::Result<Vec<u8>> {
         let is_of_job = |name: &str| {
-            name == config.id().as_str() || name == "_all" || config.groups().iter().any(|group| group == name)
+            name == config.id().as_str() || name == "_all" || config.groups.iter().any(|group| group == name)
         };
         edit_leaves(calendars.get().as_bytes(), &mut |leaf| {
             if leaf.path == "job_ids" {

@@ -22,7 +22,7 @@ impl Rewriter {
     pub(crate) fn filters(&mut self, filters: &RawValue, config: &JobConfig) -> Result<Vec<u8>> {
         let mut fields: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (filter, field) in config.filtered_fields() {
-            fields.entry(filter).or_default().insert(field);
+            fields.entry(filter.as_str()).or_default().insert(field);
         }
         let mut filters: Value =
             serde_json::from_str(filters.get()).map_err(|cause| Error::of_checked_edit(cause.into()))?;

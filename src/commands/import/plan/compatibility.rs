@@ -8,7 +8,7 @@ use crate::cluster::{self, Cluster, Deployment};
 use crate::commands::compatibility::{Incompatible, Requirement, missing_parts};
 use crate::commands::import::archive::origin;
 use crate::error::{Error, Result};
-use crate::job::{PortableJob, Version, unfit_interval};
+use crate::job::{PortableJob, Version};
 use crate::util::format::duration;
 use crate::util::units::{format_size, parse_size};
 
@@ -84,7 +84,7 @@ impl Planner<'_> {
         let here = self.cluster.version();
         let (config, contents) = (&self.archive.config, &self.archive.contents);
         self.check_snapshot_version(here);
-        if !config.has_model_prune_window() && here.at_least(8, 1) {
+        if config.analysis.model_prune_window.is_none() && here.at_least(8, 1) {
             self.note(
                 "the job sets no model_prune_window: this version prunes models that were not seen for about 30 days",
             );
@@ -130,11 +130,11 @@ impl Planner<'_> {
     /// Before 7.14 a job without an analyzer had another default; written out it keeps its tokens.
     pub(super) fn categorization_analyzer(&mut self) -> Option<Value> {
         let config = &self.archive.config;
-        if config.categorization_field().is_none() || config.has_categorization_analyzer() {
+        if config.categorization_field().is_none() || config.analysis.categorization_analyzer.is_some() {
             return None;
         }
         let source = self.source_version();
-        let written_by = config.job_version().and_then(Version::parse).or(source);
+        let written_by = config.job_version.as_deref().and_then(Version::parse).or(source);
         // Since 8.10 jobs have a configuration version of their own, from 10.0.0 on.
         let old = |version: &Version| !version.at_least(7, 14);
         if !written_by.as_ref().is_some_and(old) || !self.cluster.version().at_least(7, 14) {
@@ -161,7 +161,7 @@ impl Planner<'_> {
     pub(super) async fn require_accepted(&self, portable: &PortableJob) -> Result<()> {
         let cluster = self.cluster;
         if portable.datafeed.is_some()
-            && let Some((interval, span)) = unfit_interval(&self.archive.config)
+            && let Some((interval, span)) = self.archive.config.unfit_interval()
         {
             return Err(Error::failed(
                 format!(

@@ -110,7 +110,7 @@ impl Planner<'_> {
     async fn check_groups(&mut self) -> Result<()> {
         const HINT: &str = "import under another ID with --as";
         let job = self.job;
-        let ours = self.archive.config.groups();
+        let ours = &self.archive.config.groups;
         if ours.iter().any(|group| group == job.as_str()) {
             self.conflict(format!("job {job} has a group of the same name"), HINT);
         }

@@ -127,7 +127,7 @@ fn sections(inspection: &Inspection) -> [(&'static str, Value); 13] {
 /// The configuration of job and datafeed, and what Elasticsearch generates: it differs wherever a job was created or
 /// has run again.
 fn configuration(contents: &Contents) -> [Value; 3] {
-    let text = contents.config.as_ref().map(|config| config.text().get());
+    let text = contents.config.as_ref().map(|config| config.text.get());
     let Some(Value::Object(mut job)) = text.and_then(|text| serde_json::from_str(text).ok()) else {
         return Default::default();
     };

@@ -183,15 +183,15 @@ impl From<&JobConfig> for JobFacts {
     fn from(config: &JobConfig) -> Self {
         Self {
             id: config.id().to_string(),
-            description: config.description().map(str::to_owned),
-            groups: config.groups().to_vec(),
-            job_version: config.job_version().map(str::to_owned),
-            bucket_span: config.bucket_span().map(str::to_owned),
+            description: config.description.clone(),
+            groups: config.groups.clone(),
+            job_version: config.job_version.clone(),
+            bucket_span: config.analysis.bucket_span.clone(),
             time_field: config.time_field().to_owned(),
-            detectors: config.detectors().map(DetectorFacts::from).collect(),
-            influencers: config.influencers().to_vec(),
+            detectors: config.analysis.detectors.iter().map(DetectorFacts::from).collect(),
+            influencers: config.analysis.influencers.clone(),
             categorization_field: config.categorization_field().map(str::to_owned),
-            summary_count_field: config.summary_count_field().map(str::to_owned),
+            summary_count_field: config.analysis.summary_count_field_name.clone(),
             model_memory_limit: config.model_memory_limit(),
         }
     }

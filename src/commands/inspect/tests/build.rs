@@ -45,7 +45,7 @@ fn contents() -> Contents {
         input_indices: [("logs-1".to_owned(), 2)].into(),
         ..Contents::default()
     };
-    contents.parsed.snapshot = Some(Snapshot::parse(snapshot).unwrap());
+    contents.parsed.snapshot = Some(Snapshot::parse(raw(snapshot).unwrap()).unwrap());
     contents
 }
 
