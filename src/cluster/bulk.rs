@@ -1,12 +1,10 @@
 //! Bulk writes: requests filled by bytes, several in flight, every item checked.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Value, json};
 use tokio::task::{JoinError, JoinSet};
 
@@ -22,6 +20,9 @@ const MAX_RESERVE: usize = 8 << 20;
 const MIN_REFRESH_BYTES: u64 = 16 << 20;
 /// Documents that are deleted with one request.
 const MAX_DELETIONS: usize = 1000;
+
+/// What of a response is the outcome of its items.
+const OUTCOMES: &str = "items.*._index,items.*.status,items.*.error";
 
 /// How batches are made.
 #[derive(Clone, Copy, Debug)]
@@ -144,21 +145,12 @@ impl Bulk {
     }
 
     /// After a failure nothing of this load is in flight any more: whatever undoes it must not be overtaken.
-    async fn finish_request(
-        &mut self,
-        done: std::result::Result<(usize, Result<BulkReport>), JoinError>,
-    ) -> Result<()> {
-        let stopped = |_| {
-            (
-                0,
-                Err(Error::unexpected("POST _bulk", "a sender stopped before its end")),
-            )
-        };
-        let (bytes, report) = done.unwrap_or_else(stopped);
-        let report = match report {
-            Ok(report) => report,
-            Err(error) => {
-                let _guard = self.cluster.pause().await;
+    async fn finish_request(&mut self, done: Result<(usize, Result<BulkReport>), JoinError>) -> Result<()> {
+        let stopped = |_| Error::unexpected("POST _bulk", "a sender stopped before its end");
+        let (bytes, report) = match done.map_err(stopped) {
+            Ok((bytes, Ok(report))) => (bytes, report),
+            Ok((_, Err(error))) | Err(error) => {
+                let _paused = self.cluster.pause().await;
                 self.in_flight.shutdown().await;
                 self.refreshing.shutdown().await;
                 return Err(error);
@@ -188,29 +180,29 @@ impl Bulk {
 impl Cluster {
     /// Opens a load into an alias (`require_alias=true`: a bulk never creates an index of that name).
     pub fn bulk_alias(&self, alias: &str, options: BulkOptions) -> Bulk {
-        self.bulk(Target::alias(alias, None), options)
+        self.bulk(alias, true, None, options)
     }
 
     /// Opens a load into one index through an alias that only this index has: a bulk request then neither creates an
     /// index nor writes to another one of that name. The index is made searchable on the way.
     pub fn bulk_index(&self, index: &str, alias: &str, options: BulkOptions) -> Bulk {
-        self.bulk(Target::alias(alias, Some(index.to_owned())), options)
+        self.bulk(alias, true, Some(index.to_owned()), options)
     }
 
     /// Opens a load into an index that has no alias, such as the notifications index of older versions: a request that
     /// comes after the index is gone would create it again.
     pub fn bulk_index_without_alias(&self, index: &str, options: BulkOptions) -> Bulk {
-        let target = Target {
-            name: index.to_owned(),
-            ..Target::default()
-        };
-        self.bulk(target, options)
+        self.bulk(index, false, None, options)
     }
 
-    fn bulk(&self, target: Target, options: BulkOptions) -> Bulk {
+    fn bulk(&self, name: &str, alias: bool, refreshed: Option<String>, options: BulkOptions) -> Bulk {
         Bulk {
             cluster: self.clone(),
-            target,
+            target: Target {
+                name: name.to_owned(),
+                alias,
+                refreshed,
+            },
             options,
             observer: None,
             batch: Batch::default(),
@@ -248,38 +240,19 @@ struct Target {
     refreshed: Option<String>,
 }
 
-/// What the response contains. An outcome for every item costs the cluster nearly a tenth of the request's time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum BulkDetail {
-    /// Whether there were errors.
-    Errors,
-    /// Every item's outcome, with the index that the document was written to.
-    Items,
-}
-
 impl Target {
-    fn alias(name: &str, refreshed: Option<String>) -> Self {
-        Self {
-            name: name.to_owned(),
-            alias: true,
-            refreshed,
-        }
-    }
-
-    /// Without a name the actions name their indices.
-    fn request(&self, detail: BulkDetail) -> Request {
-        let path = match self.name.as_str() {
+    /// Without a name the actions name their indices. An outcome for every item, with the index that the document was
+    /// written to, costs the cluster nearly a tenth of the request's time; otherwise the response is whether there were
+    /// errors.
+    fn request(&self, with_outcomes: bool) -> Request {
+        let request = Request::post(match self.name.as_str() {
             "" => Path::of(["_bulk"]),
             name => Path::of([name, "_bulk"]),
-        };
-        let request = match detail {
-            BulkDetail::Errors => Request::post(path)
-                .query("filter_path", "errors")
-                .returns(BodyLimit::Status),
+        });
+        let request = match with_outcomes {
             // Where it is too large, the batch is sent in halves.
-            BulkDetail::Items => Request::post(path)
-                .query("filter_path", "items.*._index,items.*.status,items.*.error")
-                .returns(BodyLimit::Page),
+            true => request.query("filter_path", OUTCOMES).returns(BodyLimit::Page),
+            false => request.query("filter_path", "errors").returns(BodyLimit::Status),
         };
         match self.alias {
             true => request.query("require_alias", "true"),
@@ -300,7 +273,7 @@ impl Target {
         Error::ItemRejected {
             index: item.index.as_deref().unwrap_or(&self.name).into(),
             id: item.id.as_str().into(),
-            response,
+            source: response,
         }
     }
 }
@@ -368,55 +341,60 @@ impl Batch {
         observer: Option<&dyn WriteObserver>,
     ) -> Result<BulkReport> {
         let mut report = BulkReport::default();
-        let detail = match observer {
-            Some(_) => BulkDetail::Items,
-            None => BulkDetail::Errors,
-        };
-        let mut waiting = vec![(self, cluster.backoff(), detail)];
-        while let Some((batch, mut backoff, detail)) = waiting.pop() {
+        let mut waiting = vec![(self, cluster.backoff(), observer.is_some())];
+        while let Some((batch, mut backoff, with_outcomes)) = waiting.pop() {
             let (body, items) = (Bytes::from(batch.body), batch.items);
-            let request = target.request(detail).ndjson(body.clone());
+            let request = target.request(with_outcomes).ndjson(body.clone());
             let response = match cluster.http.send(&request).await {
                 Err(error) if is_too_large(&error) && items.len() > 1 => {
-                    let middle = items.len() / 2;
-                    waiting.push((part(&body, &items, |n| n >= middle), cluster.backoff(), detail));
-                    waiting.push((part(&body, &items, |n| n < middle), cluster.backoff(), detail));
+                    let (first, second) = (0..items.len() / 2, items.len() / 2..items.len());
+                    for half in [second, first] {
+                        let batch = part(&body, &items, |n| half.contains(&n));
+                        waiting.push((batch, cluster.backoff(), with_outcomes));
+                    }
                     continue;
                 }
-                Err(Error::Refused { mut response, what }) if response.status == 413 => {
-                    let Some(item) = items.first() else {
-                        return Err(Error::Refused { what, response });
-                    };
+                Err(Error::Refused { source, .. }) if source.status == 413 && items.len() == 1 => {
                     let bytes = body.len();
-                    response.reason = format!(
+                    let reason = format!(
                         "a request with this document alone has {bytes} bytes, more than http.max_content_length"
                     );
-                    return Err(target.rejected(item, response));
+                    return Err(target.rejected(&items[0], ErrorResponse { reason, ..source }));
                 }
                 response => response?,
             };
-            let answer: BulkResponse = response.json()?;
-            if answer.items.is_empty() && answer.errors == Some(false) {
-                report.count(&items);
-                continue;
-            }
-            if answer.items.is_empty() && detail == BulkDetail::Errors && answer.errors == Some(true) {
+            let BulkResponse {
+                errors,
+                items: outcomes,
+            } = response.json()?;
+            match errors {
+                Some(false) if outcomes.is_empty() => {
+                    report.count(&items);
+                    continue;
+                }
                 // Written under fixed IDs: sent again it returns which failed and why.
-                waiting.push((part(&body, &items, |_| true), backoff, BulkDetail::Items));
-                continue;
+                Some(true) if outcomes.is_empty() && !with_outcomes => {
+                    waiting.push((part(&body, &items, |_| true), backoff, true));
+                    continue;
+                }
+                _ => {}
             }
             // Before any item is checked: what was written beside a rejected item has to be undone too.
             if let Some(observer) = observer {
-                report_places(&items, &answer.items, observer);
+                for (item, ItemResponse::Of(outcome)) in items.iter().zip(&outcomes) {
+                    if let Some(index) = outcome._index.as_deref().filter(|_| outcome.status < 300) {
+                        observer.written(&item.id, index);
+                    }
+                }
             }
-            let Some((again, error)) = check_items(target, &items, answer.items, &mut report)? else {
+            let Some((again, error)) = check_items(target, &items, outcomes, &mut report)? else {
                 continue;
             };
             if !backoff.retry(&error).await {
                 return Err(error);
             }
             let rest = part(&body, &items, |n| again.binary_search(&n).is_ok());
-            waiting.push((rest, backoff, detail));
+            waiting.push((rest, backoff, with_outcomes));
         }
         Ok(report)
     }
@@ -438,8 +416,7 @@ fn part(body: &[u8], items: &[Item], wanted: impl Fn(usize) -> bool) -> Batch {
 
 /// Whether the request is larger than the cluster takes, or its response larger than it may be.
 fn is_too_large(error: &Error) -> bool {
-    matches!(error, Error::TooLarge { .. })
-        || matches!(error, Error::Refused { response, .. } if response.status == 413)
+    matches!(error, Error::TooLarge { .. }) || error.status() == Some(413)
 }
 
 impl BulkReport {
@@ -457,9 +434,10 @@ struct BulkResponse {
 }
 
 /// `{"<action>": {"status": …, "error": …}}`.
-struct ItemResponse {
-    delete: bool,
-    outcome: Outcome,
+#[derive(Deserialize)]
+enum ItemResponse {
+    #[serde(rename = "index", alias = "delete")]
+    Of(Outcome),
 }
 
 #[derive(Deserialize)]
@@ -467,39 +445,6 @@ struct Outcome {
     _index: Option<String>,
     status: u16,
     error: Option<Box<Value>>,
-}
-
-impl<'de> Deserialize<'de> for ItemResponse {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_map(ItemVisitor)
-    }
-}
-
-struct ItemVisitor;
-
-impl<'de> Visitor<'de> for ItemVisitor {
-    type Value = ItemResponse;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an action with its outcome")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> std::result::Result<ItemResponse, A::Error> {
-        let item = members.next_entry::<Cow<'de, str>, Outcome>()?;
-        let (action, outcome) = item.ok_or_else(|| A::Error::custom("an item says nothing"))?;
-        Ok(ItemResponse {
-            delete: action == "delete",
-            outcome,
-        })
-    }
-}
-
-fn report_places(items: &[Item], responses: &[ItemResponse], observer: &dyn WriteObserver) {
-    for (item, ItemResponse { outcome, .. }) in items.iter().zip(responses) {
-        if let Some(index) = outcome._index.as_deref().filter(|_| outcome.status < 300) {
-            observer.written(&item.id, index);
-        }
-    }
 }
 
 /// The numbers of items to send again, in order, with the error of the first.
@@ -514,12 +459,13 @@ fn check_items(
 ) -> Result<RetryItems> {
     if answered.len() != items.len() {
         let why = format!("{} items sent, {} answered", items.len(), answered.len());
-        return Err(Error::unexpected(target.request(BulkDetail::Items).what(), why));
+        return Err(Error::unexpected(target.request(true).what(), why));
     }
     let mut again = Vec::new();
     let mut first_error = None;
-    for (number, (item, ItemResponse { delete, outcome })) in items.iter().zip(answered).enumerate() {
-        let gone = delete && outcome.status == 404;
+    for (number, (item, ItemResponse::Of(outcome))) in items.iter().zip(answered).enumerate() {
+        // Only deletions name an index.
+        let gone = item.index.is_some() && outcome.status == 404;
         if gone || (outcome.status < 300 && outcome.error.is_none()) {
             report.count(std::slice::from_ref(item));
             continue;

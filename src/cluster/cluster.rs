@@ -1,21 +1,23 @@
-//! A client that is connected to its cluster.
+//! A client that is connected to its cluster; what the cluster, its license and the privileges of the user allow.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
+use crate::cluster::http::HttpClient;
 use crate::cluster::http::auth::ConnectOptions;
-use crate::cluster::http::client::{HttpClient, PauseGuard};
 use crate::cluster::http::error::{Error, Result, first_line};
 use crate::cluster::http::limits::BodyLimit;
 use crate::cluster::http::request::{Path, Request, Response};
 use crate::cluster::http::retry::{Backoff, Clock, Observer, within};
 use crate::cluster::search::contexts::SearchContexts;
 use crate::job::Version;
+use crate::util::units::parse_size;
 
 /// A response that takes longer is not waited for before what was written is undone.
 const MAX_PAUSE_WAIT: Duration = Duration::from_secs(10);
@@ -26,7 +28,7 @@ const TASK_POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// A cluster that has identified itself. Cheap to clone; all clones share one client.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    identity: Arc<Identity>,
+    pub(crate) identity: Arc<Identity>,
     pub(crate) http: Arc<HttpClient>,
     pub(crate) contexts: Arc<SearchContexts>,
     /// Remote clusters that did not respond completely.
@@ -42,12 +44,54 @@ pub enum Deployment {
     Serverless,
 }
 
+/// What `GET /` returns.
 #[derive(Debug)]
-struct Identity {
-    name: String,
-    uuid: String,
-    version: Version,
-    deployment: Deployment,
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    pub(crate) uuid: String,
+    pub(crate) version: Version,
+    pub(crate) deployment: Deployment,
+}
+
+/// Privileges that a command needs.
+#[derive(Clone, Debug, Default)]
+pub struct RequiredPrivileges {
+    /// Cluster privileges.
+    pub cluster: Vec<&'static str>,
+    /// Index patterns, each with privileges.
+    pub indices: Vec<(Vec<String>, Vec<&'static str>)>,
+}
+
+/// A privilege that the user does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingPrivilege {
+    /// `None` for a cluster privilege.
+    pub index: Option<String>,
+    /// Its name.
+    pub privilege: String,
+}
+
+/// What `GET _ml/info` returns.
+#[derive(Clone, Debug)]
+pub struct MlInfo {
+    /// True while ML writes are answered with 429.
+    pub upgrade_mode: bool,
+    /// `limits.max_model_memory_limit` in bytes: a job above it is refused. Absent or 0 where there is no such bound.
+    pub max_model_memory: Option<u64>,
+    /// `limits.effective_max_model_memory_limit` in bytes: what today's nodes have room for.
+    pub room_for_model_memory: Option<u64>,
+    /// `defaults.anomaly_detectors.categorization_analyzer`.
+    pub default_categorization_analyzer: Option<Value>,
+}
+
+/// What `GET _license` returns.
+#[derive(Clone, Debug, Deserialize)]
+pub struct License {
+    /// `trial`, `basic`, `platinum`, `enterprise` …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `active`, `expired` …
+    pub status: String,
 }
 
 impl Cluster {
@@ -63,34 +107,19 @@ impl Cluster {
         let mut failed = None;
         let sent = http.send_noting_failure(&root, &mut failed);
         let answer = within(&*http.retry_policy.clock, first_contact, sent).await;
-        let answer = answer.unwrap_or_else(|| Err(Error::timeout(&root.what(), first_contact, failed)));
-        let identity = Identity::parse(http.address.as_str(), answer)?;
+        let answer = answer.unwrap_or_else(|| {
+            Err(Error::Timeout {
+                what: root.what(),
+                after: first_contact,
+                source: failed.map(Box::new),
+            })
+        });
         Ok(Self {
-            identity: Arc::new(identity),
+            identity: Arc::new(Identity::parse(http.address.as_str(), answer)?),
             http: Arc::new(http),
             contexts: Arc::new(SearchContexts::new(keep_alive)),
             incomplete_clusters: Arc::default(),
         })
-    }
-
-    /// The version of Elasticsearch.
-    pub fn version(&self) -> Version {
-        self.identity.version
-    }
-
-    /// How Elasticsearch is deployed.
-    pub fn deployment(&self) -> Deployment {
-        self.identity.deployment
-    }
-
-    /// `cluster_name`.
-    pub fn name(&self) -> &str {
-        &self.identity.name
-    }
-
-    /// `cluster_uuid`.
-    pub fn uuid(&self) -> &str {
-        &self.identity.uuid
     }
 
     /// The address without credentials, for messages.
@@ -111,7 +140,7 @@ impl Cluster {
 
     /// For what is more than one request, or must be checked before it is sent again.
     pub fn backoff(&self) -> Backoff<'_> {
-        self.http.backoff()
+        self.http.retry_policy.backoff()
     }
 
     /// Closes every scroll and point in time that is still open; used after an interruption.
@@ -120,17 +149,18 @@ impl Cluster {
     }
 
     /// Lets no further request begin and waits (a bounded time) for those in flight, so that it is known what they did.
-    /// Requests begin again when the guard is dropped.
-    pub async fn pause(&self) -> PauseGuard<'_> {
-        let guard = self.http.gate.close();
-        within(self.clock(), MAX_PAUSE_WAIT, self.http.gate.idle()).await;
-        guard
+    /// Requests begin again when what is returned is dropped.
+    pub async fn pause(&self) -> impl Sized {
+        let mut paused = Box::pin(self.http.in_flight.write());
+        let idle = within(self.clock(), MAX_PAUSE_WAIT, &mut paused).await;
+        // Even if some are still in flight, others wait for what already waits.
+        (idle, paused)
     }
 
     /// Where responses to writes did not come, waits until the cluster no longer executes them, as long as one request may
     /// take: whatever undoes them is not overtaken. Requests that have not reached the cluster by then are not seen.
     pub async fn wait_for_tasks(&self) {
-        if !self.http.writes.take_unanswered() {
+        if !self.http.unanswered_write.swap(false, Ordering::Relaxed) {
             return;
         }
         let done = async {
@@ -150,52 +180,76 @@ impl Cluster {
         #[derive(Deserialize)]
         struct Task {
             #[serde(default)]
-            headers: std::collections::HashMap<String, Box<RawValue>>,
+            headers: HashMap<String, Box<RawValue>>,
         }
         let request = Request::get(Path::of(["_tasks"]))
             .query("actions", "indices:*,cluster:admin/*")
             .query("group_by", "none");
-        let ours = Value::from(self.http.writes.opaque_id.as_str()).to_string();
+        let ours = Value::from(self.http.opaque_id.as_str()).to_string();
         self.http.json::<Tasks>(request).await.is_ok_and(|listed| {
             let mut headers = listed.tasks.iter().flat_map(|task| &task.headers);
             headers.any(|(name, value)| name.eq_ignore_ascii_case("x-opaque-id") && value.get() == ours)
         })
+    }
+
+    /// The privileges that the user does not have; `None` where the cluster has no security.
+    pub async fn missing_privileges(&self, required: &RequiredPrivileges) -> Result<Option<Vec<MissingPrivilege>>> {
+        required.missing(&self.http).await
+    }
+
+    /// The same, of a cluster that does not answer `GET /` to this user: that takes the privilege `monitor` itself.
+    pub async fn missing_privileges_at(
+        options: &ConnectOptions,
+        observer: Arc<dyn Observer>,
+        clock: Arc<dyn Clock>,
+        required: &RequiredPrivileges,
+    ) -> Result<Option<Vec<MissingPrivilege>>> {
+        required.missing(&HttpClient::new(options, observer, clock)?).await
+    }
+
+    /// `GET _ml/info`; `None` where the cluster has no ML.
+    pub async fn ml_info(&self) -> Result<Option<MlInfo>> {
+        let info = self.http.json_if_supported(Request::get(Path::of(["_ml", "info"])));
+        Ok(info.await?.as_ref().map(MlInfo::from_json))
+    }
+
+    /// `GET _license`; `None` where the cluster has no licenses.
+    pub async fn license(&self) -> Result<Option<License>> {
+        #[derive(Deserialize)]
+        struct Answer {
+            license: License,
+        }
+        let answer = self.http.json_if_supported(Request::get(Path::of(["_license"])));
+        Ok(answer.await?.map(|answer: Answer| answer.license))
     }
 }
 
 impl Identity {
     /// Accepts Elasticsearch and refuses everything else by its name.
     fn parse(address: &str, answer: Result<Response>) -> Result<Self> {
-        let not_elasticsearch = |found: String| Error::NotElasticsearch {
-            address: address.to_owned(),
-            found,
-        };
-        let body = match answer {
-            Ok(response) => response.body,
-            Err(Error::Refused { response, .. }) if matches!(response.status, 400 | 404 | 405) => {
-                let found = format!("something that answers {} ({})", response.status, response.reason);
-                return Err(not_elasticsearch(found));
+        let address = address.to_owned();
+        let identity = match answer {
+            Ok(response) => match serde_json::from_slice(&response.body) {
+                Ok(root) => Self::from_json(&root),
+                Err(_) => Err(format!("something that answers: {}", first_line(&response.body))),
+            },
+            Err(Error::Refused { source, .. }) if matches!(source.status, 400 | 404 | 405) => {
+                Err(format!("something that answers {} ({})", source.status, source.reason))
             }
             Err(error) => return Err(error),
         };
-        let Ok(root) = serde_json::from_slice::<Value>(&body) else {
-            return Err(not_elasticsearch(format!(
-                "something that answers: {}",
-                first_line(&body)
-            )));
-        };
-        let identity = Self::from_json(&root).map_err(not_elasticsearch)?;
-        if identity.deployment == Deployment::Stack && !identity.version.is_supported() {
-            return Err(Error::UnsupportedVersion {
-                address: address.to_owned(),
-                version: identity.version,
-            });
+        match identity {
+            Ok(Self {
+                version,
+                deployment: Deployment::Stack,
+                ..
+            }) if !version.is_supported() => Err(Error::UnsupportedVersion { address, version }),
+            identity => identity.map_err(|found| Error::NotElasticsearch { address, found }),
         }
-        Ok(identity)
     }
 
     /// Of anything else the error describes what it is.
-    fn from_json(root: &Value) -> std::result::Result<Self, String> {
+    fn from_json(root: &Value) -> Result<Self, String> {
         let text = |pointer: &str| root.pointer(pointer).and_then(Value::as_str);
         let short = |text: &str| text.chars().filter(|c| !c.is_control()).take(60).collect::<String>();
         let unknown = || "something that answers other JSON".to_owned();
@@ -218,6 +272,65 @@ impl Identity {
             version,
             deployment,
         })
+    }
+}
+
+impl RequiredPrivileges {
+    async fn missing(&self, http: &HttpClient) -> Result<Option<Vec<MissingPrivilege>>> {
+        let indices = self.indices.iter();
+        let indices = indices.filter(|(names, privileges)| !names.is_empty() && !privileges.is_empty());
+        let indices = indices.map(|(names, privileges)| json!({ "names": names, "privileges": privileges }));
+        let body = json!({ "cluster": self.cluster, "index": indices.collect::<Vec<_>>() });
+        let request = Request::post(Path::of(["_security", "user", "_has_privileges"])).json(&body);
+        let answer: Option<Privileges> = http.json_if_supported(request).await?;
+        Ok(answer.map(Privileges::missing))
+    }
+}
+
+/// Privileges, each with whether the user has it.
+#[derive(Deserialize)]
+struct Privileges {
+    #[serde(default)]
+    cluster: BTreeMap<String, bool>,
+    #[serde(default)]
+    index: BTreeMap<String, BTreeMap<String, bool>>,
+}
+
+impl Privileges {
+    fn missing(self) -> Vec<MissingPrivilege> {
+        let indices = self
+            .index
+            .into_iter()
+            .map(|(index, privileges)| (Some(index), privileges));
+        let mut missing = Vec::new();
+        for (index, privileges) in std::iter::once((None, self.cluster)).chain(indices) {
+            let privileges = privileges.into_iter().filter(|(_, has)| !has);
+            missing.extend(privileges.map(|(privilege, _)| MissingPrivilege {
+                index: index.clone(),
+                privilege,
+            }));
+        }
+        missing
+    }
+}
+
+impl MlInfo {
+    fn from_json(info: &Value) -> Self {
+        let limit = |name: &str| info["limits"][name].as_str().and_then(parse_size);
+        let analyzer = info.pointer("/defaults/anomaly_detectors/categorization_analyzer");
+        Self {
+            upgrade_mode: info["upgrade_mode"].as_bool().unwrap_or(false),
+            max_model_memory: limit("max_model_memory_limit").filter(|limit| *limit > 0),
+            room_for_model_memory: limit("effective_max_model_memory_limit"),
+            default_categorization_analyzer: analyzer.cloned(),
+        }
+    }
+}
+
+impl License {
+    /// Whether it permits machine learning: active, and trial, platinum or enterprise.
+    pub fn permits_ml(&self) -> bool {
+        self.status == "active" && matches!(self.kind.as_str(), "trial" | "platinum" | "enterprise")
     }
 }
 
@@ -271,5 +384,60 @@ mod tests {
             let error = parse(&body).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_lacking_is_named() {
+        let answer: Privileges = serde_json::from_str(
+            r#"{"username":"u","has_all_requested":false,"cluster":{"monitor":true,"manage_ml":false},
+                "index":{".ml-state*":{"read":true,"write":false}},"application":{}}"#,
+        )
+        .unwrap();
+        let missing = answer.missing();
+        assert_eq!(missing.len(), 2);
+        assert_eq!(
+            missing[0],
+            MissingPrivilege {
+                index: None,
+                privilege: "manage_ml".to_owned()
+            }
+        );
+        assert_eq!(
+            missing[1],
+            MissingPrivilege {
+                index: Some(".ml-state*".to_owned()),
+                privilege: "write".to_owned()
+            }
+        );
+    }
+
+    #[test]
+    fn limits_are_read_as_bytes() {
+        let info = MlInfo::from_json(&json!({
+            "upgrade_mode": true,
+            "limits": { "effective_max_model_memory_limit": "1.5gb" },
+            "defaults": { "anomaly_detectors": { "categorization_analyzer": { "tokenizer": "ml_classic" } } },
+        }));
+        assert!(info.upgrade_mode && info.default_categorization_analyzer.is_some());
+        assert_eq!(
+            (info.max_model_memory, info.room_for_model_memory),
+            (None, Some(3 << 29))
+        );
+        let both =
+            json!({ "limits": { "max_model_memory_limit": "512mb", "effective_max_model_memory_limit": "1gb" } });
+        assert_eq!(MlInfo::from_json(&both).max_model_memory, Some(512 << 20));
+        let unbound = json!({ "limits": { "max_model_memory_limit": "0b" } });
+        assert_eq!(MlInfo::from_json(&unbound).max_model_memory, None);
+        assert_eq!(MlInfo::from_json(&json!({})).max_model_memory, None);
+    }
+
+    #[test]
+    fn only_some_licences_permit_ml() {
+        let license = |kind: &str, status: &str| License {
+            kind: kind.to_owned(),
+            status: status.to_owned(),
+        };
+        assert!(license("trial", "active").permits_ml() && license("enterprise", "active").permits_ml());
+        assert!(!license("basic", "active").permits_ml() && !license("platinum", "expired").permits_ml());
     }
 }

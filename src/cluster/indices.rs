@@ -1,4 +1,4 @@
-//! Indices: definitions, aliases, settings, operations.
+//! Indices: definitions, aliases, settings, operations, and what index templates would add to a new one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::cluster::cluster::Cluster;
 use crate::cluster::http::error::{Error, Result};
 use crate::cluster::http::limits::{BodyLimit, count_values};
 use crate::cluster::http::request::{Path, Request};
-use crate::job::{IndexName, InputMappings, Mapping};
+use crate::job::{IndexName, InputMappings, Mapping, matches_wildcard};
 
 /// Bytes in memory that a response and what is kept of it take together.
 const MAX_BYTES: usize = 46 << 20;
@@ -44,6 +44,57 @@ pub struct Operations {
     pub deleted: u64,
 }
 
+/// What a new index of some name gets besides the body of the request that creates it.
+#[derive(Debug)]
+pub struct TemplateEffect {
+    /// The template, or the legacy templates, the strongest last.
+    pub names: Vec<String>,
+    /// The template creates data streams: no index of that name can be created.
+    pub data_stream: bool,
+    /// What all of them add together.
+    pub body: TemplateBody,
+}
+
+/// What a template adds to an index.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct TemplateBody {
+    /// Settings. In an effect by dotted name, without `index.`; values as Elasticsearch prints them.
+    pub settings: Map<String, Value>,
+    /// Mappings.
+    pub mappings: Map<String, Value>,
+    /// Aliases.
+    pub aliases: Map<String, Value>,
+}
+
+/// A template of any kind. Legacy templates have their body beside the rest.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Template {
+    index_patterns: Vec<String>,
+    #[serde(alias = "order")]
+    priority: i64,
+    data_stream: Option<Value>,
+    composed_of: Vec<String>,
+    template: Option<TemplateBody>,
+    #[serde(flatten)]
+    legacy: TemplateBody,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Templates {
+    #[serde(alias = "component_templates")]
+    index_templates: Vec<NamedTemplate>,
+}
+
+#[derive(Deserialize)]
+struct NamedTemplate {
+    name: String,
+    #[serde(alias = "component_template")]
+    index_template: Template,
+}
+
 impl Cluster {
     /// `GET /<expression>` for a few indices: concrete index name to `{aliases, mappings, settings}`; hidden ones too;
     /// empty where nothing matches.
@@ -55,7 +106,7 @@ impl Cluster {
     /// The same for any number of indices, without aliases.
     pub async fn input_mappings(&self, expression: &[String]) -> Result<IndexMappings> {
         let request = Request::get(Path::indices(expression)).allow_missing();
-        let request = request.returns(BodyLimit::Large).allow_status(&[404]);
+        let request = request.returns(BodyLimit::Large).accept_404();
         let response = self.http.send(&request).await?;
         match response.status {
             404 => Ok(IndexMappings::default()),
@@ -72,23 +123,26 @@ impl Cluster {
 
     /// The concrete indices behind an alias; empty where there is no such alias.
     pub async fn alias_targets(&self, alias: &str) -> Result<Vec<String>> {
-        let indices = self.alias_definitions(alias).await?.into_iter();
-        Ok(indices.map(|(index, _)| index).collect())
+        Ok(self
+            .alias_definitions(alias)
+            .await?
+            .into_iter()
+            .map(|(index, _)| index)
+            .collect())
     }
 
     /// The index that a write through this alias goes to; `None` where there is no such alias or it has no write index.
     pub async fn write_index(&self, alias: &str) -> Result<Option<String>> {
-        let mut indices = self.alias_definitions(alias).await?;
+        let indices = self.alias_definitions(alias).await?;
         let writes = |index: &Value| index["aliases"][alias]["is_write_index"].as_bool();
-        let chosen = indices.iter().find(|(_, index)| writes(index) == Some(true));
-        if let Some((index, _)) = chosen {
-            return Ok(Some(index.clone()));
-        }
-        indices.retain(|_, index| writes(index) != Some(false));
-        Ok(match indices.len() {
-            1 => indices.keys().next().cloned(),
-            _ => None,
-        })
+        let with = |wanted| {
+            indices
+                .iter()
+                .filter(move |(_, index)| writes(index) == wanted)
+                .map(|(name, _)| name)
+        };
+        let only = with(None).next().filter(|_| with(None).count() == 1);
+        Ok(with(Some(true)).next().or(only).cloned())
     }
 
     async fn alias_definitions(&self, alias: &str) -> Result<Map<String, Value>> {
@@ -112,9 +166,8 @@ impl Cluster {
     /// Removes an alias from an index; an index without this alias is 404.
     pub async fn remove_alias(&self, index: &str, alias: &str) -> Result<()> {
         let actions = json!({ "actions": [{ "remove": { "index": index, "alias": alias } }] });
-        self.http
-            .execute(Request::post(Path::of(["_aliases"])).json(&actions))
-            .await
+        let request = Request::post(Path::of(["_aliases"])).json(&actions);
+        self.http.execute(request).await
     }
 
     /// `POST /<indices>/_refresh`.
@@ -142,6 +195,121 @@ impl Cluster {
         let operations = Operations::deserialize(&stats["_all"]["primaries"]["indexing"]).map_err(invalid)?;
         Ok((failed == 0).then_some(operations))
     }
+
+    /// What templates add to a new index of this name; `None` where no template matches. A composable template hides
+    /// the legacy ones. [`Error::Forbidden`] where the user may not read templates.
+    pub async fn template_effect(&self, index: &str) -> Result<Option<TemplateEffect>> {
+        let listing = Request::get(Path::of(["_index_template"])).query(
+            "filter_path",
+            "index_templates.name,index_templates.index_template.index_patterns,\
+             index_templates.index_template.priority,index_templates.index_template.data_stream",
+        );
+        let Templates { mut index_templates } = self.http.json(listing).await?;
+        index_templates.retain(|template| template.index_template.matches(index));
+        let strongest = index_templates
+            .into_iter()
+            .max_by_key(|template| template.index_template.priority);
+        let Some(NamedTemplate { name, index_template }) = strongest else {
+            return self.legacy_effect(index).await;
+        };
+        let simulation = Request::post(Path::of(["_index_template", "_simulate_index", index]));
+        let parts = match self.http.json::<Template>(simulation).await {
+            // Simulating takes the privilege to change templates, reading them does not.
+            Err(Error::Forbidden { .. }) => self.template_parts(&name).await?,
+            simulated => simulated?.template.into_iter().collect(),
+        };
+        let mut effect = TemplateEffect::of(vec![name], parts);
+        let stamped = effect.body.mappings.contains_key("_data_stream_timestamp");
+        effect.data_stream = index_template.data_stream.is_some() || stamped;
+        Ok(Some(effect))
+    }
+
+    /// The components of a template and its own part, in the order in which Elasticsearch applies them.
+    async fn template_parts(&self, name: &str) -> Result<Vec<TemplateBody>> {
+        let found: Templates = self
+            .http
+            .json(Request::get(Path::of(["_index_template", name])))
+            .await?;
+        let Some(NamedTemplate { index_template, .. }) = found.index_templates.into_iter().next() else {
+            return Ok(Vec::new());
+        };
+        let components: Templates = self.http.json(Request::get(Path::of(["_component_template"]))).await?;
+        let component = |name: &String| {
+            components
+                .index_templates
+                .iter()
+                .find(|component| component.name == *name)
+        };
+        let components = index_template.composed_of.iter().filter_map(component);
+        let components = components.filter_map(|component| component.index_template.template.clone());
+        Ok(components.chain(index_template.template).collect())
+    }
+
+    async fn legacy_effect(&self, index: &str) -> Result<Option<TemplateEffect>> {
+        let all = self.http.json_if_supported(Request::get(Path::of(["_template"])));
+        let all: BTreeMap<String, Template> = all.await?.unwrap_or_default();
+        let mut matching: Vec<_> = all
+            .into_iter()
+            .filter(|(_, template)| template.matches(index))
+            .collect();
+        matching.sort_by_key(|(_, template)| template.priority);
+        let (names, parts) = matching
+            .into_iter()
+            .map(|(name, template)| (name, template.legacy))
+            .unzip();
+        let effect = TemplateEffect::of(names, parts);
+        Ok((!effect.names.is_empty()).then_some(effect))
+    }
+}
+
+impl Template {
+    fn matches(&self, index: &str) -> bool {
+        self.index_patterns
+            .iter()
+            .any(|pattern| matches_wildcard(pattern, index))
+    }
+}
+
+impl TemplateEffect {
+    /// Later parts win.
+    fn of(names: Vec<String>, parts: Vec<TemplateBody>) -> Self {
+        let mut body = TemplateBody::default();
+        for part in parts {
+            body.settings.extend(flat_settings(&part.settings));
+            merge(&mut body.mappings, part.mappings);
+            body.aliases.extend(part.aliases);
+        }
+        Self {
+            names,
+            data_stream: false,
+            body,
+        }
+    }
+}
+
+fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
+    for (name, value) in from {
+        match (into.get_mut(&name), value) {
+            (Some(Value::Object(inner)), Value::Object(value)) => merge(inner, value),
+            (_, value) => drop(into.insert(name, value)),
+        }
+    }
+}
+
+/// Settings by dotted name without `index.`, from any of the forms that Elasticsearch prints and takes.
+pub fn flat_settings(settings: &Map<String, Value>) -> Map<String, Value> {
+    fn flatten(settings: &Map<String, Value>, above: &str, found: &mut Map<String, Value>) {
+        for (name, value) in settings {
+            let name = format!("{above}{name}");
+            match value {
+                Value::Object(inner) => flatten(inner, &format!("{name}."), found),
+                value => drop(found.insert(name.strip_prefix("index.").unwrap_or(&name).to_owned(), value.clone())),
+            }
+        }
+    }
+    let mut found = Map::new();
+    flatten(settings, "", &mut found);
+    found
 }
 
 /// The path of one index, no alias pattern and no expression.
@@ -229,7 +397,7 @@ impl<'a> Visitor<'a> for &mut Indices<'a> {
         f.write_str("indices by name")
     }
 
-    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> std::result::Result<(), M::Error> {
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
         while let Some(index) = map.next_key::<String>()? {
             let definition = map.next_value::<Definition<'a>>()?;
             self.add(index, &definition).map_err(M::Error::custom)?;
@@ -321,5 +489,45 @@ mod tests {
             let error = parse_definitions(broken.as_bytes(), "").unwrap_err();
             assert!(matches!(error, Error::UnexpectedResponse { .. }), "{broken}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_user_who_may_not_simulate_gets_the_template_from_its_parts() {
+        let denied = r#"{"error":{"type":"security_exception","reason":"no"},"status":403}"#;
+        let answers = [
+            (
+                200,
+                json!({"index_templates": [
+                    {"name": "weak", "index_template": {"index_patterns": ["*"], "priority": 1}},
+                    {"name": "t", "index_template": {"index_patterns": ["x", "w*"], "priority": 5}},
+                ]})
+                .to_string(),
+            ),
+            (403, denied.to_owned()),
+            (
+                200,
+                json!({"index_templates": [{"name": "t", "index_template": {"index_patterns": ["w*"],
+                "composed_of": ["a", "b"], "template": {"settings": {"index": {"codec": "x"}}}}}]})
+                .to_string(),
+            ),
+            (
+                200,
+                json!({"component_templates": [
+                    {"name": "b", "component_template": {"template": {"settings": {"index.hidden": "true"}}}},
+                    {"name": "a", "component_template": {"template": {"settings": {"index": {"hidden": "false"}},
+                        "aliases": {"all": {}}}}},
+                ]})
+                .to_string(),
+            ),
+        ];
+        let answers = answers.into_iter().map(|(status, body)| (status, "", body)).collect();
+        let (cluster, _, _) = cluster("9.2.0", answers).await;
+        let effect = cluster.template_effect("web-input").await.unwrap().unwrap();
+        assert_eq!(effect.names, ["t"]);
+        assert_eq!(
+            Value::Object(effect.body.settings),
+            json!({"hidden": "true", "codec": "x"})
+        );
+        assert!(effect.body.aliases.contains_key("all") && !effect.data_stream);
     }
 }

@@ -8,10 +8,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::cluster::cluster::Cluster;
-use crate::cluster::http::auth;
-use crate::cluster::http::client::HttpClient;
-use crate::cluster::http::error::Result;
-use crate::cluster::http::retry::{Observer, RetryPolicy, SystemClock, Wait};
+use crate::cluster::http::HttpClient;
+use crate::cluster::http::auth::{self, ConnectOptions, Endpoint};
+use crate::cluster::http::error::{Error, Result};
+use crate::cluster::http::retry::{Clock, Moment, Observer, SystemClock};
+use crate::util::secret::Secrets;
 
 /// Status, further header lines, body. Status 0: hang up instead.
 pub(crate) type Scripted = (u16, &'static str, String);
@@ -24,8 +25,28 @@ const ROOT: &str =
 pub(crate) struct Pauses(pub(crate) Mutex<Vec<Duration>>);
 
 impl Observer for Pauses {
-    fn waiting(&self, wait: &Wait<'_>) {
-        self.0.lock().unwrap().push(wait.pause);
+    fn waiting(&self, _: &Error, pause: Duration, _: u32) {
+        self.0.lock().unwrap().push(pause);
+    }
+
+    fn answered(&self, _: &str, _: u16, _: Duration) {}
+}
+
+/// Pauses are skipped.
+#[derive(Debug)]
+struct ImpatientClock(SystemClock);
+
+impl Clock for ImpatientClock {
+    fn now(&self) -> Duration {
+        self.0.now()
+    }
+
+    fn pause(&self, _: Duration) -> Moment<'_> {
+        Box::pin(async {})
+    }
+
+    fn limit(&self, time: Duration) -> Moment<'_> {
+        self.0.limit(time)
     }
 }
 
@@ -92,18 +113,25 @@ pub(crate) async fn cluster(version: &str, answers: Vec<Scripted>) -> (Cluster, 
     (cluster, asked, pauses)
 }
 
-/// Connects without proxies and without long pauses.
+/// Connects without proxies and without pauses.
 pub(crate) async fn handshake(address: url::Url, observer: Arc<Pauses>) -> Result<Cluster> {
-    let client = auth::build(reqwest::Client::builder().no_proxy()).unwrap();
-    let (millis, seconds) = (Duration::from_millis, Duration::from_secs);
-    let retry_policy = RetryPolicy {
-        first_pause: millis(1),
-        max_pause: millis(4),
-        max_asked_pause: millis(8),
-        ..RetryPolicy::new(2, seconds(60), Arc::new(SystemClock::start()), observer)
+    let options = ConnectOptions {
+        endpoint: Endpoint::Url(address),
+        credential: None,
+        ca_certs: Vec::new(),
+        client_identity: None,
+        verify_certificates: true,
+        timeout: Duration::from_secs(20),
+        first_contact: Duration::from_secs(20),
+        retries: 2,
+        retry_for: Duration::from_secs(60),
+        secrets: Secrets::default(),
+        keep_alive: "5m".to_owned(),
     };
-    let http = HttpClient::with_client(client, address, seconds(20), retry_policy);
-    Cluster::handshake(http, seconds(20), "5m".to_owned()).await
+    let clock = Arc::new(ImpatientClock(SystemClock::start()));
+    let mut http = HttpClient::new(&options, observer, clock)?;
+    http.client = auth::build(reqwest::Client::builder().no_proxy()).unwrap();
+    Cluster::handshake(http, options.first_contact, options.keep_alive).await
 }
 
 mod requests {
@@ -111,8 +139,7 @@ mod requests {
 
     use super::*;
     use crate::cluster::bulk::BulkOptions;
-    use crate::cluster::capabilities::RequiredPrivileges;
-    use crate::cluster::http::error::Error;
+    use crate::cluster::cluster::RequiredPrivileges;
     use crate::cluster::http::request::{Path, Request};
     use crate::cluster::search::query::{Pagination, Search, Sort, SourceFields};
 
@@ -126,10 +153,8 @@ mod requests {
             .map(|key| json!({ "_index": "i", "_id": key.to_string(), "_source": { "t": key }, "sort": [key, 0] }))
             .collect();
         let shards = json!({ "total": 1, "failed": 0 });
-        ok(
-            &json!({ "pit_id": id, "_scroll_id": id, "timed_out": false, "_shards": shards, "hits": { "hits": hits } })
-                .to_string(),
-        )
+        let name = if id.starts_with('p') { "pit_id" } else { "_scroll_id" };
+        ok(&json!({ name: id, "timed_out": false, "_shards": shards, "hits": { "hits": hits } }).to_string())
     }
 
     fn search(pagination: Pagination) -> Search {
@@ -163,7 +188,31 @@ mod requests {
         let (cluster, asked, pauses) = cluster("9.0.0", vec![busy(), (0, "", String::new()), ok("{}")]).await;
         cluster.http.send(&Request::get(Path::of(["a"]))).await.unwrap();
         assert_eq!(asked.lock().unwrap().len(), 3);
-        assert_eq!(pauses.0.lock().unwrap()[0], Duration::from_millis(8));
+        assert_eq!(pauses.0.lock().unwrap()[0], Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn while_requests_are_paused_none_begins() {
+        let (cluster, asked, _) = cluster("9.0.0", vec![ok("{}")]).await;
+        let paused = cluster.pause().await;
+        let http = Arc::clone(&cluster.http);
+        let late = tokio::spawn(async move { http.send(&Request::get(Path::of(["a"]))).await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!late.is_finished() && asked.lock().unwrap().is_empty());
+        drop(paused);
+        assert!(late.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_pause_waits_for_requests_in_flight() {
+        let (cluster, _, _) = cluster("9.0.0", Vec::new()).await;
+        let in_flight = cluster.http.in_flight.read().await;
+        let waiting = cluster.clone();
+        let paused = tokio::spawn(async move { drop(waiting.pause().await) });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!paused.is_finished());
+        drop(in_flight);
+        assert!(paused.await.is_ok());
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cluster::{self, Cluster, ConnectOptions, Deployment, MissingPrivilege, Observer, RequiredPrivileges, Wait};
+use crate::cluster::{self, Cluster, ConnectOptions, Deployment, MissingPrivilege, Observer, RequiredPrivileges};
 use crate::commands::context::RunContext;
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal, Unit};
@@ -23,13 +23,8 @@ impl RetryReporter {
 }
 
 impl Observer for RetryReporter {
-    fn waiting(&self, wait: &Wait<'_>) {
-        let text = format!(
-            "waiting {:.1} s before try {}: {}",
-            wait.pause.as_secs_f32(),
-            wait.attempt,
-            wait.error
-        );
+    fn waiting(&self, error: &cluster::Error, pause: Duration, attempt: u32) {
+        let text = format!("waiting {:.1} s before try {attempt}: {error}", pause.as_secs_f32());
         match &*self.stage.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(stage) => stage.note(&text),
             None => self.terminal.print(&text),
@@ -80,17 +75,13 @@ impl Session {
             }
             connected => connected?,
         };
-        if cluster.deployment() == Deployment::Stack && !cluster.version().is_tested() {
+        let version = cluster.identity.version;
+        if cluster.identity.deployment == Deployment::Stack && !version.is_tested() {
             terminal.warn(&format!(
-                "esml-state is not tested with Elasticsearch {}; it supports 7.17, 8.x and 9.x",
-                cluster.version()
+                "esml-state is not tested with Elasticsearch {version}; it supports 7.17, 8.x and 9.x"
             ));
         }
-        terminal.detail(&format!(
-            "connected to {}, Elasticsearch {}",
-            cluster.address(),
-            cluster.version()
-        ));
+        terminal.detail(&format!("connected to {}, Elasticsearch {version}", cluster.address()));
         Ok(Self {
             cluster,
             terminal: terminal.clone(),

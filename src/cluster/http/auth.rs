@@ -1,7 +1,6 @@
 //! From connection options to an HTTP client: the address, the credential it sends, the certificates it trusts.
 
 use std::error::Error as _;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -99,8 +98,8 @@ impl Credential {
             },
             Self::Bearer(token) => format!("Bearer {}", token.reveal().trim()),
         };
-        let mut value = HeaderValue::try_from(text)
-            .map_err(|_| Error::Options("the credential has characters that cannot be sent".to_owned()))?;
+        let unsendable = |_| Error::Options("the credential has characters that cannot be sent".to_owned());
+        let mut value = HeaderValue::try_from(text).map_err(unsendable)?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -109,17 +108,16 @@ impl Credential {
 impl Endpoint {
     /// The address, its path terminated by `/`, without user, query and fragment.
     pub(crate) fn address(&self) -> Result<Url> {
-        let mut url = match self {
+        let unreadable = || Error::Options("the cloud id cannot be read: copy it whole".to_owned());
+        let url = match self {
             Self::Url(url) => url.clone(),
-            Self::CloudId(id) => parse_cloud_id(id)
-                .ok_or_else(|| Error::Options("the cloud id cannot be read: copy it whole".to_owned()))?,
+            Self::CloudId(id) => parse_cloud_id(id).ok_or_else(unreadable)?,
         };
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-            return Err(Error::Options(
-                "the cluster's URL must be http://… or https://…".to_owned(),
-            ));
+            let why = "the cluster's URL must be http://… or https://…";
+            return Err(Error::Options(why.to_owned()));
         }
-        strip(&mut url);
+        let mut url = without_secrets(url);
         if !url.path().ends_with('/') {
             let path = format!("{}/", url.path());
             url.set_path(&path);
@@ -128,12 +126,13 @@ impl Endpoint {
     }
 }
 
-/// Removes what of a URL may be secret: user, query, fragment.
-pub(crate) fn strip(url: &mut Url) {
+/// The URL without what may be secret: user, query, fragment.
+pub(crate) fn without_secrets(mut url: Url) -> Url {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);
     url.set_fragment(None);
+    url
 }
 
 /// `name:base64(domain[:port]$uuid[:port]$…)`. The official client's own decoder refuses ports after the UUID, missing
@@ -197,13 +196,13 @@ fn trust_certificates(builder: ClientBuilder, options: &ConnectOptions) -> Resul
     if !options.verify_certificates {
         return Ok(builder.danger_accept_invalid_certs(true));
     }
-    let mut roots = Vec::new();
-    // A store that cannot be read or a root of an odd kind takes nothing from the other roots.
-    for root in rustls_native_certs::load_native_certs().certs {
-        if let Ok(root) = Certificate::from_pem(to_pem(&root).as_bytes()) {
-            roots.extend(root);
-        }
-    }
+    // A store that cannot be read takes nothing from the other roots.
+    let system = rustls_native_certs::load_native_certs().certs;
+    let mut roots: Vec<_> = system
+        .iter()
+        .flat_map(|root| Certificate::from_der(root))
+        .flatten()
+        .collect();
     for file in &options.ca_certs {
         let error = |cause: &str| Error::Options(format!("{}: {cause}", file.display()));
         let pem = String::from_utf8(read(file)?).map_err(|_| error("this is not PEM"))?;
@@ -214,25 +213,13 @@ fn trust_certificates(builder: ClientBuilder, options: &ConnectOptions) -> Resul
     Ok(roots.into_iter().fold(builder, ClientBuilder::add_root_certificate))
 }
 
-fn to_pem(der: &[u8]) -> String {
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    let encoded = STANDARD.encode(der);
-    let mut rest = encoded.as_str();
-    while !rest.is_empty() {
-        let (line, more) = rest.split_at(rest.len().min(64));
-        let _ = writeln!(pem, "{line}");
-        rest = more;
-    }
-    pem.push_str("-----END CERTIFICATE-----\n");
-    pem
-}
-
 fn read(file: &Path) -> Result<Vec<u8>> {
-    match std::fs::read(file) {
-        Ok(bytes) if bytes.is_empty() => Err(Error::Options(format!("{}: the file is empty", file.display()))),
-        Ok(bytes) => Ok(bytes),
-        Err(error) => Err(Error::Options(format!("{}: {error}", file.display()))),
-    }
+    let why = match std::fs::read(file) {
+        Ok(bytes) if !bytes.is_empty() => return Ok(bytes),
+        Ok(_) => "the file is empty".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Error::Options(format!("{}: {why}", file.display())))
 }
 
 #[cfg(test)]

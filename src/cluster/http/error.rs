@@ -1,15 +1,13 @@
-//! Why a request failed: what Elasticsearch returned, and what the user can do about it.
+//! Why a request failed, and what Elasticsearch returned about it.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cluster::http::hints;
 use crate::job::Version;
-use crate::util::process_limits::NO_DESCRIPTORS;
 
 /// What every call on a cluster returns.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Longer reasons are cut.
 const MAX_REASON_CHARS: usize = 500;
@@ -31,67 +29,36 @@ const QUOTATIONS: [&str; 4] = [
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
-    /// No connection was established: nothing was sent.
-    #[error("{what}: cannot reach {address}: {cause}")]
-    Unreachable {
+    /// No connection was established, or it broke before the response was complete.
+    #[error("{what}: {}: {cause}", failure.of(address))]
+    Connection {
         what: String,
         address: String,
-        why: ConnectFailure,
+        failure: ConnectionFailure,
         cause: String,
     },
-    /// The connection broke before the response was complete.
-    #[error("{what}: the connection to {address} broke: {cause}")]
-    ConnectionLost {
-        what: String,
-        address: String,
-        cause: String,
-    },
-    /// No response in time; `failed` is the error of the last attempt that ended.
+    /// No response in time; the source is the error of the last attempt that ended.
     #[error("{what}: no answer within {} seconds", after.as_secs())]
     Timeout {
         what: String,
         after: Duration,
-        #[source]
-        failed: Option<Box<Error>>,
-    },
-    /// The server's certificate is not trusted, or TLS failed otherwise.
-    #[error("{what}: TLS with {address} failed: {cause}")]
-    Tls {
-        what: String,
-        address: String,
-        cause: String,
+        source: Option<Box<Error>>,
     },
     /// Status 401.
-    #[error("{what}: the cluster does not accept the credentials: {}", response.reason)]
-    Unauthenticated {
-        what: String,
-        #[source]
-        response: ErrorResponse,
-    },
+    #[error("{what}: the cluster does not accept the credentials: {}", source.reason)]
+    Unauthenticated { what: String, source: ErrorResponse },
     /// Status 403.
-    #[error("{what}: not permitted: {}", response.reason)]
-    Forbidden {
-        what: String,
-        #[source]
-        response: ErrorResponse,
-    },
+    #[error("{what}: not permitted: {}", source.reason)]
+    Forbidden { what: String, source: ErrorResponse },
     /// Any other status of 400 and above.
-    #[error("{what}: {} {}", response.status, response.reason)]
-    Refused {
-        what: String,
-        #[source]
-        response: ErrorResponse,
-    },
+    #[error("{what}: {} {}", source.status, source.reason)]
+    Refused { what: String, source: ErrorResponse },
     /// 429 because ML is in upgrade mode.
     #[error("{what}: machine learning is in upgrade mode")]
     UpgradeMode { what: String },
     /// Redirects are not followed.
-    #[error("{what}: {asked} redirects to {answered}")]
-    Redirected {
-        what: String,
-        asked: String,
-        answered: String,
-    },
+    #[error("{what}: {from} redirects to {to}")]
+    Redirected { what: String, from: String, to: String },
     /// The response is not what the API promises: incomplete, not JSON, a field missing.
     #[error("{what}: the answer makes no sense: {why}")]
     UnexpectedResponse { what: String, why: String },
@@ -121,29 +88,47 @@ pub enum Error {
     #[error("{address} runs Elasticsearch {version}; esml-state supports 7.17, 8.x and 9.x")]
     UnsupportedVersion { address: String, version: Version },
     /// A bulk item was rejected for good.
-    #[error("{index}: document {id} rejected: {} {}", response.status, response.reason)]
+    #[error("{index}: document {id} rejected: {} {}", source.status, source.reason)]
     ItemRejected {
         index: Box<str>,
         id: Box<str>,
-        #[source]
-        response: ErrorResponse,
+        source: ErrorResponse,
     },
     /// The options do not make a client: a bad URL, cloud ID or certificate file.
     #[error("{0}")]
     Options(String),
 }
 
-/// Why no connection was established.
+/// Why no connection was established, or it did not last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectFailure {
+pub enum ConnectionFailure {
     /// The host name has no address.
     UnknownHost,
     /// Nothing listens there.
     Refused,
     /// This process may open no more files or connections.
     NoDescriptors,
-    /// Another reason.
-    Other,
+    /// It was not established for another reason.
+    Unreachable,
+    /// The server's certificate is not trusted, or TLS failed otherwise.
+    Tls,
+    /// It broke before the response was complete.
+    Lost,
+}
+
+impl ConnectionFailure {
+    fn of(self, address: &str) -> String {
+        match self {
+            Self::Tls => format!("TLS with {address} failed"),
+            Self::Lost => format!("the connection to {address} broke"),
+            _ => format!("cannot reach {address}"),
+        }
+    }
+
+    /// Whether the request was certainly not sent.
+    pub(crate) fn is_before_sending(self) -> bool {
+        !matches!(self, Self::Tls | Self::Lost)
+    }
 }
 
 /// An error as Elasticsearch describes it: a response of status 400 and above, or an item of a bulk response.
@@ -178,132 +163,64 @@ pub struct Cause {
 
 impl Error {
     pub(crate) fn unexpected(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::UnexpectedResponse {
-            what: what.into(),
-            why: why.into(),
-        }
+        let (what, why) = (what.into(), why.into());
+        Self::UnexpectedResponse { what, why }
     }
 
     /// A body that is not as the API promises; the message quotes no values of it.
     pub(crate) fn invalid_json(what: &str, error: &serde_json::Error) -> Self {
-        match error.classify() {
-            serde_json::error::Category::Data => Self::unexpected(what, error.to_string()),
-            _ => Self::unexpected(
-                what,
-                format!("it is not JSON (line {}, column {})", error.line(), error.column()),
-            ),
-        }
-    }
-
-    pub(crate) fn timeout(what: &str, after: Duration, failed: Option<Self>) -> Self {
-        Self::Timeout {
-            what: what.to_owned(),
-            after,
-            failed: failed.map(Box::new),
-        }
+        let why = match error.classify() {
+            serde_json::error::Category::Data => error.to_string(),
+            _ => format!("it is not JSON (line {}, column {})", error.line(), error.column()),
+        };
+        Self::unexpected(what, why)
     }
 
     /// A response of status 400 and above.
-    pub(crate) fn from_response(what: &str, response: ErrorResponse) -> Self {
+    pub(crate) fn from_response(what: &str, source: ErrorResponse) -> Self {
         let what = what.to_owned();
-        match response.status {
-            401 => Self::Unauthenticated { what, response },
-            403 if !response.is_or_has("cluster_block_exception") => Self::Forbidden { what, response },
-            404 if response.is_or_has("search_context_missing_exception") => Self::ContextExpired { what },
-            429 if response.reason.contains("upgrade mode is enabled") => Self::UpgradeMode { what },
-            _ => Self::Refused { what, response },
+        match source.status {
+            401 => Self::Unauthenticated { what, source },
+            403 if !source.is_or_has("cluster_block_exception") => Self::Forbidden { what, source },
+            404 if source.is_or_has("search_context_missing_exception") => Self::ContextExpired { what },
+            429 if source.reason.contains("upgrade mode is enabled") => Self::UpgradeMode { what },
+            _ => Self::Refused { what, source },
         }
     }
 
-    /// What the user can do next, where there is something.
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Unreachable { why, .. } => match why {
-                ConnectFailure::UnknownHost => {
-                    "check --url or --cloud-id: no address is known for this host name; or the name service of this machine \
-                     is not available"
-                }
-                ConnectFailure::Refused => {
-                    "check --url (host and port) or --cloud-id, and that the cluster runs: nothing accepts connections there"
-                }
-                ConnectFailure::NoDescriptors => NO_DESCRIPTORS,
-                ConnectFailure::Other => {
-                    "check --url (https:// or http://, host, port) or --cloud-id, that the cluster runs, and \
-                     HTTP_PROXY/HTTPS_PROXY"
-                }
-            },
-            Self::ConnectionLost { .. } => {
-                "a proxy or load balancer in between may have cut it, or the node went away: repeat"
-            }
-            Self::Timeout {
-                failed: Some(failed), ..
-            } => return failed.hint(),
-            Self::Timeout { .. } => "the cluster may be busy: repeat, or allow more time with --timeout",
-            Self::Tls { .. } => {
-                "pass the certificate of the cluster's authority with --ca-cert, and check https:// or http:// in --url"
-            }
-            Self::Unauthenticated { .. } => "check --username and --password, --api-key or --bearer-token",
-            Self::UpgradeMode { .. } => {
-                "when the upgrade is over, leave the mode with `POST /_ml/set_upgrade_mode?enabled=false`"
-            }
-            Self::Redirected { .. } => {
-                "redirects are not followed: they would send the credential and the data elsewhere; pass the final address as \
-                 --url"
-            }
-            Self::TooLarge { what, .. } if what.contains("_search") => {
-                "lower --page-size; otherwise check that --url leads to Elasticsearch, and what is in between"
-            }
-            Self::ShardsFailed { kinds, reason, .. } => {
-                let known = hints::by_type(|kind| kinds.iter().any(|known| **known == *kind), reason);
-                known.unwrap_or("see `GET /_cluster/health`; repeat when the indices are green or yellow")
-            }
-            Self::ContextExpired { .. } => hints::LOST_CONTEXT,
-            Self::ClustersMissing { .. } => {
-                "repeat when they can be reached (`GET /_remote/info`), or export without them: --allow-partial"
-            }
-            Self::NotElasticsearch { .. } => "check --url: it must be Elasticsearch's own address, not Kibana's",
-            Self::UnsupportedVersion { version, .. } if version.major < 9 => {
-                "upgrade the cluster to Elasticsearch 7.17 or later"
-            }
-            Self::UnsupportedVersion { .. } => "a newer esml-state may support it",
-            Self::Refused { response, .. } | Self::Forbidden { response, .. } => response
-                .hint()
-                .unwrap_or_else(|| hints::unknown(response.status, !response.kind.is_empty())),
-            Self::ItemRejected { index, response, .. } => response.hint().unwrap_or_else(|| hints::of_item(index)),
-            Self::UnexpectedResponse { .. } | Self::TooLarge { .. } => {
-                "something between here and the cluster may have answered, or cut the answer: repeat, with -vv to see every request"
-            }
-            Self::Options(_) => return None,
-        };
-        Some(hint.to_owned())
+    /// What the cluster returned about the request or the document.
+    pub(crate) fn response(&self) -> Option<&ErrorResponse> {
+        match self {
+            Self::Unauthenticated { source, .. }
+            | Self::Forbidden { source, .. }
+            | Self::Refused { source, .. }
+            | Self::ItemRejected { source, .. } => Some(source),
+            _ => None,
+        }
     }
 
     /// The HTTP status, where there was a response.
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Unauthenticated { response, .. }
-            | Self::Forbidden { response, .. }
-            | Self::Refused { response, .. }
-            | Self::ItemRejected { response, .. } => Some(response.status),
             Self::UpgradeMode { .. } => Some(429),
             Self::ContextExpired { .. } => Some(404),
-            _ => None,
+            _ => self.response().map(|response| response.status),
         }
     }
 
     /// An index or alias of that name does not exist.
     pub(crate) fn is_no_such_index(&self) -> bool {
-        matches!(self, Self::Refused { response, .. }
-            if response.status == 404 && *response.kind == *"index_not_found_exception")
+        matches!(self, Self::Refused { source, .. }
+            if source.status == 404 && *source.kind == *"index_not_found_exception")
     }
 
     /// True where the request may have been carried out although no good response came: connection lost, timeout, gateway
     /// errors.
     pub fn outcome_unknown(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::ConnectionLost { .. } | Self::Timeout { .. } => true,
-            Self::UnexpectedResponse { .. } | Self::TooLarge { .. } => true,
-            Self::Refused { response, .. } => matches!(response.status, 408 | 500 | 502 | 503 | 504),
+            Self::Connection { failure, .. } => *failure != ConnectionFailure::Tls,
+            Self::Timeout { .. } | Self::UnexpectedResponse { .. } | Self::TooLarge { .. } => true,
+            Self::Refused { source, .. } => matches!(source.status, 408 | 500 | 502 | 503 | 504),
             _ => false,
         }
     }
@@ -312,13 +229,13 @@ impl Error {
 impl ErrorResponse {
     /// Parses the body of an error; it may be anything.
     pub(crate) fn parse(status: u16, body: &[u8]) -> Self {
-        match serde_json::from_slice::<Value>(body) {
-            Ok(json) => match json.get("error") {
-                Some(Value::String(reason)) => Self::without_type(status, reason),
-                Some(error @ Value::Object(_)) => Self::from_json(status, error),
-                _ => Self::without_type(status, NO_REASON),
-            },
-            Err(_) => Self::without_type(status, &first_line(body)),
+        let Ok(json) = serde_json::from_slice::<Value>(body) else {
+            return Self::without_type(status, &first_line(body));
+        };
+        match &json["error"] {
+            Value::String(reason) => Self::without_type(status, reason),
+            error @ Value::Object(_) => Self::from_json(status, error),
+            _ => Self::without_type(status, NO_REASON),
         }
     }
 
@@ -339,7 +256,7 @@ impl ErrorResponse {
             ("index_closed_exception", index) if !index.is_empty() => format!("index {} is closed", one_line(index)),
             _ => one_line(text(error, "reason")),
         }];
-        if let Some(cause) = causes(error).last().filter(|cause| !std::ptr::eq(*cause, error)) {
+        if let Some(cause) = causes(error).skip(1).last() {
             let reason = text(cause, "reason");
             let quoted = quotes_documents(kind) && !reason.starts_with("Limit of ");
             reasons.push(one_line(if quoted { text(cause, "type") } else { reason }));
@@ -373,26 +290,17 @@ impl ErrorResponse {
     /// Whether the cluster does not have this API. Without a handler the error is text, on serverless it is 410; 7.x may
     /// take the path for an index.
     pub(crate) fn is_unknown_api(&self) -> bool {
-        let taken_for_index = [
-            "invalid_index_name_exception",
-            "invalid_type_name_exception",
-            "index_not_found_exception",
-        ];
-        match self.status {
-            400 | 404 | 405 => self.kind.is_empty() || taken_for_index.contains(&&*self.kind),
-            status => status == 410,
-        }
-    }
-
-    /// Of an error of a known type or status.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        hints::by_type(|kind| self.is_or_has(kind), &self.reason).or_else(|| hints::by_status(self.status))
+        let without_handler = matches!(
+            &*self.kind,
+            "" | "invalid_index_name_exception" | "invalid_type_name_exception" | "index_not_found_exception"
+        );
+        self.status == 410 || matches!(self.status, 400 | 404 | 405) && without_handler
     }
 }
 
 /// The types of an error and its causes, each once.
 pub(crate) fn types_of_causes(error: &Value) -> Box<[Box<str>]> {
-    let roots = error.get("root_cause").and_then(Value::as_array).into_iter().flatten();
+    let roots = error["root_cause"].as_array().into_iter().flatten();
     let first = roots.chain(failed_shards(error)).take(MAX_CAUSES).chain([error]);
     let mut types: Vec<Box<str>> = Vec::new();
     for cause in first.flat_map(|error| causes(error).take(MAX_CAUSE_DEPTH)) {
@@ -412,24 +320,20 @@ pub(crate) fn shard_reason(reason: &Value) -> String {
 /// The beginning of a body that is not JSON, fit for one line.
 pub(crate) fn first_line(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
-    let text = text.trim_start();
-    if text.is_empty() {
-        return NO_REASON.to_owned();
+    match text.trim_start() {
+        "" => NO_REASON.to_owned(),
+        page if page.starts_with('<') => "an HTML or XML page".to_owned(),
+        text => {
+            let line: String = without_controls(text).take(120).collect();
+            line.trim_end().to_owned()
+        }
     }
-    if text.starts_with('<') {
-        return "an HTML or XML page".to_owned();
-    }
-    let line: String = without_controls(text).take(120).collect();
-    line.trim_end().to_owned()
 }
 
+/// The `reason` objects of shards that failed.
 fn failed_shards(error: &Value) -> impl Iterator<Item = &Value> {
-    let shards = error
-        .get("failed_shards")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    shards.filter_map(|shard| shard.get("reason"))
+    let shards = error["failed_shards"].as_array().into_iter().flatten();
+    shards.map(|shard| &shard["reason"])
 }
 
 /// The error and what caused it, the deepest last.
@@ -455,7 +359,7 @@ fn chain(error: &Value, quoting: bool, depth: usize) -> Option<Box<Cause>> {
 }
 
 fn text<'a>(object: &'a Value, member: &str) -> &'a str {
-    object.get(member).and_then(Value::as_str).unwrap_or_default()
+    object[member].as_str().unwrap_or_default()
 }
 
 /// The reason in one line, without what it quotes of a document.
@@ -479,32 +383,6 @@ fn cut(reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rejected(index: &str, status: u16) -> String {
-        let response = ErrorResponse {
-            kind: "document_parsing_exception".into(),
-            ..ErrorResponse::without_type(status, "[1:2] failed to parse")
-        };
-        let (index, id) = (index.into(), "1".into());
-        let error = Error::ItemRejected { index, id, response };
-        error.hint().unwrap_or_default()
-    }
-
-    #[test]
-    fn a_rejected_document_gets_a_hint_of_its_own() {
-        assert!(rejected("a-input", 400).contains("--input-index"));
-        for own in [".ml-state-write", ".ml-anomalies-.write-a", ".ml-annotations-write"] {
-            let hint = rejected(own, 400);
-            assert!(
-                hint.contains(".ml-*/_mapping") && !hint.contains("--input-index"),
-                "{hint}"
-            );
-        }
-        assert!(rejected("a-input", 429).contains("--retry-for"));
-        for (index, status) in [("a-input", 400), (".ml-state-write", 400), ("a-input", 409)] {
-            assert!(!rejected(index, status).contains("--url"), "{index} {status}");
-        }
-    }
 
     #[test]
     fn an_error_may_be_text_or_object() {

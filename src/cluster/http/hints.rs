@@ -1,133 +1,167 @@
-//! What to do about an error, decided by its type in Elasticsearch. A status alone says too little: 400 is returned for a
-//! closed index as for a page that is too large, 503 for a deleted index as for a node that is starting.
+//! What the user can do about an error. What Elasticsearch returned is told by its type: a status alone says too little,
+//! since 400 is returned for a closed index as for a page that is too large, 503 for a deleted index as for a node that is
+//! starting.
 
-/// An error that is known.
-struct Row {
-    /// `error.type`, of the error or of one of its causes.
-    kind: &'static str,
-    /// A part of the reason, where errors of this type have several. Empty: any reason.
-    reason: &'static str,
-    hint: &'static str,
-}
+use crate::cluster::http::error::{ConnectionFailure, Error, ErrorResponse};
+use crate::util::process_limits::NO_DESCRIPTORS;
 
-const fn row(kind: &'static str, reason: &'static str, hint: &'static str) -> Row {
-    Row { kind, reason, hint }
-}
-
-const STARTING: &str = "the cluster is starting or has no elected master: see `GET /_cluster/health`, and repeat, with a \
-                        longer --retry-for if it needs more time";
+const LOST_CONTEXT: &str = "an index was closed or deleted, a node was restarted, or two pages were further apart than \
+    --keep-alive: see `GET /_cluster/health`, and repeat; if pages take long, with a longer --keep-alive, e.g. --keep-alive \
+    30m";
+const CLOSED: &str = "the index is closed: open it with `POST /INDEX/_open`, or remove it from what is read";
+const NO_SUCH_INDEX: &str = "the index or alias does not exist: check its name, and whether it was deleted or renamed in \
+    the meantime (`GET /_cat/indices?expand_wildcards=all`)";
 const SHARDS: &str = "a shard is not available: its index was closed or deleted, or its node is down: see `GET \
-                      /_cluster/health?level=indices`, and repeat when the indices are green or yellow";
-const TOO_MANY_SHARDS: &str = "the cluster has as many shards as it may have: delete indices that are not needed, or raise cluster.max_shards_per_node";
+    /_cluster/health?level=indices`, and repeat when the indices are green or yellow";
+const FULL_DISK: &str = "a disk of the cluster is full, so its indices are read-only: free space (`GET \
+    /_cat/allocation?v`), then repeat";
+const STARTING: &str = "the cluster is starting or has no elected master: see `GET /_cluster/health`, and repeat, with a \
+    longer --retry-for if it needs more time";
+const BLOCKED: &str = "the index is blocked by a setting or because of a full disk, not by a missing privilege: see `GET \
+    /INDEX/_settings/index.blocks.*`, and remove the block";
+const TOO_MUCH_INDEXED: &str = "the cluster has too much to index at once: lower --bulk-size and --bulk-concurrency, or \
+    repeat with a longer --retry-for";
+const TOO_MANY_REQUESTS: &str = "the cluster has too many requests at once: lower --bulk-concurrency or --slices, or \
+    repeat with a longer --retry-for";
+const LITTLE_MEMORY: &str = "a node has too little memory for the request: lower --bulk-size for an import, --page-size or \
+    --slices for an export, or repeat when the cluster has less to do";
+const LARGE_PAGE: &str = "an index allows fewer documents in a page: lower --page-size to its index.max_result_window";
+const MANY_SLICES: &str = "an index allows fewer slices: lower --slices to the number in the message";
+const MANY_SHARDS: &str = "the cluster has as many shards as it may have: delete indices that are not needed, or raise \
+    cluster.max_shards_per_node";
+const MANY_FIELDS: &str = "the documents have more fields than the index may have: raise index.mapping.total_fields.limit \
+    in a template for its name (`GET /_index_template`), or export the fields that the job needs, without --all-fields";
+const DATA_STREAMS: &str =
+    "a template of the cluster wants that name for data streams: name another with --input-index";
+const LICENSE: &str =
+    "the license of the cluster does not include machine learning: start a trial or install a license";
+const PRIVILEGE: &str = "the message names the action: grant the user a role with the privilege for it \
+    (docs/privileges.md)";
 
-/// Of a scroll or point in time that no longer exists.
-pub(super) const LOST_CONTEXT: &str = "an index was closed or deleted, a node was restarted, or two pages were further apart than --keep-alive: see `GET \
-     /_cluster/health`, and repeat; if pages take long, with a longer --keep-alive, e.g. --keep-alive 30m";
-
-/// What is known, the first that matches.
-const ROWS: [Row; 21] = [
-    row("search_context_missing_exception", "", LOST_CONTEXT),
-    row(
-        "index_closed_exception",
-        "",
-        "the index is closed: open it with `POST /INDEX/_open`, or remove it from what is read",
-    ),
-    row(
-        "index_not_found_exception",
-        "",
-        "the index or alias does not exist: check its name, and whether it was deleted or renamed in the meantime (`GET \
-         /_cat/indices?expand_wildcards=all`)",
-    ),
-    row("no_shard_available_action_exception", "", SHARDS),
-    row("unavailable_shards_exception", "", SHARDS),
-    row(
-        "cluster_block_exception",
-        "flood-stage",
-        "a disk of the cluster is full, so its indices are read-only: free space (`GET /_cat/allocation?v`), then repeat",
-    ),
-    row("cluster_block_exception", "SERVICE_UNAVAILABLE", STARTING),
-    row(
-        "cluster_block_exception",
-        "",
-        "the index is blocked by a setting or because of a full disk, not by a missing privilege: see `GET \
-         /INDEX/_settings/index.blocks.*`, and remove the block",
-    ),
-    row("master_not_discovered_exception", "", STARTING),
-    row("process_cluster_event_timeout_exception", "", STARTING),
-    row(
+/// The type of an error or of one of its causes, a part of the reason where errors of this type have several, and the hint.
+const KNOWN: [(&str, &str, &str); 21] = [
+    ("search_context_missing_exception", "", LOST_CONTEXT),
+    ("index_closed_exception", "", CLOSED),
+    ("index_not_found_exception", "", NO_SUCH_INDEX),
+    ("no_shard_available_action_exception", "", SHARDS),
+    ("unavailable_shards_exception", "", SHARDS),
+    ("cluster_block_exception", "flood-stage", FULL_DISK),
+    ("cluster_block_exception", "SERVICE_UNAVAILABLE", STARTING),
+    ("cluster_block_exception", "", BLOCKED),
+    ("master_not_discovered_exception", "", STARTING),
+    ("process_cluster_event_timeout_exception", "", STARTING),
+    (
         "es_rejected_execution_exception",
         "coordinating_and_primary_bytes",
-        "the cluster has too much to index at once: lower --bulk-size and --bulk-concurrency, or repeat with a longer \
-         --retry-for",
+        TOO_MUCH_INDEXED,
     ),
-    row(
-        "es_rejected_execution_exception",
-        "",
-        "the cluster has too many requests at once: lower --bulk-concurrency or --slices, or repeat with a longer --retry-for",
-    ),
-    row(
-        "circuit_breaking_exception",
-        "",
-        "a node has too little memory for the request: lower --bulk-size for an import, --page-size or --slices for an \
-         export, or repeat when the cluster has less to do",
-    ),
-    row(
-        "illegal_argument_exception",
-        "index.max_result_window",
-        "an index allows fewer documents in a page: lower --page-size to its index.max_result_window",
-    ),
-    row(
-        "illegal_argument_exception",
-        "index.max_slices_per_",
-        "an index allows fewer slices: lower --slices to the number in the message",
-    ),
-    row("validation_exception", "shards open", TOO_MANY_SHARDS),
-    row("illegal_argument_exception", "shards open", TOO_MANY_SHARDS),
-    row(
-        "illegal_argument_exception",
-        "Limit of total fields",
-        "the documents have more fields than the index may have: raise index.mapping.total_fields.limit in a template for \
-         its name (`GET /_index_template`), or export the fields that the job needs, without --all-fields",
-    ),
-    row(
-        "illegal_argument_exception",
-        "creates data streams only",
-        "a template of the cluster wants that name for data streams: name another with --input-index",
-    ),
-    row(
-        "security_exception",
-        "license",
-        "the license of the cluster does not include machine learning: start a trial or install a license",
-    ),
-    row(
-        "security_exception",
-        "",
-        "the message names the action: grant the user a role with the privilege for it (docs/privileges.md)",
-    ),
+    ("es_rejected_execution_exception", "", TOO_MANY_REQUESTS),
+    ("circuit_breaking_exception", "", LITTLE_MEMORY),
+    ("illegal_argument_exception", "index.max_result_window", LARGE_PAGE),
+    ("illegal_argument_exception", "index.max_slices_per_", MANY_SLICES),
+    ("validation_exception", "shards open", MANY_SHARDS),
+    ("illegal_argument_exception", "shards open", MANY_SHARDS),
+    ("illegal_argument_exception", "Limit of total fields", MANY_FIELDS),
+    ("illegal_argument_exception", "creates data streams only", DATA_STREAMS),
+    ("security_exception", "license", LICENSE),
+    ("security_exception", "", PRIVILEGE),
 ];
 
-/// The hint of a known type.
-pub(super) fn by_type(kinds: impl Fn(&str) -> bool, reason: &str) -> Option<&'static str> {
-    let known = ROWS.iter().find(|row| kinds(row.kind) && reason.contains(row.reason));
-    known.map(|row| row.hint)
-}
-
-/// The hint of an error whose type says nothing.
-pub(super) fn by_status(status: u16) -> Option<&'static str> {
-    match status {
-        413 => {
-            Some("the cluster takes no request of this size: raise http.max_content_length there, or lower --bulk-size")
-        }
-        500 => Some("the cluster's own log says more; repeat when it is healthy (`GET /_cluster/health`)"),
-        408 | 429 | 502 | 503 | 504 => Some(
-            "the cluster, or a proxy before it, is overloaded or not ready: repeat later, or with a longer --retry-for",
-        ),
-        _ => None,
+impl Error {
+    /// What the user can do next, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Connection { failure, .. } => failure.hint(),
+            Self::Timeout {
+                source: Some(failed), ..
+            } => return failed.hint(),
+            Self::Timeout { .. } => "the cluster may be busy: repeat, or allow more time with --timeout",
+            Self::Unauthenticated { .. } => "check --username and --password, --api-key or --bearer-token",
+            Self::UpgradeMode { .. } => {
+                "when the upgrade is over, leave the mode with `POST /_ml/set_upgrade_mode?enabled=false`"
+            }
+            Self::Redirected { .. } => {
+                "redirects are not followed: they would send the credential and the data elsewhere; pass the final address as \
+                 --url"
+            }
+            Self::TooLarge { what, .. } if what.contains("_search") => {
+                "lower --page-size; otherwise check that --url leads to Elasticsearch, and what is in between"
+            }
+            Self::ShardsFailed { kinds, reason, .. } => {
+                let known = by_type(|kind| kinds.iter().any(|known| **known == *kind), reason);
+                known.unwrap_or("see `GET /_cluster/health`; repeat when the indices are green or yellow")
+            }
+            Self::ContextExpired { .. } => LOST_CONTEXT,
+            Self::ClustersMissing { .. } => {
+                "repeat when they can be reached (`GET /_remote/info`), or export without them: --allow-partial"
+            }
+            Self::NotElasticsearch { .. } => "check --url: it must be Elasticsearch's own address, not Kibana's",
+            Self::UnsupportedVersion { version, .. } if version.major < 9 => {
+                "upgrade the cluster to Elasticsearch 7.17 or later"
+            }
+            Self::UnsupportedVersion { .. } => "a newer esml-state may support it",
+            Self::Refused { source, .. } | Self::Forbidden { source, .. } => source
+                .hint()
+                .unwrap_or_else(|| unknown(source.status, !source.kind.is_empty())),
+            Self::ItemRejected { index, source, .. } => source.hint().unwrap_or_else(|| of_item(index)),
+            Self::UnexpectedResponse { .. } | Self::TooLarge { .. } => {
+                "something between here and the cluster may have answered, or cut the answer: repeat, with -vv to see every request"
+            }
+            Self::Options(_) => return None,
+        };
+        Some(hint.to_owned())
     }
 }
 
+impl ConnectionFailure {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::UnknownHost => {
+                "check --url or --cloud-id: no address is known for this host name; or the name service of this machine \
+                 is not available"
+            }
+            Self::Refused => {
+                "check --url (host and port) or --cloud-id, and that the cluster runs: nothing accepts connections there"
+            }
+            Self::NoDescriptors => NO_DESCRIPTORS,
+            Self::Unreachable => {
+                "check --url (https:// or http://, host, port) or --cloud-id, that the cluster runs, and \
+                 HTTP_PROXY/HTTPS_PROXY"
+            }
+            Self::Tls => {
+                "pass the certificate of the cluster's authority with --ca-cert, and check https:// or http:// in --url"
+            }
+            Self::Lost => "a proxy or load balancer in between may have cut it, or the node went away: repeat",
+        }
+    }
+}
+
+impl ErrorResponse {
+    /// Of an error of a known type or status.
+    fn hint(&self) -> Option<&'static str> {
+        by_type(|kind| self.is_or_has(kind), &self.reason).or(match self.status {
+            413 => Some(
+                "the cluster takes no request of this size: raise http.max_content_length there, or lower --bulk-size",
+            ),
+            500 => Some("the cluster's own log says more; repeat when it is healthy (`GET /_cluster/health`)"),
+            408 | 429 | 502 | 503 | 504 => Some(
+                "the cluster, or a proxy before it, is overloaded or not ready: repeat later, or with a longer --retry-for",
+            ),
+            _ => None,
+        })
+    }
+}
+
+/// The hint of the first known type that the error has.
+fn by_type(has: impl Fn(&str) -> bool, reason: &str) -> Option<&'static str> {
+    let known = KNOWN
+        .iter()
+        .find(|(kind, words, _)| has(kind) && reason.contains(words));
+    known.map(|(_, _, hint)| *hint)
+}
+
 /// Of a document that the cluster does not accept although it accepts the request.
-pub(super) fn of_item(index: &str) -> &'static str {
+fn of_item(index: &str) -> &'static str {
     if index.starts_with(".ml-") {
         return "the document does not fit what this index has there: the cluster may be older than the one that the job \
                 comes from (import into that version or a later one), or a template or somebody may have changed its \
@@ -139,7 +173,7 @@ pub(super) fn of_item(index: &str) -> &'static str {
 }
 
 /// The hint of any other error. What has a type was returned by Elasticsearch itself.
-pub(super) fn unknown(status: u16, has_type: bool) -> &'static str {
+fn unknown(status: u16, has_type: bool) -> &'static str {
     match (status, has_type) {
         (_, true) => "the message has the reason in the words of the cluster; -v adds its causes, -vv every request",
         (403, false) => {
@@ -159,7 +193,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cluster::http::error::ErrorResponse;
 
     /// The hint of an error as Elasticsearch returns it: one that has the words, and none of what would mislead.
     #[track_caller]
@@ -417,11 +450,40 @@ mod tests {
 
     #[test]
     fn every_row_can_be_reached() {
-        for (number, row) in ROWS.iter().enumerate() {
-            let hidden = ROWS[..number]
+        for (number, (kind, words, _)) in KNOWN.iter().enumerate() {
+            let hidden = KNOWN[..number]
                 .iter()
-                .any(|earlier| earlier.kind == row.kind && row.reason.contains(earlier.reason));
-            assert!(!hidden, "{} {}", row.kind, row.reason);
+                .any(|(earlier, of, _)| earlier == kind && words.contains(of));
+            assert!(!hidden, "{kind} {words}");
+        }
+    }
+
+    fn rejected(index: &str, status: u16) -> String {
+        let response = ErrorResponse {
+            kind: "document_parsing_exception".into(),
+            ..ErrorResponse::without_type(status, "[1:2] failed to parse")
+        };
+        let error = Error::ItemRejected {
+            index: index.into(),
+            id: "1".into(),
+            source: response,
+        };
+        error.hint().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_rejected_document_gets_a_hint_of_its_own() {
+        assert!(rejected("a-input", 400).contains("--input-index"));
+        for own in [".ml-state-write", ".ml-anomalies-.write-a", ".ml-annotations-write"] {
+            let hint = rejected(own, 400);
+            assert!(
+                hint.contains(".ml-*/_mapping") && !hint.contains("--input-index"),
+                "{hint}"
+            );
+        }
+        assert!(rejected("a-input", 429).contains("--retry-for"));
+        for (index, status) in [("a-input", 400), (".ml-state-write", 400), ("a-input", 409)] {
+            assert!(!rejected(index, status).contains("--url"), "{index} {status}");
         }
     }
 }

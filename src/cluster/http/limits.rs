@@ -43,38 +43,25 @@ impl BodyLimit {
     }
 
     pub(crate) fn exceeded(self, what: &str) -> Error {
-        Error::TooLarge {
-            what: what.to_owned(),
-            most: self.bytes(),
-        }
+        let (what, most) = (what.to_owned(), self.bytes());
+        Error::TooLarge { what, most }
     }
 
-    /// Values of a body that is parsed into a tree, where each takes up to a hundred times its bytes. Documents are not.
-    fn values(self) -> Option<usize> {
-        match self {
-            Self::Status => Some(50_000),
-            Self::Listing => Some(300_000),
-            Self::Page | Self::Large => None,
-        }
-    }
-
-    /// Whether a body of so many bytes has more values than the request may return.
+    /// Whether a body that is parsed into a tree, where each value takes up to a hundred times its bytes, has more of them
+    /// than the request may return. Documents are not parsed.
     pub(crate) fn is_too_dense(self, body: &[u8]) -> bool {
-        self.values()
-            .is_some_and(|most| body.len() > most && count_values(body) > most)
+        let most = match self {
+            Self::Status => 50_000,
+            Self::Listing => 300_000,
+            Self::Page | Self::Large => return false,
+        };
+        body.len() > most && count_values(body) > most
     }
 }
 
 /// At least as many values as the JSON text has, less one.
 pub(crate) fn count_values(json: &[u8]) -> usize {
     json.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
-}
-
-/// How a body comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    Identity,
-    Gzip,
 }
 
 /// Why there is no body.
@@ -106,98 +93,99 @@ impl BodyError {
     }
 }
 
-impl Encoding {
-    /// As the headers of the response name it. Only what was asked for is decoded.
-    pub(crate) fn of(headers: &HeaderMap, gzip_asked_for: bool) -> Result<Self, BodyError> {
-        let mut encoding = Self::Identity;
-        for value in headers.get_all(CONTENT_ENCODING) {
-            let name = String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
-            encoding = match (name.as_str(), encoding) {
-                ("" | "identity", encoding) => encoding,
-                ("gzip" | "x-gzip", Self::Identity) if gzip_asked_for => Self::Gzip,
-                _ => {
-                    return Err(BodyError::Damaged(format!(
-                        "its content encoding is `{name}`, which was not asked for"
-                    )));
-                }
-            };
+impl From<reqwest::Error> for BodyError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Lost(error)
+    }
+}
+
+impl From<io::Error> for BodyError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::FileTooLarge => Self::TooLarge,
+            _ => Self::Damaged(format!("its gzip content is damaged: {error}")),
         }
-        Ok(encoding)
     }
 }
 
 /// Reads and decodes what the limit allows.
 pub(crate) async fn read_body(
     response: &mut reqwest::Response,
-    encoding: Encoding,
+    gzip_asked_for: bool,
     limit: BodyLimit,
 ) -> Result<Bytes, BodyError> {
-    match read(response, encoding, limit.bytes()).await {
+    let gzip = is_gzip(response.headers(), gzip_asked_for)?;
+    match read(response, gzip, limit.bytes()).await {
         Ok(body) if limit.is_too_dense(&body) => Err(BodyError::TooLarge),
         body => body,
     }
 }
 
+/// Whether the headers of the response name gzip. Only what was asked for is decoded.
+fn is_gzip(headers: &HeaderMap, asked_for: bool) -> Result<bool, BodyError> {
+    let mut gzip = false;
+    for value in headers.get_all(CONTENT_ENCODING) {
+        let name = String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
+        gzip = match name.as_str() {
+            "" | "identity" => gzip,
+            "gzip" | "x-gzip" if asked_for && !gzip => true,
+            _ => {
+                let why = format!("its content encoding is `{name}`, which was not asked for");
+                return Err(BodyError::Damaged(why));
+            }
+        };
+    }
+    Ok(gzip)
+}
+
 /// A body larger than `limit` bytes is an error as soon as it is known to be larger.
-async fn read(response: &mut reqwest::Response, encoding: Encoding, limit: usize) -> Result<Bytes, BodyError> {
+async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Result<Bytes, BodyError> {
     let announced = response.content_length().unwrap_or(0);
     if announced > limit as u64 {
         return Err(BodyError::TooLarge);
     }
-    let mut buffer = Bounded {
-        bytes: Vec::new(),
+    let mut body = Bounded {
         limit,
+        bytes: Vec::new(),
     };
-    if encoding == Encoding::Identity {
+    if !gzip {
         // At most the limit, so it fits.
-        buffer.bytes.reserve_exact(announced as usize);
-        while let Some(chunk) = response.chunk().await.map_err(BodyError::Lost)? {
-            buffer.add(&chunk)?;
+        body.bytes.reserve_exact(announced as usize);
+        while let Some(chunk) = response.chunk().await? {
+            body.write_all(&chunk)?;
         }
-        return Ok(buffer.bytes.into());
+        return Ok(body.bytes.into());
     }
     // A member without content takes bytes and gives none: those received count too.
-    let mut received = 0_usize;
-    let mut decoder = MultiGzDecoder::new(buffer);
-    let damaged = |error: io::Error| match error.kind() {
-        io::ErrorKind::FileTooLarge => BodyError::TooLarge,
-        _ => BodyError::Damaged(format!("its gzip content is damaged: {error}")),
-    };
-    while let Some(chunk) = response.chunk().await.map_err(BodyError::Lost)? {
-        received = received.saturating_add(chunk.len());
+    let mut received = 0;
+    let mut decoder = MultiGzDecoder::new(body);
+    while let Some(chunk) = response.chunk().await? {
+        received += chunk.len();
         if received > limit {
             return Err(BodyError::TooLarge);
         }
-        decoder.write_all(&chunk).map_err(damaged)?;
+        decoder.write_all(&chunk)?;
     }
-    Ok(decoder.finish().map_err(damaged)?.bytes.into())
+    Ok(decoder.finish()?.bytes.into())
 }
 
 /// Memory that grows up to a limit and not beyond.
 struct Bounded {
-    bytes: Vec<u8>,
     limit: usize,
-}
-
-impl Bounded {
-    fn add(&mut self, more: &[u8]) -> Result<(), BodyError> {
-        let needed = self.bytes.len().saturating_add(more.len());
-        if needed > self.limit {
-            return Err(BodyError::TooLarge);
-        }
-        if needed > self.bytes.capacity() {
-            let capacity = needed.max(self.bytes.capacity().saturating_mul(2)).min(self.limit);
-            self.bytes.reserve_exact(capacity - self.bytes.len());
-        }
-        self.bytes.extend_from_slice(more);
-        Ok(())
-    }
+    bytes: Vec<u8>,
 }
 
 impl Write for Bounded {
     fn write(&mut self, more: &[u8]) -> io::Result<usize> {
-        self.add(more)
-            .map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        let needed = self.bytes.len() + more.len();
+        if needed > self.limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if needed > self.bytes.capacity() {
+            let capacity = needed.max(self.bytes.capacity() * 2).min(self.limit);
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(more);
         Ok(more.len())
     }
 
@@ -211,7 +199,7 @@ impl Write for Bounded {
 const MAX_ITEMS: usize = 10_000;
 
 /// A list of items, as long as they are not more than any request asks for.
-pub(crate) fn bounded<'de, D, T>(deserializer: D) -> std::result::Result<Vec<T>, D::Error>
+pub(crate) fn bounded<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -224,7 +212,7 @@ where
             write!(f, "{MAX_ITEMS} items at most")
         }
 
-        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Self::Value, A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
             let mut all = Vec::new();
             while let Some(item) = items.next_element()? {
                 if all.len() == MAX_ITEMS {
@@ -265,31 +253,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_is_read_up_to_its_limit_and_not_beyond() {
-        for (encoding, of) in [
-            (
-                Encoding::Identity,
-                (|content: &[u8]| content.to_vec()) as fn(&[u8]) -> Vec<u8>,
-            ),
-            (Encoding::Gzip, packed),
+        for (gzip, of) in [
+            (false, (|content: &[u8]| content.to_vec()) as fn(&[u8]) -> Vec<u8>),
+            (true, packed),
         ] {
             let mut fits = response(of(&[b'x'; 1000]));
-            assert_eq!(read(&mut fits, encoding, 1000).await.unwrap(), [b'x'; 1000][..]);
+            assert_eq!(read(&mut fits, gzip, 1000).await.unwrap(), [b'x'; 1000][..]);
             let mut larger = response(of(&[b'x'; 1001]));
-            assert!(matches!(
-                read(&mut larger, encoding, 1000).await,
-                Err(BodyError::TooLarge)
-            ));
+            assert!(matches!(read(&mut larger, gzip, 1000).await, Err(BodyError::TooLarge)));
         }
         let mut bomb = response(packed(&vec![b' '; 50 << 20]));
-        assert!(matches!(
-            read(&mut bomb, Encoding::Gzip, 1 << 20).await,
-            Err(BodyError::TooLarge)
-        ));
+        assert!(matches!(read(&mut bomb, true, 1 << 20).await, Err(BodyError::TooLarge)));
         let mut members = unannounced(packed(b"").repeat(1000));
-        assert!(matches!(
-            read(&mut members, Encoding::Gzip, 1000).await,
-            Err(BodyError::TooLarge)
-        ));
+        assert!(matches!(read(&mut members, true, 1000).await, Err(BodyError::TooLarge)));
     }
 
     #[tokio::test]
@@ -300,7 +276,7 @@ mod tests {
             whole[..whole.len() - 4].to_vec(),
             [&whole[..], b"{}"].concat(),
         ] {
-            let read = read(&mut response(body), Encoding::Gzip, 1000).await;
+            let read = read(&mut response(body), true, 1000).await;
             assert!(matches!(read, Err(BodyError::Damaged(_))), "{read:?}");
         }
     }
@@ -312,11 +288,11 @@ mod tests {
             for name in names {
                 headers.append(CONTENT_ENCODING, name.parse().unwrap());
             }
-            Encoding::of(&headers, asked).ok()
+            is_gzip(&headers, asked).ok()
         };
-        assert_eq!(named(&[], true), Some(Encoding::Identity));
-        assert_eq!(named(&["identity"], false), Some(Encoding::Identity));
-        assert_eq!(named(&["GZIP"], true), Some(Encoding::Gzip));
+        assert_eq!(named(&[], true), Some(false));
+        assert_eq!(named(&["identity"], false), Some(false));
+        assert_eq!(named(&["GZIP"], true), Some(true));
         assert_eq!(named(&["gzip"], false), None);
         for others in [&["br"][..], &["deflate"], &["gzip, gzip"], &["gzip", "gzip"]] {
             assert_eq!(named(others, true), None, "{others:?}");

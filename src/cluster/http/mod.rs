@@ -1,9 +1,382 @@
-//! Requests over HTTP: credentials, retries, bounded responses, errors.
+//! The one place that sends, and what it tracks while requests are in flight.
+//!
+//! Requests are described with the types of the official client (`elasticsearch`): headers, certificates. They are not
+//! sent with its `Transport`, for two reasons that its interface leaves no way around:
+//!
+//! - It follows up to ten redirects. Its builder keeps `reqwest::ClientBuilder` private and has no setting for them, so a
+//!   server could have the credential sent from HTTPS to HTTP, or the body to another host.
+//! - Its `Response` only returns whole bodies, decompressed, without a bound. The `reqwest::Response` inside is private.
+//!
+//! So requests go through `reqwest`, the library that the official client uses itself, in the version and with the TLS
+//! that it brings.
 
 pub(crate) mod auth;
-pub(crate) mod client;
 pub(crate) mod error;
 mod hints;
 pub(crate) mod limits;
 pub(crate) mod request;
 pub(crate) mod retry;
+
+use std::borrow::Cow;
+use std::error::Error as _;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use elasticsearch::http::headers::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DEFAULT_ACCEPT, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT,
+};
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use tokio::sync::{Mutex, RwLock};
+use url::{Host, Url};
+
+use crate::util::process_limits::is_out_of_descriptors;
+use crate::util::secret::Secrets;
+use auth::ConnectOptions;
+use error::{ConnectionFailure, Error, ErrorResponse, Result};
+use limits::{BodyError, BodyLimit, read_body};
+use request::{Request, Response};
+use retry::{Clock, Observer, RetryPolicy, retry_after, within};
+
+/// Sends requests to one address: retried, bounded in time and size, with errors as [`Error`].
+pub(crate) struct HttpClient {
+    pub(crate) client: reqwest::Client,
+    /// Terminated by `/`.
+    pub(crate) address: Url,
+    /// Of one request.
+    pub(crate) timeout: Duration,
+    pub(crate) retry_policy: RetryPolicy,
+    /// Requests in flight hold it for reading: whoever wants it for writing lets none begin.
+    pub(crate) in_flight: RwLock<()>,
+    /// `X-Opaque-Id` of every request of this run: the cluster lists its tasks with it.
+    pub(crate) opaque_id: String,
+    /// Whether a write was sent and no response came: the cluster may still be executing it.
+    pub(crate) unanswered_write: AtomicBool,
+    /// Whether any response was received so far.
+    reached: AtomicBool,
+    /// What is concealed in errors.
+    secrets: Secrets,
+    /// Of responses that may be large one is read at a time, whichever task sent the request.
+    large_response: Mutex<()>,
+}
+
+impl std::fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The client's own Debug prints credentials.
+        write!(f, "HttpClient({})", self.address)
+    }
+}
+
+impl HttpClient {
+    /// A client that has not sent anything yet.
+    pub(crate) fn new(options: &ConnectOptions, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Result<Self> {
+        let address = options.endpoint.address()?;
+        Ok(Self {
+            client: auth::http_client(options, &address)?,
+            address,
+            timeout: options.timeout,
+            retry_policy: RetryPolicy {
+                max_retries: options.retries,
+                max_total: options.retry_for,
+                clock,
+                observer,
+            },
+            in_flight: RwLock::default(),
+            opaque_id: format!("esml-state-{:016x}", fastrand::u64(..)),
+            unanswered_write: AtomicBool::new(false),
+            reached: AtomicBool::new(false),
+            secrets: options.secrets.clone(),
+            large_response: Mutex::default(),
+        })
+    }
+
+    /// Sends, retries as the request permits, and turns statuses of 300 and above into errors.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Response> {
+        self.send_noting_failure(request, &mut None).await
+    }
+
+    /// The same; `failed` is the error of the last attempt that was followed by another.
+    pub(crate) async fn send_noting_failure(&self, request: &Request, failed: &mut Option<Error>) -> Result<Response> {
+        let what = request.what();
+        let mut backoff = self.retry_policy.backoff();
+        loop {
+            match self.attempt(request, &what).await {
+                Err(error) if request.retry.permits(&error) && !self.is_wrong_address(&error) => {
+                    *failed = Some(error.clone());
+                    if !backoff.retry(&error).await {
+                        return Err(error);
+                    }
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// The parsed response.
+    pub(crate) async fn json<T: DeserializeOwned>(&self, request: Request) -> Result<T> {
+        self.send(&request).await?.json()
+    }
+
+    /// The parsed response; `None` where it is 404.
+    pub(crate) async fn json_if_found<T: DeserializeOwned>(&self, request: Request) -> Result<Option<T>> {
+        let response = self.send(&request.accept_404()).await?;
+        (response.status != 404).then(|| response.json()).transpose()
+    }
+
+    /// The parsed response; `None` where the cluster does not have this API.
+    pub(crate) async fn json_if_supported<T: DeserializeOwned>(&self, request: Request) -> Result<Option<T>> {
+        match self.json(request).await {
+            Err(Error::Refused { source, .. }) if source.is_unknown_api() => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// Has something done. A response that is no JSON object is not the cluster's, whatever its status.
+    pub(crate) async fn execute(&self, request: Request) -> Result<()> {
+        self.json::<Map<String, Value>>(request).await.map(drop)
+    }
+
+    /// Sends a deletion; false where there was nothing. A 404 after an attempt whose response was lost is the result of
+    /// that attempt.
+    pub(crate) async fn delete(&self, request: Request) -> Result<bool> {
+        let mut failed = None;
+        let response = self.send_noting_failure(&request.accept_404(), &mut failed).await?;
+        response.json::<Map<String, Value>>()?;
+        Ok(response.status != 404 || failed.is_some_and(|error| error.outcome_unknown()))
+    }
+
+    /// Whether nothing was ever received from there, and no address or no program is found: waiting does not help.
+    fn is_wrong_address(&self, error: &Error) -> bool {
+        use ConnectionFailure::{Refused, UnknownHost};
+        let wrong = matches!(
+            error,
+            Error::Connection {
+                failure: UnknownHost | Refused,
+                ..
+            }
+        );
+        wrong && !self.reached.load(Ordering::Relaxed)
+    }
+
+    async fn attempt(&self, request: &Request, what: &str) -> Result<Response> {
+        let _in_flight = self.in_flight.read().await;
+        let _alone = match request.limit > BodyLimit::Page {
+            true => Some(self.large_response.lock().await),
+            false => None,
+        };
+        let exchange = self.exchange(request, what);
+        let answer = within(&*self.retry_policy.clock, self.timeout, exchange).await;
+        // A signal that came before this response is handled before the next request.
+        tokio::task::yield_now().await;
+        answer.unwrap_or_else(|| {
+            Err(Error::Timeout {
+                what: what.to_owned(),
+                after: self.timeout,
+                source: None,
+            })
+        })
+    }
+
+    async fn exchange(&self, request: &Request, what: &str) -> Result<Response> {
+        let url = self.url(request)?;
+        let (clock, observer) = (&self.retry_policy.clock, &self.retry_policy.observer);
+        let started = clock.now();
+        let mut write = InFlightWrite((request.method != Method::GET).then_some(&self.unanswered_write));
+        let sent = self.build(request, url.clone()).send().await;
+        let mut response = sent.map_err(|error| self.connection_error(what, &error))?;
+        self.reached.store(true, Ordering::Relaxed);
+        let status = response.status().as_u16();
+        let good = status < 300 || status == 404 && request.accepts_404;
+        if !good && status < 400 {
+            write.answered(status);
+            return Err(redirected(what, status, &url, response.headers().get(LOCATION)));
+        }
+        let wait = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
+        let wait = wait.and_then(|value| retry_after(value, OffsetDateTime::now_utc()));
+        let limit = if good { request.limit } else { BodyLimit::Status };
+        let mut body = read_body(&mut response, self.compresses(), limit).await;
+        if let Err(BodyError::Lost(error)) = &body {
+            return Err(self.connection_error(what, error));
+        }
+        write.answered(status);
+        observer.answered(what, status, clock.now().saturating_sub(started));
+        if limit == BodyLimit::Status {
+            body = body.map(|body| self.redact(body));
+        }
+        if good {
+            let body = body.map_err(|error| error.into_error(what, limit))?;
+            let what = what.to_owned();
+            return Ok(Response { what, status, body });
+        }
+        let mut response = match body {
+            Ok(body) => ErrorResponse::parse(status, &body),
+            Err(error) => ErrorResponse::without_type(status, error.description()),
+        };
+        response.retry_after = wait;
+        Err(Error::from_response(what, response))
+    }
+
+    fn build(&self, request: &Request, url: Url) -> reqwest::RequestBuilder {
+        let builder = self
+            .client
+            .request(request.method.clone(), url)
+            .header(ACCEPT, DEFAULT_ACCEPT)
+            .header(ACCEPT_ENCODING, if self.compresses() { "gzip" } else { "identity" })
+            .header(CONTENT_TYPE, request.content_type)
+            .header(USER_AGENT, concat!("esml-state/", env!("CARGO_PKG_VERSION")))
+            .header("x-opaque-id", &self.opaque_id);
+        match &request.body {
+            Some(body) => builder.body(body.clone()),
+            None => builder,
+        }
+    }
+
+    fn url(&self, request: &Request) -> Result<Url> {
+        let path = request.path.as_str()?.trim_start_matches('/');
+        let url = self.address.join(path);
+        let mut url = url.map_err(|error| Error::Options(error.to_string()))?;
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        Ok(url)
+    }
+
+    /// Whether responses may be compressed: that costs the cluster far more time than the loopback could save.
+    fn compresses(&self) -> bool {
+        match self.address.host() {
+            Some(Host::Domain(name)) => name != "localhost",
+            Some(Host::Ipv4(ip)) => !ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => !ip.is_loopback(),
+            None => true,
+        }
+    }
+
+    /// A status or an error without what it may repeat of our own headers, before anything of it is cut. Configurations
+    /// and documents stay as they are: they are not printed.
+    fn redact(&self, body: Bytes) -> Bytes {
+        match std::str::from_utf8(&body).map(|text| self.secrets.redact(text)) {
+            Ok(Cow::Owned(text)) => text.into(),
+            _ => body,
+        }
+    }
+
+    /// What a failure below HTTP means.
+    fn connection_error(&self, what: &str, error: &reqwest::Error) -> Error {
+        let sources = || std::iter::successors(error.source(), |error| (*error).source());
+        let causes = sources().map(ToString::to_string);
+        let chain: Vec<String> = std::iter::once(error.to_string()).chain(causes).collect();
+        let cause = flatten(&chain);
+        let has = |is_it: fn(&io::Error) -> bool| sources().filter_map(|source| source.downcast_ref()).any(is_it);
+        // rustls and hyper-util expose no types for some failures: their words are known.
+        let words = |words: &[&str]| words.iter().any(|words| cause.contains(words));
+        let failure = if words(&["certificate", "fatal alert", "corrupt message"]) {
+            ConnectionFailure::Tls
+        } else if !error.is_connect() {
+            ConnectionFailure::Lost
+        } else if has(is_out_of_descriptors) {
+            ConnectionFailure::NoDescriptors
+        } else if has(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            ConnectionFailure::Refused
+        } else if words(&["dns error"]) {
+            ConnectionFailure::UnknownHost
+        } else {
+            ConnectionFailure::Unreachable
+        };
+        Error::Connection {
+            what: what.to_owned(),
+            address: self.address.to_string(),
+            failure,
+            cause,
+        }
+    }
+}
+
+/// A response that redirects, or of a status that no request here is answered with. Its body is not read.
+fn redirected(what: &str, status: u16, asked: &Url, location: Option<&HeaderValue>) -> Error {
+    let location = location.and_then(|location| asked.join(&String::from_utf8_lossy(location.as_bytes())).ok());
+    match location {
+        Some(location) => Error::Redirected {
+            what: what.to_owned(),
+            from: auth::without_secrets(asked.clone()).into(),
+            to: auth::without_secrets(location).into(),
+        },
+        None => Error::unexpected(what, format!("status {status} without another address")),
+    }
+}
+
+/// The chain as one line: without the layers that only repeat the address or one another.
+fn flatten(chain: &[String]) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for text in chain.iter().rev() {
+        let layer = text.starts_with("error sending request") || text.starts_with("client error");
+        let known = parts.iter().any(|part| text.contains(part));
+        if !known && (!layer || parts.is_empty()) {
+            parts.push(text);
+        }
+    }
+    parts.reverse();
+    parts.join(": ")
+}
+
+/// A write in flight. Unless it is answered it counts as unanswered when this is dropped, for whatever reason.
+struct InFlightWrite<'a>(Option<&'a AtomicBool>);
+
+impl InFlightWrite<'_> {
+    /// A response came, of the cluster itself unless the status is one of a gateway.
+    fn answered(&mut self, status: u16) {
+        if !matches!(status, 502 | 504) {
+            self.0 = None;
+        }
+    }
+}
+
+impl Drop for InFlightWrite<'_> {
+    fn drop(&mut self) {
+        if let Some(unanswered) = self.0 {
+            unanswered.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        let chain = [
+            "error sending request for url (http://h/)",
+            "error sending request for url (http://h/)",
+            "client error (Connect)",
+            "tcp connect error",
+            "Connection refused (os error 111)",
+        ]
+        .map(str::to_owned);
+        assert_eq!(flatten(&chain), "tcp connect error: Connection refused (os error 111)");
+        assert_eq!(flatten(&chain[..2]), "error sending request for url (http://h/)");
+    }
+
+    #[test]
+    fn a_redirect_names_both_addresses_without_what_may_be_secret() {
+        let asked = Url::parse("https://h/p/?a=b").unwrap();
+        let to = |location: &'static str| {
+            redirected("GET /", 307, &asked, Some(&HeaderValue::from_static(location))).to_string()
+        };
+        assert_eq!(
+            to("http://u:p@h/?k=s3cr3t#f"),
+            "GET /: https://h/p/ redirects to http://h/"
+        );
+        assert_eq!(to("/login"), "GET /: https://h/p/ redirects to https://h/login");
+        let nowhere = redirected("GET /", 304, &asked, None);
+        assert!(matches!(nowhere, Error::UnexpectedResponse { .. }));
+    }
+}

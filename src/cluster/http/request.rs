@@ -1,8 +1,9 @@
 //! Requests and responses.
 
 use bytes::Bytes;
-use elasticsearch::http::Method;
+use elasticsearch::http::headers::DEFAULT_CONTENT_TYPE;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
 use serde::de::DeserializeOwned;
 
 use crate::cluster::http::error::{Error, Result};
@@ -16,49 +17,43 @@ const EXPRESSION: &AsciiSet = &SEGMENT.remove(b'*');
 /// A path below the cluster's address. Segments are percent-encoded; no encoding protects an empty segment, `.` and `..`:
 /// a path with one of them is refused when it is sent.
 #[derive(Clone, Debug)]
-pub(crate) struct Path(std::result::Result<String, String>);
+pub(crate) struct Path(String);
 
 impl Path {
     /// Joins the segments: `Path::of(["_ml", "anomaly_detectors", id])`.
     pub(crate) fn of<'a>(segments: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(Ok(String::new())).then(segments)
+        Self(String::new()).then(segments)
     }
 
     /// An index expression (names, aliases, wildcards) as the first segment. An empty one would mean every index and is
     /// refused.
     pub(crate) fn indices(expression: &[impl AsRef<str>]) -> Self {
-        let names = expression.iter().map(|name| encode(name.as_ref(), EXPRESSION));
-        match names.collect::<std::result::Result<Vec<_>, _>>() {
-            Ok(names) if names.is_empty() => Self(Err("no index is named".to_owned())),
-            Ok(names) => Self(Ok(format!("/{}", names.join(",")))),
-            Err(why) => Self(Err(why)),
-        }
+        let names = expression
+            .iter()
+            .map(|name| utf8_percent_encode(name.as_ref(), EXPRESSION));
+        let names: Vec<String> = names.map(|name| name.to_string()).collect();
+        Self(format!("/{}", names.join(",")))
     }
 
     /// The path with more segments.
-    pub(crate) fn then<'a>(self, segments: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(self.0.and_then(|mut path| {
-            for segment in segments {
-                path.push('/');
-                path.push_str(&encode(segment, SEGMENT)?);
-            }
-            Ok(path)
-        }))
+    pub(crate) fn then<'a>(mut self, segments: impl IntoIterator<Item = &'a str>) -> Self {
+        for segment in segments {
+            self.0.push('/');
+            self.0.extend(utf8_percent_encode(segment, SEGMENT));
+        }
+        self
     }
 
     pub(crate) fn as_str(&self) -> Result<&str> {
-        match &self.0 {
-            Ok(path) if path.is_empty() => Ok("/"),
-            Ok(path) => Ok(path),
-            Err(why) => Err(Error::Options(format!("impossible request path: {why}"))),
+        // Encoded names contain neither separator.
+        let mut names = self.0.split(['/', ',']).skip(1);
+        match names.find(|name| matches!(*name, "" | "." | "..")) {
+            Some(name) => Err(Error::Options(format!(
+                "impossible request path: `{name}` cannot stand in it"
+            ))),
+            None if self.0.is_empty() => Ok("/"),
+            None => Ok(&self.0),
         }
-    }
-}
-
-fn encode(segment: &str, set: &'static AsciiSet) -> std::result::Result<String, String> {
-    match segment {
-        "" | "." | ".." => Err(format!("`{segment}` cannot stand in it")),
-        _ => Ok(utf8_percent_encode(segment, set).to_string()),
     }
 }
 
@@ -80,10 +75,10 @@ pub(crate) struct Request {
     pub(crate) path: Path,
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Option<Bytes>,
-    pub(crate) ndjson: bool,
+    pub(crate) content_type: &'static str,
     pub(crate) retry: Retry,
-    /// Statuses of 400 and above that are no error.
-    pub(crate) allowed: &'static [u16],
+    /// Whether status 404 is no error.
+    pub(crate) accepts_404: bool,
     pub(crate) limit: BodyLimit,
 }
 
@@ -94,27 +89,27 @@ impl Request {
             path,
             query: Vec::new(),
             body: None,
-            ndjson: false,
+            content_type: DEFAULT_CONTENT_TYPE,
             retry: Retry::Transient,
-            allowed: &[],
+            accepts_404: false,
             limit: BodyLimit::Listing,
         }
     }
 
     pub(crate) fn get(path: Path) -> Self {
-        Self::new(Method::Get, path)
+        Self::new(Method::GET, path)
     }
 
     pub(crate) fn post(path: Path) -> Self {
-        Self::new(Method::Post, path)
+        Self::new(Method::POST, path)
     }
 
     pub(crate) fn put(path: Path) -> Self {
-        Self::new(Method::Put, path)
+        Self::new(Method::PUT, path)
     }
 
     pub(crate) fn delete(path: Path) -> Self {
-        Self::new(Method::Delete, path)
+        Self::new(Method::DELETE, path)
     }
 
     pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -134,12 +129,12 @@ impl Request {
 
     /// Sets a body of JSON lines, the last one terminated too.
     pub(crate) fn ndjson(mut self, body: impl Into<Bytes>) -> Self {
-        self.ndjson = true;
+        self.content_type = "application/x-ndjson";
         self.raw(body)
     }
 
-    pub(crate) fn allow_status(mut self, statuses: &'static [u16]) -> Self {
-        self.allowed = statuses;
+    pub(crate) fn accept_404(mut self) -> Self {
+        self.accepts_404 = true;
         self
     }
 
@@ -171,17 +166,10 @@ impl Request {
 
     /// Method and path, for messages.
     pub(crate) fn what(&self) -> String {
-        let method = match self.method {
-            Method::Get => "GET",
-            Method::Put => "PUT",
-            Method::Post => "POST",
-            Method::Delete => "DELETE",
-            Method::Head => "HEAD",
-        };
         let path = self.path.as_str().unwrap_or("?");
         match path.char_indices().nth(200) {
-            Some((end, _)) => format!("{method} {}…", &path[..end]),
-            None => format!("{method} {path}"),
+            Some((end, _)) => format!("{} {}…", self.method, &path[..end]),
+            None => format!("{} {path}", self.method),
         }
     }
 }

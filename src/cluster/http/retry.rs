@@ -6,16 +6,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use time::format_description::FormatItem;
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
-use crate::cluster::http::error::{Error, ErrorResponse};
+use crate::cluster::http::error::{ConnectionFailure, Error, ErrorResponse};
 use crate::cluster::http::request::Retry;
 
-/// The form of dates in HTTP headers (RFC 9110, 5.6.7).
-const HTTP_DATE: &[FormatItem<'_>] =
-    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+/// Bound of the first pause; each further one doubles it.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Of a pause that the cluster does not ask for.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+/// `Retry-After` is obeyed up to here.
+const MAX_ASKED_PAUSE: Duration = Duration::from_secs(300);
 
 /// A moment that comes.
 pub type Moment<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -69,24 +71,11 @@ pub(crate) async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Fut
 
 /// Receives what happens to requests, for progress and logs.
 pub trait Observer: Send + Sync + Debug {
-    /// About to sleep `wait.pause` before the next attempt.
-    fn waiting(&self, wait: &Wait<'_>);
+    /// After this error comes a pause, and then the attempt of this number, from 2.
+    fn waiting(&self, error: &Error, pause: Duration, attempt: u32);
 
     /// A response came: method and path, HTTP status, time since the request was sent.
-    fn answered(&self, what: &str, status: u16, elapsed: Duration) {
-        let _ = (what, status, elapsed);
-    }
-}
-
-/// A pause between two attempts.
-#[derive(Debug)]
-pub struct Wait<'a> {
-    /// What failed.
-    pub error: &'a Error,
-    /// For how long.
-    pub pause: Duration,
-    /// The coming attempt, from 2.
-    pub attempt: u32,
+    fn answered(&self, what: &str, status: u16, elapsed: Duration);
 }
 
 /// How often and how long a request is retried.
@@ -96,50 +85,34 @@ pub(crate) struct RetryPolicy {
     pub(crate) max_retries: u32,
     /// `--retry-for`, from the first failure of a request on.
     pub(crate) max_total: Duration,
-    /// Bound of the first pause; each further one doubles it.
-    pub(crate) first_pause: Duration,
-    /// Of a pause that the cluster does not ask for.
-    pub(crate) max_pause: Duration,
-    /// `Retry-After` is obeyed up to here.
-    pub(crate) max_asked_pause: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
 }
 
 impl RetryPolicy {
-    pub(crate) fn new(
-        max_retries: u32,
-        max_total: Duration,
-        clock: Arc<dyn Clock>,
-        observer: Arc<dyn Observer>,
-    ) -> Self {
-        Self {
-            max_retries,
-            max_total,
-            first_pause: Duration::from_millis(500),
-            max_pause: Duration::from_secs(10),
-            max_asked_pause: Duration::from_secs(300),
-            clock,
-            observer,
+    pub(crate) fn backoff(&self) -> Backoff<'_> {
+        Backoff {
+            policy: self,
+            first_failure: None,
+            failures: 0,
         }
     }
+}
 
-    /// The pause after the `failures`th failure (from 1), `left` before the time is over. The second half of it is left to
-    /// `chance` (0 to 1), so that many clients do not return at once; the first half is a floor, so that many attempts are
-    /// not used up in a short time. `None` where there is no time for another attempt.
-    fn pause(&self, failures: u32, asked: Option<Duration>, left: Duration, chance: f64) -> Option<Duration> {
-        let floor = self.first_pause / 2;
-        if left < floor {
-            return None;
-        }
-        if let Some(asked) = asked {
-            // The cluster knows best when it is ready: earlier attempts would be refused.
-            return Some(asked.min(self.max_asked_pause).max(floor)).filter(|pause| *pause <= left);
-        }
-        let factor = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
-        let doubled = self.first_pause.saturating_mul(factor).min(self.max_pause);
-        Some(doubled.mul_f64(0.5 + chance / 2.0).min(left))
+/// The pause after the `failures`th failure (from 1), `left` before the time is over. The second half of it is left to
+/// `chance` (0 to 1), so that many clients do not return at once; the first half is a floor, so that many attempts are
+/// not used up in a short time. `None` where there is no time for another attempt.
+fn pause_after(failures: u32, asked: Option<Duration>, left: Duration, chance: f64) -> Option<Duration> {
+    let floor = FIRST_PAUSE / 2;
+    if left < floor {
+        return None;
     }
+    if let Some(asked) = asked {
+        // The cluster knows best when it is ready: earlier attempts would be refused.
+        return Some(asked.min(MAX_ASKED_PAUSE).max(floor)).filter(|pause| *pause <= left);
+    }
+    let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+    Some(doubled.min(MAX_PAUSE).mul_f64(0.5 + chance / 2.0).min(left))
 }
 
 /// The attempts at one thing.
@@ -151,34 +124,23 @@ pub struct Backoff<'a> {
     failures: u32,
 }
 
-impl<'a> Backoff<'a> {
-    pub(crate) fn new(policy: &'a RetryPolicy) -> Self {
-        Self {
-            policy,
-            first_failure: None,
-            failures: 0,
-        }
-    }
-
+impl Backoff<'_> {
     /// Decides after a failure: where another attempt is worth it, waits and returns true.
     pub async fn retry(&mut self, error: &Error) -> bool {
+        let policy = self.policy;
         self.failures += 1;
-        if !error.is_transient() || self.failures > self.policy.max_retries {
+        if !error.is_transient() || self.failures > policy.max_retries {
             return false;
         }
-        let now = self.policy.clock.now();
+        let now = policy.clock.now();
         let spent = now.saturating_sub(*self.first_failure.get_or_insert(now));
-        let left = self.policy.max_total.saturating_sub(spent);
+        let left = policy.max_total.saturating_sub(spent);
         let asked = error.response().and_then(|response| response.retry_after);
-        let Some(pause) = self.policy.pause(self.failures, asked, left, fastrand::f64()) else {
+        let Some(pause) = pause_after(self.failures, asked, left, fastrand::f64()) else {
             return false;
         };
-        self.policy.observer.waiting(&Wait {
-            error,
-            pause,
-            attempt: self.failures + 1,
-        });
-        self.policy.clock.pause(pause).await;
+        policy.observer.waiting(error, pause, self.failures + 1);
+        policy.clock.pause(pause).await;
         true
     }
 }
@@ -186,14 +148,13 @@ impl<'a> Backoff<'a> {
 impl Retry {
     /// Whether the failure is one after which the request may be sent again.
     pub(crate) fn permits(self, error: &Error) -> bool {
-        match self {
-            Self::Transient => error.is_transient(),
-            Self::NotStarted => match error {
-                Error::Unreachable { .. } => true,
-                Error::Refused { response, .. } => response.is_transient() && matches!(response.status, 429 | 503),
-                _ => false,
-            },
-            Self::Never => false,
+        match (self, error) {
+            (Self::Transient, _) => error.is_transient(),
+            (Self::NotStarted, Error::Connection { failure, .. }) => failure.is_before_sending(),
+            (Self::NotStarted, Error::Refused { source, .. }) => {
+                source.is_transient() && matches!(source.status, 429 | 503)
+            }
+            _ => false,
         }
     }
 }
@@ -213,15 +174,9 @@ impl Error {
     /// Whether what failed may succeed a moment later. It may have been carried out all the same.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::ConnectionLost { .. } | Self::Timeout { .. } => true,
+            Self::Connection { failure, .. } => *failure != ConnectionFailure::Tls,
+            Self::Timeout { .. } => true,
             _ => self.response().is_some_and(ErrorResponse::is_transient),
-        }
-    }
-
-    fn response(&self) -> Option<&ErrorResponse> {
-        match self {
-            Self::Refused { response, .. } | Self::ItemRejected { response, .. } => Some(response),
-            _ => None,
         }
     }
 }
@@ -232,7 +187,7 @@ pub(crate) fn retry_after(value: &str, now: OffsetDateTime) -> Option<Duration> 
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = PrimitiveDateTime::parse(value, HTTP_DATE).ok()?.assume_utc();
+    let date = OffsetDateTime::parse(value, &Rfc2822).ok()?;
     Some(Duration::try_from(date - now).unwrap_or(Duration::ZERO))
 }
 
@@ -241,16 +196,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     const LEFT: Duration = Duration::from_secs(600);
-
-    #[derive(Debug)]
-    struct NoObserver;
-    impl Observer for NoObserver {
-        fn waiting(&self, _: &Wait<'_>) {}
-    }
-
-    fn policy(total: Duration) -> RetryPolicy {
-        RetryPolicy::new(100, total, Arc::new(SystemClock::start()), Arc::new(NoObserver))
-    }
 
     #[tokio::test]
     async fn work_is_dropped_at_its_limit() {
@@ -263,8 +208,7 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_a_bound_and_have_a_floor() {
-        let policy = policy(LEFT);
-        let pause = |failures, chance| policy.pause(failures, None, LEFT, chance).unwrap();
+        let pause = |failures, chance| pause_after(failures, None, LEFT, chance).unwrap();
         assert_eq!(pause(1, 1.0), Duration::from_millis(500));
         assert_eq!(pause(1, 0.0), Duration::from_millis(250));
         assert_eq!(pause(3, 1.0), Duration::from_secs(2));
@@ -277,21 +221,20 @@ mod tests {
 
     #[test]
     fn a_pause_is_as_long_as_the_cluster_asks_and_no_shorter_than_the_floor() {
-        let policy = policy(LEFT);
-        let asked = |seconds| policy.pause(1, Some(Duration::from_secs(seconds)), LEFT, 0.1);
+        let asked = |seconds| pause_after(1, Some(Duration::from_secs(seconds)), LEFT, 0.1);
         assert_eq!(asked(7), Some(Duration::from_secs(7)));
         assert_eq!(asked(0), Some(Duration::from_millis(250)));
         assert_eq!(asked(9999), Some(Duration::from_secs(300)));
         let short = Duration::from_secs(5);
-        assert_eq!(policy.pause(1, Some(Duration::from_secs(7)), short, 0.1), None);
+        assert_eq!(pause_after(1, Some(Duration::from_secs(7)), short, 0.1), None);
     }
 
     #[test]
     fn the_time_is_used_to_its_end() {
-        let policy = policy(Duration::from_secs(60));
+        let total = Duration::from_secs(60);
         for chance in [0.0, 0.5, 1.0] {
             let (mut spent, mut failures) = (Duration::ZERO, 0);
-            while let Some(pause) = policy.pause(failures + 1, None, policy.max_total - spent, chance) {
+            while let Some(pause) = pause_after(failures + 1, None, total - spent, chance) {
                 (spent, failures) = (spent + pause, failures + 1);
             }
             assert!(spent > Duration::from_millis(59_750), "{spent:?}");
@@ -322,7 +265,12 @@ mod tests {
             }
             .is_transient()
         };
-        assert!(Error::timeout("", Duration::ZERO, None).is_transient());
+        let timeout = Error::Timeout {
+            what: String::new(),
+            after: Duration::ZERO,
+            source: None,
+        };
+        assert!(timeout.is_transient());
         for status in [408, 429, 502, 503, 504] {
             assert!(is_transient(status, ""), "{status}");
         }

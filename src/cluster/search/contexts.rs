@@ -1,12 +1,12 @@
 //! Scrolls and points in time that the cluster keeps open for us, so that an interrupted command can close them.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::RwLock;
 
-use crate::cluster::http::client::HttpClient;
+use crate::cluster::http::HttpClient;
 use crate::cluster::http::error::{Error, Result};
 use crate::cluster::http::request::{Path, Request, Response};
 
@@ -14,22 +14,17 @@ use crate::cluster::http::request::{Path, Request, Response};
 #[derive(Debug)]
 pub(crate) struct SearchContexts {
     pub(crate) keep_alive: String,
-    open: Mutex<Open>,
-    /// How many are being opened.
-    opening: watch::Sender<usize>,
-}
-
-#[derive(Debug, Default)]
-struct Open {
-    last: u64,
-    contexts: HashMap<u64, SearchContext>,
+    /// By number; `None` once closed.
+    open: Mutex<Vec<Option<SearchContext>>>,
+    /// Held for reading while one is being opened.
+    opening: Arc<RwLock<()>>,
 }
 
 /// An open context under its latest ID.
 #[derive(Clone, Debug)]
-pub(crate) struct SearchContext {
-    pub(crate) kind: ContextKind,
-    pub(crate) id: String,
+struct SearchContext {
+    kind: ContextKind,
+    id: String,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,25 +33,16 @@ pub(crate) enum ContextKind {
     Scroll,
 }
 
-/// One that is being opened.
-struct Opening(Arc<SearchContexts>);
-
-impl Drop for Opening {
-    fn drop(&mut self) {
-        self.0.opening.send_modify(|opening| *opening -= 1);
-    }
-}
-
 impl SearchContexts {
     pub(crate) fn new(keep_alive: String) -> Self {
         Self {
             keep_alive,
             open: Mutex::default(),
-            opening: watch::Sender::default(),
+            opening: Arc::default(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Option<SearchContext>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -65,58 +51,63 @@ impl SearchContexts {
     pub(crate) async fn open(
         self: &Arc<Self>,
         http: &Arc<HttpClient>,
+        kind: ContextKind,
         request: Request,
-        context: impl FnOnce(&Response) -> Option<SearchContext> + Send + 'static,
-    ) -> Result<(Option<u64>, Response)> {
-        self.opening.send_modify(|opening| *opening += 1);
-        let (opening, http) = (Opening(Arc::clone(self)), Arc::clone(http));
+    ) -> Result<(Option<usize>, Response)> {
+        #[derive(Deserialize)]
+        struct Opened {
+            #[serde(alias = "_scroll_id")]
+            id: String,
+        }
+        let opening = Arc::clone(&self.opening).read_owned().await;
+        let (contexts, http) = (Arc::clone(self), Arc::clone(http));
         let opened = tokio::spawn(async move {
+            let _opening = opening;
             let response = http.send(&request).await?;
             // Whatever else is wrong with the response, its context is open.
-            let number = context(&response).map(|context| opening.0.add(context));
+            let opened: Option<Opened> = response.json().ok();
+            let number = opened.map(|Opened { id }| {
+                let mut open = contexts.lock();
+                open.push(Some(SearchContext { kind, id }));
+                open.len() - 1
+            });
             Ok((number, response))
         });
         let stopped = |_| Err(Error::unexpected("search", "it stopped while it was opened"));
         opened.await.unwrap_or_else(stopped)
     }
 
-    fn add(&self, context: SearchContext) -> u64 {
-        let mut open = self.lock();
-        open.last += 1;
-        let number = open.last;
-        open.contexts.insert(number, context);
-        number
-    }
-
     /// Notes the ID that the latest response contains.
-    pub(crate) fn renew(&self, number: u64, id: Option<&String>) {
-        if let (Some(id), Some(known)) = (id, self.lock().contexts.get_mut(&number)) {
+    pub(crate) fn renew(&self, number: usize, id: Option<&String>) {
+        if let (Some(id), Some(Some(known))) = (id, self.lock().get_mut(number)) {
             known.id.clone_from(id);
         }
     }
 
-    /// Its latest ID; an error after [`SearchContexts::close_all`].
-    pub(crate) fn id(&self, number: u64) -> Result<String> {
-        let id = self.lock().contexts.get(&number).map(|context| context.id.clone());
-        id.ok_or_else(|| Error::ContextExpired {
-            what: "search".to_owned(),
-        })
+    fn get(&self, number: usize) -> Option<SearchContext> {
+        self.lock().get(number).cloned().flatten()
     }
 
-    pub(crate) async fn close(&self, http: &HttpClient, number: u64) {
-        let context = self.lock().contexts.get(&number).cloned();
-        if let Some(context) = context {
+    /// Its latest ID; an error after [`SearchContexts::close_all`].
+    pub(crate) fn id(&self, number: usize) -> Result<String> {
+        let what = "search".to_owned();
+        let context = self.get(number).ok_or(Error::ContextExpired { what })?;
+        Ok(context.id)
+    }
+
+    pub(crate) async fn close(&self, http: &HttpClient, number: usize) {
+        if let Some(context) = self.get(number) {
             context.close(http).await;
             // Not before: an interruption while it closes leaves it to `close_all`.
-            self.lock().contexts.remove(&number);
+            self.lock()[number] = None;
         }
     }
 
     /// Closes all, those that are being opened too.
     pub(crate) async fn close_all(&self, http: &HttpClient) {
-        let _ = self.opening.subscribe().wait_for(|opening| *opening == 0).await;
-        let contexts = std::mem::take(&mut self.lock().contexts);
-        for context in contexts.into_values() {
+        let _none_is_opening = self.opening.write().await;
+        let open: Vec<SearchContext> = self.lock().iter_mut().filter_map(Option::take).collect();
+        for context in open {
             context.close(http).await;
         }
     }

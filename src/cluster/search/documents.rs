@@ -10,7 +10,7 @@ use crate::cluster::http::error::{Error, Result};
 use crate::cluster::http::limits::BodyLimit;
 use crate::cluster::http::request::{Path, Request};
 use crate::cluster::search::query::{MAX_PAGE, Search, SearchRange};
-use crate::cluster::search::response::{Clusters, Hit, Page, Shards, Total, fewer};
+use crate::cluster::search::response::{Hit, Page, Shards};
 
 /// IDs of one request that locates documents: its response contains nothing else of the documents, and stays small.
 const MAX_LOCATED_IDS: usize = 1_000;
@@ -53,15 +53,12 @@ impl Cluster {
                 anywhere: counted._shards.total > 0,
             });
         }
-        let mut body = json!({ "size": 0, "track_total_hits": true, "query": search.query });
-        if let Some(mappings) = &search.runtime_mappings {
-            body["runtime_mappings"] = mappings.clone();
-        }
+        let mut body = search.body(SearchRange::default(), 0);
+        body["track_total_hits"] = json!(true);
         let request = search.request("_search").json(&body).returns(BodyLimit::Status);
-        let what = request.what();
         let page = self.page(search, request).await?;
         Ok(Counted {
-            documents: page.required_total(&what)?,
+            documents: page.required_total()?,
             anywhere: page.shards > 0,
         })
     }
@@ -69,19 +66,10 @@ impl Cluster {
     /// The indices that its documents are in, `most` at most; none where the cluster does not aggregate `_index`.
     pub async fn indices_of(&self, search: &Search, most: usize) -> Result<Vec<String>> {
         #[derive(Deserialize)]
-        struct Answer {
-            _shards: Shards,
-            #[serde(default)]
-            _clusters: Clusters,
-            /// Missing where no index matches.
-            #[serde(default)]
-            aggregations: Indices,
-        }
-        #[derive(Default, Deserialize)]
-        struct Indices {
+        struct Aggregations {
             indices: Buckets,
         }
-        #[derive(Default, Deserialize)]
+        #[derive(Deserialize)]
         struct Buckets {
             buckets: Vec<Bucket>,
         }
@@ -90,32 +78,26 @@ impl Cluster {
             key: String,
         }
         let mut body = search.body(SearchRange::default(), 0);
-        let terms = json!({ "field": "_index", "size": most });
-        body.insert("aggs".to_owned(), json!({ "indices": { "terms": terms } }));
-        let request = search.request("_search").json(&Value::Object(body));
-        let response = match self.http.send(&request).await {
-            Err(Error::Refused { response, .. }) if response.status == 400 => return Ok(Vec::new()),
-            response => response?,
+        body["aggs"] = json!({ "indices": { "terms": { "field": "_index", "size": most } } });
+        let page = match self.page(search, search.request("_search").json(&body)).await {
+            Err(Error::Refused { source, .. }) if source.status == 400 => return Ok(Vec::new()),
+            page => page?,
         };
-        let answer: Answer = response.json()?;
-        answer._shards.check(&response.what)?;
-        self.require_all_clusters(&answer._clusters, search, &response.what)
-            .await?;
-        let buckets = answer.aggregations.indices.buckets.into_iter();
+        let found: Option<Aggregations> = page.aggregations()?;
+        let buckets = found.into_iter().flat_map(|found| found.indices.buckets);
         Ok(buckets.map(|bucket| bucket.key).collect())
     }
 
     /// The first of its documents, `size` at most.
-    pub async fn sample(&self, search: &Search, mut size: usize) -> Result<Vec<Hit>> {
-        loop {
+    pub async fn sample(&self, search: &Search, size: usize) -> Result<Vec<Hit>> {
+        let request = |size| {
             let mut body = search.body(SearchRange::default(), size);
-            body.insert("sort".to_owned(), search.sort.to_json(None));
-            let request = search.request("_search").json(&Value::Object(body));
-            match self.page(search, request.returns(BodyLimit::of_documents(size))).await {
-                Err(Error::TooLarge { .. }) if size > 1 => size = fewer(size),
-                Err(error) if search.lenient && error.is_no_such_index() => return Ok(Vec::new()),
-                page => return Ok(page?.hits),
-            }
+            body["sort"] = search.sort.to_json(None);
+            Ok(search.request("_search").json(&body))
+        };
+        match self.page_of_size(search, size, request).await {
+            Err(error) if search.lenient && error.is_no_such_index() => Ok(Vec::new()),
+            page => Ok(page?.0.hits),
         }
     }
 
@@ -131,28 +113,13 @@ impl Cluster {
             response => response?,
         };
         let page = Page::parse(&response.body, &response.what)?;
-        require_all(page.hits.len(), page.required_total(&response.what)?, &response.what)?;
+        page.require_all()?;
         Ok(page.hits)
     }
 
     /// Where the documents of these IDs are, as concrete index and ID; a document that is in two of the indices comes
     /// twice. Nothing of the documents themselves is sent.
     pub async fn locate(&self, indices: &[&str], ids: &[String]) -> Result<Vec<(String, String)>> {
-        #[derive(Deserialize)]
-        struct Located {
-            _shards: Shards,
-            hits: Places,
-        }
-        #[derive(Deserialize)]
-        struct Places {
-            total: Total,
-            hits: Vec<Place>,
-        }
-        #[derive(Deserialize)]
-        struct Place {
-            _index: String,
-            _id: String,
-        }
         let mut found = Vec::new();
         let mut waiting: Vec<&[String]> = ids.chunks(MAX_LOCATED_IDS).rev().collect();
         while let Some(ids) = waiting.pop() {
@@ -161,16 +128,15 @@ impl Cluster {
                 Err(error) if error.is_no_such_index() => continue,
                 response => response?,
             };
-            let Located { _shards, hits } = response.json()?;
-            _shards.check(&response.what)?;
+            let page = Page::parse_without_sources(&response.body, &response.what)?;
             // More copies than one response contains: request fewer IDs.
-            if hits.total.value > hits.hits.len() as u64 && ids.len() > 1 {
+            if page.required_total()? > page.hits.len() as u64 && ids.len() > 1 {
                 let (first, second) = ids.split_at(ids.len() / 2);
                 waiting.extend([second, first]);
                 continue;
             }
-            require_all(hits.hits.len(), hits.total.value, &response.what)?;
-            found.extend(hits.hits.into_iter().map(|place| (place._index, place._id)));
+            page.require_all()?;
+            found.extend(page.hits.into_iter().map(|hit| (hit.index.to_string(), hit.id)));
         }
         Ok(found)
     }
@@ -223,15 +189,6 @@ pub fn is_newer_index(index: &str, than: &str) -> bool {
         (number.unwrap_or(0), !index.starts_with(".reindexed-"), index)
     }
     age(index) > age(than)
-}
-
-/// No copy of a document may be missing: it could be the newest one.
-fn require_all(received: usize, found: u64, what: &str) -> Result<()> {
-    if received as u64 >= found {
-        return Ok(());
-    }
-    let why = format!("{found} documents were found, {received} were sent");
-    Err(Error::unexpected(what, why))
 }
 
 fn search_ids(indices: &[&str], ids: &[String], source: bool) -> Request {

@@ -1,9 +1,207 @@
-//! Searches: what is asked for, and how all of it is read in bounded memory.
+//! All documents of a search, page by page: from a point in time with several readers, or from a scroll.
 
 pub(crate) mod contexts;
 pub(crate) mod documents;
-pub(crate) mod pages;
 mod point_in_time;
 pub(crate) mod query;
 pub(crate) mod response;
 mod time_ranges;
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinSet;
+
+use crate::cluster::cluster::{Cluster, Deployment};
+use crate::cluster::http::error::{Error, Result};
+use crate::cluster::http::limits::BodyLimit;
+use crate::cluster::http::request::{Path, Request, Retry};
+use contexts::ContextKind;
+use point_in_time::PointInTime;
+use query::{Pagination, Search, SearchRange, Sort};
+use response::{Hit, Page};
+use time_ranges::TimeRanges;
+
+/// The documents of a page, or why the reader stopped.
+type Batch = Result<Vec<Hit>>;
+
+/// An open search. Dropping it stops its readers and leaves closing to [`Cluster::release`].
+#[derive(Debug)]
+pub struct Pages {
+    cluster: Cluster,
+    /// Range after range in order, each with the pages of its reader.
+    ranges: Receiver<Receiver<Batch>>,
+    current: Option<Receiver<Batch>>,
+    /// Aborted when dropped.
+    readers: JoinSet<()>,
+    context: Option<usize>,
+}
+
+impl Pages {
+    /// The next documents in order, or `None` at the end (the context is then closed). After an error the search is over.
+    pub async fn next(&mut self) -> Result<Option<Vec<Hit>>> {
+        loop {
+            if let Some(pages) = &mut self.current
+                && let Some(batch) = pages.recv().await
+            {
+                return batch.map(Some);
+            }
+            self.current = self.ranges.recv().await;
+            if self.current.is_none() {
+                break;
+            }
+        }
+        // A reader that died must not look like the end.
+        while let Some(ended) = self.readers.join_next().await {
+            ended.map_err(|_| Error::unexpected("search", "a reader stopped before its end"))?;
+        }
+        if let Some(context) = self.context.take() {
+            self.cluster.contexts.close(&self.cluster.http, context).await;
+        }
+        Ok(None)
+    }
+}
+
+impl Cluster {
+    /// Opens the search.
+    pub async fn pages(&self, search: Search) -> Result<Pages> {
+        let search = Arc::new(search);
+        let mut readers = JoinSet::new();
+        let (sender, ranges) = channel(search.slices);
+        let context = match self.uses_point_in_time(search.pagination)? {
+            true => {
+                let point_in_time = PointInTime::open(self, Arc::clone(&search)).await?;
+                let queue = Arc::new(Mutex::new((TimeRanges::new(point_in_time.clone()), sender)));
+                for _ in 0..search.slices {
+                    readers.spawn(read_ranges(point_in_time.clone(), Arc::clone(&queue)));
+                }
+                Some(point_in_time.context)
+            }
+            false => match Scroll::open(self, search).await? {
+                Some((scroll, first)) => {
+                    let context = scroll.context;
+                    readers.spawn(scroll.read_all(first, sender));
+                    Some(context)
+                }
+                None => None,
+            },
+        };
+        Ok(Pages {
+            cluster: self.clone(),
+            ranges,
+            current: None,
+            readers,
+            context,
+        })
+    }
+
+    /// 7.10 and 7.11 have points in time, but no `_shard_doc`: of documents of one instant some could be skipped.
+    fn uses_point_in_time(&self, pagination: Pagination) -> Result<bool> {
+        let version = self.identity.version;
+        let complete = self.identity.deployment == Deployment::Serverless || version.at_least(7, 12);
+        match pagination {
+            Pagination::Auto => Ok(complete),
+            Pagination::Scroll => Ok(false),
+            Pagination::PointInTime if complete => Ok(true),
+            Pagination::PointInTime => Err(Error::Options(format!(
+                "Elasticsearch {version} cannot read every document through a point in time (7.12 and later can): use \
+                 --pagination scroll"
+            ))),
+        }
+    }
+}
+
+/// What the readers of a point in time share: the ranges to come, and where the pages of each go.
+type Queue = Arc<Mutex<(TimeRanges, Sender<Receiver<Batch>>)>>;
+
+/// Takes the next range and reads it until none is left or the search is dropped.
+async fn read_ranges(point_in_time: PointInTime, queue: Queue) {
+    loop {
+        let (sender, receiver) = channel(1);
+        let range = {
+            let mut queue = queue.lock().await;
+            let range = queue.0.next().await;
+            if matches!(range, Ok(None)) || queue.1.send(receiver).await.is_err() {
+                return;
+            }
+            range
+        };
+        let read = match range {
+            Ok(Some(range)) => point_in_time.read(range, &sender).await,
+            Ok(None) => return,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = read {
+            let _ = sender.send(Err(error)).await;
+            return;
+        }
+    }
+}
+
+/// An open scroll: one reader, one page after the other.
+struct Scroll {
+    cluster: Cluster,
+    search: Arc<Search>,
+    context: usize,
+}
+
+impl Scroll {
+    /// With its first page; `None` where there is no index to search.
+    async fn open(cluster: &Cluster, search: Arc<Search>) -> Result<Option<(Self, Page)>> {
+        let mut body = search.body(SearchRange::default(), search.max_page());
+        // With a scroll the total cannot be left out.
+        body["track_total_hits"] = json!(true);
+        body["sort"] = match search.sort {
+            Sort::Unordered => json!(["_doc"]),
+            _ => search.sort.to_json(None),
+        };
+        let request = search.request("_search").query("scroll", &*cluster.contexts.keep_alive);
+        let request = request.json(&body).returns(BodyLimit::Large);
+        let (context, response) = cluster
+            .contexts
+            .open(&cluster.http, ContextKind::Scroll, request)
+            .await?;
+        let page = cluster.complete_page(&search, &response).await?;
+        let cluster = cluster.clone();
+        match context {
+            Some(context) => Ok(Some((
+                Self {
+                    cluster,
+                    search,
+                    context,
+                },
+                page,
+            ))),
+            None if page.shards == 0 => Ok(None),
+            None => Err(Error::unexpected(response.what, "_scroll_id is missing")),
+        }
+    }
+
+    /// As one range.
+    async fn read_all(self, first: Page, ranges: Sender<Receiver<Batch>>) {
+        let (sender, pages) = channel(1);
+        if ranges.send(pages).await.is_ok()
+            && let Err(error) = self.read(first, &sender).await
+        {
+            let _ = sender.send(Err(error)).await;
+        }
+    }
+
+    /// Sends pages until one is empty, or until the receiver is dropped.
+    async fn read(&self, first: Page, sender: &Sender<Batch>) -> Result<()> {
+        let contexts = &self.cluster.contexts;
+        let mut page = first;
+        loop {
+            contexts.renew(self.context, page.context_id.as_ref());
+            if page.hits.is_empty() || sender.send(Ok(page.hits)).await.is_err() {
+                return Ok(());
+            }
+            let body = json!({ "scroll": contexts.keep_alive, "scroll_id": contexts.id(self.context)? });
+            let request = Request::post(Path::of(["_search", "scroll"])).json(&body);
+            let request = request.retry(Retry::NotStarted).returns(BodyLimit::Large);
+            page = self.cluster.page(&self.search, request).await?;
+        }
+    }
+}

@@ -10,11 +10,10 @@ use tokio::sync::mpsc::Sender;
 
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::error::{Error, Result};
-use crate::cluster::http::limits::BodyLimit;
 use crate::cluster::http::request::{Path, Request};
-use crate::cluster::search::contexts::{ContextKind, SearchContext};
+use crate::cluster::search::contexts::ContextKind;
 use crate::cluster::search::query::{Search, SearchRange};
-use crate::cluster::search::response::{Clusters, Hit, Page, fewer};
+use crate::cluster::search::response::{Clusters, Hit, Page};
 
 /// Documents of the first page, before their size is known.
 const FIRST_PAGE: usize = 1_000;
@@ -29,9 +28,9 @@ const BESIDE_SOURCE: usize = 100;
 /// An open point in time. Clones read the same one, and learn from each other how large documents are.
 #[derive(Clone, Debug)]
 pub(crate) struct PointInTime {
-    pub(crate) cluster: Cluster,
+    cluster: Cluster,
     pub(crate) search: Arc<Search>,
-    pub(crate) context: u64,
+    pub(crate) context: usize,
     pub(crate) sizer: PageSizer,
 }
 
@@ -39,30 +38,20 @@ impl PointInTime {
     pub(crate) async fn open(cluster: &Cluster, search: Arc<Search>) -> Result<Self> {
         #[derive(Deserialize)]
         struct Opened {
-            id: String,
             #[serde(default)]
             _clusters: Clusters,
         }
-        let request = search
-            .request("_pit")
-            .query("keep_alive", &*cluster.contexts.keep_alive);
-        let context = |opened: Opened| SearchContext {
-            kind: ContextKind::PointInTime,
-            id: opened.id,
-        };
-        let opening = cluster.contexts.open(&cluster.http, request, move |response| {
-            response.json().ok().map(context)
-        });
+        let contexts = &cluster.contexts;
+        let request = search.request("_pit").query("keep_alive", &*contexts.keep_alive);
+        let opening = contexts.open(&cluster.http, ContextKind::PointInTime, request);
         let (number, response) = opening.await?;
         let opened: Opened = response.json()?;
         let context = number.ok_or_else(|| Error::unexpected(&*response.what, "id is missing"))?;
-        cluster
-            .require_all_clusters(&opened._clusters, &search, &response.what)
-            .await?;
+        let clusters = &opened._clusters;
+        cluster.require_all_clusters(clusters, &search, &response.what).await?;
         // Only recent versions report a cluster that is not in the point in time.
         if search.is_remote() {
-            let mut body = json!({ "size": 0, "track_total_hits": false });
-            body["query"] = json!({ "match_none": {} });
+            let body = json!({ "size": 0, "track_total_hits": false, "query": { "match_none": {} } });
             cluster.page(&search, search.request("_search").json(&body)).await?;
         }
         Ok(Self {
@@ -75,17 +64,11 @@ impl PointInTime {
 
     /// Sends the pages of a range until its end, or until the receiver is dropped.
     pub(crate) async fn read(&self, range: SearchRange, sender: &Sender<Result<Vec<Hit>>>) -> Result<()> {
-        let mut after = None;
+        let mut after: Option<Box<RawValue>> = None;
         loop {
-            let mut size = self.sizer.size(&self.search);
-            let page = loop {
-                let request = self.request(range, after.as_deref(), size, None)?;
-                match self.cluster.page(&self.search, request).await {
-                    Err(Error::TooLarge { .. }) if size > 1 => size = fewer(size),
-                    page => break page?,
-                }
-            };
-            self.renew(&page);
+            let (page, size) = self
+                .page(self.sizer.size(&self.search), range, after.as_deref(), None)
+                .await?;
             self.sizer.learn(&page, size);
             let last = page.hits.len() < size;
             if !page.hits.is_empty() && sender.send(Ok(page.hits)).await.is_err() || last {
@@ -95,64 +78,50 @@ impl PointInTime {
         }
     }
 
-    /// The first documents of a range, and aggregations over all of it. `None` where the cluster cannot aggregate the field;
-    /// without aggregations where no index was searched.
+    /// The first documents of a range with their total, and aggregations over all of it. `None` where the cluster cannot
+    /// aggregate the field; without aggregations where no index was searched.
     pub(crate) async fn aggregate<T: for<'a> Deserialize<'a>>(
         &self,
         range: SearchRange,
-        mut size: usize,
+        size: usize,
         aggregations: &Value,
     ) -> Result<Option<(Page, Option<T>)>> {
-        #[derive(Deserialize)]
-        struct Answer<T> {
-            aggregations: Option<T>,
-        }
-        let response = loop {
-            let request = self.request(range, None, size, Some(aggregations))?;
-            match self.cluster.http.send(&request).await {
-                Err(Error::Refused { response, .. }) if response.status == 400 => return Ok(None),
-                Err(Error::TooLarge { .. }) if size > 1 => size = fewer(size),
-                response => break response?,
-            }
+        let page = match self.page(size, range, None, Some(aggregations)).await {
+            Err(Error::Refused { source, .. }) if source.status == 400 => return Ok(None),
+            page => page?.0,
         };
-        let page = self.cluster.complete_page(&self.search, &response).await?;
-        self.renew(&page);
-        let answer: Answer<T> = response.json()?;
-        if answer.aggregations.is_none() && page.shards > 0 {
-            return Err(Error::unexpected(response.what, "aggregations are missing"));
-        }
-        Ok(Some((page, answer.aggregations)))
+        let aggregations = page.aggregations()?;
+        Ok(Some((page, aggregations)))
     }
 
-    /// With a total where aggregations are requested too. `filter_path` is not used: with it the cluster prints documents
+    /// A page, and for how many documents it was asked. `filter_path` is not used: with it the cluster prints documents
     /// again.
-    fn request(
+    async fn page(
         &self,
+        size: usize,
         range: SearchRange,
         after: Option<&RawValue>,
-        size: usize,
         aggregations: Option<&Value>,
-    ) -> Result<Request> {
-        let contexts = &self.cluster.contexts;
-        let pit = json!({ "id": contexts.id(self.context)?, "keep_alive": contexts.keep_alive });
-        let mut body = self.search.body(range, size);
-        body.insert("pit".to_owned(), pit);
-        body.insert("sort".to_owned(), self.search.sort.to_json(Some("_shard_doc")));
-        if let Some(aggregations) = aggregations {
-            body.insert("track_total_hits".to_owned(), json!(true));
-            body.insert("aggs".to_owned(), aggregations.clone());
-        }
-        let request = Request::post(Path::of(["_search"])).returns(BodyLimit::of_documents(size));
-        if let Some(after) = after {
-            let after = serde_json::from_str(after.get());
-            let after = after.map_err(|error| Error::invalid_json(&request.what(), &error))?;
-            body.insert("search_after".to_owned(), after);
-        }
-        Ok(request.json(&Value::Object(body)))
-    }
-
-    fn renew(&self, page: &Page) {
-        self.cluster.contexts.renew(self.context, page.pit_id.as_ref());
+    ) -> Result<(Page, usize)> {
+        let Self { cluster, search, .. } = self;
+        let contexts = &cluster.contexts;
+        let request = |size| {
+            let mut body = search.body(range, size);
+            body["pit"] = json!({ "id": contexts.id(self.context)?, "keep_alive": contexts.keep_alive });
+            body["sort"] = search.sort.to_json(Some("_shard_doc"));
+            if let Some(aggregations) = aggregations {
+                body["track_total_hits"] = json!(true);
+                body["aggs"] = aggregations.clone();
+            }
+            if let Some(after) = after {
+                let after = serde_json::from_str(after.get());
+                body["search_after"] = after.map_err(|error| Error::invalid_json("POST /_search", &error))?;
+            }
+            Ok(Request::post(Path::of(["_search"])).json(&body))
+        };
+        let (page, size) = cluster.page_of_size(search, size, request).await?;
+        contexts.renew(self.context, page.context_id.as_ref());
+        Ok((page, size))
     }
 }
 

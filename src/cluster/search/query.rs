@@ -138,20 +138,17 @@ impl Search {
     }
 
     /// A search for `size` documents of a range of time.
-    pub(crate) fn body(&self, range: SearchRange, size: usize) -> Map<String, Value> {
+    pub(crate) fn body(&self, range: SearchRange, size: usize) -> Value {
         let query = match self.sort.field() {
             Some(field) => range.within(&self.query, field),
             None => self.query.clone(),
         };
-        let mut body = Map::new();
-        body.insert("size".to_owned(), json!(size));
-        body.insert("query".to_owned(), query);
-        body.insert("track_total_hits".to_owned(), json!(false));
+        let mut body = json!({ "size": size, "query": query, "track_total_hits": false });
         if let Some(mappings) = &self.runtime_mappings {
-            body.insert("runtime_mappings".to_owned(), mappings.clone());
+            body["runtime_mappings"] = mappings.clone();
         }
         if let SourceFields::Only(fields) = &self.fields {
-            body.insert("_source".to_owned(), json!(fields));
+            body["_source"] = json!(fields);
         }
         body
     }

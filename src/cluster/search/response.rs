@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::error::{Error, Result, shard_reason, types_of_causes};
@@ -30,14 +30,18 @@ pub struct Hit {
 /// What a search response contains.
 #[derive(Debug)]
 pub struct Page {
+    /// Method and path of the request, for messages.
+    what: String,
     /// The documents, as they are sorted.
     pub(crate) hits: Vec<Hit>,
     /// `sort` of the last one, for `search_after`.
     pub(crate) last: Option<Box<RawValue>>,
-    pub(crate) pit_id: Option<String>,
-    pub(crate) scroll_id: Option<String>,
+    /// The latest ID of the point in time or scroll.
+    pub(crate) context_id: Option<String>,
     /// `hits.total.value`, where it was counted.
-    pub(crate) total: Option<u64>,
+    total: Option<u64>,
+    /// JSON.
+    aggregations: Option<Bytes>,
     /// How many shards were searched; none where no index matches.
     pub(crate) shards: u64,
     clusters: Clusters,
@@ -45,8 +49,8 @@ pub struct Page {
 
 #[derive(Deserialize)]
 struct Answer<'a> {
+    #[serde(alias = "_scroll_id")]
     pit_id: Option<String>,
-    _scroll_id: Option<String>,
     #[serde(default)]
     timed_out: bool,
     #[serde(borrow)]
@@ -55,20 +59,20 @@ struct Answer<'a> {
     _clusters: Option<&'a RawValue>,
     #[serde(borrow, default)]
     hits: Hits<'a>,
+    #[serde(borrow)]
+    aggregations: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
 struct Hits<'a> {
-    #[serde(default)]
     total: Option<Total>,
     #[serde(borrow, default, deserialize_with = "bounded")]
     hits: Vec<HitJson<'a>>,
 }
 
-/// `hits.total`.
 #[derive(Deserialize)]
-pub(crate) struct Total {
-    pub(crate) value: u64,
+struct Total {
+    value: u64,
 }
 
 #[derive(Deserialize)]
@@ -88,6 +92,15 @@ impl Page {
     /// # Errors
     /// Documents are missing ([`Error::ShardsFailed`]), or it is no search response ([`Error::UnexpectedResponse`]).
     pub fn parse(body: &Bytes, what: &str) -> Result<Self> {
+        let page = Self::parse_without_sources(body, what)?;
+        match page.hits.iter().any(|hit| hit.source.is_empty()) {
+            true => Err(Error::unexpected(what, "a document has no _source")),
+            false => Ok(page),
+        }
+    }
+
+    /// The same; documents may lack their source, which is empty then.
+    pub(crate) fn parse_without_sources(body: &Bytes, what: &str) -> Result<Self> {
         // The whole is checked at once; serde_json would check every string of every document.
         let text = std::str::from_utf8(body).map_err(|_| Error::unexpected(what, "it is not UTF-8"))?;
         let answer: Answer<'_> = serde_json::from_str(text).map_err(|error| Error::invalid_json(what, &error))?;
@@ -98,34 +111,29 @@ impl Page {
             shards.check(what)?;
         }
         if answer.timed_out {
-            return Err(Error::unexpected(
-                what,
-                "the cluster ended the search early (timed_out)",
-            ));
+            let why = "the cluster ended the search early (timed_out)";
+            return Err(Error::unexpected(what, why));
         }
         let last = answer.hits.hits.last().and_then(|hit| hit.sort).map(ToOwned::to_owned);
         let mut hits: Vec<Hit> = Vec::with_capacity(answer.hits.hits.len());
-        for hit in answer.hits.hits {
-            let source = hit
-                ._source
-                .ok_or_else(|| Error::unexpected(what, "a document has no _source"))?;
+        for HitJson {
+            _index, _id, _source, ..
+        } in answer.hits.hits
+        {
             let index = match hits.last() {
-                Some(previous) if *previous.index == *hit._index => Arc::clone(&previous.index),
-                _ => Arc::from(&*hit._index),
+                Some(previous) if *previous.index == *_index => Arc::clone(&previous.index),
+                _ => Arc::from(&*_index),
             };
-            let source = body.slice_ref(source.get().as_bytes());
-            hits.push(Hit {
-                index,
-                id: hit._id,
-                source,
-            });
+            let source = _source.map_or_else(Bytes::new, |source| body.slice_ref(source.get().as_bytes()));
+            hits.push(Hit { index, id: _id, source });
         }
         Ok(Self {
+            what: what.to_owned(),
             hits,
             last,
-            pit_id: answer.pit_id,
-            scroll_id: answer._scroll_id,
+            context_id: answer.pit_id,
             total: answer.hits.total.map(|total| total.value),
+            aggregations: answer.aggregations.map(|json| body.slice_ref(json.get().as_bytes())),
             shards: shards.total,
             clusters,
         })
@@ -137,9 +145,33 @@ impl Page {
     }
 
     /// How many documents there are, of a search that counts them.
-    pub(crate) fn required_total(&self, what: &str) -> Result<u64> {
-        let missing = || Error::unexpected(what, "the number of documents is missing");
+    pub(crate) fn required_total(&self) -> Result<u64> {
+        let missing = || Error::unexpected(&*self.what, "the number of documents is missing");
         self.total.ok_or_else(missing)
+    }
+
+    /// Fails unless all documents were sent: no copy of a document may be missing, since it could be the newest one.
+    pub(crate) fn require_all(&self) -> Result<()> {
+        let (found, received) = (self.required_total()?, self.hits.len());
+        if received as u64 >= found {
+            return Ok(());
+        }
+        let why = format!("{found} documents were found, {received} were sent");
+        Err(Error::unexpected(&*self.what, why))
+    }
+
+    /// The aggregations that were requested; `None` where no index was searched.
+    pub(crate) fn aggregations<T: for<'a> Deserialize<'a>>(&self) -> Result<Option<T>> {
+        match &self.aggregations {
+            Some(json) => {
+                let parsed = serde_json::from_slice(json);
+                parsed
+                    .map(Some)
+                    .map_err(|error| Error::invalid_json(&self.what, &error))
+            }
+            None if self.shards > 0 => Err(Error::unexpected(&*self.what, "aggregations are missing")),
+            None => Ok(None),
+        }
     }
 }
 
@@ -155,19 +187,12 @@ fn beside_documents<'a, T: Deserialize<'a> + Default>(part: Option<&'a RawValue>
     serde_json::from_str(part).map_err(|error| Error::invalid_json(what, &error))
 }
 
-/// How many documents to request where `size` are too large for one response.
-pub(crate) fn fewer(size: usize) -> usize {
-    (size / 4).max(1)
-}
-
 /// How many shards responded.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Shards {
-    #[serde(default)]
     pub(crate) total: u64,
-    #[serde(default)]
     failed: u64,
-    #[serde(default)]
     failures: Vec<Value>,
 }
 
@@ -189,7 +214,7 @@ impl Shards {
 
     /// Whether only shards of remote clusters failed.
     fn failed_remotely(&self) -> bool {
-        let remote = |failure: &Value| failure.get("index").and_then(Value::as_str).is_some_and(is_remote);
+        let remote = |failure: &Value| failure["index"].as_str().is_some_and(is_remote);
         !self.failures.is_empty() && self.failures.iter().all(remote)
     }
 }
@@ -243,9 +268,25 @@ impl Cluster {
 
     pub(crate) async fn complete_page(&self, search: &Search, response: &Response) -> Result<Page> {
         let page = Page::parse(&response.body, &response.what)?;
-        self.require_all_clusters(&page.clusters, search, &response.what)
-            .await?;
+        self.require_all_clusters(&page.clusters, search, &page.what).await?;
         Ok(page)
+    }
+
+    /// A page of up to `size` documents, and for how many it was asked in the end: of documents that are too large together
+    /// for one response fewer are requested.
+    pub(crate) async fn page_of_size(
+        &self,
+        search: &Search,
+        mut size: usize,
+        request: impl Fn(usize) -> Result<Request>,
+    ) -> Result<(Page, usize)> {
+        loop {
+            let request = request(size)?.returns(BodyLimit::of_documents(size));
+            match self.page(search, request).await {
+                Err(Error::TooLarge { .. }) if size > 1 => size = (size / 4).max(1),
+                page => return Ok((page?, size)),
+            }
+        }
     }
 
     /// Fails where a remote cluster did not respond, or not with everything. A search that allows it continues, and the
@@ -265,11 +306,9 @@ impl Cluster {
             incomplete.insert(description.clone(), description);
         }
         if !search.allow_partial {
-            let clusters: Vec<String> = incomplete.into_values().collect();
-            return Err(Error::ClustersMissing {
-                what: what.to_owned(),
-                clusters: clusters.join(", "),
-            });
+            let clusters = incomplete.into_values().collect::<Vec<_>>().join(", ");
+            let what = what.to_owned();
+            return Err(Error::ClustersMissing { what, clusters });
         }
         let mut known = self.incomplete_clusters.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(incomplete.into_keys());
@@ -284,9 +323,8 @@ impl Cluster {
 
     /// Versions before 8.10 do not name the clusters that they skip.
     async fn unreachable_clusters(&self) -> Result<Vec<String>> {
-        let remotes: Map<String, Value> = self.http.json(Request::get(Path::of(["_remote", "info"]))).await?;
-        let connected = |remote: &Value| remote.get("connected").and_then(Value::as_bool).unwrap_or(false);
-        let unreachable = remotes.into_iter().filter(|(_, remote)| !connected(remote));
+        let remotes: BTreeMap<String, Value> = self.http.json(Request::get(Path::of(["_remote", "info"]))).await?;
+        let unreachable = remotes.into_iter().filter(|(_, remote)| remote["connected"] != true);
         Ok(unreachable.map(|(name, _)| name).collect())
     }
 }

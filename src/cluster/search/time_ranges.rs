@@ -16,8 +16,8 @@ const BUCKETS_PER_RANGE: u64 = 16;
 /// Far below `search.max_buckets`, and enough that a span shrinks quickly wherever its documents are.
 const BUCKETS: std::ops::RangeInclusive<u64> = 64..=4096;
 
-/// Some time with so many documents, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Some time with so many documents, in milliseconds. One without documents is not cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct TimeSpan {
     from: i64,
     until: i64,
@@ -34,33 +34,16 @@ struct Bucket {
 #[derive(Debug)]
 pub(crate) struct TimeRanges {
     point_in_time: PointInTime,
-    field: Option<String>,
     begun: bool,
     /// Documents of a page, estimated from the first of all: the sizer learns only while pages are read.
     sampled: usize,
     waiting: VecDeque<TimeSpan>,
 }
 
-/// What can be cut of a search.
-enum Extent {
-    Nothing,
-    OneRange,
-    Span(TimeSpan),
-}
-
 impl TimeRanges {
-    pub(crate) fn new(point_in_time: PointInTime, field: String) -> Self {
-        Self {
-            field: Some(field),
-            ..Self::whole(point_in_time)
-        }
-    }
-
-    /// One range with everything.
-    pub(crate) fn whole(point_in_time: PointInTime) -> Self {
+    pub(crate) fn new(point_in_time: PointInTime) -> Self {
         Self {
             point_in_time,
-            field: None,
             begun: false,
             sampled: 1,
             waiting: VecDeque::new(),
@@ -71,11 +54,8 @@ impl TimeRanges {
     pub(crate) async fn next(&mut self) -> Result<Option<SearchRange>> {
         let first = !std::mem::replace(&mut self.begun, true);
         if first {
-            match self.extent().await? {
-                Extent::Nothing => return Ok(None),
-                Extent::OneRange => return Ok(Some(SearchRange::default())),
-                Extent::Span(span) => self.waiting.push_back(span),
-            }
+            let extent = self.extent().await?;
+            self.waiting.extend(extent);
         }
         let Some(mut span) = self.waiting.pop_front() else {
             return Ok(None);
@@ -95,7 +75,8 @@ impl TimeRanges {
         }))
     }
 
-    async fn extent(&mut self) -> Result<Extent> {
+    /// `None` where nothing is found; a span that is not cut where one reader is enough or the field cannot be aggregated.
+    async fn extent(&mut self) -> Result<Option<TimeSpan>> {
         #[derive(Deserialize)]
         struct Ends {
             first: End,
@@ -105,33 +86,30 @@ impl TimeRanges {
         struct End {
             value: Option<f64>,
         }
-        let Some(field) = &self.field else {
-            return Ok(Extent::OneRange);
+        let PointInTime { search, .. } = &self.point_in_time;
+        let Some(field) = search.sort.field().filter(|_| search.slices > 1) else {
+            return Ok(Some(TimeSpan::default()));
         };
         let aggregations = json!({ "first": { "min": { "field": field } }, "last": { "max": { "field": field } } });
         let whole = SearchRange::default();
-        let answer = self
-            .point_in_time
-            .aggregate::<Ends>(whole, SAMPLE, &aggregations)
-            .await?;
-        let Some((page, ends)) = answer else {
-            return Ok(Extent::OneRange);
+        let answer = self.point_in_time.aggregate::<Ends>(whole, SAMPLE, &aggregations);
+        let Some((page, ends)) = answer.await? else {
+            return Ok(Some(TimeSpan::default()));
         };
-        let documents = page.required_total("search")?;
+        let documents = page.required_total()?;
         let Some(ends) = ends.filter(|_| documents > 0) else {
-            return Ok(Extent::Nothing);
+            return Ok(None);
         };
-        let fitting = PageSizer::fitting(&page).unwrap_or(1);
-        self.sampled = fitting.min(self.point_in_time.search.max_page());
+        self.sampled = PageSizer::fitting(&page).unwrap_or(1).min(search.max_page());
         // Milliseconds are whole numbers that a double represents. Before 1970 some versions take no bounds.
-        Ok(match (ends.first.value, ends.last.value) {
-            (Some(first), Some(last)) if first >= 0.0 => Extent::Span(TimeSpan {
+        Ok(Some(match (ends.first.value, ends.last.value) {
+            (Some(first), Some(last)) if first >= 0.0 => TimeSpan {
                 from: first as i64,
                 until: last as i64 + 1,
                 documents,
-            }),
-            _ => Extent::OneRange,
-        })
+            },
+            _ => TimeSpan::default(),
+        }))
     }
 
     /// Documents of a range, at most: a little fewer than a page takes, so that one request is enough for most.
@@ -156,12 +134,10 @@ impl TimeRanges {
         let buckets = buckets.clamp(*BUCKETS.start(), *BUCKETS.end());
         let interval = span.until.abs_diff(span.from).div_ceil(buckets).max(1);
         let histogram = json!({
-            "field": self.field, "fixed_interval": format!("{interval}ms"), "min_doc_count": 1,
+            "field": self.point_in_time.search.sort.field(), "fixed_interval": format!("{interval}ms"), "min_doc_count": 1,
         });
-        let range = SearchRange {
-            from: Some(span.from),
-            until: Some(span.until),
-        };
+        let (from, until) = (Some(span.from), Some(span.until));
+        let range = SearchRange { from, until };
         let aggregations = json!({ "times": { "date_histogram": histogram } });
         let answer = self.point_in_time.aggregate::<Times>(range, 0, &aggregations).await?;
         let Some((_, Some(times))) = answer else {
@@ -178,34 +154,24 @@ impl TimeRanges {
 /// than itself: cut again it becomes shorter, however far its neighbours are.
 fn gather(whole: &TimeSpan, buckets: &[Bucket], interval: i64, target: u64) -> VecDeque<TimeSpan> {
     let mut spans = VecDeque::new();
-    let mut add = |span: TimeSpan| {
-        if span.documents > 0 {
-            spans.push_back(span);
-        }
-    };
     let mut open = TimeSpan { documents: 0, ..*whole };
+    // Ends the open stretch: the next one begins there.
+    let mut end_at = |open: &mut TimeSpan, until: i64| {
+        if open.documents > 0 {
+            spans.push_back(TimeSpan { until, ..*open });
+        }
+        (open.from, open.documents) = (until, 0);
+    };
     for bucket in buckets {
-        let begin = bucket.key.max(whole.from);
         if open.documents + bucket.doc_count > target {
-            add(TimeSpan { until: begin, ..open });
-            open = TimeSpan {
-                from: begin,
-                until: whole.until,
-                documents: 0,
-            };
+            end_at(&mut open, bucket.key.max(whole.from));
         }
         open.documents += bucket.doc_count;
         if bucket.doc_count > target {
-            let until = bucket.key.saturating_add(interval).min(whole.until);
-            add(TimeSpan { until, ..open });
-            open = TimeSpan {
-                from: until,
-                until: whole.until,
-                documents: 0,
-            };
+            end_at(&mut open, bucket.key.saturating_add(interval).min(whole.until));
         }
     }
-    add(open);
+    end_at(&mut open, whole.until);
     spans
 }
 

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::options::ExportOptions;
 use crate::archive::{EntryKind, EntryName};
-use crate::cluster::ml::{JobState, SnapshotChoice, SnapshotSummary};
+use crate::cluster::ml::{SnapshotChoice, SnapshotSummary};
 use crate::cluster::{Cluster, Deployment, Hit, RequiredPrivileges};
 use crate::commands::interrupt;
 use crate::commands::session::Session;
@@ -63,7 +63,7 @@ impl ExportTarget {
     /// Finds job, datafeed and snapshot.
     pub(super) async fn find(session: &Session, options: &ExportOptions) -> Result<Self> {
         let cluster = &session.cluster;
-        if cluster.deployment() == Deployment::Serverless {
+        if cluster.identity.deployment == Deployment::Serverless {
             return Err(Error::failed(
                 "a serverless project does not hand out model snapshots",
                 "only self-managed and hosted clusters have the API that an export needs",
@@ -84,10 +84,11 @@ impl ExportTarget {
         let job = JobConfig::parse(config.get().as_bytes())?;
         // An open job continues to learn: the snapshot stays as it is, the categorizer's state does not.
         if let Some(stats) = cluster.job_stats(&id).await?
-            && let JobState::Other(state) = stats.state
+            && stats.state != "closed"
         {
             session.terminal.print(&format!(
-                "job {id} is {state}: what it learned after the snapshot is not in the archive"
+                "job {id} is {}: what it learned after the snapshot is not in the archive",
+                stats.state
             ));
         }
         let snapshot = find_snapshot(session, &job, &options.snapshot()).await?;

@@ -263,9 +263,9 @@ impl EntryWriter<'_> {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             created: EpochMillis::now().to_string(),
             source: ManifestSource {
-                cluster_version: cluster.version().to_string(),
-                cluster_name: cluster.name().to_owned(),
-                cluster_uuid: cluster.uuid().to_owned(),
+                cluster_version: cluster.identity.version.to_string(),
+                cluster_name: cluster.identity.name.clone(),
+                cluster_uuid: cluster.identity.uuid.clone(),
                 default_categorization_analyzer: info.and_then(|info| info.default_categorization_analyzer),
             },
             job_id: target.job.id().to_string(),

@@ -17,7 +17,6 @@ use serde_json::value::RawValue;
 use super::context::Import;
 use super::journal::Entry;
 use crate::cluster;
-use crate::cluster::ml::JobState;
 use crate::error::Error;
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, marked_by_run};
 
@@ -216,11 +215,8 @@ impl Import {
     }
 
     /// Who opened the job, where it is not closed.
-    pub(super) fn opened(&self, state: &JobState) -> Option<String> {
-        match state {
-            JobState::Closed => None,
-            JobState::Other(state) => Some(format!("somebody else opened job {} (it is {state})", self.job())),
-        }
+    pub(super) fn opened(&self, state: &str) -> Option<String> {
+        (state != "closed").then(|| format!("somebody else opened job {} (it is {state})", self.job()))
     }
 }
 

@@ -158,7 +158,9 @@ impl Import {
             require(!foreign, || format!("datafeed {id} is not what was written"))?;
         }
         let stats = cluster.job_stats(job).await?;
-        let latest = stats.as_ref().and_then(|stats| stats.latest_record_timestamp);
+        let latest = stats
+            .as_ref()
+            .and_then(|stats| stats.data_counts.latest_record_timestamp);
         require(latest == self.latest_record(), || {
             format!(
                 "job {job} has {} as the time of its latest record, the snapshot has {}",

@@ -171,7 +171,7 @@ impl Import {
                 format!(
                     "the archive comes from {}, this is Elasticsearch {}: {what_next}",
                     origin(&self.archive),
-                    self.cluster().version()
+                    self.cluster().identity.version
                 ),
             ),
             _ => error,

@@ -21,7 +21,7 @@ const MAX_UNKNOWN: usize = 50;
 
 /// Serverless has no API to import a snapshot.
 pub(super) fn refuse_serverless(cluster: &Cluster) -> Result<()> {
-    match cluster.deployment() {
+    match cluster.identity.deployment {
         Deployment::Stack => Ok(()),
         Deployment::Serverless => Err(Error::failed(
             "a serverless project cannot take in model snapshots",
@@ -81,7 +81,7 @@ impl Planner<'_> {
 
     /// What cannot work, or changes silently, between the two versions.
     pub(super) fn check_versions(&mut self) {
-        let here = self.cluster.version();
+        let here = self.cluster.identity.version;
         let (config, contents) = (&self.archive.config, &self.archive.contents);
         self.check_snapshot_version(here);
         if config.analysis.model_prune_window.is_none() && here.at_least(8, 1) {
@@ -137,7 +137,7 @@ impl Planner<'_> {
         let written_by = config.job_version.as_deref().and_then(Version::parse).or(source);
         // Since 8.10 jobs have a configuration version of their own, from 10.0.0 on.
         let old = |version: &Version| !version.at_least(7, 14);
-        if !written_by.as_ref().is_some_and(old) || !self.cluster.version().at_least(7, 14) {
+        if !written_by.as_ref().is_some_and(old) || !self.cluster.identity.version.at_least(7, 14) {
             return None;
         }
         self.note("the job is from before 7.14: its categorization analyzer is spelled out, so that tokens stay");
@@ -173,7 +173,7 @@ impl Planner<'_> {
                 "leave the datafeed out with --skip-datafeed",
             ));
         }
-        let body = match cluster.version().at_least(7, 15) {
+        let body = match cluster.identity.version.at_least(7, 15) {
             true => portable.with_datafeed(self.job)?,
             false => portable.job.clone(),
         };
@@ -187,7 +187,7 @@ impl Planner<'_> {
             true => format!("the cluster does not accept the configuration of {whose}: {refused}"),
             false => format!(
                 "Elasticsearch {} does not know options of {whose}: {unknown}",
-                cluster.version()
+                cluster.identity.version
             ),
         };
         let origin = origin(self.archive);
@@ -216,7 +216,7 @@ async fn unknown_options(cluster: &Cluster, body: &RawValue) -> Result<Vec<Strin
         // A line for each member, so that the line in the answer tells which one it is.
         let text = format!("{copy:#}");
         let response = match cluster.validate_job(text).await {
-            Err(cluster::Error::Refused { response, .. }) if response.status == 400 => response,
+            Err(cluster::Error::Refused { source, .. }) if source.status == 400 => source,
             Err(error) => return Err(error.into()),
             Ok(()) => break,
         };

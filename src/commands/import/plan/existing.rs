@@ -8,7 +8,6 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::planner::Planner;
-use crate::cluster::ml::{DatafeedState, JobState};
 use crate::cluster::{Search, SourceFields};
 use crate::error::{Error, Result};
 use crate::job::{Calendar, DatafeedId, FilterId, JobId, PortableJob};
@@ -115,8 +114,8 @@ impl Planner<'_> {
             self.conflict(format!("job {job} has a group of the same name"), HINT);
         }
         let others = self.cluster.job_groups().await?;
-        for other in others.into_iter().filter(|other| other.job_id != job.as_str()) {
-            let id = &other.job_id;
+        for other in others.into_iter().filter(|other| other.id != job.as_str()) {
+            let id = &other.id;
             if other.groups.iter().any(|group| group == job.as_str()) {
                 self.conflict(
                     format!("job {id} has a group named {job}, and no job may have the name of a group"),
@@ -153,7 +152,9 @@ impl Planner<'_> {
         let mut datafeed = None;
         if let Some(raw) = self.cluster.datafeed_of(job).await? {
             let id = DatafeedOwner::parse(&raw)?.datafeed_id;
-            if let Some(DatafeedState::Other(state)) = self.cluster.datafeed_state(&id).await? {
+            if let Some(state) = self.cluster.datafeed_state(&id).await?
+                && state != "stopped"
+            {
                 self.conflict(
                     format!("datafeed {id} is {state}"),
                     format!("stop it with POST _ml/datafeeds/{id}/_stop"),
@@ -162,10 +163,10 @@ impl Planner<'_> {
             datafeed = Some(id);
         }
         if let Some(stats) = self.cluster.job_stats(job).await?
-            && let JobState::Other(state) = stats.state
+            && stats.state != "closed"
         {
             self.conflict(
-                format!("job {job} is {state}"),
+                format!("job {job} is {}", stats.state),
                 format!("close it with POST _ml/anomaly_detectors/{job}/_close"),
             );
         }

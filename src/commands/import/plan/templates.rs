@@ -101,12 +101,12 @@ impl IndexBody {
         if effect.data_stream {
             dangers.push("creates data streams only".to_owned());
         }
-        if !effect.aliases.is_empty() {
-            let aliases = list("alias", "aliases", effect.aliases.keys());
+        if !effect.body.aliases.is_empty() {
+            let aliases = list("alias", "aliases", effect.body.aliases.keys());
             dangers.push(format!("adds it to {aliases}"));
         }
-        dangers.extend(self.mapping_dangers(&effect.mappings));
-        dangers.extend(self.setting_dangers(&effect.settings));
+        dangers.extend(self.mapping_dangers(&effect.body.mappings));
+        dangers.extend(self.setting_dangers(&effect.body.settings));
         dangers
     }
 
@@ -164,19 +164,23 @@ impl IndexBody {
     /// What else the index gets, in words; `None` where nothing of it is left.
     fn additions(&self, effect: &TemplateEffect) -> Option<String> {
         let mut additions = Vec::new();
-        let settings = effect.settings.keys().filter(|name| !self.settings.contains_key(*name));
+        let settings = effect
+            .body
+            .settings
+            .keys()
+            .filter(|name| !self.settings.contains_key(*name));
         let settings: Vec<String> = settings.map(|name| format!("index.{name}")).collect();
         if !settings.is_empty() {
             additions.push(format!("sets {}", settings.join(", ")));
         }
-        let properties = effect.mappings.get("properties").and_then(Value::as_object);
+        let properties = effect.body.mappings.get("properties").and_then(Value::as_object);
         let own = self.mappings.get("properties").and_then(Value::as_object);
         let mut fields: Vec<&String> = properties.into_iter().flat_map(Map::keys).collect();
         fields.retain(|name| !own.is_some_and(|own| own.contains_key(*name)));
         if !fields.is_empty() {
             additions.push(format!("maps {}", list("field", "fields", fields)));
         }
-        let mut options: Vec<&String> = effect.mappings.keys().collect();
+        let mut options: Vec<&String> = effect.body.mappings.keys().collect();
         options.retain(|name| *name != "properties" && !self.mappings.contains_key(*name));
         if !options.is_empty() {
             additions.push(format!("sets {} of the mapping", list("option", "options", options)));

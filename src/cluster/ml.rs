@@ -1,0 +1,620 @@
+//! The machine learning API: anomaly detection jobs and their model snapshots, and what is configured apart from a job,
+//! which is datafeeds, filters and calendars with their events.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::cluster::cluster::Cluster;
+use crate::cluster::http::error::{Error, Result};
+use crate::cluster::http::limits::{BodyLimit, bounded};
+use crate::cluster::http::request::{Path, Request};
+use crate::cluster::search::documents::is_newer_index;
+use crate::cluster::search::response::Hit;
+use crate::job::{Calendar, CalendarId, DatafeedId, FilterId, JobId, SnapshotId, remove_event_ids};
+use crate::util::timestamp::EpochMillis;
+
+const DELETION_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Deleting a job with many results takes the cluster minutes.
+const MAX_DELETION_WAIT: Duration = Duration::from_secs(600);
+/// Snapshots of one request.
+const SNAPSHOT_PAGE: usize = 500;
+/// Filters, calendars or events of one request.
+const PAGE: usize = 1000;
+
+/// One line of a list of jobs.
+#[derive(Clone, Debug, Deserialize)]
+pub struct JobSummary {
+    /// Its ID, as the cluster returns it.
+    #[serde(rename = "job_id")]
+    pub id: String,
+    /// Its groups.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// `model_snapshot_id` of the configuration, if any.
+    #[serde(rename = "model_snapshot_id")]
+    pub latest_snapshot: Option<String>,
+    /// `opened`, `closed`, …, where its statistics were requested too.
+    #[serde(skip)]
+    pub state: String,
+}
+
+/// The used part of a job's statistics.
+#[derive(Clone, Debug, Deserialize)]
+pub struct JobStats {
+    job_id: String,
+    /// `closed`, `opened`, `opening`, `closing`, `failed`.
+    pub state: String,
+    /// What it has read.
+    #[serde(default)]
+    pub data_counts: DataCounts,
+}
+
+/// The used part of a job's data counts.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct DataCounts {
+    /// In epoch milliseconds.
+    pub latest_record_timestamp: Option<i64>,
+}
+
+/// Which snapshot is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SnapshotChoice {
+    /// The one that the job uses.
+    Used,
+    /// The latest created before this moment.
+    Before(EpochMillis),
+    /// This one.
+    Id(SnapshotId),
+}
+
+/// What the listing contains of a snapshot.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SnapshotSummary {
+    /// Its ID.
+    #[serde(rename = "snapshot_id")]
+    pub id: SnapshotId,
+    /// When it was created.
+    pub timestamp: EpochMillis,
+    /// Its description.
+    #[serde(default)]
+    pub description: String,
+    /// How many model state documents belong to it.
+    #[serde(rename = "snapshot_doc_count", default)]
+    pub state_documents: u64,
+}
+
+impl SnapshotChoice {
+    /// Whether this snapshot is meant, of a job that uses `used`.
+    pub fn means(&self, snapshot: &SnapshotSummary, used: Option<&SnapshotId>) -> bool {
+        match self {
+            Self::Used => Some(&snapshot.id) == used,
+            Self::Before(moment) => snapshot.timestamp < *moment,
+            Self::Id(id) => snapshot.id == *id,
+        }
+    }
+}
+
+/// The ID stays text: only calendars that are exported must have a valid one.
+#[derive(Deserialize)]
+struct ListedCalendar {
+    calendar_id: String,
+    description: Option<String>,
+    #[serde(default)]
+    job_ids: Vec<String>,
+}
+
+impl ListedCalendar {
+    fn applies_to(&self, job: &JobId, groups: &[String]) -> bool {
+        let applies = |id: &String| id == "_all" || id == job.as_str() || groups.contains(id);
+        self.job_ids.iter().any(applies)
+    }
+}
+
+/// The members of a response that lists something.
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+struct Listing<T> {
+    #[serde(
+        alias = "jobs",
+        alias = "model_snapshots",
+        alias = "datafeeds",
+        alias = "filters",
+        alias = "calendars",
+        alias = "events",
+        deserialize_with = "bounded"
+    )]
+    items: Vec<T>,
+}
+
+/// The path of all jobs, or of those of this ID or group.
+fn jobs_path(job: Option<&JobId>) -> Path {
+    Path::of(["_ml", "anomaly_detectors"]).then(job.map(JobId::as_str))
+}
+
+fn snapshots_path(job: &JobId) -> Path {
+    jobs_path(Some(job)).then(["model_snapshots"])
+}
+
+fn datafeed_path(id: &DatafeedId) -> Path {
+    Path::of(["_ml", "datafeeds", id.as_str()])
+}
+
+fn filter_path(id: &FilterId) -> Path {
+    Path::of(["_ml", "filters", id.as_str()])
+}
+
+fn calendar_path(id: &CalendarId) -> Path {
+    Path::of(["_ml", "calendars", id.as_str()])
+}
+
+/// Jobs.
+impl Cluster {
+    /// All jobs with state and latest snapshot.
+    pub async fn jobs(&self) -> Result<Vec<JobSummary>> {
+        let mut jobs: Vec<JobSummary> = self.items(large(jobs_path(None))).await?;
+        let stats: Vec<JobStats> = self.items(large(jobs_path(None).then(["_stats"]))).await?;
+        let states = stats.into_iter().map(|job| (job.job_id, job.state));
+        let mut states: HashMap<String, String> = states.collect();
+        for job in &mut jobs {
+            job.state = states.remove(&job.id).unwrap_or_default();
+        }
+        Ok(jobs)
+    }
+
+    /// The job object of `GET _ml/anomaly_detectors/<job>`, as received; `None` where it is unknown. Asked for the name of
+    /// a group, the cluster returns all jobs of the group.
+    pub async fn job(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
+        let jobs = self.items_if_found(large(jobs_path(Some(job)))).await?;
+        find(jobs, "GET _ml/anomaly_detectors", |of: &JobSummary| {
+            of.id == job.as_str()
+        })
+    }
+
+    /// The job's statistics; `None` where it is unknown.
+    pub async fn job_stats(&self, job: &JobId) -> Result<Option<JobStats>> {
+        let stats: Vec<JobStats> = self
+            .items_if_found(large(jobs_path(Some(job)).then(["_stats"])))
+            .await?;
+        Ok(stats.into_iter().find(|stats| stats.job_id == job.as_str()))
+    }
+
+    /// `PUT _ml/anomaly_detectors/<job>`; never repeated: after [`Error::outcome_unknown`] read back. Returns the job's
+    /// `create_time` in epoch milliseconds.
+    pub async fn create_job(&self, job: &JobId, body: &RawValue) -> Result<Option<i64>> {
+        let created: Map<String, Value> = self.http.json(creation(jobs_path(Some(job)), body)).await?;
+        Ok(created.get("create_time").and_then(Value::as_i64))
+    }
+
+    /// `POST _ml/anomaly_detectors/_validate`: refuses with status 400 what [`create_job`](Self::create_job) would refuse
+    /// about the configuration itself, and writes nothing.
+    pub async fn validate_job(&self, body: String) -> Result<()> {
+        let path = jobs_path(None).then(["_validate"]);
+        self.http.execute(Request::post(path).raw(body)).await
+    }
+
+    /// Every job with its groups and nothing else: no job may have the name of a group.
+    pub async fn job_groups(&self) -> Result<Vec<JobSummary>> {
+        #[derive(Deserialize)]
+        struct Answer {
+            // Omitted where there is no job.
+            #[serde(default)]
+            jobs: Vec<JobSummary>,
+        }
+        let request = Request::get(jobs_path(None)).query("filter_path", "jobs.job_id,jobs.groups");
+        Ok(self.http.json::<Answer>(request).await?.jobs)
+    }
+
+    /// `DELETE _ml/anomaly_detectors/<job>`, waiting for completion; true where it existed.
+    pub async fn delete_job(&self, job: &JobId) -> Result<bool> {
+        let mut backoff = self.backoff();
+        loop {
+            let error = match self.http.delete(Request::delete(jobs_path(Some(job))).once()).await {
+                Err(error) if error.outcome_unknown() || error.is_transient() => error,
+                answer => return answer,
+            };
+            if self.is_gone(job).await? {
+                return Ok(true);
+            }
+            if !backoff.retry(&error).await {
+                return Err(error);
+            }
+        }
+    }
+
+    /// The cluster continues to delete when the response is lost or late: polls until it is over.
+    async fn is_gone(&self, job: &JobId) -> Result<bool> {
+        let (clock, began) = (self.clock(), self.clock().now());
+        while clock.now().saturating_sub(began) < MAX_DELETION_WAIT {
+            match self.job(job).await? {
+                None => return Ok(true),
+                Some(there) if !is_being_deleted(&there)? => break,
+                Some(_) => clock.pause(DELETION_POLL_INTERVAL).await,
+            }
+        }
+        Ok(false)
+    }
+
+    /// All snapshots of the job, latest first.
+    pub async fn snapshots(&self, job: &JobId) -> Result<Vec<SnapshotSummary>> {
+        let mut all = Vec::new();
+        loop {
+            let page = json!({ "from": all.len(), "size": SNAPSHOT_PAGE });
+            let body = json!({ "page": page, "sort": "timestamp", "desc": true });
+            let page = self.items(Request::post(snapshots_path(job)).json(&body)).await?;
+            let last = page.len() < SNAPSHOT_PAGE;
+            all.extend(page);
+            if last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The stored snapshot document, quantiles included, looked for through the job's alias
+    /// `.ml-anomalies-<job>` and then in `.ml-anomalies-*`; `None` where it is not found.
+    pub async fn snapshot_document(&self, job: &JobId, snapshot: &SnapshotId) -> Result<Option<Hit>> {
+        let id = job.snapshot_document_id(snapshot);
+        match self.copy_in_use(job, &job.results_alias(), &id).await? {
+            Some(hit) => Ok(Some(hit)),
+            None => self.copy_in_use(job, ".ml-anomalies-*", &id).await,
+        }
+    }
+
+    /// The data counts document of the job; `None` where there is none.
+    pub async fn data_counts_document(&self, job: &JobId) -> Result<Option<Hit>> {
+        self.copy_in_use(job, &job.results_alias(), &job.data_counts_document_id())
+            .await
+    }
+
+    /// Of copies of a document in several indices the one in the index that is written to, otherwise in the newest.
+    async fn copy_in_use(&self, job: &JobId, indices: &str, id: &str) -> Result<Option<Hit>> {
+        let mut copies = self.documents(&[indices], &[id.to_owned()]).await?;
+        if copies.len() > 1
+            && let Some(written) = self.write_index(&job.results_write_alias()).await?
+            && copies.iter().any(|copy| *copy.index == *written)
+        {
+            copies.retain(|copy| *copy.index == *written);
+        }
+        let newer = |one: Hit, other: Hit| {
+            if is_newer_index(&other.index, &one.index) {
+                other
+            } else {
+                one
+            }
+        };
+        Ok(copies.into_iter().reduce(newer))
+    }
+
+    /// Reverts to the snapshot `empty`, for what it does first: it creates the state index and its alias. A 404 response
+    /// (before 7.11) is not an error.
+    pub async fn revert_to_empty(&self, job: &JobId) -> Result<()> {
+        let request = Request::post(snapshots_path(job).then(["empty", "_revert"]));
+        self.http.execute(request.accept_404()).await
+    }
+
+    /// Reverts to the snapshot; never with `delete_intervening_results`.
+    pub async fn revert(&self, job: &JobId, snapshot: &SnapshotId) -> Result<()> {
+        let path = snapshots_path(job).then([snapshot.as_str(), "_revert"]);
+        self.http.execute(Request::post(path)).await
+    }
+}
+
+/// Datafeeds, filters and calendars.
+impl Cluster {
+    /// The datafeed object of this job as received; `None` where there is none.
+    pub async fn datafeed_of(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
+        #[derive(Deserialize)]
+        struct Owner {
+            job_id: String,
+        }
+        let datafeeds = self.items(large(Path::of(["_ml", "datafeeds"]))).await?;
+        find(datafeeds, "GET /_ml/datafeeds", |owner: &Owner| {
+            owner.job_id == job.as_str()
+        })
+    }
+
+    /// The datafeed of this ID as received; `None` where it is unknown.
+    pub async fn datafeed(&self, id: &DatafeedId) -> Result<Option<Box<RawValue>>> {
+        self.first_item(datafeed_path(id)).await
+    }
+
+    /// `stopped`, `started`, `starting` or `stopping`; `None` where it is unknown.
+    pub async fn datafeed_state(&self, id: &DatafeedId) -> Result<Option<String>> {
+        #[derive(Deserialize)]
+        struct Stats {
+            state: String,
+        }
+        let stats: Option<Stats> = self.first_item(datafeed_path(id).then(["_stats"])).await?;
+        Ok(stats.map(|stats| stats.state))
+    }
+
+    /// `PUT _ml/datafeeds/<id>`; never repeated: after [`Error::outcome_unknown`] read back. Returns the datafeed as the
+    /// cluster stores it.
+    pub async fn create_datafeed(&self, id: &DatafeedId, body: &RawValue) -> Result<Value> {
+        self.http.json(creation(datafeed_path(id), body)).await
+    }
+
+    /// `DELETE _ml/datafeeds/<id>`; true where it existed.
+    pub async fn delete_datafeed(&self, id: &DatafeedId) -> Result<bool> {
+        self.http.delete(Request::delete(datafeed_path(id))).await
+    }
+
+    /// The filter object as received (`filter_id`, `description`, `items`); `None` where it is unknown.
+    pub async fn filter(&self, id: &FilterId) -> Result<Option<Box<RawValue>>> {
+        self.first_item(filter_path(id)).await
+    }
+
+    /// Whether the list of all filters has it.
+    pub async fn lists_filter(&self, id: &FilterId) -> Result<bool> {
+        #[derive(Deserialize)]
+        struct Listed {
+            filter_id: String,
+        }
+        let filters: Vec<Listed> = self.all_items(Path::of(["_ml", "filters"])).await?;
+        Ok(filters.iter().any(|filter| filter.filter_id == id.as_str()))
+    }
+
+    /// `PUT _ml/filters/<id>` with description and items; never repeated: after [`Error::outcome_unknown`] read back.
+    pub async fn create_filter(&self, id: &FilterId, body: &RawValue) -> Result<()> {
+        self.http.execute(creation(filter_path(id), body)).await
+    }
+
+    /// `DELETE _ml/filters/<id>`; true where it existed.
+    pub async fn delete_filter(&self, id: &FilterId) -> Result<bool> {
+        self.http.delete(Request::delete(filter_path(id))).await
+    }
+
+    /// The calendars that apply to the job: those that name it, one of its groups, or `_all`.
+    pub async fn calendars_of(&self, job: &JobId, groups: &[String]) -> Result<Vec<Calendar>> {
+        let mut calendars = Vec::new();
+        for calendar in self.listed_calendars().await? {
+            if calendar.applies_to(job, groups) {
+                calendars.push(self.with_events(calendar).await?);
+            }
+        }
+        Ok(calendars)
+    }
+
+    /// The calendar of this ID with its events; `None` where it is unknown.
+    pub async fn calendar(&self, id: &CalendarId) -> Result<Option<Calendar>> {
+        match self.first_item(calendar_path(id)).await? {
+            Some(calendar) => self.with_events(calendar).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the list of all calendars has it.
+    pub async fn lists_calendar(&self, id: &CalendarId) -> Result<bool> {
+        let calendars = self.listed_calendars().await?;
+        Ok(calendars.iter().any(|calendar| calendar.calendar_id == id.as_str()))
+    }
+
+    /// `PUT _ml/calendars/<id>` without jobs; never repeated: after [`Error::outcome_unknown`] read back.
+    pub async fn create_calendar(&self, id: &CalendarId, description: Option<&str>) -> Result<()> {
+        let mut body = json!({ "job_ids": [] });
+        if let Some(description) = description {
+            body["description"] = json!(description);
+        }
+        let request = Request::put(calendar_path(id)).json(&body);
+        self.http.execute(request.once()).await
+    }
+
+    /// `DELETE _ml/calendars/<id>`; true where it existed.
+    pub async fn delete_calendar(&self, id: &CalendarId) -> Result<bool> {
+        self.http.delete(Request::delete(calendar_path(id))).await
+    }
+
+    /// `POST _ml/calendars/<id>/events`; never repeated: after [`Error::outcome_unknown`] read back.
+    pub async fn add_events(&self, id: &CalendarId, events: &[Map<String, Value>]) -> Result<()> {
+        if events.is_empty() {
+            // The cluster refuses an empty list.
+            return Ok(());
+        }
+        let request = Request::post(calendar_path(id).then(["events"])).json(&json!({ "events": events }));
+        self.http.execute(request.once()).await
+    }
+
+    /// The calendar's events with their IDs; none where there is no such calendar.
+    pub async fn events(&self, id: &CalendarId) -> Result<Vec<(String, Map<String, Value>)>> {
+        let events = match self.listed_events(id).await {
+            Err(error) if error.status() == Some(404) => Vec::new(),
+            events => events?,
+        };
+        let with_id = |event: Map<String, Value>| {
+            let id = event.get("event_id").and_then(Value::as_str).map(str::to_owned);
+            Some((id?, portable(event)))
+        };
+        Ok(events.into_iter().filter_map(with_id).collect())
+    }
+
+    /// `DELETE _ml/calendars/<id>/events/<event>`; true where it existed.
+    pub async fn delete_event(&self, id: &CalendarId, event: &str) -> Result<bool> {
+        let path = calendar_path(id).then(["events", event]);
+        self.http.delete(Request::delete(path)).await
+    }
+
+    /// `PUT _ml/calendars/<id>/jobs/<job>`.
+    pub async fn add_job_to_calendar(&self, id: &CalendarId, job: &JobId) -> Result<()> {
+        let path = calendar_path(id).then(["jobs", job.as_str()]);
+        self.http.execute(Request::put(path)).await
+    }
+
+    /// `DELETE _ml/calendars/<id>/jobs/<job>`; true where it was a member. Elasticsearch answers 400 where it was not.
+    pub async fn remove_job_from_calendar(&self, id: &CalendarId, job: &JobId) -> Result<bool> {
+        let path = calendar_path(id).then(["jobs", job.as_str()]);
+        match self.http.delete(Request::delete(path)).await {
+            Err(error) if error.status() == Some(400) => match self.calendar(id).await? {
+                Some(there) if there.has(job) => Err(error),
+                _ => Ok(false),
+            },
+            answer => answer,
+        }
+    }
+
+    async fn with_events(&self, calendar: ListedCalendar) -> Result<Calendar> {
+        let invalid = |error: crate::job::Error| Error::unexpected("GET /_ml/calendars", error.to_string());
+        let calendar_id: CalendarId = calendar.calendar_id.parse().map_err(invalid)?;
+        let events = self.listed_events(&calendar_id).await?;
+        Ok(Calendar {
+            calendar_id,
+            description: calendar.description,
+            job_ids: calendar.job_ids,
+            events: events.into_iter().map(portable).collect(),
+        })
+    }
+
+    async fn listed_calendars(&self) -> Result<Vec<ListedCalendar>> {
+        self.all_items(Path::of(["_ml", "calendars"])).await
+    }
+
+    async fn listed_events(&self, id: &CalendarId) -> Result<Vec<Map<String, Value>>> {
+        self.all_items(calendar_path(id).then(["events"])).await
+    }
+
+    /// The items of a response.
+    async fn items<T: DeserializeOwned>(&self, request: Request) -> Result<Vec<T>> {
+        Ok(self.http.json::<Listing<T>>(request).await?.items)
+    }
+
+    /// The same; none where it is 404.
+    async fn items_if_found<T: DeserializeOwned>(&self, request: Request) -> Result<Vec<T>> {
+        let listing = self.http.json_if_found::<Listing<T>>(request).await?;
+        Ok(listing.map_or_else(Vec::new, |listing| listing.items))
+    }
+
+    /// The only item of a response; `None` where it is 404.
+    async fn first_item<T: DeserializeOwned>(&self, path: Path) -> Result<Option<T>> {
+        Ok(self.items_if_found(Request::get(path)).await?.into_iter().next())
+    }
+
+    /// Page after page.
+    async fn all_items<T: DeserializeOwned>(&self, path: Path) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        loop {
+            let request = Request::get(path.clone()).query("from", all.len().to_string());
+            let page = self.items(request.query("size", PAGE.to_string())).await?;
+            let last = page.len() < PAGE;
+            all.extend(page);
+            if last {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+/// Of what a cluster may have many of.
+fn large(path: Path) -> Request {
+    Request::get(path).returns(BodyLimit::Large)
+}
+
+/// Never repeated.
+fn creation(path: Path, body: &RawValue) -> Request {
+    Request::put(path).raw(body.get().to_owned()).once()
+}
+
+/// The first of these objects that is the wanted one.
+fn find<T: DeserializeOwned>(
+    objects: Vec<Box<RawValue>>,
+    what: &str,
+    wanted: impl Fn(&T) -> bool,
+) -> Result<Option<Box<RawValue>>> {
+    for object in objects {
+        if wanted(&parse(&object, what)?) {
+            return Ok(Some(object));
+        }
+    }
+    Ok(None)
+}
+
+/// `blocked` since 7.14, `deleting` before.
+fn is_being_deleted(job: &RawValue) -> Result<bool> {
+    #[derive(Deserialize)]
+    struct Job {
+        #[serde(default)]
+        deleting: bool,
+        blocked: Option<Blocked>,
+    }
+    #[derive(Deserialize)]
+    struct Blocked {
+        reason: String,
+    }
+    let job: Job = parse(job, "GET _ml/anomaly_detectors")?;
+    Ok(job.deleting || job.blocked.is_some_and(|blocked| blocked.reason == "delete"))
+}
+
+fn parse<T: DeserializeOwned>(object: &RawValue, what: &str) -> Result<T> {
+    serde_json::from_str(object.get()).map_err(|error| Error::invalid_json(what, &error))
+}
+
+/// The event without what the cluster adds and does not accept back.
+fn portable(mut event: Map<String, Value>) -> Map<String, Value> {
+    remove_event_ids(&mut event);
+    event
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn jobs_of_a_group_are_not_the_job_of_that_name() {
+        let raw = |text: &str| serde_json::from_str::<Box<RawValue>>(text).expect("valid");
+        let jobs = vec![raw(r#"{"job_id":"a","groups":["web"]}"#), raw(r#"{"job_id":"b"}"#)];
+        let found = |id: &str| find(jobs.clone(), "", |job: &JobSummary| job.id == id).expect("jobs");
+        assert!(found("web").is_none());
+        assert!(found("b").is_some_and(|job| job.get().contains("\"b\"")));
+    }
+
+    #[test]
+    fn choices_tell_snapshots_apart() {
+        let listing: Listing<SnapshotSummary> = serde_json::from_str(
+            r#"{"count":1,"model_snapshots":[{"job_id":"j1","timestamp":1704153600000,"description":"snapshot 2",
+                "snapshot_id":"2","snapshot_doc_count":1,"retain":false}]}"#,
+        )
+        .unwrap();
+        let snapshot = listing.items.into_iter().next().unwrap();
+        assert_eq!((snapshot.id.as_str(), snapshot.state_documents), ("2", 1));
+        let means = |choice: SnapshotChoice, used: Option<&str>| {
+            choice.means(&snapshot, used.map(|used| used.parse().unwrap()).as_ref())
+        };
+        assert!(means(SnapshotChoice::Used, Some("2")));
+        assert!(!means(SnapshotChoice::Used, Some("1")));
+        assert!(!means(SnapshotChoice::Used, None));
+        assert!(!means(
+            SnapshotChoice::Before(EpochMillis(1_704_153_600_000)),
+            Some("2")
+        ));
+        assert!(means(SnapshotChoice::Before(EpochMillis(1_704_153_600_001)), Some("1")));
+        assert!(!means(SnapshotChoice::Id("1".parse().unwrap()), Some("2")));
+    }
+
+    #[test]
+    fn a_calendar_applies_by_job_group_or_all() {
+        let job: JobId = "j1".parse().unwrap();
+        let groups = ["web".to_owned()];
+        let applies = |ids: Value| {
+            let listed: ListedCalendar =
+                serde_json::from_value(json!({ "calendar_id": "c1", "job_ids": ids })).unwrap();
+            listed.applies_to(&job, &groups)
+        };
+        assert!(applies(json!(["x", "j1"])) && applies(json!(["web"])) && applies(json!(["_all"])));
+        assert!(!applies(json!(["j10", "webs"])) && !applies(json!([])));
+    }
+
+    #[test]
+    fn an_event_keeps_whatever_else_the_cluster_gave() {
+        let event = json!({ "description": "e", "skip_result": true, "calendar_id": "c1", "event_id": "x" });
+        let Value::Object(event) = event else {
+            panic!("an object")
+        };
+        assert_eq!(
+            Value::Object(portable(event)),
+            json!({ "description": "e", "skip_result": true })
+        );
+    }
+}
