@@ -9,15 +9,14 @@ use serde_json::{Value, json};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::cluster::cluster::Cluster;
-use crate::cluster::http::error::{Error, ErrorResponse, Result};
-use crate::cluster::http::limits::BodyLimit;
-use crate::cluster::http::request::{Path, Request};
+use crate::cluster::http::error::ErrorResponse;
+use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
 use crate::util::allocation::capacity;
 
 /// Bytes reserved for a batch at once, whatever size was requested.
 const MAX_RESERVE: usize = 8 << 20;
 /// Bytes that are made searchable at once, about; or a quarter of all so far, whichever is more.
-const MIN_REFRESH_BYTES: u64 = 16 << 20;
+const MIN_REFRESH_BYTES: usize = 16 << 20;
 /// Documents that are deleted with one request.
 const MAX_DELETIONS: usize = 1000;
 
@@ -31,15 +30,6 @@ pub struct BulkOptions {
     pub size: usize,
     /// Requests at once.
     pub concurrency: usize,
-}
-
-/// What a bulk load did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BulkReport {
-    /// Documents that the cluster confirmed.
-    pub documents: u64,
-    /// Their bytes.
-    pub bytes: u64,
 }
 
 /// Learns which index each document was written to: an alias may point to another index from one request to the next.
@@ -57,15 +47,22 @@ pub struct Bulk {
     options: BulkOptions,
     observer: Option<Arc<dyn WriteObserver>>,
     batch: Batch,
-    /// Each with the bytes that it takes.
-    in_flight: JoinSet<(usize, Result<BulkReport>)>,
+    in_flight: JoinSet<Result<Sent>>,
     bytes_in_flight: usize,
-    report: BulkReport,
+    /// What the cluster confirmed.
+    confirmed: Sent,
     /// Makes an index searchable bit by bit: a cluster has time for that between requests, and less is left for the
     /// end. One at a time.
     refreshing: JoinSet<Result<()>>,
     /// Confirmed bytes when the last refresh began.
-    refreshed: u64,
+    refreshed: usize,
+}
+
+/// What a request contains.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    documents: u64,
+    bytes: usize,
 }
 
 impl Bulk {
@@ -104,11 +101,11 @@ impl Bulk {
 
     /// How many documents the cluster has confirmed so far.
     pub fn confirmed(&self) -> u64 {
-        self.report.documents
+        self.confirmed.documents
     }
 
-    /// Sends the rest and waits for all responses.
-    pub async fn finish(mut self) -> Result<BulkReport> {
+    /// Sends the rest and waits for all responses; returns how many documents there were.
+    pub async fn finish(mut self) -> Result<u64> {
         if !self.batch.items.is_empty() {
             self.flush().await?;
         }
@@ -117,17 +114,20 @@ impl Bulk {
         }
         // It comes to its end although nothing waits for it.
         self.refreshing.detach_all();
-        Ok(self.report)
+        Ok(self.confirmed.documents)
     }
 
     async fn flush(&mut self) -> Result<()> {
         let bytes = self.batch.body.len();
         self.wait_for_room(bytes).await?;
         let batch = std::mem::take(&mut self.batch);
+        let documents = batch.items.len() as u64;
         self.bytes_in_flight += bytes;
         let (cluster, target, observer) = (self.cluster.clone(), self.target.clone(), self.observer.clone());
-        self.in_flight
-            .spawn(async move { (bytes, batch.send(&cluster, &target, observer.as_deref()).await) });
+        self.in_flight.spawn(async move {
+            batch.send(&cluster, &target, observer.as_deref()).await?;
+            Ok(Sent { documents, bytes })
+        });
         Ok(())
     }
 
@@ -145,35 +145,40 @@ impl Bulk {
     }
 
     /// After a failure nothing of this load is in flight any more: whatever undoes it must not be overtaken.
-    async fn finish_request(&mut self, done: Result<(usize, Result<BulkReport>), JoinError>) -> Result<()> {
-        let stopped = |_| Error::unexpected("POST _bulk", "a sender stopped before its end");
-        let (bytes, report) = match done.map_err(stopped) {
-            Ok((bytes, Ok(report))) => (bytes, report),
-            Ok((_, Err(error))) | Err(error) => {
+    async fn finish_request(&mut self, done: Result<Result<Sent>, JoinError>) -> Result<()> {
+        let stopped = |_| Err(Error::unexpected("POST _bulk", "a sender stopped before its end"));
+        match done.unwrap_or_else(stopped) {
+            Ok(sent) => {
+                self.bytes_in_flight -= sent.bytes;
+                self.confirmed.documents += sent.documents;
+                self.confirmed.bytes += sent.bytes;
+                self.refresh_if_due();
+                Ok(())
+            }
+            Err(error) => {
                 let _paused = self.cluster.pause().await;
                 self.in_flight.shutdown().await;
                 self.refreshing.shutdown().await;
-                return Err(error);
+                Err(error)
             }
-        };
-        self.bytes_in_flight -= bytes;
-        self.report.documents += report.documents;
-        self.report.bytes += report.bytes;
-        self.refresh_if_due();
-        Ok(())
+        }
     }
 
     /// Whether it succeeds does not matter: where all of it must be searchable, it is refreshed at the end.
     fn refresh_if_due(&mut self) {
         while self.refreshing.try_join_next().is_some() {}
-        let waiting = self.report.bytes - self.refreshed;
-        let Some(index) = &self.target.refreshed else { return };
-        if !self.refreshing.is_empty() || waiting < MIN_REFRESH_BYTES.max(self.report.bytes / 4) {
-            return;
+        let confirmed = self.confirmed.bytes;
+        let due = confirmed - self.refreshed >= MIN_REFRESH_BYTES.max(confirmed / 4);
+        if let Some(index) = self
+            .target
+            .refreshed
+            .clone()
+            .filter(|_| due && self.refreshing.is_empty())
+        {
+            self.refreshed = confirmed;
+            let cluster = self.cluster.clone();
+            self.refreshing.spawn(async move { cluster.refresh(&[&index]).await });
         }
-        self.refreshed = self.report.bytes;
-        let (cluster, index) = (self.cluster.clone(), index.clone());
-        self.refreshing.spawn(async move { cluster.refresh(&[&index]).await });
     }
 }
 
@@ -208,24 +213,23 @@ impl Cluster {
             batch: Batch::default(),
             in_flight: JoinSet::new(),
             bytes_in_flight: 0,
-            report: BulkReport::default(),
+            confirmed: Sent::default(),
             refreshing: JoinSet::new(),
             refreshed: 0,
         }
     }
 
-    /// Deletes documents, each `(index, id)`, from concrete indices; those already gone count as deleted. Not visible before
-    /// a refresh.
-    pub async fn delete_documents(&self, documents: &[(String, String)]) -> Result<u64> {
-        let mut deleted = 0;
+    /// Deletes documents, each `(index, id)`, from concrete indices; those already gone are no error. Not visible before a
+    /// refresh.
+    pub async fn delete_documents(&self, documents: &[(String, String)]) -> Result<()> {
         for documents in documents.chunks(MAX_DELETIONS) {
             let mut batch = Batch::default();
             for (index, id) in documents {
                 batch.delete(index, id);
             }
-            deleted += batch.send(self, &Target::default(), None).await?.documents;
+            batch.send(self, &Target::default(), None).await?;
         }
-        Ok(deleted)
+        Ok(())
     }
 }
 
@@ -289,8 +293,7 @@ struct Batch {
 struct Item {
     /// Where its lines end in the body; they begin where the one before ends.
     end: usize,
-    /// Bytes of the document.
-    source: usize,
+    /// Of a deletion.
     index: Option<String>,
     id: String,
 }
@@ -314,33 +317,23 @@ impl Batch {
             breaks.for_each(|byte| *byte = b' ');
         }
         self.body.push(b'\n');
-        self.push(None, id, source.len());
+        self.push(None, id);
     }
 
     fn delete(&mut self, index: &str, id: &str) {
         let action = json!({ "delete": { "_index": index, "_id": id } }).to_string();
         self.body.extend_from_slice(action.as_bytes());
         self.body.push(b'\n');
-        self.push(Some(index.to_owned()), id, 0);
+        self.push(Some(index.to_owned()), id);
     }
 
-    fn push(&mut self, index: Option<String>, id: &str, source: usize) {
-        self.items.push(Item {
-            end: self.body.len(),
-            source,
-            index,
-            id: id.to_owned(),
-        });
+    fn push(&mut self, index: Option<String>, id: &str) {
+        let (end, id) = (self.body.len(), id.to_owned());
+        self.items.push(Item { end, index, id });
     }
 
     /// Sends all of it: in halves where it is too large, and items again whose error is transient.
-    async fn send(
-        self,
-        cluster: &Cluster,
-        target: &Target,
-        observer: Option<&dyn WriteObserver>,
-    ) -> Result<BulkReport> {
-        let mut report = BulkReport::default();
+    async fn send(self, cluster: &Cluster, target: &Target, observer: Option<&dyn WriteObserver>) -> Result<()> {
         let mut waiting = vec![(self, cluster.backoff(), observer.is_some())];
         while let Some((batch, mut backoff, with_outcomes)) = waiting.pop() {
             let (body, items) = (Bytes::from(batch.body), batch.items);
@@ -354,26 +347,20 @@ impl Batch {
                     }
                     continue;
                 }
-                Err(Error::Refused { source, .. }) if source.status == 413 && items.len() == 1 => {
+                Err(Error::Refused { mut source, .. }) if source.status == 413 && items.len() == 1 => {
                     let bytes = body.len();
-                    let reason = format!(
+                    source.reason = format!(
                         "a request with this document alone has {bytes} bytes, more than http.max_content_length"
                     );
-                    return Err(target.rejected(&items[0], ErrorResponse { reason, ..source }));
+                    return Err(target.rejected(&items[0], source));
                 }
                 response => response?,
             };
-            let BulkResponse {
-                errors,
-                items: outcomes,
-            } = response.json()?;
-            match errors {
-                Some(false) if outcomes.is_empty() => {
-                    report.count(&items);
-                    continue;
-                }
+            let answer: BulkResponse = response.json()?;
+            match answer.errors {
+                Some(false) if answer.items.is_empty() => continue,
                 // Written under fixed IDs: sent again it returns which failed and why.
-                Some(true) if outcomes.is_empty() && !with_outcomes => {
+                Some(true) if answer.items.is_empty() && !with_outcomes => {
                     waiting.push((part(&body, &items, |_| true), backoff, true));
                     continue;
                 }
@@ -381,22 +368,24 @@ impl Batch {
             }
             // Before any item is checked: what was written beside a rejected item has to be undone too.
             if let Some(observer) = observer {
-                for (item, ItemResponse::Of(outcome)) in items.iter().zip(&outcomes) {
+                for (item, ItemResponse::Of(outcome)) in items.iter().zip(&answer.items) {
                     if let Some(index) = outcome._index.as_deref().filter(|_| outcome.status < 300) {
                         observer.written(&item.id, index);
                     }
                 }
             }
-            let Some((again, error)) = check_items(target, &items, outcomes, &mut report)? else {
-                continue;
-            };
-            if !backoff.retry(&error).await {
-                return Err(error);
+            let failed = failed_items(target, &items, answer.items)?;
+            if let Some((_, error)) = failed.first() {
+                if !backoff.retry(error).await {
+                    return Err(error.clone());
+                }
+                let rest = part(&body, &items, |n| {
+                    failed.binary_search_by_key(&n, |(number, _)| *number).is_ok()
+                });
+                waiting.push((rest, backoff, with_outcomes));
             }
-            let rest = part(&body, &items, |n| again.binary_search(&n).is_ok());
-            waiting.push((rest, backoff, with_outcomes));
         }
-        Ok(report)
+        Ok(())
     }
 }
 
@@ -407,7 +396,7 @@ fn part(body: &[u8], items: &[Item], wanted: impl Fn(usize) -> bool) -> Batch {
     for (number, item) in items.iter().enumerate() {
         if wanted(number) {
             batch.body.extend_from_slice(&body[begin..item.end]);
-            batch.push(item.index.clone(), &item.id, item.source);
+            batch.push(item.index.clone(), &item.id);
         }
         begin = item.end;
     }
@@ -417,13 +406,6 @@ fn part(body: &[u8], items: &[Item], wanted: impl Fn(usize) -> bool) -> Batch {
 /// Whether the request is larger than the cluster takes, or its response larger than it may be.
 fn is_too_large(error: &Error) -> bool {
     matches!(error, Error::TooLarge { .. }) || error.status() == Some(413)
-}
-
-impl BulkReport {
-    fn count(&mut self, items: &[Item]) {
-        self.documents += items.len() as u64;
-        self.bytes += items.iter().map(|item| item.source as u64).sum::<u64>();
-    }
 }
 
 #[derive(Deserialize)]
@@ -447,38 +429,25 @@ struct Outcome {
     error: Option<Box<Value>>,
 }
 
-/// The numbers of items to send again, in order, with the error of the first.
-type RetryItems = Option<(Vec<usize>, Error)>;
-
-/// Counts the items that were written, and returns those to send again.
-fn check_items(
-    target: &Target,
-    items: &[Item],
-    answered: Vec<ItemResponse>,
-    report: &mut BulkReport,
-) -> Result<RetryItems> {
+/// The numbers of the items to send again, in order, each with its error.
+fn failed_items(target: &Target, items: &[Item], answered: Vec<ItemResponse>) -> Result<Vec<(usize, Error)>> {
     if answered.len() != items.len() {
         let why = format!("{} items sent, {} answered", items.len(), answered.len());
         return Err(Error::unexpected(target.request(true).what(), why));
     }
-    let mut again = Vec::new();
-    let mut first_error = None;
+    let mut failed = Vec::new();
     for (number, (item, ItemResponse::Of(outcome))) in items.iter().zip(answered).enumerate() {
-        // Only deletions name an index.
         let gone = item.index.is_some() && outcome.status == 404;
         if gone || (outcome.status < 300 && outcome.error.is_none()) {
-            report.count(std::slice::from_ref(item));
             continue;
         }
         let error = outcome.error.as_deref().unwrap_or(&Value::Null);
-        let error = target.rejected(item, ErrorResponse::from_json(outcome.status, error));
-        if !error.is_transient() {
-            return Err(error);
+        match target.rejected(item, ErrorResponse::from_json(outcome.status, error)) {
+            error if error.is_transient() => failed.push((number, error)),
+            error => return Err(error),
         }
-        again.push(number);
-        first_error.get_or_insert(error);
     }
-    Ok(first_error.map(|error| (again, error)))
+    Ok(failed)
 }
 
 #[cfg(test)]
@@ -503,13 +472,9 @@ mod tests {
         }
     }
 
-    fn judged(items: &str, alias: bool) -> (Result<RetryItems>, BulkReport) {
+    fn judged(items: &str, alias: bool) -> Result<Vec<(usize, Error)>> {
         let answer: BulkResponse = serde_json::from_str(&format!(r#"{{"errors":true,"items":[{items}]}}"#)).unwrap();
-        let mut report = BulkReport::default();
-        (
-            check_items(&target(alias), &batch().items, answer.items, &mut report),
-            report,
-        )
+        failed_items(&target(alias), &batch().items, answer.items)
     }
 
     #[test]
@@ -533,29 +498,23 @@ mod tests {
     }
 
     #[test]
-    fn items_put_off_are_sent_again_and_others_counted() {
+    fn items_put_off_are_sent_again_and_no_others() {
         let busy =
             r#"{"index":{"_id":"b","status":429,"error":{"type":"es_rejected_execution_exception","reason":"busy"}}}"#;
-        let (result, report) = judged(
+        let failed = judged(
             &format!(r#"{{"index":{{"status":201}}}},{busy},{{"index":{{"status":200}}}}"#),
             false,
         );
-        assert_eq!(result.unwrap().unwrap().0, [1]);
-        assert_eq!(
-            report,
-            BulkReport {
-                documents: 2,
-                bytes: 13
-            }
-        );
+        let numbers: Vec<usize> = failed.unwrap().into_iter().map(|(number, _)| number).collect();
+        assert_eq!(numbers, [1]);
     }
 
     #[test]
     fn a_missing_alias_is_said_so_and_a_missing_item_found() {
         let missing = r#"{"index":{"_id":"a","status":404,"error":{"type":"index_not_found_exception","reason":"no such index"}}}"#;
-        let (result, _) = judged(&[missing; 3].join(","), true);
+        let result = judged(&[missing; 3].join(","), true);
         assert!(result.unwrap_err().to_string().contains("no alias .ml-state-write"));
-        let (result, _) = judged(missing, true);
+        let result = judged(missing, true);
         assert!(matches!(result, Err(Error::UnexpectedResponse { .. })));
     }
 
@@ -576,7 +535,7 @@ mod tests {
             for id in ["1", "2", "3", "4", "5"] {
                 bulk.index(id, text.clone()).await.unwrap();
             }
-            assert_eq!(bulk.finish().await.unwrap().documents, 5);
+            assert_eq!(bulk.finish().await.unwrap(), 5);
             let asked = asked.lock().unwrap();
             let of = |path: &str| asked.iter().filter(|(line, _)| line.contains(path)).count();
             assert_eq!((of("/_bulk"), of("/copy/_refresh")), (5, refreshes), "alias: {alias}");

@@ -9,12 +9,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::cluster::http::HttpClient;
 use crate::cluster::http::auth::ConnectOptions;
-use crate::cluster::http::error::{Error, Result, first_line};
-use crate::cluster::http::limits::BodyLimit;
-use crate::cluster::http::request::{Path, Request, Response};
-use crate::cluster::http::retry::{Backoff, Clock, Observer, within};
+use crate::cluster::http::error::first_line;
+use crate::cluster::http::retry::{Backoff, Clock, within};
+use crate::cluster::http::{BodyLimit, Error, HttpClient, Path, Request, Response, Result};
 use crate::cluster::search::contexts::SearchContexts;
 use crate::job::Version;
 use crate::util::units::parse_size;
@@ -62,15 +60,6 @@ pub struct RequiredPrivileges {
     pub indices: Vec<(Vec<String>, Vec<&'static str>)>,
 }
 
-/// A privilege that the user does not have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissingPrivilege {
-    /// `None` for a cluster privilege.
-    pub index: Option<String>,
-    /// Its name.
-    pub privilege: String,
-}
-
 /// What `GET _ml/info` returns.
 #[derive(Clone, Debug)]
 pub struct MlInfo {
@@ -95,29 +84,20 @@ pub struct License {
 }
 
 impl Cluster {
-    /// Builds the client and asks `/` for name, version and deployment.
-    pub async fn connect(options: ConnectOptions, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Result<Self> {
-        let http = HttpClient::new(&options, observer, clock)?;
-        Self::handshake(http, options.first_contact, options.keep_alive).await
-    }
-
-    /// Asks `/`, all attempts within `first_contact`.
-    pub(crate) async fn handshake(http: HttpClient, first_contact: Duration, keep_alive: String) -> Result<Self> {
+    /// Asks `/` for name, version and deployment.
+    pub(crate) async fn connect(http: Arc<HttpClient>, options: &ConnectOptions) -> Result<Self> {
         let root = Request::get(Path::of([])).returns(BodyLimit::Status);
         let mut failed = None;
         let sent = http.send_noting_failure(&root, &mut failed);
-        let answer = within(&*http.retry_policy.clock, first_contact, sent).await;
+        let answer = within(&*http.retry_policy.clock, options.first_contact, sent).await;
         let answer = answer.unwrap_or_else(|| {
-            Err(Error::Timeout {
-                what: root.what(),
-                after: first_contact,
-                source: failed.map(Box::new),
-            })
+            let failed = failed.map(Box::new);
+            Err(Error::timeout(&root.what(), options.first_contact, failed))
         });
         Ok(Self {
             identity: Arc::new(Identity::parse(http.address.as_str(), answer)?),
-            http: Arc::new(http),
-            contexts: Arc::new(SearchContexts::new(keep_alive)),
+            http,
+            contexts: Arc::new(SearchContexts::new(options.keep_alive.clone())),
             incomplete_clusters: Arc::default(),
         })
     }
@@ -192,21 +172,6 @@ impl Cluster {
         })
     }
 
-    /// The privileges that the user does not have; `None` where the cluster has no security.
-    pub async fn missing_privileges(&self, required: &RequiredPrivileges) -> Result<Option<Vec<MissingPrivilege>>> {
-        required.missing(&self.http).await
-    }
-
-    /// The same, of a cluster that does not answer `GET /` to this user: that takes the privilege `monitor` itself.
-    pub async fn missing_privileges_at(
-        options: &ConnectOptions,
-        observer: Arc<dyn Observer>,
-        clock: Arc<dyn Clock>,
-        required: &RequiredPrivileges,
-    ) -> Result<Option<Vec<MissingPrivilege>>> {
-        required.missing(&HttpClient::new(options, observer, clock)?).await
-    }
-
     /// `GET _ml/info`; `None` where the cluster has no ML.
     pub async fn ml_info(&self) -> Result<Option<MlInfo>> {
         let info = self.http.json_if_supported(Request::get(Path::of(["_ml", "info"])));
@@ -276,41 +241,35 @@ impl Identity {
 }
 
 impl RequiredPrivileges {
-    async fn missing(&self, http: &HttpClient) -> Result<Option<Vec<MissingPrivilege>>> {
+    /// Those that the user does not have, in words; `None` where the cluster has no security. Asking takes no privilege.
+    pub(crate) async fn missing(&self, http: &HttpClient) -> Result<Option<Vec<String>>> {
         let indices = self.indices.iter();
         let indices = indices.filter(|(names, privileges)| !names.is_empty() && !privileges.is_empty());
         let indices = indices.map(|(names, privileges)| json!({ "names": names, "privileges": privileges }));
         let body = json!({ "cluster": self.cluster, "index": indices.collect::<Vec<_>>() });
         let request = Request::post(Path::of(["_security", "user", "_has_privileges"])).json(&body);
-        let answer: Option<Privileges> = http.json_if_supported(request).await?;
-        Ok(answer.map(Privileges::missing))
+        let held: Option<HeldPrivileges> = http.json_if_supported(request).await?;
+        Ok(held.map(HeldPrivileges::missing))
     }
 }
 
 /// Privileges, each with whether the user has it.
-#[derive(Deserialize)]
-struct Privileges {
-    #[serde(default)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct HeldPrivileges {
     cluster: BTreeMap<String, bool>,
-    #[serde(default)]
     index: BTreeMap<String, BTreeMap<String, bool>>,
 }
 
-impl Privileges {
-    fn missing(self) -> Vec<MissingPrivilege> {
-        let indices = self
-            .index
-            .into_iter()
-            .map(|(index, privileges)| (Some(index), privileges));
-        let mut missing = Vec::new();
-        for (index, privileges) in std::iter::once((None, self.cluster)).chain(indices) {
-            let privileges = privileges.into_iter().filter(|(_, has)| !has);
-            missing.extend(privileges.map(|(privilege, _)| MissingPrivilege {
-                index: index.clone(),
-                privilege,
-            }));
-        }
-        missing
+impl HeldPrivileges {
+    fn missing(self) -> Vec<String> {
+        let indices = self.index.into_iter();
+        let all = std::iter::once(("the cluster".to_owned(), self.cluster)).chain(indices);
+        let missing = all.flat_map(|(on, privileges)| {
+            let missing = privileges.into_iter().filter(|(_, has)| !has);
+            missing.map(move |(privilege, _)| format!("`{privilege}` on {on}"))
+        });
+        missing.collect()
     }
 }
 
@@ -388,26 +347,14 @@ mod tests {
 
     #[test]
     fn what_is_lacking_is_named() {
-        let answer: Privileges = serde_json::from_str(
+        let answer: HeldPrivileges = serde_json::from_str(
             r#"{"username":"u","has_all_requested":false,"cluster":{"monitor":true,"manage_ml":false},
                 "index":{".ml-state*":{"read":true,"write":false}},"application":{}}"#,
         )
         .unwrap();
-        let missing = answer.missing();
-        assert_eq!(missing.len(), 2);
         assert_eq!(
-            missing[0],
-            MissingPrivilege {
-                index: None,
-                privilege: "manage_ml".to_owned()
-            }
-        );
-        assert_eq!(
-            missing[1],
-            MissingPrivilege {
-                index: Some(".ml-state*".to_owned()),
-                privilege: "write".to_owned()
-            }
+            answer.missing(),
+            ["`manage_ml` on the cluster", "`write` on .ml-state*"]
         );
     }
 

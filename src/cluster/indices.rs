@@ -10,9 +10,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::cluster::Cluster;
-use crate::cluster::http::error::{Error, Result};
-use crate::cluster::http::limits::{BodyLimit, count_values};
-use crate::cluster::http::request::{Path, Request};
+use crate::cluster::http::limits::count_values;
+use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
 use crate::job::{IndexName, InputMappings, Mapping, matches_wildcard};
 
 /// Bytes in memory that a response and what is kept of it take together.
@@ -121,28 +120,16 @@ impl Cluster {
         Ok(self.http.json_if_found(request).await?.unwrap_or_default())
     }
 
-    /// The concrete indices behind an alias; empty where there is no such alias.
-    pub async fn alias_targets(&self, alias: &str) -> Result<Vec<String>> {
-        Ok(self
-            .alias_definitions(alias)
-            .await?
-            .into_iter()
-            .map(|(index, _)| index)
-            .collect())
-    }
-
     /// The index that a write through this alias goes to; `None` where there is no such alias or it has no write index.
     pub async fn write_index(&self, alias: &str) -> Result<Option<String>> {
         let indices = self.alias_definitions(alias).await?;
         let writes = |index: &Value| index["aliases"][alias]["is_write_index"].as_bool();
-        let with = |wanted| {
-            indices
-                .iter()
-                .filter(move |(_, index)| writes(index) == wanted)
-                .map(|(name, _)| name)
+        let mut others = indices.iter().filter(|(_, index)| writes(index).is_none());
+        let chosen = match indices.iter().find(|(_, index)| writes(index) == Some(true)) {
+            Some(chosen) => Some(chosen),
+            None => others.next().filter(|_| others.next().is_none()),
         };
-        let only = with(None).next().filter(|_| with(None).count() == 1);
-        Ok(with(Some(true)).next().or(only).cloned())
+        Ok(chosen.map(|(name, _)| name.clone()))
     }
 
     async fn alias_definitions(&self, alias: &str) -> Result<Map<String, Value>> {
@@ -206,10 +193,8 @@ impl Cluster {
         );
         let Templates { mut index_templates } = self.http.json(listing).await?;
         index_templates.retain(|template| template.index_template.matches(index));
-        let strongest = index_templates
-            .into_iter()
-            .max_by_key(|template| template.index_template.priority);
-        let Some(NamedTemplate { name, index_template }) = strongest else {
+        index_templates.sort_by_key(|template| template.index_template.priority);
+        let Some(NamedTemplate { name, index_template }) = index_templates.pop() else {
             return self.legacy_effect(index).await;
         };
         let simulation = Request::post(Path::of(["_index_template", "_simulate_index", index]));
@@ -226,37 +211,32 @@ impl Cluster {
 
     /// The components of a template and its own part, in the order in which Elasticsearch applies them.
     async fn template_parts(&self, name: &str) -> Result<Vec<TemplateBody>> {
-        let found: Templates = self
-            .http
-            .json(Request::get(Path::of(["_index_template", name])))
-            .await?;
-        let Some(NamedTemplate { index_template, .. }) = found.index_templates.into_iter().next() else {
+        let request = Request::get(Path::of(["_index_template", name]));
+        let mut found: Templates = self.http.json(request).await?;
+        let Some(NamedTemplate { index_template, .. }) = found.index_templates.pop() else {
             return Ok(Vec::new());
         };
-        let components: Templates = self.http.json(Request::get(Path::of(["_component_template"]))).await?;
-        let component = |name: &String| {
-            components
-                .index_templates
-                .iter()
-                .find(|component| component.name == *name)
-        };
-        let components = index_template.composed_of.iter().filter_map(component);
-        let components = components.filter_map(|component| component.index_template.template.clone());
+        let all: Templates = self.http.json(Request::get(Path::of(["_component_template"]))).await?;
+        let all: HashMap<String, Template> = all
+            .index_templates
+            .into_iter()
+            .map(|named| (named.name, named.index_template))
+            .collect();
+        let components = index_template
+            .composed_of
+            .iter()
+            .filter_map(|name| all.get(name)?.template.clone());
         Ok(components.chain(index_template.template).collect())
     }
 
     async fn legacy_effect(&self, index: &str) -> Result<Option<TemplateEffect>> {
         let all = self.http.json_if_supported(Request::get(Path::of(["_template"])));
         let all: BTreeMap<String, Template> = all.await?.unwrap_or_default();
-        let mut matching: Vec<_> = all
-            .into_iter()
-            .filter(|(_, template)| template.matches(index))
-            .collect();
+        let mut matching: Vec<(String, Template)> = all.into_iter().collect();
+        matching.retain(|(_, template)| template.matches(index));
         matching.sort_by_key(|(_, template)| template.priority);
-        let (names, parts) = matching
-            .into_iter()
-            .map(|(name, template)| (name, template.legacy))
-            .unzip();
+        let bodies = matching.into_iter().map(|(name, template)| (name, template.legacy));
+        let (names, parts) = bodies.unzip();
         let effect = TemplateEffect::of(names, parts);
         Ok((!effect.names.is_empty()).then_some(effect))
     }
@@ -264,9 +244,8 @@ impl Cluster {
 
 impl Template {
     fn matches(&self, index: &str) -> bool {
-        self.index_patterns
-            .iter()
-            .any(|pattern| matches_wildcard(pattern, index))
+        let mut patterns = self.index_patterns.iter();
+        patterns.any(|pattern| matches_wildcard(pattern, index))
     }
 }
 

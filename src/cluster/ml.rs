@@ -10,9 +10,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::cluster::Cluster;
-use crate::cluster::http::error::{Error, Result};
-use crate::cluster::http::limits::{BodyLimit, bounded};
-use crate::cluster::http::request::{Path, Request};
+use crate::cluster::http::limits::bounded;
+use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
 use crate::cluster::search::documents::is_newer_index;
 use crate::cluster::search::response::Hit;
 use crate::job::{Calendar, CalendarId, DatafeedId, FilterId, JobId, SnapshotId, remove_event_ids};
@@ -21,6 +20,8 @@ use crate::util::timestamp::EpochMillis;
 const DELETION_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Deleting a job with many results takes the cluster minutes.
 const MAX_DELETION_WAIT: Duration = Duration::from_secs(600);
+/// The path of all jobs.
+const JOBS: [&str; 2] = ["_ml", "anomaly_detectors"];
 /// Snapshots of one request.
 const SNAPSHOT_PAGE: usize = 500;
 /// Filters, calendars or events of one request.
@@ -131,13 +132,13 @@ struct Listing<T> {
     items: Vec<T>,
 }
 
-/// The path of all jobs, or of those of this ID or group.
-fn jobs_path(job: Option<&JobId>) -> Path {
-    Path::of(["_ml", "anomaly_detectors"]).then(job.map(JobId::as_str))
+/// The path of one job, or of the jobs of a group.
+fn job_path(job: &JobId) -> Path {
+    Path::of(JOBS).then([job.as_str()])
 }
 
 fn snapshots_path(job: &JobId) -> Path {
-    jobs_path(Some(job)).then(["model_snapshots"])
+    job_path(job).then(["model_snapshots"])
 }
 
 fn datafeed_path(id: &DatafeedId) -> Path {
@@ -156,8 +157,8 @@ fn calendar_path(id: &CalendarId) -> Path {
 impl Cluster {
     /// All jobs with state and latest snapshot.
     pub async fn jobs(&self) -> Result<Vec<JobSummary>> {
-        let mut jobs: Vec<JobSummary> = self.items(large(jobs_path(None))).await?;
-        let stats: Vec<JobStats> = self.items(large(jobs_path(None).then(["_stats"]))).await?;
+        let mut jobs: Vec<JobSummary> = self.items(large(Path::of(JOBS))).await?;
+        let stats: Vec<JobStats> = self.items(large(Path::of(JOBS).then(["_stats"]))).await?;
         let states = stats.into_iter().map(|job| (job.job_id, job.state));
         let mut states: HashMap<String, String> = states.collect();
         for job in &mut jobs {
@@ -169,7 +170,7 @@ impl Cluster {
     /// The job object of `GET _ml/anomaly_detectors/<job>`, as received; `None` where it is unknown. Asked for the name of
     /// a group, the cluster returns all jobs of the group.
     pub async fn job(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
-        let jobs = self.items_if_found(large(jobs_path(Some(job)))).await?;
+        let jobs = self.items_if_found(large(job_path(job))).await?;
         find(jobs, "GET _ml/anomaly_detectors", |of: &JobSummary| {
             of.id == job.as_str()
         })
@@ -177,23 +178,21 @@ impl Cluster {
 
     /// The job's statistics; `None` where it is unknown.
     pub async fn job_stats(&self, job: &JobId) -> Result<Option<JobStats>> {
-        let stats: Vec<JobStats> = self
-            .items_if_found(large(jobs_path(Some(job)).then(["_stats"])))
-            .await?;
+        let stats: Vec<JobStats> = self.items_if_found(large(job_path(job).then(["_stats"]))).await?;
         Ok(stats.into_iter().find(|stats| stats.job_id == job.as_str()))
     }
 
     /// `PUT _ml/anomaly_detectors/<job>`; never repeated: after [`Error::outcome_unknown`] read back. Returns the job's
     /// `create_time` in epoch milliseconds.
     pub async fn create_job(&self, job: &JobId, body: &RawValue) -> Result<Option<i64>> {
-        let created: Map<String, Value> = self.http.json(creation(jobs_path(Some(job)), body)).await?;
+        let created: Map<String, Value> = self.http.json(creation(job_path(job), body)).await?;
         Ok(created.get("create_time").and_then(Value::as_i64))
     }
 
     /// `POST _ml/anomaly_detectors/_validate`: refuses with status 400 what [`create_job`](Self::create_job) would refuse
     /// about the configuration itself, and writes nothing.
     pub async fn validate_job(&self, body: String) -> Result<()> {
-        let path = jobs_path(None).then(["_validate"]);
+        let path = Path::of(JOBS).then(["_validate"]);
         self.http.execute(Request::post(path).raw(body)).await
     }
 
@@ -205,7 +204,7 @@ impl Cluster {
             #[serde(default)]
             jobs: Vec<JobSummary>,
         }
-        let request = Request::get(jobs_path(None)).query("filter_path", "jobs.job_id,jobs.groups");
+        let request = Request::get(Path::of(JOBS)).query("filter_path", "jobs.job_id,jobs.groups");
         Ok(self.http.json::<Answer>(request).await?.jobs)
     }
 
@@ -213,7 +212,7 @@ impl Cluster {
     pub async fn delete_job(&self, job: &JobId) -> Result<bool> {
         let mut backoff = self.backoff();
         loop {
-            let error = match self.http.delete(Request::delete(jobs_path(Some(job))).once()).await {
+            let error = match self.http.delete(Request::delete(job_path(job)).once()).await {
                 Err(error) if error.outcome_unknown() || error.is_transient() => error,
                 answer => return answer,
             };
@@ -241,17 +240,12 @@ impl Cluster {
 
     /// All snapshots of the job, latest first.
     pub async fn snapshots(&self, job: &JobId) -> Result<Vec<SnapshotSummary>> {
-        let mut all = Vec::new();
-        loop {
-            let page = json!({ "from": all.len(), "size": SNAPSHOT_PAGE });
+        let page = |from| {
+            let page = json!({ "from": from, "size": SNAPSHOT_PAGE });
             let body = json!({ "page": page, "sort": "timestamp", "desc": true });
-            let page = self.items(Request::post(snapshots_path(job)).json(&body)).await?;
-            let last = page.len() < SNAPSHOT_PAGE;
-            all.extend(page);
-            if last {
-                return Ok(all);
-            }
-        }
+            Request::post(snapshots_path(job)).json(&body)
+        };
+        self.all_pages(SNAPSHOT_PAGE, page).await
     }
 
     /// The stored snapshot document, quantiles included, looked for through the job's alias
@@ -491,14 +485,21 @@ impl Cluster {
         Ok(self.items_if_found(Request::get(path)).await?.into_iter().next())
     }
 
-    /// Page after page.
     async fn all_items<T: DeserializeOwned>(&self, path: Path) -> Result<Vec<T>> {
+        let page = |from: usize| {
+            let request = Request::get(path.clone()).query("from", from.to_string());
+            request.query("size", PAGE.to_string())
+        };
+        self.all_pages(PAGE, page).await
+    }
+
+    /// All items, `size` of them with each request.
+    async fn all_pages<T: DeserializeOwned>(&self, size: usize, page: impl Fn(usize) -> Request) -> Result<Vec<T>> {
         let mut all = Vec::new();
         loop {
-            let request = Request::get(path.clone()).query("from", all.len().to_string());
-            let page = self.items(request.query("size", PAGE.to_string())).await?;
-            let last = page.len() < PAGE;
-            all.extend(page);
+            let items = self.items(page(all.len())).await?;
+            let last = items.len() < size;
+            all.extend(items);
             if last {
                 return Ok(all);
             }

@@ -10,8 +10,9 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub use bulk::{Bulk, BulkOptions, BulkReport, WriteObserver};
-pub use cluster::{Cluster, Deployment, License, MissingPrivilege, MlInfo, RequiredPrivileges};
+pub use bulk::{Bulk, BulkOptions, WriteObserver};
+pub use cluster::{Cluster, Deployment, License, MlInfo, RequiredPrivileges};
+pub(crate) use http::HttpClient;
 pub use http::auth::{ConnectOptions, Credential, Endpoint};
 pub use http::error::{Cause, ConnectionFailure, Error, ErrorResponse, Result};
 pub use http::retry::{Backoff, Clock, Moment, Observer, SystemClock};

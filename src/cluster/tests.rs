@@ -131,7 +131,7 @@ pub(crate) async fn handshake(address: url::Url, observer: Arc<Pauses>) -> Resul
     let clock = Arc::new(ImpatientClock(SystemClock::start()));
     let mut http = HttpClient::new(&options, observer, clock)?;
     http.client = auth::build(reqwest::Client::builder().no_proxy()).unwrap();
-    Cluster::handshake(http, options.first_contact, options.keep_alive).await
+    Cluster::connect(Arc::new(http), &options).await
 }
 
 mod requests {
@@ -317,7 +317,7 @@ mod requests {
         };
         let off = r#"{"error":"no handler found for uri [/_security/user/_has_privileges] and method [POST]"}"#;
         let (cluster_without, _, _) = cluster("9.2.0", vec![(400, "", off.to_owned())]).await;
-        assert!(cluster_without.missing_privileges(&required).await.unwrap().is_none());
+        assert!(required.missing(&cluster_without.http).await.unwrap().is_none());
         for (status, kind) in [
             (500, "x"),
             (400, "action_request_validation_exception"),
@@ -325,7 +325,7 @@ mod requests {
         ] {
             let error = format!(r#"{{"error":{{"type":"{kind}","reason":"no"}},"status":{status}}}"#);
             let (cluster, _, _) = cluster("9.2.0", vec![(status, "", error)]).await;
-            assert!(cluster.missing_privileges(&required).await.is_err(), "{status} {kind}");
+            assert!(required.missing(&cluster.http).await.is_err(), "{status} {kind}");
         }
     }
 
@@ -421,7 +421,7 @@ mod requests {
             bulk.index("1", bytes::Bytes::from_static(b"{}")).await.unwrap();
             bulk.index("2", bytes::Bytes::from_static(b"{}")).await.unwrap();
             match bulk.finish().await {
-                Ok(report) => assert!(good && report.documents == 2, "{report:?}"),
+                Ok(documents) => assert!(good && documents == 2, "{documents}"),
                 Err(error) => assert!(
                     !good && matches!(&error, Error::ItemRejected { id, .. } if **id == *"2"),
                     "{error}"
@@ -446,7 +446,7 @@ mod requests {
         );
         bulk.index("1", bytes::Bytes::from_static(b"{}")).await.unwrap();
         bulk.index("2", bytes::Bytes::from_static(b"{}")).await.unwrap();
-        assert_eq!(bulk.finish().await.unwrap().documents, 2);
+        assert_eq!(bulk.finish().await.unwrap(), 2);
         let asked = asked.lock().unwrap();
         assert!(asked[0].0.contains("require_alias=true"));
         assert_eq!(asked[0].1, format!("{}{}", asked[1].1, asked[2].1));

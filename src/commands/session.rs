@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cluster::{self, Cluster, ConnectOptions, Deployment, MissingPrivilege, Observer, RequiredPrivileges};
+use crate::cluster::{self, Cluster, ConnectOptions, Deployment, HttpClient, Observer, RequiredPrivileges};
 use crate::commands::context::RunContext;
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal, Unit};
@@ -64,13 +64,11 @@ impl Session {
             terminal: terminal.clone(),
             stage: Mutex::new(None),
         });
-        let connected = Cluster::connect(options.clone(), retries.clone(), context.clock.clone()).await;
-        let cluster = match connected {
+        let http = Arc::new(HttpClient::new(options, retries.clone(), context.clock.clone())?);
+        let cluster = match Cluster::connect(Arc::clone(&http), options).await {
             Err(error @ cluster::Error::Forbidden { .. }) => {
-                let clock = context.clock.clone();
-                let missing = Cluster::missing_privileges_at(options, retries, clock, required).await;
                 // Whatever keeps the cluster from answering this, the first refusal is known.
-                refuse_missing(missing.ok().flatten())?;
+                refuse_missing(required.missing(&http).await.ok().flatten())?;
                 return Err(error.into());
             }
             connected => connected?,
@@ -91,7 +89,7 @@ impl Session {
 
     /// Fails, naming every privilege that the user does not have, before anything is read or written.
     pub(super) async fn require_privileges(&self, required: &RequiredPrivileges) -> Result<()> {
-        refuse_missing(self.cluster.missing_privileges(required).await?)
+        refuse_missing(required.missing(&self.cluster.http).await?)
     }
 
     /// Starts a stage; waiting is reported beside its bar.
@@ -112,21 +110,12 @@ impl Session {
     }
 }
 
-fn refuse_missing(missing: Option<Vec<MissingPrivilege>>) -> Result<()> {
-    let missing = missing.unwrap_or_default();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let list: Vec<String> = missing.iter().map(describe).collect();
-    Err(Error::failed(
-        format!("the user is missing privileges: {}", list.join(", ")),
-        "docs/privileges.md contains a sufficient role, to be created with PUT _security/role/<name>",
-    ))
-}
-
-fn describe(missing: &MissingPrivilege) -> String {
-    match &missing.index {
-        Some(index) => format!("`{}` on {index}", missing.privilege),
-        None => format!("`{}` on the cluster", missing.privilege),
+fn refuse_missing(missing: Option<Vec<String>>) -> Result<()> {
+    match missing {
+        Some(missing) if !missing.is_empty() => Err(Error::failed(
+            format!("the user is missing privileges: {}", missing.join(", ")),
+            "docs/privileges.md contains a sufficient role, to be created with PUT _security/role/<name>",
+        )),
+        _ => Ok(()),
     }
 }

@@ -176,6 +176,11 @@ impl Error {
         Self::unexpected(what, why)
     }
 
+    pub(crate) fn timeout(what: &str, after: Duration, source: Option<Box<Self>>) -> Self {
+        let what = what.to_owned();
+        Self::Timeout { what, after, source }
+    }
+
     /// A response of status 400 and above.
     pub(crate) fn from_response(what: &str, source: ErrorResponse) -> Self {
         let what = what.to_owned();

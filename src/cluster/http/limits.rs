@@ -75,24 +75,6 @@ pub(crate) enum BodyError {
     Damaged(String),
 }
 
-impl BodyError {
-    pub(crate) fn into_error(self, what: &str, limit: BodyLimit) -> Error {
-        match self {
-            Self::TooLarge => limit.exceeded(what),
-            Self::Damaged(why) => Error::unexpected(what, why),
-            Self::Lost(error) => Error::unexpected(what, error.to_string()),
-        }
-    }
-
-    /// What an error message says instead of the body.
-    pub(crate) fn description(&self) -> &'static str {
-        match self {
-            Self::TooLarge => "(the response is too large to be read)",
-            _ => "(the response cannot be read)",
-        }
-    }
-}
-
 impl From<reqwest::Error> for BodyError {
     fn from(error: reqwest::Error) -> Self {
         Self::Lost(error)

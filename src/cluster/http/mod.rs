@@ -17,6 +17,10 @@ pub(crate) mod limits;
 pub(crate) mod request;
 pub(crate) mod retry;
 
+pub(crate) use error::{Error, Result};
+pub(crate) use limits::BodyLimit;
+pub(crate) use request::{Path, Request, Response, Retry};
+
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::io;
@@ -38,9 +42,8 @@ use url::{Host, Url};
 use crate::util::process_limits::is_out_of_descriptors;
 use crate::util::secret::Secrets;
 use auth::ConnectOptions;
-use error::{ConnectionFailure, Error, ErrorResponse, Result};
-use limits::{BodyError, BodyLimit, read_body};
-use request::{Request, Response};
+use error::{ConnectionFailure, ErrorResponse};
+use limits::{BodyError, read_body};
 use retry::{Clock, Observer, RetryPolicy, retry_after, within};
 
 /// Sends requests to one address: retried, bounded in time and size, with errors as [`Error`].
@@ -152,14 +155,10 @@ impl HttpClient {
 
     /// Whether nothing was ever received from there, and no address or no program is found: waiting does not help.
     fn is_wrong_address(&self, error: &Error) -> bool {
-        use ConnectionFailure::{Refused, UnknownHost};
-        let wrong = matches!(
-            error,
-            Error::Connection {
-                failure: UnknownHost | Refused,
-                ..
-            }
-        );
+        let Error::Connection { failure, .. } = error else {
+            return false;
+        };
+        let wrong = matches!(failure, ConnectionFailure::UnknownHost | ConnectionFailure::Refused);
         wrong && !self.reached.load(Ordering::Relaxed)
     }
 
@@ -173,13 +172,7 @@ impl HttpClient {
         let answer = within(&*self.retry_policy.clock, self.timeout, exchange).await;
         // A signal that came before this response is handled before the next request.
         tokio::task::yield_now().await;
-        answer.unwrap_or_else(|| {
-            Err(Error::Timeout {
-                what: what.to_owned(),
-                after: self.timeout,
-                source: None,
-            })
-        })
+        answer.unwrap_or_else(|| Err(Error::timeout(what, self.timeout, None)))
     }
 
     async fn exchange(&self, request: &Request, what: &str) -> Result<Response> {
@@ -196,29 +189,27 @@ impl HttpClient {
             write.answered(status);
             return Err(redirected(what, status, &url, response.headers().get(LOCATION)));
         }
-        let wait = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok());
+        let headers = response.headers();
+        let wait = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let wait = wait.and_then(|value| retry_after(value, OffsetDateTime::now_utc()));
         let limit = if good { request.limit } else { BodyLimit::Status };
-        let mut body = read_body(&mut response, self.compresses(), limit).await;
-        if let Err(BodyError::Lost(error)) = &body {
-            return Err(self.connection_error(what, error));
-        }
+        let body = match read_body(&mut response, self.compresses(), limit).await {
+            Err(BodyError::Lost(error)) => return Err(self.connection_error(what, &error)),
+            Ok(body) if limit == BodyLimit::Status => Ok(self.redact(body)),
+            body => body,
+        };
         write.answered(status);
         observer.answered(what, status, clock.now().saturating_sub(started));
-        if limit == BodyLimit::Status {
-            body = body.map(|body| self.redact(body));
-        }
-        if good {
-            let body = body.map_err(|error| error.into_error(what, limit))?;
-            let what = what.to_owned();
-            return Ok(Response { what, status, body });
-        }
         let mut response = match body {
+            Ok(body) if good => {
+                let what = what.to_owned();
+                return Ok(Response { what, status, body });
+            }
+            Err(BodyError::TooLarge) if good => return Err(limit.exceeded(what)),
+            Err(BodyError::Damaged(why)) if good => return Err(Error::unexpected(what, why)),
             Ok(body) => ErrorResponse::parse(status, &body),
-            Err(error) => ErrorResponse::without_type(status, error.description()),
+            Err(BodyError::TooLarge) => ErrorResponse::without_type(status, "(the response is too large to be read)"),
+            Err(_) => ErrorResponse::without_type(status, "(the response cannot be read)"),
         };
         response.retry_after = wait;
         Err(Error::from_response(what, response))

@@ -265,12 +265,7 @@ mod tests {
             }
             .is_transient()
         };
-        let timeout = Error::Timeout {
-            what: String::new(),
-            after: Duration::ZERO,
-            source: None,
-        };
-        assert!(timeout.is_transient());
+        assert!(Error::timeout("", Duration::ZERO, None).is_transient());
         for status in [408, 429, 502, 503, 504] {
             assert!(is_transient(status, ""), "{status}");
         }

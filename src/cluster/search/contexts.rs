@@ -6,9 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::RwLock;
 
-use crate::cluster::http::HttpClient;
-use crate::cluster::http::error::{Error, Result};
-use crate::cluster::http::request::{Path, Request, Response};
+use crate::cluster::http::{Error, HttpClient, Path, Request, Response, Result};
 
 /// What is open, and how long the cluster keeps it between two pages.
 #[derive(Debug)]

@@ -6,9 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::cluster::Cluster;
-use crate::cluster::http::error::{Error, Result};
-use crate::cluster::http::limits::BodyLimit;
-use crate::cluster::http::request::{Path, Request};
+use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
 use crate::cluster::search::query::{MAX_PAGE, Search, SearchRange};
 use crate::cluster::search::response::{Hit, Page, Shards};
 

@@ -15,9 +15,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
 
 use crate::cluster::cluster::{Cluster, Deployment};
-use crate::cluster::http::error::{Error, Result};
-use crate::cluster::http::limits::BodyLimit;
-use crate::cluster::http::request::{Path, Request, Retry};
+use crate::cluster::http::{BodyLimit, Error, Path, Request, Result, Retry};
 use contexts::ContextKind;
 use point_in_time::PointInTime;
 use query::{Pagination, Search, SearchRange, Sort};

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::Sender;
 
 use crate::cluster::cluster::Cluster;
-use crate::cluster::http::error::{Error, Result};
-use crate::cluster::http::request::{Path, Request};
+use crate::cluster::http::{Error, Path, Request, Result};
 use crate::cluster::search::contexts::ContextKind;
 use crate::cluster::search::query::{Search, SearchRange};
 use crate::cluster::search::response::{Clusters, Hit, Page};

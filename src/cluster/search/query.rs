@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::cluster::http::request::{Path, Request};
+use crate::cluster::http::{Path, Request};
 use crate::job::is_remote;
 
 /// The limit of `index.max_result_window`.

@@ -10,9 +10,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::cluster::cluster::Cluster;
-use crate::cluster::http::error::{Error, Result, shard_reason, types_of_causes};
-use crate::cluster::http::limits::{BodyLimit, bounded};
-use crate::cluster::http::request::{Path, Request, Response};
+use crate::cluster::http::error::{shard_reason, types_of_causes};
+use crate::cluster::http::limits::bounded;
+use crate::cluster::http::{BodyLimit, Error, Path, Request, Response, Result};
 use crate::cluster::search::query::Search;
 use crate::job::is_remote;
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::cluster::http::error::Result;
+use crate::cluster::http::Result;
 use crate::cluster::search::point_in_time::{PageSizer, PointInTime};
 use crate::cluster::search::query::SearchRange;
 

@@ -304,7 +304,7 @@ async fn send(
         stage.inc(bulk.confirmed() - shown);
         shown = bulk.confirmed();
     }
-    let report = bulk.finish().await?;
-    stage.inc(report.documents.saturating_sub(shown));
-    Ok(report.documents)
+    let documents = bulk.finish().await?;
+    stage.inc(documents.saturating_sub(shown));
+    Ok(documents)
 }
