@@ -83,7 +83,7 @@ fn a_wildcard_and_an_alias_are_followed_to_their_indices() {
         .with_job(|job| job["datafeed_config"]["indices"] = json!(["app-*"]));
     Trip::of(wildcard).run();
     let alias = fixture.with_job(|job| job["datafeed_config"]["indices"] = json!(["every-log"]));
-    let action = r#"{"actions":[{"add":{"indices":["app-logs","app-logs-2"],"alias":"every-log"}}]}"#;
+    let action = r#"{"actions":[{"add":{"index":"app-logs*","alias":"every-log"}}]}"#;
     let arrived = Trip::of(alias).preparing("POST", "/_aliases", action).run();
     assert_eq!(arrived.first.mapping.len(), 2);
 }

@@ -100,7 +100,7 @@ fn inputs() {
         there.reads = json!(["weblogs-2024.01"]);
     });
     assert_eq!(
-        world.call("HEAD", "/web-latency-input", "").status,
+        world.call("GET", "/web-latency-input", "").status,
         404,
         "no empty index"
     );
@@ -180,7 +180,7 @@ fn the_datafeed_reads_what_it_is_told_to() {
         there.reads = json!(["weblogs-new", "weblogs-old"]);
     });
     assert_eq!(
-        world.call("HEAD", "/web-latency-input", "").status,
+        world.call("GET", "/web-latency-input", "").status,
         404,
         "no empty index"
     );

@@ -2,120 +2,81 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::{Answer, Call};
-use super::admin::acknowledged;
+use super::super::Answer;
 use super::failure::{Failure, Outcome};
-use super::names::{Expand, wild};
-use super::store::{Store, shown_alias};
+use super::names::{Expand, matches};
+use super::store::Store;
 
-/// `GET [/<index>]/_alias[/<names>]`.
-pub(super) fn get_alias(store: &Store, call: &Call, expression: &str, names: &str) -> Outcome<Answer> {
-    let asked = Expand::of(call).closed_by_default(call);
-    let all = Expand { hidden: true, ..asked };
-    let expand = if expression.is_empty() { all } else { asked };
+const CONCRETE: Expand = Expand {
+    hidden: true,
+    closed: true,
+    ignore_unavailable: false,
+    aliases: false,
+};
+
+/// `GET /_alias/<names>`.
+pub(super) fn get(store: &Store, names: &str) -> Outcome<Answer> {
     let mut shown = Map::new();
-    let wanted = |alias: &str| names.is_empty() || names == "_all" || names.split(',').any(|name| wild(name, alias));
-    for target in store.resolve(expression, expand)? {
-        let Some(index) = store.indices.get(&target.index) else {
-            continue;
-        };
-        let aliases: Map<String, Value> = index
-            .aliases
-            .iter()
-            .filter(|(name, _)| wanted(name))
-            .map(|(name, alias)| (name.clone(), alias.clone()))
-            .collect();
-        if !aliases.is_empty() || names.is_empty() {
-            shown.insert(target.index, json!({"aliases": aliases}));
+    for index in store.indices.values() {
+        let mut aliases = index.aliases.clone();
+        aliases.retain(|alias, _| names.split(',').any(|name| matches(name, alias)));
+        if !aliases.is_empty() {
+            shown.insert(index.name.clone(), json!({"aliases": aliases}));
         }
     }
-    let given = names
-        .split(',')
-        .filter(|name| !name.is_empty() && !name.contains('*') && *name != "_all");
-    let missing: Vec<&str> = given
-        .filter(|name| !shown.values().any(|index| index["aliases"].get(*name).is_some()))
-        .collect();
-    if missing.is_empty() {
-        return Ok(Answer::json(200, &shown));
+    if shown.is_empty() && !names.contains('*') {
+        return Ok(Answer::json(
+            404,
+            &json!({"error": format!("alias [{names}] missing"), "status": 404}),
+        ));
     }
-    let word = if missing.len() == 1 { "alias" } else { "aliases" };
-    let mut body = json!({"error": format!("{word} [{}] missing", missing.join(",")), "status": 404});
-    for (index, aliases) in shown {
-        body[index] = aliases;
-    }
-    Ok(Answer::json(404, &body))
+    Ok(Answer::json(200, &shown))
 }
 
-fn texts(action: &Value, one: &str, many: &str) -> Vec<String> {
-    let given = action.get(one).or_else(|| action.get(many));
-    match given {
-        Some(Value::String(text)) => vec![text.clone()],
-        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// `POST /_aliases`: all of it or nothing.
-pub(super) fn aliases(store: &mut Store, call: &Call, body: &Value) -> Outcome<Answer> {
-    let expand = Expand {
-        hidden: true,
-        closed: true,
-        ..Expand::of(call)
-    }
-    .concrete_only();
+/// `POST /_aliases`: all actions or none.
+pub(super) fn update(store: &mut Store, body: &Value) -> Outcome<Answer> {
     let mut changes = Vec::new();
     for action in body["actions"].as_array().into_iter().flatten() {
-        let Some((word, action)) = action.as_object().and_then(|object| object.iter().next()) else {
-            continue;
+        let (adds, action) = match (action.get("add"), action.get("remove")) {
+            (Some(action), None) => (true, action),
+            (None, Some(action)) => (false, action),
+            _ => return Err(Failure::unsupported(&format!("the alias action {action}"))),
         };
-        let targets = store.resolve(&texts(action, "index", "indices").join(","), expand)?;
-        let names = texts(action, "alias", "aliases");
-        for name in &names {
-            match word.as_str() {
-                "add" => store.check_alias(name)?,
-                "remove" => {
-                    let there = targets.iter().any(|target| {
-                        store.indices[&target.index]
-                            .aliases
-                            .keys()
-                            .any(|alias| wild(name, alias))
-                    });
-                    if !there && action.get("must_exist") != Some(&Value::Bool(false)) {
-                        let reason = format!("aliases [{name}] missing");
-                        return Err(Failure::new(404, "aliases_not_found_exception", reason)
-                            .with("resource.type", "aliases")
-                            .with("resource.id", name.as_str()));
-                    }
-                }
-                _ => {}
-            }
+        let (Some(index), Some(name)) = (action["index"].as_str(), action["alias"].as_str()) else {
+            return Err(Failure::unsupported(&format!("the alias action {action}")));
+        };
+        let targets = store.resolve(index, CONCRETE)?;
+        if adds {
+            store.check_alias(name)?;
+        } else if !targets.iter().any(|target| {
+            let mut aliases = store.indices[&target.index].aliases.keys();
+            aliases.any(|alias| matches(name, alias))
+        }) {
+            let reason = format!("aliases [{name}] missing");
+            return Err(Failure::new(404, "aliases_not_found_exception", reason));
         }
-        changes.push((word.clone(), targets, names, shown_alias(action)));
+        let definition = adds.then(|| shown(action));
+        changes.extend(
+            targets
+                .into_iter()
+                .map(|target| (target.index, name.to_owned(), definition.clone())),
+        );
     }
-    for (word, targets, names, definition) in changes {
-        for target in targets {
-            if word == "remove_index" {
-                store.indices.remove(&target.index);
-                continue;
-            }
-            let index = store.index(&target.index)?;
-            for name in &names {
-                if word == "add" {
-                    index.aliases.insert(name.clone(), definition.clone());
-                } else {
-                    index.aliases.retain(|alias, _| !wild(name, alias));
-                }
-            }
+    for (index, name, definition) in changes {
+        let aliases = &mut store.index(&index)?.aliases;
+        match definition {
+            Some(definition) => drop(aliases.insert(name, definition)),
+            None => aliases.retain(|alias, _| !matches(&name, alias)),
         }
     }
     Ok(Answer::json(200, &json!({"acknowledged": true, "errors": false})))
 }
 
-/// `PUT /<index>/_alias/<name>`.
-pub(super) fn put_alias(store: &mut Store, call: &Call, index: &str, name: &str, body: &Value) -> Outcome<Answer> {
-    let mut add = if body.is_object() { body.clone() } else { json!({}) };
-    add["index"] = index.into();
-    add["alias"] = name.into();
-    aliases(store, call, &json!({"actions": [{"add": add}]}))?;
-    Ok(acknowledged())
+/// An alias as it is shown.
+pub(super) fn shown(definition: &Value) -> Value {
+    let keys = ["filter", "is_write_index", "is_hidden"];
+    let given = keys
+        .into_iter()
+        .filter_map(|key| Some((key.to_owned(), definition.get(key)?.clone())));
+    Value::Object(given.filter(|(_, value)| !value.is_null()).collect())
 }

@@ -1,5 +1,6 @@
-//! `_bulk` and the writes of single documents.
+//! `_bulk`, and writes of single documents.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::super::{Answer, Call};
@@ -15,241 +16,130 @@ pub(super) enum Write {
     Delete,
 }
 
-/// Whether a write shall be seen at once.
-fn refreshes(call: &Call) -> bool {
-    call.flag("refresh")
-}
-
-fn shown(index: &str, id: &str, written: Written, refreshed: bool, shards: Value) -> Value {
-    let mut shown = json!({"_index": index, "_id": id, "_version": written.version, "result": written.result});
-    if refreshed {
-        shown["forced_refresh"] = true.into();
-    }
-    shown["_shards"] = shards;
-    shown["_seq_no"] = written.seq_no.into();
-    shown["_primary_term"] = 1.into();
-    shown
-}
-
 /// One document to write.
-struct One<'a> {
-    name: &'a str,
-    id: &'a str,
-    routing: Option<&'a str>,
-    how: Write,
-    source: &'a [u8],
+struct Action {
+    write: Write,
+    word: &'static str,
+    index: String,
+    id: String,
+    routing: Option<String>,
     require_alias: bool,
+    source: Bytes,
 }
 
-fn write(store: &mut Store, one: &One<'_>) -> Outcome<(String, Written)> {
-    let &One {
-        name,
-        id,
-        routing,
-        how,
-        source,
-        require_alias,
-    } = one;
-    if how == Write::Delete && !store.indices.contains_key(name) && !store.is_alias(name) {
-        return Err(Failure::no_such_index(name));
-    }
-    let target = store.write_target(name, require_alias)?;
+fn generated_id() -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(20).collect()
+}
+
+/// The index that it was written to, and what was done.
+fn perform(store: &mut Store, action: &Action) -> Outcome<(String, Written)> {
+    let deletes = action.write == Write::Delete;
+    let target = store.write_target(&action.index, action.require_alias, !deletes)?;
     let index = store.index(&target)?;
     index.refuse_writes()?;
-    let written = match how {
-        Write::Delete => index.delete(id, routing)?,
-        _ => index.put(id, routing, source, how == Write::Create)?,
+    let (id, routing) = (&action.id, action.routing.as_deref());
+    let written = match action.write {
+        Write::Delete => index.delete(id, routing),
+        write => index.put(id, routing, &action.source, write == Write::Create)?,
     };
     Ok((target, written))
 }
 
-fn new_id() -> String {
-    std::iter::repeat_with(fastrand::alphanumeric).take(20).collect()
+fn shown(call: &Call, index: &str, id: &str, written: Written) -> Value {
+    let mut shown = json!({"_index": index, "_id": id, "_version": written.version, "result": written.result,
+        "_shards": {"total": written.copies, "successful": 1, "failed": 0}, "_seq_no": written.seq_no, "_primary_term": 1});
+    if call.param("refresh") == Some("true") {
+        shown["forced_refresh"] = true.into();
+    }
+    shown
 }
 
-/// One document by its own request. No id: the cluster makes one.
-pub(super) fn single(store: &mut Store, call: &Call, name: &str, id: Option<&str>, how: Write) -> Outcome<Answer> {
-    let made = id.map_or_else(new_id, str::to_owned);
-    let create = how == Write::Index && call.param("op_type") == Some("create");
-    let how = if create || (id.is_none() && how == Write::Index) {
-        Write::Create
-    } else {
-        how
-    };
-    if how != Write::Delete && call.body.is_empty() {
-        return Err(Failure::new(400, "parse_exception", "request body is required"));
-    }
-    let one = One {
-        name,
-        id: &made,
-        routing: call.param("routing"),
-        how,
-        source: &call.body,
+/// One document by its own request. No ID: the cluster generates one.
+pub(super) fn single(store: &mut Store, call: &Call, name: &str, id: Option<&str>, write: Write) -> Outcome<Answer> {
+    let action = Action {
+        write,
+        word: "",
+        index: name.to_owned(),
+        id: id.map_or_else(generated_id, str::to_owned),
+        routing: call.param("routing").map(str::to_owned),
         require_alias: call.flag("require_alias"),
+        source: call.body.clone(),
     };
-    let (target, written) = write(store, &one)?;
-    let index = store.index(&target)?;
-    if refreshes(call) {
-        index.refresh();
+    let (target, written) = perform(store, &action)?;
+    if call.flag("refresh") {
+        store.index(&target)?.refresh();
     }
-    let body = shown(
-        &target,
-        &made,
-        written,
-        call.param("refresh")
-            .is_some_and(|word| word == "true" || word.is_empty()),
-        index.write_shards(),
-    );
-    Ok(Answer::json(written.status, &body))
-}
-
-/// One action line.
-struct Action {
-    how: Write,
-    word: String,
-    index: Option<String>,
-    id: Option<String>,
-    routing: Option<String>,
-    require_alias: Option<bool>,
-}
-
-fn action(line: &Value, number: usize) -> Outcome<Action> {
-    let malformed = |what: String| Failure::illegal(format!("Malformed action/metadata line [{number}], {what}"));
-    let (word, meta) = line
-        .as_object()
-        .and_then(|object| object.iter().next())
-        .ok_or_else(|| malformed("expected START_OBJECT but found [VALUE_STRING]".to_owned()))?;
-    let how = match word.as_str() {
-        "index" => Write::Index,
-        "create" => Write::Create,
-        "delete" => Write::Delete,
-        other => {
-            return Err(malformed(format!(
-                "expected field [create], [delete], [index] or [update] but found [{other}]"
-            )));
-        }
-    };
-    let text = |key: &str| meta.get(key).and_then(Value::as_str).map(str::to_owned);
-    for key in meta.as_object().into_iter().flat_map(serde_json::Map::keys) {
-        let known = [
-            "_index",
-            "_id",
-            "routing",
-            "_routing",
-            "require_alias",
-            "version",
-            "version_type",
-            "if_seq_no",
-            "if_primary_term",
-            "op_type",
-            "pipeline",
-            "dynamic_templates",
-            "list_executed_pipelines",
-        ];
-        if !known.contains(&key.as_str()) {
-            let reason = format!("Action/metadata line [{number}] contains an unknown parameter [{key}]");
-            return Err(Failure::illegal(reason));
-        }
-    }
-    let require_alias = meta.get("require_alias").and_then(Value::as_bool);
-    Ok(Action {
-        how,
-        word: word.clone(),
-        index: text("_index"),
-        id: text("_id"),
-        routing: text("routing").or_else(|| text("_routing")),
-        require_alias,
-    })
+    Ok(Answer::json(written.status, &shown(call, &target, &action.id, written)))
 }
 
 /// `_bulk`, with or without an index in the path.
 pub(super) fn bulk(store: &mut Store, call: &Call, default_index: Option<&str>) -> Outcome<Answer> {
-    if call.body.is_empty() {
-        let reason = "request body is required";
-        return Err(Failure::new(400, "parse_exception", reason));
-    }
-    if call.body.last() != Some(&b'\n') {
+    if !call.body.ends_with(b"\n") {
         return Err(Failure::illegal(
             "The bulk request must be terminated by a newline [\\n]",
         ));
     }
-    let items = parse(call, default_index)?;
-    let mut answers = Vec::with_capacity(items.len());
-    let (mut errors, mut touched) = (false, Vec::new());
-    for (action, name, source) in items {
-        let id = action.id.unwrap_or_else(new_id);
-        let one = One {
-            name: &name,
-            id: &id,
-            routing: action.routing.as_deref(),
-            how: action.how,
-            source: &source,
-            require_alias: action.require_alias.unwrap_or_else(|| call.flag("require_alias")),
-        };
-        let item = match write(store, &one) {
+    let (mut items, mut errors, mut touched) = (Vec::new(), false, Vec::new());
+    for action in actions(call, default_index)? {
+        let item = match perform(store, &action) {
             Ok((target, written)) => {
-                let shards = store.index(&target)?.write_shards();
-                let mut item = shown(&target, &id, written, call.param("refresh") == Some("true"), shards);
+                let mut item = shown(call, &target, &action.id, written);
                 item["status"] = written.status.into();
                 touched.push(target);
                 item
             }
             Err(failure) => {
                 errors = true;
-                // What is refused before it reaches a shard is named as in the request.
-                let early = ["index_closed_exception", "cluster_block_exception"].contains(&failure.kind());
-                let behind = store.write_target(&name, true).ok().filter(|_| !early);
-                let behind = behind.unwrap_or_else(|| name.clone());
-                json!({"_index": behind, "_id": id, "status": failure.status, "error": failure.in_item()})
+                json!({"_index": action.index, "_id": action.id, "status": failure.status, "error": failure.cause()})
             }
         };
-        answers.push(json!({action.word: item}));
+        items.push(json!({action.word: item}));
     }
-    if refreshes(call) {
+    if call.flag("refresh") {
         touched.dedup();
         for name in touched {
             store.index(&name)?.refresh();
         }
     }
-    Ok(Answer::json(
-        200,
-        &json!({"errors": errors, "took": 0, "items": answers}),
-    ))
+    Ok(Answer::json(200, &json!({"errors": errors, "took": 0, "items": items})))
 }
 
-/// What is done, in which index, with which source.
-type Item = (Action, String, bytes::Bytes);
-
-fn parse(call: &Call, default_index: Option<&str>) -> Outcome<Vec<Item>> {
+fn actions(call: &Call, default_index: Option<&str>) -> Outcome<Vec<Action>> {
     let mut lines = call.body.split(|byte| *byte == b'\n').enumerate();
-    let mut items = Vec::new();
-    let mut missing = Vec::new();
+    let mut actions = Vec::new();
     while let Some((number, line)) = lines.next() {
-        if line.iter().all(u8::is_ascii_whitespace) {
+        if line.is_empty() {
             continue;
         }
-        let parsed: Value = serde_json::from_slice(line).map_err(|_| {
-            Failure::illegal(format!(
-                "Malformed action/metadata line [{}], expected START_OBJECT",
-                number + 1
-            ))
-        })?;
-        let action = action(&parsed, number + 1)?;
-        let source = match action.how {
-            Write::Delete => bytes::Bytes::new(),
-            _ => call
-                .body
-                .slice_ref(lines.next().map(|(_, line)| line).unwrap_or_default()),
-        };
-        let Some(index) = action.index.clone().or_else(|| default_index.map(str::to_owned)) else {
-            missing.push(format!("{}: index is missing;", missing.len() + 1));
-            continue;
-        };
-        items.push((action, index, source));
+        let malformed = || Failure::illegal(format!("Malformed action/metadata line [{}]", number + 1));
+        let line: Value = serde_json::from_slice(line).map_err(|_| malformed())?;
+        let words = [
+            ("index", Write::Index),
+            ("create", Write::Create),
+            ("delete", Write::Delete),
+        ];
+        let (word, write) = words
+            .into_iter()
+            .find(|(word, _)| line.get(word).is_some())
+            .ok_or_else(malformed)?;
+        let text = |key: &str| line[word][key].as_str().map(str::to_owned);
+        let index = text("_index").or_else(|| default_index.map(str::to_owned));
+        actions.push(Action {
+            write,
+            word,
+            index: index.ok_or_else(|| Failure::validation("index is missing"))?,
+            id: text("_id").unwrap_or_else(generated_id),
+            routing: text("routing"),
+            require_alias: line[word]["require_alias"]
+                .as_bool()
+                .unwrap_or_else(|| call.flag("require_alias")),
+            source: match write {
+                Write::Delete => Bytes::new(),
+                _ => call
+                    .body
+                    .slice_ref(lines.next().map(|(_, line)| line).ok_or_else(malformed)?),
+            },
+        });
     }
-    if !missing.is_empty() {
-        let reason = format!("Validation Failed: {}", missing.concat());
-        return Err(Failure::new(400, "action_request_validation_exception", reason));
-    }
-    Ok(items)
+    Ok(actions)
 }

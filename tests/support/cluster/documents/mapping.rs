@@ -1,12 +1,10 @@
 //! Mappings: what fields are, what documents may hold, what new fields become.
 
-mod arrival;
-
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::dates;
 use super::failure::{Failure, Outcome};
-pub(super) use arrival::Arrival;
+use super::names::matches;
 
 /// How a field's values compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,41 +18,48 @@ pub(super) enum Kind {
     Boolean,
 }
 
+impl Kind {
+    fn of(type_name: &str) -> Option<Self> {
+        Some(match type_name {
+            "text" | "match_only_text" => Self::Text,
+            "keyword" | "constant_keyword" | "wildcard" | "ip" | "version" => Self::Keyword,
+            "long" | "integer" | "short" | "byte" | "unsigned_long" => Self::Long,
+            "double" | "float" | "half_float" | "scaled_float" => Self::Double,
+            "date" => Self::Date,
+            "date_nanos" => Self::DateNanos,
+            "boolean" => Self::Boolean,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn is_date(self) -> bool {
+        matches!(self, Self::Date | Self::DateNanos)
+    }
+}
+
 /// A field that can be searched.
 #[derive(Clone, Debug)]
 pub(super) struct Field {
-    /// Where its values stand in the source: a multi-field's are its parent's.
-    pub(super) path: String,
+    /// Where its values are in the source: those of a multi-field are its parent's.
+    path: String,
     pub(super) kind: Kind,
     pub(super) format: String,
     /// Longer keywords are not indexed. In characters.
-    pub(super) ignore_above: Option<u64>,
+    ignore_above: Option<u64>,
 }
 
-/// One value of a field.
+/// A value of a field.
 #[derive(Clone, Debug, PartialEq, PartialOrd)]
 pub(super) enum Key {
+    /// Dates in milliseconds, or nanoseconds for `date_nanos`.
     Int(i64),
     Float(f64),
     Text(String),
 }
 
-fn kind(name: &str) -> Option<Kind> {
-    Some(match name {
-        "text" | "match_only_text" => Kind::Text,
-        "keyword" | "constant_keyword" | "wildcard" | "ip" | "version" => Kind::Keyword,
-        "long" | "integer" | "short" | "byte" | "unsigned_long" => Kind::Long,
-        "double" | "float" | "half_float" | "scaled_float" => Kind::Double,
-        "date" => Kind::Date,
-        "date_nanos" => Kind::DateNanos,
-        "boolean" => Kind::Boolean,
-        _ => return None,
-    })
-}
-
 /// The mapping of a field by its full name.
 pub(super) fn definition<'a>(mappings: &'a Value, name: &str) -> Option<&'a Value> {
-    if mappings.get("enabled") == Some(&Value::Bool(false)) {
+    if mappings["enabled"] == false {
         return None;
     }
     let children = ["properties", "fields"]
@@ -73,66 +78,54 @@ pub(super) fn definition<'a>(mappings: &'a Value, name: &str) -> Option<&'a Valu
     None
 }
 
-/// A searchable field; `None` when the index does not know it or does not index it.
+/// A searchable field; `None` if the index does not know it.
 pub(super) fn field(mappings: &Value, name: &str) -> Option<Field> {
     let found = definition(mappings, name)?;
-    let type_name = found.get("type")?.as_str()?;
-    if type_name == "alias" {
-        return field(mappings, found.get("path")?.as_str()?);
+    if found["type"] == "alias" {
+        return field(mappings, found["path"].as_str()?);
     }
-    if found.get("index") == Some(&Value::Bool(false)) && found.get("doc_values") == Some(&Value::Bool(false)) {
-        return None;
-    }
-    let path = match name.rsplit_once('.') {
-        Some((parent, last)) => {
-            let multi = definition(mappings, parent).and_then(|parent| parent.get("fields")?.get(last));
-            if multi.is_some() { parent } else { name }
-        }
-        None => name,
-    };
-    let format = found
-        .get("format")
-        .and_then(Value::as_str)
-        .unwrap_or(dates::DEFAULT)
-        .to_owned();
-    Some(Field {
-        path: path.to_owned(),
-        kind: kind(type_name)?,
-        format,
-        ignore_above: found.get("ignore_above").and_then(Value::as_u64),
-    })
+    let parent = name.rsplit_once('.').filter(|(parent, last)| {
+        let parent = definition(mappings, parent);
+        parent.is_some_and(|parent| !parent["fields"][last].is_null())
+    });
+    Field::new(found, parent.map_or(name, |(parent, _)| parent))
 }
 
 impl Field {
-    /// A value as this field compares it; `None`: it is none for such a field.
+    fn new(definition: &Value, path: &str) -> Option<Self> {
+        Some(Self {
+            path: path.to_owned(),
+            kind: Kind::of(definition["type"].as_str()?)?,
+            format: definition["format"].as_str().unwrap_or(dates::DEFAULT).to_owned(),
+            ignore_above: definition["ignore_above"].as_u64(),
+        })
+    }
+
+    /// A value as this field compares it; `None` if it is not valid for the field, or not indexed.
     pub(super) fn key(&self, value: &Value) -> Option<Key> {
-        let text = || match value {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-            _ => None,
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(_) | Value::Bool(_) => value.to_string(),
+            _ => return None,
         };
         match self.kind {
             Kind::Keyword => {
-                let indexed = |text: &String| {
-                    self.ignore_above
-                        .is_none_or(|limit| text.chars().count() as u64 <= limit)
-                };
-                text().filter(indexed).map(Key::Text)
+                let limit = self.ignore_above.unwrap_or(u64::MAX);
+                (text.chars().count() as u64 <= limit).then_some(Key::Text(text))
             }
-            Kind::Text => text().map(|text| Key::Text(text.to_lowercase())),
-            Kind::Long => long(value).map(Key::Int),
-            Kind::Double => double(value).map(Key::Float),
+            Kind::Text => Some(Key::Text(text.to_lowercase())),
+            Kind::Long => {
+                let whole = || text.parse::<f64>().ok().filter(|number| number.abs() < 9.2e18);
+                let number = text.parse().ok().or_else(|| whole().map(|number| number as i64));
+                number.map(Key::Int)
+            }
+            Kind::Double => text.parse().ok().map(Key::Float),
             Kind::Date => {
-                let nanos = dates::parse(value, &self.format)?;
+                let nanos = dates::parse(&text, &self.format)?;
                 i64::try_from(nanos.div_euclid(1_000_000)).ok().map(Key::Int)
             }
-            Kind::DateNanos => i64::try_from(dates::parse(value, &self.format)?).ok().map(Key::Int),
-            Kind::Boolean => match value {
-                Value::Bool(value) => Some(Key::Int(i64::from(*value))),
-                Value::String(text) if text == "true" => Some(Key::Int(1)),
-                Value::String(text) if text == "false" || text.is_empty() => Some(Key::Int(0)),
-                _ => None,
-            },
+            Kind::DateNanos => i64::try_from(dates::parse(&text, &self.format)?).ok().map(Key::Int),
+            Kind::Boolean => text.parse::<bool>().ok().map(|value| Key::Int(value.into())),
         }
     }
 
@@ -144,49 +137,24 @@ impl Field {
     }
 }
 
-fn long(value: &Value) -> Option<i64> {
+/// All values at a dotted path, through arrays and through keys with dots.
+fn collect<'a>(value: &'a Value, path: &str, found: &mut Vec<&'a Value>) {
     match value {
-        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
-        Value::String(text) => text.parse().ok().or_else(|| text.parse::<f64>().ok().and_then(whole)),
-        _ => None,
-    }
-}
-
-/// The whole part of what a long can hold.
-fn whole(number: f64) -> Option<i64> {
-    (number.abs() < 9.2e18).then_some(number as i64)
-}
-
-fn double(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    }
-}
-
-/// All leaves under a dotted path, through arrays and through keys with dots.
-pub(super) fn collect<'a>(value: &'a Value, path: &str, out: &mut Vec<&'a Value>) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| collect(item, path, out)),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, path, found)),
         Value::Object(object) => {
             for (key, child) in object {
-                if key == path {
-                    leaves(child, out);
-                } else if let Some(rest) = path.strip_prefix(key.as_str()).and_then(|rest| rest.strip_prefix('.')) {
-                    collect(child, rest, out);
+                if let Some(rest) = path.strip_prefix(key.as_str()) {
+                    match rest.strip_prefix('.') {
+                        Some(rest) => collect(child, rest, found),
+                        None if rest.is_empty() => collect(child, "", found),
+                        None => {}
+                    }
                 }
             }
         }
+        Value::Null => {}
+        _ if path.is_empty() => found.push(value),
         _ => {}
-    }
-}
-
-fn leaves<'a>(value: &'a Value, out: &mut Vec<&'a Value>) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| leaves(item, out)),
-        Value::Null | Value::Object(_) => {}
-        _ => out.push(value),
     }
 }
 
@@ -203,37 +171,157 @@ pub(super) fn add(mappings: &mut Value, path: &str, mapping: Value) {
 
 /// Merges a mapping update. Types do not change.
 pub(super) fn merge(into: &mut Value, update: &Value, path: &str) -> Outcome<()> {
-    let Value::Object(update) = update else { return Ok(()) };
+    let type_of = |mapping: &Value| mapping["type"].as_str().unwrap_or("object").to_owned();
     if !into.is_object() {
         *into = json!({});
     }
-    let shown = |mapping: &Value| {
-        mapping
-            .get("type")
-            .and_then(Value::as_str)
-            .unwrap_or("object")
-            .to_owned()
-    };
-    for (key, value) in update {
+    for (key, value) in update.as_object().into_iter().flatten() {
         if key != "properties" && key != "fields" {
             into[key] = value.clone();
             continue;
         }
         for (name, child) in value.as_object().into_iter().flatten() {
-            let full = if path.is_empty() {
-                name.clone()
-            } else {
-                format!("{path}.{name}")
-            };
-            if let Some(old) = into.get(key).and_then(|children| children.get(name)) {
-                let (old, new) = (shown(old), shown(child));
-                if old != new {
-                    let reason = format!("mapper [{full}] cannot be changed from type [{old}] to [{new}]");
-                    return Err(Failure::illegal(reason));
-                }
+            let full = join(path, name);
+            let old = &mut into[key][name];
+            if !old.is_null() && type_of(old) != type_of(child) {
+                let (old, new) = (type_of(old), type_of(child));
+                let reason = format!("mapper [{full}] cannot be changed from type [{old}] to [{new}]");
+                return Err(Failure::illegal(reason));
             }
-            merge(&mut into[key][name], child, &full)?;
+            merge(old, child, &full)?;
         }
     }
     Ok(())
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+/// A document that is being indexed: its fields are checked, and new ones collected.
+pub(super) struct Arrival<'a> {
+    mappings: &'a Value,
+    id: &'a str,
+    added: Vec<(String, Value)>,
+}
+
+impl<'a> Arrival<'a> {
+    /// The mappings of the document's new fields, by full name.
+    pub(super) fn fields(mappings: &'a Value, id: &'a str, source: &Value) -> Outcome<Vec<(String, Value)>> {
+        let mut arrival = Self {
+            mappings,
+            id,
+            added: Vec::new(),
+        };
+        match source {
+            Value::Object(object) => arrival.object(mappings, object, "", &Value::Null)?,
+            _ => return Err(Failure::new(400, "document_parsing_exception", "[1:1] failed to parse")),
+        }
+        Ok(arrival.added)
+    }
+
+    /// `dynamic`: of the next object above that has one.
+    fn object(&mut self, mapping: &Value, object: &Map<String, Value>, path: &str, dynamic: &Value) -> Outcome<()> {
+        if mapping["enabled"] == false {
+            return Ok(());
+        }
+        let dynamic = mapping.get("dynamic").unwrap_or(dynamic);
+        for (key, value) in object {
+            let full = join(path, key);
+            match definition(mapping, key) {
+                Some(child) => self.known(child, value, &full, dynamic)?,
+                None => self.unknown(value, &full, dynamic)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&mut self, mapping: &Value, value: &Value, path: &str, dynamic: &Value) -> Outcome<()> {
+        let type_name = mapping["type"].as_str().unwrap_or("object");
+        let has_fields = ["object", "nested"].contains(&type_name);
+        match value {
+            Value::Null => return Ok(()),
+            Value::Array(items) => {
+                return items
+                    .iter()
+                    .try_for_each(|item| self.known(mapping, item, path, dynamic));
+            }
+            Value::Object(object) if has_fields => return self.object(mapping, object, path, dynamic),
+            _ => {}
+        }
+        let valid = match Field::new(mapping, path) {
+            Some(field) => {
+                let whole = Field {
+                    ignore_above: None,
+                    ..field
+                };
+                whole.key(value).is_some() || mapping["ignore_malformed"] == true
+            }
+            None => !has_fields || mapping["enabled"] == false,
+        };
+        if valid {
+            return Ok(());
+        }
+        let reason = format!(
+            "failed to parse field [{path}] of type [{type_name}] in document with id '{}'",
+            self.id
+        );
+        Err(Failure::new(400, "document_parsing_exception", reason))
+    }
+
+    fn unknown(&mut self, value: &Value, path: &str, dynamic: &Value) -> Outcome<()> {
+        match dynamic.as_str() {
+            _ if *dynamic == false => return Ok(()),
+            Some("false" | "runtime") => return Ok(()),
+            Some("strict") => {
+                let reason =
+                    format!("mapping set to strict, dynamic introduction of [{path}] within [_doc] is not allowed");
+                return Err(Failure::new(400, "strict_dynamic_mapping_exception", reason));
+            }
+            _ => {}
+        }
+        match value {
+            Value::Object(object) => self.object(&Value::Null, object, path, dynamic),
+            Value::Array(items) => items.iter().try_for_each(|item| self.unknown(item, path, dynamic)),
+            Value::Null => Ok(()),
+            _ => {
+                if !self.added.iter().any(|(name, _)| name == path) {
+                    let mapping = self.new_field(value, path);
+                    self.known(&mapping, value, path, dynamic)?;
+                    self.added.push((path.to_owned(), mapping));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What a dynamic template makes of a new field, or else its value.
+    fn new_field(&self, value: &Value, path: &str) -> Value {
+        let is_date = |text: &str| text.contains('-') && dates::parse(text, "strict_date_optional_time").is_some();
+        let (json_type, default) = match value {
+            Value::String(text) if is_date(text) => ("string", json!({"type": "date"})),
+            Value::String(_) => {
+                let keyword = json!({"type": "keyword", "ignore_above": 256});
+                ("string", json!({"type": "text", "fields": {"keyword": keyword}}))
+            }
+            Value::Bool(_) => ("boolean", json!({"type": "boolean"})),
+            Value::Number(number) if number.is_f64() => ("double", json!({"type": "float"})),
+            _ => ("long", json!({"type": "long"})),
+        };
+        let last = path.rsplit('.').next().unwrap_or(path);
+        let applies = |template: &&Value| {
+            [("match_mapping_type", json_type), ("match", last), ("path_match", path)]
+                .iter()
+                .all(|(key, text)| template[key].as_str().is_none_or(|pattern| matches(pattern, text)))
+        };
+        let templates = self.mappings["dynamic_templates"].as_array().into_iter().flatten();
+        let mut templates = templates.filter_map(|named| named.as_object()?.values().next());
+        templates
+            .find(applies)
+            .map_or(default, |template| template["mapping"].clone())
+    }
 }

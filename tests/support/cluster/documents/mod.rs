@@ -1,20 +1,18 @@
-//! Documents in memory: the part of Elasticsearch's document API that exports, imports and the ML API use.
+//! Documents in memory: the part of Elasticsearch's document API that the tests need where no real node is given.
 //!
-//! It answers as the recorded exchanges of real servers do. Scores are constant, and `took` is zero.
+//! It answers what the client, the ML API and the tests ask, and refuses everything else: how Elasticsearch behaves
+//! in detail is tested on a real node. Scores are constant, and `took` is zero.
 
-mod admin;
-mod aggs;
+mod aggregations;
 mod aliases;
 mod bulk;
-mod context;
 mod dates;
 mod failure;
-mod get;
-mod hash;
 mod index;
+mod indices;
 mod mapping;
 mod names;
-mod overview;
+mod page;
 mod query;
 mod request;
 mod routes;
@@ -31,10 +29,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use self::store::Store;
 use super::{Answer, Call, Documents};
 
-/// The id of the one node.
-const NODE: &str = "oSNaezmOQJGGQeWP4n2zgA";
-
 /// An Elasticsearch without ML, security and disk.
+#[derive(Default)]
 pub struct InMemory {
     store: Mutex<Store>,
 }
@@ -42,19 +38,15 @@ pub struct InMemory {
 impl InMemory {
     /// An empty cluster of a recent version.
     pub fn new() -> Self {
-        Self {
-            store: Mutex::default(),
-        }
+        Self::default()
     }
 
-    /// Another cluster that holds the same and goes its own way from here.
+    /// A copy that changes independently, without search contexts.
     pub fn fork(&self) -> Self {
         let store = self.store();
         let copy = Store {
             indices: store.indices.clone(),
             templates: store.templates.clone(),
-            component_templates: store.component_templates.clone(),
-            legacy_templates: store.legacy_templates.clone(),
             ..Store::default()
         };
         Self {
@@ -66,16 +58,9 @@ impl InMemory {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Performs a call at once.
+    /// Answers at once.
     pub fn answer(&self, call: &Call) -> Answer {
-        let answer = routes::answer(&mut self.store(), call);
-        let answer = answer.unwrap_or_else(|failure| failure.answer());
-        if call.method == "HEAD" {
-            return Answer {
-                body: bytes::Bytes::new(),
-                ..answer
-            };
-        }
+        let answer = routes::answer(&mut self.store(), call).unwrap_or_else(|failure| failure.answer());
         match call.param("filter_path") {
             Some(paths) if answer.status < 400 => Answer {
                 body: Answer::json(200, &source::filter_path(&answer.value(), paths)).body,
@@ -83,12 +68,6 @@ impl InMemory {
             },
             _ => answer,
         }
-    }
-}
-
-impl Default for InMemory {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

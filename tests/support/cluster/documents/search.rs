@@ -1,225 +1,289 @@
-//! `_search`, its scrolls and points in time, and `_count`.
+//! `_search` with its scrolls and points in time, `_count`, and `_delete_by_query`.
 
-mod matching;
-mod page;
-
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::super::{Answer, Call};
-use super::aggs;
-use super::context::{self, Lost, SearchContext, View};
 use super::failure::{Failure, Outcome};
 use super::index::Document;
-use super::mapping::Field;
+use super::names::Expand;
+use super::page::{page, shards};
+use super::query::{self, Query};
 use super::request::Request;
+use super::sort::{Sort, SortKey};
 use super::store::Store;
-pub(super) use matching::Hit;
-use matching::matched;
-use page::page;
+use super::{aggregations, indices};
 
-fn failed(failure: Failure, view: &View) -> Failure {
-    // Only what is not one of the cluster's own exceptions is repeated as the cause.
-    let outer = (failure.kind() == "illegal_argument_exception").then(|| {
-        let cause = failure.in_item();
-        let mut outer = cause.clone();
-        outer["caused_by"] = cause;
-        outer
+/// One index as a search sees it.
+#[derive(Clone)]
+pub(super) struct View {
+    pub(super) name: String,
+    uuid: String,
+    closings: u64,
+    pub(super) mappings: Arc<Value>,
+    pub(super) visible: Arc<Vec<Arc<Document>>>,
+    pub(super) shards: usize,
+    window: usize,
+    /// Of aliases; one of them must match.
+    filters: Vec<Value>,
+}
+
+/// What stays open between requests.
+pub(super) enum SearchContext {
+    PointInTime(Vec<View>),
+    Scroll {
+        views: Vec<View>,
+        request: Box<Request>,
+        hits: Vec<Hit>,
+        shown: usize,
+    },
+}
+
+/// A found document: where it is in the views, and what it is sorted by.
+#[derive(Clone, Debug)]
+pub(super) struct Hit {
+    pub(super) view: usize,
+    pub(super) position: usize,
+    pub(super) keys: Vec<i64>,
+}
+
+impl SearchContext {
+    fn views(&self) -> &[View] {
+        let (Self::PointInTime(views) | Self::Scroll { views, .. }) = self;
+        views
+    }
+}
+
+fn views(store: &Store, call: &Call, expression: &str) -> Outcome<Vec<View>> {
+    let targets = store.resolve_open(expression, Expand::of(call))?.into_iter();
+    let views = targets.map(|target| {
+        let index = &store.indices[&target.index];
+        index.refuse_reads()?;
+        Ok(View {
+            uuid: index.uuid.clone(),
+            closings: index.closings,
+            name: target.index,
+            mappings: Arc::clone(&index.mappings),
+            visible: Arc::clone(&index.visible),
+            shards: index.shards(),
+            window: index.result_window(),
+            filters: target.filters,
+        })
     });
-    failure.in_search(0, Some(&view.name), outer)
+    views.collect()
 }
 
-fn check_window(views: &[View], request: &Request) -> Outcome<()> {
-    for view in views {
-        let asked = request.from + request.size;
-        if request.scroll && request.size > view.window {
-            let reason = format!(
-                "Batch size is too large, size must be less than or equal to: [{}] but was [{}]. Scroll batch sizes cost as much memory as result windows so they are controlled by the [index.max_result_window] index level setting.",
-                view.window, request.size
-            );
-            return Err(failed(Failure::illegal(reason), view));
-        }
-        if !request.scroll && asked > view.window {
-            let reason = format!(
-                "Result window is too large, from + size must be less than or equal to: [{}] but was [{asked}]. See the scroll api for a more efficient way to request large data sets. This limit can be set by changing the [index.max_result_window] index level setting.",
-                view.window
-            );
-            return Err(failed(Failure::illegal(reason), view));
-        }
-    }
-    Ok(())
+fn open(store: &mut Store, context: SearchContext) -> String {
+    store.last_context += 1;
+    store.contexts.insert(store.last_context, context);
+    format!("stand-in context {}", store.last_context)
 }
 
-/// `_search`. `views`: what its index names mean; a point in time brings its own.
-pub(super) fn search(store: &mut Store, call: &Call, views: Outcome<Vec<View>>) -> Outcome<Answer> {
-    let request = Request::read(call)?;
-    if request.point_in_time && !call.path.trim_matches('/').starts_with("_search") {
-        let reason = "Validation Failed: 1: [indices] cannot be used with point in time. Do not specify any index with point in time.;";
-        return Err(Failure::new(400, "action_request_validation_exception", reason));
-    }
-    let (views, pit_id) = match request.body.get("pit") {
-        None => (views?, None),
-        Some(pit) => {
-            let id = pit["id"].as_str().unwrap_or_default();
-            let broken = || {
-                Failure::new(
-                    400,
-                    "x_content_parse_exception",
-                    "[1:14] [pit] failed to parse field [id]",
-                )
-            };
-            let number = context::decode("pit", id).ok_or_else(broken)?;
-            match store.contexts.get(&number) {
-                Some(SearchContext::PointInTime(views)) => (views.clone(), Some(id.to_owned())),
-                _ => return Err(context::missing(number).in_search(0, Some(&context::first_index(id)), None)),
-            }
-        }
+/// The number of a context by its ID. Whether it is still open is another question.
+fn number(id: &Value) -> Outcome<u64> {
+    let number = id
+        .as_str()
+        .and_then(|id| id.strip_prefix("stand-in context ")?.parse().ok());
+    number.ok_or_else(|| Failure::illegal(format!("invalid id: [{id}]")))
+}
+
+/// An open context none of whose indices was deleted or closed in the meantime.
+fn context<'a>(store: &'a mut Store, id: &Value) -> Outcome<&'a mut SearchContext> {
+    let number = number(id)?;
+    let missing = || {
+        let reason = format!("No search context found for id [{number}]");
+        Failure::new(404, "search_context_missing_exception", reason).in_search()
     };
-    let (views, lost) = still_there(store, views, pit_id.as_deref())?;
-    check_window(&views, &request)?;
-    let matched = matched(&views, &request)?;
-    let wanted = request.total_wanted(call);
-    let start = request.from.min(matched.hits.len());
-    let end = (request.from + request.size).min(matched.hits.len());
-    let mut page = page(
-        &views,
-        &request,
-        &matched.hits[start..end],
-        matched.total,
-        wanted,
-        &matched.fields,
-    );
-    page.pit_id = pit_id;
-    report_lost(&mut page, lost);
-    // Over no index there are neither aggregations nor a scroll.
-    let anywhere = !views.is_empty();
-    let aggregations = request.body.get("aggs").or_else(|| request.body.get("aggregations"));
-    if let Some(aggregations) = aggregations.filter(|_| anywhere) {
-        let found: Vec<aggs::Found<'_>> = matched
-            .hits
-            .iter()
-            .map(|hit| {
-                let view = &views[hit.view];
-                (view, view.visible[hit.slot].document.as_ref())
-            })
-            .collect();
-        page.aggregations = Some(aggs::all(aggregations, &found)?);
+    let context = store.contexts.get_mut(&number).ok_or_else(missing)?;
+    let there = context.views().iter().all(|view| {
+        let index = store.indices.get(&view.name);
+        index.is_some_and(|index| index.uuid == view.uuid && index.closings == view.closings)
+    });
+    there.then_some(context).ok_or_else(missing)
+}
+
+pub(super) fn open_point_in_time(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
+    if call.param("keep_alive").is_none() {
+        return Err(Failure::validation("[keep_alive] is not specified"));
     }
-    if request.scroll && anywhere {
-        let names = views.clone();
-        let context = SearchContext::Scroll {
-            views,
-            request: Box::new(request),
-            hits: matched.hits,
-            at: end,
-        };
-        page._scroll_id = Some(context::encode("scroll", store.open(context), &names));
+    let views = views(store, call, expression)?;
+    let shards = shards(&views);
+    let id = open(store, SearchContext::PointInTime(views));
+    Ok(Answer::json(200, &json!({"id": id, "_shards": shards})))
+}
+
+pub(super) fn close_point_in_time(store: &mut Store, body: &Value) -> Outcome<Answer> {
+    close(store, std::slice::from_ref(&body["id"]))
+}
+
+/// `DELETE /_search/scroll`.
+pub(super) fn clear_scrolls(store: &mut Store, body: &Value) -> Outcome<Answer> {
+    let id = &body["scroll_id"];
+    close(store, id.as_array().map_or(std::slice::from_ref(id), Vec::as_slice))
+}
+
+fn close(store: &mut Store, ids: &[Value]) -> Outcome<Answer> {
+    let mut freed = 0;
+    for id in ids {
+        let context = store.contexts.remove(&number(id)?);
+        freed += context.map_or(0, |context| context.views().iter().map(|view| view.shards).sum());
+    }
+    let status = if freed == 0 { 404 } else { 200 };
+    Ok(Answer::json(
+        status,
+        &json!({"succeeded": freed > 0, "num_freed": freed}),
+    ))
+}
+
+pub(super) fn search(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
+    let request = Request::read(call)?;
+    let point_in_time = &request.body["pit"]["id"];
+    let views = if point_in_time.is_null() {
+        views(store, call, expression)?
+    } else if expression.is_empty() {
+        context(store, point_in_time)?.views().to_vec()
+    } else {
+        return Err(Failure::validation("[indices] cannot be used with point in time"));
+    };
+    let window = request.from + request.size;
+    if let Some(view) = views.iter().find(|view| window > view.window) {
+        let reason = format!(
+            "Result window is too large, from + size must be less than or equal to: [{}] but was [{window}]. See the \
+             scroll api for a more efficient way to request large data sets. This limit can be set by changing the \
+             [index.max_result_window] index level setting.",
+            view.window
+        );
+        return Err(Failure::illegal(reason).in_search());
+    }
+    let (hits, count) = found(&views, &request)?;
+    let shown = (request.from + request.size).min(hits.len());
+    let mut page = page(&views, &request, &hits[request.from.min(shown)..shown], count);
+    page.pit_id = point_in_time.as_str().map(str::to_owned);
+    // A search of no index has neither aggregations nor a scroll.
+    if !views.is_empty() {
+        let found = hits.iter().map(|hit| {
+            let view = &views[hit.view];
+            (view, &*view.visible[hit.position])
+        });
+        if let Some(aggregations) = request.body.get("aggs").or_else(|| request.body.get("aggregations")) {
+            page.aggregations = Some(aggregations::all(aggregations, &found.collect::<Vec<_>>())?);
+        }
+        if request.scroll {
+            let context = SearchContext::Scroll {
+                views,
+                request: Box::new(request),
+                hits,
+                shown,
+            };
+            page._scroll_id = Some(open(store, context));
+        }
     }
     Ok(Answer::json(200, &page))
-}
-
-/// The views of a point in time that still have their shards, and what is reported of the others.
-fn still_there(store: &Store, views: Vec<View>, pit_id: Option<&str>) -> Outcome<(Vec<View>, Vec<Value>)> {
-    let number = pit_id.and_then(|id| context::decode("pit", id));
-    let (mut there, mut lost) = (Vec::new(), Vec::new());
-    for view in views {
-        let Some(number) = number.filter(|_| store.lost(&view).is_some()) else {
-            there.push(view);
-            continue;
-        };
-        let failure = match store.lost(&view) {
-            Some(Lost::Deleted) => Failure::new(503, "no_shard_available_action_exception", Value::Null),
-            _ => context::missing(number),
-        };
-        let node = matches!(store.lost(&view), Some(Lost::Closed)).then_some(super::NODE);
-        let shards = (0..view.shards)
-            .map(|shard| json!({"shard": shard, "index": view.name, "node": node, "reason": failure.in_item()}));
-        lost.push((failure.clone(), shards.collect::<Vec<_>>()));
-    }
-    if let Some((failure, _)) = lost.first().filter(|_| there.is_empty()) {
-        let failure = failure.clone();
-        let failures: Vec<Value> = lost.into_iter().flat_map(|(_, shards)| shards).collect();
-        return Err(failure.of_all_shards(&failures, None));
-    }
-    Ok((there, lost.into_iter().flat_map(|(_, shards)| shards).collect()))
-}
-
-fn report_lost(page: &mut page::Page, lost: Vec<Value>) {
-    if lost.is_empty() {
-        return;
-    }
-    let total = page._shards["total"].as_u64().unwrap_or_default() + lost.len() as u64;
-    page._shards["total"] = total.into();
-    page._shards["failed"] = lost.len().into();
-    page._shards["failures"] = lost.into();
 }
 
 /// `_search/scroll`: the next page.
-pub(super) fn scroll(store: &mut Store, id: &str) -> Outcome<Answer> {
-    let number = context::decode("scroll", id).ok_or_else(context::unreadable)?;
-    let missing = || {
-        let cause = context::missing(number).in_item();
-        context::missing(number).in_search(-1, None, Some(cause))
-    };
-    let Some(mut context) = store.contexts.remove(&number) else {
-        return Err(missing());
-    };
-    let page = next_page(store, &mut context, number);
-    store.contexts.insert(number, context);
-    let mut page = page?.ok_or_else(missing)?;
-    page._scroll_id = Some(id.to_owned());
-    Ok(Answer::json(200, &page))
-}
-
-/// `None` where no shard of the scroll is left.
-fn next_page(store: &Store, context: &mut SearchContext, number: u64) -> Outcome<Option<page::Page>> {
+pub(super) fn scroll(store: &mut Store, body: &Value) -> Outcome<Answer> {
+    let id = &body["scroll_id"];
     let SearchContext::Scroll {
         views,
         request,
         hits,
-        at,
-    } = context
+        shown,
+    } = context(store, id)?
     else {
-        return Ok(None);
+        return Err(Failure::illegal("Cannot parse scroll id"));
     };
-    let gone: Vec<bool> = views.iter().map(|view| store.lost(view).is_some()).collect();
-    if gone.iter().all(|gone| *gone) {
-        return Ok(None);
-    }
-    hits.retain(|hit| !gone[hit.view]);
-    let start = (*at).min(hits.len());
-    let end = (start + request.size).min(hits.len());
-    let sorts = views
-        .iter()
-        .map(|view| request.sort.iter().map(|sort| sort.bind(view)).collect());
-    let fields = sorts.collect::<Outcome<Vec<Vec<Option<Field>>>>>()?;
-    let mut page = page(views, request, &hits[start..end], hits.len(), None, &fields);
-    *at = end;
-    let lost = views.iter().zip(&gone).filter(|(_, gone)| **gone);
-    let lost = lost.map(|(view, _)| view.shards).sum();
-    page._shards["total"] = (page._shards["total"].as_u64().unwrap_or_default() - lost as u64).into();
-    let failure = json!({"shard": -1, "index": null, "reason": context::missing(number).in_item()});
-    report_lost(&mut page, vec![failure; lost]);
-    Ok(Some(page))
+    let end = (*shown + request.size).min(hits.len());
+    let mut page = page(views, request, &hits[*shown..end], hits.len());
+    page._scroll_id = id.as_str().map(str::to_owned);
+    *shown = end;
+    Ok(Answer::json(200, &page))
 }
 
-/// `_count`.
-pub(super) fn count(call: &Call, views: &[View]) -> Outcome<Answer> {
-    let request = Request::read(call)?;
-    let count = matched(views, &request)?.total;
-    let shards: usize = views.iter().map(|view| view.shards).sum();
-    let shards = json!({"total": shards, "successful": shards, "skipped": 0, "failed": 0});
-    Ok(Answer::json(200, &json!({"count": count, "_shards": shards})))
+pub(super) fn count(store: &Store, call: &Call, expression: &str) -> Outcome<Answer> {
+    let views = views(store, call, expression)?;
+    let (_, count) = found(&views, &Request::read(call)?)?;
+    Ok(Answer::json(200, &json!({"count": count, "_shards": shards(&views)})))
 }
 
-/// The documents per index that a query finds, for `_delete_by_query`.
-pub(super) fn found_documents(call: &Call, views: &[View]) -> Outcome<Vec<(String, Arc<Document>)>> {
-    let request = Request::read(call)?;
-    let hits = matched(views, &request)?.hits;
-    let found = hits.iter().map(|hit| {
+pub(super) fn delete_by_query(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
+    let views = views(store, call, expression)?;
+    let (hits, count) = found(&views, &Request::read(call)?)?;
+    for hit in hits {
         let view = &views[hit.view];
-        (view.name.clone(), Arc::clone(&view.visible[hit.slot].document))
-    });
-    Ok(found.collect())
+        let document = &view.visible[hit.position];
+        let index = store.index(&view.name)?;
+        index.refuse_writes()?;
+        index.delete(&document.id, document.routing.as_deref());
+    }
+    if call.flag("refresh") {
+        indices::refresh(store, call, expression)?;
+    }
+    Ok(Answer::json(
+        200,
+        &json!({"took": 0, "timed_out": false, "total": count, "deleted": count, "version_conflicts": 0,
+            "failures": []}),
+    ))
+}
+
+/// What a request asks of one index: its query within the filters of the aliases.
+fn query(request: &Request, view: &View) -> Outcome<Query> {
+    let parse = |query| query::parse(query, &view.mappings);
+    let must = request.body.get("query").map(parse).transpose()?;
+    let should = view.filters.iter().map(parse).collect::<Outcome<Vec<_>>>()?;
+    Ok(Query::Bool {
+        must: must.into_iter().collect(),
+        at_least: should.len().min(1),
+        should,
+        must_not: Vec::new(),
+    })
+}
+
+/// Everything that matches, in order and from `search_after` on, and how much matches in all.
+fn found(views: &[View], request: &Request) -> Outcome<(Vec<Hit>, usize)> {
+    let after = request.body.get("search_after").map(after).transpose()?;
+    let (mut hits, mut count, mut first) = (Vec::new(), 0, 0);
+    for (number, view) in views.iter().enumerate() {
+        let query = query(request, view)?;
+        let sorts = request.sort.iter().map(|sort| sort.bind(&view.mappings));
+        let sorts = sorts.collect::<Outcome<Vec<SortKey>>>().map_err(Failure::in_search)?;
+        for (position, document) in view.visible.iter().enumerate() {
+            if !query.matches(document) {
+                continue;
+            }
+            count += 1;
+            let key = |(sort, bound): (&Sort, &SortKey)| sort.key(bound, document, first + position as i64);
+            let keys: Vec<i64> = request.sort.iter().zip(&sorts).map(key).collect();
+            if after
+                .as_ref()
+                .is_none_or(|after| compare(request, &keys, after) == Ordering::Greater)
+            {
+                hits.push(Hit {
+                    view: number,
+                    position,
+                    keys,
+                });
+            }
+        }
+        first += view.visible.len() as i64;
+    }
+    hits.sort_by(|a, b| compare(request, &a.keys, &b.keys));
+    Ok((hits, count))
+}
+
+/// The values of `search_after`.
+fn after(values: &Value) -> Outcome<Vec<i64>> {
+    let numbers = values.as_array().into_iter().flatten().map(Value::as_i64);
+    let unsupported = || Failure::unsupported(&format!("search_after {values}"));
+    numbers.collect::<Option<_>>().ok_or_else(unsupported)
+}
+
+fn compare(request: &Request, a: &[i64], b: &[i64]) -> Ordering {
+    let keys = request.sort.iter().zip(a.iter().zip(b));
+    let mut orders = keys.map(|(sort, (a, b))| sort.compare(*a, *b));
+    orders
+        .find(|order| *order != Ordering::Equal)
+        .unwrap_or(Ordering::Equal)
 }

@@ -5,166 +5,74 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::super::Answer;
-use super::admin::acknowledged;
 use super::failure::{Failure, Outcome};
-use super::index::flat_settings;
-use super::mapping;
-use super::names::wild;
-use super::store::{Store, shown_alias};
+use super::index::{flat_settings, nested_settings};
+use super::indices::acknowledged;
+use super::names::matches;
+use super::store::Store;
+use super::{aliases, mapping};
 
-/// One of the three kinds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Composable,
-    Component,
-    Legacy,
+/// Templates by name, of each kind.
+#[derive(Clone, Default)]
+pub(super) struct Templates {
+    composable: BTreeMap<String, Value>,
+    component: BTreeMap<String, Value>,
+    legacy: BTreeMap<String, Value>,
 }
 
-impl Kind {
-    /// By the first part of the address.
-    pub(super) fn of(segment: &str) -> Self {
-        match segment {
-            "_index_template" => Self::Composable,
-            "_component_template" => Self::Component,
-            _ => Self::Legacy,
+impl Templates {
+    /// By the first part of the path.
+    fn of(&mut self, kind: &str) -> &mut BTreeMap<String, Value> {
+        match kind {
+            "_index_template" => &mut self.composable,
+            "_component_template" => &mut self.component,
+            _ => &mut self.legacy,
         }
-    }
-
-    /// Where it is kept.
-    fn all(self, store: &mut Store) -> &mut BTreeMap<String, Value> {
-        match self {
-            Self::Composable => &mut store.templates,
-            Self::Component => &mut store.component_templates,
-            Self::Legacy => &mut store.legacy_templates,
-        }
-    }
-
-    /// As a GET shows it.
-    fn shown(self, name: &str, template: &Value) -> Value {
-        match self {
-            Self::Composable => json!({"name": name, "index_template": template}),
-            Self::Component => json!({"name": name, "component_template": template}),
-            Self::Legacy => template.clone(),
-        }
-    }
-
-    fn missing(self, method: &str, name: &str) -> Outcome<Answer> {
-        let (kind, reason) = match (self, method) {
-            (Self::Legacy, "GET") => return Ok(Answer::json(404, &json!({}))),
-            (Self::Composable, "GET") => (
-                "resource_not_found_exception",
-                format!("index template matching [{name}] not found"),
-            ),
-            (Self::Component, "GET") => (
-                "resource_not_found_exception",
-                format!("component template matching [{name}] not found"),
-            ),
-            (Self::Component, _) => (
-                "resource_not_found_exception",
-                format!("component_template [{name}] missing"),
-            ),
-            _ => (
-                "index_template_missing_exception",
-                format!("index_template [{name}] missing"),
-            ),
-        };
-        Err(Failure::new(404, kind, reason))
     }
 }
 
-/// Puts, shows or deletes templates of one kind.
-pub(super) fn template(store: &mut Store, method: &str, kind: Kind, name: &str, body: &Value) -> Outcome<Answer> {
-    let templates = kind.all(store);
-    if method == "PUT" || method == "POST" {
-        templates.insert(name.to_owned(), kept(kind, body));
-        return Ok(acknowledged());
+pub(super) fn put(store: &mut Store, kind: &str, name: &str, body: &Value) -> Outcome<Answer> {
+    let mut template = body.clone();
+    if kind == "_template" {
+        template["order"] = json!(body["order"].as_i64().unwrap_or(0));
+        template["settings"] = nested_settings(&flat_settings(&body["settings"]));
+    } else if body["template"].get("settings").is_some() {
+        template["template"]["settings"] = nested_settings(&flat_settings(&body["template"]["settings"]));
     }
-    let names: Vec<String> = templates
-        .keys()
-        .filter(|key| name.is_empty() || name.split(',').any(|part| wild(part, key)))
-        .cloned()
-        .collect();
-    if names.is_empty() && !name.is_empty() && !name.contains('*') {
-        return kind.missing(method, name);
-    }
-    if method == "DELETE" {
-        templates.retain(|name, _| !names.contains(name));
-        return Ok(acknowledged());
-    }
-    let shown = names.iter().map(|name| kind.shown(name, &templates[name]));
-    Ok(Answer::json(
-        200,
-        &match kind {
-            Kind::Legacy => {
-                let pairs: Map<String, Value> = names.iter().cloned().zip(shown).collect();
-                Value::Object(pairs)
-            }
-            Kind::Composable => json!({"index_templates": shown.collect::<Vec<_>>()}),
-            Kind::Component => json!({"component_templates": shown.collect::<Vec<_>>()}),
-        },
-    ))
+    store.templates.of(kind).insert(name.to_owned(), template);
+    Ok(acknowledged())
 }
 
-/// In the form in which it is shown: settings nested and as text.
-fn kept(kind: Kind, body: &Value) -> Value {
-    let mut kept = body.clone();
-    let part = match kind {
-        Kind::Legacy => &mut kept,
-        _ => &mut kept["template"],
-    };
-    if part.is_object() && (kind == Kind::Legacy || part.get("settings").is_some()) {
-        part["settings"] = shown_settings(&flat_settings(&part["settings"]));
-    }
-    match kind {
-        Kind::Legacy => {
-            for missing in ["mappings", "aliases"] {
-                if kept[missing].is_null() {
-                    kept[missing] = json!({});
-                }
-            }
-            kept["order"] = json!(body["order"].as_i64().unwrap_or(0));
-        }
-        Kind::Composable => {
-            if kept["composed_of"].is_null() {
-                kept["composed_of"] = json!([]);
-            }
-            if kept["template"].is_null() {
-                drop(kept.as_object_mut().map(|kept| kept.shift_remove("template")));
-            }
-            if kept["data_stream"].is_object() {
-                kept["data_stream"] = json!({"hidden": false, "allow_custom_routing": false});
-            }
-        }
-        Kind::Component => {}
-    }
-    kept
+pub(super) fn delete(store: &mut Store, kind: &str, name: &str) -> Outcome<Answer> {
+    store.templates.of(kind).retain(|key, _| !matches(name, key));
+    Ok(acknowledged())
 }
 
-fn shown_settings(flat: &BTreeMap<String, Value>) -> Value {
-    let mut shown = json!({});
-    for (name, value) in flat {
-        let mut at = &mut shown["index"];
-        for part in name.split('.') {
-            at = &mut at[part];
-        }
-        *at = value.clone();
+/// An empty name means all templates of the kind.
+pub(super) fn get(store: &mut Store, kind: &str, name: &str) -> Outcome<Answer> {
+    let templates = store.templates.of(kind).iter();
+    let found = templates.filter(|(key, _)| name.is_empty() || matches(name, key));
+    if kind == "_template" {
+        let found: Map<String, Value> = found.map(|(name, one)| (name.clone(), one.clone())).collect();
+        return Ok(Answer::json(200, &found));
     }
-    shown
+    let kind = kind.trim_start_matches('_');
+    let list: Vec<Value> = found.map(|(name, one)| json!({"name": name, kind: one})).collect();
+    let mut answer = Map::new();
+    answer.insert(format!("{kind}s"), list.into());
+    Ok(Answer::json(200, &answer))
 }
 
-fn fits(template: &Value, name: &str) -> bool {
-    let patterns = &template["index_patterns"];
-    let patterns = patterns.as_array().cloned().unwrap_or_else(|| vec![patterns.clone()]);
-    patterns
-        .iter()
-        .filter_map(Value::as_str)
-        .any(|pattern| wild(pattern, name))
+fn applies(template: &Value, name: &str) -> bool {
+    let patterns = template["index_patterns"].as_array().into_iter().flatten();
+    patterns.filter_map(Value::as_str).any(|pattern| matches(pattern, name))
 }
 
 /// The composable template of a new index.
 fn composable<'a>(store: &'a Store, name: &str) -> Option<(&'a String, &'a Value)> {
-    let matching = store.templates.iter().filter(|(_, template)| fits(template, name));
-    matching.max_by_key(|(_, template)| template["priority"].as_i64().unwrap_or(0))
+    let all = store.templates.composable.iter();
+    all.filter(|(_, template)| applies(template, name))
+        .max_by_key(|(_, template)| template["priority"].as_i64().unwrap_or(0))
 }
 
 /// The bodies of the templates of a new index, the strongest last; refused where only data streams are created.
@@ -176,43 +84,37 @@ pub(super) fn parts_for(store: &Store, name: &str) -> Outcome<Vec<Value>> {
                  creates data streams only, use create data stream api instead"
             )));
         }
-        return Ok(composed(store, template));
+        return Ok(parts(store, template));
     }
-    let mut legacy: Vec<&Value> = store
-        .legacy_templates
-        .values()
-        .filter(|template| fits(template, name))
-        .collect();
-    legacy.sort_by_key(|template| template["order"].as_i64().unwrap_or(0));
-    Ok(legacy.into_iter().cloned().collect())
+    let mut legacy: Vec<Value> = store.templates.legacy.values().cloned().collect();
+    legacy.retain(|template| applies(template, name));
+    legacy.sort_by_key(|template| template["order"].as_i64());
+    Ok(legacy)
 }
 
-fn composed(store: &Store, template: &Value) -> Vec<Value> {
+/// Its components, then its own body.
+fn parts(store: &Store, template: &Value) -> Vec<Value> {
     let names = template["composed_of"].as_array().into_iter().flatten();
-    let components = names.filter_map(|name| Some(store.component_templates.get(name.as_str()?)?["template"].clone()));
+    let components = names.filter_map(|name| Some(store.templates.component.get(name.as_str()?)?["template"].clone()));
     components.chain([template["template"].clone()]).collect()
 }
 
-/// `_simulate_index`: what the composable template gives; legacy templates are not told.
+/// `_simulate_index`: what the composable template gives; legacy templates are ignored.
 pub(super) fn simulate(store: &Store, name: &str) -> Outcome<Answer> {
     let Some((_, template)) = composable(store, name) else {
         return Ok(Answer::json(200, &json!({})));
     };
-    let (mut settings, mut mappings, mut aliases) = (BTreeMap::new(), json!({}), json!({}));
+    let (mut settings, mut mappings, mut found) = (BTreeMap::new(), json!({}), json!({}));
     if template.get("data_stream").is_some() {
         mappings = json!({"_data_stream_timestamp": {"enabled": true}, "properties": {"@timestamp": {"type": "date"}}});
     }
-    for part in composed(store, template) {
+    for part in parts(store, template) {
         settings.extend(flat_settings(&part["settings"]));
         mapping::merge(&mut mappings, &part["mappings"], "")?;
         for (alias, definition) in part["aliases"].as_object().into_iter().flatten() {
-            aliases[alias] = shown_alias(definition);
+            found[alias] = aliases::shown(definition);
         }
     }
-    let mut simulated = json!({"settings": shown_settings(&settings)});
-    if mappings.as_object().is_some_and(|mappings| !mappings.is_empty()) {
-        simulated["mappings"] = mappings;
-    }
-    simulated["aliases"] = aliases;
-    Ok(Answer::json(200, &json!({"template": simulated, "overlapping": []})))
+    let template = json!({"settings": nested_settings(&settings), "mappings": mappings, "aliases": found});
+    Ok(Answer::json(200, &json!({"template": template, "overlapping": []})))
 }

@@ -1,0 +1,85 @@
+//! Aggregations over what a search found.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::failure::{Failure, Outcome};
+use super::index::Document;
+use super::mapping::{Key, Kind, field};
+use super::search::View;
+
+/// A found document and the index that it is from.
+pub(super) type Found<'a> = (&'a View, &'a Document);
+
+/// All aggregations of a request.
+pub(super) fn all(request: &Value, found: &[Found<'_>]) -> Outcome<Value> {
+    let mut results = Map::new();
+    for (name, definition) in request.as_object().into_iter().flatten() {
+        results.insert(name.clone(), one(definition, found)?);
+    }
+    Ok(Value::Object(results))
+}
+
+fn one(definition: &Value, found: &[Found<'_>]) -> Outcome<Value> {
+    let unsupported = || Failure::unsupported(&format!("the aggregation {definition}"));
+    let mut kinds = definition.as_object().into_iter().flatten();
+    let (Some((kind, body)), None) = (kinds.next(), kinds.next()) else {
+        return Err(unsupported());
+    };
+    let name = body["field"].as_str().ok_or_else(unsupported)?;
+    match kind.as_str() {
+        "min" => Ok(json!({"value": numbers(name, found).min()})),
+        "max" => Ok(json!({"value": numbers(name, found).max()})),
+        "terms" if name == "_index" => Ok(indices(found)),
+        "date_histogram" => {
+            let interval = body["fixed_interval"].as_str().and_then(|text| text.strip_suffix("ms"));
+            let interval = interval.and_then(|text| text.parse().ok()).ok_or_else(unsupported)?;
+            Ok(histogram(interval, numbers(name, found)))
+        }
+        _ => Err(unsupported()),
+    }
+}
+
+/// The whole numbers in a field; of dates their milliseconds.
+fn numbers(name: &str, found: &[Found<'_>]) -> impl Iterator<Item = i64> {
+    found.iter().flat_map(move |(view, document)| {
+        let field = field(&view.mappings, name);
+        let keys = field.iter().flat_map(|field| {
+            let keys = field.keys(document.value()).into_iter();
+            keys.map(move |key| match key {
+                Key::Int(nanos) if field.kind == Kind::DateNanos => nanos.div_euclid(1_000_000),
+                Key::Int(number) => number,
+                Key::Float(_) | Key::Text(_) => 0,
+            })
+        });
+        keys.collect::<Vec<_>>()
+    })
+}
+
+/// How many documents are in each index, the most first.
+fn indices(found: &[Found<'_>]) -> Value {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (view, _) in found {
+        *counts.entry(&view.name).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    let buckets = counts
+        .iter()
+        .map(|(name, count)| json!({"key": name, "doc_count": count}));
+    json!({"sum_other_doc_count": 0, "buckets": buckets.collect::<Vec<_>>()})
+}
+
+/// Intervals without a document are left out.
+fn histogram(interval: i64, times: impl Iterator<Item = i64>) -> Value {
+    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+    for time in times {
+        *counts.entry(time.div_euclid(interval) * interval).or_default() += 1;
+    }
+    let buckets = counts
+        .iter()
+        .map(|(time, count)| json!({"key": time, "doc_count": count}));
+    json!({"buckets": buckets.collect::<Vec<_>>()})
+}
