@@ -63,18 +63,14 @@ pub enum Error {
     /// There are no tokens.
     #[error(transparent)]
     Pseudonym(pseudonym::Error),
-    /// The command line asks for something impossible.
+    /// What a command finds itself: that the command line asks for something impossible, that something is not done for
+    /// safety, is not there, or is not what was sent. Or a signal ended it.
     #[error("{message}")]
-    Usage { message: String, hint: Option<String> },
-    /// Not done for safety.
-    #[error("{message}")]
-    Refused { message: String, hint: String },
-    /// What was asked for is not there, or cannot be done on this cluster.
-    #[error("{message}")]
-    Failed { message: String, hint: Option<String> },
-    /// The cluster holds something else than was sent.
-    #[error("{message}")]
-    Mismatch { message: String },
+    Stated {
+        exit: ExitCode,
+        message: String,
+        hint: Option<String>,
+    },
     /// A file other than the archive cannot be read or written.
     #[error("{}: {cause}", path.display())]
     File {
@@ -82,43 +78,23 @@ pub enum Error {
         #[source]
         cause: std::io::Error,
     },
-    /// An import failed and was undone.
+    /// An import failed and was undone; without anything in the lists nothing had been written.
     #[error("{cause}")]
     RolledBack {
         /// Why it failed.
         #[source]
         cause: Box<Error>,
-        /// What was undone, a line each; with nothing here and in `kept` nothing was written.
+        /// What was undone, a line each.
         undone: Vec<String>,
         /// What was not undone and need not be or cannot be, a line each.
         kept: Vec<String>,
-    },
-    /// An import failed and could not be undone wholly.
-    #[error("{cause}")]
-    Remains {
-        /// Why it failed.
-        #[source]
-        cause: Box<Error>,
-        /// What was undone all the same, a line each.
-        undone: Vec<String>,
-        /// What was not undone and need not be or cannot be, a line each.
-        kept: Vec<String>,
-        /// What remains, with the request that removes it.
+        /// What could not be undone.
         remains: Vec<Remaining>,
     },
     /// A failure that the result on stdout (`--json`) tells already: its text goes to stderr, and no
     /// second document to stdout.
     #[error(transparent)]
     Reported(Box<Error>),
-    /// Ctrl-C.
-    #[error("interrupted")]
-    Interrupted,
-    /// SIGTERM.
-    #[error("terminated")]
-    Terminated,
-    /// SIGHUP.
-    #[error("the terminal was closed")]
-    HungUp,
 }
 
 /// Something that an import left on the cluster.
@@ -131,39 +107,48 @@ pub struct Remaining {
 }
 
 impl Error {
+    fn stated(exit: ExitCode, message: impl Into<String>, hint: Option<String>) -> Self {
+        let message = message.into();
+        Self::Stated { exit, message, hint }
+    }
+
     pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Usage {
-            message: message.into(),
-            hint: Some(hint.into()),
-        }
+        Self::stated(ExitCode::Usage, message, Some(hint.into()))
     }
 
     pub(crate) fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Refused {
-            message: message.into(),
-            hint: hint.into(),
-        }
+        Self::stated(ExitCode::Refused, message, Some(hint.into()))
     }
 
     pub(crate) fn failed(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Failed {
-            message: message.into(),
-            hint: Some(hint.into()),
-        }
+        Self::stated(ExitCode::Failed, message, Some(hint.into()))
     }
 
+    /// A failure for which nobody can be told what to do.
+    pub(crate) fn without_hint(message: impl Into<String>) -> Self {
+        Self::stated(ExitCode::Failed, message, None)
+    }
+
+    /// The cluster holds something else than was sent.
     pub(crate) fn mismatch(message: impl Into<String>) -> Self {
-        Self::Mismatch {
-            message: message.into(),
-        }
+        let hint =
+            "somebody else changed it meanwhile, or the cluster lost it: see `GET /_cluster/health`, and import again";
+        Self::stated(ExitCode::Rejected, message, Some(hint.to_owned()))
+    }
+
+    /// A signal ended the run.
+    pub(crate) fn stopped(signal: ExitCode) -> Self {
+        let message = match signal {
+            ExitCode::Terminated => "terminated",
+            ExitCode::HungUp => "the terminal was closed",
+            _ => "interrupted",
+        };
+        Self::stated(signal, message, None)
     }
 
     /// Of a task that ended without its result.
     pub(crate) fn panicked(cause: tokio::task::JoinError) -> Self {
-        Self::Failed {
-            message: cause.to_string(),
-            hint: None,
-        }
+        Self::without_hint(cause.to_string())
     }
 
     pub(crate) fn file(path: impl Into<PathBuf>, cause: std::io::Error) -> Self {
@@ -180,46 +165,31 @@ impl Error {
     /// The exit code.
     pub fn exit(&self) -> ExitCode {
         match self {
-            Self::Usage { .. } => ExitCode::Usage,
-            Self::Refused { .. }
-            | Self::Archive(archive::Error::Publish(PublishError::Exists { .. } | PublishError::NotAFile { .. })) => {
+            Self::Stated { exit, .. } => *exit,
+            Self::Archive(archive::Error::Publish(PublishError::Exists { .. } | PublishError::NotAFile { .. })) => {
                 ExitCode::Refused
             }
             Self::Pseudonym(pseudonym::Error::UnknownField { .. }) => ExitCode::Usage,
             Self::Pseudonym(pseudonym::Error::Refused { .. }) => ExitCode::Refused,
             Self::Archive(error) if error.is_damage() => ExitCode::Damaged,
             Self::State(error) if error.is_damage() => ExitCode::Damaged,
-            Self::Mismatch { .. } | Self::Cluster(cluster::Error::ItemRejected { .. }) => ExitCode::Rejected,
+            Self::Cluster(cluster::Error::ItemRejected { .. }) => ExitCode::Rejected,
+            Self::RolledBack { remains, .. } if !remains.is_empty() => ExitCode::Remains,
             Self::RolledBack { cause, .. } | Self::Reported(cause) => cause.exit(),
-            Self::Remains { .. } => ExitCode::Remains,
-            Self::Interrupted => ExitCode::Interrupted,
-            Self::Terminated => ExitCode::Terminated,
-            Self::HungUp => ExitCode::HungUp,
-            Self::Cluster(_)
-            | Self::Archive(_)
-            | Self::Job(_)
-            | Self::State(_)
-            | Self::Pseudonym(_)
-            | Self::Failed { .. }
-            | Self::File { .. } => ExitCode::Failed,
+            _ => ExitCode::Failed,
         }
     }
 
     /// What to do next, where something can be done.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Stated { hint, .. } => hint.clone(),
             Self::Cluster(error) => error.hint(),
             Self::Archive(error) => error.hint(),
             Self::State(error) => error.hint().map(str::to_owned),
             Self::Pseudonym(error) => error.hint(),
-            Self::Usage { hint, .. } | Self::Failed { hint, .. } => hint.clone(),
-            Self::Refused { hint, .. } => Some(hint.clone()),
             Self::File { cause, .. } => file_hint(cause).map(str::to_owned),
-            Self::Mismatch { .. } => Some(
-                "somebody else changed it meanwhile, or the cluster lost it: see `GET /_cluster/health`, and import again"
-                    .to_owned(),
-            ),
-            Self::RolledBack { cause, .. } | Self::Remains { cause, .. } | Self::Reported(cause) => cause.hint(),
+            Self::RolledBack { cause, .. } | Self::Reported(cause) => cause.hint(),
             _ => None,
         }
     }
@@ -239,9 +209,9 @@ impl From<pseudonym::Error> for Error {
 
 impl From<Cancelled> for Error {
     fn from(_: Cancelled) -> Self {
-        Self::Interrupted
+        Self::stopped(ExitCode::Interrupted)
     }
 }
 
 /// What commands return.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,14 +1,88 @@
-//! Which credential is meant, where the command line, the address of the cluster and the environment may each name one.
+//! Where the cluster is and who asks, where the command line, the address of the cluster and the environment may each name
+//! one, or a part of it. What is missing in the end is asked for.
 
+use std::convert::Infallible;
+use std::ffi::OsString;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::cluster::Credential;
+use clap::Args;
+use url::Url;
+
+use crate::cluster::{Credential, Endpoint};
+use crate::commands::Environment;
 use crate::error::{Error, Result};
 use crate::util::secret::Secret;
 
 /// More than any password has; a larger file is a mistake.
 const MAX_PASSWORD_FILE: u64 = 64 << 10;
+
+/// Address and credential, as far as one source names them.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct AccessOptions {
+    /// Address of the cluster [default: https://localhost:9200]
+    ///
+    /// A path behind the host is kept. `user:password@` before the host, percent-encoded where needed, is
+    /// taken as the credential and never printed. A user alone takes its password as --username does.
+    ///
+    /// Environment: ELASTICSEARCH_URL
+    #[arg(long, value_name = "URL", value_parser = secret)]
+    pub(super) url: Option<Secret>,
+    /// Elastic Cloud id, instead of --url
+    ///
+    /// Environment: ELASTICSEARCH_CLOUD_ID
+    #[arg(long, alias = "cloud_id", value_name = "ID")]
+    pub(super) cloud_id: Option<String>,
+    /// User name; the password is asked for where none is given
+    ///
+    /// A credential on the command line wins over those in the environment. At most one of user and
+    /// password, API key and bearer token may be given; none is fine for a cluster without security.
+    ///
+    /// Environment: ELASTICSEARCH_USERNAME
+    #[arg(long, value_name = "NAME")]
+    pub(super) username: Option<String>,
+    /// Password; --password-file does not show it to others
+    ///
+    /// Environment: ELASTICSEARCH_PASSWORD
+    #[arg(long, value_name = "PASSWORD", value_parser = secret)]
+    pub(super) password: Option<Secret>,
+    /// Read the password from a file, `-` for stdin
+    ///
+    /// A line feed at its end is not part of the password.
+    #[arg(long, value_name = "FILE")]
+    pub(super) password_file: Option<PathBuf>,
+    /// API key, encoded or as `id:key`
+    ///
+    /// Environment: ELASTICSEARCH_API_KEY
+    #[arg(long, value_name = "KEY", value_parser = secret)]
+    pub(super) api_key: Option<Secret>,
+    /// Bearer token
+    ///
+    /// Environment: ELASTICSEARCH_BEARER_TOKEN
+    #[arg(long, value_name = "TOKEN", value_parser = secret)]
+    pub(super) bearer_token: Option<Secret>,
+    /// PEM file with certificate authorities to trust besides the usual ones
+    ///
+    /// May be given more than once and hold several certificates.
+    ///
+    /// Environment: ELASTICSEARCH_CA_CERT
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca_cert: Vec<PathBuf>,
+    #[arg(skip)]
+    origin: Origin,
+    /// `user:password@` of the address.
+    #[arg(skip)]
+    login: Login,
+}
+
+/// Where options are read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Origin {
+    #[default]
+    CommandLine,
+    Environment,
+}
 
 /// A user, as far as named.
 #[derive(Clone, Debug, Default)]
@@ -17,33 +91,7 @@ pub(super) struct Login {
     pub(super) password: Option<Secret>,
 }
 
-/// Where options are read from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Origin {
-    #[default]
-    CommandLine,
-    Environment,
-}
-
-/// What one source names.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CredentialSource {
-    pub(super) origin: Origin,
-    pub(super) login: Login,
-    /// The password of `login` is that of `--password-file`.
-    pub(super) password_from_file: bool,
-    /// `user:password@` of an address from the same source.
-    pub(super) address: Login,
-    pub(super) api_key: Option<Secret>,
-    pub(super) bearer_token: Option<Secret>,
-}
-
-/// The sources in order of precedence.
-#[derive(Clone, Debug)]
-pub(super) struct CredentialSources(pub(super) Vec<CredentialSource>);
-
-/// What a source adds up to.
-#[derive(Clone, Debug)]
+/// What the options of a source add up to.
 enum Named {
     Login(Login),
     ApiKey(Secret),
@@ -52,7 +100,7 @@ enum Named {
 
 impl Origin {
     /// How an option is called there.
-    pub(super) fn name(self, option: &str) -> String {
+    fn name(self, option: &str) -> String {
         match self {
             Self::CommandLine => format!("--{option}"),
             Self::Environment => format!("ELASTICSEARCH_{}", option.replace('-', "_").to_ascii_uppercase()),
@@ -60,85 +108,125 @@ impl Origin {
     }
 }
 
-impl CredentialSources {
-    /// The first source that names a credential decides. Two kinds there are an error; a user or a password that is
-    /// missing there is taken from the sources below, then from `ask`, which gets the user's name.
-    ///
-    /// # Errors
-    /// [`Error::Usage`]: two kinds, a password without a user, no password, or characters that no header may contain.
-    pub(super) fn resolve(&self, ask: impl FnOnce(&str) -> Option<Secret>) -> Result<Option<Credential>> {
-        for (at, source) in self.0.iter().enumerate() {
-            return match source.credential()? {
-                None => continue,
-                Some(Named::Login(login)) => basic(completed(login, &self.0[at + 1..])?, ask).map(Some),
-                Some(Named::ApiKey(key)) => Ok(Some(Credential::ApiKey(header_value(&key, "the API key")?))),
-                Some(Named::BearerToken(token)) => {
-                    Ok(Some(Credential::Bearer(header_value(&token, "the bearer token")?)))
-                }
-            };
-        }
-        Ok(None)
+impl AccessOptions {
+    pub(super) fn from_environment(environment: &Environment) -> Result<Self> {
+        let origin = Origin::Environment;
+        let value = |option: &str| environment.get(&OsString::from(origin.name(option)));
+        let text = |option: &str| match value(option).map(|value| value.to_str()) {
+            Some(None) => Err(Error::usage(
+                format!("{} is not UTF-8", origin.name(option)),
+                "set it again, or unset it",
+            )),
+            text => Ok(text.flatten().map(str::to_owned)),
+        };
+        let secret = |option: &str| text(option).map(|text| text.map(Secret::new));
+        Ok(Self {
+            url: secret("url")?,
+            cloud_id: text("cloud-id")?,
+            username: text("username")?,
+            password: secret("password")?,
+            api_key: secret("api-key")?,
+            bearer_token: secret("bearer-token")?,
+            ca_cert: value("ca-cert").map(PathBuf::from).into_iter().collect(),
+            origin,
+            ..Self::default()
+        })
     }
-}
 
-/// The user with what only sources of lower precedence name. A password in an address belongs to the user in it and
-/// completes no other.
-fn completed(mut login: Login, others: &[CredentialSource]) -> Result<Login> {
-    for other in others {
-        if login.username.is_none() {
-            login.username = other.username()?;
-        } else if login.password.is_none() {
-            login.password = other.login.password.clone();
+    /// An empty text counts as not given.
+    pub(super) fn without_empty(mut self) -> Self {
+        for text in [&mut self.cloud_id, &mut self.username] {
+            text.take_if(|text| text.is_empty());
+        }
+        for secret in [
+            &mut self.url,
+            &mut self.password,
+            &mut self.api_key,
+            &mut self.bearer_token,
+        ] {
+            secret.take_if(|secret| secret.reveal().is_empty());
+        }
+        self
+    }
+
+    /// The address. The user in it is taken as a part of the credential.
+    pub(super) fn endpoint(&mut self) -> Result<Option<Endpoint>> {
+        let url_option = self.origin.name("url");
+        match (&self.url, &self.cloud_id) {
+            (Some(_), Some(_)) => Err(Error::usage(
+                format!("{} cannot be used with {url_option}", self.origin.name("cloud-id")),
+                "a cloud id holds the address already",
+            )),
+            (Some(url), None) => {
+                let (url, login) = parse_url(url.reveal(), &url_option)?;
+                self.login = login;
+                Ok(Some(Endpoint::Url(url)))
+            }
+            (None, cloud_id) => Ok(cloud_id.clone().map(Endpoint::CloudId)),
         }
     }
-    Ok(login)
-}
 
-impl CredentialSource {
+    pub(super) fn read_password_file(&mut self) -> Result<()> {
+        match (&self.password, &self.password_file) {
+            (Some(_), Some(_)) => {
+                return Err(Error::usage(
+                    "--password cannot be used with --password-file",
+                    "keep --password-file",
+                ));
+            }
+            (None, Some(path)) => self.password = Some(read_password(path)?),
+            (_, None) => {}
+        }
+        Ok(())
+    }
+
     /// The one credential of this source.
     fn credential(&self) -> Result<Option<Named>> {
-        let username = self.username()?;
-        let password = match (&self.login.password, &self.address.password) {
-            (Some(_), Some(_)) => return Err(self.names_two(&self.login_in_address(), &self.password_option())),
-            (one, other) => one.clone().or_else(|| other.clone()),
+        let (username, password) = (self.username()?, self.password()?);
+        let option = username.as_ref().map(|(option, _)| option);
+        let option = option.or(password.as_ref().map(|(option, _)| option)).cloned();
+        let login = option.map(|option| {
+            let login = Login {
+                username: username.map(|(_, username)| username),
+                password: password.map(|(_, password)| password),
+            };
+            (option, Named::Login(login))
+        });
+        let api_key = self.option("api-key", self.api_key.clone().map(Named::ApiKey));
+        let bearer_token = self.option("bearer-token", self.bearer_token.clone().map(Named::BearerToken));
+        let named = self.only([login, api_key, bearer_token])?;
+        Ok(named.map(|(_, named)| named))
+    }
+
+    fn username(&self) -> Result<Option<(String, String)>> {
+        let in_address = self
+            .login
+            .username
+            .clone()
+            .map(|username| (self.login_option(), username));
+        self.only([in_address, self.option("username", self.username.clone())])
+    }
+
+    fn password(&self) -> Result<Option<(String, Secret)>> {
+        let in_address = self
+            .login
+            .password
+            .clone()
+            .map(|password| (self.login_option(), password));
+        let option = if self.password_file.is_some() {
+            "password-file"
+        } else {
+            "password"
         };
-        let login = (username.is_some() || password.is_some()).then_some(Login { username, password });
-        let login_name = match (&self.address.username, &self.address.password) {
-            (None, None) if self.login.username.is_some() => self.origin.name("username"),
-            (None, None) => self.password_option(),
-            _ => self.login_in_address(),
-        };
-        let api_key = self.api_key.clone().map(Named::ApiKey);
-        let bearer_token = self.bearer_token.clone().map(Named::BearerToken);
-        let mut named = [
-            (login.map(Named::Login), login_name),
-            (api_key, self.origin.name("api-key")),
-            (bearer_token, self.origin.name("bearer-token")),
-        ]
-        .into_iter()
-        .filter_map(|(credential, name)| Some((credential?, name)));
-        match (named.next(), named.next()) {
-            (Some((_, one)), Some((_, other))) => Err(self.names_two(&one, &other)),
-            (first, _) => Ok(first.map(|(credential, _)| credential)),
-        }
+        self.only([in_address, self.option(option, self.password.clone())])
     }
 
-    fn username(&self) -> Result<Option<String>> {
-        match (&self.login.username, &self.address.username) {
-            (Some(_), Some(_)) => Err(self.names_two(&self.login_in_address(), &self.origin.name("username"))),
-            (one, other) => Ok(one.clone().or_else(|| other.clone())),
-        }
+    fn option<T>(&self, name: &str, value: Option<T>) -> Option<(String, T)> {
+        Some((self.origin.name(name), value?))
     }
 
-    fn password_option(&self) -> String {
-        match self.password_from_file {
-            true => "--password-file".to_owned(),
-            false => self.origin.name("password"),
-        }
-    }
-
-    fn login_in_address(&self) -> String {
-        let what = match (&self.address.username, &self.address.password) {
+    fn login_option(&self) -> String {
+        let what = match (&self.login.username, &self.login.password) {
             (Some(_), Some(_)) => "user:password@",
             (Some(_), None) => "the user",
             (None, _) => "the password",
@@ -146,16 +234,54 @@ impl CredentialSource {
         format!("{what} in {}", self.origin.name("url"))
     }
 
-    fn names_two(&self, one: &str, other: &str) -> Error {
+    /// The only one that is given of options that exclude each other.
+    fn only<T, const N: usize>(&self, options: [Option<(String, T)>; N]) -> Result<Option<(String, T)>> {
+        let mut given = options.into_iter().flatten();
+        let (first, second) = (given.next(), given.next());
+        let (Some((one, _)), Some((other, _))) = (&first, second) else {
+            return Ok(first);
+        };
         let source = match self.origin {
             Origin::CommandLine => "the command line",
             Origin::Environment => "the environment",
         };
-        Error::usage(
+        Err(Error::usage(
             format!("{one} cannot be used with {other}: {source} names two credentials"),
             "keep one of user and password, API key, or bearer token",
-        )
+        ))
     }
+}
+
+/// The first of the sources that names a credential decides. Two kinds there are an error; a user or a password that is
+/// missing there is taken from the sources behind it, then from `ask`, which gets the user's name.
+///
+/// # Errors
+/// Two kinds, a password without a user, no password, or characters that no header may contain.
+pub(super) fn resolve(
+    sources: &[AccessOptions],
+    ask: impl FnOnce(&str) -> Option<Secret>,
+) -> Result<Option<Credential>> {
+    let Some((source, others)) = sources.split_first() else {
+        return Ok(None);
+    };
+    match source.credential()? {
+        None => resolve(others, ask),
+        Some(Named::Login(login)) => basic(completed(login, others)?, ask).map(Some),
+        Some(Named::ApiKey(key)) => Ok(Some(Credential::ApiKey(header_value(&key, "the API key")?))),
+        Some(Named::BearerToken(token)) => Ok(Some(Credential::Bearer(header_value(&token, "the bearer token")?))),
+    }
+}
+
+/// The user with what only other sources name. A password in an address belongs to the user in it and completes no other.
+fn completed(mut login: Login, others: &[AccessOptions]) -> Result<Login> {
+    for other in others {
+        if login.username.is_none() {
+            login.username = other.username()?.map(|(_, username)| username);
+        } else if login.password.is_none() {
+            login.password.clone_from(&other.password);
+        }
+    }
+    Ok(login)
 }
 
 fn basic(login: Login, ask: impl FnOnce(&str) -> Option<Secret>) -> Result<Credential> {
@@ -188,6 +314,37 @@ fn header_value(secret: &Secret, what: &str) -> Result<Secret> {
     Ok(Secret::new(text))
 }
 
+/// Splits an address from the user in it; `option` is what holds the address. The text is in no message: it may hold a
+/// password.
+pub(super) fn parse_url(text: &str, option: &str) -> Result<(Url, Login)> {
+    const EXPECTED: &str = "expected http(s)://host:port, a path may follow";
+    let wrong = |why: &str, hint: &str| Error::usage(format!("{option} {why}"), hint);
+    let mut url = Url::parse(text.trim()).map_err(|e| wrong(&format!("is not an address: {e}"), EXPECTED))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("must begin with https:// or http://", EXPECTED));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong(
+            "must not hold `?` or `#`",
+            "percent-encode these characters in a password: %3F and %23",
+        ));
+    }
+    let decode = |text: &str| {
+        let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+        let message = format!("the user or password in {option} is not UTF-8");
+        decoded
+            .map(String::from)
+            .map_err(|_| Error::usage(message, "use --username and --password-file"))
+    };
+    let login = Login {
+        username: Some(decode(url.username())?).filter(|name| !name.is_empty()),
+        password: url.password().map(decode).transpose()?.map(Secret::new),
+    };
+    let removed = url.set_username("").and_then(|()| url.set_password(None));
+    removed.map_err(|()| wrong("holds no host", EXPECTED))?;
+    Ok((url, login))
+}
+
 /// Reads a password, `-` from stdin, without the line feed at its end.
 pub(super) fn read_password(path: &Path) -> Result<Secret> {
     let mut text = String::new();
@@ -209,30 +366,35 @@ pub(super) fn read_password(path: &Path) -> Result<Secret> {
     Ok(Secret::new(password))
 }
 
+/// Wraps what must not be printed. Never fails, because clap prints a value that it refuses.
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::error::ExitCode;
 
     /// `u` user, `p` password, `f` a password from a file, `U` and `P` user and password in the address, `k` API key,
     /// `b` bearer token.
-    fn source(letters: &str, origin: Origin) -> CredentialSource {
+    fn source(letters: &str, origin: Origin) -> AccessOptions {
         let name = if origin == Origin::CommandLine { "cli" } else { "env" };
         let text = |letter: char| letters.contains(letter).then(|| format!("{name}-{letter}"));
         let secret = |letter| text(letter).map(Secret::new);
-        CredentialSource {
+        AccessOptions {
             origin,
+            username: text('u'),
+            password: secret('p').or(secret('f')),
+            password_file: letters.contains('f').then(PathBuf::new),
             login: Login {
-                username: text('u'),
-                password: secret('p').or(secret('f')),
-            },
-            password_from_file: letters.contains('f'),
-            address: Login {
                 username: text('U'),
                 password: secret('P'),
             },
             api_key: secret('k'),
             bearer_token: secret('b'),
+            ..AccessOptions::default()
         }
     }
 
@@ -311,11 +473,11 @@ mod tests {
             ("p", "", Err("no user")),
             ("", "p", Err("no user")),
         ] {
-            let sources = CredentialSources(vec![
+            let sources = [
                 source(explicit, Origin::CommandLine),
                 source(environment, Origin::Environment),
-            ]);
-            let found = sources.resolve(|_| Some(Secret::new("asked")));
+            ];
+            let found = super::resolve(&sources, |_| Some(Secret::new("asked")));
             match (found, expected) {
                 (Ok(found), Ok(expected)) => {
                     let found = found.as_ref().map_or("none".to_owned(), show);
@@ -331,19 +493,18 @@ mod tests {
 
     #[test]
     fn without_a_terminal_a_missing_password_is_an_error() {
-        let sources = CredentialSources(vec![source("u", Origin::CommandLine)]);
-        let error = sources.resolve(|_| None).unwrap_err();
+        let error = super::resolve(&[source("u", Origin::CommandLine)], |_| None).unwrap_err();
         assert!(error.hint().unwrap().contains("--password-file"));
     }
 
     #[test]
     fn keys_fit_into_a_header_and_are_never_in_the_message() {
         let resolve = |text: &str| {
-            let source = CredentialSource {
+            let source = AccessOptions {
                 api_key: Some(Secret::new(text)),
-                ..CredentialSource::default()
+                ..AccessOptions::default()
             };
-            CredentialSources(vec![source]).resolve(|_| None)
+            super::resolve(&[source], |_| None)
         };
         let good = resolve("id:key\n").unwrap().unwrap();
         assert_eq!(show(&good), "id:key");
@@ -368,10 +529,33 @@ mod tests {
             assert_eq!(read_password(&file).unwrap().reveal(), password);
         }
         std::fs::write(&file, "\n").unwrap();
-        assert!(matches!(read_password(&file), Err(Error::Usage { .. })));
+        assert!(read_password(&file).is_err_and(|error| error.exit() == ExitCode::Usage));
         assert!(matches!(
             read_password(&directory.path().join("none")),
             Err(Error::File { .. })
         ));
+    }
+
+    #[test]
+    fn an_address_gives_its_user_away_decoded() {
+        let (url, login) = parse_url("https://el%40stic:p%3Ass%2F@es.example:9243/prefix", "--url").unwrap();
+        assert_eq!(url.as_str(), "https://es.example:9243/prefix");
+        assert_eq!(login.username.as_deref(), Some("el@stic"));
+        assert_eq!(login.password.unwrap().reveal(), "p:ss/");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_without_repeating_it() {
+        for text in [
+            "",
+            "localhost:9200",
+            "ftp://u:s3cr3t@h",
+            "https://u:s3cr3t@",
+            "https://u:s3cr3t#@h",
+            "https://h?s3cr3t",
+        ] {
+            let error = parse_url(text, "--url").unwrap_err();
+            assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
+        }
     }
 }

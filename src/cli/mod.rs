@@ -4,13 +4,11 @@
 mod arguments;
 mod connection;
 mod credentials;
-mod failure;
 pub mod reference;
 mod run;
 
 pub use arguments::Cli;
-pub use failure::report_panic;
-pub use run::{run, run_in};
+pub use run::{report_panic, run, run_in};
 
 #[cfg(test)]
 mod tests;

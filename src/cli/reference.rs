@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use clap::builder::StyledStr;
 use clap::{Arg, Command, CommandFactory};
 
 use crate::cli::arguments::Cli;
@@ -42,70 +43,54 @@ pub fn markdown() -> String {
 }
 
 fn describe(command: &Command, page: &mut String) {
-    let about = command
-        .get_long_about()
-        .or(command.get_about())
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let about = plain(command.get_long_about().or(command.get_about()));
     let usage = command.clone().render_usage().to_string();
     let _ = write!(page, "\n{about}\n\n```text\n{usage}\n```\n");
-    let mut headings: Vec<&str> = Vec::new();
     // Options that every command has stand with the program.
     let everywhere = |arg: &Arg| arg.is_global_set() || arg.get_id().as_str() == "help";
     let program = command.get_name() == "esml-state";
-    let mut arguments: Vec<&Arg> = command
-        .get_arguments()
-        .filter(|arg| !arg.is_hide_set() && (program || !everywhere(arg)))
-        .collect();
+    let arguments = command.get_arguments();
+    let arguments = arguments.filter(|arg| !arg.is_hide_set() && (program || !everywhere(arg)));
+    let mut tables: Vec<(&str, Vec<&Arg>)> = Vec::new();
     // As in the help, what has no heading of its own comes first.
-    arguments.sort_by_key(|arg| arg.get_help_heading().is_some());
-    for arg in &arguments {
-        let heading = heading(arg);
-        if !headings.contains(&heading) {
-            headings.push(heading);
+    let (with_heading, without): (Vec<_>, Vec<_>) = arguments.partition(|arg| arg.get_help_heading().is_some());
+    for arg in without.into_iter().chain(with_heading) {
+        let default = if arg.is_positional() { "Arguments" } else { "Options" };
+        let heading = arg.get_help_heading().unwrap_or(default);
+        match tables.iter_mut().find(|(title, _)| *title == heading) {
+            Some((_, rows)) => rows.push(arg),
+            None => tables.push((heading, vec![arg])),
         }
     }
-    for title in headings {
+    for (title, rows) in tables {
         let _ = write!(page, "\n**{title}**\n\n| option | |\n|---|---|\n");
-        for arg in arguments.iter().filter(|arg| heading(arg) == title) {
-            row(arg, page);
-        }
+        rows.into_iter().for_each(|arg| row(arg, page));
     }
     if let Some(after) = command.get_after_long_help() {
         let _ = write!(page, "\n```text\n{after}\n```\n");
     }
 }
 
-fn heading(arg: &Arg) -> &str {
-    arg.get_help_heading()
-        .unwrap_or(if arg.is_positional() { "Arguments" } else { "Options" })
-}
-
 fn row(arg: &Arg, page: &mut String) {
     let values = arg.get_action().takes_values();
-    let value = arg.get_value_names().filter(|_| values).map(|names| names.join(" "));
-    let name = match (arg.get_short(), arg.get_long()) {
+    let mut name = match (arg.get_short(), arg.get_long()) {
         (Some(short), Some(long)) => format!("-{short}, --{long}"),
         (None, Some(long)) => format!("--{long}"),
         _ => String::new(),
     };
-    let name = [name, value.unwrap_or_default()].join(" ");
-    let help = arg
-        .get_long_help()
-        .or(arg.get_help())
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    if let Some(names) = arg.get_value_names().filter(|_| values) {
+        let _ = write!(name, " {}", names.join(" "));
+    }
+    let help = plain(arg.get_long_help().or(arg.get_help()));
     let paragraphs = help
         .split("\n\n")
         .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
-    let mut help = paragraphs
-        .map(|text| text.trim_end_matches('.').to_owned())
-        .collect::<Vec<_>>()
-        .join(". ");
-    let choices: Vec<String> = arg
-        .get_possible_values()
+    let sentences: Vec<String> = paragraphs.map(|text| text.trim_end_matches('.').to_owned()).collect();
+    let mut help = sentences.join(". ");
+    let choices = arg.get_possible_values();
+    let choices: Vec<String> = choices
         .iter()
-        .map(|v| format!("`{}`", v.get_name()))
+        .map(|choice| format!("`{}`", choice.get_name()))
         .collect();
     if values && !choices.is_empty() {
         let _ = write!(help, "; one of {}", choices.join(", "));
@@ -113,10 +98,10 @@ fn row(arg: &Arg, page: &mut String) {
     if let Some(default) = arg.get_default_values().first().filter(|_| values) {
         let _ = write!(help, " [default: {}]", default.display());
     }
-    let _ = writeln!(
-        page,
-        "| `{}` | {} |",
-        name.trim(),
-        help.replace('|', "\\|").replace('<', "&lt;")
-    );
+    let help = help.replace('|', "\\|").replace('<', "&lt;");
+    let _ = writeln!(page, "| `{}` | {help} |", name.trim());
+}
+
+fn plain(help: Option<&StyledStr>) -> String {
+    help.map(ToString::to_string).unwrap_or_default()
 }

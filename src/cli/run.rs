@@ -1,17 +1,21 @@
-//! From arguments to an exit code.
+//! From arguments to an exit code, and how a failed command is reported: as text to stderr and, with `--json`, as one
+//! document to stdout.
 
+use std::error::Error as StdError;
 use std::ffi::OsString;
 use std::future::Future;
-use std::io;
+use std::panic::Location;
 use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
+use serde_json::{Value, json};
 
 use crate::cli::arguments::{Cli, Command};
-use crate::cli::{failure, reference};
+use crate::cli::reference;
 use crate::commands::{self, RunContext};
 use crate::error::{Error, Result};
 use crate::terminal::{Terminal, TerminalOptions};
+use crate::util::control_chars::escape_json;
 use crate::util::process_limits::{
     NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, is_out_of_descriptors,
 };
@@ -36,7 +40,7 @@ pub fn run_in(context: &RunContext, arguments: impl IntoIterator<Item = OsString
     match dispatch(cli, context, &terminal) {
         Ok(()) => 0,
         Err(error) => {
-            failure::report(&error, json, &terminal);
+            report(&error, json, &terminal);
             error.exit() as u8
         }
     }
@@ -47,7 +51,7 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> u8 {
     let _ = error.print();
     if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
         let error = in_one_line(&error.render().to_string());
-        failure::print_document(&error, &Terminal::new(TerminalOptions::default()));
+        print_document(&error, &Terminal::new(TerminalOptions::default()));
     }
     u8::try_from(error.exit_code()).unwrap_or(2)
 }
@@ -84,26 +88,22 @@ fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result<()> {
 /// One worker for the network; compressing and reading files have threads of their own. A second one makes nothing
 /// faster, and each keeps memory of its own that the other does not use.
 fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
-    can_open_files()
-        .and_then(|()| can_start_threads())
-        .map_err(|cause| cannot_start(&cause))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|cause| cannot_start(&cause))?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let enough = can_open_files().and_then(|()| can_start_threads());
+    let runtime = enough.and_then(|()| runtime.worker_threads(1).enable_all().build());
+    let runtime = runtime.map_err(|cause| {
+        let is_out_of_descriptors = is_out_of_descriptors(&cause);
+        let hint = if is_out_of_descriptors {
+            NO_DESCRIPTORS
+        } else {
+            NO_THREADS
+        };
+        Error::failed(format!("cannot start: {cause}"), hint)
+    })?;
     let ended = runtime.block_on(command);
     // A blocking read that is still under way must not hold up the exit.
     runtime.shutdown_background();
     ended
-}
-
-fn cannot_start(cause: &io::Error) -> Error {
-    let hint = match is_out_of_descriptors(cause) {
-        true => NO_DESCRIPTORS,
-        false => NO_THREADS,
-    };
-    Error::failed(format!("cannot start: {cause}"), hint)
 }
 
 fn print(terminal: &Terminal, text: &str) -> Result<()> {
@@ -113,10 +113,8 @@ fn print(terminal: &Terminal, text: &str) -> Result<()> {
 /// `--color`, read before the line is parsed: a line that cannot be parsed is reported in that color too.
 fn color(arguments: &[OsString]) -> ColorChoice {
     let mut choice = ColorChoice::Auto;
-    let mut words = arguments
-        .iter()
-        .map(|argument| argument.to_str().unwrap_or_default())
-        .take_while(|word| *word != "--");
+    let words = arguments.iter().map(|argument| argument.to_str().unwrap_or_default());
+    let mut words = words.take_while(|word| *word != "--");
     while let Some(word) = words.next() {
         let value = match word.strip_prefix("--color") {
             Some("") => words.next(),
@@ -145,9 +143,103 @@ fn in_one_line(text: &str) -> Error {
     Error::usage(message, hints.join("; "))
 }
 
+/// Message, with `-v` causes, hint, and what an import undid and left; with `--json` one document on stdout too.
+fn report(error: &Error, json: bool, terminal: &Terminal) {
+    terminal.error(&error.to_string());
+    for cause in causes(error) {
+        terminal.detail(&format!("caused by: {cause}"));
+    }
+    if let Some(hint) = error.hint() {
+        terminal.hint(&hint);
+    }
+    if let Error::RolledBack {
+        undone, kept, remains, ..
+    } = error
+    {
+        let lines: Vec<String> = remains
+            .iter()
+            .map(|left| format!("{}: {}", left.what, left.remove))
+            .collect();
+        match (undone.is_empty(), kept.is_empty(), remains.is_empty()) {
+            (true, true, true) => terminal.print_always("nothing was written"),
+            (_, true, true) => print_list("rolled back, nothing of this import remains:", undone, terminal),
+            _ => print_list("rolled back:", undone, terminal),
+        }
+        print_list("not undone:", kept, terminal);
+        let title = "rolling back could not undo everything; these remain, with the requests that remove them:";
+        print_list(title, &lines, terminal);
+    }
+    // A reported failure is in the result's own document already.
+    if json && !matches!(error, Error::Reported(_)) {
+        print_document(error, terminal);
+    }
+}
+
+/// The document alone, where the text has been printed already.
+fn print_document(error: &Error, terminal: &Terminal) {
+    // Stdout may be what failed; the text on stderr has said it all.
+    let _ = terminal.result(&escape_json(&document(error).to_string()));
+}
+
+/// Reports a defect of this program, from a panic hook. The panic's message may contain data and is left out.
+pub fn report_panic(location: Option<&Location<'_>>) {
+    let location = location.map(|location| format!(" at {}:{}", location.file(), location.line()));
+    Terminal::new(TerminalOptions::default()).error(&format!(
+        "esml-state {} has a defect{}; please report it",
+        env!("CARGO_PKG_VERSION"),
+        location.unwrap_or_default()
+    ));
+}
+
+fn print_list(title: &str, lines: &[String], terminal: &Terminal) {
+    if lines.is_empty() {
+        return;
+    }
+    terminal.print_always(title);
+    for line in lines {
+        terminal.print_always(&format!("  {line}"));
+    }
+}
+
+/// The causes below an error, without those whose text is above already.
+fn causes(error: &dyn StdError) -> Vec<String> {
+    let message = error.to_string();
+    let mut causes: Vec<String> = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        let printed = message.contains(&text) || causes.iter().any(|above| above.contains(&text));
+        if !printed {
+            causes.push(text);
+        }
+        next = cause.source();
+    }
+    causes
+}
+
+fn document(error: &Error) -> Value {
+    let mut document = json!({
+        "error": error.to_string(),
+        "hint": error.hint(),
+        "exit": error.exit() as u8,
+    });
+    if let Error::RolledBack {
+        undone, kept, remains, ..
+    } = error
+    {
+        document["undone"] = json!(undone);
+        document["kept"] = json!(kept);
+        if !remains.is_empty() {
+            document["remains"] = json!(remains);
+        }
+    }
+    document
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Remaining;
 
     #[test]
     fn the_colour_is_found_in_a_line_that_is_wrong() {
@@ -164,5 +256,44 @@ mod tests {
             let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             assert_eq!(color(&arguments), choice, "{line}");
         }
+    }
+
+    fn failed(message: &str) -> Error {
+        Error::failed(message, "try again")
+    }
+
+    #[test]
+    fn a_cause_is_printed_once() {
+        let error = Error::RolledBack {
+            cause: Box::new(failed("disk full")),
+            undone: Vec::new(),
+            kept: Vec::new(),
+            remains: Vec::new(),
+        };
+        assert_eq!(causes(&error), Vec::<String>::new());
+
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot connect")]
+        struct Outer(#[source] std::io::Error);
+        assert_eq!(causes(&Outer(std::io::Error::other("reset"))), ["reset"]);
+    }
+
+    #[test]
+    fn the_document_holds_error_hint_exit_and_what_remains() {
+        let remains = vec![Remaining {
+            what: "index a".to_owned(),
+            remove: "DELETE /a".to_owned(),
+        }];
+        let error = Error::RolledBack {
+            cause: Box::new(failed("gone")),
+            undone: vec!["job b".to_owned()],
+            kept: vec!["filter c".to_owned()],
+            remains,
+        };
+        assert_eq!(
+            document(&error),
+            json!({"error": "gone", "hint": "try again", "exit": 6, "undone": ["job b"],
+                   "kept": ["filter c"], "remains": [{"what": "index a", "remove": "DELETE /a"}]})
+        );
     }
 }

@@ -5,20 +5,8 @@ use serde::Serialize;
 use crate::archive::{Contents, Part};
 use crate::job::Version;
 
-/// Elasticsearch 9 opens no snapshot with an older `min_version`: its servers have this constant, and its autodetect no
-/// reader for older state.
-const OLDEST_ON_9: Version = Version {
-    major: 8,
-    minor: 3,
-    patch: 0,
-};
-
 /// What Elasticsearch assumes of a snapshot document without `min_version`.
-const WITHOUT_MIN_VERSION: Version = Version {
-    major: 6,
-    minor: 3,
-    patch: 0,
-};
+const WITHOUT_MIN_VERSION: &str = "6.3.0";
 
 /// What a snapshot's `min_version` requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,26 +26,22 @@ pub(super) enum Incompatible {
 impl Requirement {
     /// Of the `min_version` of a snapshot document; `None` where it is not a version.
     pub(crate) fn of(min_version: Option<&str>) -> Option<Self> {
-        let at_least = match min_version {
-            Some(text) => Version::parse(text)?,
-            None => WITHOUT_MIN_VERSION,
-        };
+        let at_least = Version::parse(min_version.unwrap_or(WITHOUT_MIN_VERSION))?;
         Some(Self { at_least })
     }
 
-    /// Whether 9.x does not open it any more.
+    /// Whether 9.x does not open it any more: its servers have this constant, and its autodetect no reader for older
+    /// state.
     pub(super) fn too_old_for_9(self) -> bool {
-        self.at_least < OLDEST_ON_9
+        !self.at_least.at_least(8, 3)
     }
 
     /// Why a cluster of this version does not open it.
     pub(super) fn unmet_by(self, cluster: Version) -> Option<Incompatible> {
-        if self.at_least > cluster {
-            Some(Incompatible::TooNew)
-        } else if cluster.at_least(9, 0) && self.too_old_for_9() {
-            Some(Incompatible::TooOld)
-        } else {
-            None
+        match cluster.at_least(9, 0) && self.too_old_for_9() {
+            _ if self.at_least > cluster => Some(Incompatible::TooNew),
+            true => Some(Incompatible::TooOld),
+            false => None,
         }
     }
 }
@@ -79,107 +63,77 @@ pub(crate) struct MissingPart {
     /// A name that does not change, such as `inputs`.
     pub(crate) what: &'static str,
     pub(crate) consequence: String,
-    /// The note in the plan of an import, where it warns of this.
-    #[serde(skip)]
-    pub(crate) plan_note: Option<&'static str>,
 }
 
 /// What is missing from an archive that can be imported.
 pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
+    let mut parts = Vec::new();
+    let mut add = |what, consequence: &str| {
+        let consequence = consequence.to_owned();
+        parts.push(MissingPart { what, consequence });
+    };
     let has = |part| contents.count(part) > 0;
     let config = contents.config.as_ref();
-    let categorizes = config.is_some_and(|config| config.categorization_field().is_some());
-    let requirement = contents.parsed.snapshot.as_ref();
-    let requirement = requirement.and_then(|snapshot| Requirement::of(snapshot.min_version.as_deref()));
-    let requirement = requirement.filter(|requirement| requirement.too_old_for_9());
-    let incomplete = contents
-        .manifest
-        .iter()
-        .flat_map(|manifest| &manifest.incomplete_clusters);
-    let incomplete: Vec<&str> = incomplete.map(String::as_str).collect();
-    let missing = |missing: bool, what, consequence: &str, plan_note| {
-        missing.then(|| MissingPart {
-            what,
-            consequence: consequence.to_owned(),
-            plan_note,
-        })
-    };
-    let mut parts = vec![
-        missing(
-            contents.is_missing_categorizer(),
-            "categorizer_state",
-            "no categorizer state: the job's categories start anew",
-            Some("the archive has no categorizer state: categories start anew"),
-        ),
-        missing(
-            categorizes && !has(Part::Categories),
-            "categories",
-            "no category definitions: categories found so far have no examples until they are seen again",
-            None,
-        ),
-        missing(
-            contents.data_counts.is_none(),
-            "data_counts",
-            "no data counts: the job's counters start at 0",
-            Some("the archive has no data counts: all counters start at 0"),
-        ),
-        missing(
-            requirement.is_some(),
-            "elasticsearch_9",
-            &requirement.map_or_else(String::new, |requirement| {
-                format!("Elasticsearch 9 cannot open the snapshot: {requirement}")
-            }),
-            None,
-        ),
-        missing(
-            !has(Part::Inputs),
-            "inputs",
-            "no inputs: the datafeed keeps its own indices, which the other cluster must have",
-            None,
-        ),
-        missing(
-            !incomplete.is_empty(),
-            "remote_clusters",
-            &format!(
-                "input documents of remote clusters are missing: {}",
-                incomplete.join(", ")
-            ),
-            None,
-        ),
-        missing(
-            has(Part::Inputs) && contents.input_mapping.is_none(),
-            "input_mapping",
-            "no mapping of the inputs: field types are told from the job and the data",
-            None,
-        ),
-    ];
-    let Some(config) = config else {
-        return parts.into_iter().flatten().collect();
-    };
-    parts.push(missing(
-        config.datafeed().is_none(),
-        "datafeed",
-        "no datafeed: the job gets one only by hand",
-        None,
-    ));
-    for filter in config.filters() {
-        let text = format!(
-            "filter `{filter}`, which a rule names, is not in the archive: from 8.6 on the job does not open without it"
-        );
-        let is_there = contents.parsed.filters.iter().any(|(id, _)| id == filter);
-        parts.push(missing(!is_there, "filter", &text, None));
+    if contents.is_missing_categorizer() {
+        let consequence = "the job's categories start anew";
+        add("categorizer_state", &format!("no categorizer state: {consequence}"));
     }
-    parts.extend([
-        missing(
-            contents.calendars.is_none(),
-            "calendars",
-            "no calendars: events that the job was told of are not carried",
-            None,
-        ),
-        missing(!has(Part::Annotations), "annotations", "no annotations", None),
-        missing(!has(Part::Notifications), "notifications", "no notifications", None),
-    ]);
-    parts.into_iter().flatten().collect()
+    if config.is_some_and(|config| config.categorization_field().is_some()) && !has(Part::Categories) {
+        let consequence = "categories found so far have no examples until they are seen again";
+        add("categories", &format!("no category definitions: {consequence}"));
+    }
+    if contents.data_counts.is_none() {
+        add("data_counts", "no data counts: the job's counters start at 0");
+    }
+    if let Some(snapshot) = &contents.parsed.snapshot
+        && let Some(requirement) = Requirement::of(snapshot.min_version.as_deref())
+        && requirement.too_old_for_9()
+    {
+        let consequence = format!("Elasticsearch 9 cannot open the snapshot: {requirement}");
+        add("elasticsearch_9", &consequence);
+    }
+    if !has(Part::Inputs) {
+        let consequence = "the datafeed keeps its own indices, which the other cluster must have";
+        add("inputs", &format!("no inputs: {consequence}"));
+    }
+    if let Some(manifest) = &contents.manifest
+        && !manifest.incomplete_clusters.is_empty()
+    {
+        let clusters: Vec<&str> = manifest.incomplete_clusters.iter().map(String::as_str).collect();
+        let consequence = format!(
+            "input documents of remote clusters are missing: {}",
+            clusters.join(", ")
+        );
+        add("remote_clusters", &consequence);
+    }
+    if has(Part::Inputs) && contents.input_mapping.is_none() {
+        let consequence = "field types are told from the job and the data";
+        add("input_mapping", &format!("no mapping of the inputs: {consequence}"));
+    }
+    let Some(config) = config else {
+        return parts;
+    };
+    if config.datafeed().is_none() {
+        add("datafeed", "no datafeed: the job gets one only by hand");
+    }
+    for filter in config.filters() {
+        if !contents.parsed.filters.iter().any(|(id, _)| id == filter) {
+            let consequence = "from 8.6 on the job does not open without it";
+            let missing = format!("filter `{filter}`, which a rule names, is not in the archive: {consequence}");
+            add("filter", &missing);
+        }
+    }
+    if contents.calendars.is_none() {
+        let consequence = "events that the job was told of are not carried";
+        add("calendars", &format!("no calendars: {consequence}"));
+    }
+    if !has(Part::Annotations) {
+        add("annotations", "no annotations");
+    }
+    if !has(Part::Notifications) {
+        add("notifications", "no notifications");
+    }
+    parts
 }
 
 #[cfg(test)]

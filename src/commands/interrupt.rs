@@ -6,9 +6,9 @@ use std::pin::Pin;
 use tokio::sync::watch;
 
 use crate::cluster::Cluster;
-use crate::commands::context::Stop;
+use crate::commands::session::Stop;
 use crate::error::{Error, ExitCode, Result};
-use crate::terminal::{Terminal, TerminalStateGuard};
+use crate::terminal::{PromptError, Terminal, TerminalStateGuard};
 use crate::util::cancellation;
 use crate::util::signals::{self, StopSignal};
 
@@ -79,8 +79,7 @@ impl Signals {
     async fn stopped(&self) -> Error {
         let mut first = self.first.clone();
         match first.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(code)) => error_of(*code),
-            Ok(None) => Error::Interrupted,
+            Ok(signal) => Error::stopped(signal.unwrap_or(ExitCode::Interrupted)),
             Err(_) => std::future::pending().await,
         }
     }
@@ -88,27 +87,13 @@ impl Signals {
     /// Work that failed because it was interrupted reports that.
     fn unless_stopped<T>(&self, outcome: Result<T>) -> Result<T> {
         let signal = *self.first.borrow();
-        outcome.map_err(|error| signal.map_or(error, error_of))
-    }
-}
-
-fn error_of(code: ExitCode) -> Error {
-    match code {
-        ExitCode::Terminated => Error::Terminated,
-        ExitCode::HungUp => Error::HungUp,
-        _ => Error::Interrupted,
+        outcome.map_err(|error| signal.map_or(error, Error::stopped))
     }
 }
 
 /// Computes on a thread of its own, which is left to itself when a signal comes: for what leaves nothing behind.
 pub(super) async fn abandonable<T: Send + 'static>(compute: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let done = tokio::task::spawn_blocking(compute).await;
-    done.unwrap_or_else(|cause| {
-        Err(Error::Failed {
-            message: cause.to_string(),
-            hint: None,
-        })
-    })
+    tokio::task::spawn_blocking(compute).await.map_err(Error::panicked)?
 }
 
 /// Lets the requests of this work come to their end, then drops it.
@@ -122,18 +107,17 @@ pub(super) async fn stop_between_requests<T>(cluster: &Cluster, mut work: Pin<Bo
     drop(paused);
 }
 
-/// Asks a person on a thread of its own, so that a signal ends the waiting; the terminal is then left as it was.
-pub(super) async fn while_waiting<T: Send + 'static>(
+/// Asks a person on a thread of its own, so that a signal ends the waiting; the terminal is then left as it was. Commands
+/// that ask refuse to run without a terminal, so that a question without an answer was interrupted.
+pub(super) async fn ask<T: Send + 'static>(
     terminal: &Terminal,
-    question: impl FnOnce(&Terminal) -> T + Send + 'static,
+    question: impl FnOnce(&Terminal) -> Result<T, PromptError> + Send + 'static,
 ) -> Result<T> {
     let _restored = TerminalStateGuard::new(terminal);
     let asking = terminal.clone();
     let answer = tokio::task::spawn_blocking(move || question(&asking)).await;
-    answer.map_err(|cause| Error::Failed {
-        message: format!("the question could not be asked: {cause}"),
-        hint: None,
-    })
+    let answer = answer.map_err(|cause| Error::without_hint(format!("the question could not be asked: {cause}")))?;
+    answer.map_err(|_| Error::stopped(ExitCode::Interrupted))
 }
 
 #[cfg(test)]
@@ -161,7 +145,8 @@ mod tests {
             assert_eq!(sink.0, b"before");
             Err::<(), Error>(Error::file("state", error))
         };
-        assert!(matches!(signals.or(computed).await, Err(Error::Terminated)));
+        let ended = signals.or(computed).await;
+        assert!(ended.is_err_and(|error| error.exit() == ExitCode::Terminated));
         assert!(check().is_ok(), "of another command");
     }
 

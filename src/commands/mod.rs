@@ -7,10 +7,8 @@ pub mod pseudonymize;
 pub mod reveal;
 
 mod compatibility;
-mod context;
 mod interrupt;
+mod options;
 mod session;
-mod target;
-mod value_parsers;
 
-pub use context::{Environment, RunContext, Stop};
+pub use session::{Environment, RunContext, Stop};

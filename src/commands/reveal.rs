@@ -4,7 +4,7 @@ use std::io::BufRead;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::pseudonym::KeyFile;
@@ -52,32 +52,28 @@ pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
         });
         return written.map_err(Error::stdout);
     }
-    let reveal: Vec<(&String, String, bool)> = options
-        .tokens
-        .iter()
-        .map(|token| (token, revealer.reveal(token)))
-        .map(|(token, (text, known))| (token, text, known))
-        .collect();
-    if let Some((token, ..)) = reveal.iter().find(|(.., known)| !known) {
-        return Err(Error::failed(
-            format!("`{token}` holds no token of {}", options.key.display()),
-            "a token belongs to the key file that was written with its archive",
-        ));
-    }
-    let text = match (options.json, reveal.as_slice()) {
-        (true, all) => {
-            let members = all
-                .iter()
-                .map(|(token, text, _)| ((*token).clone(), Value::from(text.as_str())));
-            escape_json(&Value::Object(members.collect::<Map<_, _>>()).to_string()).into_owned()
+    let mut revealed = Vec::new();
+    for token in &options.tokens {
+        let (text, known) = revealer.reveal(token);
+        if !known {
+            return Err(Error::failed(
+                format!("`{token}` holds no token of {}", options.key.display()),
+                "a token belongs to the key file that was written with its archive",
+            ));
         }
-        (false, [(_, text, _)]) => escape(text).into_owned(),
+        revealed.push((token, text));
+    }
+    let text = match (options.json, revealed.as_slice()) {
+        (true, _) => {
+            let members = revealed.into_iter().map(|(token, text)| (token.clone(), text.into()));
+            escape_json(&Value::Object(members.collect()).to_string()).into_owned()
+        }
+        (false, [(_, text)]) => escape(text).into_owned(),
         (false, all) => {
-            let lines: Vec<String> = all
+            let lines = all
                 .iter()
-                .map(|(token, text, _)| escape(&format!("{token}\t{text}")).into_owned())
-                .collect();
-            lines.join("\n")
+                .map(|(token, text)| escape(&format!("{token}\t{text}")).into_owned());
+            lines.collect::<Vec<_>>().join("\n")
         }
     };
     terminal.result(&text).map_err(Error::stdout)

@@ -1,12 +1,55 @@
-//! What export and import share: a connected client, and a terminal that reports what it waits for.
+//! What a command works with: what its run is given from outside, and, where it needs a cluster, a connected client with
+//! the terminal that reports what it waits for.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cluster::{self, Cluster, ConnectOptions, Deployment, HttpClient, Observer, RequiredPrivileges};
-use crate::commands::context::RunContext;
-use crate::error::{Error, Result};
-use crate::terminal::{Stage, Terminal, Unit};
+use tokio::sync::watch;
+
+use crate::cluster::{
+    self, Clock, Cluster, ConnectOptions, Deployment, HttpClient, Observer, RequiredPrivileges, SystemClock,
+};
+use crate::error::{Error, ExitCode, Result};
+use crate::terminal::{Stage, Streams, Terminal, Unit};
+
+/// The process' own, or others where a run is one of many in a process.
+#[derive(Debug)]
+pub struct RunContext {
+    /// Where the result and everything else goes.
+    pub streams: Streams,
+    /// What stops it.
+    pub stop: Stop,
+    /// How time passes.
+    pub clock: Arc<dyn Clock>,
+    /// The environment variables.
+    pub environment: Environment,
+}
+
+/// Environment variables by name.
+pub type Environment = HashMap<OsString, OsString>;
+
+/// What stops a run before its end.
+#[derive(Clone, Debug)]
+pub enum Stop {
+    /// Ctrl-C and SIGTERM; the second of them ends the process.
+    Signals,
+    /// The other end of the channel, with the code that the run is to end with.
+    Requested(watch::Receiver<Option<ExitCode>>),
+}
+
+impl RunContext {
+    /// The process' streams, signals and environment, the machine's time.
+    pub fn of_process() -> Self {
+        Self {
+            streams: Streams::Standard,
+            stop: Stop::Signals,
+            clock: Arc::new(SystemClock::start()),
+            environment: std::env::vars_os().collect(),
+        }
+    }
+}
 
 /// Reports that a request waits, beside the bar of the current stage.
 #[derive(Debug)]

@@ -1,155 +1,131 @@
-//! Annotations, notifications and categories: the documents of a job that a search finds, and how many there are.
+//! The documents of a job: model and categorizer state, which are read by their IDs and decoded on the way, since an archive
+//! whose state would not restore is not written; annotations, notifications and categories, which a search finds.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::inputs::{InputSource, refuse_too_many, time_range};
-use super::target::ExportContext;
-use crate::archive::{self, EntryBuilder, EntryKind};
-use crate::cluster::{Hit, Pages, Search, Sort, is_newer_index};
+use super::inputs::{InputCounts, Inputs, require_all, time_range};
+use super::plan::Export;
+use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind};
+use crate::cluster::{Hit, Search, Sort, is_newer_index};
 use crate::error::{Error, Result};
+use crate::state::{self, ChunkDecoder, STATE_INDICES, StateDocId, StateKind, StateLimits};
 use crate::terminal::Stage;
+use crate::util::cancellation::Cancellable;
+use crate::util::format::{amount, count};
 
-/// Enough documents to estimate the size of the others by.
-const SAMPLE: usize = 100;
+/// No bound of ours on what a cluster's own state may decode to.
+const LIMITS: StateLimits = StateLimits { decoded: u64::MAX };
+
+/// Documents that are located by one request.
+const LOCATED_AT_ONCE: u64 = 100;
+/// An index may be deleted between locating a document and reading it.
+const MAX_TRIES: usize = 3;
 
 /// Documents that one search finds and one entry contains.
-#[derive(Debug)]
 pub(super) struct SearchedDocuments {
     pub(super) title: &'static str,
-    pub(super) entry: EntryKind,
     pub(super) count: u64,
+    kind: EntryKind,
     search: Search,
 }
 
 /// How many documents the archive will contain.
-#[derive(Debug)]
 pub(super) struct DocumentCounts {
-    /// Annotations and notifications.
-    pub(super) timestamped: [SearchedDocuments; 2],
-    pub(super) categories: SearchedDocuments,
+    /// Annotations, notifications and categories.
+    pub(super) searched: [SearchedDocuments; 3],
     /// `None` where inputs are not exported.
     pub(super) inputs: Option<InputCounts>,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(super) struct InputCounts {
-    pub(super) documents: u64,
-    /// An estimate from the first documents.
-    pub(super) bytes: u64,
-}
-
 impl DocumentCounts {
-    pub(super) async fn count(export: ExportContext<'_>, inputs: Option<&InputSource>) -> Result<Self> {
-        let ExportContext { options, target, .. } = export;
-        let job = target.job.id();
+    pub(super) async fn count(export: &Export<'_>, inputs: Option<&Inputs<'_>>) -> Result<Self> {
+        let (options, job) = (export.options, export.job.id());
         let of_job = json!({"term": {"job_id": job.as_str()}});
         let in_range = |field: &str| {
             let range = time_range(field, options.annotations_after, options.before());
             let filter: Vec<Value> = [Some(of_job.clone()), range].into_iter().flatten().collect();
             json!({"bool": {"filter": filter}})
         };
-        let categories = json!({"bool": {"filter": [of_job, {"exists": {"field": "category_id"}}]}});
-        let results = job.results_alias();
-        let count = async |title, entry, index: &str, query, sort: &str| -> Result<SearchedDocuments> {
+        let count = async |title, kind, index: &str, query, sort: &str| -> Result<SearchedDocuments> {
             let search = Search {
                 sort: Sort::Ascending(sort.to_owned()),
                 page_size: options.page_size,
                 pagination: options.pagination,
                 ..Search::lenient([index], query)
             };
+            let count = export.cluster().count(&search).await?;
             Ok(SearchedDocuments {
                 title,
-                entry,
-                count: export.cluster().count(&search).await?,
+                count,
+                kind,
                 search,
             })
         };
+        let (annotations, notifications) = (".ml-annotations-read", ".ml-notifications-*");
+        let (created, sent) = (in_range("create_time"), in_range("timestamp"));
+        let categories = json!({"bool": {"filter": [of_job, {"exists": {"field": "category_id"}}]}});
+        let results = job.results_alias();
         let (annotations, notifications, categories, inputs) = tokio::try_join!(
-            count(
-                "annotations",
-                EntryKind::Annotations,
-                ".ml-annotations-read",
-                in_range("create_time"),
-                "timestamp"
-            ),
+            count("annotations", EntryKind::Annotations, annotations, created, "timestamp"),
             count(
                 "notifications",
                 EntryKind::Notifications,
-                ".ml-notifications-*",
-                in_range("timestamp"),
+                notifications,
+                sent,
                 "timestamp"
             ),
             count("categories", EntryKind::Categories, &results, categories, "category_id"),
             async {
                 match inputs {
-                    Some(source) => count_inputs(export, source).await.map(Some),
+                    Some(inputs) => inputs.count().await.map(Some),
                     None => Ok(None),
                 }
             }
         )?;
-        Ok(Self {
-            timestamped: [annotations, notifications],
-            categories,
-            inputs,
-        })
+        let searched = [annotations, notifications, categories];
+        Ok(Self { searched, inputs })
     }
-
-    pub(super) fn searched(&self) -> impl Iterator<Item = &SearchedDocuments> {
-        self.timestamped.iter().chain([&self.categories])
-    }
-}
-
-async fn count_inputs(export: ExportContext<'_>, source: &InputSource) -> Result<InputCounts> {
-    let (cluster, terminal) = (export.cluster(), &export.session.terminal);
-    let (counted, first) = tokio::try_join!(cluster.counted(&source.search), cluster.sample(&source.search, SAMPLE))?;
-    let documents = counted.documents;
-    refuse_too_many(documents)?;
-    if !counted.anywhere {
-        terminal.warn(&format!(
-            "the archive will have no input documents: no index matches {}",
-            source.search.indices.join(", ")
-        ));
-    } else if source.mappings.is_empty() && !source.local.is_empty() {
-        terminal.warn(&format!(
-            "no mappings are found of {}: an import infers the types of fields from the data",
-            source.local.join(", ")
-        ));
-    }
-    let bytes: u64 = first.iter().map(|hit| hit.source.len() as u64).sum();
-    let bytes = bytes * documents / (first.len() as u64).max(1);
-    Ok(InputCounts { documents, bytes })
 }
 
 impl SearchedDocuments {
-    /// Appends the documents to their entry.
-    pub(super) async fn read(&self, export: ExportContext<'_>, entry: &mut EntryBuilder, stage: &Stage) -> Result<()> {
-        let mut newest = NewestCopies::default();
-        let mut read = 0;
-        let mut pages: Option<Pages> = match self.count {
-            0 => None,
-            _ => Some(export.cluster().pages(self.search.clone()).await?),
-        };
-        while let Some(pages) = &mut pages
-            && let Some(hits) = pages.next().await?
-        {
-            read += hits.len() as u64;
-            stage.inc(hits.len() as u64);
-            tokio::task::block_in_place(|| {
-                // Only categories have IDs in the archive, and are the only ones that change.
-                hits.into_iter().try_for_each(|hit| match self.entry {
-                    EntryKind::Categories => newest.push(hit).map_or(Ok(()), |hit| self.append(entry, &hit)),
-                    _ => self.append(entry, &hit),
-                })
-            })?;
+    /// Reads the documents and appends their entry.
+    pub(super) async fn write(&self, export: &Export<'_>, writer: &mut ArchiveWriter) -> Result<()> {
+        let title = self.title;
+        let stage = export.session.stage(&format!("Reading {title}"), Some(self.count));
+        let mut entry = export.entry(self.kind);
+        let (mut read, mut newest) = (0, None);
+        if self.count > 0 {
+            let mut pages = export.cluster().pages(self.search.clone()).await?;
+            while let Some(hits) = pages.next().await? {
+                read += hits.len() as u64;
+                stage.inc(hits.len() as u64);
+                tokio::task::block_in_place(|| {
+                    // Only categories have IDs in the archive, and are the only ones that change.
+                    hits.into_iter().try_for_each(|hit| match self.kind {
+                        EntryKind::Categories => {
+                            let complete = replace_older(&mut newest, hit);
+                            complete.map_or(Ok(()), |hit| self.append(&mut entry, &hit))
+                        }
+                        _ => self.append(&mut entry, &hit),
+                    })
+                })?;
+            }
         }
-        if let Some(hit) = newest.0 {
-            self.append(entry, &hit)?;
+        if let Some(hit) = newest {
+            self.append(&mut entry, &hit)?;
         }
-        require_all(self.title, read, self.count)
+        require_all(title, read, self.count)?;
+        let written = entry.documents;
+        writer.append(entry.seal()?)?;
+        let line = format!("{}{}: {}", title[..1].to_uppercase(), &title[1..], count(written));
+        export.session.done(stage, &line);
+        Ok(())
     }
 
     fn append(&self, entry: &mut EntryBuilder, hit: &Hit) -> archive::Result<()> {
-        let appended = match self.entry {
+        let appended = match self.kind {
             EntryKind::Categories => entry.action_and_line(None, &hit.id, &hit.source),
             _ => entry.line(&hit.source),
         };
@@ -157,32 +133,139 @@ impl SearchedDocuments {
     }
 }
 
-/// The newest of consecutive copies of a document: after a rollover a document that changes is in both indices.
-#[derive(Default)]
-struct NewestCopies(Option<Hit>);
-
-impl NewestCopies {
-    /// Takes the next document, and returns the one before it once no further copy can follow.
-    fn push(&mut self, hit: Hit) -> Option<Hit> {
-        match &mut self.0 {
-            Some(held) if held.id == hit.id => {
-                if is_newer_index(&hit.index, &held.index) {
-                    *held = hit;
-                }
-                None
+/// Keeps the newest of consecutive copies of a document, and returns the document before it once no further copy can
+/// follow: after a rollover a document that changes is in both indices.
+fn replace_older(newest: &mut Option<Hit>, hit: Hit) -> Option<Hit> {
+    match newest {
+        Some(held) if held.id == hit.id => {
+            if is_newer_index(&hit.index, &held.index) {
+                *held = hit;
             }
-            held => held.replace(hit),
+            None
         }
+        held => held.replace(hit),
     }
 }
 
-/// A search that finds fewer documents than were counted a moment before has lost some.
-pub(super) fn require_all(what: &str, read: u64, counted: u64) -> Result<()> {
-    if read >= counted {
-        return Ok(());
+/// Reads `#1..count` of the model, then the categorizer's up to `eos`, and appends their entry.
+pub(super) async fn write_state(export: &Export<'_>, writer: &mut ArchiveWriter) -> Result<()> {
+    let expected = Some(export.snapshot.state_documents);
+    let stage = export.session.stage("Reading model state", expected);
+    let mut entry = export.entry(EntryKind::State);
+    let model = StateReader::new(export, StateKind::Model, expected);
+    let model = model.read(&mut entry, &stage).await?;
+    let categorizer = StateReader::new(export, StateKind::Categorizer, None);
+    let categorizer = categorizer.read(&mut entry, &stage).await?;
+    if categorizer == 0 && export.job.categorization_field().is_some() {
+        refuse_deleted(export).await?;
+        export.warn("the job has no categorizer state: where it is imported its categories start anew");
     }
-    Err(Error::failed(
-        format!("{what}: {counted} documents were counted, {read} could be read"),
-        "documents were deleted meanwhile, or shards went away: try again",
-    ))
+    let sealed = tokio::task::block_in_place(|| entry.seal())?;
+    writer.append(sealed)?;
+    let mut line = format!("Model state: {}", amount(model, "document", "documents"));
+    if categorizer > 0 {
+        line += &format!(", {} of the categorizer", count(categorizer));
+    }
+    let line = format!("{line} (snapshot {})", export.snapshot.id);
+    export.session.done(stage, &line);
+    Ok(())
+}
+
+/// Refuses state that was deleted after the model was read: then a missing categorizer state proves nothing.
+async fn refuse_deleted(export: &Export<'_>) -> Result<()> {
+    let (job, snapshot) = (export.job.id(), &export.snapshot.id);
+    let kind = StateKind::Model;
+    let first = StateDocId { kind, number: 1 }.format(job, snapshot);
+    match export.cluster().newest(&STATE_INDICES, &[first]).await?.is_empty() {
+        false => Ok(()),
+        true => Err(Error::failed(
+            format!("the state of snapshot {snapshot} of job {job} was deleted while it was read"),
+            "export again, or choose another snapshot with --snapshot-id",
+        )),
+    }
+}
+
+struct StateReader<'a> {
+    export: &'a Export<'a>,
+    kind: StateKind,
+    /// The number of documents; `None` where only the last one marks the end.
+    expected: Option<u64>,
+    decoder: ChunkDecoder<Cancellable<std::io::Sink>>,
+    /// The index of each of the next documents.
+    located: BTreeMap<String, String>,
+}
+
+impl<'a> StateReader<'a> {
+    fn new(export: &'a Export<'a>, kind: StateKind, expected: Option<u64>) -> Self {
+        Self {
+            export,
+            kind,
+            expected,
+            decoder: ChunkDecoder::new(Cancellable(std::io::sink()), LIMITS),
+            located: BTreeMap::new(),
+        }
+    }
+
+    async fn read(mut self, entry: &mut EntryBuilder, stage: &Stage) -> Result<u64> {
+        let mut read = 0;
+        while Some(read) != self.expected
+            && let Some(hit) = self.fetch(read + 1).await?
+        {
+            let last = tokio::task::block_in_place(|| -> Result<bool> {
+                let appended = entry.action_and_line(Some(&hit.index), &hit.id, &hit.source);
+                appended.map_err(|error| error.of_document(&hit.index, &hit.id))?;
+                self.decoder.document(&hit.id, &hit.source).map_err(unusable)
+            })?;
+            stage.inc(1);
+            read += 1;
+            if last {
+                break;
+            }
+        }
+        if let Some(expected) = self.expected.filter(|expected| *expected != read) {
+            let (job, snapshot) = (self.export.job.id(), &self.export.snapshot.id);
+            return Err(Error::failed(
+                format!("snapshot {snapshot} of job {job} has {expected} state documents, {read} were found"),
+                "the user needs `read` on .ml-state*; or the snapshot is damaged: choose another",
+            ));
+        }
+        if read > 0 {
+            self.decoder.finish().map_err(unusable)?;
+        }
+        Ok(read)
+    }
+
+    /// The newest copy of one document over all state indices. Documents may be large, so one is fetched at a time.
+    async fn fetch(&mut self, number: u64) -> Result<Option<Hit>> {
+        let cluster = self.export.cluster();
+        let id = self.id(number);
+        for _ in 0..MAX_TRIES {
+            if !self.located.contains_key(&id) {
+                let last = number.saturating_add(LOCATED_AT_ONCE - 1);
+                let last = self.expected.map_or(last, |expected| last.min(expected));
+                let ids: Vec<String> = (number..=last).map(|number| self.id(number)).collect();
+                self.located = cluster.newest(&STATE_INDICES, &ids).await?;
+            }
+            let Some(index) = self.located.remove(&id) else {
+                return Ok(None);
+            };
+            let found = cluster.documents(&[&index], std::slice::from_ref(&id)).await?;
+            if let Some(hit) = found.into_iter().next() {
+                return Ok(Some(hit));
+            }
+        }
+        Ok(None)
+    }
+
+    fn id(&self, number: u64) -> String {
+        let kind = self.kind;
+        StateDocId { kind, number }.format(self.export.job.id(), &self.export.snapshot.id)
+    }
+}
+
+fn unusable(error: state::Error) -> Error {
+    Error::failed(
+        format!("the state on the cluster is not whole: {error}"),
+        "if the job is open its state may have changed meanwhile: close it or try again",
+    )
 }

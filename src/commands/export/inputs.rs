@@ -9,48 +9,59 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::options::InputOptions;
-use super::target::ExportContext;
-use crate::archive::{
-    self, ArchiveWriter, EntryBuilder, EntryKind, EntryName, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS, SealedEntry,
-};
+use super::plan::Export;
+use crate::archive::{self, ArchiveWriter, EntryKind, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS, SealedEntry};
 use crate::cluster::{Hit, IndexMappings, Pages, Search, Sort, SourceFields};
 use crate::error::{Error, Result};
 use crate::job::{
-    Datafeed, FieldReader, InputMappings, fields_read_by, is_remote, names_with_parents, needed_fields,
+    Datafeed, FieldReader, InputMappings, NeededFields, fields_read_by, is_remote, names_with_parents, needed_fields,
     parents_of_multi_fields, query_reads_runtime_fields, without_query,
 };
-use crate::terminal::Stage;
+use crate::util::format::count;
 use crate::util::timestamp::EpochMillis;
 
 /// Parts that are not in the archive yet, the one being filled included.
 const IN_FLIGHT: usize = 2;
 /// Pages that wait to be compressed.
 const WAITING: usize = 1;
+/// Enough documents to estimate the size of the others by.
+const SAMPLE: usize = 100;
 
-/// What is known of the input documents before the first is read.
-#[derive(Debug)]
-pub(super) struct InputSource {
+/// The input documents and the mappings of their indices.
+pub(super) struct Inputs<'a> {
+    export: &'a Export<'a>,
+    options: &'a InputOptions,
     /// The datafeed's indices on this cluster.
     pub(super) local: Vec<String>,
     pub(super) search: Search,
-    /// The mappings of the exported fields.
-    pub(super) mappings: InputMappings,
+    /// The mappings of the exported fields in all indices that the datafeed reads.
+    mappings: InputMappings,
     /// The UUIDs of the indices whose mappings these are.
     uuids: BTreeMap<String, String>,
+    /// The indices that exported documents come from: only their mappings are exported.
+    indices: BTreeSet<Arc<str>>,
+    /// Bytes of the exported mappings.
+    mapping_bytes: u64,
 }
 
-impl InputSource {
+#[derive(Clone, Copy)]
+pub(super) struct InputCounts {
+    pub(super) documents: u64,
+    /// An estimate from the first documents.
+    pub(super) bytes: u64,
+}
+
+impl<'a> Inputs<'a> {
     /// Reads the mappings of the datafeed's indices; `None` without `--include-inputs`.
-    pub(super) async fn find(export: ExportContext<'_>) -> Result<Option<Self>> {
+    pub(super) async fn find(export: &'a Export<'a>) -> Result<Option<Self>> {
         note_index_dependent_clauses(export);
-        let (cluster, options, target) = (export.cluster(), export.options, export.target);
-        let Some(inputs) = options.inputs() else {
+        let Some(options) = export.options.inputs() else {
             return Ok(None);
         };
-        let job = target.job.id();
-        let datafeed = target.job.datafeed().ok_or_else(|| {
+        let (job, cluster) = (&export.job, export.cluster());
+        let datafeed = job.datafeed().ok_or_else(|| {
             Error::failed(
-                format!("job {job} has no datafeed: where its inputs are is not known"),
+                format!("job {} has no datafeed: where its inputs are is not known", job.id()),
                 "export without --include-inputs",
             )
         })?;
@@ -67,97 +78,226 @@ impl InputSource {
             false => cluster.input_mappings(&local).await?,
         };
         require_source(&whole)?;
-        let time_field = target.job.time_field();
+        let time_field = job.time_field();
         let sort = match !remote.is_empty() || whole.differ_in_resolution(time_field) {
             true => Sort::AscendingMillis(time_field.to_owned()),
             false => Sort::Ascending(time_field.to_owned()),
         };
-        let (mut fields, mappings) = select_fields(export, inputs, whole)?;
-        if let SourceFields::Only(fields) = &mut fields
-            && !remote.is_empty()
-        {
-            let names = fields.iter().cloned().collect();
-            let types = cluster.field_types(&remote, &names_with_parents(&names)).await?;
-            fields.extend(parents_of_multi_fields(&names, &types));
+        let (mut fields, mut mappings) = (SourceFields::All, whole);
+        if !options.all_fields {
+            let needed = needed(export, options, &mappings)?;
+            for warning in &needed.warnings {
+                export.warn(&format!("{warning}; --all-fields carries every field"));
+            }
+            mappings = prune(export, &mappings, &needed);
+            let mut names: Vec<String> = needed.fields.iter().cloned().collect();
+            if !remote.is_empty() {
+                let types = cluster
+                    .field_types(&remote, &names_with_parents(&needed.fields))
+                    .await?;
+                names.extend(parents_of_multi_fields(&needed.fields, &types));
+            }
+            fields = SourceFields::Only(names);
         }
         let search = Search {
             indices: datafeed.indices.clone(),
             lenient: false,
             indices_options: indices_options(datafeed),
-            query: query(inputs, datafeed, time_field),
+            query: query(options, datafeed, time_field),
             runtime_mappings: runtime_mappings(datafeed, time_field),
             fields,
             sort,
-            page_size: options.page_size,
-            slices: options.slices,
-            pagination: options.pagination,
-            allow_partial: inputs.allow_partial,
+            page_size: export.options.page_size,
+            slices: export.options.slices,
+            pagination: export.options.pagination,
+            allow_partial: options.allow_partial,
         };
         Ok(Some(Self {
+            export,
+            options,
             local,
             search,
             mappings,
             uuids,
+            indices: BTreeSet::new(),
+            mapping_bytes: 0,
         }))
     }
 
-    /// The mapping of an index that appeared under the datafeed's pattern after its documents began to be read.
-    pub(super) async fn mapping_of_new_index(&self, export: ExportContext<'_>, index: &str) -> Result<InputMappings> {
-        let export_again =
-            |message: String| Error::failed(message, "export again: the index is then read like the others");
-        let whole = export.cluster().input_mappings(&[index.to_owned()]).await?.mappings;
-        // Where no mapping could be read at all, a warning said so.
-        if whole.is_empty() && !self.mappings.is_empty() {
-            return Err(export_again(format!(
-                "{index} appeared during the export and is gone again: its mapping cannot be read"
-            )));
-        }
-        require_source(&whole)?;
-        let Some(inputs) = export.options.inputs() else {
-            return Ok(whole);
-        };
-        let all = self.mappings.clone().and(whole.clone());
-        let in_milliseconds = matches!(self.search.sort, Sort::AscendingMillis(_));
-        if !in_milliseconds && all.differ_in_resolution(export.target.job.time_field()) {
-            return Err(export_again(format!(
-                "{index} appeared during the export and maps the time field in another resolution"
-            )));
-        }
-        let SourceFields::Only(fetched) = &self.search.fields else {
-            return Ok(whole);
-        };
-        let needed = needed_fields(&export.target.job, &whole, &inputs.fields);
-        let mut missing: Vec<&str> = needed.fields.iter().map(String::as_str).collect();
-        missing.retain(|field| whole.knows(field) && !fetched.iter().any(|fetched| fetched == field));
-        if !missing.is_empty() {
-            return Err(export_again(format!(
-                "{index} appeared during the export, and fields of it are not read: {}",
-                missing.join(", ")
-            )));
-        }
-        for (index, field) in whole.left_out_of_source(&needed.fields) {
-            warn_left_out(export, index, field);
-        }
-        Ok(whole.pruned(&needed.fields, &needed.runtime))
-    }
-
-    /// Refuses an index that is not the one whose mapping was read. Checked once the search is open, which fixes the
-    /// documents that it returns.
-    pub(super) async fn refuse_replaced_indices(&self, export: ExportContext<'_>) -> Result<()> {
-        if self.uuids.is_empty() {
+    /// Refuses mappings that no import takes, before anything is read. The cluster is asked which indices have inputs
+    /// only where all of the mappings are too large.
+    pub(super) async fn refuse_too_large_mappings(&self) -> Result<()> {
+        let entry = self.export.name(EntryKind::InputMapping);
+        let all: u64 = self.mappings.indices().map(|index| self.mappings.bytes_of(index)).sum();
+        if entry.refuse_too_large(all).is_ok() {
             return Ok(());
         }
-        let current = export.cluster().index_uuids(&self.local).await?;
+        let mut bytes = 0;
+        for index in self.export.cluster().indices_of(&self.search, MAX_INDICES).await? {
+            bytes += self.mappings.bytes_of(&index);
+            entry.refuse_too_large(bytes)?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn count(&self) -> Result<InputCounts> {
+        let cluster = self.export.cluster();
+        let (counted, first) = tokio::try_join!(cluster.counted(&self.search), cluster.sample(&self.search, SAMPLE))?;
+        let documents = counted.documents;
+        refuse_too_many(documents)?;
+        if !counted.anywhere {
+            let indices = self.search.indices.join(", ");
+            self.export.warn(&format!(
+                "the archive will have no input documents: no index matches {indices}"
+            ));
+        } else if self.mappings.is_empty() && !self.local.is_empty() {
+            let local = self.local.join(", ");
+            self.export.warn(&format!(
+                "no mappings are found of {local}: an import infers the types of fields from the data"
+            ));
+        }
+        let bytes: u64 = first.iter().map(|hit| hit.source.len() as u64).sum();
+        let bytes = bytes * documents / (first.len() as u64).max(1);
+        Ok(InputCounts { documents, bytes })
+    }
+
+    /// Begins to read; readers wait when a few pages are fetched. An index that is not the one whose mapping was read is
+    /// refused once the search is open, which fixes the documents that it returns.
+    pub(super) async fn open(&self) -> Result<Pages> {
+        let cluster = self.export.cluster();
+        let pages = cluster.pages(self.search.clone()).await?;
+        if self.uuids.is_empty() {
+            return Ok(pages);
+        }
+        let current = cluster.index_uuids(&self.local).await?;
         let current_uuid = |index: &str| current.get(index)?.pointer("/settings/index/uuid")?.as_str();
         let replaced = |(index, uuid): &(&String, &String)| current_uuid(index).is_some_and(|current| current != *uuid);
         match self.uuids.iter().find(replaced) {
-            None => Ok(()),
+            None => Ok(pages),
             Some((index, _)) => Err(Error::failed(
                 format!("index {index} was deleted and created again while it was exported"),
                 "export again",
             )),
         }
     }
+
+    /// Appends the entries of all documents, then that of the mappings.
+    pub(super) async fn write(mut self, mut pages: Pages, expected: u64, writer: &mut ArchiveWriter) -> Result<()> {
+        let (export, session) = (self.export, self.export.session);
+        let stage = session.stage("Reading inputs", Some(expected));
+        let (mut read, mut begun) = (0, 0);
+        let mut parts: VecDeque<Part> = VecDeque::new();
+        while let Some(mut hits) = pages.next().await? {
+            read += hits.len() as u64;
+            stage.inc(hits.len() as u64);
+            self.add_indices_of(&hits).await?;
+            while !hits.is_empty() {
+                if let Some(part) = parts.back_mut() {
+                    hits = part.fill(hits).await;
+                }
+                if !hits.is_empty() {
+                    begun += 1;
+                    parts.push_back(Part::begin(export, begun));
+                }
+            }
+            while parts.len() > IN_FLIGHT
+                && let Some(part) = parts.pop_front()
+            {
+                writer.append(part.seal().await?)?;
+            }
+        }
+        for part in parts {
+            writer.append(part.seal().await?)?;
+        }
+        require_all("inputs", read, expected)?;
+        let incomplete: Vec<String> = session.cluster.incomplete_clusters().into_iter().collect();
+        if !incomplete.is_empty() {
+            export.warn(&format!(
+                "input documents of remote clusters are missing from the archive (--allow-partial): {}",
+                incomplete.join(", ")
+            ));
+        }
+        session.done(stage, &format!("Inputs: {}", count(read)));
+        let mappings = self.mappings.of(|index| self.indices.contains(index));
+        if !mappings.is_empty() {
+            let text = mappings.to_json().to_string();
+            writer.append(export.json_entry(EntryKind::InputMapping, text.as_bytes())?)?;
+        }
+        Ok(())
+    }
+
+    /// Notes where these documents come from. Fails at the first document that makes it more indices, or larger mappings,
+    /// than an import takes.
+    async fn add_indices_of(&mut self, hits: &[Hit]) -> Result<()> {
+        for hits in hits.chunk_by(|one, next| one.index == next.index) {
+            let index = &hits[0].index;
+            if self.indices.contains(index) {
+                continue;
+            }
+            if !self.mappings.has(index) && !is_remote(index) {
+                self.add_mapping(index).await?;
+            }
+            if self.indices.len() == MAX_INDICES {
+                return Err(archive::Error::TooManyIndices.into());
+            }
+            self.indices.insert(Arc::clone(index));
+            self.mapping_bytes += self.mappings.bytes_of(index);
+            let entry = self.export.name(EntryKind::InputMapping);
+            entry.refuse_too_large(self.mapping_bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the mapping of an index that was created, or that an alias was switched to, after the others were read.
+    async fn add_mapping(&mut self, index: &str) -> Result<()> {
+        let export = self.export;
+        let export_again = |what: &str| {
+            Error::failed(
+                format!("{index} appeared during the export{what}"),
+                "export again: the index is then read like the others",
+            )
+        };
+        let mut new = export.cluster().input_mappings(&[index.to_owned()]).await?.mappings;
+        // Where no mapping could be read at all, a warning said so.
+        if new.is_empty() && !self.mappings.is_empty() {
+            return Err(export_again(" and is gone again: its mapping cannot be read"));
+        }
+        require_source(&new)?;
+        let all = self.mappings.clone().and(new.clone());
+        let in_milliseconds = matches!(self.search.sort, Sort::AscendingMillis(_));
+        if !in_milliseconds && all.differ_in_resolution(export.job.time_field()) {
+            return Err(export_again(" and maps the time field in another resolution"));
+        }
+        if let SourceFields::Only(fetched) = &self.search.fields {
+            let needed = needed(export, self.options, &new)?;
+            let mut missing: Vec<&str> = needed.fields.iter().map(String::as_str).collect();
+            missing.retain(|field| new.knows(field) && !fetched.iter().any(|fetched| fetched == field));
+            if !missing.is_empty() {
+                let missing = missing.join(", ");
+                return Err(export_again(&format!(", and fields of it are not read: {missing}")));
+            }
+            new = prune(export, &new, &needed);
+        }
+        self.mappings = std::mem::take(&mut self.mappings).and(new);
+        Ok(())
+    }
+}
+
+/// The fields that the archive needs of indices with these mappings.
+fn needed(export: &Export<'_>, options: &InputOptions, whole: &InputMappings) -> Result<NeededFields> {
+    // A pseudonymized archive has no fields that only the query reads.
+    Ok(match export.options.tokens() {
+        Some(_) => needed_fields(&without_query(&export.job)?, whole, &options.fields),
+        None => needed_fields(&export.job, whole, &options.fields),
+    })
+}
+
+/// The mappings of these fields.
+fn prune(export: &Export<'_>, whole: &InputMappings, needed: &NeededFields) -> InputMappings {
+    for (index, field) in whole.left_out_of_source(&needed.fields) {
+        export.warn(&format!("{index} leaves {field} out of _source: it cannot be carried"));
+    }
+    whole.pruned(&needed.fields, &needed.runtime)
 }
 
 fn require_source(mappings: &InputMappings) -> Result<()> {
@@ -170,15 +310,11 @@ fn require_source(mappings: &InputMappings) -> Result<()> {
     }
 }
 
-fn warn_left_out(export: ExportContext<'_>, index: &str, field: &str) {
-    export.warn(&format!("{index} leaves {field} out of _source: it cannot be carried"));
-}
-
 /// Reports what an import does about clauses that select other documents in a copy of the index. A pseudonymized archive
 /// has a report of its own about its query.
-fn note_index_dependent_clauses(export: ExportContext<'_>) {
-    let ExportContext { options, target, .. } = export;
-    let Some(datafeed) = target.job.datafeed().filter(|_| options.tokens().is_none()) else {
+fn note_index_dependent_clauses(export: &Export<'_>) {
+    let options = export.options;
+    let Some(datafeed) = export.job.datafeed().filter(|_| options.tokens().is_none()) else {
         return;
     };
     let runtime = datafeed.runtime_mappings.as_ref();
@@ -198,30 +334,6 @@ fn note_index_dependent_clauses(export: ExportContext<'_>) {
              keeps its query, and may select other documents there; --include-inputs exports those that it selects here"
         ),
     });
-}
-
-fn select_fields(
-    export: ExportContext<'_>,
-    inputs: &InputOptions,
-    whole: InputMappings,
-) -> Result<(SourceFields, InputMappings)> {
-    if inputs.all_fields {
-        return Ok((SourceFields::All, whole));
-    }
-    // A pseudonymized archive has no fields that only the query reads.
-    let job = match export.options.tokens() {
-        Some(_) => without_query(&export.target.job)?,
-        None => export.target.job.clone(),
-    };
-    let needed = needed_fields(&job, &whole, &inputs.fields);
-    for warning in &needed.warnings {
-        export.warn(&format!("{warning}; --all-fields carries every field"));
-    }
-    for (index, field) in whole.left_out_of_source(&needed.fields) {
-        warn_left_out(export, index, field);
-    }
-    let mappings = whole.pruned(&needed.fields, &needed.runtime);
-    Ok((SourceFields::Only(needed.fields.into_iter().collect()), mappings))
 }
 
 /// What the datafeed would read, within the range of the options.
@@ -272,159 +384,31 @@ pub(super) fn refuse_too_many(documents: u64) -> Result<()> {
     Ok(())
 }
 
-/// The mappings that are exported: those of the indices that input documents come from, whatever else the datafeed
-/// reads.
-pub(super) struct ExportedMappings<'a> {
-    export: ExportContext<'a>,
-    source: &'a InputSource,
-    mappings: InputMappings,
-    entry: EntryName,
-    indices: BTreeSet<Arc<str>>,
-    last: Option<Arc<str>>,
-    bytes: u64,
+/// A search that finds fewer documents than were counted a moment before has lost some.
+pub(super) fn require_all(what: &str, read: u64, counted: u64) -> Result<()> {
+    if read >= counted {
+        return Ok(());
+    }
+    Err(Error::failed(
+        format!("{what}: {counted} documents were counted, {read} could be read"),
+        "documents were deleted meanwhile, or shards went away: try again",
+    ))
 }
 
-impl<'a> ExportedMappings<'a> {
-    pub(super) fn new(export: ExportContext<'a>, source: &'a InputSource) -> Self {
-        Self {
-            export,
-            source,
-            mappings: source.mappings.clone(),
-            entry: export.target.entry_name(EntryKind::InputMapping),
-            indices: BTreeSet::new(),
-            last: None,
-            bytes: 0,
-        }
-    }
-
-    /// Refuses mappings that no import takes, before anything is read. The cluster is asked which indices have inputs
-    /// only where all of the mappings are too large.
-    pub(super) async fn refuse_too_large(mut self) -> Result<()> {
-        let mappings = &self.source.mappings;
-        let all: u64 = mappings.indices().map(|index| mappings.bytes_of(index)).sum();
-        if self.entry.refuse_too_large(all).is_ok() {
-            return Ok(());
-        }
-        let cluster = self.export.cluster();
-        for index in cluster.indices_of(&self.source.search, MAX_INDICES).await? {
-            self.add(&index.into())?;
-        }
-        Ok(())
-    }
-
-    /// Notes where these documents come from, and reads the mappings of indices that were created, or that an alias was
-    /// switched to, after the others were read.
-    async fn add_indices_of(&mut self, hits: &[Hit]) -> Result<()> {
-        for hits in hits.chunk_by(|one, next| one.index == next.index) {
-            let index = &hits[0].index;
-            if self.indices.contains(index) || self.mappings.has(index) || is_remote(index) {
-                continue;
-            }
-            let new = self.source.mapping_of_new_index(self.export, index).await?;
-            self.mappings = std::mem::take(&mut self.mappings).and(new);
-        }
-        Ok(hits.iter().try_for_each(|hit| self.add(&hit.index))?)
-    }
-
-    /// Fails at the first document that makes it more indices, or larger mappings, than an import takes.
-    fn add(&mut self, index: &Arc<str>) -> archive::Result<()> {
-        // Consecutive documents share the name.
-        if self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, index)) {
-            return Ok(());
-        }
-        self.last = Some(Arc::clone(index));
-        if !self.indices.insert(Arc::clone(index)) {
-            return Ok(());
-        }
-        if self.indices.len() > MAX_INDICES {
-            return Err(archive::Error::TooManyIndices);
-        }
-        self.bytes += self.mappings.bytes_of(index);
-        self.entry.refuse_too_large(self.bytes)
-    }
-
-    pub(super) fn mappings(&self) -> InputMappings {
-        self.mappings.of(|index| self.indices.contains(index))
-    }
-}
-
-/// Documents on their way from pages to parts.
-struct Parts<'a> {
-    export: ExportContext<'a>,
-    begun: u64,
-    open: Option<OpenPart>,
-    /// In order; the open one is the last.
-    building: VecDeque<JoinHandle<archive::Result<SealedEntry>>>,
-}
-
-/// The part that is being filled.
-struct OpenPart {
+/// An entry of inputs that is being filled.
+struct Part {
     documents: u64,
     bytes: u64,
     hits: mpsc::Sender<Vec<Hit>>,
+    sealed: JoinHandle<archive::Result<SealedEntry>>,
 }
 
-/// Reads all inputs and appends their entries; returns how many documents there were.
-pub(super) async fn append(
-    mut pages: Pages,
-    mappings: &mut ExportedMappings<'_>,
-    writer: &mut ArchiveWriter,
-    stage: &Stage,
-) -> Result<u64> {
-    let mut parts = Parts {
-        export: mappings.export,
-        begun: 0,
-        open: None,
-        building: VecDeque::new(),
-    };
-    let mut documents = 0;
-    while let Some(hits) = pages.next().await? {
-        stage.inc(hits.len() as u64);
-        documents += hits.len() as u64;
-        mappings.add_indices_of(&hits).await?;
-        parts.push(hits).await;
-        parts.append_finished(writer, IN_FLIGHT).await?;
-    }
-    parts.open = None;
-    parts.append_finished(writer, 0).await?;
-    Ok(documents)
-}
-
-impl Parts<'_> {
-    /// Sends a page to the open part, and what does not fit into it to the next.
-    async fn push(&mut self, hits: Vec<Hit>) {
-        let mut page = Vec::with_capacity(hits.len());
-        for hit in hits {
-            let bytes = hit.source.len();
-            let full = |open: &OpenPart| archive::is_full(open.documents, open.bytes, bytes);
-            if self.open.as_ref().is_none_or(full) {
-                self.send(std::mem::take(&mut page)).await;
-                self.begin();
-            }
-            if let Some(open) = &mut self.open {
-                open.documents += 1;
-                open.bytes += bytes as u64;
-            }
-            page.push(hit);
-        }
-        self.send(page).await;
-    }
-
-    async fn send(&self, hits: Vec<Hit>) {
-        if let Some(open) = &self.open {
-            // A part that receives no more has failed: awaiting it returns the error.
-            let _ = open.hits.send(hits).await;
-        }
-    }
-
-    /// Closes the open part and begins another. It compresses its documents as they come, on a thread of its own, until
-    /// no more are sent.
-    fn begin(&mut self) {
-        self.begun += 1;
-        let name = self.export.target.entry_name(EntryKind::Inputs { number: self.begun });
-        let mut entry = EntryBuilder::new(name, self.export.options.compression_level);
+impl Part {
+    /// Begins a part. It compresses its documents as they come, on a thread of its own, until no more are sent.
+    fn begin(export: &Export<'_>, number: u64) -> Self {
+        let mut entry = export.entry(EntryKind::Inputs { number });
         let (hits, mut received) = mpsc::channel::<Vec<Hit>>(WAITING);
-        self.building.push_back(tokio::task::spawn_blocking(move || {
+        let sealed = tokio::task::spawn_blocking(move || {
             while let Some(hits) = received.blocking_recv() {
                 for hit in hits {
                     let put = entry.action_and_line(Some(&hit.index), &hit.id, &hit.source);
@@ -432,21 +416,35 @@ impl Parts<'_> {
                 }
             }
             entry.seal()
-        }));
-        self.open = Some(OpenPart {
+        });
+        Self {
             documents: 0,
             bytes: 0,
             hits,
-        });
+            sealed,
+        }
     }
 
-    /// Appends parts in order until at most `left` are not in the archive yet.
-    async fn append_finished(&mut self, writer: &mut ArchiveWriter, left: usize) -> Result<()> {
-        while self.building.len() > left {
-            let Some(part) = self.building.pop_front() else { break };
-            writer.append(part.await.map_err(Error::panicked)??)?;
-        }
-        Ok(())
+    /// Takes as many of the documents as it has room for; returns the others.
+    async fn fill(&mut self, mut hits: Vec<Hit>) -> Vec<Hit> {
+        let takes = |hit: &&Hit| {
+            let has_room = !archive::is_full(self.documents, self.bytes, hit.source.len());
+            if has_room {
+                self.documents += 1;
+                self.bytes += hit.source.len() as u64;
+            }
+            has_room
+        };
+        let taken = hits.iter().take_while(takes).count();
+        let others = hits.split_off(taken);
+        // A part that receives no more has failed: sealing it returns the error.
+        let _ = self.hits.send(hits).await;
+        others
+    }
+
+    async fn seal(self) -> Result<SealedEntry> {
+        drop(self.hits);
+        Ok(self.sealed.await.map_err(Error::panicked)??)
     }
 }
 

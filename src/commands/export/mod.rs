@@ -4,21 +4,28 @@ mod documents;
 mod inputs;
 mod options;
 mod outcome;
-mod state;
-mod target;
-mod write;
+mod plan;
 
-pub use options::{ExportOptions, InputOptions};
+use std::path::PathBuf;
 
 use self::documents::DocumentCounts;
-use self::inputs::{ExportedMappings, InputSource};
-use self::target::{ExportContext, ExportTarget, privileges_for_any_job};
+use self::inputs::Inputs;
+pub use self::options::{ExportOptions, InputOptions};
+use self::plan::Export;
+use crate::archive::{
+    self, ArchiveWriter, EntryKind, Limits, Manifest, ManifestSource, SealedEntry, UnpublishedArchive,
+};
 use crate::cluster::ConnectOptions;
-use crate::commands::context::RunContext;
 use crate::commands::interrupt::Signals;
-use crate::commands::session::Session;
-use crate::error::Result;
+use crate::commands::pseudonymize::{self, PseudonymizeOptions, TokenOptions};
+use crate::commands::session::{RunContext, Session};
+use crate::error::{Error, Result};
+use crate::json::raw;
 use crate::terminal::Terminal;
+use crate::util::timestamp::EpochMillis;
+
+/// How an archive is compressed that is read once more and then deleted.
+const TEMPORARY_LEVEL: u32 = 1;
 
 /// Runs the export and prints its result.
 ///
@@ -33,7 +40,7 @@ pub async fn run(
     let signals = Signals::listen(&context.stop);
     outcome::require_answerable(&options, terminal)?;
     signals.or(options.refuse_existing(options.job.as_ref())).await?;
-    let privileges = privileges_for_any_job();
+    let privileges = plan::required_privileges(None, &[]);
     let connected = Session::connect(&connect, &privileges, context, terminal);
     let session = signals.or(connected).await?;
     let outcome = signals.or(export(&session, &options)).await;
@@ -43,25 +50,137 @@ pub async fn run(
 }
 
 async fn export(session: &Session, options: &ExportOptions) -> Result<()> {
-    let target = &ExportTarget::find(session, options).await?;
-    options.refuse_existing(Some(target.job.id())).await?;
-    let export = ExportContext {
-        session,
-        options,
-        target,
-    };
-    let source = InputSource::find(export).await?;
-    let source = source.as_ref();
-    let privileges = target.required_privileges(source.map(|source| source.local.as_slice()));
+    let export = Export::plan(session, options).await?;
+    options.refuse_existing(Some(export.job.id())).await?;
+    let inputs = Inputs::find(&export).await?;
+    let input_indices = inputs.as_ref().map_or(&[][..], |inputs| &inputs.local);
+    let privileges = plan::required_privileges(Some(&export.job), input_indices);
     session.require_privileges(&privileges).await?;
-    if let Some(source) = source {
-        ExportedMappings::new(export, source).refuse_too_large().await?;
+    if let Some(inputs) = &inputs {
+        inputs.refuse_too_large_mappings().await?;
     }
-    let counts = DocumentCounts::count(export, source).await?;
+    let counts = DocumentCounts::count(&export, inputs.as_ref()).await?;
     if options.dry_run {
-        return outcome::print_plan(export, source, &counts);
+        let fields = inputs.as_ref().map(|inputs| &inputs.search.fields);
+        return outcome::print_plan(&export, fields, &counts);
     }
-    outcome::confirm(export, &counts).await?;
-    let archive = write::archive(export, source, &counts).await?;
-    outcome::print(export, &archive)
+    outcome::confirm(&export, &counts).await?;
+    let archive = write(&export, inputs, &counts).await?;
+    match options.tokens() {
+        None => {
+            let summary = tokio::task::block_in_place(|| archive.publish())?;
+            outcome::print(&export, &summary, None)
+        }
+        Some(tokens) => {
+            session.leave_stage();
+            let (options, outcome) = pseudonymize(&export, &archive, tokens).await?;
+            let summary = outcome.finished.clone().unwrap_or_default();
+            outcome::print(&export, &summary, Some((&options, &outcome)))
+        }
+    }
+}
+
+/// Writes the archive, entry by entry, in the order of the archive contract; dropped before its end it leaves nothing behind.
+async fn write(export: &Export<'_>, inputs: Option<Inputs<'_>>, counts: &DocumentCounts) -> Result<UnpublishedArchive> {
+    let (options, cluster) = (export.options, export.cluster());
+    let [annotations, notifications, categories] = &counts.searched;
+    // With values it has no name on the disk.
+    let mut writer = match options.tokens() {
+        None => ArchiveWriter::create(&options.target(export.job.id()), options.compression_level)?,
+        Some(_) => ArchiveWriter::temporary(TEMPORARY_LEVEL)?,
+    };
+    // The first inputs are fetched while short entries are written. Long ones could outlast their point in time.
+    let page = options.page_size as u64;
+    let is_short = export.snapshot.state_documents <= 1 && annotations.count <= page && notifications.count <= page;
+    let opened_early = match &inputs {
+        Some(inputs) if is_short => Some(inputs.open().await?),
+        _ => None,
+    };
+    writer.append(export.json_entry(EntryKind::Snapshot, &export.snapshot_document.source)?)?;
+    writer.append(export.json_entry(EntryKind::Config, export.job.text.get().as_bytes())?)?;
+    documents::write_state(export, &mut writer).await?;
+    annotations.write(export, &mut writer).await?;
+    notifications.write(export, &mut writer).await?;
+    // Hours of inputs may follow before these are appended: they are read, and refused where they are too large, before.
+    let data_counts = cluster.data_counts_document(export.job.id()).await?;
+    if data_counts.is_none() {
+        export.session.terminal.detail("the job has no data counts document");
+    }
+    let filters = filters(export).await?;
+    let calendars = cluster.calendars_of(export.job.id(), &export.job.groups).await?;
+    let calendars = export.json_entry(EntryKind::Calendars, raw(&calendars).get().as_bytes())?;
+    let ml_info = cluster.ml_info().await?;
+    if let (Some(inputs), Some(counts)) = (inputs, counts.inputs) {
+        let pages = match opened_early {
+            Some(pages) => pages,
+            None => inputs.open().await?,
+        };
+        inputs.write(pages, counts.documents, &mut writer).await?;
+    }
+    if let Some(counts) = data_counts {
+        writer.append(export.json_entry(EntryKind::DataCounts, &counts.source)?)?;
+    }
+    categories.write(export, &mut writer).await?;
+    writer.append(filters)?;
+    writer.append(calendars)?;
+    export.refuse_replaced_job().await?;
+    let manifest = Manifest {
+        format_version: archive::FORMAT_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        created: EpochMillis::now().to_string(),
+        source: ManifestSource {
+            cluster_version: cluster.identity.version.to_string(),
+            cluster_name: cluster.identity.name.clone(),
+            cluster_uuid: cluster.identity.uuid.clone(),
+            default_categorization_analyzer: ml_info.and_then(|info| info.default_categorization_analyzer),
+        },
+        job_id: export.job.id().to_string(),
+        snapshot_id: export.snapshot.id.to_string(),
+        incomplete_clusters: cluster.incomplete_clusters(),
+        options: options.for_manifest(),
+        entries: Vec::new(),
+    };
+    Ok(tokio::task::block_in_place(|| writer.close(manifest))?)
+}
+
+/// The filters that rules name.
+async fn filters(export: &Export<'_>) -> Result<SealedEntry> {
+    let mut filters = Vec::new();
+    for id in export.job.filters() {
+        match export.cluster().filter(id).await? {
+            Some(filter) => filters.push(filter),
+            None => export.warn(&format!("a rule of the job names filter `{id}`, which does not exist")),
+        }
+    }
+    export.json_entry(EntryKind::Filters, raw(&filters).get().as_bytes())
+}
+
+/// Writes the archive again, with tokens in place of values.
+async fn pseudonymize(
+    export: &Export<'_>,
+    unpublished: &UnpublishedArchive,
+    tokens: &TokenOptions,
+) -> Result<(PseudonymizeOptions, pseudonymize::Outcome)> {
+    let options = PseudonymizeOptions {
+        archive: PathBuf::new(),
+        output: export.options.path(export.job.id()),
+        overwrite: export.options.overwrite,
+        tokens: tokens.clone(),
+        compression_level: export.options.compression_level,
+        limits: Limits {
+            entry: u64::MAX,
+            total: u64::MAX,
+            state: u64::MAX,
+        },
+        dry_run: false,
+        json: export.options.json,
+    };
+    let archive = unpublished.archive()?.ok_or_else(|| {
+        Error::failed(
+            "the archive went to standard output at once",
+            "this is a bug; please report it",
+        )
+    })?;
+    let outcome = pseudonymize::pseudonymize(&archive, &options, &export.session.terminal).await?;
+    Ok((options, outcome))
 }

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::archive::Target;
 use crate::cluster::Pagination;
 use crate::cluster::ml::SnapshotChoice;
+use crate::commands::options::{compression_level, concurrency, target};
 use crate::commands::pseudonymize::TokenOptions;
-use crate::commands::target::target;
-use crate::commands::value_parsers::concurrency;
 use crate::error::{Error, Result};
 use crate::job::{JobId, SnapshotId};
 use crate::terminal::Terminal;
@@ -29,8 +28,8 @@ Examples:
 
 Dates are YYYY-MM-DDTHH:MM:SS (UTC unless an offset follows), YYYY-MM-DD, RFC 3339 or epoch milliseconds.";
 
-const JOB: &str = "What to export";
 const OUTPUT: &str = "Output and reading";
+const DATE: &str = "DATE";
 
 /// Write a job, with everything it has learned, to an archive
 ///
@@ -38,42 +37,30 @@ const OUTPUT: &str = "Output and reading";
 /// request, the input data, and writes one .tar.gz file that appears whole or not at all. The archive's path
 /// is printed to stdout.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, next_help_heading = "What to export")]
 pub struct ExportOptions {
     /// The job; on a terminal a list is offered where it is left out
-    #[arg(help_heading = JOB, long = "job-id", alias = "job_id", value_name = "JOB")]
+    #[arg(long = "job-id", alias = "job_id", value_name = "JOB")]
     pub job: Option<JobId>,
     /// This model snapshot, instead of the one that the job uses
-    #[arg(
-        help_heading = JOB,
-        long,
-        alias = "snapshot_id",
-        value_name = "ID",
-        conflicts_with_all = ["before_date", "snapshot_before_date"]
-    )]
+    #[arg(long, alias = "snapshot_id", value_name = "ID", conflicts_with_all = ["before_date", "snapshot_before_date"])]
     snapshot_id: Option<SnapshotId>,
     /// The latest snapshot before this date
     ///
     /// Later annotations and notifications are left out.
-    #[arg(
-        help_heading = JOB,
-        long,
-        alias = "before_date",
-        value_name = "DATE",
-        conflicts_with = "snapshot_before_date",
-        allow_hyphen_values = true
-    )]
+    #[arg(long, alias = "before_date", value_name = DATE, allow_hyphen_values = true)]
+    #[arg(conflicts_with = "snapshot_before_date")]
     before_date: Option<EpochMillis>,
     /// The same as --before-date
-    #[arg(help_heading = JOB, long, alias = "snapshot_before_date", value_name = "DATE", allow_hyphen_values = true)]
+    #[arg(long, alias = "snapshot_before_date", value_name = DATE, allow_hyphen_values = true)]
     snapshot_before_date: Option<EpochMillis>,
     /// Only inputs, annotations and notifications from this date on
     ///
     /// --annotations-after-date and --inputs-after-date win over it for their part.
-    #[arg(help_heading = JOB, long, alias = "after_date", value_name = "DATE", allow_hyphen_values = true)]
+    #[arg(long, alias = "after_date", value_name = DATE, allow_hyphen_values = true)]
     after_date: Option<EpochMillis>,
     /// Only annotations and notifications from this date on
-    #[arg(help_heading = JOB, long = "annotations-after-date", alias = "annotations_after_date", value_name = "DATE", allow_hyphen_values = true)]
+    #[arg(long = "annotations-after-date", alias = "annotations_after_date", value_name = DATE, allow_hyphen_values = true)]
     pub annotations_after: Option<EpochMillis>,
     #[command(flatten)]
     input_options: InputOptions,
@@ -84,25 +71,13 @@ pub struct ExportOptions {
     #[arg(help_heading = OUTPUT, long)]
     pub(super) overwrite: bool,
     /// 0 stores, 9 is smallest and slowest
-    #[arg(
-        help_heading = OUTPUT,
-        long,
-        value_name = "LEVEL",
-        default_value = "4",
-        value_parser = clap::value_parser!(u32).range(0..=9)
-    )]
+    #[arg(help_heading = OUTPUT, long, value_name = "LEVEL", default_value = "4", value_parser = compression_level())]
     pub compression_level: u32,
     /// How many readers share a point in time
     #[arg(help_heading = OUTPUT, long, value_name = "N", default_value = "4", value_parser = concurrency())]
     pub slices: usize,
     /// Documents in one answer
-    #[arg(
-        help_heading = OUTPUT,
-        long,
-        value_name = "N",
-        default_value = "10000",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000)
-    )]
+    #[arg(help_heading = OUTPUT, long, value_name = "N", default_value = "10000", value_parser = page_size())]
     pub page_size: usize,
     /// How to page
     ///
@@ -137,37 +112,27 @@ pub struct InputOptions {
     #[arg(long, alias = "include_inputs")]
     include_inputs: bool,
     /// Only inputs from this date on, by the job's time field
-    #[arg(
-        long = "inputs-after-date",
-        alias = "inputs_after_date",
-        value_name = "DATE",
-        allow_hyphen_values = true
-    )]
+    #[arg(long = "inputs-after-date", alias = "inputs_after_date", value_name = DATE, allow_hyphen_values = true)]
     pub after: Option<EpochMillis>,
     /// Only inputs before this date
-    #[arg(
-        long = "inputs-before-date",
-        alias = "inputs_before_date",
-        value_name = "DATE",
-        allow_hyphen_values = true
-    )]
+    #[arg(long = "inputs-before-date", alias = "inputs_before_date", value_name = DATE, allow_hyphen_values = true)]
     pub before: Option<EpochMillis>,
     /// Whole input documents, instead of the fields that the job needs
     #[arg(long, requires = "include_inputs", conflicts_with = "input_field")]
     pub all_fields: bool,
     /// A field besides those that the job needs; repeatable
-    #[arg(
-        id = "input_field",
-        long = "input-field",
-        value_name = "NAME",
-        requires = "include_inputs"
-    )]
+    #[arg(id = "input_field", long = "input-field", value_name = "NAME")]
+    #[arg(requires = "include_inputs")]
     pub fields: Vec<String>,
     /// Export without the inputs of remote clusters that do not answer
     ///
     /// Otherwise the export fails and names them. The manifest of the archive lists what is missing.
     #[arg(long, requires = "include_inputs")]
     pub allow_partial: bool,
+}
+
+fn page_size() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=10_000)
 }
 
 fn pagination() -> impl TypedValueParser<Value = Pagination> {
@@ -182,7 +147,7 @@ impl ExportOptions {
     /// Refuses what contradicts itself or cannot work here, and fills in what follows from other options.
     ///
     /// # Errors
-    /// [`Error::Usage`]
+    /// Such a contradiction, and standard output that is no place for the archive.
     pub fn validated(mut self, terminal: &Terminal) -> Result<Self> {
         if !self.pseudonymize && !self.token_options.is_empty() {
             return Err(Error::usage(
@@ -196,26 +161,28 @@ impl ExportOptions {
                 "add --job-id JOB",
             ));
         }
-        let after = ("--after-date", self.after_date);
-        let finer = |name, date: Option<EpochMillis>| if date.is_some() { (name, date) } else { after };
+        let finer = |option, date: Option<EpochMillis>| match date {
+            Some(_) => (option, date),
+            None => ("--after-date", self.after_date),
+        };
         let annotations_after = finer("--annotations-after-date", self.annotations_after);
         let inputs_after = finer("--inputs-after-date", self.input_options.after);
         let before = match self.before_date {
-            Some(_) => ("--before-date", self.before_date),
-            None => ("--snapshot-before-date", self.snapshot_before_date),
+            Some(_) => "--before-date",
+            None => "--snapshot-before-date",
         };
-        check_range(annotations_after, before)?;
+        check_range(annotations_after, (before, self.before()))?;
         check_range(inputs_after, ("--inputs-before-date", self.input_options.before))?;
         let inputs = &mut self.input_options;
-        if !inputs.include_inputs && (inputs.after.is_some() || inputs.before.is_some()) {
+        if !inputs.include_inputs && inputs.after.or(inputs.before).is_some() {
             terminal.warn("the range of inputs has no effect without --include-inputs");
         }
         (inputs.after, self.annotations_after) = (inputs_after.1, annotations_after.1);
-        if let Some(output) = &self.output {
-            target(output, self.overwrite, self.dry_run, terminal)?;
-        }
+        let output = self.output.as_ref();
+        let target = output.map(|output| target(output, self.overwrite, self.dry_run, terminal));
+        let target = target.transpose()?;
         if self.pseudonymize {
-            self.token_options.check(self.output().as_ref())?;
+            self.token_options.check(target.as_ref())?;
         }
         self.json = self.prints_json();
         Ok(self)
@@ -250,59 +217,53 @@ impl ExportOptions {
         self.pseudonymize.then_some(&self.token_options)
     }
 
-    /// Where the archive goes, as far as that is known without the job.
-    pub(super) fn output(&self) -> Option<Target> {
-        self.output.as_ref().map(|path| Target::new(path, self.overwrite))
+    /// The path of the archive of this job, `-` for standard output.
+    pub(super) fn path(&self, job: &JobId) -> PathBuf {
+        let default = || PathBuf::from(format!("{}_state.tar.gz", job.safe()));
+        self.output.clone().unwrap_or_else(default)
     }
 
     /// Where the archive of this job goes.
     pub(super) fn target(&self, job: &JobId) -> Target {
-        self.output().unwrap_or_else(|| Target::File {
-            path: PathBuf::from(format!("{}_state.tar.gz", job.safe())),
-            overwrite: self.overwrite,
-        })
+        Target::new(&self.path(job), self.overwrite)
     }
 
     /// Refuses an existing target before anything is read; without a job only where its path is known.
     pub(super) async fn refuse_existing(&self, job: Option<&JobId>) -> Result<()> {
-        let Some(target) = self.output().or_else(|| job.map(|job| self.target(job))) else {
+        let path = self.output.clone().or_else(|| job.map(|job| self.path(job)));
+        let Some(target) = path.map(|path| Target::new(&path, self.overwrite)) else {
             return Ok(());
         };
-        target.check()?;
         match self.tokens() {
             Some(tokens) => tokens.refuse_existing(&target).await,
-            None => Ok(()),
+            None => Ok(target.check()?),
         }
     }
 
     /// The options that shaped the archive, as the command line names them.
-    pub(super) fn for_manifest(&self) -> serde_json::Map<String, Value> {
-        let date = |date: Option<EpochMillis>| date.map(|date| date.to_string().into());
-        let inputs = self.inputs();
-        let (snapshot, before) = match self.snapshot() {
-            SnapshotChoice::Used => (None, None),
-            SnapshotChoice::Before(before) => (None, date(Some(before))),
-            SnapshotChoice::Id(id) => (Some(id.to_string().into()), None),
-        };
-        let fields = inputs.filter(|inputs| !inputs.fields.is_empty());
-        let options = [
-            ("snapshot-id", snapshot),
-            ("before-date", before),
+    pub(super) fn for_manifest(&self) -> Map<String, Value> {
+        let date = |date: Option<EpochMillis>| json!(date.map(|date| date.to_string()));
+        let mut options = vec![
+            ("snapshot-id", json!(self.snapshot_id)),
+            ("before-date", date(self.before())),
             ("annotations-after-date", date(self.annotations_after)),
-            ("include-inputs", Some(inputs.is_some().into())),
-            ("inputs-after-date", date(inputs.and_then(|inputs| inputs.after))),
-            ("inputs-before-date", date(inputs.and_then(|inputs| inputs.before))),
-            (
-                "allow-partial",
-                inputs.filter(|inputs| inputs.allow_partial).map(|_| true.into()),
-            ),
-            ("all-fields", inputs.map(|inputs| inputs.all_fields.into())),
-            ("input-field", fields.map(|inputs| inputs.fields.clone().into())),
+            ("include-inputs", self.inputs().is_some().into()),
         ];
-        let given = options
+        if let Some(inputs) = self.inputs() {
+            let fields = Some(&inputs.fields).filter(|fields| !fields.is_empty());
+            options.extend([
+                ("inputs-after-date", date(inputs.after)),
+                ("inputs-before-date", date(inputs.before)),
+                ("allow-partial", json!(inputs.allow_partial.then_some(true))),
+                ("all-fields", inputs.all_fields.into()),
+                ("input-field", json!(fields)),
+            ]);
+        }
+        options.retain(|(_, value)| !value.is_null());
+        options
             .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        given.collect()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
     }
 }
 

@@ -1,18 +1,17 @@
 //! What the user reads of an export: the question before it, the plan of a dry run, and the result. Only the path of the
 //! archive, or one JSON document, goes to stdout.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::documents::DocumentCounts;
-use super::inputs::InputSource;
 use super::options::ExportOptions;
-use super::target::ExportContext;
-use super::write::ExportedArchive;
-use crate::archive::{Limits, ManifestEntry, Target};
+use super::plan::Export;
+use crate::archive::{ArchiveSummary, Limits, ManifestEntry, Target};
 use crate::cluster::SourceFields;
-use crate::commands::{interrupt, pseudonymize};
+use crate::commands::interrupt;
+use crate::commands::pseudonymize::{self, PseudonymizeOptions};
 use crate::error::{Error, Result};
-use crate::terminal::{PromptError, Terminal};
+use crate::terminal::Terminal;
 use crate::util::format::{amount, bytes, count};
 use crate::util::table::Table;
 
@@ -27,12 +26,12 @@ pub(super) fn require_answerable(options: &ExportOptions, terminal: &Terminal) -
 }
 
 /// Asks whether values of the data may be exported, and again where all inputs of an open range would be.
-pub(super) async fn confirm(export: ExportContext<'_>, counts: &DocumentCounts) -> Result<()> {
+pub(super) async fn confirm(export: &Export<'_>, counts: &DocumentCounts) -> Result<()> {
     let (options, terminal) = (export.options, &export.session.terminal);
     if options.yes {
         return Ok(());
     }
-    let job = export.target.job.id();
+    let job = export.job.id();
     terminal.explain(&match options.tokens() {
         Some(_) => format!(
             "The archive of job {job} will hold tokens in the place of values, and its key file the values. Names of \
@@ -59,11 +58,9 @@ pub(super) async fn confirm(export: ExportContext<'_>, counts: &DocumentCounts) 
 }
 
 async fn ask(terminal: &Terminal, question: &'static str) -> Result<()> {
-    match interrupt::while_waiting(terminal, move |terminal| terminal.confirm(question)).await? {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(refused("not exported")),
-        Err(PromptError::Interrupted) => Err(Error::Interrupted),
-        Err(PromptError::NoTerminal) => Err(refused("nobody is there to agree")),
+    match interrupt::ask(terminal, |terminal| terminal.confirm(question)).await? {
+        true => Ok(()),
+        false => Err(refused("not exported")),
     }
 }
 
@@ -72,28 +69,30 @@ fn refused(message: &str) -> Error {
 }
 
 /// Prints the path, or with `--json` what the archive contains; nothing where stdout is the archive.
-pub(super) fn print(export: ExportContext<'_>, archive: &ExportedArchive) -> Result<()> {
-    let (target, terminal) = (export.target, &export.session.terminal);
-    let pseudonymized = archive.pseudonymized.as_ref();
+pub(super) fn print(
+    export: &Export<'_>,
+    summary: &ArchiveSummary,
+    pseudonymized: Option<(&PseudonymizeOptions, &pseudonymize::Outcome)>,
+) -> Result<()> {
+    let (job, terminal) = (export.job.id(), &export.session.terminal);
     if let Some((options, outcome)) = pseudonymized {
         pseudonymize::say(options, outcome, terminal);
     }
-    let Target::File { path, .. } = &archive.target else {
+    let Target::File { path, .. } = export.options.target(job) else {
         return Ok(());
     };
-    let summary = &archive.summary;
     if let Some(warning) = size_warning(&summary.entries) {
         terminal.warn(&warning);
     }
-    terminal.print(&format!("Exported job {}: {}", target.job.id(), bytes(summary.bytes)));
+    terminal.print(&format!("Exported job {job}: {}", bytes(summary.bytes)));
     if !export.options.json {
         return terminal.result(&path.display().to_string()).map_err(Error::stdout);
     }
     let mut document = json!({
         "archive": path,
         "bytes": summary.bytes,
-        "job_id": target.job.id(),
-        "snapshot_id": target.snapshot.id,
+        "job_id": job,
+        "snapshot_id": export.snapshot.id,
         "entries": summary.entries,
     });
     if let Some((options, outcome)) = pseudonymized {
@@ -114,84 +113,60 @@ fn size_warning(entries: &[ManifestEntry]) -> Option<String> {
     })
 }
 
-/// Prints what `--dry-run` finds.
-pub(super) fn print_plan(
-    export: ExportContext<'_>,
-    source: Option<&InputSource>,
-    counts: &DocumentCounts,
-) -> Result<()> {
-    let (target, output) = (export.target, export.options.target(export.target.job.id()));
-    let fields = source.map(|source| &source.search.fields);
-    let text = match export.options.json {
-        true => plan_document(export, &output, fields, counts).to_string(),
-        false => {
-            let mut table = Table::new(&[1]);
-            table.row(["", "documents"]);
-            table.row(["model state", &count(target.snapshot.state_documents)]);
-            for found in counts.searched() {
-                table.row([found.title, &count(found.count)]);
-            }
-            match counts.inputs {
-                Some(inputs) => table.row([
-                    "inputs",
-                    &count(inputs.documents),
-                    &format!("about {} before compression", bytes(inputs.bytes)),
-                ]),
-                None => table.row(["inputs", "none", "--include-inputs takes them along"]),
-            }
-            let fields = match fields {
-                Some(SourceFields::Only(fields)) => format!("\nof the inputs: {}", fields.join(", ")),
-                Some(SourceFields::All) => "\nof the inputs: every field".to_owned(),
-                None => String::new(),
-            };
-            let name = match output {
-                Target::File { path, .. } => path.display().to_string(),
-                Target::Stdout => "stdout".into(),
-            };
-            format!(
-                "would write {name}\njob {}, snapshot {} of {}\n{}{fields}",
-                target.job.id(),
-                target.snapshot.id,
-                target.snapshot.timestamp,
-                table.render(2).trim_end()
-            )
-        }
-    };
-    export.session.terminal.result(&text).map_err(Error::stdout)
-}
-
-fn plan_document(
-    export: ExportContext<'_>,
-    output: &Target,
-    fields: Option<&SourceFields>,
-    counts: &DocumentCounts,
-) -> Value {
-    let target = export.target;
-    let mut documents = Map::new();
-    documents.insert("model_state".into(), target.snapshot.state_documents.into());
-    for found in counts.searched() {
-        documents.insert(found.title.into(), found.count.into());
-    }
-    if let Some(inputs) = counts.inputs {
-        documents.insert("inputs".into(), inputs.documents.into());
-        documents.insert("input_bytes".into(), inputs.bytes.into());
-    }
-    let archive = match output {
+/// Prints what `--dry-run` finds; `fields` are those of the inputs, where any are exported.
+pub(super) fn print_plan(export: &Export<'_>, fields: Option<&SourceFields>, counts: &DocumentCounts) -> Result<()> {
+    let (job, snapshot) = (export.job.id(), &export.snapshot);
+    let archive = match export.options.target(job) {
         Target::File { path, .. } => Some(path),
         Target::Stdout => None,
     };
-    let fields = match fields {
-        Some(SourceFields::Only(fields)) => Some(fields),
-        _ => None,
+    let text = if export.options.json {
+        let mut documents = json!({"model_state": snapshot.state_documents});
+        for found in &counts.searched {
+            documents[found.title] = found.count.into();
+        }
+        if let Some(inputs) = counts.inputs {
+            documents["inputs"] = inputs.documents.into();
+            documents["input_bytes"] = inputs.bytes.into();
+        }
+        let fields = match fields {
+            Some(SourceFields::Only(fields)) => Some(fields),
+            _ => None,
+        };
+        json!({
+            "dry_run": true,
+            "archive": archive,
+            "job_id": job,
+            "snapshot_id": snapshot.id,
+            "documents": documents,
+            "input_fields": fields,
+        })
+        .to_string()
+    } else {
+        let mut table = Table::new(&[1]);
+        table.row(["", "documents"]);
+        table.row(["model state", &count(snapshot.state_documents)]);
+        for found in &counts.searched {
+            table.row([found.title, &count(found.count)]);
+        }
+        match counts.inputs {
+            Some(inputs) => {
+                let size = format!("about {} before compression", bytes(inputs.bytes));
+                table.row(["inputs", &count(inputs.documents), &size]);
+            }
+            None => table.row(["inputs", "none", "--include-inputs takes them along"]),
+        }
+        let fields = match fields {
+            Some(SourceFields::Only(fields)) => format!("\nof the inputs: {}", fields.join(", ")),
+            Some(SourceFields::All) => "\nof the inputs: every field".to_owned(),
+            None => String::new(),
+        };
+        let name = archive.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
+        let (id, time, table) = (&snapshot.id, snapshot.timestamp, table.render(2));
+        let table = table.trim_end();
+        format!("would write {name}\njob {job}, snapshot {id} of {time}\n{table}{fields}")
     };
-    json!({
-        "dry_run": true,
-        "archive": archive,
-        "job_id": target.job.id(),
-        "snapshot_id": target.snapshot.id,
-        "documents": documents,
-        "input_fields": fields,
-    })
+    export.session.terminal.result(&text).map_err(Error::stdout)
 }
 
 #[cfg(test)]

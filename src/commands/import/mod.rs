@@ -15,11 +15,11 @@ pub use options::{ImportOptions, Skip};
 
 use self::context::Import;
 use self::journal::Journal;
+use self::rollback::RollbackReport;
 use crate::archive::Archive;
 use crate::cluster::ConnectOptions;
-use crate::commands::context::RunContext;
 use crate::commands::interrupt::Signals;
-use crate::commands::session::Session;
+use crate::commands::session::{RunContext, Session};
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 
@@ -78,11 +78,7 @@ pub async fn run(
 async fn undo(import: &Import, cause: Error) -> Error {
     import.session.leave_stage();
     if import.journal.is_empty() {
-        return Error::RolledBack {
-            cause: Box::new(cause),
-            undone: Vec::new(),
-            kept: Vec::new(),
-        };
+        return RollbackReport::default().into_error(Box::new(cause));
     }
     let cause = Box::new(import.explain_concurrent_change(cause).await);
     import.print("Undoing what was written …");

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::archive::Limits;
 use crate::cluster::BulkOptions;
-use crate::commands::value_parsers::{concurrency, max_entry_size, size};
+use crate::commands::options::{concurrency, max_entry_size, size};
 use crate::error::{Error, Result};
 use crate::job::{IndexName, IndexPattern, JobId};
 

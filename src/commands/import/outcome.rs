@@ -10,7 +10,7 @@ use crate::cluster::Cluster;
 use crate::commands::interrupt;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
-use crate::terminal::{PromptError, Terminal};
+use crate::terminal::Terminal;
 use crate::util::control_chars::{escape_json, indented};
 use crate::util::format::amount;
 
@@ -52,11 +52,9 @@ pub(super) async fn confirm(session: &Session, options: &ImportOptions, plan: &P
         ),
         false => format!("Import job {job} into {cluster}?"),
     };
-    match interrupt::while_waiting(terminal, move |terminal| terminal.confirm(&question)).await? {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(refused("not imported")),
-        Err(PromptError::Interrupted) => Err(Error::Interrupted),
-        Err(PromptError::NoTerminal) => Err(refused(NO_TERMINAL)),
+    match interrupt::ask(terminal, move |terminal| terminal.confirm(&question)).await? {
+        true => Ok(()),
+        false => Err(refused("not imported")),
     }
 }
 

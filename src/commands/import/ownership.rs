@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use super::context::Import;
 use super::journal::Entry;
 use crate::cluster;
-use crate::error::Error;
+use crate::error::{Error, ExitCode};
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, marked_by_run};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,7 +187,10 @@ impl Import {
     pub(super) async fn explain_concurrent_change(&self, cause: Error) -> Error {
         // Responses that a job which is deleted or open may have caused.
         let may_be_caused = match &cause {
-            Error::Mismatch { .. } => true,
+            Error::Stated {
+                exit: ExitCode::Rejected,
+                ..
+            } => true,
             Error::Cluster(error) => error.status().is_some_and(|status| [400, 404, 409].contains(&status)),
             _ => false,
         };

@@ -80,14 +80,11 @@ impl RollbackReport {
     /// The error of the import that failed for this cause.
     pub(super) fn into_error(self, cause: Box<Error>) -> Error {
         let Self { undone, kept, remains } = self;
-        match remains.is_empty() {
-            true => Error::RolledBack { cause, undone, kept },
-            false => Error::Remains {
-                cause,
-                undone,
-                kept,
-                remains,
-            },
+        Error::RolledBack {
+            cause,
+            undone,
+            kept,
+            remains,
         }
     }
 

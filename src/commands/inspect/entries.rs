@@ -77,13 +77,13 @@ pub(super) fn show(options: &InspectOptions, entry: &str, terminal: &Terminal) -
         return Err(Error::stdout(cause));
     }
     let Some(names) = names else { return Ok(()) };
-    Err(Error::Failed {
-        message: format!("{}: it has no entry `{entry}`", options.archive.display()),
-        hint: Some(match names.as_slice() {
+    Err(Error::failed(
+        format!("{}: it has no entry `{entry}`", options.archive.display()),
+        match names.as_slice() {
             [] => "it has no entries at all".to_owned(),
             names => format!("its entries are {}", names.join(", ")),
-        }),
-    })
+        },
+    ))
 }
 
 fn is_closed(cause: &io::Error) -> bool {

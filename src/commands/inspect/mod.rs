@@ -11,8 +11,8 @@ mod values;
 
 use std::path::Path;
 
-use crate::commands::context::RunContext;
 use crate::commands::interrupt::{self, Signals};
+use crate::commands::session::RunContext;
 use crate::error::Result;
 use crate::terminal::Terminal;
 use inspection::{Inspection, inspect};

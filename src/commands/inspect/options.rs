@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::archive::Limits;
-use crate::commands::value_parsers::max_entry_size;
+use crate::commands::options::max_entry_size;
 use crate::terminal::Terminal;
 
 const EXAMPLES: &str = "\

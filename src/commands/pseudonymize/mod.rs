@@ -6,8 +6,8 @@ mod outcome;
 pub use options::{PseudonymizeOptions, TokenOptions};
 
 use crate::archive::{Archive, CheckedArchive, Part};
-use crate::commands::context::RunContext;
 use crate::commands::interrupt::{self, Signals};
+use crate::commands::session::RunContext;
 use crate::error::Result;
 use crate::pseudonym::datafeed::{self, DatafeedContext};
 use crate::pseudonym::rewrite::Rewriter;

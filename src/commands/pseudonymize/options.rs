@@ -7,8 +7,7 @@ use clap::Args;
 
 use crate::archive::{self, Limits, Target};
 use crate::commands::interrupt;
-use crate::commands::target::target;
-use crate::commands::value_parsers::max_entry_size;
+use crate::commands::options::{compression_level, max_entry_size, target};
 use crate::error::{Error, Result};
 use crate::pseudonym::{KeyFile, KeyFileLock};
 use crate::terminal::Terminal;
@@ -45,7 +44,7 @@ pub struct PseudonymizeOptions {
     #[allow(missing_docs, reason = "clap takes no documentation of a flattened field")]
     pub tokens: TokenOptions,
     /// 0 stores, 9 is smallest and slowest
-    #[arg(long, value_name = "LEVEL", default_value = "4", value_parser = clap::value_parser!(u32).range(0..=9))]
+    #[arg(long, value_name = "LEVEL", default_value = "4", value_parser = compression_level())]
     pub compression_level: u32,
     /// Refuse larger entries
     ///

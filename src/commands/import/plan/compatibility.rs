@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::planner::Planner;
 use crate::cluster::{self, Cluster, Deployment};
-use crate::commands::compatibility::{Incompatible, Requirement, missing_parts};
+use crate::commands::compatibility::{Incompatible, Requirement};
 use crate::commands::import::archive::origin;
 use crate::error::{Error, Result};
 use crate::job::{PortableJob, Version};
@@ -96,8 +96,11 @@ impl Planner<'_> {
                 "the job comes from a newer version ({source}): options unknown to {here} are refused"
             ));
         }
-        for note in missing_parts(contents).iter().filter_map(|part| part.plan_note) {
-            self.note(note);
+        if contents.is_missing_categorizer() {
+            self.note("the archive has no categorizer state: categories start anew");
+        }
+        if contents.data_counts.is_none() {
+            self.note("the archive has no data counts: all counters start at 0");
         }
     }
 

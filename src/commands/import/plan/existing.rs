@@ -63,10 +63,8 @@ struct DatafeedOwner {
 
 impl DatafeedOwner {
     fn parse(datafeed: &RawValue) -> Result<Self> {
-        serde_json::from_str(datafeed.get()).map_err(|error| Error::Failed {
-            message: format!("a datafeed cannot be read: {error}"),
-            hint: None,
-        })
+        serde_json::from_str(datafeed.get())
+            .map_err(|error| Error::without_hint(format!("a datafeed cannot be read: {error}")))
     }
 }
 
@@ -212,10 +210,8 @@ impl Planner<'_> {
             ours.remove("filter_id");
             plans.push(FilterPlan {
                 id: id.clone(),
-                body: serde_json::value::to_raw_value(&ours).map_err(|error| Error::Failed {
-                    message: format!("a filter cannot be written: {error}"),
-                    hint: None,
-                })?,
+                body: serde_json::value::to_raw_value(&ours)
+                    .map_err(|error| Error::without_hint(format!("a filter cannot be written: {error}")))?,
                 action,
             });
         }
@@ -300,10 +296,7 @@ impl FilterPlan {
 }
 
 fn filter_members(filter: &RawValue) -> Result<Map<String, Value>> {
-    serde_json::from_str(filter.get()).map_err(|error| Error::Failed {
-        message: format!("a filter cannot be read: {error}"),
-        hint: None,
-    })
+    serde_json::from_str(filter.get()).map_err(|error| Error::without_hint(format!("a filter cannot be read: {error}")))
 }
 
 fn same_filter(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {

@@ -84,10 +84,8 @@ struct IndexBody {
 
 impl IndexBody {
     fn of(target: &TargetIndex) -> Result<Self> {
-        let body: Value = serde_json::from_str(target.body.get()).map_err(|error| Error::Failed {
-            message: format!("index {} cannot be described: {error}", target.name),
-            hint: None,
-        })?;
+        let body: Value = serde_json::from_str(target.body.get())
+            .map_err(|error| Error::without_hint(format!("index {} cannot be described: {error}", target.name)))?;
         let object = |name: &str| body.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
         Ok(Self {
             settings: flat_settings(&object("settings")),

@@ -148,7 +148,6 @@ pub(in crate::commands::inspect) fn full() -> Report {
         missing: vec![MissingPart {
             what: "calendars",
             consequence: "no calendars".to_owned(),
-            plan_note: None,
         }],
         entries: vec![EntrySummary {
             kind: None,

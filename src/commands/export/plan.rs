@@ -1,17 +1,17 @@
 //! What is exported: the job and one of its snapshots, found before anything is written.
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::options::ExportOptions;
-use crate::archive::{EntryKind, EntryName};
+use crate::archive::{EntryBuilder, EntryKind, EntryName, SealedEntry};
 use crate::cluster::ml::{SnapshotChoice, SnapshotSummary};
 use crate::cluster::{Cluster, Deployment, Hit, RequiredPrivileges};
 use crate::commands::interrupt;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId};
-use crate::terminal::PromptError;
 use crate::util::table::Table;
 
 /// The snapshot that a job uses after it was reverted to none.
@@ -23,45 +23,36 @@ const ML_INDICES: [&str; 4] = [
     ".ml-notifications*",
 ];
 
-/// What each step of an export needs.
-#[derive(Clone, Copy)]
-pub(super) struct ExportContext<'a> {
+/// What is exported, and what each step of it needs.
+pub(super) struct Export<'a> {
     pub(super) session: &'a Session,
     pub(super) options: &'a ExportOptions,
-    pub(super) target: &'a ExportTarget,
-}
-
-impl<'a> ExportContext<'a> {
-    pub(super) fn cluster(self) -> &'a Cluster {
-        &self.session.cluster
-    }
-
-    pub(super) fn warn(self, text: &str) {
-        self.session.terminal.warn(text);
-    }
-}
-
-/// A job, as it is written to the archive, and the snapshot.
-#[derive(Debug)]
-pub(super) struct ExportTarget {
-    pub(super) config: Box<RawValue>,
+    /// With its datafeed, as it is written to the archive.
     pub(super) job: JobConfig,
     pub(super) snapshot: SnapshotSummary,
     /// The snapshot as it is stored.
-    pub(super) document: Hit,
+    pub(super) snapshot_document: Hit,
 }
 
-/// What every export reads, whatever its job.
-pub(super) fn privileges_for_any_job() -> RequiredPrivileges {
+/// What an export reads: of whatever job, or of this one, whose inputs are in these indices. Elasticsearch requires
+/// `manage_ml` to read filters.
+pub(super) fn required_privileges(job: Option<&JobConfig>, input_indices: &[String]) -> RequiredPrivileges {
+    let ml = match job.is_some_and(|job| !job.filters().is_empty()) {
+        true => "manage_ml",
+        false => "monitor_ml",
+    };
     RequiredPrivileges {
-        cluster: vec!["monitor", "monitor_ml"],
-        indices: vec![(ML_INDICES.map(str::to_owned).to_vec(), vec!["read"])],
+        cluster: vec!["monitor", ml],
+        indices: vec![
+            (ML_INDICES.map(str::to_owned).to_vec(), vec!["read"]),
+            (input_indices.to_vec(), vec!["read", "view_index_metadata"]),
+        ],
     }
 }
 
-impl ExportTarget {
+impl<'a> Export<'a> {
     /// Finds job, datafeed and snapshot.
-    pub(super) async fn find(session: &Session, options: &ExportOptions) -> Result<Self> {
+    pub(super) async fn plan(session: &'a Session, options: &'a ExportOptions) -> Result<Self> {
         let cluster = &session.cluster;
         if cluster.identity.deployment == Deployment::Serverless {
             return Err(Error::failed(
@@ -73,14 +64,14 @@ impl ExportTarget {
             Some(id) => id.clone(),
             None => choose_job(session).await?,
         };
-        let raw = cluster.job(&id).await?.ok_or_else(|| {
+        let config = cluster.job(&id).await?.ok_or_else(|| {
             Error::failed(
                 format!("no job `{id}` on {}", cluster.address()),
                 "GET _ml/anomaly_detectors lists the jobs; without --job-id a terminal offers them",
             )
         })?;
         let datafeed = cluster.datafeed_of(&id).await?;
-        let config = JobConfig::with_datafeed(&raw, datafeed.as_deref())?;
+        let config = JobConfig::with_datafeed(&config, datafeed.as_deref())?;
         let job = JobConfig::parse(config.get().as_bytes())?;
         // An open job continues to learn: the snapshot stays as it is, the categorizer's state does not.
         if let Some(stats) = cluster.job_stats(&id).await?
@@ -92,60 +83,58 @@ impl ExportTarget {
             ));
         }
         let snapshot = find_snapshot(session, &job, &options.snapshot()).await?;
-        let document = snapshot_document(cluster, &id, &snapshot).await?;
-        let target = Self {
-            config,
+        let snapshot_document = snapshot_document(cluster, &id, &snapshot).await?;
+        let export = Self {
+            session,
+            options,
             job,
             snapshot,
-            document,
+            snapshot_document,
         };
-        target.refuse_too_large(EntryKind::Config, target.config.get().len())?;
-        target.refuse_too_large(EntryKind::Snapshot, target.document.source.len())?;
-        Ok(target)
+        let (config, snapshot) = (export.job.text.get(), &export.snapshot_document.source);
+        export.name(EntryKind::Config).refuse_too_large(config.len() as u64)?;
+        export
+            .name(EntryKind::Snapshot)
+            .refuse_too_large(snapshot.len() as u64)?;
+        Ok(export)
     }
 
-    pub(super) fn entry_name(&self, kind: EntryKind) -> EntryName {
+    pub(super) fn cluster(&self) -> &'a Cluster {
+        &self.session.cluster
+    }
+
+    pub(super) fn warn(&self, text: &str) {
+        self.session.terminal.warn(text);
+    }
+
+    /// The name of an entry of the archive.
+    pub(super) fn name(&self, kind: EntryKind) -> EntryName {
         EntryName::of(kind, self.job.id(), &self.snapshot.id)
     }
 
-    pub(super) fn refuse_too_large(&self, kind: EntryKind, bytes: usize) -> Result<()> {
-        Ok(self.entry_name(kind).refuse_too_large(bytes as u64)?)
+    pub(super) fn entry(&self, kind: EntryKind) -> EntryBuilder {
+        EntryBuilder::new(self.name(kind), self.options.compression_level)
     }
 
-    /// What this export reads. Elasticsearch requires `manage_ml` to read filters.
-    pub(super) fn required_privileges(&self, input_indices: Option<&[String]>) -> RequiredPrivileges {
-        let mut required = privileges_for_any_job();
-        if let Some(indices) = input_indices.filter(|indices| !indices.is_empty()) {
-            required
-                .indices
-                .push((indices.to_vec(), vec!["read", "view_index_metadata"]));
-        }
-        if !self.job.filters().is_empty() {
-            required.cluster = vec!["monitor", "manage_ml"];
-        }
-        required
+    /// An entry of one JSON text.
+    pub(super) fn json_entry(&self, kind: EntryKind, text: &[u8]) -> Result<SealedEntry> {
+        let mut entry = self.entry(kind);
+        entry.json(text)?;
+        Ok(entry.seal()?)
     }
 
     /// Refuses a job that is not the one whose configuration was read. Checked last: everything read before belongs to
     /// that job.
-    pub(super) async fn refuse_replaced(&self, cluster: &Cluster) -> Result<()> {
-        #[derive(Deserialize, PartialEq, Eq)]
-        struct Identity {
-            create_time: Option<i64>,
-        }
+    pub(super) async fn refuse_replaced_job(&self) -> Result<()> {
         let job = self.job.id();
-        let identity = |config: &RawValue| {
-            serde_json::from_str::<Identity>(config.get())
-                .map_err(|error| Error::failed(format!("job {job}: {error}"), "this is a bug; please report it"))
-        };
-        let Some(current) = cluster.job(job).await? else {
+        let Some(current) = self.cluster().job(job).await? else {
             return Err(Error::failed(
                 format!("job {job} was deleted while it was exported"),
                 "what was read may be incomplete, so no archive was written: export another job, or import an earlier \
                  archive of this one first",
             ));
         };
-        if identity(&current)? != identity(&self.config)? {
+        if create_time(&current) != create_time(&self.job.text) {
             return Err(Error::failed(
                 format!("job {job} was deleted and created again while it was exported"),
                 "export again",
@@ -153,6 +142,11 @@ impl ExportTarget {
         }
         Ok(())
     }
+}
+
+fn create_time(config: &RawValue) -> Option<Value> {
+    let config: Value = serde_json::from_str(config.get()).ok()?;
+    config.get("create_time").cloned()
 }
 
 async fn choose_job(session: &Session) -> Result<JobId> {
@@ -171,14 +165,9 @@ async fn choose_job(session: &Session) -> Result<JobId> {
     }
     let lines: Vec<String> = table.render(0).lines().map(str::to_owned).collect();
     let question = "Which job? (type to search)";
-    match interrupt::while_waiting(&session.terminal, move |terminal| terminal.choose(question, &lines)).await? {
-        Ok(Some(chosen)) => Ok(jobs[chosen].id.parse()?),
-        Ok(None) => Err(Error::refused("no job was chosen", "give --job-id")),
-        Err(PromptError::Interrupted) => Err(Error::Interrupted),
-        Err(PromptError::NoTerminal) => Err(Error::Usage {
-            message: "which job? --job-id is needed where no terminal can offer a list".into(),
-            hint: None,
-        }),
+    match interrupt::ask(&session.terminal, move |terminal| terminal.choose(question, &lines)).await? {
+        Some(chosen) => Ok(jobs[chosen].id.parse()?),
+        None => Err(Error::refused("no job was chosen", "give --job-id")),
     }
 }
 
@@ -186,37 +175,36 @@ async fn choose_job(session: &Session) -> Result<JobId> {
 async fn find_snapshot(session: &Session, job: &JobConfig, choice: &SnapshotChoice) -> Result<SnapshotSummary> {
     let (id, used) = (job.id(), job.model_snapshot_id.as_ref());
     let list = format!("GET _ml/anomaly_detectors/{id}/model_snapshots lists them; closing a job makes one");
-    let not_found = |message| Error::failed(message, list);
     let snapshots = session.cluster.snapshots(id).await?;
     let Some(latest) = snapshots.first() else {
-        return Err(not_found(format!("job {id} has no model snapshot yet")));
+        return Err(Error::failed(format!("job {id} has no model snapshot yet"), list));
     };
-    let chosen = snapshots.iter().find(|snapshot| choice.means(snapshot, used));
-    match (choice, chosen) {
-        (SnapshotChoice::Used, Some(chosen)) if chosen.id != latest.id => {
+    if let Some(chosen) = snapshots.iter().find(|snapshot| choice.means(snapshot, used)) {
+        if *choice == SnapshotChoice::Used && chosen.id != latest.id {
             session.terminal.warn(&format!(
                 "job {id} was reverted: it uses snapshot {} of {}, which is exported; the latest one is {} of {} \
                  (--snapshot-id {})",
                 chosen.id, chosen.timestamp, latest.id, latest.timestamp, latest.id
             ));
-            Ok(chosen.clone())
         }
-        (_, Some(chosen)) => Ok(chosen.clone()),
-        (SnapshotChoice::Used, None) => Err(Error::failed(
-            match used.filter(|used| used.as_str() != NO_SNAPSHOT) {
+        return Ok(chosen.clone());
+    }
+    let (message, hint) = match (choice, used.filter(|used| used.as_str() != NO_SNAPSHOT)) {
+        (SnapshotChoice::Before(moment), _) => (format!("job {id} has no model snapshot from before {moment}"), list),
+        (SnapshotChoice::Id(snapshot), _) => (format!("job {id} has no model snapshot `{snapshot}`"), list),
+        (SnapshotChoice::Used, used) => {
+            let message = match used {
                 Some(used) => format!("job {id} uses snapshot {used}, which is not among its model snapshots"),
                 None => format!("job {id} uses no model snapshot: it was reverted to none, or reset"),
-            },
-            format!(
-                "export the latest one, of {}, with --snapshot-id {}",
-                latest.timestamp, latest.id
-            ),
-        )),
-        (SnapshotChoice::Before(moment), None) => Err(not_found(format!(
-            "job {id} has no model snapshot from before {moment}"
-        ))),
-        (SnapshotChoice::Id(snapshot), None) => Err(not_found(format!("job {id} has no model snapshot `{snapshot}`"))),
-    }
+            };
+            let (id, timestamp) = (&latest.id, latest.timestamp);
+            (
+                message,
+                format!("export the latest one, of {timestamp}, with --snapshot-id {id}"),
+            )
+        }
+    };
+    Err(Error::failed(message, hint))
 }
 
 async fn snapshot_document(cluster: &Cluster, job: &JobId, snapshot: &SnapshotSummary) -> Result<Hit> {

@@ -1,8 +1,12 @@
-//! Sizes as options of several commands take them.
+//! What options of several commands have in common: sizes, numbers of requests, and where an archive may be written.
 
-use clap::builder::RangedU64ValueParser;
+use std::path::Path;
 
-use crate::archive::Limits;
+use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
+
+use crate::archive::{Limits, Target};
+use crate::error::{Error, Result};
+use crate::terminal::Terminal;
 use crate::util::units::parse_size;
 
 /// A size in Elasticsearch's notation, above zero and without a fraction; a bare number is bytes.
@@ -22,9 +26,33 @@ pub(super) fn max_entry_size(text: &str) -> Result<Limits, String> {
     })
 }
 
+/// A level of gzip.
+pub(super) fn compression_level() -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(0..=9)
+}
+
 /// A number of requests at once.
 pub(super) fn concurrency() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=64)
+}
+
+/// The target of `--output`, `-` for standard output. Nothing is written in a dry run, so that any target will do.
+pub(super) fn target(output: &Path, overwrite: bool, dry_run: bool, terminal: &Terminal) -> Result<Target> {
+    if output.as_os_str().is_empty() {
+        return Err(Error::usage("--output is empty", "name a file"));
+    }
+    match Target::new(output, overwrite) {
+        Target::Stdout if !dry_run && terminal.stdout_is_terminal() => Err(Error::usage(
+            "an archive is not written to a terminal",
+            "redirect stdout, or name a file",
+        )),
+        // The archive would be lost, and the run would look like a success.
+        Target::Stdout if !dry_run && terminal.stdout_is_closed() => Err(Error::failed(
+            "standard output is closed, so there is nowhere to write the archive",
+            "redirect standard output, or name a file with --output",
+        )),
+        target => Ok(target),
+    }
 }
 
 #[cfg(test)]
