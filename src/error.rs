@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::util::atomic_file::{PublishError, file_hint};
 use crate::util::cancellation::Cancelled;
 use crate::util::signals::StopSignal;
-use crate::{archive, cluster, job, pseudonym, state};
+use crate::{archive, cluster, job, state};
 
 /// The exit codes that the command line promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +60,6 @@ pub enum Error {
     /// Model state is not as autodetect writes it.
     #[error(transparent)]
     State(#[from] state::Error),
-    /// There are no tokens.
-    #[error(transparent)]
-    Pseudonym(pseudonym::Error),
     /// What a command finds itself: that the command line asks for something impossible, that something is not done for
     /// safety, is not there, or is not what was sent. Or a signal ended it.
     #[error("{message}")]
@@ -169,8 +166,6 @@ impl Error {
             Self::Archive(archive::Error::Publish(PublishError::Exists { .. } | PublishError::NotAFile { .. })) => {
                 ExitCode::Refused
             }
-            Self::Pseudonym(pseudonym::Error::UnknownField { .. }) => ExitCode::Usage,
-            Self::Pseudonym(pseudonym::Error::Refused { .. }) => ExitCode::Refused,
             Self::Archive(error) if error.is_damage() => ExitCode::Damaged,
             Self::State(error) if error.is_damage() => ExitCode::Damaged,
             Self::Cluster(cluster::Error::ItemRejected { .. }) => ExitCode::Rejected,
@@ -187,22 +182,9 @@ impl Error {
             Self::Cluster(error) => error.hint(),
             Self::Archive(error) => error.hint(),
             Self::State(error) => error.hint().map(str::to_owned),
-            Self::Pseudonym(error) => error.hint(),
             Self::File { cause, .. } => file_hint(cause).map(str::to_owned),
             Self::RolledBack { cause, .. } | Self::Reported(cause) => cause.hint(),
             _ => None,
-        }
-    }
-}
-
-impl From<pseudonym::Error> for Error {
-    fn from(error: pseudonym::Error) -> Self {
-        match error {
-            pseudonym::Error::Archive(error) => error.into(),
-            pseudonym::Error::Job(error) => error.into(),
-            pseudonym::Error::State(error) => error.into(),
-            pseudonym::Error::Cancelled(error) => error.into(),
-            error => Self::Pseudonym(error),
         }
     }
 }

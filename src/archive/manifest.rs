@@ -16,7 +16,7 @@ pub const FORMAT_VERSION: u32 = 1;
 const MAX_NESTED: usize = 64 << 10;
 
 /// The manifest, version 1.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Manifest {
     /// 1.
     pub format_version: u32,
@@ -41,7 +41,7 @@ pub struct Manifest {
 }
 
 /// The cluster that the job came from.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ManifestSource {
     /// `version.number`.
     pub cluster_version: String,

@@ -239,7 +239,7 @@ impl JobConfig {
     }
 
     /// Fields whose values name what is modelled: by, over and partition fields and influencers.
-    pub(super) fn split_fields(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn split_fields(&self) -> impl Iterator<Item = &str> {
         let influencers = self.analysis.influencers.iter().map(String::as_str);
         let detectors = self.analysis.detectors.iter();
         detectors.flat_map(Detector::split_fields).chain(influencers)

@@ -10,7 +10,7 @@ mod tokenizer;
 
 pub use edit::{Edit, Editor, Leaf, Member, edit_leaves, edit_members, for_each_leaf};
 pub use object::{Object, check_members, quoted, without_value};
-pub(crate) use object::{RawObject, for_each_member, raw};
+pub(crate) use object::{RawObject, for_each_member, nested_values, raw};
 pub use tokenizer::{Error, Kind, Token, Tokenizer, replace_lone_surrogates};
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::ops::Deref;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// A value that is an object. A derived `Deserialize` accepts an array for a struct too.
@@ -120,6 +121,20 @@ impl Serialize for RawObject {
     }
 }
 
+/// A value with all that is in it, an object or list before its contents; members of objects with their names.
+pub(crate) fn nested_values(value: &Value) -> impl Iterator<Item = (Option<&str>, &Value)> {
+    let mut left = vec![(None, value)];
+    std::iter::from_fn(move || {
+        let (name, value) = left.pop()?;
+        match value {
+            Value::Array(items) => left.extend(items.iter().rev().map(|item| (None, item))),
+            Value::Object(members) => left.extend(members.iter().rev().map(|(name, value)| (Some(name.as_str()), value))),
+            _ => {}
+        }
+        Some((name, value))
+    })
+}
+
 /// A value as JSON.
 #[allow(
     clippy::expect_used,
@@ -209,7 +224,7 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A string as JSON.
 pub fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    Value::from(text).to_string()
 }
 
 #[cfg(test)]

@@ -1,89 +1,35 @@
-//! Why values cannot be replaced.
+//! What the engine says where values cannot be replaced.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
 
-use crate::util::atomic_file::file_hint;
-use crate::util::cancellation::Cancelled;
-use crate::{archive, job, state};
-
-/// What functions of the engine return.
-pub(super) type Result<T, E = Error> = std::result::Result<T, E>;
+use crate::archive;
+pub(super) use crate::error::{Error, Result};
 
 const EXPORT_WITHOUT_FIELD: &str = "leave the field out with --fields, or export without --include-inputs";
 const REPORT: &str = "this is a defect of esml-state: please report it";
 
-/// One enum for the layer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-#[allow(missing_docs, reason = "the messages name the fields")]
-pub enum Error {
-    #[error(transparent)]
-    Archive(#[from] archive::Error),
-    #[error(transparent)]
-    Job(#[from] job::Error),
-    #[error(transparent)]
-    State(#[from] state::Error),
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
-    /// The operating system gives no random bytes.
-    #[error("no key could be made: {why}")]
-    NoKey { why: String },
-    #[error("{}: not a key file: {why}", path.display())]
-    NotAKeyFile { path: PathBuf, why: String },
-    #[error("{}: {cause}", path.display())]
-    Io {
-        path: PathBuf,
-        #[source]
-        cause: std::io::Error,
-    },
-    #[error("there are more than {most} distinct values to replace")]
-    TooMany { most: usize },
-    #[error("there is no token left for one more {kind}")]
-    NoToken { kind: &'static str },
-    /// A value that was not there when values were read.
-    #[error("a value was found that was not there before: the archive changed while it was read")]
-    UnknownValue,
-    #[error("the job replaces no values of a field `{field}`")]
-    UnknownField { field: String, known: Vec<String> },
-    /// Tokens would change what the job finds, or a value would remain.
-    #[error("{message}")]
-    Refused { message: String, hint: String },
-    #[error("{message}")]
-    Failed { message: String, hint: &'static str },
-}
-
 impl Error {
-    pub(super) fn io(path: &Path, cause: std::io::Error) -> Self {
-        Self::Io {
-            path: path.to_owned(),
-            cause,
-        }
+    pub(super) fn not_a_key_file(path: &Path, why: impl Display) -> Self {
+        let message = format!("{}: not a key file: {why}", path.display());
+        Self::failed(message, "name the file beside the archive whose name ends with .key.json")
     }
 
-    pub(super) fn not_a_key_file(path: &Path, why: impl fmt::Display) -> Self {
-        Self::NotAKeyFile {
-            path: path.to_owned(),
-            why: why.to_string(),
-        }
+    pub(super) fn too_many_values(most: usize) -> Self {
+        Self::failed(
+            format!("there are more than {most} distinct values to replace"),
+            "leave fields out with --fields, or export fewer input documents",
+        )
     }
 
-    fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Refused {
-            message: message.into(),
-            hint: hint.into(),
-        }
-    }
-
-    fn failed(message: impl Into<String>, hint: &'static str) -> Self {
-        Self::Failed {
-            message: message.into(),
-            hint,
-        }
+    /// Of a value that was not there when values were collected.
+    pub(super) fn unknown_value() -> Self {
+        Self::without_hint("a value was found that was not there before: the archive changed while it was read")
     }
 
     /// Of a filter whose items cannot be replaced.
-    pub(super) fn filter(message: impl Into<String>) -> Self {
+    pub(super) fn filter(message: String) -> Self {
         Self::refused(message, "leave the field that it is applied to out with --fields")
     }
 
@@ -144,10 +90,8 @@ impl Error {
     }
 
     pub(super) fn not_searchable(place: &str, why: &str) -> Self {
-        Self::failed(
-            format!("{place} of the new archive cannot be searched for values: {why}"),
-            REPORT,
-        )
+        let message = format!("{place} of the new archive cannot be searched for values: {why}");
+        Self::failed(message, REPORT)
     }
 
     pub(super) fn not_importable(finding: &archive::Finding) -> Self {
@@ -160,37 +104,18 @@ impl Error {
         )
     }
 
-    /// Of an edit of a document: this layer's errors travel through it as the source of an `io::Error`.
-    pub(super) fn of_edit(cause: std::io::Error) -> Self {
-        match cause.downcast::<Self>() {
-            Ok(error) => error,
-            Err(cause) => Self::failed(
+    /// Of an edit of a document: this program's errors travel through it as the source of an `io::Error`.
+    pub(super) fn of_edit(cause: io::Error) -> Self {
+        cause.downcast::<Self>().unwrap_or_else(|cause| {
+            Self::failed(
                 format!("a document cannot be read: {cause}"),
                 "`esml-state inspect --verify` lists all that is wrong with the archive",
-            ),
-        }
+            )
+        })
     }
 
     /// Of an edit of what the check of the archive has parsed: where it is no JSON, the file has changed.
-    pub(super) fn of_checked_edit(cause: std::io::Error) -> Self {
-        cause.downcast::<Self>().unwrap_or(Self::UnknownValue)
-    }
-
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Archive(error) => return error.hint(),
-            Self::State(error) => return error.hint().map(str::to_owned),
-            Self::UnknownField { known, .. } => return Some(format!("its fields are {}", known.join(", "))),
-            Self::Refused { hint, .. } => hint.as_str(),
-            Self::Failed { hint, .. } => hint,
-            Self::NotAKeyFile { .. } => "name the file beside the archive whose name ends with .key.json",
-            Self::TooMany { .. } => "leave fields out with --fields, or export fewer input documents",
-            Self::Io { cause, .. } => file_hint(cause)?,
-            Self::Job(_) | Self::Cancelled(_) | Self::NoKey { .. } | Self::NoToken { .. } | Self::UnknownValue => {
-                return None;
-            }
-        };
-        Some(hint.to_owned())
+    pub(super) fn of_checked_edit(cause: io::Error) -> Self {
+        cause.downcast::<Self>().unwrap_or_else(|_| Self::unknown_value())
     }
 }

@@ -1,98 +1,78 @@
-//! Which fields' values are replaced, and where those stand in the inputs.
+//! Which fields' values are replaced, and what input documents have at each of their paths.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use serde_json::Value;
 
-use super::normalizers::Normalizers;
-use super::time_shifts::{TimeShiftRules, parsed};
-use crate::archive::Contents;
 use crate::job::{
     FieldReader, InputMappings, JobConfig, fields_read_by, includes, matches_wildcard, needed_fields, without_query,
 };
+use crate::json::nested_values;
 use crate::pseudonym::error::{Error, Result};
+use crate::values::{Content, Normalizers};
 
 /// The field of categories: its values are their numbers, which say nothing and must stay.
 pub(crate) const CATEGORY: &str = "mlcategory";
 
-/// Types whose values are objects or lists of numbers, or texts that spell them.
-const COMPOSITE: [&str; 11] = [
-    "aggregate_metric_double",
-    "dense_vector",
-    "exponential_histogram",
-    "geo_point",
-    "geo_shape",
-    "histogram",
-    "point",
-    "rank_features",
-    "shape",
-    "sparse_vector",
-    "tdigest",
-];
+/// Types whose values are objects or lists of numbers, or texts that spell them. So are the types of ranges.
+const COMPOSITE_TYPES: &str = "aggregate_metric_double dense_vector exponential_histogram geo_point geo_shape histogram \
+                               point rank_features shape sparse_vector tdigest";
 
 /// The fields of a job by what becomes of their values.
 #[derive(Debug, Default)]
-pub(crate) struct Fields {
+pub(crate) struct ReplacedFields {
     /// Those whose values are replaced.
-    chosen: BTreeSet<String>,
-    /// By the paths that they have in inputs.
-    sources: BTreeMap<String, String>,
-    /// The field of messages, and its paths in inputs, where its words are replaced.
-    pub(crate) messages: Option<(String, BTreeSet<String>)>,
+    pub(crate) names: BTreeSet<String>,
+    /// The same by the names and the paths in input documents that their values have.
+    pub(crate) places: BTreeMap<String, String>,
+    /// The field of messages, if their words are replaced.
+    pub(crate) messages: Option<String>,
+    /// Its name and paths.
+    pub(crate) message_places: BTreeSet<String>,
     /// Paths of numbers: metrics, counts, the time.
     numbers: BTreeSet<String>,
-    /// Paths of values to replace for which no token can stand, with the reason.
-    irreplaceable: BTreeMap<String, String>,
     /// Paths that the datafeed reads other than by its query.
     read: BTreeSet<String>,
-    /// What only the query of the datafeed reads.
-    pub(crate) only_queried: OnlyQueried,
+    pub(crate) query_only: QueryOnlyFields,
     /// Paths by the type that the sources map them to.
     types: BTreeMap<String, String>,
-    /// What the indices do to values of the chosen ones.
     pub(crate) normalizers: Normalizers,
-    /// The job's rules that shift time.
-    pub(crate) time_shifts: TimeShiftRules,
-    /// Partition field names, for categorizers.
-    partition: Option<String>,
-    /// For explaining hashes.
+    /// The partition field of the categorizer.
+    pub(crate) partition: Option<String>,
+    /// The names of the partition field and of the over or by field of each detector, empty where it has none.
     pub(crate) pairs: BTreeSet<(String, String)>,
-    /// Likewise.
     pub(crate) influencers: BTreeSet<String>,
-    /// What the sources map, parsed and as it is.
+    /// What the sources map.
     pub(crate) mappings: InputMappings,
-    /// Likewise.
-    pub(crate) mapping: Value,
 }
 
 /// Fields that only the query of the datafeed reads: they are not in a pseudonymized archive.
 #[derive(Debug, Default)]
-pub(crate) struct OnlyQueried {
-    /// Paths, or patterns of them, that the query reads.
-    queried: BTreeSet<String>,
+pub(crate) struct QueryOnlyFields {
+    /// Paths, or patterns of them.
+    pub(crate) paths: BTreeSet<String>,
     /// The same of what else needs fields.
     needed: BTreeSet<String>,
     /// Runtime fields of the mapping.
     pub(crate) runtime: BTreeSet<String>,
 }
 
-impl OnlyQueried {
-    fn of(contents: &Contents, config: &JobConfig, written: &JobConfig, mappings: &InputMappings) -> Result<Self> {
-        let Some(feed) = config.datafeed() else {
+impl QueryOnlyFields {
+    /// `asked`: input fields that the export was asked for.
+    fn of(job: &JobConfig, written: &JobConfig, mappings: &InputMappings, asked: &[String]) -> Result<Self> {
+        let Some(feed) = job.datafeed() else {
             return Ok(Self::default());
         };
-        let asked = contents
-            .manifest
-            .as_ref()
-            .and_then(|manifest| manifest.options.get("input-field"));
-        let asked = asked.and_then(Value::as_array).into_iter().flatten();
-        let asked: Vec<String> = asked.filter_map(|name| Some(name.as_str()?.to_owned())).collect();
-        let needed = needed_fields(&without_query(written)?, mappings, &asked);
-        let query = FieldReader::Query(&feed.query);
-        let queried = fields_read_by(query, feed.runtime_mappings.as_ref(), mappings);
-        let queried_only = |name: &&String| !needed.fields.iter().any(|needed| includes(needed, name));
+        let needed = needed_fields(&without_query(written)?, mappings, asked);
+        let queried = fields_read_by(
+            FieldReader::Query(&feed.query),
+            feed.runtime_mappings.as_ref(),
+            mappings,
+        );
+        let is_needed = |name: &String| needed.fields.iter().any(|needed| includes(needed, name));
         Ok(Self {
-            queried: queried.fields.iter().filter(queried_only).cloned().collect(),
+            paths: queried.fields.into_iter().filter(|name| !is_needed(name)).collect(),
             runtime: queried.runtime.difference(&needed.runtime).cloned().collect(),
             needed: needed.fields,
         })
@@ -101,275 +81,162 @@ impl OnlyQueried {
     /// Whether a member of an input document is one of these, with all that is in it.
     pub(crate) fn contains(&self, path: &str) -> bool {
         let is_needed = |needed: &String| includes(needed, path) || includes(path, needed);
-        self.queried.iter().any(|queried| includes(queried, path)) && !self.needed.iter().any(is_needed)
+        self.paths.iter().any(|queried| includes(queried, path)) && !self.needed.iter().any(is_needed)
     }
 
-    /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.queried.is_empty() && self.runtime.is_empty()
-    }
-
-    /// Paths, or patterns of them.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.queried.iter().map(String::as_str)
+        self.paths.is_empty() && self.runtime.is_empty()
     }
 }
 
-/// What stands at a place of an input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Input<'a> {
-    /// A value of this field.
-    Value(&'a str),
-    /// A message.
-    Message,
-    /// A metric, a count, a time: it stays.
-    Number,
-    /// Something that the datafeed reads, or that is no text: it stays but for values in it.
-    Read,
-    /// An address of a field that the job does not use.
-    Address,
-    /// Part of an object that is a value of this field.
-    Part(&'a str),
-    /// A text of a type that takes no token: it is left out.
-    Untokenized,
-    /// Any other text.
-    Text,
-}
-
-impl Fields {
-    /// Those of a job; `written` is what of it is written, perhaps without the datafeed; `only` names the fields that are
-    /// chosen, where not all are.
+impl ReplacedFields {
+    /// Those of a job; `written` is what of it is written, perhaps without the datafeed; `asked` are input fields that the
+    /// export was asked for; `only` names the fields whose values are replaced, where not all are.
     pub(crate) fn of(
-        contents: &Contents,
-        config: &JobConfig,
+        job: &JobConfig,
         written: &JobConfig,
+        mappings: InputMappings,
+        asked: &[String],
         only: Option<&[String]>,
     ) -> Result<Self> {
-        let mapping = contents.input_mapping.as_deref();
-        let parsed = mapping.map(parsed);
-        let mappings = mapping.map(|text| InputMappings::parse(text.get().as_bytes()));
-        let mappings = mappings.transpose()?.unwrap_or_default();
-        let mut fields = Self {
+        let counted = job.analysis.detectors.iter().filter(|detector| counts_texts(&detector.function));
+        let counted = counted.filter_map(|detector| detector.field.as_deref());
+        let known = job.split_fields().chain(counted).filter(|name| *name != CATEGORY);
+        let known: BTreeSet<&str> = known.collect();
+        let messages = job.categorization_field();
+        let is_known = |name: &String| known.contains(name.as_str()) || messages == Some(name);
+        if let Some(unknown) = only.into_iter().flatten().find(|name| !is_known(name)) {
+            let known: Vec<&str> = known.into_iter().chain(messages).collect();
+            return Err(Error::usage(
+                format!("the job replaces no values of a field `{unknown}`"),
+                format!("its fields are {}", known.join(", ")),
+            ));
+        }
+        let is_chosen = |name: &&str| only.is_none_or(|only| only.iter().any(|chosen| chosen == name));
+        let names: Vec<&str> = known.into_iter().filter(is_chosen).collect();
+        let messages = messages.filter(is_chosen);
+        let aggregations = job.datafeed().and_then(|feed| feed.aggregations.as_ref());
+        let aggregated = aggregations.map(aggregated_fields).unwrap_or_default();
+        let paths_of = |name: &str| mappings.source_paths(name).into_iter().chain([name.to_owned()]);
+        let sources = names.iter().map(|name| (*name, *aggregated.get(name).unwrap_or(name)));
+        let mut places = BTreeMap::new();
+        for (name, source) in sources.clone() {
+            places.extend(paths_of(source).map(|path| (path, name.to_owned())));
+        }
+        places.extend(names.iter().map(|name| ((*name).to_owned(), (*name).to_owned())));
+        let types = mappings.types().into_iter();
+        Ok(Self {
+            normalizers: Normalizers::new(&mappings, sources, messages),
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            places,
+            message_places: messages.into_iter().flat_map(paths_of).collect(),
+            messages: messages.map(str::to_owned),
+            numbers: number_fields(job).flat_map(|name| mappings.source_paths(name)).collect(),
             read: needed_fields(&without_query(written)?, &mappings, &[]).fields,
-            only_queried: OnlyQueried::of(contents, config, written, &mappings)?,
-            types: mappings
-                .types()
-                .into_iter()
-                .map(|(path, kind)| (path.to_owned(), kind.to_owned()))
-                .collect(),
-            influencers: config.analysis.influencers.iter().cloned().collect(),
-            time_shifts: TimeShiftRules::of(config, contents),
-            ..Self::default()
-        };
-        let mut all = fields.named(config);
-        let messages = config.categorization_field().map(str::to_owned);
-        if let Some(only) = only {
-            let known = |name: &String| all.contains(name) || messages.as_ref() == Some(name);
-            if let Some(unknown) = only.iter().find(|name| !known(name)) {
-                return Err(Error::UnknownField {
-                    field: unknown.clone(),
-                    known: all.iter().chain(&messages).cloned().collect(),
-                });
-            }
-            all.retain(|name| only.contains(name));
-        }
-        fields.messages = messages
-            .filter(|name| only.is_none_or(|only| only.contains(name)))
-            .map(|name| (name.clone(), mappings.source_paths(&name)));
-        let renamed = config.datafeed().and_then(|feed| feed.aggregations.as_ref());
-        let renamed = renamed.map(aggregated).unwrap_or_default();
-        for name in &all {
-            let source = renamed.get(name).map_or(name.as_str(), String::as_str);
-            for path in mappings.source_paths(source).into_iter().chain([source.to_owned()]) {
-                fields.sources.insert(path, name.clone());
-            }
-        }
-        for name in numbers(config) {
-            fields.numbers.extend(mappings.source_paths(name));
-        }
-        fields.irreplaceable = fields.find_irreplaceable();
-        let mapped = |name| (name, renamed.get(name).map_or(name, String::as_str));
-        let mapped = all.iter().map(String::as_str).map(mapped);
-        let message = fields.messages.as_ref().map(|(name, _)| name.as_str());
-        fields.normalizers = Normalizers::of(&mappings, mapped).and_messages(&mappings, message);
-        fields.chosen = all;
-        fields.mappings = mappings;
-        fields.mapping = parsed.unwrap_or_default();
-        Ok(fields)
-    }
-
-    /// All fields whose values name something; notes which belong together.
-    fn named(&mut self, config: &JobConfig) -> BTreeSet<String> {
-        let mut all = BTreeSet::new();
-        let mut add = |name: Option<&str>| {
-            if let Some(name) = name.filter(|name| *name != CATEGORY) {
-                all.insert(name.to_owned());
-            }
-        };
-        for detector in &config.analysis.detectors {
-            add(detector.partition.as_deref());
-            add(detector.by.as_deref());
-            add(detector.over.as_deref());
-            if counts_texts(&detector.function) {
-                add(detector.field.as_deref());
-            }
-            let partition = detector.partition.clone().unwrap_or_default();
-            let person = detector
-                .over
-                .as_ref()
-                .or(detector.by.as_ref())
-                .cloned()
-                .unwrap_or_default();
-            self.partition = self.partition.take().or_else(|| detector.partition.clone());
-            self.pairs.insert((partition, person));
-        }
-        config.analysis.influencers.iter().for_each(|name| add(Some(name)));
-        all
-    }
-
-    /// Whether values of this field are replaced.
-    pub(crate) fn is_chosen(&self, field: &str) -> bool {
-        self.chosen.contains(field)
-    }
-
-    /// Names of the fields whose values are replaced.
-    pub(crate) fn chosen(&self) -> impl Iterator<Item = &str> {
-        self.chosen.iter().map(String::as_str)
-    }
-
-    /// Paths and names that values of a field stand under.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (&str, &str)> {
-        let sources = self.sources.iter().map(|(path, name)| (path.as_str(), name.as_str()));
-        sources.chain(self.chosen.iter().map(|name| (name.as_str(), name.as_str())))
-    }
-
-    /// Paths and the name that messages stand under, where their words are replaced.
-    pub(crate) fn message_places(&self) -> impl Iterator<Item = &str> {
-        let messages = self.messages.iter();
-        messages.flat_map(|(name, paths)| paths.iter().map(String::as_str).chain([name.as_str()]))
+            query_only: QueryOnlyFields::of(job, written, &mappings, asked)?,
+            types: types.map(|(path, kind)| (path.to_owned(), kind.to_owned())).collect(),
+            partition: job.analysis.detectors.iter().find_map(|detector| detector.partition.clone()),
+            pairs: field_pairs(job).collect(),
+            influencers: job.analysis.influencers.iter().cloned().collect(),
+            mappings,
+        })
     }
 
     /// Whether values that are replaced are at a place of documents, around it or below it, or have this name.
     pub(crate) fn is_replaced(&self, path: &str) -> bool {
         let path = path.strip_suffix(".keyword").unwrap_or(path);
-        let replaced = |path: &str| matches!(self.input(path), Input::Value(_) | Input::Message);
-        let covers = |place: &str| {
-            let below = place.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
-            below || matches_wildcard(path, place)
-        };
+        let replaced = |path: &str| matches!(self.content(path), Content::Value(_) | Content::Message);
+        let covers = |place: &String| is_within(place, path) || matches_wildcard(path, place);
         // The end may be a property of the value.
         replaced(path)
             || path.rsplit_once('.').is_some_and(|(above, _)| replaced(above))
-            || self.places().any(|(place, _)| covers(place))
-            || self.message_places().any(covers)
+            || self.places.keys().chain(&self.message_places).any(covers)
     }
 
     /// Whether a name is that of a field whose values are replaced, or of an object around one.
     pub(crate) fn is_made_of_replaced(&self, name: &str) -> bool {
-        let inside = |chosen: &str| chosen.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-        self.is_chosen(name) || self.chosen().any(inside)
+        self.names.iter().any(|replaced| is_within(replaced, name))
     }
 
     /// The fields whose values are replaced behind a name.
-    pub(crate) fn values_behind(&self, name: &str) -> BTreeSet<&str> {
+    pub(crate) fn behind(&self, name: &str) -> BTreeSet<&String> {
         let paths = self.mappings.source_paths(name);
-        let values = paths
-            .iter()
-            .filter_map(|path| self.chosen.get(path).or_else(|| self.sources.get(path)));
-        values.map(String::as_str).collect()
+        paths.iter().filter_map(|path| self.places.get(path)).collect()
     }
 
-    /// Whether words of messages are replaced.
-    pub(crate) fn replaces_messages(&self) -> bool {
-        self.messages.is_some()
+    /// Why a part of the datafeed cannot stay as it is: the replaced field that it reads.
+    pub(crate) fn replaced_by(&self, reader: FieldReader<'_>, runtime: Option<&Value>) -> Option<String> {
+        let read = fields_read_by(reader, runtime, &self.mappings);
+        if let Some(doubt) = read.warnings.first() {
+            return Some(format!("the fields that it reads are not known ({doubt})"));
+        }
+        let mut all = read.names.iter().chain(&read.fields);
+        let replaced = all.find(|path| self.is_replaced(path))?;
+        Some(format!("it reads {replaced}"))
     }
 
-    /// The partition field of the categorizer.
-    pub(crate) fn partition(&self) -> Option<&str> {
-        self.partition.as_deref()
+    /// The same of a field that a script makes.
+    pub(crate) fn replaced_by_script(
+        &self,
+        made: &str,
+        script: Option<&Value>,
+        runtime: Option<&Value>,
+    ) -> Option<String> {
+        match self.is_made_of_replaced(made) {
+            true => Some("it makes values that are replaced".to_owned()),
+            false => self.replaced_by(FieldReader::Script(script?), runtime),
+        }
     }
 
-    /// The paths of values to replace that a token cannot stand for.
-    fn find_irreplaceable(&self) -> BTreeMap<String, String> {
-        let reason = |path: &String| {
-            if self.numbers.contains(path) {
-                return Some("the job reads them as numbers too".to_owned());
-            }
-            let kind = self.types.get(path)?;
-            let composite = COMPOSITE.contains(&kind.as_str()) || kind.ends_with("_range");
-            composite.then(|| format!("their type is `{kind}`, which takes no token"))
-        };
-        let paths = self.sources.keys();
-        paths.filter_map(|path| Some((path.clone(), reason(path)?))).collect()
-    }
-
-    /// Why no token can stand for the values at a path, where that is so.
-    pub(crate) fn irreplaceable(&self, path: &str) -> Option<&str> {
-        self.irreplaceable.get(path).map(String::as_str)
+    /// Why no token can stand for the values of a field at a path, where that is so.
+    pub(crate) fn irreplaceable(&self, path: &str) -> Option<String> {
+        if self.numbers.contains(path) {
+            return Some("the job reads them as numbers too".to_owned());
+        }
+        let kind = self.types.get(path)?;
+        let is_composite = COMPOSITE_TYPES.split(' ').any(|composite| composite == kind) || kind.ends_with("_range");
+        is_composite.then(|| format!("their type is `{kind}`, which takes no token"))
     }
 
     /// Whether a path of an input is one that the job or its datafeed reads, or leads to one.
     pub(crate) fn is_known(&self, path: &str) -> bool {
-        let messages = self
-            .messages
-            .iter()
-            .flat_map(|(name, paths)| paths.iter().chain([name]));
-        let mut known = (self.sources.keys().chain(&self.chosen))
-            .chain(messages)
+        let mut known = (self.places.keys().chain(&self.message_places))
             .chain(&self.numbers)
             .chain(&self.read);
-        known.any(|known| {
-            let rest = known.strip_prefix(path);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
+        known.any(|known| is_within(known, path))
     }
 
-    /// What stands at a path of an input.
-    pub(crate) fn input(&self, path: &str) -> Input<'_> {
-        if let Some(name) = self.chosen.get(path).or_else(|| self.sources.get(path)) {
-            return Input::Value(name);
-        }
-        if self
-            .messages
-            .iter()
-            .any(|(name, source)| name == path || source.contains(path))
-        {
-            return Input::Message;
-        }
-        if self.numbers.contains(path) {
-            return Input::Number;
-        }
-        if self.read.contains(path) {
-            return Input::Read;
-        }
-        match self.types.get(path).map(String::as_str) {
-            Some("ip") => Input::Address,
-            Some("ip_range") => Input::Untokenized,
-            Some("keyword" | "text" | "wildcard" | "constant_keyword" | "match_only_text" | "flattened") => Input::Text,
-            Some(_) => Input::Read,
-            None => self.within(path),
-        }
-    }
-
-    /// What stands at a path that has no type of its own, by the object that it is part of: some types take objects.
-    fn within(&self, path: &str) -> Input<'_> {
-        let above = path.rmatch_indices('.').map(|(end, _)| &path[..end]);
-        for above in above {
-            if let Some(name) = self.chosen.get(above).or_else(|| self.sources.get(above)) {
-                return Input::Part(name);
-            }
-            if self.numbers.contains(above) {
-                return Input::Number;
-            }
-            match self.types.get(above).map(String::as_str) {
+    /// What stands at a path of an input document. Some types take objects: what is in one has no type of its own.
+    pub(crate) fn content(&self, path: &str) -> Content<'_> {
+        let around = path.rmatch_indices('.').map(|(end, _)| &path[..end]);
+        for place in iter::once(path).chain(around) {
+            let whole = place.len() == path.len();
+            match self.places.get(place) {
+                Some(name) if whole => return Content::Value(name),
+                Some(name) => return Content::PartOfValue(name),
+                None if whole && self.message_places.contains(place) => return Content::Message,
+                None if self.numbers.contains(place) => return Content::Kept,
+                None if whole && self.read.contains(place) => return Content::KeptText,
                 None => {}
-                Some("ip_range") => return Input::Untokenized,
-                Some("flattened" | "object" | "nested") => return Input::Text,
-                Some(_) => return Input::Read,
+            }
+            match self.types.get(place).map(String::as_str) {
+                None => {}
+                Some("ip") if whole => return Content::OtherValue,
+                Some("ip_range") => return Content::Untokenized,
+                Some("keyword" | "text" | "wildcard" | "constant_keyword" | "match_only_text") if whole => break,
+                Some("object" | "nested") if !whole => break,
+                Some("flattened") => break,
+                Some(_) => return Content::KeptText,
             }
         }
-        Input::Text
+        Content::Text
     }
+}
+
+/// Whether a place is this path, or below it.
+fn is_within(place: &str, path: &str) -> bool {
+    let below = place.strip_prefix(path);
+    below.is_some_and(|below| below.is_empty() || below.starts_with('.'))
 }
 
 /// `distinct_count` and `info_content` look at texts; all other functions look at numbers.
@@ -379,32 +246,30 @@ fn counts_texts(function: &str) -> bool {
         .any(|name| function == *name || function.ends_with(&format!("_{name}")))
 }
 
-fn numbers(config: &JobConfig) -> impl Iterator<Item = &str> {
-    let detectors = config.analysis.detectors.iter();
-    let metrics = detectors.filter(|detector| !counts_texts(&detector.function));
+fn number_fields(job: &JobConfig) -> impl Iterator<Item = &str> {
+    let metrics = job.analysis.detectors.iter().filter(|detector| !counts_texts(&detector.function));
     let metrics = metrics.filter_map(|detector| detector.field.as_deref());
-    metrics
-        .chain(config.analysis.summary_count_field_name.as_deref())
-        .chain([config.time_field()])
+    let counts = job.analysis.summary_count_field_name.as_deref();
+    metrics.chain(counts).chain([job.time_field()])
+}
+
+fn field_pairs(job: &JobConfig) -> impl Iterator<Item = (String, String)> {
+    job.analysis.detectors.iter().map(|detector| {
+        let person = detector.over.as_ref().or(detector.by.as_ref());
+        (
+            detector.partition.clone().unwrap_or_default(),
+            person.cloned().unwrap_or_default(),
+        )
+    })
 }
 
 /// Fields by the names that a datafeed's aggregations give to their values.
-fn aggregated(aggregations: &Value) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    below(aggregations, &mut found);
-    found
-}
-
-fn below(value: &Value, found: &mut BTreeMap<String, String>) {
-    if let Value::Array(items) = value {
-        items.iter().for_each(|item| below(item, found));
+fn aggregated_fields(aggregations: &Value) -> BTreeMap<&str, &str> {
+    let mut fields = BTreeMap::new();
+    for (name, aggregation) in nested_values(aggregations) {
+        let kinds = aggregation.as_object().into_iter().flat_map(|kinds| kinds.values());
+        let read = kinds.filter_map(|kind| kind.get("field")?.as_str());
+        fields.extend(read.filter_map(|field| Some((name?, field))));
     }
-    for (name, inner) in value.as_object().into_iter().flatten() {
-        let kinds = inner.as_object().into_iter().flat_map(|kinds| kinds.values());
-        let fields = kinds.filter_map(|kind| kind.get("field")?.as_str());
-        for field in fields {
-            found.insert(name.clone(), field.to_owned());
-        }
-        below(inner, found);
-    }
+    fields
 }

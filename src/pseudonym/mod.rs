@@ -3,18 +3,16 @@
 //! Every value is read first, then each gets its `tokens`, and the same walk over the archive writes them
 //! (`rewrite`). `leak_search` then searches the finished bytes for every value that was replaced.
 
-pub(crate) mod datafeed;
+mod datafeed;
 mod error;
 pub(crate) mod fields;
 pub(crate) mod hashes;
-pub(crate) mod leak_search;
-pub(crate) mod names;
-mod normalizers;
-pub(crate) mod read;
-pub(crate) mod rewrite;
+mod leak_search;
+mod pseudonymizer;
+mod rewrite;
 mod time_shifts;
 mod tokens;
-pub(crate) mod write;
 
-pub use error::Error;
+pub(crate) use datafeed::DatafeedOutcome;
+pub(crate) use pseudonymizer::{Options, Pseudonymizer};
 pub use tokens::{Key, KeyFile, KeyFileLock, Revealer, TokenMap, TokenUse, rewrite_pattern, rewrite_text, unescaped};

@@ -4,10 +4,8 @@
 //! One without a scope covers actions and conditions alone, which stay.
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use crate::archive::Contents;
-use crate::job::JobConfig;
+use crate::job::{Calendar, JobConfig};
 use crate::state::schema::Detector;
 
 /// How many such rules the job has.
@@ -27,13 +25,11 @@ struct DetectorRules {
 }
 
 impl TimeShiftRules {
-    pub(crate) fn of(config: &JobConfig, contents: &Contents) -> Self {
-        let whole = parsed(&config.text);
+    pub(crate) fn of(config: &JobConfig, calendars: &[Calendar]) -> Self {
+        let whole: Value = serde_json::from_str(config.text.get()).unwrap_or_default();
         let detectors = whole["analysis_config"]["detectors"].as_array();
-        let calendars = contents.calendars.as_deref().map(parsed).unwrap_or_default();
-        let calendars = calendars.as_array().into_iter().flatten();
-        let events = calendars.filter_map(|calendar| calendar["events"].as_array()).flatten();
-        let shifting = events.filter(|event| !event["force_time_shift"].is_null());
+        let events = calendars.iter().flat_map(|calendar| &calendar.events);
+        let shifting = events.filter(|event| event.get("force_time_shift").is_some_and(|shift| !shift.is_null()));
         Self {
             detectors: detectors.into_iter().flatten().map(DetectorRules::of).collect(),
             events: shifting.count() as u64,
@@ -58,15 +54,6 @@ impl TimeShiftRules {
                 .parse::<u64>()
                 .is_ok_and(|checksums| checksums <= without + self.events)
     }
-}
-
-/// A part of the archive, which its check has parsed.
-pub(crate) fn parsed(text: &RawValue) -> Value {
-    #[allow(
-        clippy::expect_used,
-        reason = "without rules and types fewer values would be replaced"
-    )]
-    serde_json::from_str(text.get()).expect("the check of the archive has parsed it")
 }
 
 impl DetectorRules {
@@ -116,7 +103,7 @@ mod tests {
         let shift =
             json!({"actions": ["force_time_shift"], "params": {"force_time_shift": {"time_shift_amount": 3600}}});
         let skip = json!({"actions": ["skip_result"], "scope": {"service": {"filter_id": "f"}}});
-        let rules = TimeShiftRules::of(&job(&json!([shift, skip])), &Contents::default());
+        let rules = TimeShiftRules::of(&job(&json!([shift, skip])), &[]);
         let counting = detector("", "service");
         assert!(rules.have_no_scope(Some(&counting), "1"));
         assert!(
@@ -126,18 +113,15 @@ mod tests {
         assert!(!rules.have_no_scope(Some(&detector("bytes", "")), "1"));
         let mut scoped = shift.clone();
         scoped["scope"] = json!({"service": {"filter_id": "f"}});
-        let rules = TimeShiftRules::of(&job(&json!([shift, scoped])), &Contents::default());
+        let rules = TimeShiftRules::of(&job(&json!([shift, scoped])), &[]);
         assert!(!rules.have_no_scope(Some(&counting), "1"));
     }
 
     #[test]
     fn events_that_shift_time_have_no_scope() {
-        let calendars = json!([{"calendar_id": "c", "events": [{"description": "x", "force_time_shift": 3600}, {}]}]);
-        let contents = Contents {
-            calendars: serde_json::value::to_raw_value(&calendars).ok(),
-            ..Contents::default()
-        };
-        let rules = TimeShiftRules::of(&job(&json!([])), &contents);
+        let calendar = json!({"calendar_id": "c", "events": [{"description": "x", "force_time_shift": 3600}, {}]});
+        let calendar = serde_json::from_value(calendar).unwrap();
+        let rules = TimeShiftRules::of(&job(&json!([])), &[calendar]);
         assert!(rules.have_no_scope(Some(&detector("bytes", "")), "1"));
         assert!(!rules.have_no_scope(Some(&detector("bytes", "")), "2"));
     }

@@ -29,40 +29,33 @@ pub(crate) enum ValueFormat {
 
 type Recognizer = fn(&str) -> bool;
 
-/// Formats that are recognized by their form alone, the most specific first.
-const FORMS: [(Recognizer, ValueFormat); 14] = [
-    (is_email, ValueFormat::Email),
-    (is_ipv4, ValueFormat::Ipv4),
-    (is_ipv6, ValueFormat::Ipv6),
-    (is_mac, ValueFormat::Mac),
-    (is_uuid_or_braced, ValueFormat::Uuid),
-    (is_url, ValueFormat::Url),
-    (is_iban, ValueFormat::Iban),
-    (is_date, ValueFormat::Date),
-    (is_card, ValueFormat::Card),
-    (is_phone, ValueFormat::Phone),
-    (is_path, ValueFormat::Path),
-    (is_number, ValueFormat::Number),
-    (is_hash, ValueFormat::Hash),
-    (is_domain_name, ValueFormat::Host),
+/// The formats with their names in reports, those that a value's form alone tells first, the most specific first.
+const FORMATS: [(ValueFormat, &str, Recognizer); 17] = [
+    (ValueFormat::Email, "e-mail address", is_email),
+    (ValueFormat::Ipv4, "IPv4 address", is_ipv4),
+    (ValueFormat::Ipv6, "IPv6 address", is_ipv6),
+    (ValueFormat::Mac, "MAC address", is_mac),
+    (ValueFormat::Uuid, "UUID", is_uuid_or_braced),
+    (ValueFormat::Url, "URL", is_url),
+    (ValueFormat::Iban, "account number (IBAN)", is_iban),
+    (ValueFormat::Date, "date", is_date),
+    (ValueFormat::Card, "card number", is_card),
+    (ValueFormat::Phone, "phone number", is_phone),
+    (ValueFormat::Path, "path", is_path),
+    (ValueFormat::Number, "number", is_number),
+    (ValueFormat::Hash, "hash", is_hash),
+    (ValueFormat::Host, "host name", is_domain_name),
+    (ValueFormat::User, "user name", NO_FORM),
+    (ValueFormat::Word, "word", NO_FORM),
+    (ValueFormat::Text, "text", NO_FORM),
 ];
+/// Of a format that the name of the field or the number of words decides about.
+const NO_FORM: Recognizer = |_| false;
 
 /// Parts of the names of fields whose words name users.
-const USER_FIELDS: [&str; 9] = [
-    "user",
-    "login",
-    "account",
-    "owner",
-    "author",
-    "uid",
-    "principal",
-    "person",
-    "member",
-];
+const USER_FIELDS: &str = "user login account owner author uid principal person member";
 /// Parts of the names of fields whose words name machines.
-const HOST_FIELDS: [&str; 8] = [
-    "host", "server", "node", "machine", "computer", "device", "domain", "instance",
-];
+const HOST_FIELDS: &str = "host server node machine computer device domain instance";
 /// Endings that make even two labels a domain.
 const TOP_LEVEL_DOMAINS: [&str; 24] = [
     "com", "org", "net", "edu", "gov", "mil", "int", "info", "io", "de", "at", "ch", "fr", "uk", "eu", "nl", "it",
@@ -87,43 +80,26 @@ impl ValueFormat {
     }
 
     fn by_form(value: &str) -> Option<Self> {
-        let found = FORMS.iter().find(|(has_form, _)| has_form(value));
-        found.map(|(_, format)| *format)
+        let found = FORMATS.iter().find(|(_, _, has_form)| has_form(value));
+        found.map(|(format, _, _)| *format)
     }
 
     fn by_field_name(value: &str, field: &str) -> Self {
         let field = field.to_ascii_lowercase();
-        let named = |names: &[&str]| names.iter().any(|name| field.contains(name));
+        let named = |names: &str| names.split(' ').any(|name| field.contains(name));
         match value.split_whitespace().count() {
-            0 | 1 if named(&USER_FIELDS) || is_user(value) => Self::User,
-            0 | 1 if named(&HOST_FIELDS) || is_host(value) => Self::Host,
+            0 | 1 if named(USER_FIELDS) || is_user(value) => Self::User,
+            0 | 1 if named(HOST_FIELDS) || is_host(value) => Self::Host,
             0 | 1 => Self::Word,
-            2..=4 if named(&USER_FIELDS) => Self::User,
+            2..=4 if named(USER_FIELDS) => Self::User,
             _ => Self::Text,
         }
     }
 
     /// Its name in reports.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Email => "e-mail address",
-            Self::Ipv4 => "IPv4 address",
-            Self::Ipv6 => "IPv6 address",
-            Self::Mac => "MAC address",
-            Self::Uuid => "UUID",
-            Self::Iban => "account number (IBAN)",
-            Self::Card => "card number",
-            Self::Phone => "phone number",
-            Self::Url => "URL",
-            Self::Path => "path",
-            Self::User => "user name",
-            Self::Host => "host name",
-            Self::Hash => "hash",
-            Self::Date => "date",
-            Self::Number => "number",
-            Self::Word => "word",
-            Self::Text => "text",
-        }
+        let known = FORMATS.iter().find(|(format, _, _)| *format == self);
+        known.map_or("", |(_, name, _)| name)
     }
 }
 

@@ -1,19 +1,8 @@
-//! The places of an archive where values are.
+//! What values are of: the parts of an archive, the fields of a job, and texts with a label.
 
 use std::collections::BTreeMap;
 
 use crate::job::{Detector, JobConfig};
-
-/// The user that autodetect writes annotations as.
-pub(crate) const JOB_USER: &str = "_xpack";
-
-/// Labels of texts that are not found by their path alone.
-pub(super) const ANNOTATIONS_OF_PEOPLE: &str = "annotations of people";
-pub(super) const ANNOTATIONS_OF_THE_JOB: &str = "annotations of the job";
-pub(super) const SNAPSHOT_DESCRIPTION: &str = "snapshot description";
-pub(super) const CLUSTER_NAME: &str = "cluster name";
-/// Members of annotations and notifications that are not known.
-pub(super) const UNKNOWN: &str = "other texts";
 
 /// A part of an archive that contains values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,100 +27,6 @@ pub(crate) enum ValueSource<'a> {
     Filter(&'a str),
     /// A text with a label, such as the description of the job.
     Text(&'static str),
-}
-
-/// Paths of texts, each with its label. Whatever is below a path of the configuration has the same label.
-const TEXTS: [(ArchivePart, &str, &str); 22] = [
-    (ArchivePart::Configuration, "description", "job description"),
-    (ArchivePart::Configuration, "groups", "job groups"),
-    (ArchivePart::Configuration, "custom_settings", "custom settings"),
-    (
-        ArchivePart::Configuration,
-        "analysis_config.detectors.detector_description",
-        "detector descriptions",
-    ),
-    (
-        ArchivePart::Configuration,
-        "analysis_config.categorization_filters",
-        "categorization filters",
-    ),
-    (
-        ArchivePart::Configuration,
-        "analysis_config.categorization_analyzer",
-        "categorization analyzer",
-    ),
-    (ArchivePart::Configuration, "datafeed_config.indices", "index names"),
-    (ArchivePart::Configuration, "datafeed_config.indexes", "index names"),
-    (ArchivePart::Configuration, "datafeed_config.query", "datafeed query"),
-    (
-        ArchivePart::Configuration,
-        "datafeed_config.runtime_mappings",
-        "datafeed scripts",
-    ),
-    (
-        ArchivePart::Configuration,
-        "datafeed_config.script_fields",
-        "datafeed scripts",
-    ),
-    (
-        ArchivePart::Configuration,
-        "model_plot_config.terms",
-        "model plot terms",
-    ),
-    (
-        ArchivePart::Configuration,
-        "datafeed_config.aggregations",
-        "datafeed aggregations",
-    ),
-    (
-        ArchivePart::Configuration,
-        "datafeed_config.authorization",
-        "datafeed authorization",
-    ),
-    (ArchivePart::Annotations, "create_username", "annotation authors"),
-    (ArchivePart::Annotations, "modified_username", "annotation authors"),
-    (ArchivePart::Notifications, "message", "notifications"),
-    (ArchivePart::Notifications, "node_name", "node names"),
-    (ArchivePart::Categories, "examples", ValueSource::CATEGORIZED_MESSAGES),
-    (ArchivePart::Calendars, "description", "calendar descriptions"),
-    (ArchivePart::Calendars, "events.description", "calendar events"),
-    (ArchivePart::Filters, "description", "filter descriptions"),
-];
-
-/// Members of annotations and notifications that contain no values.
-const NO_VALUES: [(ArchivePart, &[&str]); 2] = [
-    (
-        ArchivePart::Annotations,
-        &[
-            "create_time",
-            "modified_time",
-            "timestamp",
-            "end_timestamp",
-            "job_id",
-            "type",
-            "event",
-            "detector_index",
-        ],
-    ),
-    (
-        ArchivePart::Notifications,
-        &["job_id", "job_type", "level", "timestamp"],
-    ),
-];
-
-/// All labels of texts.
-#[cfg(test)]
-pub(crate) fn text_labels() -> impl Iterator<Item = &'static str> {
-    let others = [
-        ANNOTATIONS_OF_PEOPLE,
-        ANNOTATIONS_OF_THE_JOB,
-        ValueSource::CATEGORY_TOKENS,
-        ValueSource::CATEGORIZED_PARTITIONS,
-        SNAPSHOT_DESCRIPTION,
-        CLUSTER_NAME,
-        UNKNOWN,
-    ];
-    TEXTS.iter().map(|(_, _, label)| *label).chain(others)
 }
 
 impl ArchivePart {
@@ -160,21 +55,6 @@ impl ArchivePart {
             Self::Filters => "filters",
             Self::Configuration => "configuration",
         }
-    }
-
-    /// The label of the text at a path.
-    pub(super) fn text_at(self, path: &str) -> Option<&'static str> {
-        let below = |rest: &str| rest.is_empty() || (self == Self::Configuration && rest.starts_with('.'));
-        let text = TEXTS
-            .iter()
-            .find(|(part, start, _)| *part == self && path.strip_prefix(start).is_some_and(below));
-        text.map(|(_, _, label)| *label)
-    }
-
-    /// Whether a member that is not known may contain values.
-    pub(super) fn may_have_value_at(self, path: &str) -> bool {
-        let known = NO_VALUES.iter().find(|(part, _)| *part == self);
-        known.is_some_and(|(_, members)| !members.contains(&path))
     }
 }
 
@@ -218,30 +98,31 @@ pub(crate) struct FieldRoles(BTreeMap<String, Vec<FieldRole>>);
 
 impl FieldRoles {
     pub(crate) fn of_job(config: &JobConfig) -> Self {
-        let mut roles = Self::default();
-        for detector in &config.analysis.detectors {
-            roles.add(detector.partition.as_deref(), FieldRole::Partition);
-            roles.add(detector.over.as_deref(), FieldRole::Over);
-            roles.add(detector.by.as_deref(), FieldRole::By);
-        }
-        for influencer in &config.analysis.influencers {
-            roles.add(Some(influencer), FieldRole::Influencer);
-        }
-        roles.add(config.categorization_field(), FieldRole::Categorization);
-        for field in config.analysis.detectors.iter().flat_map(Detector::fields) {
-            if !roles.0.contains_key(field) {
-                roles.add(Some(field), FieldRole::Metric);
+        let of_detector = |detector: &'_ Detector| {
+            [
+                (detector.partition.clone(), FieldRole::Partition),
+                (detector.over.clone(), FieldRole::Over),
+                (detector.by.clone(), FieldRole::By),
+            ]
+        };
+        let influencers = config.analysis.influencers.iter();
+        let categorized = config.categorization_field().map(str::to_owned);
+        let used = (config.analysis.detectors.iter().flat_map(of_detector))
+            .chain(influencers.map(|field| (Some(field.clone()), FieldRole::Influencer)))
+            .chain([(categorized, FieldRole::Categorization)]);
+        let mut roles: BTreeMap<String, Vec<FieldRole>> = BTreeMap::new();
+        for (field, role) in used.filter_map(|(field, role)| Some((field?, role))) {
+            let roles = roles.entry(field).or_default();
+            if !roles.contains(&role) {
+                roles.push(role);
             }
         }
-        roles
-    }
-
-    fn add(&mut self, field: Option<&str>, role: FieldRole) {
-        let Some(field) = field else { return };
-        let roles = self.0.entry(field.to_owned()).or_default();
-        if !roles.contains(&role) {
-            roles.push(role);
+        for field in config.analysis.detectors.iter().flat_map(Detector::fields) {
+            roles
+                .entry(field.to_owned())
+                .or_insert_with(|| vec![FieldRole::Metric]);
         }
+        Self(roles)
     }
 
     /// What a field is used for.

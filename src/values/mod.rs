@@ -1,11 +1,27 @@
-//! Values of the data in an archive: where they are, and what they look like.
+//! Values of the data in an archive: where they are, what they look like, and how Elasticsearch normalizes them.
 
+mod documents;
 mod format;
 mod location;
+mod normalization;
 mod reader;
 
+pub(crate) use documents::{
+    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, Document, JOB_USER, NOTIFICATION, SNAPSHOT,
+};
 pub(crate) use format::{ValueFormat, is_decimal, is_email_address, is_numeric, is_uuid, mac_separator};
-#[cfg(test)]
-pub(crate) use location::text_labels;
-pub(crate) use location::{ArchivePart, FieldRole, FieldRoles, JOB_USER, ValueSource};
+pub(crate) use location::{ArchivePart, FieldRole, FieldRoles, ValueSource};
+pub(crate) use normalization::Normalizers;
 pub(crate) use reader::{config_values, document_values, entry_values, input_values};
+
+/// All labels of texts.
+#[cfg(test)]
+pub(crate) fn text_labels() -> impl Iterator<Item = &'static str> {
+    let others = [
+        reader::ANNOTATIONS_OF_THE_JOB,
+        reader::CLUSTER_NAME,
+        reader::UNKNOWN,
+        ValueSource::CATEGORIZED_PARTITIONS,
+    ];
+    documents::member_labels().chain(others)
+}

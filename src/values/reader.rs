@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::location::{
-    ANNOTATIONS_OF_PEOPLE, ANNOTATIONS_OF_THE_JOB, ArchivePart, CLUSTER_NAME, JOB_USER, SNAPSHOT_DESCRIPTION, UNKNOWN,
-    ValueSource,
+use super::documents::{
+    ANNOTATION, ANNOTATIONS_OF_PEOPLE, CALENDAR, CATEGORY, CONFIGURATION, Content, Document, FILTER, JOB_USER,
+    NOTIFICATION, SNAPSHOT,
 };
+use super::location::{ArchivePart, ValueSource};
 use crate::archive::Contents;
 use crate::job::JobConfig;
 use crate::json::{Leaf, for_each_leaf};
@@ -14,21 +15,19 @@ use crate::json::{Leaf, for_each_leaf};
 /// Receives a value with its source.
 type Visit<'v> = dyn FnMut(ValueSource<'_>, ArchivePart, &str) + 'v;
 
+/// Labels of texts that no member of a document has.
+pub(super) const UNKNOWN: &str = "other texts";
+pub(super) const ANNOTATIONS_OF_THE_JOB: &str = "annotations of the job";
+pub(super) const CLUSTER_NAME: &str = "cluster name";
+
 /// The texts of a job's configuration that contain values or describe their owner.
 pub(crate) fn config_values(config: &JobConfig, visit: &mut Visit<'_>) {
-    let part = ArchivePart::Configuration;
-    // Numbers and booleans say nothing by themselves.
-    for_each_leaf(
-        config.text.get().as_bytes(),
-        &mut |leaf| match part.text_at(leaf.path) {
-            Some(label) if leaf.quoted && leaf.path == "model_plot_config.terms" => {
-                let terms = leaf.text.split(',').map(str::trim);
-                terms.for_each(|term| visit(ValueSource::Text(label), part, term));
-            }
-            Some(label) if leaf.quoted => visit(ValueSource::Text(label), part, &leaf.text),
-            _ => {}
-        },
-    );
+    for_each_leaf(config.text.get().as_bytes(), &mut |leaf| {
+        // Numbers and booleans say nothing by themselves.
+        if leaf.quoted {
+            member_values(&CONFIGURATION, leaf, visit);
+        }
+    });
 }
 
 /// The values of an input document, except for its time. False where the document is not complete JSON.
@@ -46,62 +45,73 @@ pub(crate) fn input_values(id: Option<&str>, source: &[u8], time_field: &str, vi
 
 /// A number in its shortest form.
 fn as_autodetect_reads<'a>(leaf: &'a Leaf<'_>) -> Cow<'a, str> {
-    let number = match !leaf.quoted && leaf.text.contains(['.', 'e', 'E']) {
-        true => leaf.text.parse::<f64>().ok(),
-        false => None,
-    };
-    match number.filter(|number| number.is_finite()) {
-        Some(number) => Cow::Owned(number.to_string()),
-        None => Cow::Borrowed(&leaf.text),
+    let is_float = !leaf.quoted && leaf.text.contains(['.', 'e', 'E']);
+    match leaf.text.parse::<f64>() {
+        Ok(number) if is_float && number.is_finite() => Cow::Owned(number.to_string()),
+        _ => Cow::Borrowed(&leaf.text),
     }
 }
 
 /// The values of an annotation, notification or category definition. False where the document is not complete JSON.
 pub(crate) fn document_values(part: ArchivePart, source: &[u8], visit: &mut Visit<'_>) -> bool {
+    let document = match part {
+        ArchivePart::Annotations => &ANNOTATION,
+        ArchivePart::Notifications => &NOTIFICATION,
+        _ => &CATEGORY,
+    };
     let mut annotation = None;
-    let mut author = None;
-    // Names and values of the fields that the document is about.
-    let mut fields: BTreeMap<String, [Option<String>; 2]> = BTreeMap::new();
+    // The author, and names and values of the fields that the document is about.
+    let mut about: BTreeMap<String, String> = BTreeMap::new();
+    let is_about = |path: &str| {
+        let role = ["_field_name", "_field_value"].iter().find_map(|end| path.strip_suffix(end));
+        matches!(role, Some("partition" | "over" | "by"))
+    };
     let complete = for_each_leaf(source, &mut |leaf| {
         let text = &*leaf.text;
-        let field = ["_field_name", "_field_value"].iter().position(|end| {
-            let role = leaf.path.strip_suffix(end);
-            role.is_some_and(|role| ["partition", "over", "by"].contains(&role))
-        });
-        if let (Some(member), Some((role, _))) = (field, leaf.path.split_once('_')) {
-            fields.entry(role.to_owned()).or_default()[member] = Some(text.to_owned());
-            return;
+        if leaf.path == "create_username" || is_about(leaf.path) {
+            about.insert(leaf.path.to_owned(), text.to_owned());
         }
-        if leaf.path == "create_username" {
-            author = Some(text.to_owned());
-        }
-        match (part, leaf.path) {
-            (ArchivePart::Annotations, "annotation") => annotation = Some(text.to_owned()),
-            (ArchivePart::Annotations, "create_username" | "modified_username") if text == JOB_USER => {}
-            (ArchivePart::Categories, "terms") => {
-                let tokens = text.split_whitespace();
-                tokens.for_each(|token| visit(ValueSource::Text(ValueSource::CATEGORY_TOKENS), part, token));
-            }
-            (_, path) => match part.text_at(path) {
-                Some(label) => visit(ValueSource::Text(label), part, text),
-                None if part.may_have_value_at(path) => visit(ValueSource::Text(UNKNOWN), part, text),
-                None => {}
-            },
+        match leaf.path {
+            path if is_about(path) => {}
+            "annotation" if part == ArchivePart::Annotations => annotation = Some(text.to_owned()),
+            "create_username" | "modified_username" if text == JOB_USER => {}
+            path if document.has(path) => member_values(document, leaf, visit),
+            _ if part != ArchivePart::Categories => visit(ValueSource::Text(UNKNOWN), part, text),
+            _ => {}
         }
     });
-    for [name, value] in fields.into_values() {
-        if let (Some(name), Some(value)) = (name, value) {
-            visit(ValueSource::Field(&name), part, &value);
+    for role in ["by", "over", "partition"] {
+        let member = |end: &str| about.get(&format!("{role}_field_{end}"));
+        if let (Some(name), Some(value)) = (member("name"), member("value")) {
+            visit(ValueSource::Field(name), part, value);
         }
     }
     if let Some(annotation) = annotation {
-        let label = match author.as_deref() == Some(JOB_USER) {
+        let by_job = about.get("create_username").is_some_and(|author| author == JOB_USER);
+        let label = match by_job {
             true => ANNOTATIONS_OF_THE_JOB,
             false => ANNOTATIONS_OF_PEOPLE,
         };
         visit(ValueSource::Text(label), part, &annotation);
     }
     complete
+}
+
+/// The values of a member that is reported.
+fn member_values(document: &Document, leaf: &Leaf<'_>, visit: &mut Visit<'_>) {
+    let (part, text) = (document.part, &*leaf.text);
+    match document.member(leaf.path) {
+        None | Some((_, "")) => {}
+        Some((Content::ValueList, label)) => {
+            let values = text.split(',').map(str::trim);
+            values.for_each(|value| visit(ValueSource::Text(label), part, value));
+        }
+        Some((Content::MessageWords, label)) => {
+            let words = text.split_whitespace();
+            words.for_each(|word| visit(ValueSource::Text(label), part, word));
+        }
+        Some((_, label)) => visit(ValueSource::Text(label), part, text),
+    }
 }
 
 /// The values in the entries that are one JSON text each: filters, calendars, the snapshot, the manifest.
@@ -112,25 +122,16 @@ pub(crate) fn entry_values(contents: &Contents, visit: &mut Visit<'_>) {
             Some(field) => ValueSource::Field(field),
             None => ValueSource::Filter(id.as_str()),
         };
-        let part = ArchivePart::Filters;
-        for_each_leaf(filter.get().as_bytes(), &mut |leaf| match part.text_at(leaf.path) {
-            Some(label) => visit(ValueSource::Text(label), part, &leaf.text),
-            None if leaf.path == "items" => visit(items, part, &leaf.text),
-            None => {}
+        for_each_leaf(filter.get().as_bytes(), &mut |leaf| match leaf.path {
+            "items" => visit(items, ArchivePart::Filters, &leaf.text),
+            _ => member_values(&FILTER, leaf, visit),
         });
     }
     if let Some(calendars) = &contents.calendars {
-        let part = ArchivePart::Calendars;
-        for_each_leaf(calendars.get().as_bytes(), &mut |leaf| {
-            if let Some(label) = part.text_at(leaf.path) {
-                visit(ValueSource::Text(label), part, &leaf.text);
-            }
-        });
+        for_each_leaf(calendars.get().as_bytes(), &mut |leaf| member_values(&CALENDAR, leaf, visit));
     }
-    let snapshot = contents.parsed.snapshot.as_ref();
-    if let Some(description) = snapshot.and_then(|snapshot| snapshot.description.as_deref()) {
-        let source = ValueSource::Text(SNAPSHOT_DESCRIPTION);
-        visit(source, ArchivePart::Configuration, description);
+    if let Some(snapshot) = &contents.snapshot {
+        for_each_leaf(snapshot.get().as_bytes(), &mut |leaf| member_values(&SNAPSHOT, leaf, visit));
     }
     if let Some(manifest) = &contents.manifest {
         let source = ValueSource::Text(CLUSTER_NAME);

@@ -73,9 +73,9 @@ async fn export(session: &Session, options: &ExportOptions) -> Result<()> {
         }
         Some(tokens) => {
             session.leave_stage();
-            let (options, outcome) = pseudonymize(&export, &archive, tokens).await?;
-            let summary = outcome.finished.clone().unwrap_or_default();
-            outcome::print(&export, &summary, Some((&options, &outcome)))
+            let outcome = pseudonymize(&export, &archive, tokens).await?;
+            let summary = outcome.written.clone().unwrap_or_default();
+            outcome::print(&export, &summary, Some(&outcome))
         }
     }
 }
@@ -160,7 +160,7 @@ async fn pseudonymize(
     export: &Export<'_>,
     unpublished: &UnpublishedArchive,
     tokens: &TokenOptions,
-) -> Result<(PseudonymizeOptions, pseudonymize::Outcome)> {
+) -> Result<pseudonymize::Outcome> {
     let options = PseudonymizeOptions {
         archive: PathBuf::new(),
         output: export.options.path(export.job.id()),
@@ -181,6 +181,5 @@ async fn pseudonymize(
             "this is a bug; please report it",
         )
     })?;
-    let outcome = pseudonymize::pseudonymize(&archive, &options, &export.session.terminal).await?;
-    Ok((options, outcome))
+    pseudonymize::pseudonymize(&archive, &options, &export.session.terminal).await
 }

@@ -9,7 +9,7 @@ use super::plan::Export;
 use crate::archive::{ArchiveSummary, Limits, ManifestEntry, Target};
 use crate::cluster::SourceFields;
 use crate::commands::interrupt;
-use crate::commands::pseudonymize::{self, PseudonymizeOptions};
+use crate::commands::pseudonymize;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 use crate::util::format::{amount, bytes, count};
@@ -72,11 +72,11 @@ fn refused(message: &str) -> Error {
 pub(super) fn print(
     export: &Export<'_>,
     summary: &ArchiveSummary,
-    pseudonymized: Option<(&PseudonymizeOptions, &pseudonymize::Outcome)>,
+    pseudonymized: Option<&pseudonymize::Outcome>,
 ) -> Result<()> {
     let (job, terminal) = (export.job.id(), &export.session.terminal);
-    if let Some((options, outcome)) = pseudonymized {
-        pseudonymize::say(options, outcome, terminal);
+    if let Some(outcome) = pseudonymized {
+        pseudonymize::say(outcome, terminal);
     }
     let Target::File { path, .. } = export.options.target(job) else {
         return Ok(());
@@ -95,8 +95,8 @@ pub(super) fn print(
         "snapshot_id": export.snapshot.id,
         "entries": summary.entries,
     });
-    if let Some((options, outcome)) = pseudonymized {
-        document["pseudonymized"] = pseudonymize::outcome_document(options, outcome);
+    if let Some(outcome) = pseudonymized {
+        document["pseudonymized"] = json!(outcome);
     }
     terminal.result(&document.to_string()).map_err(Error::stdout)
 }

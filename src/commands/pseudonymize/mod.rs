@@ -5,17 +5,15 @@ mod outcome;
 
 pub use options::{PseudonymizeOptions, TokenOptions};
 
-use crate::archive::{Archive, CheckedArchive, Part};
+use crate::archive::{Archive, CheckedArchive};
 use crate::commands::interrupt::{self, Signals};
 use crate::commands::session::RunContext;
 use crate::error::Result;
-use crate::pseudonym::datafeed::{self, DatafeedContext};
-use crate::pseudonym::rewrite::Rewriter;
-use crate::pseudonym::write::WriteOptions;
-use crate::pseudonym::{TokenMap, fields, leak_search, names, read, write};
+use crate::pseudonym::{Options, Pseudonymizer, TokenMap};
 use crate::terminal::{Terminal, Unit};
+use crate::util::format::count;
 
-pub(super) use outcome::{Outcome, outcome_document, say};
+pub(super) use outcome::{Outcome, say};
 
 /// Runs the command and prints its result.
 ///
@@ -38,85 +36,46 @@ pub(super) async fn pseudonymize(
     options: &PseudonymizeOptions,
     terminal: &Terminal,
 ) -> Result<Outcome> {
+    let (target, limits) = (options.target(), options.limits);
     let checked = check(archive, options, terminal).await?;
-    let (contents, whole) = (&checked.contents, &checked.config);
-    let config = match options.tokens.skip_datafeed {
-        true => whole.without_datafeed()?,
-        false => whole.clone(),
-    };
-    let fields = fields::Fields::of(contents, whole, &config, options.tokens.fields.as_deref())?;
-    let has_inputs = contents.count(Part::Inputs) > 0;
-    let decision = datafeed::decide(&DatafeedContext {
-        config: &config,
-        fields: &fields,
-        has_inputs,
-        rewriter: None,
-    })?;
     let (key, lock) = options.tokens.open_key(terminal).await?;
     let tokens = interrupt::abandonable(move || Ok(TokenMap::new(key))).await?;
-    let rewriter = Rewriter::new(tokens, fields, options.tokens.keep_text);
-    let mut source = read::SourceArchive {
-        archive: &checked,
-        contents,
-        config: &decision.config,
-        limits: options.limits,
+    let replacement = Options {
+        fields: options.tokens.fields.as_deref(),
+        keep_text: options.tokens.keep_text,
+        skip_datafeed: options.tokens.skip_datafeed,
     };
-    let stage = terminal.stage("Reading values", Unit::Documents, Some(source.documents()));
-    let mut rewriter = source.read_values(rewriter, &|documents| stage.inc(documents)).await?;
-    rewriter = assign_tokens(rewriter).await?;
-    stage.done(&format!(
-        "Values to replace: {}",
-        crate::util::format::count(rewriter.tokens.replaced())
-    ));
-    rewriter.refuse_unrecognized()?;
-    // Whether the datafeed contains values is known only now.
-    let decision = datafeed::decide(&DatafeedContext {
-        config: &config,
-        fields: &rewriter.fields,
-        has_inputs,
-        rewriter: Some(&rewriter),
-    })?;
-    source.config = &decision.config;
-    rewriter.names = decision.names.clone();
-    if let Some(mapping) = &contents.input_mapping {
-        // Refuses what cannot be written before anything is.
-        rewriter.mapping(mapping)?;
-    }
-    names::refuse_values(&source, &rewriter, options.tokens.accept_names)?;
+    let mut pseudonymizer = Pseudonymizer::new(checked, limits, tokens, &replacement)?;
+    let documents = pseudonymizer.documents();
+    let stage = terminal.stage("Reading values", Unit::Documents, Some(documents));
+    pseudonymizer.collect_values(&|documents| stage.inc(documents)).await?;
+    let mut pseudonymizer = interrupt::abandonable(move || pseudonymizer.assign_tokens()).await?;
+    let values = pseudonymizer.rewriter.tokens.replaced();
+    stage.done(&format!("Values to replace: {}", count(values)));
+    pseudonymizer.refuse_unsafe(options.tokens.accept_names)?;
     if options.dry_run {
-        return Ok(Outcome::of(&source, &rewriter, &decision, None));
+        return Ok(Outcome::new(options, &pseudonymizer, None));
     }
-    let stage = terminal.stage("Writing tokens", Unit::Documents, Some(source.documents()));
-    let write_options = WriteOptions {
-        target: options.target(),
-        compression_level: options.compression_level,
-        manifest_options: options.tokens.for_manifest(),
-    };
+    let stage = terminal.stage("Writing tokens", Unit::Documents, Some(documents));
     let progress = |documents| stage.inc(documents);
-    let (rewriter, unnamed) = write::archive(&source, rewriter, &decision, &write_options, &progress).await?;
+    let recorded = options.tokens.for_manifest();
+    let unpublished = pseudonymizer.write(&target, options.compression_level, recorded, &progress);
+    let unpublished = unpublished.await?;
     stage.done("Written with tokens");
-    let stage = terminal.stage("Searching for values", Unit::Documents, Some(source.documents()));
-    if let Some(written) = unnamed.archive()? {
-        let (reader, limits) = (written.clone(), options.limits);
+    let stage = terminal.stage("Searching for values", Unit::Documents, Some(documents));
+    if let Some(written) = unpublished.archive()? {
+        let reader = written.clone();
         let contents = interrupt::abandonable(move || Ok(reader.check(limits, &mut (), &|_| {})?)).await?;
-        leak_search::search(&written, &contents, &rewriter, &|documents| stage.inc(documents)).await?;
+        let progress = |documents| stage.inc(documents);
+        pseudonymizer.search(&written, &contents, &progress).await?;
     }
     stage.done("Searched: no replaced value remains");
     // The key first: an archive without its key is of no use to whoever asks what a token stands for.
-    let outcome = Outcome::of(&source, &rewriter, &decision, Some(&unnamed));
-    options
-        .tokens
-        .publish_key(&options.target(), &rewriter.tokens.to_file(), lock)?;
-    tokio::task::block_in_place(|| unnamed.publish())?;
+    let outcome = Outcome::new(options, &pseudonymizer, Some(&unpublished.summary));
+    let key = pseudonymizer.rewriter.tokens.to_file();
+    options.tokens.publish_key(&target, &key, lock)?;
+    tokio::task::block_in_place(|| unpublished.publish())?;
     Ok(outcome)
-}
-
-async fn assign_tokens(mut rewriter: Rewriter) -> Result<Rewriter> {
-    interrupt::abandonable(move || {
-        rewriter.assign_tokens()?;
-        Ok(rewriter)
-    })
-    .await
 }
 
 /// The whole of it, read once: what could not be imported is not written again.

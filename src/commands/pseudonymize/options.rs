@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::{Map, Value};
 
 use crate::archive::{self, Limits, Target};
 use crate::commands::interrupt;
@@ -203,14 +204,13 @@ impl TokenOptions {
     }
 
     /// As the manifest records them.
-    pub(super) fn for_manifest(&self) -> serde_json::Map<String, serde_json::Value> {
-        let mut options = serde_json::Map::new();
-        options.insert("pseudonymize".to_owned(), true.into());
-        options.insert("keep-text".to_owned(), self.keep_text.into());
-        options.insert("skip-datafeed".to_owned(), self.skip_datafeed.into());
-        if let Some(fields) = &self.fields {
-            options.insert("fields".to_owned(), fields.clone().into());
-        }
+    pub(super) fn for_manifest(&self) -> Map<String, Value> {
+        let mut options = Map::from_iter([
+            ("pseudonymize".to_owned(), true.into()),
+            ("keep-text".to_owned(), self.keep_text.into()),
+            ("skip-datafeed".to_owned(), self.skip_datafeed.into()),
+        ]);
+        options.extend(self.fields.clone().map(|fields| ("fields".to_owned(), fields.into())));
         options
     }
 }

@@ -1,71 +1,72 @@
 //! What a run reports at the end.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::options::PseudonymizeOptions;
-use crate::archive::{ArchiveSummary, Target, UnpublishedArchive};
+use crate::archive::{ArchiveSummary, Target};
 use crate::error::{Error, Result};
 use crate::job::JobConfig;
-use crate::pseudonym::datafeed::{DatafeedDecision, DatafeedOutcome};
-use crate::pseudonym::fields::Fields;
+use crate::pseudonym::fields::ReplacedFields;
 use crate::pseudonym::hashes::HashCounts;
-use crate::pseudonym::read::SourceArchive;
-use crate::pseudonym::rewrite::Rewriter;
+use crate::pseudonym::{DatafeedOutcome, Pseudonymizer};
 use crate::terminal::Terminal;
 use crate::util::format::{amount, bytes, count};
 
-/// What was done, or would be.
-#[derive(Clone, Debug)]
+/// What was done, or would be: as a JSON document the key file, and what was replaced and dropped.
+#[derive(Clone, Debug, Serialize)]
 pub(in crate::commands) struct Outcome {
-    job: String,
-    replaced: u64,
+    #[serde(skip)]
+    job_id: String,
+    key_file: PathBuf,
+    values_replaced: u64,
+    /// Distinct values of each field.
     fields: BTreeMap<String, u64>,
     /// The field of messages whose words are replaced.
+    #[serde(skip)]
     messages: Option<String>,
     hashes: HashCounts,
-    notes: Vec<String>,
-    /// What the job can be expected to find.
-    expected: Vec<String>,
     datafeed: DatafeedOutcome,
-    /// Scripted fields that were removed from the datafeed.
-    scripted: Vec<String>,
-    /// Fields that are not in the archive since only the query reads them.
-    only_queried: Vec<String>,
-    pub(in crate::commands) finished: Option<ArchiveSummary>,
+    scripted_fields_left_out: Vec<String>,
+    input_fields_left_out: Vec<String>,
+    notes: Vec<&'static str>,
+    /// What the job can be expected to find.
+    expected_results: Vec<String>,
+    #[serde(skip)]
+    pub(in crate::commands) written: Option<ArchiveSummary>,
 }
 
 impl Outcome {
-    pub(super) fn of(
-        source: &SourceArchive<'_>,
-        rewriter: &Rewriter,
-        decision: &DatafeedDecision,
-        written: Option<&UnpublishedArchive>,
+    pub(super) fn new(
+        options: &PseudonymizeOptions,
+        done: &Pseudonymizer,
+        written: Option<&ArchiveSummary>,
     ) -> Self {
-        let found = rewriter.found();
-        let chosen = rewriter.fields.chosen();
+        let (rewriter, fields) = (&done.rewriter, &done.rewriter.fields);
+        let values = rewriter.values_by_field.iter();
         Self {
-            job: source.job().to_string(),
-            replaced: rewriter.tokens.replaced(),
-            fields: chosen
-                .map(|field| (field.to_owned(), found.get(field).copied().unwrap_or(0)))
-                .collect(),
-            messages: rewriter.fields.messages.as_ref().map(|(name, _)| name.clone()),
+            job_id: done.config().id().to_string(),
+            key_file: options.key(),
+            values_replaced: rewriter.tokens.replaced(),
+            fields: values.map(|(field, values)| (field.clone(), values.len() as u64)).collect(),
+            messages: fields.messages.clone(),
             hashes: rewriter.hashes.counts(),
-            notes: rewriter.notes().map(str::to_owned).collect(),
-            expected: expected_results(source.config, &rewriter.fields),
-            datafeed: decision.outcome.clone(),
-            scripted: decision.left_out.clone(),
-            only_queried: rewriter.fields.only_queried.names().map(str::to_owned).collect(),
-            finished: written.map(|written| written.summary.clone()),
+            datafeed: done.datafeed.outcome.clone(),
+            scripted_fields_left_out: done.datafeed.left_out.clone(),
+            input_fields_left_out: fields.query_only.paths.iter().cloned().collect(),
+            notes: rewriter.notes.iter().copied().collect(),
+            expected_results: expected_results(done.config(), fields),
+            written: written.cloned(),
         }
     }
 }
 
 /// The path, or with `--json` what was done.
 pub(super) fn print(options: &PseudonymizeOptions, outcome: &Outcome, terminal: &Terminal) -> Result<()> {
-    say(options, outcome, terminal);
+    say(outcome, terminal);
     let path = match options.target() {
         Target::Stdout if options.dry_run => "stdout".to_owned(),
         Target::Stdout => return Ok(()),
@@ -73,51 +74,35 @@ pub(super) fn print(options: &PseudonymizeOptions, outcome: &Outcome, terminal: 
     };
     let text = match (options.json, options.dry_run) {
         (true, _) => {
-            let mut document = outcome_document(options, outcome);
-            document["job_id"] = outcome.job.clone().into();
+            let mut document = json!(outcome);
+            document["job_id"] = outcome.job_id.clone().into();
             document["archive"] = path.into();
-            if let Some(finished) = &outcome.finished {
-                document["bytes"] = finished.bytes.into();
-                document["entries"] = json!(finished.entries);
+            if let Some(written) = &outcome.written {
+                document["bytes"] = written.bytes.into();
+                document["entries"] = json!(written.entries);
             }
             if options.dry_run {
                 document["dry_run"] = true.into();
             }
             document.to_string()
         }
-        (false, true) => format!("would write {path} and {}", options.key().display()),
+        (false, true) => format!("would write {path} and {}", outcome.key_file.display()),
         (false, false) => path,
     };
     terminal.result(&text).map_err(Error::stdout)
 }
 
-/// What was replaced and dropped, and the key file.
-pub(in crate::commands) fn outcome_document(options: &PseudonymizeOptions, outcome: &Outcome) -> Value {
-    json!({
-        "key_file": options.key(),
-        "values_replaced": outcome.replaced,
-        "fields": outcome.fields,
-        "hashes": outcome.hashes,
-        "datafeed": outcome.datafeed.document(),
-        "scripted_fields_left_out": outcome.scripted,
-        "input_fields_left_out": outcome.only_queried,
-        "notes": outcome.notes,
-        "expected_results": outcome.expected,
-    })
-}
-
-/// The same for people, and what the archive can be expected to do.
-pub(in crate::commands) fn say(options: &PseudonymizeOptions, outcome: &Outcome, terminal: &Terminal) {
-    let fields: Vec<String> = outcome
-        .fields
-        .iter()
+/// What was done for people, and what the archive can be expected to do.
+pub(in crate::commands) fn say(outcome: &Outcome, terminal: &Terminal) {
+    let fields = outcome.fields.iter();
+    let fields: Vec<String> = fields
         .map(|(field, values)| format!("{} of {field}", count(*values)))
         .chain(outcome.messages.iter().map(|field| format!("the words of {field}")))
         .chain(["and names and texts that contain them".to_owned()])
         .collect();
     terminal.print(&format!(
         "Replaced {}: {}",
-        amount(outcome.replaced, "value", "values"),
+        amount(outcome.values_replaced, "value", "values"),
         fields.join(", ")
     ));
     let hashes = outcome.hashes;
@@ -134,55 +119,50 @@ pub(in crate::commands) fn say(options: &PseudonymizeOptions, outcome: &Outcome,
     for (what, names) in [
         (
             "Scripted fields of the datafeed left out, since nothing reads them and they read replaced values",
-            &outcome.scripted,
+            &outcome.scripted_fields_left_out,
         ),
         (
             "Fields of the input documents left out, since only the datafeed's query reads them",
-            &outcome.only_queried,
+            &outcome.input_fields_left_out,
         ),
     ] {
         if !names.is_empty() {
             terminal.print(&format!("{what}: {}", names.join(", ")));
         }
     }
-    for note in &outcome.notes {
-        terminal.warn(note);
-    }
-    for sentence in &outcome.expected {
-        terminal.print(sentence);
-    }
-    if let Some(finished) = &outcome.finished {
-        terminal.print(&format!("Pseudonymized job {}: {}", outcome.job, bytes(finished.bytes)));
+    outcome.notes.iter().for_each(|note| terminal.warn(note));
+    outcome.expected_results.iter().for_each(|sentence| terminal.print(sentence));
+    if let Some(written) = &outcome.written {
+        let size = bytes(written.bytes);
+        terminal.print(&format!("Pseudonymized job {}: {size}", outcome.job_id));
         terminal.print(&format!(
             "Keep {} to yourself: `esml-state reveal` tells with it what a token stands for",
-            options.key().display()
+            outcome.key_file.display()
         ));
     }
 }
 
 /// What the pseudonymized job can be expected to find, as far as it was measured with Elastic's autodetect: a sentence each.
-fn expected_results(config: &JobConfig, fields: &Fields) -> Vec<String> {
-    let measures_length = |detector: &&crate::job::Detector| detector.function.ends_with("info_content");
-    let measured = config.analysis.detectors.iter().filter(measures_length);
-    let measured: Vec<&str> = measured
-        .filter(|detector| detector.field.as_deref().is_some_and(|field| fields.is_chosen(field)))
-        .map(|detector| detector.function.as_str())
-        .collect();
-    let except = match measured.first() {
-        Some(function) => format!(" of detectors other than `{function}`"),
-        None => String::new(),
-    };
+fn expected_results(config: &JobConfig, fields: &ReplacedFields) -> Vec<String> {
+    let mut detectors = config.analysis.detectors.iter();
+    let measured = detectors.find(|detector| {
+        let is_replaced = detector.field.as_ref().is_some_and(|field| fields.names.contains(field));
+        is_replaced && detector.function.ends_with("info_content")
+    });
+    let measured = measured.map(|detector| &detector.function);
+    let except = measured.map(|function| format!(" of detectors other than `{function}`"));
+    let except = except.unwrap_or_default();
     let mut sentences = vec![format!(
         "Given input documents with the same tokens, the job finds the same records{except}, with the same probabilities. \
          Record scores differ by less than 1.5, influencer scores by more."
     )];
-    if let Some(function) = measured.first() {
+    if let Some(function) = measured {
         sentences.push(format!(
             "`{function}` measures how much a value can be compressed, and tokens differ from values in that: the job finds \
              other records with it."
         ));
     }
-    if fields.replaces_messages() {
+    if fields.messages.is_some() {
         sentences.push(match config.filters_messages() {
             true => "Messages may be assigned to other categories: the job filters messages before it categorizes them, and the \
                      filters now read tokens."

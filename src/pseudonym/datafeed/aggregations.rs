@@ -2,145 +2,91 @@
 
 use serde_json::{Map, Value, json};
 
-use super::decision::{CONTAINS_VALUE, DatafeedContext};
-use super::texts;
+use super::texts::{self, ValueMatcher};
 use crate::job::{FieldReader, JobConfig};
+use crate::pseudonym::rewrite::Rewriter;
 
 /// Kinds whose buckets or counts are the same with tokens, on any field.
-const KEY_AGGREGATIONS: [&str; 6] = [
-    "terms",
-    "multi_terms",
-    "rare_terms",
-    "cardinality",
-    "value_count",
-    "missing",
-];
+const KEY_AGGREGATIONS: &str = "terms multi_terms rare_terms cardinality value_count missing";
 /// Kinds that stay where they read no replaced field.
-const FIELD_AGGREGATIONS: [&str; 50] = [
-    "auto_date_histogram",
-    "avg",
-    "avg_bucket",
-    "boxplot",
-    "bucket_script",
-    "bucket_selector",
-    "bucket_sort",
-    "cumulative_cardinality",
-    "cumulative_sum",
-    "date_histogram",
-    "date_range",
-    "derivative",
-    "extended_stats",
-    "extended_stats_bucket",
-    "geo_bounds",
-    "geo_centroid",
-    "geo_line",
-    "geohash_grid",
-    "geohex_grid",
-    "geotile_grid",
-    "global",
-    "histogram",
-    "ip_prefix",
-    "ip_range",
-    "max",
-    "max_bucket",
-    "median_absolute_deviation",
-    "min",
-    "min_bucket",
-    "moving_fn",
-    "moving_percentiles",
-    "nested",
-    "normalize",
-    "percentile_ranks",
-    "percentiles",
-    "percentiles_bucket",
-    "random_sampler",
-    "range",
-    "rate",
-    "reverse_nested",
-    "sampler",
-    "scripted_metric",
-    "serial_diff",
-    "stats",
-    "stats_bucket",
-    "string_stats",
-    "sum",
-    "sum_bucket",
-    "top_metrics",
-    "weighted_avg",
-];
+const FIELD_AGGREGATIONS: &str = "auto_date_histogram avg avg_bucket boxplot bucket_script bucket_selector bucket_sort \
+    cumulative_cardinality cumulative_sum date_histogram date_range derivative extended_stats extended_stats_bucket \
+    geo_bounds geo_centroid geo_line geohash_grid geohex_grid geotile_grid global histogram ip_prefix ip_range max \
+    max_bucket median_absolute_deviation min min_bucket moving_fn moving_percentiles nested normalize percentile_ranks \
+    percentiles percentiles_bucket random_sampler range rate reverse_nested sampler scripted_metric serial_diff stats \
+    stats_bucket string_stats sum sum_bucket top_metrics weighted_avg";
 /// What chooses or adds values in an aggregation by key.
 const VALUE_OPTIONS: [&str; 3] = ["include", "exclude", "missing"];
 /// Buckets of a `terms` without a size.
 const DEFAULT_TERMS_SIZE: u64 = 10;
 
-impl DatafeedContext<'_> {
-    /// Why the aggregations cannot stay.
-    pub(super) fn against_aggregations(&self, config: &JobConfig) -> Vec<String> {
-        let Some(feed) = config.datafeed() else {
-            return Vec::new();
-        };
-        let Some(aggregations) = &feed.aggregations else {
-            return Vec::new();
-        };
+/// Why the aggregations cannot stay.
+pub(super) fn problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<String> {
+    let mut check = Check {
+        rewriter,
+        runtime: config.datafeed().and_then(|feed| feed.runtime_mappings.as_ref()),
+        problems: Vec::new(),
+    };
+    if let Some(aggregations) = config.datafeed().and_then(|feed| feed.aggregations.as_ref()) {
         let names = texts::names(config);
-        let mut problems = Vec::new();
-        if self.texts(&names).in_texts(aggregations) {
-            problems.push(format!("its aggregations: {CONTAINS_VALUE}"));
+        if ValueMatcher::new(&rewriter.tokens, &names).is_in_texts(aggregations) {
+            let problem = format!("its aggregations: {}", texts::CONTAINS_VALUE);
+            check.problems.push(problem);
         }
-        let mut check = Check {
-            context: self,
-            runtime: feed.runtime_mappings.as_ref(),
-            problems,
-        };
         check.all(aggregations);
-        check.problems
     }
+    check.problems
 }
 
 struct Check<'a> {
-    context: &'a DatafeedContext<'a>,
+    rewriter: &'a Rewriter,
     runtime: Option<&'a Value>,
     problems: Vec<String>,
 }
 
 impl Check<'_> {
-    fn problem(&mut self, kind: &str, name: &str, why: &str) {
-        self.problems.push(format!("aggregation `{name}` (`{kind}`): {why}"));
-    }
-
     /// Aggregations by name.
     fn all(&mut self, aggregations: &Value) {
         for (name, aggregation) in aggregations.as_object().into_iter().flatten() {
             for (kind, body) in aggregation.as_object().into_iter().flatten() {
+                let is_in = |kinds: &str| kinds.split(' ').any(|known| known == kind);
                 match kind.as_str() {
                     "aggs" | "aggregations" => self.all(body),
                     "meta" => {}
                     "filter" => self.query(kind, name, body),
                     "filters" | "adjacency_matrix" => self.filters(kind, name, body),
                     "composite" => self.composite(name, body),
-                    kind if KEY_AGGREGATIONS.contains(&kind) => self.by_key(kind, name, body),
-                    kind if FIELD_AGGREGATIONS.contains(&kind) => self.reads_nothing_replaced(kind, name, body),
-                    kind => self.problem(kind, name, "whether its result is the same with tokens is not known"),
+                    _ if is_in(KEY_AGGREGATIONS) => self.by_key(kind, name, body),
+                    _ if is_in(FIELD_AGGREGATIONS) => {
+                        let aggregation = json!({name: {kind: body}});
+                        self.reads(FieldReader::Aggregations(&aggregation), kind, name);
+                    }
+                    _ => self.problem(kind, name, "whether its result is the same with tokens is not known"),
                 }
             }
         }
     }
 
-    fn replaced(&mut self, reader: FieldReader<'_>, kind: &str, name: &str) {
-        if let Some(why) = self.context.fields.replaced_by(reader, self.runtime) {
+    fn problem(&mut self, kind: &str, name: &str, why: &str) {
+        self.problems.push(format!("aggregation `{name}` (`{kind}`): {why}"));
+    }
+
+    /// It must read no replaced field.
+    fn reads(&mut self, reader: FieldReader<'_>, kind: &str, name: &str) {
+        if let Some(why) = self.rewriter.fields.replaced_by(reader, self.runtime) {
             self.problem(kind, name, &why);
         }
     }
 
     fn query(&mut self, kind: &str, name: &str, query: &Value) {
-        self.replaced(FieldReader::Query(query), kind, name);
+        self.reads(FieldReader::Query(query), kind, name);
         if texts::mentions_ids(query) {
             self.problem(kind, name, "it names IDs of documents");
         }
     }
 
     fn filters(&mut self, kind: &str, name: &str, body: &Value) {
-        if self.context.fields.is_made_of_replaced(name) {
+        if self.rewriter.fields.is_made_of_replaced(name) {
             self.problem(kind, name, "its keys are values that are replaced");
         }
         match body.get("filters") {
@@ -167,49 +113,34 @@ impl Check<'_> {
             sources.iter().for_each(|source| self.by_key(kind, name, source));
         }
         if let Some(script) = members.get("script") {
-            if self.context.fields.is_made_of_replaced(name) {
+            if self.rewriter.fields.is_made_of_replaced(name) {
                 self.problem(kind, name, "its script makes values that are replaced");
             }
-            self.replaced(FieldReader::Script(script), kind, name);
+            self.reads(FieldReader::Script(script), kind, name);
         }
         let Some(field) = members.get("field").and_then(Value::as_str) else {
             return;
         };
-        let Some(why) = self.context.fields.replaced_by(FieldReader::Name(field), self.runtime) else {
+        let reader = FieldReader::Name(field);
+        let Some(why) = self.rewriter.fields.replaced_by(reader, self.runtime) else {
             return;
         };
         if let Some(choice) = VALUE_OPTIONS.iter().find(|choice| members.contains_key(**choice)) {
             self.problem(kind, name, &format!("{why} with `{choice}`"));
         }
         if self.is_cut_by_key(members, field) {
-            self.problem(
-                kind,
-                name,
-                &format!("{why}, and the order of values decides which buckets it returns"),
-            );
+            let why = format!("{why}, and the order of values decides which buckets it returns");
+            self.problem(kind, name, &why);
         }
     }
 
     /// Whether the order of a field's values decides which buckets are returned.
     fn is_cut_by_key(&self, members: &Map<String, Value>, field: &str) -> bool {
-        let size = members
-            .get("size")
-            .and_then(Value::as_u64)
-            .unwrap_or(DEFAULT_TERMS_SIZE);
+        let size = members.get("size").and_then(Value::as_u64);
         let order = members.get("order").map(Value::to_string).unwrap_or_default();
-        let by_key = ["\"_key\"", "\"_term\""].iter().any(|key| order.contains(key));
+        let by_key = order.contains("\"_key\"") || order.contains("\"_term\"");
         // After the count, the key decides between equal counts only, as it does by default.
         let by_count = order.trim_start_matches(['[', '{']).starts_with("\"_count\"");
-        by_key
-            && !by_count
-            && self
-                .context
-                .rewriter
-                .is_some_and(|rewriter| size < rewriter.values_at(field))
-    }
-
-    fn reads_nothing_replaced(&mut self, kind: &str, name: &str, body: &Value) {
-        let aggregation = json!({name: {kind: body}});
-        self.replaced(FieldReader::Aggregations(&aggregation), kind, name);
+        by_key && !by_count && size.unwrap_or(DEFAULT_TERMS_SIZE) < self.rewriter.count_values(field)
     }
 }

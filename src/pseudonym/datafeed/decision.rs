@@ -2,20 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
+use super::aggregations;
 use super::texts::{self, ValueMatcher};
 use crate::archive::{ArchivedQuery, Manifest};
 use crate::job::{Datafeed, FieldReader, JobConfig, reads_made_field, without_made_field, without_query};
 use crate::pseudonym::error::{Error, Result};
-use crate::pseudonym::fields::Fields;
 use crate::pseudonym::rewrite::Rewriter;
 
 /// What became of the datafeed, and why.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", content = "reason", rename_all = "snake_case")]
 pub(crate) enum DatafeedOutcome {
     /// The job has none, or it was not wanted.
-    #[default]
     Absent,
     /// Its query is what it was.
     Kept,
@@ -36,76 +37,51 @@ pub(crate) struct DatafeedDecision {
     pub(crate) names: BTreeSet<String>,
 }
 
-/// What a decision is made from.
-pub(crate) struct DatafeedContext<'a> {
-    pub(crate) config: &'a JobConfig,
-    pub(crate) fields: &'a Fields,
-    /// Whether the archive has input documents.
-    pub(crate) has_inputs: bool,
-    /// All values, once they are known.
-    pub(crate) rewriter: Option<&'a Rewriter>,
-}
-
-/// Decides about the datafeed.
+/// Decides about the datafeed of a job, by the values that are known.
 ///
 /// # Errors
-/// [`Error::Refused`] for aggregations and scripts that read replaced values.
-pub(crate) fn decide(context: &DatafeedContext<'_>) -> Result<DatafeedDecision> {
-    let Some(feed) = context.config.datafeed() else {
-        return Ok(DatafeedDecision::of(context.config.clone(), DatafeedOutcome::Absent));
+/// Aggregations or scripts that read replaced values.
+pub(crate) fn decide(config: &JobConfig, rewriter: &Rewriter, has_inputs: bool) -> Result<DatafeedDecision> {
+    let Some(feed) = config.datafeed() else {
+        return Ok(DatafeedDecision::new(config.clone(), DatafeedOutcome::Absent));
     };
-    let (mut config, outcome) = match context.against_query(feed) {
-        None => (context.config.clone(), DatafeedOutcome::Kept),
-        Some(why) if context.has_inputs => (without_query(context.config)?, DatafeedOutcome::MatchAll(why)),
+    let (mut decided, outcome) = match query_problem(feed, rewriter) {
+        None => (config.clone(), DatafeedOutcome::Kept),
+        Some(why) if has_inputs => (without_query(config)?, DatafeedOutcome::MatchAll(why)),
         Some(why) => {
-            let config = context.config.without_datafeed()?;
-            return Ok(DatafeedDecision::of(config, DatafeedOutcome::LeftOut(why)));
+            let config = config.without_datafeed()?;
+            return Ok(DatafeedDecision::new(config, DatafeedOutcome::LeftOut(why)));
         }
     };
     let mut left_out = Vec::new();
-    let mut problems = Vec::new();
     // A field that is left out may be the only one that reads another.
-    while let Some((name, why)) = context.against_scripts(&config).into_iter().find(|(name, why)| {
-        let unread = why.as_ref().is_some_and(|_| !reads_made_field(&config, name));
-        unread && !left_out.contains(name)
-    }) {
-        drop(why);
-        config = without_made_field(&config, &name)?;
-        left_out.push(name);
-    }
-    let scripts = context.against_scripts(&config).into_iter();
-    problems.extend(scripts.filter_map(|(name, why)| Some(format!("the script of `{name}`: {}", why?))));
-    problems.extend(context.against_mapped_scripts(&config));
-    problems.extend(context.against_aggregations(&config));
+    let scripts = loop {
+        let scripts = script_problems(&decided, rewriter);
+        let is_unread = |(name, _): &&(String, String)| !reads_made_field(&decided, name) && !left_out.contains(name);
+        let Some((name, _)) = scripts.iter().find(is_unread) else {
+            break scripts;
+        };
+        decided = without_made_field(&decided, name)?;
+        left_out.push(name.clone());
+    };
+    let scripts = scripts
+        .into_iter()
+        .map(|(name, why)| format!("the script of `{name}`: {why}"));
+    let problems: Vec<String> = scripts
+        .chain(mapped_script_problems(&decided, rewriter))
+        .chain(aggregations::problems(&decided, rewriter))
+        .collect();
     if !problems.is_empty() {
         return Err(Error::datafeed_reads_values(&problems));
     }
     Ok(DatafeedDecision {
         left_out,
-        ..DatafeedDecision::of(texts::without_comments(&config)?, outcome)
+        ..DatafeedDecision::new(texts::without_comments(&decided)?, outcome)
     })
 }
 
 impl DatafeedOutcome {
-    /// As the result of `--json` names it.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Absent => "absent",
-            Self::Kept => "kept",
-            Self::MatchAll(_) => "match_all",
-            Self::LeftOut(_) => "left_out",
-        }
-    }
-
-    /// What became of it and why, for programs.
-    pub(crate) fn document(&self) -> Value {
-        match self {
-            Self::Absent | Self::Kept => json!({"result": self.name()}),
-            Self::MatchAll(why) | Self::LeftOut(why) => json!({"result": self.name(), "reason": why}),
-        }
-    }
-
-    /// The same for people.
+    /// What became of it and why, for people.
     pub(crate) fn sentence(&self) -> Option<String> {
         match self {
             Self::Absent => None,
@@ -122,122 +98,80 @@ impl DatafeedOutcome {
 }
 
 impl DatafeedDecision {
-    fn of(config: JobConfig, outcome: DatafeedOutcome) -> Self {
-        let names = texts::names(&config);
+    fn new(config: JobConfig, outcome: DatafeedOutcome) -> Self {
         Self {
+            names: texts::names(&config),
             config,
             outcome,
             left_out: Vec::new(),
-            names,
         }
     }
-}
 
-impl DatafeedDecision {
-    /// Records what an import must know.
-    pub(crate) fn for_manifest(&self, fields: &Fields, manifest: &mut Manifest) {
+    /// Records what an import must know; `leaves_out_fields`: input documents are missing fields that the query reads.
+    pub(crate) fn record(&self, manifest: &mut Manifest, leaves_out_fields: bool) {
         let query = match self.outcome {
             DatafeedOutcome::MatchAll(_) => ArchivedQuery::Replaced,
             // The archive may have been pseudonymized before.
             DatafeedOutcome::Kept if manifest.datafeed_query() != ArchivedQuery::Original => return,
-            DatafeedOutcome::Kept if !fields.only_queried.is_empty() => ArchivedQuery::WithoutFields,
-            DatafeedOutcome::Kept | DatafeedOutcome::Absent | DatafeedOutcome::LeftOut(_) => ArchivedQuery::Original,
+            DatafeedOutcome::Kept if leaves_out_fields => ArchivedQuery::WithoutFields,
+            _ => ArchivedQuery::Original,
         };
         manifest.set_datafeed_query(query);
     }
 }
 
-impl DatafeedContext<'_> {
-    pub(super) fn texts<'n>(&'n self, names: &'n BTreeSet<String>) -> ValueMatcher<'n> {
-        ValueMatcher::new(self.rewriter.map(|rewriter| &rewriter.tokens), names)
+/// Why the query cannot stay.
+fn query_problem(feed: &Datafeed, rewriter: &Rewriter) -> Option<String> {
+    let reader = FieldReader::Query(&feed.query);
+    let replaced = rewriter.fields.replaced_by(reader, feed.runtime_mappings.as_ref());
+    if replaced.is_some() {
+        return replaced;
     }
-
-    /// Why the query cannot stay.
-    fn against_query(&self, feed: &Datafeed) -> Option<String> {
-        let reader = FieldReader::Query(&feed.query);
-        let replaced = self.fields.replaced_by(reader, feed.runtime_mappings.as_ref());
-        if let Some(why) = replaced {
-            return Some(why);
-        }
-        // IDs of input documents are replaced.
-        if texts::mentions_ids(&feed.query) {
-            return Some("it names IDs of documents".to_owned());
-        }
-        let none = BTreeSet::new();
-        let value = self.texts(&none).in_query(&feed.query);
-        value.then(|| "it contains a replaced value".to_owned())
+    // IDs of input documents are replaced.
+    if texts::mentions_ids(&feed.query) {
+        return Some("it names IDs of documents".to_owned());
     }
-
-    /// Fields that the datafeed's scripts make, each with why it cannot stay.
-    fn against_scripts(&self, config: &JobConfig) -> Vec<(String, Option<String>)> {
-        let Some(feed) = config.datafeed() else {
-            return Vec::new();
-        };
-        let names = texts::names(config);
-        let texts = self.texts(&names);
-        let sections = [&feed.runtime_mappings, &feed.script_fields].into_iter().flatten();
-        let fields = sections.filter_map(Value::as_object).flat_map(Map::iter);
-        let against = |(name, field): (&String, &Value)| {
-            let why = self.against_script(name, field, feed.runtime_mappings.as_ref());
-            let why = why.or_else(|| texts.in_texts(field).then(|| CONTAINS_VALUE.to_owned()));
-            (name.clone(), why)
-        };
-        fields.map(against).collect()
-    }
-
-    /// Runtime fields of the archived mapping that the datafeed or the job reads, and that are not in the new archive.
-    fn against_mapped_scripts(&self, config: &JobConfig) -> Vec<String> {
-        let names = texts::names(config);
-        let texts = self.texts(&names);
-        let read = mapped_scripts(&self.fields.mapping).filter(|(name, _)| reads_made_field(config, name));
-        let against = |(name, field): (&String, &Value)| {
-            let why = self.fields.against_mapped_script(name, field);
-            let why = why.or_else(|| texts.in_texts(field).then(|| CONTAINS_VALUE.to_owned()));
-            why.map(|why| format!("the script of `{name}` in the mapping: {why}"))
-        };
-        read.filter_map(against).collect()
-    }
-
-    fn against_script(&self, name: &str, field: &Value, runtime: Option<&Value>) -> Option<String> {
-        if field.get("target_index").is_some() {
-            let input = field.get("input_field").and_then(Value::as_str).unwrap_or_default();
-            return self.fields.replaced_by(FieldReader::Name(input), runtime);
-        }
-        let script = field.get("script")?;
-        if self.fields.is_made_of_replaced(name) {
-            return Some("it makes values that are replaced".to_owned());
-        }
-        self.fields.replaced_by(FieldReader::Script(script), runtime)
-    }
+    let is_value = ValueMatcher::new(&rewriter.tokens, &BTreeSet::new()).is_in_query(&feed.query);
+    is_value.then(|| texts::CONTAINS_VALUE.to_owned())
 }
 
-/// Why a text of the datafeed cannot stay.
-pub(super) const CONTAINS_VALUE: &str = "it contains a replaced value";
+/// Fields that the datafeed's scripts make and that cannot stay, each with the reason.
+fn script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<(String, String)> {
+    let Some(feed) = config.datafeed() else {
+        return Vec::new();
+    };
+    let names = texts::names(config);
+    let matcher = ValueMatcher::new(&rewriter.tokens, &names);
+    let runtime = feed.runtime_mappings.as_ref();
+    let problem = |name: &str, field: &Value| match (field.get("target_index"), field.get("script")) {
+        (Some(_), _) => {
+            let input = field.get("input_field").and_then(Value::as_str).unwrap_or_default();
+            rewriter.fields.replaced_by(FieldReader::Name(input), runtime)
+        }
+        (None, None) => None,
+        (None, script) => rewriter.fields.replaced_by_script(name, script, runtime),
+    };
+    let sections = [&feed.runtime_mappings, &feed.script_fields].into_iter().flatten();
+    let fields = sections.filter_map(Value::as_object).flatten();
+    let problems = fields.filter_map(|(name, field)| {
+        let why = problem(name, field).or_else(|| matcher.is_in_texts(field).then(|| texts::CONTAINS_VALUE.to_owned()))?;
+        Some((name.clone(), why))
+    });
+    problems.collect()
+}
 
-/// Scripted runtime fields of all source mappings.
-pub(crate) fn mapped_scripts(mapping: &Value) -> impl Iterator<Item = (&String, &Value)> {
+/// The same of runtime fields of the archived mapping that the datafeed or the job reads, as sentences.
+fn mapped_script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<String> {
+    let names = texts::names(config);
+    let matcher = ValueMatcher::new(&rewriter.tokens, &names);
+    let mapping = rewriter.fields.mappings.to_json();
     let sources = mapping.as_object().into_iter().flat_map(Map::values);
     let runtime = sources.filter_map(|source| source.pointer("/mappings/runtime")?.as_object());
-    runtime.flatten().filter(|(_, field)| field.get("script").is_some())
-}
-
-impl Fields {
-    /// Why a part of the datafeed cannot stay as it is: the replaced field that it reads.
-    pub(crate) fn replaced_by(&self, reader: FieldReader<'_>, runtime: Option<&Value>) -> Option<String> {
-        let read = crate::job::fields_read_by(reader, runtime, &self.mappings);
-        if let Some(doubt) = read.warnings.first() {
-            return Some(format!("the fields that it reads are not known ({doubt})"));
-        }
-        let mut all = read.names.iter().chain(&read.fields);
-        let replaced = all.find(|path| self.is_replaced(path))?;
-        Some(format!("it reads {replaced}"))
-    }
-
-    /// The same of a runtime field of the archived mapping.
-    pub(crate) fn against_mapped_script(&self, name: &str, field: &Value) -> Option<String> {
-        if self.is_made_of_replaced(name) {
-            return Some("it makes values that are replaced".to_owned());
-        }
-        self.replaced_by(FieldReader::Script(field.get("script")?), None)
-    }
+    let problems = runtime.flatten().filter_map(|(name, field)| {
+        let script = field.get("script").filter(|_| reads_made_field(config, name))?;
+        let why = rewriter.fields.replaced_by_script(name, Some(script), None);
+        let why = why.or_else(|| matcher.is_in_texts(field).then(|| texts::CONTAINS_VALUE.to_owned()))?;
+        Some(format!("the script of `{name}` in the mapping: {why}"))
+    });
+    problems.collect()
 }

@@ -5,5 +5,5 @@ mod aggregations;
 mod decision;
 mod texts;
 
-pub(crate) use decision::{DatafeedContext, DatafeedDecision, DatafeedOutcome, decide};
+pub(crate) use decision::{DatafeedDecision, DatafeedOutcome, decide};
 pub(crate) use texts::ValueMatcher;

@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::job::{InputMappings, JobConfig, needed_fields};
+use crate::json::nested_values;
 use crate::pseudonym::error::Result;
 use crate::pseudonym::tokens::{TokenMap, rewrite_text, unescaped};
 
+/// Why a part of the datafeed cannot stay.
+pub(super) const CONTAINS_VALUE: &str = "it contains a replaced value";
+
 /// Finds replaced values; names that stay are no values.
 pub(crate) struct ValueMatcher<'a> {
-    tokens: Option<&'a TokenMap>,
+    tokens: &'a TokenMap,
     /// Names that contain a value, the longest first.
     names: Vec<&'a str>,
 }
@@ -20,23 +24,10 @@ pub(crate) fn names(config: &JobConfig) -> BTreeSet<String> {
     let mut names = needed_fields(config, &InputMappings::default(), &[]).names;
     if let Some(feed) = config.datafeed() {
         let sections = [&feed.aggregations, &feed.runtime_mappings, &feed.script_fields];
-        sections
-            .into_iter()
-            .flatten()
-            .for_each(|section| keys(section, &mut names));
+        let members = sections.into_iter().flatten().flat_map(nested_values);
+        names.extend(members.filter_map(|(name, _)| name.map(str::to_owned)));
     }
     names
-}
-
-fn keys(value: &Value, names: &mut BTreeSet<String>) {
-    match value {
-        Value::Array(list) => list.iter().for_each(|item| keys(item, names)),
-        Value::Object(members) => members.iter().for_each(|(name, member)| {
-            names.insert(name.clone());
-            keys(member, names);
-        }),
-        _ => {}
-    }
 }
 
 /// The configuration without what people may have written beside the clauses of its datafeed: names of clauses, `meta` of
@@ -86,69 +77,57 @@ fn leave_out_meta(aggregations: &mut Value) {
 
 /// Whether a query names the IDs of documents.
 pub(super) fn mentions_ids(query: &Value) -> bool {
-    match query {
-        Value::String(text) => text.contains("_id"),
-        Value::Array(list) => list.iter().any(mentions_ids),
-        Value::Object(members) => members
-            .iter()
-            .any(|(name, member)| name == "ids" || name.contains("_id") || mentions_ids(member)),
-        _ => false,
-    }
+    nested_values(query).any(|(name, value)| {
+        name.is_some_and(|name| name == "ids" || name.contains("_id"))
+            || value.as_str().is_some_and(|text| text.contains("_id"))
+    })
 }
 
 impl<'a> ValueMatcher<'a> {
-    /// `None` where no value has a token yet.
-    pub(crate) fn new(tokens: Option<&'a TokenMap>, names: &'a BTreeSet<String>) -> Self {
-        let contains = |name: &&String| {
-            tokens.is_some_and(|tokens| tokens.is_original(name, false) || tokens.find_value(name, false).is_some())
+    pub(crate) fn new(tokens: &'a TokenMap, names: &'a BTreeSet<String>) -> Self {
+        let mut matcher = Self {
+            tokens,
+            names: Vec::new(),
         };
-        let mut names: Vec<&str> = names.iter().filter(contains).map(String::as_str).collect();
-        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-        Self { tokens, names }
+        let names = names.iter().map(String::as_str);
+        matcher.names = names.filter(|name| matcher.is_known(name)).collect();
+        matcher.names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        matcher
     }
 
     /// Whether a query contains a value, as a text, a word of a text, a name or a number.
-    pub(super) fn in_query(&self, query: &Value) -> bool {
-        match query {
-            Value::String(text) => self.is_value(text) || self.has_word(text),
-            Value::Number(number) => self.is_value(&number.to_string()),
-            Value::Array(list) => list.iter().any(|item| self.in_query(item)),
-            Value::Object(members) => {
-                let mut members = members.iter();
-                members.any(|(name, member)| self.is_value(name) || self.in_query(member))
-            }
-            Value::Null | Value::Bool(_) => false,
-        }
+    pub(super) fn is_in_query(&self, query: &Value) -> bool {
+        nested_values(query).any(|(name, value)| {
+            name.is_some_and(|name| self.is_value(name))
+                || match value {
+                    Value::String(text) => self.is_value(text) || self.has_word(text),
+                    Value::Number(number) => self.is_value(&number.to_string()),
+                    _ => false,
+                }
+        })
     }
 
     /// Whether a text at any depth contains a value, names of members excepted.
-    pub(crate) fn in_texts(&self, value: &Value) -> bool {
-        match value {
-            Value::String(text) => self.in_text(text),
-            Value::Array(list) => list.iter().any(|item| self.in_texts(item)),
-            Value::Object(members) => members.values().any(|member| self.in_texts(member)),
-            _ => false,
-        }
+    pub(crate) fn is_in_texts(&self, value: &Value) -> bool {
+        nested_values(value).any(|(_, value)| value.as_str().is_some_and(|text| self.is_in_text(text)))
     }
 
     /// The same of one text: all of it, a literal in it, or a part that is long enough.
-    pub(crate) fn in_text(&self, text: &str) -> bool {
+    fn is_in_text(&self, text: &str) -> bool {
         if self.names.contains(&text) {
             return false;
         }
-        let text = self
-            .names
-            .iter()
-            .fold(text.to_owned(), |text, name| without(&text, name));
+        let names = self.names.iter();
+        let text = names.fold(text.to_owned(), |text, name| without(&text, name));
         self.is_value(&text) || literals(&text).any(|literal| self.is_value(&literal))
     }
 
     fn is_value(&self, text: &str) -> bool {
-        let found = |text: &str| {
-            self.tokens
-                .is_some_and(|tokens| tokens.is_original(text, false) || tokens.find_value(text, false).is_some())
-        };
-        found(text) || (text.contains('\\') && found(&unescaped(text)))
+        self.is_known(text) || (text.contains('\\') && self.is_known(&unescaped(text)))
+    }
+
+    fn is_known(&self, text: &str) -> bool {
+        self.tokens.is_original(text, false) || self.tokens.find_value(text, false).is_some()
     }
 
     fn has_word(&self, text: &str) -> bool {
@@ -216,7 +195,7 @@ mod tests {
     #[test]
     fn values_are_found_in_queries() {
         let (tokens, none) = (tokens(), BTreeSet::new());
-        let texts = ValueMatcher::new(Some(&tokens), &none);
+        let texts = ValueMatcher::new(&tokens, &none);
         for query in [
             json!({"term": {"a": "web-01"}}),
             json!({"terms": {"a": ["x", "eu"]}}),
@@ -227,28 +206,29 @@ mod tests {
             json!({"exists": {"field": "status_code"}}),
             json!({"range": {"status_code": {"gte": 1}}}),
         ] {
-            assert!(texts.in_query(&query), "{query}");
+            assert!(texts.is_in_query(&query), "{query}");
         }
         for query in [
             json!({"term": {"a": "europe"}}),
             json!({"term": {"a": 4040}}),
             json!({"match": {"a": "timeout"}}),
         ] {
-            assert!(!texts.in_query(&query), "{query}");
+            assert!(!texts.is_in_query(&query), "{query}");
         }
-        assert!(!ValueMatcher::new(None, &none).in_query(&json!("web-01")));
+        let unread = TokenMap::new(KeyFile::new().unwrap());
+        assert!(!ValueMatcher::new(&unread, &none).is_in_query(&json!("web-01")));
     }
 
     #[test]
     fn a_name_that_is_used_is_no_value() {
         let (tokens, names) = (tokens(), BTreeSet::from(["status_code".to_owned()]));
-        let texts = ValueMatcher::new(Some(&tokens), &names);
+        let texts = ValueMatcher::new(&tokens, &names);
         for text in [
             "status_code",
             "emit(doc['status_code'].value > 404)",
             "doc.status_code.value",
         ] {
-            assert!(!texts.in_text(text), "{text}");
+            assert!(!texts.is_in_text(text), "{text}");
         }
         for text in [
             "doc['a'].value == 'eu'",
@@ -258,7 +238,7 @@ mod tests {
             "emit('status_codes')",
             "'eu",
         ] {
-            assert!(texts.in_text(text), "{text}");
+            assert!(texts.is_in_text(text), "{text}");
         }
     }
 

@@ -10,8 +10,9 @@ use crate::archive::EntryKind;
 use crate::job::{Detector, JobConfig};
 use crate::json::{self, Kind};
 use crate::pseudonym::error::Error;
-use crate::pseudonym::fields::{CATEGORY, Fields, Input};
+use crate::pseudonym::fields::{CATEGORY, ReplacedFields};
 use crate::pseudonym::rewrite::Rewriter;
+use crate::values::Content;
 
 /// Characters from which on a decoded text is compared with values as a whole.
 const MIN_WHOLE_CHARACTERS: usize = 4;
@@ -121,7 +122,7 @@ impl From<json::Error> for SearchError {
 
 pub(super) struct LeakMatcher<'a> {
     pub(super) values: &'a ReplacedValues<'a>,
-    pub(super) fields: &'a Fields,
+    pub(super) fields: &'a ReplacedFields,
     /// Hashes of tokens.
     pub(super) token_hashes: HashSet<u64>,
     /// Names that stay, and words of Elasticsearch.
@@ -141,7 +142,7 @@ impl<'a> LeakMatcher<'a> {
         config: &JobConfig,
         mut names: BTreeSet<String>,
     ) -> Self {
-        let fields = &rewriter.fields;
+        let fields = &*rewriter.fields;
         let persons = fields.pairs.iter().map(|(_, person)| person).chain(&fields.influencers);
         let persons = persons.filter(|name| !name.is_empty() && *name != CATEGORY).cloned();
         let detectors = &config.analysis.detectors;
@@ -154,7 +155,7 @@ impl<'a> LeakMatcher<'a> {
         Self {
             values,
             fields,
-            token_hashes: rewriter.hashes.token_hashes(),
+            token_hashes: rewriter.hashes.token_hashes.values().copied().collect(),
             vocabulary: vocabulary.map(String::into_bytes).collect(),
             accepted,
             persons: persons.collect(),
@@ -190,9 +191,9 @@ impl<'a> LeakMatcher<'a> {
         let category = self.categories && text.iter().all(u8::is_ascii_digit);
         match (place, item.kind) {
             (TextLocation::Input, Kind::Name) => !self.fields.is_known(item.path),
-            (TextLocation::Input, kind) => match self.fields.input(item.path) {
-                Input::Number => false,
-                Input::Value(_) => kind == Kind::Text || original.number,
+            (TextLocation::Input, kind) => match self.fields.content(item.path) {
+                Content::Kept => false,
+                Content::Value(_) => kind == Kind::Text || original.number,
                 _ => kind == Kind::Text || (original.number && original.is_long()),
             },
             (TextLocation::Document, Kind::Text) if name.ends_with("_field_value") || name == "items" => !category,
@@ -215,7 +216,7 @@ impl<'a> LeakMatcher<'a> {
 
     pub(super) fn contains(&self, place: &TextLocation, item: &JsonItem<'_>, text: &[u8]) -> bool {
         let data = *place == TextLocation::Input && item.kind != Kind::Name;
-        if data && self.fields.input(item.path) == Input::Number {
+        if data && self.fields.content(item.path) == Content::Kept {
             return false;
         }
         self.values.is_contained_in(text, &mut |range, original| {
@@ -230,11 +231,11 @@ impl<'a> LeakMatcher<'a> {
         if !original.word {
             return true;
         }
-        let messages = self.fields.replaces_messages();
+        let messages = self.fields.messages.is_some();
         match place {
             TextLocation::Input if item.kind == Kind::Text => matches!(
-                self.fields.input(item.path),
-                Input::Message | Input::Text | Input::Address
+                self.fields.content(item.path),
+                Content::Message | Content::Text | Content::OtherValue
             ),
             TextLocation::Document => messages && matches!(item.path, "terms" | "examples" | "regex" | "grok_pattern"),
             TextLocation::State(stream) => messages && is_message(*stream, item.path),

@@ -12,6 +12,8 @@ mod state;
 mod tests;
 mod vocabulary;
 
+use std::collections::BTreeSet;
+
 use self::entry::EntrySearch;
 use self::matcher::LeakMatcher;
 use self::originals::ReplacedValues;
@@ -20,11 +22,12 @@ use crate::archive::{Archive, Contents, Progress};
 use crate::pseudonym::error::{Error, Result};
 use crate::util::cancellation;
 
-/// Fails where a value is found in the written archive, whose check yielded these contents.
+/// Fails where a value is found in the written archive, whose check yielded these contents. `names` are those that stay.
 pub(crate) async fn search(
     archive: &Archive,
     contents: &Contents,
     rewriter: &Rewriter,
+    names: BTreeSet<String>,
     progress: Progress<'_>,
 ) -> Result<()> {
     if let Some(finding) = contents.fatal() {
@@ -36,7 +39,6 @@ pub(crate) async fn search(
     let values =
         tokio::task::block_in_place(|| ReplacedValues::new(cancellation::until_cancelled(rewriter.tokens.originals())));
     cancellation::check()?;
-    let names = super::names::names(contents, config, rewriter);
     let matcher = LeakMatcher::new(&values, rewriter, config, names);
     search_entries(&matcher, archive, progress).await
 }

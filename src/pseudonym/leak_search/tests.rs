@@ -14,9 +14,10 @@ use super::entry::EntrySearch;
 use super::matcher::{LeakMatcher, TextLocation};
 use super::originals::ReplacedValues;
 use super::*;
-use crate::job::JobConfig;
+use crate::job::{InputMappings, JobConfig};
 use crate::json::Kind;
-use crate::pseudonym::fields::Fields;
+use crate::pseudonym::fields::ReplacedFields;
+use crate::pseudonym::time_shifts::TimeShiftRules;
 use crate::pseudonym::tokens::{KeyFile, TokenMap, TokenUse};
 use crate::state::hash::{scope, word};
 
@@ -50,9 +51,10 @@ fn judged(name: &str, content: &str) -> Option<String> {
 }
 
 fn judged_of(values: &[&str], name: &str, content: &str) -> Option<String> {
-    let (config, contents) = (config(), Contents::default());
-    let fields = Fields::of(&contents, &config, &config, None).unwrap();
-    let mut rewriter = Rewriter::new(TokenMap::new(KeyFile::new().unwrap()), fields, false);
+    let config = config();
+    let fields = ReplacedFields::of(&config, &config, InputMappings::default(), &[], None).unwrap();
+    let tokens = TokenMap::new(KeyFile::new().unwrap());
+    let mut rewriter = Rewriter::new(tokens, fields, TimeShiftRules::default(), false);
     for value in values {
         rewriter.tokens.note(value, TokenUse::Value).unwrap();
     }
@@ -319,9 +321,10 @@ fn the_entry_and_the_line_are_named() {
 
 #[test]
 fn names_that_stay_are_accepted_with_the_values_in_them() {
-    let (config, contents) = (config(), Contents::default());
-    let fields = Fields::of(&contents, &config, &config, None).unwrap();
-    let mut rewriter = Rewriter::new(TokenMap::new(KeyFile::new().unwrap()), fields, false);
+    let config = config();
+    let fields = ReplacedFields::of(&config, &config, InputMappings::default(), &[], None).unwrap();
+    let tokens = TokenMap::new(KeyFile::new().unwrap());
+    let mut rewriter = Rewriter::new(tokens, fields, TimeShiftRules::default(), false);
     rewriter.tokens.note("latency", TokenUse::Value).unwrap();
     rewriter.assign_tokens().unwrap();
     let names = BTreeSet::from(["web-latency".to_owned()]);

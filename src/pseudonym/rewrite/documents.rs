@@ -1,167 +1,156 @@
-//! Annotations, notifications, categories and input documents.
+//! Documents whose members are known: the configuration, the snapshot, calendars, annotations, notifications and
+//! categories.
 
+use std::collections::BTreeMap;
 use std::io;
 
-use super::super::fields::Input;
+use serde_json::value::RawValue;
+
 use super::rewriter::{Rewriter, replaced};
-use crate::json::{Edit, Leaf, Member, edit_leaves, edit_members};
+use crate::archive::Part;
+use crate::job::JobConfig;
+use crate::json::{Edit, Leaf, Member, edit_leaves, edit_members, for_each_leaf};
+use crate::pseudonym::error::{Error, Result};
+use crate::state::StateLimits;
+use crate::values::{
+    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, Document, JOB_USER, NOTIFICATION, SNAPSHOT,
+};
 
-/// What jobs call themselves in annotations; nobody else may.
-const JOB: &str = "_xpack";
-
-/// Who wrote an annotation, and which fields it is about. Of a category the partition field alone.
-#[derive(Default)]
-struct Names {
-    create_username: Option<String>,
-    partition_field_name: Option<String>,
-    over_field_name: Option<String>,
-    by_field_name: Option<String>,
-}
-
-impl Names {
-    fn of(source: &[u8]) -> io::Result<Self> {
-        let mut names = Self::default();
-        edit_leaves(source, &mut |leaf| {
-            let name = match leaf.path {
-                "create_username" => &mut names.create_username,
-                "partition_field_name" => &mut names.partition_field_name,
-                "over_field_name" => &mut names.over_field_name,
-                "by_field_name" => &mut names.by_field_name,
-                _ => return Ok(Edit::Keep),
-            };
-            *name = leaf.quoted.then(|| leaf.text.clone().into_owned());
-            Ok(Edit::Keep)
-        })?;
-        Ok(names)
-    }
-}
-
-/// What the length of the messages that match a category depends on.
-#[derive(Default)]
-struct CategoryLength {
-    category_id: Option<u64>,
-    max_matching_length: Option<u64>,
-    examples: Vec<String>,
-}
-
-impl CategoryLength {
-    fn of(source: &[u8]) -> io::Result<Self> {
-        let mut matching = Self::default();
-        edit_leaves(source, &mut |leaf| {
-            match leaf.path {
-                "category_id" => matching.category_id = Some(number(leaf)?),
-                "max_matching_length" => matching.max_matching_length = Some(number(leaf)?),
-                "examples" => matching.examples.push(leaf.text.clone().into_owned()),
-                _ => {}
-            }
-            Ok(Edit::Keep)
-        })?;
-        Ok(matching)
-    }
-}
-
-fn number(leaf: &Leaf<'_>) -> io::Result<u64> {
-    let number = leaf.text.parse();
-    number.map_err(|_| io::Error::other(format!("`{}` is not a whole number", leaf.path)))
-}
-
-/// Whether a member of an annotation says nothing of anybody. The text of a job's own annotation is about numbers.
-fn annotation_stays(path: &str) -> bool {
-    matches!(
-        path,
-        "job_id"
-            | "type"
-            | "event"
-            | "partition_field_name"
-            | "over_field_name"
-            | "by_field_name"
-            | "timestamp"
-            | "end_timestamp"
-            | "create_time"
-            | "modified_time"
-    )
-}
-
-/// The same of a notification.
-fn notification_stays(path: &str) -> bool {
-    matches!(path, "job_id" | "job_type" | "level" | "timestamp")
-}
-
-/// The same of a category.
-fn category_stays(path: &str) -> bool {
-    matches!(path, "job_id" | "partition_field_name" | "mlcategory" | "result_type")
-}
+/// Names that Kibana gives to members of custom settings.
+const CUSTOM_SETTINGS: &str =
+    "created_by custom_urls job_tags managed security_app_display_name time_range url_name url_value";
+/// What creates jobs in Kibana: what stands before `-wizard` in `created_by`.
+const KIBANA_WIZARDS: &str = "single-metric multi-metric population advanced categorization rare geo";
+/// How autodetect describes a snapshot.
+const SNAPSHOT_DESCRIPTIONS: [&str; 2] = [
+    "State persisted due to job close at ",
+    "Periodic background persist at ",
+];
+/// Words between the names of functions and fields in the description of a detector.
+const DETECTOR_WORDS: &str = "by over partitionfield excludefrequent usenull true false";
 
 impl Rewriter {
-    /// An annotation.
-    pub(crate) fn annotation(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        let names = Names::of(source)?;
-        let by_job = names.create_username.as_deref() == Some(JOB);
-        edit_members(source, &mut |member| {
-            let leaf = match member {
-                Member::Name { path, name } => return Ok(self.document_name(path, name)),
-                Member::Value(leaf) => leaf,
-            };
-            if !leaf.quoted || annotation_stays(leaf.path) {
-                return Ok(Edit::Keep);
+    /// The configuration of the job and its datafeed.
+    pub(crate) fn configuration(&mut self, config: &JobConfig) -> Result<Vec<u8>> {
+        let edited = edit_members(config.text.get().as_bytes(), &mut |member| match member {
+            Member::Name { path, name } => {
+                let is_own = path.starts_with("custom_settings.") && !is_word_of(CUSTOM_SETTINGS, name);
+                Ok(self.edit_name(name, is_own))
             }
-            match leaf.path {
-                "create_username" | "modified_username" if leaf.text == JOB => Ok(Edit::Keep),
-                "create_username" | "modified_username" => replaced(leaf, self.other_value(&leaf.text)),
-                "annotation" if by_job => replaced(leaf, Ok(self.replace_known_values(&leaf.text))),
-                "partition_field_value" => self.of(&names.partition_field_name, leaf),
-                "over_field_value" => self.of(&names.over_field_name, leaf),
-                "by_field_value" => self.of(&names.by_field_name, leaf),
-                _ => replaced(leaf, self.free_text(&leaf.text)),
+            Member::Value(leaf) => self.configuration_value(leaf, config),
+        });
+        edited.map_err(Error::of_edit)
+    }
+
+    fn configuration_value(&mut self, leaf: &Leaf<'_>, config: &JobConfig) -> io::Result<Edit> {
+        let (path, text) = (leaf.path, &*leaf.text);
+        let name = path.rsplit('.').next().unwrap_or_default();
+        let is_analyzer = path.starts_with("analysis_config.categorization_analyzer");
+        let content = match name {
+            _ if path.starts_with("custom_settings.") => match (name, text) {
+                (_, "null" | "true" | "false") => Content::KeptText,
+                ("created_by", _) if is_wizard(text) => Content::Kept,
+                ("time_range", _) if is_duration(text) => Content::Kept,
+                // Numbers too.
+                _ => return replaced(leaf, self.text(Content::FreeText, text)),
+            },
+            "detector_description" if is_made_of_names(text, config) => Content::Kept,
+            "type" | "tokenizer" if is_analyzer => Content::Kept,
+            _ => CONFIGURATION.content(path),
+        };
+        self.edit(content, leaf)
+    }
+
+    /// A snapshot document whose state has that many documents from now on.
+    pub(crate) fn snapshot(
+        &mut self,
+        snapshot: &RawValue,
+        documents: Option<u64>,
+        limits: StateLimits,
+    ) -> Result<Vec<u8>> {
+        let edited = edit_leaves(snapshot.get().as_bytes(), &mut |leaf| match leaf.path {
+            "snapshot_doc_count" => Ok(documents.map_or(Edit::Keep, |documents| Edit::Json(documents.to_string()))),
+            "quantiles.quantile_state" if leaf.quoted && !leaf.text.is_empty() => {
+                let quantiles = self.quantiles(&leaf.text, limits);
+                quantiles.map(Edit::Text).map_err(|cause| io::Error::other(Error::from(cause)))
             }
+            "description" if SNAPSHOT_DESCRIPTIONS.iter().any(|begin| leaf.text.starts_with(begin)) => Ok(Edit::Keep),
+            path => self.edit(SNAPSHOT.content(path), leaf),
+        });
+        edited.map_err(Error::of_checked_edit)
+    }
+
+    /// Calendars with their events, of this job only: they may name other ones.
+    pub(crate) fn calendars(&mut self, calendars: &RawValue, config: &JobConfig) -> Result<Vec<u8>> {
+        let is_of_job = |name: &str| {
+            name == config.id().as_str() || name == "_all" || config.groups.iter().any(|group| group == name)
+        };
+        let edited = edit_leaves(calendars.get().as_bytes(), &mut |leaf| match leaf.path {
+            "job_ids" if is_of_job(&leaf.text) => Ok(Edit::Keep),
+            "job_ids" => Ok(Edit::LeaveOut),
+            path if path.ends_with("_time") => Ok(Edit::Keep),
+            path => self.edit(CALENDAR.content(path), leaf),
+        });
+        edited.map_err(Error::of_edit)
+    }
+
+    /// A document of a part that is no state.
+    pub(crate) fn document(&mut self, part: Part, source: &[u8]) -> Result<Vec<u8>> {
+        let edited = match part {
+            Part::Annotations => self.annotation(source),
+            Part::Notifications => self.notification(source),
+            Part::Categories => self.category(source),
+            Part::Inputs => self.input(source),
+            Part::State => Ok(Vec::new()),
+        };
+        edited.map_err(Error::of_edit)
+    }
+
+    fn annotation(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
+        let about = about(source);
+        let by_job = about.get("create_username").is_some_and(|author| author == JOB_USER);
+        self.edit_document(source, &mut |rewriter, leaf| match leaf.path {
+            "create_username" | "modified_username" if leaf.text == JOB_USER => Ok(Edit::Keep),
+            // It is about numbers.
+            "annotation" if by_job => rewriter.edit(Content::KeptText, leaf),
+            path => rewriter.edit(content_of(&ANNOTATION, path, &about), leaf),
         })
     }
 
-    fn of(&mut self, field: &Option<String>, leaf: &Leaf<'_>) -> io::Result<Edit> {
-        match field {
-            Some(field) => replaced(leaf, self.value(field, &leaf.text)),
-            // Whose value it is is not known: it may be of a replaced field.
-            None => replaced(leaf, self.other_value(&leaf.text)),
-        }
-    }
-
-    /// A notification.
-    pub(crate) fn notification(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        edit_members(source, &mut |member| {
-            let leaf = match member {
-                Member::Name { path, name } => return Ok(self.document_name(path, name)),
-                Member::Value(leaf) => leaf,
-            };
-            match leaf.path {
-                path if !leaf.quoted || notification_stays(path) => Ok(Edit::Keep),
-                "node_name" => replaced(leaf, self.other_value(&leaf.text)),
-                _ => replaced(leaf, self.free_text(&leaf.text)),
-            }
+    fn notification(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
+        self.edit_document(source, &mut |rewriter, leaf| {
+            rewriter.edit(NOTIFICATION.content(leaf.path), leaf)
         })
     }
 
     /// A category's definition.
-    pub(crate) fn category(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        let names = Names::of(source)?;
-        let partition = names.partition_field_name.as_deref();
+    fn category(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
+        let about = about(source);
+        let partition = about.get("partition_field_name");
         let longest = self.max_matching_length(source, partition.is_some())?;
-        edit_members(source, &mut |member| {
-            let leaf = match member {
-                Member::Name { path, name } => return Ok(self.document_name(path, name)),
-                Member::Value(leaf) => leaf,
-            };
-            match leaf.path {
-                "max_matching_length" if !leaf.quoted => {
-                    Ok(longest.map_or(Edit::Keep, |length| Edit::Json(length.to_string())))
-                }
-                path if !leaf.quoted || category_stays(path) => Ok(Edit::Keep),
-                "terms" | "examples" => replaced(leaf, self.message(&leaf.text)),
-                "regex" | "grok_pattern" => replaced(leaf, self.pattern(&leaf.text)),
-                "partition_field_value" => self.of(&names.partition_field_name, leaf),
-                // The value stands under the field's own name too.
-                path if Some(path) == partition => self.of(&names.partition_field_name, leaf),
-                _ => replaced(leaf, self.other_value(&leaf.text)),
+        self.edit_document(source, &mut |rewriter, leaf| match (leaf.path, partition) {
+            ("max_matching_length", _) if !leaf.quoted => {
+                Ok(longest.map_or(Edit::Keep, |length| Edit::Json(length.to_string())))
             }
+            // The value stands under the field's own name too.
+            (path, Some(field)) if path == field && !CATEGORY.has(path) => rewriter.edit(Content::Value(field), leaf),
+            (path, _) => rewriter.edit(content_of(&CATEGORY, path, &about), leaf),
+        })
+    }
+
+    /// An annotation, a notification or a category.
+    fn edit_document(
+        &mut self,
+        source: &[u8],
+        edit: &mut dyn FnMut(&mut Self, &Leaf<'_>) -> io::Result<Edit>,
+    ) -> io::Result<Vec<u8>> {
+        edit_members(source, &mut |member| match member {
+            Member::Name { path, name } => {
+                let has = |document: &&Document| document.has(path);
+                let is_known = [&ANNOTATION, &NOTIFICATION, &CATEGORY].iter().any(has);
+                Ok(self.edit_name(name, !is_known && !self.fields.is_known(path)))
+            }
+            Member::Value(leaf) => edit(self, leaf),
         })
     }
 
@@ -171,28 +160,30 @@ impl Rewriter {
         if !self.writing {
             return Ok(None);
         }
-        let category = CategoryLength::of(source)?;
-        let Some(length) = category.max_matching_length.filter(|length| *length > 0) else {
-            return Ok(None);
-        };
+        let (mut id, mut length, mut examples) = (None, 0, Vec::new());
+        edit_leaves(source, &mut |leaf| {
+            let number = || leaf.text.parse::<u64>();
+            let not_a_number = |_| io::Error::other(format!("`{}` is not a whole number", leaf.path));
+            match leaf.path {
+                "category_id" => id = Some(number().map_err(not_a_number)?),
+                "max_matching_length" => length = number().map_err(not_a_number)?,
+                "examples" => examples.push(leaf.text.clone().into_owned()),
+                _ => {}
+            }
+            Ok(Edit::Keep)
+        })?;
         // Where categories belong to partitions, their numbers are not their places in the state.
-        let place = category
-            .category_id
-            .and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
-        let known = place
-            .filter(|_| !partitioned)
-            .and_then(|place| self.categories.get(place));
-        if let Some([before, after]) = known
-            && *before == length
-        {
-            return Ok(Some(*after));
+        let place = id.filter(|_| !partitioned).and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
+        match place.and_then(|place| self.category_lengths.get(place)) {
+            Some([before, after]) if *before == length && length > 0 => return Ok(Some(*after)),
+            _ => {}
         }
         let (mut old, mut new) = (0, 0);
-        for example in &category.examples {
+        for example in &examples {
             old += example.len() as u64;
             new += self.message(example).map_err(io::Error::other)?.len() as u64;
         }
-        if old == 0 {
+        if old == 0 || length == 0 {
             return Ok(None);
         }
         let scaled = (u128::from(length) * u128::from(new)).div_ceil(u128::from(old));
@@ -200,94 +191,49 @@ impl Rewriter {
     }
 }
 
-/// Digits from which on a number that equals a value is hardly another one by chance.
-const MIN_DISTINCTIVE_DIGITS: usize = 6;
-
-impl Rewriter {
-    /// An input document.
-    pub(crate) fn input(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        if self.fields.only_queried.is_empty() {
-            return self.input_members(source);
+/// The author of an annotation, and the names of the fields that it is about. Of a category the partition field alone.
+fn about(source: &[u8]) -> BTreeMap<String, String> {
+    let mut about = BTreeMap::new();
+    for_each_leaf(source, &mut |leaf| {
+        if leaf.quoted && (leaf.path == "create_username" || leaf.path.ends_with("_field_name")) {
+            about.insert(leaf.path.to_owned(), leaf.text.clone().into_owned());
         }
-        let source = edit_members(source, &mut |member| {
-            Ok(match member {
-                Member::Name { path, .. } if self.fields.only_queried.contains(path) => Edit::LeaveOut,
-                _ => Edit::Keep,
-            })
-        })?;
-        self.input_members(&source)
-    }
+    });
+    about
+}
 
-    fn input_members(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        edit_members(source, &mut |member| match member {
-            Member::Name { path, name } => Ok(self.input_name(path, name)),
-            Member::Value(leaf) => self.input_leaf(leaf),
-        })
+/// What a member of a document holds that is about these fields.
+fn content_of<'a>(document: &Document, path: &str, about: &'a BTreeMap<String, String>) -> Content<'a> {
+    match document.content(path) {
+        Content::ValueOfNamedField => match about.get(&path.replace("_value", "_name")) {
+            Some(field) => Content::Value(field),
+            None => Content::ValueOfNamedField,
+        },
+        content => content,
     }
+}
 
-    /// A number that is a value in another field.
-    fn number(&self, text: &str) -> Edit {
-        match self.tokens.replacement(text, false).filter(|_| self.writing) {
-            Some(token) if token.bytes().all(|byte| byte.is_ascii_digit()) => Edit::Json(token.to_owned()),
-            _ => Edit::Keep,
-        }
-    }
+fn is_word_of(words: &str, word: &str) -> bool {
+    words.split(' ').any(|known| known == word)
+}
 
-    fn input_leaf(&mut self, leaf: &Leaf<'_>) -> io::Result<Edit> {
-        let text = &*leaf.text;
-        // Nothing can be hidden in there but for the values of fields.
-        let truth = !leaf.quoted && matches!(text, "null" | "true" | "false");
-        let field = match self.fields.input(leaf.path) {
-            Input::Value(field) if !truth => field.to_owned(),
-            Input::Part(field) if !truth => {
-                let field = field.to_owned();
-                self.refuse_field(&field, "some of them are objects");
-                return Ok(Edit::Keep);
-            }
-            Input::Message if leaf.quoted => return self.message_leaf(leaf),
-            Input::Address if leaf.quoted => return replaced(leaf, self.other_value(text)),
-            Input::Text if leaf.quoted => return replaced(leaf, self.word_by_word(text)),
-            Input::Read if leaf.quoted => return replaced(leaf, Ok(self.replace_known_values(text))),
-            Input::Untokenized if leaf.quoted => return Ok(Edit::LeaveOut),
-            Input::Read | Input::Text | Input::Address if text.len() >= MIN_DISTINCTIVE_DIGITS => {
-                return Ok(self.number(text));
-            }
-            _ => return Ok(Edit::Keep),
-        };
-        if let Some(why) = self.fields.irreplaceable(leaf.path).map(str::to_owned) {
-            self.refuse_field(&field, &why);
-            return Ok(Edit::Keep);
-        }
-        if !self.is_indexed(&field, text) {
-            return Ok(Edit::LeaveOut);
-        }
-        let token = self.document_value(&field, text).map_err(io::Error::other)?;
-        Ok(match (token == text, leaf.quoted) {
-            (true, _) => Edit::Keep,
-            // Numbers stand for numbers.
-            (false, false) if token.bytes().all(|byte| byte.is_ascii_digit()) => Edit::Json(token),
-            (false, _) => Edit::Text(token),
-        })
-    }
+fn is_wizard(text: &str) -> bool {
+    let kind = text.strip_suffix("-wizard");
+    kind.is_some_and(|kind| is_word_of(KIBANA_WIZARDS, kind))
+}
 
-    fn message_leaf(&mut self, leaf: &Leaf<'_>) -> io::Result<Edit> {
-        let name = self.fields.messages.as_ref().map(|(name, _)| name.clone());
-        match name.is_none_or(|name| self.is_indexed(&name, &leaf.text)) {
-            true => replaced(leaf, self.message(&leaf.text)),
-            false => Ok(Edit::LeaveOut),
-        }
-    }
+/// `auto`, or such as `1h`.
+fn is_duration(text: &str) -> bool {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    text == "auto" || (!number.is_empty() && text.len() < 8 && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
 
-    /// Whether the source indexed a value, so that its datafeed read it. Tokens have other lengths: a value that was too
-    /// long is left out of the documents, and the limit is left out of the mapping.
-    fn is_indexed(&mut self, field: &str, text: &str) -> bool {
-        let indexed = self.fields.normalizers.is_indexed(field, text);
-        if indexed.is_none() {
-            self.refuse_field(
-                field,
-                "the indices differ in `ignore_above`, and only some of them index the longer values",
-            );
-        }
-        indexed.unwrap_or(true)
-    }
+/// Whether a description is but the function with the names of its fields.
+fn is_made_of_names(text: &str, config: &JobConfig) -> bool {
+    let known = |word: &str| {
+        let mut names = config.analysis.detectors.iter().flat_map(|d| d.fields().chain([d.function.as_str()]));
+        is_word_of(DETECTOR_WORDS, word) || names.any(|name| name == word)
+    };
+    let words = text.split(|c: char| c.is_whitespace() || "()=,\"".contains(c));
+    words.filter(|word| !word.is_empty()).all(known)
 }

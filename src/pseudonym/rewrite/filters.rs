@@ -9,6 +9,7 @@ use super::rewriter::Rewriter;
 use crate::job::JobConfig;
 use crate::pseudonym::error::{Error, Result};
 use crate::util::cancellation;
+use crate::values::Content;
 
 /// Items that Elasticsearch takes in one filter.
 const MAX_ITEMS: usize = 10_000;
@@ -24,15 +25,15 @@ impl Rewriter {
         for (filter, field) in config.filtered_fields() {
             fields.entry(filter.as_str()).or_default().insert(field);
         }
-        let mut filters: Value =
-            serde_json::from_str(filters.get()).map_err(|cause| Error::of_checked_edit(cause.into()))?;
+        let filters = serde_json::from_str(filters.get());
+        let mut filters: Value = filters.map_err(|_| Error::unknown_value())?;
         let mut left = MAX_COMPARISONS;
         for filter in filters.as_array_mut().into_iter().flatten() {
             let id = filter["filter_id"].as_str().unwrap_or_default().to_owned();
             if let Some(text) = filter.get("description").and_then(Value::as_str) {
-                filter["description"] = self.free_text(text)?.into();
+                filter["description"] = self.text(Content::FreeText, text)?.into();
             }
-            let items = filter["items"].as_array().cloned().unwrap_or_default();
+            let items = filter["items"].as_array().map_or(&[][..], Vec::as_slice);
             // Elasticsearch has no such filter.
             if items.len() > MAX_ITEMS {
                 return Err(too_many(&id, items.len()));
@@ -40,7 +41,7 @@ impl Rewriter {
             let items = items.iter().filter_map(Value::as_str);
             let new = match fields.get(id.as_str()) {
                 Some(fields) => self.items(&id, items, fields, &mut left)?,
-                None => items.map(|item| self.other_value(item)).collect::<Result<_, _>>()?,
+                None => items.map(|item| self.other_value(item)).collect::<Result<_>>()?,
             };
             filter["items"] = new.into_iter().collect();
         }
@@ -61,7 +62,7 @@ impl Rewriter {
             let is_pattern = patterns.add(filter, item)?;
             for field in fields {
                 // An unchosen field's item is a value of another field too, where one filter is for both.
-                if !is_pattern || !self.fields.is_chosen(field) {
+                if !is_pattern || !self.fields.names.contains(*field) {
                     new.insert(self.value(field, item)?);
                 }
             }
@@ -70,11 +71,16 @@ impl Rewriter {
             return Ok(new);
         }
         patterns.sort();
-        for field in fields.iter().filter(|field| self.fields.is_chosen(field)) {
-            let values = self.values_by_field.get(*field).into_iter().flatten();
-            let values = cancellation::until_cancelled(values.map(|id| self.tokens.entry(*id)));
+        // Not all of them are known before there are tokens.
+        let fields = fields.iter().filter(|_| self.writing);
+        for values in fields.filter_map(|field| self.values_by_field.get(*field)) {
+            let values = cancellation::until_cancelled(values.iter().map(|id| self.tokens.entry(*id)));
             for (value, token) in values {
-                *left = left.checked_sub(1).ok_or_else(too_much)?;
+                *left = left.checked_sub(1).ok_or_else(|| {
+                    Error::filter(format!(
+                        "the filters have patterns that more than {MAX_COMPARISONS} values would be compared with"
+                    ))
+                })?;
                 if patterns.match_value(value) {
                     new.insert(token.to_owned());
                 }
@@ -84,7 +90,7 @@ impl Rewriter {
             }
             cancellation::check()?;
         }
-        self.note(
+        self.notes.insert(
             "a filter holds patterns such as `web-*`: the tokens of all values that match one stand in its place, \
              values to come will not match",
         );
@@ -96,10 +102,10 @@ impl Rewriter {
 /// compared with all of them at once.
 #[derive(Default)]
 struct Patterns {
-    beginnings: Texts,
+    beginnings: Vec<Vec<u8>>,
     /// Backwards.
-    endings: Texts,
-    parts: Texts,
+    endings: Vec<Vec<u8>>,
+    parts: Vec<Vec<u8>>,
 }
 
 impl Patterns {
@@ -112,64 +118,44 @@ impl Patterns {
             (None, None) => return Ok(false),
         };
         if text.len() > MAX_PATTERN_BYTES {
-            return Err(too_long(filter, text.len()));
+            return Err(Error::filter(format!(
+                "filter {filter} has a pattern of {} bytes, and at most {MAX_PATTERN_BYTES} are compared",
+                text.len()
+            )));
         }
-        texts.0.push(text);
+        texts.push(text);
         Ok(true)
     }
 
     fn is_empty(&self) -> bool {
-        [&self.beginnings, &self.endings, &self.parts]
-            .iter()
-            .all(|texts| texts.0.is_empty())
+        self.beginnings.is_empty() && self.endings.is_empty() && self.parts.is_empty()
     }
 
+    /// Afterwards none begins with another one.
     fn sort(&mut self) {
-        [&mut self.beginnings, &mut self.endings, &mut self.parts]
-            .into_iter()
-            .for_each(Texts::sort);
+        for texts in [&mut self.beginnings, &mut self.endings, &mut self.parts] {
+            texts.sort_unstable();
+            texts.dedup_by(|text, shorter| text.starts_with(shorter));
+        }
     }
 
     /// Whether a value matches one, once they are sorted.
     fn match_value(&self, value: &str) -> bool {
         let value = value.as_bytes();
-        self.beginnings.begin(value)
-            || (!self.endings.0.is_empty() && {
+        begins_with_any(value, &self.beginnings)
+            || (!self.endings.is_empty() && {
                 let backwards: Vec<u8> = value.iter().rev().take(MAX_PATTERN_BYTES).copied().collect();
-                self.endings.begin(&backwards)
+                begins_with_any(&backwards, &self.endings)
             })
-            || (!self.parts.0.is_empty() && (0..=value.len()).any(|at| self.parts.begin(&value[at..])))
+            || (!self.parts.is_empty() && (0..=value.len()).any(|at| begins_with_any(&value[at..], &self.parts)))
     }
 }
 
-/// Texts of which, once they are sorted, none begins with another one.
-#[derive(Default)]
-struct Texts(Vec<Vec<u8>>);
-
-impl Texts {
-    fn sort(&mut self) {
-        self.0.sort_unstable();
-        self.0.dedup_by(|text, shorter| text.starts_with(shorter));
-    }
-
-    /// Whether a value begins with one. What is between that one and the value would begin with it too, so it is the last
-    /// one before the value.
-    fn begin(&self, value: &[u8]) -> bool {
-        let after = self.0.partition_point(|text| text.as_slice() <= value);
-        after > 0 && value.starts_with(&self.0[after - 1])
-    }
-}
-
-fn too_long(filter: &str, bytes: usize) -> Error {
-    Error::filter(format!(
-        "filter {filter} has a pattern of {bytes} bytes, and at most {MAX_PATTERN_BYTES} are compared"
-    ))
-}
-
-fn too_much() -> Error {
-    Error::filter(format!(
-        "the filters have patterns that more than {MAX_COMPARISONS} values would be compared with"
-    ))
+/// Whether a value begins with one of sorted texts. What is between that one and the value would begin with it too, so it
+/// is the last one before the value.
+fn begins_with_any(value: &[u8], texts: &[Vec<u8>]) -> bool {
+    let after = texts.partition_point(|text| text.as_slice() <= value);
+    after > 0 && value.starts_with(&texts[after - 1])
 }
 
 fn too_many(filter: &str, items: usize) -> Error {

@@ -1,11 +1,10 @@
 //! Documents with tokens in the place of values. The same code notes the values first and replaces them later, so that
 //! exactly what was noted is replaced.
 
-mod config;
 mod documents;
-mod entries;
 mod filters;
-mod members;
+mod inputs;
+mod mapping;
 mod rewriter;
 mod state;
 

@@ -1,57 +1,63 @@
 //! What is done with a value, a word, a message and a text, whichever document has it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
 use crate::json::{Edit, Leaf};
 use crate::pseudonym::error::{Error, Result};
-use crate::pseudonym::fields::{CATEGORY, Fields};
+use crate::pseudonym::fields::{CATEGORY, ReplacedFields};
 use crate::pseudonym::hashes::Hashes;
-use crate::pseudonym::normalizers::NormalizedValue;
+use crate::pseudonym::time_shifts::TimeShiftRules;
 use crate::pseudonym::tokens::{TokenMap, TokenUse, rewrite_pattern, rewrite_text, unescaped};
+use crate::values::Content;
 
 /// What is done with the values of an archive.
 pub(crate) struct Rewriter {
     pub(crate) tokens: TokenMap,
-    pub(crate) fields: Fields,
+    pub(crate) fields: Arc<ReplacedFields>,
+    pub(super) time_shifts: TimeShiftRules,
     pub(crate) hashes: Hashes,
     /// Free text stays, but for values in it.
-    pub(super) keep_text: bool,
+    keep_text: bool,
     /// Tokens are there: values are replaced from now on.
     pub(super) writing: bool,
-    /// Distinct values by field.
-    pub(super) values_by_field: BTreeMap<String, HashSet<u32>>,
+    /// Distinct values of each field whose values are replaced.
+    pub(crate) values_by_field: BTreeMap<String, HashSet<u32>>,
     /// What those who import should know.
-    pub(super) notes: BTreeSet<String>,
+    pub(crate) notes: BTreeSet<&'static str>,
     /// The hash of a counted value that was met last.
     pub(super) last_value_hash: Option<u64>,
     /// `max_matching_length` of each category in the state, before and after.
-    pub(super) categories: Vec<[u64; 2]>,
+    pub(super) category_lengths: Vec<[u64; 2]>,
     /// Fields with values that autodetect may see otherwise.
-    pub(super) unrecognized: BTreeSet<String>,
+    unrecognized: BTreeSet<String>,
     /// Fields whose values cannot be replaced in the input documents, with the reason.
-    pub(super) refused: BTreeMap<String, String>,
+    pub(super) irreplaceable: BTreeMap<String, String>,
     /// Names that the datafeed uses, which may contain values.
-    pub(crate) names: BTreeSet<String>,
+    pub(crate) datafeed_names: BTreeSet<String>,
 }
 
 impl Rewriter {
-    pub(crate) fn new(tokens: TokenMap, fields: Fields, keep_text: bool) -> Self {
+    pub(crate) fn new(tokens: TokenMap, fields: ReplacedFields, time_shifts: TimeShiftRules, keep_text: bool) -> Self {
+        let values_by_field = fields.names.iter().map(|name| (name.clone(), HashSet::new()));
         Self {
             tokens,
-            fields,
+            values_by_field: values_by_field.collect(),
+            fields: Arc::new(fields),
+            time_shifts,
             hashes: Hashes::default(),
             keep_text,
             writing: false,
-            values_by_field: BTreeMap::new(),
             notes: BTreeSet::new(),
             last_value_hash: None,
-            categories: Vec::new(),
+            category_lengths: Vec::new(),
             unrecognized: BTreeSet::new(),
-            refused: BTreeMap::new(),
-            names: BTreeSet::new(),
+            irreplaceable: BTreeMap::new(),
+            datafeed_names: BTreeSet::new(),
         }
     }
 
@@ -64,116 +70,105 @@ impl Rewriter {
         Ok(())
     }
 
-    /// Distinct values by field, of those fields whose values are replaced.
-    pub(crate) fn found(&self) -> BTreeMap<&str, u64> {
-        let found = self.values_by_field.iter();
-        found
-            .map(|(field, values)| (field.as_str(), values.len() as u64))
-            .collect()
+    /// How many values of the fields behind a name were found.
+    pub(crate) fn count_values(&self, name: &str) -> u64 {
+        let fields = self.fields.behind(name).into_iter();
+        let values = fields.filter_map(|field| self.values_by_field.get(field));
+        values.map(|values| values.len() as u64).sum()
     }
 
-    /// How many values of the fields behind a name are known.
-    pub(crate) fn values_at(&self, name: &str) -> u64 {
-        let fields = self.fields.values_behind(name).into_iter();
-        fields
-            .map(|field| self.values_by_field.get(field).map_or(0, |values| values.len() as u64))
-            .sum()
+    /// Refuses fields of which it cannot be told how autodetect sees what the inputs hold.
+    pub(crate) fn refuse_irreplaceable(&self) -> Result<()> {
+        if let Some((field, why)) = self.irreplaceable.first_key_value() {
+            return Err(Error::irreplaceable_field(field, why));
+        }
+        let unrecognized: Vec<&str> = self.unrecognized.iter().map(String::as_str).collect();
+        match unrecognized.is_empty() {
+            true => Ok(()),
+            false => Err(Error::unsupported_normalizer(&unrecognized)),
+        }
     }
 
-    /// What those who import should know.
-    pub(crate) fn notes(&self) -> impl Iterator<Item = &str> {
-        self.notes.iter().map(String::as_str)
+    /// A text with tokens in the place of values, by what it is.
+    pub(super) fn text(&mut self, content: Content<'_>, text: &str) -> Result<String> {
+        match content {
+            Content::Kept | Content::PartOfValue(_) | Content::Untokenized => Ok(text.to_owned()),
+            Content::KeptText => Ok(self.replace_known_values(text)),
+            Content::Value(field) => self.value(field, text),
+            // Whose value it is is not known: it may be of a replaced field.
+            Content::OtherValue | Content::ValueOfNamedField => self.other_value(text),
+            Content::ValueList => {
+                let values: Result<Vec<_>> = text.split(',').map(|value| self.other_value(value.trim())).collect();
+                Ok(values?.join(","))
+            }
+            Content::Message | Content::MessageWords => self.message(text),
+            Content::Pattern => rewrite_pattern(text, &mut |text| self.message(text)),
+            Content::Text => self.word_by_word(text),
+            Content::FreeText => self.free_text(text),
+        }
     }
 
-    pub(super) fn note(&mut self, note: &str) {
-        if !self.notes.contains(note) {
-            self.notes.insert(note.to_owned());
+    /// The same of a string in a document; numbers stay.
+    pub(super) fn edit(&mut self, content: Content<'_>, leaf: &Leaf<'_>) -> io::Result<Edit> {
+        match leaf.quoted {
+            true => replaced(leaf, self.text(content, &leaf.text)),
+            false => Ok(Edit::Keep),
         }
     }
 
     /// A value of a field.
     pub(super) fn value(&mut self, field: &str, text: &str) -> Result<String> {
-        if text.is_empty() || field == CATEGORY {
-            self.note_literal(text)?;
+        if field != CATEGORY && !text.is_empty() && self.fields.names.contains(field) {
+            if self.writing {
+                return self.token(text);
+            }
+            let id = self.tokens.note(text, TokenUse::Value)?;
+            self.values_by_field.get_mut(field).map(|values| values.insert(id));
             return Ok(text.to_owned());
         }
-        if !self.fields.is_chosen(field) {
-            self.note_literal(text)?;
-            return Ok(self.replace_known_values(text));
+        if !self.writing && !text.is_empty() {
+            self.tokens.note(text, TokenUse::HashCandidate)?;
         }
-        if self.writing {
-            return self.tokens.token(text).map(str::to_owned);
+        match field {
+            CATEGORY => Ok(text.to_owned()),
+            _ => Ok(self.replace_known_values(text)),
         }
-        let id = self.tokens.note(text, TokenUse::Value)?;
-        match self.values_by_field.get_mut(field) {
-            Some(found) => {
-                found.insert(id);
-            }
-            None => {
-                self.values_by_field.insert(field.to_owned(), [id].into());
-            }
-        }
-        Ok(text.to_owned())
     }
 
     /// A value of a field as documents have it: its token is that of the value that autodetect sees.
     pub(super) fn document_value(&mut self, field: &str, text: &str) -> Result<String> {
+        if text.is_empty() || !self.fields.names.contains(field) {
+            return self.value(field, text);
+        }
         let normalized = match self.fields.normalizers.normalized(field, text) {
-            _ if text.is_empty() || !self.fields.is_chosen(field) => return self.value(field, text),
-            NormalizedValue::Unchanged => return self.value(field, text),
-            NormalizedValue::Changed(normalized) => normalized,
-            NormalizedValue::Unrecognized => {
+            Some(normalized) => normalized,
+            None => {
                 self.unrecognized.insert(field.to_owned());
-                return self.value(field, text);
+                Cow::Borrowed(text)
             }
         };
-        if !self.writing {
+        if normalized != text && !self.writing {
             // It stands nowhere else where it is a value, but perhaps in a text.
             self.tokens.note(text, TokenUse::Value)?;
         }
         self.value(field, &normalized)
     }
 
-    /// Refuses fields of which it cannot be told how autodetect sees what the inputs hold.
-    pub(crate) fn refuse_unrecognized(&self) -> Result<()> {
-        if let Some((field, why)) = self.refused.first_key_value() {
-            return Err(Error::irreplaceable_field(field, why));
-        }
-        match self.unrecognized.is_empty() {
-            true => Ok(()),
-            false => Err(Error::unsupported_normalizer(
-                &self.unrecognized.iter().map(String::as_str).collect::<Vec<_>>(),
-            )),
-        }
-    }
-
-    pub(super) fn refuse_field(&mut self, field: &str, why: &str) {
-        if !self.refused.contains_key(field) {
-            self.refused.insert(field.to_owned(), why.to_owned());
-        }
-    }
-
-    pub(super) fn note_literal(&mut self, text: &str) -> Result<()> {
-        if !self.writing && !text.is_empty() {
-            self.tokens.note(text, TokenUse::HashCandidate)?;
-        }
-        Ok(())
+    fn token(&self, text: &str) -> Result<String> {
+        let token = self.tokens.token(text).map(str::to_owned);
+        token.ok_or_else(Error::unknown_value)
     }
 
     /// A value of no field, such as a user's name.
-    pub(super) fn other_value(&mut self, text: &str) -> Result<String> {
+    pub(crate) fn other_value(&mut self, text: &str) -> Result<String> {
         self.note_or_replace(text, TokenUse::Value)
     }
 
-    pub(super) fn word(&mut self, text: &str) -> Result<String> {
-        self.note_or_replace(text, TokenUse::MessageWord)
-    }
-
-    pub(super) fn note_or_replace(&mut self, text: &str, what: TokenUse) -> Result<String> {
-        if self.writing && !text.is_empty() {
-            return self.tokens.token(text).map(str::to_owned);
-        }
+    fn note_or_replace(&mut self, text: &str, what: TokenUse) -> Result<String> {
         if !text.is_empty() {
+            if self.writing {
+                return self.token(text);
+            }
             self.tokens.note(text, what)?;
         }
         Ok(text.to_owned())
@@ -181,22 +176,22 @@ impl Rewriter {
 
     /// A message, word by word.
     pub(super) fn message(&mut self, text: &str) -> Result<String> {
-        match self.fields.replaces_messages() {
-            true => self.word_by_word(text),
-            false => Ok(self.replace_known_values(text)),
+        match self.fields.messages {
+            Some(_) => self.word_by_word(text),
+            None => Ok(self.replace_known_values(text)),
         }
     }
 
     /// A token for each word, and for each value that words and what is between them make up.
-    pub(super) fn word_by_word(&mut self, text: &str) -> Result<String> {
-        if self.writing && self.tokens.find_value(text, false).is_some() {
-            // Where a value separates what was one word when it was noted, the words are replaced alone.
-            match self.words_and_values(text) {
-                Err(Error::UnknownValue) => {}
-                replaced => return replaced,
-            }
+    fn word_by_word(&mut self, text: &str) -> Result<String> {
+        // Where a value separates what was one word when it was noted, the words are replaced alone.
+        if self.writing
+            && self.tokens.find_value(text, false).is_some()
+            && let Some(new) = self.words_and_values(text)
+        {
+            return Ok(new);
         }
-        let new = rewrite_text(text, &mut |word| self.word(word))?;
+        let new = rewrite_text(text, &mut |word| self.note_or_replace(word, TokenUse::MessageWord))?;
         // A value without words, such as an emoji, is not noted as a word.
         Ok(match self.tokens.replacement(text, false) {
             Some(token) if self.writing && new == text => token.to_owned(),
@@ -204,21 +199,25 @@ impl Rewriter {
         })
     }
 
-    pub(super) fn words_and_values(&mut self, text: &str) -> Result<String> {
+    /// `None` where a word has no token.
+    fn words_and_values(&self, text: &str) -> Option<String> {
         let mut words = Vec::new();
-        rewrite_text(text, &mut |word| {
+        let mut note = |word: &str| {
             // The word is a slice of the text: their distance is its position.
             let start = word.as_ptr() as usize - text.as_ptr() as usize;
             words.push(start..start + word.len());
-            Ok::<_, Error>(String::new())
-        })?;
+            Ok::<_, ()>(String::new())
+        };
+        rewrite_text(text, &mut note).ok()?;
         let around = |place: usize| {
             let before = words.partition_point(|word| word.start < place);
             words[..before].last().filter(|word| word.end > place)
         };
+        let token = |word: &str| self.tokens.token(word).map(str::to_owned).ok_or(());
+        let with_tokens = |text: &str| rewrite_text(text, &mut |word| token(word)).ok();
         let (mut out, mut done, mut at) = (String::with_capacity(text.len()), 0, 0);
         while let Some((found, token)) = self.tokens.find_value_with_token(&text[at..], false) {
-            let (start, end, token) = (at + found.start, at + found.end, token.to_owned());
+            let (start, end) = (at + found.start, at + found.end);
             // Values inside of a word are not looked for again from each of its characters.
             if let Some(word) = around(start) {
                 at = word.end;
@@ -228,42 +227,29 @@ impl Rewriter {
                 at = start + text[start..].chars().next().map_or(1, char::len_utf8);
                 continue;
             }
-            out.push_str(&rewrite_text(&text[done..start], &mut |word| self.word(word))?);
-            out.push_str(&token);
+            out.push_str(&with_tokens(&text[done..start])?);
+            out.push_str(token);
             (done, at) = (end, end);
         }
-        out.push_str(&rewrite_text(&text[done..], &mut |word| self.word(word))?);
-        Ok(out)
+        out.push_str(&with_tokens(&text[done..])?);
+        Some(out)
     }
 
-    /// The pattern of a category.
-    pub(super) fn pattern(&mut self, text: &str) -> Result<String> {
-        match self.fields.replaces_messages() {
-            true => rewrite_pattern(text, &mut |text| self.word_by_word(text)),
-            false => rewrite_pattern(text, &mut |text| Ok(self.replace_known_values(text))),
+    /// What somebody wrote: one token for all of it, or the text without the values in it. Not at all where these are
+    /// encoded, as in a URL.
+    fn free_text(&mut self, text: &str) -> Result<String> {
+        if !self.keep_text {
+            return self.other_value(text);
         }
-    }
-
-    /// What somebody wrote: one token for all of it.
-    pub(super) fn free_text(&mut self, text: &str) -> Result<String> {
-        match (self.keep_text, text.is_empty()) {
-            (_, true) => Ok(String::new()),
-            (true, _) => Ok(self.keep_free_text(text)),
-            (false, _) => self.other_value(text),
-        }
-    }
-
-    /// What somebody wrote, without the values in it; not at all where they are encoded, as in a URL.
-    pub(super) fn keep_free_text(&self, text: &str) -> String {
         let kept = self.replace_known_values(text);
-        let decoded: std::borrow::Cow<'_, str> = match kept.contains('%') {
-            true => percent_decode_str(&kept).decode_utf8_lossy(),
-            false => return kept,
+        let encodes_value = self.writing && kept.contains('%') && {
+            let decoded = percent_decode_str(&kept).decode_utf8_lossy();
+            self.tokens.find_value(&decoded, false).is_some()
         };
-        match self.writing && self.tokens.find_value(&decoded, false).is_some() {
+        Ok(match encodes_value {
             true => format!("t_{}", self.tokens.key().unrecorded_token(text)),
             false => kept,
-        }
+        })
     }
 
     /// What stays but for values in it.
@@ -281,11 +267,16 @@ impl Rewriter {
     }
 }
 
-/// A string in the place of another; nothing where they are the same.
+/// A text in the place of another, nothing where they are the same. Numbers stand for numbers.
 pub(super) fn replaced(leaf: &Leaf<'_>, text: Result<String>) -> io::Result<Edit> {
     let text = text.map_err(io::Error::other)?;
     Ok(match text == leaf.text {
         true => Edit::Keep,
+        false if !leaf.quoted && is_digits(&text) => Edit::Json(text),
         false => Edit::Text(text),
     })
+}
+
+pub(super) fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -1,14 +1,16 @@
 //! The texts of a decoded state and of quantiles.
 
-use super::super::hashes::{HashAction, Hashes};
+use std::sync::Arc;
+
 use super::rewriter::Rewriter;
 use crate::pseudonym::tokens::TokenUse;
 use crate::state::hash::word;
 use crate::state::schema::{Change, Lengths, ValueKind, ValueLocation, Visitor, read_quantiles, rewrite_quantiles};
 use crate::state::{self, StateLimits};
 use crate::util::cancellation;
+use crate::values::Content;
 
-impl Visitor for Rewriter {
+impl Visitor for &mut Rewriter {
     fn found(&mut self, location: &ValueLocation<'_>, text: &str) -> Change {
         if cancellation::check().is_err() {
             return Change::Refuse("a value that was not read: the run was interrupted");
@@ -17,9 +19,10 @@ impl Visitor for Rewriter {
         if text.is_empty() || (location.registered && text == "-") {
             return Change::Keep;
         }
-        let new = match (location.kind, location.field) {
+        let fields = Arc::clone(&self.fields);
+        let content = match (location.kind, location.field) {
             (ValueKind::FieldName | ValueKind::FieldNames, _) => return Change::Keep,
-            (ValueKind::RuleChecksums, _) if self.fields.time_shifts.have_no_scope(location.detector, text) => {
+            (ValueKind::RuleChecksums, _) if self.time_shifts.have_no_scope(location.detector, text) => {
                 return Change::Keep;
             }
             (ValueKind::RuleChecksums, _) => {
@@ -28,29 +31,20 @@ impl Visitor for Rewriter {
                      made for tokens",
                 );
             }
-            (ValueKind::ScopeHash, _) => {
-                self.note_hash(|hashes| hashes.note_scope_hash(text));
-                return self.hash_change(text);
-            }
-            (ValueKind::ValueHash, _) => {
-                self.note_hash(|hashes| hashes.note_value_hash(text));
-                self.last_value_hash = text.parse().ok();
-                return self.hash_change(text);
-            }
+            (ValueKind::ScopeHash | ValueKind::ValueHash, _) => return self.hash(location.kind, text),
             // Its hash comes before it.
             (ValueKind::Counted, _) if self.last_value_hash != Some(word(text)) => {
                 return Change::Refuse("a counted value whose hash is that of another text");
             }
-            (ValueKind::CategoryToken | ValueKind::CategoryMessage | ValueKind::CategoryExample, _) => {
-                self.message(text)
-            }
-            (ValueKind::Partition, None) => match self.fields.partition().map(str::to_owned) {
-                Some(field) => self.value(&field, text),
-                None => self.free_text(text),
-            },
-            (_, Some(field)) => self.value(field, text).inspect(|_| self.note_relations(location, text)),
-            (_, None) => self.free_text(text),
+            (ValueKind::CategoryToken | ValueKind::CategoryMessage | ValueKind::CategoryExample, _) => Content::Message,
+            (ValueKind::Partition, None) => fields.partition.as_deref().map_or(Content::FreeText, Content::Value),
+            (_, Some(field)) => Content::Value(field),
+            (_, None) => Content::FreeText,
         };
+        let new = self.text(content, text);
+        if !self.writing && location.field.is_some() && matches!(content, Content::Value(_)) {
+            self.note_relations(location, text);
+        }
         match new {
             Ok(new) if new == text => Change::Keep,
             Ok(new) => Change::Replace(new),
@@ -61,63 +55,50 @@ impl Visitor for Rewriter {
 
     fn category(&mut self, before: &Lengths, after: &Lengths) {
         if self.writing {
-            self.categories.push([before.max_matching(), after.max_matching()]);
+            let lengths = [before.max_matching(), after.max_matching()];
+            self.category_lengths.push(lengths);
         }
     }
 }
 
 impl Rewriter {
-    /// Notes the hashes of a `quantile_state`.
-    pub(crate) fn read_quantile_values(&mut self, text: &str, limits: StateLimits) -> Result<(), state::Error> {
-        read_quantiles(text, limits, |location: &ValueLocation<'_>, text: &str| {
-            self.found(location, text)
-        })
-        .map(|_| ())
-    }
-
     /// A `quantile_state` with the hashes of tokens.
-    pub(crate) fn quantiles(&mut self, text: &str, limits: StateLimits) -> Result<String, state::Error> {
-        rewrite_quantiles(text, limits, |location: &ValueLocation<'_>, text: &str| {
-            self.found(location, text)
-        })
-    }
-
-    fn note_hash(&mut self, note: impl FnOnce(&mut Hashes)) {
-        if !self.writing {
-            note(&mut self.hashes);
+    pub(super) fn quantiles(&mut self, text: &str, limits: StateLimits) -> Result<String, state::Error> {
+        match self.writing {
+            true => rewrite_quantiles(text, limits, self),
+            false => read_quantiles(text, limits, self).map(|_| text.to_owned()),
         }
     }
 
-    fn hash_change(&self, text: &str) -> Change {
-        if !self.writing {
-            return Change::Keep;
+    fn hash(&mut self, kind: ValueKind, text: &str) -> Change {
+        let hash = text.parse::<u64>();
+        if kind == ValueKind::ValueHash {
+            self.last_value_hash = hash.clone().ok();
         }
-        match self.hashes.action(text) {
-            HashAction::Keep => Change::Keep,
-            HashAction::Replace(hash) => Change::Replace(hash.to_string()),
-            HashAction::Drop => Change::Drop,
+        if self.writing {
+            return self.hashes.change(text);
         }
+        match kind {
+            ValueKind::ValueHash => self.hashes.value_hashes.extend(hash),
+            _ => self.hashes.scope_hashes.extend(hash),
+        }
+        Change::Keep
     }
 
     /// Remembers which values stand together, and which were counted: hashes are of them.
     fn note_relations(&mut self, location: &ValueLocation<'_>, text: &str) {
-        if self.writing {
-            return;
-        }
         let mut number = |text: &str| self.tokens.note(text, TokenUse::HashCandidate).ok();
         let Some(id) = number(text) else { return };
         if location.kind == ValueKind::Counted {
-            let chosen = location.field.is_some_and(|field| self.fields.is_chosen(field));
-            self.hashes.note_counted_value(text, id, chosen);
+            let is_replaced = location.field.is_some_and(|field| self.fields.names.contains(field));
+            self.hashes.counted.insert(word(text), (id, is_replaced));
         }
-        let partition = location
-            .detector
-            .map_or("", |detector| detector.partition_value.as_str());
+        let partition = location.detector.map(|detector| detector.partition_value.as_str());
         if matches!(location.kind, ValueKind::By | ValueKind::Over)
-            && !partition.is_empty()
+            && let Some(partition) = partition.filter(|partition| !partition.is_empty())
             && let Some(partition) = number(partition)
         {
-            self.hashes.note_pair(partition, id);
+            self.hashes.pairs.insert((partition, id));
         }
     }
 }

@@ -38,7 +38,7 @@ impl KeyFile {
     /// A new key, no tokens.
     ///
     /// # Errors
-    /// [`Error::NoKey`]
+    /// It has no random bytes.
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
             key: Key::random()?,
@@ -49,9 +49,9 @@ impl KeyFile {
     /// Reads one.
     ///
     /// # Errors
-    /// [`Error::NotAKeyFile`], [`Error::Io`]
+    /// A file that cannot be read, or that is no key file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let io = |cause| Error::io(path, cause);
+        let io = |cause| Error::file(path, cause);
         let bad = |why: &dyn fmt::Display| Error::not_a_key_file(path, why);
         let file = File::open(path).map_err(io)?;
         let read = serde_json::from_reader::<_, KeyFileDocument<BTreeMap<String, String>>>(BufReader::new(file));
@@ -106,9 +106,9 @@ impl KeyFileLock {
     /// Locks the file at this path; `None` while another run holds the lock.
     ///
     /// # Errors
-    /// [`Error::Io`]
+    /// The file system refuses.
     pub fn try_acquire(path: &Path) -> Result<Option<Self>, Error> {
-        let io = |cause| Error::io(path, cause);
+        let io = |cause| Error::file(path, cause);
         loop {
             let file = File::open(path).map_err(io)?;
             match file.try_lock() {
@@ -167,10 +167,10 @@ impl Key {
     /// A new one, from the operating system.
     ///
     /// # Errors
-    /// [`Error::NoKey`]
+    /// It has no random bytes.
     pub fn random() -> Result<Self, Error> {
         let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|why| Error::NoKey { why: why.to_string() })?;
+        getrandom::fill(&mut bytes).map_err(|why| Error::without_hint(format!("no key could be made: {why}")))?;
         Ok(Self(bytes))
     }
 

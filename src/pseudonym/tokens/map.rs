@@ -88,7 +88,7 @@ impl TokenMap {
     /// Notes a text, and returns its number.
     ///
     /// # Errors
-    /// [`Error::TooMany`]
+    /// More than [`MAX_VALUES`] distinct texts.
     pub fn note(&mut self, text: &str, what: TokenUse) -> Result<u32, Error> {
         let id = match self.index.get(text) {
             Some(id) => *id,
@@ -106,7 +106,7 @@ impl TokenMap {
         let number = u32::try_from(self.entries.len())
             .ok()
             .filter(|_| self.entries.len() < MAX_VALUES);
-        let id = number.ok_or(Error::TooMany { most: MAX_VALUES })?;
+        let id = number.ok_or_else(|| Error::too_many_values(MAX_VALUES))?;
         let text: Arc<str> = Arc::from(text);
         self.index.insert(Arc::clone(&text), id);
         self.entries.push(Entry {
@@ -122,7 +122,7 @@ impl TokenMap {
     /// characters and more.
     ///
     /// # Errors
-    /// [`Error::NoToken`]
+    /// All tokens that a value may have are taken.
     pub fn assign_tokens(&mut self) -> Result<(), Error> {
         let mut substrings = SubstringIndex::default();
         for entry in self
@@ -156,24 +156,19 @@ impl TokenMap {
         (0..MAX_ATTEMPTS)
             .map(|attempt| kind.token(text, &self.key.digest(text, attempt)))
             .find(|token| self.is_free(token))
-            .ok_or(Error::NoToken { kind: kind.name() })
+            .ok_or_else(|| Error::without_hint(format!("there is no token left for one more {}", kind.name())))
     }
 
     fn is_free(&self, token: &str) -> bool {
         !self.taken.contains_key(token) && self.original(token).is_none() && self.find_value(token, true).is_none()
     }
 
-    /// The token of a value; itself where it is not replaced.
-    ///
-    /// # Errors
-    /// [`Error::UnknownValue`]
-    pub fn token(&self, text: &str) -> Result<&str, Error> {
-        let entry = self.index.get(text).and_then(|id| self.entries.get(*id as usize));
-        let entry = entry.ok_or(Error::UnknownValue)?;
-        match (&entry.token, entry.replaced) {
-            (Some(token), _) => Ok(token),
-            (None, false) => Ok(&entry.text),
-            (None, true) => Err(Error::UnknownValue),
+    /// The token of a value; itself where it is not replaced, `None` where it was not noted.
+    pub fn token(&self, text: &str) -> Option<&str> {
+        let entry = self.entries.get(*self.index.get(text)? as usize)?;
+        match entry.replaced {
+            true => entry.token.as_deref(),
+            false => Some(&entry.text),
         }
     }
 
@@ -306,7 +301,7 @@ mod tests {
             ("true", "3")
         );
         assert_eq!(tokens.token("-").unwrap(), "-");
-        assert!(matches!(tokens.token("other"), Err(Error::UnknownValue)));
+        assert_eq!(tokens.token("other"), None);
         assert_eq!(
             tokens.replace_known_values("xweb-01, 200", true),
             format!("x{token}, 200")

@@ -1,6 +1,7 @@
 //! Values as a datafeed reads them. Elasticsearch may have indexed them in another form than documents have: addresses have
-//! one form, and a keyword may have a normalizer. Those other than `lowercase` are refused.
+//! one form, and a keyword may have a normalizer. Those other than `lowercase` are not known.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -29,17 +30,14 @@ pub(crate) struct Normalizers {
     limited: BTreeSet<String>,
 }
 
-/// What the job reads where a document has a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NormalizedValue {
-    Unchanged,
-    Changed(String),
-    Unrecognized,
-}
-
 impl Normalizers {
-    /// Of these fields, by the mapping of all sources; each with the name that the mapping has for it.
-    pub(crate) fn of<'a>(mappings: &InputMappings, fields: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+    /// Of these fields, by the mapping of all sources; each with the name that the mapping has for it. Of messages, whose
+    /// words are replaced, only `ignore_above` is known.
+    pub(crate) fn new<'a>(
+        mappings: &InputMappings,
+        fields: impl Iterator<Item = (&'a str, &'a str)>,
+        messages: Option<&str>,
+    ) -> Self {
         let mut all = Self::default();
         for (field, name) in fields {
             all.limit(mappings, field, name);
@@ -51,32 +49,25 @@ impl Normalizers {
                 true => first,
                 false => Some(Normalization::Unsupported),
             };
-            all.fields
-                .extend(normalization.map(|normalization| (field.to_owned(), normalization)));
+            all.fields.extend(normalization.map(|found| (field.to_owned(), found)));
+        }
+        if let Some(field) = messages {
+            all.limit(mappings, field, field);
         }
         all
     }
 
-    /// The same with the field of messages, whose words are replaced.
-    pub(crate) fn and_messages(mut self, mappings: &InputMappings, message: Option<&str>) -> Self {
-        if let Some(message) = message {
-            self.limit(mappings, message, message);
-        }
-        self
-    }
-
     fn limit(&mut self, mappings: &InputMappings, field: &str, name: &str) {
-        let limits = || {
-            mappings
-                .mapped(name)
-                .map(|mapped| mapped.ignore_above.unwrap_or(u64::MAX))
-        };
-        if let (Some(least), Some(most)) = (limits().min(), limits().max())
-            && least < u64::MAX
+        let limits = mappings
+            .mapped(name)
+            .map(|mapped| mapped.ignore_above.unwrap_or(u64::MAX));
+        let limits: BTreeSet<u64> = limits.collect();
+        if let (Some(least), Some(most)) = (limits.first(), limits.last())
+            && *least < u64::MAX
         {
-            self.longest.insert(field.to_owned(), (least, most));
-            self.limited
-                .extend(mappings.mapped(name).map(|mapped| mapped.name.to_owned()));
+            self.longest.insert(field.to_owned(), (*least, *most));
+            let limited = mappings.mapped(name).map(|mapped| mapped.name.to_owned());
+            self.limited.extend(limited);
         }
     }
 
@@ -99,21 +90,17 @@ impl Normalizers {
         self.limited.contains(path)
     }
 
-    /// What the job reads where a document has this value.
-    pub(crate) fn normalized(&self, field: &str, text: &str) -> NormalizedValue {
-        let normalized = match self.fields.get(field) {
-            None => return NormalizedValue::Unchanged,
-            Some(Normalization::Unsupported) => return NormalizedValue::Unrecognized,
-            Some(Normalization::Address) => match text.parse::<IpAddr>() {
-                Ok(address) => address.to_canonical().to_string(),
-                Err(_) => return NormalizedValue::Unchanged,
-            },
+    /// What the job reads where a document has this value, `None` where that is not known.
+    pub(crate) fn normalized<'t>(&self, field: &str, text: &'t str) -> Option<Cow<'t, str>> {
+        match self.fields.get(field) {
+            None => Some(text.into()),
+            Some(Normalization::Unsupported) => None,
+            Some(Normalization::Address) => Some(match text.parse::<IpAddr>() {
+                Ok(address) => address.to_canonical().to_string().into(),
+                Err(_) => text.into(),
+            }),
             // As Lucene's `LowerCaseFilter` does, a letter becomes one letter.
-            Some(Normalization::Lowercase) => text.chars().filter_map(|c| c.to_lowercase().next()).collect(),
-        };
-        match normalized == text {
-            true => NormalizedValue::Unchanged,
-            false => NormalizedValue::Changed(normalized),
+            Some(Normalization::Lowercase) => Some(text.chars().filter_map(|c| c.to_lowercase().next()).collect()),
         }
     }
 
@@ -193,7 +180,7 @@ mod tests {
             "ip", "low", "other", "text", "fold", "turkish", "mapped", "here", "unmapped",
         ];
         let mappings = InputMappings::parse(mapping.to_string().as_bytes()).expect("valid");
-        Normalizers::of(&mappings, fields.into_iter().map(|field| (field, field)))
+        Normalizers::new(&mappings, fields.into_iter().map(|field| (field, field)), None)
     }
 
     #[test]
@@ -209,10 +196,8 @@ mod tests {
             ("text", "Anna", None),
             ("unmapped", "Anna", None),
         ] {
-            let wanted = wanted.map_or(NormalizedValue::Unchanged, |wanted| {
-                NormalizedValue::Changed(wanted.to_owned())
-            });
-            assert_eq!(all.normalized(field, text), wanted, "{field} {text}");
+            let wanted = wanted.unwrap_or(text);
+            assert_eq!(all.normalized(field, text).as_deref(), Some(wanted), "{field} {text}");
         }
         for (field, text) in [
             ("fold", "anna"),
@@ -221,11 +206,7 @@ mod tests {
             ("mapped", "a"),
             ("here", "a"),
         ] {
-            assert_eq!(
-                all.normalized(field, text),
-                NormalizedValue::Unrecognized,
-                "{field} {text}"
-            );
+            assert_eq!(all.normalized(field, text), None, "{field} {text}");
         }
         assert!(all.is_normalized("text.up") && all.is_normalized("low") && !all.is_normalized("text"));
     }
@@ -252,7 +233,7 @@ mod tests {
         });
         let names = ["url.raw", "labels.region", "differs", "text", "plain"].map(|name| (name, name));
         let mappings = InputMappings::parse(mapping.to_string().as_bytes()).expect("valid");
-        let all = Normalizers::of(&mappings, names.into_iter()).and_messages(&mappings, Some("by_index"));
+        let all = Normalizers::new(&mappings, names.into_iter(), Some("by_index"));
         for (field, text, wanted) in [
             ("url.raw", "four", Some(true)),
             ("url.raw", "fives", Some(false)),

@@ -1,0 +1,475 @@
+//! The phases of a pseudonymization: values are collected, tokens are assigned, the archive is written with tokens and
+//! searched for values.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+use super::datafeed::{self, DatafeedDecision};
+use super::fields::ReplacedFields;
+use super::leak_search;
+use super::rewrite::Rewriter;
+use super::time_shifts::TimeShiftRules;
+use crate::archive::{
+    self, Archive, ArchiveWriter, CheckedArchive, Contents, Document, EntryBuilder, EntryKind, EntryName, Limits, Manifest,
+    ManifestSource, Part, Progress, Target, UnpublishedArchive,
+};
+use crate::job::JobConfig;
+use crate::pseudonym::error::{Error, Result};
+use crate::pseudonym::tokens::TokenMap;
+use crate::state::schema::{StateRewriter, StateStream};
+use crate::state::{self, ChunkDecoder, ChunkEncoder, StateDocId, StateKind, StateLimits};
+use crate::util::cancellation::{self, Cancellable};
+use crate::util::timestamp::EpochMillis;
+
+/// State documents bring no index along; the Python scripts and this tool find theirs themselves.
+const STATE_INDEX: &str = ".ml-state";
+
+/// The entries of an archive in their order, those of inputs together.
+const ENTRIES: [EntryKind; 11] = [
+    EntryKind::Snapshot,
+    EntryKind::Config,
+    EntryKind::State,
+    EntryKind::Annotations,
+    EntryKind::Notifications,
+    EntryKind::Inputs { number: 1 },
+    EntryKind::InputMapping,
+    EntryKind::DataCounts,
+    EntryKind::Categories,
+    EntryKind::Filters,
+    EntryKind::Calendars,
+];
+
+/// What is replaced.
+pub(crate) struct Options<'a> {
+    /// Fields whose values are replaced, where not those of all are.
+    pub(crate) fields: Option<&'a [String]>,
+    /// Free text stays, but for values in it.
+    pub(crate) keep_text: bool,
+    pub(crate) skip_datafeed: bool,
+}
+
+/// An archive whose values are replaced.
+pub(crate) struct Pseudonymizer {
+    archive: CheckedArchive,
+    limits: Limits,
+    /// The job, without its datafeed if that is skipped.
+    config: JobConfig,
+    pub(crate) datafeed: DatafeedDecision,
+    pub(crate) rewriter: Rewriter,
+}
+
+impl Pseudonymizer {
+    /// Refuses a datafeed that reads replaced fields.
+    pub(crate) fn new(
+        archive: CheckedArchive,
+        limits: Limits,
+        tokens: TokenMap,
+        options: &Options<'_>,
+    ) -> Result<Self> {
+        let config = match options.skip_datafeed {
+            true => archive.config.without_datafeed()?,
+            false => archive.config.clone(),
+        };
+        let manifest = archive.contents.manifest.as_ref();
+        let asked = manifest.and_then(|manifest| manifest.options.get("input-field")?.as_array());
+        let asked = asked.into_iter().flatten().filter_map(Value::as_str);
+        let asked: Vec<String> = asked.map(str::to_owned).collect();
+        let fields = ReplacedFields::of(
+            &archive.config,
+            &config,
+            archive.mappings.clone(),
+            &asked,
+            options.fields,
+        )?;
+        let time_shifts = TimeShiftRules::of(&archive.config, &archive.calendars);
+        let rewriter = Rewriter::new(tokens, fields, time_shifts, options.keep_text);
+        Ok(Self {
+            datafeed: datafeed::decide(&config, &rewriter, archive.contents.count(Part::Inputs) > 0)?,
+            archive,
+            limits,
+            config,
+            rewriter,
+        })
+    }
+
+    /// The job as it is written.
+    pub(crate) fn config(&self) -> &JobConfig {
+        &self.datafeed.config
+    }
+
+    /// All documents together.
+    pub(crate) fn documents(&self) -> u64 {
+        self.archive.contents.documents.values().sum()
+    }
+
+    /// Notes every value; nothing is written.
+    pub(crate) async fn collect_values(&mut self, progress: Progress<'_>) -> Result<()> {
+        for kind in ENTRIES {
+            let rewriter = &mut self.rewriter;
+            match kind.part() {
+                None => drop(self.json_entry(kind, None)?),
+                Some(Part::State) => {
+                    let limits = self.limits;
+                    rewrite_state(&self.archive, limits, rewriter, progress, |_| io::sink(), |_, _| Ok(())).await?;
+                }
+                Some(part) => {
+                    let mut note = |document: &Document| rewriter.document(part, &document.source).map(drop);
+                    for_each_document(&self.archive, part, progress, &mut note).await?;
+                }
+            }
+        }
+        match self.archive.contents.manifest.clone() {
+            Some(mut manifest) => self.replace_cluster_names(&mut manifest.source),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes long where there are many values.
+    pub(crate) fn assign_tokens(mut self) -> Result<Self> {
+        self.rewriter.assign_tokens()?;
+        Ok(self)
+    }
+
+    /// Refuses what would leave a value in the archive, or let the job find something else, before anything is written.
+    pub(crate) fn refuse_unsafe(&mut self, accept_names: bool) -> Result<()> {
+        self.rewriter.refuse_irreplaceable()?;
+        // Whether the datafeed contains values is known only now.
+        let has_inputs = self.archive.contents.count(Part::Inputs) > 0;
+        self.datafeed = datafeed::decide(&self.config, &self.rewriter, has_inputs)?;
+        self.rewriter.datafeed_names.clone_from(&self.datafeed.names);
+        self.json_entry(EntryKind::InputMapping, None)?;
+        let names = self.names();
+        let holds_value = |name: &&str| self.rewriter.tokens.find_value(name, false).is_some();
+        let holding: Vec<&str> = names.iter().map(String::as_str).filter(holds_value).collect();
+        match accept_names || holding.is_empty() {
+            true => Ok(()),
+            false => Err(Error::names_contain_values(&holding)),
+        }
+    }
+
+    /// Names that stay: of the job, its fields, aggregations, indices, filters and calendars. They may hold values.
+    fn names(&self) -> BTreeSet<String> {
+        let (archive, config) = (&self.archive, self.config());
+        let mut names = self.datafeed.names.clone();
+        names.insert(config.id().to_string());
+        names.extend(config.groups.iter().cloned());
+        names.extend(config.results_index_name.clone());
+        if let Some(feed) = config.datafeed() {
+            names.insert(feed.id.to_string());
+            names.extend(feed.indices.iter().cloned());
+        }
+        names.extend(archive.contents.input_indices.keys().cloned());
+        names.extend(self.rewriter.fields.places.keys().cloned());
+        names.extend(archive.filters.iter().map(|(id, _)| id.to_string()));
+        names.extend(archive.calendars.iter().map(|calendar| calendar.calendar_id.to_string()));
+        names
+    }
+
+    /// Writes the archive with tokens, with no name yet.
+    pub(crate) async fn write(
+        &mut self,
+        target: &Target,
+        level: u32,
+        options: Map<String, Value>,
+        progress: Progress<'_>,
+    ) -> Result<UnpublishedArchive> {
+        let mut writer = match target {
+            Target::Stdout => ArchiveWriter::temporary(level)?,
+            target => ArchiveWriter::create(target, level)?,
+        };
+        // The snapshot has the number of documents of the state, and comes first.
+        let (state, documents) = self.write_state(level, progress).await?;
+        let mut state = Some(state);
+        for kind in ENTRIES {
+            match kind.part() {
+                None => {
+                    let Some(text) = self.json_entry(kind, Some(documents))? else {
+                        continue;
+                    };
+                    let mut entry = self.entry(kind, level);
+                    entry.json(&text)?;
+                    writer.append(entry.seal()?)?;
+                }
+                Some(Part::State) => {
+                    if let Some(state) = state.take() {
+                        let sealed = tokio::task::block_in_place(|| state.seal())?;
+                        writer.append(sealed)?;
+                    }
+                }
+                Some(part) => self.write_documents(part, kind, level, &mut writer, progress).await?,
+            }
+        }
+        let manifest = self.manifest(options)?;
+        Ok(tokio::task::block_in_place(|| writer.close(manifest))?)
+    }
+
+    /// Fails where a value is found in the written archive, whose check yielded these contents.
+    pub(crate) async fn search(&self, archive: &Archive, contents: &Contents, progress: Progress<'_>) -> Result<()> {
+        leak_search::search(archive, contents, &self.rewriter, self.names(), progress).await
+    }
+
+    fn entry(&self, kind: EntryKind, level: u32) -> EntryBuilder {
+        let name = EntryName::of(kind, self.archive.job(), &self.archive.snapshot.snapshot_id);
+        EntryBuilder::new(name, level)
+    }
+
+    /// An entry that is one JSON text, where the archive has one of its kind.
+    fn json_entry(&mut self, kind: EntryKind, state_documents: Option<u64>) -> Result<Option<Vec<u8>>> {
+        let (archive, contents, rewriter) = (&self.archive, &self.archive.contents, &mut self.rewriter);
+        let text = match kind {
+            EntryKind::Snapshot => {
+                let limits = state_limits(self.limits);
+                Some(rewriter.snapshot(&archive.snapshot_document, state_documents, limits))
+            }
+            EntryKind::Config => Some(rewriter.configuration(&self.datafeed.config)),
+            EntryKind::InputMapping => contents.input_mapping.as_ref().map(|_| rewriter.mapping(&archive.mappings)),
+            EntryKind::DataCounts => contents.data_counts.as_ref().map(|counts| Ok(counts.get().as_bytes().to_vec())),
+            EntryKind::Filters => {
+                let filters = contents.filters.as_ref();
+                filters.map(|filters| rewriter.filters(filters, &self.datafeed.config))
+            }
+            EntryKind::Calendars => {
+                let calendars = contents.calendars.as_ref();
+                calendars.map(|calendars| rewriter.calendars(calendars, &self.datafeed.config))
+            }
+            _ => None,
+        };
+        text.transpose()
+    }
+
+    /// The entry of the state, and how many documents the model's has.
+    async fn write_state(&mut self, level: u32, progress: Progress<'_>) -> Result<(EntryBuilder, u64)> {
+        let entry = RefCell::new(self.entry(EntryKind::State, level));
+        let failed = RefCell::new(None);
+        let (job, snapshot) = (self.archive.job(), &self.archive.snapshot.snapshot_id);
+        let (entry_of, failed_of) = (&entry, &failed);
+        let open = |kind| {
+            ChunkEncoder::new(move |number, document: &[u8]| {
+                let id = StateDocId { kind, number }.format(job, snapshot);
+                let put = entry_of.borrow_mut().action_and_line(Some(STATE_INDEX), &id, document);
+                put.map_err(|error| {
+                    *failed_of.borrow_mut() = Some(error);
+                    io::Error::other("the entry of the state")
+                })
+            })
+        };
+        let mut documents = 0;
+        let close = |kind, encoder: ChunkEncoder<_>| {
+            let written = encoder.finish().map_err(Error::of_edit)?;
+            if kind == StateKind::Model {
+                documents = written;
+            }
+            Ok(())
+        };
+        let written = rewrite_state(&self.archive, self.limits, &mut self.rewriter, progress, open, close).await;
+        // What kept a document from its entry says more than the state that could not be written.
+        if let Some(error) = failed.take() {
+            return Err(error.into());
+        }
+        written?;
+        Ok((entry.into_inner(), documents))
+    }
+
+    /// The documents of a part in their order, inputs cut as an export cuts them; their ids are replaced, since they may be
+    /// made of values.
+    async fn write_documents(
+        &mut self,
+        part: Part,
+        kind: EntryKind,
+        level: u32,
+        writer: &mut ArchiveWriter,
+        progress: Progress<'_>,
+    ) -> Result<()> {
+        let (job, snapshot) = (self.archive.job(), &self.archive.snapshot.snapshot_id);
+        let new_entry = |kind| EntryBuilder::new(EntryName::of(kind, job, snapshot), level);
+        let (mut entry, mut number) = (new_entry(kind), 1);
+        let rewriter = &mut self.rewriter;
+        let mut write = |document: &Document| {
+            let text = rewriter.document(part, &document.source)?;
+            if part == Part::Inputs {
+                if archive::is_full(entry.documents, entry.bytes, text.len()) {
+                    number += 1;
+                    let full = std::mem::replace(&mut entry, new_entry(EntryKind::Inputs { number }));
+                    writer.append(full.seal()?)?;
+                }
+                let id = rewriter.tokens.key().unrecorded_token(document.own_id());
+                return Ok(entry.action_and_line(Some(document.source_index()), &id, &text)?);
+            }
+            let written = match &document.id {
+                Some(id) => entry.action_and_line(document.index.as_deref(), id, &text),
+                None => entry.line(&text),
+            };
+            Ok(written?)
+        };
+        for_each_document(&self.archive, part, progress, &mut write).await?;
+        let mut entries = self.archive.contents.entries.iter();
+        let is_empty_entry = part != Part::Inputs && entries.any(|entry| entry.kind == Some(kind));
+        if entry.documents > 0 || is_empty_entry {
+            writer.append(entry.seal()?)?;
+        }
+        Ok(())
+    }
+
+    fn manifest(&mut self, options: Map<String, Value>) -> Result<Manifest> {
+        let job = self.archive.job();
+        let known = self.archive.contents.manifest.clone();
+        let mut manifest = known.unwrap_or_else(|| Manifest {
+            format_version: archive::FORMAT_VERSION,
+            job_id: job.to_string(),
+            source: ManifestSource {
+                cluster_version: "unknown".to_owned(),
+                ..ManifestSource::default()
+            },
+            ..Manifest::default()
+        });
+        self.replace_cluster_names(&mut manifest.source)?;
+        env!("CARGO_PKG_VERSION").clone_into(&mut manifest.tool_version);
+        manifest.created = EpochMillis::now().to_string();
+        manifest.snapshot_id = self.archive.snapshot.snapshot_id.to_string();
+        manifest.options.extend(options);
+        let leaves_out_fields = !self.rewriter.fields.query_only.is_empty();
+        self.datafeed.record(&mut manifest, leaves_out_fields);
+        Ok(manifest)
+    }
+
+    fn replace_cluster_names(&mut self, source: &mut ManifestSource) -> Result<()> {
+        for name in [&mut source.cluster_name, &mut source.cluster_uuid] {
+            *name = self.rewriter.other_value(name)?;
+        }
+        Ok(())
+    }
+}
+
+fn state_limits(limits: Limits) -> StateLimits {
+    StateLimits { decoded: limits.state }
+}
+
+/// Gives each document of a part away.
+async fn for_each_document(
+    archive: &CheckedArchive,
+    part: Part,
+    progress: Progress<'_>,
+    take: &mut dyn FnMut(&Document) -> Result<()>,
+) -> Result<()> {
+    let mut stream = archive.documents(part);
+    while let Some(batch) = stream.next().await? {
+        cancellation::check()?;
+        tokio::task::block_in_place(|| batch.iter().try_for_each(&mut *take))?;
+        progress(batch.len() as u64);
+    }
+    Ok(())
+}
+
+/// Passes the state through the rewriter. What it becomes goes to what `open` returns, which `close` receives when the
+/// state of its kind has ended.
+async fn rewrite_state<W: Write>(
+    archive: &CheckedArchive,
+    limits: Limits,
+    rewriter: &mut Rewriter,
+    progress: Progress<'_>,
+    mut open: impl FnMut(StateKind) -> W,
+    mut close: impl FnMut(StateKind, W) -> Result<()>,
+) -> Result<()> {
+    let mut close = |(kind, decoder): (StateKind, ChunkDecoder<Cancellable<StateRewriter<_, W>>>)| {
+        let (_, Cancellable(texts)) = decoder.finish()?;
+        let (rewriter, out) = texts.finish().map_err(|cause| state::Cause::from(cause).of("state"))?;
+        close(kind, out)?;
+        Ok::<&mut Rewriter, Error>(rewriter)
+    };
+    // The rewriter is in the decoder of a kind while its documents come.
+    let (mut rewriter, mut current) = (Some(rewriter), None);
+    for_each_document(archive, Part::State, progress, &mut |document| {
+        let id = document.own_id();
+        let known = StateDocId::parse(id, archive.job(), &archive.snapshot.snapshot_id);
+        let kind = known.ok_or_else(|| state::Error::foreign(id))?.kind;
+        if let Some(ended) = current.take_if(|(current, _)| *current != kind) {
+            rewriter = Some(close(ended)?);
+        }
+        if let Some(rewriter) = rewriter.take() {
+            let stream = match kind {
+                StateKind::Model => StateStream::Model,
+                StateKind::Categorizer => StateStream::Categorizer,
+            };
+            let texts = StateRewriter::new(stream, rewriter, open(kind));
+            current = Some((kind, ChunkDecoder::new(Cancellable(texts), state_limits(limits))));
+        }
+        if let Some((_, decoder)) = &mut current {
+            decoder.document(id, &document.source)?;
+        }
+        Ok(())
+    })
+    .await?;
+    current.map_or(Ok(()), |ended| close(ended).map(drop))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+    use super::*;
+    use crate::pseudonym::tokens::KeyFile;
+    use crate::util::cancellation::cancellable;
+
+    /// Counts what is written, and requests cancellation with the first bytes.
+    struct Signaling {
+        cancelled: Option<Arc<AtomicBool>>,
+        written: Arc<AtomicU64>,
+    }
+
+    impl Write for Signaling {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if let Some(cancelled) = &self.cancelled {
+                cancelled.store(true, Ordering::Relaxed);
+            }
+            self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Bytes of the state that are written although cancellation is requested with the first of them, and how the walk ends.
+    async fn written(interrupted: bool) -> (u64, Result<()>) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/from-python/complete.tar.gz");
+        let limits = Limits::default();
+        let archive = Archive::open(&path).unwrap();
+        let archive = archive.require_importable(limits, &mut (), &|_| {}).unwrap();
+        let options = Options {
+            fields: None,
+            keep_text: false,
+            skip_datafeed: false,
+        };
+        let tokens = TokenMap::new(KeyFile::new().unwrap());
+        let mut source = Pseudonymizer::new(archive, limits, tokens, &options).unwrap();
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let counted = Arc::new(AtomicU64::new(0));
+        let open = |_| Signaling {
+            cancelled: interrupted.then(|| Arc::clone(&cancelled)),
+            written: Arc::clone(&counted),
+        };
+        let walk = rewrite_state(&source.archive, limits, &mut source.rewriter, &|_| {}, open, |_, _| Ok(()));
+        let is_cancelled = Arc::clone(&cancelled);
+        let outcome = cancellable(move || is_cancelled.load(Ordering::Relaxed), walk).await;
+        (counted.load(Ordering::Relaxed), outcome)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn cancellation_ends_the_walk_within_a_document() {
+        let (whole, outcome) = written(false).await;
+        outcome.unwrap();
+        let (part, outcome) = written(true).await;
+        assert!(outcome.is_err());
+        assert!(
+            part > 0 && part < 128 << 10 && part * 8 < whole,
+            "{part} of {whole} bytes"
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! Input documents, and names of members that are values or hold one.
+
+use std::io;
+use std::sync::Arc;
+
+use super::rewriter::{Rewriter, is_digits, replaced};
+use crate::json::{Edit, Leaf, Member, edit_members};
+use crate::pseudonym::fields::ReplacedFields;
+use crate::values::Content;
+
+/// Digits from which on a number that equals a value is hardly another one by chance.
+const MIN_DISTINCTIVE_DIGITS: usize = 6;
+
+impl Rewriter {
+    /// An input document, without what only the query of the datafeed reads.
+    pub(super) fn input(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
+        let fields = Arc::clone(&self.fields);
+        edit_members(source, &mut |member| match member {
+            Member::Name { path, .. } if fields.query_only.contains(path) => Ok(Edit::LeaveOut),
+            Member::Name { path, name } => Ok(self.edit_name(name, self.writing && !fields.is_known(path))),
+            Member::Value(leaf) => self.input_value(leaf, &fields),
+        })
+    }
+
+    fn input_value(&mut self, leaf: &Leaf<'_>, fields: &ReplacedFields) -> io::Result<Edit> {
+        let text = &*leaf.text;
+        match fields.content(leaf.path) {
+            // Nothing can be hidden in there.
+            _ if !leaf.quoted && matches!(text, "null" | "true" | "false") => Ok(Edit::Keep),
+            Content::PartOfValue(field) => {
+                self.note_irreplaceable(field, "some of them are objects");
+                Ok(Edit::Keep)
+            }
+            Content::Value(field) => {
+                if let Some(why) = fields.irreplaceable(leaf.path) {
+                    self.note_irreplaceable(field, &why);
+                    return Ok(Edit::Keep);
+                }
+                match self.is_indexed(field, text) {
+                    true => replaced(leaf, self.document_value(field, text)),
+                    false => Ok(Edit::LeaveOut),
+                }
+            }
+            Content::Untokenized if leaf.quoted => Ok(Edit::LeaveOut),
+            Content::Message if leaf.quoted && !self.is_message_indexed(text) => Ok(Edit::LeaveOut),
+            content if leaf.quoted => self.edit(content, leaf),
+            Content::KeptText | Content::Text | Content::OtherValue if text.len() >= MIN_DISTINCTIVE_DIGITS => {
+                // A number that is a value in another field.
+                let token = self.tokens.replacement(text, false).filter(|token| is_digits(token));
+                Ok(token.map_or(Edit::Keep, |token| Edit::Json(token.to_owned())))
+            }
+            _ => Ok(Edit::Keep),
+        }
+    }
+
+    fn is_message_indexed(&mut self, text: &str) -> bool {
+        let field = self.fields.messages.clone();
+        field.is_none_or(|field| self.is_indexed(&field, text))
+    }
+
+    /// Whether the source indexed a value, so that its datafeed read it. Tokens have other lengths: a value that was too
+    /// long is left out of the documents, and the limit is left out of the mapping.
+    fn is_indexed(&mut self, field: &str, text: &str) -> bool {
+        self.fields.normalizers.is_indexed(field, text).unwrap_or_else(|| {
+            self.note_irreplaceable(
+                field,
+                "the indices differ in `ignore_above`, and only some of them index the longer values",
+            );
+            true
+        })
+    }
+
+    fn note_irreplaceable(&mut self, field: &str, why: &str) {
+        if !self.irreplaceable.contains_key(field) {
+            self.irreplaceable.insert(field.to_owned(), why.to_owned());
+        }
+    }
+
+    /// Another name for a member, where its name is no known one.
+    pub(super) fn edit_name(&self, name: &str, is_unknown: bool) -> Edit {
+        let renamed = is_unknown.then(|| self.renamed(name)).flatten();
+        renamed.map_or(Edit::Keep, Edit::Text)
+    }
+
+    /// The name with tokens; nothing where it holds no value. Dots in a name stand between names.
+    pub(super) fn renamed(&self, name: &str) -> Option<String> {
+        if !self.writing {
+            return None;
+        }
+        let new = self.tokens.replace_known_values(name, false);
+        if new != name {
+            return Some(new);
+        }
+        let parts = name.split('.').map(|part| self.tokens.replacement(part, false).unwrap_or(part));
+        let new = parts.collect::<Vec<_>>().join(".");
+        (new != name).then_some(new)
+    }
+}

@@ -1,0 +1,222 @@
+//! The mapping of the input documents: fields take tokens, and what it holds of values is replaced.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::rewriter::Rewriter;
+use crate::job::InputMappings;
+use crate::json::nested_values;
+use crate::pseudonym::datafeed::ValueMatcher;
+use crate::pseudonym::error::{Error, Result};
+use crate::pseudonym::fields::ReplacedFields;
+use crate::values::Content;
+
+/// Types of fields that take any token.
+const TAKES_TOKENS: &str = "keyword text wildcard constant_keyword match_only_text flattened ip long integer \
+                            unsigned_long double alias";
+/// Parameters that name analyzers, which may list words and which no archived query needs, and what people wrote.
+const LEFT_OUT: [&str; 4] = ["analyzer", "search_analyzer", "search_quote_analyzer", "meta"];
+
+impl Rewriter {
+    /// The mappings and settings of the source indices, without what only the query of the datafeed reads.
+    pub(crate) fn mapping(&mut self, mappings: &InputMappings) -> Result<Vec<u8>> {
+        let fields = Arc::clone(&self.fields);
+        let query_only = &fields.query_only;
+        let mappings = mappings.without(&|path| query_only.contains(path), &query_only.runtime);
+        let mut sources = mappings.to_json();
+        for (index, source) in sources.as_object_mut().into_iter().flatten() {
+            if let Some(mappings) = source.get_mut("mappings").and_then(Value::as_object_mut) {
+                mappings.shift_remove("_meta");
+                if let Some(properties) = mappings.get_mut("properties") {
+                    self.properties(properties, "", &fields)?;
+                }
+                if let Some(Value::Object(runtime)) = mappings.get_mut("runtime") {
+                    self.leave_out_scripts(runtime);
+                }
+            }
+            if let Some(Value::Object(settings)) = source.pointer_mut("/settings/index") {
+                self.analysis(settings, index)?;
+            }
+        }
+        Ok(sources.to_string().into_bytes())
+    }
+
+    fn properties(&mut self, properties: &mut Value, above: &str, fields: &ReplacedFields) -> Result<()> {
+        self.rename_properties(properties, above);
+        let definitions = properties.as_object_mut().into_iter().flatten();
+        for (name, definition) in definitions.filter_map(|(name, definition)| Some((name, definition.as_object_mut()?))) {
+            let path = format!("{above}{name}");
+            for parameter in LEFT_OUT {
+                definition.shift_remove(parameter);
+            }
+            self.constants(fields.content(&path), definition)?;
+            let kind = definition.get("type").and_then(Value::as_str);
+            let takes_tokens = kind.is_none_or(|kind| TAKES_TOKENS.split(' ').any(|known| known == kind));
+            if kind == Some("token_count") {
+                // Without an analyzer this type is an error.
+                definition.insert("analyzer".to_owned(), "standard".into());
+            }
+            if !takes_tokens && self.writing && matches!(fields.content(&path), Content::Value(_)) {
+                map_as_keyword(definition);
+                self.notes
+                    .insert("a field of a type that takes no tokens is mapped as `keyword`");
+            }
+            if fields.normalizers.is_normalized(&path) {
+                // Tokens are spelled alike already, and must not be changed.
+                definition.shift_remove("normalizer");
+            }
+            if fields.normalizers.is_limited(&path) {
+                // Larger than any token, and than what the settings of the index may say instead.
+                definition.insert("ignore_above".to_owned(), i32::MAX.into());
+            }
+            for inner in ["properties", "fields"] {
+                if let Some(inner) = definition.get_mut(inner) {
+                    self.properties(inner, &format!("{path}."), fields)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The values in the definition of a field: that of a constant, and what stands for `null`.
+    fn constants(&mut self, content: Content<'_>, definition: &mut Map<String, Value>) -> Result<()> {
+        for constant in ["value", "null_value"] {
+            let Some(value) = definition.get_mut(constant) else {
+                continue;
+            };
+            let (text, quoted) = match &*value {
+                Value::String(text) => (text.clone(), true),
+                Value::Number(number) => (number.to_string(), false),
+                _ => continue,
+            };
+            let new = match content {
+                Content::Value(field) => self.document_value(field, &text)?,
+                Content::Message | Content::Text | Content::OtherValue if quoted => self.text(content, &text)?,
+                _ if quoted => self.replace_known_values(&text),
+                _ => continue,
+            };
+            match new.parse::<u64>() {
+                Ok(number) if !quoted => *value = number.into(),
+                _ if new == text => {}
+                _ => *value = new.into(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the runtime fields out of a source's mapping whose scripts read or contain replaced values.
+    fn leave_out_scripts(&mut self, runtime: &mut Map<String, Value>) {
+        if !self.writing {
+            return;
+        }
+        let matcher = ValueMatcher::new(&self.tokens, &self.datafeed_names);
+        let is_replaced =
+            |name: &str, field: &Value| self.fields.replaced_by_script(name, field.get("script"), None).is_some();
+        let before = runtime.len();
+        runtime.retain(|name, field| !is_replaced(name, field) && !matcher.is_in_texts(field));
+        if runtime.len() < before {
+            self.notes
+                .insert("a runtime field of the mapping whose script reads or contains replaced values is left out");
+        }
+    }
+
+    /// Of the analysis only normalizers with the filters that they name: keywords need them. Refuses those that contain
+    /// values: without them, keywords would be others.
+    fn analysis(&self, settings: &mut Map<String, Value>, index: &str) -> Result<()> {
+        let Some(analysis) = settings.get("analysis").and_then(normalizers) else {
+            settings.shift_remove("analysis");
+            return Ok(());
+        };
+        if self.writing && ValueMatcher::new(&self.tokens, &self.datafeed_names).is_in_texts(&analysis) {
+            return Err(Error::normalizer_contains_value(index));
+        }
+        settings.insert("analysis".to_owned(), analysis);
+        Ok(())
+    }
+
+    /// Renames properties as members of input documents are renamed. A value with dots in it is mapped as several
+    /// properties, one in the other.
+    fn rename_properties(&self, properties: &mut Value, above: &str) {
+        let Some(properties) = properties.as_object_mut().filter(|_| self.writing) else {
+            return;
+        };
+        for (name, mut definition) in std::mem::take(properties) {
+            let is_known = self.fields.is_known(&format!("{above}{name}"));
+            let mut renamed = Vec::new();
+            match self.renamed(&name).filter(|_| !is_known) {
+                Some(token) => renamed.push((token, definition)),
+                None if !is_known && self.take_values(&name, &mut definition, &mut renamed) => {}
+                None => renamed.push((name, definition)),
+            }
+            for (name, definition) in renamed {
+                insert_property(properties, &name, definition);
+            }
+        }
+    }
+
+    /// Takes the properties whose path, from `begin` on, is a value; true where nothing is left.
+    fn take_values(&self, begin: &str, definition: &mut Value, taken: &mut Vec<(String, Value)>) -> bool {
+        let Some(Value::Object(inner)) = definition.get_mut("properties") else {
+            return false;
+        };
+        let before = taken.len();
+        for (name, mut definition) in std::mem::take(inner) {
+            let path = format!("{begin}.{name}");
+            match self.tokens.replacement(&path, false) {
+                Some(token) => taken.push((token.to_owned(), definition)),
+                None if self.take_values(&path, &mut definition, taken) => {}
+                None => drop(inner.insert(name, definition)),
+            }
+        }
+        taken.len() > before && inner.is_empty()
+    }
+}
+
+fn map_as_keyword(definition: &mut Map<String, Value>) {
+    let null = definition.get("null_value");
+    let null = null.map(|null| null.as_str().map_or_else(|| null.to_string(), str::to_owned));
+    *definition = Map::from_iter([("type".to_owned(), "keyword".into())]);
+    definition.extend(null.map(|null| ("null_value".to_owned(), null.into())));
+}
+
+/// Inserts a property where its name leads to; one that is there is extended.
+fn insert_property(properties: &mut Map<String, Value>, name: &str, definition: Value) {
+    match name.split_once('.') {
+        Some((outer, inner)) if !outer.is_empty() && !inner.is_empty() => {
+            let mut within = Map::new();
+            insert_property(&mut within, inner, definition);
+            return insert_property(properties, outer, json!({"properties": within}));
+        }
+        _ => {}
+    }
+    let Some(known) = properties.get_mut(name) else {
+        properties.insert(name.to_owned(), definition);
+        return;
+    };
+    let (Value::Object(known), Some(Value::Object(more))) = (known, definition.get("properties")) else {
+        return;
+    };
+    if let Value::Object(properties) = known.entry("properties").or_insert_with(|| json!({})) {
+        for (name, definition) in more {
+            insert_property(properties, name, definition.clone());
+        }
+    }
+}
+
+fn normalizers(analysis: &Value) -> Option<Value> {
+    let normalizers = analysis.get("normalizer")?;
+    let mut kept = Map::from_iter([("normalizer".to_owned(), normalizers.clone())]);
+    for section in ["filter", "char_filter"] {
+        let named = normalizers.as_object()?.values().filter_map(|normalizer| normalizer.get(section));
+        let named: BTreeSet<&str> = named.flat_map(nested_values).filter_map(|(_, name)| name.as_str()).collect();
+        let filters = analysis.get(section).and_then(Value::as_object);
+        let mut filters = filters.cloned().unwrap_or_default();
+        filters.retain(|name, _| named.contains(name.as_str()));
+        if !filters.is_empty() {
+            kept.insert(section.to_owned(), filters.into());
+        }
+    }
+    Some(kept.into())
+}

@@ -1,0 +1,218 @@
+//! What each member of an archive's documents holds, for the report about values and for their replacement alike.
+
+use self::Content::{FreeText, Kept, KeptText, Message, MessageWords, OtherValue, Pattern, ValueList, ValueOfNamedField};
+use super::location::ArchivePart;
+use crate::job::GENERATED;
+
+/// The user that autodetect writes annotations as; nobody else may.
+pub(crate) const JOB_USER: &str = "_xpack";
+pub(super) const ANNOTATIONS_OF_PEOPLE: &str = "annotations of people";
+
+/// What stands at a path of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content<'a> {
+    /// IDs, names of fields, times, metrics and choices of Elasticsearch: no values.
+    Kept,
+    /// A text that something reads, or that Elasticsearch wrote: it stays, but for values in it.
+    KeptText,
+    /// A value of this field.
+    Value(&'a str),
+    /// Part of an object that is a value of this field.
+    PartOfValue(&'a str),
+    /// A value of the field that the member with `_name` in the place of `_value` names.
+    ValueOfNamedField,
+    /// A value of no field: an address, the name of a user, a node or a cluster.
+    OtherValue,
+    /// Values with commas between them.
+    ValueList,
+    /// A message that is categorized.
+    Message,
+    /// Words of such messages, with blanks between them.
+    MessageWords,
+    /// A regular expression made of such words.
+    Pattern,
+    /// A text of an input document.
+    Text,
+    /// A text of a type that takes no token.
+    Untokenized,
+    /// What a person wrote, or Elasticsearch about the job.
+    FreeText,
+}
+
+/// A kind of document: what its members hold. Paths have blanks between them.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(super) part: ArchivePart,
+    /// Members with [`Content::Kept`].
+    kept: &'static str,
+    /// The same of numbers; a text in the place of one is not known.
+    numbers: &'static str,
+    /// Other members: their content, label in reports (empty where they are not reported) and paths.
+    members: &'static [(Content<'static>, &'static str, &'static str)],
+    /// What members hold that are not known.
+    others: Content<'static>,
+}
+
+pub(crate) static CONFIGURATION: Document = Document {
+    part: ArchivePart::Configuration,
+    kept: "job_id results_index_name background_persist_interval analysis_limits data_description \
+           analysis_config.bucket_span analysis_config.latency analysis_config.period \
+           analysis_config.model_prune_window analysis_config.summary_count_field_name \
+           analysis_config.categorization_field_name analysis_config.influencers \
+           analysis_config.per_partition_categorization analysis_config.detectors.function \
+           analysis_config.detectors.field_name analysis_config.detectors.by_field_name \
+           analysis_config.detectors.over_field_name analysis_config.detectors.partition_field_name \
+           analysis_config.detectors.exclude_frequent analysis_config.detectors.custom_rules \
+           datafeed_config.datafeed_id datafeed_config.job_id datafeed_config.query_delay datafeed_config.frequency \
+           datafeed_config.chunking_config datafeed_config.indices_options datafeed_config.scroll_size \
+           datafeed_config.delayed_data_check_config datafeed_config.aggs",
+    numbers: "",
+    members: &[
+        (FreeText, "job description", "description"),
+        (Kept, "job groups", "groups"),
+        (FreeText, "custom settings", "custom_settings"),
+        (
+            FreeText,
+            "detector descriptions",
+            "analysis_config.detectors.detector_description",
+        ),
+        (
+            KeptText,
+            "categorization filters",
+            "analysis_config.categorization_filters",
+        ),
+        (
+            KeptText,
+            "categorization analyzer",
+            "analysis_config.categorization_analyzer",
+        ),
+        (ValueList, "model plot terms", "model_plot_config.terms"),
+        (OtherValue, "datafeed authorization", "datafeed_config.authorization"),
+        (Kept, "index names", "datafeed_config.indices datafeed_config.indexes"),
+        // These stay as they are, or are not written at all.
+        (Kept, "datafeed query", "datafeed_config.query"),
+        (Kept, "datafeed aggregations", "datafeed_config.aggregations"),
+        (Kept, "datafeed scripts", "datafeed_config.runtime_mappings"),
+        (Kept, "datafeed scripts", "datafeed_config.script_fields"),
+    ],
+    others: KeptText,
+};
+
+pub(crate) static SNAPSHOT: Document = Document {
+    part: ArchivePart::Configuration,
+    kept: "job_id min_version snapshot_id result_type quantiles.job_id model_size_stats.job_id \
+           model_size_stats.result_type model_size_stats.memory_status model_size_stats.categorization_status \
+           model_size_stats.assignment_memory_basis",
+    numbers: "",
+    members: &[(FreeText, "snapshot description", "description")],
+    others: KeptText,
+};
+
+pub(crate) static ANNOTATION: Document = Document {
+    part: ArchivePart::Annotations,
+    kept: "job_id type event timestamp end_timestamp create_time modified_time partition_field_name over_field_name \
+           by_field_name",
+    numbers: "detector_index",
+    members: &[
+        (FreeText, ANNOTATIONS_OF_PEOPLE, "annotation"),
+        (OtherValue, "annotation authors", "create_username modified_username"),
+        (ValueOfNamedField, "", "partition_field_value over_field_value by_field_value"),
+    ],
+    others: FreeText,
+};
+
+pub(crate) static NOTIFICATION: Document = Document {
+    part: ArchivePart::Notifications,
+    kept: "job_id job_type level timestamp",
+    numbers: "",
+    members: &[
+        (FreeText, "notifications", "message"),
+        (OtherValue, "node names", "node_name"),
+    ],
+    others: FreeText,
+};
+
+pub(crate) static CATEGORY: Document = Document {
+    part: ArchivePart::Categories,
+    kept: "job_id partition_field_name mlcategory result_type",
+    numbers: "category_id max_matching_length num_matches preferred_to_categories",
+    members: &[
+        (MessageWords, "category tokens", "terms"),
+        (Message, "categorized messages", "examples"),
+        (Pattern, "", "regex grok_pattern"),
+        (ValueOfNamedField, "", "partition_field_value"),
+    ],
+    others: OtherValue,
+};
+
+pub(crate) static CALENDAR: Document = Document {
+    part: ArchivePart::Calendars,
+    kept: "calendar_id events.calendar_id events.event_id",
+    numbers: "",
+    members: &[
+        (FreeText, "calendar descriptions", "description"),
+        (FreeText, "calendar events", "events.description"),
+    ],
+    others: FreeText,
+};
+
+/// Its items are values of the fields that it is applied to.
+pub(crate) static FILTER: Document = Document {
+    part: ArchivePart::Filters,
+    kept: "filter_id",
+    numbers: "",
+    members: &[(FreeText, "filter descriptions", "description")],
+    others: OtherValue,
+};
+
+impl Document {
+    /// What a member holds.
+    pub(crate) fn content(&self, path: &str) -> Content<'static> {
+        match self.member(path) {
+            Some((content, _)) => content,
+            None if self.covers(self.kept, path) => Kept,
+            None if self.is_nested() && GENERATED.iter().any(|name| self.covers(name, path)) => Kept,
+            None => self.others,
+        }
+    }
+
+    /// Whether this kind of document has such a member.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.member(path).is_some() || self.covers(self.kept, path) || self.covers(self.numbers, path)
+    }
+
+    /// The content and the label of a member that is neither a name nor a number.
+    pub(super) fn member(&self, path: &str) -> Option<(Content<'static>, &'static str)> {
+        let mut members = self.members.iter();
+        let member = members.find(|(_, _, paths)| self.covers(paths, path));
+        member.map(|(content, label, _)| (*content, *label))
+    }
+
+    fn covers(&self, known: &str, path: &str) -> bool {
+        known.split(' ').any(|known| {
+            let below = path.strip_prefix(known);
+            below.is_some_and(|below| below.is_empty() || (self.is_nested() && below.starts_with('.')))
+        })
+    }
+
+    /// Whether whatever is below a path has the content of the path.
+    fn is_nested(&self) -> bool {
+        self.part == ArchivePart::Configuration
+    }
+}
+
+/// All labels of members.
+#[cfg(test)]
+pub(crate) fn member_labels() -> impl Iterator<Item = &'static str> {
+    let documents = [
+        &CONFIGURATION,
+        &SNAPSHOT,
+        &ANNOTATION,
+        &NOTIFICATION,
+        &CATEGORY,
+        &CALENDAR,
+        &FILTER,
+    ];
+    let members = documents.into_iter().flat_map(|document| document.members);
+    members.map(|(_, label, _)| *label).filter(|label| !label.is_empty())
+}
