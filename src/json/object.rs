@@ -128,7 +128,9 @@ pub(crate) fn nested_values(value: &Value) -> impl Iterator<Item = (Option<&str>
         let (name, value) = left.pop()?;
         match value {
             Value::Array(items) => left.extend(items.iter().rev().map(|item| (None, item))),
-            Value::Object(members) => left.extend(members.iter().rev().map(|(name, value)| (Some(name.as_str()), value))),
+            Value::Object(members) => {
+                left.extend(members.iter().rev().map(|(name, value)| (Some(name.as_str()), value)))
+            }
             _ => {}
         }
         Some((name, value))

@@ -13,7 +13,10 @@ const REPORT: &str = "this is a defect of esml-state: please report it";
 impl Error {
     pub(super) fn not_a_key_file(path: &Path, why: impl Display) -> Self {
         let message = format!("{}: not a key file: {why}", path.display());
-        Self::failed(message, "name the file beside the archive whose name ends with .key.json")
+        Self::failed(
+            message,
+            "name the file beside the archive whose name ends with .key.json",
+        )
     }
 
     pub(super) fn too_many_values(most: usize) -> Self {

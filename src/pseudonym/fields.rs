@@ -99,7 +99,11 @@ impl ReplacedFields {
         asked: &[String],
         only: Option<&[String]>,
     ) -> Result<Self> {
-        let counted = job.analysis.detectors.iter().filter(|detector| counts_texts(&detector.function));
+        let counted = job
+            .analysis
+            .detectors
+            .iter()
+            .filter(|detector| counts_texts(&detector.function));
         let counted = counted.filter_map(|detector| detector.field.as_deref());
         let known = job.split_fields().chain(counted).filter(|name| *name != CATEGORY);
         let known: BTreeSet<&str> = known.collect();
@@ -131,11 +135,17 @@ impl ReplacedFields {
             places,
             message_places: messages.into_iter().flat_map(paths_of).collect(),
             messages: messages.map(str::to_owned),
-            numbers: number_fields(job).flat_map(|name| mappings.source_paths(name)).collect(),
+            numbers: number_fields(job)
+                .flat_map(|name| mappings.source_paths(name))
+                .collect(),
             read: needed_fields(&without_query(written)?, &mappings, &[]).fields,
             query_only: QueryOnlyFields::of(job, written, &mappings, asked)?,
             types: types.map(|(path, kind)| (path.to_owned(), kind.to_owned())).collect(),
-            partition: job.analysis.detectors.iter().find_map(|detector| detector.partition.clone()),
+            partition: job
+                .analysis
+                .detectors
+                .iter()
+                .find_map(|detector| detector.partition.clone()),
             pairs: field_pairs(job).collect(),
             influencers: job.analysis.influencers.iter().cloned().collect(),
             mappings,
@@ -247,7 +257,11 @@ fn counts_texts(function: &str) -> bool {
 }
 
 fn number_fields(job: &JobConfig) -> impl Iterator<Item = &str> {
-    let metrics = job.analysis.detectors.iter().filter(|detector| !counts_texts(&detector.function));
+    let metrics = job
+        .analysis
+        .detectors
+        .iter()
+        .filter(|detector| !counts_texts(&detector.function));
     let metrics = metrics.filter_map(|detector| detector.field.as_deref());
     let counts = job.analysis.summary_count_field_name.as_deref();
     metrics.chain(counts).chain([job.time_field()])

@@ -13,8 +13,8 @@ use super::leak_search;
 use super::rewrite::Rewriter;
 use super::time_shifts::TimeShiftRules;
 use crate::archive::{
-    self, Archive, ArchiveWriter, CheckedArchive, Contents, Document, EntryBuilder, EntryKind, EntryName, Limits, Manifest,
-    ManifestSource, Part, Progress, Target, UnpublishedArchive,
+    self, Archive, ArchiveWriter, CheckedArchive, Contents, Document, EntryBuilder, EntryKind, EntryName, Limits,
+    Manifest, ManifestSource, Part, Progress, Target, UnpublishedArchive,
 };
 use crate::job::JobConfig;
 use crate::pseudonym::error::{Error, Result};
@@ -164,7 +164,12 @@ impl Pseudonymizer {
         names.extend(archive.contents.input_indices.keys().cloned());
         names.extend(self.rewriter.fields.places.keys().cloned());
         names.extend(archive.filters.iter().map(|(id, _)| id.to_string()));
-        names.extend(archive.calendars.iter().map(|calendar| calendar.calendar_id.to_string()));
+        names.extend(
+            archive
+                .calendars
+                .iter()
+                .map(|calendar| calendar.calendar_id.to_string()),
+        );
         names
     }
 
@@ -225,8 +230,14 @@ impl Pseudonymizer {
                 Some(rewriter.snapshot(&archive.snapshot_document, state_documents, limits))
             }
             EntryKind::Config => Some(rewriter.configuration(&self.datafeed.config)),
-            EntryKind::InputMapping => contents.input_mapping.as_ref().map(|_| rewriter.mapping(&archive.mappings)),
-            EntryKind::DataCounts => contents.data_counts.as_ref().map(|counts| Ok(counts.get().as_bytes().to_vec())),
+            EntryKind::InputMapping => contents
+                .input_mapping
+                .as_ref()
+                .map(|_| rewriter.mapping(&archive.mappings)),
+            EntryKind::DataCounts => contents
+                .data_counts
+                .as_ref()
+                .map(|counts| Ok(counts.get().as_bytes().to_vec())),
             EntryKind::Filters => {
                 let filters = contents.filters.as_ref();
                 filters.map(|filters| rewriter.filters(filters, &self.datafeed.config))
@@ -455,7 +466,9 @@ mod tests {
             cancelled: interrupted.then(|| Arc::clone(&cancelled)),
             written: Arc::clone(&counted),
         };
-        let walk = rewrite_state(&source.archive, limits, &mut source.rewriter, &|_| {}, open, |_, _| Ok(()));
+        let walk = rewrite_state(&source.archive, limits, &mut source.rewriter, &|_| {}, open, |_, _| {
+            Ok(())
+        });
         let is_cancelled = Arc::clone(&cancelled);
         let outcome = cancellable(move || is_cancelled.load(Ordering::Relaxed), walk).await;
         (counted.load(Ordering::Relaxed), outcome)

@@ -1,6 +1,8 @@
 //! What each member of an archive's documents holds, for the report about values and for their replacement alike.
 
-use self::Content::{FreeText, Kept, KeptText, Message, MessageWords, OtherValue, Pattern, ValueList, ValueOfNamedField};
+use self::Content::{
+    FreeText, Kept, KeptText, Message, MessageWords, OtherValue, Pattern, ValueList, ValueOfNamedField,
+};
 use super::location::ArchivePart;
 use crate::job::GENERATED;
 
@@ -116,7 +118,11 @@ pub(crate) static ANNOTATION: Document = Document {
     members: &[
         (FreeText, ANNOTATIONS_OF_PEOPLE, "annotation"),
         (OtherValue, "annotation authors", "create_username modified_username"),
-        (ValueOfNamedField, "", "partition_field_value over_field_value by_field_value"),
+        (
+            ValueOfNamedField,
+            "",
+            "partition_field_value over_field_value by_field_value",
+        ),
     ],
     others: FreeText,
 };

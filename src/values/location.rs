@@ -118,9 +118,7 @@ impl FieldRoles {
             }
         }
         for field in config.analysis.detectors.iter().flat_map(Detector::fields) {
-            roles
-                .entry(field.to_owned())
-                .or_insert_with(|| vec![FieldRole::Metric]);
+            roles.entry(field.to_owned()).or_insert_with(|| vec![FieldRole::Metric]);
         }
         Self(roles)
     }

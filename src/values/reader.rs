@@ -63,7 +63,9 @@ pub(crate) fn document_values(part: ArchivePart, source: &[u8], visit: &mut Visi
     // The author, and names and values of the fields that the document is about.
     let mut about: BTreeMap<String, String> = BTreeMap::new();
     let is_about = |path: &str| {
-        let role = ["_field_name", "_field_value"].iter().find_map(|end| path.strip_suffix(end));
+        let role = ["_field_name", "_field_value"]
+            .iter()
+            .find_map(|end| path.strip_suffix(end));
         matches!(role, Some("partition" | "over" | "by"))
     };
     let complete = for_each_leaf(source, &mut |leaf| {
@@ -128,10 +130,14 @@ pub(crate) fn entry_values(contents: &Contents, visit: &mut Visit<'_>) {
         });
     }
     if let Some(calendars) = &contents.calendars {
-        for_each_leaf(calendars.get().as_bytes(), &mut |leaf| member_values(&CALENDAR, leaf, visit));
+        for_each_leaf(calendars.get().as_bytes(), &mut |leaf| {
+            member_values(&CALENDAR, leaf, visit)
+        });
     }
     if let Some(snapshot) = &contents.snapshot {
-        for_each_leaf(snapshot.get().as_bytes(), &mut |leaf| member_values(&SNAPSHOT, leaf, visit));
+        for_each_leaf(snapshot.get().as_bytes(), &mut |leaf| {
+            member_values(&SNAPSHOT, leaf, visit)
+        });
     }
     if let Some(manifest) = &contents.manifest {
         let source = ValueSource::Text(CLUSTER_NAME);

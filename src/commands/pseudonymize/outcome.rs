@@ -40,18 +40,16 @@ pub(in crate::commands) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn new(
-        options: &PseudonymizeOptions,
-        done: &Pseudonymizer,
-        written: Option<&ArchiveSummary>,
-    ) -> Self {
+    pub(super) fn new(options: &PseudonymizeOptions, done: &Pseudonymizer, written: Option<&ArchiveSummary>) -> Self {
         let (rewriter, fields) = (&done.rewriter, &done.rewriter.fields);
         let values = rewriter.values_by_field.iter();
         Self {
             job_id: done.config().id().to_string(),
             key_file: options.key(),
             values_replaced: rewriter.tokens.replaced(),
-            fields: values.map(|(field, values)| (field.clone(), values.len() as u64)).collect(),
+            fields: values
+                .map(|(field, values)| (field.clone(), values.len() as u64))
+                .collect(),
             messages: fields.messages.clone(),
             hashes: rewriter.hashes.counts(),
             datafeed: done.datafeed.outcome.clone(),
@@ -131,7 +129,10 @@ pub(in crate::commands) fn say(outcome: &Outcome, terminal: &Terminal) {
         }
     }
     outcome.notes.iter().for_each(|note| terminal.warn(note));
-    outcome.expected_results.iter().for_each(|sentence| terminal.print(sentence));
+    outcome
+        .expected_results
+        .iter()
+        .for_each(|sentence| terminal.print(sentence));
     if let Some(written) = &outcome.written {
         let size = bytes(written.bytes);
         terminal.print(&format!("Pseudonymized job {}: {size}", outcome.job_id));
@@ -146,7 +147,10 @@ pub(in crate::commands) fn say(outcome: &Outcome, terminal: &Terminal) {
 fn expected_results(config: &JobConfig, fields: &ReplacedFields) -> Vec<String> {
     let mut detectors = config.analysis.detectors.iter();
     let measured = detectors.find(|detector| {
-        let is_replaced = detector.field.as_ref().is_some_and(|field| fields.names.contains(field));
+        let is_replaced = detector
+            .field
+            .as_ref()
+            .is_some_and(|field| fields.names.contains(field));
         is_replaced && detector.function.ends_with("info_content")
     });
     let measured = measured.map(|detector| &detector.function);

@@ -154,7 +154,8 @@ fn script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<(String, Stri
     let sections = [&feed.runtime_mappings, &feed.script_fields].into_iter().flatten();
     let fields = sections.filter_map(Value::as_object).flatten();
     let problems = fields.filter_map(|(name, field)| {
-        let why = problem(name, field).or_else(|| matcher.is_in_texts(field).then(|| texts::CONTAINS_VALUE.to_owned()))?;
+        let why =
+            problem(name, field).or_else(|| matcher.is_in_texts(field).then(|| texts::CONTAINS_VALUE.to_owned()))?;
         Some((name.clone(), why))
     });
     problems.collect()

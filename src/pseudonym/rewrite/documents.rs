@@ -72,7 +72,9 @@ impl Rewriter {
             "snapshot_doc_count" => Ok(documents.map_or(Edit::Keep, |documents| Edit::Json(documents.to_string()))),
             "quantiles.quantile_state" if leaf.quoted && !leaf.text.is_empty() => {
                 let quantiles = self.quantiles(&leaf.text, limits);
-                quantiles.map(Edit::Text).map_err(|cause| io::Error::other(Error::from(cause)))
+                quantiles
+                    .map(Edit::Text)
+                    .map_err(|cause| io::Error::other(Error::from(cause)))
             }
             "description" if SNAPSHOT_DESCRIPTIONS.iter().any(|begin| leaf.text.starts_with(begin)) => Ok(Edit::Keep),
             path => self.edit(SNAPSHOT.content(path), leaf),
@@ -173,7 +175,9 @@ impl Rewriter {
             Ok(Edit::Keep)
         })?;
         // Where categories belong to partitions, their numbers are not their places in the state.
-        let place = id.filter(|_| !partitioned).and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
+        let place = id
+            .filter(|_| !partitioned)
+            .and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
         match place.and_then(|place| self.category_lengths.get(place)) {
             Some([before, after]) if *before == length && length > 0 => return Ok(Some(*after)),
             _ => {}
@@ -231,7 +235,11 @@ fn is_duration(text: &str) -> bool {
 /// Whether a description is but the function with the names of its fields.
 fn is_made_of_names(text: &str, config: &JobConfig) -> bool {
     let known = |word: &str| {
-        let mut names = config.analysis.detectors.iter().flat_map(|d| d.fields().chain([d.function.as_str()]));
+        let mut names = config
+            .analysis
+            .detectors
+            .iter()
+            .flat_map(|d| d.fields().chain([d.function.as_str()]));
         is_word_of(DETECTOR_WORDS, word) || names.any(|name| name == word)
     };
     let words = text.split(|c: char| c.is_whitespace() || "()=,\"".contains(c));

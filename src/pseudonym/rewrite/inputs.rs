@@ -91,7 +91,9 @@ impl Rewriter {
         if new != name {
             return Some(new);
         }
-        let parts = name.split('.').map(|part| self.tokens.replacement(part, false).unwrap_or(part));
+        let parts = name
+            .split('.')
+            .map(|part| self.tokens.replacement(part, false).unwrap_or(part));
         let new = parts.collect::<Vec<_>>().join(".");
         (new != name).then_some(new)
     }

@@ -46,7 +46,8 @@ impl Rewriter {
     fn properties(&mut self, properties: &mut Value, above: &str, fields: &ReplacedFields) -> Result<()> {
         self.rename_properties(properties, above);
         let definitions = properties.as_object_mut().into_iter().flatten();
-        for (name, definition) in definitions.filter_map(|(name, definition)| Some((name, definition.as_object_mut()?))) {
+        for (name, definition) in definitions.filter_map(|(name, definition)| Some((name, definition.as_object_mut()?)))
+        {
             let path = format!("{above}{name}");
             for parameter in LEFT_OUT {
                 definition.shift_remove(parameter);
@@ -112,8 +113,11 @@ impl Rewriter {
             return;
         }
         let matcher = ValueMatcher::new(&self.tokens, &self.datafeed_names);
-        let is_replaced =
-            |name: &str, field: &Value| self.fields.replaced_by_script(name, field.get("script"), None).is_some();
+        let is_replaced = |name: &str, field: &Value| {
+            self.fields
+                .replaced_by_script(name, field.get("script"), None)
+                .is_some()
+        };
         let before = runtime.len();
         runtime.retain(|name, field| !is_replaced(name, field) && !matcher.is_in_texts(field));
         if runtime.len() < before {
@@ -209,8 +213,14 @@ fn normalizers(analysis: &Value) -> Option<Value> {
     let normalizers = analysis.get("normalizer")?;
     let mut kept = Map::from_iter([("normalizer".to_owned(), normalizers.clone())]);
     for section in ["filter", "char_filter"] {
-        let named = normalizers.as_object()?.values().filter_map(|normalizer| normalizer.get(section));
-        let named: BTreeSet<&str> = named.flat_map(nested_values).filter_map(|(_, name)| name.as_str()).collect();
+        let named = normalizers
+            .as_object()?
+            .values()
+            .filter_map(|normalizer| normalizer.get(section));
+        let named: BTreeSet<&str> = named
+            .flat_map(nested_values)
+            .filter_map(|(_, name)| name.as_str())
+            .collect();
         let filters = analysis.get(section).and_then(Value::as_object);
         let mut filters = filters.cloned().unwrap_or_default();
         filters.retain(|name, _| named.contains(name.as_str()));
