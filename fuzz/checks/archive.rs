@@ -1,6 +1,6 @@
 //! Any file as an archive.
 
-use esml_state::archive::{Limits, check as read, show};
+use esml_state::archive::{Entries, Limits, check as read};
 
 const LIMITS: Limits = Limits {
     entry: 1 << 20,
@@ -13,6 +13,6 @@ pub fn check(data: &[u8]) {
     let contents = read(data, LIMITS, &mut (), &|_| {}).expect("damage is a finding");
     assert!(!contents.importable() || contents.job_id().is_some());
     for name in ["a_config.json", ""] {
-        let _ = show(data, name, &mut std::io::sink());
+        let _ = Entries::of(data).show(name, &mut std::io::sink());
     }
 }

@@ -1,5 +1,6 @@
 //! Why an archive cannot be written or read.
 
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -44,10 +45,8 @@ pub enum Error {
 
 impl Error {
     pub(super) fn io(path: &Path, cause: io::Error) -> Self {
-        Self::Io {
-            path: path.to_owned(),
-            cause,
-        }
+        let path = path.to_owned();
+        Self::Io { path, cause }
     }
 
     /// Of an unlinked temporary file, named by the folder that it was in.
@@ -55,17 +54,27 @@ impl Error {
         Self::io(&std::env::temp_dir(), cause)
     }
 
-    pub(super) fn too_large(place: impl Into<String>, kind: EntryKind, bytes: u64, max: u64) -> Self {
-        Self::TooLarge {
-            place: place.into(),
+    pub(super) fn stdout(cause: io::Error) -> Self {
+        Self::io(Path::new("standard output"), cause)
+    }
+
+    pub(super) fn damaged(place: impl Display, why: impl Into<String>) -> Self {
+        let (place, why) = (place.to_string(), why.into());
+        Self::Damaged { place, why }
+    }
+
+    /// Refuses more bytes than an import takes.
+    pub(super) fn refuse_above(max: u64, place: impl Display, kind: EntryKind, bytes: u64) -> Result<()> {
+        if bytes <= max {
+            return Ok(());
+        }
+        let place = place.to_string();
+        Err(Self::TooLarge {
+            place,
             kind,
             bytes,
             max,
-        }
-    }
-
-    pub(super) fn stdout(cause: io::Error) -> Self {
-        Self::io(Path::new("standard output"), cause)
+        })
     }
 
     /// True where the archive itself is at fault (exit 4).
@@ -162,14 +171,15 @@ impl ReadError {
         Self::Corrupt(why.into())
     }
 
+    pub(super) fn malformed(why: impl Into<String>) -> Self {
+        Self::Malformed(why.into())
+    }
+
     /// Where nothing was checked before.
     pub(super) fn of_archive(self, path: &Path) -> Error {
         match self {
             Self::Failed(error) => error,
-            Self::Corrupt(why) | Self::Malformed(why) => Error::Damaged {
-                place: path.display().to_string(),
-                why,
-            },
+            Self::Corrupt(why) | Self::Malformed(why) => Error::damaged(path.display(), why),
         }
     }
 

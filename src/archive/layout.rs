@@ -108,15 +108,12 @@ impl EntryName {
         let safe = job.safe();
         let name = match kind {
             EntryKind::Snapshot => snapshot_name(&safe, snapshot),
-            EntryKind::Manifest => MANIFEST.to_owned(),
+            EntryKind::Manifest => return Self::manifest(),
             EntryKind::Inputs { number: 0 } => format!("{safe}_input.ndjson"),
             EntryKind::Inputs { number } => format!("{safe}_input_{number}.ndjson"),
             other => {
-                let ending = ENDINGS
-                    .iter()
-                    .find(|(_, kind)| *kind == other)
-                    .map_or("", |(ending, _)| ending);
-                format!("{safe}{ending}")
+                let ending = ENDINGS.iter().find(|(_, kind)| *kind == other);
+                format!("{safe}{}", ending.map_or("", |(ending, _)| ending))
             }
         };
         Self { kind, name }
@@ -124,10 +121,8 @@ impl EntryName {
 
     /// The manifest's, the same for every job.
     pub(super) fn manifest() -> Self {
-        Self {
-            kind: EntryKind::Manifest,
-            name: MANIFEST.to_owned(),
-        }
+        let (kind, name) = (EntryKind::Manifest, MANIFEST.to_owned());
+        Self { kind, name }
     }
 
     /// The name.
@@ -232,10 +227,10 @@ fn snapshot_name(safe_job: &str, snapshot: &SnapshotId) -> String {
 }
 
 fn input_number(stem: &str) -> Option<u64> {
-    if let Some(job) = stem.strip_suffix("_input") {
-        return (!job.is_empty()).then_some(0);
-    }
-    let (job, digits) = stem.rsplit_once("_input_")?;
+    let (job, digits) = match stem.strip_suffix("_input") {
+        Some(job) => (job, "0"),
+        None => stem.rsplit_once("_input_")?,
+    };
     let plain = !job.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::layout::EntryKind;
 
@@ -37,7 +37,7 @@ pub struct Manifest {
     #[serde(deserialize_with = "small")]
     pub options: serde_json::Map<String, Value>,
     /// All entries before this one, in order.
-    pub entries: Vec<ManifestEntry>,
+    pub entries: Vec<EntrySummary>,
 }
 
 /// The cluster that the job came from.
@@ -54,32 +54,19 @@ pub struct ManifestSource {
     pub default_categorization_analyzer: Option<Value>,
 }
 
-/// One entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ManifestEntry {
-    /// Its name.
-    pub name: String,
-    /// Documents in it (action lines do not count; a JSON entry is one).
-    pub documents: u64,
-    /// Bytes, uncompressed.
-    pub bytes: u64,
-    /// SHA-256 of those bytes, lower-case hexadecimal.
-    pub sha256: String,
-}
-
-/// An entry that was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// An entry, as the manifest lists it or as it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntrySummary {
     /// Its path in the tar.
     pub name: String,
-    /// What it is taken for.
+    /// What one that was read is taken for.
     #[serde(skip)]
     pub kind: Option<EntryKind>,
     /// Documents (action lines do not count; a JSON entry is one).
     pub documents: u64,
     /// Bytes, uncompressed.
     pub bytes: u64,
-    /// SHA-256, lower-case hexadecimal.
+    /// SHA-256 of those bytes, lower-case hexadecimal.
     pub sha256: String,
     /// The compressed offset of its header, where that begins a gzip member.
     #[serde(skip)]
@@ -90,49 +77,43 @@ pub struct EntrySummary {
 fn small<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let text = Box::<RawValue>::deserialize(deserializer)?;
     if text.get().len() > MAX_NESTED {
-        return Err(D::Error::custom(format!(
-            "options or an analyzer of more than {MAX_NESTED} bytes"
-        )));
+        let why = format!("options or an analyzer of more than {MAX_NESTED} bytes");
+        return Err(D::Error::custom(why));
     }
     serde_json::from_str(text.get()).map_err(D::Error::custom)
 }
 
 /// The query of the datafeed in an archive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ArchivedQuery {
     /// The job's own.
     #[default]
     Original,
     /// The job's own, but the input documents are missing fields that it reads. They match it all the same.
+    #[serde(rename = "original-without-fields")]
     WithoutFields,
     /// `match_all` replaces it: only the archived input documents are those that the job reads.
     Replaced,
 }
 
-/// The option that records it.
+/// The option that records it, unless it is the job's own.
 const DATAFEED_QUERY: &str = "datafeed-query";
 
 impl Manifest {
     /// Records what became of the datafeed's query.
     pub fn set_datafeed_query(&mut self, query: ArchivedQuery) {
-        let name = match query {
-            ArchivedQuery::Original => {
-                self.options.shift_remove(DATAFEED_QUERY);
-                return;
-            }
-            ArchivedQuery::WithoutFields => "original-without-fields",
-            ArchivedQuery::Replaced => "replaced",
-        };
-        self.options.insert(DATAFEED_QUERY.to_owned(), name.into());
+        match query {
+            ArchivedQuery::Original => drop(self.options.shift_remove(DATAFEED_QUERY)),
+            changed => drop(self.options.insert(DATAFEED_QUERY.to_owned(), json!(changed))),
+        }
     }
 
     /// What became of the datafeed's query.
     pub fn datafeed_query(&self) -> ArchivedQuery {
-        match self.options.get(DATAFEED_QUERY).and_then(Value::as_str) {
-            Some("replaced") => ArchivedQuery::Replaced,
-            Some("original-without-fields") => ArchivedQuery::WithoutFields,
-            _ => ArchivedQuery::Original,
-        }
+        let name = self.options.get(DATAFEED_QUERY);
+        let query = name.and_then(|name| ArchivedQuery::deserialize(name).ok());
+        query.unwrap_or_default()
     }
 
     /// As it is in the archive: indented, for people look into it.

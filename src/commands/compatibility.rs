@@ -85,7 +85,7 @@ pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
     if contents.data_counts.is_none() {
         add("data_counts", "no data counts: the job's counters start at 0");
     }
-    if let Some(snapshot) = &contents.parsed.snapshot
+    if let Some(snapshot) = &contents.snapshot
         && let Some(requirement) = Requirement::of(snapshot.min_version.as_deref())
         && requirement.too_old_for_9()
     {
@@ -117,7 +117,7 @@ pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
         add("datafeed", "no datafeed: the job gets one only by hand");
     }
     for filter in config.filters() {
-        if !contents.parsed.filters.iter().any(|(id, _)| id == filter) {
+        if !contents.filter_list.iter().any(|(id, _)| id == filter) {
             let consequence = "from 8.6 on the job does not open without it";
             let missing = format!("filter `{filter}`, which a rule names, is not in the archive: {consequence}");
             add("filter", &missing);

@@ -269,11 +269,8 @@ impl JobConfig {
 
     /// The filters that custom rules name, each with the field whose values it holds.
     pub fn filtered_fields(&self) -> impl Iterator<Item = (&FilterId, &str)> {
-        let rules = self
-            .analysis
-            .detectors
-            .iter()
-            .flat_map(|detector| &detector.custom_rules);
+        let detectors = self.analysis.detectors.iter();
+        let rules = detectors.flat_map(|detector| &detector.custom_rules);
         let scopes = rules.flat_map(|rule| &rule.scope);
         scopes.filter_map(|(field, scope)| Some((scope.filter_id.as_ref()?, field.as_str())))
     }

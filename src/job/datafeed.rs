@@ -78,14 +78,9 @@ fn interval_of(aggregation: &Value) -> Option<Duration> {
         return Some(Duration::from_millis(histogram.get("interval")?.as_u64()?));
     }
     let sources = aggregation.pointer("/composite/sources").and_then(Value::as_array);
-    let sources = sources
-        .into_iter()
-        .flatten()
-        .flat_map(entries)
-        .map(|(_, source)| source);
-    let histogram = sources
-        .chain([aggregation])
-        .find_map(|source| source.get("date_histogram"))?;
+    let sources = sources.into_iter().flatten().flat_map(entries);
+    let mut holders = sources.map(|(_, source)| source).chain([aggregation]);
+    let histogram = holders.find_map(|holder| holder.get("date_histogram"))?;
     let names = ["fixed_interval", "calendar_interval", "interval"];
     match names.iter().find_map(|name| histogram.get(name)?.as_str())? {
         "second" => Some(Duration::from_secs(1)),
@@ -98,18 +93,8 @@ fn interval_of(aggregation: &Value) -> Option<Duration> {
 
 /// Queries that have a field's name as a key, with the text that is looked for: a field may be called `script`. `terms`
 /// is not among them, since the aggregation of that name takes a script as text.
-const BY_FIELD: [&str; 10] = [
-    "term",
-    "match",
-    "match_phrase",
-    "match_phrase_prefix",
-    "match_bool_prefix",
-    "prefix",
-    "wildcard",
-    "regexp",
-    "fuzzy",
-    "span_term",
-];
+const BY_FIELD: &str =
+    "term match match_phrase match_phrase_prefix match_bool_prefix prefix wildcard regexp fuzzy span_term";
 
 /// What makes a datafeed run scripts: fields by their names, its query, aggregations by theirs. Nothing is left out
 /// because its kind is not known: whoever sent the job may wish so.
@@ -146,11 +131,10 @@ fn holds_script(above: &str, value: &Value) -> bool {
 }
 
 fn is_script(above: &str, key: &str, value: &Value) -> bool {
+    let members = ["source", "inline", "id", "stored"];
     let holds_text = match value {
-        Value::String(_) => !BY_FIELD.contains(&above),
-        value => ["source", "inline", "id", "stored"]
-            .iter()
-            .any(|text| value.get(text).is_some()),
+        Value::String(_) => !BY_FIELD.split(' ').any(|query| query == above),
+        value => members.iter().any(|member| value.get(member).is_some()),
     };
     holds_text && (key == "script" || key.ends_with("_script"))
 }

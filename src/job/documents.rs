@@ -66,23 +66,14 @@ pub struct ModelSize {
 }
 
 /// Members of the model size that are whole numbers.
-const SIZES: [&str; 15] = [
-    "model_bytes",
-    "peak_model_bytes",
-    "model_bytes_exceeded",
-    "model_bytes_memory_limit",
-    "total_by_field_count",
-    "total_over_field_count",
-    "total_partition_field_count",
-    "bucket_allocation_failures_count",
-    "categorized_doc_count",
-    "total_category_count",
-    "frequent_category_count",
-    "rare_category_count",
-    "dead_category_count",
-    "failed_category_count",
-    "output_memory_allocator_bytes",
-];
+const SIZES: &str = "model_bytes peak_model_bytes model_bytes_exceeded model_bytes_memory_limit \
+    total_by_field_count total_over_field_count total_partition_field_count bucket_allocation_failures_count \
+    categorized_doc_count total_category_count frequent_category_count rare_category_count dead_category_count \
+    failed_category_count output_memory_allocator_bytes";
+
+fn is_among(names: &str, name: &str) -> bool {
+    names.split(' ').any(|known| known == name)
+}
 
 impl Snapshot {
     /// Parses a snapshot document.
@@ -102,7 +93,7 @@ impl Snapshot {
             "`timestamp` of the quantiles is null".to_owned()
         } else if min_version.is_some_and(|text| Version::parse(text).is_none()) {
             "`min_version` is not a version".to_owned()
-        } else if let Some((name, _)) = sizes.find(|(name, value)| SIZES.contains(&name.as_str()) && !is_whole(value)) {
+        } else if let Some((name, _)) = sizes.find(|(name, value)| is_among(SIZES, name) && !is_whole(value)) {
             format!("`{name}` is not a whole number")
         } else {
             return Ok(Self { text, ..snapshot });
@@ -112,28 +103,12 @@ impl Snapshot {
 }
 
 /// Members of the data counts that are whole numbers.
-const COUNTERS: [&str; 11] = [
-    "processed_record_count",
-    "processed_field_count",
-    "input_bytes",
-    "input_field_count",
-    "invalid_date_count",
-    "missing_field_count",
-    "out_of_order_timestamp_count",
-    "empty_bucket_count",
-    "sparse_bucket_count",
-    "bucket_count",
-    "input_record_count",
-];
+const COUNTERS: &str = "processed_record_count processed_field_count input_bytes input_field_count invalid_date_count \
+    missing_field_count out_of_order_timestamp_count empty_bucket_count sparse_bucket_count bucket_count \
+    input_record_count";
 /// Members that are times.
-const TIMES: [&str; 6] = [
-    "earliest_record_timestamp",
-    "latest_record_timestamp",
-    "last_data_time",
-    "latest_empty_bucket_timestamp",
-    "latest_sparse_bucket_timestamp",
-    "log_time",
-];
+const TIMES: &str = "earliest_record_timestamp latest_record_timestamp last_data_time latest_empty_bucket_timestamp \
+    latest_sparse_bucket_timestamp log_time";
 const EARLIEST: &str = "earliest_record_timestamp";
 const LATEST: &str = "latest_record_timestamp";
 
@@ -149,11 +124,11 @@ impl DataCounts {
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         let counts: Map<String, Value> = serde_json::from_slice(json)?;
         for (name, value) in &counts {
-            if COUNTERS.contains(&name.as_str()) && value.as_i64().is_none() {
+            if is_among(COUNTERS, name) && value.as_i64().is_none() {
                 return Err(Error::Unreadable(format!("`{name}` is not a whole number")));
             }
             let is_time = value.is_null() || time_of(value).is_some();
-            if TIMES.contains(&name.as_str()) && !is_time {
+            if is_among(TIMES, name) && !is_time {
                 return Err(Error::Unreadable(format!("`{name}` is not a time")));
             }
         }
@@ -169,7 +144,7 @@ impl DataCounts {
     #[must_use]
     pub fn completed(mut self, job: &JobId) -> Self {
         self.0.entry("job_id").or_insert_with(|| job.as_str().into());
-        for name in COUNTERS {
+        for name in COUNTERS.split(' ') {
             self.0.entry(name).or_insert(Value::from(0));
         }
         self
@@ -243,14 +218,9 @@ fn read_event(event: &mut Map<String, Value>) -> Result<(), &'static str> {
     if !event.get("description").is_some_and(Value::is_string) {
         return Err("`description` is not a string");
     }
-    let start = event
-        .get("start_time")
-        .and_then(time_of)
-        .ok_or("`start_time` is not a time")?;
-    let end = event
-        .get("end_time")
-        .and_then(time_of)
-        .ok_or("`end_time` is not a time")?;
+    let time = |name| event.get(name).and_then(time_of);
+    let start = time("start_time").ok_or("`start_time` is not a time")?;
+    let end = time("end_time").ok_or("`end_time` is not a time")?;
     event.insert("start_time".to_owned(), start.into());
     event.insert("end_time".to_owned(), end.into());
     if start >= end {

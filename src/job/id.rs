@@ -11,7 +11,7 @@ macro_rules! id_types {
     ($($(#[$doc:meta])* $name:ident = $what:literal, $check:path;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[serde(try_from = "String")]
         pub struct $name(String);
 
         impl $name {
@@ -37,12 +37,6 @@ macro_rules! id_types {
 
             fn from_str(id: &str) -> Result<Self, Error> {
                 Self::try_from(id.to_owned())
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> Self {
-                id.0
             }
         }
 
@@ -81,8 +75,8 @@ id_types! {
 impl JobId {
     /// The id with every character outside `[A-Za-z0-9_-]` replaced by `_`, as file names use it.
     pub fn safe(&self) -> String {
-        self.0
-            .replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "_")
+        let is_unsafe = |c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_';
+        self.0.replace(is_unsafe, "_")
     }
 
     /// Id of the document of one of its snapshots.
@@ -113,32 +107,15 @@ impl JobId {
 
 /// What the index patterns of Elasticsearch's own templates begin with (`logs-*-*`, `metrics-apm.*-*`, `traces-*-*` …):
 /// most of them create data streams only.
-const BUILT_IN: [&str; 14] = [
-    "apm-",
-    "behavioral_analytics-",
-    "elastic-connectors",
-    "entities-",
-    "ilm-history-",
-    "logs-",
-    "metrics-",
-    "profiling-",
-    "search-acl-filter-",
-    "security_solution-",
-    "slm-history-",
-    "synthetics-",
-    "traces-",
-    "watch-history-",
-];
+const BUILT_IN: &str = "apm- behavioral_analytics- elastic-connectors entities- ilm-history- logs- metrics- profiling- \
+    search-acl-filter- security_solution- slm-history- synthetics- traces- watch-history-";
 
 impl IndexName {
     /// Where an import puts a job's input documents by default: a name that no built-in index template of Elasticsearch
     /// matches. Dots stay: `a.b` and `a_b` must not share one.
     pub fn inputs_of(job: &JobId) -> Self {
-        let prefix = if BUILT_IN.iter().any(|start| job.0.starts_with(start)) {
-            "esml-"
-        } else {
-            ""
-        };
+        let is_built_in = BUILT_IN.split(' ').any(|start| job.0.starts_with(start));
+        let prefix = if is_built_in { "esml-" } else { "" };
         Self(format!("{prefix}{job}-input"))
     }
 

@@ -58,11 +58,8 @@ impl PortableJob {
         };
         job.remove(&ELSEWHERE);
         job.remove(&GENERATED);
-        if config
-            .results_index_name
-            .as_deref()
-            .is_some_and(is_default_results_index)
-        {
+        let results_index = config.results_index_name.as_deref();
+        if results_index.is_some_and(is_default_results_index) {
             job.remove(&["results_index_name"]);
         }
         if let Some(limit) = options.model_memory_limit {
@@ -122,9 +119,8 @@ fn datafeed_body(json: &RawValue, options: &PortableOptions<'_>) -> Result<Box<R
     datafeed.remove(&OF_DATAFEED);
     datafeed.set("job_id", options.id.as_str());
     if let Some(indices) = options.datafeed_indices {
-        let names: Vec<&str> = indices.iter().map(|name| name.as_str()).collect();
         datafeed.remove(&["indexes"]);
-        datafeed.set("indices", &names);
+        datafeed.set("indices", indices);
     }
     Ok(datafeed.to_json())
 }

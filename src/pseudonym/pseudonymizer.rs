@@ -80,11 +80,11 @@ impl Pseudonymizer {
         let fields = ReplacedFields::of(
             &archive.config,
             &config,
-            archive.mappings.clone(),
+            archive.contents.mappings.clone(),
             &asked,
             options.fields,
         )?;
-        let time_shifts = TimeShiftRules::of(&archive.config, &archive.calendars);
+        let time_shifts = TimeShiftRules::of(&archive.config, &archive.contents.calendar_list);
         let rewriter = Rewriter::new(tokens, fields, time_shifts, options.keep_text);
         Ok(Self {
             datafeed: datafeed::decide(&config, &rewriter, archive.contents.count(Part::Inputs) > 0)?,
@@ -163,13 +163,9 @@ impl Pseudonymizer {
         }
         names.extend(archive.contents.input_indices.keys().cloned());
         names.extend(self.rewriter.fields.places.keys().cloned());
-        names.extend(archive.filters.iter().map(|(id, _)| id.to_string()));
-        names.extend(
-            archive
-                .calendars
-                .iter()
-                .map(|calendar| calendar.calendar_id.to_string()),
-        );
+        names.extend(archive.contents.filter_list.iter().map(|(id, _)| id.to_string()));
+        let calendars = archive.contents.calendar_list.iter();
+        names.extend(calendars.map(|calendar| calendar.calendar_id.to_string()));
         names
     }
 
@@ -227,13 +223,13 @@ impl Pseudonymizer {
         let text = match kind {
             EntryKind::Snapshot => {
                 let limits = state_limits(self.limits);
-                Some(rewriter.snapshot(&archive.snapshot_document, state_documents, limits))
+                Some(rewriter.snapshot(&archive.snapshot.text, state_documents, limits))
             }
             EntryKind::Config => Some(rewriter.configuration(&self.datafeed.config)),
             EntryKind::InputMapping => contents
                 .input_mapping
                 .as_ref()
-                .map(|_| rewriter.mapping(&archive.mappings)),
+                .map(|_| rewriter.mapping(&archive.contents.mappings)),
             EntryKind::DataCounts => contents
                 .data_counts
                 .as_ref()
@@ -309,8 +305,8 @@ impl Pseudonymizer {
                 let id = rewriter.tokens.key().unrecorded_token(document.own_id());
                 return Ok(entry.action_and_line(Some(document.source_index()), &id, &text)?);
             }
-            let written = match &document.id {
-                Some(id) => entry.action_and_line(document.index.as_deref(), id, &text),
+            let written = match &document.action.id {
+                Some(id) => entry.action_and_line(document.action.index.as_deref(), id, &text),
                 None => entry.line(&text),
             };
             Ok(written?)

@@ -119,7 +119,7 @@ fn member_values(document: &Document, leaf: &Leaf<'_>, visit: &mut Visit<'_>) {
 /// The values in the entries that are one JSON text each: filters, calendars, the snapshot, the manifest.
 pub(crate) fn entry_values(contents: &Contents, visit: &mut Visit<'_>) {
     let fields: BTreeMap<_, _> = contents.config.iter().flat_map(JobConfig::filtered_fields).collect();
-    for (id, filter) in &contents.parsed.filters {
+    for (id, filter) in &contents.filter_list {
         let items = match fields.get(id) {
             Some(field) => ValueSource::Field(field),
             None => ValueSource::Filter(id.as_str()),
@@ -135,7 +135,7 @@ pub(crate) fn entry_values(contents: &Contents, visit: &mut Visit<'_>) {
         });
     }
     if let Some(snapshot) = &contents.snapshot {
-        for_each_leaf(snapshot.get().as_bytes(), &mut |leaf| {
+        for_each_leaf(snapshot.text.get().as_bytes(), &mut |leaf| {
             member_values(&SNAPSHOT, leaf, visit)
         });
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -9,8 +10,9 @@ use serde_json::value::RawValue;
 use crate::archive::error::{Error, Result};
 use crate::archive::layout::{EntryKind, Part};
 use crate::archive::manifest::{EntrySummary, Manifest};
-use crate::archive::read::{Archive, DocumentStream, StateIds};
-use crate::job::{Calendar, FilterId, InputMappings, JobConfig, JobId, Snapshot, SnapshotId};
+use crate::archive::read::{Archive, DocumentStream};
+use crate::job::{Calendar, FilterId, InputMappings, JobConfig, JobId, Snapshot};
+use crate::state::{StateDocId, StateKind};
 use crate::util::control_chars::is_control;
 
 /// Findings that are listed; more say nothing new.
@@ -47,20 +49,50 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The rule about entries of a kind.
-    pub fn of(kind: EntryKind) -> Self {
+    /// The rule about entries that are taken for this.
+    pub fn of(kind: Option<EntryKind>) -> Self {
         match kind {
-            EntryKind::Config => Self::Config,
-            EntryKind::Snapshot => Self::Snapshot,
-            EntryKind::State => Self::State,
-            EntryKind::Manifest => Self::Manifest,
-            _ => Self::OtherEntry,
+            None => Self::File,
+            Some(EntryKind::Config) => Self::Config,
+            Some(EntryKind::Snapshot) => Self::Snapshot,
+            Some(EntryKind::State) => Self::State,
+            Some(EntryKind::Manifest) => Self::Manifest,
+            Some(_) => Self::OtherEntry,
         }
     }
+}
 
-    /// The rule about the entry of a name.
+/// What is being checked, and by which rule.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    rule: Rule,
+    /// Empty for the archive as a whole.
+    entry: Arc<str>,
+    /// From 1; 0 for the entry as a whole.
+    line: u64,
+}
+
+impl Place {
+    pub(super) fn new(kind: Option<EntryKind>, entry: impl Into<Arc<str>>) -> Self {
+        let (rule, entry) = (Rule::of(kind), entry.into());
+        Self { rule, entry, line: 0 }
+    }
+
     pub(super) fn of_path(path: &str) -> Self {
-        EntryKind::of_path(path).map_or(Self::File, Self::of)
+        Self::new(EntryKind::of_path(path), path)
+    }
+
+    pub(super) fn line(&self, line: u64) -> Self {
+        Self { line, ..self.clone() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => f.write_str(&self.entry),
+            line => write!(f, "{}, line {line}", self.entry),
+        }
     }
 }
 
@@ -86,8 +118,6 @@ pub struct Finding {
 pub(super) struct Findings {
     list: Vec<Finding>,
     left_out: u64,
-    /// What is being checked.
-    rule: Rule,
 }
 
 /// What is known of the state.
@@ -112,9 +142,7 @@ pub struct Contents {
     /// The job's configuration.
     pub config: Option<JobConfig>,
     /// The stored snapshot document.
-    pub snapshot: Option<Box<RawValue>>,
-    /// The ID of that snapshot (from the document).
-    pub snapshot_id: Option<SnapshotId>,
+    pub snapshot: Option<Snapshot>,
     /// The data counts document.
     pub data_counts: Option<Box<RawValue>>,
     /// The filters entry: an array of filters.
@@ -123,8 +151,14 @@ pub struct Contents {
     pub calendars: Option<Box<RawValue>>,
     /// The input mapping entry.
     pub input_mapping: Option<Box<RawValue>>,
-    /// The same entries as an import uses them.
-    pub(crate) parsed: ParsedEntries,
+    /// The filters, each with its ID: an import parses nothing that the check did not parse.
+    pub filter_list: Vec<(FilterId, Box<RawValue>)>,
+    /// The calendars with their events.
+    pub calendar_list: Vec<Calendar>,
+    /// The mappings of the input documents.
+    pub mappings: InputMappings,
+    /// The job that the data counts belong to.
+    pub(crate) counted_job: Option<String>,
     /// All entries, in tar order.
     pub entries: Vec<EntrySummary>,
     /// State.
@@ -139,35 +173,16 @@ pub struct Contents {
     pub findings: Vec<Finding>,
 }
 
-/// Entries in the types in which an import uses them: an import parses nothing that the check did not parse.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ParsedEntries {
-    pub(crate) snapshot: Option<Snapshot>,
-    pub(crate) filters: Vec<(FilterId, Box<RawValue>)>,
-    pub(crate) calendars: Vec<Calendar>,
-    pub(crate) mappings: InputMappings,
-    /// The job that the data counts belong to.
-    pub(super) counted_job: Option<String>,
-}
-
-/// An archive in which no finding is fatal, the only one that can be imported, with what an import needs of it.
+/// An archive in which no finding is fatal, the only one that can be imported.
 #[derive(Debug)]
 pub struct CheckedArchive {
     archive: Archive,
-    /// All that was found.
+    /// All that was found, except the snapshot document.
     pub contents: Contents,
     /// The job.
     pub config: JobConfig,
     /// The stored snapshot document.
-    pub snapshot_document: Box<RawValue>,
-    /// The same, parsed.
     pub snapshot: Snapshot,
-    /// The filters, each with its ID.
-    pub filters: Vec<(FilterId, Box<RawValue>)>,
-    /// The calendars with their events.
-    pub calendars: Vec<Calendar>,
-    /// The mappings of the input documents.
-    pub mappings: InputMappings,
 }
 
 impl Contents {
@@ -178,8 +193,7 @@ impl Contents {
 
     /// The first fatal finding.
     pub fn fatal(&self) -> Option<&Finding> {
-        let mut findings = self.findings.iter();
-        findings.find(|finding| finding.is_fatal())
+        self.findings.iter().find(|finding| finding.is_fatal())
     }
 
     /// Whether the job categorizes, and the categorizer's state is not there.
@@ -198,10 +212,10 @@ impl Contents {
         self.documents.get(&part).copied().unwrap_or(0)
     }
 
-    /// The name of the entry of this kind, as the place of a finding.
-    pub(super) fn place_of(&self, kind: EntryKind) -> String {
+    /// The entry of this kind.
+    pub(super) fn place_of(&self, kind: EntryKind) -> Place {
         let entry = self.entries.iter().find(|entry| entry.kind == Some(kind));
-        entry.map_or_else(String::new, |entry| entry.name.clone())
+        Place::new(Some(kind), entry.map_or("", |entry| entry.name.as_str()))
     }
 }
 
@@ -221,40 +235,28 @@ impl Finding {
     }
 
     /// The finding as the error of the archive of this name.
-    pub fn to_error(&self, archive: impl std::fmt::Display) -> Error {
-        let place = match self.place.as_str() {
-            "" => archive.to_string(),
-            place => place.to_owned(),
-        };
-        let why = self.what.clone();
-        Error::Damaged { place, why }
+    pub fn to_error(&self, archive: impl fmt::Display) -> Error {
+        match self.place.as_str() {
+            "" => Error::damaged(archive, &self.what),
+            place => Error::damaged(place, &self.what),
+        }
     }
 }
 
 impl CheckedArchive {
     pub(super) fn new(archive: Archive, mut contents: Contents) -> Result<Self> {
-        let name = archive.path().display();
+        let name = archive.path.display();
         if let Some(finding) = contents.fatal() {
             return Err(finding.to_error(name));
         }
-        let parsed = std::mem::take(&mut contents.parsed);
-        let (Some(config), Some(snapshot_document), Some(snapshot)) =
-            (contents.config.clone(), contents.snapshot.clone(), parsed.snapshot)
-        else {
-            return Err(Error::Damaged {
-                place: name.to_string(),
-                why: "the job's configuration or the snapshot document is missing".to_owned(),
-            });
-        };
+        let parsed = contents.config.clone().zip(contents.snapshot.take());
+        let missing = || Error::damaged(name, "the job's configuration or the snapshot document is missing");
+        let (config, snapshot) = parsed.ok_or_else(missing)?;
         Ok(Self {
             archive,
             contents,
             config,
-            snapshot_document,
             snapshot,
-            filters: parsed.filters,
-            calendars: parsed.calendars,
-            mappings: parsed.mappings,
         })
     }
 
@@ -265,52 +267,47 @@ impl CheckedArchive {
 
     /// The documents of one part, read again. To be called within a Tokio runtime.
     pub fn documents(&self, part: Part) -> DocumentStream {
-        let state_ids = StateIds {
-            job: self.job().clone(),
-            snapshot: self.snapshot.snapshot_id.clone(),
-            model_documents: self.contents.state.model_documents,
-            categorizer_documents: self.contents.state.categorizer_documents,
-        };
-        DocumentStream::start(self.archive.clone(), part, self.contents.entries.clone(), state_ids)
+        let (job, snapshot, state) = (self.job(), &self.snapshot.snapshot_id, &self.contents.state);
+        let ids = |kind, count| (1..=count).map(move |number| StateDocId { kind, number }.format(job, snapshot));
+        let model = ids(StateKind::Model, state.model_documents);
+        let all = model.chain(ids(StateKind::Categorizer, state.categorizer_documents));
+        let (entries, numbers) = (self.contents.entries.clone(), all.zip(0..).collect());
+        DocumentStream::start(self.archive.clone(), part, entries, numbers)
     }
 }
 
 impl Findings {
-    /// What is found from here on breaks this rule.
-    pub(super) fn begin(&mut self, rule: Rule) {
-        self.rule = rule;
+    pub(super) fn fatal(&mut self, place: &Place, what: impl AsRef<str>) {
+        self.add(Severity::Fatal, false, place, what.as_ref());
     }
 
-    /// The entry of the last finding is not there to its end.
-    pub(super) fn mark_incomplete(&mut self) {
-        if let Some(last) = self.list.last_mut() {
-            last.incomplete = true;
-        }
+    /// The entry is not there to its end.
+    pub(super) fn incomplete(&mut self, place: &Place, what: impl AsRef<str>) {
+        self.add(Severity::Fatal, true, place, what.as_ref());
     }
 
-    pub(super) fn fatal(&mut self, place: &str, what: impl AsRef<str>) {
-        self.add(Severity::Fatal, place, what.as_ref());
+    pub(super) fn warning(&mut self, place: &Place, what: impl AsRef<str>) {
+        self.add(Severity::Warning, false, place, what.as_ref());
     }
 
-    pub(super) fn warning(&mut self, place: &str, what: impl AsRef<str>) {
-        self.add(Severity::Warning, place, what.as_ref());
-    }
-
-    fn add(&mut self, severity: Severity, place: &str, what: &str) {
+    fn add(&mut self, severity: Severity, incomplete: bool, place: &Place, what: &str) {
         // No fatal one is left out because of many warnings.
         let max = match severity {
             Severity::Fatal => MAX_FINDINGS,
             Severity::Warning => MAX_FINDINGS / 2,
         };
-        if self.list.len() >= max {
-            self.left_out += 1;
-            return;
+        match self.list.len() < max {
+            true => self.push(severity, incomplete, place, what),
+            false => self.left_out += 1,
         }
+    }
+
+    fn push(&mut self, severity: Severity, incomplete: bool, place: &Place, what: &str) {
         self.list.push(Finding {
             severity,
-            rule: self.rule,
-            incomplete: false,
-            place: printable(place),
+            rule: place.rule,
+            incomplete,
+            place: printable(&place.to_string()),
             what: printable(what),
         });
     }
@@ -318,13 +315,7 @@ impl Findings {
     pub(super) fn into_list(mut self) -> Vec<Finding> {
         if self.left_out > 0 {
             let what = format!("{} further findings are not listed", self.left_out);
-            self.list.push(Finding {
-                severity: Severity::Warning,
-                rule: Rule::File,
-                incomplete: false,
-                place: String::new(),
-                what,
-            });
+            self.push(Severity::Warning, false, &Place::default(), &what);
         }
         self.list
     }

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::contents::{Contents, Findings, Rule};
-use super::state::StateChecker;
+use super::contents::{Contents, Findings, Place, StateSummary};
 use crate::archive::error::{Error, ReadError, Result};
-use crate::archive::layout::{EntryKind, MAX_INDICES, Part};
-use crate::archive::read::{DocumentReader, TarReader};
-use crate::job::{JobConfig, JobId};
+use crate::archive::layout::{EntryKind, MAX_INDICES, MAX_STATE_DOCUMENTS, Part};
+use crate::archive::read::{DocumentOrder, DocumentReader, Position, TarReader};
+use crate::job::{JobConfig, JobId, SnapshotId};
 use crate::json::{check_members, for_each_member, replace_lone_surrogates, without_value};
-use crate::state::StateKind;
+use crate::state::{ChunkDecoder, StateDocId, StateKind, StateLimits, split_number};
 use crate::util::spool::Repetitions;
 
 /// Bytes of a source index's name, that of a remote cluster before it.
@@ -21,8 +20,11 @@ const MAX_ID: usize = 512;
 const MAX_OWNERS: usize = 8;
 /// Characters that are kept of a job ID; none of a job has so many.
 const MAX_JOB_ID: usize = 100;
+/// Distinct IDs before `#` that are kept.
+const MAX_BASES: usize = 8;
 /// In the ID of a category between job and number.
 const CATEGORY: &str = "_category_definition_";
+
 /// Sees each document of the pass, after its line was found to be JSON.
 pub trait DocumentVisitor {
     /// The job's configuration, once it was read; it comes before the inputs in every layout.
@@ -45,13 +47,17 @@ impl DocumentVisitor for () {
 /// Checks the documents of all entries.
 pub(super) struct DocumentChecker<'v> {
     pub(super) visitor: &'v mut dyn DocumentVisitor,
-    pub(super) state: StateChecker,
+    pub(super) findings: Findings,
+    /// Of the model, and of the categorizer.
+    state: [KindChecker; 2],
+    /// Documents of both kinds.
+    state_documents: usize,
     /// Source indices and IDs of inputs.
     inputs: Repetitions,
     /// Numbers of categories.
     categories: Repetitions,
     /// Job IDs that documents name, with the first place of each.
-    owners: BTreeMap<String, String>,
+    owners: BTreeMap<String, Place>,
     counts: BTreeMap<Part, u64>,
     input_indices: BTreeMap<String, u64>,
 }
@@ -59,9 +65,17 @@ pub(super) struct DocumentChecker<'v> {
 impl<'v> DocumentChecker<'v> {
     /// `limit` bounds the decoded state.
     pub(super) fn new(limit: u64, visitor: &'v mut dyn DocumentVisitor) -> Self {
+        let state = [StateKind::Model, StateKind::Categorizer].map(|kind| KindChecker {
+            kind,
+            bases: Vec::new(),
+            order: DocumentOrder::default(),
+            decoder: Some(ChunkDecoder::new(visitor.decoded(kind), StateLimits { decoded: limit })),
+        });
         Self {
-            state: StateChecker::new(limit, &mut |kind| visitor.decoded(kind)),
+            state,
+            state_documents: 0,
             visitor,
+            findings: Findings::default(),
             inputs: Repetitions::default(),
             categories: Repetitions::default(),
             owners: BTreeMap::new(),
@@ -71,118 +85,172 @@ impl<'v> DocumentChecker<'v> {
     }
 
     /// Reads the documents of an entry; returns how many there are.
-    pub(super) fn check(
-        &mut self,
-        tar: &mut TarReader<'_>,
-        path: &str,
-        part: Part,
-        findings: &mut Findings,
-    ) -> Result<u64, ReadError> {
+    pub(super) fn check(&mut self, tar: &mut TarReader<'_>, entry: &Place, part: Part) -> Result<u64, ReadError> {
         let mut reader = DocumentReader::new(part);
         let mut documents = 0;
         loop {
-            let next = reader.next(tar);
-            let place = || format!("{path}, line {}", reader.line);
-            let action = match next {
-                Ok(Some(action)) => action,
-                Ok(None) => break,
+            match self.document(&mut reader, tar, entry) {
+                Ok(true) => documents += 1,
+                Ok(false) => break,
                 Err(ReadError::Malformed(why)) => {
-                    findings.fatal(&place(), why);
+                    self.findings.fatal(&entry.line(reader.line), why);
                     break;
                 }
                 Err(error) => return Err(error),
-            };
-            let (index, id) = (action.index.as_deref(), action.id.as_deref());
-            let source = reader.source.as_slice();
-            if let (Part::State, Some(id)) = (part, id) {
-                // The decoder reads all of it: no need to read 16 MB twice.
-                self.state.check(id, source, &place(), findings)?;
-                self.visitor.document(part, index, Some(id), source);
-            } else {
-                // What is checked is how Elasticsearch reads the document; its bytes are imported unchanged.
-                let source = replace_lone_surrogates(source);
-                let job = match job_of(part, &source) {
-                    Ok(job) => job,
-                    Err(why) => {
-                        findings.fatal(&place(), why);
-                        break;
-                    }
-                };
-                match (part, index, id) {
-                    (Part::Inputs, Some(index), Some(id)) => self.input(index, id, place, findings)?,
-                    (Part::Categories, _, Some(id)) => self.category(id, place, findings)?,
-                    _ => {}
-                }
-                match job {
-                    Some(job) => self.belongs_to(job, place),
-                    // They may have a field of that name.
-                    None if part == Part::Inputs => {}
-                    None => findings.fatal(&place(), "the document names no job (`job_id`)"),
-                }
-                self.visitor.document(part, index, id, &source);
             }
-            documents += 1;
         }
         *self.counts.entry(part).or_default() += documents;
         Ok(documents)
     }
 
-    /// Categories are written to an index that jobs share, under the IDs that they have: any other ID would overwrite a
-    /// document of another job.
-    fn category(&mut self, id: &str, place: impl Fn() -> String, findings: &mut Findings) -> Result<()> {
-        match id.rsplit_once(CATEGORY) {
-            Some((job, number)) if is_category_number(number) => {
-                self.categories.add(number).map_err(Error::temporary)?;
-                self.belongs_to(job.to_owned(), place);
+    /// Reads the next document; false at the end of the entry.
+    fn document(
+        &mut self,
+        reader: &mut DocumentReader,
+        tar: &mut TarReader<'_>,
+        entry: &Place,
+    ) -> Result<bool, ReadError> {
+        let Some(action) = reader.next(tar)? else {
+            return Ok(false);
+        };
+        let (part, source) = (reader.part, reader.source.as_slice());
+        let place = &entry.line(reader.line);
+        let (index, id) = (action.index.as_deref(), action.id.as_deref());
+        if let (Part::State, Some(id)) = (part, id) {
+            // The decoder reads all of it: no need to read 16 MB twice.
+            self.state(id, source, place)?;
+            self.visitor.document(part, index, Some(id), source);
+            return Ok(true);
+        }
+        // What is checked is how Elasticsearch reads the document; its bytes are imported unchanged.
+        let source = replace_lone_surrogates(source);
+        let job = job_of(part, &source).map_err(ReadError::Malformed)?;
+        match (part, index, id) {
+            (Part::Inputs, Some(index), Some(id)) => self.input(index, id, place)?,
+            (Part::Categories, _, Some(id)) => self.category(id, place)?,
+            _ => {}
+        }
+        match job {
+            Some(job) => self.belongs_to(&job, place),
+            // They may have a field of that name.
+            None if part == Part::Inputs => {}
+            None => self.findings.fatal(place, "the document names no job (`job_id`)"),
+        }
+        self.visitor.document(part, index, id, &source);
+        Ok(true)
+    }
+
+    fn state(&mut self, id: &str, source: &[u8], place: &Place) -> Result<()> {
+        let (findings, [model, categorizer]) = (&mut self.findings, &mut self.state);
+        self.state_documents += 1;
+        if self.state_documents > MAX_STATE_DOCUMENTS {
+            findings.fatal(place, format!("more than {MAX_STATE_DOCUMENTS} state documents"));
+            return Ok(());
+        }
+        let (kind, base, number) = match split_number(id) {
+            Some((base, number)) if base.ends_with("_categorizer_state") => (categorizer, base, number - 1),
+            Some((base, number)) if base.contains("_model_state_") => (model, base, number - 1),
+            _ => {
+                findings.fatal(place, format!("`{id}` is not the id of a state document"));
+                return Ok(());
             }
-            _ => findings.fatal(&place(), format!("`{id}` is not the id of a category")),
+        };
+        if !kind.bases.iter().any(|(known, _)| known == base) && kind.bases.len() < MAX_BASES {
+            kind.bases.push((base.to_owned(), place.clone()));
+        }
+        if kind.bases.first().is_some_and(|(first, _)| first != base) {
+            let what = format!("`{id}` belongs to another job or snapshot than the state before it");
+            findings.fatal(place, what);
+            return Ok(());
+        }
+        match kind.order.position(number) {
+            Position::Next => {
+                kind.decode(id, source, place, findings);
+                while let Some((id, source)) = kind.order.next_kept()? {
+                    kind.decode(&id, &source, place, findings);
+                }
+            }
+            Position::Early => kind.order.keep(number, id, source)?,
+            Position::Duplicate => findings.fatal(place, format!("`{id}` is there twice")),
         }
         Ok(())
     }
 
-    fn belongs_to(&mut self, job: String, place: impl Fn() -> String) {
-        if !self.owners.contains_key(&job) && self.owners.len() < MAX_OWNERS {
-            self.owners.insert(job, place());
+    /// Categories are written to an index that jobs share, under the IDs that they have: any other ID would overwrite a
+    /// document of another job.
+    fn category(&mut self, id: &str, place: &Place) -> Result<()> {
+        match id.rsplit_once(CATEGORY) {
+            Some((job, number)) if is_category_number(number) => {
+                self.categories.add(number).map_err(Error::temporary)?;
+                self.belongs_to(job, place);
+            }
+            _ => self
+                .findings
+                .fatal(place, format!("`{id}` is not the id of a category")),
+        }
+        Ok(())
+    }
+
+    fn belongs_to(&mut self, job: &str, place: &Place) {
+        if !self.owners.contains_key(job) && self.owners.len() < MAX_OWNERS {
+            self.owners.insert(job.to_owned(), place.clone());
         }
     }
 
-    fn input(&mut self, index: &str, id: &str, place: impl Fn() -> String, findings: &mut Findings) -> Result<()> {
+    fn input(&mut self, index: &str, id: &str, place: &Place) -> Result<()> {
+        let findings = &mut self.findings;
         if id.len() > MAX_ID {
             let what = format!("the action line's `_id` has more than {MAX_ID} bytes");
-            findings.fatal(&place(), what);
+            findings.fatal(place, what);
         }
         self.inputs.add((index, id)).map_err(Error::temporary)?;
         if index.len() > MAX_INDEX {
-            findings.fatal(&place(), "the action line's `_index` is no name of an index");
+            findings.fatal(place, "the action line's `_index` is no name of an index");
         } else if let Some(documents) = self.input_indices.get_mut(index) {
             *documents += 1;
         } else if self.input_indices.len() < MAX_INDICES {
             self.input_indices.insert(index.to_owned(), 1);
         } else {
-            findings.fatal(&place(), "inputs of more source indices than can be told apart");
+            findings.fatal(place, "inputs of more source indices than can be told apart");
         }
         Ok(())
     }
 
-    /// Everything belongs to one job.
-    pub(super) fn require_owner(&self, job: &JobId, findings: &mut Findings) {
+    /// Everything belongs to one job, and the state to one snapshot.
+    pub(super) fn require_owner(&mut self, job: &JobId, snapshot: Option<&SnapshotId>) {
+        let findings = &mut self.findings;
         for (id, place) in self.owners.iter().filter(|(id, _)| *id != job.as_str()) {
             findings.fatal(place, format!("belongs to job `{id}`, the configuration to `{job}`"));
         }
+        let Some(snapshot) = snapshot else { return };
+        for checker in &self.state {
+            for (base, place) in &checker.bases {
+                let id = StateDocId::parse(&format!("{base}#1"), job, snapshot);
+                if id.is_none_or(|id| id.kind != checker.kind) {
+                    let what = format!("`{base}` is not state of job `{job}` and its snapshot `{snapshot}`");
+                    findings.fatal(place, what);
+                }
+            }
+        }
     }
 
-    pub(super) fn finish(self, contents: &mut Contents, findings: &mut Findings) -> Result<()> {
+    pub(super) fn finish(mut self, contents: &mut Contents) -> Result<Findings> {
         contents.documents = self.counts;
         contents.input_indices = self.input_indices;
         contents.repeated_inputs = self.inputs.any().map_err(Error::temporary)?;
         if self.categories.any().map_err(Error::temporary)? {
             let place = contents.place_of(EntryKind::Categories);
-            findings.fatal(&place, "two categories have the same ID");
+            self.findings.fatal(&place, "two categories have the same ID");
         }
-        findings.begin(Rule::State);
         let place = contents.place_of(EntryKind::State);
-        contents.state = self.state.finish(&place, findings);
-        Ok(())
+        let [model, categorizer] = self.state.map(|kind| kind.finish(&place, &mut self.findings));
+        contents.state = StateSummary {
+            model_documents: model.0,
+            model_bytes: model.1,
+            categorizer_documents: categorizer.0,
+            categorizer_bytes: categorizer.1,
+        };
+        Ok(self.findings)
     }
 }
 
@@ -211,16 +279,55 @@ fn job_id_text(json: &str) -> String {
         return "(not a string)".to_owned();
     }
     // An escape has six characters at most.
-    let read = (json.len() <= MAX_JOB_ID * 6)
-        .then(|| serde_json::from_str::<String>(json).ok())
-        .flatten();
-    let text = read.as_deref().unwrap_or(json);
-    text.chars().take(MAX_JOB_ID).collect()
+    let readable = Some(json).filter(|json| json.len() <= MAX_JOB_ID * 6);
+    let text: Option<String> = readable.and_then(|json| serde_json::from_str(json).ok());
+    text.as_deref().unwrap_or(json).chars().take(MAX_JOB_ID).collect()
 }
 
 /// A category's number as Elasticsearch writes it: no sign, no leading zeros.
 fn is_category_number(text: &str) -> bool {
     !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u64>().is_ok()
+}
+
+/// Checks the state of one kind. Which job and snapshot it must belong to may be known only at the end.
+struct KindChecker {
+    kind: StateKind,
+    /// What is before `#`, with the first place of each.
+    bases: Vec<(String, Place)>,
+    order: DocumentOrder,
+    /// `None` once a document could not be decoded: what follows from that is not reported.
+    decoder: Option<ChunkDecoder<Box<dyn Write>>>,
+}
+
+impl KindChecker {
+    fn decode(&mut self, id: &str, source: &[u8], place: &Place, findings: &mut Findings) {
+        if let Some(decoder) = &mut self.decoder
+            && let Err(error) = decoder.document(id, source)
+        {
+            findings.fatal(place, error.to_string());
+            self.decoder = None;
+        }
+    }
+
+    /// Documents and decoded bytes. Finds gaps, and the end of base64 and gzip where it should not be.
+    fn finish(self, place: &Place, findings: &mut Findings) -> (u64, u64) {
+        let documents = self.order.next;
+        let decoder = self.decoder.filter(|_| documents > 0);
+        let decoded = match (self.order.gap(), decoder.map(ChunkDecoder::finish)) {
+            (Some(missing), _) => {
+                let (base, number) = (self.bases.first().map_or("", |(base, _)| base), missing + 1);
+                Err(format!(
+                    "`{base}#{number}` is missing: a model restored without it crashes or hangs"
+                ))
+            }
+            (None, Some(decoded)) => decoded.map(|(bytes, _)| bytes).map_err(|error| error.to_string()),
+            (None, None) => Ok(0),
+        };
+        if let Err(why) = &decoded {
+            findings.fatal(place, why);
+        }
+        (documents, decoded.unwrap_or(0))
+    }
 }
 
 #[cfg(test)]
@@ -244,5 +351,27 @@ mod tests {
         }
         let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
         assert!(job_of(Part::Inputs, deep.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn the_documents_of_both_kinds_are_bounded_together() {
+        let visitor = &mut ();
+        let mut checker = DocumentChecker::new(1 << 20, visitor);
+        let max = MAX_STATE_DOCUMENTS as u64;
+        // In an import the categorizer's wait for the last of the model.
+        let ids = (1..=max / 2).map(|n| format!("j_categorizer_state#{n}"));
+        let ids = ids.chain((2..=max / 2 + 1).map(|n| format!("j_model_state_1#{n}")));
+        for id in ids {
+            checker.state(&id, b"{\"compressed\":[]}", &Place::default()).unwrap();
+        }
+        let refused = |findings: &mut Findings| {
+            let list = std::mem::take(findings).into_list();
+            list.iter().any(|finding| finding.what.contains("more than"))
+        };
+        assert!(!refused(&mut checker.findings));
+        checker
+            .state("j_model_state_1#1", b"{\"compressed\":[]}", &Place::default())
+            .unwrap();
+        assert!(refused(&mut checker.findings));
     }
 }

@@ -3,11 +3,10 @@
 mod contents;
 mod documents;
 mod rules;
-mod state;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 pub use contents::{CheckedArchive, Contents, Finding, Rule, Severity, StateSummary};
@@ -16,10 +15,7 @@ use rules::Checker;
 
 use super::error::{Error, Result};
 use super::layout::Limits;
-use super::read::{Archive, TarReader, read_ahead};
-
-/// Is told of each read how many compressed bytes it brought.
-pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
+use super::read::{Archive, Progress, TarReader, read_ahead};
 
 /// Reads a compressed archive to its end. Damage is a finding, not an error: an error is a reader that fails for reasons
 /// of its own.
@@ -41,7 +37,7 @@ impl Archive {
     /// # Errors
     /// As [`check()`].
     pub fn check(&self, limits: Limits, visitor: &mut dyn DocumentVisitor, progress: Progress<'_>) -> Result<Contents> {
-        check_file(self.cursor(0), self.path(), limits, visitor, progress)
+        check_file(self.cursor(0), &self.path, limits, visitor, progress)
     }
 
     /// The same, for an archive that is of no use unless it passes.
@@ -66,22 +62,8 @@ fn check_file(
     visitor: &mut dyn DocumentVisitor,
     progress: Progress<'_>,
 ) -> Result<Contents> {
-    let reader = ReportingReader { reader, progress };
     let mut checker = Checker::new(limits, visitor);
-    let passed = read_ahead(reader, path, |stream| checker.read(TarReader::new(stream)));
+    let passed = read_ahead(reader, path, progress, |stream| checker.read(TarReader::new(stream)));
     passed.map_err(|cause| Error::io(path, cause))??;
     checker.finish()
-}
-
-struct ReportingReader<'a, R> {
-    reader: R,
-    progress: Progress<'a>,
-}
-
-impl<R: Read> Read for ReportingReader<'_, R> {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let n = self.reader.read(to)?;
-        (self.progress)(n as u64);
-        Ok(n)
-    }
 }

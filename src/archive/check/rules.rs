@@ -1,18 +1,18 @@
 //! Rules on entries, read one after the other, and on the archive as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::{self, Read};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tar::EntryType;
 
-use super::contents::{Contents, Findings, Rule};
+use super::contents::{Contents, Findings, Place};
 use super::documents::{DocumentChecker, DocumentVisitor};
 use crate::archive::error::{ReadError, Result};
 use crate::archive::layout::{EntryKind, Limits, MAX_ENTRIES, max_text};
 use crate::archive::manifest::{EntrySummary, FORMAT_VERSION, Manifest};
-use crate::archive::read::{TarEntry, TarReader, read_pieces};
+use crate::archive::read::TarReader;
 use crate::job::{self, Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot};
 use crate::json::{check_members, without_value};
 
@@ -23,12 +23,31 @@ const MAX_PATHS: usize = 16 << 20;
 /// Filters, or calendars; a job has a handful.
 const MAX_ELEMENTS: usize = 10_000;
 
+/// What an import cannot do without.
+const REQUIRED: [(EntryKind, &str); 3] = [
+    (
+        EntryKind::Config,
+        "the job's configuration (`…_config.json`) is missing: no job can be created without it",
+    ),
+    (
+        EntryKind::Snapshot,
+        "the snapshot document (`ml-anomalies-snapshot_doc_….json`) is missing: without it the cluster does not know the \
+         state and cannot revert to it (the scripts' export loses it where the job has a results index of its own or the \
+         shared one ends in -000001); export again with esml-state",
+    ),
+    (
+        EntryKind::State,
+        "the model state (`…_snapshot_docs.ndjson`) is missing: there is nothing learned to import",
+    ),
+];
+
 /// A pass under way.
 pub(super) struct Checker<'v> {
     limits: Limits,
     contents: Contents,
-    findings: Findings,
     documents: DocumentChecker<'v>,
+    /// Where the pass is.
+    place: Place,
     kinds: BTreeSet<EntryKind>,
     paths: BTreeSet<String>,
     path_bytes: usize,
@@ -43,8 +62,8 @@ impl<'v> Checker<'v> {
         Self {
             limits,
             contents: Contents::default(),
-            findings: Findings::default(),
             documents: DocumentChecker::new(limits.state, visitor),
+            place: Place::default(),
             kinds: BTreeSet::new(),
             paths: BTreeSet::new(),
             path_bytes: 0,
@@ -55,125 +74,99 @@ impl<'v> Checker<'v> {
 
     /// Reads to the end, or to the damage after which nothing can be read.
     pub(super) fn read(&mut self, mut tar: TarReader<'_>) -> Result<()> {
-        let mut path = String::new();
-        match self.entries(&mut tar, &mut path) {
-            Ok(ended) => self.truncated = !ended,
+        match self.entries(&mut tar) {
+            Ok(()) => return Ok(()),
             Err(ReadError::Failed(error)) => return Err(error),
             Err(ReadError::Corrupt(why) | ReadError::Malformed(why)) => {
-                if path.is_empty() {
-                    self.findings.begin(Rule::File);
-                }
-                let place = match self.contents.entries.last() {
-                    Some(before) if path.is_empty() => format!("after {}", before.name),
-                    _ => path,
-                };
-                self.findings.fatal(&place, why);
-                self.findings.mark_incomplete();
-                self.truncated = true;
+                self.documents.findings.incomplete(&self.place, why)
             }
+        }
+        self.truncated = true;
+        Ok(())
+    }
+
+    fn entries(&mut self, tar: &mut TarReader<'_>) -> Result<(), ReadError> {
+        while let Some((entry_type, mut entry)) = tar.next()? {
+            self.place = Place::of_path(&entry.name);
+            self.require_bounded(&entry)?;
+            entry.kind = self.accepted_kind(entry_type, &entry.name);
+            entry.documents = match entry.kind.map(|kind| (kind, kind.part())) {
+                Some((_, Some(part))) => self.documents.check(tar, &self.place, part)?,
+                Some((kind, None)) => self.text(tar, entry.bytes, kind)?,
+                None => 0,
+            };
+            // What was not read is hashed.
+            io::copy(tar, &mut io::sink())?;
+            self.place = Place::new(None, format!("after {}", entry.name));
+            entry.sha256 = tar.sha256();
+            self.contents.entries.push(entry);
         }
         Ok(())
     }
 
-    /// False where an entry is too large to read on; `path` is that of the entry being read.
-    fn entries(&mut self, tar: &mut TarReader<'_>, path: &mut String) -> Result<bool, ReadError> {
-        loop {
-            path.clear();
-            let Some(entry) = tar.next()? else { return Ok(true) };
-            path.push_str(&entry.path);
-            self.findings.begin(Rule::of_path(path));
-            if let Some(why) = self.too_large(&entry) {
-                self.findings.fatal(path, why);
-                self.findings.mark_incomplete();
-                return Ok(false);
-            }
-            self.entry(tar, entry)?;
-        }
-    }
-
-    fn too_large(&mut self, entry: &TarEntry) -> Option<String> {
-        self.path_bytes += entry.path.len();
+    /// An entry that is too large is not read, nor what follows it.
+    fn require_bounded(&mut self, entry: &EntrySummary) -> Result<(), ReadError> {
+        self.path_bytes += entry.name.len();
         self.bytes = self.bytes.saturating_add(entry.bytes);
-        let Limits {
-            entry: limit, total, ..
-        } = self.limits;
-        if self.contents.entries.len() >= MAX_ENTRIES || self.path_bytes > MAX_PATHS || entry.path.len() > MAX_PATH {
-            Some("more entries or longer names than any export writes".to_owned())
-        } else if entry.bytes > limit {
-            let bytes = entry.bytes;
-            Some(format!(
-                "has {bytes} bytes, the limit is {limit} (--max-entry-size raises it)"
-            ))
-        } else if self.bytes > total {
-            Some(format!("with it the archive has more than {total} bytes, decompressed"))
-        } else {
-            None
-        }
-    }
-
-    fn entry(&mut self, tar: &mut TarReader<'_>, entry: TarEntry) -> Result<(), ReadError> {
-        let kind = self.accepted_kind(&entry);
-        let documents = match kind.map(|kind| (kind, kind.part())) {
-            Some((_, Some(part))) => self.documents.check(tar, &entry.path, part, &mut self.findings)?,
-            Some((kind, None)) => self.text(tar, &entry, kind)?,
-            None => 0,
-        };
-        read_pieces(tar, |_| Ok::<_, ReadError>(()))?;
-        self.contents.entries.push(EntrySummary {
-            name: entry.path,
-            kind,
-            documents,
-            bytes: entry.bytes,
-            sha256: tar.sha256(),
-            start: entry.start,
-        });
-        Ok(())
+        let (bytes, limit, total) = (entry.bytes, self.limits.entry, self.limits.total);
+        let why =
+            if self.contents.entries.len() >= MAX_ENTRIES || self.path_bytes > MAX_PATHS || entry.name.len() > MAX_PATH
+            {
+                "more entries or longer names than any export writes".to_owned()
+            } else if bytes > limit {
+                format!("has {bytes} bytes, the limit is {limit} (--max-entry-size raises it)")
+            } else if self.bytes > total {
+                format!("with it the archive has more than {total} bytes, decompressed")
+            } else {
+                return Ok(());
+            };
+        Err(ReadError::corrupt(why))
     }
 
     /// What the entry is taken for; `None` where it is unknown, or its path or type may do harm.
-    fn accepted_kind(&mut self, entry: &TarEntry) -> Option<EntryKind> {
-        self.findings.begin(Rule::File);
-        let path = &entry.path;
-        let plain = matches!(entry.kind, EntryType::Regular | EntryType::Continuous) && !path.ends_with('/');
-        let kind = EntryKind::of_path(path);
+    fn accepted_kind(&mut self, entry_type: EntryType, path: &str) -> Option<EntryKind> {
+        let plain = matches!(entry_type, EntryType::Regular | EntryType::Continuous) && !path.ends_with('/');
+        self.place = Place::new(None, path);
         let refused = if !plain {
             "is not a plain file"
         } else if !stays_in_place(path) {
             "the path leads elsewhere: absolute, with `..`, or with a backslash"
-        } else if !self.paths.insert(path.clone()) {
+        } else if !self.paths.insert(path.to_owned()) {
             "is there twice"
-        } else if kind.is_none() {
-            self.findings.warning(path, "an unknown entry: ignored");
-            return None;
         } else {
+            let Some(kind) = EntryKind::of_path(path) else {
+                let findings = &mut self.documents.findings;
+                findings.warning(&self.place, "an unknown entry: ignored");
+                return None;
+            };
             let after_manifest = self.kinds.contains(&EntryKind::Manifest);
-            let accepted = kind.filter(|kind| self.kinds.insert(*kind));
-            self.findings.begin(accepted.map_or(Rule::File, Rule::of));
+            let accepted = Some(kind).filter(|kind| self.kinds.insert(*kind));
+            self.place = Place::new(accepted, path);
             if after_manifest {
                 let what = "stands behind the manifest, which must be the last entry";
-                self.findings.fatal(path, what);
+                self.documents.findings.fatal(&self.place, what);
             }
             if accepted.is_some() {
                 return accepted;
             }
             "another entry of this kind is there already"
         };
-        self.findings.fatal(path, refused);
+        self.documents.findings.fatal(&self.place, refused);
         None
     }
 
     /// An entry that is one JSON text; returns the number of its documents.
-    fn text(&mut self, tar: &mut TarReader<'_>, entry: &TarEntry, kind: EntryKind) -> Result<u64, ReadError> {
+    fn text(&mut self, tar: &mut TarReader<'_>, bytes: u64, kind: EntryKind) -> Result<u64, ReadError> {
         let max = max_text(kind);
-        if entry.bytes > max {
-            let what = format!("has {} bytes; no export writes more than {max} there", entry.bytes);
-            self.findings.fatal(&entry.path, what);
+        if bytes > max {
+            let what = format!("has {bytes} bytes; no export writes more than {max} there");
+            self.documents.findings.fatal(&self.place, what);
             return Ok(0);
         }
         let mut text = Vec::new();
         tar.read_to_end(&mut text)?;
         if let Err(why) = parse_text(kind, text, &mut self.contents) {
-            self.findings.fatal(&entry.path, why);
+            self.documents.findings.fatal(&self.place, why);
         }
         if let (EntryKind::Config, Some(config)) = (kind, &self.contents.config) {
             self.documents.visitor.config(config);
@@ -183,43 +176,36 @@ impl<'v> Checker<'v> {
 
     /// Applies the rules on the archive as a whole.
     pub(super) fn finish(mut self) -> Result<Contents> {
-        let (contents, findings) = (&mut self.contents, &mut self.findings);
-        if let Some(job) = contents.job_id().cloned() {
-            one_job(&job, contents, &self.documents, findings);
+        let (mut contents, truncated) = (self.contents, self.truncated);
+        if let Some(job) = contents.job_id() {
+            one_job(job, &contents, &mut self.documents);
         }
-        findings.begin(Rule::OtherEntry);
-        self.documents.finish(contents, findings)?;
-        if !self.truncated {
-            complete(contents, findings);
+        let mut findings = self.documents.finish(&mut contents)?;
+        if !truncated {
+            complete(&contents, &mut findings);
         }
-        input_numbers(contents, self.truncated, findings);
+        input_numbers(&contents, truncated, &mut findings);
         if let Some(manifest) = &contents.manifest {
-            as_listed(manifest, contents, findings);
+            as_listed(manifest, &contents, &mut findings);
         }
-        if let Some(snapshot) = &contents.parsed.snapshot {
-            findings.begin(Rule::Snapshot);
+        if let Some(snapshot) = &contents.snapshot {
             let place = contents.place_of(EntryKind::Snapshot);
-            let documents = contents.state.model_documents;
-            match snapshot.snapshot_doc_count {
-                None | Some(0) => {
-                    let what = "says that the snapshot has no state documents: nothing can be restored";
-                    findings.fatal(&place, what);
-                }
-                Some(count) if count != documents && !self.truncated => {
-                    let what = format!("says that the model state has {count} documents, the archive has {documents}");
-                    findings.fatal(&place, what);
-                }
-                Some(_) => {}
+            let (count, documents) = (snapshot.snapshot_doc_count.unwrap_or(0), contents.state.model_documents);
+            if count == 0 {
+                let what = "says that the snapshot has no state documents: nothing can be restored";
+                findings.fatal(&place, what);
+            } else if count != documents && !truncated {
+                let what = format!("says that the model state has {count} documents, the archive has {documents}");
+                findings.fatal(&place, what);
             }
         }
-        if contents.is_missing_categorizer() && !self.truncated {
-            findings.begin(Rule::State);
+        if contents.is_missing_categorizer() && !truncated {
             let what =
                 "holds no categorizer state though the job categorizes: its categories start anew after an import";
             findings.warning(&contents.place_of(EntryKind::State), what);
         }
-        self.contents.findings = self.findings.into_list();
-        Ok(self.contents)
+        contents.findings = findings.into_list();
+        Ok(contents)
     }
 }
 
@@ -233,42 +219,36 @@ fn stays_in_place(path: &str) -> bool {
 /// Parses an entry as far as a rule or an import needs it.
 fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result<(), String> {
     let text = String::from_utf8(text).map_err(|cause| format!("not UTF-8: {cause}"))?;
-    check_members(&text).map_err(|cause| unreadable(&cause))?;
-    let value = RawValue::from_string(text).map_err(|cause| unreadable(&cause))?;
-    let (json, parsed) = (value.get(), &mut contents.parsed);
+    check_members(&text).map_err(unreadable)?;
+    let value = RawValue::from_string(text).map_err(unreadable)?;
+    let json = value.get();
     let why = |cause: job::Error| cause.to_string();
-    let object = || match json.starts_with('{') {
-        true => Ok(json),
-        false => Err("not a JSON object"),
-    };
+    let objects = [EntryKind::Snapshot, EntryKind::DataCounts, EntryKind::InputMapping];
+    if objects.contains(&kind) && !json.starts_with('{') {
+        return Err("not a JSON object".to_owned());
+    }
     match kind {
         EntryKind::Config => contents.config = Some(JobConfig::parse(json.as_bytes()).map_err(why)?),
         EntryKind::Manifest => contents.manifest = Some(parse(json)?),
-        EntryKind::Snapshot => {
-            object()?;
-            let snapshot = Snapshot::parse(value).map_err(why)?;
-            contents.snapshot_id = Some(snapshot.snapshot_id.clone());
-            (contents.snapshot, parsed.snapshot) = (Some(snapshot.text.clone()), Some(snapshot));
-        }
+        EntryKind::Snapshot => contents.snapshot = Some(Snapshot::parse(value).map_err(why)?),
         EntryKind::DataCounts => {
-            let counts = DataCounts::parse(object()?.as_bytes()).map_err(why)?;
-            let job = counts.job_id().ok_or("names no job (`job_id`)")?;
-            parsed.counted_job = Some(job.to_owned());
+            let counts = DataCounts::parse(json.as_bytes()).map_err(why)?;
+            contents.counted_job = Some(counts.job_id().ok_or("names no job (`job_id`)")?.to_owned());
             contents.data_counts = Some(value);
         }
         EntryKind::InputMapping => {
-            parsed.mappings = InputMappings::parse(object()?.as_bytes()).map_err(why)?;
+            contents.mappings = InputMappings::parse(json.as_bytes()).map_err(why)?;
             contents.input_mapping = Some(value);
         }
         EntryKind::Filters => {
-            parsed.filters = array_of(json, |json| {
+            contents.filter_list = array_of(json, |json| {
                 let id = Filter::parse(json.get())?.filter_id;
                 Ok((id.to_string(), (id, json.to_owned())))
             })?;
             contents.filters = Some(value);
         }
         EntryKind::Calendars => {
-            parsed.calendars = array_of(json, |json| {
+            contents.calendar_list = array_of(json, |json| {
                 let calendar = Calendar::parse(json.get())?;
                 Ok((calendar.calendar_id.to_string(), calendar))
             })?;
@@ -279,12 +259,12 @@ fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result
     Ok(())
 }
 
-fn unreadable(cause: &serde_json::Error) -> String {
-    format!("cannot be read: {}", without_value(cause))
+fn unreadable(cause: serde_json::Error) -> String {
+    format!("cannot be read: {}", without_value(&cause))
 }
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
-    serde_json::from_str(text).map_err(|cause| unreadable(&cause))
+    serde_json::from_str(text).map_err(unreadable)
 }
 
 /// An array of elements, each with an ID of its own.
@@ -305,9 +285,10 @@ fn array_of<T>(text: &str, read: impl Fn(&RawValue) -> Result<(String, T), job::
 }
 
 /// Everything belongs to one job and snapshot.
-fn one_job(job: &JobId, contents: &Contents, documents: &DocumentChecker<'_>, findings: &mut Findings) {
-    if let Some(snapshot) = &contents.parsed.snapshot {
-        findings.begin(Rule::Snapshot);
+fn one_job(job: &JobId, contents: &Contents, documents: &mut DocumentChecker<'_>) {
+    let findings = &mut documents.findings;
+    let snapshot_id = contents.snapshot.as_ref().map(|snapshot| &snapshot.snapshot_id);
+    if let Some(snapshot) = &contents.snapshot {
         let place = contents.place_of(EntryKind::Snapshot);
         let quantiles = snapshot.quantiles.as_ref().map(|quantiles| &quantiles.job_id);
         let size = snapshot.model_size_stats.as_ref().and_then(|size| size.job_id.as_ref());
@@ -319,75 +300,46 @@ fn one_job(job: &JobId, contents: &Contents, documents: &DocumentChecker<'_>, fi
             findings.warning(&place, "holds no quantiles: scores are normalised anew after an import");
         }
     }
-    let counted = contents.parsed.counted_job.as_deref();
+    let counted = contents.counted_job.as_deref();
     if counted.is_some_and(|counted| counted != job.as_str()) {
-        findings.begin(Rule::OtherEntry);
         let place = contents.place_of(EntryKind::DataCounts);
         findings.fatal(&place, format!("is not of job `{job}`"));
     }
     let datafeed = contents.config.as_ref().and_then(JobConfig::datafeed);
     if datafeed.is_some_and(|datafeed| datafeed.indices.is_empty()) {
-        findings.begin(Rule::Config);
-        let place = contents.place_of(EntryKind::Config);
-        findings.fatal(&place, "its datafeed names no indices");
+        findings.fatal(&contents.place_of(EntryKind::Config), "its datafeed names no indices");
     }
-    findings.begin(Rule::OtherEntry);
-    documents.require_owner(job, findings);
-    if let Some(snapshot) = &contents.snapshot_id {
-        findings.begin(Rule::State);
-        documents.state.require_owner(job, snapshot, findings);
-    }
+    documents.require_owner(job, snapshot_id);
     if let Some(manifest) = &contents.manifest {
-        let snapshot = contents.snapshot_id.as_ref();
-        if manifest.job_id != job.as_str() || snapshot.is_some_and(|id| id.as_str() != manifest.snapshot_id) {
-            let (job, snapshot) = (&manifest.job_id, &manifest.snapshot_id);
-            findings.begin(Rule::Manifest);
+        let (named, snapshot) = (&manifest.job_id, &manifest.snapshot_id);
+        if named != job.as_str() || snapshot_id.is_some_and(|id| id.as_str() != snapshot) {
+            let what = format!("names job `{named}` and snapshot `{snapshot}`");
             let place = contents.place_of(EntryKind::Manifest);
-            findings.fatal(&place, format!("names job `{job}` and snapshot `{snapshot}`"));
+            documents.findings.fatal(&place, what);
         }
     }
 }
 
 /// What an import cannot do without is there.
 fn complete(contents: &Contents, findings: &mut Findings) {
-    findings.begin(Rule::File);
     if contents.entries.is_empty() {
         let what = "the archive is empty: there is nothing to import (the scripts' export writes such archives when \
                     run without --include_inputs); export again with esml-state";
-        return findings.fatal("", what);
+        return findings.fatal(&Place::default(), what);
     }
-    let required = [
-        (
-            EntryKind::Config,
-            "the job's configuration (`…_config.json`) is missing: no job can be created without it",
-        ),
-        (
-            EntryKind::Snapshot,
-            "the snapshot document (`ml-anomalies-snapshot_doc_….json`) is missing: without it the cluster \
-             does not know the state and cannot revert to it (the scripts' export loses it where the job has a \
-             results index of its own or the shared one ends in -000001); export again with esml-state",
-        ),
-        (
-            EntryKind::State,
-            "the model state (`…_snapshot_docs.ndjson`) is missing: there is nothing learned to import",
-        ),
-    ];
-    for (kind, missing) in required {
-        if !contents.entries.iter().any(|entry| entry.kind == Some(kind)) {
-            findings.begin(Rule::of(kind));
-            findings.fatal("", missing);
-        }
+    let is_missing = |kind| !contents.entries.iter().any(|entry| entry.kind == Some(kind));
+    for (kind, what) in REQUIRED.into_iter().filter(|(kind, _)| is_missing(*kind)) {
+        findings.fatal(&Place::new(Some(kind), ""), what);
     }
 }
 
 /// Entries of inputs are numbered from 1 without a gap, or there is one of the older form.
 fn input_numbers(contents: &Contents, truncated: bool, findings: &mut Findings) {
-    findings.begin(Rule::OtherEntry);
     let number = |entry: &EntrySummary| match entry.kind {
-        Some(EntryKind::Inputs { number }) => Some((number, entry.name.clone())),
+        Some(EntryKind::Inputs { number }) => Some((number, Place::new(entry.kind, entry.name.as_str()))),
         _ => None,
     };
-    let numbered: BTreeMap<u64, String> = contents.entries.iter().filter_map(number).collect();
+    let numbered: BTreeMap<u64, Place> = contents.entries.iter().filter_map(number).collect();
     if let Some(old) = numbered.get(&0) {
         if numbered.len() > 1 {
             let what = "input documents in one entry, and others in numbered entries: the same documents would be \
@@ -398,15 +350,14 @@ fn input_numbers(contents: &Contents, truncated: bool, findings: &mut Findings) 
     }
     let mut in_order = numbered.iter().zip(1..);
     let gap = in_order.find(|((number, _), expected)| *number != expected);
-    if let Some(((number, name), expected)) = gap.filter(|_| !truncated) {
+    if let Some(((number, place), expected)) = gap.filter(|_| !truncated) {
         let what = format!("has number {number}, but there is no entry of input documents with number {expected}");
-        findings.fatal(name, what);
+        findings.fatal(place, what);
     }
 }
 
 /// Every entry is what the manifest says.
 fn as_listed(manifest: &Manifest, contents: &Contents, findings: &mut Findings) {
-    findings.begin(Rule::Manifest);
     let place = contents.place_of(EntryKind::Manifest);
     if manifest.format_version != FORMAT_VERSION {
         let version = manifest.format_version;
@@ -423,9 +374,7 @@ fn as_listed(manifest: &Manifest, contents: &Contents, findings: &mut Findings) 
     for entry in contents.entries.iter().filter(others) {
         let difference = match listed.remove(entry.name.as_str()) {
             None => "the manifest does not list it: it was added later".to_owned(),
-            Some(listed) if listed.bytes != entry.bytes => {
-                format!("has {} bytes, not {}", entry.bytes, listed.bytes)
-            }
+            Some(listed) if listed.bytes != entry.bytes => format!("has {} bytes, not {}", entry.bytes, listed.bytes),
             Some(listed) if listed.sha256 != entry.sha256 => {
                 "its SHA-256 is not the manifest's: it was changed".to_owned()
             }
@@ -434,13 +383,10 @@ fn as_listed(manifest: &Manifest, contents: &Contents, findings: &mut Findings) 
             }
             Some(_) => continue,
         };
-        findings.begin(entry.kind.map_or(Rule::File, Rule::of));
-        findings.fatal(&entry.name, difference);
+        findings.fatal(&Place::new(entry.kind, entry.name.as_str()), difference);
     }
     for name in listed.keys() {
-        findings.begin(Rule::of_path(name));
-        findings.fatal(name, "the manifest lists it, but it is missing");
-        findings.mark_incomplete();
+        findings.incomplete(&Place::of_path(name), "the manifest lists it, but it is missing");
     }
 }
 

@@ -1,9 +1,10 @@
 //! The documents of an entry, a line each, and those of a part of a checked archive as a stream of batches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -16,9 +17,7 @@ use super::entries::{Archive, TarReader};
 use crate::archive::error::{Error, ReadError, Result};
 use crate::archive::layout::{EntryKind, MAX_ACTION, Part, max_document};
 use crate::archive::manifest::EntrySummary;
-use crate::job::{JobId, SnapshotId};
 use crate::json::without_value;
-use crate::state::{StateDocId, StateKind};
 use crate::util::allocation;
 use crate::util::spool::FileCursor;
 
@@ -26,11 +25,10 @@ use crate::util::spool::FileCursor;
 const BATCH_BYTES: usize = 1 << 20;
 const BATCH_DOCUMENTS: usize = 1000;
 
-/// Reads the documents of one entry after the other; the buffers are used again for each document.
+/// Reads the documents of one entry after the other; the buffer is used again for each document.
 #[derive(Debug)]
 pub(in crate::archive) struct DocumentReader {
-    part: Part,
-    action: Vec<u8>,
+    pub(in crate::archive) part: Part,
     /// The document read last.
     pub(in crate::archive) source: Vec<u8>,
     /// The number of the line read last, from 1.
@@ -38,20 +36,21 @@ pub(in crate::archive) struct DocumentReader {
 }
 
 /// What an action line names: the ID in every part that has such lines, the index in inputs at least.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::archive) struct Action {
+pub struct Action {
+    /// `_index`
     #[serde(rename = "_index")]
-    pub(in crate::archive) index: Option<String>,
+    pub index: Option<String>,
+    /// `_id`
     #[serde(rename = "_id")]
-    pub(in crate::archive) id: Option<String>,
+    pub id: Option<String>,
 }
 
 impl DocumentReader {
     pub(in crate::archive) fn new(part: Part) -> Self {
         Self {
             part,
-            action: Vec::new(),
             source: Vec::new(),
             line: 0,
         }
@@ -59,48 +58,49 @@ impl DocumentReader {
 
     /// Reads the next document into `source`; `None` at the end of the entry.
     pub(in crate::archive) fn next(&mut self, tar: &mut TarReader<'_>) -> Result<Option<Action>, ReadError> {
-        let mut action = Action::default();
+        let mut action = None;
         if self.part.has_actions() {
-            if !read_line(tar, MAX_ACTION, &mut self.action, &mut self.line)? {
+            if !self.read_line(tar, MAX_ACTION)? {
                 return Ok(None);
             }
-            action = Action::parse(&self.action)
-                .map_err(|why| ReadError::Malformed(format!("not an action line: {why}")))?;
+            let parsed = Action::parse(&self.source);
+            action = Some(parsed.map_err(|why| ReadError::malformed(format!("not an action line: {why}")))?);
         }
-        if read_line(tar, max_document(self.part), &mut self.source, &mut self.line)? {
-            action.require_names(self.part)?;
-            return Ok(Some(action));
+        if !self.read_line(tar, max_document(self.part))? {
+            return match action {
+                Some(_) => Err(ReadError::malformed("an action line without its document")),
+                None => Ok(None),
+            };
         }
-        match self.part.has_actions() {
-            true => Err(ReadError::Malformed("an action line without its document".to_owned())),
-            false => Ok(None),
-        }
+        let action = action.unwrap_or_default();
+        action.require_names(self.part)?;
+        Ok(Some(action))
     }
-}
 
-/// Reads a line without what surrounds its document; false at the end.
-fn read_line(tar: &mut TarReader<'_>, max: u64, line: &mut Vec<u8>, number: &mut u64) -> Result<bool, ReadError> {
-    line.clear();
-    let large = allocation::FROM;
-    let begun = tar.take((large as u64).min(max + 1)).read_until(b'\n', line)?;
-    if begun == 0 {
-        return Ok(false);
+    /// Reads a line without what surrounds its document; false at the end.
+    fn read_line(&mut self, tar: &mut TarReader<'_>, max: u64) -> Result<bool, ReadError> {
+        let (line, large) = (&mut self.source, allocation::FROM);
+        line.clear();
+        let begun = tar.take((large as u64).min(max + 1)).read_until(b'\n', line)?;
+        if begun == 0 {
+            return Ok(false);
+        }
+        if begun == large && line.last() != Some(&b'\n') {
+            line.reserve_exact(allocation::capacity(begun) - begun);
+            tar.take(max + 1 - large as u64).read_until(b'\n', line)?;
+        }
+        self.line += 1;
+        if line.last() != Some(&b'\n') && line.len() as u64 > max {
+            return Err(ReadError::malformed(format!("a line of more than {max} bytes")));
+        }
+        // Blanks and the carriage return of another system's line break are not part of the document.
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        let end = line.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1);
+        line.truncate(end);
+        let begin = line.iter().position(|byte| !blank(byte)).unwrap_or(0);
+        line.drain(..begin);
+        Ok(true)
     }
-    if begun == large && line.last() != Some(&b'\n') {
-        line.reserve_exact(allocation::capacity(begun) - begun);
-        tar.take(max + 1 - large as u64).read_until(b'\n', line)?;
-    }
-    *number += 1;
-    if line.last() != Some(&b'\n') && line.len() as u64 > max {
-        return Err(ReadError::Malformed(format!("a line of more than {max} bytes")));
-    }
-    // Blanks and the carriage return of another system's line break are not part of the document.
-    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    let end = line.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1);
-    line.truncate(end);
-    let begin = line.iter().position(|byte| !blank(byte)).unwrap_or(0);
-    line.drain(..begin);
-    Ok(true)
 }
 
 impl Action {
@@ -135,23 +135,20 @@ impl Action {
         let odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
         let plain = |text: &str| !text.bytes().fold(false, |any, byte| any | odd(byte));
         let names = line.strip_prefix(r#"{"index":{"_index":""#)?.strip_suffix(r#""}}"#)?;
-        let (index, rest) = names.split_once('"')?;
-        let id = rest.strip_prefix(r#","_id":""#)?;
-        (plain(index) && plain(id)).then(|| Self {
-            index: Some(index.to_owned()),
-            id: Some(id.to_owned()),
-        })
+        let (index, id) = names.split_once(r#"","_id":""#)?;
+        let [index, id] = (plain(index) && plain(id)).then(|| [index, id].map(|name| Some(name.to_owned())))?;
+        Some(Self { index, id })
     }
 
     fn require_names(&self, part: Part) -> Result<(), ReadError> {
         let missing = |name: &Option<String>| name.as_deref().is_none_or(str::is_empty);
         if part.has_actions() && missing(&self.id) {
-            return Err(ReadError::Malformed("the action line names no `_id`".to_owned()));
+            Err(ReadError::malformed("the action line names no `_id`"))
+        } else if part == Part::Inputs && missing(&self.index) {
+            Err(ReadError::malformed("the action line names no `_index`"))
+        } else {
+            Ok(())
         }
-        if part == Part::Inputs && missing(&self.index) {
-            return Err(ReadError::Malformed("the action line names no `_index`".to_owned()));
-        }
-        Ok(())
     }
 }
 
@@ -161,16 +158,10 @@ impl Action {
 pub(in crate::archive) struct DocumentOrder {
     /// How many came in a row.
     pub(in crate::archive) next: u64,
-    waiting: BTreeMap<u64, Waiting>,
+    /// By number: the ID, and where the document is in the file, offset and length.
+    waiting: BTreeMap<u64, (String, u64, usize)>,
     file: Option<File>,
     end: u64,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    id: String,
-    offset: u64,
-    bytes: usize,
 }
 
 /// Where a document is in the order.
@@ -202,32 +193,24 @@ impl DocumentOrder {
         };
         let at_end = file.seek(SeekFrom::Start(self.end));
         at_end.and_then(|_| file.write_all(source)).map_err(Error::temporary)?;
-        let waiting = Waiting {
-            id: id.to_owned(),
-            offset: self.end,
-            bytes: source.len(),
-        };
-        self.waiting.insert(number, waiting);
+        self.waiting.insert(number, (id.to_owned(), self.end, source.len()));
         self.end += source.len() as u64;
         Ok(())
     }
 
     /// A stored document whose turn has come, with its ID.
     pub(in crate::archive) fn next_kept(&mut self) -> Result<Option<(String, Vec<u8>)>> {
-        let (Some(file), Some(waiting)) = (&self.file, self.waiting.remove(&self.next)) else {
+        let (Some(file), Some((id, offset, bytes))) = (&self.file, self.waiting.remove(&self.next)) else {
             return Ok(None);
         };
         self.next += 1;
-        let mut source = vec![0; waiting.bytes];
-        let mut cursor = FileCursor {
-            file,
-            offset: waiting.offset,
-        };
+        let mut source = vec![0; bytes];
+        let mut cursor = FileCursor { file, offset };
         cursor.read_exact(&mut source).map_err(Error::temporary)?;
         if self.waiting.is_empty() {
             self.end = 0;
         }
-        Ok(Some((waiting.id, source)))
+        Ok(Some((id, source)))
     }
 
     /// The lowest number that did not come, where a higher one did.
@@ -241,31 +224,25 @@ impl DocumentOrder {
 pub struct Document {
     /// Its number in the part, from 0 (annotations and notifications get IDs made of it).
     pub line: u64,
-    /// `_index` of its action line.
-    pub index: Option<String>,
-    /// `_id` of its action line.
-    pub id: Option<String>,
+    /// What its action line names.
+    pub action: Action,
     /// The document.
     pub source: Bytes,
 }
 
 impl Document {
     /// The `_id` of a state document, a category or an input document.
+    #[allow(clippy::expect_used, reason = "an empty ID would take another document's place")]
     pub fn own_id(&self) -> &str {
-        #[allow(clippy::expect_used, reason = "an empty ID would take another document's place")]
-        self.id
-            .as_deref()
-            .expect("the reader refuses action lines without `_id`")
+        let id = self.action.id.as_deref();
+        id.expect("the reader refuses action lines without `_id`")
     }
 
     /// The `_index` of an input document.
+    #[allow(clippy::expect_used, reason = "an empty name would belong to no target index")]
     pub fn source_index(&self) -> &str {
-        #[allow(clippy::expect_used, reason = "an empty name would belong to no target index")]
-        let index = self
-            .index
-            .as_deref()
-            .expect("the reader refuses input documents without `_index`");
-        index
+        let index = self.action.index.as_deref();
+        index.expect("the reader refuses input documents without `_index`")
     }
 }
 
@@ -275,28 +252,20 @@ impl Document {
 pub struct DocumentStream {
     batches: mpsc::Receiver<Vec<Document>>,
     reader: Option<JoinHandle<Result<()>>>,
-    path: PathBuf,
-}
-
-/// The IDs that the state documents of a checked archive have: those of the model, then those of the categorizer.
-#[derive(Clone, Debug)]
-pub(in crate::archive) struct StateIds {
-    pub(in crate::archive) job: JobId,
-    pub(in crate::archive) snapshot: SnapshotId,
-    pub(in crate::archive) model_documents: u64,
-    pub(in crate::archive) categorizer_documents: u64,
+    path: Arc<Path>,
 }
 
 impl DocumentStream {
+    /// `numbers` are those of the state documents, from 0, by ID.
     pub(in crate::archive) fn start(
         archive: Archive,
         part: Part,
         entries: Vec<EntrySummary>,
-        state_ids: StateIds,
+        numbers: HashMap<String, u64>,
     ) -> Self {
         // The next batch is read while one is used: the queue has one place, and is filled only once it is empty.
         let (sender, batches) = mpsc::channel(1);
-        let path = archive.path().to_owned();
+        let path = Arc::clone(&archive.path);
         let reader = PartReader {
             tar: archive.tar(0),
             archive,
@@ -304,7 +273,7 @@ impl DocumentStream {
             entries,
             next: 0,
             documents: None,
-            state_ids,
+            numbers,
             order: DocumentOrder::default(),
             read: 0,
         };
@@ -341,7 +310,7 @@ struct PartReader {
     next: usize,
     /// Of the entry before it, where that is not read to its end.
     documents: Option<DocumentReader>,
-    state_ids: StateIds,
+    numbers: HashMap<String, u64>,
     order: DocumentOrder,
     /// Documents so far.
     read: u64,
@@ -351,7 +320,7 @@ impl PartReader {
     fn send(mut self, sender: &mpsc::Sender<Vec<Document>>) -> Result<()> {
         while let Ok(place) = Handle::current().block_on(sender.reserve()) {
             let batch = self.batch();
-            let batch = batch.map_err(|error| error.since_checked(self.archive.path()))?;
+            let batch = batch.map_err(|error| error.since_checked(&self.archive.path))?;
             if batch.is_empty() {
                 break;
             }
@@ -367,12 +336,8 @@ impl PartReader {
             && let Some((action, source)) = self.document()?
         {
             bytes += source.len();
-            batch.push(Document {
-                line: self.read,
-                index: action.index,
-                id: action.id,
-                source,
-            });
+            let line = self.read;
+            batch.push(Document { line, action, source });
             self.read += 1;
         }
         Ok(batch)
@@ -381,25 +346,20 @@ impl PartReader {
     fn document(&mut self) -> Result<Option<(Action, Bytes)>, ReadError> {
         loop {
             if let Some((id, source)) = self.order.next_kept()? {
-                let action = Action {
-                    index: None,
-                    id: Some(id),
-                };
-                return Ok(Some((action, source.into())));
+                let (index, id) = (None, Some(id));
+                return Ok(Some((Action { index, id }, source.into())));
             }
-            let Some(documents) = &mut self.documents else {
-                match self.open()? {
-                    true => continue,
-                    false => return Ok(None),
-                }
-            };
+            if self.documents.is_none() && !self.open()? {
+                return Ok(None);
+            }
+            let documents = self.documents.get_or_insert_with(|| DocumentReader::new(self.part));
             let Some(action) = documents.next(&mut self.tar)? else {
                 self.close()?;
                 continue;
             };
             let source = &mut documents.source;
             if let (Part::State, Some(id)) = (self.part, &action.id) {
-                let number = self.state_ids.number(id).ok_or_else(changed)?;
+                let number = *self.numbers.get(id).ok_or_else(changed)?;
                 match self.order.position(number) {
                     Position::Next => {}
                     Position::Early => {
@@ -423,22 +383,18 @@ impl PartReader {
         let of_part = |entry: &EntrySummary| entry.kind.and_then(EntryKind::part) == Some(self.part);
         let found = self.entries[self.next..].iter().position(of_part);
         let Some(wanted) = found.map(|skipped| self.next + skipped) else {
-            return match self.order.gap() {
-                Some(_) => Err(changed()),
-                None => Ok(false),
-            };
+            return self.order.gap().map_or(Ok(false), |_| Err(changed()));
         };
         if let Some(start) = self.entries[wanted].start.filter(|_| wanted > self.next) {
             (self.tar, self.next) = (self.archive.tar(start), wanted);
         }
         for checked in &self.entries[self.next..=wanted] {
-            let entry = self.tar.next()?;
-            if !entry.is_some_and(|entry| entry.path == checked.name && entry.bytes == checked.bytes) {
+            let same = |(_, entry): (_, EntrySummary)| entry.name == checked.name && entry.bytes == checked.bytes;
+            if !self.tar.next()?.is_some_and(same) {
                 return Err(changed());
             }
         }
         self.next = wanted + 1;
-        self.documents = Some(DocumentReader::new(self.part));
         Ok(true)
     }
 
@@ -450,18 +406,6 @@ impl PartReader {
             true => Ok(()),
             false => Err(changed()),
         }
-    }
-}
-
-impl StateIds {
-    /// The number of a document, from 0, in the order in which all are sent.
-    fn number(&self, id: &str) -> Option<u64> {
-        let id = StateDocId::parse(id, &self.job, &self.snapshot)?;
-        let (before, documents) = match id.kind {
-            StateKind::Model => (0, self.model_documents),
-            StateKind::Categorizer => (self.model_documents, self.categorizer_documents),
-        };
-        (id.number <= documents).then(|| before + id.number - 1)
     }
 }
 

@@ -5,15 +5,16 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tar::{EntryType, Header, PaxExtensions};
 
-use super::inflate::{MemberStream, read_pieces};
+use super::inflate::{MemberStream, is_blank, require_blank};
 use crate::archive::error::{Error, ReadError, Result};
 use crate::archive::layout::BLOCK;
+use crate::archive::manifest::EntrySummary;
 use crate::util::hex::hex;
 use crate::util::spool::FileCursor;
 
@@ -28,24 +29,14 @@ const MAX_NAMES: usize = 1000;
 #[derive(Clone, Debug)]
 pub struct Archive {
     file: Arc<File>,
-    path: Arc<Path>,
-    bytes: u64,
+    /// For messages.
+    pub(in crate::archive) path: Arc<Path>,
 }
 
 /// The entries of an archive, in their order, as bytes.
-pub struct Entries {
+pub struct Entries<'a> {
     path: Arc<Path>,
-    tar: TarReader<'static>,
-}
-
-/// An entry's header, pax and GNU extensions applied.
-#[derive(Clone, Debug)]
-pub(in crate::archive) struct TarEntry {
-    pub(in crate::archive) path: String,
-    pub(in crate::archive) kind: EntryType,
-    pub(in crate::archive) bytes: u64,
-    /// The compressed offset of its header, where that begins a gzip member.
-    pub(in crate::archive) start: Option<u64>,
+    tar: TarReader<'a>,
 }
 
 /// A tar, read forwards. Reading from it reads the content of the entry that `next` returned, and hashes it.
@@ -62,53 +53,31 @@ impl Archive {
     /// # Errors
     /// [`Error::Io`], also for a folder.
     pub fn open(path: &Path) -> Result<Self> {
+        let failed = |cause| Error::io(path, cause);
         // Before opening, since opening a named pipe waits for its writer.
-        let file = match std::fs::metadata(path) {
-            Ok(metadata) if !metadata.is_file() => Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "not a file: it is read more than once",
-            )),
-            Ok(_) => File::open(path),
-            Err(cause) => Err(cause),
-        };
-        Self::of_file(file.map_err(|cause| Error::io(path, cause))?, path.to_owned())
+        if !std::fs::metadata(path).map_err(failed)?.is_file() {
+            let why = "not a file: it is read more than once";
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, why)));
+        }
+        Ok(Self::of_file(File::open(path).map_err(failed)?, path))
     }
 
     /// A file that is open; `path` is for messages.
-    pub(in crate::archive) fn of_file(file: File, path: PathBuf) -> Result<Self> {
-        let metadata = file.metadata().map_err(|cause| Error::io(&path, cause))?;
-        Ok(Self {
-            file: Arc::new(file),
-            bytes: metadata.len(),
-            path: path.into(),
-        })
+    pub(in crate::archive) fn of_file(file: File, path: &Path) -> Self {
+        let (file, path) = (Arc::new(file), path.into());
+        Self { file, path }
     }
 
-    /// Its compressed bytes, when it was opened.
+    /// Its compressed bytes.
     #[allow(clippy::len_without_is_empty, reason = "an empty file is no archive")]
     pub fn len(&self) -> u64 {
-        self.bytes
+        self.file.metadata().map_or(0, |metadata| metadata.len())
     }
 
     /// All entries, from the first one on.
-    pub fn entries(&self) -> Entries {
-        Entries {
-            path: Arc::clone(&self.path),
-            tar: self.tar(0),
-        }
-    }
-
-    /// As [`show`].
-    ///
-    /// # Errors
-    /// As [`show`].
-    pub fn show(&self, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
-        show_entry(self.tar(0), name, to).map_err(|error| error.of_archive(&self.path))
-    }
-
-    /// Its path, for messages.
-    pub(in crate::archive) fn path(&self) -> &Path {
-        &self.path
+    pub fn entries(&self) -> Entries<'static> {
+        let (path, tar) = (Arc::clone(&self.path), self.tar(0));
+        Entries { path, tar }
     }
 
     /// The tar from a compressed offset on, where the header of an entry begins a gzip member.
@@ -122,40 +91,43 @@ impl Archive {
     }
 }
 
-/// Copies the first entry of that name to `to`, and reads no further: the archive may come from a pipe. Where there is
-/// none, returns the names of those that are there.
-///
-/// # Errors
-/// [`Error::Damaged`] before the entry's end, or [`Error::Io`] from the reader (its path is `-`) or from `to`.
-pub fn show(reader: impl Read + Send, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
-    let path = Path::new("-");
-    let tar = TarReader::new(MemberStream::new(reader, 0, path));
-    show_entry(tar, name, to).map_err(|error| error.of_archive(path))
-}
-
-fn show_entry(mut tar: TarReader<'_>, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>, ReadError> {
-    let mut names = Vec::new();
-    while let Some(entry) = tar.next()? {
-        if entry.path == name {
-            let mut copy = |bytes: &[u8]| to.write_all(bytes).map_err(Error::stdout);
-            read_pieces(&mut tar, |bytes| copy(bytes).map_err(ReadError::Failed))?;
-            return Ok(None);
-        }
-        if names.len() < MAX_NAMES {
-            names.push(entry.path);
-        }
+impl<'a> Entries<'a> {
+    /// Those of an archive that may come from a pipe.
+    pub fn of(reader: impl Read + Send + 'a) -> Self {
+        let path = Arc::from(Path::new("-"));
+        let tar = TarReader::new(MemberStream::new(reader, 0, &path));
+        Self { path, tar }
     }
-    Ok(Some(names))
-}
 
-impl Entries {
+    /// Copies the first entry of that name to `to`, and reads no further. Where there is none, returns the names of those
+    /// that are there.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] before the entry's end, or [`Error::Io`] from the archive or from `to`.
+    pub fn show(mut self, name: &str, to: &mut dyn Write) -> Result<Option<Vec<String>>> {
+        let mut names = Vec::new();
+        while let Some(entry) = self.next_entry()? {
+            if entry == name {
+                let mut piece = Vec::new();
+                while self.read(&mut piece)? {
+                    to.write_all(&piece).map_err(Error::stdout)?;
+                }
+                return Ok(None);
+            }
+            if names.len() < MAX_NAMES {
+                names.push(entry);
+            }
+        }
+        Ok(Some(names))
+    }
+
     /// The name of the next entry; what is left of the one before is skipped.
     ///
     /// # Errors
     /// [`Error::Damaged`], or [`Error::Io`] from the file.
     pub fn next_entry(&mut self) -> Result<Option<String>> {
         let entry = self.tar.next().map_err(|error| error.of_archive(&self.path))?;
-        Ok(entry.map(|entry| entry.path))
+        Ok(entry.map(|(_, entry)| entry.name))
     }
 
     /// Reads the next piece of the entry's content; false at its end.
@@ -183,16 +155,16 @@ impl<'a> TarReader<'a> {
         }
     }
 
-    /// The next entry, what is left of the one before skipped; `None` at a proper end, the rest read too.
-    pub(in crate::archive) fn next(&mut self) -> Result<Option<TarEntry>, ReadError> {
+    /// Type, name and size of the next entry, what is left of the one before skipped; `None` at a proper end, the rest read
+    /// too.
+    pub(in crate::archive) fn next(&mut self) -> Result<Option<(EntryType, EntrySummary)>, ReadError> {
         self.skip()?;
         let start = self.stream.member_start()?;
         let (mut path, mut size) = (None, None);
         for _ in 0..=MAX_EXTENSIONS {
             let Some(header) = self.header()? else { return Ok(None) };
-            let bytes = header
-                .entry_size()
-                .map_err(|cause| ReadError::corrupt(format!("a header is damaged: {cause}")))?;
+            let damaged = |cause| ReadError::corrupt(format!("a header is damaged: {cause}"));
+            let bytes = header.entry_size().map_err(damaged)?;
             self.begin(bytes);
             match header.entry_type() {
                 EntryType::GNULongName => {
@@ -215,13 +187,13 @@ impl<'a> TarReader<'a> {
                 kind => {
                     let bytes = size.unwrap_or(bytes);
                     self.begin(bytes);
-                    let path = path.unwrap_or_else(|| text(&header.path_bytes()));
-                    return Ok(Some(TarEntry {
-                        path,
-                        kind,
+                    let entry = EntrySummary {
+                        name: path.unwrap_or_else(|| text(&header.path_bytes())),
                         bytes,
                         start,
-                    }));
+                        ..EntrySummary::default()
+                    };
+                    return Ok(Some((kind, entry)));
                 }
             }
         }
@@ -235,21 +207,15 @@ impl<'a> TarReader<'a> {
 
     fn begin(&mut self, bytes: u64) {
         self.remaining = bytes;
-        self.padding = (BLOCK as u64 - bytes % BLOCK as u64) % BLOCK as u64;
+        self.padding = bytes.wrapping_neg() % BLOCK as u64;
         self.hash = Sha256::new();
     }
 
     /// Skips the rest of the entry. It is not hashed, since no hash is asked for then.
     fn skip(&mut self) -> io::Result<()> {
-        let mut left = self.remaining.saturating_add(self.padding);
-        while left > 0 {
-            let available = self.stream.fill_buf()?.len() as u64;
-            if available == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let n = left.min(available);
-            self.stream.consume(n as usize);
-            left -= n;
+        let left = self.remaining.saturating_add(self.padding);
+        if io::copy(&mut self.stream.by_ref().take(left), &mut io::sink())? < left {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         (self.remaining, self.padding) = (0, 0);
         Ok(())
@@ -259,9 +225,8 @@ impl<'a> TarReader<'a> {
     fn header(&mut self) -> Result<Option<Header>, ReadError> {
         let mut header = Header::new_old();
         self.stream.read_exact(header.as_mut_bytes())?;
-        if header.as_bytes().iter().all(|byte| *byte == 0) {
-            self.end()?;
-            return Ok(None);
+        if is_blank(header.as_bytes()) {
+            return self.end().map(|()| None);
         }
         let mut right = header.clone();
         right.set_cksum();
@@ -275,13 +240,10 @@ impl<'a> TarReader<'a> {
     fn end(&mut self) -> Result<(), ReadError> {
         let mut block = [0; BLOCK];
         self.stream.read_exact(&mut block)?;
-        if block.iter().any(|byte| *byte != 0) {
+        if !is_blank(&block) {
             return Err(ReadError::corrupt("a lone block of zeros stands between entries"));
         }
-        read_pieces(&mut self.stream, |bytes| match bytes.iter().all(|byte| *byte == 0) {
-            true => Ok(()),
-            false => Err(ReadError::corrupt("something follows the end of the tar")),
-        })
+        require_blank(&mut self.stream, "something follows the end of the tar")
     }
 
     fn extension(&mut self) -> Result<Vec<u8>, ReadError> {
@@ -348,7 +310,7 @@ mod tests {
         gzip.write_all(blocks).unwrap();
         let gzip = gzip.finish().unwrap();
         let mut tar = TarReader::new(MemberStream::new(&gzip[..], 0, Path::new("")));
-        tar.next().unwrap_or(None).unwrap().bytes
+        tar.next().unwrap_or(None).unwrap().1.bytes
     }
 
     fn header(bytes: u64, kind: EntryType) -> Header {
@@ -392,14 +354,14 @@ mod tests {
     #[test]
     fn an_entry_is_copied_as_it_is() {
         let mut to = Vec::new();
-        assert_eq!(show(&archive()[..], "b.ndjson", &mut to).unwrap(), None);
+        assert_eq!(Entries::of(&archive()[..]).show("b.ndjson", &mut to).unwrap(), None);
         assert_eq!(to, b"[1]\n[2]\n");
     }
 
     #[test]
     fn an_unknown_name_is_answered_with_those_that_are_there() {
         let mut to = Vec::new();
-        let names = show(&archive()[..], "c", &mut to).unwrap().unwrap();
+        let names = Entries::of(&archive()[..]).show("c", &mut to).unwrap().unwrap();
         assert_eq!(
             (names, to),
             (vec!["a.json".to_owned(), "b.ndjson".to_owned()], Vec::new())
@@ -409,7 +371,9 @@ mod tests {
     #[test]
     fn a_cut_archive_is_damaged() {
         let archive = archive();
-        let error = show(&archive[..40], "b.ndjson", &mut Vec::new()).unwrap_err();
+        let error = Entries::of(&archive[..40])
+            .show("b.ndjson", &mut Vec::new())
+            .unwrap_err();
         assert!(error.is_damage(), "{error}");
     }
 }

@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{channel, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use flate2::bufread::GzDecoder;
@@ -19,47 +19,49 @@ const BLOCK: usize = 256 << 10;
 /// Blocks that wait for their consumer.
 const READ_AHEAD: usize = 3;
 
+/// Is told of each read how many compressed bytes it brought.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
+
 /// Decompressed bytes, block by block.
 pub(in crate::archive) struct MemberStream<'a> {
-    next: Box<dyn FnMut(Box<[u8]>) -> io::Result<Block> + Send + 'a>,
+    next: Box<dyn FnMut() -> io::Result<Block> + Send + 'a>,
     block: Block,
     position: usize,
     ended: bool,
 }
 
-/// Decompressed bytes of one member.
+/// Decompressed bytes of one member; none at the end.
 #[derive(Default)]
 struct Block {
-    bytes: Box<[u8]>,
-    /// How many of them there are; none at the end.
-    filled: usize,
+    bytes: Vec<u8>,
     /// The compressed offset of the member whose first bytes these are.
     member: Option<u64>,
 }
 
 /// Between two members, or inside one. The decoder takes no byte beyond its member.
-enum Decoder<R: Read> {
-    Between(BufReader<Source<R>>),
-    Inside(Box<GzDecoder<BufReader<Source<R>>>>),
+enum Decoder<'p, R: Read> {
+    Between(BufReader<Source<'p, R>>),
+    Inside(Box<GzDecoder<BufReader<Source<'p, R>>>>),
     /// At the end, or after an error.
     Ended,
 }
 
-/// Counts what it reads. Its failures are marked, so that no decoder's failure is taken for one.
-struct Source<R> {
+/// Counts and reports what it reads. Its failures are marked, so that no decoder's failure is taken for one.
+struct Source<'p, R> {
     reader: R,
     offset: u64,
     path: PathBuf,
+    progress: Progress<'p>,
 }
 
 impl<'a> MemberStream<'a> {
     /// Decompresses what `reader` has from `offset` on; `path` is for messages.
     pub(super) fn new(reader: impl Read + Send + 'a, offset: u64, path: &Path) -> Self {
-        let mut decoder = Decoder::new(reader, offset, path);
-        Self::of(move |spare| decoder.block(spare))
+        let mut decoder = Decoder::new(reader, offset, path, &|_| {});
+        Self::of(move || decoder.block())
     }
 
-    fn of(next: impl FnMut(Box<[u8]>) -> io::Result<Block> + Send + 'a) -> Self {
+    fn of(next: impl FnMut() -> io::Result<Block> + Send + 'a) -> Self {
         Self {
             next: Box::new(next),
             block: Block::default(),
@@ -75,6 +77,10 @@ impl<'a> MemberStream<'a> {
     }
 }
 
+fn is_last(block: &io::Result<Block>) -> bool {
+    block.as_ref().map_or(true, |block| block.bytes.is_empty())
+}
+
 /// Runs `work` on what `reader` decompresses to, while a thread of its own decompresses some blocks ahead of it.
 ///
 /// # Errors
@@ -82,46 +88,43 @@ impl<'a> MemberStream<'a> {
 pub(in crate::archive) fn read_ahead<T>(
     reader: impl Read + Send,
     path: &Path,
+    progress: Progress<'_>,
     work: impl FnOnce(MemberStream<'_>) -> T,
 ) -> io::Result<T> {
     let (filled, blocks) = sync_channel(READ_AHEAD);
-    let (done, spares) = channel();
-    let mut decoder = Decoder::new(reader, 0, path);
+    let mut decoder = Decoder::new(reader, 0, path, progress);
     let decode = move || {
         loop {
-            let block = decoder.block(spares.try_recv().unwrap_or_default());
-            let last = !matches!(&block, Ok(block) if block.filled > 0);
+            let block = decoder.block();
+            let last = is_last(&block);
             if filled.send(block).is_err() || last {
                 return;
             }
         }
     };
     thread::scope(|scope| {
-        thread::Builder::new()
-            .name("inflate".to_owned())
-            .spawn_scoped(scope, decode)?;
-        Ok(work(MemberStream::of(move |spare| {
-            // The buffer is not needed where the thread has ended.
-            let _ = done.send(spare);
+        let inflate = thread::Builder::new().name("inflate".to_owned());
+        inflate.spawn_scoped(scope, decode)?;
+        Ok(work(MemberStream::of(move || {
             let died = || io::Error::other("the thread that inflates stopped before the end");
             blocks.recv().unwrap_or_else(|_| Err(died()))
         })))
     })
 }
 
-impl<R: Read> Decoder<R> {
-    fn new(reader: R, offset: u64, path: &Path) -> Self {
-        let path = path.to_owned();
-        let source = Source { reader, offset, path };
+impl<'p, R: Read> Decoder<'p, R> {
+    fn new(reader: R, offset: u64, path: &Path, progress: Progress<'p>) -> Self {
+        let source = Source {
+            reader,
+            offset,
+            path: path.to_owned(),
+            progress,
+        };
         Self::Between(BufReader::with_capacity(COMPRESSED_BUFFER, source))
     }
 
-    /// The next block, in exchange for a buffer, which may be empty.
-    fn block(&mut self, mut bytes: Box<[u8]>) -> io::Result<Block> {
-        if bytes.is_empty() {
-            bytes = vec![0; BLOCK].into_boxed_slice();
-        }
-        let mut member = None;
+    fn block(&mut self) -> io::Result<Block> {
+        let (mut bytes, mut member) = (vec![0; BLOCK], None);
         loop {
             match std::mem::replace(self, Self::Ended) {
                 Self::Ended => return Ok(Block::default()),
@@ -130,7 +133,10 @@ impl<R: Read> Decoder<R> {
                     let next = source.fill_buf()?;
                     match next.first() {
                         None => return Ok(Block::default()),
-                        Some(0) => return only_zeros(&mut source).map(|()| Block::default()),
+                        Some(0) => {
+                            require_blank(&mut source, "something that is not gzip follows the compressed data")?;
+                            return Ok(Block::default());
+                        }
                         Some(_) if start == 0 && next.iter().zip(MAGIC).any(|(byte, magic)| *byte != magic) => {
                             return Err(ReadError::corrupt("not a gzip file, so not an esml-state archive").into());
                         }
@@ -146,7 +152,8 @@ impl<R: Read> Decoder<R> {
                     }
                     filled => {
                         *self = Self::Inside(decoder);
-                        return Ok(Block { bytes, filled, member });
+                        bytes.truncate(filled);
+                        return Ok(Block { bytes, member });
                     }
                 },
             }
@@ -154,35 +161,32 @@ impl<R: Read> Decoder<R> {
     }
 }
 
-fn only_zeros(source: &mut impl BufRead) -> io::Result<()> {
-    read_pieces(source, |bytes| match bytes.iter().all(|byte| *byte == 0) {
-        true => Ok(()),
-        false => Err(ReadError::corrupt("something that is not gzip follows the compressed data").into()),
-    })
+pub(super) fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
-/// Reads to the end, piece by piece, without copying.
-pub(in crate::archive) fn read_pieces<E: From<io::Error>>(
-    reader: &mut impl BufRead,
-    mut take: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
+/// Reads to the end, where nothing but zeros may be.
+pub(super) fn require_blank(reader: &mut impl BufRead, otherwise: &str) -> Result<(), ReadError> {
     loop {
         let bytes = reader.fill_buf()?;
-        if bytes.is_empty() {
+        let n = bytes.len();
+        if n == 0 {
             return Ok(());
         }
-        take(bytes)?;
-        let n = bytes.len();
+        if !is_blank(bytes) {
+            return Err(ReadError::corrupt(otherwise));
+        }
         reader.consume(n);
     }
 }
 
-impl<R: Read> Read for Source<R> {
+impl<R: Read> Read for Source<'_, R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.reader.read(to) {
                 Ok(n) => {
                     self.offset += n as u64;
+                    (self.progress)(n as u64);
                     return Ok(n);
                 }
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
@@ -194,18 +198,17 @@ impl<R: Read> Read for Source<R> {
 
 impl BufRead for MemberStream<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.position == self.block.filled && !self.ended {
-            let spare = std::mem::take(&mut self.block).bytes;
-            self.position = 0;
-            let block = (self.next)(spare);
-            self.ended = !matches!(&block, Ok(block) if block.filled > 0);
+        if self.position == self.block.bytes.len() && !self.ended {
+            (self.block, self.position) = (Block::default(), 0);
+            let block = (self.next)();
+            self.ended = is_last(&block);
             self.block = block?;
         }
-        Ok(&self.block.bytes[self.position..self.block.filled])
+        Ok(&self.block.bytes[self.position..])
     }
 
     fn consume(&mut self, n: usize) {
-        self.position += n.min(self.block.filled - self.position);
+        self.position = self.block.bytes.len().min(self.position + n);
     }
 }
 
@@ -245,7 +248,7 @@ mod tests {
     fn read_ahead_yields_the_bytes_and_the_start_of_each_member() {
         let (compressed, plain, starts) = members();
         let (mut seen, mut found) = (Vec::new(), Vec::new());
-        read_ahead(&compressed[..], Path::new(""), |mut ahead| {
+        read_ahead(&compressed[..], Path::new(""), &|_| {}, |mut ahead| {
             loop {
                 found.extend(ahead.member_start().unwrap());
                 let bytes = ahead.fill_buf().unwrap();
@@ -267,7 +270,7 @@ mod tests {
         let (mut compressed, plain, _) = members();
         compressed.truncate(compressed.len() - 5);
         let mut seen = Vec::new();
-        read_ahead(&compressed[..], Path::new(""), |mut ahead| {
+        read_ahead(&compressed[..], Path::new(""), &|_| {}, |mut ahead| {
             let error = ahead.read_to_end(&mut seen).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
             assert!(ahead.fill_buf().unwrap().is_empty());
@@ -282,7 +285,9 @@ mod tests {
             .take(3)
             .flatten()
             .collect::<Vec<u8>>();
-        let first = read_ahead(&endless[..], Path::new(""), |mut ahead| ahead.fill_buf().unwrap()[0]);
+        let first = read_ahead(&endless[..], Path::new(""), &|_| {}, |mut ahead| {
+            ahead.fill_buf().unwrap()[0]
+        });
         assert_eq!(first.unwrap(), 0);
     }
 }

@@ -6,8 +6,9 @@ mod inflate;
 #[cfg(test)]
 mod tests;
 
-pub use documents::{Document, DocumentStream};
-pub(super) use documents::{DocumentOrder, DocumentReader, Position, StateIds};
-pub use entries::{Archive, Entries, show};
-pub(super) use entries::{TarEntry, TarReader};
-pub(super) use inflate::{read_ahead, read_pieces};
+pub use documents::{Action, Document, DocumentStream};
+pub(super) use documents::{DocumentOrder, DocumentReader, Position};
+pub(super) use entries::TarReader;
+pub use entries::{Archive, Entries};
+pub use inflate::Progress;
+pub(super) use inflate::read_ahead;

@@ -303,10 +303,13 @@ fn archives_of_the_scripts_are_read_again_and_shown() {
             assert_eq!(documents.len() as u64, contents.count(part), "{name} {part:?}");
         }
         let mut shown = Vec::new();
-        assert_eq!(file.show(&contents.entries[1].name, &mut shown).unwrap(), None);
+        assert_eq!(
+            file.entries().show(&contents.entries[1].name, &mut shown).unwrap(),
+            None
+        );
         assert_eq!(shown.len() as u64, contents.entries[1].bytes);
         let names = contents.entries.iter().map(|entry| entry.name.clone()).collect();
-        assert_eq!(file.show("nothing", &mut shown).unwrap(), Some(names));
+        assert_eq!(file.entries().show("nothing", &mut shown).unwrap(), Some(names));
     }
 }
 
@@ -331,8 +334,8 @@ proptest! {
         prop_assert_eq!(sources(&inputs), &lines[..]);
         for (n, document) in inputs.iter().enumerate() {
             prop_assert_eq!(document.line, n as u64);
-            prop_assert_eq!(document.index.as_deref(), Some("i\""));
-            prop_assert_eq!(document.id.clone(), Some(format!("{}-{}", n / 3, n % 3)));
+            prop_assert_eq!(document.action.index.as_deref(), Some("i\""));
+            prop_assert_eq!(document.action.id.clone(), Some(format!("{}-{}", n / 3, n % 3)));
         }
     }
 }

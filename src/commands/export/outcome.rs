@@ -6,7 +6,7 @@ use serde_json::json;
 use super::documents::DocumentCounts;
 use super::options::ExportOptions;
 use super::plan::Export;
-use crate::archive::{ArchiveSummary, Limits, ManifestEntry, Target};
+use crate::archive::{ArchiveSummary, EntrySummary, Limits, Target};
 use crate::cluster::SourceFields;
 use crate::commands::interrupt;
 use crate::commands::pseudonymize;
@@ -102,7 +102,7 @@ pub(super) fn print(
 }
 
 /// The option that an import needs, where an entry is larger than its default limit.
-fn size_warning(entries: &[ManifestEntry]) -> Option<String> {
+fn size_warning(entries: &[EntrySummary]) -> Option<String> {
     let largest = entries.iter().max_by_key(|entry| entry.bytes)?;
     let size = largest.bytes.div_ceil(1 << 30);
     (largest.bytes > Limits::default().entry).then(|| {
@@ -175,11 +175,10 @@ mod tests {
 
     #[test]
     fn a_large_entry_is_reported_with_the_option_that_imports_it() {
-        let entry = |bytes| ManifestEntry {
+        let entry = |bytes| EntrySummary {
             name: "a_snapshot_docs.ndjson".to_owned(),
-            documents: 1,
             bytes,
-            sha256: String::new(),
+            ..EntrySummary::default()
         };
         assert_eq!(size_warning(&[entry(1), entry(10 << 30)]), None);
         let told = size_warning(&[entry((10 << 30) + 1), entry(1)]);

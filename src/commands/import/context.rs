@@ -82,7 +82,7 @@ impl Import {
     /// not in the model.
     pub(super) fn snapshot_and_data_counts(&self) -> Result<[BulkDocument; 2]> {
         let (job, renamer) = (self.job(), &self.plan.renamer);
-        let snapshot = renamer.document(self.archive.snapshot_document.get().as_bytes())?;
+        let snapshot = renamer.document(self.archive.snapshot.text.get().as_bytes())?;
         let counts = match &self.archive.contents.data_counts {
             Some(counts) => DataCounts::parse(&renamer.document(counts.get().as_bytes())?)?,
             None => DataCounts::default(),

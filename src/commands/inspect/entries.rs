@@ -99,13 +99,13 @@ fn copy(options: &InspectOptions, entry: &str, to: &mut dyn Write, terminal: &Te
                 "name a file",
             ));
         }
-        return Ok(archive::show(stdin()?, entry, to)?);
+        return Ok(archive::Entries::of(stdin()?).show(entry, to)?);
     }
     let archive = Archive::open(&options.archive)?;
     if options.verify {
         verify(&archive, options, terminal)?;
     }
-    Ok(archive.show(entry, to)?)
+    Ok(archive.entries().show(entry, to)?)
 }
 
 #[cfg(test)]

@@ -107,16 +107,15 @@ pub fn without_query(job: &JobConfig) -> Result<JobConfig, Error> {
     let every = json!({"match_all": {}});
     let mut job = job.edit_datafeed(&mut |name, _| (name == "query").then(|| every.clone()))?;
     // A runtime field may be read by another one only.
-    while let Some(unread) = unread_runtime_field(&job) {
-        job = without_made_field(&job, &unread)?;
+    loop {
+        let is_unread =
+            |(made, field): &(&String, &Value)| field.get("script").is_some() && !reads_made_field(&job, made);
+        let unread = entries(runtime_mappings(&job)).find(is_unread);
+        match unread.map(|(made, _)| made.clone()) {
+            Some(unread) => job = without_made_field(&job, &unread)?,
+            None => return Ok(job),
+        }
     }
-    Ok(job)
-}
-
-fn unread_runtime_field(job: &JobConfig) -> Option<String> {
-    let mut fields = entries(runtime_mappings(job));
-    let unread = fields.find(|(made, field)| field.get("script").is_some() && !reads_made_field(job, made));
-    unread.map(|(made, _)| made.clone())
 }
 
 /// The job without the runtime field or script field of this name.
@@ -154,9 +153,8 @@ fn of_job(job: &JobConfig) -> impl Iterator<Item = &str> {
     let analysis = &job.analysis;
     let detectors = analysis.detectors.iter().flat_map(Detector::fields);
     let names = detectors.chain(analysis.influencers.iter().map(String::as_str));
-    let names = names
-        .chain(job.categorization_field())
-        .chain(analysis.summary_count_field_name.as_deref());
+    let names = names.chain(job.categorization_field());
+    let names = names.chain(analysis.summary_count_field_name.as_deref());
     // Elasticsearch makes `mlcategory` of the categorization field.
     names.filter(|name| *name != "mlcategory")
 }

@@ -68,11 +68,10 @@ impl<'a> Resolver<'a> {
         if let Some(kind) = found.by_default {
             match self.mappings.default_fields() {
                 Some(names) => names.iter().for_each(|name| self.name(name)),
-                None => drop(
-                    self.needed
-                        .warnings
-                        .insert(format!("`{kind}` without a field reads all fields")),
-                ),
+                None => {
+                    let warning = format!("`{kind}` without a field reads all fields");
+                    self.needed.warnings.insert(warning);
+                }
             }
         }
         found.places.iter().for_each(|place| self.place(place));
@@ -91,12 +90,9 @@ impl<'a> Resolver<'a> {
             return names.iter().for_each(|name| self.name(name));
         }
         // A composite makes fields below its name.
-        let is_made = |(made, field): &(&String, &Value)| match name.strip_prefix(made.as_str()) {
-            Some("") => true,
-            Some(rest) => rest
-                .strip_prefix('.')
-                .is_some_and(|inner| field["fields"].get(inner).is_some()),
-            None => false,
+        let is_made = |(made, field): &(&String, &Value)| {
+            let below = name.strip_prefix(made.as_str()).and_then(|rest| rest.strip_prefix('.'));
+            *made == name || below.is_some_and(|below| field["fields"].get(below).is_some())
         };
         if let Some((_, field)) = entries(self.runtime).find(is_made) {
             // Scripts of the datafeed are read in any case.

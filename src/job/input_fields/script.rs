@@ -43,10 +43,8 @@ pub(super) fn read(script: &Value, place: &str, found: &mut FieldReferences) {
         }
     }
     for access in ["field", "$"] {
-        for call in code
-            .after_uses_of(access)
-            .filter_map(|rest| rest.trim_start().strip_prefix('('))
-        {
+        let after = code.after_uses_of(access);
+        for call in after.filter_map(|rest| rest.trim_start().strip_prefix('(')) {
             match name(call, params) {
                 Some((field, _)) => found.name(&field),
                 None => found.warn(unknown(access)),
@@ -238,10 +236,8 @@ impl Code {
     /// How many texts are this word and nothing else.
     fn literals_that_are(&self, word: &str) -> usize {
         let inner = |literal: &Range<usize>| self.text.get(literal.start + 1..literal.end.saturating_sub(1));
-        self.literals
-            .iter()
-            .filter(|literal| inner(literal) == Some(word))
-            .count()
+        let words = self.literals.iter().map(inner);
+        words.filter(|inner| *inner == Some(word)).count()
     }
 }
 

@@ -194,7 +194,7 @@ impl Planner<'_> {
     pub(super) async fn plan_filters(&mut self) -> Result<Vec<FilterPlan>> {
         let mut plans: Vec<FilterPlan> = Vec::new();
         let skip = self.options.skip.filters;
-        for (id, filter) in self.archive.filters.iter().filter(|_| !skip) {
+        for (id, filter) in self.archive.contents.filter_list.iter().filter(|_| !skip) {
             let mut ours = filter_members(filter)?;
             let action = match self.cluster.filter(id).await? {
                 None => FilterAction::Create,
@@ -231,7 +231,7 @@ impl Planner<'_> {
     pub(super) async fn plan_calendars(&mut self) -> Result<Vec<CalendarPlan>> {
         let mut plans = Vec::new();
         let skip = self.options.skip.calendars;
-        for calendar in self.archive.calendars.iter().filter(|_| !skip) {
+        for calendar in self.archive.contents.calendar_list.iter().filter(|_| !skip) {
             let mut calendar = calendar.clone();
             calendar.events.iter_mut().for_each(remove_defaults);
             let action = match self.cluster.calendar(&calendar.calendar_id).await? {

@@ -46,7 +46,14 @@ pub(in crate::commands::import) fn input_targets(
     let job = options.rename.as_ref().unwrap_or_else(|| archive.job());
     let base = options.input_index.clone().unwrap_or_else(|| IndexName::inputs_of(job));
     let sources = &archive.contents.input_indices;
-    let targets = target_indices(&archive.mappings, sources, &base, job, &archive.config, time_format);
+    let targets = target_indices(
+        &archive.contents.mappings,
+        sources,
+        &base,
+        job,
+        &archive.config,
+        time_format,
+    );
     Ok(targets?)
 }
 
@@ -210,7 +217,7 @@ impl<'a> Planner<'a> {
             return Ok(Cow::Borrowed(&archive.config));
         };
         let query = FieldReader::Query(&datafeed.query);
-        let read = fields_read_by(query, datafeed.runtime_mappings.as_ref(), &archive.mappings);
+        let read = fields_read_by(query, datafeed.runtime_mappings.as_ref(), &archive.contents.mappings);
         let without_fields = archived_query(archive) == ArchivedQuery::WithoutFields;
         if without_fields {
             self.note(
@@ -228,7 +235,7 @@ impl<'a> Planner<'a> {
             true => Cow::Owned(without_query(&archive.config)?),
             false => Cow::Borrowed(&archive.config),
         };
-        let index_dependent: BTreeSet<String> = values_of_index(&config, &archive.mappings);
+        let index_dependent: BTreeSet<String> = values_of_index(&config, &archive.contents.mappings);
         if !index_dependent.is_empty() {
             self.note(format!(
                 "the job could see other values than it learned: it reads {}, which the imported documents have anew",

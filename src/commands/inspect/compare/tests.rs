@@ -28,7 +28,7 @@ fn examined(config: &str, items: &str, hosts: &[&str], change: impl Fn(&mut Repo
         ..Contents::default()
     };
     let filter = serde_json::from_str(&filter).unwrap();
-    contents.parsed.filters = vec![("quiet".parse().unwrap(), filter)];
+    contents.filter_list = vec![("quiet".parse().unwrap(), filter)];
     let mut report = full();
     report.values = Some(gathered.into_facts(&contents, Limits::default()));
     report.failure = None;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::archive::{Contents, EntryKind, EntrySummary, Finding, Manifest, ManifestEntry, Part, Rule, Severity};
+use crate::archive::{Contents, EntryKind, EntrySummary, Finding, Manifest, Part, Rule, Severity};
 
 /// The checks in the order of the page.
 const CHECKS: [(Rule, &str); 6] = [
@@ -34,7 +34,7 @@ pub(super) fn checks(contents: &Contents) -> Vec<Check> {
         let mut fatal = contents.findings.iter().filter(fatal);
         fatal.any(|finding| finding.rule == rule || (rule == Rule::File && finding.incomplete))
     };
-    let is_other = |entry: &EntrySummary| entry.kind.is_some_and(|kind| Rule::of(kind) == Rule::OtherEntry);
+    let is_other = |entry: &EntrySummary| Rule::of(entry.kind) == Rule::OtherEntry;
     let applies = |rule: Rule| match rule {
         Rule::OtherEntry => broken(rule) || contents.entries.iter().any(is_other),
         Rule::Manifest => contents.manifest.is_some(),
@@ -62,7 +62,7 @@ pub(super) fn checks(contents: &Contents) -> Vec<Check> {
 fn agrees(manifest: &Manifest, contents: &Contents) -> bool {
     let entries = contents.entries.iter();
     let others = entries.filter(|entry| entry.kind != Some(EntryKind::Manifest));
-    let same = |(entry, listed): (&EntrySummary, &ManifestEntry)| {
+    let same = |(entry, listed): (&EntrySummary, &EntrySummary)| {
         (&entry.name, entry.bytes, &entry.sha256) == (&listed.name, listed.bytes, &listed.sha256)
             && (entry.kind.is_none() || entry.documents == listed.documents)
     };

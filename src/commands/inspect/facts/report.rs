@@ -134,8 +134,7 @@ pub(crate) struct Gathered {
 pub(crate) fn report(path: &str, bytes: u64, contents: &Contents, gathered: Gathered) -> Report {
     let config = contents.config.as_ref();
     let categorizes = config.is_some_and(|config| config.categorization_field().is_some());
-    let parsed = &contents.parsed;
-    let snapshot = parsed.snapshot.as_ref();
+    let snapshot = contents.snapshot.as_ref();
     let (patterns, annotations) = gathered.patterns.into_facts();
     Report {
         version: REPORT_VERSION,
@@ -155,8 +154,8 @@ pub(crate) fn report(path: &str, bytes: u64, contents: &Contents, gathered: Gath
         parts: PartFacts::all(contents, &gathered.times),
         inputs: (contents.count(Part::Inputs) > 0).then(|| InputFacts::of(contents, gathered.times.get(&Part::Inputs))),
         annotations,
-        filters: parsed.filters.iter().map(|(id, _)| id.to_string()).collect(),
-        calendars: parsed.calendars.iter().map(CalendarFacts::from).collect(),
+        filters: contents.filter_list.iter().map(|(id, _)| id.to_string()).collect(),
+        calendars: contents.calendar_list.iter().map(CalendarFacts::from).collect(),
         checks: checks(contents),
         findings: contents.findings.clone(),
         missing: missing_parts(contents),

@@ -32,9 +32,9 @@ fn contents() -> Contents {
     let snapshot = r#"{"job_id":"logs","snapshot_id":"9","timestamp":1795432817000,"min_version":"7.9.0",
         "snapshot_doc_count":1,"model_size_stats":{"model_bytes":100,"memory_status":"ok"},
         "latest_record_time_stamp":1706659183000}"#;
-    let mut contents = Contents {
+    Contents {
         config: Some(JobConfig::parse(config).unwrap()),
-        snapshot: raw(snapshot),
+        snapshot: Some(Snapshot::parse(raw(snapshot).unwrap()).unwrap()),
         entries: vec![
             entry("logs_config.json", Some(EntryKind::Config)),
             entry("logs_snapshot_docs.ndjson", Some(EntryKind::State)),
@@ -44,9 +44,7 @@ fn contents() -> Contents {
         documents: [(Part::State, 1), (Part::Inputs, 2)].into(),
         input_indices: [("logs-1".to_owned(), 2)].into(),
         ..Contents::default()
-    };
-    contents.parsed.snapshot = Some(Snapshot::parse(raw(snapshot).unwrap()).unwrap());
-    contents
+    }
 }
 
 fn built(contents: &Contents) -> Report {
@@ -126,9 +124,9 @@ fn an_archive_of_the_scripts_is_missing_what_they_leave_out() {
 fn a_filter_of_the_archive_is_not_missing() {
     let mut contents = contents();
     let filter = raw(r#"{"filter_id":"quiet","items":["a"]}"#).unwrap();
-    contents.parsed.filters = vec![("quiet".parse().unwrap(), filter)];
+    contents.filter_list = vec![("quiet".parse().unwrap(), filter)];
     let calendar = r#"{"calendar_id":"c","job_ids":["logs"],"events":[{"description":"x"},{}]}"#;
-    contents.parsed.calendars = vec![serde_json::from_str::<Calendar>(calendar).unwrap()];
+    contents.calendar_list = vec![serde_json::from_str::<Calendar>(calendar).unwrap()];
     contents.calendars = raw(&format!("[{calendar}]"));
     let report = built(&contents);
     assert_eq!(report.filters, ["quiet"]);

@@ -91,7 +91,7 @@ impl ValueCollector {
     pub(super) fn finish(&mut self, contents: &Contents, limits: StateLimits) {
         entry_values(contents, &mut |source, part, text| self.add(source, part, text));
         if let Some(snapshot) = &contents.snapshot
-            && let Err(why) = self.quantiles(snapshot, limits)
+            && let Err(why) = self.quantiles(&snapshot.text, limits)
         {
             self.add_unread("quantiles", &why.to_string());
         }

@@ -1,24 +1,181 @@
-//! Entries to a file that appears complete or not at all.
+//! Entries, built on any number of threads, and the file that they are appended to, which appears complete or not at all.
 //!
 //! `tar` makes the headers, `flate2` the gzip members. They are put together here since `tar::Builder` writes one stream,
 //! and here each header and each content is a member of its own, compressed on another thread.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
-use tempfile::SpooledData;
+use tempfile::{SpooledData, SpooledTempFile};
 use time::OffsetDateTime;
 
-use super::entry::{EntryBuilder, SealedEntry};
-use crate::archive::error::{Error, Result};
-use crate::archive::layout::{BLOCK, EntryKind, EntryName, MAX_BYTES, MAX_ENTRIES};
-use crate::archive::manifest::{Manifest, ManifestEntry};
-use crate::archive::read::Archive;
+use super::error::{Error, Result};
+use super::layout::{BLOCK, EntryKind, EntryName, MAX_ACTION, MAX_BYTES, MAX_ENTRIES, max_document, max_text};
+use super::manifest::{EntrySummary, Manifest};
+use super::read::Archive;
 use crate::util::atomic_file::{AtomicFile, check_target};
+use crate::util::hex::hex;
+
+/// Compressed bytes kept in memory before they go to an unlinked temporary file.
+const IN_MEMORY: usize = 4 << 20;
+/// Bytes that are hashed and compressed together: both are slow on a line at a time.
+const BUFFER: usize = 128 << 10;
+
+/// An entry being filled, in bounded memory. Independent of the writer and `Send`, so that entries can be built on several
+/// cores.
+pub struct EntryBuilder {
+    name: EntryName,
+    gzip: GzEncoder<SpooledTempFile>,
+    hash: Sha256,
+    buffer: Vec<u8>,
+    /// Documents so far.
+    pub(crate) documents: u64,
+    /// Uncompressed bytes so far.
+    pub(crate) bytes: u64,
+}
+
+/// A finished entry, ready to be appended.
+#[derive(Debug)]
+pub struct SealedEntry {
+    /// As the manifest lists it.
+    pub summary: EntrySummary,
+    /// One gzip member: the content, and zeros up to the end of its last tar block.
+    member: SpooledTempFile,
+}
+
+/// An action line.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Action<'a> {
+    Index {
+        #[serde(rename = "_index", skip_serializing_if = "Option::is_none")]
+        index: Option<&'a str>,
+        #[serde(rename = "_id")]
+        id: &'a str,
+    },
+}
+
+impl EntryBuilder {
+    /// Starts an entry; `level` is one of gzip's, 0 (stored) to 9.
+    pub fn new(name: EntryName, level: u32) -> Self {
+        Self {
+            name,
+            gzip: GzEncoder::new(SpooledTempFile::new(IN_MEMORY), Compression::new(level.min(9))),
+            hash: Sha256::new(),
+            buffer: Vec::with_capacity(BUFFER),
+            documents: 0,
+            bytes: 0,
+        }
+    }
+
+    /// A whole JSON text (one document).
+    ///
+    /// # Errors
+    /// The temporary file cannot be written, and [`Error::TooLarge`]; so for all that writes here.
+    pub fn json(&mut self, text: &[u8]) -> Result<()> {
+        self.name.refuse_too_large(text.len() as u64)?;
+        self.documents += 1;
+        self.put(text)
+    }
+
+    /// A document on a line of its own; raw line breaks between its tokens become spaces.
+    ///
+    /// # Errors
+    /// As [`json`](Self::json).
+    pub fn line(&mut self, source: &[u8]) -> Result<()> {
+        self.documents += 1;
+        if let Some(part) = self.name.kind.part() {
+            let lines = if part.has_actions() { 2 } else { 1 };
+            self.refuse_too_long(self.documents * lines, source.len(), max_document(part))?;
+        }
+        // JSON allows no raw line break inside a string, so every one is between tokens.
+        for (n, piece) in source.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
+            if n > 0 {
+                self.put(b" ")?;
+            }
+            self.put(piece)?;
+        }
+        self.put(b"\n")
+    }
+
+    /// An action line `{"index":{"_index":…,"_id":…}}` (`_index` left out where `None`), then the document's.
+    ///
+    /// # Errors
+    /// As [`json`](Self::json).
+    pub fn action_and_line(&mut self, index: Option<&str>, id: &str, source: &[u8]) -> Result<()> {
+        let (action, before) = (Action::Index { index, id }, self.buffer.len());
+        serde_json::to_writer(&mut self.buffer, &action).map_err(|cause| Error::temporary(cause.into()))?;
+        let length = self.buffer.len() - before;
+        self.refuse_too_long(self.documents * 2 + 1, length, MAX_ACTION)?;
+        self.bytes += length as u64;
+        self.put(b"\n")?;
+        self.line(source)
+    }
+
+    /// Closes the gzip member.
+    ///
+    /// # Errors
+    /// As [`json`](Self::json).
+    pub fn seal(mut self) -> Result<SealedEntry> {
+        self.compress_buffer()?;
+        let padding = self.bytes.next_multiple_of(BLOCK as u64) - self.bytes;
+        let padded = self.gzip.write_all(&[0; BLOCK][..padding as usize]);
+        let sealed = padded.and_then(|()| self.gzip.finish());
+        let mut member = sealed.map_err(Error::temporary)?;
+        member.rewind().map_err(Error::temporary)?;
+        let summary = EntrySummary {
+            name: self.name.as_str().to_owned(),
+            kind: Some(self.name.kind),
+            documents: self.documents,
+            bytes: self.bytes,
+            sha256: hex(&self.hash.finalize()),
+            start: None,
+        };
+        Ok(SealedEntry { summary, member })
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.bytes += bytes.len() as u64;
+        if self.buffer.len() + bytes.len() > BUFFER {
+            self.compress_buffer()?;
+        }
+        if bytes.len() < BUFFER {
+            self.buffer.extend_from_slice(bytes);
+            return Ok(());
+        }
+        self.hash.update(bytes);
+        let mut pieces = bytes.chunks(BUFFER);
+        let written = pieces.try_for_each(|piece| self.gzip.write_all(piece));
+        written.map_err(Error::temporary)
+    }
+
+    fn compress_buffer(&mut self) -> Result<()> {
+        self.hash.update(&self.buffer);
+        self.gzip.write_all(&self.buffer).map_err(Error::temporary)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn refuse_too_long(&self, line: u64, bytes: usize, max: u64) -> Result<()> {
+        let place = format_args!("{}, line {line}", self.name.as_str());
+        Error::refuse_above(max, place, self.name.kind, bytes as u64)
+    }
+}
+
+impl EntryName {
+    /// Refuses a text that no import takes in this entry, before it is collected.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn refuse_too_large(&self, bytes: u64) -> Result<()> {
+        Error::refuse_above(max_text(self.kind), self.as_str(), self.kind, bytes)
+    }
+}
 
 /// Bytes of a name that a tar header has room for.
 const MAX_NAME: usize = 100;
@@ -42,13 +199,11 @@ pub enum Target {
 impl Target {
     /// The file `path`, or standard output for `-`.
     pub fn new(path: &Path, overwrite: bool) -> Self {
-        match path.to_str() {
-            Some("-") => Self::Stdout,
-            _ => Self::File {
-                path: path.to_owned(),
-                overwrite,
-            },
+        if path.as_os_str() == "-" {
+            return Self::Stdout;
         }
+        let path = path.to_owned();
+        Self::File { path, overwrite }
     }
 
     /// Refuses what may not be replaced: an existing file without `overwrite`, and whatever is not a regular file.
@@ -98,7 +253,7 @@ pub struct ArchiveSummary {
     /// Compressed bytes.
     pub bytes: u64,
     /// All entries, the manifest itself excluded.
-    pub entries: Vec<ManifestEntry>,
+    pub entries: Vec<EntrySummary>,
 }
 
 impl ArchiveWriter {
@@ -146,23 +301,13 @@ impl ArchiveWriter {
             return Err(Error::TooManyEntries);
         }
         self.bytes += entry.summary.bytes;
-        if self.bytes > MAX_BYTES {
-            let kind = EntryKind::Inputs { number: 0 };
-            return Err(Error::too_large("the archive", kind, self.bytes, MAX_BYTES));
-        }
+        Error::refuse_above(MAX_BYTES, "the archive", EntryKind::Inputs { number: 0 }, self.bytes)?;
         let headers = headers(&entry.summary, self.created).map_err(|cause| self.sink.failed(cause))?;
         self.member(&headers)?;
-        let copied = match entry.member.into_inner() {
-            SpooledData::InMemory(member) => {
-                let member = member.into_inner();
-                self.sink.writer().write_all(&member).map(|()| member.len() as u64)
-            }
-            SpooledData::OnDisk(mut file) => {
-                file.seek(SeekFrom::Start(0)).map_err(Error::temporary)?;
-                io::copy(&mut file, &mut self.sink.writer())
-            }
-        };
-        self.summary.bytes += copied.map_err(|cause| self.sink.failed(cause))?;
+        match entry.member.into_inner() {
+            SpooledData::InMemory(member) => self.copy(&mut member.get_ref().as_slice())?,
+            SpooledData::OnDisk(mut file) => self.copy(&mut file)?,
+        }
         self.summary.entries.push(entry.summary);
         Ok(())
     }
@@ -173,25 +318,28 @@ impl ArchiveWriter {
     /// # Errors
     /// The target cannot be written.
     pub fn close(mut self, mut manifest: Manifest) -> Result<UnpublishedArchive> {
-        let entries = self.summary.entries.clone();
-        manifest.entries.clone_from(&entries);
+        manifest.entries.clone_from(&self.summary.entries);
         let mut entry = EntryBuilder::new(EntryName::manifest(), self.level.level());
         entry.json(&manifest.to_json().map_err(|cause| self.sink.failed(cause))?)?;
         self.append(entry.seal()?)?;
         self.member(&[0; 2 * BLOCK])?;
         self.sink.writer().flush().map_err(|cause| self.sink.failed(cause))?;
-        self.summary.entries = entries;
-        Ok(UnpublishedArchive {
-            sink: self.sink,
-            summary: self.summary,
-        })
+        self.summary.entries = manifest.entries;
+        let Self { sink, summary, .. } = self;
+        Ok(UnpublishedArchive { sink, summary })
     }
 
+    /// Compresses a gzip member of its own.
     fn member(&mut self, content: &[u8]) -> Result<()> {
         let mut gzip = GzEncoder::new(Vec::new(), self.level);
         let packed = gzip.write_all(content).and_then(|()| gzip.finish());
-        let written = packed.and_then(|member| self.sink.writer().write_all(&member).map(|()| member.len() as u64));
-        self.summary.bytes += written.map_err(|cause| self.sink.failed(cause))?;
+        let member = packed.map_err(|cause| self.sink.failed(cause))?;
+        self.copy(&mut member.as_slice())
+    }
+
+    fn copy(&mut self, compressed: &mut impl Read) -> Result<()> {
+        let copied = io::copy(compressed, &mut self.sink.writer());
+        self.summary.bytes += copied.map_err(|cause| self.sink.failed(cause))?;
         Ok(())
     }
 }
@@ -207,7 +355,7 @@ impl UnpublishedArchive {
             Sink::File(file) => Archive::open(file.temporary_path()).map(Some),
             Sink::Unlinked(file) => {
                 let file = file.try_clone().map_err(Error::temporary)?;
-                Archive::of_file(file, std::env::temp_dir()).map(Some)
+                Ok(Some(Archive::of_file(file, &std::env::temp_dir())))
             }
         }
     }
@@ -221,7 +369,7 @@ impl UnpublishedArchive {
             Sink::Stdout => {}
             Sink::File(file) => file.publish()?,
             Sink::Unlinked(mut file) => {
-                file.seek(SeekFrom::Start(0)).map_err(Error::temporary)?;
+                file.rewind().map_err(Error::temporary)?;
                 let mut out = io::stdout().lock();
                 let copied = io::copy(&mut file, &mut out).and_then(|_| out.flush());
                 copied.map_err(Error::stdout)?;
@@ -250,7 +398,7 @@ impl Sink {
 }
 
 /// The header block of an entry, with a pax header before it for what does not fit.
-fn headers(entry: &ManifestEntry, created: u64) -> io::Result<Vec<u8>> {
+fn headers(entry: &EntrySummary, created: u64) -> io::Result<Vec<u8>> {
     let size = entry.bytes.to_string();
     let long = (entry.name.len() > MAX_NAME).then_some(("path", entry.name.as_bytes()));
     let large = (entry.bytes >= LARGE).then_some(("size", size.as_bytes()));
@@ -275,14 +423,54 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn entry(kind: EntryKind) -> EntryBuilder {
+        EntryBuilder::new(EntryName::of(kind, &"a".parse().unwrap(), &"1".parse().unwrap()), 0)
+    }
+
+    /// The text as far as it may go, and one byte more.
+    fn longest_and_longer(bytes: u64) -> [Vec<u8>; 2] {
+        [0, 1].map(|more| vec![b' '; usize::try_from(bytes + more).unwrap()])
+    }
+
+    #[test]
+    fn what_no_reader_takes_is_not_written() {
+        for kind in [EntryKind::Config, EntryKind::InputMapping, EntryKind::Snapshot] {
+            let [longest, longer] = longest_and_longer(max_text(kind));
+            entry(kind).json(&longest).unwrap();
+            let error = entry(kind).json(&longer).unwrap_err();
+            let told = format!(
+                "would have {} bytes, and no import takes more than {}",
+                longer.len(),
+                longest.len()
+            );
+            assert!(error.to_string().contains(&told), "{error}");
+            assert!(!error.is_damage() && error.hint().is_some());
+        }
+        let [longest, longer] = longest_and_longer(4 << 20);
+        let mut annotations = entry(EntryKind::Annotations);
+        annotations.line(&longest).unwrap();
+        let error = annotations.line(&longer).unwrap_err();
+        assert!(
+            error.to_string().starts_with("a_annotations.ndjson, line 2 would have"),
+            "{error}"
+        );
+        let mut categories = entry(EntryKind::Categories);
+        categories.action_and_line(None, "1", &longest).unwrap();
+        let error = categories.action_and_line(None, "2", &longer).unwrap_err();
+        assert!(
+            error.to_string().starts_with("a_categories.ndjson, line 4 would have"),
+            "{error}"
+        );
+        assert!(categories.action_and_line(None, &"x".repeat(17 << 10), b"{}").is_err());
+    }
+
     #[test]
     fn sizes_beyond_the_octal_field_are_kept() {
         for bytes in [0, LARGE - 1, LARGE, 9 << 30] {
-            let entry = ManifestEntry {
+            let entry = EntrySummary {
                 name: "n".to_owned(),
-                documents: 1,
                 bytes,
-                sha256: String::new(),
+                ..EntrySummary::default()
             };
             let blocks = headers(&entry, 0).unwrap();
             let mut archive = tar::Archive::new(&blocks[..]);
