@@ -1,6 +1,6 @@
 //! The program's arguments: commands, and options that all commands have.
 
-use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::cli::connection::ConnectionOptions;
 use crate::commands::export::ExportOptions;
@@ -8,7 +8,7 @@ use crate::commands::import::ImportOptions;
 use crate::commands::inspect::InspectOptions;
 use crate::commands::pseudonymize::PseudonymizeOptions;
 use crate::commands::reveal::RevealOptions;
-use crate::terminal::{Color, TerminalOptions, Verbosity};
+use crate::terminal::TerminalOptions;
 
 const EXITS: &str = "\
 Exit codes:
@@ -27,15 +27,8 @@ Exit codes:
 #[derive(Clone, Debug, Parser)]
 #[command(name = "esml-state", version, max_term_width = 100, after_long_help = EXITS, subcommand_required = true)]
 pub struct Cli {
-    /// Say more; -vv tells every request
-    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
-    pub(super) verbose: u8,
-    /// Say nothing but questions, warnings and errors
-    #[arg(short, long, global = true)]
-    pub(super) quiet: bool,
-    /// Use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub(super) color: ColorChoice,
+    #[command(flatten)]
+    pub(super) terminal: TerminalOptions,
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -69,23 +62,6 @@ pub(super) struct WithConnection<T: Args> {
 }
 
 impl Cli {
-    /// How to talk.
-    pub fn terminal_options(&self) -> TerminalOptions {
-        TerminalOptions {
-            color: match self.color {
-                ColorChoice::Auto => Color::Auto,
-                ColorChoice::Always => Color::Always,
-                ColorChoice::Never => Color::Never,
-            },
-            verbosity: match (self.quiet, self.verbose) {
-                (true, _) => Verbosity::Quiet,
-                (false, 0) => Verbosity::Normal,
-                (false, 1) => Verbosity::Verbose,
-                (false, _) => Verbosity::Debug,
-            },
-        }
-    }
-
     pub(super) fn prints_json(&self) -> bool {
         match &self.command {
             Command::Export(command) => command.options.prints_json(),

@@ -91,9 +91,11 @@ pub(super) struct Login {
     pub(super) password: Option<Secret>,
 }
 
-/// What the options of a source add up to.
-enum Named {
-    Login(Login),
+/// What an option names of a credential.
+#[derive(Clone)]
+enum Part {
+    Username(String),
+    Password(Secret),
     ApiKey(Secret),
     BearerToken(Secret),
 }
@@ -180,80 +182,64 @@ impl AccessOptions {
         Ok(())
     }
 
-    /// The one credential of this source.
-    fn credential(&self) -> Result<Option<Named>> {
-        let (username, password) = (self.username()?, self.password()?);
-        let option = username.as_ref().map(|(option, _)| option);
-        let option = option.or(password.as_ref().map(|(option, _)| option)).cloned();
-        let login = option.map(|option| {
-            let login = Login {
-                username: username.map(|(_, username)| username),
-                password: password.map(|(_, password)| password),
-            };
-            (option, Named::Login(login))
-        });
-        let api_key = self.option("api-key", self.api_key.clone().map(Named::ApiKey));
-        let bearer_token = self.option("bearer-token", self.bearer_token.clone().map(Named::BearerToken));
-        let named = self.only([login, api_key, bearer_token])?;
-        Ok(named.map(|(_, named)| named))
-    }
-
-    fn username(&self) -> Result<Option<(String, String)>> {
-        let in_address = self
-            .login
-            .username
-            .clone()
-            .map(|username| (self.login_option(), username));
-        self.only([in_address, self.option("username", self.username.clone())])
-    }
-
-    fn password(&self) -> Result<Option<(String, Secret)>> {
-        let in_address = self
-            .login
-            .password
-            .clone()
-            .map(|password| (self.login_option(), password));
-        let option = if self.password_file.is_some() {
-            "password-file"
-        } else {
-            "password"
+    /// What is given, each part with its option, in the order in which messages name them.
+    fn parts(&self) -> Vec<(String, Part)> {
+        let Login { username, password } = self.login.clone();
+        let in_address = match (&username, &password) {
+            (Some(_), Some(_)) => "user:password@ in",
+            (Some(_), None) => "the user in",
+            (None, _) => "the password in",
         };
-        self.only([in_address, self.option(option, self.password.clone())])
-    }
-
-    fn option<T>(&self, name: &str, value: Option<T>) -> Option<(String, T)> {
-        Some((self.origin.name(name), value?))
-    }
-
-    fn login_option(&self) -> String {
-        let what = match (&self.login.username, &self.login.password) {
-            (Some(_), Some(_)) => "user:password@",
-            (Some(_), None) => "the user",
-            (None, _) => "the password",
+        let in_address = format!("{in_address} {}", self.origin.name("url"));
+        let password_option = match self.password_file {
+            Some(_) => "password-file",
+            None => "password",
         };
-        format!("{what} in {}", self.origin.name("url"))
+        let name = |option| self.origin.name(option);
+        let options = [
+            (in_address.clone(), username.map(Part::Username)),
+            (in_address, password.map(Part::Password)),
+            (name("username"), self.username.clone().map(Part::Username)),
+            (name(password_option), self.password.clone().map(Part::Password)),
+            (name("api-key"), self.api_key.clone().map(Part::ApiKey)),
+            (name("bearer-token"), self.bearer_token.clone().map(Part::BearerToken)),
+        ];
+        let given = options.into_iter().filter_map(|(option, part)| Some((option, part?)));
+        given.collect()
     }
 
-    /// The only one that is given of options that exclude each other.
-    fn only<T, const N: usize>(&self, options: [Option<(String, T)>; N]) -> Result<Option<(String, T)>> {
-        let mut given = options.into_iter().flatten();
-        let (first, second) = (given.next(), given.next());
-        let (Some((one, _)), Some((other, _))) = (&first, second) else {
-            return Ok(first);
-        };
+    /// The user's name, where no more than one is given.
+    fn username(&self) -> Result<Option<String>> {
+        let mut users = self.parts();
+        users.retain(|(_, part)| matches!(part, Part::Username(_)));
+        self.refuse_two(&users)?;
+        Ok(self.username.clone().or_else(|| self.login.username.clone()))
+    }
+
+    /// Refuses parts that are not of one credential.
+    fn refuse_two(&self, parts: &[(String, Part)]) -> Result<()> {
+        use Part::{Password, Username};
         let source = match self.origin {
             Origin::CommandLine => "the command line",
             Origin::Environment => "the environment",
         };
-        Err(Error::usage(
-            format!("{one} cannot be used with {other}: {source} names two credentials"),
-            "keep one of user and password, API key, or bearer token",
-        ))
+        for (index, (option, part)) in parts.iter().enumerate() {
+            let completes =
+                |other: &Part| matches!((part, other), (Username(_), Password(_)) | (Password(_), Username(_)));
+            if let Some((other, _)) = parts[index + 1..].iter().find(|(_, other)| !completes(other)) {
+                return Err(Error::usage(
+                    format!("{option} cannot be used with {other}: {source} names two credentials"),
+                    "keep one of user and password, API key, or bearer token",
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
 /// The first of the sources that names a credential decides. Two kinds there are an error; a user or a password that is
-/// missing there is taken from the sources behind it, then from `ask`, which gets the user's name.
+/// missing there is taken from the sources behind it, then from `ask`, which gets the user's name. A password in an address
+/// belongs to the user in it and completes no other.
 ///
 /// # Errors
 /// Two kinds, a password without a user, no password, or characters that no header may contain.
@@ -264,24 +250,28 @@ pub(super) fn resolve(
     let Some((source, others)) = sources.split_first() else {
         return Ok(None);
     };
-    match source.credential()? {
-        None => resolve(others, ask),
-        Some(Named::Login(login)) => basic(completed(login, others)?, ask).map(Some),
-        Some(Named::ApiKey(key)) => Ok(Some(Credential::ApiKey(header_value(&key, "the API key")?))),
-        Some(Named::BearerToken(token)) => Ok(Some(Credential::Bearer(header_value(&token, "the bearer token")?))),
+    let parts = source.parts();
+    if parts.is_empty() {
+        return resolve(others, ask);
     }
-}
-
-/// The user with what only other sources name. A password in an address belongs to the user in it and completes no other.
-fn completed(mut login: Login, others: &[AccessOptions]) -> Result<Login> {
+    source.refuse_two(&parts)?;
+    let mut login = Login::default();
+    for (_, part) in parts {
+        match part {
+            Part::Username(username) => login.username = Some(username),
+            Part::Password(password) => login.password = Some(password),
+            Part::ApiKey(key) => return Ok(Some(Credential::ApiKey(header_value(&key, "the API key")?))),
+            Part::BearerToken(token) => return Ok(Some(Credential::Bearer(header_value(&token, "the bearer token")?))),
+        }
+    }
     for other in others {
         if login.username.is_none() {
-            login.username = other.username()?.map(|(_, username)| username);
+            login.username = other.username()?;
         } else if login.password.is_none() {
             login.password.clone_from(&other.password);
         }
     }
-    Ok(login)
+    basic(login, ask).map(Some)
 }
 
 fn basic(login: Login, ask: impl FnOnce(&str) -> Option<Secret>) -> Result<Credential> {

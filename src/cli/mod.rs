@@ -4,7 +4,6 @@
 mod arguments;
 mod connection;
 mod credentials;
-pub mod reference;
 mod run;
 
 pub use arguments::Cli;

@@ -11,7 +11,6 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::cli::arguments::{Cli, Command};
-use crate::cli::reference;
 use crate::commands::{self, RunContext};
 use crate::error::{Error, Result};
 use crate::terminal::{Terminal, TerminalOptions};
@@ -35,7 +34,7 @@ pub fn run_in(context: &RunContext, arguments: impl IntoIterator<Item = OsString
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments),
     };
-    let terminal = Terminal::with_streams(context.streams.clone(), cli.terminal_options());
+    let terminal = Terminal::with_streams(context.streams.clone(), cli.terminal);
     let json = cli.prints_json();
     match dispatch(cli, context, &terminal) {
         Ok(()) => 0,
@@ -74,8 +73,8 @@ fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result<()> {
             block_on(commands::pseudonymize::run(options, context, terminal))
         }
         Command::Reveal(options) => commands::reveal::run(&options, terminal),
-        Command::Completions { shell } => print(terminal, &reference::completions(shell)),
-        Command::Man { command } => match reference::man(command.as_deref()) {
+        Command::Completions { shell } => print(terminal, &completions(shell)),
+        Command::Man { command } => match man(command.as_deref()) {
             Some(page) => print(terminal, &page),
             None => Err(Error::usage(
                 "there is no manual page of that name",
@@ -108,6 +107,27 @@ fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
 
 fn print(terminal: &Terminal, text: &str) -> Result<()> {
     terminal.result(text).map_err(|cause| Error::file("stdout", cause))
+}
+
+/// The completion script for a shell.
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "esml-state", &mut script);
+    // clap_complete 4.6 names the commands of a program with a hyphen in two ways, and Bash then finds none.
+    String::from_utf8_lossy(&script).replace("esml__subcmd__state", "esml__state")
+}
+
+/// The manual page of the program or of one command, in roff; `None` where there is no such command.
+fn man(command: Option<&str>) -> Option<String> {
+    let mut program = Cli::command();
+    program.build();
+    let described = match command {
+        Some(name) => program.find_subcommand(name)?.clone(),
+        None => program,
+    };
+    let mut page = Vec::new();
+    clap_mangen::Man::new(described).render(&mut page).ok()?;
+    Some(String::from_utf8_lossy(&page).into_owned())
 }
 
 /// `--color`, read before the line is parsed: a line that cannot be parsed is reported in that color too.
@@ -203,18 +223,14 @@ fn print_list(title: &str, lines: &[String], terminal: &Terminal) {
 
 /// The causes below an error, without those whose text is above already.
 fn causes(error: &dyn StdError) -> Vec<String> {
-    let message = error.to_string();
-    let mut causes: Vec<String> = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
+    let mut printed = vec![error.to_string()];
+    for cause in std::iter::successors(error.source(), |&cause| cause.source()) {
         let text = cause.to_string();
-        let printed = message.contains(&text) || causes.iter().any(|above| above.contains(&text));
-        if !printed {
-            causes.push(text);
+        if !printed.iter().any(|above| above.contains(&text)) {
+            printed.push(text);
         }
-        next = cause.source();
     }
-    causes
+    printed.split_off(1)
 }
 
 fn document(error: &Error) -> Value {

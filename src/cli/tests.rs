@@ -3,7 +3,6 @@
 use clap::{CommandFactory, Parser};
 
 use super::arguments::{Cli, Command};
-use crate::cluster::ml::SnapshotChoice;
 use crate::cluster::{ConnectOptions, Credential, Endpoint};
 use crate::commands::Environment;
 use crate::commands::export::ExportOptions;
@@ -18,7 +17,7 @@ fn parse(line: &str) -> Result<Cli, clap::Error> {
 
 fn export(line: &str) -> Result<(ExportOptions, ConnectOptions), Error> {
     let cli = parse(&format!("esml-state export {line}")).unwrap();
-    let terminal = Terminal::new(cli.terminal_options());
+    let terminal = Terminal::new(cli.terminal);
     let Command::Export(command) = cli.command else {
         panic!("{line}");
     };
@@ -28,7 +27,7 @@ fn export(line: &str) -> Result<(ExportOptions, ConnectOptions), Error> {
 
 fn import(line: &str) -> Result<(ImportOptions, ConnectOptions), Error> {
     let cli = parse(&format!("esml-state import {line}")).unwrap();
-    let terminal = Terminal::new(cli.terminal_options());
+    let terminal = Terminal::new(cli.terminal);
     let Command::Import(command) = cli.command else {
         panic!("{line}");
     };
@@ -50,10 +49,6 @@ fn a_line_for_the_python_script_works() {
     )
     .unwrap();
     assert_eq!(options.job.as_ref().unwrap().as_str(), "j");
-    assert_eq!(
-        options.snapshot(),
-        SnapshotChoice::Before(EpochMillis(1_704_067_200_000))
-    );
     assert_eq!(options.before(), Some(EpochMillis(1_704_067_200_000)));
     assert_eq!(options.annotations_after, Some(EpochMillis(1_675_209_600_000)));
     let inputs = options.inputs().unwrap();
@@ -71,8 +66,8 @@ fn a_line_for_the_python_script_works() {
     assert_eq!(options.archive().to_str(), Some("a.tar.gz"));
     assert!(matches!(connect.endpoint, Endpoint::CloudId(id) if id == "c:x"));
     assert_eq!(
-        export("--job_id j --snapshot_before_date 1").unwrap().0.snapshot(),
-        SnapshotChoice::Before(EpochMillis(1))
+        export("--job_id j --snapshot_before_date 1").unwrap().0.before(),
+        Some(EpochMillis(1))
     );
 }
 
@@ -177,7 +172,7 @@ fn how_to_talk_is_understood_before_and_behind_the_command() {
         ("esml-state inspect a -v", Verbosity::Verbose),
         ("esml-state inspect -vv a", Verbosity::Debug),
     ] {
-        assert_eq!(parse(line).unwrap().terminal_options().verbosity, verbosity, "{line}");
+        assert_eq!(parse(line).unwrap().terminal.verbosity(), verbosity, "{line}");
     }
 }
 

@@ -62,17 +62,6 @@ pub struct DataCounts {
     pub latest_record_timestamp: Option<i64>,
 }
 
-/// Which snapshot is meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SnapshotChoice {
-    /// The one that the job uses.
-    Used,
-    /// The latest created before this moment.
-    Before(EpochMillis),
-    /// This one.
-    Id(SnapshotId),
-}
-
 /// What the listing contains of a snapshot.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SnapshotSummary {
@@ -87,17 +76,6 @@ pub struct SnapshotSummary {
     /// How many model state documents belong to it.
     #[serde(rename = "snapshot_doc_count", default)]
     pub state_documents: u64,
-}
-
-impl SnapshotChoice {
-    /// Whether this snapshot is meant, of a job that uses `used`.
-    pub fn means(&self, snapshot: &SnapshotSummary, used: Option<&SnapshotId>) -> bool {
-        match self {
-            Self::Used => Some(&snapshot.id) == used,
-            Self::Before(moment) => snapshot.timestamp < *moment,
-            Self::Id(id) => snapshot.id == *id,
-        }
-    }
 }
 
 /// The ID stays text: only calendars that are exported must have a valid one.
@@ -572,7 +550,7 @@ mod tests {
     }
 
     #[test]
-    fn choices_tell_snapshots_apart() {
+    fn a_listed_snapshot_has_its_number_of_state_documents() {
         let listing: Listing<SnapshotSummary> = serde_json::from_str(
             r#"{"count":1,"model_snapshots":[{"job_id":"j1","timestamp":1704153600000,"description":"snapshot 2",
                 "snapshot_id":"2","snapshot_doc_count":1,"retain":false}]}"#,
@@ -580,18 +558,6 @@ mod tests {
         .unwrap();
         let snapshot = listing.items.into_iter().next().unwrap();
         assert_eq!((snapshot.id.as_str(), snapshot.state_documents), ("2", 1));
-        let means = |choice: SnapshotChoice, used: Option<&str>| {
-            choice.means(&snapshot, used.map(|used| used.parse().unwrap()).as_ref())
-        };
-        assert!(means(SnapshotChoice::Used, Some("2")));
-        assert!(!means(SnapshotChoice::Used, Some("1")));
-        assert!(!means(SnapshotChoice::Used, None));
-        assert!(!means(
-            SnapshotChoice::Before(EpochMillis(1_704_153_600_000)),
-            Some("2")
-        ));
-        assert!(means(SnapshotChoice::Before(EpochMillis(1_704_153_600_001)), Some("1")));
-        assert!(!means(SnapshotChoice::Id("1".parse().unwrap()), Some("2")));
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod progress;
 mod prompt;
 mod streams;
 
-pub use output::{Color, Terminal, TerminalOptions, Verbosity};
+pub use output::{Terminal, TerminalOptions, Verbosity};
 pub use progress::{Stage, Unit};
 pub use prompt::{PromptError, TerminalStateGuard};
 pub use streams::{Sink, Streams};

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use clap::{ArgAction, Args, ColorChoice};
 use console::{Style, Term};
 use indicatif::MultiProgress;
 
@@ -12,25 +13,12 @@ use crate::terminal::streams::Streams;
 use crate::util::control_chars::indented;
 use crate::util::secret::Secrets;
 
-/// When to colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
 /// How much to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
     /// `-q`: warnings, errors and questions only.
     Quiet,
     /// The stages.
-    #[default]
     Normal,
     /// `-v`: details, chains of causes.
     Verbose,
@@ -39,12 +27,29 @@ pub enum Verbosity {
 }
 
 /// What the command line says about talking.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub struct TerminalOptions {
-    /// `--color`.
-    pub color: Color,
-    /// `-q`, `-v`, `-vv`.
-    pub verbosity: Verbosity,
+    /// Say more; -vv tells every request
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+    /// Say nothing but questions, warnings and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+}
+
+impl TerminalOptions {
+    /// How much to say.
+    pub fn verbosity(self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, 1) => Verbosity::Verbose,
+            (false, _) => Verbosity::Debug,
+        }
+    }
 }
 
 /// Narrower terminals get lines that are broken by the terminal.
@@ -97,11 +102,11 @@ impl Environment {
 }
 
 impl Stream {
-    fn new(terminal: bool, color: Color, environment: Environment) -> Self {
+    fn new(terminal: bool, color: ColorChoice, environment: Environment) -> Self {
         let color = match color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => terminal && !environment.no_color && !environment.dumb,
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !environment.no_color && !environment.dumb,
         };
         Self { terminal, color }
     }
@@ -118,10 +123,10 @@ impl Terminal {
         let environment = Environment::read();
         let [stdin, stdout, stderr] = streams.terminals();
         let stderr = Stream::new(stderr, options.color, environment);
-        let moving = stderr.terminal && !environment.dumb && options.verbosity > Verbosity::Quiet;
+        let moving = stderr.terminal && !environment.dumb && options.verbosity() > Verbosity::Quiet;
         Self {
             inner: Arc::new(Inner {
-                verbosity: options.verbosity,
+                verbosity: options.verbosity(),
                 stdout: Stream::new(stdout, options.color, environment),
                 stderr,
                 stdin_is_terminal: stdin,
@@ -317,12 +322,12 @@ mod tests {
             dumb: true,
         };
         for (terminal, color, environment, expected) in [
-            (true, Color::Auto, plain, true),
-            (false, Color::Auto, plain, false),
-            (true, Color::Auto, no_color, false),
-            (true, Color::Auto, dumb, false),
-            (false, Color::Always, no_color, true),
-            (true, Color::Never, plain, false),
+            (true, ColorChoice::Auto, plain, true),
+            (false, ColorChoice::Auto, plain, false),
+            (true, ColorChoice::Auto, no_color, false),
+            (true, ColorChoice::Auto, dumb, false),
+            (false, ColorChoice::Always, no_color, true),
+            (true, ColorChoice::Never, plain, false),
         ] {
             let stream = Stream::new(terminal, color, environment);
             assert_eq!(stream.color, expected, "{terminal} {color:?} {environment:?}");

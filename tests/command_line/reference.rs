@@ -1,11 +1,17 @@
 //! The pages that are generated from the definition of the command line.
 
+use std::fmt::Write as _;
+
+use clap::builder::StyledStr;
+use clap::{Arg, Command, CommandFactory as _};
+use esml_state::cli::Cli;
+
 use super::{output, stdout};
 
 #[test]
 fn the_reference_page_is_the_definition() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/command-line.md");
-    let page = esml_state::cli::reference::markdown();
+    let page = markdown();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, &page).unwrap();
     }
@@ -18,7 +24,7 @@ fn the_reference_page_is_the_definition() {
 
 #[test]
 fn the_reference_page_leaves_nothing_out() {
-    let page = esml_state::cli::reference::markdown();
+    let page = markdown();
     for part in ["## completions", "## man", "`-h, --help`", "`-V, --version`"] {
         assert!(page.contains(part), "{part}");
     }
@@ -53,4 +59,82 @@ fn manual_pages_are_printed() {
     assert!(stdout(&output(&["man"])).contains(".TH esml-state 1"));
     assert!(stdout(&output(&["man", "export"])).contains("include\\-inputs"));
     assert_eq!(output(&["man", "nothing"]).status.code(), Some(2));
+}
+
+/// The reference page, in Markdown: `docs/command-line.md`.
+fn markdown() -> String {
+    let mut program = Cli::command().disable_help_subcommand(true);
+    program.build();
+    let mut page =
+        String::from("<!-- Generated from the definition of the command line; a test compares. -->\n# Command line\n");
+    describe(&program, &mut page);
+    for command in program.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let _ = write!(page, "\n## {}\n", command.get_name());
+        describe(command, &mut page);
+    }
+    page
+}
+
+fn describe(command: &Command, page: &mut String) {
+    let about = plain(command.get_long_about().or(command.get_about()));
+    let usage = command.clone().render_usage().to_string();
+    let _ = write!(page, "\n{about}\n\n```text\n{usage}\n```\n");
+    // Options that every command has stand with the program.
+    let everywhere = |arg: &Arg| arg.is_global_set() || arg.get_id().as_str() == "help";
+    let program = command.get_name() == "esml-state";
+    let arguments = command.get_arguments();
+    let arguments = arguments.filter(|arg| !arg.is_hide_set() && (program || !everywhere(arg)));
+    let mut tables: Vec<(&str, Vec<&Arg>)> = Vec::new();
+    // As in the help, what has no heading of its own comes first.
+    let (with_heading, without): (Vec<_>, Vec<_>) = arguments.partition(|arg| arg.get_help_heading().is_some());
+    for arg in without.into_iter().chain(with_heading) {
+        let default = if arg.is_positional() { "Arguments" } else { "Options" };
+        let heading = arg.get_help_heading().unwrap_or(default);
+        match tables.iter_mut().find(|(title, _)| *title == heading) {
+            Some((_, rows)) => rows.push(arg),
+            None => tables.push((heading, vec![arg])),
+        }
+    }
+    for (title, rows) in tables {
+        let _ = write!(page, "\n**{title}**\n\n| option | |\n|---|---|\n");
+        rows.into_iter().for_each(|arg| row(arg, page));
+    }
+    if let Some(after) = command.get_after_long_help() {
+        let _ = write!(page, "\n```text\n{after}\n```\n");
+    }
+}
+
+fn row(arg: &Arg, page: &mut String) {
+    let values = arg.get_action().takes_values();
+    let mut name = match (arg.get_short(), arg.get_long()) {
+        (Some(short), Some(long)) => format!("-{short}, --{long}"),
+        (None, Some(long)) => format!("--{long}"),
+        _ => String::new(),
+    };
+    if let Some(names) = arg.get_value_names().filter(|_| values) {
+        let _ = write!(name, " {}", names.join(" "));
+    }
+    let help = plain(arg.get_long_help().or(arg.get_help()));
+    let paragraphs = help
+        .split("\n\n")
+        .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let sentences: Vec<String> = paragraphs.map(|text| text.trim_end_matches('.').to_owned()).collect();
+    let mut help = sentences.join(". ");
+    let choices = arg.get_possible_values();
+    let choices: Vec<String> = choices
+        .iter()
+        .map(|choice| format!("`{}`", choice.get_name()))
+        .collect();
+    if values && !choices.is_empty() {
+        let _ = write!(help, "; one of {}", choices.join(", "));
+    }
+    if let Some(default) = arg.get_default_values().first().filter(|_| values) {
+        let _ = write!(help, " [default: {}]", default.display());
+    }
+    let help = help.replace('|', "\\|").replace('<', "&lt;");
+    let _ = writeln!(page, "| `{}` | {help} |", name.trim());
+}
+
+fn plain(help: Option<&StyledStr>) -> String {
+    help.map(ToString::to_string).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::archive::Target;
 use crate::cluster::Pagination;
-use crate::cluster::ml::SnapshotChoice;
+use crate::cluster::ml::SnapshotSummary;
 use crate::commands::options::{compression_level, concurrency, target};
 use crate::commands::pseudonymize::TokenOptions;
 use crate::error::{Error, Result};
@@ -44,7 +44,7 @@ pub struct ExportOptions {
     pub job: Option<JobId>,
     /// This model snapshot, instead of the one that the job uses
     #[arg(long, alias = "snapshot_id", value_name = "ID", conflicts_with_all = ["before_date", "snapshot_before_date"])]
-    snapshot_id: Option<SnapshotId>,
+    pub(super) snapshot_id: Option<SnapshotId>,
     /// The latest snapshot before this date
     ///
     /// Later annotations and notifications are left out.
@@ -193,12 +193,12 @@ impl ExportOptions {
         self.json && (self.dry_run || self.output.as_deref() != Some(Path::new("-")))
     }
 
-    /// Which snapshot.
-    pub fn snapshot(&self) -> SnapshotChoice {
+    /// Whether this snapshot of a job is chosen, by its ID, by its time, or because the job uses it.
+    pub(super) fn chooses(&self, snapshot: &SnapshotSummary, used: Option<&SnapshotId>) -> bool {
         match (&self.snapshot_id, self.before()) {
-            (Some(id), _) => SnapshotChoice::Id(id.clone()),
-            (None, Some(before)) => SnapshotChoice::Before(before),
-            (None, None) => SnapshotChoice::Used,
+            (Some(id), _) => snapshot.id == *id,
+            (None, Some(before)) => snapshot.timestamp < before,
+            (None, None) => Some(&snapshot.id) == used,
         }
     }
 
@@ -275,5 +275,44 @@ fn check_range(after: (&str, Option<EpochMillis>), before: (&str, Option<EpochMi
             "give the earlier date to the option that ends in `after-date`",
         )),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: ExportOptions,
+    }
+
+    #[test]
+    fn options_tell_snapshots_apart() {
+        let snapshot = SnapshotSummary {
+            id: "2".parse().unwrap(),
+            timestamp: EpochMillis(1_704_153_600_000),
+            description: String::new(),
+            state_documents: 1,
+        };
+        for (line, used, chosen) in [
+            ("", Some("2"), true),
+            ("", Some("1"), false),
+            ("", None, false),
+            ("--before-date=1704153600000", Some("2"), false),
+            ("--before-date=1704153600001", Some("1"), true),
+            ("--snapshot-before-date=1704153600001", Some("1"), true),
+            ("--snapshot-id=1", Some("2"), false),
+            ("--snapshot-id=2", None, true),
+        ] {
+            let arguments = ["export", line].into_iter().filter(|argument| !argument.is_empty());
+            let Line { options } = Line::parse_from(arguments);
+            let used = used.map(|used| used.parse().unwrap());
+            assert_eq!(options.chooses(&snapshot, used.as_ref()), chosen, "{line} {used:?}");
+        }
     }
 }

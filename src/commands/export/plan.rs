@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::options::ExportOptions;
 use crate::archive::{EntryBuilder, EntryKind, EntryName, SealedEntry};
-use crate::cluster::ml::{SnapshotChoice, SnapshotSummary};
+use crate::cluster::ml::SnapshotSummary;
 use crate::cluster::{Cluster, Deployment, Hit, RequiredPrivileges};
 use crate::commands::interrupt;
 use crate::commands::session::Session;
@@ -82,7 +82,7 @@ impl<'a> Export<'a> {
                 stats.state
             ));
         }
-        let snapshot = find_snapshot(session, &job, &options.snapshot()).await?;
+        let snapshot = find_snapshot(session, options, &job).await?;
         let snapshot_document = snapshot_document(cluster, &id, &snapshot).await?;
         let export = Self {
             session,
@@ -172,15 +172,16 @@ async fn choose_job(session: &Session) -> Result<JobId> {
 }
 
 /// The chosen snapshot. Where the job was reverted, the one that it uses is not the latest one, which is named too.
-async fn find_snapshot(session: &Session, job: &JobConfig, choice: &SnapshotChoice) -> Result<SnapshotSummary> {
+async fn find_snapshot(session: &Session, options: &ExportOptions, job: &JobConfig) -> Result<SnapshotSummary> {
     let (id, used) = (job.id(), job.model_snapshot_id.as_ref());
     let list = format!("GET _ml/anomaly_detectors/{id}/model_snapshots lists them; closing a job makes one");
     let snapshots = session.cluster.snapshots(id).await?;
     let Some(latest) = snapshots.first() else {
         return Err(Error::failed(format!("job {id} has no model snapshot yet"), list));
     };
-    if let Some(chosen) = snapshots.iter().find(|snapshot| choice.means(snapshot, used)) {
-        if *choice == SnapshotChoice::Used && chosen.id != latest.id {
+    let choice = (&options.snapshot_id, options.before());
+    if let Some(chosen) = snapshots.iter().find(|snapshot| options.chooses(snapshot, used)) {
+        if choice == (&None, None) && chosen.id != latest.id {
             session.terminal.warn(&format!(
                 "job {id} was reverted: it uses snapshot {} of {}, which is exported; the latest one is {} of {} \
                  (--snapshot-id {})",
@@ -189,20 +190,16 @@ async fn find_snapshot(session: &Session, job: &JobConfig, choice: &SnapshotChoi
         }
         return Ok(chosen.clone());
     }
-    let (message, hint) = match (choice, used.filter(|used| used.as_str() != NO_SNAPSHOT)) {
-        (SnapshotChoice::Before(moment), _) => (format!("job {id} has no model snapshot from before {moment}"), list),
-        (SnapshotChoice::Id(snapshot), _) => (format!("job {id} has no model snapshot `{snapshot}`"), list),
-        (SnapshotChoice::Used, used) => {
-            let message = match used {
-                Some(used) => format!("job {id} uses snapshot {used}, which is not among its model snapshots"),
-                None => format!("job {id} uses no model snapshot: it was reverted to none, or reset"),
-            };
-            let (id, timestamp) = (&latest.id, latest.timestamp);
-            (
-                message,
-                format!("export the latest one, of {timestamp}, with --snapshot-id {id}"),
-            )
-        }
+    let message = match (choice, used.filter(|used| used.as_str() != NO_SNAPSHOT)) {
+        ((Some(snapshot), _), _) => format!("job {id} has no model snapshot `{snapshot}`"),
+        ((None, Some(moment)), _) => format!("job {id} has no model snapshot from before {moment}"),
+        (_, Some(used)) => format!("job {id} uses snapshot {used}, which is not among its model snapshots"),
+        (_, None) => format!("job {id} uses no model snapshot: it was reverted to none, or reset"),
+    };
+    let (latest, time) = (&latest.id, latest.timestamp);
+    let hint = match choice {
+        (None, None) => format!("export the latest one, of {time}, with --snapshot-id {latest}"),
+        _ => list,
     };
     Err(Error::failed(message, hint))
 }
