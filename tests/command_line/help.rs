@@ -10,7 +10,7 @@ fn help(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn short() {
+fn short_help_matches_the_snapshots() {
     insta::assert_snapshot!("program", help(&["-h"]));
     insta::assert_snapshot!("export", help(&["export", "-h"]));
     insta::assert_snapshot!("import", help(&["import", "-h"]));
@@ -19,7 +19,7 @@ fn short() {
 
 /// Nothing is broken: an argument, a command and its words are one line.
 #[test]
-fn short_help_is_one_line_an_option() {
+fn short_help_has_one_line_per_option() {
     let program = help(&["-h"]);
     let commands = program.lines().skip_while(|line| *line != "Commands:").skip(1);
     let commands: Vec<&str> = commands
@@ -47,7 +47,7 @@ fn short_help_is_one_line_an_option() {
 }
 
 #[test]
-fn long() {
+fn long_help_matches_the_snapshots() {
     insta::assert_snapshot!("program_long", help(&["--help"]));
     insta::assert_snapshot!("export_long", help(&["export", "--help"]));
     insta::assert_snapshot!("import_long", help(&["import", "--help"]));
@@ -59,7 +59,7 @@ fn long() {
 }
 
 #[test]
-fn the_environment_is_named_and_its_secrets_are_not_shown() {
+fn help_names_environment_variables_without_their_secrets() {
     let mut command = esml_state(&["export", "--help"]);
     let names = [
         "URL",
@@ -81,6 +81,6 @@ fn the_environment_is_named_and_its_secrets_are_not_shown() {
 }
 
 #[test]
-fn spellings_of_the_scripts_are_not_advertised() {
+fn help_omits_option_names_of_the_python_scripts() {
     assert!(!help(&["export", "--help"]).contains("--job_id"));
 }

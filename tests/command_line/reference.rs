@@ -9,7 +9,7 @@ use esml_state::cli::Cli;
 use super::{output, stdout};
 
 #[test]
-fn the_reference_page_is_the_definition() {
+fn reference_page_matches_the_command_definitions() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/command-line.md");
     let page = markdown();
     if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -23,7 +23,7 @@ fn the_reference_page_is_the_definition() {
 }
 
 #[test]
-fn the_reference_page_leaves_nothing_out() {
+fn reference_page_contains_every_option() {
     let page = markdown();
     for part in ["## completions", "## man", "`-h, --help`", "`-V, --version`"] {
         assert!(page.contains(part), "{part}");
@@ -31,7 +31,7 @@ fn the_reference_page_leaves_nothing_out() {
 }
 
 #[test]
-fn completions_know_the_commands() {
+fn completions_contain_every_command() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let output = output(&["completions", shell]);
         assert_eq!(output.status.code(), Some(0), "{shell}");
@@ -40,7 +40,7 @@ fn completions_know_the_commands() {
 }
 
 #[test]
-fn the_bash_script_knows_the_options_of_every_command_that_it_recognises() {
+fn bash_completions_contain_the_options_of_every_command() {
     let script = stdout(&output(&["completions", "bash"]));
     let recognised: Vec<&str> = script
         .lines()

@@ -5,7 +5,7 @@ use super::{esml_state, output, stderr, stdout};
 use crate::support::{binary::Binary, pseudo_terminal::Session};
 
 #[test]
-fn a_job_is_needed_where_nobody_can_choose() {
+fn export_without_a_terminal_requires_a_job_id() {
     let output = output(&["export"]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(stdout(&output), "");
@@ -16,7 +16,7 @@ fn a_job_is_needed_where_nobody_can_choose() {
 }
 
 #[test]
-fn with_json_a_usage_error_is_a_document_too() {
+fn usage_error_with_json_is_a_json_document() {
     for arguments in [
         &["export", "--json"][..],
         &["import", "--json"],
@@ -33,7 +33,7 @@ fn with_json_a_usage_error_is_a_document_too() {
 }
 
 #[test]
-fn the_document_of_a_usage_error_names_what_it_is_about() {
+fn usage_error_document_names_its_argument() {
     for (arguments, error, hint) in [
         (
             &["import", "--json"][..],
@@ -62,7 +62,7 @@ fn the_document_of_a_usage_error_names_what_it_is_about() {
 }
 
 #[test]
-fn two_credentials_of_the_environment_are_an_error() {
+fn two_credentials_in_the_environment_are_an_error() {
     let mut command = esml_state(&["export", "--job-id", "j"]);
     command
         .env("ELASTICSEARCH_API_KEY", "s3cr3t")
@@ -78,21 +78,21 @@ fn two_credentials_of_the_environment_are_an_error() {
 }
 
 #[test]
-fn a_wrong_address_does_not_give_its_password_away() {
+fn invalid_url_error_hides_its_password() {
     let output = output(&["export", "--job-id", "j", "--url", "ftp://u:s3cr3t@h"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(!stderr(&output).contains("s3cr3t"));
 }
 
 #[test]
-fn a_user_without_password_and_terminal_is_told_how_to_give_one() {
+fn user_without_password_and_terminal_is_an_error_with_a_hint() {
     let output = output(&["import", "a.tar.gz", "--username", "elastic"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("hint: add --password-file"));
 }
 
 #[test]
-fn color_is_obeyed() {
+fn usage_error_follows_the_color_option() {
     let colored = stderr(&output(&["export", "--color", "always"]));
     assert!(colored.contains("\u{1b}[") && colored.contains("error:"), "{colored:?}");
     for (line, colored) in [
@@ -110,7 +110,7 @@ fn color_is_obeyed() {
 
 #[cfg(unix)]
 #[test]
-fn on_a_terminal_too_a_wrong_line_is_plain_where_colour_is_not_wanted() {
+fn usage_error_on_a_terminal_is_plain_without_color() {
     for (more, colored) in [(&[][..], true), (&["--color", "never"], false)] {
         let binary = Binary::new();
         let ended = Session::start(binary.command([&["export", "--bogus"], more].concat())).end();

@@ -70,10 +70,10 @@ fn dense() -> Answer {
 
 #[test]
 fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
-    let world = made(|_| {});
-    let proxied = Binary::new().with_env("HTTP_PROXY", &world.stand_in.url());
+    let cluster = made(|_| {});
+    let proxied = Binary::new().with_env("HTTP_PROXY", &cluster.stand_in.url());
     assert_eq!(export(&proxied, ELSEWHERE).0, Some(0));
-    let requests: BTreeSet<(String, String)> = world
+    let requests: BTreeSet<(String, String)> = cluster
         .stand_in
         .requests()
         .into_iter()
@@ -87,8 +87,11 @@ fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
         let (wanted, asked) = (method.clone(), path.clone());
         let answer = if number % 2 == 0 { &bomb } else { &long };
         let fault = Fault::when(move |call| call.method == wanted && call.path == asked).always();
-        world.stand_in.faults().clear();
-        world.stand_in.faults().add(fault.then(Action::Answer(answer.clone())));
+        cluster.stand_in.faults().clear();
+        cluster
+            .stand_in
+            .faults()
+            .add(fault.then(Action::Answer(answer.clone())));
         let (code, said) = export(&proxied, ELSEWHERE);
         assert_eq!(code, Some(1), "{method} {path}: {said}");
         let named = format!("{method} {path}: the response is too large");
@@ -103,9 +106,9 @@ fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
 /// fields in the rest.
 #[test]
 fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
-    let world = made(|_| {});
+    let cluster = made(|_| {});
     let path = "/app-logs";
-    let mut indices = world.call("GET", path, "").value();
+    let mut indices = cluster.call("GET", path, "").value();
     let definition = indices["app-logs"].clone();
     let properties = indices["app-logs"]["mappings"]["properties"].as_object_mut().unwrap();
     properties.extend((0..9_000).map(|n| (format!("field-{n}"), json!({"type": "keyword", "ignore_above": 256}))));
@@ -116,7 +119,7 @@ fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
     // Not read at all.
     indices["app-logs"]["aliases"]["large"] = json!({"filter": {"term": {"a": "x".repeat(26 << 20)}}});
     indices["other"] = definition;
-    let faults = world.stand_in.faults();
+    let faults = cluster.stand_in.faults();
     let answers = |indices: &Value| {
         let answer = Action::Answer(Answer::json(200, indices));
         faults.clear();
@@ -128,7 +131,7 @@ fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
     };
     assert!(indices.to_string().len() > 28 << 20);
     answers(&indices);
-    let (code, said) = export(&Binary::new(), &world.stand_in.url());
+    let (code, said) = export(&Binary::new(), &cluster.stand_in.url());
     assert_eq!(code, Some(0), "{said}");
     for n in 0..4 {
         let mut large = indices["other"].clone();
@@ -137,15 +140,15 @@ fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
     }
     indices["app-logs"]["aliases"] = json!({});
     answers(&indices);
-    let (code, said) = export(&Binary::new(), &world.stand_in.url());
+    let (code, said) = export(&Binary::new(), &cluster.stand_in.url());
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("GET /app-logs: the response is too large"), "{said}");
 }
 
 /// What has few documents may have many shards and clusters that failed.
 #[test]
-fn what_an_answer_says_besides_its_documents_is_bounded() {
-    let world = made(|_| {});
+fn response_fields_other_than_documents_are_bounded() {
+    let cluster = made(|_| {});
     let many = format!("[{}{{}}]", "{},".repeat(8 << 20));
     for (part, beside) in [
         (
@@ -158,36 +161,38 @@ fn what_an_answer_says_besides_its_documents_is_bounded() {
         ),
     ] {
         let answer = Answer::of(200, "application/json", format!(r#"{{{beside},"hits":{{"hits":[]}}}}"#));
-        let faults = world.stand_in.faults();
+        let faults = cluster.stand_in.faults();
         faults.clear();
         // Sized for documents of model state.
         let state = |call: &Call| call.path.contains(".ml-state") && call.path.ends_with("_search");
         faults.add(Fault::when(state).always().then(Action::Answer(answer)));
-        let (code, said) = export(&Binary::new(), &world.stand_in.url());
+        let (code, said) = export(&Binary::new(), &cluster.stand_in.url());
         assert_eq!(code, Some(1), "{part}: {said}");
         assert!(said.contains("_search: the response is too large"), "{part}: {said}");
     }
 }
 
 #[test]
-fn a_scroll_page_that_is_too_large_names_the_option_that_makes_it_smaller() {
-    let world = made(|_| {});
+fn oversized_scroll_page_error_names_the_page_size_option() {
+    let cluster = made(|_| {});
     for path in ["/app-logs/_search", "/_search/scroll"] {
-        let faults = world.stand_in.faults();
+        let faults = cluster.stand_in.faults();
         faults.clear();
         faults.add(Fault::on("POST", path).always().then(Action::Answer(long())));
         let scrolled = ["--pagination", "scroll", "--page-size", "50"];
         let export = ["export", "--job-id", JOB, "--yes", "--include-inputs"];
-        let run = world.run(&Binary::new(), &[&export[..], &scrolled].concat()).expect(1);
+        let run = cluster
+            .run(&Binary::new(), &[&export[..], &scrolled].concat())
+            .expect(1);
         run.says(&format!("POST {path}: the response is too large"))
             .says("hint: lower --page-size");
     }
 }
 
 #[test]
-fn a_dense_response_and_an_error_without_end_are_refused() {
-    let world = made(|_| {});
-    let url = world.stand_in.url();
+fn dense_response_and_endless_error_are_refused() {
+    let cluster = made(|_| {});
+    let url = cluster.stand_in.url();
     for (answer, says) in [
         (dense(), "GET /: the response is too large"),
         (
@@ -199,8 +204,8 @@ fn a_dense_response_and_an_error_without_end_are_refused() {
             "GET /: the cluster does not accept the cred",
         ),
     ] {
-        world.stand_in.faults().clear();
-        world
+        cluster.stand_in.faults().clear();
+        cluster
             .stand_in
             .faults()
             .add(Fault::on("GET", "/").always().then(Action::Answer(answer)));
@@ -211,8 +216,8 @@ fn a_dense_response_and_an_error_without_end_are_refused() {
 }
 
 #[test]
-fn what_was_not_asked_for_is_not_decoded() {
-    let world = made(|_| {});
+fn unrequested_content_encoding_is_not_decoded() {
+    let cluster = made(|_| {});
     for (answer, named) in [
         (bomb(), "its content encoding is `gzip`"),
         (
@@ -220,12 +225,12 @@ fn what_was_not_asked_for_is_not_decoded() {
             "is `br`",
         ),
     ] {
-        world.stand_in.faults().clear();
-        world
+        cluster.stand_in.faults().clear();
+        cluster
             .stand_in
             .faults()
             .add(Fault::on("GET", "/").always().then(Action::Answer(answer)));
-        let (code, said) = export(&Binary::new(), &world.stand_in.url());
+        let (code, said) = export(&Binary::new(), &cluster.stand_in.url());
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains(named) && said.contains("GET /: "), "{said}");
     }
@@ -233,7 +238,7 @@ fn what_was_not_asked_for_is_not_decoded() {
 
 /// A chunked body that never ends.
 #[test]
-fn a_response_without_end_is_given_up() {
+fn endless_response_is_aborted() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {

@@ -8,7 +8,7 @@ use super::{JOB, dry_run, made};
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::{Answer, Call};
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 /// What is never printed: the passwords and keys below as they are typed, sent, escaped and encoded.
 const SECRETS: [&str; 12] = [
@@ -78,9 +78,9 @@ const FORMS: [Form; 11] = [
     |text| Answer::json(200, &json!({})).with_header("content-encoding", &text.replace('\\', "-")),
 ];
 
-fn echoing(form: Form, path: &'static str) -> World {
-    let world = made(|_| {});
-    let faults = world.stand_in.faults();
+fn echoing(form: Form, path: &'static str) -> TestCluster {
+    let cluster = made(|_| {});
+    let faults = cluster.stand_in.faults();
     let added = Arc::new(faults.clone());
     // A rule that adds the answer for the request that it saw.
     faults.add(
@@ -93,7 +93,7 @@ fn echoing(form: Form, path: &'static str) -> World {
             })
             .then(Action::status(503, "{}")),
     );
-    world
+    cluster
 }
 
 #[track_caller]
@@ -104,7 +104,7 @@ fn no_secret(said: &str, what: &str) {
 }
 
 #[test]
-fn what_a_server_returns_of_a_credential_is_not_printed() {
+fn credential_in_a_response_is_not_printed() {
     // Each run waits before it tries again: those of a form run side by side.
     for (number, form) in FORMS.into_iter().enumerate() {
         std::thread::scope(|scope| {
@@ -113,10 +113,10 @@ fn what_a_server_returns_of_a_credential_is_not_printed() {
                 .flat_map(|credential| ["/", "/_ml/anomaly_detectors"].map(|path| (credential, path)))
             {
                 scope.spawn(move || {
-                    let world = echoing(form, path);
+                    let cluster = echoing(form, path);
                     for more in [&["-vv"][..], &["-vv", "--json"]] {
                         let args = [credential, more, &["--retries", "1"]].concat();
-                        let run = dry_run(&Binary::new(), &world.stand_in.url(), &args);
+                        let run = dry_run(&Binary::new(), &cluster.stand_in.url(), &args);
                         let what = format!("form {number}, {credential:?}, {path}, {more:?}");
                         assert_ne!(run.code, 0, "{what}: {}", run.stderr);
                         no_secret(&format!("{}{}", run.stdout, run.stderr), &what);
@@ -129,24 +129,24 @@ fn what_a_server_returns_of_a_credential_is_not_printed() {
 
 /// A reason is cut after 500 characters, text that is no JSON after 120: there a secret must be concealed before.
 #[test]
-fn a_secret_where_a_text_is_cut_is_not_printed_in_part() {
+fn secret_at_a_truncation_is_not_printed_in_part() {
     let secret = |before: usize| format!("{}key-s3cr3t", ".".repeat(before));
     let error = json!({"error": {"type": "exception", "reason": secret(494)}, "status": 500});
     for answer in [Answer::json(500, &error), Answer::of(502, "text/plain", secret(114))] {
-        let world = made(|_| {});
+        let cluster = made(|_| {});
         let every = Fault::on("GET", "/_ml/anomaly_detectors").always();
-        world.stand_in.faults().add(every.then(Action::Answer(answer)));
+        cluster.stand_in.faults().add(every.then(Action::Answer(answer)));
         let args = [CREDENTIALS[1], &["-vv", "--retries", "0"]].concat();
-        let run = dry_run(&Binary::new(), &world.stand_in.url(), &args).expect(1);
+        let run = dry_run(&Binary::new(), &cluster.stand_in.url(), &args).expect(1);
         run.says("......");
         assert!(!run.stderr.contains("key-s"), "{}", run.stderr);
     }
 }
 
 #[test]
-fn a_rejected_document_that_repeats_the_credential_does_not_print_it() {
-    let world = made(|_| {});
-    let archive = world.export(&Binary::new(), JOB, "exported", &[]);
+fn credential_in_a_rejected_document_is_not_printed() {
+    let cluster = made(|_| {});
+    let archive = cluster.export(&Binary::new(), JOB, "exported", &[]);
     let target = made(|_| {});
     target.call("DELETE", &format!("/_ml/anomaly_detectors/{JOB}"), "");
     let faults = target.stand_in.faults();
@@ -179,14 +179,14 @@ fn a_rejected_document_that_repeats_the_credential_does_not_print_it() {
 }
 
 #[test]
-fn what_a_proxy_returns_of_its_password_is_not_printed() {
-    let world = made(|_| {});
+fn proxy_password_in_a_response_is_not_printed() {
+    let cluster = made(|_| {});
     let answer = Answer::of(407, "text/plain", "sent: YWRhOnByMHh5LXMzY3IzdA== is ada:pr0xy-s3cr3t");
-    world
+    cluster
         .stand_in
         .faults()
         .add(Fault::when(|_| true).always().then(Action::Answer(answer)));
-    let proxy = world.stand_in.url().replace("http://", "http://ada:pr0xy-s3cr3t@");
+    let proxy = cluster.stand_in.url().replace("http://", "http://ada:pr0xy-s3cr3t@");
     let run = dry_run(
         &Binary::new().with_env("HTTP_PROXY", &proxy),
         "http://cluster.invalid",

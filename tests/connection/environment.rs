@@ -57,9 +57,9 @@ fn tunnel(mut client: TcpStream, port: u16, asked: &Mutex<Vec<String>>) {
 }
 
 #[test]
-fn the_address_is_taken_and_gives_way_to_an_option() {
-    let world = made(|_| {});
-    let url = world.stand_in.url();
+fn url_option_overrides_the_environment() {
+    let cluster = made(|_| {});
+    let url = cluster.stand_in.url();
     let there = Binary::new().with_env("ELASTICSEARCH_URL", &url);
     dry_run(&there, &["-v"]).expect(0).says(&format!("connected to {url}"));
     let nowhere = Binary::new().with_env("ELASTICSEARCH_URL", "http://127.0.0.1:1");
@@ -70,10 +70,10 @@ fn the_address_is_taken_and_gives_way_to_an_option() {
 }
 
 #[test]
-fn the_authority_is_trusted() {
+fn certificate_authority_of_the_environment_is_trusted() {
     let tls = Tls::new();
-    let world = made(|options| options.tls = Some(tls.clone()));
-    let url = world.stand_in.url();
+    let cluster = made(|options| options.tls = Some(tls.clone()));
+    let url = cluster.stand_in.url();
     let binary = Binary::new().with_env("ELASTICSEARCH_URL", &url);
     std::fs::write(binary.path("ca.pem"), &tls.ca_pem).unwrap();
     dry_run(&binary, &["--retries", "0"]).expect(1).says("--ca-cert");
@@ -81,13 +81,13 @@ fn the_authority_is_trusted() {
 }
 
 #[test]
-fn the_cloud_id_leads_to_its_cluster() {
+fn cloud_id_of_the_environment_selects_the_cluster() {
     // The host of this cloud id, and of the certificate.
     let id = format!("deployment:{}", STANDARD.encode("example$elsewhere$kibana"));
     let tls = Tls::for_another_host();
-    let world = made(|options| options.tls = Some(tls.clone()));
+    let cluster = made(|options| options.tls = Some(tls.clone()));
     for (variable, options) in [(Some(id.as_str()), &[][..]), (None, &["--cloud-id", &id])] {
-        let (proxy, asked) = proxy(&Url::parse(&world.stand_in.url()).unwrap());
+        let (proxy, asked) = proxy(&Url::parse(&cluster.stand_in.url()).unwrap());
         let mut binary = Binary::new().with_env("HTTPS_PROXY", &proxy);
         if let Some(id) = variable {
             binary = binary.with_env("ELASTICSEARCH_CLOUD_ID", id);
@@ -105,16 +105,16 @@ fn the_cloud_id_leads_to_its_cluster() {
     }
     let both = Binary::new()
         .with_env("ELASTICSEARCH_CLOUD_ID", &id)
-        .with_env("ELASTICSEARCH_URL", &world.stand_in.url());
+        .with_env("ELASTICSEARCH_URL", &cluster.stand_in.url());
     dry_run(&both, &[])
         .expect(2)
         .says("ELASTICSEARCH_CLOUD_ID cannot be used with ELASTICSEARCH_URL");
 }
 
 #[test]
-fn the_user_in_an_address_takes_its_password_from_anywhere() {
-    let world = made(|options| options.auth = Some(auth()));
-    let url = world.stand_in.url();
+fn user_in_a_url_accepts_a_password_from_any_source() {
+    let cluster = made(|options| options.auth = Some(auth()));
+    let url = cluster.stand_in.url();
     let user = url.replace("http://", "http://ada@");
     let (typed, password) = (["--url", &user], ("ELASTICSEARCH_PASSWORD", "p@ss:w/rd"));
     for (environment, more) in [
@@ -139,7 +139,7 @@ fn the_user_in_an_address_takes_its_password_from_anywhere() {
 }
 
 #[test]
-fn what_contradicts_the_address_is_called_by_its_name() {
+fn setting_that_contradicts_the_url_is_named() {
     let with = |user: &str, more: &[&str]| {
         let url = format!("http://{user}@127.0.0.1:1");
         let binary = Binary::new();

@@ -22,7 +22,7 @@ use crate::support::cluster::real::documents_for_tests;
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 use crate::support::cluster::tls::Tls;
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "log-categories";
 
@@ -30,19 +30,19 @@ fn version() -> MlVersion {
     MlVersion::new(9, 2, 0)
 }
 
-fn made(change: impl FnOnce(&mut StandInOptions)) -> World {
+fn made(change: impl FnOnce(&mut StandInOptions)) -> TestCluster {
     let (documents, ml) = (documents_for_tests(), MlApi::new(MlOptions::new(version())));
     let mut options = StandInOptions::new(documents.clone());
     options.api = Some(Arc::new(ml.clone()));
     change(&mut options);
     let stand_in = StandIn::start(options);
-    let world = World {
+    let cluster = TestCluster {
         ml,
         documents,
         stand_in,
     };
-    world.seed(&Fixture::load(JOB));
-    world
+    cluster.seed(&Fixture::load(JOB));
+    cluster
 }
 
 fn dry_run(binary: &Binary, url: &str, more: &[&str]) -> Run {
@@ -59,12 +59,12 @@ fn auth() -> Auth {
 }
 
 #[test]
-fn versions_before_7_10_are_refused_and_those_before_7_17_are_warned_about() {
+fn versions_before_7_10_are_refused_and_before_7_17_cause_a_warning() {
     let run = |version: MlVersion| {
-        let world = World::seeded(version, &Fixture::load(JOB).min_version("7.9.0"));
-        let url = world.stand_in.url();
+        let cluster = TestCluster::seeded(version, &Fixture::load(JOB).min_version("7.9.0"));
+        let url = cluster.stand_in.url();
         let run = dry_run(&Binary::new(), &url, &[]);
-        (run, world.stand_in.requests().len())
+        (run, cluster.stand_in.requests().len())
     };
     for (major, minor, patch) in [(6, 8, 23), (7, 9, 3), (10, 0, 0)] {
         let (run, requests) = run(MlVersion::new(major, minor, patch));
@@ -89,9 +89,9 @@ fn versions_before_7_10_are_refused_and_those_before_7_17_are_warned_about() {
 }
 
 #[test]
-fn a_path_before_the_cluster_is_kept() {
-    let world = made(|options| options.prefix = "/es/one".to_owned());
-    let url = world.stand_in.url();
+fn path_prefix_of_the_url_is_kept() {
+    let cluster = made(|options| options.prefix = "/es/one".to_owned());
+    let url = cluster.stand_in.url();
     for path in ["/es/one", "/es/one/"] {
         dry_run(&Binary::new(), &format!("{url}{path}"), &[]).expect(0);
     }
@@ -102,9 +102,9 @@ fn a_path_before_the_cluster_is_kept() {
 }
 
 #[test]
-fn every_credential_comes_in_every_way_and_is_never_said() {
-    let world = made(|options| options.auth = Some(auth()));
-    let url = world.stand_in.url();
+fn every_credential_source_works_and_is_never_printed() {
+    let cluster = made(|options| options.auth = Some(auth()));
+    let url = cluster.stand_in.url();
     let with_user = url.replace("http://", "http://ada:p%40ss%3Aw%2Frd@");
     let file = Binary::new();
     std::fs::write(file.path("password"), "p@ss:w/rd\n").unwrap();
@@ -133,9 +133,9 @@ fn every_credential_comes_in_every_way_and_is_never_said() {
 }
 
 #[test]
-fn a_password_comes_through_a_pipe() {
-    let world = made(|options| options.auth = Some(auth()));
-    let url = world.stand_in.url();
+fn password_is_read_from_a_pipe() {
+    let cluster = made(|options| options.auth = Some(auth()));
+    let url = cluster.stand_in.url();
     let with = |typed: &[u8]| {
         let binary = Binary::new();
         let args = [
@@ -176,8 +176,8 @@ fn no_secret(run: &Run) {
 }
 
 #[test]
-fn wrong_credentials_are_said_without_repeating_them() {
-    let world = made(|options| options.auth = Some(Auth::new().basic("ada", "other")));
+fn wrong_credentials_are_reported_without_printing_them() {
+    let cluster = made(|options| options.auth = Some(Auth::new().basic("ada", "other")));
     for args in [
         &["--username", "ada", "--password", "p@ss:w/rd"][..],
         &["--api-key", "key-id:key-s3cr3t"],
@@ -186,7 +186,7 @@ fn wrong_credentials_are_said_without_repeating_them() {
     ] {
         for more in [&["-vv"][..], &["-vv", "--json"]] {
             let all: Vec<&str> = args.iter().chain(more).copied().collect();
-            let run = dry_run(&Binary::new(), &world.stand_in.url(), &all).expect(1);
+            let run = dry_run(&Binary::new(), &cluster.stand_in.url(), &all).expect(1);
             run.says("does not accept the credentials").says("authenticat");
             no_secret(&run);
         }
@@ -194,9 +194,9 @@ fn wrong_credentials_are_said_without_repeating_them() {
 }
 
 #[test]
-fn two_credentials_are_a_usage_error_without_a_request() {
-    let world = made(|_| {});
-    let url = world.stand_in.url();
+fn two_credentials_are_a_usage_error_without_requests() {
+    let cluster = made(|_| {});
+    let url = cluster.stand_in.url();
     for args in [
         &["--username", "a", "--password", "b", "--api-key", "c:d"][..],
         &["--api-key", "c:d", "--bearer-token", "e"],
@@ -207,18 +207,18 @@ fn two_credentials_are_a_usage_error_without_a_request() {
     ] {
         dry_run(&Binary::new(), &url, args).expect(2);
     }
-    assert!(world.stand_in.requests().is_empty());
+    assert!(cluster.stand_in.requests().is_empty());
 }
 
 #[test]
-fn certificates_are_verified_unless_told_otherwise() {
+fn certificates_are_verified_by_default() {
     let tls = Tls::new();
-    let world = made(|options| options.tls = Some(tls.clone()));
-    let url = world.stand_in.url();
+    let cluster = made(|options| options.tls = Some(tls.clone()));
+    let url = cluster.stand_in.url();
     let binary = Binary::new();
     std::fs::write(binary.path("ca.pem"), format!("{}\n{}", Tls::new().ca_pem, tls.ca_pem)).unwrap();
     dry_run(&binary, &url, &[]).expect(1).says("TLS").says("--ca-cert");
-    assert!(world.stand_in.requests().is_empty());
+    assert!(cluster.stand_in.requests().is_empty());
     dry_run(&binary, &url, &["--ca-cert", "ca.pem"]).expect(0);
     let run = dry_run(&binary, &url, &["--ignore-certs"]).expect(0);
     assert_eq!(run.stderr.matches("warning:").count(), 1, "{}", run.stderr);
@@ -229,20 +229,20 @@ fn certificates_are_verified_unless_told_otherwise() {
 }
 
 #[test]
-fn a_certificate_of_another_host_is_refused() {
+fn certificate_of_another_host_is_refused() {
     let tls = Tls::for_another_host();
-    let world = made(|options| options.tls = Some(tls.clone()));
+    let cluster = made(|options| options.tls = Some(tls.clone()));
     let binary = Binary::new();
     std::fs::write(binary.path("ca.pem"), &tls.ca_pem).unwrap();
-    dry_run(&binary, &world.stand_in.url(), &["--ca-cert", "ca.pem"])
+    dry_run(&binary, &cluster.stand_in.url(), &["--ca-cert", "ca.pem"])
         .expect(1)
         .says("TLS");
 }
 
 #[test]
-fn a_client_certificate_lets_in() {
+fn client_certificate_is_accepted() {
     let tls = Tls::with_client_certificate();
-    let world = made(|options| options.tls = Some(tls.clone()));
+    let cluster = made(|options| options.tls = Some(tls.clone()));
     let binary = Binary::new();
     for (name, pem) in [
         ("ca.pem", &tls.ca_pem),
@@ -251,7 +251,7 @@ fn a_client_certificate_lets_in() {
     ] {
         std::fs::write(binary.path(name), pem).unwrap();
     }
-    let url = world.stand_in.url();
+    let url = cluster.stand_in.url();
     let with = [
         "--ca-cert",
         "ca.pem",
@@ -265,9 +265,9 @@ fn a_client_certificate_lets_in() {
 }
 
 #[test]
-fn a_busy_cluster_is_asked_again_and_upgrade_mode_is_not() {
-    let world = made(|_| {});
-    let (url, faults) = (world.stand_in.url(), world.stand_in.faults());
+fn busy_cluster_is_retried_and_upgrade_mode_is_not() {
+    let cluster = made(|_| {});
+    let (url, faults) = (cluster.stand_in.url(), cluster.stand_in.faults());
     faults.add(
         Fault::on("POST", ".ml-annotations-read/_count")
             .times(2)
@@ -299,9 +299,9 @@ fn a_busy_cluster_is_asked_again_and_upgrade_mode_is_not() {
 }
 
 #[test]
-fn what_is_not_elasticsearch_is_named() {
-    let world = made(|_| {});
-    let (url, faults) = (world.stand_in.url(), world.stand_in.faults());
+fn servers_other_than_elasticsearch_are_named() {
+    let cluster = made(|_| {});
+    let (url, faults) = (cluster.stand_in.url(), cluster.stand_in.faults());
     let root = |number: &str| json!({"name": "n", "cluster_name": "c", "version": {"number": number}, "tagline": "You Know, for Search"});
     let mut opensearch = root("2.11.0");
     opensearch["version"]["distribution"] = json!("opensearch");
@@ -319,9 +319,9 @@ fn what_is_not_elasticsearch_is_named() {
 }
 
 #[test]
-fn a_closed_port_and_a_proxy_are_told_and_obeyed() {
-    let world = made(|_| {});
-    let url = world.stand_in.url();
+fn closed_port_is_reported_and_proxy_is_used() {
+    let cluster = made(|_| {});
+    let url = cluster.stand_in.url();
     let run = dry_run(&Binary::new(), "http://127.0.0.1:1", &["--retries", "1"]).expect(1);
     run.says("cannot reach http://127.0.0.1:1/").says("--url");
     let proxied = || Binary::new().with_env("HTTP_PROXY", "http://127.0.0.1:1");

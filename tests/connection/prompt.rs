@@ -20,9 +20,9 @@ fn start(url: &str) -> Session {
 }
 
 #[test]
-fn a_password_is_asked_for_and_not_shown() {
-    let world = made(|options| options.auth = Some(auth()));
-    let mut session = start(&world.stand_in.url());
+fn password_prompt_hides_the_input() {
+    let cluster = made(|options| options.auth = Some(auth()));
+    let mut session = start(&cluster.stand_in.url());
     session.expect("Password of ada").expect_silence().press("p@ss:w/rd\r");
     let ended = session.end();
     assert_eq!(ended.code, 0, "{}", ended.screen);
@@ -30,9 +30,9 @@ fn a_password_is_asked_for_and_not_shown() {
 }
 
 #[test]
-fn a_wrong_password_is_refused_and_not_repeated() {
-    let world = made(|options| options.auth = Some(auth()));
-    let mut session = start(&world.stand_in.url());
+fn wrong_password_of_a_prompt_is_not_printed() {
+    let cluster = made(|options| options.auth = Some(auth()));
+    let mut session = start(&cluster.stand_in.url());
     session
         .expect("Password of ada")
         .expect_silence()
@@ -48,13 +48,13 @@ fn a_wrong_password_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn asking_for_a_password_can_be_interrupted() {
-    let world = made(|options| options.auth = Some(auth()));
+fn password_prompt_can_be_interrupted() {
+    let cluster = made(|options| options.auth = Some(auth()));
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        let mut session = start(&world.stand_in.url());
+        let mut session = start(&cluster.stand_in.url());
         session.expect("Password of ada").signal(signal);
         let ended = session.end();
         assert_eq!(ended.code, code, "{}", ended.screen);
     }
-    assert!(world.stand_in.requests().is_empty());
+    assert!(cluster.stand_in.requests().is_empty());
 }

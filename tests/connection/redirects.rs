@@ -50,7 +50,7 @@ fn downgrading(runtime: &tokio::runtime::Runtime, tls: &Tls) -> (u16, Arc<Mutex<
 }
 
 #[test]
-fn a_redirect_from_https_to_http_on_the_same_port_sends_nothing_in_the_clear() {
+fn redirect_from_https_to_http_sends_nothing_in_clear_text() {
     let (runtime, tls, binary) = (tokio::runtime::Runtime::new().unwrap(), Tls::new(), Binary::new());
     std::fs::write(binary.path("ca.pem"), &tls.ca_pem).unwrap();
     let (port, clear) = downgrading(&runtime, &tls);
@@ -61,17 +61,17 @@ fn a_redirect_from_https_to_http_on_the_same_port_sends_nothing_in_the_clear() {
 }
 
 #[test]
-fn a_redirect_to_another_host_and_back_sends_it_no_body() {
+fn redirect_to_another_host_sends_it_no_body() {
     for status in [301, 302, 303, 307, 308] {
-        let world = made(|options| options.auth = Some(auth()));
+        let cluster = made(|options| options.auth = Some(auth()));
         let other = StandIn::start(StandInOptions::new(Arc::new(InMemory::new())));
         let to = |place: String| Action::Answer(Answer::of(status, "text/plain", "").with_header("location", &place));
         let path = "/.ml-annotations-read/_count";
         let there = to(format!("{}{path}", other.url()));
-        world.stand_in.faults().add(Fault::on("POST", path).then(there));
-        let back = to(format!("{}{path}", world.stand_in.url()));
+        cluster.stand_in.faults().add(Fault::on("POST", path).then(there));
+        let back = to(format!("{}{path}", cluster.stand_in.url()));
         other.faults().add(Fault::on("*", path).always().then(back));
-        let run = dry_run(&Binary::new(), &world.stand_in.url(), &KEY).expect(1);
+        let run = dry_run(&Binary::new(), &cluster.stand_in.url(), &KEY).expect(1);
         run.says(&format!("POST {path}")).says("redirects to");
         assert!(other.requests().is_empty(), "{status}: {:?}", other.requests());
     }
@@ -79,13 +79,13 @@ fn a_redirect_to_another_host_and_back_sends_it_no_body() {
 
 #[test]
 fn a_redirect_is_refused_without_a_request_to_the_other_host() {
-    let world = made(|options| options.auth = Some(auth()));
+    let cluster = made(|options| options.auth = Some(auth()));
     let other = StandIn::start(StandInOptions::new(Arc::new(InMemory::new())));
     let away = Fault::on("GET", "/").always().then(Action::redirect(&other.url()));
-    world.stand_in.faults().add(away);
-    let run = dry_run(&Binary::new(), &world.stand_in.url(), &KEY).expect(1);
+    cluster.stand_in.faults().add(away);
+    let run = dry_run(&Binary::new(), &cluster.stand_in.url(), &KEY).expect(1);
     run.says("redirects to").says(&other.url());
     assert!(other.requests().is_empty());
-    let export = ["export", "--job-id", JOB, "--yes", "--url", &world.stand_in.url()];
+    let export = ["export", "--job-id", JOB, "--yes", "--url", &cluster.stand_in.url()];
     Binary::new().run(export).expect(1).says("redirects to");
 }

@@ -8,14 +8,14 @@ use super::{JOB, dry_run, made};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::in_process::InProcess;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const COUNT: &str = "/.ml-annotations-read/_count";
 
 /// Exports without writing while this request fails for so long, in time of the test's own.
 fn export_during(outage: Duration, more: &[&str]) -> (Run, usize) {
-    let (world, own) = (made(|_| {}), InProcess::new());
-    let (faults, clock) = (world.stand_in.faults(), Arc::clone(&own.clock));
+    let (cluster, own) = (made(|_| {}), InProcess::new());
+    let (faults, clock) = (cluster.stand_in.faults(), Arc::clone(&own.clock));
     let (cleared, began) = (faults.clone(), AtomicU64::new(u64::MAX));
     let tries = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&tries);
@@ -32,7 +32,7 @@ fn export_during(outage: Duration, more: &[&str]) -> (Run, usize) {
             })
             .then(Action::status(503, "{}")),
     );
-    let run = own.run(&line(&world.stand_in.url(), more));
+    let run = own.run(&line(&cluster.stand_in.url(), more));
     (run, usize::try_from(tries.load(Ordering::SeqCst)).unwrap())
 }
 
@@ -43,7 +43,7 @@ fn line<'a>(url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_node_that_is_away_for_most_of_the_time_is_waited_for_whatever_chance_says() {
+fn mostly_unavailable_node_is_retried_until_it_responds() {
     for _ in 0..20 {
         let (run, tries) = export_during(Duration::from_secs(45), &[]);
         run.expect(0);
@@ -52,7 +52,7 @@ fn a_node_that_is_away_for_most_of_the_time_is_waited_for_whatever_chance_says()
 }
 
 #[test]
-fn the_time_and_the_number_of_tries_are_bounds() {
+fn retries_are_limited_in_time_and_number() {
     let long = Duration::from_secs(3600);
     let (run, tries) = export_during(long, &[]);
     run.expect(1).says("503").says("--retry-for");
@@ -65,7 +65,7 @@ fn the_time_and_the_number_of_tries_are_bounds() {
 }
 
 #[test]
-fn a_host_without_an_address_and_a_port_without_a_listener_are_not_asked_again() {
+fn unknown_host_and_closed_port_are_not_retried() {
     for (url, hint) in [
         ("http://nowhere.invalid:9200", "no address is known"),
         ("http://127.0.0.1:1", "nothing accepts connections"),
@@ -82,21 +82,21 @@ fn a_host_without_an_address_and_a_port_without_a_listener_are_not_asked_again()
 /// requests follow.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_connection_that_is_refused_later_is_tried_again() {
-    let (world, own): (World, _) = (made(|_| {}), InProcess::new());
-    let (network, restored) = (world.stand_in.network(), world.stand_in.network());
+fn connection_refused_after_the_first_contact_is_retried() {
+    let (cluster, own): (TestCluster, _) = (made(|_| {}), InProcess::new());
+    let (network, restored) = (cluster.stand_in.network(), cluster.stand_in.network());
     own.clock.at_pauses(move || restored.listen());
-    world
+    cluster
         .stand_in
         .faults()
         .add(Fault::on("GET", "/_ml/anomaly_detectors/").run(move |_| network.refuse()));
-    own.run(&line(&world.stand_in.url(), &["-v"]))
+    own.run(&line(&cluster.stand_in.url(), &["-v"]))
         .expect(0)
         .says("before try 2");
 }
 
 #[test]
-fn a_cluster_that_is_starting_is_waited_for_and_a_blocked_one_is_not() {
+fn starting_cluster_is_retried_and_blocked_cluster_is_not() {
     let block = |status: u16, reason: &str| {
         let error = serde_json::json!({"type": "cluster_block_exception", "reason": reason});
         Action::status(
@@ -108,22 +108,22 @@ fn a_cluster_that_is_starting_is_waited_for_and_a_blocked_one_is_not() {
         503,
         "blocked by: [SERVICE_UNAVAILABLE/1/state not recovered / initialized];",
     );
-    let (world, own) = (made(|_| {}), InProcess::new());
-    world
+    let (cluster, own) = (made(|_| {}), InProcess::new());
+    cluster
         .stand_in
         .faults()
         .add(Fault::on("POST", COUNT).times(3).then(starting));
-    own.run(&line(&world.stand_in.url(), &[])).expect(0);
+    own.run(&line(&cluster.stand_in.url(), &[])).expect(0);
     for (status, reason) in [
         (403, "[FORBIDDEN/8/index write (api)]"),
         (429, "disk usage exceeded flood-stage"),
     ] {
-        let (world, own) = (made(|_| {}), InProcess::new());
-        world
+        let (cluster, own) = (made(|_| {}), InProcess::new());
+        cluster
             .stand_in
             .faults()
             .add(Fault::on("POST", COUNT).always().then(block(status, reason)));
-        own.run(&line(&world.stand_in.url(), &[])).expect(1).says(reason);
-        assert_eq!(world.stand_in.faults().fired(), [1], "{status}");
+        own.run(&line(&cluster.stand_in.url(), &[])).expect(1).says(reason);
+        assert_eq!(cluster.stand_in.faults().fired(), [1], "{status}");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{export, world};
+use super::{cluster, export};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::faults::{Action, Fault};
 
@@ -26,28 +26,28 @@ fn refusal(kind: &str) -> Fault {
 }
 
 #[test]
-fn the_causes_that_the_cluster_names_are_added() {
-    let (world, binary) = (world(), Binary::new());
+fn error_message_includes_the_causes_of_the_response() {
+    let (cluster, binary) = (cluster(), Binary::new());
     let fault = refusal("search_phase_execution_exception");
-    let plain = export(Some(fault.clone()), &[])(&world, &binary).expect(1);
+    let plain = export(Some(fault.clone()), &[])(&cluster, &binary).expect(1);
     assert_eq!(causes(&plain), Vec::<&str>::new());
     plain.says(": 400 all shards failed: unknown field s3cr3t-b\n");
-    let verbose = export(Some(fault), &["-v"])(&world, &binary).expect(1);
+    let verbose = export(Some(fault), &["-v"])(&cluster, &binary).expect(1);
     assert_eq!(causes(&verbose), ["the results index s3cr3t-a has no mapping"]);
     assert_eq!(verbose.stderr.matches("unknown field").count(), 1, "{}", verbose.stderr);
 }
 
 #[test]
-fn what_may_quote_a_document_is_not_added() {
-    let (world, binary) = (world(), Binary::new());
+fn error_message_omits_causes_that_may_quote_documents() {
+    let (cluster, binary) = (cluster(), Binary::new());
     let fault = refusal("document_parsing_exception");
-    let run = export(Some(fault), &["-v"])(&world, &binary).expect(1);
+    let run = export(Some(fault), &["-v"])(&cluster, &binary).expect(1);
     assert_eq!(causes(&run), ["illegal_state_exception"]);
     assert!(!run.stderr.contains("s3cr3t"), "{}", run.stderr);
 }
 
 #[test]
-fn a_first_contact_that_ran_out_of_time_has_the_failure_that_it_kept_meeting() {
+fn first_contact_timeout_names_the_last_failure() {
     // Whoever connects is hung up on.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let place = listener.local_addr().unwrap().to_string();
@@ -72,7 +72,7 @@ fn a_first_contact_that_ran_out_of_time_has_the_failure_that_it_kept_meeting() {
 }
 
 #[test]
-fn what_the_message_holds_is_not_repeated() {
+fn error_message_does_not_repeat_a_cause() {
     let binary = Binary::new();
     for arguments in [
         &["inspect", "nothing.tar.gz", "-v"][..],

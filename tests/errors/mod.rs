@@ -9,19 +9,19 @@ use crate::support::binary::{Binary, Run};
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::ml::{MlOptions, MlVersion};
 use crate::support::fixtures::{Fixture, from_python};
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "log-categories";
 
-fn world() -> World {
-    let world = World::in_memory(MlOptions::new(MlVersion::new(9, 2, 0)));
-    world.seed(&Fixture::load(JOB));
-    world
+fn cluster() -> TestCluster {
+    let cluster = TestCluster::in_memory(MlOptions::new(MlVersion::new(9, 2, 0)));
+    cluster.seed(&Fixture::load(JOB));
+    cluster
 }
 
 /// Ports and the test's own directory differ from run to run.
-fn told(binary: &Binary, world: &World, title: &str, run: &Run) -> String {
-    let port = world.stand_in.url().rsplit(':').next().unwrap_or_default().to_owned();
+fn told(binary: &Binary, cluster: &TestCluster, title: &str, run: &Run) -> String {
+    let port = cluster.stand_in.url().rsplit(':').next().unwrap_or_default().to_owned();
     let mut text = format!("# {title}\nexit {}\n", run.code);
     let directory = binary.directory().display().to_string();
     let clean = |said: &str| {
@@ -36,16 +36,16 @@ fn told(binary: &Binary, world: &World, title: &str, run: &Run) -> String {
     text
 }
 
-fn export(fault: Option<Fault>, more: &[&str]) -> impl Fn(&World, &Binary) -> Run {
+fn export(fault: Option<Fault>, more: &[&str]) -> impl Fn(&TestCluster, &Binary) -> Run {
     let more: Vec<String> = more.iter().map(|&word| word.to_owned()).collect();
-    move |world, binary| {
-        world.stand_in.faults().clear();
+    move |cluster, binary| {
+        cluster.stand_in.faults().clear();
         if let Some(fault) = &fault {
-            world.stand_in.faults().add(fault.clone());
+            cluster.stand_in.faults().add(fault.clone());
         }
         let mut args = vec!["export", "--job-id", JOB, "--yes", "--retries", "0", "-o", "job.tar.gz"];
         args.extend(more.iter().map(String::as_str));
-        world.run(binary, &args)
+        cluster.run(binary, &args)
     }
 }
 
@@ -55,8 +55,8 @@ fn refused(status: u16, kind: &str, reason: &str) -> Action {
 }
 
 #[test]
-fn an_export_says_what_failed_and_what_to_do() {
-    let (world, other, binary) = (world(), world(), Binary::new());
+fn export_errors_match_the_snapshot() {
+    let (cluster, other, binary) = (cluster(), cluster(), Binary::new());
     std::fs::write(binary.path("there.tar.gz"), "x").unwrap();
     let on = |part: &str, action: Action| Some(Fault::on("*", part).always().then(action));
     let shards = r#"{"took":1,"timed_out":false,"_shards":{"total":2,"successful":1,"failed":1,"failures":[{"shard":0,"reason":{"type":"x","reason":"circuit breaker tripped"}}]},"hits":{"total":{"value":0,"relation":"eq"},"hits":[]}}"#;
@@ -119,18 +119,18 @@ fn an_export_says_what_failed_and_what_to_do() {
         // Of two the last counts nowhere: what a case names stands alone.
         let run = match more.first() {
             Some(&("--job-id" | "-o")) => {
-                world.stand_in.faults().clear();
+                cluster.stand_in.faults().clear();
                 let mut args = vec!["export", "--yes", "--retries", "0"];
                 args.extend(more);
                 if more[0] == "-o" {
                     args.extend(["--job-id", JOB]);
                 }
-                world.run(&binary, &args)
+                cluster.run(&binary, &args)
             }
-            _ => export(fault, more)(&world, &binary),
+            _ => export(fault, more)(&cluster, &binary),
         };
         assert_ne!(run.code, 0, "{title}");
-        text += &told(&binary, &world, title, &run);
+        text += &told(&binary, &cluster, title, &run);
         text.push('\n');
     }
     let elsewhere = other.stand_in.url();
@@ -138,14 +138,14 @@ fn an_export_says_what_failed_and_what_to_do() {
 }
 
 #[test]
-fn what_answers_may_not_be_elasticsearch_or_not_be_there() {
+fn first_contact_errors_match_the_snapshot() {
     let binary = Binary::new();
     let mut text = String::new();
-    let opensearch = World::in_memory(MlOptions::new(MlVersion::opensearch(2, 19, 0)));
-    let serverless = World::in_memory(MlOptions::new(MlVersion::serverless()));
-    for (title, world) in [("OpenSearch", &opensearch), ("serverless", &serverless)] {
-        let run = world.run(&binary, &["export", "--job-id", JOB, "--yes"]);
-        text += &told(&binary, world, title, &run);
+    let opensearch = TestCluster::in_memory(MlOptions::new(MlVersion::opensearch(2, 19, 0)));
+    let serverless = TestCluster::in_memory(MlOptions::new(MlVersion::serverless()));
+    for (title, cluster) in [("OpenSearch", &opensearch), ("serverless", &serverless)] {
+        let run = cluster.run(&binary, &["export", "--job-id", JOB, "--yes"]);
+        text += &told(&binary, cluster, title, &run);
         text.push('\n');
     }
     let gone = binary.run([
@@ -176,16 +176,16 @@ fn what_answers_may_not_be_elasticsearch_or_not_be_there() {
 }
 
 #[test]
-fn an_import_says_what_is_in_the_way_and_what_was_undone() {
+fn import_errors_match_the_snapshot() {
     let binary = Binary::new();
-    let archive = world().export(&binary, JOB, "good", &[]);
+    let archive = cluster().export(&binary, JOB, "good", &[]);
     let good = archive.display().to_string();
     let bad = |name: &str| from_python(name).display().to_string();
     let cut: PathBuf = binary.path("cut.tar.gz");
     let whole = std::fs::read(&archive).unwrap();
     std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
-    let busy = world();
-    let fresh = || World::in_memory(MlOptions::new(MlVersion::new(9, 2, 0)));
+    let busy = cluster();
+    let fresh = || TestCluster::in_memory(MlOptions::new(MlVersion::new(9, 2, 0)));
     let upgrading = fresh();
     upgrading.call("POST", "/_ml/set_upgrade_mode?enabled=true", "");
     let rejecting = fresh();
@@ -218,7 +218,7 @@ fn an_import_says_what_is_in_the_way_and_what_was_undone() {
             .then(refused(500, "exception", "broken too")),
     );
     let cut = cut.display().to_string();
-    let cases: [(&str, &World, Vec<&str>); 9] = [
+    let cases: [(&str, &TestCluster, Vec<&str>); 9] = [
         ("a job of that id", &busy, vec![&good]),
         ("an archive of another job", &busy, vec![&good, "--job-id", "other"]),
         ("an archive cut short", &busy, vec![&cut]),
@@ -231,15 +231,15 @@ fn an_import_says_what_is_in_the_way_and_what_was_undone() {
     ];
     let without = bad("without-snapshot-document");
     let mut text = String::new();
-    for (title, world, mut more) in cases {
+    for (title, cluster, mut more) in cases {
         if more.is_empty() {
             more.push(&without);
         }
         let mut args = vec!["import", "--yes", "--retries", "0"];
         args.extend(more);
-        let run = world.run(&binary, &args);
+        let run = cluster.run(&binary, &args);
         assert_ne!(run.code, 0, "{title}");
-        text += &told(&binary, world, title, &run);
+        text += &told(&binary, cluster, title, &run);
         text.push('\n');
     }
     insta::assert_snapshot!("import", text);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{exported, inputs, nothing_open, refused, version, world};
+use super::{cluster, exported, inputs, nothing_open, refused, version};
 use crate::support::archive::entry;
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::{MlApi, MlOptions, MlVersion};
@@ -12,7 +12,7 @@ use crate::support::cluster::real::documents_for_tests;
 use crate::support::cluster::remote::WithRemotes;
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
 
@@ -22,7 +22,7 @@ fn datafeed(entries: &std::collections::BTreeMap<String, String>) -> Value {
 }
 
 #[test]
-fn a_datafeed_that_the_job_does_not_show_is_found_in_the_list() {
+fn datafeed_missing_from_the_job_is_found_in_the_list() {
     for options in [
         MlOptions::new(MlVersion::new(7, 10, 2)),
         MlOptions {
@@ -31,30 +31,30 @@ fn a_datafeed_that_the_job_does_not_show_is_found_in_the_list() {
         },
     ] {
         let fixture = Fixture::load(JOB).min_version("7.9.0");
-        let world = World::with(options);
-        world.seed(&fixture);
-        let entries = exported(&world, JOB, &["--include-inputs"]);
+        let cluster = TestCluster::with(options);
+        cluster.seed(&fixture);
+        let entries = exported(&cluster, JOB, &["--include-inputs"]);
         assert_eq!(datafeed(&entries)["datafeed_id"], "datafeed-web-latency");
         assert_eq!(inputs(&entries).len(), fixture.inputs.len());
-        drop(world);
+        drop(cluster);
     }
 }
 
 #[test]
-fn a_job_without_datafeed_has_no_inputs_to_include() {
-    let world = world(&Fixture::load(JOB).without_datafeed());
-    let entries = exported(&world, JOB, &[]);
+fn job_without_datafeed_exports_no_input_documents() {
+    let cluster = cluster(&Fixture::load(JOB).without_datafeed());
+    let entries = exported(&cluster, JOB, &[]);
     assert_eq!(datafeed(&entries), Value::Null);
-    refused(&world, JOB, &["--include-inputs"], 1)
+    refused(&cluster, JOB, &["--include-inputs"], 1)
         .says("no datafeed")
         .says("without --include-inputs");
 }
 
 #[test]
-fn two_indices_with_equal_ids_stay_apart() {
+fn equal_ids_in_two_source_indices_stay_separate() {
     let fixture = Fixture::load(JOB).on_two_sources("weblogs-2024.02");
-    let world = world(&fixture);
-    let entries = exported(&world, JOB, &["--include-inputs"]);
+    let cluster = cluster(&fixture);
+    let entries = exported(&cluster, JOB, &["--include-inputs"]);
     let text: Vec<&str> = entry(&entries, "_input_1.ndjson").lines().collect();
     assert_eq!(text.len(), fixture.inputs.len() * 2);
     let mut actions: Vec<&str> = text.iter().step_by(2).copied().collect();
@@ -66,7 +66,7 @@ fn two_indices_with_equal_ids_stay_apart() {
 }
 
 #[test]
-fn a_pattern_without_an_index_gives_no_input_documents_and_a_warning() {
+fn pattern_without_an_index_exports_no_input_documents_with_a_warning() {
     for pattern in ["logs-*", "europe:logs-*"] {
         let fixture = Fixture::load(JOB)
             .without_inputs()
@@ -77,15 +77,15 @@ fn a_pattern_without_an_index_gives_no_input_documents_and_a_warning() {
             api: Some(Arc::new(ml.clone())),
             ..StandInOptions::new(remotes.clone())
         });
-        let world = World {
+        let cluster = TestCluster {
             ml,
             documents: remotes,
             stand_in,
         };
-        world.seed(&fixture);
+        cluster.seed(&fixture);
         let warning = format!("warning: the archive will have no input documents: no index matches {pattern}");
         for pagination in ["pit", "scroll"] {
-            let entries = exported(&world, JOB, &["--include-inputs", "--pagination", pagination]);
+            let entries = exported(&cluster, JOB, &["--include-inputs", "--pagination", pagination]);
             assert_eq!(inputs(&entries).len(), 0);
             for more in [&[][..], &["--dry-run"]] {
                 let mut args = vec![
@@ -98,16 +98,16 @@ fn a_pattern_without_an_index_gives_no_input_documents_and_a_warning() {
                     pagination,
                 ];
                 args.extend(more);
-                world.run(&Binary::new(), &args).expect(0).says(&warning);
-                nothing_open(&world);
+                cluster.run(&Binary::new(), &args).expect(0).says(&warning);
+                nothing_open(&cluster);
             }
         }
     }
 }
 
 #[test]
-fn a_source_index_that_is_gone_is_named() {
-    let world = world(&Fixture::load(JOB).without_inputs());
-    refused(&world, JOB, &["--include-inputs"], 1).says("weblogs-2024.01");
-    exported(&world, JOB, &[]);
+fn missing_source_index_is_named() {
+    let cluster = cluster(&Fixture::load(JOB).without_inputs());
+    refused(&cluster, JOB, &["--include-inputs"], 1).says("weblogs-2024.01");
+    exported(&cluster, JOB, &[]);
 }

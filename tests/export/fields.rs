@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::{exported, inputs, refused, world};
+use super::{cluster, exported, inputs, refused};
 use crate::support::archive::entry;
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::Fault;
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 /// A field that no job reads, in every document.
 fn with_private_field(mut fixture: Fixture) -> Fixture {
@@ -21,7 +21,7 @@ fn with_private_field(mut fixture: Fixture) -> Fixture {
 }
 
 /// Every list of fields that the cluster was asked for; `*` where a search asked for whole inputs.
-fn asked(world: &World, index: &str) -> Arc<Mutex<BTreeSet<String>>> {
+fn asked(cluster: &TestCluster, index: &str) -> Arc<Mutex<BTreeSet<String>>> {
     let asked = Arc::new(Mutex::new(BTreeSet::new()));
     let (index, heard) = (index.to_owned(), Arc::clone(&asked));
     let opened: Mutex<bool> = Mutex::new(false);
@@ -41,7 +41,7 @@ fn asked(world: &World, index: &str) -> Arc<Mutex<BTreeSet<String>>> {
             }
         }
     });
-    world.stand_in.faults().add(hook);
+    cluster.stand_in.faults().add(hook);
     asked
 }
 
@@ -57,7 +57,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn exactly_the_fields_that_the_job_needs() {
+fn export_includes_exactly_the_fields_that_the_job_reads() {
     for (name, source, expected) in [
         (
             "web-latency",
@@ -72,9 +72,9 @@ fn exactly_the_fields_that_the_job_needs() {
         ),
     ] {
         let fixture = with_private_field(Fixture::load(name));
-        let world = world(&fixture);
-        let asked = asked(&world, source);
-        let entries = exported(&world, name, &["--include-inputs"]);
+        let cluster = cluster(&fixture);
+        let asked = asked(&cluster, source);
+        let entries = exported(&cluster, name, &["--include-inputs"]);
         assert_eq!(*asked.lock().unwrap(), set(expected), "{name}");
         let documents = inputs(&entries);
         assert_eq!(documents.len(), fixture.inputs.len());
@@ -88,7 +88,7 @@ fn exactly_the_fields_that_the_job_needs() {
 }
 
 #[test]
-fn a_multi_field_is_its_parent_by_the_mapping_and_not_by_its_name() {
+fn multi_fields_are_resolved_by_the_mapping() {
     let mut fixture = Fixture::load("web-latency").with_job(|job| {
         job["analysis_config"]["influencers"] = json!(["service.keyword", "real.keyword", "labels.keyword.name"]);
     });
@@ -101,9 +101,9 @@ fn a_multi_field_is_its_parent_by_the_mapping_and_not_by_its_name() {
             r#"{"service": "a", "real": {"keyword": "b", "private": "s3cr3t"}, "labels": {"keyword": {"name": "c"}}, "#;
         input.source = input.source.replacen('{', more, 1);
     }
-    let world = world(&fixture);
-    let asked = asked(&world, "weblogs-2024.01");
-    let entries = exported(&world, "web-latency", &["--include-inputs"]);
+    let cluster = cluster(&fixture);
+    let asked = asked(&cluster, "weblogs-2024.01");
+    let entries = exported(&cluster, "web-latency", &["--include-inputs"]);
     let asked = asked.lock().unwrap();
     for field in ["service", "real.keyword", "labels.keyword.name"] {
         assert!(asked.contains(field), "{field} in {asked:?}");
@@ -119,22 +119,22 @@ fn a_multi_field_is_its_parent_by_the_mapping_and_not_by_its_name() {
 }
 
 #[test]
-fn fields_can_be_added_and_all_can_be_taken() {
+fn options_add_fields_or_export_all() {
     let mut fixture = with_private_field(Fixture::load("web-latency"));
     fixture.inputs.truncate(5);
     // Numbers as a person may write them: whole documents are carried as they are.
     fixture.inputs[0].source = fixture.inputs[0].source.replacen('{', r#"{"price": 1.10, "#, 1);
-    let world = world(&fixture);
-    let needed = exported(&world, "web-latency", &["--include-inputs"]);
+    let cluster = cluster(&fixture);
+    let needed = exported(&cluster, "web-latency", &["--include-inputs"]);
     assert!(!keys(&inputs(&needed)).contains("private"));
     let more = exported(
-        &world,
+        &cluster,
         "web-latency",
         &["--include-inputs", "--input-field", "private.note"],
     );
     assert_eq!(inputs(&more)[0]["private"]["note"], "s3cr3t");
     assert!(!keys(&inputs(&more)).contains("price"));
-    let all = exported(&world, "web-latency", &["--include-inputs", "--all-fields"]);
+    let all = exported(&cluster, "web-latency", &["--include-inputs", "--all-fields"]);
     let text = entry(&all, "_input_1.ndjson");
     for input in &fixture.inputs {
         assert!(
@@ -147,21 +147,21 @@ fn fields_can_be_added_and_all_can_be_taken() {
 }
 
 /// What an export says beside its result.
-fn said(world: &World, more: &[&str]) -> String {
+fn said(cluster: &TestCluster, more: &[&str]) -> String {
     let binary = Binary::new();
     let mut args = vec!["export", "--job-id", "web-latency", "--yes", "--include-inputs"];
     args.extend(more);
-    world.run(&binary, &args).expect(0).stderr
+    cluster.run(&binary, &args).expect(0).stderr
 }
 
 #[test]
-fn a_script_whose_fields_cannot_be_told_is_warned_of() {
+fn script_with_unknown_fields_causes_a_warning() {
     let with_script = |source: &str| {
         let script = json!({"weight": {"type": "double", "script": {"source": source}}});
         let fixture = Fixture::load("web-latency").with_job(|job| {
             job["datafeed_config"]["runtime_mappings"] = script;
         });
-        world(&fixture)
+        cluster(&fixture)
     };
     let warning = "runtime field `weight`: `doc` with a name made at run time; --all-fields carries every field";
     let unclear = with_script("for (f in params.names) emit(doc[f].value)");
@@ -175,7 +175,7 @@ fn a_script_whose_fields_cannot_be_told_is_warned_of() {
 }
 
 #[test]
-fn a_field_that_an_index_leaves_out_of_source_is_warned_of() {
+fn field_excluded_from_source_causes_a_warning() {
     for (source, left_out) in [
         (json!({"excludes": ["host", "other"]}), &["host"][..]),
         (
@@ -186,7 +186,7 @@ fn a_field_that_an_index_leaves_out_of_source_is_warned_of() {
     ] {
         let mut fixture = Fixture::load("web-latency");
         fixture.input_mapping["_source"] = source;
-        let told = said(&world(&fixture), &[]);
+        let told = said(&cluster(&fixture), &[]);
         for field in ["@timestamp", "clientip", "host", "responsetime", "status"] {
             let warning = format!("warning: weblogs-2024.01 leaves {field} out of _source: it cannot be carried");
             assert_eq!(told.contains(&warning), left_out.contains(&field), "{field}: {told}");
@@ -195,26 +195,26 @@ fn a_field_that_an_index_leaves_out_of_source_is_warned_of() {
 }
 
 #[test]
-fn an_index_that_keeps_no_source_is_refused_before_any_document_is_read() {
+fn index_without_source_is_refused_before_reading() {
     let mut fixture = Fixture::load("web-latency");
     fixture.input_mapping["_source"] = json!({"enabled": false});
-    let world = world(&fixture);
-    refused(&world, "web-latency", &["--include-inputs"], 1)
+    let cluster = cluster(&fixture);
+    refused(&cluster, "web-latency", &["--include-inputs"], 1)
         .says("weblogs-2024.01 keeps no _source")
         .says("export without --include-inputs");
-    let requests = world.stand_in.requests();
+    let requests = cluster.stand_in.requests();
     assert!(requests.iter().all(|request| !request.path.ends_with("/_pit")));
 }
 
 #[test]
-fn without_inputs_the_sources_are_not_even_looked_at() {
-    let world = world(&Fixture::load("web-latency"));
-    let entries = exported(&world, "web-latency", &[]);
+fn skipped_inputs_cause_no_requests_to_source_indices() {
+    let cluster = cluster(&Fixture::load("web-latency"));
+    let entries = exported(&cluster, "web-latency", &[]);
     assert!(
         !entries.keys().any(|name| name.contains("_input")),
         "{:?}",
         entries.keys()
     );
-    let requests = world.stand_in.requests();
+    let requests = cluster.stand_in.requests();
     assert!(requests.iter().all(|request| !request.path.contains("weblogs")));
 }

@@ -2,12 +2,12 @@
 
 use std::io::Write as _;
 
-use super::{files, nothing_open, version, world};
+use super::{cluster, files, nothing_open, version};
 use crate::support::archive::entries;
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "log-categories";
 const EXPORT: [&str; 4] = ["export", "--job-id", JOB, "--yes"];
@@ -17,19 +17,19 @@ fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_default_name_is_made_of_the_job() {
-    let world = world(&Fixture::load(JOB).renamed("a.b-c_d"));
+fn default_file_name_contains_the_job_id() {
+    let cluster = cluster(&Fixture::load(JOB).renamed("a.b-c_d"));
     let binary = Binary::new();
-    let run = world.run(&binary, &["export", "--job_id", "a.b-c_d", "-y"]).expect(0);
+    let run = cluster.run(&binary, &["export", "--job_id", "a.b-c_d", "-y"]).expect(0);
     assert_eq!(run.stdout, "a_b-c_d_state.tar.gz\n");
     assert_eq!(files(binary.directory()), ["a_b-c_d_state.tar.gz"]);
 }
 
 #[cfg(unix)]
 #[test]
-fn the_file_is_for_its_owner_alone() {
+fn archive_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
-    let world = world(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
     let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
     let (look, folder) = (seen.clone(), binary.directory().to_owned());
@@ -38,8 +38,8 @@ fn the_file_is_for_its_owner_alone() {
         let partial = files.find(|entry| entry.file_name().to_string_lossy().ends_with(".partial"));
         *look.lock().unwrap() = partial.map(|entry| entry.metadata().unwrap().permissions().mode());
     };
-    world.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(hook));
-    let path = world.export(&binary, JOB, "out", &[]);
+    cluster.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(hook));
+    let path = cluster.export(&binary, JOB, "out", &[]);
     assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     let partial = seen
         .lock()
@@ -49,34 +49,34 @@ fn the_file_is_for_its_owner_alone() {
 }
 
 #[test]
-fn a_file_that_exists_is_refused_before_anything_is_read() {
-    let world = World::new(version());
+fn existing_file_is_refused_before_reading() {
+    let cluster = TestCluster::new(version());
     let binary = Binary::new();
     for name in ["log-categories_state.tar.gz", "other.tar.gz"] {
         std::fs::write(binary.path(name), "mine").unwrap();
     }
     for more in [&[][..], &["-o", "other.tar.gz"]] {
-        let run = world.run(&binary, &with(more)).expect(3);
+        let run = cluster.run(&binary, &with(more)).expect(3);
         run.says("exists already").says("--overwrite");
         assert_eq!(run.stdout, "");
     }
-    assert!(world.stand_in.requests().is_empty());
+    assert!(cluster.stand_in.requests().is_empty());
     assert_eq!(std::fs::read_to_string(binary.path("other.tar.gz")).unwrap(), "mine");
 }
 
 #[test]
-fn overwrite_replaces_it_only_by_a_whole_archive() {
-    let world = world(&Fixture::load(JOB));
+fn overwrite_replaces_a_file_only_with_a_complete_archive() {
+    let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
     std::fs::write(binary.path("out.tar.gz"), "mine").unwrap();
     let late = Fault::on("GET", "/_ml/info").then(Action::status(500, "{}"));
-    world.stand_in.faults().add(late);
-    world
+    cluster.stand_in.faults().add(late);
+    cluster
         .run(&binary, &with(&["-o", "out.tar.gz", "--overwrite"]))
         .expect(1);
     assert_eq!(std::fs::read_to_string(binary.path("out.tar.gz")).unwrap(), "mine");
     assert_eq!(files(binary.directory()), ["out.tar.gz"]);
-    world
+    cluster
         .run(&binary, &with(&["-o", "out.tar.gz", "--overwrite"]))
         .expect(0);
     assert!(entries(&binary.path("out.tar.gz")).contains_key("esml_manifest.json"));
@@ -84,46 +84,46 @@ fn overwrite_replaces_it_only_by_a_whole_archive() {
 }
 
 #[test]
-fn a_file_that_appears_meanwhile_is_kept() {
-    let world = world(&Fixture::load(JOB));
+fn file_created_during_the_export_is_kept() {
+    let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
     let path = binary.path("out.tar.gz");
     let other = path.clone();
     let hook = move |_: &_| std::fs::write(&other, "mine").unwrap();
-    world.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(hook));
-    let run = world.run(&binary, &with(&["-o", "out.tar.gz"])).expect(3);
+    cluster.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(hook));
+    let run = cluster.run(&binary, &with(&["-o", "out.tar.gz"])).expect(3);
     run.says("out.tar.gz").says("--overwrite");
     assert_eq!(std::fs::read_to_string(path).unwrap(), "mine");
     assert_eq!(files(binary.directory()), ["out.tar.gz"]);
 }
 
 #[test]
-fn a_directory_that_is_not_there_is_named() {
-    let world = world(&Fixture::load(JOB));
-    let run = world
+fn missing_directory_is_named() {
+    let cluster = cluster(&Fixture::load(JOB));
+    let run = cluster
         .run(&Binary::new(), &with(&["-o", "no/such/out.tar.gz"]))
         .expect(1);
     run.says("no/such/out.tar.gz");
-    nothing_open(&world);
+    nothing_open(&cluster);
 }
 
 #[test]
-fn a_directory_under_that_name_is_refused() {
-    let world = world(&Fixture::load(JOB));
+fn directory_as_output_is_refused() {
+    let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
     std::fs::create_dir(binary.path("out")).unwrap();
-    world.run(&binary, &with(&["-o", "out"])).expect(3);
-    let run = world.run(&binary, &with(&["-o", "out", "--overwrite"])).expect(3);
+    cluster.run(&binary, &with(&["-o", "out"])).expect(3);
+    let run = cluster.run(&binary, &with(&["-o", "out", "--overwrite"])).expect(3);
     run.says("out is a folder, and only a regular file can be replaced");
     assert!(run.stdout.is_empty(), "{run:?}");
     assert_eq!(files(binary.directory()), ["out"]);
-    assert!(world.stand_in.requests().is_empty());
+    assert!(cluster.stand_in.requests().is_empty());
 }
 
 #[cfg(unix)]
 #[test]
 fn export_refuses_to_replace_what_is_not_a_regular_file() {
-    let world = world(&Fixture::load(JOB));
+    let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
     std::fs::write(binary.path("mine"), "mine").unwrap();
     std::os::unix::fs::symlink(binary.path("mine"), binary.path("link")).unwrap();
@@ -138,7 +138,7 @@ fn export_refuses_to_replace_what_is_not_a_regular_file() {
             &["-o", name, "--overwrite", "--dry-run"],
             &["-o", name],
         ] {
-            world
+            cluster
                 .run(&binary, &with(more))
                 .expect(3)
                 .says(&format!("{name} is {what}"));
@@ -150,17 +150,17 @@ fn export_refuses_to_replace_what_is_not_a_regular_file() {
         let pseudonymized = ["pseudonymize", "none.tar.gz", "--overwrite", "-o", name];
         binary.run(pseudonymized).expect(3).says(&format!("{name} is {what}"));
     }
-    assert!(world.stand_in.requests().is_empty());
+    assert!(cluster.stand_in.requests().is_empty());
     assert_eq!(files(binary.directory()), ["link", "mine", "pipe"]);
 }
 
 /// A second export to the same file runs in the middle of the first.
 #[test]
-fn of_two_exports_to_one_file_each_publishes_its_own_complete_archive() {
+fn concurrent_exports_to_one_file_publish_complete_archives() {
     for overwrite in [false, true] {
-        let world = world(&Fixture::load(JOB));
+        let cluster = cluster(&Fixture::load(JOB));
         let binary = Binary::new();
-        let url = world.stand_in.url();
+        let url = cluster.stand_in.url();
         let mut arguments = with(&["-o", "out.tar.gz", "--url", &url]);
         arguments.extend(overwrite.then_some("--overwrite"));
         let (command, done) = (
@@ -173,7 +173,7 @@ fn of_two_exports_to_one_file_each_publishes_its_own_complete_archive() {
                 assert!(output.status.success(), "{output:?}");
             }
         };
-        world.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(second));
+        cluster.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(second));
         let first = binary.run(&arguments);
         assert_eq!(first.code, if overwrite { 0 } else { 3 }, "{first:?}");
         binary.run(["inspect", "--verify", "out.tar.gz"]).expect(0);
@@ -182,11 +182,11 @@ fn of_two_exports_to_one_file_each_publishes_its_own_complete_archive() {
 }
 
 #[test]
-fn stdout_holds_the_whole_archive_and_nothing_else() {
-    let world = world(&Fixture::load(JOB));
+fn stdout_receives_only_the_archive() {
+    let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
     for more in [&["-o", "-"][..], &["-o", "-", "--json"]] {
-        let url = world.stand_in.url();
+        let url = cluster.stand_in.url();
         let mut args = with(more);
         args.extend(["--url", &url]);
         let output = binary.command(&args).output().unwrap();
@@ -200,11 +200,11 @@ fn stdout_holds_the_whole_archive_and_nothing_else() {
 }
 
 #[test]
-fn a_dry_run_counts_and_writes_nothing() {
+fn export_dry_run_counts_and_writes_nothing() {
     let fixture = Fixture::load(JOB);
-    let world = world(&fixture);
+    let cluster = cluster(&fixture);
     let binary = Binary::new();
-    let text = world
+    let text = cluster
         .run(&binary, &["export", "--job-id", JOB, "--dry-run", "--include-inputs"])
         .expect(0)
         .stdout;
@@ -219,7 +219,7 @@ fn a_dry_run_counts_and_writes_nothing() {
       inputs               200  about 25.7 kB before compression
     of the inputs: @timestamp, message, service
     ");
-    let run = world
+    let run = cluster
         .run(
             &binary,
             &["export", "--job-id", JOB, "--dry-run", "--include-inputs", "--json"],
@@ -241,6 +241,6 @@ fn a_dry_run_counts_and_writes_nothing() {
     categories.dedup();
     assert_eq!(document["documents"]["categories"], categories.len());
     assert_eq!(files(binary.directory()), Vec::<String>::new());
-    assert!(world.stand_in.writes().is_empty());
-    nothing_open(&world);
+    assert!(cluster.stand_in.writes().is_empty());
+    nothing_open(&cluster);
 }

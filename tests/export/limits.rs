@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{exported, refused, stored, version, world};
+use super::{cluster, exported, refused, stored, version};
 use crate::support::archive::entry;
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::fixtures::{Fixture, Stored};
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
 const SOURCE: &str = "weblogs-2024.01";
@@ -43,53 +43,53 @@ fn mapped(entries: &std::collections::BTreeMap<String, String>) -> BTreeSet<Stri
 }
 
 #[test]
-fn mappings_that_no_import_takes_are_refused_before_anything_is_read() {
-    let world = World::seeded(version(), &large_mappings());
+fn oversized_mappings_are_refused_before_reading() {
+    let cluster = TestCluster::seeded(version(), &large_mappings());
     for more in [&[][..], &["--dry-run"]] {
-        refused(&world, JOB, &[&ALL[..], more].concat(), 1)
+        refused(&cluster, JOB, &[&ALL[..], more].concat(), 1)
             .says("web-latency_input_mapping.json would have 1")
             .says("no import takes more than 16777216")
             .says("--all-fields")
             .says("--inputs-before-date");
     }
-    let requests = world.stand_in.requests();
+    let requests = cluster.stand_in.requests();
     assert!(!requests.iter().any(|request| request.path.ends_with("/_pit")));
-    assert_eq!(mapped(&exported(&world, JOB, &["--include-inputs"])).len(), 10);
+    assert_eq!(mapped(&exported(&cluster, JOB, &["--include-inputs"])).len(), 10);
 }
 
 #[test]
-fn only_indices_that_inputs_come_from_have_their_mappings_carried() {
-    let world = World::seeded(version(), &large_mappings());
+fn archive_contains_only_mappings_of_exported_indices() {
+    let cluster = TestCluster::seeded(version(), &large_mappings());
     let more = [&ALL[..], &["--inputs-before-date", EARLY]].concat();
     let binary = Binary::new();
-    let archive = world.export(&binary, JOB, "out", &more);
+    let archive = cluster.export(&binary, JOB, "out", &more);
     let carried = mapped(&crate::support::archive::entries(&archive));
     assert_eq!(carried, BTreeSet::from([SOURCE.to_owned()]));
-    world.import(&binary, &archive, &["--as", "copy"]).expect(0);
-    let input = world.call("GET", "/copy-input/_mapping", "").value();
+    cluster.import(&binary, &archive, &["--as", "copy"]).expect(0);
+    let input = cluster.call("GET", "/copy-input/_mapping", "").value();
     let properties = &input["copy-input"]["mappings"]["properties"];
     assert_eq!(properties["host"]["type"], "keyword", "{input}");
 }
 
 #[test]
-fn a_cluster_that_does_not_tell_where_inputs_are_is_read_until_they_are_too_much() {
-    let world = World::seeded(version(), &large_mappings());
+fn unlisted_source_indices_are_read_up_to_the_limit() {
+    let cluster = TestCluster::seeded(version(), &large_mappings());
     let silent = Fault::when(|call| String::from_utf8_lossy(&call.body).contains("\"_index\""));
     let body = json!({"error": {"type": "illegal_argument_exception", "reason": "no"}, "status": 400});
-    world
+    cluster
         .stand_in
         .faults()
         .add(silent.always().then(Action::status(400, body.to_string())));
-    refused(&world, JOB, &ALL, 1).says("web-latency_input_mapping.json would have 1");
+    refused(&cluster, JOB, &ALL, 1).says("web-latency_input_mapping.json would have 1");
 }
 
 #[test]
-fn a_line_that_no_import_takes_is_an_error_that_names_the_document() {
+fn oversized_document_is_an_error_that_names_it() {
     let mut fixture = Fixture::load(JOB);
     let mut annotation: Value = serde_json::from_str(&fixture.annotations[0].source).unwrap();
     annotation["annotation"] = "x".repeat(5 << 20).into();
     fixture.annotations.push(stored("the-long-one", annotation));
-    refused(&world(&fixture), JOB, &[], 1)
+    refused(&cluster(&fixture), JOB, &[], 1)
         .says("web-latency_annotations.ndjson, line ")
         .says("document the-long-one) would have 52")
         .says("no import takes more than 4194304")
@@ -97,14 +97,14 @@ fn a_line_that_no_import_takes_is_an_error_that_names_the_document() {
 }
 
 #[test]
-fn calendars_that_no_import_takes_are_refused() {
+fn oversized_calendars_are_refused() {
     let mut fixture = Fixture::load(JOB);
     let event = |number: i64| json!({"description": "d".repeat(1 << 20), "start_time": number, "end_time": number + 1});
     let events: Vec<Value> = (0..5).map(event).collect();
     fixture
         .calendars
         .push(json!({"calendar_id": "full", "job_ids": [JOB], "events": events}));
-    refused(&world(&fixture), JOB, &ALL[..1], 1)
+    refused(&cluster(&fixture), JOB, &ALL[..1], 1)
         .says("web-latency_calendars.json would have 5")
         .says("past events");
 }

@@ -1,21 +1,21 @@
 //! A job to an archive: what is in it, what is not, and what stands there when it fails.
 
-mod choice;
+mod completeness;
 mod datafeeds;
 mod fields;
 mod files;
-#[cfg(unix)]
-mod interrupted;
 mod limits;
-mod naming;
 mod new_indices;
-mod newest;
+mod output;
 mod paging;
+mod python_scripts;
 mod remote;
-mod talk;
+mod rollover;
+mod selection;
+#[cfg(unix)]
+mod signals;
 #[cfg(unix)]
 mod terminal;
-mod whole;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,21 +26,21 @@ use crate::support::archive::entries;
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::{Fixture, Stored};
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 fn version() -> MlVersion {
     MlVersion::new(9, 2, 0)
 }
 
-fn world(fixture: &Fixture) -> World {
-    World::seeded(version(), fixture)
+fn cluster(fixture: &Fixture) -> TestCluster {
+    TestCluster::seeded(version(), fixture)
 }
 
 /// An archive's entries after a good export.
 #[track_caller]
-fn exported(world: &World, job: &str, more: &[&str]) -> BTreeMap<String, String> {
+fn exported(cluster: &TestCluster, job: &str, more: &[&str]) -> BTreeMap<String, String> {
     let binary = Binary::new();
-    let path = world.export(&binary, job, "out", more);
+    let path = cluster.export(&binary, job, "out", more);
     let found = entries(&path);
     assert_eq!(files(binary.directory()), ["out.tar.gz"], "nothing else is left");
     found
@@ -48,24 +48,24 @@ fn exported(world: &World, job: &str, more: &[&str]) -> BTreeMap<String, String>
 
 /// A run of `export` that fails, with nothing left in the directory and nothing open on the cluster.
 #[track_caller]
-fn refused(world: &World, job: &str, more: &[&str], code: i32) -> Run {
+fn refused(cluster: &TestCluster, job: &str, more: &[&str], code: i32) -> Run {
     let binary = Binary::new();
     let mut args = vec!["export", "--job-id", job, "--yes"];
     args.extend(more);
-    let run = world.run(&binary, &args).expect(code);
+    let run = cluster.run(&binary, &args).expect(code);
     assert_eq!(run.stdout, "");
     assert_eq!(files(binary.directory()), Vec::<String>::new(), "{}", run.stderr);
-    nothing_open(world);
+    nothing_open(cluster);
     run
 }
 
 #[track_caller]
-fn nothing_open(world: &World) {
+fn nothing_open(cluster: &TestCluster) {
     assert_eq!(
-        world.documents.open_contexts(),
+        cluster.documents.open_contexts(),
         Some(0),
         "{:#?}",
-        world.stand_in.requests()
+        cluster.stand_in.requests()
     );
 }
 

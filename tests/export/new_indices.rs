@@ -2,22 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::{exported, inputs, refused, world};
+use super::{cluster, exported, inputs, refused};
 use crate::support::archive::entry;
 use crate::support::cluster::Call;
 use crate::support::cluster::faults::Fault;
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
 const NEW: &str = "weblogs-2024.02";
 const WAYS: [&str; 2] = ["pit", "scroll"];
 
 /// The index comes to be, with a document of these fields, before the search over the pattern is opened.
-fn appearing(mapping: Value, document: Value) -> World {
+fn appearing(mapping: Value, document: Value) -> TestCluster {
     let fixture = Fixture::load(JOB).with_job(|job| job["datafeed_config"]["indices"] = json!(["weblogs-*"]));
-    let world = world(&fixture);
-    let direct = world.stand_in.direct();
+    let cluster = cluster(&fixture);
+    let direct = cluster.stand_in.direct();
     let opens = |call: &Call| {
         let opens = call.path.ends_with("/_pit") || call.param("scroll").is_some();
         opens && call.method == "POST" && call.path.contains("weblogs")
@@ -26,8 +26,8 @@ fn appearing(mapping: Value, document: Value) -> World {
         direct.call("PUT", &format!("/{NEW}"), json!({ "mappings": mapping }).to_string());
         direct.call("PUT", &format!("/{NEW}/_doc/new?refresh=true"), document.to_string());
     };
-    world.stand_in.faults().add(Fault::when(opens).run(create));
-    world
+    cluster.stand_in.faults().add(Fault::when(opens).run(create));
+    cluster
 }
 
 fn document() -> Value {
@@ -35,11 +35,11 @@ fn document() -> Value {
 }
 
 #[test]
-fn its_documents_are_exported_with_its_mapping() {
+fn index_created_during_the_export_is_exported_with_its_mapping() {
     for pagination in WAYS {
         let mapping = Fixture::load(JOB).input_mapping;
-        let world = appearing(mapping, document());
-        let entries = exported(&world, JOB, &["--include-inputs", "--pagination", pagination]);
+        let cluster = appearing(mapping, document());
+        let entries = exported(&cluster, JOB, &["--include-inputs", "--pagination", pagination]);
         assert_eq!(inputs(&entries).len(), Fixture::load(JOB).inputs.len() + 1);
         let mappings: Value = serde_json::from_str(entry(&entries, "_input_mapping.json")).unwrap();
         assert_eq!(mappings[NEW]["mappings"], mappings["weblogs-2024.01"]["mappings"]);
@@ -47,7 +47,7 @@ fn its_documents_are_exported_with_its_mapping() {
 }
 
 #[test]
-fn an_index_whose_fields_are_in_other_places_is_refused() {
+fn index_created_with_other_field_types_is_refused() {
     for pagination in WAYS {
         let mut mapping = Fixture::load(JOB).input_mapping;
         mapping["properties"]["host"] = json!({"type": "alias", "path": "server"});
@@ -55,8 +55,8 @@ fn an_index_whose_fields_are_in_other_places_is_refused() {
         let mut document = document();
         document["server"] = "new".into();
         document.as_object_mut().unwrap().shift_remove("host");
-        let world = appearing(mapping, document);
-        refused(&world, JOB, &["--include-inputs", "--pagination", pagination], 1)
+        let cluster = appearing(mapping, document);
+        refused(&cluster, JOB, &["--include-inputs", "--pagination", pagination], 1)
             .says(&format!(
                 "{NEW} appeared during the export, and fields of it are not read: server"
             ))

@@ -8,7 +8,7 @@ use super::{exported, inputs, nothing_open, refused, version};
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
 const SMALL: [&str; 3] = ["--include-inputs", "--page-size", "37"];
@@ -18,8 +18,8 @@ fn parts(entries: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
     same.map(|(name, text)| (name.as_str(), text.as_str())).collect()
 }
 
-fn used(world: &World) -> (bool, bool) {
-    let requests = world.stand_in.requests();
+fn used(cluster: &TestCluster) -> (bool, bool) {
+    let requests = cluster.stand_in.requests();
     let pit = requests.iter().any(|request| request.path.ends_with("/_pit"));
     let scroll = requests
         .iter()
@@ -28,7 +28,7 @@ fn used(world: &World) -> (bool, bool) {
 }
 
 #[test]
-fn each_version_is_read_by_what_it_has() {
+fn pagination_depends_on_the_version() {
     let fixture = Fixture::load(JOB).min_version("7.9.0");
     for (version, pit) in [
         (MlVersion::new(7, 10, 2), false),
@@ -38,13 +38,13 @@ fn each_version_is_read_by_what_it_has() {
         (MlVersion::new(8, 19, 0), true),
         (MlVersion::new(9, 2, 0), true),
     ] {
-        let world = World::seeded(version.clone(), &fixture);
-        let entries = exported(&world, JOB, &SMALL);
+        let cluster = TestCluster::seeded(version.clone(), &fixture);
+        let entries = exported(&cluster, JOB, &SMALL);
         assert_eq!(inputs(&entries).len(), fixture.inputs.len(), "{version:?}");
-        assert_eq!(used(&world), (pit, !pit), "{version:?}");
+        assert_eq!(used(&cluster), (pit, !pit), "{version:?}");
         in_time_order(&entries);
-        nothing_open(&world);
-        assert!(world.stand_in.writes().is_empty());
+        nothing_open(&cluster);
+        assert!(cluster.stand_in.writes().is_empty());
     }
 }
 
@@ -54,11 +54,11 @@ fn in_time_order(entries: &BTreeMap<String, String>) {
 }
 
 #[test]
-fn a_scroll_is_one_plain_search_in_time_order_whatever_the_slices() {
+fn scroll_is_a_single_search_in_time_order() {
     let fixture = Fixture::load(JOB);
-    let world = World::seeded(version(), &fixture);
+    let cluster = TestCluster::seeded(version(), &fixture);
     let entries = exported(
-        &world,
+        &cluster,
         JOB,
         &[
             "--include-inputs",
@@ -72,7 +72,7 @@ fn a_scroll_is_one_plain_search_in_time_order_whatever_the_slices() {
     );
     assert_eq!(inputs(&entries).len(), fixture.inputs.len());
     in_time_order(&entries);
-    let requests = world.stand_in.requests();
+    let requests = cluster.stand_in.requests();
     let opened: Vec<_> = requests
         .iter()
         .filter(|request| {
@@ -80,14 +80,14 @@ fn a_scroll_is_one_plain_search_in_time_order_whatever_the_slices() {
         })
         .collect();
     assert_eq!(opened.len(), 1, "{opened:#?}");
-    nothing_open(&world);
+    nothing_open(&cluster);
 }
 
 #[test]
-fn every_way_of_reading_gives_the_same_archive() {
+fn every_pagination_exports_the_same_archive() {
     let fixture = Fixture::load(JOB);
-    let world = World::seeded(version(), &fixture);
-    let reference = exported(&world, JOB, &["--include-inputs"]);
+    let cluster = TestCluster::seeded(version(), &fixture);
+    let reference = exported(&cluster, JOB, &["--include-inputs"]);
     for more in [
         &["--pagination", "pit", "--slices", "1"][..],
         &["--pagination", "pit", "--slices", "5"],
@@ -100,7 +100,7 @@ fn every_way_of_reading_gives_the_same_archive() {
         let mut args = SMALL.to_vec();
         args.truncate(1);
         args.extend(more);
-        let entries = exported(&world, JOB, &args);
+        let entries = exported(&cluster, JOB, &args);
         // Documents of one instant may swap: the order by time is compared, then the documents.
         let (mut ours, mut theirs) = (inputs(&entries), inputs(&reference));
         let times = |documents: &[Value]| -> Vec<i64> {
@@ -117,38 +117,38 @@ fn every_way_of_reading_gives_the_same_archive() {
             parts(&entries).keys().collect::<Vec<_>>(),
             parts(&reference).keys().collect::<Vec<_>>()
         );
-        nothing_open(&world);
+        nothing_open(&cluster);
     }
 }
 
 #[test]
-fn two_exports_of_unchanged_data_hold_the_same() {
-    let world = World::seeded(version(), &Fixture::load("log-categories"));
-    let first = exported(&world, "log-categories", &["--include-inputs"]);
-    let second = exported(&world, "log-categories", &["--include-inputs"]);
+fn exports_of_unchanged_data_are_equal() {
+    let cluster = TestCluster::seeded(version(), &Fixture::load("log-categories"));
+    let first = exported(&cluster, "log-categories", &["--include-inputs"]);
+    let second = exported(&cluster, "log-categories", &["--include-inputs"]);
     assert_eq!(parts(&first), parts(&second));
 }
 
 #[test]
-fn a_way_of_reading_that_the_cluster_lacks_is_said() {
+fn unsupported_pagination_is_an_error() {
     let fixture = Fixture::load(JOB).min_version("7.9.0");
     // 7.10 and 7.11 have points in time without a tiebreak.
     for (major, minor, patch) in [(7, 10, 2), (7, 11, 2)] {
-        let world = World::seeded(MlVersion::new(major, minor, patch), &fixture);
-        refused(&world, JOB, &["--pagination", "pit"], 1)
+        let cluster = TestCluster::seeded(MlVersion::new(major, minor, patch), &fixture);
+        refused(&cluster, JOB, &["--pagination", "pit"], 1)
             .says(&format!(
                 "{major}.{minor}.{patch} cannot read every document through a point in time (7.12"
             ))
             .says("--pagination scroll");
-        assert_eq!(used(&world), (false, false));
+        assert_eq!(used(&cluster), (false, false));
     }
 }
 
 #[test]
-fn the_keep_alive_is_passed_on() {
-    let world = World::seeded(version(), &Fixture::load(JOB));
-    exported(&world, JOB, &["--keep-alive", "42s"]);
-    let requests = world.stand_in.requests();
+fn keep_alive_is_sent_to_the_cluster() {
+    let cluster = TestCluster::seeded(version(), &Fixture::load(JOB));
+    exported(&cluster, JOB, &["--keep-alive", "42s"]);
+    let requests = cluster.stand_in.requests();
     let opened: Vec<_> = requests
         .iter()
         .filter(|request| request.path.ends_with("/_pit") && request.method == "POST")
@@ -161,7 +161,7 @@ fn the_keep_alive_is_passed_on() {
 /// Time is cut into ranges to read them side by side: not between documents of one instant, and not where a document has
 /// several times and would be in several ranges.
 #[test]
-fn documents_that_no_point_in_time_separates_are_read_once() {
+fn documents_with_equal_times_are_read_once() {
     type Times = fn(usize, i64) -> Value;
     let one_instant: Times = |_, _| json!(1_704_067_200_000_i64);
     let several_times: Times = |number, time| match number % 3 {
@@ -175,13 +175,13 @@ fn documents_that_no_point_in_time_separates_are_read_once() {
             document["@timestamp"] = times(number, document["@timestamp"].as_i64().unwrap());
             input.source = document.to_string();
         }
-        let world = World::seeded(version(), &fixture);
+        let cluster = TestCluster::seeded(version(), &fixture);
         // Nothing is counted forever.
         let endless = Fault::on("POST", "/_search").nth(300).always();
-        world.stand_in.faults().add(endless.then(Action::status(500, "{}")));
+        cluster.stand_in.faults().add(endless.then(Action::status(500, "{}")));
         let more = ["--page-size", "7", "--slices", "3", "--pagination", "pit"];
-        let entries = exported(&world, JOB, &[&["--include-inputs"], &more[..]].concat());
+        let entries = exported(&cluster, JOB, &[&["--include-inputs"], &more[..]].concat());
         assert_eq!(inputs(&entries).len(), fixture.inputs.len());
-        nothing_open(&world);
+        nothing_open(&cluster);
     }
 }

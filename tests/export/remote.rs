@@ -12,13 +12,13 @@ use crate::support::cluster::real::documents_for_tests;
 use crate::support::cluster::remote::{Remote, WithRemotes};
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
 const HERE: &str = "weblogs-2024.01";
 
 /// Half of the inputs are on the cluster `europe`.
-pub(super) fn world(version: MlVersion, change: impl FnOnce(&mut Value)) -> (World, Arc<WithRemotes>, usize) {
+pub(super) fn cluster(version: MlVersion, change: impl FnOnce(&mut Value)) -> (TestCluster, Arc<WithRemotes>, usize) {
     let mut fixture = Fixture::load(JOB)
         .min_version(version.writes_min_version())
         .with_job(|job| {
@@ -30,11 +30,11 @@ pub(super) fn world(version: MlVersion, change: impl FnOnce(&mut Value)) -> (Wor
     }
     fixture.sources.push("europe--weblogs-2024.01".to_owned());
     let here = fixture.inputs.iter().filter(|input| input.index == HERE).count();
-    let (world, remotes) = remote_world(version, &fixture);
-    (world, remotes, here)
+    let (cluster, remotes) = remote_world(version, &fixture);
+    (cluster, remotes, here)
 }
 
-fn remote_world(version: MlVersion, fixture: &Fixture) -> (World, Arc<WithRemotes>) {
+fn remote_world(version: MlVersion, fixture: &Fixture) -> (TestCluster, Arc<WithRemotes>) {
     let remotes = WithRemotes::new(documents_for_tests(), version.since(8, 10));
     remotes.set("europe", Remote::Answers);
     let ml = MlApi::new(MlOptions::new(version));
@@ -42,35 +42,35 @@ fn remote_world(version: MlVersion, fixture: &Fixture) -> (World, Arc<WithRemote
         api: Some(Arc::new(ml.clone())),
         ..StandInOptions::new(remotes.clone())
     });
-    let world = World {
+    let cluster = TestCluster {
         ml,
         documents: remotes.clone(),
         stand_in,
     };
-    world.seed(fixture);
-    (world, remotes)
+    cluster.seed(fixture);
+    (cluster, remotes)
 }
 
-fn run(world: &World, more: &[&str], code: i32) -> (crate::support::binary::Run, Binary) {
+fn run(cluster: &TestCluster, more: &[&str], code: i32) -> (crate::support::binary::Run, Binary) {
     let binary = Binary::new();
     let mut args = vec!["export", "--job-id", JOB, "--yes", "--include-inputs"];
     args.extend(more);
-    let run = world.run(&binary, &args).expect(code);
+    let run = cluster.run(&binary, &args).expect(code);
     (run, binary)
 }
 
 #[test]
-fn remote_clusters_that_answer_are_exported() {
-    let (world, _, here) = world(version(), |_| {});
+fn available_remote_clusters_are_exported() {
+    let (cluster, _, here) = cluster(version(), |_| {});
     for pagination in ["pit", "scroll"] {
-        let entries = exported(&world, JOB, &["--include-inputs", "--pagination", pagination]);
+        let entries = exported(&cluster, JOB, &["--include-inputs", "--pagination", pagination]);
         assert!(inputs(&entries).len() > here);
         let manifest: Value = serde_json::from_str(entry(&entries, "esml_manifest.json")).unwrap();
         assert_eq!(manifest.get("incomplete_clusters"), None);
     }
     let mapping =
         |call: &&crate::support::cluster::stand_in::Logged| call.method == "GET" && call.path.contains("weblogs");
-    let requests = world.stand_in.requests();
+    let requests = cluster.stand_in.requests();
     assert!(requests.iter().filter(mapping).count() > 0);
     assert!(
         requests
@@ -81,29 +81,31 @@ fn remote_clusters_that_answer_are_exported() {
 }
 
 #[test]
-fn a_remote_cluster_that_is_skipped_or_partial_is_an_error_that_names_it() {
+fn skipped_or_partial_remote_cluster_is_an_error_that_names_it() {
     for (version, state, name) in [
         (version(), Remote::Skipped, "europe (skipped: connect_exception)"),
         (version(), Remote::Partial, "europe (partial)"),
         (MlVersion::new(7, 17, 29), Remote::Skipped, "europe (not connected)"),
     ] {
-        let (world, remotes, _) = world(version, |_| {});
+        let (cluster, remotes, _) = cluster(version, |_| {});
         remotes.set("europe", state);
         for pagination in ["pit", "scroll"] {
             let more = ["--include-inputs", "--pagination", pagination];
-            refused(&world, JOB, &more, 1).says(name).says("--allow-partial");
-            run(&world, &["--dry-run", "--pagination", pagination], 1).0.says(name);
+            refused(&cluster, JOB, &more, 1).says(name).says("--allow-partial");
+            run(&cluster, &["--dry-run", "--pagination", pagination], 1)
+                .0
+                .says(name);
         }
-        exported(&world, JOB, &[]);
+        exported(&cluster, JOB, &[]);
     }
 }
 
 #[test]
-fn a_remote_cluster_that_is_skipped_after_the_count_is_noticed() {
+fn remote_cluster_skipped_after_the_count_is_an_error() {
     for pagination in ["pit", "scroll"] {
         // Only the pages themselves can tell: the count was complete.
-        let (world, remotes, _) = world(version(), |_| {});
-        let faults = world.stand_in.faults();
+        let (cluster, remotes, _) = cluster(version(), |_| {});
+        let faults = cluster.stand_in.faults();
         let opens = move |call: &crate::support::cluster::Call| {
             call.path.ends_with("/_pit") && call.method == "POST"
                 || call.param("scroll").is_some_and(|_| call.path.contains("weblogs"))
@@ -111,19 +113,19 @@ fn a_remote_cluster_that_is_skipped_after_the_count_is_noticed() {
         faults.add(
             crate::support::cluster::faults::Fault::when(opens).run(move |_| remotes.set("europe", Remote::Skipped)),
         );
-        refused(&world, JOB, &["--include-inputs", "--pagination", pagination], 1).says("europe");
+        refused(&cluster, JOB, &["--include-inputs", "--pagination", pagination], 1).says("europe");
     }
 }
 
 #[test]
-fn with_allow_partial_the_archive_says_which_remote_cluster_is_missing() {
-    let (world, remotes, here) = world(version(), |_| {});
+fn allow_partial_records_the_missing_remote_cluster() {
+    let (cluster, remotes, here) = cluster(version(), |_| {});
     remotes.set("europe", Remote::Skipped);
     for pagination in ["pit", "scroll"] {
         let more = ["--allow-partial", "--pagination", pagination, "-o", "out.tar.gz"];
-        let (run, binary) = run(&world, &more, 0);
+        let (run, binary) = run(&cluster, &more, 0);
         run.says("warning: input documents of remote clusters are missing from the archive (--allow-partial): europe");
-        nothing_open(&world);
+        nothing_open(&cluster);
         let entries = crate::support::archive::entries(&binary.path("out.tar.gz"));
         assert_eq!(inputs(&entries).len(), here);
         let manifest: Value = serde_json::from_str(entry(&entries, "esml_manifest.json")).unwrap();
@@ -137,7 +139,7 @@ fn with_allow_partial_the_archive_says_which_remote_cluster_is_missing() {
             page.stdout
         );
         drop(binary.run(["inspect", "--verify", "out.tar.gz"]).expect(0));
-        let target = World::in_memory(MlOptions::new(version()));
+        let target = TestCluster::in_memory(MlOptions::new(version()));
         let plan = target.run(&binary, &["import", "out.tar.gz", "--dry-run"]).expect(0);
         let words = format!("{}{}", plan.stdout, plan.stderr);
         assert!(words.contains(missing) && words.contains("europe"), "{words}");
@@ -145,7 +147,7 @@ fn with_allow_partial_the_archive_says_which_remote_cluster_is_missing() {
 }
 
 #[test]
-fn a_multi_field_of_a_remote_index_brings_its_parent_and_no_object_does() {
+fn multi_field_of_a_remote_index_includes_its_parent_only() {
     let mut fixture = Fixture::load(JOB).with_job(|job| {
         job["datafeed_config"]["indices"] = json!(["europe:weblogs-*"]);
         job["analysis_config"]["influencers"] = json!(["user.name.keyword", "real.keyword"]);
@@ -159,8 +161,8 @@ fn a_multi_field_of_a_remote_index_brings_its_parent_and_no_object_does() {
         let more = r#"{"user": {"name": "a", "private": "p"}, "real": {"keyword": "b", "private": "p"}, "#;
         input.source = input.source.replacen('{', more, 1);
     }
-    let world = remote_world(version(), &fixture).0;
-    let entries = exported(&world, JOB, &["--include-inputs"]);
+    let cluster = remote_world(version(), &fixture).0;
+    let entries = exported(&cluster, JOB, &["--include-inputs"]);
     let first = &inputs(&entries)[0];
     assert_eq!(first["user"], json!({"name": "a"}));
     assert_eq!(first["real"], json!({"keyword": "b"}));

@@ -1,27 +1,27 @@
 //! Questions to a person: the personal data, the open range, which job.
 
-use super::{files, version, world};
+use super::{cluster, files, version};
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::Fault;
 use crate::support::fixtures::Fixture;
 use crate::support::pseudo_terminal::Session;
 use crate::support::signals::Signal;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "log-categories";
 
-fn start(world: &World, binary: &Binary, more: &[&str]) -> Session {
-    let url = world.stand_in.url();
+fn start(cluster: &TestCluster, binary: &Binary, more: &[&str]) -> Session {
+    let url = cluster.stand_in.url();
     let mut args = vec!["export", "--url", &url];
     args.extend(more);
     Session::start(binary.command(args))
 }
 
 #[test]
-fn the_personal_data_question_is_asked_and_answered() {
-    let world = world(&Fixture::load(JOB));
+fn personal_data_requires_confirmation() {
+    let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
-    let mut session = start(&world, &binary, &["--job-id", JOB]);
+    let mut session = start(&cluster, &binary, &["--job-id", JOB]);
     session
         .expect("will hold values of your data")
         .expect("Export it?")
@@ -37,10 +37,10 @@ fn the_personal_data_question_is_asked_and_answered() {
 }
 
 #[test]
-fn quiet_does_not_hide_what_is_agreed_to() {
-    let world = world(&Fixture::load(JOB));
+fn quiet_shows_what_is_confirmed() {
+    let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
-    let mut session = start(&world, &binary, &["--job-id", JOB, "--include-inputs", "-q"]);
+    let mut session = start(&cluster, &binary, &["--job-id", JOB, "--include-inputs", "-q"]);
     session
         .expect("will hold values of your data")
         .expect("Export it?")
@@ -54,11 +54,11 @@ fn quiet_does_not_hide_what_is_agreed_to() {
 }
 
 #[test]
-fn no_is_no_and_so_is_enter() {
-    let world = world(&Fixture::load(JOB));
+fn no_and_enter_decline() {
+    let cluster = cluster(&Fixture::load(JOB));
     for answer in ["n", "\r"] {
         let binary = Binary::new();
-        let mut session = start(&world, &binary, &["--job-id", JOB]);
+        let mut session = start(&cluster, &binary, &["--job-id", JOB]);
         session.expect("Export it?").press(answer);
         let ended = session.end();
         assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{}", ended.screen);
@@ -67,11 +67,11 @@ fn no_is_no_and_so_is_enter() {
 }
 
 #[test]
-fn an_open_range_of_inputs_is_asked_about_once_more() {
-    let world = world(&Fixture::load(JOB));
+fn unlimited_input_range_requires_confirmation() {
+    let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
     let mut session = start(
-        &world,
+        &cluster,
         &binary,
         &["--job-id", JOB, "--include-inputs", "--inputs-after-date", "2024-01-01"],
     );
@@ -91,17 +91,17 @@ fn an_open_range_of_inputs_is_asked_about_once_more() {
     ];
     let mut args = vec!["--job-id", JOB, "--include-inputs"];
     args.extend(closed);
-    let mut session = start(&world, &binary, &args);
+    let mut session = start(&cluster, &binary, &args);
     session.expect("Export it?").press("y");
     assert_eq!(session.end().code, 0);
 }
 
 #[test]
-fn a_job_is_chosen_from_a_list_that_can_be_searched() {
-    let world = world(&Fixture::load("web-latency"));
-    world.seed(&Fixture::load(JOB));
+fn job_is_selected_from_a_searchable_list() {
+    let cluster = cluster(&Fixture::load("web-latency"));
+    cluster.seed(&Fixture::load(JOB));
     let binary = Binary::new();
-    let mut session = start(&world, &binary, &["--yes"]);
+    let mut session = start(&cluster, &binary, &["--yes"]);
     session.expect("Which job?").expect("web-latency");
     session.press("categ").expect("categ").press("\r");
     let ended = session.end();
@@ -114,7 +114,7 @@ fn a_job_is_chosen_from_a_list_that_can_be_searched() {
     for shown in ["web, slo", "closed", "1795432817"] {
         assert!(ended.screen.contains(shown), "{shown}: {}", ended.screen);
     }
-    let mut session = start(&world, &binary, &["--yes"]);
+    let mut session = start(&cluster, &binary, &["--yes"]);
     session.expect("Which job?").press("\u{1b}");
     let ended = session.end();
     assert_eq!(ended.code, 3, "{}", ended.screen);
@@ -122,47 +122,47 @@ fn a_job_is_chosen_from_a_list_that_can_be_searched() {
 }
 
 #[test]
-fn a_cluster_without_jobs_has_none_to_choose() {
-    let world = World::new(version());
-    let ended = start(&world, &Binary::new(), &["--yes"]).end();
+fn cluster_without_jobs_is_an_error() {
+    let cluster = TestCluster::new(version());
+    let ended = start(&cluster, &Binary::new(), &["--yes"]).end();
     assert_eq!(ended.code, 1, "{}", ended.screen);
     assert!(ended.screen.contains("no anomaly detection job"));
 }
 
 #[test]
-fn bars_on_a_terminal_and_none_with_quiet_or_dumb() {
-    let world = world(&Fixture::load(JOB));
+fn progress_bars_need_a_capable_terminal_and_no_quiet() {
+    let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
     // Something to be drawn while: a bar needs a moment to appear.
     let slow = Fault::on("GET", "/_ml/filters").run(|_| ());
-    world.stand_in.faults().add(slow);
-    let ended = start(&world, &binary, &["--job-id", JOB, "--yes", "-q", "--overwrite"]).end();
+    cluster.stand_in.faults().add(slow);
+    let ended = start(&cluster, &binary, &["--job-id", JOB, "--yes", "-q", "--overwrite"]).end();
     assert_eq!((ended.code, ended.screen.as_str()), (0, ""));
     let dumb = Binary::new().with_env("NO_COLOR", "1");
-    let ended = start(&world, &dumb, &["--job-id", JOB, "--yes", "--overwrite"]).end();
+    let ended = start(&cluster, &dumb, &["--job-id", JOB, "--yes", "--overwrite"]).end();
     assert_eq!(ended.code, 0);
     assert!(!ended.screen.contains("\u{1b}[3"), "no colour: {:?}", ended.screen);
 }
 
 #[test]
-fn an_archive_is_not_written_to_a_terminal() {
-    let world = World::new(version());
+fn archive_is_not_written_to_a_terminal() {
+    let cluster = TestCluster::new(version());
     let binary = Binary::new();
-    let url = world.stand_in.url();
+    let url = cluster.stand_in.url();
     let mut command = binary.command(["export", "--job-id", JOB, "--yes", "-o", "-", "--url", &url]);
     command.env("TERM", "xterm");
     let ended = Session::start_with_stdout(command).end();
     assert_eq!(ended.code, 2, "{}", ended.screen);
     assert!(ended.screen.contains("an archive is not written to a terminal"));
-    assert!(world.stand_in.requests().is_empty());
+    assert!(cluster.stand_in.requests().is_empty());
 }
 
 #[test]
-fn a_signal_while_a_question_waits_ends_the_program() {
-    let world = world(&Fixture::load(JOB));
+fn signal_during_a_prompt_ends_the_program() {
+    let cluster = cluster(&Fixture::load(JOB));
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let binary = Binary::new();
-        let mut session = start(&world, &binary, &["--job-id", JOB]);
+        let mut session = start(&cluster, &binary, &["--job-id", JOB]);
         session.expect("Export it?").expect_silence().signal(signal);
         let ended = session.end();
         assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{}", ended.screen);

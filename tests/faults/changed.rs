@@ -9,15 +9,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::subject::{JOB, fixture, options};
-use super::walk::each;
+use super::fixture::{JOB, fixture, options};
+use super::runner::each;
 use crate::import_safety::add_index;
 use crate::support::archive::{entries, gzip};
 use crate::support::binary::Run;
 use crate::support::cluster::faults::Fault;
 use crate::support::cluster::stand_in::Direct;
 use crate::support::in_process::InProcess;
-use crate::support::world::{Template, World};
+use crate::support::test_cluster::{Template, TestCluster};
 
 const SOURCE: &str = "app-logs";
 /// What the datafeed reads.
@@ -263,19 +263,21 @@ pub const KINDS: [Kind; 37] = [
 ];
 
 /// A cluster where the job has learned, and its datafeed reads an alias.
-fn source() -> World {
+fn source() -> TestCluster {
     static SOURCE: OnceLock<Template> = OnceLock::new();
-    let seed = |world: &World| {
+    let seed = |test_cluster: &TestCluster| {
         let fixture = fixture().with_job(|job| job["datafeed_config"]["indices"] = json!([ALIAS]));
-        world.seed(&fixture);
+        test_cluster.seed(&fixture);
         let add = json!({"actions": [{"add": {"index": "app-logs", "alias": ALIAS}}]});
-        world.call("POST", "/_aliases", &add.to_string());
+        test_cluster.call("POST", "/_aliases", &add.to_string());
     };
-    SOURCE.get_or_init(|| World::template(options(), seed)).world(None)
+    SOURCE
+        .get_or_init(|| TestCluster::template(options(), seed))
+        .cluster(None)
 }
 
-fn export(world: &World, output: &Path, more: &[&str]) -> Run {
-    let (url, output) = (world.stand_in.url(), output.display().to_string());
+fn export(test_cluster: &TestCluster, output: &Path, more: &[&str]) -> Run {
+    let (url, output) = (test_cluster.stand_in.url(), output.display().to_string());
     let line = [
         "export",
         "--job-id",
@@ -321,19 +323,19 @@ const WAYS: [&str; 2] = ["pit", "scroll"];
 
 /// An undisturbed export: how many requests it sends, and what it writes.
 fn undisturbed(pagination: &str, change: Option<&Kind>) -> (usize, Option<BTreeMap<String, Contents>>) {
-    let (world, directory) = (source(), tempfile::tempdir().unwrap());
+    let (test_cluster, directory) = (source(), tempfile::tempdir().unwrap());
     let output = directory.path().join("out.tar.gz");
     let mut more = vec!["--pagination", pagination];
     let snapshot = fixture().snapshot_id().to_owned();
     if let Some(kind) = change {
-        (kind.act)(&world.stand_in.direct());
+        (kind.act)(&test_cluster.stand_in.direct());
         if kind.name == "job reverted" {
             more.extend(["--snapshot-id", &snapshot]);
         }
     }
-    let run = export(&world, &output, &more);
+    let run = export(&test_cluster, &output, &more);
     (
-        world.stand_in.requests().len(),
+        test_cluster.stand_in.requests().len(),
         (run.code == 0).then(|| contents(&output)),
     )
 }
@@ -354,9 +356,9 @@ fn views(pagination: &str) -> Views {
     }
 }
 
-fn judge(number: usize, views: &Views, world: &World, run: &Run, output: &Path) -> Result<(), String> {
+fn judge(number: usize, views: &Views, test_cluster: &TestCluster, run: &Run, output: &Path) -> Result<(), String> {
     let kind = &KINDS[number];
-    if world.documents.open_contexts() != Some(0) {
+    if test_cluster.documents.open_contexts() != Some(0) {
         return Err("contexts are open".to_owned());
     }
     let left = std::fs::read_dir(output.parent().unwrap()).unwrap().count();
@@ -391,33 +393,37 @@ fn judge(number: usize, views: &Views, world: &World, run: &Run, output: &Path) 
 }
 
 #[test]
-fn an_export_survives_what_others_change_or_fails_clearly() {
+fn export_is_consistent_or_fails_when_the_cluster_changes() {
     let views = WAYS.map(views);
     let all = std::env::var_os("ESML_TEST_FAULTS").is_some_and(|which| which == "all");
     let step = if all { 1 } else { 23 };
-    let mut cells = Vec::new();
+    let mut scenarios = Vec::new();
     for (number, kind) in KINDS.iter().enumerate() {
         for (way, views) in views.iter().enumerate() {
             let first = 1 + (number + way * step / 2) % step;
-            cells.extend(
+            scenarios.extend(
                 (first..=views.requests)
                     .step_by(step)
                     .map(|nth| (number, kind, way, nth)),
             );
         }
     }
-    each(cells, |&(number, kind, way, nth)| {
-        let (world, directory) = (source(), tempfile::tempdir().unwrap());
-        let (output, direct, act) = (directory.path().join("out.tar.gz"), world.stand_in.direct(), kind.act);
-        world
+    each(scenarios, |&(number, kind, way, nth)| {
+        let (test_cluster, directory) = (source(), tempfile::tempdir().unwrap());
+        let (output, direct, act) = (
+            directory.path().join("out.tar.gz"),
+            test_cluster.stand_in.direct(),
+            kind.act,
+        );
+        test_cluster
             .stand_in
             .faults()
             .add(Fault::on("*", "").nth(nth).run(move |_| act(&direct)));
-        let run = export(&world, &output, &["--pagination", WAYS[way]]);
-        judge(number, &views[way], &world, &run, &output).map_err(|why| {
-            let at = &world.stand_in.requests()[nth - 1];
-            let cell = format!("{} before {nth} ({} {}), {}", kind.name, at.method, at.path, WAYS[way]);
-            format!("{cell}, exit {}: {why}\n{}", run.code, run.stderr)
+        let run = export(&test_cluster, &output, &["--pagination", WAYS[way]]);
+        judge(number, &views[way], &test_cluster, &run, &output).map_err(|why| {
+            let at = &test_cluster.stand_in.requests()[nth - 1];
+            let scenario = format!("{} before {nth} ({} {}), {}", kind.name, at.method, at.path, WAYS[way]);
+            format!("{scenario}, exit {}: {why}\n{}", run.code, run.stderr)
         })
     })
     .hold("an export while others change something");

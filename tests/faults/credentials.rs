@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::subject::{JOB, Port, source};
+use super::fixture::{JOB, Port, source};
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::Fault;
 use crate::support::pseudo_terminal::Session;
@@ -21,7 +21,7 @@ fn command_lines(url: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_password_from_environment_file_or_prompt_is_in_no_list_of_processes() {
+fn process_list_shows_no_password() {
     let with_env = Binary::new().with_env("ELASTICSEARCH_PASSWORD", SECRET);
     let with_file = Binary::new();
     std::fs::write(with_file.path("password"), SECRET).unwrap();
@@ -30,12 +30,12 @@ fn a_password_from_environment_file_or_prompt_is_in_no_list_of_processes() {
         (with_file, &["--password-file", "password"], false),
         (Binary::new(), &[], true),
     ] {
-        let world = source(Port::Plain);
-        let url = world.stand_in.url();
+        let cluster = source(Port::Plain);
+        let url = cluster.stand_in.url();
         let (seen, listed, address) = (Arc::new(Mutex::new(Vec::new())), url.clone(), url.clone());
         let noted = Arc::clone(&seen);
         let look = move |_: &_| *noted.lock().unwrap() = command_lines(&listed);
-        world.stand_in.faults().add(Fault::on("GET", "/").run(look));
+        cluster.stand_in.faults().add(Fault::on("GET", "/").run(look));
         let line = [
             "export",
             "--job-id",

@@ -1,23 +1,23 @@
 //! Answers that are good but for the data that is missing, and data that changes while it is read.
 
-use super::cell::on;
 use super::export::{self, undisturbed};
-use super::spot::Spot;
-use super::subject::{JOB, Port, source};
-use super::walk::{each, elsewhere};
+use super::fixture::{JOB, Port, source};
+use super::request::RequestId;
+use super::runner::{each, elsewhere};
+use super::scenario::on;
 use crate::support::binary::Run;
 use crate::support::cluster::Call;
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::stand_in::Direct;
 use crate::support::in_process::InProcess;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 /// Exports while something is wrong; nothing may be left.
-fn failed(world: &World, says: &str, hint: &str) -> Result<Run, String> {
+fn failed(test_cluster: &TestCluster, says: &str, hint: &str) -> Result<Run, String> {
     let directory = tempfile::tempdir().unwrap();
-    let run = export::run(world, &InProcess::new(), &directory.path().join("out.tar.gz"));
+    let run = export::run(test_cluster, &InProcess::new(), &directory.path().join("out.tar.gz"));
     let left = std::fs::read_dir(directory.path()).unwrap().count();
-    let open = world.documents.open_contexts();
+    let open = test_cluster.documents.open_contexts();
     match run.code == 1 && left == 0 && open == Some(0) && run.stderr.contains(says) && run.stderr.contains(hint) {
         true => Ok(run),
         false => Err(format!(
@@ -27,7 +27,7 @@ fn failed(world: &World, says: &str, hint: &str) -> Result<Run, String> {
     }
 }
 
-fn spots(wanted: impl Fn(&Spot) -> bool) -> Vec<&'static Spot> {
+fn spots(wanted: impl Fn(&RequestId) -> bool) -> Vec<&'static RequestId> {
     undisturbed().spots.iter().filter(|spot| wanted(spot)).collect()
 }
 
@@ -37,15 +37,15 @@ pub const WITHOUT_ALL_SHARDS: &str = r#"{"count":5,"timed_out":false,"_shards":{
     "hits":{"total":{"value":5,"relation":"eq"},"hits":[]}}"#;
 
 #[test]
-fn an_answer_without_all_shards_is_never_taken() {
-    let search = |spot: &Spot| spot.path.ends_with("/_search") || spot.path.ends_with("/_count");
+fn response_with_failed_shards_is_refused() {
+    let search = |spot: &RequestId| spot.path.ends_with("/_search") || spot.path.ends_with("/_count");
     let walked = each(spots(|spot| search(spot)), |spot| {
-        let world = source(Port::Plain);
-        world
+        let test_cluster = source(Port::Plain);
+        test_cluster
             .stand_in
             .faults()
             .add(on(spot).always().then(Action::status(200, WITHOUT_ALL_SHARDS)));
-        failed(&world, "1 of 2 shards failed", "hint: ")
+        failed(&test_cluster, "1 of 2 shards failed", "hint: ")
             .map(drop)
             .map_err(|why| format!("{spot:?}: {why}"))
     });
@@ -53,14 +53,14 @@ fn an_answer_without_all_shards_is_never_taken() {
 }
 
 #[test]
-fn a_search_that_expires_between_two_pages_is_said_so() {
+fn search_context_expired_between_pages_is_reported() {
     let walked = each(spots(|spot| spot.path == "/_search"), |spot| {
-        let world = source(Port::Plain);
-        let documents = world.documents.clone();
-        world.stand_in.faults().add(on(spot).run(move |_| {
+        let test_cluster = source(Port::Plain);
+        let documents = test_cluster.documents.clone();
+        test_cluster.stand_in.faults().add(on(spot).run(move |_| {
             documents.expire_contexts();
         }));
-        failed(&world, "search context no longer exists", "--keep-alive")
+        failed(&test_cluster, "search context no longer exists", "--keep-alive")
             .map(drop)
             .map_err(|why| format!("{spot:?}: {why}"))
     });
@@ -69,13 +69,13 @@ fn a_search_that_expires_between_two_pages_is_said_so() {
 
 /// Removes a document right before that request.
 fn vanishes(spot: Fault, index: &'static str, says: &str) {
-    let world = source(Port::Plain);
-    let direct = world.stand_in.direct();
-    world
+    let test_cluster = source(Port::Plain);
+    let direct = test_cluster.stand_in.direct();
+    test_cluster
         .stand_in
         .faults()
         .add(spot.run(move |_: &Call| remove_one(&direct, index)));
-    failed(&world, says, "hint: ").unwrap_or_else(|why| panic!("{why}"));
+    failed(&test_cluster, says, "hint: ").unwrap_or_else(|why| panic!("{why}"));
 }
 
 fn remove_one(cluster: &Direct, index: &str) {
@@ -91,7 +91,7 @@ fn remove_one(cluster: &Direct, index: &str) {
 }
 
 #[test]
-fn documents_that_vanish_after_they_were_counted_are_missed() {
+fn documents_deleted_after_the_count_are_reported() {
     vanishes(
         Fault::on("POST", "/app-logs/_pit"),
         "app-logs",
@@ -110,14 +110,14 @@ fn documents_that_vanish_after_they_were_counted_are_missed() {
 }
 
 #[test]
-fn a_redirect_is_not_followed() {
-    let world = source(Port::Plain);
+fn redirect_is_not_followed() {
+    let test_cluster = source(Port::Plain);
     let to = Action::redirect(&elsewhere().url());
-    world
+    test_cluster
         .stand_in
         .faults()
         .add(Fault::on("GET", &format!("/_ml/anomaly_detectors/{JOB}")).then(to));
-    failed(&world, "redirects to", "--url").unwrap_or_else(|why| panic!("{why}"));
+    failed(&test_cluster, "redirects to", "--url").unwrap_or_else(|why| panic!("{why}"));
     // Nothing that any test of this file redirects is sent on.
     assert!(elsewhere().requests().is_empty());
 }

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::cell::{Cell, Stay};
-use super::kinds::Lasting;
-use super::spot::{Spot, spots};
-use super::subject::{JOB, Port, source};
-use super::walk::{each, told};
+use super::fault_kinds::Lasting;
+use super::fixture::{JOB, Port, source};
+use super::request::{RequestId, spots};
+use super::runner::{each, told};
+use super::scenario::{FaultDuration, Scenario};
 use crate::support::archive::entries;
 use crate::support::binary::Run;
 use crate::support::in_process::InProcess;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
-pub fn run(world: &World, run: &InProcess, output: &Path) -> Run {
-    let (url, output) = (world.stand_in.url(), output.display().to_string());
+pub fn run(cluster: &TestCluster, run: &InProcess, output: &Path) -> Run {
+    let (url, output) = (cluster.stand_in.url(), output.display().to_string());
     let mut line = vec![
         "export",
         "--job-id",
@@ -56,18 +56,18 @@ fn said(archive: &Path) -> BTreeMap<String, String> {
 
 /// The requests of an undisturbed export and what it writes.
 pub struct Undisturbed {
-    pub spots: Vec<Spot>,
+    pub spots: Vec<RequestId>,
     said: BTreeMap<String, String>,
 }
 
 pub fn undisturbed() -> &'static Undisturbed {
     static UNDISTURBED: OnceLock<Undisturbed> = OnceLock::new();
     UNDISTURBED.get_or_init(|| {
-        let (world, directory) = (source(Port::Plain), tempfile::tempdir().unwrap());
+        let (cluster, directory) = (source(Port::Plain), tempfile::tempdir().unwrap());
         let output = directory.path().join("out.tar.gz");
-        run(&world, &InProcess::new(), &output).expect(0);
+        run(&cluster, &InProcess::new(), &output).expect(0);
         Undisturbed {
-            spots: spots(&world.stand_in.requests()),
+            spots: spots(&cluster.stand_in.requests()),
             said: said(&output),
         }
     })
@@ -80,14 +80,15 @@ const LEFT_OUT: [&str; 2] = [
 ];
 
 /// Sees how a disturbed run ended.
-fn judge(cell: &Cell, world: &World, run: &Run, output: &Path) -> Result<(), String> {
+fn judge(scenario: &Scenario, cluster: &TestCluster, run: &Run, output: &Path) -> Result<(), String> {
     let Undisturbed { spots, said: whole } = undisturbed();
-    let (spot, kind) = (cell.spot(spots), cell.kind);
+    let (spot, kind) = (scenario.spot(spots), scenario.kind);
     let left = std::fs::read_dir(output.parent().unwrap()).unwrap().count();
-    let open = world.documents.open_contexts();
+    let open = cluster.documents.open_contexts();
     // What is not known to be open is not closed, nor what cannot be reached.
-    let unknown = spot.path.ends_with("/_pit") || cell.at.len() > 1;
-    let reachable = kind.port() == Port::Plain && (cell.stay == Stay::Once || kind.lasts == Lasting::ThisRequest);
+    let unknown = spot.path.ends_with("/_pit") || scenario.at.len() > 1;
+    let reachable =
+        kind.port() == Port::Plain && (scenario.stay == FaultDuration::Once || kind.lasts == Lasting::ThisRequest);
     if !unknown && reachable && open != Some(0) {
         return Err(format!("{open:?} contexts are open"));
     }
@@ -96,23 +97,23 @@ fn judge(cell: &Cell, world: &World, run: &Run, output: &Path) -> Result<(), Str
         0 if kind.name == "404" && LEFT_OUT.iter().any(|words| run.stderr.contains(words)) => Ok(()),
         0 if said(output) == *whole => Ok(()),
         0 => Err("the archive is another".to_owned()),
-        1 if cell.survives(spots) => Err("was not survived".to_owned()),
+        1 if scenario.survives(spots) => Err("was not survived".to_owned()),
         1 if left > 0 => Err(format!("left {left} files")),
         1 => told(run, kind),
         code => Err(format!("exit {code}")),
     }
 }
 
-fn walk(cell: &Cell) -> Result<(), String> {
-    let (world, own) = (source(cell.kind.port()), InProcess::new());
+fn walk(scenario: &Scenario) -> Result<(), String> {
+    let (cluster, own) = (source(scenario.kind.port()), InProcess::new());
     let (directory, spots) = (tempfile::tempdir().unwrap(), &undisturbed().spots);
-    cell.disturb(&world, &own, spots);
+    scenario.disturb(&cluster, &own, spots);
     let output = directory.path().join("out.tar.gz");
-    let run = run(&world, &own, &output);
-    judge(cell, &world, &run, &output).map_err(|why| cell.failed("export", spots, &why, &run))
+    let run = run(&cluster, &own, &output);
+    judge(scenario, &cluster, &run, &output).map_err(|why| scenario.failed("export", spots, &why, &run))
 }
 
 #[test]
-fn nothing_is_left_whatever_goes_wrong() {
-    each(Cell::all(&undisturbed().spots), walk).hold("export");
+fn failed_export_leaves_no_file_and_no_search_context() {
+    each(Scenario::all(&undisturbed().spots), walk).hold("export");
 }

@@ -2,17 +2,17 @@
 
 use std::sync::OnceLock;
 
-use super::cell::{Cell, Stay};
-use super::spot::{Spot, spots};
-use super::subject::{Port, archive, target};
-use super::walk::{each, told};
-use crate::import_safety::state::ClusterState;
+use super::fixture::{Port, archive, target};
+use super::request::{RequestId, spots};
+use super::runner::{each, told};
+use super::scenario::{FaultDuration, Scenario};
+use crate::import_safety::cluster_state::ClusterState;
 use crate::support::binary::Run;
 use crate::support::in_process::InProcess;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
-pub fn run(world: &World, run: &InProcess) -> Run {
-    let (url, archive) = (world.stand_in.url(), archive().display().to_string());
+pub fn run(cluster: &TestCluster, run: &InProcess) -> Run {
+    let (url, archive) = (cluster.stand_in.url(), archive().display().to_string());
     let line = [
         "import",
         &archive,
@@ -33,7 +33,7 @@ pub fn run(world: &World, run: &InProcess) -> Run {
 
 /// The requests of an undisturbed import, what was there before, and what it makes.
 pub struct Undisturbed {
-    pub spots: Vec<Spot>,
+    pub spots: Vec<RequestId>,
     pub before: ClusterState,
     pub after: ClusterState,
 }
@@ -41,19 +41,19 @@ pub struct Undisturbed {
 pub fn undisturbed() -> &'static Undisturbed {
     static UNDISTURBED: OnceLock<Undisturbed> = OnceLock::new();
     UNDISTURBED.get_or_init(|| {
-        let world = target(Port::Plain);
-        let before = ClusterState::of(&world);
-        run(&world, &InProcess::new()).expect(0);
+        let cluster = target(Port::Plain);
+        let before = ClusterState::of(&cluster);
+        run(&cluster, &InProcess::new()).expect(0);
         Undisturbed {
-            spots: spots(&world.stand_in.requests()),
+            spots: spots(&cluster.stand_in.requests()),
             before,
-            after: ClusterState::of(&world).comparable(),
+            after: ClusterState::of(&cluster).comparable(),
         }
     })
 }
 
 /// Sends the requests that the message names; each must find what it removes.
-pub fn clean_up(world: &World, run: &Run) -> Result<(), String> {
+pub fn clean_up(cluster: &TestCluster, run: &Run) -> Result<(), String> {
     for left in run.json()["remains"].as_array().into_iter().flatten() {
         let request = left["remove"].as_str().unwrap();
         let (line, body) = request.split_once('\n').unwrap_or((request, ""));
@@ -63,8 +63,8 @@ pub fn clean_up(world: &World, run: &Run) -> Result<(), String> {
         } else {
             format!("{body}\n")
         };
-        world.call("POST", "/.ml-*/_refresh?expand_wildcards=all", "");
-        let answer = world.call(method, path, body.as_str());
+        cluster.call("POST", "/.ml-*/_refresh?expand_wildcards=all", "");
+        let answer = cluster.call(method, path, body.as_str());
         // What goes with a job that is deleted first is gone by then.
         if answer.status >= 300 && answer.status != 404 {
             return Err(format!("{request}: {answer:?}"));
@@ -74,36 +74,36 @@ pub fn clean_up(world: &World, run: &Run) -> Result<(), String> {
 }
 
 /// Sees that the cluster is as it was, or as the undisturbed import leaves it.
-pub fn sound(world: &World, run: &Run) -> Result<(), String> {
-    world.stand_in.faults().clear();
-    world.stand_in.network().listen();
+pub fn sound(cluster: &TestCluster, run: &Run) -> Result<(), String> {
+    cluster.stand_in.faults().clear();
+    cluster.stand_in.network().listen();
     if run.code == 6 {
-        clean_up(world, run)?;
+        clean_up(cluster, run)?;
     }
-    let after = ClusterState::of(world);
+    let after = ClusterState::of(cluster);
     match run.code {
         0 => after.comparable().same(&undisturbed().after),
         _ => after.as_before(&undisturbed().before),
     }
 }
 
-fn walk(cell: &Cell) -> Result<(), String> {
-    let (world, own, spots) = (target(cell.kind.port()), InProcess::new(), &undisturbed().spots);
-    cell.disturb(&world, &own, spots);
-    let run = run(&world, &own);
+fn walk(scenario: &Scenario) -> Result<(), String> {
+    let (cluster, own, spots) = (target(scenario.kind.port()), InProcess::new(), &undisturbed().spots);
+    scenario.disturb(&cluster, &own, spots);
+    let run = run(&cluster, &own);
     // What succeeds all the same has made what an undisturbed import makes.
-    let judged = match (run.code, cell.stay) {
+    let judged = match (run.code, scenario.stay) {
         (0, _) => Ok(()),
-        _ if cell.survives(spots) => Err(format!("exit {}", run.code)),
-        (1 | 5, _) | (6, Stay::Lasts) => told(&run, cell.kind),
+        _ if scenario.survives(spots) => Err(format!("exit {}", run.code)),
+        (1 | 5, _) | (6, FaultDuration::Lasts) => told(&run, scenario.kind),
         (code, _) => Err(format!("exit {code}")),
     };
     judged
-        .and_then(|()| sound(&world, &run))
-        .map_err(|why| cell.failed("import", spots, &why, &run))
+        .and_then(|()| sound(&cluster, &run))
+        .map_err(|why| scenario.failed("import", spots, &why, &run))
 }
 
 #[test]
-fn all_or_nothing_whatever_goes_wrong() {
-    each(Cell::all(&undisturbed().spots), walk).hold("import");
+fn failed_import_is_rolled_back_or_reports_the_rest() {
+    each(Scenario::all(&undisturbed().spots), walk).hold("import");
 }

@@ -2,9 +2,9 @@
 
 use esml_state::error::ExitCode;
 
-use super::cell::on;
-use super::subject::{Port, source, target};
-use super::walk::each;
+use super::fixture::{Port, source, target};
+use super::runner::each;
+use super::scenario::on;
 use super::{export, import};
 use crate::support::in_process::InProcess;
 
@@ -20,13 +20,13 @@ fn points(requests: usize) -> Vec<(usize, ExitCode)> {
 }
 
 fn exported(at: usize, signal: ExitCode) -> Result<(), String> {
-    let (world, own, directory) = (source(Port::Plain), InProcess::new(), tempfile::tempdir().unwrap());
+    let (cluster, own, directory) = (source(Port::Plain), InProcess::new(), tempfile::tempdir().unwrap());
     let spot = &export::undisturbed().spots[at];
     let interrupt = own.interrupter();
-    world.stand_in.faults().add(on(spot).run(move |_| interrupt(signal)));
-    let run = export::run(&world, &own, &directory.path().join("out.tar.gz"));
+    cluster.stand_in.faults().add(on(spot).run(move |_| interrupt(signal)));
+    let run = export::run(&cluster, &own, &directory.path().join("out.tar.gz"));
     let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
-    let open = world.documents.open_contexts();
+    let open = cluster.documents.open_contexts();
     // Work that was done before the signal was noticed is done.
     let done = run.code == 0 && at + LAST >= export::undisturbed().spots.len();
     match done || run.code == signal as i32 && left.is_empty() && open == Some(0) && run.stdout.is_empty() {
@@ -39,26 +39,26 @@ fn exported(at: usize, signal: ExitCode) -> Result<(), String> {
 }
 
 fn imported(at: usize, signal: ExitCode) -> Result<(), String> {
-    let (world, own) = (target(Port::Plain), InProcess::new());
+    let (cluster, own) = (target(Port::Plain), InProcess::new());
     let spot = &import::undisturbed().spots[at];
     let interrupt = own.interrupter();
-    world.stand_in.faults().add(on(spot).run(move |_| interrupt(signal)));
-    let run = import::run(&world, &own);
+    cluster.stand_in.faults().add(on(spot).run(move |_| interrupt(signal)));
+    let run = import::run(&cluster, &own);
     let ended = match run.code == signal as i32 {
-        true => import::sound(&world, &run),
+        true => import::sound(&cluster, &run),
         false => Err(format!("exit {}", run.code)),
     };
     ended.map_err(|why| format!("import interrupted at {spot:?}: {why}\n{}", run.stderr))
 }
 
 #[test]
-fn an_interrupted_export_leaves_no_file_and_nothing_open() {
+fn interrupted_export_leaves_no_file_and_no_search_context() {
     let points = points(export::undisturbed().spots.len());
     each(points, |&(at, signal)| exported(at, signal)).hold("export interrupted");
 }
 
 #[test]
-fn an_interrupted_import_leaves_the_cluster_as_it_was() {
+fn interrupted_import_is_rolled_back() {
     let points = points(import::undisturbed().spots.len());
     each(points, |&(at, signal)| imported(at, signal)).hold("import interrupted");
 }

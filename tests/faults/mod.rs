@@ -2,19 +2,19 @@
 
 #![allow(clippy::print_stdout, reason = "the figures are printed")]
 
-mod cell;
+mod binary_sample;
 mod changed;
 mod credentials;
 mod data;
+mod documented_figures;
 mod export;
-mod figures;
+mod fault_kinds;
+mod fixture;
 mod import;
 mod interruption;
-mod items;
-mod kinds;
-mod late;
-mod others;
-mod sample;
-mod spot;
-mod subject;
-pub mod walk;
+mod late_writes;
+mod other_users;
+mod rejected_documents;
+mod request;
+pub mod runner;
+mod scenario;

@@ -46,36 +46,36 @@ pub fn changed(seed: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
 }
 
 #[test]
-fn archives() {
+fn fuzz_archives() {
     replay("archive", archive::check);
 }
 
 #[test]
-fn contents_of_entries() {
+fn fuzz_entry_contents() {
     replay("entries", entries::check);
 }
 
 #[test]
-fn state_documents() {
+fn fuzz_state_documents() {
     replay("chunks", chunks::check);
 }
 
 #[test]
-fn dates_and_ids() {
+fn fuzz_dates_and_ids() {
     replay("words", words::check);
 }
 
 #[test]
-fn decoded_state() {
+fn fuzz_decoded_state() {
     replay("texts", texts::check);
 }
 
 #[test]
-fn fields_that_a_datafeed_reads() {
+fn fuzz_datafeed_fields() {
     replay("fields", fields::check);
 }
 
 #[test]
-fn archives_that_are_pseudonymized() {
+fn fuzz_pseudonymization() {
     replay("pseudonymize", pseudonymize::check);
 }

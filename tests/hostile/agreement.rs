@@ -4,14 +4,14 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use super::good::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, NOTIFICATIONS, SNAPSHOT, STATE, good};
+use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, NOTIFICATIONS, SNAPSHOT, STATE, good};
 use crate::fuzz::entries::pack;
 use crate::fuzz::{changed, pseudonymize};
 use crate::import_safety::{archive_of, options};
 use crate::support::archive::{Member, members};
 use crate::support::binary::Binary;
 use crate::support::fixtures::directory;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const WEB: &str = "web-latency";
 const COUNTS: &str = "_data_counts.json";
@@ -619,7 +619,7 @@ fn kept() -> Vec<Sample> {
 }
 
 #[test]
-fn verify_and_import_accept_the_same_archives() {
+fn inspect_verify_and_import_accept_the_same_archives() {
     let groups = [
         harmless(),
         times(),
@@ -662,9 +662,9 @@ fn agree(binary: &Binary, sample: &Sample) -> Result<(), String> {
     let path = binary.path("sample.tar.gz");
     std::fs::write(&path, &sample.bytes).unwrap();
     let verified = binary.run(["inspect", "sample.tar.gz", "--verify"]);
-    let world = World::in_memory(options());
-    let imported = world.import(binary, &path, &[]);
-    let heard = world.stand_in.requests().len();
+    let cluster = TestCluster::in_memory(options());
+    let imported = cluster.import(binary, &path, &[]);
+    let heard = cluster.stand_in.requests().len();
     match (verified.code, imported.code, sample.accepted) {
         // A conflict with the cluster's version is not the archive's fault.
         (0, 0 | 3, None | Some(true)) => Ok(()),

@@ -2,7 +2,7 @@
 //! read before they are refused.
 
 use super::Case;
-use super::good::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, JOB, SNAPSHOT, STATE, good};
+use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, JOB, SNAPSHOT, STATE, good};
 use crate::support::archive::{Member, blocks, gzip};
 
 const MIB: usize = 1 << 20;

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::good::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, NOTIFICATIONS, SNAPSHOT, good};
+use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, NOTIFICATIONS, SNAPSHOT, good};
 use crate::import_safety::options;
 use crate::support::archive::Member;
 use crate::support::binary::Binary;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 /// Clears the screen, rings, turns the direction of writing, hides, breaks the line and pretends to be one of ours.
 const NASTY: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{2066}\u{61c}\u{feff}\u{200b}\u{e0041}\0\r\u{8}\nerror:forged\u{2028}y\u{7f}";
@@ -115,7 +115,7 @@ const INSPECTIONS: [&[&str]; 6] = [
 ];
 
 #[test]
-fn no_page_document_plan_or_error_carries_them() {
+fn no_output_contains_control_characters() {
     let binary = Binary::new();
     std::fs::write(binary.path("nasty.tar.gz"), nasty_archive(&format!("group{NASTY}"))).unwrap();
     let mut looked_at = 0;
@@ -147,33 +147,33 @@ fn no_page_document_plan_or_error_carries_them() {
         let two = [&["inspect", "good.tar.gz", "nasty.tar.gz", "--values"], more].concat();
         see(format!("two {more:?}"), binary.run(two)).expect(0);
     }
-    let world = World::with(options());
+    let cluster = TestCluster::with(options());
     let nasty = binary.path("nasty.tar.gz");
     // A cluster refuses a job with such a group, and quotes it.
-    see("a nasty group".into(), world.import(&binary, &nasty, &["--dry-run"])).expect(1);
+    see("a nasty group".into(), cluster.import(&binary, &nasty, &["--dry-run"])).expect(1);
     std::fs::write(&nasty, nasty_archive("group")).unwrap();
     for more in [
         &["--dry-run"][..],
         &["--dry-run", "--json"],
         &["--dry-run", "--skip-inputs"],
     ] {
-        see(format!("import {more:?}"), world.import(&binary, &nasty, more)).expect(0);
+        see(format!("import {more:?}"), cluster.import(&binary, &nasty, more)).expect(0);
     }
     // What the cluster makes of such texts is its own business: what is printed is ours.
     for more in [&["-vv"][..], &["--json", "--as", "other"]] {
-        see(format!("import {more:?}"), world.import(&binary, &nasty, more));
+        see(format!("import {more:?}"), cluster.import(&binary, &nasty, more));
     }
     let fatal: Entries = good().json(CONFIG, |job| job["job_id"] = format!("a{NASTY}").into());
     std::fs::write(&nasty, fatal.pack()).unwrap();
     for more in [&["-vv"][..], &["--json"]] {
-        see(format!("refused {more:?}"), world.import(&binary, &nasty, more)).expect(4);
+        see(format!("refused {more:?}"), cluster.import(&binary, &nasty, more)).expect(4);
     }
     println!("{looked_at} outputs looked at");
 }
 
 #[cfg(unix)]
 #[test]
-fn no_terminal_is_steered() {
+fn terminal_receives_no_control_sequences_of_the_archive() {
     use crate::support::pseudo_terminal::Session;
 
     let binary = Binary::new().with_env("LC_ALL", "C.UTF-8").with_env("NO_COLOR", "1");
@@ -186,8 +186,8 @@ fn no_terminal_is_steered() {
         harmless(&format!("inspect {more:?}"), &ended.screen);
     }
     std::fs::write(binary.path("nasty.tar.gz"), nasty_archive("group")).unwrap();
-    let world = World::with(options());
-    let url = world.stand_in.url();
+    let cluster = TestCluster::with(options());
+    let url = cluster.stand_in.url();
     let mut session = Session::start(binary.command(["import", "nasty.tar.gz", "--url", &url]));
     session.expect("Import job").press("n");
     let screen = session.end().screen;

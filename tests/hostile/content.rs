@@ -1,7 +1,7 @@
 //! Lines and entries that are not what they must be.
 
 use super::Case;
-use super::good::{ANNOTATIONS, CATEGORIES, CONFIG, INPUTS, NOTIFICATIONS, SNAPSHOT, STATE, good};
+use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, INPUTS, NOTIFICATIONS, SNAPSHOT, STATE, good};
 
 const ACTION: &str = r#"{"index":{"_index":"i","_id":"x"}}"#;
 

@@ -3,7 +3,7 @@
 use tar::EntryType::{self, Block, Char, Directory, Fifo, GNUSparse, Link, Regular, Symlink};
 
 use super::Case;
-use super::good::{JOB, good};
+use super::valid::{JOB, good};
 use crate::support::archive::{Member, blocks, gzip};
 
 pub fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
 //! Ids that Elasticsearch would not take, and documents of other jobs.
 
 use super::Case;
-use super::good::{ANNOTATIONS, CATEGORIES, CONFIG, NOTIFICATIONS, SNAPSHOT, good};
+use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, NOTIFICATIONS, SNAPSHOT, good};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();

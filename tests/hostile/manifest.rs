@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Case;
-use super::good::{ANNOTATIONS, CONFIG, Entries, exported, good};
+use super::valid::{ANNOTATIONS, CONFIG, Entries, exported, good};
 use crate::support::archive::Member;
 
 pub fn cases() -> Vec<Case> {

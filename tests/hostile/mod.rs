@@ -5,21 +5,21 @@ mod agreement;
 mod bombs;
 mod characters;
 mod content;
-mod cut;
 mod entries;
-pub mod good;
+mod foreign_targets;
 mod ids;
 mod manifest;
 mod state;
-mod steered;
+mod truncated;
+pub mod valid;
 
 use std::process::Command;
 use std::sync::Mutex;
 
-use self::good::good;
+use self::valid::good;
 use crate::import_safety::options;
 use crate::support::binary::{Binary, Run};
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 /// KiB of memory that a run may have, held by the operating system: an allocation beyond it ends the program.
 const MEMORY: u64 = 256 << 10;
@@ -52,7 +52,7 @@ impl Case {
 fn corpus() -> Vec<Case> {
     let groups = [
         entries::cases(),
-        cut::cases(),
+        truncated::cases(),
         content::cases(),
         state::cases(),
         ids::cases(),
@@ -63,18 +63,18 @@ fn corpus() -> Vec<Case> {
 }
 
 #[test]
-fn each_is_refused_by_inspect_and_import_alike_and_no_cluster_hears_of_it() {
+fn invalid_archives_are_refused_by_inspect_and_import_without_requests() {
     let corpus = corpus();
     let next = Mutex::new(corpus.iter().enumerate());
     let (lines, wrong) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                let (binary, world) = (Binary::new(), World::in_memory(options()));
+                let (binary, cluster) = (Binary::new(), TestCluster::in_memory(options()));
                 loop {
                     let taken = next.lock().unwrap().next();
                     let Some((number, case)) = taken else { break };
-                    let told = match refused(&binary, &world, case) {
+                    let told = match refused(&binary, &cluster, case) {
                         Ok(said) => format!("{} | {}\n  {said}", case.rule, case.name),
                         Err(why) => {
                             wrong
@@ -118,10 +118,10 @@ fn without_column(line: &str) -> String {
 }
 
 /// What both commands say, or what is wrong with them.
-fn refused(binary: &Binary, world: &World, case: &Case) -> Result<String, String> {
+fn refused(binary: &Binary, cluster: &TestCluster, case: &Case) -> Result<String, String> {
     let archive = "hostile.tar.gz";
     std::fs::write(binary.path(archive), &case.bytes).unwrap();
-    let url = world.stand_in.url();
+    let url = cluster.stand_in.url();
     let inspected = error(&bounded(binary, &["inspect", archive], case))?;
     let verified = bounded(binary, &["inspect", archive, "--verify"], case);
     if verified.code != 4 {
@@ -132,7 +132,7 @@ fn refused(binary: &Binary, world: &World, case: &Case) -> Result<String, String
     }
     let imported = bounded(binary, &["import", archive, "--yes", "--url", &url], case);
     let said = error(&imported)?;
-    let requests = world.stand_in.requests().len();
+    let requests = cluster.stand_in.requests().len();
     match (requests, imported.stdout.as_str()) {
         (0, "") if said == inspected => Ok(said),
         (0, "") => Err(format!("inspect says {inspected}, import {said}")),
@@ -188,13 +188,13 @@ pub fn limited(command: Command) -> Command {
 }
 
 #[test]
-fn the_archive_that_the_others_are_made_of_is_good() {
+fn unmodified_archive_is_valid() {
     let binary = Binary::new();
     for (name, archive) in [("without", good()), ("with", good().manifest(|_| {}))] {
         let path = binary.path("good.tar.gz");
         std::fs::write(&path, archive.pack()).unwrap();
-        let world = World::with(options());
-        let run = world.import(&binary, &path, &[]).expect(0);
+        let cluster = TestCluster::with(options());
+        let run = cluster.import(&binary, &path, &[]).expect(0);
         assert_eq!(run.stdout, "log-categories\n", "{name} manifest");
     }
 }

@@ -1,7 +1,7 @@
 //! State that no job could be restored from, or that belongs to another.
 
 use super::Case;
-use super::good::{SNAPSHOT, STATE, good};
+use super::valid::{SNAPSHOT, STATE, good};
 
 fn changed(change: impl FnOnce(&mut Vec<String>)) -> Vec<u8> {
     good().lines(STATE, change).pack()

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use super::moved::add_index;
+use super::cluster_state::ClusterState;
+use super::moved_aliases::add_index;
 use super::ownership::{CALENDAR, DATAFEED, DETECTOR, FILTER, INDEX, ask, import};
-use super::state::ClusterState;
 use super::target;
-use crate::faults::walk::each;
+use crate::faults::runner::each;
 use crate::support::binary::Run;
 use crate::support::cluster::faults::Fault;
 use crate::support::cluster::stand_in::Direct;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 /// One kind of change.
 struct Kind {
@@ -22,9 +22,9 @@ struct Kind {
     /// False where there is nothing yet that could be changed.
     act: fn(&Direct) -> bool,
     /// Ends what keeps an index of the cluster from being used.
-    end: fn(&World),
+    end: fn(&TestCluster),
     /// Checks that theirs is there, after a failed import, and takes it away.
-    theirs: fn(&World),
+    theirs: fn(&TestCluster),
 }
 
 const fn kind(name: &'static str, act: fn(&Direct) -> bool) -> Kind {
@@ -56,14 +56,14 @@ fn annotation(cluster: &Direct) -> Option<String> {
     Some(format!("/{}/_doc/{}", hit["_index"].as_str()?, hit["_id"].as_str()?))
 }
 
-fn nothing(_: &World) {}
+fn nothing(_: &TestCluster) {}
 
 const STATE: &str = "/.ml-state-000001";
 const RESULTS: &str = "/.ml-anomalies-shared";
 const ANNOTATIONS: &str = "/.ml-annotations-000001";
 
 /// An index of the cluster that is closed or blocked until the import is over.
-const fn out_of_use(name: &'static str, act: fn(&Direct) -> bool, end: fn(&World)) -> Kind {
+const fn out_of_use(name: &'static str, act: fn(&Direct) -> bool, end: fn(&TestCluster)) -> Kind {
     Kind {
         name,
         act,
@@ -76,8 +76,8 @@ fn close(cluster: &Direct, index: &str) -> bool {
     cluster.call("POST", &format!("{index}/_close"), "").status == 200
 }
 
-fn open(world: &World, index: &str) {
-    assert_eq!(world.call("POST", &format!("{index}/_open"), "").status, 200);
+fn open(test_cluster: &TestCluster, index: &str) {
+    assert_eq!(test_cluster.call("POST", &format!("{index}/_open"), "").status, 200);
 }
 
 fn block(cluster: &Direct, index: &str) -> bool {
@@ -85,13 +85,16 @@ fn block(cluster: &Direct, index: &str) -> bool {
     cluster.call("PUT", &format!("{index}/_settings"), body).status == 200
 }
 
-fn unblock(world: &World, index: &str) {
+fn unblock(test_cluster: &TestCluster, index: &str) {
     let body = r#"{"index":{"blocks":{"write":null}}}"#;
-    assert_eq!(world.call("PUT", &format!("{index}/_settings"), body).status, 200);
+    assert_eq!(
+        test_cluster.call("PUT", &format!("{index}/_settings"), body).status,
+        200
+    );
 }
 
-fn delete(world: &World, path: &str) {
-    let answer = world.call("DELETE", path, "");
+fn delete(test_cluster: &TestCluster, path: &str) {
+    let answer = test_cluster.call("DELETE", path, "");
     assert_eq!(answer.status, 200, "{path}: {answer:?}");
 }
 
@@ -106,11 +109,11 @@ const KINDS: [Kind; 25] = [
             }
         },
         end: nothing,
-        theirs: |world| {
-            world.call("POST", &format!("{INDEX}/_refresh"), "");
-            let count = world.call("GET", &format!("{INDEX}/_count"), "").value();
+        theirs: |test_cluster| {
+            test_cluster.call("POST", &format!("{INDEX}/_refresh"), "");
+            let count = test_cluster.call("GET", &format!("{INDEX}/_count"), "").value();
             assert_eq!(count["count"], 1);
-            delete(world, INDEX);
+            delete(test_cluster, INDEX);
         },
     },
     kind("index deleted", |cluster| {
@@ -137,32 +140,32 @@ const KINDS: [Kind; 25] = [
     out_of_use(
         "state closed",
         |cluster| close(cluster, STATE),
-        |world| open(world, STATE),
+        |test_cluster| open(test_cluster, STATE),
     ),
     out_of_use(
         "state blocked",
         |cluster| block(cluster, STATE),
-        |world| unblock(world, STATE),
+        |test_cluster| unblock(test_cluster, STATE),
     ),
     out_of_use(
         "results closed",
         |cluster| close(cluster, RESULTS),
-        |world| open(world, RESULTS),
+        |test_cluster| open(test_cluster, RESULTS),
     ),
     out_of_use(
         "results blocked",
         |cluster| block(cluster, RESULTS),
-        |world| unblock(world, RESULTS),
+        |test_cluster| unblock(test_cluster, RESULTS),
     ),
     out_of_use(
         "annotations closed",
         |cluster| close(cluster, ANNOTATIONS),
-        |world| open(world, ANNOTATIONS),
+        |test_cluster| open(test_cluster, ANNOTATIONS),
     ),
     out_of_use(
         "annotations blocked",
         |cluster| block(cluster, ANNOTATIONS),
-        |world| unblock(world, ANNOTATIONS),
+        |test_cluster| unblock(test_cluster, ANNOTATIONS),
     ),
     kind("annotations rolled over", |cluster| {
         add_index(cluster, ".ml-annotations-write", true);
@@ -177,7 +180,7 @@ const KINDS: [Kind; 25] = [
             true
         },
         end: nothing,
-        theirs: |world| delete(world, "/.ml-annotations-write/_doc/theirs?refresh=true"),
+        theirs: |test_cluster| delete(test_cluster, "/.ml-annotations-write/_doc/theirs?refresh=true"),
     },
     kind("annotation changed", |cluster| {
         annotation(cluster).is_some_and(|path| {
@@ -203,10 +206,10 @@ const KINDS: [Kind; 25] = [
             cluster.call("POST", &format!("{CALENDAR}/events"), event).status == 200
         },
         end: nothing,
-        theirs: |world| {
-            let events = world.call("GET", &format!("{CALENDAR}/events"), "").value();
+        theirs: |test_cluster| {
+            let events = test_cluster.call("GET", &format!("{CALENDAR}/events"), "").value();
             assert!(events.to_string().contains("theirs"), "{events}");
-            delete(world, CALENDAR);
+            delete(test_cluster, CALENDAR);
         },
     },
     kind("event deleted from the calendar", |cluster| {
@@ -221,10 +224,10 @@ const KINDS: [Kind; 25] = [
             cluster.call("PUT", &job, "").status == 200
         },
         end: nothing,
-        theirs: |world| {
-            let calendar = world.call("GET", CALENDAR, "").value();
+        theirs: |test_cluster| {
+            let calendar = test_cluster.call("GET", CALENDAR, "").value();
             assert!(calendar.to_string().contains("user-population"), "{calendar}");
-            delete(world, CALENDAR);
+            delete(test_cluster, CALENDAR);
         },
     },
     kind("job removed from its calendar", |cluster| {
@@ -246,10 +249,10 @@ const KINDS: [Kind; 25] = [
                 == 200
         },
         end: nothing,
-        theirs: |world| {
-            let filter = world.call("GET", FILTER, "").value();
+        theirs: |test_cluster| {
+            let filter = test_cluster.call("GET", FILTER, "").value();
             assert!(filter.to_string().contains("theirs"), "{filter}");
-            delete(world, FILTER);
+            delete(test_cluster, FILTER);
         },
     },
     kind("datafeed edited", |cluster| {
@@ -267,8 +270,8 @@ const KINDS: [Kind; 25] = [
 ];
 
 /// What an import leaves that an edit of others does not touch.
-fn result(world: &World) -> Value {
-    let mut state = ClusterState::of(world).comparable();
+fn result(test_cluster: &TestCluster) -> Value {
+    let mut state = ClusterState::of(test_cluster).comparable();
     let contents = std::mem::take(&mut state.contents);
     let ours = contents
         .keys()
@@ -278,11 +281,11 @@ fn result(world: &World) -> Value {
 }
 
 #[test]
-fn what_somebody_changes_at_any_request_is_respected() {
+fn import_respects_changes_of_the_cluster_at_any_request() {
     let (expected, requests) = {
-        let world = target(1, usize::MAX);
-        import(&world, &[]).expect(0);
-        (result(&world), world.stand_in.requests().len())
+        let test_cluster = target(1, usize::MAX);
+        import(&test_cluster, &[]).expect(0);
+        (result(&test_cluster), test_cluster.stand_in.requests().len())
     };
     // Each kind at every 17th request, and each at others; all of them with ESML_TEST_FAULTS=all.
     let all = std::env::var_os("ESML_TEST_FAULTS").is_some_and(|which| which == "all");
@@ -293,24 +296,31 @@ fn what_somebody_changes_at_any_request_is_respected() {
     });
     let acted: Vec<AtomicUsize> = KINDS.iter().map(|_| AtomicUsize::new(0)).collect();
     let report = each(cells.collect(), |&(number, kind, nth)| {
-        let world = target(1, usize::MAX);
-        let (before, direct, act) = (ClusterState::of(&world), world.stand_in.direct(), kind.act);
+        let test_cluster = target(1, usize::MAX);
+        let (before, direct, act) = (
+            ClusterState::of(&test_cluster),
+            test_cluster.stand_in.direct(),
+            kind.act,
+        );
         let changed = Arc::new(AtomicBool::new(false));
         let hooked = Arc::clone(&changed);
-        world.stand_in.faults().add(Fault::on("*", "").nth(nth).run(move |_| {
-            hooked.store(act(&direct), Ordering::SeqCst);
-        }));
-        let run = import(&world, &["--json"]);
-        world.stand_in.faults().clear();
+        test_cluster
+            .stand_in
+            .faults()
+            .add(Fault::on("*", "").nth(nth).run(move |_| {
+                hooked.store(act(&direct), Ordering::SeqCst);
+            }));
+        let run = import(&test_cluster, &["--json"]);
+        test_cluster.stand_in.faults().clear();
         if !changed.load(Ordering::SeqCst) {
             return Ok(());
         }
         acted[number].fetch_add(1, Ordering::SeqCst);
-        (kind.end)(&world);
+        (kind.end)(&test_cluster);
         // What comes after everything was read back is theirs alone.
         let late = requests - nth <= 8;
-        judge(kind, &world, &run, &before, (!late).then_some(&expected)).map_err(|why| {
-            let at = &world.stand_in.requests()[nth - 1];
+        judge(kind, &test_cluster, &run, &before, (!late).then_some(&expected)).map_err(|why| {
+            let at = &test_cluster.stand_in.requests()[nth - 1];
             format!(
                 "{} before {nth} ({} {}), exit {}: {why}\n{}",
                 kind.name, at.method, at.path, run.code, run.stderr
@@ -324,21 +334,27 @@ fn what_somebody_changes_at_any_request_is_respected() {
 }
 
 /// Sees how the import ended. `expected`: what it leaves where it succeeds.
-fn judge(kind: &Kind, world: &World, run: &Run, before: &ClusterState, expected: Option<&Value>) -> Result<(), String> {
+fn judge(
+    kind: &Kind,
+    test_cluster: &TestCluster,
+    run: &Run,
+    before: &ClusterState,
+    expected: Option<&Value>,
+) -> Result<(), String> {
     if run.code == 0 {
-        return match expected.is_none_or(|expected| result(world) == *expected) {
+        return match expected.is_none_or(|expected| result(test_cluster) == *expected) {
             true => Ok(()),
-            false => Err(format!("left {}", result(world))),
+            false => Err(format!("left {}", result(test_cluster))),
         };
     }
     if ![1, 3, 5, 6].contains(&run.code) || !run.stderr.contains("error: ") {
         return Err("no error".to_owned());
     }
     if run.code == 6 {
-        super::walk::clean_up(world, run);
+        super::every_write::clean_up(test_cluster, run);
     }
-    (kind.theirs)(world);
-    let mut after = ClusterState::of(world);
+    (kind.theirs)(test_cluster);
+    let mut after = ClusterState::of(test_cluster);
     if kind.name.ends_with("rolled over") {
         after.aliases.clone_from(&before.aliases);
     }

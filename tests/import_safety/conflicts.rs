@@ -4,112 +4,112 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use super::state::ClusterState;
+use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, options, small, target};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::faults::{Action, Fault};
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
-type Prepare = fn(&World);
+type Prepare = fn(&TestCluster);
 
-fn call(world: &World, method: &str, path: &str, body: &str) {
-    let answer = world.call(method, path, body);
+fn call(cluster: &TestCluster, method: &str, path: &str, body: &str) {
+    let answer = cluster.call(method, path, body);
     assert!(answer.status < 300, "{method} {path}: {answer:?}");
 }
 
 /// The job is there already, closed.
-fn existing(world: &World) {
-    world.seed(&small(JOB).without_inputs());
+fn existing(cluster: &TestCluster) {
+    cluster.seed(&small(JOB).without_inputs());
 }
 
-fn opened(world: &World) {
-    existing(world);
-    call(world, "POST", "/_ml/anomaly_detectors/web-latency/_open", "");
+fn opened(cluster: &TestCluster) {
+    existing(cluster);
+    call(cluster, "POST", "/_ml/anomaly_detectors/web-latency/_open", "");
 }
 
-fn started(world: &World) {
-    opened(world);
-    call(world, "POST", "/_ml/datafeeds/datafeed-web-latency/_start", "{}");
+fn started(cluster: &TestCluster) {
+    opened(cluster);
+    call(cluster, "POST", "/_ml/datafeeds/datafeed-web-latency/_start", "{}");
 }
 
-fn imported(world: &World) {
-    world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+fn imported(cluster: &TestCluster) {
+    cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
 }
 
 /// The index of an earlier import, whose job is gone without a trace.
-fn own_index(world: &World) {
-    imported(world);
-    call(world, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
+fn own_index(cluster: &TestCluster) {
+    imported(cluster);
+    call(cluster, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
 }
 
-fn left_state(world: &World) {
+fn left_state(cluster: &TestCluster) {
     call(
-        world,
+        cluster,
         "PUT",
         "/.ml-state-write/_doc/web-latency_quantiles?refresh=true&require_alias=true",
         "{}",
     );
 }
 
-fn left_results(world: &World) {
+fn left_results(cluster: &TestCluster) {
     let body = r#"{"job_id":"web-latency","result_type":"bucket","timestamp":1700000000000}"#;
     call(
-        world,
+        cluster,
         "PUT",
         "/.ml-anomalies-shared/_doc/web-latency_bucket_1_900?refresh=true",
         body,
     );
 }
 
-fn foreign_index(world: &World) {
+fn foreign_index(cluster: &TestCluster) {
     call(
-        world,
+        cluster,
         "PUT",
         "/web-latency-input",
         r#"{"mappings":{"_meta":{"owner":"somebody"}}}"#,
     );
 }
 
-fn other_filter(world: &World) {
+fn other_filter(cluster: &TestCluster) {
     call(
-        world,
+        cluster,
         "PUT",
         "/_ml/filters/canary-hosts",
         r#"{"items":["something else"]}"#,
     );
 }
 
-fn other_calendar(world: &World) {
+fn other_calendar(cluster: &TestCluster) {
     call(
-        world,
+        cluster,
         "PUT",
         "/_ml/calendars/maintenance",
         r#"{"description":"Planned maintenance","job_ids":[]}"#,
     );
     let events = r#"{"events":[{"description":"moving house","start_time":1,"end_time":2}]}"#;
-    call(world, "POST", "/_ml/calendars/maintenance/events", events);
+    call(cluster, "POST", "/_ml/calendars/maintenance/events", events);
 }
 
-fn group_of_another(world: &World) {
+fn group_of_another(cluster: &TestCluster) {
     let body =
         r#"{"groups":["web-latency"],"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
-    call(world, "PUT", "/_ml/anomaly_detectors/another", body);
+    call(cluster, "PUT", "/_ml/anomaly_detectors/another", body);
 }
 
-fn job_called_web(world: &World) {
+fn job_called_web(cluster: &TestCluster) {
     let body = r#"{"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
-    call(world, "PUT", "/_ml/anomaly_detectors/web", body);
+    call(cluster, "PUT", "/_ml/anomaly_detectors/web", body);
 }
 
-fn datafeed_of_another(world: &World) {
+fn datafeed_of_another(cluster: &TestCluster) {
     let body = r#"{"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
-    call(world, "PUT", "/_ml/anomaly_detectors/another", body);
+    call(cluster, "PUT", "/_ml/anomaly_detectors/another", body);
     let body = r#"{"job_id":"another","indices":["x"]}"#;
-    call(world, "PUT", "/_ml/datafeeds/datafeed-web-latency", body);
+    call(cluster, "PUT", "/_ml/datafeeds/datafeed-web-latency", body);
 }
 
 #[test]
-fn each_conflict_is_named_with_what_helps_and_nothing_is_written() {
+fn conflicts_are_named_with_hints_before_the_first_write() {
     let cases: Vec<(&str, Prepare, &[&str], &[&str])> = vec![
         (
             "job",
@@ -209,12 +209,12 @@ fn each_conflict_is_named_with_what_helps_and_nothing_is_written() {
     ];
     let binary = Binary::new();
     for (run, (name, prepare, more, said)) in cases.into_iter().enumerate() {
-        let world = target(run, 6);
-        prepare(&world);
-        let before = ClusterState::of(&world);
-        world.stand_in.forget_requests();
+        let cluster = target(run, 6);
+        prepare(&cluster);
+        let before = ClusterState::of(&cluster);
+        cluster.stand_in.forget_requests();
         for extra in [&[][..], &["--json"], &["--dry-run"], &["--dry-run", "--json"]] {
-            let run = world.import(&binary, archive_of(JOB), &[more, extra].concat());
+            let run = cluster.import(&binary, archive_of(JOB), &[more, extra].concat());
             assert_eq!(run.code, 3, "{name} {extra:?}: {}", run.stderr);
             for words in said {
                 assert!(run.stderr.contains(words), "{name}: no `{words}` in {}", run.stderr);
@@ -225,28 +225,28 @@ fn each_conflict_is_named_with_what_helps_and_nothing_is_written() {
                 _ => assert_eq!(run.stdout, "", "{name}"),
             }
         }
-        assert_eq!(world.stand_in.writes().len(), 0, "{name}");
-        ClusterState::of(&world).assert_same(&before, name);
+        assert_eq!(cluster.stand_in.writes().len(), 0, "{name}");
+        ClusterState::of(&cluster).assert_same(&before, name);
     }
 }
 
 #[test]
-fn another_job_id_than_the_archives_is_a_usage_error_that_names_as() {
-    let world = World::with(options());
-    let run = world
+fn other_job_id_is_a_usage_error_that_names_the_as_option() {
+    let cluster = TestCluster::with(options());
+    let run = cluster
         .import(&Binary::new(), archive_of(JOB), &["--job-id", "other"])
         .expect(2);
     run.says("--as other").says("web-latency");
-    assert_eq!(world.stand_in.writes().len(), 0);
-    world
+    assert_eq!(cluster.stand_in.writes().len(), 0);
+    cluster
         .import(&Binary::new(), archive_of(JOB), &["--job-id", JOB])
         .expect(0);
 }
 
 #[test]
-fn without_yes_and_without_a_terminal_nothing_is_imported() {
-    let world = World::with(options());
-    let (url, archive) = (world.stand_in.url(), archive_of(JOB).display().to_string());
+fn import_without_yes_and_terminal_is_refused() {
+    let cluster = TestCluster::with(options());
+    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
     let output = Binary::new()
         .command(["import", &archive, "--url", &url])
         .stdin(Stdio::null())
@@ -254,68 +254,71 @@ fn without_yes_and_without_a_terminal_nothing_is_imported() {
         .unwrap();
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8(output.stderr).unwrap().contains("--yes"));
-    assert!(world.stand_in.requests().is_empty());
+    assert!(cluster.stand_in.requests().is_empty());
 }
 
-fn without_address(world: &World, text: &str) -> String {
-    text.replace(&world.stand_in.url(), "http://HOST")
+fn without_address(cluster: &TestCluster, text: &str) -> String {
+    text.replace(&cluster.stand_in.url(), "http://HOST")
 }
 
 #[test]
-fn a_dry_run_prints_the_plan_and_writes_nothing() {
-    let (world, binary) = (target(1, 1), Binary::new());
-    let before = ClusterState::of(&world);
-    let text = world.import(&binary, archive_of(JOB), &["--dry-run"]).expect(0).stdout;
-    insta::assert_snapshot!("plan", without_address(&world, &text));
-    let run = world
+fn import_dry_run_prints_the_plan_and_writes_nothing() {
+    let (cluster, binary) = (target(1, 1), Binary::new());
+    let before = ClusterState::of(&cluster);
+    let text = cluster
+        .import(&binary, archive_of(JOB), &["--dry-run"])
+        .expect(0)
+        .stdout;
+    insta::assert_snapshot!("plan", without_address(&cluster, &text));
+    let run = cluster
         .import(&binary, archive_of(JOB), &["--dry-run", "--json"])
         .expect(0);
     let plan = run.json();
     assert_eq!((&plan["dry_run"], &plan["job_id"]), (&json!(true), &json!(JOB)));
-    assert_eq!(world.stand_in.writes().len(), 0);
-    ClusterState::of(&world).assert_same(&before, "dry run");
+    assert_eq!(cluster.stand_in.writes().len(), 0);
+    ClusterState::of(&cluster).assert_same(&before, "dry run");
 }
 
 #[test]
-fn a_dry_run_names_what_is_in_the_way() {
-    let (world, binary) = (target(1, 1), Binary::new());
-    world.import(&binary, archive_of(JOB), &[]).expect(0);
-    world.call(
+fn import_dry_run_names_conflicts() {
+    let (cluster, binary) = (target(1, 1), Binary::new());
+    cluster.import(&binary, archive_of(JOB), &[]).expect(0);
+    cluster.call(
         "POST",
         "/_ml/filters/canary-hosts/_update",
         r#"{"add_items":["theirs"]}"#,
     );
-    let before = ClusterState::of(&world);
-    let run = world.import(&binary, archive_of(JOB), &["--dry-run"]).expect(3);
+    let before = ClusterState::of(&cluster);
+    let run = cluster.import(&binary, archive_of(JOB), &["--dry-run"]).expect(3);
     insta::assert_snapshot!(
         "plan_with_conflicts",
-        without_address(&world, &format!("{}\n--- stderr\n{}", run.stdout, run.stderr))
+        without_address(&cluster, &format!("{}\n--- stderr\n{}", run.stdout, run.stderr))
     );
     let replacing = ["--dry-run", "--replace", "--skip-filters"];
-    let plan = world.import(&binary, archive_of(JOB), &replacing).expect(0).stdout;
-    insta::assert_snapshot!("plan_of_a_replacement", without_address(&world, &plan));
-    ClusterState::of(&world).assert_same(&before, "dry run");
+    let plan = cluster.import(&binary, archive_of(JOB), &replacing).expect(0).stdout;
+    insta::assert_snapshot!("plan_of_a_replacement", without_address(&cluster, &plan));
+    ClusterState::of(&cluster).assert_same(&before, "dry run");
 }
 
 #[test]
-fn a_name_that_a_template_wants_for_data_streams_is_left_to_it() {
-    let (world, binary) = (target(1, 1), Binary::new());
-    let before = ClusterState::of(&world);
+fn default_index_name_avoids_data_stream_templates() {
+    let (cluster, binary) = (target(1, 1), Binary::new());
+    let before = ClusterState::of(&cluster);
     let reason = "cannot create index with name [web-latency-input], because it matches with template [logs] that \
                   creates data streams only, use create data stream api instead";
     let answer = json!({"error": {"type": "illegal_argument_exception", "reason": reason}, "status": 400});
     let fault = Fault::on("PUT", "/web-latency-input").then(Action::status(400, answer.to_string()));
-    world.stand_in.faults().add(fault);
-    let run = world.import(&binary, archive_of(JOB), &[]).expect(1);
+    cluster.stand_in.faults().add(fault);
+    let run = cluster.import(&binary, archive_of(JOB), &[]).expect(1);
     run.says("creates data streams only").says("--input-index");
-    ClusterState::of(&world).assert_as_before(&before, "refused");
+    ClusterState::of(&cluster).assert_as_before(&before, "refused");
     let elsewhere = ["--input-index", "elsewhere"];
-    world.import(&binary, archive_of(JOB), &elsewhere).expect(0);
+    cluster.import(&binary, archive_of(JOB), &elsewhere).expect(0);
 }
 
 /// Somebody makes something of that name between our look and our write.
 #[test]
-fn what_somebody_makes_meanwhile_is_not_ours_to_delete() {
+fn resources_created_by_others_during_the_import_are_kept() {
     let job =
         r#"{"description":"theirs","analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
     let cases = [
@@ -334,25 +337,25 @@ fn what_somebody_makes_meanwhile_is_not_ours_to_delete() {
     ];
     for (run, (method, path, body)) in cases.into_iter().enumerate() {
         for lost in [false, true] {
-            let world = target(run * 2 + usize::from(lost), 4);
-            let direct = world.stand_in.direct();
+            let cluster = target(run * 2 + usize::from(lost), 4);
+            let direct = cluster.stand_in.direct();
             let theirs = move |_: &_| {
                 let answer = direct.call(method, path, body);
                 assert!(answer.status < 300, "{answer:?}");
             };
             let fault = Fault::when(move |call| call.method == method && call.path == path).run(theirs);
-            world.stand_in.faults().add(match lost {
+            cluster.stand_in.faults().add(match lost {
                 true => fault.then(crate::support::cluster::faults::Action::Close),
                 false => fault,
             });
-            let end: Run = super::import(&world, &Binary::new(), archive_of(JOB), &[]);
+            let end: Run = super::import(&cluster, &Binary::new(), archive_of(JOB), &[]);
             assert_eq!(end.code, 1, "{path}, lost {lost}: {}", end.stderr);
-            let there = world.call("GET", path, "");
+            let there = cluster.call("GET", path, "");
             assert_eq!(there.status, 200, "{path}, lost {lost}");
             // Theirs is all that is there: taking it away leaves what was before.
-            call(&world, "DELETE", path, "");
+            call(&cluster, "DELETE", path, "");
             let expected = ClusterState::of(&target(1, usize::MAX));
-            let after = ClusterState::of(&world);
+            let after = ClusterState::of(&cluster);
             assert_eq!(after.configurations, expected.configurations, "{path}, lost {lost}");
             assert!(!after.aliases.contains_key("web-latency-input"), "{path}, lost {lost}");
         }

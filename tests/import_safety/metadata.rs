@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{options, small, with_datafeed};
 use crate::support::binary::Binary;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
 
@@ -15,21 +15,21 @@ fn archive_with(binary: &Binary, name: &str, query: &Value) -> PathBuf {
     with_datafeed(binary, name, |datafeed| datafeed["query"] = query.clone())
 }
 
-fn datafeed(world: &World, id: &str) -> Value {
-    let answer = world.call("GET", &format!("/_ml/datafeeds/datafeed-{id}"), "");
+fn datafeed(cluster: &TestCluster, id: &str) -> Value {
+    let answer = cluster.call("GET", &format!("/_ml/datafeeds/datafeed-{id}"), "");
     answer.value()["datafeeds"][0].clone()
 }
 
 /// What the imported datafeed selects, by its own indices and query.
-fn selected(world: &World, datafeed: &Value) -> u64 {
+fn selected(cluster: &TestCluster, datafeed: &Value) -> u64 {
     let index = datafeed["indices"][0].as_str().unwrap();
     let body = json!({"query": datafeed["query"], "runtime_mappings": datafeed["runtime_mappings"]});
-    let answer = world.call("POST", &format!("/{index}/_count"), &body.to_string());
+    let answer = cluster.call("POST", &format!("/{index}/_count"), &body.to_string());
     answer.value()["count"].as_u64().unwrap()
 }
 
 #[test]
-fn an_imported_datafeed_selects_the_archived_documents_whatever_metadata_its_query_names() {
+fn datafeed_query_on_metadata_selects_the_archived_documents() {
     let cases = [
         (json!({"prefix": {"_index": "weblogs-"}}), "_index"),
         (json!({"term": {"_index": "weblogs-2024.01"}}), "_index"),
@@ -73,26 +73,26 @@ fn an_imported_datafeed_selects_the_archived_documents_whatever_metadata_its_que
     let binary = Binary::new();
     for (number, (query, named)) in cases.into_iter().enumerate() {
         let archive = archive_with(&binary, &format!("archive-{number}.tar.gz"), &query);
-        let world = World::in_memory(options());
-        let run = world.import(&binary, &archive, &["--as", "copy"]).expect(0);
+        let cluster = TestCluster::in_memory(options());
+        let run = cluster.import(&binary, &archive, &["--as", "copy"]).expect(0);
         run.says(&format!("its clauses on {named} would select other documents here"));
-        let imported = datafeed(&world, "copy");
+        let imported = datafeed(&cluster, "copy");
         assert_eq!(imported["query"], json!({"match_all": {}}), "{query}");
-        let documents = world.documents_of("copy-input").len() as u64;
-        assert!(documents > 0 && selected(&world, &imported) == documents, "{query}");
+        let documents = cluster.documents_of("copy-input").len() as u64;
+        assert!(documents > 0 && selected(&cluster, &imported) == documents, "{query}");
         // Where the documents are not imported, the datafeed keeps its query.
         for elsewhere in [&["--skip-inputs"][..], &["--datafeed-index", "theirs"]] {
-            let world = World::in_memory(options());
-            world
+            let cluster = TestCluster::in_memory(options());
+            cluster
                 .import(&binary, &archive, &[&["--as", "copy"], elsewhere].concat())
                 .expect(0);
-            assert_eq!(datafeed(&world, "copy")["query"], query);
+            assert_eq!(datafeed(&cluster, "copy")["query"], query);
         }
     }
 }
 
 #[test]
-fn an_export_reports_what_an_import_does_about_clauses_on_metadata() {
+fn export_reports_how_import_changes_clauses_on_metadata() {
     let queries = [
         (json!({"prefix": {"_index": "weblogs-"}}), Some("_index")),
         (
@@ -103,7 +103,7 @@ fn an_export_reports_what_an_import_does_about_clauses_on_metadata() {
     ];
     let binary = Binary::new();
     for (query, named) in queries {
-        let source = World::in_memory(options());
+        let source = TestCluster::in_memory(options());
         source.seed(&small(JOB).with_job(|job| job["datafeed_config"]["query"] = query.clone()));
         let export = |more: &[&str]| source.run(&binary, &[&["export", "--job-id", JOB, "--dry-run"], more].concat());
         let cases = [
@@ -123,18 +123,18 @@ fn an_export_reports_what_an_import_does_about_clauses_on_metadata() {
 }
 
 #[test]
-fn a_query_without_metadata_stays() {
+fn query_without_metadata_is_unchanged() {
     let binary = Binary::new();
     let query = json!({"bool": {"filter": [{"exists": {"field": "host"}}, {"term": {"host": "nowhere"}}]}});
     let archive = archive_with(&binary, "plain.tar.gz", &query);
-    let world = World::in_memory(options());
-    world.import(&binary, &archive, &["--as", "copy"]).expect(0);
-    assert_eq!(datafeed(&world, "copy")["query"], query);
+    let cluster = TestCluster::in_memory(options());
+    cluster.import(&binary, &archive, &["--as", "copy"]).expect(0);
+    assert_eq!(datafeed(&cluster, "copy")["query"], query);
 }
 
 #[test]
-fn metadata_that_the_job_itself_reads_is_reported() {
-    let source = World::in_memory(options());
+fn metadata_fields_of_the_job_are_reported() {
+    let source = TestCluster::in_memory(options());
     source.seed(&small(JOB).with_job(|job| {
         job["analysis_config"]["influencers"] = json!(["host", "day"]);
         job["datafeed_config"]["runtime_mappings"] =
@@ -143,8 +143,8 @@ fn metadata_that_the_job_itself_reads_is_reported() {
     }));
     let binary = Binary::new();
     let archive = source.export(&binary, JOB, "reads", &["--include-inputs"]);
-    let world = World::in_memory(options());
-    let run = world.import(&binary, &archive, &["--dry-run"]).expect(0);
+    let cluster = TestCluster::in_memory(options());
+    let run = cluster.import(&binary, &archive, &["--dry-run"]).expect(0);
     assert!(
         run.stdout
             .contains("the job could see other values than it learned: it reads _index"),

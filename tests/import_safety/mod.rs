@@ -1,28 +1,28 @@
 //! Import is all or nothing: whatever goes wrong, the cluster is as it was, and the message says so.
 
-mod accepted;
 mod changed;
+pub mod cluster_state;
+mod cluster_validation;
+mod concurrent_imports;
 mod conflicts;
-mod dangers;
-mod deleted;
-mod doubt;
-mod fitness;
+mod deleted_job;
+mod every_write;
+mod interrupted;
+mod lost_responses;
 mod metadata;
-mod moved;
+mod moved_aliases;
 mod oversized;
 mod ownership;
+mod preconditions;
 mod replace;
-mod stages;
-pub mod state;
 mod templates;
 #[cfg(unix)]
 mod terminal;
-mod two;
 mod verification;
-mod walk;
+mod version_hazards;
 
 pub use changed::CHANGES;
-pub use moved::add_index;
+pub use moved_aliases::add_index;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -36,7 +36,7 @@ use crate::support::cluster::ml::{MlOptions, MlVersion};
 use crate::support::cluster::real::REAL;
 use crate::support::cluster::stand_in::writes;
 use crate::support::fixtures::{Fixture, from_python};
-use crate::support::world::{Template, World};
+use crate::support::test_cluster::{Template, TestCluster};
 
 /// The job of most tests here: a filter, a calendar with events, annotations, a datafeed.
 const JOB: &str = "web-latency";
@@ -70,24 +70,24 @@ pub fn archive_of(name: &'static str) -> &'static Path {
 /// An archive of a job as some cluster has it.
 fn exported(fixture: &Fixture, options: MlOptions) -> (Binary, PathBuf) {
     let binary = Binary::new();
-    let world = World::in_memory(options);
-    world.seed(fixture);
-    let path = world.export(&binary, fixture.id(), "exported", &["--include-inputs"]);
+    let cluster = TestCluster::in_memory(options);
+    cluster.seed(fixture);
+    let path = cluster.export(&binary, fixture.id(), "exported", &["--include-inputs"]);
     (binary, path)
 }
 
 /// A cluster where another job has learned; with a real node set, every `sample`th run is on it.
-fn target(run: usize, sample: usize) -> World {
+fn target(run: usize, sample: usize) -> TestCluster {
     if std::env::var_os(REAL).is_some() && run.is_multiple_of(sample) {
-        let world = World::with(options());
-        world.seed(&other());
-        world.stand_in.forget_requests();
-        return world;
+        let cluster = TestCluster::with(options());
+        cluster.seed(&other());
+        cluster.stand_in.forget_requests();
+        return cluster;
     }
     static TARGET: OnceLock<Template> = OnceLock::new();
     TARGET
-        .get_or_init(|| World::template(options(), |world| world.seed(&other())))
-        .world(None)
+        .get_or_init(|| TestCluster::template(options(), |cluster| cluster.seed(&other())))
+        .cluster(None)
 }
 
 /// An archive of the job with input documents, whose datafeed is edited.
@@ -113,18 +113,18 @@ fn is_write(call: &Call) -> bool {
 }
 
 /// Imports without retries, so that one fault is one failure.
-fn import(world: &World, binary: &Binary, archive: &Path, more: &[&str]) -> Run {
+fn import(cluster: &TestCluster, binary: &Binary, archive: &Path, more: &[&str]) -> Run {
     let mut args = vec!["--retries", "0", "--timeout", "20"];
     args.extend(more);
-    world.import(binary, archive, &args)
+    cluster.import(binary, archive, &args)
 }
 
 /// How many write requests an undisturbed import sends.
 fn write_count(name: &'static str, more: &[&str]) -> usize {
-    let world = target(1, usize::MAX);
-    import(&world, &Binary::new(), archive_of(name), more).expect(0);
-    world.stand_in.writes().len()
+    let cluster = target(1, usize::MAX);
+    import(&cluster, &Binary::new(), archive_of(name), more).expect(0);
+    cluster.stand_in.writes().len()
 }
 
-/// Kept for hooks that outlive the borrow of a world.
+/// Kept for hooks that outlive the borrow of a test cluster.
 type Shared<T> = Arc<std::sync::Mutex<T>>;

@@ -6,17 +6,17 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::state::ClusterState;
+use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, target};
 use crate::connection::bounded::{ELSEWHERE, bomb, in_little_memory, long};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::Answer;
 use crate::support::cluster::faults::{Action, Fault};
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 /// Imports in little memory, by way of a proxy, so that responses may come compressed.
-fn import(world: &World, archive: &Path) -> Run {
-    let binary = Binary::new().with_env("HTTP_PROXY", &world.stand_in.url());
+fn import(cluster: &TestCluster, archive: &Path) -> Run {
+    let binary = Binary::new().with_env("HTTP_PROXY", &cluster.stand_in.url());
     let archive = archive.display().to_string();
     let args = [
         "import",
@@ -43,22 +43,22 @@ fn import(world: &World, archive: &Path) -> Run {
 
 /// Every request of the run that `fails` leaves in turn; with a step unless all faults are asked for. Where an import
 /// fails because of the response, its error names the request.
-fn walk(names_request: bool, fails: impl Fn(&World)) -> usize {
+fn walk(names_request: bool, fails: impl Fn(&TestCluster)) -> usize {
     let archive = archive_of(JOB);
     let requests = {
-        let world = target(1, usize::MAX);
-        fails(&world);
-        import(&world, archive);
-        world.stand_in.requests()
+        let cluster = target(1, usize::MAX);
+        fails(&cluster);
+        import(&cluster, archive);
+        cluster.stand_in.requests()
     };
     let all = std::env::var_os("ESML_TEST_FAULTS").is_some_and(|which| which == "all");
     let (bomb, long) = (bomb(), long());
     let mut failed = 0;
     for nth in (1..=requests.len()).step_by(if all { 1 } else { 6 }) {
-        let world = target(1, usize::MAX);
-        let before = ClusterState::of(&world);
+        let cluster = target(1, usize::MAX);
+        let before = ClusterState::of(&cluster);
         let answer = if nth % 4 < 2 { &bomb } else { &long };
-        let faults = world.stand_in.faults();
+        let faults = cluster.stand_in.faults();
         // Whatever is lost of the answer, the cluster did what was asked for.
         faults.add(
             Fault::when(|_| true)
@@ -66,8 +66,8 @@ fn walk(names_request: bool, fails: impl Fn(&World)) -> usize {
                 .carry_out()
                 .then(Action::Answer(answer.clone())),
         );
-        fails(&world);
-        let run = import(&world, archive);
+        fails(&cluster);
+        let run = import(&cluster, archive);
         faults.clear();
         let request = &requests[nth - 1];
         let name = format!(
@@ -78,13 +78,13 @@ fn walk(names_request: bool, fails: impl Fn(&World)) -> usize {
             // What is asked for at the end is given up in any case.
             0 => continue,
             1 => {}
-            6 => super::walk::clean_up(&world, &run),
+            6 => super::every_write::clean_up(&cluster, &run),
             _ => panic!("{name}"),
         }
         failed += 1;
-        ClusterState::of(&world).assert_as_before(&before, &name);
+        ClusterState::of(&cluster).assert_as_before(&before, &name);
         // Two runs need not send the same requests at the same place.
-        let sent = world.stand_in.requests();
+        let sent = cluster.stand_in.requests();
         let mut named = sent
             .iter()
             .map(|sent| format!("{} {}: the response is too large", sent.method, sent.path));
@@ -105,10 +105,10 @@ fn every_request_of_an_import_is_bounded_by_what_it_may_return() {
 #[test]
 fn every_request_of_a_rollback_is_bounded_by_what_it_may_return() {
     // The last write of an import: from there on all is taken back.
-    let failed = walk(false, |world| {
+    let failed = walk(false, |cluster| {
         let settings = Fault::on("PUT", "/web-latency-input/_settings").always();
         let refused = Action::status(400, r#"{"error":{"type":"some_exception","reason":"no"},"status":400}"#);
-        world.stand_in.faults().add(settings.then(refused));
+        cluster.stand_in.faults().add(settings.then(refused));
     });
     assert!(failed > 6, "{failed}");
 }
@@ -116,7 +116,7 @@ fn every_request_of_a_rollback_is_bounded_by_what_it_may_return() {
 /// A listing that is parsed as a tree, as large as it may be.
 #[test]
 fn a_listing_as_large_as_it_may_be_is_read_in_bounded_memory() {
-    let world = target(1, usize::MAX);
+    let cluster = target(1, usize::MAX);
     let template = |n: usize| {
         let patterns: Vec<String> = (0..290)
             .map(|m| format!("pattern-{n}-{m}-{}", "x".repeat(30)))
@@ -131,6 +131,6 @@ fn a_listing_as_large_as_it_may_be_is_read_in_bounded_memory() {
         answer.body.len()
     );
     let listing = Fault::when(|call| call.path == "/_index_template").always();
-    world.stand_in.faults().add(listing.then(Action::Answer(answer)));
-    import(&world, archive_of(JOB)).expect(0);
+    cluster.stand_in.faults().add(listing.then(Action::Answer(answer)));
+    import(&cluster, archive_of(JOB)).expect(0);
 }

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use super::state::ClusterState;
+use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, target};
 use crate::support::binary::Run;
 use crate::support::cluster::Call;
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::stand_in::{Direct, Logged};
 use crate::support::in_process::InProcess;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 pub const CALENDAR: &str = "/_ml/calendars/maintenance";
 pub const FILTER: &str = "/_ml/filters/canary-hosts";
@@ -20,8 +20,8 @@ pub const DATAFEED: &str = "/_ml/datafeeds/datafeed-web-latency";
 pub const INDEX: &str = "/web-latency-input";
 pub const DETECTOR: &str = "/_ml/anomaly_detectors/web-latency";
 
-pub fn import(world: &World, more: &[&str]) -> Run {
-    let (url, archive) = (world.stand_in.url(), archive_of(JOB).display().to_string());
+pub fn import(test_cluster: &TestCluster, more: &[&str]) -> Run {
+    let (url, archive) = (test_cluster.stand_in.url(), archive_of(JOB).display().to_string());
     let line = ["import", &archive, "--yes", "--url", &url, "--retries", "0"];
     InProcess::new().run(&[&line[..], more].concat())
 }
@@ -43,13 +43,13 @@ fn is_last(call: &Call) -> bool {
 }
 
 /// Imports; right before its last write somebody does something, and that write is refused.
-fn failing(world: &World, act: impl Fn(&Direct) + Send + Sync + 'static) -> Run {
-    let direct = world.stand_in.direct();
+fn failing(test_cluster: &TestCluster, act: impl Fn(&Direct) + Send + Sync + 'static) -> Run {
+    let direct = test_cluster.stand_in.direct();
     let last = Fault::when(is_last).run(move |_| act(&direct)).then(refuse());
-    world.stand_in.faults().add(last);
-    let run = import(world, &["--json"]);
-    assert_eq!(world.stand_in.faults().fired(), [1], "{}", run.stderr);
-    world.stand_in.faults().clear();
+    test_cluster.stand_in.faults().add(last);
+    let run = import(test_cluster, &["--json"]);
+    assert_eq!(test_cluster.stand_in.faults().fired(), [1], "{}", run.stderr);
+    test_cluster.stand_in.faults().clear();
     run
 }
 
@@ -112,7 +112,7 @@ fn delete_datafeed_of_the_other_job(cluster: &Direct) {
 type Act = fn(&Direct);
 
 #[test]
-fn what_somebody_replaces_after_its_creation_stays_and_is_reported() {
+fn replaced_resources_are_kept_and_reported() {
     let cases: [(&str, &str, &str, Act); 6] = [
         (
             "index",
@@ -152,8 +152,8 @@ fn what_somebody_replaces_after_its_creation_stays_and_is_reported() {
         ),
     ];
     for (name, path, why, act) in cases {
-        let world = target(1, usize::MAX);
-        let (before, direct) = (ClusterState::of(&world), world.stand_in.direct());
+        let test_cluster = target(1, usize::MAX);
+        let (before, direct) = (ClusterState::of(&test_cluster), test_cluster.stand_in.direct());
         let shown = move |direct: &Direct| {
             (
                 direct.call("GET", path, "").value(),
@@ -161,7 +161,7 @@ fn what_somebody_replaces_after_its_creation_stays_and_is_reported() {
             )
         };
         let (sender, theirs) = std::sync::mpsc::channel();
-        let run = failing(&world, move |direct| {
+        let run = failing(&test_cluster, move |direct| {
             act(direct);
             sender.send(shown(direct)).unwrap();
         });
@@ -181,20 +181,20 @@ fn what_somebody_replaces_after_its_creation_stays_and_is_reported() {
         // Theirs is all that is there: without it the cluster is as it was.
         ask(&direct, "DELETE", path, "");
         if name == "datafeed of another job" {
-            assert!(world.ml.job_config(JOB).is_none());
+            assert!(test_cluster.ml.job_config(JOB).is_none());
             continue;
         }
-        ClusterState::of(&world).assert_as_before(&before, name);
+        ClusterState::of(&test_cluster).assert_as_before(&before, name);
     }
 }
 
 /// Deleting the job would delete their datafeed with it: nothing is undone, and everything that remains is listed.
 #[test]
-fn a_job_that_somebody_gave_another_datafeed_is_not_deleted_under_it() {
+fn job_with_another_datafeed_is_not_deleted() {
     for id in ["datafeed-web-latency", "theirs"] {
-        let world = target(1, usize::MAX);
-        let (before, direct) = (ClusterState::of(&world), world.stand_in.direct());
-        let run = failing(&world, move |direct| {
+        let test_cluster = target(1, usize::MAX);
+        let (before, direct) = (ClusterState::of(&test_cluster), test_cluster.stand_in.direct());
+        let run = failing(&test_cluster, move |direct| {
             ask(direct, "DELETE", DATAFEED, "");
             let body = r#"{"job_id":"web-latency","indices":["theirs"]}"#;
             ask(direct, "PUT", &format!("/_ml/datafeeds/{id}"), body);
@@ -204,17 +204,17 @@ fn a_job_that_somebody_gave_another_datafeed_is_not_deleted_under_it() {
         assert!(run.stderr.contains(&said), "{}", run.stderr);
         let there = ask(&direct, "GET", &format!("/_ml/datafeeds/{id}"), "");
         assert_eq!(there["datafeeds"][0]["indices"], json!(["theirs"]));
-        super::walk::clean_up(&world, &run);
-        ClusterState::of(&world).assert_as_before(&before, id);
+        super::every_write::clean_up(&test_cluster, &run);
+        ClusterState::of(&test_cluster).assert_as_before(&before, id);
     }
 }
 
 #[test]
-fn a_job_that_somebody_replaced_keeps_everything_under_its_names() {
-    let world = target(1, usize::MAX);
-    let direct = world.stand_in.direct();
+fn replaced_job_keeps_its_documents() {
+    let test_cluster = target(1, usize::MAX);
+    let direct = test_cluster.stand_in.direct();
     let (sender, theirs) = std::sync::mpsc::channel();
-    let run = failing(&world, move |direct| {
+    let run = failing(&test_cluster, move |direct| {
         ask(direct, "DELETE", DETECTOR, "");
         std::thread::sleep(std::time::Duration::from_millis(2));
         let body =
@@ -245,7 +245,7 @@ fn a_job_that_somebody_replaced_keeps_everything_under_its_names() {
     ] {
         assert!(kept.contains(what), "{what}: {kept}");
     }
-    assert_eq!(world.ml.job_config(JOB).unwrap()["description"], "theirs");
+    assert_eq!(test_cluster.ml.job_config(JOB).unwrap()["description"], "theirs");
     assert_eq!(ask(&direct, "GET", INDEX, "").as_object().unwrap().len(), 1);
     assert_eq!(run.json()["undone"], json!([]));
 }
@@ -262,7 +262,7 @@ fn theirs_job(cluster: &Direct) {
 
 /// Each step of an import first checks whether the job is still the one that it created.
 #[test]
-fn nothing_is_written_under_a_job_that_somebody_created_again() {
+fn import_writes_nothing_under_a_recreated_job() {
     // The request during which somebody replaces the job, and the one that does not follow any more.
     let cases = [
         ("/_alias/.ml-state-write", "/.ml-state-write/_bulk"),
@@ -275,8 +275,8 @@ fn nothing_is_written_under_a_job_that_somebody_created_again() {
         ("/.ml-annotations-write/_bulk", "/_ml/datafeeds/datafeed-web-latency"),
     ];
     for (during, next) in cases {
-        let world = target(1, usize::MAX);
-        let direct = world.stand_in.direct();
+        let test_cluster = target(1, usize::MAX);
+        let direct = test_cluster.stand_in.direct();
         let created = std::sync::atomic::AtomicBool::new(false);
         let meet = Fault::when(move |call| {
             use std::sync::atomic::Ordering::SeqCst;
@@ -285,11 +285,14 @@ fn nothing_is_written_under_a_job_that_somebody_created_again() {
             }
             created.load(SeqCst) && call.path.contains(during)
         });
-        world.stand_in.faults().add(meet.run(move |_| theirs_job(&direct)));
-        let run = import(&world, &[]);
-        assert_eq!(world.stand_in.faults().fired(), [1], "{during}");
+        test_cluster
+            .stand_in
+            .faults()
+            .add(meet.run(move |_| theirs_job(&direct)));
+        let run = import(&test_cluster, &[]);
+        assert_eq!(test_cluster.stand_in.faults().fired(), [1], "{during}");
         assert!([1, 5].contains(&run.code), "{during}: {}", run.stderr);
-        let requests = world.stand_in.requests();
+        let requests = test_cluster.stand_in.requests();
         let seen = requests.iter().position(|call| call.path.contains(during)).unwrap();
         let follows = |call: &Logged| call.method != "GET" && call.path.contains(next);
         let after = requests[seen + 1..].iter().filter(|call| !call.path.contains(during));
@@ -299,30 +302,34 @@ fn nothing_is_written_under_a_job_that_somebody_created_again() {
             "{during}: {}",
             run.stderr
         );
-        assert_eq!(world.ml.job_config(JOB).unwrap()["description"], "theirs", "{during}");
+        assert_eq!(
+            test_cluster.ml.job_config(JOB).unwrap()["description"],
+            "theirs",
+            "{during}"
+        );
     }
 }
 
 /// A rollback searches for what it wrote, and somebody replaces the job before it deletes what it found.
 #[test]
-fn what_somebody_writes_while_a_rollback_searches_stays() {
-    let world = target(1, usize::MAX);
-    let (direct, refused) = (world.stand_in.direct(), Arc::new(AtomicBool::new(false)));
+fn rollback_keeps_documents_written_during_its_search() {
+    let test_cluster = target(1, usize::MAX);
+    let (direct, refused) = (test_cluster.stand_in.direct(), Arc::new(AtomicBool::new(false)));
     let seen = Arc::clone(&refused);
     let last = Fault::when(is_last).run(move |_| refused.store(true, Ordering::SeqCst));
-    world.stand_in.faults().add(last.then(refuse()));
+    test_cluster.stand_in.faults().add(last.then(refuse()));
     let path = "/.ml-state-write/_doc/web-latency_model_state_1795432817%231?refresh=true&require_alias=true";
     let searches = move |call: &Call| {
         seen.load(Ordering::SeqCst) && call.path.starts_with("/.ml-state") && call.path.ends_with("/_search")
     };
-    world.stand_in.faults().add(Fault::when(searches).run(move |_| {
+    test_cluster.stand_in.faults().add(Fault::when(searches).run(move |_| {
         theirs_job(&direct);
         ask(&direct, "PUT", path, r#"{"theirs":true}"#);
     }));
-    let run = import(&world, &[]);
-    assert_eq!(world.stand_in.faults().fired(), [1, 1], "{}", run.stderr);
-    world.stand_in.faults().clear();
-    let there = world.documents_of(".ml-state-write");
+    let run = import(&test_cluster, &[]);
+    assert_eq!(test_cluster.stand_in.faults().fired(), [1, 1], "{}", run.stderr);
+    test_cluster.stand_in.faults().clear();
+    let there = test_cluster.documents_of(".ml-state-write");
     assert!(
         there.values().any(|text| text.contains("theirs")),
         "{there:?}\n{}",
@@ -333,10 +340,10 @@ fn what_somebody_writes_while_a_rollback_searches_stays() {
 /// Elasticsearch writes these when it reverts a job, also one that is being deleted: they keep the next job from being
 /// created.
 #[test]
-fn what_a_revert_writes_after_the_job_was_deleted_is_removed() {
-    let world = target(1, usize::MAX);
-    let before = ClusterState::of(&world);
-    let run = failing(&world, |direct| {
+fn documents_of_a_revert_after_deletion_are_removed() {
+    let test_cluster = target(1, usize::MAX);
+    let before = ClusterState::of(&test_cluster);
+    let run = failing(&test_cluster, |direct| {
         ask(direct, "DELETE", DETECTOR, "");
         let quantiles = "/.ml-state-write/_doc/web-latency_quantiles?refresh=true&require_alias=true";
         ask(direct, "PUT", quantiles, "{}");
@@ -349,14 +356,14 @@ fn what_a_revert_writes_after_the_job_was_deleted_is_removed() {
         );
     });
     assert_eq!(run.code, 5, "{}", run.stderr);
-    ClusterState::of(&world).assert_as_before(&before, "rolled back");
-    import(&world, &[]).expect(0);
+    ClusterState::of(&test_cluster).assert_as_before(&before, "rolled back");
+    import(&test_cluster, &[]).expect(0);
 }
 
 /// The answer to a creation is lost, it was not carried out, and somebody else made something of that name: the import
 /// cannot look (the cluster is busy), so that it is only intended when everything is undone.
 #[test]
-fn what_was_only_intended_is_left_alone_where_it_is_somebody_elses() {
+fn rollback_skips_creations_that_did_not_happen() {
     let job =
         r#"{"description":"theirs","analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
     let cases = [
@@ -371,15 +378,15 @@ fn what_was_only_intended_is_left_alone_where_it_is_somebody_elses() {
         (DATAFEED, r#"{"job_id":"web-latency","indices":["theirs"]}"#),
     ];
     for (path, body) in cases {
-        let world = target(1, usize::MAX);
-        let direct = world.stand_in.direct();
+        let test_cluster = target(1, usize::MAX);
+        let direct = test_cluster.stand_in.direct();
         let creation = move |direct: &Direct| {
             if body.contains("user-population") {
                 delete_datafeed_of_the_other_job(direct);
             }
             ask(direct, "PUT", path, body);
         };
-        let hook = world.stand_in.direct();
+        let hook = test_cluster.stand_in.direct();
         let busy = r#"{"error":{"type":"x","reason":"busy"},"status":503}"#;
         // The look right after the loss; what the rollback asks is answered.
         let seen = std::sync::atomic::AtomicBool::new(false);
@@ -395,11 +402,11 @@ fn what_was_only_intended_is_left_alone_where_it_is_somebody_elses() {
             .run(move |_| creation(&hook))
             .then(Action::Close);
         // The first one has to see the creation too.
-        world.stand_in.faults().add(look);
-        world.stand_in.faults().add(lost);
-        let run = import(&world, &[]);
+        test_cluster.stand_in.faults().add(look);
+        test_cluster.stand_in.faults().add(lost);
+        let run = import(&test_cluster, &[]);
         assert!([1, 5, 6].contains(&run.code), "{path}: {}", run.stderr);
-        assert_eq!(world.stand_in.faults().fired(), [1, 1], "{path}: {}", run.stderr);
+        assert_eq!(test_cluster.stand_in.faults().fired(), [1, 1], "{path}: {}", run.stderr);
         let there = ask(&direct, "GET", path, "").to_string();
         assert!(there.contains("theirs") || path == INDEX, "{path}: {there}");
     }

@@ -3,85 +3,85 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::cluster_state::ClusterState;
 use super::ownership::{DATAFEED, DETECTOR, INDEX, import, refuse};
-use super::state::ClusterState;
 use super::{JOB, archive_of, small, target};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::in_process::InProcess;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
-fn call(world: &World, method: &str, path: &str, body: &str) {
-    let answer = world.call(method, path, body);
+fn call(cluster: &TestCluster, method: &str, path: &str, body: &str) {
+    let answer = cluster.call(method, path, body);
     assert!(answer.status < 300, "{method} {path}: {answer:?}");
 }
 
 /// As an import leaves it that is killed in between.
-fn half_made_calendar(world: &World) {
+fn half_made_calendar(cluster: &TestCluster) {
     let calendar = r#"{"description":"Planned maintenance","job_ids":[]}"#;
-    call(world, "PUT", "/_ml/calendars/maintenance", calendar);
+    call(cluster, "PUT", "/_ml/calendars/maintenance", calendar);
     let event = r#"{"events":[{"description":"kernel patching","start_time":1704499200000,"end_time":1704506400000}]}"#;
-    call(world, "POST", "/_ml/calendars/maintenance/events", event);
+    call(cluster, "POST", "/_ml/calendars/maintenance/events", event);
 }
 
 fn undisturbed() -> ClusterState {
-    let world = target(1, usize::MAX);
-    world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
-    ClusterState::of(&world).comparable()
+    let cluster = target(1, usize::MAX);
+    cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+    ClusterState::of(&cluster).comparable()
 }
 
 #[test]
-fn whatever_is_there_of_the_job_is_replaced_and_twice_is_as_once() {
-    type Prepare = fn(&World);
+fn replace_replaces_the_job_and_is_idempotent() {
+    type Prepare = fn(&TestCluster);
     let cases: [(&str, Prepare); 6] = [
         ("nothing", |_| {}),
-        ("an import of the same archive", |world| {
-            world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+        ("an import of the same archive", |cluster| {
+            cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
         }),
-        ("leftovers", |world| {
+        ("leftovers", |cluster| {
             let path = "/.ml-state-write/_doc/web-latency_quantiles?refresh=true&require_alias=true";
-            call(world, "PUT", path, "{}");
+            call(cluster, "PUT", path, "{}");
             let body = r#"{"job_id":"web-latency","result_type":"bucket","timestamp":1700000000000}"#;
             call(
-                world,
+                cluster,
                 "PUT",
                 "/.ml-anomalies-shared/_doc/web-latency_bucket_1_900?refresh=true",
                 body,
             );
         }),
-        ("what a job leaves that is deleted", |world| {
-            world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+        ("what a job leaves that is deleted", |cluster| {
+            cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
             for (index, id) in [
                 (".ml-annotations-write", "by-a-user"),
                 (".ml-notifications-000002", "n1"),
             ] {
                 let path = format!("/{index}/_doc/{id}?refresh=true");
                 call(
-                    world,
+                    cluster,
                     "PUT",
                     &path,
                     r#"{"job_id":"web-latency","timestamp":1700000000000}"#,
                 );
             }
-            call(world, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
-            call(world, "DELETE", "/web-latency-input", "");
+            call(cluster, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
+            call(cluster, "DELETE", "/web-latency-input", "");
         }),
-        ("an input index of an earlier import", |world| {
-            world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
-            call(world, "PUT", "/web-latency-input/_doc/later?refresh=true", "{}");
-            call(world, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
+        ("an input index of an earlier import", |cluster| {
+            cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+            call(cluster, "PUT", "/web-latency-input/_doc/later?refresh=true", "{}");
+            call(cluster, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
         }),
         ("a half-made calendar", half_made_calendar),
     ];
     let expected = undisturbed();
     let binary = Binary::new();
     for (run, (name, prepare)) in cases.into_iter().enumerate() {
-        let world = target(run, 4);
-        prepare(&world);
+        let cluster = target(run, 4);
+        prepare(&cluster);
         for time in ["once", "twice"] {
-            let run = world.import(&binary, archive_of(JOB), &["--replace"]);
+            let run = cluster.import(&binary, archive_of(JOB), &["--replace"]);
             assert_eq!(run.code, 0, "{name}, {time}: {}", run.stderr);
-            ClusterState::of(&world)
+            ClusterState::of(&cluster)
                 .comparable()
                 .assert_same(&expected, &format!("{name}, {time}"));
         }
@@ -89,37 +89,39 @@ fn whatever_is_there_of_the_job_is_replaced_and_twice_is_as_once() {
 }
 
 #[test]
-fn a_job_of_another_content_is_replaced_wholly() {
-    let world = target(1, 1);
+fn replace_removes_all_previous_content() {
+    let cluster = target(1, 1);
     let mut before = small(JOB);
     before.bystanders.clear();
-    world.seed(
+    cluster.seed(
         &before
             .without_inputs()
             .with_job(|job| job["description"] = "before".into()),
     );
-    let run = world.import(&Binary::new(), archive_of(JOB), &["--replace"]).expect(0);
+    let run = cluster
+        .import(&Binary::new(), archive_of(JOB), &["--replace"])
+        .expect(0);
     assert_eq!(run.stdout, "web-latency\n");
-    ClusterState::of(&world)
+    ClusterState::of(&cluster)
         .comparable()
         .assert_same(&undisturbed(), "another content");
 }
 
 #[test]
-fn what_was_deleted_for_replace_is_said_when_the_import_fails_after_it() {
-    let world = target(1, 1);
-    world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
-    world.stand_in.faults().add(
+fn failed_replacement_reports_what_it_deleted() {
+    let cluster = target(1, 1);
+    cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+    cluster.stand_in.faults().add(
         Fault::on("PUT", "/_ml/anomaly_detectors/web-latency")
             .always()
             .then(Action::status(400, "{}")),
     );
-    let run = super::import(&world, &Binary::new(), archive_of(JOB), &["--replace"]).expect(1);
+    let run = super::import(&cluster, &Binary::new(), archive_of(JOB), &["--replace"]).expect(1);
     run.says("job web-latency is there and will be deleted, which cannot be undone: `esml-state export --job-id")
         .says("\nnot undone:\n  datafeed datafeed-web-latency: deleted for --replace")
         .says("\n  job web-latency and its state, results: deleted for --replace")
         .says("\n  index web-latency-input: deleted for --replace, which cannot be brought back");
-    assert_eq!(world.job(JOB), serde_json::Value::Null);
+    assert_eq!(cluster.job(JOB), serde_json::Value::Null);
 }
 
 /// What `--replace` deletes of a job with a datafeed and an input index, in the words of the report.
@@ -130,14 +132,14 @@ const DELETED: [(&str, &str); 3] = [
 ];
 
 /// Replaces an imported job. The response to the deletion at `path` is not the cluster's own; the new job is refused.
-fn replacing(path: &'static str, retries: &str, fault: impl FnOnce(Fault) -> Fault) -> (World, Run) {
-    let world = target(1, usize::MAX);
-    import(&world, &[]).expect(0);
+fn replacing(path: &'static str, retries: &str, fault: impl FnOnce(Fault) -> Fault) -> (TestCluster, Run) {
+    let cluster = target(1, usize::MAX);
+    import(&cluster, &[]).expect(0);
     let deletion = Fault::when(move |call| call.method == "DELETE" && call.path == path);
-    world.stand_in.faults().add(fault(deletion));
+    cluster.stand_in.faults().add(fault(deletion));
     let creation = Fault::when(|call| call.method == "PUT" && call.path == DETECTOR).always();
-    world.stand_in.faults().add(creation.then(refuse()));
-    let (archive, url) = (archive_of(JOB).display().to_string(), world.stand_in.url());
+    cluster.stand_in.faults().add(creation.then(refuse()));
+    let (archive, url) = (archive_of(JOB).display().to_string(), cluster.stand_in.url());
     let line = [
         "import",
         &archive,
@@ -150,17 +152,17 @@ fn replacing(path: &'static str, retries: &str, fault: impl FnOnce(Fault) -> Fau
         retries,
     ];
     let run = InProcess::new().run(&line).expect(1);
-    assert_eq!(world.stand_in.faults().fired()[0], 1, "{path}: {}", run.stderr);
-    world.stand_in.faults().clear();
-    (world, run)
+    assert_eq!(cluster.stand_in.faults().fired()[0], 1, "{path}: {}", run.stderr);
+    cluster.stand_in.faults().clear();
+    (cluster, run)
 }
 
 /// Whether the report names each of them as deleted exactly where it is gone.
-fn reports_what_happened(world: &World, run: &Run, name: &str) {
+fn reports_what_happened(cluster: &TestCluster, run: &Run, name: &str) {
     let kept = run.json()["kept"].to_string();
     assert!(!kept.contains("may be deleted"), "{name}: {kept}");
     for (path, what) in DELETED {
-        let gone = world.call("GET", path, "").status == 404;
+        let gone = cluster.call("GET", path, "").status == 404;
         assert_eq!(
             kept.contains(&format!("{what}: deleted for --replace")),
             gone,
@@ -170,47 +172,47 @@ fn reports_what_happened(world: &World, run: &Run, name: &str) {
 }
 
 #[test]
-fn a_deletion_that_fails_is_not_reported_as_deleted() {
+fn failed_deletion_is_not_reported_as_deleted() {
     for (path, what) in DELETED {
         for status in [400, 403, 409, 500] {
             let no = r#"{"error":{"type":"x","reason":"no"}}"#;
-            let (world, run) = replacing(path, "0", |deletion| deletion.then(Action::status(status, no)));
-            assert_eq!(world.call("GET", path, "").status, 200, "{what} {status}");
-            reports_what_happened(&world, &run, &format!("{what} {status}"));
+            let (cluster, run) = replacing(path, "0", |deletion| deletion.then(Action::status(status, no)));
+            assert_eq!(cluster.call("GET", path, "").status, 200, "{what} {status}");
+            reports_what_happened(&cluster, &run, &format!("{what} {status}"));
         }
-        let (world, run) = replacing(path, "0", |deletion| deletion.then(Action::Close));
-        reports_what_happened(&world, &run, what);
+        let (cluster, run) = replacing(path, "0", |deletion| deletion.then(Action::Close));
+        reports_what_happened(&cluster, &run, what);
     }
 }
 
 #[test]
-fn a_deletion_whose_response_is_lost_is_reported_as_deleted() {
+fn deletion_with_a_lost_response_is_reported_as_deleted() {
     for (path, what) in DELETED {
         // With a retry the second attempt finds nothing.
         for retries in ["0", "3"] {
             for response in [Action::Close, Action::status(503, "{}"), Action::html(502)] {
                 let name = format!("{what}, {retries} retries, {response:?}");
-                let (world, run) = replacing(path, retries, |deletion| deletion.carry_out().then(response));
-                assert_eq!(world.call("GET", path, "").status, 404, "{name}");
-                reports_what_happened(&world, &run, &name);
+                let (cluster, run) = replacing(path, retries, |deletion| deletion.carry_out().then(response));
+                assert_eq!(cluster.call("GET", path, "").status, 404, "{name}");
+                reports_what_happened(&cluster, &run, &name);
             }
         }
     }
 }
 
 #[test]
-fn a_deletion_whose_outcome_cannot_be_found_out_is_reported_as_uncertain() {
+fn deletion_with_unknown_outcome_is_reported_as_uncertain() {
     for (path, what) in DELETED {
         let lost = Arc::new(AtomicBool::new(false));
-        let world = target(1, usize::MAX);
-        import(&world, &[]).expect(0);
+        let cluster = target(1, usize::MAX);
+        import(&cluster, &[]).expect(0);
         let seen = Arc::clone(&lost);
         let deletion = Fault::when(move |call| call.method == "DELETE" && call.path == path);
         let deletion = deletion.run(move |_| lost.store(true, Ordering::SeqCst));
-        world.stand_in.faults().add(deletion.carry_out().then(Action::Close));
+        cluster.stand_in.faults().add(deletion.carry_out().then(Action::Close));
         let any = Fault::when(move |_| seen.load(Ordering::SeqCst)).always();
-        world.stand_in.faults().add(any.then(Action::Close));
-        let kept = import(&world, &["--replace", "--json"]).json()["kept"].to_string();
+        cluster.stand_in.faults().add(any.then(Action::Close));
+        let kept = import(&cluster, &["--replace", "--json"]).json()["kept"].to_string();
         assert!(
             kept.contains(&format!("{what}: may be deleted for --replace")),
             "{kept}"
@@ -219,13 +221,13 @@ fn a_deletion_whose_outcome_cannot_be_found_out_is_reported_as_uncertain() {
 }
 
 #[test]
-fn an_import_that_succeeds_names_what_it_replaced_although_a_response_was_lost() {
+fn successful_replacement_reports_deletions_with_lost_responses() {
     for (path, what) in DELETED {
-        let world = target(1, usize::MAX);
-        import(&world, &[]).expect(0);
+        let cluster = target(1, usize::MAX);
+        import(&cluster, &[]).expect(0);
         let lost = Fault::when(move |call| call.method == "DELETE" && call.path == path);
-        world.stand_in.faults().add(lost.carry_out().then(Action::Close));
-        let (archive, url) = (archive_of(JOB).display().to_string(), world.stand_in.url());
+        cluster.stand_in.faults().add(lost.carry_out().then(Action::Close));
+        let (archive, url) = (archive_of(JOB).display().to_string(), cluster.stand_in.url());
         let line = ["import", &archive, "--yes", "--url", &url, "--replace", "--json"];
         let replaced = InProcess::new().run(&line).expect(0).json()["replaced"].to_string();
         assert!(
@@ -237,35 +239,35 @@ fn an_import_that_succeeds_names_what_it_replaced_although_a_response_was_lost()
 
 /// What an interrupted import had made of it was there before.
 #[test]
-fn a_half_made_calendar_is_half_made_after_a_rollback() {
-    let world = target(1, 1);
-    half_made_calendar(&world);
-    let before = ClusterState::of(&world);
-    world.stand_in.faults().add(
+fn rollback_restores_a_partly_created_calendar() {
+    let cluster = target(1, 1);
+    half_made_calendar(&cluster);
+    let before = ClusterState::of(&cluster);
+    cluster.stand_in.faults().add(
         Fault::on("PUT", "/_ml/datafeeds/")
             .always()
             .then(Action::status(400, "{}")),
     );
-    let run = super::import(&world, &Binary::new(), archive_of(JOB), &["--replace"]).expect(1);
+    let run = super::import(&cluster, &Binary::new(), archive_of(JOB), &["--replace"]).expect(1);
     run.says(" of calendar maintenance\n");
-    ClusterState::of(&world).assert_as_before(&before, "rolled back");
+    ClusterState::of(&cluster).assert_as_before(&before, "rolled back");
 }
 
 #[test]
-fn where_the_cluster_refuses_the_job_nothing_was_written_and_that_is_said() {
-    let world = target(1, 1);
-    let before = ClusterState::of(&world);
+fn job_refused_by_the_cluster_reports_that_nothing_was_written() {
+    let cluster = target(1, 1);
+    let before = ClusterState::of(&cluster);
     let refused =
         r#"{"error":{"type":"x_content_parse_exception","reason":"unknown field [new_option]"},"status":400}"#;
-    world.stand_in.faults().add(
+    cluster.stand_in.faults().add(
         Fault::on("PUT", "/_ml/anomaly_detectors/web-latency")
             .always()
             .then(Action::status(400, refused)),
     );
-    let run = super::import(&world, &Binary::new(), archive_of(JOB), &["--json"]).expect(1);
+    let run = super::import(&cluster, &Binary::new(), archive_of(JOB), &["--json"]).expect(1);
     run.says("unknown field [new_option]")
         .says("the archive comes from Elasticsearch 9.2.0, this is Elasticsearch 9.2.0: an option may not exist here")
         .says("\nnothing was written\n");
     assert_eq!(run.json()["undone"], serde_json::json!([]));
-    ClusterState::of(&world).assert_as_before(&before, "refused");
+    ClusterState::of(&cluster).assert_as_before(&before, "refused");
 }

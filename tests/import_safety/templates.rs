@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::state::ClusterState;
+use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, import, options, small, target};
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::{MlOptions, User};
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
-fn put(world: &World, path: &str, body: &Value) {
-    let answer = world.call("PUT", path, &body.to_string());
+fn put(cluster: &TestCluster, path: &str, body: &Value) {
+    let answer = cluster.call("PUT", path, &body.to_string());
     assert!(answer.status < 300, "{path}: {answer:?}");
 }
 
@@ -20,15 +20,15 @@ fn composable(template: Value) -> Value {
 
 /// Refused before anything is written, also where an older job would be deleted first.
 #[track_caller]
-fn assert_refused(world: &World, said: &str) {
-    let before = ClusterState::of(world);
-    world.stand_in.forget_requests();
+fn assert_refused(cluster: &TestCluster, said: &str) {
+    let before = ClusterState::of(cluster);
+    cluster.stand_in.forget_requests();
     for more in [&[][..], &["--replace"], &["--dry-run"]] {
-        let run = import(world, &Binary::new(), archive_of(JOB), more).expect(3);
+        let run = import(cluster, &Binary::new(), archive_of(JOB), more).expect(3);
         run.says(said).says("--input-index").says("--skip-inputs");
     }
-    assert_eq!(world.stand_in.writes().len(), 0, "{said}");
-    ClusterState::of(world).assert_same(&before, said);
+    assert_eq!(cluster.stand_in.writes().len(), 0, "{said}");
+    ClusterState::of(cluster).assert_same(&before, said);
 }
 
 #[test]
@@ -64,74 +64,74 @@ fn import_refuses_templates_that_would_lose_or_expose_input_documents() {
         ),
     ];
     for (number, (template, said)) in cases.into_iter().enumerate() {
-        let world = target(number, 3);
+        let cluster = target(number, 3);
         let seeded = small(JOB).without_inputs();
-        put(&world, "/_index_template/inputs", &composable(template.clone()));
-        world.seed(&seeded);
+        put(&cluster, "/_index_template/inputs", &composable(template.clone()));
+        cluster.seed(&seeded);
         // With the job there a plain import is refused for it too.
-        assert_refused(&world, &format!("index template inputs {said}"));
+        assert_refused(&cluster, &format!("index template inputs {said}"));
         let elsewhere = ["--replace", "--input-index", "elsewhere"];
-        import(&world, &Binary::new(), archive_of(JOB), &elsewhere).expect(0);
-        world.call("DELETE", "/_index_template/inputs", "");
+        import(&cluster, &Binary::new(), archive_of(JOB), &elsewhere).expect(0);
+        cluster.call("DELETE", "/_index_template/inputs", "");
     }
 }
 
 #[test]
 fn import_refuses_a_name_that_creates_data_streams_only() {
     // In memory: the assembled node of 7.17 has no data streams.
-    let world = target(1, usize::MAX);
+    let cluster = target(1, usize::MAX);
     let template = json!({"index_patterns": ["web-*"], "data_stream": {}});
-    put(&world, "/_index_template/web", &template);
-    assert_refused(&world, "index template web creates data streams only");
-    world.call("DELETE", "/_index_template/web", "");
+    put(&cluster, "/_index_template/web", &template);
+    assert_refused(&cluster, "index template web creates data streams only");
+    cluster.call("DELETE", "/_index_template/web", "");
 }
 
 #[test]
-fn components_and_legacy_templates_count_too() {
-    let world = target(1, 1);
+fn component_and_legacy_templates_are_checked() {
+    let cluster = target(1, 1);
     put(
-        &world,
+        &cluster,
         "/_component_template/shared",
         &json!({"template": {"aliases": {"production": {}}}}),
     );
     let template = json!({"index_patterns": ["web-latency-input"], "composed_of": ["shared"]});
-    put(&world, "/_index_template/web", &template);
-    assert_refused(&world, "index template web adds it to alias production");
-    world.call("DELETE", "/_index_template/web", "");
-    world.call("DELETE", "/_component_template/shared", "");
+    put(&cluster, "/_index_template/web", &template);
+    assert_refused(&cluster, "index template web adds it to alias production");
+    cluster.call("DELETE", "/_index_template/web", "");
+    cluster.call("DELETE", "/_component_template/shared", "");
 
     put(
-        &world,
+        &cluster,
         "/_template/low",
         &json!({"index_patterns": ["web-*"], "order": 1, "settings": {"hidden": true}}),
     );
     put(
-        &world,
+        &cluster,
         "/_template/high",
         &json!({"index_patterns": ["*"], "order": 2, "mappings": {"_source": {"includes": ["uri"]}}}),
     );
     assert_refused(
-        &world,
+        &cluster,
         "index templates low, high filters _source, sets index.hidden to true",
     );
-    world.call("DELETE", "/_template/low", "");
-    world.call("DELETE", "/_template/high", "");
+    cluster.call("DELETE", "/_template/low", "");
+    cluster.call("DELETE", "/_template/high", "");
 }
 
 #[test]
-fn what_a_harmless_template_adds_is_reported() {
-    let world = target(1, 1);
+fn additions_of_a_harmless_template_are_reported() {
+    let cluster = target(1, 1);
     let template = json!({
         "settings": {"priority": 5, "default_pipeline": "unused"},
         "mappings": {"date_detection": false, "properties": {"team": {"type": "keyword"}, "host": {"type": "keyword"}}},
     });
-    put(&world, "/_index_template/inputs", &composable(template));
-    let run = import(&world, &Binary::new(), archive_of(JOB), &["--dry-run"]).expect(0);
+    put(&cluster, "/_index_template/inputs", &composable(template));
+    let run = import(&cluster, &Binary::new(), archive_of(JOB), &["--dry-run"]).expect(0);
     let note = "note: index template inputs applies to index web-latency-input: it sets index.priority; it maps field team; \
                 it sets option date_detection of the mapping\n";
     assert!(run.stdout.contains(note), "{}", run.stdout);
-    import(&world, &Binary::new(), archive_of(JOB), &[]).expect(0);
-    world.call("DELETE", "/_index_template/inputs", "");
+    import(&cluster, &Binary::new(), archive_of(JOB), &[]).expect(0);
+    cluster.call("DELETE", "/_index_template/inputs", "");
 }
 
 /// The documented role may read templates, not simulate them.
@@ -139,35 +139,35 @@ fn what_a_harmless_template_adds_is_reported() {
 fn templates_are_checked_with_the_documented_role() {
     let role = include_str!("../../docs/roles/esml-state-import.json");
     let importer = User::new("importer", "secret").with_role(&serde_json::from_str(role).unwrap(), &[]);
-    let world = World::in_memory(MlOptions {
+    let cluster = TestCluster::in_memory(MlOptions {
         users: Some(vec![importer]),
         trusts_calls_without_credentials: true,
         ..options()
     });
     put(
-        &world,
+        &cluster,
         "/_index_template/inputs",
         &composable(json!({"aliases": {"production": {}}})),
     );
     let who = ["--username", "importer", "--password", "secret"];
-    let run = import(&world, &Binary::new(), archive_of(JOB), &who).expect(3);
+    let run = import(&cluster, &Binary::new(), archive_of(JOB), &who).expect(3);
     run.says("index template inputs adds it to alias production");
-    assert_eq!(world.stand_in.writes().len(), 0);
+    assert_eq!(cluster.stand_in.writes().len(), 0);
 }
 
 #[test]
-fn the_default_name_is_none_that_a_built_in_template_matches() {
+fn default_index_name_matches_no_built_in_template() {
     // In memory: the assembled node of 7.17 has no data streams.
-    let world = target(1, usize::MAX);
+    let cluster = target(1, usize::MAX);
     let template = json!({"index_patterns": ["logs-*-*"], "data_stream": {}, "priority": 100});
-    put(&world, "/_index_template/logs", &template);
+    put(&cluster, "/_index_template/logs", &template);
     let renamed = ["--as", "logs-web", "--dry-run"];
-    let run = import(&world, &Binary::new(), archive_of(JOB), &renamed).expect(0);
+    let run = import(&cluster, &Binary::new(), archive_of(JOB), &renamed).expect(0);
     assert!(
         run.stdout.contains("create index esml-logs-web-input"),
         "{}",
         run.stdout
     );
-    import(&world, &Binary::new(), archive_of(JOB), &["--as", "logs-web"]).expect(0);
-    world.call("DELETE", "/_index_template/logs", "");
+    import(&cluster, &Binary::new(), archive_of(JOB), &["--as", "logs-web"]).expect(0);
+    cluster.call("DELETE", "/_index_template/logs", "");
 }

@@ -1,19 +1,19 @@
 //! The question that every import asks: what it says, and what each answer does.
 
-use super::state::ClusterState;
+use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, target};
 use crate::support::binary::Binary;
 use crate::support::pseudo_terminal::{Ended, Session};
 use crate::support::signals::Signal;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 /// The contract's words.
 const MEANT_FOR: &str = "meant for reproducing issues and for test clusters";
 const QUESTION: &str = "Import job web-latency into cluster stand-in (";
 const ON_VERSION: &str = ", Elasticsearch 9.2.0)?";
 
-fn start(world: &World, binary: &Binary, more: &[&str]) -> Session {
-    let (archive, url) = (archive_of(JOB).display().to_string(), world.stand_in.url());
+fn start(cluster: &TestCluster, binary: &Binary, more: &[&str]) -> Session {
+    let (archive, url) = (archive_of(JOB).display().to_string(), cluster.stand_in.url());
     let mut args = vec!["import", &archive, "--url", &url];
     args.extend(more);
     Session::start(binary.command(args))
@@ -22,29 +22,29 @@ fn start(world: &World, binary: &Binary, more: &[&str]) -> Session {
 /// Asks in front of a cluster that must not notice.
 #[track_caller]
 fn not_imported(code: i32, answer: impl FnOnce(&mut Session)) -> Ended {
-    let world = target(1, 4);
-    let before = ClusterState::of(&world);
-    world.stand_in.forget_requests();
-    let mut session = start(&world, &Binary::new(), &[]);
+    let cluster = target(1, 4);
+    let before = ClusterState::of(&cluster);
+    cluster.stand_in.forget_requests();
+    let mut session = start(&cluster, &Binary::new(), &[]);
     answer(session.expect(MEANT_FOR).expect(QUESTION).expect_silence());
     let ended = session.end();
     assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{}", ended.screen);
     ended.left_as_it_was();
-    assert_eq!(world.stand_in.writes().len(), 0);
-    assert!(ClusterState::of(&world) == before, "the cluster is as it was");
+    assert_eq!(cluster.stand_in.writes().len(), 0);
+    assert!(ClusterState::of(&cluster) == before, "the cluster is as it was");
     ended
 }
 
 #[test]
-fn yes_imports() {
-    let world = target(0, 4);
-    let mut session = start(&world, &Binary::new(), &[]);
+fn confirmed_import_runs() {
+    let cluster = target(0, 4);
+    let mut session = start(&cluster, &Binary::new(), &[]);
     session
         .expect(MEANT_FOR)
         .expect("which Elastic does not support as an interface")
         .expect("create job web-latency")
         .expect(QUESTION)
-        .expect(&world.stand_in.url())
+        .expect(&cluster.stand_in.url())
         .expect(ON_VERSION)
         .press("y");
     let ended = session.end();
@@ -55,11 +55,11 @@ fn yes_imports() {
         ended.screen
     );
     ended.left_as_it_was();
-    assert_eq!(world.job(JOB)["job_id"], JOB);
+    assert_eq!(cluster.job(JOB)["job_id"], JOB);
 }
 
 #[test]
-fn no_is_no_and_so_is_enter() {
+fn no_and_enter_decline() {
     for answer in ["n", "\r"] {
         let ended = not_imported(3, |session| {
             session.press(answer);
@@ -81,10 +81,10 @@ fn ctrl_c_and_signals_end_the_program() {
 }
 
 #[test]
-fn quiet_does_not_hide_what_is_agreed_to() {
-    let world = target(2, 4);
-    world.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
-    let mut session = start(&world, &Binary::new(), &["--replace", "-q"]);
+fn quiet_shows_what_is_confirmed() {
+    let cluster = target(2, 4);
+    cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+    let mut session = start(&cluster, &Binary::new(), &["--replace", "-q"]);
     session
         .expect("note: the datafeed runs scripts")
         .expect(MEANT_FOR)
@@ -102,7 +102,7 @@ fn quiet_does_not_hide_what_is_agreed_to() {
         "{}",
         ended.screen
     );
-    let quiet = world
+    let quiet = cluster
         .import(&Binary::new(), archive_of(JOB), &["--replace", "-q"])
         .expect(0);
     assert_eq!(quiet.stderr, "", "what is not asked about is not said");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::state::ClusterState;
+use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, import, target};
 use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, Fault};
@@ -53,23 +53,23 @@ fn of_job() -> Value {
 fn caught(job: &'static str, last: (&str, &str), cases: &[(&str, Change)]) {
     let binary = Binary::new();
     for (run, (name, change)) in cases.iter().enumerate() {
-        let world = target(run, 5);
-        let before = ClusterState::of(&world);
-        let (direct, change) = (world.stand_in.direct(), Arc::new(*change));
-        world
+        let test_cluster = target(run, 5);
+        let before = ClusterState::of(&test_cluster);
+        let (direct, change) = (test_cluster.stand_in.direct(), Arc::new(*change));
+        test_cluster
             .stand_in
             .faults()
             .add(Fault::on(last.0, last.1).run(move |_| change(&direct)));
-        let run = import(&world, &binary, archive_of(job), &[]);
-        assert_eq!(world.stand_in.faults().fired(), [1], "{name}");
+        let run = import(&test_cluster, &binary, archive_of(job), &[]);
+        assert_eq!(test_cluster.stand_in.faults().fired(), [1], "{name}");
         assert_eq!(run.code, 5, "{name}: {}", run.stderr);
         assert!(run.stderr.contains("rolled back"), "{name}: {}", run.stderr);
-        ClusterState::of(&world).assert_as_before(&before, name);
+        ClusterState::of(&test_cluster).assert_as_before(&before, name);
     }
 }
 
 #[test]
-fn what_the_cluster_lost_or_changed_is_found() {
+fn verification_finds_lost_and_changed_documents() {
     caught(
         JOB,
         ("PUT", "/jobs/web-latency"),
@@ -160,29 +160,29 @@ fn what_the_cluster_lost_or_changed_is_found() {
 /// Where the numbers of writes prove that each input is there under its id, ids are not looked at; where they do not,
 /// each is.
 #[test]
-fn inputs_are_looked_at_by_id_where_numbers_prove_nothing() {
+fn verification_reads_input_documents_by_id_if_counts_are_not_enough() {
     let binary = Binary::new();
     let refusal = r#"{"error":{"type":"security_exception","reason":"no"},"status":403}"#;
     for (run, (name, by_id)) in [("undisturbed", false), ("written again", true), ("not told", true)]
         .iter()
         .enumerate()
     {
-        let world = target(run, 5);
-        let direct = world.stand_in.direct();
+        let test_cluster = target(run, 5);
+        let direct = test_cluster.stand_in.direct();
         let again = move |_: &_| alter(&direct, "web-latency-input", json!({"match_all": {}}), |_| ());
         match *name {
-            "written again" => world
+            "written again" => test_cluster
                 .stand_in
                 .faults()
                 .add(Fault::on("PUT", "/jobs/web-latency").run(again)),
-            "not told" => world
+            "not told" => test_cluster
                 .stand_in
                 .faults()
                 .add(Fault::on("GET", "/_stats").then(Action::status(403, refusal))),
             _ => {}
         }
-        import(&world, &binary, archive_of(JOB), &[]).expect(0);
-        let requests = world.stand_in.requests();
+        import(&test_cluster, &binary, archive_of(JOB), &[]).expect(0);
+        let requests = test_cluster.stand_in.requests();
         let times = |path: &str| requests.iter().filter(|one| one.path == path).count();
         assert_eq!(times("/web-latency-input/_count") > 1, *by_id, "{name}");
         assert_eq!(times("/web-latency-input/_stats/indexing"), 1, "{name}");
@@ -199,7 +199,7 @@ fn model_of(cluster: &Direct) -> Value {
 }
 
 #[test]
-fn what_the_cluster_lost_of_categories_is_found() {
+fn verification_finds_lost_categories() {
     caught(
         "log-categories",
         ("PUT", "/_ml/datafeeds/"),
@@ -225,14 +225,17 @@ fn what_the_cluster_lost_of_categories_is_found() {
 }
 
 #[test]
-fn another_time_of_the_latest_record_in_the_statistics_of_the_job_is_found() {
-    let world = target(1, 5);
-    let before = ClusterState::of(&world);
+fn verification_finds_a_different_latest_record_time() {
+    let test_cluster = target(1, 5);
+    let before = ClusterState::of(&test_cluster);
     let stats =
         r#"{"count":1,"jobs":[{"job_id":"web-latency","state":"closed","data_counts":{"latest_record_timestamp":1}}]}"#;
     let fault = Fault::on("GET", "/_ml/anomaly_detectors/web-latency/_stats");
-    world.stand_in.faults().add(fault.then(Action::status(200, stats)));
-    let run = import(&world, &Binary::new(), archive_of(JOB), &[]).expect(5);
+    test_cluster
+        .stand_in
+        .faults()
+        .add(fault.then(Action::status(200, stats)));
+    let run = import(&test_cluster, &Binary::new(), archive_of(JOB), &[]).expect(5);
     run.says("job web-latency has 1970-01-01T00:00:00.001Z as the time of its latest record");
-    ClusterState::of(&world).assert_as_before(&before, "another time");
+    ClusterState::of(&test_cluster).assert_as_before(&before, "another time");
 }

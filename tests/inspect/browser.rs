@@ -114,7 +114,7 @@ fn screenshot(browser: &Path, page: &Path, port: u16, image: &Path) {
 }
 
 #[test]
-fn a_page_of_a_hostile_archive_shows_and_sends_nothing() {
+fn html_page_of_a_hostile_archive_runs_and_loads_nothing() {
     let Some(browser) = browser() else {
         // Not by a macro, whose output is seen only where a test fails.
         let mut stderr = std::io::stderr();

@@ -4,10 +4,10 @@ use super::{COMPLETE, archive, document, exit, inspect, piped, stderr, stdout};
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 #[test]
-fn an_archive_is_the_same_as_itself_from_a_pipe_too() {
+fn archive_equals_itself_read_from_a_pipe() {
     for output in [
         inspect(&[COMPLETE, COMPLETE, "--json", "--values"]),
         inspect(&[COMPLETE, "readme-2025-04-layout.tar.gz", "--json"]),
@@ -28,12 +28,12 @@ fn an_archive_is_the_same_as_itself_from_a_pipe_too() {
 }
 
 #[test]
-fn two_snapshots_of_a_job_differ_in_what_was_learned() {
+fn comparison_shows_what_differs_between_two_snapshots() {
     let fixture = Fixture::load("log-categories-multisnap").with_job(|job| job["groups"] = serde_json::json!(["logs"]));
     let binary = Binary::new();
-    let world = World::seeded(MlVersion::new(9, 2, 0), &fixture);
+    let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), &fixture);
     let [first, second] = ["1795433575", "1795433586"].map(|snapshot| {
-        let archive = world.export(&binary, fixture.id(), snapshot, &["--snapshot-id", snapshot]);
+        let archive = cluster.export(&binary, fixture.id(), snapshot, &["--snapshot-id", snapshot]);
         archive.display().to_string()
     });
     let arguments = ["inspect", &first, &second, "--values", "--json"];
@@ -73,7 +73,7 @@ fn two_snapshots_of_a_job_differ_in_what_was_learned() {
 }
 
 #[test]
-fn an_archive_that_cannot_be_imported_fails_the_comparison_after_it_was_printed() {
+fn comparison_with_an_invalid_archive_fails_after_printing() {
     let output = inspect(&[COMPLETE, "without-snapshot-document.tar.gz", "--json"]);
     assert_eq!(exit(&output), Some(4));
     let comparison = document(&output);

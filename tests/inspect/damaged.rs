@@ -3,14 +3,14 @@
 use super::{COMPLETE, archive, document, exit, inspect, piped, stderr, stdout};
 
 #[test]
-fn the_page_of_an_archive_without_snapshot_document() {
+fn page_without_snapshot_document_matches_the_snapshot() {
     let output = inspect(&["without-snapshot-document.tar.gz"]);
     assert_eq!(exit(&output), Some(4));
     insta::assert_snapshot!("broken_page", stdout(&output));
 }
 
 #[test]
-fn its_document_tells_the_failure_itself_and_is_the_only_one() {
+fn json_without_snapshot_document_reports_the_failure() {
     let output = inspect(&["without-snapshot-document.tar.gz", "--json"]);
     assert_eq!(exit(&output), Some(4));
     let report = document(&output);
@@ -25,14 +25,14 @@ fn its_document_tells_the_failure_itself_and_is_the_only_one() {
 }
 
 #[test]
-fn an_empty_archive_is_no_archive() {
+fn empty_archive_is_refused() {
     let output = inspect(&["empty.tar.gz"]);
     assert_eq!(exit(&output), Some(4));
     assert!(stdout(&output).contains("CANNOT be imported"), "{}", stdout(&output));
 }
 
 #[test]
-fn an_archive_cut_anywhere_is_told_from_a_whole_one() {
+fn truncated_archive_is_detected() {
     let whole = archive(COMPLETE);
     for tenth in 0..10 {
         let cut = &whole[..whole.len() * tenth / 10];
@@ -43,7 +43,7 @@ fn an_archive_cut_anywhere_is_told_from_a_whole_one() {
 }
 
 #[test]
-fn a_flipped_byte_is_told() {
+fn flipped_byte_is_detected() {
     let mut archive = archive(COMPLETE);
     let middle = archive.len() / 2;
     archive[middle] ^= 0x10;
@@ -53,7 +53,7 @@ fn a_flipped_byte_is_told() {
 }
 
 #[test]
-fn no_file_is_a_failure_and_with_json_one_document() {
+fn missing_file_is_an_error_document_with_json() {
     let output = inspect(&["no-such-file.tar.gz", "--json"]);
     assert_eq!(exit(&output), Some(1));
     assert_eq!(document(&output)["exit"], 1);
@@ -61,7 +61,7 @@ fn no_file_is_a_failure_and_with_json_one_document() {
 }
 
 #[test]
-fn an_entry_larger_than_allowed_is_refused() {
+fn oversized_entry_is_refused() {
     let output = inspect(&[COMPLETE, "--max-entry-size", "100kb"]);
     assert_eq!(exit(&output), Some(4));
     assert!(stdout(&output).contains("--max-entry-size"), "{}", stdout(&output));

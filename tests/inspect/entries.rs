@@ -5,14 +5,14 @@ use super::{COMPLETE, archive, document, exit, inspect, piped, stderr, stdout};
 const NOTIFICATIONS: &str = "web-latency_notifications.ndjson";
 
 #[test]
-fn entries_are_listed() {
+fn entry_list_matches_the_snapshot() {
     let output = inspect(&[COMPLETE, "--list"]);
     assert_eq!(exit(&output), Some(0));
     insta::assert_snapshot!("complete_list", stdout(&output));
 }
 
 #[test]
-fn the_list_as_json_is_part_of_the_report() {
+fn entry_list_as_json_is_part_of_the_report() {
     let list = document(&inspect(&[COMPLETE, "--list", "--json"]));
     let report = document(&inspect(&[COMPLETE, "--json"]));
     for member in ["version", "importable", "findings", "entries"] {
@@ -21,7 +21,7 @@ fn the_list_as_json_is_part_of_the_report() {
 }
 
 #[test]
-fn an_entry_is_shown_byte_by_byte_from_file_and_pipe() {
+fn entry_is_printed_unchanged_from_file_and_pipe() {
     let report = document(&inspect(&[COMPLETE, "--json"]));
     let entry = report["entries"]
         .as_array()
@@ -40,7 +40,7 @@ fn an_entry_is_shown_byte_by_byte_from_file_and_pipe() {
 }
 
 #[test]
-fn an_unknown_entry_tells_which_there_are() {
+fn unknown_entry_error_lists_the_entries() {
     for output in [
         inspect(&[COMPLETE, "--show", "nothing"]),
         piped(&["-", "--show", "nothing"], &archive(COMPLETE)),
@@ -52,7 +52,7 @@ fn an_unknown_entry_tells_which_there_are() {
 }
 
 #[test]
-fn verified_it_is_shown_only_where_every_check_holds() {
+fn verified_entry_is_printed_only_if_all_checks_pass() {
     let shown = inspect(&[COMPLETE, "--show", NOTIFICATIONS, "--verify"]);
     assert_eq!(exit(&shown), Some(0));
     assert_eq!(shown.stdout, inspect(&[COMPLETE, "--show", NOTIFICATIONS]).stdout);
@@ -67,7 +67,7 @@ fn verified_it_is_shown_only_where_every_check_holds() {
 }
 
 #[test]
-fn verified_from_a_pipe_it_cannot_be_shown() {
+fn verified_entry_cannot_be_printed_from_a_pipe() {
     let refused = piped(&["-", "--show", NOTIFICATIONS, "--verify"], &archive(COMPLETE));
     assert_eq!((exit(&refused), stdout(&refused)), (Some(2), String::new()));
     assert!(stderr(&refused).contains("hint: name a file"), "{}", stderr(&refused));

@@ -17,7 +17,7 @@ fn files(binary: &Binary) -> Vec<String> {
 }
 
 #[test]
-fn the_page_is_a_file_that_only_its_owner_reads() {
+fn html_page_is_readable_by_its_owner_only() {
     let binary = Binary::new();
     let run = binary.run(["inspect", &complete(), "--html", "page.html"]).expect(0);
     assert_eq!(run.stdout, "page.html\n");
@@ -36,7 +36,7 @@ fn the_page_is_a_file_that_only_its_owner_reads() {
 }
 
 #[test]
-fn an_existing_file_stays_unless_it_may_be_replaced() {
+fn html_page_replaces_a_file_only_with_overwrite() {
     let binary = Binary::new();
     std::fs::write(binary.path("page.html"), "mine").unwrap();
     let arguments = ["inspect", &complete(), "--html", "page.html"];
@@ -52,7 +52,7 @@ fn an_existing_file_stays_unless_it_may_be_replaced() {
 }
 
 #[test]
-fn nothing_is_left_where_there_is_no_archive() {
+fn missing_archive_leaves_no_html_page() {
     let binary = Binary::new();
     binary.run(["inspect", "none.tar.gz", "--html", "page.html"]).expect(1);
     assert_eq!(files(&binary), Vec::<String>::new());
@@ -62,7 +62,7 @@ fn nothing_is_left_where_there_is_no_archive() {
 }
 
 #[test]
-fn an_archive_that_cannot_be_imported_has_a_page_too() {
+fn invalid_archive_has_an_html_page() {
     let binary = Binary::new();
     let broken = from_python("without-snapshot-document").display().to_string();
     binary.run(["inspect", &broken, "--html", "page.html"]).expect(4);
@@ -71,7 +71,7 @@ fn an_archive_that_cannot_be_imported_has_a_page_too() {
 }
 
 #[test]
-fn the_document_goes_to_stdout_beside_the_page() {
+fn json_is_printed_beside_the_html_page() {
     let binary = Binary::new();
     let run = binary
         .run(["inspect", &complete(), "--html", "page.html", "--json"])
@@ -84,7 +84,7 @@ fn the_document_goes_to_stdout_beside_the_page() {
 }
 
 #[test]
-fn a_page_loads_nothing_and_runs_nothing() {
+fn html_page_loads_and_runs_nothing() {
     let binary = Binary::new();
     let archive = complete();
     for arguments in [

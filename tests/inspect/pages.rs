@@ -4,10 +4,10 @@ use super::{exit, inspect, stdout};
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::{MlOptions, MlVersion};
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 #[test]
-fn of_archives_of_the_scripts() {
+fn pages_of_python_archives_match_the_snapshots() {
     for (name, code) in [
         ("readme-2025-04-layout", 0),
         ("dotted-job-id", 0),
@@ -22,7 +22,7 @@ fn of_archives_of_the_scripts() {
 }
 
 #[test]
-fn of_jobs() {
+fn pages_of_exported_jobs_match_the_snapshots() {
     for name in [
         "web-latency",
         "log-categories",
@@ -30,15 +30,18 @@ fn of_jobs() {
         "log-categories-multisnap",
     ] {
         let fixture = Fixture::load(name);
-        let (world, binary) = (World::in_memory(MlOptions::new(MlVersion::new(9, 2, 0))), Binary::new());
-        world.seed(&fixture);
+        let (cluster, binary) = (
+            TestCluster::in_memory(MlOptions::new(MlVersion::new(9, 2, 0))),
+            Binary::new(),
+        );
+        cluster.seed(&fixture);
         let inputs = ["--include-inputs"];
         let more = if fixture.sources.is_empty() {
             &[][..]
         } else {
             &inputs[..]
         };
-        world.export(&binary, name, "job", more);
+        cluster.export(&binary, name, "job", more);
         let run = binary.run(["inspect", "job.tar.gz"]).expect(0);
         insta::assert_snapshot!(format!("job_{name}"), lasting(&run.stdout));
     }

@@ -4,24 +4,24 @@ use super::{COMPLETE, archive, document, exit, inspect, piped, stderr, stdout};
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::{MlOptions, MlVersion};
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 #[test]
-fn the_page_of_a_complete_archive() {
+fn page_of_a_complete_archive_matches_the_snapshot() {
     let output = inspect(&[COMPLETE]);
     assert_eq!(exit(&output), Some(0), "{}", stderr(&output));
     insta::assert_snapshot!("complete_page", stdout(&output));
 }
 
 #[test]
-fn the_document_of_a_complete_archive() {
+fn json_of_a_complete_archive_matches_the_snapshot() {
     let output = inspect(&[COMPLETE, "--json"]);
     assert_eq!(exit(&output), Some(0), "{}", stderr(&output));
     insta::assert_snapshot!("complete_json", stdout(&output));
 }
 
 #[test]
-fn the_older_layout_holds_the_same() {
+fn older_layout_has_the_same_report() {
     let newer = document(&inspect(&[COMPLETE, "--json"]));
     let older = document(&inspect(&["readme-2025-04-layout.tar.gz", "--json"]));
     for member in ["job", "datafeed", "snapshot", "state", "inputs"] {
@@ -31,7 +31,7 @@ fn the_older_layout_holds_the_same() {
 }
 
 #[test]
-fn a_pipe_is_read_like_a_file() {
+fn piped_archive_has_the_same_report() {
     let file = document(&inspect(&[COMPLETE, "--json"]));
     let mut pipe = document(&piped(&["-", "--json"], &archive(COMPLETE)));
     assert_eq!(pipe["archive"]["path"], "-");
@@ -40,14 +40,14 @@ fn a_pipe_is_read_like_a_file() {
 }
 
 #[test]
-fn a_dotted_job_id_is_the_documents() {
+fn dotted_job_id_is_read_from_the_documents() {
     let report = document(&inspect(&["dotted-job-id.tar.gz", "--json"]));
     assert_eq!(report["job"]["id"], "app.log-categories");
     assert_eq!(report["importable"], true);
 }
 
 #[test]
-fn inputs_in_epoch_seconds_are_dated() {
+fn input_times_in_epoch_seconds_are_read() {
     let report = document(&inspect(&["without-categorizer.tar.gz", "--json"]));
     let inputs = report["parts"]
         .as_array()
@@ -67,7 +67,7 @@ fn inputs_in_epoch_seconds_are_dated() {
 }
 
 #[test]
-fn a_missing_categorizer_is_named() {
+fn missing_categorizer_state_is_reported() {
     let output = inspect(&["without-categorizer.tar.gz"]);
     assert_eq!(exit(&output), Some(0));
     assert!(
@@ -90,7 +90,7 @@ fn verify_accepts_warnings_as_an_import_does() {
 }
 
 #[test]
-fn verify_with_quiet_prints_failures_and_nothing_else() {
+fn quiet_verify_prints_only_failures() {
     for name in [COMPLETE, "without-categorizer.tar.gz"] {
         let output = inspect(&[name, "--verify", "-q"]);
         assert_eq!(
@@ -109,12 +109,12 @@ fn verify_with_quiet_prints_failures_and_nothing_else() {
 }
 
 #[test]
-fn no_value_of_the_data_is_printed_without_values() {
+fn report_contains_no_values_by_default() {
     let fixture = Fixture::load("log-categories");
     let binary = Binary::new();
-    let world = World::in_memory(MlOptions::new(MlVersion::new(9, 2, 0)));
-    world.seed(&fixture);
-    let archive = world.export(&binary, fixture.id(), "job", &[]).display().to_string();
+    let cluster = TestCluster::in_memory(MlOptions::new(MlVersion::new(9, 2, 0)));
+    cluster.seed(&fixture);
+    let archive = cluster.export(&binary, fixture.id(), "job", &[]).display().to_string();
     let said = |more: &[&str]| {
         let run = binary.run([&["inspect", archive.as_str()], more].concat()).expect(0);
         run.stdout
@@ -145,7 +145,7 @@ fn no_value_of_the_data_is_printed_without_values() {
 }
 
 #[test]
-fn a_report_names_the_file_and_never_the_path_to_it() {
+fn report_contains_the_file_name_without_its_path() {
     let binary = Binary::new();
     let folder = binary.path("of-alice");
     std::fs::create_dir(&folder).unwrap();

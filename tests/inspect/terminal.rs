@@ -28,7 +28,7 @@ fn piped(more: &[&str]) -> Run {
 }
 
 #[test]
-fn a_terminal_gets_colour_and_blocks() {
+fn terminal_output_has_color_and_block_characters() {
     let screen = screen(&[], &["-q"]);
     assert!(
         screen.contains("\u{1b}[32m✓ \u{1b}[0m") && screen.contains('█'),
@@ -42,7 +42,7 @@ fn a_terminal_gets_colour_and_blocks() {
 }
 
 #[test]
-fn colour_is_left_out_where_it_is_not_wanted() {
+fn terminal_output_is_plain_without_color() {
     for screen in [
         screen(&[("NO_COLOR", "1")], &["-q"]),
         screen(&[], &["-q", "--color", "never"]),
@@ -52,13 +52,13 @@ fn colour_is_left_out_where_it_is_not_wanted() {
 }
 
 #[test]
-fn a_terminal_without_utf8_gets_ascii() {
+fn terminal_output_without_utf8_is_ascii() {
     let screen = screen(&[("LC_ALL", "C")], &["-q"]);
     assert!(screen.is_ascii(), "{screen}");
 }
 
 #[test]
-fn a_pipe_gets_plain_text_unless_colour_is_asked_for() {
+fn piped_output_is_plain_by_default() {
     let plain = piped(&[]).stdout;
     assert!(plain.is_ascii() && !plain.contains('\u{1b}'), "{plain}");
     let colored = piped(&["--color", "always"]).stdout;

@@ -11,17 +11,17 @@ use super::{COMPLETE, document, exit, inspect, stderr, stdout};
 use crate::support::archive::{Member, blocks, gzip, members};
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::MlVersion;
-use crate::support::decoded::strings_in_state;
+use crate::support::decoded_state::strings_in_state;
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOBS: [&str; 3] = ["web-latency", "user-population", "log-categories"];
 
 /// Exports the job with its inputs, and reads its values.
 fn report(fixture: &Fixture) -> Value {
     let binary = Binary::new();
-    let world = World::seeded(MlVersion::new(9, 2, 0), fixture);
-    let archive = world.export(&binary, fixture.id(), "job", &["--include-inputs"]);
+    let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), fixture);
+    let archive = cluster.export(&binary, fixture.id(), "job", &["--include-inputs"]);
     let archive = archive.display().to_string();
     binary.run(["inspect", &archive, "--values", "--json"]).expect(0).json()
 }
@@ -65,7 +65,7 @@ fn text(value: &Value) -> String {
 }
 
 #[test]
-fn every_value_of_inputs_and_model_is_found() {
+fn values_lists_every_value_of_inputs_and_model() {
     for job in JOBS {
         let fixture = Fixture::load(job);
         let report = report(&fixture);
@@ -129,7 +129,7 @@ fn the_state_is_found(job: &str, fixture: &Fixture, report: &Value) {
 }
 
 #[test]
-fn without_the_option_no_value_is_told() {
+fn report_without_values_lists_none() {
     let hidden = "web-21.ams.corp.example";
     for arguments in [
         &[COMPLETE][..],
@@ -148,14 +148,14 @@ fn without_the_option_no_value_is_told() {
 }
 
 #[test]
-fn the_page_of_values() {
+fn values_page_matches_the_snapshot() {
     let output = inspect(&[COMPLETE, "--values"]);
     assert_eq!(exit(&output), Some(0), "{}", stderr(&output));
     insta::assert_snapshot!("values_page", stdout(&output));
 }
 
 #[test]
-fn what_values_look_like_is_told() {
+fn values_report_their_kind() {
     let report = document(&inspect(&[COMPLETE, "--values", "--json"]));
     let looks = |field: &str| {
         let fields = report["values"]["fields"].as_array().unwrap();
@@ -174,7 +174,7 @@ fn what_values_look_like_is_told() {
 }
 
 #[test]
-fn values_in_messages_categories_and_by_people_are_found() {
+fn values_in_texts_are_listed() {
     let report = report(&Fixture::load("log-categories"));
     let messages = values(&report, "message");
     let everywhere = BTreeSet::from(["categories", "categorizer_state", "inputs"]);
@@ -232,7 +232,7 @@ fn with_state(from: &'static str, to: &'static str) -> (Binary, String) {
 }
 
 #[test]
-fn a_state_of_another_form_is_said_loudly() {
+fn unknown_state_format_is_reported() {
     let (binary, archive) = with_state("{\"a\":\"1706658300\",", "{\"zz\":\"alice\",\"a\":\"1706658300\",");
     let run = binary.run(["inspect", &archive, "--values", "--json"]).expect(0);
     let report = run.json();
@@ -245,7 +245,7 @@ fn a_state_of_another_form_is_said_loudly() {
 }
 
 #[test]
-fn an_input_that_cannot_be_read_to_its_end_is_said() {
+fn unreadable_input_document_is_reported() {
     let (binary, archive) = changed("_input_1.ndjson", |content| {
         let text = String::from_utf8(content.to_vec()).unwrap();
         let deep = format!("{{\"deep\": {}{}, ", "[".repeat(20_000), "]".repeat(20_000));
@@ -258,7 +258,7 @@ fn an_input_that_cannot_be_read_to_its_end_is_said() {
 }
 
 #[test]
-fn control_characters_in_values_steer_nothing() {
+fn control_characters_in_values_are_escaped() {
     let (binary, archive) = changed("_input_1.ndjson", |content| {
         let text = String::from_utf8(content.to_vec()).unwrap();
         text.replace("web-21.ams.corp.example", "evil\\u001b[2J\\u0007\\u009b")

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use super::{JOB, failed, world};
+use super::{JOB, cluster, failed};
 use crate::support::binary::Binary;
 use crate::support::fixtures::from_python;
 
@@ -27,32 +27,32 @@ fn on_small_disk(binary: &Binary, kib: u32, environment: &[(&str, &str)], argume
 }
 
 #[test]
-fn an_export_to_a_full_disk_says_so_and_leaves_nothing() {
-    let (world, binary) = (world(), Binary::new());
-    let url = world.stand_in.url();
+fn export_to_a_full_disk_leaves_nothing() {
+    let (cluster, binary) = (cluster(), Binary::new());
+    let url = cluster.stand_in.url();
     let mut export = vec!["export", "--job-id", JOB, "--yes", "--include-inputs", "--url", &url];
     export.extend(["-o", "small/out.tar.gz"]);
     for kib in [4, 16, 40] {
         if let Some(output) = on_small_disk(&binary, kib, &[], &export) {
             failed(&output, &["small/out.tar.gz", "No space left", "make room"]);
-            assert_eq!(world.documents.open_contexts().unwrap_or_default(), 0);
+            assert_eq!(cluster.documents.open_contexts().unwrap_or_default(), 0);
         }
     }
 }
 
 #[test]
-fn an_import_that_finds_no_room_for_what_must_wait_writes_nothing() {
+fn import_without_disk_space_for_spooling_writes_nothing() {
     // State in another order than its numbers waits in temporary files.
     let binary = Binary::new();
     let archive = from_python("complete").display().to_string();
-    let world = world();
-    let url = world.stand_in.url();
-    let reordered = crate::hostile::good::good().lines("_snapshot_docs.ndjson", |lines| lines.rotate_left(2));
+    let cluster = cluster();
+    let url = cluster.stand_in.url();
+    let reordered = crate::hostile::valid::good().lines("_snapshot_docs.ndjson", |lines| lines.rotate_left(2));
     std::fs::write(binary.path("reordered.tar.gz"), reordered.pack()).unwrap();
     let arguments = ["import", "reordered.tar.gz", "--yes", "--replace", "--url", &url];
     if let Some(output) = on_small_disk(&binary, 4, &[("TMPDIR", "small")], &arguments) {
         failed(&output, &["No space left", "TMPDIR"]);
-        assert!(world.stand_in.writes().is_empty());
+        assert!(cluster.stand_in.writes().is_empty());
     }
     // Where nothing waits no temporary file is needed.
     let arguments = ["inspect", &archive, "--json"];

@@ -4,7 +4,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output};
 
-use super::{JOB, failed, files, world};
+use super::{JOB, cluster, failed, files};
 use crate::import_safety::archive_of;
 use crate::support::binary::Binary;
 
@@ -21,9 +21,9 @@ fn run_after(limit: &str, command: &Command, user: Option<u32>) -> Output {
 }
 
 #[test]
-fn without_descriptors_the_limit_is_named_and_nothing_is_left() {
-    let (world, binary) = (world(), Binary::new());
-    let url = world.stand_in.url();
+fn missing_file_descriptors_are_reported() {
+    let (cluster, binary) = (cluster(), Binary::new());
+    let url = cluster.stand_in.url();
     let export = [
         "export",
         "--job-id",
@@ -55,9 +55,9 @@ fn without_descriptors_the_limit_is_named_and_nothing_is_left() {
 }
 
 #[test]
-fn without_threads_the_limit_is_named() {
-    let (world, binary) = (world(), Binary::new());
-    let url = world.stand_in.url();
+fn missing_threads_are_reported() {
+    let (cluster, binary) = (cluster(), Binary::new());
+    let url = cluster.stand_in.url();
     let export = binary.command(["export", "--job-id", JOB, "--yes", "--url", &url]);
     // No other process of this user counts: nobody has this number. Root has no limit.
     const USER: u32 = 61_613;
@@ -81,14 +81,14 @@ fn without_threads_the_limit_is_named() {
         said.contains("error: cannot start: ") && said.contains("ulimit -u"),
         "{said}"
     );
-    assert!(world.stand_in.requests().is_empty());
+    assert!(cluster.stand_in.requests().is_empty());
 }
 
 /// The signal that comes with this limit would end the program.
 #[test]
-fn a_limit_on_the_size_of_files_is_named_and_nothing_is_left() {
-    let (world, binary) = (world(), Binary::new());
-    let url = world.stand_in.url();
+fn file_size_limit_is_reported() {
+    let (cluster, binary) = (cluster(), Binary::new());
+    let url = cluster.stand_in.url();
     let mut export = vec!["export", "--job-id", JOB, "--yes", "--include-inputs", "--url", &url];
     export.extend(["-o", "out.tar.gz"]);
     let archive = archive_of(JOB).display().to_string();
@@ -98,5 +98,5 @@ fn a_limit_on_the_size_of_files_is_named_and_nothing_is_left() {
         failed(&output, &[file, "File too large", "ulimit"]);
         assert_eq!(files(binary.directory()), Vec::<String>::new());
     }
-    assert_eq!(world.documents.open_contexts().unwrap_or_default(), 0);
+    assert_eq!(cluster.documents.open_contexts().unwrap_or_default(), 0);
 }

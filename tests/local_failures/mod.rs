@@ -1,6 +1,6 @@
 //! What fails on this machine rather than on the cluster: disks, permissions, files that change, output nobody takes.
 
-mod changing;
+mod changed_archive;
 #[cfg(target_os = "linux")]
 mod disk;
 mod limits;
@@ -15,16 +15,16 @@ use std::process::Output;
 
 use crate::import_safety::options;
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "log-categories";
 
 /// A cluster where the job has learned.
-fn world() -> World {
-    let world = World::with(options());
-    world.seed(&Fixture::load(JOB));
-    world.stand_in.forget_requests();
-    world
+fn cluster() -> TestCluster {
+    let cluster = TestCluster::with(options());
+    cluster.seed(&Fixture::load(JOB));
+    cluster.stand_in.forget_requests();
+    cluster
 }
 
 fn files(directory: &Path) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::{JOB, files, world};
+use super::{JOB, cluster, files};
 use crate::import_safety::archive_of;
 use crate::support::binary::Binary;
 
@@ -35,9 +35,9 @@ fn bound(mut command: Command) -> Option<Command> {
 }
 
 #[test]
-fn a_folder_that_may_not_be_written_is_named_and_nothing_is_left() {
-    let (world, binary) = (world(), Binary::new());
-    let url = world.stand_in.url();
+fn read_only_directory_is_named() {
+    let (cluster, binary) = (cluster(), Binary::new());
+    let url = cluster.stand_in.url();
     let folder = binary.path("locked");
     std::fs::create_dir(&folder).unwrap();
     mode(binary.directory(), 0o755);
@@ -59,15 +59,15 @@ fn a_folder_that_may_not_be_written_is_named_and_nothing_is_left() {
         for words in ["locked/out.tar.gz", "Permission denied", "hint: ", "may read and write"] {
             assert!(said.contains(words), "{said}");
         }
-        assert_eq!(world.documents.open_contexts().unwrap_or_default(), 0);
+        assert_eq!(cluster.documents.open_contexts().unwrap_or_default(), 0);
     }
     assert_eq!(files(&folder), Vec::<String>::new());
 }
 
 #[test]
-fn an_archive_that_may_not_be_read_is_named_before_the_cluster_is_spoken_to() {
-    let (world, binary) = (world(), Binary::new());
-    let url = world.stand_in.url();
+fn unreadable_archive_is_named_before_the_first_request() {
+    let (cluster, binary) = (cluster(), Binary::new());
+    let url = cluster.stand_in.url();
     std::fs::copy(archive_of(JOB), binary.path("secret.tar.gz")).unwrap();
     mode(binary.directory(), 0o755);
     mode(&binary.path("secret.tar.gz"), 0);
@@ -86,22 +86,22 @@ fn an_archive_that_may_not_be_read_is_named_before_the_cluster_is_spoken_to() {
             }
         }
     }
-    assert!(world.stand_in.requests().is_empty());
+    assert!(cluster.stand_in.requests().is_empty());
 }
 
 #[test]
-fn what_is_no_file_is_refused_at_once() {
-    let (world, binary) = (world(), Binary::new());
+fn archive_that_is_not_a_file_is_refused() {
+    let (cluster, binary) = (cluster(), Binary::new());
     let pipe = Command::new("mkfifo").arg(binary.path("pipe")).status();
     assert!(pipe.is_ok_and(|status| status.success()));
     std::fs::create_dir(binary.path("folder")).unwrap();
     for name in ["pipe", "folder", "/dev/null"] {
         let path = binary.path(name);
-        let run = world.import(&binary, &path, &[]).expect(1);
+        let run = cluster.import(&binary, &path, &[]).expect(1);
         run.says("not a file");
         binary.run(["inspect", name]).expect(1).says("not a file");
     }
-    let run = world.import(&binary, &binary.path("nothing"), &[]).expect(1);
+    let run = cluster.import(&binary, &binary.path("nothing"), &[]).expect(1);
     run.says("nothing").says("hint: ");
-    assert!(world.stand_in.requests().is_empty());
+    assert!(cluster.stand_in.requests().is_empty());
 }

@@ -2,10 +2,10 @@
 
 use std::process::{Command, Stdio};
 
-use super::{JOB, files, world};
+use super::{JOB, cluster, files};
 use crate::import_safety::{archive_of, options};
 use crate::support::binary::Binary;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 /// What prints a result, each with whether it is one of `inspect`.
 fn commands<'a>(url: &'a str, archive: &'a str) -> Vec<Vec<&'a str>> {
@@ -44,9 +44,9 @@ fn commands<'a>(url: &'a str, archive: &'a str) -> Vec<Vec<&'a str>> {
 }
 
 #[test]
-fn a_reader_that_went_away_is_no_error() {
-    let (world, binary) = (world(), Binary::new());
-    let (url, archive) = (world.stand_in.url(), archive_of(JOB).display().to_string());
+fn closed_pipe_is_not_an_error() {
+    let (cluster, binary) = (cluster(), Binary::new());
+    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
     for arguments in commands(&url, &archive) {
         let mut child = binary.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
@@ -56,13 +56,13 @@ fn a_reader_that_went_away_is_no_error() {
         assert!(!said.contains("error"), "{arguments:?}: {said}");
     }
     assert_eq!(files(binary.directory()), ["out.tar.gz"]);
-    assert!(world.ml.job_config(JOB).is_some());
+    assert!(cluster.ml.job_config(JOB).is_some());
 }
 
 #[test]
-fn a_closed_stdout_is_none_either() {
-    let (world, binary) = (world(), Binary::new());
-    let (url, archive) = (world.stand_in.url(), archive_of(JOB).display().to_string());
+fn closed_stdout_is_not_an_error() {
+    let (cluster, binary) = (cluster(), Binary::new());
+    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
     for arguments in commands(&url, &archive) {
         let command = binary.command(&arguments);
         let output = Command::new("sh")
@@ -78,10 +78,10 @@ fn a_closed_stdout_is_none_either() {
 
 #[cfg(unix)]
 #[test]
-fn an_archive_without_a_stdout_to_go_to_is_a_failure() {
-    let (world, binary) = (world(), Binary::new());
-    let (url, archive) = (world.stand_in.url(), archive_of(JOB).display().to_string());
-    world.stand_in.forget_requests();
+fn archive_to_a_closed_stdout_is_an_error() {
+    let (cluster, binary) = (cluster(), Binary::new());
+    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
+    cluster.stand_in.forget_requests();
     for arguments in [
         vec!["export", "--job-id", JOB, "--yes", "-o", "-", "--url", &url],
         vec!["pseudonymize", &archive, "-o", "-", "--key", "new.key.json"],
@@ -103,11 +103,11 @@ fn an_archive_without_a_stdout_to_go_to_is_a_failure() {
             said.contains("standard output is closed") && said.contains("hint: "),
             "{said}"
         );
-        assert_eq!(world.stand_in.requests().len(), 0);
+        assert_eq!(cluster.stand_in.requests().len(), 0);
         assert!(files(binary.directory()).is_empty());
         let output = run("> /dev/null");
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
-        world.stand_in.forget_requests();
+        cluster.stand_in.forget_requests();
         for file in files(binary.directory()) {
             std::fs::remove_file(binary.path(&file)).unwrap();
         }
@@ -116,9 +116,9 @@ fn an_archive_without_a_stdout_to_go_to_is_a_failure() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_stdout_is_told_with_what_to_do() {
-    let (world, binary) = (world(), Binary::new());
-    let (url, archive) = (world.stand_in.url(), archive_of(JOB).display().to_string());
+fn full_stdout_is_an_error_with_a_hint() {
+    let (cluster, binary) = (cluster(), Binary::new());
+    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
     let mut all = commands(&url, &archive);
     all.push(vec!["export", "--job-id", JOB, "--yes", "-o", "-", "--url", &url]);
     for arguments in all {
@@ -130,19 +130,19 @@ fn a_full_stdout_is_told_with_what_to_do() {
             assert!(said.contains(words), "{arguments:?}: {said}");
         }
     }
-    assert_eq!(world.documents.open_contexts().unwrap_or_default(), 0);
+    assert_eq!(cluster.documents.open_contexts().unwrap_or_default(), 0);
 }
 
 /// The import itself is done and verified by then: it stays, and is said to be there.
 #[cfg(target_os = "linux")]
 #[test]
-fn an_import_whose_result_cannot_be_printed_is_there() {
-    let (world, binary) = (World::with(options()), Binary::new());
-    let (url, archive) = (world.stand_in.url(), archive_of(JOB).display().to_string());
+fn import_with_unprintable_result_succeeds() {
+    let (cluster, binary) = (TestCluster::with(options()), Binary::new());
+    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let arguments = ["import", &archive, "--yes", "--url", &url];
     let output = binary.command(arguments).stdout(full).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("Imported job log-categories"), "{said}");
-    assert!(world.ml.job_config(JOB).is_some());
+    assert!(cluster.ml.job_config(JOB).is_some());
 }

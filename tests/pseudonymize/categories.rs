@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::shared::{edited, exported, exported_of, pseudonymized, with_tokens};
-use super::tree::{Tree, state_document, states};
+use super::json_tree::{Tree, state_document, states};
+use super::shared_archives::{edited, exported, exported_of, pseudonymized, with_tokens};
 use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
@@ -62,7 +62,7 @@ fn definitions(entries: &BTreeMap<String, String>) -> BTreeMap<u64, Value> {
 }
 
 #[test]
-fn lengths_of_categories_are_those_of_messages_with_tokens() {
+fn category_lengths_match_messages_with_tokens() {
     for job in ["log-categories", "log-categories-multisnap"] {
         let binary = Binary::new();
         let (old, new) = (exported(&binary, job), with_tokens(&binary, job).archive);
@@ -94,7 +94,7 @@ fn lengths_of_categories_are_those_of_messages_with_tokens() {
 const STATE: &str = r#"{"a":"1","b":{"a":"größer","b":"1","a":"Benutzer","b":"1","a":"stopped","b":"1","c":{"a":"größer Benutzer","b":"0","c":"3","b":"1","c":"3","d":"40","j":"0","e":"2","f":"0","g":"3","f":"1","g":"3","h":"6","i":"1","k":"17"},"c":{"a":"stopped","b":"2","c":"3","d":"27","j":"0","e":"1","f":"2","g":"3","h":"3","i":"1","k":"27"},"d":"0"},"c":{"a":{"b":"1","c":"größer Benutzer"}}}"#;
 
 #[test]
-fn lengths_count_bytes_and_what_filters_removed() {
+fn category_lengths_count_bytes_and_filtered_text() {
     let mut fixture = Fixture::load("log-categories");
     let categorizer = fixture
         .state
@@ -130,7 +130,7 @@ fn lengths_count_bytes_and_what_filters_removed() {
 }
 
 #[test]
-fn the_report_promises_what_holds_for_this_job() {
+fn report_states_what_applies_to_the_job() {
     let binary = Binary::new();
     let said = |archive: &std::path::Path, name: &str| {
         let said = pseudonymized(&binary, archive, name, &["--skip-datafeed"]).said;

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::newest;
-use super::shared::{exported_of, pseudonymized};
+use super::shared_archives::{exported_of, pseudonymized};
 use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 /// The job with a field `net.place` in its input documents, which is an influencer.
 fn influenced(definition: &Value, value: &Value) -> Fixture {
@@ -24,7 +24,7 @@ fn influenced(definition: &Value, value: &Value) -> Fixture {
 }
 
 #[test]
-fn values_that_no_token_can_stand_for_are_refused() {
+fn composite_values_are_refused() {
     for (definition, value, why) in [
         (
             json!({"type": "geo_point"}),
@@ -73,7 +73,7 @@ fn values_that_no_token_can_stand_for_are_refused() {
 
 /// `lat_long` of a field that is not replaced.
 #[test]
-fn a_metric_of_objects_stays_usable() {
+fn metric_of_objects_is_kept() {
     for value in [
         json!({"lat": "40.5", "lon": "-70.25"}),
         json!({"type": "Point", "coordinates": [-70.25, 40.5]}),
@@ -96,12 +96,12 @@ fn a_metric_of_objects_stays_usable() {
         let mapping: Value = serde_json::from_str(entry(&written, "_input_mapping.json")).unwrap();
         let mapping = &mapping[&fixture.sources[0]]["mappings"]["properties"]["net"]["properties"]["place"];
         assert_eq!(*mapping, json!({"type": "geo_point"}));
-        World::new(newest()).import(&binary, &new.archive, &[]).expect(0);
+        TestCluster::new(newest()).import(&binary, &new.archive, &[]).expect(0);
     }
 }
 
 #[test]
-fn a_field_that_is_a_metric_too_is_refused() {
+fn field_that_is_also_a_metric_is_refused() {
     let mut fixture = Fixture::load("web-latency");
     let influencers = fixture.job["analysis_config"]["influencers"].as_array_mut().unwrap();
     influencers.push("responsetime".into());
@@ -112,5 +112,5 @@ fn a_field_that_is_a_metric_too_is_refused() {
     );
     let old = std::path::PathBuf::from(old);
     let new = pseudonymized(&binary, &old, "new", &["--fields", "host,status,clientip"]);
-    World::new(newest()).import(&binary, &new.archive, &[]).expect(0);
+    TestCluster::new(newest()).import(&binary, &new.archive, &[]).expect(0);
 }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::newest;
-use super::shared::{Pseudonymized, edited, pseudonymized};
+use super::shared_archives::{Pseudonymized, edited, pseudonymized};
 use crate::support::archive::{blocks, entries, entry, gzip, members};
 use crate::support::binary::{Binary, Run};
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
 const HOST: &str = "web-05.iad.corp.example";
@@ -56,7 +56,7 @@ fn run(binary: &Binary, old: &Path, more: &[&str]) -> Run {
 }
 
 #[test]
-fn a_query_without_replaced_fields_and_values_stays_as_it_is() {
+fn query_without_replaced_fields_and_values_is_kept() {
     let binary = Binary::new();
     for query in [
         json!({"bool": {"filter": [{"range": {"responsetime": {"gte": 0, "lte": 60000}}}, {"exists": {"field": "@timestamp"}}]}}),
@@ -107,7 +107,7 @@ fn a_query_with_replaced_fields_or_values_becomes_match_all() {
 }
 
 #[test]
-fn a_query_that_cannot_stay_leaves_the_datafeed_out_without_input_documents() {
+fn datafeed_with_a_replaced_query_is_omitted_without_input_documents() {
     let binary = Binary::new();
     for query in [json!({"term": {"host": "x"}}), json!({"term": {"team": HOST}})] {
         // Scripts that read values are no reason to refuse what is not written.
@@ -123,7 +123,7 @@ fn a_query_that_cannot_stay_leaves_the_datafeed_out_without_input_documents() {
 }
 
 #[test]
-fn fields_that_only_the_query_reads_are_left_out_of_documents_and_mapping() {
+fn fields_read_only_by_a_replaced_query_are_omitted() {
     let binary = Binary::new();
     let query = json!({"bool": {"filter": [{"term": {"labels.team": "payments"}}, {"exists": {"field": "zone"}}]}});
     let old = edited(&binary, JOB, |config, mapping| {
@@ -165,7 +165,7 @@ fn fields_that_only_the_query_reads_are_left_out_of_documents_and_mapping() {
 }
 
 #[test]
-fn aggregations_and_scripts_stay_where_tokens_do_not_change_their_result() {
+fn aggregations_and_scripts_that_do_not_depend_on_values_are_kept() {
     let binary = Binary::new();
     let feed = json!({
         "aggregations": {"buckets": {
@@ -195,7 +195,7 @@ fn aggregations_and_scripts_stay_where_tokens_do_not_change_their_result() {
 }
 
 #[test]
-fn scripted_fields_that_nothing_reads_are_left_out() {
+fn unused_scripted_fields_are_omitted() {
     let binary = Binary::new();
     let old = feeding(
         &binary,
@@ -222,7 +222,7 @@ fn scripted_fields_that_nothing_reads_are_left_out() {
 }
 
 #[test]
-fn a_runtime_field_that_only_a_replaced_query_read_is_left_out() {
+fn runtime_field_read_only_by_a_replaced_query_is_omitted() {
     let binary = Binary::new();
     let old = feeding(
         &binary,
@@ -323,7 +323,7 @@ fn aggregations_and_scripts_that_read_values_are_refused() {
 }
 
 #[test]
-fn names_in_aggregations_that_hold_values_must_be_accepted() {
+fn aggregation_names_that_contain_values_must_be_accepted() {
     let binary = Binary::new();
     let feed = json!({"aggs": {"a": {"filters": {"filters": {HOST: {"match_all": {}}}}}}});
     let old = feeding(&binary, feed);
@@ -332,7 +332,7 @@ fn names_in_aggregations_that_hold_values_must_be_accepted() {
 }
 
 #[test]
-fn a_value_may_be_a_name_that_a_script_reads_where_names_are_accepted() {
+fn value_may_be_a_field_name_if_names_are_accepted() {
     let binary = Binary::new();
     let old = feeding(
         &binary,
@@ -348,7 +348,7 @@ fn a_value_may_be_a_name_that_a_script_reads_where_names_are_accepted() {
 }
 
 #[test]
-fn runtime_fields_of_the_mapping_that_read_values_are_left_out_or_refused() {
+fn runtime_fields_of_the_mapping_that_read_values_are_omitted_or_refused() {
     let binary = Binary::new();
     let run = |job_reads: bool, script: Value, more: &[&str]| {
         let old = edited(&binary, JOB, |config, mapping| {
@@ -387,36 +387,36 @@ fn runtime_fields_of_the_mapping_that_read_values_are_left_out_or_refused() {
 }
 
 /// What the imported datafeed selects by.
-fn imported_query(world: &World) -> Value {
-    let answer = world.call("GET", "/_ml/datafeeds/datafeed-web-latency", "");
+fn imported_query(cluster: &TestCluster) -> Value {
+    let answer = cluster.call("GET", "/_ml/datafeeds/datafeed-web-latency", "");
     answer.value()["datafeeds"][0]["query"].clone()
 }
 
 #[test]
-fn a_replaced_query_is_imported_with_the_archived_documents_only() {
+fn replaced_query_is_imported_with_the_archived_documents_only() {
     let binary = Binary::new();
     let old = feeding(&binary, json!({"query": {"prefix": {"host": "web-"}}}));
     let new = pseudonymized(&binary, &old, "new", &[]);
-    let world = World::new(newest());
+    let cluster = TestCluster::new(newest());
     for options in [
         &["--skip-inputs"][..],
         &["--datafeed-index", "other"],
         &["--skip-inputs", "--dry-run"],
     ] {
-        let refused = world.import(&binary, &new.archive, options).expect(3);
+        let refused = cluster.import(&binary, &new.archive, options).expect(3);
         refused
             .says("`match_all` in place of its query")
             .says("--skip-datafeed");
     }
-    world
+    cluster
         .import(&binary, &new.archive, &["--skip-inputs", "--skip-datafeed"])
         .expect(0);
-    world.import(&binary, &new.archive, &["--replace"]).expect(0);
-    assert_eq!(imported_query(&world), json!({"match_all": {}}));
+    cluster.import(&binary, &new.archive, &["--replace"]).expect(0);
+    assert_eq!(imported_query(&cluster), json!({"match_all": {}}));
 }
 
 #[test]
-fn a_query_whose_fields_were_not_exported_is_imported_as_match_all_or_for_other_documents() {
+fn query_with_missing_fields_is_imported_as_match_all() {
     let (binary, mut fixture) = (Binary::new(), Fixture::load(JOB));
     let query = json!({"bool": {"filter": [{"term": {"team": "payments"}}, {"range": {"responsetime": {"gte": 0}}}]}});
     fixture.job["datafeed_config"]["query"] = query.clone();
@@ -424,7 +424,7 @@ fn a_query_whose_fields_were_not_exported_is_imported_as_match_all_or_for_other_
         input.source = input.source.replacen('{', r#"{"team":"payments","#, 1);
     }
     let options = ["--pseudonymize", "--include-inputs"];
-    let source = World::seeded(newest(), &fixture);
+    let source = TestCluster::seeded(newest(), &fixture);
     let plain = source.export(&binary, JOB, "plain", &options[1..]);
     let tokens = source.export(&binary, JOB, "tokens", &options);
     drop(source);
@@ -433,14 +433,14 @@ fn a_query_whose_fields_were_not_exported_is_imported_as_match_all_or_for_other_
     assert!(!entry(&written, "_input_1.ndjson").contains("team"));
     assert!(!entry(&written, "_input_mapping.json").contains("team"));
     assert_eq!(datafeed(&written)["query"], query);
-    let world = World::new(newest());
-    world
+    let cluster = TestCluster::new(newest());
+    cluster
         .import(&binary, &tokens, &[])
         .expect(0)
         .says("`match_all` in place of its query");
-    assert_eq!(imported_query(&world), json!({"match_all": {}}));
-    world
+    assert_eq!(imported_query(&cluster), json!({"match_all": {}}));
+    cluster
         .import(&binary, &tokens, &["--replace", "--skip-inputs"])
         .expect(0);
-    assert_eq!(imported_query(&world), query);
+    assert_eq!(imported_query(&cluster), query);
 }

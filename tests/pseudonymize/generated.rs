@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-use super::independent::{explained, hash, scope_keys, words};
-use super::tree::{Tree, packed, quantiles, states};
+use super::json_tree::{Tree, packed, quantiles, states};
+use super::leak_check::{explained, hash, scope_keys, words};
 use crate::support::archive::{Member, blocks, entries, gzip};
 use crate::support::binary::Binary;
 
@@ -328,7 +328,7 @@ fn is_distinctive(value: &str, known: &BTreeSet<String>) -> bool {
 /// Every name, text and number of the archive, with the entry and the path.
 fn texts(new: &BTreeMap<String, String>) -> Vec<(String, String, String, bool)> {
     let mut found = Vec::new();
-    for (name, tree) in super::tree::documents(new) {
+    for (name, tree) in super::json_tree::documents(new) {
         for (path, text) in tree.values() {
             found.push((name.clone(), path.clone(), text.to_owned(), false));
         }
@@ -377,7 +377,7 @@ fn left(job: &Generated, new: &BTreeMap<String, String>, known: &BTreeSet<String
             return Some(format!("{name} {path} is {text:?}"));
         }
     }
-    let names = super::independent::Names::of(new);
+    let names = super::leak_check::Names::of(new);
     let (_, hashes) = explained(&names, &originals);
     let pairs = originals
         .iter()
@@ -446,7 +446,7 @@ fn tried(seed: u64, known: &BTreeSet<String>) -> Result<Ended, String> {
 }
 
 #[test]
-fn no_value_of_generated_jobs_is_left() {
+fn pseudonymized_generated_jobs_contain_no_value() {
     let jobs = match std::env::var(VARIABLE) {
         Ok(jobs) => jobs.parse().expect("a number of jobs"),
         Err(_) => JOBS,

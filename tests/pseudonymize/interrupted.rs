@@ -12,8 +12,8 @@ use flate2::write::GzEncoder;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::shared::edited_entries;
-use super::tree::states;
+use super::json_tree::states;
+use super::shared_archives::edited_entries;
 use crate::support::binary::Binary;
 
 const JOB: &str = "web-latency";
@@ -111,7 +111,7 @@ fn interrupt(binary: &Binary, args: &[&str], line: &str, after: Duration) {
 }
 
 #[test]
-fn ctrl_c_ends_pseudonymizing_a_large_state() {
+fn ctrl_c_stops_pseudonymizing_a_large_state() {
     let binary = binary();
     large_state(&binary, 12);
     let args = ["pseudonymize", "edited.tar.gz", "-o", "new.tar.gz"];
@@ -122,7 +122,7 @@ fn ctrl_c_ends_pseudonymizing_a_large_state() {
 }
 
 #[test]
-fn ctrl_c_ends_trying_hashes_of_many_values() {
+fn ctrl_c_stops_searching_for_hashes() {
     let binary = binary();
     many_values(&binary);
     let args = ["pseudonymize", "edited.tar.gz", "-o", "new.tar.gz"];
@@ -132,7 +132,7 @@ fn ctrl_c_ends_trying_hashes_of_many_values() {
 }
 
 #[test]
-fn ctrl_c_ends_inspecting_a_large_state() {
+fn ctrl_c_stops_inspecting_a_large_state() {
     let binary = binary();
     large_state(&binary, 1500);
     for more in [&["--verify"][..], &["--json", "--values"], &["--html", "page.html"]] {

@@ -2,39 +2,39 @@
 
 mod categories;
 mod composite;
-mod counted;
 mod datafeed;
+mod distinct_counts;
 mod generated;
-mod independent;
+mod ignore_above;
 mod interrupted;
-mod members;
+mod json_tree;
+mod leak_check;
+mod normalizers;
+mod object_keys;
+mod output;
 mod refusals;
-mod revealed;
+mod reveal;
 mod rules;
-mod said;
-mod same;
-mod shared;
-mod spelling;
+mod shared_archives;
+mod state_comparison;
 mod surrogates;
 mod texts;
-mod too_long;
-mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
 
-use self::independent::{Names, explained, hash, scope_keys, search, texts, values, words};
-use self::revealed::{all_are_revealed, items, reveal};
-use self::same::compare;
-use self::shared::{Pseudonymized, exported, pseudonymized, with_tokens};
-use self::tree::{Tree, have_the_form_of_autodetect, quantiles, states};
+use self::json_tree::{Tree, have_the_form_of_autodetect, quantiles, states};
+use self::leak_check::{Names, explained, hash, scope_keys, search, texts, values, words};
+use self::reveal::{all_are_revealed, items, reveal};
+use self::shared_archives::{Pseudonymized, exported, pseudonymized, with_tokens};
+use self::state_comparison::compare;
 use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::from_python;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 fn newest() -> MlVersion {
     MlVersion::new(9, 2, 0)
@@ -110,7 +110,7 @@ fn the_state_is_the_same(
         replaced.extend(differences.replaced);
     }
     assert!(!replaced.is_empty(), "{what}");
-    replaced.extend(revealed::replaced(old, new));
+    replaced.extend(reveal::replaced(old, new));
     let key = &made.key;
     all_are_revealed(what, binary, key, &replaced);
     let (old_items, new_items) = (items(old), items(new));
@@ -137,23 +137,23 @@ fn nothing_is_given_away(job: &str) {
 }
 
 #[test]
-fn nothing_of_hosts_and_clients_is_given_away() {
+fn archive_of_hosts_and_clients_leaks_no_value() {
     nothing_is_given_away("web-latency");
 }
 
 #[test]
-fn nothing_of_a_population_is_given_away() {
+fn archive_of_a_population_job_leaks_no_value() {
     nothing_is_given_away("user-population");
 }
 
 #[test]
-fn nothing_of_messages_is_given_away() {
+fn archive_of_messages_leaks_no_value() {
     nothing_is_given_away("log-categories");
     nothing_is_given_away("log-categories-multisnap");
 }
 
 #[test]
-fn archives_of_the_python_scripts_are_taken_too() {
+fn archives_of_the_python_scripts_are_pseudonymized() {
     for name in ["complete", "readme-2025-04-layout", "dotted-job-id"] {
         let binary = Binary::new();
         let new = pseudonymized(&binary, &from_python(name), "new", &[]);
@@ -167,7 +167,7 @@ fn archives_of_the_python_scripts_are_taken_too() {
 }
 
 #[test]
-fn two_archives_with_the_same_key_agree() {
+fn equal_keys_give_equal_tokens() {
     let binary = Binary::new();
     let old = exported(&binary, "web-latency");
     let first = with_tokens(&binary, "web-latency");
@@ -196,13 +196,13 @@ fn two_archives_with_the_same_key_agree() {
 }
 
 #[test]
-fn what_is_written_can_be_imported_and_exported_again() {
+fn pseudonymized_archive_can_be_imported_and_exported() {
     for job in ["web-latency", "log-categories"] {
         let binary = Binary::new();
         let new = with_tokens(&binary, job).archive;
-        let world = World::new(newest());
-        world.import(&binary, &new, &[]).expect(0);
-        let again = world.export(&binary, job, "again", &["--include-inputs"]);
+        let cluster = TestCluster::new(newest());
+        cluster.import(&binary, &new, &[]).expect(0);
+        let again = cluster.export(&binary, job, "again", &["--include-inputs"]);
         let (new, again) = (entries(&new), entries(&again));
         assert_eq!(states(&new), states(&again), "{job}");
         assert_eq!(quantiles(&new), quantiles(&again), "{job}");

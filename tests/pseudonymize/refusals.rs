@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use super::newest;
-use super::shared::{exported, exported_of, pseudonymized};
+use super::shared_archives::{exported, exported_of, pseudonymized};
 use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
 use crate::support::fixtures::{Fixture, from_python};
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 #[test]
-fn files_that_are_there_are_not_replaced() {
+fn existing_files_are_not_replaced() {
     let binary = Binary::new();
     let archive = from_python("complete").display().to_string();
     let (target, key) = (binary.path("a.tar.gz"), binary.path("a.key.json"));
@@ -56,7 +56,7 @@ fn files_that_are_there_are_not_replaced() {
 }
 
 #[test]
-fn the_command_line_is_checked() {
+fn pseudonymize_checks_its_arguments() {
     let binary = Binary::new();
     let archive = from_python("complete").display().to_string();
     let run = |more: &[&str]| {
@@ -109,7 +109,7 @@ fn tokens_are_revealed_in_texts() {
 }
 
 #[test]
-fn fields_and_texts_stay_where_asked_for() {
+fn options_keep_fields_and_texts() {
     let binary = Binary::new();
     let old = exported(&binary, "web-latency");
     let new = pseudonymized(&binary, &old, "new", &["--fields", "host", "--keep-text"]);
@@ -128,7 +128,7 @@ fn fields_and_texts_stay_where_asked_for() {
 }
 
 #[test]
-fn names_that_hold_values_must_be_accepted() {
+fn names_that_contain_values_must_be_accepted() {
     let (binary, mut fixture) = (Binary::new(), Fixture::load("web-latency"));
     fixture.job["groups"] = json!(["web", "mueller-jobs"]);
     let old = exported_of(&binary, &fixture).display().to_string();
@@ -141,11 +141,11 @@ fn names_that_hold_values_must_be_accepted() {
 }
 
 #[test]
-fn an_export_can_write_tokens_at_once() {
+fn export_can_pseudonymize_directly() {
     let (binary, fixture) = (Binary::new(), Fixture::load("web-latency"));
     // Before the other, since worlds on one Elasticsearch wait for one another.
     let old = entries(&exported(&binary, "web-latency"));
-    let world = World::seeded(newest(), &fixture);
+    let cluster = TestCluster::seeded(newest(), &fixture);
     let run = |more: &[&str]| {
         let mut arguments = vec![
             "export",
@@ -157,13 +157,13 @@ fn an_export_can_write_tokens_at_once() {
             "a.tar.gz",
         ];
         arguments.extend(more);
-        world.run(&binary, &arguments)
+        cluster.run(&binary, &arguments)
     };
     run(&["--keep-text"]).expect(2).says("add --pseudonymize");
     let said = run(&["--pseudonymize", "--json"]).expect(0).json();
     assert_eq!(said["pseudonymized"]["key_file"], "a.key.json");
     let new = entries(&binary.path("a.tar.gz"));
-    super::independent::search("export", &new, &super::independent::values(&old));
+    super::leak_check::search("export", &new, &super::leak_check::values(&old));
     run(&["--pseudonymize"]).expect(3).says("exists already");
     assert!(entry(&new, "_config.json").contains("datafeed_config"));
     for name in ["a.tar.gz", "a.key.json"] {
@@ -175,7 +175,7 @@ fn an_export_can_write_tokens_at_once() {
 }
 
 #[test]
-fn an_archive_can_go_to_standard_output() {
+fn pseudonymized_archive_can_be_written_to_stdout() {
     let binary = Binary::new();
     let archive = from_python("complete").display().to_string();
     let mut command = binary.command(["pseudonymize", &archive, "-o", "-", "--key", "k.json"]);

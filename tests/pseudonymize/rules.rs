@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::json_tree::{Tree, states};
 use super::newest;
-use super::revealed::items;
-use super::shared::{Pseudonymized, exported_of, pseudonymized};
-use super::tree::{Tree, states};
+use super::reveal::items;
+use super::shared_archives::{Pseudonymized, exported_of, pseudonymized};
 use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const HOSTS: &str = "detector.d.c";
 
@@ -33,15 +33,15 @@ fn hosts(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
 
 /// The filter as the cluster has it after an import.
 fn imported_items(binary: &Binary, new: &Pseudonymized) -> BTreeSet<String> {
-    let world = World::new(newest());
-    world.import(binary, &new.archive, &[]).expect(0);
-    let said = world.call("GET", "/_ml/filters/canary-hosts", "").value();
+    let cluster = TestCluster::new(newest());
+    cluster.import(binary, &new.archive, &[]).expect(0);
+    let said = cluster.call("GET", "/_ml/filters/canary-hosts", "").value();
     let items = said["filters"][0]["items"].as_array().unwrap().iter();
     items.map(|item| item.as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn rules_go_on_matching_by_pattern() {
+fn rules_still_match_by_pattern() {
     let fixture = filtering(json!([
         "*.fra.corp.example",
         "web-05.iad*",
@@ -82,7 +82,7 @@ fn rules_go_on_matching_by_pattern() {
 }
 
 #[test]
-fn rules_about_a_field_that_is_not_chosen_stay() {
+fn rules_of_a_kept_field_are_unchanged() {
     let (binary, listed) = (Binary::new(), json!(["*.fra.corp.example", "web-05.iad.corp.example"]));
     let fixture = filtering(listed.clone());
     let old = exported_of(&binary, &fixture);
@@ -94,7 +94,7 @@ fn rules_about_a_field_that_is_not_chosen_stay() {
 }
 
 #[test]
-fn patterns_of_categories_are_read_as_they_are_meant() {
+fn category_patterns_are_parsed() {
     let mut fixture = Fixture::load("log-categories");
     let service = fixture.inputs[0].source.clone();
     fixture.inputs[0].source = service.replace("\"service\":", "\"service\": \"pay.internal-7\", \"was\":");

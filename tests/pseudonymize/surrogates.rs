@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::newest;
-use super::shared::{pseudonymized, rewritten};
+use super::shared_archives::{pseudonymized, rewritten};
 use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 #[test]
-fn surrogates_without_a_partner_are_replaced_as_they_are_indexed() {
+fn lone_surrogates_are_replaced_as_they_are_indexed() {
     let binary = Binary::new();
     let old = rewritten(&binary, "log-categories", |name, text| match name {
         name if name.contains("_input_") => text.replacen("Failed", "\\udc01 Failed", 3),
@@ -21,11 +21,11 @@ fn surrogates_without_a_partner_are_replaced_as_they_are_indexed() {
     assert!(entry(&changed, "_input_1.ndjson").contains("\\udc01"));
     assert!(entry(&changed, "_categories.ndjson").contains("\\ud800"));
     let new = pseudonymized(&binary, &old, "new", &[]);
-    World::new(newest()).import(&binary, &new.archive, &[]).expect(0);
+    TestCluster::new(newest()).import(&binary, &new.archive, &[]).expect(0);
 }
 
 #[test]
-fn a_value_with_such_a_surrogate_has_a_token() {
+fn value_with_a_lone_surrogate_has_a_token() {
     let binary = Binary::new();
     let old = rewritten(&binary, "web-latency", |name, text| match name {
         name if name.contains("_input_") => text.replace("\"web-05.iad.corp.example\"", "\"web\\ud800\""),
@@ -43,5 +43,5 @@ fn a_value_with_such_a_surrogate_has_a_token() {
     let documents = entry(&written, "_input_1.ndjson").lines().skip(1).step_by(2);
     let documents: Vec<Value> = documents.map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(documents.iter().any(|document| document["host"] == **token));
-    World::new(newest()).import(&binary, &new.archive, &[]).expect(0);
+    TestCluster::new(newest()).import(&binary, &new.archive, &[]).expect(0);
 }

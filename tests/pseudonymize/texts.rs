@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::shared::{edited, exported, exported_of, pseudonymized};
+use super::shared_archives::{edited, exported, exported_of, pseudonymized};
 use crate::support::archive::{blocks, entries, entry, gzip, members};
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
@@ -15,20 +15,20 @@ fn parsed(archive: &std::path::Path, ending: &str) -> Value {
 }
 
 #[test]
-fn kept_text_is_not_that_of_input_documents() {
+fn kept_texts_exclude_those_of_input_documents() {
     let (binary, mut fixture) = (Binary::new(), Fixture::load(JOB));
     for input in &mut fixture.inputs {
         input.source = input.source.replacen('{', r#"{"remark":"called Petra Example","#, 1);
     }
     fixture.job["custom_settings"] = json!({"note": "ask the platform team"});
-    let world = crate::support::world::World::seeded(super::newest(), &fixture);
-    let old = world.export(
+    let cluster = crate::support::test_cluster::TestCluster::seeded(super::newest(), &fixture);
+    let old = cluster.export(
         &binary,
         JOB,
         "original",
         &["--include-inputs", "--input-field", "remark"],
     );
-    drop(world);
+    drop(cluster);
     let new = pseudonymized(&binary, &old, "new", &["--keep-text"]);
     let written = entries(&new.archive);
     assert!(entry(&written, "_config.json").contains("ask the platform team"));
@@ -70,7 +70,7 @@ fn custom_settings_are_replaced() {
 }
 
 #[test]
-fn calendars_name_no_other_job() {
+fn calendars_contain_no_other_job() {
     let (binary, mut fixture) = (Binary::new(), Fixture::load(JOB));
     fixture.job["groups"] = json!(["web"]);
     let old = exported_of(&binary, &fixture);
@@ -94,7 +94,7 @@ fn calendars_name_no_other_job() {
 }
 
 #[test]
-fn mappings_and_settings_contain_no_text_of_people() {
+fn mappings_and_settings_contain_no_free_text() {
     let binary = Binary::new();
     let old = edited(&binary, JOB, |_, mapping| {
         let source = &mut mapping["weblogs-2024.01"];
@@ -136,7 +136,7 @@ fn mappings_and_settings_contain_no_text_of_people() {
 }
 
 #[test]
-fn a_normalizer_that_contains_a_value_is_refused() {
+fn normalizer_that_contains_a_value_is_refused() {
     let binary = Binary::new();
     let old = edited(&binary, JOB, |_, mapping| {
         let source = &mut mapping["weblogs-2024.01"];
@@ -155,7 +155,7 @@ fn a_normalizer_that_contains_a_value_is_refused() {
 }
 
 #[test]
-fn remarks_in_the_datafeed_are_left_out() {
+fn comments_in_the_datafeed_are_omitted() {
     let binary = Binary::new();
     let old = edited(&binary, JOB, |config, _| {
         let feed = &mut config["datafeed_config"];
@@ -173,7 +173,7 @@ fn remarks_in_the_datafeed_are_left_out() {
 }
 
 #[test]
-fn a_value_without_the_name_of_its_field_is_replaced() {
+fn value_without_its_field_name_is_replaced() {
     let binary = Binary::new();
     let old = exported(&binary, JOB);
     let mut all = members(&old);

@@ -8,7 +8,7 @@ use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const DOCUMENTATION: &str = include_str!("../../docs/results-json.md");
 const JOB: &str = "web-latency";
@@ -53,11 +53,11 @@ fn documented(section: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn what_an_export_prints_is_documented() {
+fn json_of_an_export_is_documented() {
     let binary = Binary::new();
-    let world = World::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
+    let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
     let export = ["export", "--job-id", JOB, "--include-inputs", "--json", "--yes"];
-    let planned = world
+    let planned = cluster
         .run(&binary, &[&export[..], &["--dry-run"]].concat())
         .expect(0)
         .json();
@@ -65,7 +65,7 @@ fn what_an_export_prints_is_documented() {
     assert_eq!(planned["dry_run"], true);
     assert_eq!(planned["documents"]["inputs"], 200);
 
-    let written = world.run(&binary, &export).expect(0).json();
+    let written = cluster.run(&binary, &export).expect(0).json();
     assert_eq!(of(&written), documented("export"));
     assert_eq!(written["archive"], planned["archive"]);
     let bytes = std::fs::metadata(binary.path("web-latency_state.tar.gz"))
@@ -73,16 +73,16 @@ fn what_an_export_prints_is_documented() {
         .len();
     assert_eq!(written["bytes"], bytes);
 
-    let refused = world.run(&binary, &export).expect(3).json();
+    let refused = cluster.run(&binary, &export).expect(3).json();
     assert_eq!(refused["exit"], 3);
     assert!(of(&refused).is_subset(&documented("Failures")), "{refused}");
 }
 
 #[test]
-fn what_pseudonymizing_prints_is_documented() {
+fn json_of_pseudonymize_is_documented() {
     let binary = Binary::new();
-    let world = World::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
-    let archive = world.export(&binary, JOB, "archive", &["--include-inputs"]);
+    let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
+    let archive = cluster.export(&binary, JOB, "archive", &["--include-inputs"]);
     let archive = archive.display().to_string();
     let document = binary
         .run(["pseudonymize", &archive, "-o", "new.tar.gz", "--json"])
@@ -98,15 +98,15 @@ fn what_pseudonymizing_prints_is_documented() {
 }
 
 #[test]
-fn what_an_import_prints_is_documented() {
+fn json_of_an_import_is_documented() {
     let binary = Binary::new();
-    let world = World::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
-    let archive = world.export(&binary, JOB, "archive", &["--include-inputs"]);
-    let planned = world
+    let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
+    let archive = cluster.export(&binary, JOB, "archive", &["--include-inputs"]);
+    let planned = cluster
         .import(&binary, &archive, &["--as", "copy", "--dry-run", "--json"])
         .expect(0)
         .json();
-    let done = world
+    let done = cluster
         .import(&binary, &archive, &["--as", "copy", "--json"])
         .expect(0)
         .json();
@@ -115,7 +115,7 @@ fn what_an_import_prints_is_documented() {
         assert_eq!(document["dry_run"], dry_run);
         assert_eq!(document["input_indices"], json!(["copy-input"]));
     }
-    let again = world
+    let again = cluster
         .import(&binary, &archive, &["--as", "copy", "--replace", "--json"])
         .expect(0)
         .json();
@@ -124,11 +124,11 @@ fn what_an_import_prints_is_documented() {
 }
 
 #[test]
-fn what_a_failed_import_prints_is_documented() {
+fn json_of_a_failed_import_is_documented() {
     let binary = Binary::new();
-    let world = World::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
-    let archive = world.export(&binary, JOB, "archive", &[]);
-    let conflict = world
+    let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), &Fixture::load(JOB));
+    let archive = cluster.export(&binary, JOB, "archive", &[]);
+    let conflict = cluster
         .import(&binary, &archive, &["--dry-run", "--json"])
         .expect(3)
         .json();
@@ -140,9 +140,9 @@ fn what_a_failed_import_prints_is_documented() {
             r#"{"error":{"type":"security_exception","reason":"no"},"status":403}"#,
         )
     };
-    let faults = world.stand_in.faults();
+    let faults = cluster.stand_in.faults();
     faults.add(Fault::on("PUT", "/_ml/datafeeds/").always().then(refused()));
-    let undone = world
+    let undone = cluster
         .import(&binary, &archive, &["--as", "copy", "--json"])
         .expect(1)
         .json();
@@ -150,7 +150,7 @@ fn what_a_failed_import_prints_is_documented() {
     seen.extend(of(&undone));
 
     faults.add(Fault::on("DELETE", "/_ml/anomaly_detectors/").always().then(refused()));
-    let remains = world
+    let remains = cluster
         .import(&binary, &archive, &["--as", "copy", "--json"])
         .expect(6)
         .json();

@@ -4,22 +4,27 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::held::{Held, Placed, decoded, json_of};
+use super::archive_contents::{ArchiveContents, Placed, decoded, json_of};
 use crate::support::fixtures::{Fixture, Stored};
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 /// Which fields of the inputs the archive is to hold; `None`: documents as they are stored.
 pub type Fields<'a> = Option<&'a [&'a str]>;
 
 /// Every document is the fixture's own, byte for byte, and every configuration what the API shows.
 #[track_caller]
-pub fn holds_what_the_cluster_holds(held: &Held, world: &World, fixture: &Fixture, fields: Fields<'_>) {
+pub fn holds_what_the_cluster_holds(
+    held: &ArchiveContents,
+    cluster: &TestCluster,
+    fixture: &Fixture,
+    fields: Fields<'_>,
+) {
     let (job, snapshot) = (fixture.id(), held.snapshot_id());
     let document = format!("{job}_model_snapshot_{snapshot}");
     let stored = fixture.snapshots.iter().find(|one| one.id == document);
     let expected = &stored.expect("a snapshot of the job").source;
     assert_eq!(&one_line(&held.snapshot), expected, "snapshot");
-    let results = world.documents_of(&format!(".ml-anomalies-{job}"));
+    let results = cluster.documents_of(&format!(".ml-anomalies-{job}"));
     let on_cluster = results.iter().find(|((_, id), _)| *id == document);
     assert_eq!(
         on_cluster.map(|(_, source)| source),
@@ -41,14 +46,14 @@ pub fn holds_what_the_cluster_holds(held: &Held, world: &World, fixture: &Fixtur
         .iter()
         .map(|one| (one.id.clone(), one.source.clone()));
     assert_eq!(held.categories, last.collect(), "categories");
-    assert_eq!(held.config, shown(world, job), "configuration");
+    assert_eq!(held.config, shown(cluster, job), "configuration");
     assert_eq!(held.filters, Value::Array(fixture.filters.clone()), "filters");
     assert_eq!(
         without_generated(&held.calendars),
         Value::Array(fixture.calendars.clone()),
         "calendars"
     );
-    inputs(held, world, fixture, fields);
+    inputs(held, cluster, fixture, fields);
 }
 
 /// Line breaks, which can only stand between tokens, as spaces.
@@ -57,7 +62,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// The documents of this snapshot in numeric order, the categorizer's behind them; nothing of other snapshots.
-fn state(held: &Held, fixture: &Fixture, snapshot: &str) {
+fn state(held: &ArchiveContents, fixture: &Fixture, snapshot: &str) {
     let model = numbered(&fixture.state, &format!("{}_model_state_{snapshot}#", fixture.id()));
     let categorizer = numbered(&fixture.state, &format!("{}_categorizer_state#", fixture.id()));
     let stored: Vec<(&str, &str)> = model
@@ -92,9 +97,9 @@ fn numbered<'a>(state: &'a [Stored], prefix: &str) -> Vec<&'a Stored> {
 }
 
 /// The job as the API shows it, the datafeed inside on every version.
-pub fn shown(world: &World, job: &str) -> Value {
-    let mut shown = world.job(job);
-    let datafeeds = world.call("GET", "/_ml/datafeeds", "").value();
+pub fn shown(cluster: &TestCluster, job: &str) -> Value {
+    let mut shown = cluster.job(job);
+    let datafeeds = cluster.call("GET", "/_ml/datafeeds", "").value();
     let own = datafeeds["datafeeds"]
         .as_array()
         .into_iter()
@@ -145,10 +150,10 @@ struct Hit<'a> {
 }
 
 /// What a search with this field list prints.
-pub fn searched(world: &World, index: &str, query: &Value, fields: Fields<'_>) -> Vec<Placed> {
+pub fn searched(cluster: &TestCluster, index: &str, query: &Value, fields: Fields<'_>) -> Vec<Placed> {
     let source = fields.map_or(json!(true), |fields| json!(fields));
     let body = json!({"size": 10000, "query": query, "_source": source});
-    let answer = world.call("POST", &format!("/{index}/_search"), &body.to_string());
+    let answer = cluster.call("POST", &format!("/{index}/_search"), &body.to_string());
     assert_eq!(answer.status, 200, "{}", answer.value());
     let found: Found<'_> = serde_json::from_slice(&answer.body).expect("a search answer");
     let hits = found.hits.hits.into_iter();
@@ -160,14 +165,14 @@ pub fn searched(world: &World, index: &str, query: &Value, fields: Fields<'_>) -
     .collect()
 }
 
-fn inputs(held: &Held, world: &World, fixture: &Fixture, fields: Fields<'_>) {
+fn inputs(held: &ArchiveContents, cluster: &TestCluster, fixture: &Fixture, fields: Fields<'_>) {
     if held.inputs.is_empty() {
         return;
     }
     let query = &fixture.job["datafeed_config"]["query"];
     let mut expected: Vec<Placed> = match fields {
         Some(_) => {
-            let of = |source: &String| searched(world, source, query, fields);
+            let of = |source: &String| searched(cluster, source, query, fields);
             fixture.sources.iter().flat_map(of).collect()
         }
         None => fixture.inputs.iter().map(placed).collect(),

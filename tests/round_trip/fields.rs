@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::trip::Trip;
+use super::scenario::RoundTrip;
 use crate::support::fixtures::Fixture;
 
 #[test]
-fn aggregations_and_summary_counts_bring_what_they_read() {
+fn fields_of_aggregations_and_summary_counts_are_exported() {
     let fixture = Fixture::load("user-population").with_job(|job| {
         job["analysis_config"]["summary_count_field_name"] = json!("doc_count");
         job["analysis_config"]["influencers"] = json!(["user"]);
@@ -19,7 +19,9 @@ fn aggregations_and_summary_counts_bring_what_they_read() {
                 "user": {"terms": {"field": "user", "size": 100},
                     "aggregations": {"sent": {"sum": {"field": "bytes"}}}}}}});
     });
-    let arrived = Trip::of(fixture).only_fields(&["@timestamp", "user", "bytes"]).run();
+    let arrived = RoundTrip::of(fixture)
+        .only_fields(&["@timestamp", "user", "bytes"])
+        .run();
     let input = &arrived.first.inputs[0].source;
     assert!(input.contains("\"bytes\"") && !input.contains("\"program\""), "{input}");
     let properties = &arrived.first.mapping["endpoint-process"]["mappings"]["properties"];
@@ -27,7 +29,7 @@ fn aggregations_and_summary_counts_bring_what_they_read() {
 }
 
 #[test]
-fn a_query_brings_what_it_asks_for_and_leaves_out_what_it_excludes() {
+fn fields_of_the_query_are_exported() {
     let mut fixture = Fixture::load("user-population").with_job(|job| {
         job["analysis_config"]["influencers"] = json!(["user"]);
         job["analysis_config"]["detectors"] = json!([{"function": "count", "over_field_name": "user",
@@ -46,7 +48,7 @@ fn a_query_brings_what_it_asks_for_and_leaves_out_what_it_excludes() {
         );
     }
     let documents = fixture.inputs.len();
-    let arrived = Trip::of(fixture)
+    let arrived = RoundTrip::of(fixture)
         .only_fields(&["@timestamp", "user", "bytes", "level.code"])
         .run();
     let kept = arrived.first.inputs.len();
@@ -61,7 +63,7 @@ fn a_query_brings_what_it_asks_for_and_leaves_out_what_it_excludes() {
 }
 
 #[test]
-fn a_runtime_field_without_script_brings_the_value_that_it_reads() {
+fn field_read_by_a_runtime_field_without_script_is_exported() {
     let mut fixture = Fixture::load("user-population").with_job(|job| {
         job["datafeed_config"]["runtime_mappings"] = json!({"zone": {"type": "keyword"}});
         job["analysis_config"]["influencers"] = json!(["user", "zone"]);
@@ -70,26 +72,26 @@ fn a_runtime_field_without_script_brings_the_value_that_it_reads() {
     for input in &mut fixture.inputs {
         input.source = input.source.replacen('{', "{\"zone\": \"eu\", \"other\": 1, ", 1);
     }
-    Trip::of(fixture)
+    RoundTrip::of(fixture)
         .only_fields(&["@timestamp", "user", "bytes", "program", "zone"])
         .run();
 }
 
 #[test]
-fn a_wildcard_and_an_alias_are_followed_to_their_indices() {
+fn wildcards_and_aliases_are_resolved_to_indices() {
     let fixture = Fixture::load("log-categories").on_two_sources("app-logs-2");
     let wildcard = fixture
         .clone()
         .with_job(|job| job["datafeed_config"]["indices"] = json!(["app-*"]));
-    Trip::of(wildcard).run();
+    RoundTrip::of(wildcard).run();
     let alias = fixture.with_job(|job| job["datafeed_config"]["indices"] = json!(["every-log"]));
     let action = r#"{"actions":[{"add":{"index":"app-logs*","alias":"every-log"}}]}"#;
-    let arrived = Trip::of(alias).preparing("POST", "/_aliases", action).run();
+    let arrived = RoundTrip::of(alias).preparing("POST", "/_aliases", action).run();
     assert_eq!(arrived.first.mapping.len(), 2);
 }
 
 #[test]
-fn a_datafeed_that_reads_hidden_indices_and_ignores_missing_ones_is_exported_so() {
+fn indices_options_of_the_datafeed_are_respected() {
     let mut fixture = Fixture::load("log-categories")
         .on_two_sources("app-logs-2")
         .with_job(|job| {
@@ -99,12 +101,12 @@ fn a_datafeed_that_reads_hidden_indices_and_ignores_missing_ones_is_exported_so(
         });
     let documents = fixture.inputs.len();
     fixture.hidden.push("app-logs-2".to_owned());
-    let arrived = Trip::of(fixture).run();
+    let arrived = RoundTrip::of(fixture).run();
     assert_eq!(arrived.first.inputs.len(), documents);
 }
 
 #[test]
-fn fields_that_go_by_another_name_are_followed_and_found_again() {
+fn field_aliases_are_resolved() {
     let mut fixture = Fixture::load("user-population").with_job(|job| {
         job["data_description"]["time_field"] = json!("seen");
         job["analysis_config"]["influencers"] = json!(["who"]);
@@ -118,7 +120,9 @@ fn fields_that_go_by_another_name_are_followed_and_found_again() {
     }
     fixture.input_mapping["properties"]["everything"] = json!({"type": "text"});
     fixture.input_mapping["properties"]["program"]["copy_to"] = json!("everything");
-    let arrived = Trip::of(fixture).only_fields(&["@timestamp", "user", "program"]).run();
+    let arrived = RoundTrip::of(fixture)
+        .only_fields(&["@timestamp", "user", "program"])
+        .run();
     let properties = &arrived.second.mapping["user-population-input"]["mappings"]["properties"];
     for name in ["seen", "who", "everything", "user"] {
         assert!(properties[name].is_object(), "{name} in {properties}");
@@ -127,7 +131,7 @@ fn fields_that_go_by_another_name_are_followed_and_found_again() {
 }
 
 #[test]
-fn analyzers_come_with_the_fields_that_name_them() {
+fn analyzers_of_exported_fields_are_included() {
     let mut fixture = Fixture::load("log-categories");
     fixture.input_settings = json!({"max_result_window": 12000, "analysis": {
         "analyzer": {"mine": {"type": "custom", "tokenizer": "standard", "filter": ["lowercase", "small"]},
@@ -138,7 +142,7 @@ fn analyzers_come_with_the_fields_that_name_them() {
     properties["message"]["analyzer"] = json!("mine");
     properties["service"] = json!({"type": "keyword", "normalizer": "low"});
     properties["other"] = json!({"type": "text", "analyzer": "unneeded"});
-    let arrived = Trip::of(fixture)
+    let arrived = RoundTrip::of(fixture)
         .only_fields(&["@timestamp", "message", "service"])
         .run();
     for (held, index) in [(&arrived.first, "app-logs"), (&arrived.second, "log-categories-input")] {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use super::held::json_of;
+use super::archive_contents::json_of;
 use crate::support::cluster::real::REAL;
 use crate::support::fixtures::{Fixture, Stored};
 

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::against_cluster::searched;
-use super::held::json_of;
-use super::trip::{Destination, Trip, newest};
+use super::archive_contents::json_of;
+use super::scenario::{Destination, RoundTrip, newest};
 use crate::support::binary::Binary;
 use crate::support::fixtures::{Fixture, Stored};
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 /// Every input also holds what no job needs.
 fn with_noise(name: &str) -> Fixture {
@@ -19,25 +19,25 @@ fn with_noise(name: &str) -> Fixture {
     fixture
 }
 
-fn count(world: &crate::support::world::World, index: &str, query: &Value) -> usize {
-    searched(world, index, query, Some(&[])).len()
+fn count(cluster: &crate::support::test_cluster::TestCluster, index: &str, query: &Value) -> usize {
+    searched(cluster, index, query, Some(&[])).len()
 }
 
 #[test]
-fn web_latency_takes_the_fields_that_job_and_query_read() {
+fn web_latency_exports_the_fields_of_job_and_query() {
     let fields = &["@timestamp", "host", "responsetime", "status", "clientip"];
-    let arrived = Trip::of(with_noise("web-latency")).only_fields(fields).run();
+    let arrived = RoundTrip::of(with_noise("web-latency")).only_fields(fields).run();
     assert!(!arrived.first.inputs[0].source.contains("noise"));
     let runtime = &arrived.second.config["datafeed_config"]["runtime_mappings"];
     assert_eq!(runtime["is_error"]["type"], "boolean");
 }
 
 #[test]
-fn a_multi_field_brings_its_parent() {
+fn parent_of_a_multi_field_is_exported() {
     let fixture = with_noise("log-categories").with_job(|job| {
         job["analysis_config"]["influencers"] = json!(["mlcategory", "service.keyword"]);
     });
-    let trip = Trip::of(fixture).only_fields(&["@timestamp", "service", "message"]);
+    let trip = RoundTrip::of(fixture).only_fields(&["@timestamp", "service", "message"]);
     let arrived = trip.renamed("logs.clone").run();
     assert!(arrived.first.inputs[0].source.contains("\"service\""));
     let service = &arrived.second.mapping["logs.clone-input"]["mappings"]["properties"]["service"];
@@ -49,82 +49,82 @@ fn a_multi_field_brings_its_parent() {
 }
 
 #[test]
-fn seconds_and_keywords_are_found_in_the_imported_index() {
-    let arrived = Trip::of(Fixture::load("log-categories")).run();
+fn times_in_seconds_and_keywords_are_searchable_after_the_import() {
+    let arrived = RoundTrip::of(Fixture::load("log-categories")).run();
     let first = json_of(&arrived.first.inputs[0].source);
     let index = "log-categories-input";
     let seconds = &first["@timestamp"];
     let at = json!({"range": {"@timestamp": {"gte": seconds, "lte": seconds, "format": "epoch_second"}}});
-    assert!(count(&arrived.world, index, &at) > 0, "a date of seconds");
+    assert!(count(&arrived.cluster, index, &at) > 0, "a date of seconds");
     let none = json!({"range": {"@timestamp": {"lt": seconds, "format": "epoch_second"}}});
-    assert_eq!(count(&arrived.world, index, &none), 0, "and none in 1970");
+    assert_eq!(count(&arrived.cluster, index, &none), 0, "and none in 1970");
     let service = json!({"term": {"service.keyword": first["service"]}});
-    assert!(count(&arrived.world, index, &service) > 0, "a keyword whole");
+    assert!(count(&arrived.cluster, index, &service) > 0, "a keyword whole");
 }
 
 #[test]
-fn user_population_takes_no_more_than_it_reads() {
+fn user_population_exports_only_fields_that_it_reads() {
     let fields = &["@timestamp", "user", "program", "bytes"];
-    Trip::of(with_noise("user-population")).only_fields(fields).run();
+    RoundTrip::of(with_noise("user-population")).only_fields(fields).run();
 }
 
 #[test]
-fn a_field_asked_for_comes_along_as_the_cluster_prints_it() {
+fn requested_field_is_exported() {
     let trip =
-        Trip::of(with_noise("user-population")).only_fields(&["@timestamp", "user", "program", "bytes", "noise"]);
+        RoundTrip::of(with_noise("user-population")).only_fields(&["@timestamp", "user", "program", "bytes", "noise"]);
     trip.exporting(&["--input-field", "noise"]).run();
 }
 
 #[test]
-fn equal_ids_of_two_sources_stay_apart() {
+fn equal_ids_of_two_sources_stay_separate() {
     let fixture = Fixture::load("log-categories").on_two_sources("app-logs-2");
     let documents = fixture.inputs.len();
-    let arrived = Trip::of(fixture).run();
+    let arrived = RoundTrip::of(fixture).run();
     assert_eq!(arrived.second.inputs.len(), documents, "none was overwritten");
     assert_eq!(documents, 400);
 }
 
 #[test]
-fn equal_ids_of_two_sources_stay_apart_in_a_copy() {
+fn equal_ids_of_two_sources_stay_separate_in_a_copy() {
     let fixture = Fixture::load("web-latency").on_two_sources("weblogs-2024.02");
-    Trip::of(fixture).renamed("copy").to(Destination::Beside).run();
+    RoundTrip::of(fixture).renamed("copy").to(Destination::Beside).run();
 }
 
 #[test]
-fn equal_ids_under_several_routings_all_arrive() {
+fn equal_ids_with_different_routing_are_all_imported() {
     let fixture = Fixture::load("web-latency");
     let last = fixture.inputs.last().unwrap().clone();
     for pagination in ["pit", "scroll"] {
-        let (binary, world) = (Binary::new(), World::seeded(newest(), &fixture));
-        let before = count(&world, &last.index, &json!({"match_all": {}}));
+        let (binary, cluster) = (Binary::new(), TestCluster::seeded(newest(), &fixture));
+        let before = count(&cluster, &last.index, &json!({"match_all": {}}));
         for routing in 0..20 {
             let path = format!("/{}/_doc/same?refresh=true&routing=r{routing}", last.index);
-            world.call(
+            cluster.call(
                 "PUT",
                 &path,
                 &last.source.replacen('{', &format!("{{\"routing\": {routing}, "), 1),
             );
         }
-        let all = count(&world, &last.index, &json!({"match_all": {}}));
+        let all = count(&cluster, &last.index, &json!({"match_all": {}}));
         assert_eq!(all, before + 2, "one in each shard");
         let more = ["--include-inputs", "--all-fields", "--pagination", pagination];
-        let archive = world.export(&binary, "web-latency", "first", &more);
-        drop(world);
-        let world = World::new(newest());
-        drop(world.import(&binary, &archive, &["--as", "copy"]).expect(0));
-        assert_eq!(count(&world, "copy-input", &json!({"match_all": {}})), all);
-        let routed = searched(&world, "copy-input", &json!({"exists": {"field": "routing"}}), None);
+        let archive = cluster.export(&binary, "web-latency", "first", &more);
+        drop(cluster);
+        let cluster = TestCluster::new(newest());
+        drop(cluster.import(&binary, &archive, &["--as", "copy"]).expect(0));
+        assert_eq!(count(&cluster, "copy-input", &json!({"match_all": {}})), all);
+        let routed = searched(&cluster, "copy-input", &json!({"exists": {"field": "routing"}}), None);
         assert_eq!(routed.len(), 2, "both documents");
     }
 }
 
 #[test]
-fn sources_with_other_types_get_indices_of_their_own() {
+fn sources_with_conflicting_types_get_separate_indices() {
     let second = "endpoint-process-v2";
     let fixture = Fixture::load("user-population").on_two_sources(second);
     let mut mapping = fixture.input_mapping.clone();
     mapping["properties"]["bytes"] = json!({"type": "double"});
-    let arrived = Trip::of(fixture.with_mapping_of(second, mapping))
+    let arrived = RoundTrip::of(fixture.with_mapping_of(second, mapping))
         .landing(&[
             ("endpoint-process", "user-population-input"),
             (second, "user-population-input-2"),
@@ -144,7 +144,7 @@ fn sources_with_other_types_get_indices_of_their_own() {
 }
 
 #[test]
-fn what_the_source_did_not_map_needs_no_type() {
+fn unmapped_fields_need_no_type() {
     let mut fixture = Fixture::load("user-population");
     fixture.inputs.truncate(40);
     fixture.input_mapping["dynamic"] = json!(false);
@@ -158,14 +158,14 @@ fn what_the_source_did_not_map_needs_no_type() {
             1,
         );
     }
-    let arrived = Trip::of(fixture).run();
+    let arrived = RoundTrip::of(fixture).run();
     let mappings = &arrived.second.mapping["user-population-input"]["mappings"];
     assert_eq!(mappings["dynamic"].to_string().trim_matches('"'), "false", "{mappings}");
     assert!(mappings["properties"]["noise"].is_null(), "{mappings}");
 }
 
 #[test]
-fn times_of_differing_resolution_are_read_in_order_and_to_the_end() {
+fn times_of_different_resolution_are_exported_in_order() {
     let second = "endpoint-process-nanos";
     let mut fixture = Fixture::load("user-population");
     fixture.inputs.truncate(150);
@@ -174,7 +174,7 @@ fn times_of_differing_resolution_are_read_in_order_and_to_the_end() {
     mapping["properties"]["@timestamp"]["type"] = json!("date_nanos");
     let documents = fixture.inputs.len();
     for paging in ["pit", "scroll"] {
-        let trip = Trip::of(fixture.clone().with_mapping_of(second, mapping.clone()));
+        let trip = RoundTrip::of(fixture.clone().with_mapping_of(second, mapping.clone()));
         let places = [
             ("endpoint-process", "user-population-input"),
             (second, "user-population-input-2"),
@@ -188,18 +188,18 @@ fn times_of_differing_resolution_are_read_in_order_and_to_the_end() {
 }
 
 #[test]
-fn the_input_index_has_the_name_asked_for() {
-    Trip::of(Fixture::load("log-categories"))
+fn input_index_has_the_requested_name() {
+    RoundTrip::of(Fixture::load("log-categories"))
         .importing(&["--input-index", "elsewhere-2024.03"])
         .landing(&[("app-logs", "elsewhere-2024.03")])
         .run();
 }
 
 #[test]
-fn ids_and_texts_that_need_escapes_come_through() {
+fn ids_and_texts_with_escapes_are_unchanged() {
     let mut fixture = Fixture::load("log-categories");
     fixture.inputs = nasty("app-logs");
-    let arrived = Trip::of(fixture).run();
+    let arrived = RoundTrip::of(fixture).run();
     assert_eq!(arrived.second.inputs.len(), arrived.first.inputs.len());
 }
 

@@ -1,10 +1,10 @@
 //! Every recorded job under the same id, under another one, and as a copy beside the original.
 
-use super::trip::{Destination, Trip};
+use super::scenario::{Destination, RoundTrip};
 use crate::support::fixtures::Fixture;
 
-fn trip(name: &str) -> Trip {
-    Trip::of(Fixture::load(name))
+fn trip(name: &str) -> RoundTrip {
+    RoundTrip::of(Fixture::load(name))
 }
 
 #[test]

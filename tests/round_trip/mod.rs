@@ -1,19 +1,19 @@
 //! Export, import, export again: the two archives hold the same, and the cluster what the archive held.
 
+mod after_import;
 mod against_cluster;
-mod bars;
+mod archive_comparison;
+mod archive_contents;
 mod fields;
 mod generated;
-mod held;
+mod import_options;
 mod inputs;
 mod jobs;
-mod left_out;
-mod many;
-mod places;
+mod large_jobs;
+mod paging;
 mod property;
 mod ranges;
-mod reading;
-mod same;
+mod scenario;
 mod snapshots;
-mod trip;
+mod unusual_jobs;
 mod versions;

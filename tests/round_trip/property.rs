@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::generated::{Generated, job};
-use super::trip::{Destination, Trip};
+use super::scenario::{Destination, RoundTrip};
 use crate::support::cluster::real::REAL;
 
 /// On a real node a journey takes seconds.
@@ -15,7 +15,7 @@ fn cases() -> u32 {
 }
 
 fn travels(generated: &Generated, id: &str, destination: Destination) {
-    let mut trip = Trip::of(generated.fixture.clone())
+    let mut trip = RoundTrip::of(generated.fixture.clone())
         .broken(&generated.broken)
         .to(destination);
     if id != generated.fixture.id() {
@@ -25,7 +25,7 @@ fn travels(generated: &Generated, id: &str, destination: Destination) {
 }
 
 #[test]
-fn generated_jobs_come_back() {
+fn generated_jobs_are_unchanged_after_a_round_trip() {
     let mut runner = TestRunner::new(Config {
         cases: cases(),
         max_shrink_iters: 30,

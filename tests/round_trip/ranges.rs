@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::against_cluster::sorted;
-use super::held::{Held, json_of};
-use super::trip::newest;
+use super::archive_contents::{ArchiveContents, json_of};
+use super::scenario::newest;
 use crate::support::binary::Binary;
 use crate::support::fixtures::{Fixture, Stored};
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 fn fixture() -> Fixture {
     let mut fixture = Fixture::load("web-latency");
@@ -20,13 +20,13 @@ fn fixture() -> Fixture {
     fixture
 }
 
-fn export(options: &[&str]) -> (Held, Fixture) {
+fn export(options: &[&str]) -> (ArchiveContents, Fixture) {
     let (binary, fixture) = (Binary::new(), fixture());
-    let world = World::seeded(newest(), &fixture);
+    let cluster = TestCluster::seeded(newest(), &fixture);
     let mut all = vec!["--include-inputs", "--all-fields"];
     all.extend(options);
     (
-        Held::read(&world.export(&binary, "web-latency", "first", &all)),
+        ArchiveContents::read(&cluster.export(&binary, "web-latency", "first", &all)),
         fixture,
     )
 }
@@ -37,7 +37,7 @@ fn texts(stored: &[Stored], field: &str, keep: impl Fn(i64) -> bool) -> Vec<Stri
     sorted(&kept.map(|one| one.source.clone()).collect::<Vec<_>>())
 }
 
-fn inputs(held: &Held) -> Vec<String> {
+fn inputs(held: &ArchiveContents) -> Vec<String> {
     sorted(&held.inputs.iter().map(|input| input.source.clone()).collect::<Vec<_>>())
 }
 
@@ -52,7 +52,7 @@ fn middle(stored: &[Stored], field: &str) -> i64 {
 }
 
 #[test]
-fn inputs_of_a_range() {
+fn input_documents_of_a_range() {
     let stored = fixture().inputs;
     let (after, before) = (
         middle(&stored[..100], "@timestamp"),
@@ -72,14 +72,14 @@ fn inputs_of_a_range() {
 }
 
 #[test]
-fn seconds_are_compared_as_dates() {
+fn times_in_seconds_are_compared_as_dates() {
     let binary = Binary::new();
     let fixture = Fixture::load("log-categories");
-    let world = World::seeded(newest(), &fixture);
+    let cluster = TestCluster::seeded(newest(), &fixture);
     let after = middle(&fixture.inputs, "@timestamp");
     let option = (after * 1000).to_string();
     let options = ["--include-inputs", "--all-fields", "--inputs-after-date", &option];
-    let held = Held::read(&world.export(&binary, "log-categories", "first", &options));
+    let held = ArchiveContents::read(&cluster.export(&binary, "log-categories", "first", &options));
     let expected = texts(&fixture.inputs, "@timestamp", |at| after <= at);
     assert!(!expected.is_empty() && expected.len() < fixture.inputs.len());
     assert_eq!(inputs(&held), expected);
@@ -100,7 +100,7 @@ fn annotations_after_a_date() {
 }
 
 #[test]
-fn one_date_bounds_both_and_the_finer_one_wins() {
+fn specific_date_option_overrides_the_general_one() {
     let after = middle(&fixture().inputs, "@timestamp");
     let option = after.to_string();
     let (held, fixture) = export(&["--after-date", &option]);
@@ -114,7 +114,7 @@ fn one_date_bounds_both_and_the_finer_one_wins() {
 }
 
 #[test]
-fn annotations_made_after_the_snapshots_date_stay_behind() {
+fn annotations_after_the_snapshot_are_omitted() {
     let binary = Binary::new();
     let mut fixture = Fixture::load("log-categories-multisnap");
     let late = fixture.annotations[0].source.replace("1795432900000", "1795433583000");
@@ -123,9 +123,9 @@ fn annotations_made_after_the_snapshots_date_stay_behind() {
         id: "log-categories-multisnap-late".to_owned(),
         source: late.clone(),
     });
-    let world = World::seeded(newest(), &fixture);
+    let cluster = TestCluster::seeded(newest(), &fixture);
     let job = fixture.id().to_owned();
-    let export = |name: &str, options: &[&str]| Held::read(&world.export(&binary, &job, name, options));
+    let export = |name: &str, options: &[&str]| ArchiveContents::read(&cluster.export(&binary, &job, name, options));
     assert!(export("latest", &[]).annotations.contains(&late));
     let held = export("earlier", &["--before-date", "1795433581000"]);
     assert!(!held.annotations.contains(&late));

@@ -1,20 +1,20 @@
 //! Three snapshots to choose from.
 
-use super::held::Held;
-use super::trip::{Destination, Trip};
+use super::archive_contents::ArchiveContents;
+use super::scenario::{Destination, RoundTrip};
 use crate::support::fixtures::Fixture;
 
 const OLDEST: &str = "1795433575";
 const MIDDLE: &str = "1795433580";
 const LATEST: &str = "1795433586";
 
-fn trip() -> Trip {
-    Trip::of(Fixture::load("log-categories-multisnap")).without_inputs()
+fn trip() -> RoundTrip {
+    RoundTrip::of(Fixture::load("log-categories-multisnap")).without_inputs()
 }
 
 /// Only this snapshot's state, and the categorizer's.
 #[track_caller]
-fn is_all_of(held: &Held, snapshot: &str) {
+fn is_all_of(held: &ArchiveContents, snapshot: &str) {
     assert_eq!(held.snapshot_id(), snapshot);
     let job = held.job();
     let ids: Vec<&str> = held.state.iter().map(|one| one.id.as_str()).collect();
@@ -29,25 +29,25 @@ fn is_all_of(held: &Held, snapshot: &str) {
 }
 
 #[test]
-fn by_id() {
+fn snapshot_by_id() {
     let arrived = trip().exporting(&["--snapshot-id", OLDEST]).run();
     is_all_of(&arrived.first, OLDEST);
     is_all_of(&arrived.second, OLDEST);
     assert_eq!(
-        arrived.world.latest_record("log-categories-multisnap"),
+        arrived.cluster.latest_record("log-categories-multisnap"),
         Some(1_709_660_408_000)
     );
 }
 
 #[test]
-fn by_id_for_a_copy_beside_the_original() {
+fn snapshot_by_id_for_a_copy_beside_the_original() {
     let arrived = trip()
         .exporting(&["--snapshot-id", MIDDLE])
         .renamed("copy")
         .to(Destination::Beside)
         .run();
     is_all_of(&arrived.second, MIDDLE);
-    let original = arrived.world.job("log-categories-multisnap");
+    let original = arrived.cluster.job("log-categories-multisnap");
     assert_eq!(
         original["model_snapshot_id"], LATEST,
         "the original stands where it stood"
@@ -55,7 +55,7 @@ fn by_id_for_a_copy_beside_the_original() {
 }
 
 #[test]
-fn the_latest_before_a_date() {
+fn latest_snapshot_before_a_date() {
     // All annotations and notifications of the recording are older than this.
     let arrived = trip().exporting(&["--before-date", "1795433581000"]).run();
     is_all_of(&arrived.first, MIDDLE);
@@ -63,7 +63,7 @@ fn the_latest_before_a_date() {
 }
 
 #[test]
-fn the_latest() {
+fn latest_snapshot() {
     let arrived = trip().run();
     is_all_of(&arrived.first, LATEST);
 }

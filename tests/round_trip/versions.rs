@@ -1,16 +1,16 @@
 //! From one version to another.
 
-use super::trip::Trip;
+use super::scenario::RoundTrip;
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 fn version(number: (u32, u32)) -> MlVersion {
     MlVersion::new(number.0, number.1, if number == (7, 17) { 29 } else { 0 })
 }
 
-fn from(number: (u32, u32), to: (u32, u32), name: &str) -> Trip {
+fn from(number: (u32, u32), to: (u32, u32), name: &str) -> RoundTrip {
     let fixture = Fixture::load(name).with_job(|job| {
         if number < (8, 1) {
             let analysis = job["analysis_config"].as_object_mut().expect("an analysis");
@@ -21,11 +21,11 @@ fn from(number: (u32, u32), to: (u32, u32), name: &str) -> Trip {
         }
     });
     let fixture = fixture.min_version(version(number).writes_min_version());
-    Trip::of(fixture).between(version(number), version(to))
+    RoundTrip::of(fixture).between(version(number), version(to))
 }
 
 #[test]
-fn from_7_10_by_scrolling_to_7_17() {
+fn from_7_10_with_scroll_to_7_17() {
     from((7, 10), (7, 17), "user-population").run();
 }
 
@@ -53,7 +53,7 @@ fn categories_from_7_17_to_8_19() {
 }
 
 #[test]
-fn categories_of_a_job_from_7_12_that_lives_on_7_17() {
+fn categories_of_a_job_created_on_7_12_and_upgraded_to_7_17() {
     let mut trip = from((7, 17), (8, 19), "log-categories");
     trip.change(|job| job["job_version"] = "7.12.1".into());
     let arrived = trip.run();
@@ -75,12 +75,12 @@ fn from_8_19_to_9_2_under_another_id() {
 }
 
 #[test]
-fn state_of_7_10_is_refused_by_9_2_before_anything_is_written() {
+fn state_of_7_10_is_refused_by_9_2_before_the_first_write() {
     let binary = Binary::new();
     let fixture = Fixture::load("web-latency").min_version("7.9.0");
-    let archive = World::seeded(version((7, 10)), &fixture).export(&binary, "web-latency", "first", &[]);
-    let world = World::new(version((9, 2)));
-    let run = world.import(&binary, &archive, &[]).expect(3);
+    let archive = TestCluster::seeded(version((7, 10)), &fixture).export(&binary, "web-latency", "first", &[]);
+    let cluster = TestCluster::new(version((9, 2)));
+    let run = cluster.import(&binary, &archive, &[]).expect(3);
     run.says("8.19");
-    assert!(world.stand_in.writes().is_empty());
+    assert!(cluster.stand_in.writes().is_empty());
 }

@@ -7,7 +7,7 @@ use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::Fixture;
-use crate::support::world::World;
+use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
 /// More would be a burden on everyone who clones.
@@ -18,10 +18,11 @@ fn sample() -> PathBuf {
 }
 
 #[test]
-fn the_sample_is_what_an_export_writes_today() {
+fn sample_archive_matches_a_current_export() {
     let binary = Binary::new();
     let fixture = Fixture::load(JOB);
-    let fresh = World::seeded(MlVersion::new(9, 2, 0), &fixture).export(&binary, JOB, "fresh", &["--include-inputs"]);
+    let fresh =
+        TestCluster::seeded(MlVersion::new(9, 2, 0), &fixture).export(&binary, JOB, "fresh", &["--include-inputs"]);
     let stale = || {
         let (fresh, sample) = (entries(&fresh), entries(&sample()));
         let differ = |ending| entry(&fresh, ending) != entry(&sample, ending);
@@ -34,7 +35,7 @@ fn the_sample_is_what_an_export_writes_today() {
 }
 
 #[test]
-fn the_sample_is_whole_and_small() {
+fn sample_archive_is_complete_and_small() {
     let sample = sample();
     let binary = Binary::new();
     let run = binary

@@ -3,5 +3,5 @@
 mod documents;
 mod ml;
 mod replay;
-mod secured;
 mod server;
+mod tls;

@@ -68,7 +68,7 @@ fn with_ids(value: &Value, ids: &HashMap<String, String>) -> Value {
 }
 
 #[test]
-fn documents_are_answered_as_recorded() {
+fn document_responses_match_the_recording() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let documents = documents_for_tests();
     let mut ids = HashMap::new();

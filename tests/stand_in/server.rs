@@ -29,7 +29,7 @@ fn started(change: impl FnOnce(&mut StandInOptions)) -> StandIn {
 }
 
 #[test]
-fn logs_what_came_and_tells_writes_from_reads() {
+fn logs_requests_and_recognizes_writes() {
     let stand_in = started(|_| {});
     raw(&stand_in, "PUT", "/a", "", "{}");
     raw(&stand_in, "POST", "/a/_search?size=1", "", "{}");
@@ -47,7 +47,7 @@ fn logs_what_came_and_tells_writes_from_reads() {
 }
 
 #[test]
-fn lets_in_who_is_known() {
+fn authenticates_users() {
     let stand_in = started(|options| options.auth = Some(Auth::new().basic("u", "p").api_key("i", "k").bearer("t")));
     for (header, expected) in [
         ("authorization: Basic dTpw\r\n", "200 OK"),
@@ -69,7 +69,7 @@ fn lets_in_who_is_known() {
 }
 
 #[test]
-fn breaks_as_told() {
+fn injects_faults() {
     let faults = FaultPlan::of([
         Fault::on("GET", "/_cat").then(Action::too_many_requests(7)),
         Fault::on("GET", "/_cluster").nth(2).then(Action::Close),
@@ -108,7 +108,7 @@ fn breaks_as_told() {
 }
 
 #[test]
-fn runs_a_hook_before_the_request() {
+fn runs_hooks_before_requests() {
     let stand_in = started(|_| {});
     let direct = stand_in.direct();
     let hook = move |_: &_| {
@@ -120,7 +120,7 @@ fn runs_a_hook_before_the_request() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn hangs_up_and_listens_again() {
+fn refuses_connections_and_listens_again() {
     let stand_in = started(|_| {});
     let network = stand_in.network();
     for times in [1, 2] {

@@ -4,11 +4,11 @@
 pub mod archive;
 pub mod binary;
 pub mod cluster;
-pub mod decoded;
+pub mod decoded_state;
 pub mod fixtures;
 pub mod in_process;
 #[cfg(unix)]
 pub mod pseudo_terminal;
 #[cfg(unix)]
 pub mod signals;
-pub mod world;
+pub mod test_cluster;

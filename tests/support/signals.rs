@@ -9,7 +9,7 @@ use rustix::process::{Pid, kill_process};
 
 /// A child whose life the stand-in's hooks can follow.
 #[derive(Clone, Default)]
-pub struct Victim(Arc<(Mutex<State>, Condvar)>);
+pub struct SignalTarget(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Default)]
 struct State {
@@ -17,7 +17,7 @@ struct State {
     ended: bool,
 }
 
-impl Victim {
+impl SignalTarget {
     /// Runs the command to its end.
     pub fn run(&self, mut command: Command) -> Output {
         let child = command

@@ -127,7 +127,7 @@ async fn compare(cluster: &Cluster, number: usize, exchange: &Value, authorizati
 }
 
 #[tokio::test]
-async fn ml_answers_as_recorded() {
+async fn ml_responses_match_the_recording() {
     let cluster = Cluster::on_chosen_documents(MlOptions::new(MlVersion::recorded()));
     let mut differences = Vec::new();
     for (number, line) in ML.lines().enumerate() {
@@ -143,7 +143,7 @@ async fn ml_answers_as_recorded() {
 }
 
 #[tokio::test]
-async fn security_answers_as_recorded() {
+async fn security_responses_match_the_recording() {
     let key = "ZXhhbXBsZS1rZXktaWQ6ZXhhbXBsZS1hcGkta2V5LXZhbHVl";
     let users = vec![
         User::superuser("elastic", "right"),
@@ -218,7 +218,7 @@ async fn security_answers_as_recorded() {
 
 /// Measured on real servers and not among the recorded exchanges: `facts/elasticsearch.md`, marked `[ran]`.
 #[tokio::test]
-async fn ml_answers_as_measured() {
+async fn ml_responses_match_the_measurements() {
     let cluster = Cluster::on_chosen_documents(MlOptions::new(MlVersion::recorded()));
     let job = |more: Value| {
         let mut job = json!({"analysis_config": {"detectors": [{"function": "count"}]}, "data_description": {}});

@@ -9,7 +9,7 @@ use crate::support::cluster::{Call, Documents};
 use crate::support::fixtures::Fixture;
 
 #[test]
-fn a_served_cluster_with_security_lets_the_test_itself_in() {
+fn test_requests_bypass_security() {
     let fixture = Fixture::load("web-latency");
     let documents: Arc<dyn Documents> = Arc::new(InMemory::new());
     let mut options = MlOptions::new(MlVersion::new(9, 2, 0));
@@ -26,7 +26,7 @@ fn a_served_cluster_with_security_lets_the_test_itself_in() {
 }
 
 #[tokio::test]
-async fn a_user_without_privileges_sees_nothing_behind_a_wildcard() {
+async fn wildcards_hide_indices_without_privileges() {
     let fixture = Fixture::load("web-latency");
     let mut options = MlOptions::new(MlVersion::new(9, 2, 0));
     let reader = User::new("reader", "p")

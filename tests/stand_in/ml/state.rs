@@ -55,7 +55,7 @@ impl Documents for Slow {
 }
 
 #[tokio::test]
-async fn of_two_jobs_of_one_id_one_is_made() {
+async fn job_id_is_unique() {
     let cluster = Cluster {
         documents: Arc::new(Slow(InMemory::new())),
         ..Cluster::of(MlVersion::new(9, 2, 0))
@@ -70,7 +70,7 @@ async fn of_two_jobs_of_one_id_one_is_made() {
 }
 
 #[tokio::test]
-async fn a_datafeed_goes_on_where_the_data_counts_end() {
+async fn datafeed_starts_where_the_data_counts_end() {
     let fixture = Fixture::load("web-latency");
     let cluster = Cluster::seeded(MlOptions::new(MlVersion::new(8, 19, 0)), &fixture).await;
     cluster
@@ -88,7 +88,7 @@ async fn a_datafeed_goes_on_where_the_data_counts_end() {
 }
 
 #[tokio::test]
-async fn a_missing_or_damaged_state_document_fails_the_opening() {
+async fn missing_or_corrupt_state_fails_the_opening() {
     let damage: [fn(&mut Fixture); 3] = [
         |fixture| fixture.state.clear(),
         |fixture| {
@@ -122,7 +122,7 @@ async fn a_missing_or_damaged_state_document_fails_the_opening() {
 }
 
 #[tokio::test]
-async fn a_revert_to_a_missing_snapshot_leaves_the_job_blocked() {
+async fn revert_to_a_missing_snapshot_blocks_the_job() {
     let fixture = Fixture::load("web-latency");
     for (version, opens) in [(MlVersion::new(7, 10, 2), 200), (MlVersion::new(7, 17, 28), 409)] {
         let cluster = Cluster::seeded(MlOptions::new(version), &fixture).await;
@@ -138,7 +138,7 @@ async fn a_revert_to_a_missing_snapshot_leaves_the_job_blocked() {
 }
 
 #[tokio::test]
-async fn nightly_maintenance_deletes_state_without_a_job_only() {
+async fn nightly_maintenance_deletes_only_state_without_a_job() {
     let fixture = Fixture::load("log-categories");
     let cluster = Cluster::seeded(MlOptions::new(MlVersion::new(9, 2, 0)), &fixture).await;
     let orphan = Stored {
@@ -152,7 +152,7 @@ async fn nightly_maintenance_deletes_state_without_a_job_only() {
 }
 
 #[tokio::test]
-async fn deleting_a_job_leaves_what_is_not_its_own() {
+async fn deletion_of_a_job_keeps_other_documents() {
     let fixture = Fixture::load("log-categories");
     let cluster = Cluster::seeded(MlOptions::new(MlVersion::new(9, 2, 0)), &fixture).await;
     let said = cluster
@@ -182,7 +182,7 @@ async fn deleting_a_job_leaves_what_is_not_its_own() {
 }
 
 #[tokio::test]
-async fn an_index_in_the_place_of_the_state_alias_breaks_ml() {
+async fn index_in_place_of_the_state_alias_breaks_ml() {
     let cluster = Cluster::of(MlVersion::new(9, 2, 0));
     cluster
         .call("PUT", "/.ml-state-write/_doc/x", json!({"compressed": []}))
@@ -206,7 +206,7 @@ async fn an_index_in_the_place_of_the_state_alias_breaks_ml() {
 }
 
 #[tokio::test]
-async fn two_sources_share_ids_and_differ_in_content() {
+async fn fixture_sources_share_ids() {
     let fixture = Fixture::load("web-latency").on_two_sources("weblogs-2024.02");
     let cluster = Cluster::seeded(MlOptions::new(MlVersion::new(9, 2, 0)), &fixture).await;
     assert_eq!(cluster.count("weblogs-*", json!({"match_all": {}})).await, 400);

@@ -9,7 +9,7 @@ use crate::support::cluster::ml::{License, MlOptions, MlVersion};
 use crate::support::fixtures::{BYSTANDER, Fixture};
 
 #[tokio::test]
-async fn nine_reverts_to_an_old_snapshot_and_does_not_open_it() {
+async fn version_9_reverts_to_an_old_snapshot_but_does_not_open_it() {
     let fixture = Fixture::load("web-latency").min_version("7.11.0");
     for (version, opens) in [(MlVersion::new(8, 19, 0), 200), (MlVersion::new(9, 2, 0), 400)] {
         let cluster = Cluster::seeded(MlOptions::new(version), &fixture).await;
@@ -26,7 +26,7 @@ async fn nine_reverts_to_an_old_snapshot_and_does_not_open_it() {
 }
 
 #[tokio::test]
-async fn deleting_intervening_results_reaches_other_jobs_on_some_versions() {
+async fn deletion_of_intervening_results_affects_other_jobs_on_some_versions() {
     let fixture = Fixture::load("web-latency");
     for (version, left) in [
         (MlVersion::new(7, 17, 28), 4),
@@ -43,7 +43,7 @@ async fn deleting_intervening_results_reaches_other_jobs_on_some_versions() {
 }
 
 #[tokio::test]
-async fn put_adds_what_its_version_adds() {
+async fn put_adds_the_defaults_of_its_version() {
     let job = json!({"analysis_config": {"bucket_span": "15m", "categorization_field_name": "message",
         "categorization_filters": ["a.*b"], "detectors": [{"function": "count", "by_field_name": "mlcategory"}]},
         "data_description": {}});
@@ -70,7 +70,7 @@ async fn put_adds_what_its_version_adds() {
 }
 
 #[tokio::test]
-async fn an_older_cluster_refuses_what_it_does_not_know() {
+async fn older_versions_refuse_unknown_options() {
     let job = json!({"analysis_config": {"detectors": [{"function": "count"}], "model_prune_window": "30d"},
         "data_description": {}});
     let (status, said) = Cluster::of(MlVersion::new(7, 10, 2))
@@ -96,7 +96,7 @@ async fn an_older_cluster_refuses_what_it_does_not_know() {
 }
 
 #[tokio::test]
-async fn a_missing_filter_stops_the_opening_from_8_6_on() {
+async fn missing_filter_fails_the_opening_since_8_6() {
     let mut fixture = Fixture::load("web-latency");
     fixture.filters.clear();
     for (version, opens) in [(MlVersion::new(8, 5, 0), 200), (MlVersion::new(8, 6, 0), 404)] {
@@ -109,7 +109,7 @@ async fn a_missing_filter_stops_the_opening_from_8_6_on() {
 }
 
 #[tokio::test]
-async fn flavours_and_licences_refuse() {
+async fn distributions_and_licenses_without_ml_refuse() {
     let job = json!({"analysis_config": {"detectors": [{"function": "count"}]}, "data_description": {}});
     let serverless = Cluster::of(MlVersion::serverless());
     assert_eq!(serverless.call("GET", "/_ml/info", Value::Null).await.0, 410);
@@ -132,7 +132,7 @@ async fn flavours_and_licences_refuse() {
 }
 
 #[tokio::test]
-async fn results_lie_where_the_version_puts_them() {
+async fn results_index_depends_on_the_version() {
     for (name, version, suffix, index) in [
         ("shared", MlVersion::new(9, 2, 0), None, ".ml-anomalies-shared"),
         (

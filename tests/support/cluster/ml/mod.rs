@@ -38,7 +38,7 @@ use tokio::sync::OnceCell;
 
 pub use options::{License, MlOptions};
 pub use security::User;
-pub use store::{Held, JobState, Restored};
+pub use store::{JobState, PausedDeletion, Restored};
 pub use version::{Flavour, MlVersion};
 
 use self::docs::Docs;
@@ -139,8 +139,8 @@ impl MlApi {
     }
 
     /// The next deletion of a job takes long: it is held after the documents of the job are gone.
-    pub fn hold_next_deletion(&self) -> Held {
-        let held = Held::new();
+    pub fn pause_next_deletion(&self) -> PausedDeletion {
+        let held = PausedDeletion::new();
         self.store().held = Some(held.clone());
         held
     }

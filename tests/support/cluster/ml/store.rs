@@ -77,12 +77,12 @@ pub struct Calendar {
 
 /// A deletion that stops when the documents of the job are gone, before its configuration and its aliases go.
 #[derive(Clone, Debug)]
-pub struct Held {
+pub struct PausedDeletion {
     reached: Arc<Semaphore>,
     go: Arc<Semaphore>,
 }
 
-impl Held {
+impl PausedDeletion {
     pub(super) fn new() -> Self {
         Self {
             reached: Arc::new(Semaphore::new(0)),
@@ -112,7 +112,7 @@ impl Held {
 #[derive(Clone, Debug, Default)]
 pub struct Store {
     /// The next deletion of a job is held.
-    pub held: Option<Held>,
+    pub held: Option<PausedDeletion>,
     /// By id.
     pub jobs: BTreeMap<String, Job>,
     /// By id.

@@ -1,0 +1,187 @@
+//! Ctrl-C, SIGTERM and SIGHUP, at every request in turn.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::{cluster, files, nothing_open};
+use crate::support::binary::Binary;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::fixtures::Fixture;
+use crate::support::signals::{Signal, SignalTarget};
+use crate::support::test_cluster::TestCluster;
+
+const JOB: &str = "log-categories";
+const LONG: Duration = Duration::from_secs(4);
+
+fn run(cluster: &TestCluster, binary: &Binary, victim: &SignalTarget, pagination: &str) -> std::process::Output {
+    let url = cluster.stand_in.url();
+    let args = [
+        "export",
+        "--job-id",
+        JOB,
+        "--yes",
+        "--include-inputs",
+        "--page-size",
+        "80",
+        "--slices",
+        "1",
+        "--pagination",
+        pagination,
+        "--url",
+        &url,
+    ];
+    victim.run(binary.command(args))
+}
+
+/// Interrupts an export at the request of that number; `false` where there are fewer.
+fn interrupted_at(cluster: &TestCluster, number: usize, signal: Signal, code: i32, pagination: &str) -> bool {
+    let victim = SignalTarget::default();
+    let asked = Arc::new(Mutex::new(None));
+    let (hooked, heard) = (victim.clone(), Arc::clone(&asked));
+    let faults = cluster.stand_in.faults();
+    faults.clear();
+    let hook = Fault::when(|_| true).nth(number).run(move |call| {
+        *heard.lock().unwrap() = Some(format!("{} {}", call.method, call.uri()));
+        hooked.signal(signal);
+        hooked.wait(LONG);
+    });
+    let hook = hook.then(Action::Close);
+    faults.add(hook);
+    let binary = Binary::new();
+    let output = run(cluster, &binary, &victim, pagination);
+    let Some(at) = asked.lock().unwrap().clone() else {
+        assert_eq!(output.status.code(), Some(0));
+        return false;
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "request {number} {at}: {said}");
+    assert!(output.stdout.is_empty(), "request {number} {at}");
+    assert_eq!(files(binary.directory()), Vec::<String>::new(), "request {number} {at}");
+    true
+}
+
+fn at_every_request(signal: Signal, code: i32, pagination: &str) {
+    let cluster = cluster(&Fixture::load(JOB));
+    let mut number = 1;
+    while interrupted_at(&cluster, number, signal, code, pagination) {
+        number += 1;
+    }
+    assert!(number > 20, "only {number} requests");
+}
+
+#[test]
+fn ctrl_c_at_any_request_leaves_no_file() {
+    at_every_request(Signal::INT, 130, "pit");
+}
+
+#[test]
+fn sigterm_at_any_request_leaves_no_file() {
+    at_every_request(Signal::TERM, 143, "scroll");
+}
+
+#[test]
+fn sighup_at_any_request_leaves_no_file() {
+    at_every_request(Signal::HUP, 129, "pit");
+}
+
+/// `nohup` has a program survive its terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn ignored_sighup_does_not_stop_the_export() {
+    let (cluster, binary, victim) = (cluster(&Fixture::load(JOB)), Binary::new(), SignalTarget::default());
+    let hooked = victim.clone();
+    let hang_up = Fault::when(|_| true).nth(5).run(move |_| hooked.signal(Signal::HUP));
+    cluster.stand_in.faults().add(hang_up);
+    let url = cluster.stand_in.url();
+    let command = binary.command(["export", "--job-id", JOB, "--yes", "--url", &url]);
+    let mut ignoring = std::process::Command::new("sh");
+    ignoring.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
+    ignoring.arg(command.get_program()).args(command.get_args());
+    ignoring.current_dir(binary.directory());
+    assert_eq!(victim.run(ignoring).status.code(), Some(0));
+    assert_eq!(cluster.stand_in.faults().fired(), [1]);
+}
+
+/// The system and the shell may each report it.
+#[test]
+fn second_sighup_does_not_stop_the_cleanup() {
+    let (cluster, binary, victim) = (cluster(&Fixture::load(JOB)), Binary::new(), SignalTarget::default());
+    let (first, second) = (victim.clone(), victim.clone());
+    let faults = cluster.stand_in.faults();
+    faults.add(Fault::when(|call| call.path == "/_search").nth(3).run(move |_| {
+        first.signal(Signal::HUP);
+    }));
+    faults.add(
+        Fault::on("DELETE", "/_pit")
+            .nth(2)
+            .run(move |_| second.signal(Signal::HUP)),
+    );
+    let output = run(&cluster, &binary, &victim, "pit");
+    assert_eq!(output.status.code(), Some(129));
+    assert_eq!(files(binary.directory()), Vec::<String>::new());
+    nothing_open(&cluster);
+}
+
+#[test]
+fn interrupted_export_closes_its_search_contexts() {
+    let cluster = cluster(&Fixture::load(JOB));
+    for pagination in ["pit", "scroll"] {
+        let path = if pagination == "pit" {
+            "/_search"
+        } else {
+            "/_search/scroll"
+        };
+        for nth in 1.. {
+            let victim = SignalTarget::default();
+            let hooked = victim.clone();
+            let faults = cluster.stand_in.faults();
+            faults.clear();
+            let fault = Fault::when(move |call| call.method == "POST" && call.path == path).nth(nth);
+            faults.add(fault.run(move |_| {
+                hooked.signal(Signal::INT);
+                hooked.wait(LONG);
+            }));
+            let binary = Binary::new();
+            let output = run(&cluster, &binary, &victim, pagination);
+            if faults.fired() == [0] {
+                assert!(nth > 6, "only {nth} pages of {pagination}");
+                break;
+            }
+            assert_eq!(output.status.code(), Some(130), "{pagination} {nth}");
+            assert_eq!(files(binary.directory()), Vec::<String>::new());
+            nothing_open(&cluster);
+        }
+    }
+}
+
+#[test]
+fn second_signal_skips_the_cleanup() {
+    let cluster = cluster(&Fixture::load(JOB));
+    let victim = SignalTarget::default();
+    let (first, second) = (victim.clone(), victim.clone());
+    let ended = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&ended);
+    let faults = cluster.stand_in.faults();
+    faults.add(Fault::when(|call| call.path == "/_search").nth(3).run(move |_| {
+        first.signal(Signal::INT);
+        first.wait(LONG);
+    }));
+    // Cleaning up by itself would wait longer for this answer.
+    faults.add(Fault::on("DELETE", "/_pit").nth(2).always().run(move |_| {
+        second.signal(Signal::TERM);
+        seen.store(second.wait(LONG), Ordering::SeqCst);
+    }));
+    let binary = Binary::new();
+    let output = run(&cluster, &binary, &victim, "pit");
+    assert_eq!(output.status.code(), Some(143));
+    assert_eq!(files(binary.directory()), Vec::<String>::new());
+    // The hook has the last word.
+    for _ in 0..100 {
+        if ended.load(Ordering::SeqCst) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the second signal was waited for");
+}

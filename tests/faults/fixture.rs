@@ -1,0 +1,87 @@
+//! What is exported and imported while something goes wrong: a job with everything that belongs to one, and little of each.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use crate::support::archive::gzip;
+use crate::support::binary::Binary;
+use crate::support::cluster::ml::{MlOptions, MlVersion};
+use crate::support::cluster::tls::Tls;
+use crate::support::fixtures::Fixture;
+use crate::support::test_cluster::{Template, TestCluster};
+
+/// The job.
+pub const JOB: &str = "log-categories";
+
+pub fn options() -> MlOptions {
+    MlOptions::new(MlVersion::new(9, 2, 0))
+}
+
+/// State of model and categorizer, inputs, annotations, notifications, categories, a datafeed, a filter, a calendar.
+pub fn fixture() -> Fixture {
+    let other = Fixture::load("web-latency");
+    let mut fixture = Fixture::load(JOB).with_job(|job| {
+        let detector = &mut job["analysis_config"]["detectors"][0];
+        detector["partition_field_name"] = json!("service");
+        let scope = json!({"service": {"filter_id": "canary-hosts", "filter_type": "include"}});
+        detector["custom_rules"] = json!([{"actions": ["skip_result"], "scope": scope, "conditions": []}]);
+    });
+    fixture.filters = other.filters;
+    fixture.calendars = other.calendars;
+    fixture.calendars[0]["job_ids"] = json!([JOB]);
+    // Little state: what it decodes to matters to nobody here.
+    for document in &mut fixture.state {
+        let compressed = STANDARD.encode(gzip(document.id.as_bytes()));
+        document.source = json!({"compressed": [compressed], "eos": true}).to_string();
+    }
+    fixture.inputs.truncate(5);
+    fixture.annotations.truncate(3);
+    fixture.categories.truncate(3);
+    fixture
+}
+
+/// Plain, or behind TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    Plain,
+    Secured,
+}
+
+impl Port {
+    fn tls(self) -> Option<Tls> {
+        static TLS: OnceLock<Tls> = OnceLock::new();
+        (self == Self::Secured).then(|| TLS.get_or_init(Tls::new).clone())
+    }
+}
+
+/// A cluster where the job has learned.
+pub fn source(port: Port) -> TestCluster {
+    static SOURCE: OnceLock<Template> = OnceLock::new();
+    let template = SOURCE.get_or_init(|| TestCluster::template(options(), |cluster| cluster.seed(&fixture())));
+    template.cluster(port.tls())
+}
+
+/// A cluster where another job has learned that must not notice.
+pub fn target(port: Port) -> TestCluster {
+    static TARGET: OnceLock<Template> = OnceLock::new();
+    let mut other = Fixture::load("user-population").without_inputs();
+    other.annotations.truncate(2);
+    let template = TARGET.get_or_init(|| TestCluster::template(options(), |cluster| cluster.seed(&other)));
+    template.cluster(port.tls())
+}
+
+/// An archive of the job.
+pub fn archive() -> &'static PathBuf {
+    static ARCHIVE: OnceLock<(Binary, PathBuf)> = OnceLock::new();
+    &ARCHIVE
+        .get_or_init(|| {
+            let binary = Binary::new();
+            let path = source(Port::Plain).export(&binary, JOB, "exported", &["--include-inputs"]);
+            (binary, path)
+        })
+        .1
+}

@@ -1,0 +1,31 @@
+//! Writes that the tool has given up and the cluster carries out all the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::fixture::{Port, target};
+use super::import::{self, undisturbed};
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::in_process::InProcess;
+
+/// The write comes to its end while the tool looks whether it has, before anything is undone.
+#[test]
+fn timed_out_write_does_not_take_effect_after_the_rollback() {
+    let writes = undisturbed().spots.iter().filter(|spot| spot.path.ends_with("/_bulk"));
+    for spot in writes {
+        let (cluster, own, permits) = (target(Port::Plain), InProcess::new(), Arc::new(Semaphore::new(0)));
+        let (clock, granted) = (Arc::clone(&own.clock), Arc::clone(&permits));
+        let faults = cluster.stand_in.faults();
+        let late = super::scenario::on(spot).run(move |_| clock.pass(Duration::from_secs(121)));
+        faults.add(late.then(Action::CarryOutLater(Arc::clone(&permits))));
+        faults.add(super::scenario::on(spot).always().then(Action::status(500, "{}")));
+        faults.add(Fault::on("GET", "/_tasks").nth(2).run(move |_| granted.add_permits(1)));
+        let run = import::run(&cluster, &own);
+        assert_eq!(run.code, 1, "{spot:?}: {}", run.stderr);
+        assert_eq!(faults.fired()[2], 1, "{spot:?}: the tool did not look");
+        permits.add_permits(1);
+        import::sound(&cluster, &run).unwrap_or_else(|why| panic!("{spot:?}: {why}\n{}", run.stderr));
+    }
+}

@@ -1,0 +1,89 @@
+//! Bulk requests whose documents are refused one by one, and searches of an import that some shards do not answer.
+
+use super::data::WITHOUT_ALL_SHARDS;
+use super::fixture::{Port, target};
+use super::import::{self, undisturbed};
+use super::request::RequestId;
+use super::runner::each;
+use super::scenario::on;
+use crate::support::binary::Run;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::in_process::InProcess;
+
+/// Imports while these requests go wrong; the exit is one of these, it is said why, and the cluster is as it must be.
+fn hold(what: &str, at: &[&str], codes: &[i32], says: &str, fault: impl Fn(&RequestId) -> Fault + Sync) {
+    let spots = undisturbed().spots.iter();
+    let spots: Vec<&RequestId> = spots
+        .filter(|spot| at.iter().any(|end| spot.path.ends_with(end)))
+        .collect();
+    assert!(spots.len() >= 4, "{spots:?}");
+    let walked = each(spots, |spot| {
+        let (cluster, own) = (target(Port::Plain), InProcess::new());
+        cluster.stand_in.faults().add(fault(spot));
+        let run: Run = import::run(&cluster, &own);
+        let told = run.code == 0 || run.stderr.contains(says) && run.stderr.contains("hint: ");
+        let ended = match codes.contains(&run.code) && told && cluster.stand_in.faults().fired()[0] > 0 {
+            true => import::sound(&cluster, &run),
+            false => Err(format!("exit {}", run.code)),
+        };
+        ended.map_err(|why| format!("{spot:?}: {why}\n{}", run.stderr))
+    });
+    walked.hold(what);
+}
+
+#[test]
+fn documents_rejected_with_429_are_retried() {
+    for status in [429, 502, 503, 504] {
+        // The first answer says only that there are errors, the second which.
+        let fault = |spot: &RequestId| on(spot).times(2).then(Action::AnswerItems(status));
+        hold(
+            &format!("documents put off with {status}"),
+            &["/_bulk"],
+            &[0],
+            "",
+            fault,
+        );
+    }
+}
+
+#[test]
+fn documents_rejected_with_429_forever_cause_a_rollback() {
+    let fault = |spot: &RequestId| on(spot).always().then(Action::AnswerItems(429));
+    hold(
+        "documents put off for ever",
+        &["/_bulk"],
+        &[5],
+        "429 rejected execution",
+        fault,
+    );
+    let fault = |spot: &RequestId| on(spot).always().then(Action::AnswerItems(503));
+    hold("shards that stay away", &["/_bulk"], &[5], "503 primary shard", fault);
+}
+
+#[test]
+fn rejected_documents_cause_a_rollback() {
+    let fault = |spot: &RequestId| on(spot).always().then(Action::AnswerItems(400));
+    hold("documents refused", &["/_bulk"], &[5], "failed to parse", fault);
+}
+
+#[test]
+fn verification_with_failed_shards_is_refused() {
+    let searches = ["/_search", "/_count"];
+    let answer = Action::status(200, WITHOUT_ALL_SHARDS);
+    let once = |spot: &RequestId| on(spot).then(answer.clone());
+    hold(
+        "shards fail an import once",
+        &searches,
+        &[1],
+        "1 of 2 shards failed",
+        once,
+    );
+    let lasting = |spot: &RequestId| on(spot).always().then(answer.clone());
+    hold(
+        "shards fail an import",
+        &searches,
+        &[1, 6],
+        "1 of 2 shards failed",
+        lasting,
+    );
+}

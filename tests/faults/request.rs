@@ -1,0 +1,74 @@
+//! A request of a run, found again in another.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::support::cluster::Call;
+use crate::support::cluster::stand_in::Logged;
+
+/// The `nth` request of that method and path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId {
+    pub method: String,
+    pub path: String,
+    pub nth: usize,
+    /// The number of the request that is answered before this one is sent; `None`: it is the first.
+    pub after: Option<usize>,
+}
+
+impl RequestId {
+    pub fn is(&self, call: &Call) -> bool {
+        call.method == self.method && without_run(&call.path) == self.path
+    }
+
+    /// True from the time on at which it comes.
+    pub fn ever_since(&self) -> impl Fn(&Call) -> bool + Send + Sync + 'static {
+        let (spot, seen, begun) = (self.clone(), AtomicUsize::new(0), AtomicBool::new(false));
+        move |call| {
+            if spot.is(call) && seen.fetch_add(1, Ordering::SeqCst) + 1 == spot.nth {
+                begun.store(true, Ordering::SeqCst);
+            }
+            begun.load(Ordering::SeqCst)
+        }
+    }
+}
+
+/// The path without what differs from run to run: the end of the alias that inputs are loaded through.
+fn without_run(path: &str) -> String {
+    const ALIAS: &str = "-importing-";
+    let Some((before, after)) = path.split_once(ALIAS) else {
+        return path.to_owned();
+    };
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+    format!("{before}{ALIAS}RUN{rest}")
+}
+
+/// The requests of an undisturbed run.
+pub fn spots(requests: &[Logged]) -> Vec<RequestId> {
+    let mut seen: HashMap<(&str, String), usize> = HashMap::new();
+    let first = |method: &str, ending: &str| {
+        let is = |request: &Logged| request.method == method && without_run(&request.path).ends_with(ending);
+        requests.iter().position(is)
+    };
+    let mut last = None;
+    let mut spots = Vec::new();
+    for (number, request) in requests.iter().enumerate() {
+        let path = without_run(&request.path);
+        let nth = seen.entry((&request.method, path.clone())).or_default();
+        *nth += 1;
+        // Inputs are written and made searchable beside the rest; looked at, they are with it.
+        let after = match path.rsplit_once("-importing-RUN/") {
+            Some((_, "_bulk")) => first("GET", "-input"),
+            Some((_, "_settings")) => first("POST", "-importing-RUN/_bulk"),
+            Some((_, "_refresh")) => first("PUT", "-importing-RUN/_settings"),
+            _ => last.replace(number),
+        };
+        spots.push(RequestId {
+            method: request.method.clone(),
+            path,
+            nth: *nth,
+            after,
+        });
+    }
+    spots
+}

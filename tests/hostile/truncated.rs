@@ -1,0 +1,69 @@
+//! Files that end too early, or go on behind their end.
+
+use super::Case;
+use super::valid::{JOB, exported, good};
+use crate::import_safety::archive_of;
+use crate::support::archive::{Member, gzip};
+use crate::support::fixtures::from_python;
+
+pub fn cases() -> Vec<Case> {
+    let rule = "truncation anywhere";
+    let whole = std::fs::read(archive_of(JOB)).unwrap();
+    let tar = good().blocks();
+    let mut cases: Vec<Case> = (0..8)
+        .map(|part| {
+            let cut = &whole[..whole.len() * part / 8];
+            Case::new(rule, format!("file cut at {part}/8"), cut)
+        })
+        .collect();
+    cases.push(Case::new(rule, "its last byte missing", &whole[..whole.len() - 1]));
+    cases.extend((1..8).map(|part| {
+        let cut = &tar[..tar.len() * part / 8];
+        Case::new(rule, format!("tar cut at {part}/8, gzip whole"), gzip(cut))
+    }));
+    let ended = &tar[..tar.len() - 1024];
+    cases.push(Case::new(rule, "without the end marker", gzip(ended)));
+    let half = &tar[..tar.len() - 512];
+    cases.push(Case::new(rule, "with half an end marker", gzip(half)));
+
+    let rule = "something behind the end";
+    cases.push(Case::new(rule, "bytes", [good().pack(), b"x".to_vec()].concat()));
+    cases.push(Case::new(
+        rule,
+        "a gzip member",
+        [good().pack(), gzip(b"more")].concat(),
+    ));
+    let second = [good().pack(), good().pack()].concat();
+    cases.push(Case::new(rule, "another archive", second));
+    let mut lone = tar.clone();
+    lone.splice(..0, [0; 512]);
+    cases.push(Case::new(rule, "a lone block of zeros before all", gzip(&lone)));
+
+    let rule = "no archive";
+    cases.push(Case::new(rule, "empty file", Vec::new()));
+    cases.push(Case::new(rule, "plain text", b"no archive\n".to_vec()));
+    cases.push(Case::new(rule, "a tar that is not compressed", tar));
+    cases.push(Case::new(rule, "gzip of nothing", gzip(b"")));
+    cases.push(Case::new(rule, "zeros", vec![0; 4096]));
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 4;
+    cases.push(Case::new("a bad checksum", "a flipped bit in the middle", flipped));
+
+    let rule = "incomplete";
+    for (name, part) in [
+        ("no configuration", "_config.json"),
+        ("no snapshot document", "snapshot_doc_"),
+        ("no state", "_snapshot_docs.ndjson"),
+    ] {
+        cases.push(Case::new(rule, name, good().without(part).pack()));
+    }
+    cases.push(Case::new(rule, "no entries", super::valid::Entries(Vec::new()).pack()));
+    for name in ["without-snapshot-document", "empty"] {
+        let bytes = std::fs::read(from_python(name)).unwrap();
+        cases.push(Case::new(rule, format!("the scripts' `{name}`"), bytes));
+    }
+    let mut unknown = exported();
+    unknown.0 = vec![Member::file("notes.txt", "x")];
+    cases.push(Case::new(rule, "unknown entries alone", unknown.pack()));
+    cases
+}

@@ -1,0 +1,142 @@
+//! All that a cluster holds, for comparing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::support::test_cluster::{Contents, TestCluster};
+
+/// Documents byte for byte, configurations, and which index has which aliases.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterState {
+    pub contents: Contents,
+    pub configurations: Value,
+    pub aliases: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Names that must never be those of an index: Elasticsearch makes aliases of them.
+pub const ALIASES: [&str; 4] = [
+    ".ml-state-write",
+    ".ml-annotations-write",
+    ".ml-notifications-write",
+    ".ml-anomalies-.write-",
+];
+
+impl ClusterState {
+    pub fn of(cluster: &TestCluster) -> Self {
+        let indices = cluster.call("GET", "/*?expand_wildcards=all", "").value();
+        let names = |index: &Value| {
+            index["aliases"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name.clone())
+                .collect()
+        };
+        Self {
+            contents: cluster.contents(),
+            configurations: cluster.ml.configurations(),
+            aliases: indices
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, index)| (name.clone(), names(index)))
+                .collect(),
+        }
+    }
+
+    /// Without what differs between two runs that did the same: what the cluster itself notes, and its times.
+    pub fn comparable(mut self) -> Self {
+        self.contents
+            .retain(|(index, id), _| !is_trace(index, id) && !id.contains("_model_size_stats_"));
+        for job in self.configurations["jobs"].as_array_mut().into_iter().flatten() {
+            job["create_time"] = Value::Null;
+        }
+        for datafeed in self.configurations["datafeeds"].as_array_mut().into_iter().flatten() {
+            datafeed["query_delay"] = Value::Null;
+        }
+        for calendar in self.configurations["calendars"].as_array_mut().into_iter().flatten() {
+            for event in calendar["events"].as_array_mut().into_iter().flatten() {
+                event["event_id"] = Value::Null;
+            }
+        }
+        self
+    }
+
+    /// Sees that this, which came later, is the same less the traces that a cluster leaves by itself.
+    #[track_caller]
+    pub fn assert_as_before(&self, before: &Self, run: &str) {
+        self.as_before(before).unwrap_or_else(|why| panic!("{run}: {why}"));
+    }
+
+    /// What differs from before.
+    pub fn as_before(&self, before: &Self) -> Result<(), String> {
+        let mut contents = self.contents.clone();
+        contents.retain(|(index, id), _| {
+            before.contents.contains_key(&(index.clone(), id.clone())) || !is_trace(index, id)
+        });
+        differ(&contents, &before.contents)?;
+        equal("configurations", &self.configurations, &before.configurations)?;
+        for (index, aliases) in &before.aliases {
+            equal(&format!("aliases of {index}"), &self.aliases.get(index), &Some(aliases))?;
+        }
+        let mut new = self.aliases.keys().filter(|index| !before.aliases.contains_key(*index));
+        if let Some(index) = new.find(|index| !index.starts_with(".ml-")) {
+            return Err(format!("index {index} remains"));
+        }
+        self.sound()
+    }
+
+    /// Sees that no index stands where an alias must.
+    #[track_caller]
+    pub fn assert_sound(&self, run: &str) {
+        self.sound().unwrap_or_else(|why| panic!("{run}: {why}"));
+    }
+
+    fn sound(&self) -> Result<(), String> {
+        let taken = |index: &&String| ALIASES.iter().any(|alias| index.starts_with(alias));
+        match self.aliases.keys().find(taken) {
+            Some(index) => Err(format!("{index} is an index")),
+            None => Ok(()),
+        }
+    }
+
+    /// Sees that both hold the same.
+    #[track_caller]
+    pub fn assert_same(&self, other: &Self, run: &str) {
+        self.same(other).unwrap_or_else(|why| panic!("{run}: {why}"));
+    }
+
+    /// What differs.
+    pub fn same(&self, other: &Self) -> Result<(), String> {
+        differ(&self.contents, &other.contents)?;
+        equal("configurations", &self.configurations, &other.configurations)?;
+        equal("aliases", &self.aliases, &other.aliases)
+    }
+}
+
+/// What the cluster itself notes.
+fn is_trace(index: &str, id: &str) -> bool {
+    index.starts_with(".ml-notifications") && !id.starts_with("esml-")
+}
+
+fn equal<T: PartialEq + std::fmt::Debug>(what: &str, left: &T, right: &T) -> Result<(), String> {
+    match left == right {
+        true => Ok(()),
+        false => Err(format!("{what}: {left:?} is not {right:?}")),
+    }
+}
+
+fn differ(left: &Contents, right: &Contents) -> Result<(), String> {
+    let lacks: Vec<_> = right.keys().filter(|key| !left.contains_key(*key)).collect();
+    let more: Vec<_> = left.keys().filter(|key| !right.contains_key(*key)).collect();
+    let changed: Vec<_> = left
+        .iter()
+        .filter(|(key, text)| right.get(*key).is_some_and(|other| other != *text))
+        .map(|(key, _)| key)
+        .collect();
+    match lacks.is_empty() && more.is_empty() && changed.is_empty() {
+        true => Ok(()),
+        false => Err(format!("gone {lacks:?}, remains {more:?}, changed {changed:?}")),
+    }
+}

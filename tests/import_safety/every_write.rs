@@ -1,0 +1,222 @@
+//! A fault at every write request of an import in turn. In memory; with a real node set, every twelfth run is on it.
+
+use std::sync::{Arc, Mutex};
+
+use super::cluster_state::ClusterState;
+use super::{JOB, Shared, archive_of, import, is_write, target, write_count};
+use crate::support::binary::{Binary, Run};
+use crate::support::cluster::Call;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::test_cluster::TestCluster;
+
+const SAMPLE: usize = 12;
+const LOGS: &str = "log-categories";
+
+/// Fires at the `k`th write request and at every repetition of it.
+fn at_each_try(k: usize) -> impl Fn(&Call) -> bool + Send + Sync + 'static {
+    let seen: Shared<(usize, Option<String>)> = Arc::new(Mutex::new((0, None)));
+    move |call: &Call| {
+        let mut seen = seen.lock().unwrap();
+        let name = format!("{} {}", call.method, call.uri());
+        if let Some(chosen) = &seen.1 {
+            return *chosen == name;
+        }
+        if is_write(call) {
+            seen.0 += 1;
+            if seen.0 == k {
+                seen.1 = Some(name);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+fn refusal(status: u16) -> Action {
+    Action::status(
+        status,
+        r#"{"error":{"type":"some_exception","reason":"the disk fell out"},"status":0}"#,
+    )
+}
+
+/// What an undisturbed import leaves.
+fn undisturbed(job: &'static str) -> ClusterState {
+    let cluster = target(1, usize::MAX);
+    import(&cluster, &Binary::new(), archive_of(job), &[]).expect(0);
+    ClusterState::of(&cluster).comparable()
+}
+
+/// Walks; an import that survives has done all, one that fails nothing. Returns how many failed.
+fn walk(job: &'static str, codes: &[i32], fault: impl Fn(usize) -> Fault) -> usize {
+    let binary = Binary::new();
+    let done = undisturbed(job);
+    let mut failed = 0;
+    for k in 1..=write_count(job, &[]) {
+        let cluster = target(k, SAMPLE);
+        let before = ClusterState::of(&cluster);
+        cluster.stand_in.faults().add(fault(k));
+        let run = import(&cluster, &binary, archive_of(job), &[]);
+        let name = name(&cluster, &run, k);
+        let after = ClusterState::of(&cluster);
+        if run.code == 0 {
+            after.assert_sound(&name);
+            after.comparable().assert_same(&done, &name);
+            continue;
+        }
+        failed += 1;
+        assert!(codes.contains(&run.code), "{name}");
+        assert_eq!(run.stdout, "", "{name}");
+        after.assert_as_before(&before, &name);
+        if k > 2 {
+            assert!(
+                run.stderr.contains("rolled back") && run.stderr.contains("filter canary-hosts") | (job == LOGS),
+                "{name}"
+            );
+        }
+    }
+    failed
+}
+
+fn name(cluster: &TestCluster, run: &Run, k: usize) -> String {
+    let writes = cluster.stand_in.writes();
+    let at = writes
+        .get(k - 1)
+        .map_or_else(String::new, |write| format!("{} {}", write.method, write.path));
+    format!("write {k} ({at}), exit {}:\n{}", run.code, run.stderr)
+}
+
+#[test]
+fn refused_request_causes_a_rollback() {
+    let failed = walk(JOB, &[1], |k| Fault::when(at_each_try(k)).always().then(refusal(500)));
+    assert_eq!(failed, write_count(JOB, &[]));
+}
+
+#[test]
+fn refused_request_of_a_categorization_job_causes_a_rollback() {
+    let failed = walk(LOGS, &[1], |k| Fault::when(at_each_try(k)).always().then(refusal(400)));
+    assert_eq!(failed, write_count(LOGS, &[]));
+}
+
+#[test]
+fn completed_request_with_an_error_response_is_handled() {
+    walk(JOB, &[1], |k| {
+        Fault::when(is_write).nth(k).carry_out().then(refusal(500))
+    });
+}
+
+#[test]
+fn closed_connection_is_retried_or_causes_a_rollback() {
+    walk(JOB, &[1], |k| Fault::when(is_write).nth(k).then(Action::Close));
+}
+
+#[test]
+fn lost_response_is_retried_or_causes_a_rollback() {
+    walk(JOB, &[1], |k| {
+        Fault::when(is_write).nth(k).carry_out().then(Action::Close)
+    });
+}
+
+#[test]
+fn truncated_response_is_retried_or_causes_a_rollback() {
+    walk(LOGS, &[1], |k| {
+        Fault::when(is_write).nth(k).then(Action::CutBody {
+            to: 3,
+            right_length: true,
+        })
+    });
+}
+
+/// A bulk request that writes; one that deletes is a rollback's.
+fn loads(call: &Call) -> bool {
+    call.path.ends_with("_bulk") && !call.body.starts_with(br#"{"delete""#)
+}
+
+#[test]
+fn rejected_document_exits_with_5_after_a_rollback() {
+    let binary = Binary::new();
+    let writes = write_count(JOB, &[]);
+    let mut bulks = 0;
+    for k in 1..=writes {
+        let cluster = target(k, SAMPLE);
+        let before = ClusterState::of(&cluster);
+        // Always: what is refused is asked for once more, with all that is said of it, and others come in between.
+        let bulk = Fault::when(loads).nth(k).always();
+        cluster.stand_in.faults().add(bulk.then(Action::AnswerItems(400)));
+        let run = import(&cluster, &binary, archive_of(JOB), &[]);
+        if cluster.stand_in.faults().fired() == [0] {
+            break;
+        }
+        bulks += 1;
+        let name = name(&cluster, &run, k);
+        assert_eq!(run.code, 5, "{name}");
+        assert!(run.stderr.contains("hint: the document does not fit"), "{}", run.stderr);
+        ClusterState::of(&cluster).assert_as_before(&before, &name);
+    }
+    assert!(bulks >= 4, "{bulks}");
+}
+
+#[test]
+fn rejected_state_document_exits_with_5() {
+    let cluster = target(1, 1);
+    let before = ClusterState::of(&cluster);
+    let state = Fault::when(|call| loads(call) && call.path == "/.ml-state-write/_bulk").always();
+    cluster.stand_in.faults().add(state.then(Action::AnswerItems(400)));
+    let run = import(&cluster, &Binary::new(), archive_of(JOB), &[]).expect(5);
+    run.says("failed to parse").says("rolled back").says("_model_state_");
+    ClusterState::of(&cluster).assert_as_before(&before, "rejected");
+}
+
+/// Carries out the requests that the message names.
+pub fn clean_up(cluster: &TestCluster, run: &Run) {
+    let said = run.json();
+    assert_eq!(said["exit"], 6, "{said}");
+    for left in said["remains"].as_array().unwrap() {
+        let request = left["remove"].as_str().unwrap();
+        let (line, body) = request.split_once('\n').unwrap_or((request, ""));
+        let (method, path) = line.split_once(' ').unwrap();
+        let body = if body.is_empty() {
+            String::new()
+        } else {
+            format!("{body}\n")
+        };
+        cluster.call("POST", "/.ml-*/_refresh?expand_wildcards=all", "");
+        let answer = cluster.call(method, path, &body);
+        assert!(answer.status < 300 || answer.status == 404, "{request}: {answer:?}");
+    }
+}
+
+fn unreachable(fault: impl Fn(Shared<usize>, usize) -> Fault) {
+    let binary = Binary::new();
+    for k in 1..=write_count(JOB, &[]) {
+        let cluster = target(k, SAMPLE);
+        let before = ClusterState::of(&cluster);
+        cluster.stand_in.faults().add(fault(Arc::default(), k));
+        let run = import(&cluster, &binary, archive_of(JOB), &["--json"]);
+        let name = name(&cluster, &run, k);
+        cluster.stand_in.faults().clear();
+        match run.code {
+            1 => {}
+            6 => clean_up(&cluster, &run),
+            _ => panic!("{name}"),
+        }
+        ClusterState::of(&cluster).assert_as_before(&before, &name);
+    }
+}
+
+#[test]
+fn unreachable_cluster_error_names_the_cleanup_commands() {
+    unreachable(|seen, k| {
+        Fault::when(move |call| {
+            let mut seen = seen.lock().unwrap();
+            *seen += usize::from(is_write(call));
+            *seen >= k
+        })
+        .always()
+        .then(Action::Close)
+    });
+}
+
+#[test]
+fn read_only_cluster_error_names_the_cleanup_commands() {
+    unreachable(|_, k| Fault::when(is_write).nth(k).always().then(refusal(503)));
+}

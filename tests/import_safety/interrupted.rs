@@ -1,0 +1,136 @@
+//! Signals at every write request of an import in turn. In memory; with a real node set, every twelfth run is on it.
+#![cfg(unix)]
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::cluster_state::ClusterState;
+use super::{JOB, archive_of, is_write, target, write_count};
+use crate::support::binary::Binary;
+use crate::support::cluster::faults::{Action, Fault};
+use crate::support::test_cluster::TestCluster;
+
+/// Imports; at the `k`th write request the process gets the signal. Exit code, `None` where it was killed.
+fn signalled(
+    cluster: &TestCluster,
+    binary: &Binary,
+    k: usize,
+    signal: &'static str,
+    then: Action,
+) -> (Option<i32>, String) {
+    let pid = Arc::new(AtomicU32::new(0));
+    let known = Arc::clone(&pid);
+    let send = move |_: &_| {
+        while known.load(Ordering::SeqCst) == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let pid = known.load(Ordering::SeqCst).to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    };
+    cluster
+        .stand_in
+        .faults()
+        .add(Fault::when(is_write).nth(k).run(send).then(then));
+    let archive = archive_of(JOB).display().to_string();
+    let url = cluster.stand_in.url();
+    let child = binary
+        .command(["import", &archive, "--yes", "--url", &url])
+        .spawn()
+        .unwrap();
+    pid.store(child.id(), Ordering::SeqCst);
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn interrupted(signal: &'static str, code: i32) {
+    let binary = Binary::new();
+    for k in 1..=write_count(JOB, &[]) {
+        let cluster = target(k, 12);
+        let before = ClusterState::of(&cluster);
+        let late = Action::Delay(Duration::from_millis(30));
+        let (exit, stderr) = signalled(&cluster, &binary, k, signal, late);
+        let name = format!("{signal} at write {k}: {stderr}");
+        assert_eq!(exit, Some(code), "{name}");
+        ClusterState::of(&cluster).assert_as_before(&before, &name);
+    }
+}
+
+#[test]
+fn ctrl_c_at_any_write_undoes_everything() {
+    interrupted("-INT", 130);
+}
+
+#[test]
+fn sigterm_at_any_write_undoes_everything() {
+    interrupted("-TERM", 143);
+}
+
+#[test]
+fn replace_completes_an_import_killed_at_any_write() {
+    let binary = Binary::new();
+    let undisturbed = {
+        let cluster = target(1, usize::MAX);
+        cluster.import(&binary, archive_of(JOB), &[]).expect(0);
+        ClusterState::of(&cluster).comparable()
+    };
+    for k in 1..=write_count(JOB, &[]) {
+        let cluster = target(k, 12);
+        let (exit, _) = signalled(&cluster, &binary, k, "-KILL", Action::Pass);
+        assert_eq!(exit, None, "write {k}");
+        cluster.stand_in.faults().clear();
+        std::thread::sleep(Duration::from_millis(5));
+        let run = cluster.import(&binary, archive_of(JOB), &["--replace"]);
+        assert_eq!(run.code, 0, "write {k}: {}", run.stderr);
+        let after = ClusterState::of(&cluster);
+        after.assert_sound("replaced");
+        after
+            .comparable()
+            .assert_same(&undisturbed, &format!("killed at write {k}"));
+    }
+}
+
+#[test]
+fn replace_completes_a_replacement_killed_at_any_write() {
+    let binary = Binary::new();
+    let prepared = |run| {
+        let cluster = target(run, 12);
+        cluster.import(&binary, archive_of(JOB), &[]).expect(0);
+        cluster.stand_in.forget_requests();
+        cluster
+    };
+    let (writes, undisturbed) = {
+        let cluster = prepared(1);
+        cluster.import(&binary, archive_of(JOB), &["--replace"]).expect(0);
+        (cluster.stand_in.writes().len(), ClusterState::of(&cluster).comparable())
+    };
+    for k in 1..=writes {
+        let cluster = prepared(k);
+        let archive = archive_of(JOB);
+        let pid = Arc::new(AtomicU32::new(0));
+        let known = Arc::clone(&pid);
+        let send = move |_: &_| {
+            while known.load(Ordering::SeqCst) == 0 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let pid = known.load(Ordering::SeqCst).to_string();
+            assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+        };
+        cluster.stand_in.faults().add(Fault::when(is_write).nth(k).run(send));
+        let path = archive.display().to_string();
+        let url = cluster.stand_in.url();
+        let mut child = binary
+            .command(["import", &path, "--yes", "--replace", "--url", &url])
+            .spawn()
+            .unwrap();
+        pid.store(child.id(), Ordering::SeqCst);
+        assert_eq!(child.wait().unwrap().code(), None, "write {k}");
+        cluster.stand_in.faults().clear();
+        std::thread::sleep(Duration::from_millis(5));
+        let run = cluster.import(&binary, archive, &["--replace"]);
+        assert_eq!(run.code, 0, "write {k}: {}", run.stderr);
+        let after = ClusterState::of(&cluster).comparable();
+        after.assert_same(&undisturbed, &format!("killed at write {k} of a replacement"));
+    }
+}

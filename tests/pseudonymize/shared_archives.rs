@@ -1,0 +1,201 @@
+//! Archives that several tests look at, made once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use serde_json::Value;
+
+use super::newest;
+use crate::support::archive::{Member, blocks, gzip, members};
+use crate::support::binary::Binary;
+use crate::support::fixtures::{Fixture, from_python};
+use crate::support::test_cluster::TestCluster;
+
+/// What is made once, by the job's name.
+type Once<T> = Mutex<BTreeMap<String, Arc<OnceLock<T>>>>;
+
+/// Of one job: the archive with tokens, the key file, and what was said.
+struct Made {
+    archive: Vec<u8>,
+    key: Vec<u8>,
+    said: Value,
+}
+
+/// An archive with tokens, and the values by token.
+pub struct Pseudonymized {
+    pub archive: PathBuf,
+    pub key: PathBuf,
+    pub said: Value,
+    pub tokens: BTreeMap<String, String>,
+}
+
+fn once<T>(all: &Once<T>, job: &str) -> Arc<OnceLock<T>> {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(all.entry(job.to_owned()).or_default())
+}
+
+/// The job's archive with its inputs. Not while a test cluster exists: on one node they would wait for one another.
+pub fn exported(binary: &Binary, job: &str) -> PathBuf {
+    static EXPORTED: Once<Vec<u8>> = Mutex::new(BTreeMap::new());
+    let made = once(&EXPORTED, job);
+    let archive = made.get_or_init(|| {
+        let (binary, fixture) = (Binary::new(), Fixture::load(job));
+        std::fs::read(exported_of(&binary, &fixture)).unwrap()
+    });
+    let path = binary.path("original.tar.gz");
+    std::fs::write(&path, archive).unwrap();
+    path
+}
+
+/// The archive of a job that only one test knows.
+pub fn exported_of(binary: &Binary, fixture: &Fixture) -> PathBuf {
+    TestCluster::seeded(newest(), fixture).export(binary, fixture.id(), "original", &["--include-inputs"])
+}
+
+/// The job's archive with tokens in the place of values, as it is without options. As [`exported`] makes it.
+pub fn with_tokens(binary: &Binary, job: &str) -> Pseudonymized {
+    static MADE: Once<Made> = Mutex::new(BTreeMap::new());
+    let made = once(&MADE, job);
+    let made = made.get_or_init(|| {
+        let binary = Binary::new();
+        let new = pseudonymized(&binary, &exported(&binary, job), "new", &[]);
+        Made {
+            archive: std::fs::read(&new.archive).unwrap(),
+            key: std::fs::read(&new.key).unwrap(),
+            said: new.said,
+        }
+    });
+    let (archive, key) = (binary.path("new.tar.gz"), binary.path("new.key.json"));
+    std::fs::write(&archive, &made.archive).unwrap();
+    std::fs::write(&key, &made.key).unwrap();
+    let said = made.said.clone();
+    Pseudonymized {
+        archive,
+        tokens: tokens(&key),
+        key,
+        said,
+    }
+}
+
+/// Writes `<name>.tar.gz` and `<name>.key.json`, unless the options name another key file.
+pub fn pseudonymized(binary: &Binary, archive: &Path, name: &str, options: &[&str]) -> Pseudonymized {
+    let (archive, target) = (archive.display().to_string(), binary.path(&format!("{name}.tar.gz")));
+    let output = target.display().to_string();
+    let mut arguments = vec!["pseudonymize", &archive, "-o", &output, "--json"];
+    arguments.extend(options);
+    let said = binary.run(&arguments).expect(0).json();
+    let key = PathBuf::from(said["key_file"].as_str().unwrap());
+    Pseudonymized {
+        archive: target,
+        tokens: tokens(&key),
+        key,
+        said,
+    }
+}
+
+fn tokens(key: &Path) -> BTreeMap<String, String> {
+    let key: Value = serde_json::from_str(&std::fs::read_to_string(key).unwrap()).unwrap();
+    let tokens = key["tokens"].as_object().unwrap().iter();
+    let tokens = tokens.map(|(token, value)| (token.clone(), value.as_str().unwrap().to_owned()));
+    tokens.collect()
+}
+
+/// The job's archive with what `edit` makes of the text of each entry. As [`exported`] makes it.
+pub fn rewritten(binary: &Binary, job: &str, edit: impl Fn(&str, &str) -> String) -> PathBuf {
+    let mut all = members(&exported(binary, job));
+    // It has the checksums of what was there before.
+    all.retain(|member| member.name != "esml_manifest.json");
+    for member in &mut all {
+        let text = String::from_utf8(std::mem::take(&mut member.content)).unwrap();
+        member.content = edit(&member.name, &text).into_bytes();
+    }
+    let path = binary.path("rewritten.tar.gz");
+    std::fs::write(&path, gzip(&blocks(&all))).unwrap();
+    path
+}
+
+/// The job's archive with what `edit` makes of each entry's content. As [`exported`] makes it.
+pub fn edited_entries(binary: &Binary, job: &str, mut edit: impl FnMut(&str, &mut Vec<u8>)) -> PathBuf {
+    const MANIFEST: &str = "esml_manifest.json";
+    let mut all = members(&exported(binary, job));
+    let before = all.clone();
+    all.iter_mut()
+        .for_each(|member| edit(&member.name, &mut member.content));
+    let changed = |(old, new): (&Member, &Member)| old.name != MANIFEST && old.content != new.content;
+    if before.iter().zip(&all).any(changed) {
+        // It has the checksum of what was there before.
+        all.retain(|member| member.name != MANIFEST);
+    }
+    let path = binary.path("edited.tar.gz");
+    std::fs::write(&path, gzip(&blocks(&all))).unwrap();
+    path
+}
+
+/// The job's archive with what `edit` makes of its configuration and of its inputs' mapping. As [`exported`] makes it.
+pub fn edited(binary: &Binary, job: &str, edit: impl FnOnce(&mut Value, &mut Value)) -> PathBuf {
+    let mut all = members(&exported(binary, job));
+    // It has the checksum of what was there before.
+    all.retain(|member| member.name != "esml_manifest.json");
+    let parsed = |ending: &str| {
+        let member = all.iter().find(|member| member.name.ends_with(ending)).unwrap();
+        serde_json::from_slice::<Value>(&member.content).unwrap()
+    };
+    let (mut config, mut mapping) = (parsed("_config.json"), parsed("_input_mapping.json"));
+    edit(&mut config, &mut mapping);
+    for member in &mut all {
+        let new = [("_config.json", &config), ("_input_mapping.json", &mapping)];
+        let new = new.into_iter().find(|(ending, _)| member.name.ends_with(ending));
+        if let Some((_, new)) = new {
+            member.content = new.to_string().into_bytes();
+        }
+    }
+    let path = binary.path("edited.tar.gz");
+    std::fs::write(&path, gzip(&blocks(&all))).unwrap();
+    path
+}
+
+/// The lock is held here, as by another run, until that run has published what it added.
+#[test]
+fn concurrent_runs_with_one_key_file_keep_each_others_tokens() {
+    use std::io::{BufRead as _, BufReader};
+    let binary = Binary::new();
+    let archive = from_python("complete").display().to_string();
+    binary
+        .run([
+            "pseudonymize",
+            &archive,
+            "-o",
+            "first.tar.gz",
+            "--key",
+            "k.json",
+            "--fields",
+            "host",
+        ])
+        .expect(0);
+    let path = binary.path("k.json");
+    let lock = std::fs::File::open(&path).unwrap();
+    lock.lock().unwrap();
+    let mut command = binary.command(["pseudonymize", &archive, "-o", "second.tar.gz", "--key", "k.json"]);
+    let mut run = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines();
+    let waits = lines.any(|line| {
+        line.unwrap()
+            .contains("Waiting for another run that uses the key file k.json")
+    });
+    assert!(waits, "the run did not wait");
+    let mut keys: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    keys["tokens"]["t_other"] = "value of the other run".into();
+    std::fs::write(binary.path("new.json"), keys.to_string()).unwrap();
+    std::fs::rename(binary.path("new.json"), &path).unwrap();
+    drop(lock);
+    lines.for_each(drop);
+    assert!(run.wait().unwrap().success());
+    let after: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let (before, after) = (
+        keys["tokens"].as_object().unwrap(),
+        after["tokens"].as_object().unwrap(),
+    );
+    assert!(before.iter().all(|(token, value)| after.get(token) == Some(value)));
+    assert!(after.len() > before.len());
+}

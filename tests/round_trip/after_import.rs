@@ -1,0 +1,120 @@
+//! What must hold on the cluster after an import, whatever was imported.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::archive_contents::ArchiveContents;
+use crate::support::test_cluster::{Contents, TestCluster};
+
+/// A cluster before an import.
+pub struct Before {
+    contents: Contents,
+    configurations: Value,
+}
+
+impl Before {
+    pub fn of(cluster: &TestCluster) -> Self {
+        Self {
+            contents: cluster.contents(),
+            configurations: cluster.ml.configurations(),
+        }
+    }
+
+    /// Every document that was there is there, byte for byte, and every new one is the job's own or an input of it.
+    #[track_caller]
+    pub fn is_untouched(&self, cluster: &TestCluster, job: &str, targets: &BTreeSet<String>) {
+        let after = cluster.contents();
+        for (place, source) in &self.contents {
+            assert_eq!(after.get(place), Some(source), "{place:?} is as it was");
+        }
+        for ((index, id), source) in after.iter().filter(|(place, _)| !self.contents.contains_key(place)) {
+            let own = id.starts_with(&format!("{job}_"))
+                || serde_json::from_str::<Value>(source).expect("JSON")["job_id"] == job;
+            assert!(
+                own || targets.contains(index),
+                "{index}/{id} came from nowhere: {source}"
+            );
+        }
+        self.configurations_are_untouched(cluster, job);
+    }
+
+    fn configurations_are_untouched(&self, cluster: &TestCluster, job: &str) {
+        let after = cluster.ml.configurations();
+        for kind in ["jobs", "datafeeds", "filters"] {
+            for was in self.configurations[kind].as_array().into_iter().flatten() {
+                let there = after[kind].as_array().expect("a list").contains(was);
+                assert!(there, "{kind} {was} is as it was");
+            }
+        }
+        let members_aside = |calendar: &Value| {
+            let mut calendar = calendar.clone();
+            if let Some(members) = calendar["job_ids"].as_array_mut() {
+                members.retain(|member| *member != job);
+            }
+            calendar
+        };
+        let after: Vec<Value> = after["calendars"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(members_aside)
+            .collect();
+        for was in self.configurations["calendars"].as_array().into_iter().flatten() {
+            assert!(after.contains(&members_aside(was)), "calendar {was} is as it was");
+        }
+    }
+}
+
+/// `.ml-state-write` is an alias of an index that Elasticsearch named.
+#[track_caller]
+pub fn state_is_written_through_an_alias(cluster: &TestCluster) {
+    let aliases = cluster.call("GET", "/_alias/.ml-state-write", "").value();
+    let indices: Vec<&String> = aliases.as_object().expect("an alias").keys().collect();
+    assert_eq!(indices, [".ml-state-000001"]);
+}
+
+/// The job stands on the snapshot, opens with all of its state, and its datafeed goes on where the snapshot ended.
+#[track_caller]
+pub fn goes_on_where_it_stopped(cluster: &TestCluster, held: &ArchiveContents) {
+    let job = held.job();
+    let latest = held.latest_record();
+    assert!(latest.is_some(), "a snapshot with records");
+    assert_eq!(cluster.latest_record(job), latest, "latest record");
+    assert_eq!(cluster.job(job)["model_snapshot_id"], held.snapshot_id());
+    assert!(cluster.job(job).get("blocked").is_none(), "the revert ended");
+    let path = format!("/_ml/anomaly_detectors/{job}/model_snapshots/{}", held.snapshot_id());
+    assert_eq!(
+        cluster.call("GET", &path, "").value()["count"],
+        1,
+        "the snapshot is listed"
+    );
+
+    let opened = cluster.call("POST", &format!("/_ml/anomaly_detectors/{job}/_open"), "");
+    assert_eq!(opened.status, 200, "{}", opened.value());
+    let restored = cluster.ml.opened_with(job).expect("an opened job");
+    assert_eq!(
+        restored.model_docs as usize,
+        held.state_of("_model_state_").len(),
+        "model"
+    );
+    assert_eq!(
+        restored.categorizer_docs as usize,
+        held.state_of("_categorizer_state#").len(),
+        "categorizer"
+    );
+    assert!(restored.quantiles, "quantiles");
+    assert_eq!(restored.latest_record_timestamp, latest);
+    if let Some(datafeed) = held.config["datafeed_config"]["datafeed_id"].as_str() {
+        let started = cluster.call("POST", &format!("/_ml/datafeeds/{datafeed}/_start"), "");
+        assert_eq!(started.status, 200, "{}", started.value());
+        let start = cluster.ml.opened_with(job).and_then(|restored| restored.datafeed_start);
+        assert_eq!(
+            start,
+            latest.map(|latest| latest + 1),
+            "one millisecond behind the last record"
+        );
+        cluster.call("POST", &format!("/_ml/datafeeds/{datafeed}/_stop"), "{}");
+    }
+    cluster.call("POST", &format!("/_ml/anomaly_detectors/{job}/_close"), "");
+}

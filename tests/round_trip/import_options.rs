@@ -1,0 +1,214 @@
+//! What an import is told to leave out stays out, and nothing else does.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::archive_contents::ArchiveContents;
+use super::scenario::newest;
+use crate::support::binary::Binary;
+use crate::support::fixtures::Fixture;
+use crate::support::test_cluster::TestCluster;
+
+const JOB: &str = "web-latency";
+
+fn archive(binary: &Binary) -> PathBuf {
+    let fixture = Fixture::load(JOB);
+    TestCluster::seeded(newest(), &fixture).export(binary, JOB, "first", &["--include-inputs"])
+}
+
+/// What of an archive is on a cluster.
+#[derive(Clone, Debug, PartialEq)]
+struct There {
+    inputs: usize,
+    annotations: usize,
+    notifications: usize,
+    datafeeds: usize,
+    filters: usize,
+    calendars: usize,
+    reads: Value,
+}
+
+impl There {
+    fn all(held: &ArchiveContents) -> Self {
+        Self {
+            inputs: held.inputs.len(),
+            annotations: held.annotations.len(),
+            notifications: held.notifications.len(),
+            datafeeds: 1,
+            filters: 1,
+            calendars: 1,
+            reads: json!(["web-latency-input"]),
+        }
+    }
+
+    fn of(cluster: &TestCluster, held: &ArchiveContents) -> Self {
+        let length = |kind: &str| cluster.ml.configurations()[kind].as_array().map_or(0, Vec::len);
+        let carried: Vec<Value> = held
+            .notifications
+            .iter()
+            .map(|text| super::archive_contents::json_of(text))
+            .collect();
+        let notifications = cluster.documents_of(".ml-notifications-*");
+        let datafeed = cluster.call("GET", "/_ml/datafeeds", "").value();
+        Self {
+            inputs: cluster.documents_of("web-latency-input").len(),
+            annotations: cluster.documents_of(".ml-annotations-read").len(),
+            notifications: notifications
+                .values()
+                .filter(|text| carried.contains(&super::archive_contents::json_of(text)))
+                .count(),
+            datafeeds: length("datafeeds"),
+            filters: length("filters"),
+            calendars: length("calendars"),
+            reads: datafeed["datafeeds"][0]["indices"].clone(),
+        }
+    }
+}
+
+/// Imports with an option; the rest is there, the job stands on its snapshot and opens.
+#[track_caller]
+fn leaves_out(options: &[&str], out: impl FnOnce(&mut There)) -> TestCluster {
+    let binary = Binary::new();
+    let archive = archive(&binary);
+    let held = ArchiveContents::read(&archive);
+    let cluster = TestCluster::new(newest());
+    cluster.import(&binary, &archive, options).expect(0);
+    let mut expected = There::all(&held);
+    out(&mut expected);
+    assert_eq!(There::of(&cluster, &held), expected, "{options:?}");
+    assert_eq!(cluster.job(JOB)["model_snapshot_id"], held.snapshot_id());
+    assert_eq!(cluster.latest_record(JOB), held.latest_record());
+    cluster
+}
+
+#[track_caller]
+fn opens(cluster: &TestCluster) {
+    let opened = cluster.call("POST", "/_ml/anomaly_detectors/web-latency/_open", "");
+    assert_eq!(opened.status, 200, "{}", opened.value());
+}
+
+#[test]
+fn import_without_skip_options_is_complete() {
+    opens(&leaves_out(&[], |_| ()));
+}
+
+#[test]
+fn skip_inputs_omits_input_documents() {
+    let cluster = leaves_out(&["--skip-inputs"], |there| {
+        there.inputs = 0;
+        there.reads = json!(["weblogs-2024.01"]);
+    });
+    assert_eq!(
+        cluster.call("GET", "/web-latency-input", "").status,
+        404,
+        "no empty index"
+    );
+    opens(&cluster);
+}
+
+#[test]
+fn skip_annotations_omits_annotations() {
+    opens(&leaves_out(&["--skip-annotations"], |there| there.annotations = 0));
+}
+
+#[test]
+fn skip_notifications_omits_notifications() {
+    opens(&leaves_out(&["--skip-notifications"], |there| there.notifications = 0));
+}
+
+#[test]
+fn skip_datafeed_omits_the_datafeed() {
+    opens(&leaves_out(&["--skip-datafeed"], |there| {
+        there.datafeeds = 0;
+        there.reads = Value::Null;
+    }));
+}
+
+#[test]
+fn skip_filters_uses_existing_filters() {
+    let binary = Binary::new();
+    let archive = archive(&binary);
+    let held = ArchiveContents::read(&archive);
+    let cluster = TestCluster::new(newest());
+    let other = json!({"filter_id": "canary-hosts", "description": "another", "items": ["x"]});
+    cluster.ml.adopt_filter(&other);
+    cluster.import(&binary, &archive, &[]).expect(3).says("canary-hosts");
+    cluster.import(&binary, &archive, &["--skip-filters"]).expect(0);
+    assert_eq!(There::of(&cluster, &held), There::all(&held));
+    assert_eq!(cluster.ml.configurations()["filters"], json!([other]), "as it was");
+    opens(&cluster);
+}
+
+#[test]
+fn skip_filters_omits_filters() {
+    leaves_out(&["--skip-filters"], |there| there.filters = 0);
+}
+
+#[test]
+fn skip_calendars_omits_calendars() {
+    opens(&leaves_out(&["--skip-calendars"], |there| there.calendars = 0));
+}
+
+#[test]
+fn all_skip_options_together() {
+    let all = [
+        "--skip-inputs",
+        "--skip-annotations",
+        "--skip-notifications",
+        "--skip-datafeed",
+        "--skip-calendars",
+    ];
+    opens(&leaves_out(&all, |there| {
+        *there = There {
+            inputs: 0,
+            annotations: 0,
+            notifications: 0,
+            datafeeds: 0,
+            filters: 1,
+            calendars: 0,
+            reads: Value::Null,
+        }
+    }));
+}
+
+#[test]
+fn datafeed_index_option_sets_the_indices() {
+    let options = ["--datafeed-index", "weblogs-new", "--datafeed-index", "weblogs-old"];
+    let cluster = leaves_out(&options, |there| {
+        there.inputs = 0;
+        there.reads = json!(["weblogs-new", "weblogs-old"]);
+    });
+    assert_eq!(
+        cluster.call("GET", "/web-latency-input", "").status,
+        404,
+        "no empty index"
+    );
+    opens(&cluster);
+}
+
+#[test]
+fn datafeed_index_option_accepts_patterns_and_remote_clusters() {
+    let options = [
+        "--datafeed-index",
+        "weblogs-*",
+        "--datafeed-index",
+        "-weblogs-old*",
+        "--datafeed-index",
+        "<weblogs-{now/d}>",
+        "--datafeed-index",
+        "europe:weblogs",
+    ];
+    leaves_out(&options, |there| {
+        there.inputs = 0;
+        there.reads = json!(["weblogs-*", "-weblogs-old*", "<weblogs-{now/d}>", "europe:weblogs"]);
+    });
+}
+
+#[test]
+fn model_memory_limit_option_sets_the_limit() {
+    let cluster = leaves_out(&["--model-memory-limit", "64mb"], |_| ());
+    assert_eq!(cluster.job(JOB)["analysis_limits"]["model_memory_limit"], "64mb");
+    assert_eq!(cluster.job(JOB)["analysis_limits"]["categorization_examples_limit"], 4);
+    opens(&cluster);
+}

@@ -1,0 +1,231 @@
+//! One journey: exported, imported, exported again, and everything compared on the way.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::after_import::{Before, goes_on_where_it_stopped, state_is_written_through_an_alias};
+use super::against_cluster::holds_what_the_cluster_holds;
+use super::archive_comparison::{Places, hold_the_same};
+use super::archive_contents::ArchiveContents;
+use crate::support::binary::Binary;
+use crate::support::cluster::ml::{MlOptions, MlVersion};
+use crate::support::fixtures::Fixture;
+use crate::support::test_cluster::TestCluster;
+
+/// Where a job goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A cluster where another job has results in the same index.
+    Elsewhere,
+    /// A cluster where no job was ever opened.
+    Untouched,
+    /// The cluster that it came from; needs another id.
+    Beside,
+}
+
+/// A journey to be made.
+pub struct RoundTrip {
+    fixture: Fixture,
+    from: MlOptions,
+    to: MlOptions,
+    destination: Destination,
+    rename: Option<&'static str>,
+    export: Vec<&'static str>,
+    import: Vec<&'static str>,
+    fields: Option<&'static [&'static str]>,
+    places: Option<Places>,
+    prepared: Vec<(String, String, String)>,
+}
+
+/// The end of it.
+pub struct Arrived {
+    pub cluster: TestCluster,
+    pub first: ArchiveContents,
+    pub second: ArchiveContents,
+    /// What the import said.
+    pub said: String,
+}
+
+/// Today's version.
+pub fn newest() -> MlVersion {
+    MlVersion::new(9, 2, 0)
+}
+
+impl RoundTrip {
+    /// With inputs, whole documents, to another cluster of the same version.
+    pub fn of(fixture: Fixture) -> Self {
+        Self {
+            fixture,
+            from: MlOptions::new(newest()),
+            to: MlOptions::new(newest()),
+            destination: Destination::Elsewhere,
+            rename: None,
+            export: vec!["--include-inputs", "--all-fields"],
+            import: Vec::new(),
+            fields: None,
+            places: None,
+            prepared: Vec::new(),
+        }
+    }
+
+    /// Changes the configuration before the job is on any cluster.
+    pub fn change(&mut self, change: impl FnOnce(&mut Value)) {
+        change(&mut self.fixture.job);
+    }
+
+    pub fn to(mut self, destination: Destination) -> Self {
+        self.destination = destination;
+        self
+    }
+
+    pub fn renamed(mut self, id: &'static str) -> Self {
+        self.rename = Some(id);
+        self
+    }
+
+    pub fn between(mut self, from: MlVersion, to: MlVersion) -> Self {
+        (self.from, self.to) = (MlOptions::new(from), MlOptions::new(to));
+        self
+    }
+
+    pub fn between_clusters(mut self, from: MlOptions, to: MlOptions) -> Self {
+        (self.from, self.to) = (from, to);
+        self
+    }
+
+    /// The fields that the job needs; the archive must hold those and no others.
+    pub fn only_fields(mut self, fields: &'static [&'static str]) -> Self {
+        self.fields = Some(fields);
+        self.export.retain(|option| *option != "--all-fields");
+        self
+    }
+
+    pub fn without_inputs(mut self) -> Self {
+        self.export.clear();
+        self
+    }
+
+    pub fn exporting(mut self, options: &[&'static str]) -> Self {
+        self.export.extend(options);
+        self
+    }
+
+    pub fn importing(mut self, options: &[&'static str]) -> Self {
+        self.import.extend(options);
+        self
+    }
+
+    /// Documents to store at the source as they are, line breaks included: path and text.
+    pub fn broken(mut self, documents: &[(String, String)]) -> Self {
+        let put = |(path, text): &(String, String)| ("PUT".to_owned(), path.clone(), text.clone());
+        self.prepared.extend(documents.iter().map(put));
+        self
+    }
+
+    /// What else is done at the source: method, path and body of a request.
+    pub fn preparing(mut self, method: &str, path: &str, body: &str) -> Self {
+        self.prepared
+            .push((method.to_owned(), path.to_owned(), body.to_owned()));
+        self
+    }
+
+    /// Where inputs are expected, when not all in `<job>-input`.
+    pub fn landing(mut self, places: &[(&str, &str)]) -> Self {
+        let owned = places
+            .iter()
+            .map(|(source, target)| ((*source).to_owned(), (*target).to_owned()));
+        self.places = Some(owned.collect());
+        self
+    }
+
+    fn id(&self) -> &str {
+        self.rename.unwrap_or(self.fixture.id())
+    }
+
+    fn places(&self) -> Places {
+        let target = format!("{}-input", self.id());
+        let usual = || {
+            self.fixture
+                .sources
+                .iter()
+                .map(|source| (source.clone(), target.clone()))
+                .collect()
+        };
+        self.places.clone().unwrap_or_else(usual)
+    }
+
+    /// Exports at the source and compares with what is there.
+    fn departure(&self, binary: &Binary) -> (TestCluster, PathBuf, ArchiveContents) {
+        let cluster = TestCluster::with(self.from.clone());
+        cluster.seed(&self.fixture);
+        for (method, path, body) in &self.prepared {
+            let answer = cluster.call(method, path, body);
+            assert!(answer.status < 300, "{method} {path}: {}", answer.value());
+        }
+        let before = cluster.contents();
+        let archive = cluster.export(binary, self.fixture.id(), "first", &self.export);
+        assert!(cluster.contents() == before, "an export changes nothing");
+        let held = ArchiveContents::read(&archive);
+        holds_what_the_cluster_holds(&held, &cluster, &self.fixture, self.fields);
+        (cluster, archive, held)
+    }
+
+    fn destination(&self, source: TestCluster) -> TestCluster {
+        if self.destination == Destination::Beside {
+            return source;
+        }
+        drop(source);
+        let cluster = TestCluster::with(self.to.clone());
+        if self.destination == Destination::Elsewhere {
+            cluster.seed(&neighbour(&self.fixture));
+        }
+        cluster
+    }
+
+    #[track_caller]
+    pub fn run(self) -> Arrived {
+        let binary = Binary::new();
+        let (source, archive, first) = self.departure(&binary);
+        let cluster = self.destination(source);
+        let before = Before::of(&cluster);
+        let mut options = self.import.clone();
+        if let Some(id) = self.rename {
+            options.extend(["--as", id]);
+        }
+        let run = cluster.import(&binary, &archive, &options).expect(0);
+        assert_eq!(
+            run.stdout,
+            format!("{}\n", self.id()),
+            "stdout is the job's id and nothing else"
+        );
+        let places = self.places();
+        let targets: BTreeSet<String> = places.values().cloned().collect();
+        before.is_untouched(&cluster, self.id(), &targets);
+        state_is_written_through_an_alias(&cluster);
+
+        let again = cluster.export(&binary, self.id(), "second", &self.export);
+        let second = ArchiveContents::read(&again);
+        let mut members = vec![self.id()];
+        if self.destination == Destination::Beside {
+            members.push(self.fixture.id());
+            members.sort_unstable();
+        }
+        hold_the_same(&first, &second, &places, &members);
+        goes_on_where_it_stopped(&cluster, &second);
+        Arrived {
+            cluster,
+            first,
+            second,
+            said: run.stderr,
+        }
+    }
+}
+
+/// Another job whose results lie in the same index, with results of a third.
+fn neighbour(fixture: &Fixture) -> Fixture {
+    let results = fixture.job["results_index_name"].as_str().expect("a name");
+    let neighbour = Fixture::load("log-categories").renamed("neighbour").without_datafeed();
+    neighbour.without_inputs().results_index_name(results)
+}
