@@ -163,14 +163,14 @@ impl<'v> DocumentChecker<'v> {
             findings.fatal(place, what);
             return Ok(());
         }
-        match kind.order.position(number) {
+        match kind.order.take(number, id, source)? {
             Position::Next => {
                 kind.decode(id, source, place, findings);
                 while let Some((id, source)) = kind.order.next_kept()? {
                     kind.decode(&id, &source, place, findings);
                 }
             }
-            Position::Early => kind.order.keep(number, id, source)?,
+            Position::Early => {}
             Position::Duplicate => findings.fatal(place, format!("`{id}` is there twice")),
         }
         Ok(())

@@ -167,26 +167,23 @@ pub(in crate::archive) struct DocumentOrder {
 /// Where a document is in the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::archive) enum Position {
+    /// It is the next one, and counts as passed on.
     Next,
+    /// It is kept until its turn comes.
     Early,
     Duplicate,
 }
 
 impl DocumentOrder {
-    /// The document of this number has come; the next one counts as passed on.
-    pub(in crate::archive) fn position(&mut self, number: u64) -> Position {
+    /// The document of this number has come.
+    pub(in crate::archive) fn take(&mut self, number: u64, id: &str, source: &[u8]) -> Result<Position> {
         if number < self.next || self.waiting.contains_key(&number) {
-            Position::Duplicate
-        } else if number > self.next {
-            Position::Early
-        } else {
-            self.next += 1;
-            Position::Next
+            return Ok(Position::Duplicate);
         }
-    }
-
-    /// Stores an early document.
-    pub(in crate::archive) fn keep(&mut self, number: u64, id: &str, source: &[u8]) -> Result<()> {
+        if number == self.next {
+            self.next += 1;
+            return Ok(Position::Next);
+        }
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(tempfile::tempfile().map_err(Error::temporary)?),
@@ -195,7 +192,7 @@ impl DocumentOrder {
         at_end.and_then(|_| file.write_all(source)).map_err(Error::temporary)?;
         self.waiting.insert(number, (id.to_owned(), self.end, source.len()));
         self.end += source.len() as u64;
-        Ok(())
+        Ok(Position::Early)
     }
 
     /// A stored document whose turn has come, with its ID.
@@ -360,12 +357,9 @@ impl PartReader {
             let source = &mut documents.source;
             if let (Part::State, Some(id)) = (self.part, &action.id) {
                 let number = *self.numbers.get(id).ok_or_else(changed)?;
-                match self.order.position(number) {
+                match self.order.take(number, id, source)? {
                     Position::Next => {}
-                    Position::Early => {
-                        self.order.keep(number, id, source)?;
-                        continue;
-                    }
+                    Position::Early => continue,
                     Position::Duplicate => return Err(changed()),
                 }
             }
@@ -457,11 +451,9 @@ mod tests {
         let (mut documents, mut passed, mut positions) = (DocumentOrder::default(), Vec::new(), Vec::new());
         for number in order {
             let text = number.to_string();
-            let position = documents.position(*number);
-            match position {
-                Position::Next => passed.push(text),
-                Position::Early => documents.keep(*number, &text, text.as_bytes()).unwrap(),
-                Position::Duplicate => {}
+            let position = documents.take(*number, &text, text.as_bytes()).unwrap();
+            if position == Position::Next {
+                passed.push(text);
             }
             positions.push(position);
             while let Some((id, source)) = documents.next_kept().unwrap() {

@@ -1,22 +1,33 @@
 //! The fields that a Painless script names.
 
-use std::ops::Range;
-
 use serde_json::Value;
 
+use self::Token::{Sign, Text, Word};
 use super::references::FieldReferences;
 
-/// Ways to the document itself, a path following.
-const DOCUMENT: [&str; 6] = [
-    "params._source",
-    "params?._source",
-    "params['_source']",
-    "params[\"_source\"]",
-    "params.get('_source')",
-    "params.get(\"_source\")",
-];
 /// Methods of a map that take a key.
 const BY_KEY: [&str; 3] = ["get", "containsKey", "getOrDefault"];
+/// Words after which a slash starts a regular expression; after other words it divides.
+const BEFORE_PATTERN: [&str; 7] = ["return", "in", "else", "do", "instanceof", "new", "throw"];
+
+/// A part of a script. Comments and blanks are left out.
+enum Token<'a> {
+    Word(&'a str),
+    /// What a text or a regular expression has between its quotes, as it is written.
+    Text(&'a str),
+    Sign(char),
+}
+
+/// One step from a value to what is inside, and what follows it.
+enum Step<'a, 't> {
+    Key(String, &'t [Token<'a>]),
+    /// An element of a list: the path stays.
+    Element(&'t [Token<'a>]),
+    /// A key that is made at run time.
+    Unknown,
+    /// The value itself is used.
+    End,
+}
 
 /// Reads the script that is a member of an object.
 pub(super) fn read_in(object: &Value, member: &str, place: &str, found: &mut FieldReferences) {
@@ -31,43 +42,62 @@ pub(super) fn read(script: &Value, place: &str, found: &mut FieldReferences) {
     let Some(source) = source else {
         return found.warn(format!("{place}: a stored script, its text is not known"));
     };
-    let (code, params) = (Code::read(source), script.get("params"));
+    let (tokens, params) = (read_tokens(source), script.get("params"));
     let unknown = |access| format!("{place}: `{access}` with a name made at run time");
-    // Values as a search sees them.
-    for rest in code.after_uses_of("doc") {
-        match step(rest, params) {
-            Step::Key(field, _) => found.name(&field),
-            // As in `doc in list`: no use of it.
-            Step::End if rest.trim_start().starts_with(is_word) => {}
-            _ => found.warn(unknown("doc")),
-        }
-    }
-    for access in ["field", "$"] {
-        let after = code.after_uses_of(access);
-        for call in after.filter_map(|rest| rest.trim_start().strip_prefix('(')) {
-            match name(call, params) {
+    let (mut sources, mut understood) = (0, 0);
+    for (at, token) in tokens.iter().enumerate() {
+        let is_member = at > 0 && matches!(tokens[at - 1], Sign('.'));
+        match (token, &tokens[at + 1..]) {
+            (Text("_source"), _) => sources += 1,
+            (Word(word), _) if word.contains("_source") => sources += word.matches("_source").count(),
+            (_, _) if is_member => {}
+            // Values as a search sees them.
+            (Word("doc"), rest) => match step(rest, params) {
+                Step::Key(field, _) => found.name(&field),
+                // As in `doc in list`: no use of it.
+                Step::End if matches!(rest, [Word(_), ..]) => {}
+                _ => found.warn(unknown("doc")),
+            },
+            (Word(access @ ("field" | "$")), [Sign('('), rest @ ..]) => match name(rest, params) {
                 Some((field, _)) => found.name(&field),
                 None => found.warn(unknown(access)),
+            },
+            (Word("params"), rest) => {
+                let Some((access, rest)) = document(rest) else { continue };
+                understood += 1;
+                match path(rest, params) {
+                    Some(path) => drop(found.places.insert(path)),
+                    None => found.warn(unknown(access)),
+                }
             }
+            _ => {}
         }
     }
-    let mut whole = code.uses_of("_source").count() + code.literals_that_are("_source");
-    for access in DOCUMENT {
-        for rest in code.after_uses_of(access) {
-            whole = whole.saturating_sub(1);
-            match path(rest, params) {
-                Some(path) => drop(found.places.insert(path)),
-                None => found.warn(unknown(access)),
-            }
-        }
-    }
-    if whole > 0 {
+    if sources > understood {
         found.warn(format!("{place}: `_source` read in a way that is not understood"));
     }
 }
 
+/// A way to the document itself, from what follows `params`, with what follows it.
+fn document<'a, 't>(rest: &'t [Token<'a>]) -> Option<(&'static str, &'t [Token<'a>])> {
+    match rest {
+        [Sign('.'), Word("_source"), after @ ..] => Some(("params._source", after)),
+        [Sign('?'), Sign('.'), Word("_source"), after @ ..] => Some(("params?._source", after)),
+        [Sign('['), Text("_source"), Sign(']'), after @ ..] => Some(("params['_source']", after)),
+        [
+            Sign('.'),
+            Word("get"),
+            Sign('('),
+            Text("_source"),
+            Sign(')'),
+            after @ ..,
+        ] => Some(("params.get('_source')", after)),
+        _ => None,
+    }
+}
+
 /// A path through the document, as far as it is written down.
-fn path(mut rest: &str, params: Option<&Value>) -> Option<String> {
+fn path(mut rest: &[Token<'_>], params: Option<&Value>) -> Option<String> {
     let mut path = String::new();
     loop {
         rest = match step(rest, params) {
@@ -81,172 +111,100 @@ fn path(mut rest: &str, params: Option<&Value>) -> Option<String> {
     }
 }
 
-/// One step from a value to what is inside.
-enum Step<'a> {
-    Key(String, &'a str),
-    /// An element of a list: the path stays.
-    Element(&'a str),
-    /// A key that is made at run time.
-    Unknown,
-    /// The value itself is used.
-    End,
-}
-
 /// `['x']`, `[0]`, `.x`, `?.x`, `.get('x')` or the end.
-fn step<'a>(rest: &'a str, params: Option<&Value>) -> Step<'a> {
-    let rest = rest.trim_start();
-    if let Some(inner) = rest.strip_prefix('[') {
-        if let Some((name, after)) = name(inner, params) {
-            return match after.trim_start().strip_prefix(']') {
-                Some(after) => Step::Key(name, after),
-                None => Step::Unknown,
-            };
-        }
-        let digits = inner.trim_start_matches(|c: char| c.is_ascii_digit());
-        return match digits.strip_prefix(']') {
-            Some(after) if digits.len() < inner.len() => Step::Element(after),
+fn step<'a, 't>(rest: &'t [Token<'a>], params: Option<&Value>) -> Step<'a, 't> {
+    match rest {
+        [Sign('['), inner @ ..] => match (name(inner, params), inner) {
+            (Some((name, [Sign(']'), after @ ..])), _) => Step::Key(name, after),
+            (None, [Word(index), Sign(']'), after @ ..]) if index.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Step::Element(after)
+            }
             _ => Step::Unknown,
-        };
-    }
-    let Some(dotted) = rest.strip_prefix("?.").or_else(|| rest.strip_prefix('.')) else {
-        return Step::End;
-    };
-    let dotted = dotted.trim_start();
-    let end = dotted.find(|c| !is_word(c) && c != '@').unwrap_or(dotted.len());
-    let (word, after) = dotted.split_at(end);
-    match after.trim_start().strip_prefix('(') {
-        Some(inner) if BY_KEY.contains(&word) => match name(inner, params) {
-            Some((name, after)) => Step::Key(name, after.split_once(')').map_or("", |(_, after)| after)),
-            None => Step::Unknown,
         },
-        // A method of the value.
-        Some(_) => Step::End,
-        None if word.is_empty() => Step::Unknown,
-        None => Step::Key(word.to_owned(), after),
+        [Sign('?'), Sign('.'), inner @ ..] | [Sign('.'), inner @ ..] => match inner {
+            [Word(method), Sign('('), argument @ ..] if BY_KEY.contains(method) => match name(argument, params) {
+                Some((name, after)) => {
+                    let end = after.iter().position(|token| matches!(token, Sign(')')));
+                    Step::Key(name, end.map_or(&[], |end| &after[end + 1..]))
+                }
+                None => Step::Unknown,
+            },
+            // A method of the value.
+            [Word(_), Sign('('), ..] => Step::End,
+            [Word(key), after @ ..] => Step::Key((*key).to_owned(), after),
+            _ => Step::Unknown,
+        },
+        _ => Step::End,
     }
 }
 
 /// A name as a literal or a parameter of the script, with what follows it.
-fn name<'a>(text: &'a str, params: Option<&Value>) -> Option<(String, &'a str)> {
-    let text = text.trim_start();
-    let (name, rest) = match text.chars().next()? {
-        quote @ ('\'' | '"') => {
-            let (name, rest) = text[1..].split_once(quote)?;
-            (name.to_owned(), rest)
-        }
-        _ => {
-            let rest = text.strip_prefix("params")?;
-            let Step::Key(parameter, rest) = step(rest, None) else {
-                return None;
-            };
-            (params?.get(&parameter)?.as_str()?.to_owned(), rest)
-        }
+fn name<'a, 't>(tokens: &'t [Token<'a>], params: Option<&Value>) -> Option<(String, &'t [Token<'a>])> {
+    let (name, rest) = match tokens {
+        [Text(text), rest @ ..] => ((*text).to_owned(), rest),
+        [Word("params"), rest @ ..] => match step(rest, None) {
+            Step::Key(parameter, rest) => (params?.get(&parameter)?.as_str()?.to_owned(), rest),
+            _ => return None,
+        },
+        _ => return None,
     };
     // `'a' + i` is made at run time.
-    (!rest.trim_start().starts_with('+')).then_some((name, rest))
+    (!matches!(rest, [Sign('+'), ..])).then_some((name, rest))
 }
 
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
-/// Words after which a slash starts a regular expression; after other words it divides.
-const BEFORE_PATTERN: [&str; 7] = ["return", "in", "else", "do", "instanceof", "new", "throw"];
-
-/// A script's source, each comment replaced by a blank.
-struct Code {
-    text: String,
-    /// Texts and regular expressions with their quotes, in order.
-    literals: Vec<Range<usize>>,
-}
-
-impl Code {
-    /// One pass. A literal or comment without an end takes in the rest.
-    fn read(source: &str) -> Self {
-        let mut code = Self {
-            text: String::with_capacity(source.len()),
-            literals: Vec::new(),
-        };
-        let mut rest = source;
-        // Bytes that follow the last line known to have no more regular expressions: no line is searched twice.
-        let mut after_line = usize::MAX;
-        while let Some(at) = rest.find(['\'', '"', '/']) {
-            code.text.push_str(&rest[..at]);
-            rest = &rest[at..];
-            rest = if rest.starts_with("//") {
-                code.text.push(' ');
-                &rest[rest.find(['\n', '\r']).unwrap_or(rest.len())..]
-            } else if let Some(comment) = rest.strip_prefix("/*") {
-                code.text.push(' ');
-                comment.split_once("*/").map_or("", |(_, after)| after)
-            } else if rest.starts_with('/') {
-                let mut end = None;
-                if rest.len() <= after_line && code.starts_pattern() {
-                    match literal_end(rest, b'/', Some(b'\n')) {
-                        Ok(length) => end = Some(length),
-                        Err(line) => after_line = rest.len() - line,
-                    }
+/// One pass. A literal or comment without an end takes in the rest.
+fn read_tokens(source: &str) -> Vec<Token<'_>> {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '@');
+    let (mut tokens, mut rest) = (Vec::new(), source);
+    // Bytes that follow the last line known to have no more regular expressions: no line is searched twice.
+    let mut after_line = usize::MAX;
+    while let Some(c) = rest.chars().next() {
+        let length = if rest.starts_with("//") {
+            rest.find(['\n', '\r']).unwrap_or(rest.len())
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            comment.find("*/").map_or(rest.len(), |end| end + 4)
+        } else if is_word(c) || c == '$' {
+            let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len()).max(1);
+            tokens.push(Word(&rest[..end]));
+            end
+        } else if matches!(c, '\'' | '"') {
+            let end = literal_end(rest, c as u8, None).unwrap_or_else(|end| end);
+            tokens.push(Text(&rest[1..end]));
+            rest.len().min(end + 1)
+        } else {
+            let is_pattern = c == '/' && rest.len() <= after_line && starts_pattern(tokens.last());
+            match is_pattern.then(|| literal_end(rest, b'/', Some(b'\n'))) {
+                Some(Ok(end)) => {
+                    tokens.push(Text(&rest[1..end]));
+                    end + 1
                 }
-                code.take(rest, end.unwrap_or(1), end.is_some())
-            } else {
-                let end = literal_end(rest, rest.as_bytes()[0], None);
-                code.take(rest, end.unwrap_or(rest.len()), true)
-            };
-        }
-        code.text.push_str(rest);
-        code
+                ended => {
+                    after_line = ended.and_then(Result::err).map_or(after_line, |line| rest.len() - line);
+                    tokens.extend((!c.is_whitespace()).then_some(Sign(c)));
+                    c.len_utf8()
+                }
+            }
+        };
+        rest = &rest[length..];
     }
+    tokens
+}
 
-    fn take<'a>(&mut self, rest: &'a str, length: usize, literal: bool) -> &'a str {
-        let start = self.text.len();
-        self.text.push_str(&rest[..length]);
-        if literal {
-            self.literals.push(start..self.text.len());
-        }
-        &rest[length..]
-    }
-
-    /// Whether a slash that follows starts a regular expression, as the Painless lexer decides it: by what precedes it.
-    fn starts_pattern(&self) -> bool {
-        let before = self.text.trim_end();
-        let start = before.trim_end_matches(is_word).len();
-        match before[start..].is_empty() {
-            true => !before.ends_with([')', ']']),
-            false => BEFORE_PATTERN.contains(&&before[start..]),
-        }
-    }
-
-    /// Where `word` occurs outside of literals.
-    fn uses_of<'a>(&'a self, word: &'a str) -> impl Iterator<Item = usize> {
-        let places = self.text.match_indices(word).map(|(at, _)| at);
-        places.filter(|at| {
-            let next = self.literals.partition_point(|literal| literal.end <= *at);
-            self.literals.get(next).is_none_or(|literal| *at < literal.start)
-        })
-    }
-
-    /// What follows each use of a word that stands alone.
-    fn after_uses_of<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a str> {
-        let alone = |before: &str| !before.ends_with(|c: char| is_word(c) || ".$'\"".contains(c));
-        let uses = self.uses_of(word).filter(move |at| alone(&self.text[..*at]));
-        let after = uses.map(|at| &self.text[at + word.len()..]);
-        after.filter(|rest| !rest.starts_with(is_word))
-    }
-
-    /// How many texts are this word and nothing else.
-    fn literals_that_are(&self, word: &str) -> usize {
-        let inner = |literal: &Range<usize>| self.text.get(literal.start + 1..literal.end.saturating_sub(1));
-        let words = self.literals.iter().map(inner);
-        words.filter(|inner| *inner == Some(word)).count()
+/// Whether a slash that follows starts a regular expression, as the Painless lexer decides it: by what precedes it.
+fn starts_pattern(before: Option<&Token<'_>>) -> bool {
+    match before {
+        Some(Word(word)) => BEFORE_PATTERN.contains(word),
+        Some(Sign(sign)) => !matches!(sign, ')' | ']'),
+        Some(Text(_)) | None => true,
     }
 }
 
-/// The length of a literal with its quotes; else where the search for its end stopped.
+/// Where the quote is that ends a literal; else where the search for it stopped.
 fn literal_end(rest: &str, quote: u8, stop: Option<u8>) -> Result<usize, usize> {
     let mut escaped = false;
     for (at, byte) in rest.bytes().enumerate().skip(1) {
         if byte == quote && !escaped {
-            return Ok(at + 1);
+            return Ok(at);
         }
         if Some(byte) == stop {
             return Err(at);
@@ -389,30 +347,36 @@ mod tests {
     }
 
     #[test]
-    fn comments_become_blanks_and_literals_stay() {
-        for (source, text, literals) in [
-            ("a // b\nc", "a  \nc", 0),
-            ("a /* b */ c", "a   c", 0),
-            ("'//' + \"/*\" // x", "'//' + \"/*\"  ", 2),
-            ("'\\'//' x", "'\\'//' x", 1),
-            ("a / b / c // d", "a / b / c  ", 0),
-            ("x =~ /\\/\\// // y", "x =~ /\\/\\//  ", 1),
-            ("'open // x", "'open // x", 1),
-            ("'", "'", 1),
-            ("/", "/", 0),
-            ("/*/ a", " ", 0),
-            ("\u{e9}/\u{e9} '\u{e9}' //\u{e9}", "\u{e9}/\u{e9} '\u{e9}'  ", 1),
+    fn comments_and_blanks_are_left_out_and_literals_stay() {
+        for (source, tokens) in [
+            ("a // b\nc", "a c"),
+            ("a /* b */ c", "a c"),
+            ("'//' + \"/*\" // x", "<//> + </*>"),
+            ("'\\'//' x", "<\\'//> x"),
+            ("a / b / c // d", "a / b / c"),
+            ("x =~ /\\/\\// // y", "x = ~ <\\/\\/>"),
+            ("'open // x", "<open // x>"),
+            ("'", "<>"),
+            ("/", "/"),
+            ("/*/ a", ""),
+            ("\u{e9}/\u{e9} '\u{e9}' //\u{e9}", "\u{e9} / \u{e9} <\u{e9}>"),
         ] {
-            let code = Code::read(source);
-            assert_eq!((code.text.as_str(), code.literals.len()), (text, literals), "{source}");
+            let read: Vec<String> = read_tokens(source)
+                .into_iter()
+                .map(|token| match token {
+                    Word(word) => word.to_owned(),
+                    Text(text) => format!("<{text}>"),
+                    Sign(sign) => sign.to_string(),
+                })
+                .collect();
+            assert_eq!(read.join(" "), tokens, "{source}");
         }
     }
 
     #[test]
     fn time_is_linear() {
         for part in ["/ ", "'", "/* ", "//", "= /x ", "= /\\", "doc['"] {
-            let code = Code::read(&part.repeat(200_000));
-            assert!(code.uses_of("doc").count() <= 200_000);
+            read_all(&part.repeat(200_000));
         }
     }
 }
