@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::util::atomic_file::{PublishError, file_hint};
 use crate::util::cancellation::Cancelled;
-use crate::util::signals::StopSignal;
+use crate::util::process::StopSignal;
 use crate::{archive, cluster, job, state};
 
 /// The exit codes that the command line promises.

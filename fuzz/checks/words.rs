@@ -4,8 +4,8 @@ use esml_state::archive::EntryKind;
 use esml_state::job::{FilterId, IndexName, JobId, SnapshotId};
 use esml_state::state::StateDocId;
 use esml_state::util::control_chars::{escape, escape_json, indented};
+use esml_state::util::format::parse_size;
 use esml_state::util::timestamp::EpochMillis;
-use esml_state::util::units::parse_size;
 
 /// What is taken keeps its promises.
 pub fn check(data: &[u8]) {

@@ -19,7 +19,7 @@ use super::layout::{BLOCK, EntryKind, EntryName, MAX_ACTION, MAX_BYTES, MAX_ENTR
 use super::manifest::{EntrySummary, Manifest};
 use super::read::Archive;
 use crate::util::atomic_file::{AtomicFile, check_target};
-use crate::util::hex::hex;
+use crate::util::format::hex;
 
 /// Compressed bytes kept in memory before they go to an unlinked temporary file.
 const IN_MEMORY: usize = 4 << 20;
@@ -352,7 +352,7 @@ impl UnpublishedArchive {
     pub fn archive(&self) -> Result<Option<Archive>> {
         match &self.sink {
             Sink::Stdout => Ok(None),
-            Sink::File(file) => Archive::open(file.temporary_path()).map(Some),
+            Sink::File(file) => Archive::open(file.file.path()).map(Some),
             Sink::Unlinked(file) => {
                 let file = file.try_clone().map_err(Error::temporary)?;
                 Ok(Some(Archive::of_file(file, &std::env::temp_dir())))
@@ -383,14 +383,14 @@ impl Sink {
     fn writer(&self) -> Box<dyn Write + '_> {
         match self {
             Self::Stdout => Box::new(io::stdout()),
-            Self::File(file) => Box::new(file.file()),
+            Self::File(file) => Box::new(file.file.as_file()),
             Self::Unlinked(file) => Box::new(file),
         }
     }
 
     fn failed(&self, cause: io::Error) -> Error {
         match self {
-            Self::File(file) => Error::io(file.target(), cause),
+            Self::File(file) => Error::io(&file.target, cause),
             Self::Stdout => Error::stdout(cause),
             Self::Unlinked(_) => Error::temporary(cause),
         }

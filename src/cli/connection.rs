@@ -11,8 +11,8 @@ use crate::cluster::{ConnectOptions, Credential, Endpoint};
 use crate::commands::Environment;
 use crate::error::Result;
 use crate::terminal::Terminal;
+use crate::util::format::parse_duration;
 use crate::util::secret::{Secret, Secrets};
-use crate::util::units::parse_duration;
 
 const DEFAULT_URL: &str = "https://localhost:9200";
 const MAX_FIRST_CONTACT: Duration = Duration::from_secs(10);

@@ -15,10 +15,9 @@ use crate::commands::{self, RunContext};
 use crate::error::{Error, Result};
 use crate::terminal::{Terminal, TerminalOptions};
 use crate::util::control_chars::escape_json;
-use crate::util::process_limits::{
-    NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, is_out_of_descriptors,
+use crate::util::process::{
+    NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, is_out_of_descriptors, survive_file_limit,
 };
-use crate::util::signals::survive_file_limit;
 
 /// Parses, runs, prints a failure, and returns how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

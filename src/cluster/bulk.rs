@@ -11,7 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::error::ErrorResponse;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
-use crate::util::allocation::capacity;
+use crate::util::process::capacity;
 
 /// Bytes reserved for a batch at once, whatever size was requested.
 const MAX_RESERVE: usize = 8 << 20;

@@ -15,7 +15,7 @@ use crate::cluster::http::retry::{Backoff, Clock, within};
 use crate::cluster::http::{BodyLimit, Error, HttpClient, Path, Request, Response, Result};
 use crate::cluster::search::contexts::SearchContexts;
 use crate::job::Version;
-use crate::util::units::parse_size;
+use crate::util::format::parse_size;
 
 /// A response that takes longer is not waited for before what was written is undone.
 const MAX_PAUSE_WAIT: Duration = Duration::from_secs(10);

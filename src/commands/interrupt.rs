@@ -10,7 +10,7 @@ use crate::commands::session::Stop;
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::{PromptError, Terminal, TerminalStateGuard};
 use crate::util::cancellation;
-use crate::util::signals::{self, StopSignal};
+use crate::util::process::{self, StopSignal};
 
 /// Listens from the beginning of a command to its end: a signal that comes between two pieces of work
 /// stops the second, and the second signal ends the process whatever it does.
@@ -26,7 +26,7 @@ impl Signals {
             return Self { first: first.clone() };
         }
         let (sender, first) = watch::channel(None);
-        let signals = signals::Signals::listen();
+        let signals = process::Signals::listen();
         tokio::spawn(async move {
             let Ok(mut signals) = signals else {
                 return std::future::pending().await;

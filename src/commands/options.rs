@@ -7,7 +7,7 @@ use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
 use crate::archive::{Limits, Target};
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
-use crate::util::units::parse_size;
+use crate::util::format::parse_size;
 
 /// A size in Elasticsearch's notation, above zero and without a fraction; a bare number is bytes.
 pub(super) fn size(text: &str) -> Result<u64, String> {

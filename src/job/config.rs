@@ -11,7 +11,7 @@ use super::datafeed::Datafeed;
 use super::error::{Error, members, parse_object};
 use super::id::{FilterId, JobId, SnapshotId};
 use crate::json::{Object, raw, without_value};
-use crate::util::units::{parse_duration, parse_size};
+use crate::util::format::{parse_duration, parse_size};
 
 /// Members of a job that Elasticsearch writes by itself.
 pub(crate) const GENERATED: [&str; 9] = [

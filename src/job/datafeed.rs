@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::id::DatafeedId;
-use crate::util::units::parse_duration;
+use crate::util::format::parse_duration;
 
 /// A datafeed's configuration.
 #[derive(Clone, Debug, Deserialize)]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::object::quoted;
-use super::tokenizer::{Kind, Token, Tokenizer};
+use super::tokenizer::{Error, Kind, Token, Tokenizer};
 
 /// Writes tokens as they come. A member's name waits for the decision about its value; a comma goes with what is
 /// left out.
@@ -17,15 +17,8 @@ pub struct Editor<W: Write> {
     name: Option<(Vec<u8>, Vec<u8>)>,
     /// Containers within one that is left out.
     skipping: usize,
-    held: Vec<Held>,
-}
-
-/// Output whose fate is not known yet.
-#[derive(Debug)]
-struct Held {
-    bytes: Vec<u8>,
-    /// What `filled` was when it began.
-    filled: Vec<bool>,
+    /// Output whose fate is not known yet, and what `filled` was when it began.
+    held: Vec<(Vec<u8>, Vec<bool>)>,
 }
 
 impl<W: Write> Editor<W> {
@@ -40,10 +33,11 @@ impl<W: Write> Editor<W> {
         }
     }
 
-    /// Writes a token as it is.
+    /// Writes a token as it is, unless it belongs to what is left out.
     pub fn keep(&mut self, token: &Token<'_>) -> io::Result<()> {
         if self.skipping > 0 {
-            self.skip(token);
+            self.skipping += usize::from(token.kind.begins());
+            self.skipping -= usize::from(token.kind.ends());
             return Ok(());
         }
         match token.kind {
@@ -55,9 +49,9 @@ impl<W: Write> Editor<W> {
                 self.filled.pop();
                 self.write(token.lead)?;
             }
-            _ => self.begin_value(token)?,
+            _ => self.begin(token)?,
         }
-        if token.begins() {
+        if token.kind.begins() {
             self.filled.push(false);
         }
         self.write(token.raw)
@@ -65,10 +59,7 @@ impl<W: Write> Editor<W> {
 
     /// Writes another name in place of this one.
     pub fn rename(&mut self, token: &Token<'_>, name: &str) {
-        match self.skipping {
-            0 => self.name = Some((token.lead.to_vec(), quoted(name).into_bytes())),
-            _ => self.skip(token),
-        }
+        self.name = Some((token.lead.to_vec(), quoted(name).into_bytes()));
     }
 
     /// Writes another string in place of this value, which is no container.
@@ -76,36 +67,37 @@ impl<W: Write> Editor<W> {
         self.replace_json(token, &quoted(text))
     }
 
-    /// Writes other JSON in place of this value; one that begins a container is left out to its end.
+    /// Writes other JSON in place of this value, which is no container.
     pub fn replace_json(&mut self, token: &Token<'_>, json: &str) -> io::Result<()> {
-        if self.skipping > 0 {
-            self.skip(token);
-            return Ok(());
-        }
-        self.begin_value(token)?;
-        self.write(json.as_bytes())?;
-        self.skipping = usize::from(token.begins());
-        Ok(())
+        self.begin(token)?;
+        self.write(json.as_bytes())
     }
 
     /// Leaves out this value, a container to its end, and the name before it.
     pub fn leave_out(&mut self, token: &Token<'_>) {
-        if self.skipping > 0 {
-            return self.skip(token);
-        }
         self.name = None;
-        self.skipping = usize::from(token.begins());
+        self.skipping = usize::from(token.kind.begins());
     }
 
     /// Writes what stands before this value, and the name before it, but not the value itself.
     pub fn begin(&mut self, token: &Token<'_>) -> io::Result<()> {
-        match self.skipping {
-            0 => self.begin_value(token),
-            _ => Ok(()),
+        let name = self.name.take();
+        let lead = name.as_ref().map_or(token.lead, |(lead, _)| lead);
+        let is_first = (self.filled.last_mut()).is_some_and(|filled| !std::mem::replace(filled, true));
+        if is_first && lead.contains(&b',') {
+            // All before it were left out.
+            let lead: Vec<u8> = lead.iter().copied().filter(|byte| *byte != b',').collect();
+            self.write(&lead)?;
+        } else {
+            self.write(lead)?;
+        }
+        match name {
+            Some((_, name)) => self.write(&name).and_then(|()| self.write(token.lead)),
+            None => Ok(()),
         }
     }
 
-    /// Whether the token that comes belongs to what is left out.
+    /// Whether the token that comes belongs to what is left out. Only [`keep`](Self::keep) may take it.
     pub fn skipping(&self) -> bool {
         self.skipping > 0
     }
@@ -113,31 +105,20 @@ impl<W: Write> Editor<W> {
     /// From here on nothing is written until [`release`](Self::release) or [`discard`](Self::discard). To be called
     /// before a member's name or an array's element.
     pub fn hold(&mut self) {
-        self.held.push(Held {
-            bytes: Vec::new(),
-            filled: self.filled.clone(),
-        });
-    }
-
-    /// Writes what was held last.
-    pub fn release(&mut self) -> io::Result<()> {
-        match self.held.pop() {
-            Some(held) => self.write(&held.bytes),
-            None => Ok(()),
-        }
+        self.held.push((Vec::new(), self.filled.clone()));
     }
 
     /// Writes this JSON, then what was held last.
-    pub fn release_behind(&mut self, json: &str) -> io::Result<()> {
+    pub fn release(&mut self, json: &str) -> io::Result<()> {
         let held = self.held.pop();
         self.write(json.as_bytes())?;
-        held.map_or(Ok(()), |held| self.write(&held.bytes))
+        held.map_or(Ok(()), |(bytes, _)| self.write(&bytes))
     }
 
     /// Forgets what was held last. To be called where the member or element that began it has ended.
     pub fn discard(&mut self) {
-        if let Some(held) = self.held.pop() {
-            self.filled = held.filled;
+        if let Some((_, filled)) = self.held.pop() {
+            self.filled = filled;
         }
     }
 
@@ -147,44 +128,10 @@ impl<W: Write> Editor<W> {
         Ok(self.out)
     }
 
-    /// The sink.
-    pub fn get_mut(&mut self) -> &mut W {
-        &mut self.out
-    }
-
-    fn skip(&mut self, token: &Token<'_>) {
-        if token.begins() {
-            self.skipping += 1;
-        } else if token.ends() {
-            self.skipping -= 1;
-        }
-    }
-
-    fn begin_value(&mut self, token: &Token<'_>) -> io::Result<()> {
-        match self.name.take() {
-            Some((lead, name)) => {
-                self.begin_part(&lead)?;
-                self.write(&name)?;
-                self.write(token.lead)
-            }
-            None => self.begin_part(token.lead),
-        }
-    }
-
-    /// The lead of a member or an element; without its comma where all before it were left out.
-    fn begin_part(&mut self, lead: &[u8]) -> io::Result<()> {
-        let first = self.filled.last_mut().map(|filled| !std::mem::replace(filled, true));
-        if first == Some(true) && lead.contains(&b',') {
-            let lead: Vec<u8> = lead.iter().copied().filter(|byte| *byte != b',').collect();
-            return self.write(&lead);
-        }
-        self.write(lead)
-    }
-
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self.held.last_mut() {
-            Some(held) => {
-                held.bytes.extend_from_slice(bytes);
+            Some((held, _)) => {
+                held.extend_from_slice(bytes);
                 Ok(())
             }
             None => self.out.write_all(bytes),
@@ -246,117 +193,88 @@ pub fn edit_leaves(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result
 /// # Errors
 /// As [`edit_leaves`].
 pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(Member<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
-    let mut walk = Walk {
-        path: Path::default(),
-        leave_out: false,
-        editor: Editor::new(Vec::with_capacity(source.len())),
-        visit,
-    };
-    let rest = Tokenizer::whole::<io::Error>(source, &mut |token| walk.token(&token))?;
-    walk.editor.finish(&rest)
+    let mut path = Path::default();
+    let mut editor = Editor::new(Vec::with_capacity(source.len()));
+    // The value that follows belongs to a member that is left out.
+    let mut leave_out = false;
+    let rest = Tokenizer::whole::<io::Error>(source, &mut |token| {
+        let text = token.text()?;
+        path.enter(token.kind, &text);
+        let is_name = token.kind == Kind::Name;
+        let edit = if std::mem::take(&mut leave_out) {
+            Edit::LeaveOut
+        } else if editor.skipping() || token.kind.begins() || token.kind.ends() {
+            Edit::Keep
+        } else if is_name {
+            visit(Member::Name {
+                path: &path.names,
+                name: &text,
+            })?
+        } else {
+            let quoted = token.kind == Kind::Text;
+            visit(Member::Value(&Leaf {
+                path: &path.names,
+                text,
+                quoted,
+            }))?
+        };
+        match edit {
+            Edit::Keep => return editor.keep(&token),
+            Edit::LeaveOut if is_name => leave_out = true,
+            Edit::LeaveOut => editor.leave_out(&token),
+            Edit::Text(name) if is_name => editor.rename(&token, &name),
+            Edit::Text(text) => editor.replace(&token, &text)?,
+            Edit::Json(json) => editor.replace_json(&token, &json)?,
+        }
+        Ok(())
+    })?;
+    editor.finish(&rest)
 }
 
 /// Passes each value that is no container and not `null` to `visit`. False where the text is not JSON to its end: the
 /// values before that were passed.
 pub fn for_each_leaf(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>)) -> bool {
     let mut path = Path::default();
-    let read = Tokenizer::whole::<io::Error>(source, &mut |token| {
-        path.enter(&token)?;
-        match path.leaf(&token)? {
-            Some(leaf) if leaf.quoted || leaf.text != "null" => visit(&leaf),
-            _ => {}
+    let read = Tokenizer::whole::<Error>(source, &mut |token| {
+        let text = token.text()?;
+        path.enter(token.kind, &text);
+        let quoted = token.kind == Kind::Text;
+        if quoted || (token.kind == Kind::Literal && text != "null") {
+            visit(&Leaf {
+                path: &path.names,
+                text,
+                quoted,
+            });
         }
         Ok(())
     });
     read.is_ok()
 }
 
-/// The path of a token, names joined by dots.
-#[derive(Default)]
-struct Path {
-    path: String,
+/// Where a token is.
+#[derive(Debug, Default)]
+pub(crate) struct Path {
+    /// Names joined by dots; items of lists have the path of their list.
+    pub(crate) names: String,
     /// Length of the path outside of each container.
     outside: Vec<usize>,
 }
 
 impl Path {
-    fn enter(&mut self, token: &Token<'_>) -> io::Result<()> {
-        match token.kind {
-            Kind::BeginObject | Kind::BeginArray => self.outside.push(self.path.len()),
+    /// Follows a token; `text` is what a name means.
+    pub(crate) fn enter(&mut self, kind: Kind, text: &str) {
+        match kind {
+            Kind::BeginObject | Kind::BeginArray => self.outside.push(self.names.len()),
             // The path of what follows begins where this container's began.
-            Kind::EndObject | Kind::EndArray => self.path.truncate(self.outside.pop().unwrap_or(0)),
+            Kind::EndObject | Kind::EndArray => self.names.truncate(self.outside.pop().unwrap_or(0)),
             Kind::Name => {
-                self.path.truncate(self.outside.last().copied().unwrap_or(0));
-                if !self.path.is_empty() {
-                    self.path.push('.');
+                self.names.truncate(self.outside.last().copied().unwrap_or(0));
+                if !self.names.is_empty() {
+                    self.names.push('.');
                 }
-                self.path.push_str(&token.text()?);
+                self.names.push_str(text);
             }
             Kind::Text | Kind::Literal => {}
-        }
-        Ok(())
-    }
-
-    /// The value that a token is.
-    fn leaf<'a>(&'a self, token: &'a Token<'_>) -> io::Result<Option<Leaf<'a>>> {
-        let text = match token.kind {
-            Kind::Text => token.text()?,
-            Kind::Literal => String::from_utf8_lossy(token.raw),
-            _ => return Ok(None),
-        };
-        Ok(Some(Leaf {
-            path: &self.path,
-            text,
-            quoted: token.kind == Kind::Text,
-        }))
-    }
-}
-
-struct Walk<'v> {
-    path: Path,
-    /// The value that follows belongs to a member that is left out.
-    leave_out: bool,
-    editor: Editor<Vec<u8>>,
-    visit: &'v mut dyn FnMut(Member<'_>) -> io::Result<Edit>,
-}
-
-impl Walk<'_> {
-    fn token(&mut self, token: &Token<'_>) -> io::Result<()> {
-        self.path.enter(token)?;
-        if std::mem::take(&mut self.leave_out) {
-            self.editor.leave_out(token);
-            return Ok(());
-        }
-        if self.editor.skipping() {
-            return self.editor.keep(token);
-        }
-        match self.edit(token)? {
-            Edit::Keep => self.editor.keep(token),
-            Edit::Text(name) if token.kind == Kind::Name => {
-                self.editor.rename(token, &name);
-                Ok(())
-            }
-            Edit::LeaveOut if token.kind == Kind::Name => {
-                self.leave_out = true;
-                Ok(())
-            }
-            Edit::Text(text) => self.editor.replace(token, &text),
-            Edit::Json(json) => self.editor.replace_json(token, &json),
-            Edit::LeaveOut => {
-                self.editor.leave_out(token);
-                Ok(())
-            }
-        }
-    }
-
-    fn edit(&mut self, token: &Token<'_>) -> io::Result<Edit> {
-        if token.kind == Kind::Name {
-            let (path, name) = (self.path.path.as_str(), &*token.text()?);
-            return (self.visit)(Member::Name { path, name });
-        }
-        match self.path.leaf(token)? {
-            Some(leaf) => (self.visit)(Member::Value(&leaf)),
-            None => Ok(Edit::Keep),
         }
     }
 }

@@ -78,19 +78,14 @@ pub(crate) struct RawObject(Vec<(String, Box<RawValue>)>);
 impl RawObject {
     pub(crate) fn parse(json: &str) -> serde_json::Result<Self> {
         let mut members = Vec::new();
-        for_each_member(
-            json,
-            |_| true,
-            |name, value| members.push((name.into_owned(), value.to_owned())),
-        )?;
+        let push = |name: Cow<'_, str>, value: &RawValue| members.push((name.into_owned(), value.to_owned()));
+        for_each_member(json, |_| true, push)?;
         Ok(Self(members))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&RawValue> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| &**value)
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| &**value)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Box<RawValue>)> {
@@ -138,10 +133,7 @@ pub(crate) fn nested_values(value: &Value) -> impl Iterator<Item = (Option<&str>
 }
 
 /// A value as JSON.
-#[allow(
-    clippy::expect_used,
-    reason = "strings, numbers, lists and maps with string keys are always JSON"
-)]
+#[allow(clippy::expect_used, reason = "maps have strings as keys")]
 pub(crate) fn raw(value: &(impl Serialize + ?Sized)) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).expect("a value that is always JSON")
 }

@@ -28,6 +28,18 @@ pub enum Kind {
     Literal,
 }
 
+impl Kind {
+    /// Whether it begins an object or an array.
+    pub(crate) fn begins(self) -> bool {
+        matches!(self, Self::BeginObject | Self::BeginArray)
+    }
+
+    /// Whether it ends one.
+    pub(crate) fn ends(self) -> bool {
+        matches!(self, Self::EndObject | Self::EndArray)
+    }
+}
+
 /// A token with the blanks, commas and colons before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Token<'a> {
@@ -50,7 +62,7 @@ pub struct Error {
 }
 
 /// Cuts one JSON text, given in pieces of any size. Memory is bounded by the longest string.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Tokenizer {
     buffer: Vec<u8>,
     /// Where the next token's lead begins in the buffer.
@@ -66,8 +78,9 @@ pub struct Tokenizer {
     expected: Expected,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Expected {
+    #[default]
     Value,
     ValueOrEnd,
     Name,
@@ -85,36 +98,29 @@ impl From<Error> for std::io::Error {
 }
 
 impl Token<'_> {
-    /// What a string means.
+    /// What a string means; any other token as it is written.
     ///
     /// # Errors
-    /// Not UTF-8, a control character, an escape that means nothing, or no string.
+    /// Not UTF-8, a control character, or an escape that means nothing.
     pub fn text(&self) -> Result<Cow<'_, str>, Error> {
-        let unreadable = Error {
+        if !matches!(self.kind, Kind::Name | Kind::Text) {
+            return Ok(String::from_utf8_lossy(self.raw));
+        }
+        let read = match self.raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")) {
+            Some(inner) if !inner.contains(&b'\\') => {
+                let text = std::str::from_utf8(inner).ok().map(Cow::Borrowed);
+                text.filter(|text| !text.bytes().any(|byte| byte < b' '))
+            }
+            _ => {
+                let text = serde_json::from_slice(self.raw);
+                let text = text.or_else(|_| serde_json::from_slice(&replace_lone_surrogates(self.raw)));
+                text.ok().map(Cow::Owned)
+            }
+        };
+        read.ok_or(Error {
             at: 0,
             why: "a string that cannot be read",
-        };
-        let inner = self.raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\""));
-        let inner = inner.ok_or_else(|| unreadable.clone())?;
-        if inner.contains(&b'\\') {
-            let text = serde_json::from_slice(self.raw);
-            let text = text.or_else(|_| serde_json::from_slice(&replace_lone_surrogates(self.raw)));
-            return text.map(Cow::Owned).map_err(|_| unreadable);
-        }
-        match std::str::from_utf8(inner) {
-            Ok(text) if !text.bytes().any(|byte| byte < b' ') => Ok(Cow::Borrowed(text)),
-            _ => Err(unreadable),
-        }
-    }
-
-    /// Whether it begins an object or an array.
-    pub fn begins(&self) -> bool {
-        matches!(self.kind, Kind::BeginObject | Kind::BeginArray)
-    }
-
-    /// Whether it ends one.
-    pub fn ends(&self) -> bool {
-        matches!(self.kind, Kind::EndObject | Kind::EndArray)
+        })
     }
 }
 
@@ -145,24 +151,10 @@ pub fn replace_lone_surrogates(raw: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// The UTF-16 code unit whose escape begins here.
-fn escaped_unit(text: &[u8]) -> Option<u16> {
+pub(crate) fn escaped_unit(text: &[u8]) -> Option<u16> {
     let digits = text.strip_prefix(b"\\u")?.get(..4)?;
     let digits = digits.iter().all(u8::is_ascii_hexdigit).then_some(digits)?;
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-}
-
-impl Default for Tokenizer {
-    fn default() -> Self {
-        Self {
-            buffer: Vec::new(),
-            begin: 0,
-            at: 0,
-            open: None,
-            gone: 0,
-            objects: Vec::new(),
-            expected: Expected::Value,
-        }
-    }
 }
 
 impl Tokenizer {
@@ -234,11 +226,12 @@ impl Tokenizer {
     }
 
     fn next(&mut self, last: bool) -> Result<Option<(Kind, Range<usize>)>, Error> {
-        if let Some(open) = self.open {
-            return self.go_on(open, last);
-        }
-        while let Some(byte) = self.buffer.get(self.at).copied() {
+        while self.open.is_none() {
             let at = self.at;
+            let Some(byte) = self.buffer.get(at).copied() else {
+                return Ok(None);
+            };
+            self.at += 1;
             match byte {
                 b' ' | b'\t' | b'\n' | b'\r' => {}
                 b',' if self.expected == Expected::CommaOrEnd => {
@@ -248,38 +241,48 @@ impl Tokenizer {
                     };
                 }
                 b':' if self.expected == Expected::Colon => self.expected = Expected::Value,
-                b'{' if self.takes_value() => return self.begin_container(at, true).map(Some),
-                b'[' if self.takes_value() => return self.begin_container(at, false).map(Some),
-                b'}' if self.takes_end(true) => return Ok(Some(self.end_container(at, Kind::EndObject))),
-                b']' if self.takes_end(false) => return Ok(Some(self.end_container(at, Kind::EndArray))),
-                b'"' if self.takes_name() || self.takes_value() => {
-                    self.at += 1;
-                    self.open = Some(at);
-                    return self.go_on(at, last);
+                b'{' | b'[' if self.takes_value() => {
+                    if self.objects.len() >= DEEPEST {
+                        return Err(self.wrong(at, "nested too deeply"));
+                    }
+                    self.objects.push(byte == b'{');
+                    let kind;
+                    (kind, self.expected) = match byte {
+                        b'{' => (Kind::BeginObject, Expected::NameOrEnd),
+                        _ => (Kind::BeginArray, Expected::ValueOrEnd),
+                    };
+                    return Ok(Some((kind, at..self.at)));
                 }
-                b'-' | b'0'..=b'9' | b't' | b'f' | b'n' if self.takes_value() => {
-                    self.open = Some(at);
-                    return self.go_on(at, last);
+                b'}' | b']' if self.takes_end(byte == b'}') => {
+                    self.objects.pop();
+                    self.expected = self.after_value();
+                    let kind = match byte {
+                        b'}' => Kind::EndObject,
+                        _ => Kind::EndArray,
+                    };
+                    return Ok(Some((kind, at..self.at)));
                 }
+                b'"' if self.takes_name() || self.takes_value() => self.open = Some(at),
+                b'-' | b'0'..=b'9' | b't' | b'f' | b'n' if self.takes_value() => self.open = Some(at),
                 _ => return Err(self.wrong(at, "something else belongs here")),
             }
-            self.at += 1;
         }
-        Ok(None)
+        self.end_of_open(last)
     }
 
-    /// Reads on within a string or a literal.
-    fn go_on(&mut self, open: usize, last: bool) -> Result<Option<(Kind, Range<usize>)>, Error> {
-        let end = if self.buffer[open] == b'"' {
-            self.end_of_string()
-        } else {
-            self.end_of_literal(open, last)?
+    /// The string or literal that is open, once it is whole.
+    fn end_of_open(&mut self, last: bool) -> Result<Option<(Kind, Range<usize>)>, Error> {
+        let Some(open) = self.open else { return Ok(None) };
+        let is_string = self.buffer[open] == b'"';
+        let end = match is_string {
+            true => self.end_of_string(),
+            false => self.end_of_literal(open, last)?,
         };
         let Some(end) = end else { return Ok(None) };
-        let kind = match (self.buffer[open], self.takes_name()) {
-            (b'"', true) => Kind::Name,
-            (b'"', false) => Kind::Text,
-            _ => Kind::Literal,
+        let kind = match is_string {
+            true if self.takes_name() => Kind::Name,
+            true => Kind::Text,
+            false => Kind::Literal,
         };
         self.open = None;
         self.at = end;
@@ -297,12 +300,8 @@ impl Tokenizer {
                 Some(n) if rest[n] == b'"' => return Some(self.at + n + 1),
                 // Both bytes of an escape are needed to tell where the next one begins.
                 Some(n) if n + 1 < rest.len() => self.at += n + 2,
-                Some(n) => {
-                    self.at += n;
-                    return None;
-                }
-                None => {
-                    self.at = self.buffer.len();
+                n => {
+                    self.at += n.unwrap_or(rest.len());
                     return None;
                 }
             }
@@ -310,43 +309,16 @@ impl Tokenizer {
     }
 
     fn end_of_literal(&mut self, open: usize, last: bool) -> Result<Option<usize>, Error> {
-        let rest = &self.buffer[self.at..];
-        let end = rest
-            .iter()
-            .position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'));
-        let end = match end {
-            Some(n) => self.at + n,
-            None if last => self.buffer.len(),
-            None => {
-                self.at = self.buffer.len();
-                return Ok(None);
-            }
+        let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
+        let end = self.buffer[self.at..].iter().position(ends).map(|n| self.at + n);
+        let Some(end) = end.or(last.then_some(self.buffer.len())) else {
+            self.at = self.buffer.len();
+            return Ok(None);
         };
         if serde_json::from_slice::<serde::de::IgnoredAny>(&self.buffer[open..end]).is_err() {
             return Err(self.wrong(open, "neither a number nor a known word"));
         }
         Ok(Some(end))
-    }
-
-    fn begin_container(&mut self, at: usize, object: bool) -> Result<(Kind, Range<usize>), Error> {
-        if self.objects.len() >= DEEPEST {
-            return Err(self.wrong(at, "nested too deeply"));
-        }
-        self.objects.push(object);
-        self.at = at + 1;
-        let kind;
-        (kind, self.expected) = match object {
-            true => (Kind::BeginObject, Expected::NameOrEnd),
-            false => (Kind::BeginArray, Expected::ValueOrEnd),
-        };
-        Ok((kind, at..at + 1))
-    }
-
-    fn end_container(&mut self, at: usize, kind: Kind) -> (Kind, Range<usize>) {
-        self.objects.pop();
-        self.at = at + 1;
-        self.expected = self.after_value();
-        (kind, at..at + 1)
     }
 
     fn after_value(&self) -> Expected {
@@ -365,11 +337,11 @@ impl Tokenizer {
     }
 
     fn takes_end(&self, object: bool) -> bool {
-        let empty = match object {
-            true => Expected::NameOrEnd,
-            false => Expected::ValueOrEnd,
-        };
-        self.objects.last() == Some(&object) && (self.expected == Expected::CommaOrEnd || self.expected == empty)
+        let may_end = matches!(
+            self.expected,
+            Expected::CommaOrEnd | Expected::NameOrEnd | Expected::ValueOrEnd
+        );
+        may_end && self.objects.last() == Some(&object)
     }
 
     fn wrong(&self, at: usize, why: &'static str) -> Error {

@@ -108,7 +108,7 @@ impl Hashes {
     pub(crate) fn hash_tokens(&mut self, tokens: &TokenMap, fields: &ReplacedFields) {
         let becomes = |id: u32, chosen: bool| match (tokens.entry(id), chosen) {
             ((_, token), true) => token.to_owned(),
-            ((text, _), false) => tokens.replace_known_values(text, false),
+            ((text, _), false) => tokens.replace_known_values(text),
         };
         let value = |field: &str, id: Option<u32>| match id {
             None => String::new(),

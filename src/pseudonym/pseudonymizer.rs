@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+use flate2::write::GzEncoder;
 use serde_json::{Map, Value};
 
 use super::datafeed::{self, DatafeedDecision};
@@ -142,7 +143,7 @@ impl Pseudonymizer {
         self.rewriter.datafeed_names.clone_from(&self.datafeed.names);
         self.json_entry(EntryKind::InputMapping, None)?;
         let names = self.names();
-        let holds_value = |name: &&str| self.rewriter.tokens.find_value(name, false).is_some();
+        let holds_value = |name: &&str| self.rewriter.tokens.contains_value(name);
         let holding: Vec<&str> = names.iter().map(String::as_str).filter(holds_value).collect();
         match accept_names || holding.is_empty() {
             true => Ok(()),
@@ -254,7 +255,7 @@ impl Pseudonymizer {
         let (job, snapshot) = (self.archive.job(), &self.archive.snapshot.snapshot_id);
         let (entry_of, failed_of) = (&entry, &failed);
         let open = |kind| {
-            ChunkEncoder::new(move |number, document: &[u8]| {
+            ChunkEncoder::compressing(move |number, document: &[u8]| {
                 let id = StateDocId { kind, number }.format(job, snapshot);
                 let put = entry_of.borrow_mut().action_and_line(Some(STATE_INDEX), &id, document);
                 put.map_err(|error| {
@@ -264,8 +265,8 @@ impl Pseudonymizer {
             })
         };
         let mut documents = 0;
-        let close = |kind, encoder: ChunkEncoder<_>| {
-            let written = encoder.finish().map_err(Error::of_edit)?;
+        let close = |kind, encoder: GzEncoder<ChunkEncoder<_>>| {
+            let written = encoder.finish().and_then(ChunkEncoder::finish).map_err(Error::of_edit)?;
             if kind == StateKind::Model {
                 documents = written;
             }
@@ -302,7 +303,7 @@ impl Pseudonymizer {
                     let full = std::mem::replace(&mut entry, new_entry(EntryKind::Inputs { number }));
                     writer.append(full.seal()?)?;
                 }
-                let id = rewriter.tokens.key().unrecorded_token(document.own_id());
+                let id = rewriter.tokens.file.key.unrecorded_token(document.own_id());
                 return Ok(entry.action_and_line(Some(document.source_index()), &id, &text)?);
             }
             let written = match &document.action.id {
@@ -391,7 +392,7 @@ async fn rewrite_state<W: Write>(
     for_each_document(archive, Part::State, progress, &mut |document| {
         let id = document.own_id();
         let known = StateDocId::parse(id, archive.job(), &archive.snapshot.snapshot_id);
-        let kind = known.ok_or_else(|| state::Error::foreign(id))?.kind;
+        let kind = known.ok_or_else(|| state::Cause::ForeignId.of(id))?.kind;
         if let Some(ended) = current.take_if(|(current, _)| *current != kind) {
             rewriter = Some(close(ended)?);
         }

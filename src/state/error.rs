@@ -54,11 +54,6 @@ pub struct UnknownForm {
 }
 
 impl Error {
-    /// An ID that is not one of this job and snapshot.
-    pub(crate) fn foreign(id: &str) -> Self {
-        Cause::ForeignId.of(id)
-    }
-
     /// Whether the state itself is at fault (exit 4).
     pub fn is_damage(&self) -> bool {
         !matches!(self.cause, Cause::Unknown(_) | Cause::Sink { .. })
@@ -85,19 +80,19 @@ impl Cause {
     }
 }
 
-/// From a sink that decoded state is written to.
+/// From a sink that decoded state is written to, or from its decoder.
 impl From<io::Error> for Cause {
     fn from(cause: io::Error) -> Self {
-        let inner = cause.get_ref();
-        if let Some(unknown) = inner.and_then(|inner| inner.downcast_ref::<UnknownForm>()) {
-            return Self::Unknown(unknown.clone());
-        }
-        if let Some(error) = inner.and_then(|inner| inner.downcast_ref::<json::Error>()) {
-            return Self::Undecodable(error.to_string());
-        }
-        Self::Sink {
+        let known = cause.downcast::<Self>();
+        let known = known.or_else(|cause| cause.downcast().map(Self::Unknown));
+        let known = known.or_else(|cause| {
+            cause
+                .downcast()
+                .map(|error: json::Error| Self::Undecodable(error.to_string()))
+        });
+        known.unwrap_or_else(|cause| Self::Sink {
             kind: cause.kind(),
             why: cause.to_string(),
-        }
+        })
     }
 }

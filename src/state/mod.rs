@@ -6,6 +6,7 @@ pub mod hash;
 mod id;
 pub mod schema;
 
+pub(crate) use chunks::TextDecoder;
 pub use chunks::{ChunkDecoder, ChunkEncoder, StateLimits};
 pub use error::{Cause, Error, UnknownForm};
 pub(crate) use id::split_number;

@@ -8,9 +8,7 @@
 mod output;
 mod progress;
 mod prompt;
-mod streams;
 
-pub use output::{Terminal, TerminalOptions, Verbosity};
+pub use output::{Sink, Streams, Terminal, TerminalOptions, Verbosity};
 pub use progress::{Stage, Unit};
 pub use prompt::{PromptError, TerminalStateGuard};
-pub use streams::{Sink, Streams};

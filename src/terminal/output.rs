@@ -1,7 +1,8 @@
 //! The user's terminal: what it can do and the options ask for, decided once; results and lines of text.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +10,6 @@ use clap::{ArgAction, Args, ColorChoice};
 use console::{Style, Term};
 use indicatif::MultiProgress;
 
-use crate::terminal::streams::Streams;
 use crate::util::control_chars::indented;
 use crate::util::secret::Secrets;
 
@@ -52,6 +52,30 @@ impl TerminalOptions {
     }
 }
 
+/// Something to write to that several may hold.
+pub type Sink = Arc<Mutex<dyn Write + Send>>;
+
+/// Standard output and standard error, or what takes their place.
+#[derive(Clone, Default)]
+pub enum Streams {
+    /// Those of the process.
+    #[default]
+    Standard,
+    /// Others, which are no terminals; nobody is there to be asked.
+    Given {
+        /// For the result.
+        stdout: Sink,
+        /// For everything else.
+        stderr: Sink,
+    },
+}
+
+impl fmt::Debug for Streams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Streams")
+    }
+}
+
 /// Narrower terminals get lines that are broken by the terminal.
 const MIN_WIDTH: usize = 40;
 /// Wider ones are not filled: long lines are hard to read.
@@ -59,56 +83,30 @@ const MAX_WIDTH: usize = 110;
 
 /// The user's terminal. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Terminal {
-    inner: Arc<Inner>,
-}
+pub struct Terminal(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     verbosity: Verbosity,
-    stdout: Stream,
-    stderr: Stream,
-    stdin_is_terminal: bool,
     streams: Streams,
-    bars: Option<MultiProgress>,
+    /// Stdin and stderr are terminals.
+    interactive: bool,
+    stdout_is_terminal: bool,
+    stdout_color: bool,
+    pub(super) stderr_color: bool,
+    pub(super) bars: Option<MultiProgress>,
     /// A question is on the terminal and has no answer yet.
-    question_open: AtomicBool,
+    pub(super) question_open: AtomicBool,
     /// What is never printed.
     secrets: Mutex<Secrets>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stream {
-    terminal: bool,
-    color: bool,
-}
-
-/// What the environment says about colour.
-#[derive(Clone, Copy, Debug, Default)]
-struct Environment {
-    /// `NO_COLOR` is there and not empty (no-color.org).
-    no_color: bool,
-    /// `TERM=dumb`: neither colour nor moving the cursor.
-    dumb: bool,
-}
-
-impl Environment {
-    fn read() -> Self {
-        Self {
-            no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-            dumb: std::env::var_os("TERM").is_some_and(|value| value == "dumb"),
-        }
-    }
-}
-
-impl Stream {
-    fn new(terminal: bool, color: ColorChoice, environment: Environment) -> Self {
-        let color = match color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => terminal && !environment.no_color && !environment.dumb,
-        };
-        Self { terminal, color }
+/// Whether a stream is colored; `plain` is what the environment asks for.
+fn is_colored(color: ColorChoice, is_terminal: bool, plain: bool) -> bool {
+    match color {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => is_terminal && !plain,
     }
 }
 
@@ -120,34 +118,36 @@ impl Terminal {
 
     /// The same on other streams.
     pub fn with_streams(streams: Streams, options: TerminalOptions) -> Self {
-        let environment = Environment::read();
-        let [stdin, stdout, stderr] = streams.terminals();
-        let stderr = Stream::new(stderr, options.color, environment);
-        let moving = stderr.terminal && !environment.dumb && options.verbosity() > Verbosity::Quiet;
-        Self {
-            inner: Arc::new(Inner {
-                verbosity: options.verbosity(),
-                stdout: Stream::new(stdout, options.color, environment),
-                stderr,
-                stdin_is_terminal: stdin,
-                streams,
-                bars: moving.then(MultiProgress::new),
-                question_open: AtomicBool::new(false),
-                secrets: Mutex::default(),
-            }),
-        }
+        let standard = matches!(streams, Streams::Standard);
+        let stdout = standard && io::stdout().is_terminal();
+        let stderr = standard && io::stderr().is_terminal();
+        // Neither color nor moving the cursor.
+        let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        // https://no-color.org
+        let plain = dumb || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let moving = stderr && !dumb && options.verbosity() > Verbosity::Quiet;
+        Self(Arc::new(Inner {
+            verbosity: options.verbosity(),
+            interactive: stderr && io::stdin().is_terminal(),
+            stdout_is_terminal: stdout,
+            stdout_color: is_colored(options.color, stdout, plain),
+            stderr_color: is_colored(options.color, stderr, plain),
+            streams,
+            bars: moving.then(MultiProgress::new),
+            question_open: AtomicBool::new(false),
+            secrets: Mutex::default(),
+        }))
     }
 
     /// From now on these are not printed either, whoever returns them: neither in lines for people nor in JSON documents.
     pub fn redact(&self, secrets: &Secrets) {
-        let mut all = self.inner.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0.secrets);
         *all = all.with(secrets);
     }
 
     /// The text without secrets.
     pub(super) fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let secrets = self.inner.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        secrets.redact(text)
+        lock(&self.0.secrets).redact(text)
     }
 
     /// The result, to stdout, with a line feed where it lacks one. A closed stdout is no error.
@@ -178,7 +178,11 @@ impl Terminal {
             write(&mut stdout)?;
             stdout.flush()
         };
-        match self.without_bars(|| self.inner.streams.stdout(write)) {
+        let written = self.without_bars(|| match &self.0.streams {
+            Streams::Standard => write(&mut io::stdout().lock()),
+            Streams::Given { stdout, .. } => write(&mut *lock(stdout)),
+        });
+        match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
         }
@@ -221,17 +225,17 @@ impl Terminal {
 
     /// Whether stdin and stderr are terminals, so that a question can be asked.
     pub fn interactive(&self) -> bool {
-        self.inner.stdin_is_terminal && self.inner.stderr.terminal
+        self.0.interactive
     }
 
     /// Whether stdout is a terminal.
     pub fn stdout_is_terminal(&self) -> bool {
-        self.inner.stdout.terminal
+        self.0.stdout_is_terminal
     }
 
     /// Whether stdout wants colour.
     pub fn stdout_color(&self) -> bool {
-        self.inner.stdout.color
+        self.0.stdout_color
     }
 
     /// Whether stdout shows block characters: a terminal whose locale is UTF-8. Windows' terminals show them
@@ -248,34 +252,22 @@ impl Terminal {
 
     /// Whether the process was started without a standard output (`>&-`): what is written there is lost.
     pub fn stdout_is_closed(&self) -> bool {
-        self.inner.streams.stdout_is_closed()
+        matches!(self.0.streams, Streams::Standard) && is_closed()
     }
 
     /// Whether `--quiet` was given.
     pub fn is_quiet(&self) -> bool {
-        self.inner.verbosity == Verbosity::Quiet
-    }
-
-    pub(super) fn stderr_color(&self) -> bool {
-        self.inner.stderr.color
-    }
-
-    pub(super) fn bars(&self) -> Option<&MultiProgress> {
-        self.inner.bars.as_ref()
-    }
-
-    pub(super) fn question_open(&self) -> &AtomicBool {
-        &self.inner.question_open
+        self.0.verbosity == Verbosity::Quiet
     }
 
     fn labeled(&self, style: Style, label: &str, text: &str) {
-        let label = style.force_styling(self.inner.stderr.color).apply_to(label);
+        let label = style.force_styling(self.0.stderr_color).apply_to(label);
         self.write_line(&format!("{label} {}", indented(text)));
     }
 
     /// Runs `write` while no bar is drawn.
     pub(super) fn without_bars<T>(&self, write: impl FnOnce() -> T) -> T {
-        match &self.inner.bars {
+        match &self.0.bars {
             Some(bars) => bars.suspend(write),
             None => write(),
         }
@@ -285,25 +277,49 @@ impl Terminal {
     fn write_line(&self, line: &str) {
         self.without_bars(|| {
             let line = self.redacted(line);
-            let _ = self.inner.streams.stderr(|stderr| writeln!(stderr, "{line}"));
+            let _ = match &self.0.streams {
+                Streams::Standard => writeln!(io::stderr().lock(), "{line}"),
+                Streams::Given { stderr, .. } => writeln!(lock(stderr), "{line}"),
+            };
         });
     }
 
     fn line(&self, from: Verbosity, line: &str) {
-        if self.inner.verbosity >= from {
+        if self.0.verbosity >= from {
             self.print_always(line);
         }
     }
 }
 
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn locale_is_utf8() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .filter_map(|name| std::env::var(name).ok())
+    let names = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter();
+    let mut locales = names.filter_map(|name| std::env::var(name).ok());
+    let locale = locales
         .find(|value| !value.is_empty())
         .unwrap_or_default()
         .to_ascii_lowercase();
     locale.contains("utf-8") || locale.contains("utf8")
+}
+
+/// Before `main`, Rust opens `/dev/null` for reading and writing in the place of a stream that is closed; who redirects
+/// a stream there opens it for writing alone.
+#[cfg(unix)]
+fn is_closed() -> bool {
+    use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
+    let stdout = io::stdout();
+    let (Ok(there), Ok(null), Ok(flags)) = (fstat(&stdout), stat("/dev/null"), fcntl_getfl(&stdout)) else {
+        return true;
+    };
+    (there.st_dev, there.st_ino) == (null.st_dev, null.st_ino) && flags.contains(OFlags::RDWR)
+}
+
+#[cfg(windows)]
+fn is_closed() -> bool {
+    std::os::windows::io::AsRawHandle::as_raw_handle(&io::stdout()).is_null()
 }
 
 #[cfg(test)]
@@ -312,25 +328,18 @@ mod tests {
 
     #[test]
     fn colour_follows_the_option_then_the_environment() {
-        let plain = Environment::default();
-        let no_color = Environment {
-            no_color: true,
-            dumb: false,
-        };
-        let dumb = Environment {
-            no_color: false,
-            dumb: true,
-        };
-        for (terminal, color, environment, expected) in [
-            (true, ColorChoice::Auto, plain, true),
-            (false, ColorChoice::Auto, plain, false),
-            (true, ColorChoice::Auto, no_color, false),
-            (true, ColorChoice::Auto, dumb, false),
-            (false, ColorChoice::Always, no_color, true),
-            (true, ColorChoice::Never, plain, false),
+        for (terminal, color, plain, expected) in [
+            (true, ColorChoice::Auto, false, true),
+            (false, ColorChoice::Auto, false, false),
+            (true, ColorChoice::Auto, true, false),
+            (false, ColorChoice::Always, true, true),
+            (true, ColorChoice::Never, false, false),
         ] {
-            let stream = Stream::new(terminal, color, environment);
-            assert_eq!(stream.color, expected, "{terminal} {color:?} {environment:?}");
+            assert_eq!(
+                is_colored(color, terminal, plain),
+                expected,
+                "{terminal} {color:?} {plain}"
+            );
         }
     }
 }

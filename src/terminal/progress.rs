@@ -52,7 +52,7 @@ impl Drop for Drawn {
 impl Terminal {
     /// Begins a stage: `Exporting inputs`, with the total where it is known.
     pub fn stage(&self, title: &str, unit: Unit, total: Option<u64>) -> Stage {
-        let drawn = self.bars().map(|bars| {
+        let drawn = self.0.bars.as_ref().map(|bars| {
             let bar = bars.add(match total {
                 Some(total) => ProgressBar::new(total),
                 None => ProgressBar::new_spinner(),
@@ -114,25 +114,19 @@ fn style(unit: Unit, with_total: bool, columns: u16) -> ProgressStyle {
         (true, false) => "{prefix} {done} of {total}{left}  {wide_msg}",
         (false, _) => "{prefix} {spinner} {done}  {wide_msg}",
     };
-    let fallback = || {
-        if with_total {
-            ProgressStyle::default_bar()
-        } else {
-            ProgressStyle::default_spinner()
+    let amount = |of: fn(&ProgressState) -> Option<u64>| {
+        move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = out.write_str(&unit.format(of(state).unwrap_or(0)));
         }
     };
     ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| fallback())
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")
         .tick_chars("|/-\\ ")
+        .with_key("done", amount(|state| Some(state.pos())))
+        .with_key("total", amount(ProgressState::len))
         .with_key("left", |state: &ProgressState, out: &mut dyn fmt::Write| {
             let _ = out.write_str(&left(state.pos(), state.len(), state.eta()));
-        })
-        .with_key("done", move |state: &ProgressState, out: &mut dyn fmt::Write| {
-            let _ = out.write_str(&unit.format(state.pos()));
-        })
-        .with_key("total", move |state: &ProgressState, out: &mut dyn fmt::Write| {
-            let _ = out.write_str(&unit.format(state.len().unwrap_or(0)));
         })
 }
 
@@ -145,7 +139,6 @@ fn left(done: u64, total: Option<u64>, eta: Duration) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -46,10 +46,7 @@ impl Terminal {
         let prompt = Confirm::with_theme(&*theme)
             .with_prompt(escape(question))
             .default(false);
-        Ok(self
-            .ask(|term| prompt.interact_on_opt(term))?
-            .flatten()
-            .unwrap_or(false))
+        Ok(self.ask(|term| prompt.interact_on_opt(term))?.flatten() == Some(true))
     }
 
     /// Asks for a password, hidden. Ctrl-C in the prompt ends the process with 130, SIGTERM with 143.
@@ -93,29 +90,21 @@ impl Terminal {
         let term = Term::stderr();
         // Bars are cleared, not held back: an abandoned question must not keep others from printing.
         self.without_bars(|| ());
-        self.question_open().store(true, Ordering::Relaxed);
-        match prompt(&term) {
-            Ok(answer) => {
-                self.question_open().store(false, Ordering::Relaxed);
-                let _ = term.show_cursor();
-                Ok(Some(answer))
-            }
-            Err(dialoguer::Error::IO(why)) if why.kind() == std::io::ErrorKind::Interrupted => {
-                self.abandon_question();
-                Err(PromptError::Interrupted)
-            }
-            Err(_) => {
-                self.question_open().store(false, Ordering::Relaxed);
-                let _ = term.show_cursor();
-                Ok(None)
-            }
+        self.0.question_open.store(true, Ordering::Relaxed);
+        let answer = prompt(&term);
+        if matches!(&answer, Err(dialoguer::Error::IO(why)) if why.kind() == std::io::ErrorKind::Interrupted) {
+            self.abandon_question();
+            return Err(PromptError::Interrupted);
         }
+        self.0.question_open.store(false, Ordering::Relaxed);
+        let _ = term.show_cursor();
+        Ok(answer.ok())
     }
 
     /// A prompt hides the cursor and does not show it again, nor end its line, when it is interrupted. Whoever
     /// notices first does so: the prompt, or the one who no longer waits for its answer.
     fn abandon_question(&self) {
-        if self.question_open().swap(false, Ordering::Relaxed) {
+        if self.0.question_open.swap(false, Ordering::Relaxed) {
             let term = Term::stderr();
             let _ = term.show_cursor();
             let _ = term.write_line("");
@@ -123,10 +112,9 @@ impl Terminal {
     }
 
     fn theme(&self) -> Box<dyn Theme> {
-        if self.stderr_color() {
-            Box::new(ColorfulTheme::default())
-        } else {
-            Box::new(SimpleTheme)
+        match self.0.stderr_color {
+            true => Box::new(ColorfulTheme::default()),
+            false => Box::new(SimpleTheme),
         }
     }
 }
@@ -144,32 +132,29 @@ impl TerminalStateGuard {
     pub fn new(terminal: &Terminal) -> Self {
         Self {
             terminal: terminal.clone(),
-            settings: echo::settings(),
+            settings: echo::Settings::read(),
         }
     }
 }
 
 impl Drop for TerminalStateGuard {
     fn drop(&mut self) {
-        echo::restore(&self.settings);
+        self.settings.restore();
         self.terminal.abandon_question();
     }
 }
 
 /// A hidden prompt turns the echo of the terminal off; an interruption must turn it on again.
 mod echo {
-    use crate::util::signals::{Signals, StopSignal};
+    use tokio::sync::oneshot;
 
-    /// While this lives, Ctrl-C and SIGTERM restore the terminal and exit.
-    pub(super) struct Watch {
-        _stop: tokio::sync::oneshot::Sender<()>,
-    }
+    use crate::util::process::Signals;
 
-    /// Remembers the terminal's settings and waits for a signal on a thread of its own, since the prompt
-    /// blocks. `None` where that is not possible; the prompt works then all the same.
-    pub(super) fn restored_on_interrupt() -> Option<Watch> {
-        let settings = settings();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    /// While the returned value lives, Ctrl-C and SIGTERM restore the terminal and exit: waits for them on a thread of
+    /// its own, since the prompt blocks. `None` where that is not possible; the prompt works then all the same.
+    pub(super) fn restored_on_interrupt() -> Option<oneshot::Sender<()>> {
+        let settings = Settings::read();
+        let (stop, stopped) = oneshot::channel::<()>();
         let (ready, listening) = std::sync::mpsc::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -182,43 +167,37 @@ mod echo {
                 let Ok(mut signals) = signals else {
                     return;
                 };
-                tokio::select! {
-                    signal = signals.next() => leave(&settings, signal),
-                    _ = stopped => {}
-                }
+                let signal = tokio::select! {
+                    signal = signals.next() => signal,
+                    _ = stopped => return,
+                };
+                settings.restore();
+                let _ = console::Term::stderr().write_line("");
+                std::process::exit(signal as i32)
             });
         });
         let _ = listening.recv();
-        Some(Watch { _stop: stop })
+        Some(stop)
     }
 
-    fn leave(settings: &Settings, signal: StopSignal) -> ! {
-        restore(settings);
-        let _ = console::Term::stderr().write_line("");
-        std::process::exit(signal as i32)
-    }
+    /// The settings of the terminal. The console host of Windows resets its mode when the process ends.
+    #[derive(Debug)]
+    pub(super) struct Settings(#[cfg(unix)] Option<rustix::termios::Termios>);
 
-    #[cfg(unix)]
-    pub(super) type Settings = Option<rustix::termios::Termios>;
-    #[cfg(not(unix))]
-    pub(super) type Settings = ();
+    impl Settings {
+        pub(super) fn read() -> Self {
+            Self(
+                #[cfg(unix)]
+                rustix::termios::tcgetattr(std::io::stdin()).ok(),
+            )
+        }
 
-    #[cfg(unix)]
-    pub(super) fn settings() -> Settings {
-        rustix::termios::tcgetattr(std::io::stdin()).ok()
-    }
-
-    #[cfg(unix)]
-    pub(super) fn restore(settings: &Settings) {
-        if let Some(settings) = settings {
-            let _ = rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, settings);
+        pub(super) fn restore(&self) {
+            #[cfg(unix)]
+            if let Some(settings) = &self.0 {
+                use rustix::termios::{OptionalActions, tcsetattr};
+                let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, settings);
+            }
         }
     }
-
-    // The Windows console host resets its mode when the process ends.
-    #[cfg(not(unix))]
-    pub(super) fn settings() -> Settings {}
-
-    #[cfg(not(unix))]
-    pub(super) fn restore((): &Settings) {}
 }

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::util::process_limits::{NO_DESCRIPTORS, is_out_of_descriptors};
+use crate::util::process::{NO_DESCRIPTORS, is_out_of_descriptors};
 
 /// The file under its temporary name. Dropped without [`publish`](Self::publish), it is removed.
 #[derive(Debug)]
 pub struct AtomicFile {
-    file: NamedTempFile,
-    target: PathBuf,
+    pub(crate) file: NamedTempFile,
+    /// The name that the file will get.
+    pub(crate) target: PathBuf,
     overwrite: bool,
 }
 
@@ -37,36 +38,30 @@ pub enum PublishError {
 /// Refuses a target that may not be replaced: an existing file without `overwrite`, anything but a regular file with
 /// it.
 pub fn check_target(target: &Path, overwrite: bool) -> Result<(), PublishError> {
-    let path = || target.to_owned();
-    match target.symlink_metadata() {
+    let path = target.to_owned();
+    match target.symlink_metadata().map(|found| found.file_type()) {
         Err(_) => Ok(()),
-        Ok(found) if found.is_file() && overwrite => Ok(()),
-        Ok(found) if found.is_file() => Err(PublishError::Exists { path: path() }),
-        Ok(found) => Err(PublishError::NotAFile {
-            path: path(),
-            what: describe(found.file_type()),
+        Ok(found) if !found.is_file() => Err(PublishError::NotAFile {
+            path,
+            what: describe(found),
         }),
+        Ok(_) if overwrite => Ok(()),
+        Ok(_) => Err(PublishError::Exists { path }),
     }
 }
 
 fn describe(found: std::fs::FileType) -> &'static str {
-    if found.is_dir() {
-        return "a folder";
-    }
-    if found.is_symlink() {
-        return "a link";
-    }
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt as _;
-        if found.is_fifo() {
-            return "a named pipe";
-        }
-        if found.is_char_device() || found.is_block_device() {
-            return "a device";
-        }
+    use std::os::unix::fs::FileTypeExt as _;
+    match found {
+        _ if found.is_dir() => "a folder",
+        _ if found.is_symlink() => "a link",
+        #[cfg(unix)]
+        _ if found.is_fifo() => "a named pipe",
+        #[cfg(unix)]
+        _ if found.is_char_device() || found.is_block_device() => "a device",
+        _ => "not a regular file",
     }
-    "not a regular file"
 }
 
 impl AtomicFile {
@@ -82,7 +77,13 @@ impl AtomicFile {
         let file = tempfile::Builder::new()
             .prefix(&prefix)
             .suffix(".partial")
-            .make_in(folder_of(target), create_private)
+            .make_in(folder_of(target), |path| {
+                let mut options = File::options();
+                options.read(true).write(true).create_new(true);
+                #[cfg(unix)]
+                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+                options.open(path)
+            })
             .map_err(|cause| failed(target, cause))?;
         Ok(Self {
             file,
@@ -91,28 +92,9 @@ impl AtomicFile {
         })
     }
 
-    /// The name that the file will get, for messages.
-    pub fn target(&self) -> &Path {
-        &self.target
-    }
-
-    /// Where the file is until it is published.
-    pub fn temporary_path(&self) -> &Path {
-        self.file.path()
-    }
-
-    /// The file to write to.
-    pub fn file(&self) -> &File {
-        self.file.as_file()
-    }
-
     /// Syncs the file and gives it its name. Without `overwrite` a file that has appeared there since stays.
     pub fn publish(self) -> Result<(), PublishError> {
-        let Self {
-            file,
-            target,
-            overwrite,
-        } = self;
+        let (file, target, overwrite) = (self.file, self.target, self.overwrite);
         file.as_file().sync_all().map_err(|cause| failed(&target, cause))?;
         check_target(&target, overwrite)?;
         let renamed = match overwrite {
@@ -123,7 +105,13 @@ impl AtomicFile {
             io::ErrorKind::AlreadyExists => PublishError::Exists { path: target.clone() },
             _ => failed(&target, refused.error),
         })?;
-        sync_folder(&target)
+        // Makes the new name survive a crash; Windows has no such call and needs none.
+        if cfg!(unix) {
+            let folder = folder_of(&target);
+            let synced = File::open(folder).and_then(|folder| folder.sync_all());
+            synced.map_err(|cause| failed(folder, cause))?;
+        }
+        Ok(())
     }
 }
 
@@ -146,19 +134,8 @@ pub(crate) fn file_hint(error: &io::Error) -> Option<&'static str> {
 }
 
 fn failed(path: &Path, cause: io::Error) -> PublishError {
-    PublishError::Io {
-        path: path.to_owned(),
-        cause,
-    }
-}
-
-/// A new file, readable by its owner only.
-fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let path = path.to_owned();
+    PublishError::Io { path, cause }
 }
 
 fn folder_of(target: &Path) -> &Path {
@@ -166,20 +143,6 @@ fn folder_of(target: &Path) -> &Path {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
-}
-
-/// Makes the new name survive a crash; Windows has no such call and needs none.
-#[cfg(unix)]
-fn sync_folder(target: &Path) -> Result<(), PublishError> {
-    let folder = folder_of(target);
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|cause| failed(folder, cause))
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> Result<(), PublishError> {
-    Ok(())
 }
 
 #[cfg(test)]
@@ -190,7 +153,7 @@ mod tests {
 
     fn written(target: &Path, overwrite: bool, text: &str) -> AtomicFile {
         let file = AtomicFile::create(target, overwrite).unwrap();
-        file.file().write_all(text.as_bytes()).unwrap();
+        file.file.as_file().write_all(text.as_bytes()).unwrap();
         file
     }
 

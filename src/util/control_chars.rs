@@ -7,39 +7,15 @@ use std::borrow::Cow;
 /// words of several languages and emoji need them.
 pub(crate) fn is_control(c: char) -> bool {
     c.is_control()
-        || matches!(
-            c,
-            '\u{61c}'
-                | '\u{200b}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Replaces what could steer a terminal (control characters, changes of writing direction) by a
 /// visible escape. Line feeds and tabs stay.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(must_be_escaped) {
-        return Cow::Borrowed(text);
-    }
-    let mut harmless = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if must_be_escaped(c) {
-            harmless.extend(c.escape_default());
-        } else {
-            harmless.push(c);
-        }
-    }
-    Cow::Owned(harmless)
-}
-
-fn must_be_escaped(c: char) -> bool {
-    c != '\n' && c != '\t' && is_control(c)
+    escape_as(text, |c, out| out.extend(c.escape_default()))
 }
 
 /// The same for a text of one line: further ones stand below the first, so that none can pass for a line of ours.
@@ -50,17 +26,23 @@ pub fn indented(text: &str) -> String {
 /// The same for a JSON text, which stays the same JSON: JSON lets most of them stand in its strings as they are.
 /// Line feeds and tabs, which may stand between tokens, stay.
 pub fn escape_json(json: &str) -> Cow<'_, str> {
-    if !json.chars().any(must_be_escaped) {
-        return Cow::Borrowed(json);
+    escape_as(json, |c, out| {
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            out.push_str(&format!("\\u{unit:04x}"));
+        }
+    })
+}
+
+fn escape_as(text: &str, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
+    let must_be_escaped = |c: char| c != '\n' && c != '\t' && is_control(c);
+    if !text.contains(must_be_escaped) {
+        return Cow::Borrowed(text);
     }
-    let mut harmless = String::with_capacity(json.len() + 16);
-    for c in json.chars() {
-        if must_be_escaped(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                harmless.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            harmless.push(c);
+    let mut harmless = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match must_be_escaped(c) {
+            true => escape(c, &mut harmless),
+            false => harmless.push(c),
         }
     }
     Cow::Owned(harmless)

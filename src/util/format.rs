@@ -1,20 +1,13 @@
-//! Numbers and prose as people read them.
+//! Numbers, prose and tables as people read them, and sizes and durations as Elasticsearch writes them: `512mb`, `90s`.
 
 use std::time::Duration;
 
-use console::measure_text_width;
+use console::{Alignment, measure_text_width, pad_str};
+use indicatif::HumanCount;
 
 /// `300000` as `300,000`.
 pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(n).to_string()
 }
 
 /// A number with its noun: `1 document`, `300,000 documents`.
@@ -68,6 +61,115 @@ pub(crate) fn wrapped(text: &str, width: usize) -> String {
         used += columns;
     }
     lines
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// A plain table: columns as wide as their widest cell.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+    right: Vec<usize>,
+}
+
+impl Table {
+    /// An empty table whose columns `right` are aligned to the right.
+    pub(crate) fn new(right: &[usize]) -> Self {
+        let right = right.to_vec();
+        Self {
+            rows: Vec::new(),
+            right,
+        }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+
+    /// The table as text, each line indented by `indent` spaces and ended by a line feed; the last column is never padded
+    /// behind.
+    pub(crate) fn render(&self, indent: usize) -> String {
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| measure_text_width(cell)).max().unwrap_or(0)
+        };
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+                let is_right = self.right.contains(&column);
+                pad_str(
+                    cell,
+                    *width,
+                    if is_right { Alignment::Right } else { Alignment::Left },
+                    None,
+                )
+            });
+            let line = cells.collect::<Vec<_>>().join("  ");
+            text.push_str(format!("{:indent$}{line}", "").trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+const SIZE_UNITS: [&str; 6] = ["b", "kb", "mb", "gb", "tb", "pb"];
+
+/// Bytes of a size as Elasticsearch reads it: a number with `b`, `kb`, `mb`, `gb`, `tb` or `pb` behind it (powers of
+/// 1024, any case, fractions, `k` for `kb`). Only `0` needs no unit.
+pub fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    if text == "0" {
+        return Some(0);
+    }
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.')?);
+    let unit = unit.trim();
+    let exponent = SIZE_UNITS
+        .iter()
+        .position(|name| *name == unit || name.strip_suffix('b') == Some(unit))?;
+    let unit = 1_u64 << (10 * exponent);
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(unit);
+    }
+    let bytes = number.parse::<f64>().ok()? * unit as f64;
+    (bytes.is_finite() && bytes < u64::MAX as f64).then_some(bytes as u64)
+}
+
+/// Bytes as Elasticsearch writes them, in the largest unit that leaves a whole number.
+pub fn format_size(bytes: u64) -> String {
+    let exponent = match bytes {
+        0 => 0,
+        more => (more.trailing_zeros() / 10).min(5),
+    };
+    format!("{}{}", bytes >> (exponent * 10), SIZE_UNITS[exponent as usize])
+}
+
+/// A duration as Elasticsearch reads it: a whole number with `d`, `h`, `m`, `s`, `ms`, `micros` or `nanos` behind it.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let nanos: u64 = match unit {
+        "nanos" => 1,
+        "micros" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        "d" => 86_400_000_000_000,
+        _ => return None,
+    };
+    let number = number.parse::<u32>().ok()?;
+    Some(Duration::from_nanos(nanos).saturating_mul(number))
 }
 
 #[cfg(test)]
@@ -128,6 +230,79 @@ mod tests {
             (2_588_400_000, "29 d 23 h"),
         ] {
             assert_eq!(duration(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn two_digits_a_byte() {
+        assert_eq!(hex(&[0, 0x0a, 0xff]), "000aff");
+        assert_eq!(hex(&[]), "");
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let mut table = Table::new(&[1]);
+        table.row(["inputs", "300,000", "2024"]);
+        table.row(["日本", "12", ""]);
+        table.row(["short"]);
+        assert_eq!(table.render(2), "  inputs  300,000  2024\n  日本         12\n  short\n");
+    }
+
+    #[test]
+    fn an_empty_table_is_no_text() {
+        assert_eq!(Table::new(&[]).render(4), "");
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (text, bytes) in [
+            ("512mb", Some(512 << 20)),
+            ("1GB", Some(1 << 30)),
+            ("10g", Some(10 << 30)),
+            ("1.5kb", Some(1536)),
+            ("7b", Some(7)),
+            ("0", Some(0)),
+            ("12", None),
+            ("mb", None),
+            ("", None),
+            ("5mib", None),
+            ("5ä", None),
+            ("1zb", None),
+            ("99999999pb", None),
+            ("99999999999999999999b", None),
+            ("-1mb", None),
+        ] {
+            assert_eq!(parse_size(text), bytes, "{text}");
+        }
+        for text in ["0b", "512mb", "3gb", "1536kb", "7b", "4096pb"] {
+            assert_eq!(parse_size(text).map(format_size).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn durations_are_whole_numbers_with_a_unit() {
+        for (text, millis) in [
+            ("0s", 0),
+            ("90s", 90_000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("7ms", 7),
+        ] {
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "5",
+            "-1s",
+            "1.5m",
+            "5 m",
+            "5M",
+            "5min",
+            "5m&x=1",
+            "99999999999s",
+        ] {
+            assert_eq!(parse_duration(text), None, "{text}");
         }
     }
 }

@@ -60,6 +60,10 @@ impl Secrets {
         let encoded: Vec<String> = forms.iter().flat_map(|form| encodings(form)).collect();
         forms.extend(encoded);
         forms.retain(|form| form.chars().count() >= MIN_LENGTH);
+        Self::sorted(forms)
+    }
+
+    fn sorted(mut forms: Vec<String>) -> Self {
         forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         forms.dedup();
         Self { forms: forms.into() }
@@ -76,10 +80,7 @@ impl Secrets {
 
     /// These and others.
     pub fn with(&self, others: &Self) -> Self {
-        let mut forms: Vec<String> = self.forms.iter().chain(&*others.forms).cloned().collect();
-        forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        forms.dedup();
-        Self { forms: forms.into() }
+        Self::sorted(self.forms.iter().chain(&*others.forms).cloned().collect())
     }
 
     /// The text with three stars in the place of each secret.
@@ -102,18 +103,20 @@ impl fmt::Debug for Secrets {
 
 /// As it is written in headers, addresses and JSON.
 fn encodings(text: &str) -> Vec<String> {
-    let mut forms = Vec::new();
+    let percent = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let quoted = serde_json::Value::from(text).to_string();
+    let json = &quoted[1..quoted.len() - 1];
+    let mut forms = vec![
+        json.to_owned(),
+        json.replace('/', "\\/"),
+        percent.to_ascii_lowercase(),
+        percent,
+    ];
     for alphabet in [&STANDARD, &URL_SAFE] {
         let padded = GeneralPurpose::new(alphabet, ANY_PADDING).encode(text);
         forms.push(padded.trim_end_matches('=').to_owned());
         forms.push(padded);
     }
-    let percent = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    forms.push(percent.to_ascii_lowercase());
-    forms.push(percent);
-    let json = serde_json::Value::from(text).to_string();
-    forms.push(json[1..json.len() - 1].to_owned());
-    forms.push(json[1..json.len() - 1].replace('/', "\\/"));
     forms
 }
 

@@ -51,13 +51,10 @@ impl EpochMillis {
 /// Digits, with no fraction other than zeros.
 fn whole(text: &str) -> Option<EpochMillis> {
     let (digits, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let zero = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
-    let plain = digits
-        .strip_prefix('-')
-        .unwrap_or(digits)
-        .bytes()
-        .all(|byte| byte.is_ascii_digit());
-    (zero && plain).then(|| digits.parse().ok().map(EpochMillis)).flatten()
+    let is_whole = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
+    // Rust reads a plus, JSON does not.
+    let millis = digits.parse().ok().filter(|_| is_whole && !digits.starts_with('+'));
+    millis.map(EpochMillis)
 }
 
 /// A member of a stored document that is a date field: [`EpochMillis::of_date_field`], or `null`.
@@ -151,10 +148,8 @@ impl From<OffsetDateTime> for EpochMillis {
 
 impl fmt::Display for EpochMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
-            .ok()
-            .and_then(|moment| moment.format(&Rfc3339).ok())
-        {
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000);
+        match moment.ok().and_then(|moment| moment.format(&Rfc3339).ok()) {
             Some(text) => f.write_str(&text),
             None => write!(f, "{} ms", self.0),
         }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
 use crate::archive::{Contents, Error, Limits, Part, Severity, check};
-use crate::util::hex::hex;
+use crate::util::format::hex;
 
 /// An archive made by hand, to be damaged.
 #[derive(Clone)]

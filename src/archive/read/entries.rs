@@ -15,7 +15,7 @@ use super::inflate::{MemberStream, is_blank, require_blank};
 use crate::archive::error::{Error, ReadError, Result};
 use crate::archive::layout::BLOCK;
 use crate::archive::manifest::EntrySummary;
-use crate::util::hex::hex;
+use crate::util::format::hex;
 use crate::util::spool::FileCursor;
 
 /// Bytes of a pax header or a long name.

@@ -3,7 +3,7 @@
 //! starting.
 
 use crate::cluster::http::error::{ConnectionFailure, Error, ErrorResponse};
-use crate::util::process_limits::NO_DESCRIPTORS;
+use crate::util::process::NO_DESCRIPTORS;
 
 const LOST_CONTEXT: &str = "an index was closed or deleted, a node was restarted, or two pages were further apart than \
     --keep-alive: see `GET /_cluster/health`, and repeat; if pages take long, with a longer --keep-alive, e.g. --keep-alive \

@@ -39,7 +39,7 @@ use time::OffsetDateTime;
 use tokio::sync::{Mutex, RwLock};
 use url::{Host, Url};
 
-use crate::util::process_limits::is_out_of_descriptors;
+use crate::util::process::is_out_of_descriptors;
 use crate::util::secret::Secrets;
 use auth::ConnectOptions;
 use error::{ConnectionFailure, ErrorResponse};

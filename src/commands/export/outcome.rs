@@ -12,8 +12,7 @@ use crate::commands::interrupt;
 use crate::commands::pseudonymize;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
-use crate::util::format::{amount, bytes, count};
-use crate::util::table::Table;
+use crate::util::format::{Table, amount, bytes, count};
 
 /// Refuses at once where the question could not be asked later.
 pub(super) fn require_answerable(options: &ExportOptions, terminal: &Terminal) -> Result<()> {

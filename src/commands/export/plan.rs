@@ -12,7 +12,7 @@ use crate::commands::interrupt;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId};
-use crate::util::table::Table;
+use crate::util::format::Table;
 
 /// The snapshot that a job uses after it was reverted to none.
 const NO_SNAPSHOT: &str = "empty";

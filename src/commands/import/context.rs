@@ -61,7 +61,7 @@ impl Import {
     fn state_document(&self, document: &Document) -> Result<BulkDocument> {
         let own = document.own_id();
         let id = StateDocId::parse(own, self.archive.job(), &self.plan.snapshot_id)
-            .ok_or_else(|| crate::state::Error::foreign(own))?;
+            .ok_or_else(|| crate::state::Cause::ForeignId.of(own))?;
         Ok(BulkDocument {
             id: id.format(self.job(), &self.plan.snapshot_id),
             source: document.source.clone(),

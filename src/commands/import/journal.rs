@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::archive::{Document, Part};
 use crate::cluster::WriteObserver;
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, JobId};
-use crate::util::hex::hex;
+use crate::util::format::hex;
 
 /// Something that was or is about to be written. None of it existed before.
 #[derive(Clone, Debug)]

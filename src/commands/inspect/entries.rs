@@ -12,8 +12,7 @@ use crate::archive::{self, Archive, EntrySummary, Finding};
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 use crate::util::control_chars::escape;
-use crate::util::format::count;
-use crate::util::table::Table;
+use crate::util::format::{Table, count};
 
 /// Digits of a checksum in the table.
 const SHORT_CHECKSUM: usize = 12;

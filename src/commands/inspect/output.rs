@@ -58,7 +58,7 @@ impl<'a> Output<'a> {
             Some(path) if is_standard_stream(path) => render_html(page),
             Some(path) => {
                 let file = AtomicFile::create(path, self.overwrite).map_err(refused)?;
-                let written = file.file().write_all(render_html(page).as_bytes());
+                let written = file.file.as_file().write_all(render_html(page).as_bytes());
                 written.map_err(|cause| Error::file(path, cause))?;
                 file.publish().map_err(refused)?;
                 path.display().to_string()

@@ -50,7 +50,7 @@ pub(super) async fn pseudonymize(
     let stage = terminal.stage("Reading values", Unit::Documents, Some(documents));
     pseudonymizer.collect_values(&|documents| stage.inc(documents)).await?;
     let mut pseudonymizer = interrupt::abandonable(move || pseudonymizer.assign_tokens()).await?;
-    let values = pseudonymizer.rewriter.tokens.replaced();
+    let values = pseudonymizer.rewriter.tokens.originals().count() as u64;
     stage.done(&format!("Values to replace: {}", count(values)));
     pseudonymizer.refuse_unsafe(options.tokens.accept_names)?;
     if options.dry_run {
@@ -72,8 +72,8 @@ pub(super) async fn pseudonymize(
     stage.done("Searched: no replaced value remains");
     // The key first: an archive without its key is of no use to whoever asks what a token stands for.
     let outcome = Outcome::new(options, &pseudonymizer, Some(&unpublished.summary));
-    let key = pseudonymizer.rewriter.tokens.to_file();
-    options.tokens.publish_key(&target, &key, lock)?;
+    let key = &pseudonymizer.rewriter.tokens.file;
+    options.tokens.publish_key(&target, key, lock)?;
     tokio::task::block_in_place(|| unpublished.publish())?;
     Ok(outcome)
 }

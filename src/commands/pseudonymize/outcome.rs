@@ -46,7 +46,7 @@ impl Outcome {
         Self {
             job_id: done.config().id().to_string(),
             key_file: options.key(),
-            values_replaced: rewriter.tokens.replaced(),
+            values_replaced: rewriter.tokens.originals().count() as u64,
             fields: values
                 .map(|(field, values)| (field.clone(), values.len() as u64))
                 .collect(),

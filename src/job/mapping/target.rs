@@ -15,7 +15,7 @@ use crate::job::config::JobConfig;
 use crate::job::error::Error;
 use crate::job::id::{IndexName, JobId};
 use crate::json::raw;
-use crate::util::hex::hex;
+use crate::util::format::hex;
 
 const MARK: &str = "esml_state";
 /// Elasticsearch's limit for the name of an index or alias, in bytes.

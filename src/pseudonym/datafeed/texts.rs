@@ -127,7 +127,7 @@ impl<'a> ValueMatcher<'a> {
     }
 
     fn is_known(&self, text: &str) -> bool {
-        self.tokens.is_original(text, false) || self.tokens.find_value(text, false).is_some()
+        self.tokens.is_or_contains_value(text)
     }
 
     fn has_word(&self, text: &str) -> bool {

@@ -2,22 +2,39 @@
 //! JSON, by a pattern or for a URL, or in base64.
 
 use std::borrow::Cow;
+use std::io;
 
-use crate::json::{Kind, Token, Tokenizer};
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use percent_encoding::percent_decode;
+
+use crate::json::{Kind, Path, Token, Tokenizer, escaped_unit};
 
 /// Characters of base64 in a row from which on they are decoded: six bytes.
 const MIN_BASE64_CHARACTERS: usize = 8;
 
-/// Every decoded form of a text. Each is decoded in time linear in the text.
+/// Decodes any run of characters, also one whose beginning or end is missing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// The characters that letters behind a backslash stand for in JSON.
+const JSON_ESCAPES: [(u8, u8); 5] = [(b'n', b'\n'), (b't', b'\t'), (b'r', b'\r'), (b'b', 8), (b'f', 12)];
+
+/// Passes every decoded form of a text to `found`, with whether all of the text is encoded that way, until it returns
+/// true. Each is decoded in time linear in the text.
 pub(super) fn decoded(text: &[u8], found: &mut dyn FnMut(&[u8], bool) -> bool) -> bool {
     if text.contains(&b'\\') {
-        let (json, plain) = (json_unescaped(text), unescaped(text));
+        let (json, plain) = (unescaped(text, true), unescaped(text, false));
         if found(&json, true) || (plain != json && found(&plain, true)) {
             return true;
         }
     }
     if text.contains(&b'%') {
-        let decoded: Cow<'_, [u8]> = percent_encoding::percent_decode(text).into();
+        let decoded: Cow<'_, [u8]> = percent_decode(text).into();
         if *decoded != *text && found(&decoded, true) {
             return true;
         }
@@ -25,111 +42,61 @@ pub(super) fn decoded(text: &[u8], found: &mut dyn FnMut(&[u8], bool) -> bool) -
     base64(text, found)
 }
 
-/// A JSON string's text; a lone surrogate becomes U+FFFD, and what is no escape stays.
-fn json_unescaped(text: &[u8]) -> Vec<u8> {
+/// Without the backslashes of a query or a pattern; those of JSON stand for other characters. A lone surrogate becomes
+/// U+FFFD.
+fn unescaped(text: &[u8], is_json: bool) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
-        plain.extend_from_slice(&rest[..at]);
-        rest = &rest[at + 1..];
-        let (byte, taken) = match rest.first() {
-            Some(b'u') => {
-                let (character, taken) = unicode(rest);
+        let (before, escape) = rest.split_at(at);
+        plain.extend_from_slice(before);
+        let length = match unicode(escape).filter(|_| is_json) {
+            Some((character, length)) => {
                 plain.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                rest = &rest[taken..];
-                continue;
+                length
             }
-            Some(b'n') => (b'\n', 1),
-            Some(b't') => (b'\t', 1),
-            Some(b'r') => (b'\r', 1),
-            Some(b'b') => (8, 1),
-            Some(b'f') => (12, 1),
-            Some(byte) => (*byte, 1),
-            None => (b'\\', 0),
+            None => {
+                let escaped = escape.get(1).copied().unwrap_or(b'\\');
+                let meant = JSON_ESCAPES.iter().find(|(letter, _)| is_json && *letter == escaped);
+                plain.push(meant.map_or(escaped, |(_, meant)| *meant));
+                2.min(escape.len())
+            }
         };
-        plain.push(byte);
-        rest = &rest[taken..];
+        rest = &escape[length..];
     }
     plain.extend_from_slice(rest);
     plain
 }
 
-/// The character of `uXXXX`, perhaps with a second half behind it, and its bytes.
-fn unicode(text: &[u8]) -> (char, usize) {
-    let unit = |text: &[u8]| {
-        let digits = text.strip_prefix(b"u")?.get(..4)?;
-        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-    };
-    let Some(first) = unit(text) else {
-        return ('u', 1);
-    };
-    let second = text.get(5..).and_then(|rest| unit(rest.strip_prefix(b"\\")?));
-    let pair = second.and_then(|second| char::decode_utf16([first, second]).next()?.ok());
-    match (char::from_u32(u32::from(first)), pair) {
-        (Some(character), _) => (character, 5),
-        (None, Some(character)) => (character, 11),
-        (None, None) => (char::REPLACEMENT_CHARACTER, 5),
-    }
-}
-
-/// Without the backslashes that a query or a pattern needs.
-fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'\\' => plain.extend(bytes.next()),
-            _ => plain.push(*byte),
-        }
-    }
-    plain
+/// The character of `\uXXXX`, perhaps with a second half behind it, and its bytes.
+fn unicode(escape: &[u8]) -> Option<(char, usize)> {
+    let units = [escaped_unit(escape)?, escaped_unit(&escape[6..]).unwrap_or(0)];
+    let character = char::decode_utf16(units).next()?;
+    Some(character.map_or((char::REPLACEMENT_CHARACTER, 6), |c| (c, 6 * c.len_utf16())))
 }
 
 /// Runs of base64, of either alphabet. A value can begin at any of four characters that encode three bytes.
 fn base64(text: &[u8], found: &mut dyn FnMut(&[u8], bool) -> bool) -> bool {
-    let mut rest = text;
-    while let Some(begin) = rest.iter().position(|byte| sextet(*byte).is_some()) {
-        rest = &rest[begin..];
-        let end = rest
-            .iter()
-            .position(|byte| sextet(*byte).is_none())
-            .unwrap_or(rest.len());
-        let (run, after) = rest.split_at(end);
-        rest = after;
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    let mut runs = text.split(|byte| !byte.is_ascii_alphanumeric() && !b"+/-_".contains(byte));
+    runs.any(|run| {
         // Numbers and names of members are no base64, but would have to be decoded all the time.
         if run.len() < MIN_BASE64_CHARACTERS || run.iter().all(u8::is_ascii_digit) {
-            continue;
+            return false;
         }
-        let whole = run.len() + after.iter().take_while(|byte| **byte == b'=').count() == text.len();
-        if (0..4).any(|offset| found(&bytes(&run[offset..]), whole && offset == 0)) {
-            return true;
-        }
-    }
-    false
-}
-
-fn bytes(run: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(run.len() / 4 * 3 + 3);
-    for four in run.chunks(4) {
-        let bits = four
-            .iter()
-            .filter_map(|byte| sextet(*byte))
-            .fold(0, |bits, sextet| bits << 6 | u32::from(sextet));
-        let bits = bits << (6 * (4 - four.len()));
-        let [_, a, b, c] = bits.to_be_bytes();
-        bytes.extend_from_slice(&[a, b, c][..four.len() * 3 / 4]);
-    }
-    bytes
-}
-
-fn sextet(byte: u8) -> Option<u8> {
-    Some(match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
+        let is_whole = run.len() + padding == text.len();
+        let standard = |byte: &u8| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => *other,
+        };
+        let run: Vec<u8> = run.iter().map(standard).collect();
+        (0..4).any(|begin| {
+            // One character alone encodes less than a byte.
+            let end = run.len() - usize::from((run.len() - begin) % 4 == 1);
+            let bytes = BASE64.decode(&run[begin..end]);
+            bytes.is_ok_and(|bytes| found(&bytes, is_whole && begin == 0))
+        })
     })
 }
 
@@ -142,79 +109,47 @@ pub(super) struct JsonItem<'a> {
     pub(super) text: &'a [u8],
 }
 
-/// One JSON text.
+/// The names and values of one JSON text.
 #[derive(Default)]
 pub(super) struct JsonItems {
     tokens: Tokenizer,
-    path: JsonPath,
+    path: Path,
 }
 
-#[derive(Default)]
-struct JsonPath {
-    text: String,
-    /// Its length outside of each container.
-    outside: Vec<usize>,
-}
+/// Hears of each name and value.
+type Visit<'v> = &'v mut dyn FnMut(&JsonItem<'_>) -> io::Result<()>;
 
 impl JsonItems {
     /// Takes the next bytes.
-    pub(super) fn push<E: From<crate::json::Error>>(
-        &mut self,
-        bytes: &[u8],
-        visit: &mut dyn FnMut(&JsonItem<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub(super) fn push(&mut self, bytes: &[u8], visit: Visit<'_>) -> io::Result<()> {
         let path = &mut self.path;
-        self.tokens.push(bytes, &mut |token| path.follow(&token, visit))
+        self.tokens.push(bytes, &mut |token| follow(path, &token, visit))
     }
 
     /// The end of the text.
-    pub(super) fn finish<E: From<crate::json::Error>>(
-        self,
-        visit: &mut dyn FnMut(&JsonItem<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub(super) fn finish(self, visit: Visit<'_>) -> io::Result<()> {
         let mut path = self.path;
-        self.tokens.finish(&mut |token| path.follow(&token, visit)).map(|_| ())
+        let rest = self.tokens.finish(&mut |token| follow(&mut path, &token, visit));
+        rest.map(|_| ())
     }
 }
 
-impl JsonPath {
-    fn follow<E>(&mut self, token: &Token<'_>, visit: &mut dyn FnMut(&JsonItem<'_>) -> Result<(), E>) -> Result<(), E> {
-        match token.kind {
-            Kind::BeginObject | Kind::BeginArray => {
-                self.outside.push(self.text.len());
-                return Ok(());
-            }
-            Kind::EndObject | Kind::EndArray => {
-                let outside = self.outside.pop().unwrap_or(0);
-                self.text.truncate(outside);
-                return Ok(());
-            }
-            _ => {}
-        }
-        let text = text(token);
-        if token.kind == Kind::Name {
-            self.text.truncate(self.outside.last().copied().unwrap_or(0));
-            if !self.text.is_empty() {
-                self.text.push('.');
-            }
-            self.text.push_str(&String::from_utf8_lossy(&text));
-        }
-        visit(&JsonItem {
-            path: &self.text,
-            kind: token.kind,
-            text: &text,
-        })
-    }
-}
-
-/// Bytes that JSON does not allow are searched all the same.
-fn text<'a>(token: &Token<'a>) -> Cow<'a, [u8]> {
-    let inner = token.raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\""));
-    match inner {
-        Some(inner) if inner.contains(&b'\\') => Cow::Owned(json_unescaped(inner)),
+fn follow(path: &mut Path, token: &Token<'_>, visit: Visit<'_>) -> io::Result<()> {
+    // Bytes that JSON does not allow are searched all the same.
+    let text = match token.raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")) {
+        Some(inner) if inner.contains(&b'\\') => Cow::Owned(unescaped(inner, true)),
         Some(inner) => Cow::Borrowed(inner),
         None => Cow::Borrowed(token.raw),
+    };
+    path.enter(token.kind, &String::from_utf8_lossy(&text));
+    if token.kind.begins() || token.kind.ends() {
+        return Ok(());
     }
+    visit(&JsonItem {
+        path: &path.names,
+        kind: token.kind,
+        text: &text,
+    })
 }
 
 #[cfg(test)]

@@ -1,101 +1,90 @@
 //! One entry of the archive, searched as it is read.
 
+use std::io::{self, Write};
+
 use super::encodings::{JsonItem, JsonItems};
-use super::matcher::{LeakMatcher, SearchError, StateStream, TextLocation};
-use super::state::{FoundHashes, StateDecoder, plain};
+use super::hashes::FoundHashes;
+use super::matcher::{LeakMatcher, TextLocation};
 use crate::archive::EntryKind;
 use crate::json::Kind;
 use crate::pseudonym::error::{Error, Result};
+use crate::state::schema::StateStream;
+use crate::state::{StateLimits, TextDecoder};
+use crate::util::cancellation;
 
 /// How base64 of gzip begins.
 const GZIP: &[u8] = b"H4sI";
 
+/// Why a search ends early.
+#[derive(Debug, thiserror::Error)]
+#[error("a value that was replaced")]
+struct Leak;
+
 /// An entry whose bytes come in pieces.
 pub(super) struct EntrySearch<'s> {
-    search: &'s LeakMatcher<'s>,
+    matcher: &'s LeakMatcher<'s>,
     name: String,
     kind: Option<EntryKind>,
-    place: TextLocation,
     /// From 1; of an entry that is one JSON text always 1.
     line: u64,
     items: Option<JsonItems>,
-    state: Option<State<'s>>,
+    /// What the documents of the state are called that is being decoded, and its decoder.
+    state: Option<(String, TextDecoder<StateSearch<'s>>)>,
     hashes: FoundHashes,
-    documents: u64,
-}
-
-/// The state that is being decoded.
-struct State<'s> {
-    /// What its documents are called.
-    base: String,
-    decoder: StateDecoder<'s>,
+    /// Documents that ended since they were last counted.
+    pub(super) documents: u64,
 }
 
 impl<'s> EntrySearch<'s> {
-    pub(super) fn new(search: &'s LeakMatcher<'s>, name: &str) -> Self {
-        let kind = EntryKind::of_path(name);
-        Self {
-            search,
+    /// Begins with the entry's own name.
+    pub(super) fn new(matcher: &'s LeakMatcher<'s>, name: &str) -> Result<Self> {
+        let (path, kind, text) = ("", Kind::Name, name.as_bytes());
+        if matcher.contains_value(TextLocation::Other, &JsonItem { path, kind, text }) {
+            return Err(Error::leak("the name of an entry"));
+        }
+        Ok(Self {
+            matcher,
             name: name.to_owned(),
-            kind,
-            place: TextLocation::of(kind),
+            kind: EntryKind::of_path(name),
             line: 1,
             items: None,
             state: None,
-            hashes: FoundHashes::new(),
+            hashes: FoundHashes::default(),
             documents: 0,
-        }
+        })
     }
 
-    /// The entry's own name.
-    pub(super) fn name(&self) -> Result<()> {
-        let item = JsonItem {
-            path: "",
-            kind: Kind::Name,
-            text: self.name.as_bytes(),
-        };
-        match self.search.contains_value(&TextLocation::Action, &item) {
-            true => Err(SearchError::Leak.at("the name of an entry")),
-            false => Ok(()),
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        if !self.name.ends_with(".ndjson") {
+            return self.part(bytes);
         }
-    }
-
-    /// Documents that ended since the last call.
-    pub(super) fn take_documents(&mut self) -> u64 {
-        std::mem::take(&mut self.documents)
-    }
-
-    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while let Some(end) = bytes
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .filter(|_| self.has_lines())
-        {
-            self.part(&bytes[..end])?;
-            self.end_line()?;
-            self.line += 1;
-            bytes = &bytes[end + 1..];
+        for (number, part) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            if number > 0 {
+                self.end_line()?;
+                self.line += 1;
+            }
+            self.part(part)?;
         }
-        self.part(bytes)
+        Ok(())
     }
 
     pub(super) fn finish(mut self) -> Result<()> {
         self.end_line()?;
-        self.end_state()?;
-        match self.search.hashed(&self.hashes)? {
-            Some(stream) => Err(SearchError::Leak.at(&format!("a hash in {}, {}", self.name, named(stream)))),
-            None => Ok(()),
-        }
-    }
-
-    fn has_lines(&self) -> bool {
-        self.name.ends_with(".ndjson")
+        self.leave_state().map_err(|cause| self.error(&cause))?;
+        let name = match self.hashes.leak(self.matcher)? {
+            None => return Ok(()),
+            Some(StateStream::Model) => "model state",
+            Some(StateStream::Categorizer) => "categorizer state",
+            Some(StateStream::Quantiles) => "quantiles",
+        };
+        Err(Error::leak(&format!("a hash in {}, {name}", self.name)))
     }
 
     /// Whether this line has the ID of the document that follows it.
     fn is_action(&self) -> bool {
+        let kind = self.kind;
         let actions = matches!(
-            self.kind,
+            kind,
             Some(EntryKind::State | EntryKind::Categories | EntryKind::Inputs { .. })
         );
         actions && self.line % 2 == 1
@@ -108,7 +97,7 @@ impl<'s> EntrySearch<'s> {
         let mut items = self.items.take().unwrap_or_default();
         let read = items.push(bytes, &mut |item| self.item(item));
         self.items = Some(items);
-        read.map_err(|found| self.error(found))
+        read.map_err(|cause| self.error(&cause))
     }
 
     fn end_line(&mut self) -> Result<()> {
@@ -117,81 +106,128 @@ impl<'s> EntrySearch<'s> {
         };
         let read = items.finish(&mut |item| self.item(item));
         self.documents += u64::from(!self.is_action());
-        read.map_err(|found| self.error(found))
+        read.map_err(|cause| self.error(&cause))
     }
 
-    fn item(&mut self, item: &JsonItem<'_>) -> std::result::Result<(), SearchError> {
+    fn item(&mut self, item: &JsonItem<'_>) -> io::Result<()> {
+        let is_text = item.kind == Kind::Text;
         match self.kind {
-            Some(EntryKind::State) => self.state_item(item)?,
-            Some(EntryKind::Snapshot) if item.kind == Kind::Text && item.text.starts_with(GZIP) => {
-                let mut decoder = StateDecoder::new(self.search, StateStream::Quantiles);
+            Some(EntryKind::State) if is_text && self.is_action() && item.path.ends_with("._id") => {
+                self.enter_state(&String::from_utf8_lossy(item.text))?;
+            }
+            Some(EntryKind::State) if is_text && item.path == "compressed" => {
+                return self.state.as_mut().map_or(Ok(()), |(_, state)| state.push(item.text));
+            }
+            Some(EntryKind::Snapshot) if is_text && item.text.starts_with(GZIP) => {
+                let mut decoder = self.decoder(StateStream::Quantiles);
                 decoder.push(item.text)?;
-                self.hashes.extend(decoder.finish()?);
+                self.hashes = decoder.finish()?.1.finish()?;
                 return Ok(());
             }
-            Some(EntryKind::Snapshot) if item.kind == Kind::Text && item.text.starts_with(b"[") => {
-                self.hashes
-                    .extend(plain(self.search, StateStream::Quantiles, item.text)?);
+            // Quantiles that are not compressed.
+            Some(EntryKind::Snapshot) if is_text && item.text.starts_with(b"[") => {
+                let mut search = self.state_search(StateStream::Quantiles);
+                search.write_all(item.text)?;
+                self.hashes = search.finish()?;
             }
             _ => {}
         }
         let place = match self.is_action() {
-            true => TextLocation::Action,
-            false => self.place,
+            true => TextLocation::Other,
+            false => TextLocation::of(self.kind),
         };
-        let compressed = self.kind == Some(EntryKind::State) && item.path == "compressed" && item.kind == Kind::Text;
-        match !compressed && self.search.contains_value(&place, item) {
-            true => Err(SearchError::Leak),
-            false => Ok(()),
-        }
+        check(self.matcher, place, item)
     }
 
-    fn state_item(&mut self, item: &JsonItem<'_>) -> std::result::Result<(), SearchError> {
-        if item.kind != Kind::Text {
-            return Ok(());
-        }
-        if self.is_action() && item.path.ends_with("._id") {
-            let id = String::from_utf8_lossy(item.text);
-            let base = id.rsplit_once('#').map_or(&*id, |(base, _)| base);
-            if self.state.as_ref().is_none_or(|state| state.base != base) {
-                self.leave_state()?;
-                let stream = match base.ends_with("_categorizer_state") {
-                    true => StateStream::Categorizer,
-                    false => StateStream::Model,
-                };
-                self.state = Some(State {
-                    base: base.to_owned(),
-                    decoder: StateDecoder::new(self.search, stream),
-                });
-            }
-        } else if let Some(state) = &mut self.state
-            && item.path == "compressed"
-        {
-            state.decoder.push(item.text)?;
+    fn enter_state(&mut self, id: &str) -> io::Result<()> {
+        let base = id.rsplit_once('#').map_or(id, |(base, _)| base);
+        if self.state.as_ref().is_none_or(|(current, _)| current != base) {
+            self.leave_state()?;
+            let stream = match base.ends_with("_categorizer_state") {
+                true => StateStream::Categorizer,
+                false => StateStream::Model,
+            };
+            self.state = Some((base.to_owned(), self.decoder(stream)));
         }
         Ok(())
     }
 
-    fn leave_state(&mut self) -> std::result::Result<(), SearchError> {
-        if let Some(state) = self.state.take() {
-            self.hashes.extend(state.decoder.finish()?);
+    fn leave_state(&mut self) -> io::Result<()> {
+        if let Some((_, decoder)) = self.state.take() {
+            self.hashes = decoder.finish()?.1.finish()?;
         }
         Ok(())
     }
 
-    fn end_state(&mut self) -> Result<()> {
-        self.leave_state().map_err(|found| self.error(found))
+    fn decoder(&mut self, stream: StateStream) -> TextDecoder<StateSearch<'s>> {
+        TextDecoder::new(self.state_search(stream), StateLimits { decoded: u64::MAX })
     }
 
-    fn error(&self, found: SearchError) -> Error {
-        found.at(&format!("{}, line {}", self.name, self.line))
+    fn state_search(&mut self, stream: StateStream) -> StateSearch<'s> {
+        StateSearch {
+            matcher: self.matcher,
+            stream,
+            items: JsonItems::default(),
+            hashes: std::mem::take(&mut self.hashes),
+        }
+    }
+
+    fn error(&self, cause: &io::Error) -> Error {
+        let place = format!("{}, line {}", self.name, self.line);
+        match cause.get_ref().is_some_and(|inner| inner.is::<Leak>()) {
+            true => Error::leak(&place),
+            false => Error::not_searchable(&place, &cause.to_string()),
+        }
     }
 }
 
-fn named(stream: StateStream) -> &'static str {
-    match stream {
-        StateStream::Model => "model state",
-        StateStream::Categorizer => "categorizer state",
-        StateStream::Quantiles => "quantiles",
+fn check(matcher: &LeakMatcher<'_>, place: TextLocation, item: &JsonItem<'_>) -> io::Result<()> {
+    match matcher.contains_value(place, item) {
+        true => Err(io::Error::other(Leak)),
+        false => Ok(()),
     }
+}
+
+/// Searches a decoded state.
+struct StateSearch<'s> {
+    matcher: &'s LeakMatcher<'s>,
+    stream: StateStream,
+    items: JsonItems,
+    hashes: FoundHashes,
+}
+
+impl StateSearch<'_> {
+    fn finish(self) -> io::Result<FoundHashes> {
+        let (matcher, stream, mut hashes) = (self.matcher, self.stream, self.hashes);
+        self.items
+            .finish(&mut |item| element(matcher, stream, &mut hashes, item))?;
+        Ok(hashes)
+    }
+}
+
+impl Write for StateSearch<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // What a few bytes become when they are decompressed may take seconds to search.
+        cancellation::check().map_err(io::Error::other)?;
+        let (matcher, stream, hashes) = (self.matcher, self.stream, &mut self.hashes);
+        self.items
+            .push(bytes, &mut |item| element(matcher, stream, hashes, item))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn element(
+    matcher: &LeakMatcher<'_>,
+    stream: StateStream,
+    hashes: &mut FoundHashes,
+    item: &JsonItem<'_>,
+) -> io::Result<()> {
+    if item.kind == Kind::Text {
+        hashes.note(stream, item.path, item.text);
+    }
+    check(matcher, TextLocation::State(stream), item)
 }

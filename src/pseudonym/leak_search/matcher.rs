@@ -4,21 +4,22 @@ use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
 use super::encodings::{self, JsonItem};
-use super::originals::{ReplacedValue, ReplacedValues};
-use super::vocabulary;
+use super::values::{ReplacedValue, ReplacedValues};
 use crate::archive::EntryKind;
 use crate::job::{Detector, JobConfig};
-use crate::json::{self, Kind};
-use crate::pseudonym::error::Error;
+use crate::json::Kind;
 use crate::pseudonym::fields::{CATEGORY, ReplacedFields};
 use crate::pseudonym::rewrite::Rewriter;
+use crate::state::schema::StateStream;
 use crate::values::Content;
 
 /// Characters from which on a decoded text is compared with values as a whole.
 const MIN_WHOLE_CHARACTERS: usize = 4;
+/// A value may be encoded twice.
+const MAX_ENCODINGS: usize = 2;
 
-/// Where values are in a decoded state, for those that other elements may hold by chance: short ones, numbers, and names
-/// of fields. All others are searched for everywhere.
+/// Where values are in a decoded model state, for those that other elements may hold by chance: short ones, numbers, and
+/// names of fields. All others are searched for everywhere.
 const VALUE_PATHS: [&str; 7] = [
     "detector.d.c",
     "detector.e.b.a.b.a",
@@ -35,32 +36,31 @@ const PARTITION_PATH: &str = "e.a";
 /// Words of messages in a categorizer.
 const MESSAGE_PATHS: [&str; 3] = ["b.a", "b.c.a", "c.a.c"];
 
-/// Whether an element of a state contains values.
-fn is_value(stream: StateStream, path: &str) -> bool {
-    match stream {
-        StateStream::Model => {
-            VALUE_PATHS.contains(&path)
-                || path
-                    .strip_prefix("detector.e.b.a.e.b.")
-                    .is_some_and(|rest| METRIC_VALUE_PATHS.iter().any(|end| rest.ends_with(end)))
-        }
-        StateStream::Categorizer => path == PARTITION_PATH,
-        StateStream::Quantiles => false,
-    }
-}
+/// Words that Elasticsearch writes into every archive, which a value may be too: names of members, and choices, of
+/// configurations, documents and manifests.
+const VOCABULARY: &str = include_str!("vocabulary.txt");
 
-/// Whether an element of a state contains messages.
-fn is_message(stream: StateStream, path: &str) -> bool {
-    stream == StateStream::Categorizer && MESSAGE_PATHS.contains(&path)
-}
-
-/// Which state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StateStream {
-    Model,
-    Categorizer,
-    Quantiles,
-}
+/// Parts of names of entries and of IDs of documents, and how autodetect describes a snapshot.
+const NAME_PARTS: [&str; 18] = [
+    "ml-anomalies-snapshot_doc_",
+    "_model_snapshot_",
+    "_model_state_",
+    "_categorizer_state#",
+    "_category_definition_",
+    "_config.json",
+    "_snapshot_docs.ndjson",
+    "_annotations.ndjson",
+    "_notifications.ndjson",
+    "_input_mapping.json",
+    "_data_counts.json",
+    "_categories.ndjson",
+    "_filters.json",
+    "_calendars.json",
+    "_manifest.json",
+    ".ml-annotations",
+    "State persisted due to job close at ",
+    "Periodic background persist at ",
+];
 
 /// The kind of text that a name or value is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,70 +69,47 @@ pub(super) enum TextLocation {
     Input,
     /// Another document: an annotation, a notification, a category, a filter, a calendar.
     Document,
-    /// A configuration, a mapping, a snapshot document, a manifest, or what is not known.
+    /// A configuration, a mapping, a snapshot document, a manifest, the line before a document, or what is not known.
     Other,
-    /// The line before a document.
-    Action,
     /// A decoded state.
     State(StateStream),
 }
 
 impl TextLocation {
     pub(super) fn of(kind: Option<EntryKind>) -> Self {
+        use EntryKind::{Annotations, Calendars, Categories, Filters, Inputs, Notifications};
         match kind {
-            Some(EntryKind::Inputs { .. }) => Self::Input,
-            Some(
-                EntryKind::Annotations
-                | EntryKind::Notifications
-                | EntryKind::Categories
-                | EntryKind::Filters
-                | EntryKind::Calendars,
-            ) => Self::Document,
+            Some(Inputs { .. }) => Self::Input,
+            Some(Annotations | Notifications | Categories | Filters | Calendars) => Self::Document,
             _ => Self::Other,
         }
     }
-}
 
-/// Why a search ends early.
-#[derive(Debug)]
-pub(super) enum SearchError {
-    Leak,
-    /// What was written cannot be read.
-    Unreadable(String),
-}
-
-impl SearchError {
-    pub(super) fn unreadable(cause: &dyn std::fmt::Display) -> Self {
-        Self::Unreadable(cause.to_string())
-    }
-
-    pub(super) fn at(self, place: &str) -> Error {
+    /// Whether an element of a state contains values.
+    fn has_values(self, path: &str) -> bool {
+        let metric = || {
+            let rest = path.strip_prefix("detector.e.b.a.e.b.");
+            rest.is_some_and(|rest| METRIC_VALUE_PATHS.iter().any(|end| rest.ends_with(end)))
+        };
         match self {
-            Self::Leak => Error::leak(place),
-            Self::Unreadable(why) => Error::not_searchable(place, &why),
+            Self::State(StateStream::Model) => VALUE_PATHS.contains(&path) || metric(),
+            Self::State(StateStream::Categorizer) => path == PARTITION_PATH,
+            _ => false,
         }
     }
 }
 
-impl From<json::Error> for SearchError {
-    fn from(error: json::Error) -> Self {
-        Self::unreadable(&error)
-    }
-}
-
+/// Compares texts with the values.
 pub(super) struct LeakMatcher<'a> {
     pub(super) values: &'a ReplacedValues<'a>,
     pub(super) fields: &'a ReplacedFields,
-    /// Hashes of tokens.
     pub(super) token_hashes: HashSet<u64>,
     /// Names that stay, and words of Elasticsearch.
     pub(super) vocabulary: HashSet<Vec<u8>>,
     /// Names that stay although there is a value in them.
-    pub(super) accepted: Vec<Vec<u8>>,
-    pub(super) persons: BTreeSet<String>,
-    pub(super) pairs: BTreeSet<(String, String)>,
+    accepted: Vec<Vec<u8>>,
     /// The job has categories: their numbers stay.
-    pub(super) categories: bool,
+    categories: bool,
 }
 
 impl<'a> LeakMatcher<'a> {
@@ -142,50 +119,46 @@ impl<'a> LeakMatcher<'a> {
         config: &JobConfig,
         mut names: BTreeSet<String>,
     ) -> Self {
-        let fields = &*rewriter.fields;
-        let persons = fields.pairs.iter().map(|(_, person)| person).chain(&fields.influencers);
-        let persons = persons.filter(|name| !name.is_empty() && *name != CATEGORY).cloned();
         let detectors = &config.analysis.detectors;
         names.extend(detectors.iter().map(|detector| detector.function.clone()));
-        let parts = vocabulary::PARTS.iter().chain(&vocabulary::DESCRIPTIONS);
-        let accepted = names.iter().map(String::as_str).chain(parts.copied());
-        let accepted = accepted.filter(|name| values.is_contained_in(name.as_bytes(), &mut |_, _| true));
-        let accepted = accepted.map(|name| name.as_bytes().to_vec()).collect();
-        let vocabulary = names.into_iter().chain(vocabulary::words().map(str::to_owned));
+        let accepted = names.iter().map(String::as_str).chain(NAME_PARTS).map(str::as_bytes);
+        let accepted = accepted.filter(|name| values.is_contained_in(name, &mut |_, _| true));
+        let words = VOCABULARY.split_ascii_whitespace();
+        let vocabulary = names.iter().map(String::as_str).chain(words).map(str::as_bytes);
         Self {
             values,
-            fields,
+            fields: &rewriter.fields,
             token_hashes: rewriter.hashes.token_hashes.values().copied().collect(),
-            vocabulary: vocabulary.map(String::into_bytes).collect(),
-            accepted,
-            persons: persons.collect(),
-            pairs: fields.pairs.clone(),
-            categories: detectors
-                .iter()
-                .flat_map(Detector::fields)
-                .any(|field| field == CATEGORY),
+            vocabulary: vocabulary.map(<[u8]>::to_vec).collect(),
+            accepted: accepted.map(<[u8]>::to_vec).collect(),
+            categories: (detectors.iter().flat_map(Detector::fields)).any(|field| field == CATEGORY),
         }
     }
 
     /// Whether a name or value of JSON is or contains an original.
-    pub(super) fn contains_value(&self, place: &TextLocation, item: &JsonItem<'_>) -> bool {
+    pub(super) fn contains_value(&self, place: TextLocation, item: &JsonItem<'_>) -> bool {
         self.is_value(place, item, item.text)
             || self.contains(place, item, item.text)
-            || encodings::decoded(item.text, &mut |text, whole| {
-                self.decoded(place, item, text, whole)
-                    || encodings::decoded(text, &mut |text, whole| self.decoded(place, item, text, whole))
+            || self.decoded_contains(place, item, item.text, MAX_ENCODINGS)
+    }
+
+    fn decoded_contains(&self, place: TextLocation, item: &JsonItem<'_>, text: &[u8], encodings: usize) -> bool {
+        encodings > 0
+            && encodings::decoded(text, &mut |text, whole| {
+                (whole && text.len() >= MIN_WHOLE_CHARACTERS && self.is_value(place, item, text))
+                    || self.contains(place, item, text)
+                    || self.decoded_contains(place, item, text, encodings - 1)
             })
     }
 
-    pub(super) fn decoded(&self, place: &TextLocation, item: &JsonItem<'_>, text: &[u8], whole: bool) -> bool {
-        (whole && text.len() >= MIN_WHOLE_CHARACTERS && self.is_value(place, item, text))
-            || self.contains(place, item, text)
-    }
-
     /// Whether the whole text is a value, where it can be no other text by chance.
-    pub(super) fn is_value(&self, place: &TextLocation, item: &JsonItem<'_>, text: &[u8]) -> bool {
-        let Some(original) = self.values.get(text).filter(|original| !original.word) else {
-            return self.is_list(item);
+    fn is_value(&self, place: TextLocation, item: &JsonItem<'_>, text: &[u8]) -> bool {
+        let is_value = |text: &[u8]| self.values.get(text).filter(|value| !value.word);
+        let Some(value) = is_value(text) else {
+            // Values with commas between them.
+            return item.path == "model_plot_config.terms"
+                && item.text.contains(&b',')
+                && (item.text.split(|byte| *byte == b',')).any(|term| is_value(term.trim_ascii()).is_some());
         };
         let name = item.path.rsplit('.').next().unwrap_or_default();
         let category = self.categories && text.iter().all(u8::is_ascii_digit);
@@ -193,58 +166,49 @@ impl<'a> LeakMatcher<'a> {
             (TextLocation::Input, Kind::Name) => !self.fields.is_known(item.path),
             (TextLocation::Input, kind) => match self.fields.content(item.path) {
                 Content::Kept => false,
-                Content::Value(_) => kind == Kind::Text || original.number,
-                _ => kind == Kind::Text || (original.number && original.is_long()),
+                Content::Value(_) => kind == Kind::Text || value.number,
+                _ => kind == Kind::Text || (value.number && value.is_long()),
             },
             (TextLocation::Document, Kind::Text) if name.ends_with("_field_value") || name == "items" => !category,
             (TextLocation::Document, Kind::Text) => name != CATEGORY && !self.vocabulary.contains(text),
-            (TextLocation::Document, Kind::Name) => !original.number && !self.vocabulary.contains(text),
-            (TextLocation::State(stream), Kind::Text) => is_value(*stream, item.path) && !category,
+            (TextLocation::Document, Kind::Name) => !value.number && !self.vocabulary.contains(text),
+            (TextLocation::State(_), Kind::Text) => place.has_values(item.path) && !category,
             _ => false,
         }
     }
 
-    /// Values with commas between them.
-    pub(super) fn is_list(&self, item: &JsonItem<'_>) -> bool {
-        item.path == "model_plot_config.terms"
-            && item.text.contains(&b',')
-            && item.text.split(|byte| *byte == b',').any(|term| {
-                let original = self.values.get(term.trim_ascii());
-                original.is_some_and(|original| !original.word)
-            })
-    }
-
-    pub(super) fn contains(&self, place: &TextLocation, item: &JsonItem<'_>, text: &[u8]) -> bool {
-        let data = *place == TextLocation::Input && item.kind != Kind::Name;
+    fn contains(&self, place: TextLocation, item: &JsonItem<'_>, text: &[u8]) -> bool {
+        let is_input = place == TextLocation::Input;
+        let data = is_input && item.kind != Kind::Name;
         if data && self.fields.content(item.path) == Content::Kept {
             return false;
         }
-        self.values.is_contained_in(text, &mut |range, original| {
+        self.values.is_contained_in(text, &mut |range, value| {
             let stays = || self.vocabulary.contains(text) || self.is_accepted(text, &range);
-            let known = || item.kind == Kind::Name && *place == TextLocation::Input && self.fields.is_known(item.path);
-            self.counts(place, item, original) && (data || !(stays() || known()))
+            let known = || item.kind == Kind::Name && is_input && self.fields.is_known(item.path);
+            self.counts(place, item, value) && (data || !(stays() || known()))
         })
     }
 
     /// Whether an occurrence of a word of messages counts here: others use such words too.
-    pub(super) fn counts(&self, place: &TextLocation, item: &JsonItem<'_>, original: ReplacedValue) -> bool {
-        if !original.word {
+    fn counts(&self, place: TextLocation, item: &JsonItem<'_>, value: ReplacedValue) -> bool {
+        use Content::{Message, OtherValue, Text};
+        if !value.word {
             return true;
         }
         let messages = self.fields.messages.is_some();
         match place {
-            TextLocation::Input if item.kind == Kind::Text => matches!(
-                self.fields.content(item.path),
-                Content::Message | Content::Text | Content::OtherValue
-            ),
+            TextLocation::Input if item.kind == Kind::Text => {
+                matches!(self.fields.content(item.path), Message | Text | OtherValue)
+            }
             TextLocation::Document => messages && matches!(item.path, "terms" | "examples" | "regex" | "grok_pattern"),
-            TextLocation::State(stream) => messages && is_message(*stream, item.path),
+            TextLocation::State(StateStream::Categorizer) => messages && MESSAGE_PATHS.contains(&item.path),
             _ => false,
         }
     }
 
     /// Whether an occurrence is part of a name that stays.
-    pub(super) fn is_accepted(&self, text: &[u8], part: &Range<usize>) -> bool {
+    fn is_accepted(&self, text: &[u8], part: &Range<usize>) -> bool {
         self.accepted.iter().any(|name| {
             let begin = part.end.saturating_sub(name.len());
             (begin..=part.start).any(|begin| text[begin..].starts_with(name) && begin + name.len() >= part.end)

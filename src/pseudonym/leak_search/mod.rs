@@ -5,18 +5,17 @@
 
 mod encodings;
 mod entry;
+mod hashes;
 mod matcher;
-mod originals;
-mod state;
 #[cfg(test)]
 mod tests;
-mod vocabulary;
+mod values;
 
 use std::collections::BTreeSet;
 
 use self::entry::EntrySearch;
 use self::matcher::LeakMatcher;
-use self::originals::ReplacedValues;
+use self::values::ReplacedValues;
 use super::rewrite::Rewriter;
 use crate::archive::{Archive, Contents, Progress};
 use crate::pseudonym::error::{Error, Result};
@@ -39,22 +38,17 @@ pub(crate) async fn search(
     let values =
         tokio::task::block_in_place(|| ReplacedValues::new(cancellation::until_cancelled(rewriter.tokens.originals())));
     cancellation::check()?;
-    let matcher = LeakMatcher::new(&values, rewriter, config, names);
-    search_entries(&matcher, archive, progress).await
-}
-
-async fn search_entries(matcher: &LeakMatcher<'_>, archive: &Archive, progress: Progress<'_>) -> Result<()> {
-    if matcher.values.is_empty() {
+    if values.all.is_empty() {
         return Ok(());
     }
+    let matcher = LeakMatcher::new(&values, rewriter, config, names);
     let mut entries = archive.entries();
     let mut piece = Vec::new();
     while let Some(name) = entries.next_entry()? {
-        let mut entry = EntrySearch::new(matcher, &name);
-        entry.name()?;
+        let mut entry = EntrySearch::new(&matcher, &name)?;
         while tokio::task::block_in_place(|| entries.read(&mut piece))? {
             tokio::task::block_in_place(|| entry.push(&piece))?;
-            progress(entry.take_documents());
+            progress(std::mem::take(&mut entry.documents));
             tokio::task::yield_now().await;
         }
         tokio::task::block_in_place(|| entry.finish())?;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::encodings::JsonItem;
 use super::entry::EntrySearch;
 use super::matcher::{LeakMatcher, TextLocation};
-use super::originals::ReplacedValues;
+use super::values::ReplacedValues;
 use super::*;
 use crate::job::{InputMappings, JobConfig};
 use crate::json::Kind;
@@ -66,8 +66,7 @@ fn judged_of(values: &[&str], name: &str, content: &str) -> Option<String> {
         .collect();
     let values = ReplacedValues::new(rewriter.tokens.originals());
     let search = LeakMatcher::new(&values, &rewriter, &config, names);
-    let mut entry = EntrySearch::new(&search, name);
-    let read = entry.name().and_then(|()| {
+    let read = EntrySearch::new(&search, name).and_then(|mut entry| {
         content.as_bytes().chunks(7).try_for_each(|piece| entry.push(piece))?;
         entry.finish()
     });
@@ -336,10 +335,10 @@ fn names_that_stay_are_accepted_with_the_values_in_them() {
             kind: Kind::Text,
             text: text.as_bytes(),
         };
-        search.contains_value(&place, &item)
+        search.contains_value(place, &item)
     };
     assert!(!contains_value(TextLocation::Other, "Job web-latency was opened"));
-    assert!(!contains_value(TextLocation::Action, "web-latency_model_state_1#1"));
+    assert!(!contains_value(TextLocation::Other, "web-latency_model_state_1#1"));
     assert!(contains_value(TextLocation::Other, "Job web-latency has a latency"));
     assert!(contains_value(TextLocation::Input, "web-latency"));
 }

@@ -46,7 +46,7 @@ impl Rewriter {
             content if leaf.quoted => self.edit(content, leaf),
             Content::KeptText | Content::Text | Content::OtherValue if text.len() >= MIN_DISTINCTIVE_DIGITS => {
                 // A number that is a value in another field.
-                let token = self.tokens.replacement(text, false).filter(|token| is_digits(token));
+                let token = self.tokens.replacement(text).filter(|token| is_digits(token));
                 Ok(token.map_or(Edit::Keep, |token| Edit::Json(token.to_owned())))
             }
             _ => Ok(Edit::Keep),
@@ -87,13 +87,13 @@ impl Rewriter {
         if !self.writing {
             return None;
         }
-        let new = self.tokens.replace_known_values(name, false);
+        let new = self.tokens.replace_known_values(name);
         if new != name {
             return Some(new);
         }
         let parts = name
             .split('.')
-            .map(|part| self.tokens.replacement(part, false).unwrap_or(part));
+            .map(|part| self.tokens.replacement(part).unwrap_or(part));
         let new = parts.collect::<Vec<_>>().join(".");
         (new != name).then_some(new)
     }

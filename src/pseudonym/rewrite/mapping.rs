@@ -168,7 +168,7 @@ impl Rewriter {
         let before = taken.len();
         for (name, mut definition) in std::mem::take(inner) {
             let path = format!("{begin}.{name}");
-            match self.tokens.replacement(&path, false) {
+            match self.tokens.replacement(&path) {
                 Some(token) => taken.push((token.to_owned(), definition)),
                 None if self.take_values(&path, &mut definition, taken) => {}
                 None => drop(inner.insert(name, definition)),

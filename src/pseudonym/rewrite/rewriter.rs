@@ -186,14 +186,14 @@ impl Rewriter {
     fn word_by_word(&mut self, text: &str) -> Result<String> {
         // Where a value separates what was one word when it was noted, the words are replaced alone.
         if self.writing
-            && self.tokens.find_value(text, false).is_some()
+            && self.tokens.contains_value(text)
             && let Some(new) = self.words_and_values(text)
         {
             return Ok(new);
         }
         let new = rewrite_text(text, &mut |word| self.note_or_replace(word, TokenUse::MessageWord))?;
         // A value without words, such as an emoji, is not noted as a word.
-        Ok(match self.tokens.replacement(text, false) {
+        Ok(match self.tokens.replacement(text) {
             Some(token) if self.writing && new == text => token.to_owned(),
             _ => new,
         })
@@ -216,7 +216,7 @@ impl Rewriter {
         let token = |word: &str| self.tokens.token(word).map(str::to_owned).ok_or(());
         let with_tokens = |text: &str| rewrite_text(text, &mut |word| token(word)).ok();
         let (mut out, mut done, mut at) = (String::with_capacity(text.len()), 0, 0);
-        while let Some((found, token)) = self.tokens.find_value_with_token(&text[at..], false) {
+        while let Some((found, token)) = self.tokens.find_value(&text[at..]) {
             let (start, end) = (at + found.start, at + found.end);
             // Values inside of a word are not looked for again from each of its characters.
             if let Some(word) = around(start) {
@@ -244,10 +244,10 @@ impl Rewriter {
         let kept = self.replace_known_values(text);
         let encodes_value = self.writing && kept.contains('%') && {
             let decoded = percent_decode_str(&kept).decode_utf8_lossy();
-            self.tokens.find_value(&decoded, false).is_some()
+            self.tokens.contains_value(&decoded)
         };
         Ok(match encodes_value {
-            true => format!("t_{}", self.tokens.key().unrecorded_token(text)),
+            true => format!("t_{}", self.tokens.file.key.unrecorded_token(text)),
             false => kept,
         })
     }
@@ -257,11 +257,11 @@ impl Rewriter {
         if !self.writing {
             return text.to_owned();
         }
-        let kept = self.tokens.replace_known_values(text, false);
+        let kept = self.tokens.replace_known_values(text);
         // Queries and patterns have backslashes before what would mean something else.
         let plain = kept.contains('\\').then(|| unescaped(&kept));
-        match plain.filter(|plain| self.tokens.find_value(plain, false).is_some()) {
-            Some(plain) => self.tokens.replace_known_values(&plain, false),
+        match plain.filter(|plain| self.tokens.contains_value(plain)) {
+            Some(plain) => self.tokens.replace_known_values(&plain),
             None => kept,
         }
     }

@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use crate::pseudonym::error::Error;
 use crate::util::atomic_file::{AtomicFile, PublishError};
-use crate::util::hex::hex;
+use crate::util::format::hex;
 
 /// The only version there is.
 const VERSION: u32 = 1;
@@ -40,8 +40,9 @@ impl KeyFile {
     /// # Errors
     /// It has no random bytes.
     pub fn new() -> Result<Self, Error> {
+        let key = Key::random()?;
         Ok(Self {
-            key: Key::random()?,
+            key,
             tokens: BTreeMap::new(),
         })
     }
@@ -54,16 +55,19 @@ impl KeyFile {
         let io = |cause| Error::file(path, cause);
         let bad = |why: &dyn fmt::Display| Error::not_a_key_file(path, why);
         let file = File::open(path).map_err(io)?;
-        let read = serde_json::from_reader::<_, KeyFileDocument<BTreeMap<String, String>>>(BufReader::new(file));
+        let read = serde_json::from_reader(BufReader::new(file));
         // What serde says of text would quote it.
-        let written = read.map_err(|cause| bad(&format!("line {}, column {}", cause.line(), cause.column())))?;
-        if written.esml_key_file != VERSION {
-            return Err(bad(&format!("its version {} is not known", written.esml_key_file)));
+        let read = read.map_err(|cause| bad(&format!("line {}, column {}", cause.line(), cause.column())));
+        let KeyFileDocument {
+            esml_key_file,
+            key,
+            tokens,
+        } = read?;
+        if esml_key_file != VERSION {
+            return Err(bad(&format!("its version {esml_key_file} is not known")));
         }
-        Ok(Self {
-            key: Key::parse(&written.key).ok_or_else(|| bad(&"its key is not 64 hexadecimal digits"))?,
-            tokens: written.tokens,
-        })
+        let key = Key::parse(&key).ok_or_else(|| bad(&"its key is not 64 hexadecimal digits"))?;
+        Ok(Self { key, tokens })
     }
 
     /// Writes it under a temporary name, readable by its owner only.
@@ -77,19 +81,14 @@ impl KeyFile {
             key: self.key.to_hex(),
             tokens: &self.tokens,
         };
-        let mut out = BufWriter::new(file.file());
+        let mut out = BufWriter::new(file.file.as_file());
         let done = serde_json::to_writer_pretty(&mut out, &written)
             .map_err(std::io::Error::from)
             .and_then(|()| out.write_all(b"\n"))
             .and_then(|()| out.flush());
         drop(out);
-        match done {
-            Ok(()) => Ok(file),
-            Err(cause) => Err(PublishError::Io {
-                path: file.target().to_owned(),
-                cause,
-            }),
-        }
+        let path = file.target.clone();
+        done.map(|()| file).map_err(|cause| PublishError::Io { path, cause })
     }
 }
 
@@ -129,11 +128,8 @@ impl KeyFileLock {
     /// # Errors
     /// The file system refuses.
     pub fn publish(self, new: AtomicFile) -> Result<(), PublishError> {
-        // Windows does not replace a file that is new.
-        if cfg!(windows) {
-            drop(self.file);
-            return new.publish();
-        }
+        // Windows does not replace a file that is open: there the lock ends before.
+        let _until_published = (!cfg!(windows)).then_some(self.file);
         new.publish()
     }
 }
@@ -149,14 +145,6 @@ fn is_still_at(file: &File, path: &Path) -> std::io::Result<bool> {
 #[cfg(not(unix))]
 fn is_still_at(_: &File, _: &Path) -> std::io::Result<bool> {
     Ok(true)
-}
-
-impl fmt::Debug for KeyFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyFile")
-            .field("tokens", &self.tokens.len())
-            .finish_non_exhaustive()
-    }
 }
 
 /// 32 bytes that stay with the user.
@@ -193,10 +181,7 @@ impl Key {
 
     /// HMAC-SHA256 of a text; `attempt` counts from 0 where the one before could not be used.
     pub(super) fn digest(&self, text: &str, attempt: u32) -> [u8; 32] {
-        #[allow(
-            clippy::expect_used,
-            reason = "a digest must never have a default: every text would have the same"
-        )]
+        #[allow(clippy::expect_used, reason = "all texts would have the same default")]
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC accepts keys of any length");
         mac.update(&attempt.to_be_bytes());
         mac.update(text.as_bytes());
@@ -240,10 +225,10 @@ mod tests {
             .unwrap()
             .replace("file\": 1", "file\": 2");
         std::fs::write(&path, later).unwrap();
-        let error = KeyFile::read(&path).unwrap_err().to_string();
+        let error = KeyFile::read(&path).err().unwrap().to_string();
         assert!(error.contains("version 2 is not known"), "{error}");
         std::fs::write(&path, "{\"secret\": 1").unwrap();
-        let error = KeyFile::read(&path).unwrap_err().to_string();
+        let error = KeyFile::read(&path).err().unwrap().to_string();
         assert!(error.contains("not a key file") && !error.contains("secret"), "{error}");
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::util::hex::hex;
+use crate::util::format::hex;
 use crate::values::{is_decimal, is_email_address, is_uuid, mac_separator};
 
 /// The lowest and the highest number that stands for a number: `integer` fields take them, and all have ten digits.
@@ -84,37 +84,32 @@ impl Kind {
 }
 
 fn uuid(text: &str, digest: &[u8; 32]) -> String {
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
+    let mut bytes = *digest;
     // Version 8 is for whatever its maker likes.
     bytes[6] = 0x80 | (bytes[6] & 0x0f);
     bytes[8] = 0x80 | (bytes[8] & 0x3f);
-    let digits = hex(&bytes);
-    let groups = [
-        &digits[..8],
-        &digits[8..12],
-        &digits[12..16],
-        &digits[16..20],
-        &digits[20..],
-    ];
+    let groups = [0..4, 4..6, 6..8, 8..10, 10..16].map(|group| hex(&bytes[group]));
     in_case_of(text, groups.join("-"))
 }
 
 fn mac(text: &str, digest: &[u8; 32]) -> String {
-    let mut bytes = [0; 6];
-    bytes.copy_from_slice(&digest[..6]);
+    let [first, others @ ..] = *digest;
     // Administered locally, of one machine.
-    bytes[0] = 0x02 | (bytes[0] & 0xfc);
-    let groups: Vec<String> = bytes.iter().map(|byte| hex(&[*byte])).collect();
+    let bytes = [
+        0x02 | (first & 0xfc),
+        others[0],
+        others[1],
+        others[2],
+        others[3],
+        others[4],
+    ];
     let separator = mac_separator(text).unwrap_or(':').to_string();
-    in_case_of(text, groups.join(&separator))
+    in_case_of(text, bytes.map(|byte| hex(&[byte])).join(&separator))
 }
 
 fn in_case_of(text: &str, token: String) -> String {
-    match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => token.to_ascii_uppercase(),
-        false => token,
-    }
+    let is_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+    if is_upper { token.to_ascii_uppercase() } else { token }
 }
 
 #[cfg(test)]

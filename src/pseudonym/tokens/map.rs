@@ -1,14 +1,14 @@
 //! Values and their tokens.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::key_file::{Key, KeyFile};
+use super::key_file::KeyFile;
 use super::kind::Kind;
-use super::substring_index::{Found, MIN_BYTES, SubstringIndex};
+use super::substring_index::{Found, SubstringIndex};
 use crate::pseudonym::error::Error;
+use crate::util::prefix_index::MIN_BYTES;
 use crate::values::is_numeric;
 
 /// Distinct values that are told apart.
@@ -29,12 +29,10 @@ pub enum TokenUse {
 
 /// Values and, once they are assigned, their tokens.
 pub struct TokenMap {
-    key: Key,
+    /// The key, and the values of all tokens: these ones' and those that the key file had before.
+    pub(crate) file: KeyFile,
     entries: Vec<Entry>,
     index: HashMap<Arc<str>, u32>,
-    /// Tokens of values, these ones' and those that the key file knows.
-    taken: HashMap<String, Arc<str>>,
-    known: HashMap<Arc<str>, String>,
     substrings: SubstringIndex,
 }
 
@@ -49,40 +47,12 @@ struct Entry {
 impl TokenMap {
     /// A map that knows the tokens of a key file.
     pub fn new(file: KeyFile) -> Self {
-        let KeyFile { key, tokens } = file;
-        let taken: HashMap<String, Arc<str>> = tokens
-            .into_iter()
-            .map(|(token, text)| (token, Arc::from(text.as_str())))
-            .collect();
-        let known = taken
-            .iter()
-            .map(|(token, text)| (Arc::clone(text), token.clone()))
-            .collect();
         Self {
-            key,
+            file,
             entries: Vec::new(),
             index: HashMap::new(),
-            taken,
-            known,
             substrings: SubstringIndex::default(),
         }
-    }
-
-    /// What the key file is to hold.
-    pub fn to_file(&self) -> KeyFile {
-        KeyFile {
-            key: self.key.clone(),
-            tokens: self
-                .taken
-                .iter()
-                .map(|(token, text)| (token.clone(), text.to_string()))
-                .collect(),
-        }
-    }
-
-    /// The key.
-    pub fn key(&self) -> &Key {
-        &self.key
     }
 
     /// Notes a text, and returns its number.
@@ -94,8 +64,8 @@ impl TokenMap {
             Some(id) => *id,
             None => self.add(text)?,
         };
-        let replaced = what != TokenUse::HashCandidate && Kind::of(text) != Kind::Constant && !text.is_empty();
-        if let Some(entry) = self.entries.get_mut(id as usize).filter(|_| replaced) {
+        let entry = &mut self.entries[id as usize];
+        if what != TokenUse::HashCandidate && Kind::of(text) != Kind::Constant && !text.is_empty() {
             entry.replaced = true;
             entry.word &= what == TokenUse::MessageWord;
         }
@@ -103,10 +73,9 @@ impl TokenMap {
     }
 
     fn add(&mut self, text: &str) -> Result<u32, Error> {
-        let number = u32::try_from(self.entries.len())
-            .ok()
-            .filter(|_| self.entries.len() < MAX_VALUES);
-        let id = number.ok_or_else(|| Error::too_many_values(MAX_VALUES))?;
+        let number = self.entries.len();
+        let id = u32::try_from(number).ok().filter(|_| number < MAX_VALUES);
+        let id = id.ok_or_else(|| Error::too_many_values(MAX_VALUES))?;
         let text: Arc<str> = Arc::from(text);
         self.index.insert(Arc::clone(&text), id);
         self.entries.push(Entry {
@@ -124,16 +93,11 @@ impl TokenMap {
     /// # Errors
     /// All tokens that a value may have are taken.
     pub fn assign_tokens(&mut self) -> Result<(), Error> {
-        let mut substrings = SubstringIndex::default();
-        for entry in self
-            .entries
-            .iter()
-            .filter(|entry| entry.replaced && is_searched(&entry.text))
-        {
-            substrings.add(&entry.text);
-        }
-        substrings.sort();
-        self.substrings = substrings;
+        let replaced = self.entries.iter().filter(|entry| entry.replaced);
+        let searched = replaced.map(|entry| &entry.text).filter(|text| is_searched(text));
+        self.substrings = SubstringIndex::new(searched);
+        let known = self.file.tokens.iter();
+        let known: HashMap<String, String> = known.map(|(token, text)| (text.clone(), token.clone())).collect();
         let mut left: Vec<usize> = (0..self.entries.len())
             .filter(|id| self.entries[*id].replaced && self.entries[*id].token.is_none())
             .collect();
@@ -141,11 +105,11 @@ impl TokenMap {
         left.sort_unstable_by(|a, b| self.entries[*a].text.cmp(&self.entries[*b].text));
         for id in left {
             let text = Arc::clone(&self.entries[id].text);
-            let token = match self.known.get(&text) {
+            let token = match known.get(&*text) {
                 Some(token) => token.clone(),
                 None => self.new_token(&text)?,
             };
-            self.taken.insert(token.clone(), text);
+            self.file.tokens.insert(token.clone(), text.to_string());
             self.entries[id].token = Some(token);
         }
         Ok(())
@@ -153,19 +117,20 @@ impl TokenMap {
 
     fn new_token(&self, text: &str) -> Result<String, Error> {
         let kind = Kind::of(text);
+        let is_free = |token: &String| {
+            !self.file.tokens.contains_key(token)
+                && self.original(token, true).is_none()
+                && self.find(token, true).is_none()
+        };
         (0..MAX_ATTEMPTS)
-            .map(|attempt| kind.token(text, &self.key.digest(text, attempt)))
-            .find(|token| self.is_free(token))
+            .map(|attempt| kind.token(text, &self.file.key.digest(text, attempt)))
+            .find(is_free)
             .ok_or_else(|| Error::without_hint(format!("there is no token left for one more {}", kind.name())))
-    }
-
-    fn is_free(&self, token: &str) -> bool {
-        !self.taken.contains_key(token) && self.original(token).is_none() && self.find_value(token, true).is_none()
     }
 
     /// The token of a value; itself where it is not replaced, `None` where it was not noted.
     pub fn token(&self, text: &str) -> Option<&str> {
-        let entry = self.entries.get(*self.index.get(text)? as usize)?;
+        let entry = &self.entries[*self.index.get(text)? as usize];
         match entry.replaced {
             true => entry.token.as_deref(),
             false => Some(&entry.text),
@@ -174,10 +139,8 @@ impl TokenMap {
 
     /// The value of that number, and its token or itself.
     pub fn entry(&self, id: u32) -> (&str, &str) {
-        let entry = self.entries.get(id as usize);
-        entry.map_or(("", ""), |entry| {
-            (&*entry.text, entry.token.as_deref().unwrap_or(&entry.text))
-        })
+        let Entry { text, token, .. } = &self.entries[id as usize];
+        (text, token.as_deref().unwrap_or(text))
     }
 
     /// All texts that were noted, in the order of their numbers.
@@ -191,69 +154,50 @@ impl TokenMap {
         replaced.map(|entry| (&*entry.text, entry.word))
     }
 
-    /// How many values are replaced.
-    pub fn replaced(&self) -> u64 {
-        self.entries.iter().filter(|entry| entry.replaced).count() as u64
-    }
-}
-
-impl fmt::Debug for TokenMap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenMap")
-            .field("entries", &self.entries.len())
-            .finish_non_exhaustive()
-    }
-}
-
-impl TokenMap {
-    /// The token of this text where it is a value that is replaced; of words of messages only if `words`.
-    pub fn replacement(&self, text: &str, words: bool) -> Option<&str> {
-        let entry = self.original(text)?;
-        entry.token.as_deref().filter(|_| words || !entry.word)
+    /// The token of this text where it is a value that is replaced, and no word of messages.
+    pub fn replacement(&self, text: &str) -> Option<&str> {
+        self.original(text, false)?.token.as_deref()
     }
 
-    /// Whether this text is a value that is replaced; words of messages count only if `words`.
-    pub fn is_original(&self, text: &str, words: bool) -> bool {
-        self.original(text).is_some_and(|entry| words || !entry.word)
+    /// The value that this text is, where it is replaced; words of messages count only if `words`.
+    fn original(&self, text: &str, words: bool) -> Option<&Entry> {
+        let entry = &self.entries[*self.index.get(text)? as usize];
+        (entry.replaced && (words || !entry.word)).then_some(entry)
     }
 
-    fn original(&self, text: &str) -> Option<&Entry> {
-        let id = self.index.get(text)?;
-        self.entries.get(*id as usize).filter(|entry| entry.replaced)
+    /// Whether a value is within a text, as [`find_value`](Self::find_value) finds it.
+    pub fn contains_value(&self, text: &str) -> bool {
+        self.find(text, false).is_some()
     }
 
-    /// Where a value of six characters or more that is no number stands within a text. Of a value of more than 64 bytes
-    /// its beginning is enough, and it counts even where it is a word of messages: nobody else uses such a word.
-    pub fn find_value(&self, text: &str, words: bool) -> Option<Range<usize>> {
-        self.find(text, words).map(|found| found.range)
+    /// Whether a text is a value that is replaced, or contains one.
+    pub fn is_or_contains_value(&self, text: &str) -> bool {
+        self.original(text, false).is_some() || self.contains_value(text)
     }
 
-    /// The same with the token of the value.
-    pub fn find_value_with_token(&self, text: &str, words: bool) -> Option<(Range<usize>, &str)> {
-        let Found { range, needle } = self.find(text, words)?;
-        #[allow(
-            clippy::expect_used,
-            reason = "a text must not lose a value without a token in its place"
-        )]
-        let token = self
-            .original(needle)
-            .and_then(|entry| entry.token.as_deref())
-            .expect("every value that is replaced has a token");
+    /// Where a value of six characters or more that is no number stands within a text, and its token. Of a value of more
+    /// than 64 bytes its beginning is enough, and it counts even where it is a word of messages: nobody else uses such a
+    /// word.
+    pub fn find_value(&self, text: &str) -> Option<(Range<usize>, &str)> {
+        let Found { range, needle } = self.find(text, false)?;
+        let token = self.original(needle, true).and_then(|entry| entry.token.as_deref());
+        #[allow(clippy::expect_used, reason = "a value must not go without a token")]
+        let token = token.expect("every value that is replaced has a token");
         Some((range, token))
     }
 
     fn find<'a>(&'a self, text: &'a str, words: bool) -> Option<Found<'a>> {
-        self.substrings
-            .find(text, &|found| is_searched(found) && self.is_original(found, words))
+        let known = |found: &str| is_searched(found) && self.original(found, words).is_some();
+        self.substrings.find(text, &known)
     }
 
     /// The text with every value in it replaced, as far as [`find_value`](Self::find_value) finds them.
-    pub fn replace_known_values(&self, text: &str, words: bool) -> String {
-        if let Some(token) = self.replacement(text, words) {
+    pub fn replace_known_values(&self, text: &str) -> String {
+        if let Some(token) = self.replacement(text) {
             return token.to_owned();
         }
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
-        while let Some((range, token)) = self.find_value_with_token(rest, words) {
+        while let Some((range, token)) = self.find_value(rest) {
             out.push_str(&rest[..range.start]);
             out.push_str(token);
             rest = &rest[range.end..];
@@ -275,6 +219,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::pseudonym::tokens::Key;
 
     fn tokens() -> TokenMap {
         TokenMap::new(KeyFile {
@@ -293,7 +238,7 @@ mod tests {
         tokens.note("-", TokenUse::Value).unwrap();
         tokens.note("3", TokenUse::HashCandidate).unwrap();
         tokens.assign_tokens().unwrap();
-        assert_eq!(tokens.replaced(), 4);
+        assert_eq!(tokens.originals().count(), 4);
         let token = tokens.token("web-01").unwrap().to_owned();
         assert!(token.starts_with("t_") && token.len() == 18, "{token}");
         assert_eq!(
@@ -302,15 +247,12 @@ mod tests {
         );
         assert_eq!(tokens.token("-").unwrap(), "-");
         assert_eq!(tokens.token("other"), None);
-        assert_eq!(
-            tokens.replace_known_values("xweb-01, 200", true),
-            format!("x{token}, 200")
-        );
-        assert_ne!(tokens.replace_known_values("200", true), "200");
+        assert_eq!(tokens.replace_known_values("xweb-01, 200"), format!("x{token}, 200"));
+        assert_ne!(tokens.replace_known_values("200"), "200");
         // Another map with the same key assigns the same tokens, whatever else it contains.
         let mut other = TokenMap::new(KeyFile {
             tokens: [("t_1".to_owned(), "db-1".to_owned())].into(),
-            ..tokens.to_file()
+            ..tokens.file.clone()
         });
         other.note("a", TokenUse::Value).unwrap();
         other.note("web-01", TokenUse::Value).unwrap();
@@ -320,7 +262,7 @@ mod tests {
             (other.token("web-01").unwrap(), other.token("db-1").unwrap()),
             (token.as_str(), "t_1")
         );
-        assert_eq!(other.to_file().tokens.len(), 3);
+        assert_eq!(other.file.tokens.len(), 3);
     }
 
     #[test]
@@ -360,9 +302,10 @@ mod tests {
         tokens.note("alice.m", TokenUse::MessageWord).unwrap();
         tokens.note("alice.m", TokenUse::Value).unwrap();
         tokens.assign_tokens().unwrap();
-        assert!(tokens.is_original("timeout", true) && !tokens.is_original("timeout", false));
-        assert_eq!(tokens.find_value("a timeout", false), None);
-        assert_eq!(tokens.find_value("a timeout of alice.m", false), Some(13..20));
-        assert_eq!(tokens.find_value("a timeout of alice.m", true), Some(2..9));
+        assert!(tokens.original("timeout", true).is_some() && tokens.original("timeout", false).is_none());
+        let find = |text, words| tokens.find(text, words).map(|found| found.range);
+        assert_eq!(find("a timeout", false), None);
+        assert_eq!(find("a timeout of alice.m", false), Some(13..20));
+        assert_eq!(find("a timeout of alice.m", true), Some(2..9));
     }
 }

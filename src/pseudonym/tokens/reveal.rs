@@ -50,11 +50,13 @@ impl Revealer<'_> {
         let run = text
             .char_indices()
             .take_while(|(at, c)| *at < self.longest && (c.is_alphanumeric() || "_-.:@".contains(*c)));
-        let mut ends: Vec<usize> = run.map(|(at, c)| at + c.len_utf8()).collect();
-        ends.reverse();
-        let mut ends = ends.into_iter().filter(|end| !text[*end..].starts_with(is_inside));
-        ends.find_map(|end| self.tokens.get_key_value(&text[..end]))
-            .map(|(token, value)| (token.as_str(), value.as_str()))
+        let ends: Vec<usize> = run.map(|(at, c)| at + c.len_utf8()).collect();
+        let mut ends = ends
+            .into_iter()
+            .rev()
+            .filter(|end| !text[*end..].starts_with(is_inside));
+        let (token, value) = ends.find_map(|end| self.tokens.get_key_value(&text[..end]))?;
+        Some((token, value))
     }
 }
 
@@ -63,16 +65,11 @@ fn begins_word(before: &str) -> bool {
     if !before.ends_with(is_inside) {
         return true;
     }
-    let bytes = before.as_bytes();
-    let simple = matches!(bytes, [.., b'\\', b'b' | b'f' | b'n' | b'r' | b't']);
-    simple || ends_in_unicode_escape(bytes)
-}
-
-fn ends_in_unicode_escape(bytes: &[u8]) -> bool {
-    let Some(begin) = bytes.len().checked_sub(6) else {
-        return false;
-    };
-    bytes[begin..].starts_with(b"\\u") && bytes[begin + 2..].iter().all(u8::is_ascii_hexdigit)
+    match before.as_bytes() {
+        [.., b'\\', b'b' | b'f' | b'n' | b'r' | b't'] => true,
+        [.., b'\\', b'u', a, b, c, d] => [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()),
+        _ => false,
+    }
 }
 
 fn is_inside(c: char) -> bool {

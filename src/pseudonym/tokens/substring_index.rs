@@ -4,29 +4,18 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Bytes that every needle has: shorter ones would be found everywhere.
-pub(super) const MIN_BYTES: usize = 6;
-/// Bytes of a needle that are looked up at each place. Of a longer one the rest is only compared where these are found.
-const MAX_INDEXED_BYTES: usize = 64;
-/// Bits of the filter before the map.
-const FILTER_BITS: u32 = 22;
+use crate::util::prefix_index::{PrefixIndex, char_boundary};
 
-/// Which texts may begin at a place: by their first bytes, their lengths. The texts themselves stay with their owner,
-/// who is asked.
+/// The texts stay with their owner, who is asked, but those of which only the beginning is indexed.
 #[derive(Default)]
 pub(super) struct SubstringIndex {
-    /// Bit `n` stands for `n + 1` bytes.
-    lengths: HashMap<u64, u64>,
-    filter: Vec<u64>,
-    /// Texts of more than [`MAX_INDEXED_BYTES`] bytes by their beginning, in order once [`sort`](Self::sort)ed.
+    beginnings: PrefixIndex,
+    /// Texts of which only the beginning is indexed, by it, in order.
     longer: HashMap<Box<str>, Vec<Long>>,
 }
 
-struct Long {
-    text: Arc<str>,
-    /// The longest other one of the same beginning that it starts with.
-    prefix: Option<usize>,
-}
+/// A long text, and the longest other one of the same beginning that it starts with.
+type Long = (Arc<str>, Option<usize>);
 
 /// A needle found in a text.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,71 +26,43 @@ pub(super) struct Found<'a> {
 }
 
 impl SubstringIndex {
-    /// Adds a text; one that is too short is never found.
-    pub(super) fn add(&mut self, text: &Arc<str>) {
-        let Some(begin) = begin(text.as_bytes()) else { return };
-        if self.filter.is_empty() {
-            self.filter = vec![0; 1 << (FILTER_BITS - 6)];
+    /// Of these texts; one that is too short is never found.
+    pub(super) fn new<'a>(texts: impl Iterator<Item = &'a Arc<str>>) -> Self {
+        let mut index = Self::default();
+        for text in texts {
+            let beginning = index.beginnings.add(text);
+            if beginning.len() < text.len() {
+                let longer = index.longer.entry(beginning.into()).or_default();
+                longer.push((Arc::clone(text), None));
+            }
         }
-        let (word, bit) = place(begin);
-        self.filter[word] |= bit;
-        let beginning = &text[..char_boundary(text, MAX_INDEXED_BYTES)];
-        *self.lengths.entry(begin).or_default() |= 1 << (beginning.len() - 1);
-        if beginning.len() < text.len() {
-            let long = Long {
-                text: Arc::clone(text),
-                prefix: None,
-            };
-            self.longer.entry(beginning.into()).or_default().push(long);
-        }
-    }
-
-    /// Makes what was added ready to be found.
-    pub(super) fn sort(&mut self) {
-        for substrings in self.longer.values_mut() {
-            substrings.sort_unstable_by(|a, b| a.text.cmp(&b.text));
+        for longer in index.longer.values_mut() {
+            longer.sort_unstable_by(|a, b| a.0.cmp(&b.0));
             // Those that the one before starts with, itself included.
             let mut prefixes: Vec<usize> = Vec::new();
-            for number in 0..substrings.len() {
-                while let Some(prefix) = prefixes.last()
-                    && !substrings[number].text.starts_with(&*substrings[*prefix].text)
-                {
-                    prefixes.pop();
-                }
-                substrings[number].prefix = prefixes.last().copied();
+            for number in 0..longer.len() {
+                while prefixes
+                    .pop_if(|prefix| !longer[number].0.starts_with(&*longer[*prefix].0))
+                    .is_some()
+                {}
+                longer[number].1 = prefixes.last().copied();
                 prefixes.push(number);
             }
         }
+        index
     }
 
-    /// The first needle, of those that have at most [`MAX_INDEXED_BYTES`] bytes one for which `known` holds; of several that begin
+    /// The first needle, of those that have at most `MAX_BYTES` bytes one for which `known` holds; of several that begin
     /// there the longest that is there as a whole.
     pub(super) fn find<'a>(&'a self, text: &'a str, known: &dyn Fn(&str) -> bool) -> Option<Found<'a>> {
-        if self.filter.is_empty() {
-            return None;
-        }
-        let bytes = text.as_bytes();
-        for at in 0..bytes.len().saturating_sub(MIN_BYTES - 1) {
-            let Some(begin) = begin(&bytes[at..]) else { break };
-            let (word, bit) = place(begin);
-            if self.filter[word] & bit == 0 {
-                continue;
-            }
-            let mut lengths = self.lengths.get(&begin).copied().unwrap_or(0);
-            while lengths != 0 {
-                let length = 64 - lengths.leading_zeros() as usize;
-                lengths &= !(1 << (length - 1));
-                let Some(part) = text.get(at..at + length) else {
+        for at in 0..text.len() {
+            for length in self.beginnings.lengths(&text.as_bytes()[at..]) {
+                let range = at..at + length;
+                let Some(needle) = text.get(range.clone()) else {
                     continue;
                 };
-                let whole = known(part).then(|| Found {
-                    range: at..at + length,
-                    needle: part,
-                });
-                let longer = self
-                    .longer
-                    .get(part)
-                    .and_then(|substrings| longest(substrings, text, at));
+                let longer = self.longer.get(needle).and_then(|longer| longest(longer, text, at));
+                let whole = known(needle).then_some(Found { range, needle });
                 match (longer, whole) {
                     (Some(longer), Some(whole)) if longer.range.len() < longer.needle.len() => return Some(whole),
                     (Some(found), _) | (None, Some(found)) => return Some(found),
@@ -115,29 +76,31 @@ impl SubstringIndex {
 
 /// The longest needle that is there from this place on or, where none is as a whole, the one that has the most in common
 /// with the text. What is compared is found, and not looked at again for the next one.
-fn longest<'a>(substrings: &'a [Long], text: &str, at: usize) -> Option<Found<'a>> {
+fn longest<'a>(longer: &'a [Long], text: &str, at: usize) -> Option<Found<'a>> {
     let rest = &text[at..];
-    let after = substrings.partition_point(|needle| *needle.text <= *rest);
-    let found = |bytes: usize, needle: &'a Long| Found {
-        range: at..at + bytes,
-        needle: &needle.text,
+    let after = longer.partition_point(|(needle, _)| **needle <= *rest);
+    let found = |number: usize| {
+        let (needle, _) = longer.get(number)?;
+        let range = at..at + common_bytes(needle, rest);
+        Some(Found { range, needle })
     };
     let before = after.checked_sub(1);
-    let common = before.map_or(0, |number| common_bytes(&substrings[number].text, rest));
+    let longest_before = before.and_then(found);
+    let common = longest_before.as_ref().map_or(0, |found| found.range.len());
     // Whatever is there as a whole, the needle before starts with it.
     let mut whole = before;
     while let Some(number) = whole {
-        let needle = &substrings[number];
-        if needle.text.len() <= common {
-            return Some(found(needle.text.len(), needle));
+        let (needle, prefix) = &longer[number];
+        if needle.len() <= common {
+            let range = at..at + needle.len();
+            return Some(Found { range, needle });
         }
-        whole = needle.prefix;
+        whole = *prefix;
     }
-    let before = before.map(|number| found(common, &substrings[number]));
-    let after = substrings
-        .get(after)
-        .map(|needle| found(common_bytes(&needle.text, rest), needle));
-    before.into_iter().chain(after).max_by_key(|found| found.range.len())
+    longest_before
+        .into_iter()
+        .chain(found(after))
+        .max_by_key(|found| found.range.len())
 }
 
 /// How many bytes, of whole characters, two texts begin with in common.
@@ -146,38 +109,18 @@ fn common_bytes(a: &str, b: &str) -> usize {
     char_boundary(a, same)
 }
 
-/// The last boundary between characters that is not behind so many bytes.
-fn char_boundary(text: &str, bytes: usize) -> usize {
-    let most = bytes.min(text.len());
-    (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
-}
-
-fn begin(bytes: &[u8]) -> Option<u64> {
-    let [a, b, c, d, e, f, ..] = *bytes else { return None };
-    Some(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
-}
-
-fn place(begin: u64) -> (usize, u64) {
-    let hash = begin.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - FILTER_BITS);
-    // Of `FILTER_BITS` bits, which every `usize` holds.
-    ((hash >> 6) as usize, 1 << (hash & 63))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::util::prefix_index::MAX_BYTES;
 
     fn substrings<'a>(texts: impl IntoIterator<Item = &'a str>) -> (SubstringIndex, HashSet<&'a str>) {
-        let (mut substrings, mut known) = (SubstringIndex::default(), HashSet::new());
-        for text in texts {
-            substrings.add(&Arc::from(text));
-            known.insert(text);
-        }
-        substrings.sort();
-        (substrings, known)
+        let known: HashSet<&str> = texts.into_iter().collect();
+        let texts: Vec<Arc<str>> = known.iter().copied().map(Arc::from).collect();
+        (SubstringIndex::new(texts.iter()), known)
     }
 
     #[test]
@@ -221,7 +164,7 @@ mod tests {
 
     #[test]
     fn of_needles_that_begin_alike_one_that_is_there_as_a_whole_is_found() {
-        let beginning = "x".repeat(MAX_INDEXED_BYTES);
+        let beginning = "x".repeat(MAX_BYTES);
         let [short, long] = [&beginning[..], &format!("{beginning}yz")];
         let (substrings, known) = substrings([short, long]);
         for (text, needle) in [(format!("{short}y"), short), (format!("{long}!"), long)] {

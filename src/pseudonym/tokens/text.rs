@@ -13,13 +13,10 @@ pub fn rewrite_text<E>(text: &str, word: &mut dyn FnMut(&str) -> Result<String, 
     while let Some(begin) = rest.find(|c: char| c.is_alphanumeric() || c == ':') {
         out.push_str(&rest[..begin]);
         rest = &rest[begin..];
-        let length = match ipv6(rest).or_else(|| plain(rest)) {
-            Some(length) => length,
-            None => {
-                out.push(':');
-                rest = &rest[1..];
-                continue;
-            }
+        let Some(length) = ipv6(rest).or_else(|| plain(rest)) else {
+            out.push(':');
+            rest = &rest[1..];
+            continue;
         };
         out.push_str(&word(&rest[..length])?);
         rest = &rest[length..];
@@ -54,19 +51,13 @@ pub fn rewrite_pattern<E>(pattern: &str, text: &mut dyn FnMut(&str) -> Result<St
 
 /// Up to the next wildcard that no backslash stands before.
 fn piece(pattern: &str) -> usize {
-    let bytes = pattern.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\\' => at += 2,
-            b'.' if at > 0 && matches!(bytes.get(at + 1), Some(b'*' | b'+')) => return at,
-            _ => at += 1,
-        }
-    }
-    // A backslash may stand at the end, or before a character of several bytes.
-    (at.min(bytes.len())..=bytes.len())
-        .find(|end| pattern.is_char_boundary(*end))
-        .unwrap_or(bytes.len())
+    let mut escaped = false;
+    let end = pattern.char_indices().find(|(at, c)| {
+        let is_wildcard = !escaped && *at > 0 && *c == '.' && pattern[at + 1..].starts_with(['*', '+']);
+        escaped = !escaped && *c == '\\';
+        is_wildcard
+    });
+    end.map_or(pattern.len(), |(at, _)| at)
 }
 
 /// A pattern's text as it is meant: without the backslashes that take their meaning from special characters.
@@ -83,14 +74,9 @@ pub fn unescaped(pattern: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    let special = |c: char| r"\^$.|?*+()[]{}".contains(c);
-    text.chars().fold(String::with_capacity(text.len()), |mut pattern, c| {
-        if special(c) {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-        pattern
-    })
+    let is_special = |c: char| r"\^$.|?*+()[]{}".contains(c);
+    let escape = |c| is_special(c).then_some('\\').into_iter().chain([c]);
+    text.chars().flat_map(escape).collect()
 }
 
 /// Bytes of the word that begins here.

@@ -1,6 +1,5 @@
 //! Decoded state to documents: gzip → base64 → strings → documents, in the form that autodetect gives them.
 
-use std::fmt;
 use std::io::{self, Write};
 
 use base64::Engine;
@@ -20,13 +19,9 @@ const END: &str = "]}";
 /// The end of the last document. `compressed` stands before it: the other way round the restore fails.
 const END_OF_STATE: &str = "],\"eos\":true}";
 
-/// Takes a decoded state and gives its documents to a sink, one after the other. Memory is bounded by one document.
-pub struct ChunkEncoder<S: FnMut(u64, &[u8]) -> io::Result<()>> {
-    gzip: GzEncoder<Documents<S>>,
-}
-
-/// Compressed bytes on their way into documents.
-struct Documents<S> {
+/// Takes a decoded state, compressed, and gives its documents to a sink, one after the other. Memory is bounded by one
+/// document.
+pub struct ChunkEncoder<S> {
     sink: S,
     /// The document that is open, without its end.
     open: String,
@@ -38,38 +33,33 @@ struct Documents<S> {
 
 impl<S: FnMut(u64, &[u8]) -> io::Result<()>> ChunkEncoder<S> {
     /// Begins; `sink` hears of each document its number, from 1, and its text.
-    pub fn new(sink: S) -> Self {
+    pub fn compressing(sink: S) -> GzEncoder<Self> {
         Self::with_limit(sink, DOCUMENT)
     }
 
-    pub(super) fn with_limit(sink: S, limit: usize) -> Self {
-        let documents = Documents {
+    pub(super) fn with_limit(sink: S, limit: usize) -> GzEncoder<Self> {
+        let documents = Self {
             sink,
             open: BEGIN.to_owned(),
             waiting: Vec::with_capacity(STRING_BYTES),
             written: 0,
             limit,
         };
-        Self {
-            gzip: GzEncoder::new(documents, Compression::default()),
-        }
+        GzEncoder::new(documents, Compression::default())
     }
 
     /// The end of the state; returns how many documents there are.
     ///
     /// # Errors
     /// What the sink says.
-    pub fn finish(self) -> io::Result<u64> {
-        let mut documents = self.gzip.finish()?;
-        if !documents.waiting.is_empty() {
-            documents.string()?;
+    pub fn finish(mut self) -> io::Result<u64> {
+        if !self.waiting.is_empty() {
+            self.string()?;
         }
-        documents.give(END_OF_STATE)?;
-        Ok(documents.written)
+        self.give(END_OF_STATE)?;
+        Ok(self.written)
     }
-}
 
-impl<S: FnMut(u64, &[u8]) -> io::Result<()>> Documents<S> {
     /// Puts what waits into the document that is open, or into the next one where it is full.
     fn string(&mut self) -> io::Result<()> {
         let characters = self.waiting.len().div_ceil(3) * 4;
@@ -97,7 +87,7 @@ impl<S: FnMut(u64, &[u8]) -> io::Result<()>> Documents<S> {
     }
 }
 
-impl<S: FnMut(u64, &[u8]) -> io::Result<()>> Write for Documents<S> {
+impl<S: FnMut(u64, &[u8]) -> io::Result<()>> Write for ChunkEncoder<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = bytes.len().min(STRING_BYTES - self.waiting.len());
         self.waiting.extend_from_slice(&bytes[..n]);
@@ -109,22 +99,6 @@ impl<S: FnMut(u64, &[u8]) -> io::Result<()>> Write for Documents<S> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl<S: FnMut(u64, &[u8]) -> io::Result<()>> Write for ChunkEncoder<S> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.gzip.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<S: FnMut(u64, &[u8]) -> io::Result<()>> fmt::Debug for ChunkEncoder<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChunkEncoder").finish_non_exhaustive()
     }
 }
 
@@ -145,7 +119,7 @@ mod tests {
         };
         let mut encoder = ChunkEncoder::with_limit(sink, limit);
         encoder.write_all(bytes).unwrap();
-        let written = encoder.finish().unwrap();
+        let written = encoder.finish().unwrap().finish().unwrap();
         assert_eq!(written, documents.len() as u64);
         documents
     }

@@ -17,14 +17,9 @@ pub struct Lengths {
 
 impl Lengths {
     /// The `max_matching_length` of the category's definition: `CTokenListCategory::maxMatchingStringLen`.
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "autodetect computes it with a double, and cuts the fraction off"
-    )]
     pub fn max_matching(&self) -> u64 {
         let base = self.base.unwrap_or(self.longest).min(self.longest);
+        // Autodetect computes it with a double, and cuts the fraction off.
         let by_tokens = base as f64 * (self.common_tokens as f64 / 1.5).max(2.0);
         let extended = (self.longest.saturating_mul(11) / 10).min(by_tokens as u64);
         self.longest.max(extended)
@@ -38,7 +33,6 @@ pub(super) struct OpenCategory {
     pub(super) message: (u64, u64),
     /// Bytes of the message that it began with, before and after.
     base: Option<(u64, u64)>,
-    pub(super) longest: Option<u64>,
     pub(super) common_tokens: u64,
 }
 
@@ -46,28 +40,24 @@ impl OpenCategory {
     /// Takes the length of the message that it began with; returns the length that it has from now on.
     pub(super) fn take_base(&mut self, before: u64) -> u64 {
         let (old, new) = self.message;
-        let after = match before == old {
-            true => new,
-            // Filters were applied: what they removed grows as the rest does.
-            false => scaled(before, new, old),
-        };
+        // Where filters were applied, what they removed grows as the rest does.
+        let after = if before == old { new } else { scaled(before, new, old) };
         self.base = Some((before, after));
         after
     }
 
     /// What the lengths were, and what they are; the length of the longest message grows as that of the first.
-    pub(super) fn lengths(&self) -> Option<(Lengths, Lengths)> {
-        let (longest, common_tokens) = (self.longest?, self.common_tokens);
+    pub(super) fn lengths(&self, longest: u64) -> [Lengths; 2] {
         let (old, new) = self.base.unwrap_or(self.message);
         let lengths = |base, longest| Lengths {
             base,
             longest,
-            common_tokens,
+            common_tokens: self.common_tokens,
         };
-        Some((
+        [
             lengths(self.base.map(|(before, _)| before), longest),
             lengths(self.base.map(|(_, after)| after), scaled(longest, new, old)),
-        ))
+        ]
     }
 }
 
@@ -84,16 +74,14 @@ fn scaled(length: u64, new: u64, old: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn category(message: (u64, u64), longest: &str, base: Option<&str>, common_tokens: u64) -> (Lengths, Lengths) {
-        let longest = longest.parse().ok();
+    fn category(message: (u64, u64), longest: &str, base: Option<&str>, common_tokens: u64) -> [Lengths; 2] {
         let mut category = OpenCategory {
             message,
-            longest,
             common_tokens,
             base: None,
         };
         base.map(|base| category.take_base(base.parse().unwrap()));
-        category.lengths().unwrap_or_default()
+        category.lengths(longest.parse().unwrap())
     }
 
     #[test]
@@ -108,7 +96,7 @@ mod tests {
             ((0, 0), "76", Some("40"), (Some(40), 76)),
             ((1, 18), "18446744073709551615", Some("1"), (Some(18), u64::MAX)),
         ] {
-            let (_, after) = category(message, longest, base, 0);
+            let [_, after] = category(message, longest, base, 0);
             assert_eq!((after.base, after.longest), wanted, "{message:?} {longest} {base:?}");
         }
     }
@@ -122,7 +110,7 @@ mod tests {
             (Some("30"), "50", 1, 55),
             (None, "100", 0, 110),
         ] {
-            let (before, _) = category((1, 1), longest, base, tokens);
+            let [before, _] = category((1, 1), longest, base, tokens);
             assert_eq!(before.max_matching(), wanted, "{base:?} {longest} {tokens}");
         }
     }

@@ -1,17 +1,17 @@
 //! The form of the state: which elements each level has, and what each of them may hold.
 
 use self::Rule::{
-    BaseLength, Category, CommonToken, Constant, Counted, Detector, Entry, InfluencerNumber, Key, Level, LongestLength,
-    Number, Numbers, OneInfluencer, Size, Text,
+    BaseLength, Category, CommonToken, Constant, Counted, Detector, Entry, FieldName, InfluencerNumber, Level,
+    LongestLength, Number, Numbers, OneInfluencer, Size, Text,
 };
-use super::value::{KeyMember, ModelKind, ValueKind};
+use super::value::{self, ModelKind, ValueKind};
 
 /// The elements of a level, in any order and number. Those that may hold the same share a line; `#` at the end of a name
 /// stands for a number of dimensions.
 pub(super) type Elements = &'static [(&'static str, Rule)];
 
 /// What an element may hold.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) enum Rule {
     /// Another level.
     Level(Elements),
@@ -37,8 +37,10 @@ pub(super) enum Rule {
     Constant(&'static str),
     /// Which normalizer it is.
     Cue,
-    /// A member of a detector's key.
-    Key(KeyMember),
+    /// The function of a detector.
+    Function,
+    /// The name of a field in a detector's key, and where the detector keeps it.
+    FieldName(fn(&mut value::Detector, String)),
     /// The number of the influencer whose items follow.
     InfluencerNumber,
     /// How many entries follow in this level.
@@ -95,13 +97,13 @@ const DETECTOR: Rule = Detector(&[
 ]);
 
 const KEY: Rule = Level(&[
-    ("a", Key(KeyMember::Function)),
+    ("a", Rule::Function),
     ("b g i", Number),
-    ("c", Key(KeyMember::Field)),
-    ("d", Key(KeyMember::By)),
-    ("e", Key(KeyMember::Over)),
-    ("f", Key(KeyMember::Partition)),
-    ("h", Key(KeyMember::Influencer)),
+    ("c", FieldName(|detector, name| detector.field = name)),
+    ("d", FieldName(|detector, name| detector.by = name)),
+    ("e", FieldName(|detector, name| detector.over = name)),
+    ("f", FieldName(|detector, name| detector.partition = name)),
+    ("h", FieldName(|detector, name| detector.influencers.push(name))),
 ]);
 
 const MODELED: Rule = Level(&[("a", GATHERED), ("b", Level(&[("d", MATHEMATICAL_MODEL)]))]);
@@ -228,27 +230,18 @@ pub(super) fn is_numbers(text: &str) -> bool {
 
 /// One number as autodetect prints it, a truth value, or nothing.
 fn is_number(text: &str) -> bool {
-    if matches!(text, "" | "true" | "false") {
-        return true;
-    }
-    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if matches!(text, "inf" | "nan") {
-        return true;
-    }
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    is_digits(whole)
-        && (fraction.is_empty() || is_digits(fraction))
-        && is_digits(exponent.trim_start_matches(['-', '+']))
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_finite = || unsigned.starts_with(|c: char| c.is_ascii_digit()) && unsigned.parse::<f64>().is_ok();
+    matches!(text, "" | "true" | "false") || matches!(unsigned, "inf" | "nan") || is_finite()
 }
 
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A 64-bit number.
-pub(super) fn is_hash(text: &str) -> bool {
-    is_digits(text) && text.parse::<u64>().is_ok()
+/// A 64-bit number in decimal digits.
+pub(super) fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| is_digits(text))
 }
 
 /// A name as the mathematical models have them: a letter or two, with a dimension behind it, the number of a part,
@@ -267,7 +260,10 @@ pub(super) fn is_tag(name: &str) -> bool {
 /// Which normaliser this is: a level and the hash of its field names.
 pub(super) fn is_cue(text: &str) -> bool {
     let levels = ["leaf", "per", "part", "inflb", "infl"];
-    text == "sysChange" || levels.iter().any(|level| text.strip_prefix(level).is_some_and(is_hash))
+    text == "sysChange"
+        || levels
+            .iter()
+            .any(|level| text.strip_prefix(level).and_then(number).is_some())
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub use category::Lengths;
 pub use rewriter::{StateRewriter, StateStream};
 pub use value::{Change, Detector, ValueKind, ValueLocation, Visitor};
 
-use crate::state::chunks::{StateLimits, decode_text};
+use crate::state::chunks::{StateLimits, TextDecoder};
 use crate::state::error::{Cause, Error};
 
 /// Asks about the texts of a `quantile_state`.
@@ -55,11 +55,13 @@ fn of_quantiles(cause: Cause) -> Error {
 
 fn rewrite<V: Visitor, W: Write>(text: &str, limits: StateLimits, visitor: V, out: W) -> Result<(V, W), Cause> {
     let mut rewriter = StateRewriter::new(StateStream::Quantiles, visitor, out);
-    match is_plain(text) {
-        true => rewriter.write_all(text.as_bytes())?,
-        false => rewriter = decode_text(text, limits, rewriter)?,
+    if is_plain(text) {
+        rewriter.write_all(text.as_bytes())?;
+        return Ok(rewriter.finish()?);
     }
-    Ok(rewriter.finish()?)
+    let mut decoder = TextDecoder::new(rewriter, limits);
+    decoder.push(text.as_bytes())?;
+    Ok(decoder.finish()?.1.finish()?)
 }
 
 /// What autodetect wrote before it compressed them.

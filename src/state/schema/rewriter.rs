@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::category::OpenCategory;
-use super::form::{self, Elements, Rule, is_cue, is_hash, is_numbers, is_tag};
-use super::value::{Change, Detector, KeyMember, ModelKind, ValueKind, ValueLocation, Visitor};
+use super::form::{self, Elements, Rule, is_cue, is_numbers, is_tag};
+use super::value::{Change, Detector, ModelKind, ValueKind, ValueLocation, Visitor};
 use crate::json::{Editor, Kind, Token, Tokenizer, quoted};
 use crate::state::error::UnknownForm;
 
@@ -28,6 +28,9 @@ pub struct StateRewriter<V, W: Write> {
     walk: Walk<V, W>,
 }
 
+const NO_NUMBER: &str = "a text that is no number";
+const NO_LENGTH: &str = "a category whose lengths are no numbers, or that has several of them";
+
 struct Walk<V, W: Write> {
     visitor: V,
     stream: StateStream,
@@ -39,8 +42,6 @@ struct Walk<V, W: Write> {
     /// The influencer whose items come.
     influencer: Option<usize>,
     category: OpenCategory,
-    /// The length of its longest message as it was written.
-    category_longest: String,
     /// The entry around goes as soon as it has ended.
     drop_entry: bool,
     /// Entries of the level around that went.
@@ -55,8 +56,9 @@ struct Frame {
     elements: Option<Elements>,
     /// Levels of one influencer each that were there already.
     influencers: usize,
-    /// How many entries it says it has; what follows is held until those that go are counted.
-    size: Option<u64>,
+    /// A number that follows from what is behind it, which is held until its end: how many entries there are, or the length
+    /// of a category's longest message; and how it was written.
+    deferred: Option<(u64, String)>,
 }
 
 impl<V: Visitor, W: Write> StateRewriter<V, W> {
@@ -71,7 +73,6 @@ impl<V: Visitor, W: Write> StateRewriter<V, W> {
             detector: Detector::default(),
             influencer: None,
             category: OpenCategory::default(),
-            category_longest: String::new(),
             drop_entry: false,
             dropped: 0,
         };
@@ -98,7 +99,7 @@ impl<V: Visitor, W: Write> Write for StateRewriter<V, W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.walk.editor.get_mut().flush()
+        Ok(())
     }
 }
 
@@ -172,7 +173,7 @@ impl<V: Visitor, W: Write> Walk<V, W> {
             rule,
             elements,
             influencers: 0,
-            size: None,
+            deferred: None,
         });
         self.editor.keep(token)
     }
@@ -181,35 +182,31 @@ impl<V: Visitor, W: Write> Walk<V, W> {
         let Some(frame) = self.frames.pop() else {
             return self.editor.keep(token);
         };
-        match frame.rule {
-            Rule::Counted(_) => {
-                if let Some(size) = frame.size {
-                    let left = size.saturating_sub(std::mem::take(&mut self.dropped));
-                    self.editor.release_behind(&quoted(&left.to_string()))?;
-                }
+        if let Some((number, written)) = frame.deferred {
+            let [before, after] = self.category.lengths(number);
+            let is_category = matches!(frame.rule, Rule::Category(_));
+            let new = match is_category {
+                true => after.longest,
+                false => number.saturating_sub(std::mem::take(&mut self.dropped)),
+            };
+            self.editor.release(&match new == number {
+                true => written,
+                false => quoted(&new.to_string()),
+            })?;
+            if is_category {
+                self.visitor.category(&before, &after);
             }
-            Rule::Category(_) => {
-                if let Some((before, after)) = self.category.lengths() {
-                    let written = match before.longest == after.longest {
-                        true => std::mem::take(&mut self.category_longest),
-                        false => quoted(&after.longest.to_string()),
-                    };
-                    self.editor.release_behind(&written)?;
-                    self.visitor.category(&before, &after);
-                }
-            }
-            Rule::Entry(_) => {
-                self.editor.keep(token)?;
-                if std::mem::take(&mut self.drop_entry) {
-                    self.dropped += 1;
-                    self.editor.discard();
-                    return Ok(());
-                }
-                return self.editor.release();
-            }
-            _ => {}
         }
-        self.editor.keep(token)
+        self.editor.keep(token)?;
+        if !matches!(frame.rule, Rule::Entry(_)) {
+            return Ok(());
+        }
+        if !std::mem::take(&mut self.drop_entry) {
+            return self.editor.release("");
+        }
+        self.dropped += 1;
+        self.editor.discard();
+        Ok(())
     }
 
     fn text(&mut self, token: &Token<'_>) -> io::Result<()> {
@@ -218,62 +215,44 @@ impl<V: Visitor, W: Write> Walk<V, W> {
         let Some((rule, name)) = self.pending.take() else {
             return Err(self.unknown("a text, where the state has elements"));
         };
-        if matches!(rule, Rule::LongestLength | Rule::BaseLength | Rule::CommonToken)
-            && (!is_hash(text) || (matches!(rule, Rule::LongestLength) && self.category.longest.is_some()))
-        {
-            return Err(self.unknown("a category whose lengths are no numbers, or that has several of them"));
-        }
-        let number = text.parse().ok();
-        let no_number = "a text that is no number";
+        let number = form::number(text);
         let change = match rule {
             Rule::Numbers | Rule::Number | Rule::NumbersOr(_) | Rule::Checksums(_) => {
-                self.demand(is_numbers(text), &name, no_number)?
+                keep_if(is_numbers(text), NO_NUMBER)
             }
-            Rule::Constant(constant) => self.demand(text == constant, &name, "something else than ever before")?,
-            Rule::Cue => self.demand(is_cue(text), &name, "a normaliser that is not known")?,
-            Rule::Key(member) => {
-                let known = self.detector.take(member, text);
-                self.demand(known, &name, "a function that is not known")?;
-                self.key(member, text)
+            Rule::Constant(constant) => keep_if(text == constant, "something else than ever before"),
+            Rule::Cue => keep_if(is_cue(text), "a normaliser that is not known"),
+            Rule::Function => keep_if(self.detector.set_function(number), "a function that is not known"),
+            Rule::FieldName(set) => {
+                set(&mut self.detector, text.to_owned());
+                self.field_name(text)
             }
             Rule::InfluencerNumber => {
                 self.influencer = text.parse().ok();
-                self.demand(self.influencer.is_some(), &name, no_number)?
+                keep_if(self.influencer.is_some(), NO_NUMBER)
             }
-            Rule::Size => {
-                self.demand(number.is_some(), &name, no_number)?;
-                if let Some(frame) = self.frames.last_mut().filter(|frame| frame.size.is_none()) {
-                    frame.size = number;
-                    self.editor.begin(token)?;
-                    self.editor.hold();
-                }
-                return Ok(());
-            }
-            Rule::LongestLength => {
-                // It is written once the category has ended.
-                self.category.longest = number;
-                self.category_longest = String::from_utf8_lossy(token.raw).into_owned();
-                self.editor.begin(token)?;
-                self.editor.hold();
-                return Ok(());
-            }
+            Rule::Size => match number {
+                Some(number) if self.defer(token, number)? => return Ok(()),
+                _ => Change::Refuse(NO_NUMBER),
+            },
+            Rule::LongestLength => match number {
+                Some(number) if self.defer(token, number)? => return Ok(()),
+                _ => return Err(self.unknown(NO_LENGTH)),
+            },
             Rule::BaseLength => match number.map(|before| self.category.take_base(before).to_string()) {
                 Some(new) if new != text => Change::Replace(new),
-                _ => Change::Keep,
+                Some(_) => Change::Keep,
+                None => return Err(self.unknown(NO_LENGTH)),
             },
+            Rule::CommonToken if number.is_none() => return Err(self.unknown(NO_LENGTH)),
             Rule::CommonToken => {
                 self.category.common_tokens += 1;
                 Change::Keep
             }
-            Rule::Person | Rule::Attribute => self.registered(rule, &name, text)?,
-            Rule::Text(kind) => self.value(kind, &name, text)?,
-            // A level without elements.
-            Rule::Level(_)
-            | Rule::Detector(_)
-            | Rule::Category(_)
-            | Rule::OneInfluencer(_)
-            | Rule::Counted(_)
-            | Rule::Entry(_) => self.demand(text.is_empty(), &name, "a text, where it has elements")?,
+            Rule::Person | Rule::Attribute => self.registered(matches!(rule, Rule::Person), text)?,
+            Rule::Text(kind) => self.value(kind, text),
+            // A level may have no elements.
+            _ => keep_if(text.is_empty(), "a text, where it has elements"),
         };
         match change {
             Change::Keep => self.editor.keep(token),
@@ -290,16 +269,20 @@ impl<V: Visitor, W: Write> Walk<V, W> {
         }
     }
 
-    fn demand(&self, holds: bool, name: &str, otherwise: &str) -> io::Result<Change> {
-        match holds {
-            true => Ok(Change::Keep),
-            false => Err(self.holds(name, otherwise)),
-        }
+    /// Takes a number that follows from what is behind it; false where the level around has one already.
+    fn defer(&mut self, token: &Token<'_>, number: u64) -> io::Result<bool> {
+        let Some(frame) = self.frames.last_mut().filter(|frame| frame.deferred.is_none()) else {
+            return Ok(false);
+        };
+        frame.deferred = Some((number, String::from_utf8_lossy(token.raw).into_owned()));
+        self.editor.begin(token)?;
+        self.editor.hold();
+        Ok(true)
     }
 
     /// A name in a detector's key.
-    fn key(&mut self, member: KeyMember, text: &str) -> Change {
-        if member == KeyMember::Function || text.is_empty() {
+    fn field_name(&mut self, text: &str) -> Change {
+        if text.is_empty() {
             return Change::Keep;
         }
         let location = ValueLocation {
@@ -312,14 +295,13 @@ impl<V: Visitor, W: Write> Walk<V, W> {
     }
 
     /// The name of a person or an attribute in its register.
-    fn registered(&mut self, rule: Rule, name: &str, text: &str) -> io::Result<Change> {
-        let is_person = matches!(rule, Rule::Person);
+    fn registered(&mut self, is_person: bool, text: &str) -> io::Result<Change> {
         let Detector { by, over, .. } = &self.detector;
         let (field, kind) = match self.detector.model() {
             None => return Err(self.unknown("names before the detector's key")),
             Some(ModelKind::Counting) => {
-                let unnamed = matches!(text, "" | "-" | "count");
-                return self.demand(unnamed, name, "a name, where nothing is named");
+                let is_unnamed = matches!(text, "" | "-" | "count");
+                return Ok(keep_if(is_unnamed, "a name, where nothing is named"));
             }
             Some(ModelKind::Population) if is_person => (over.as_str(), ValueKind::Over),
             // Only the detector of a population has attributes.
@@ -327,8 +309,8 @@ impl<V: Visitor, W: Write> Walk<V, W> {
             Some(ModelKind::Population | ModelKind::Individual) => (by.as_str(), ValueKind::By),
         };
         if field.is_empty() {
-            let unnamed = matches!(text, "" | "-");
-            return self.demand(unnamed, name, "a name, where the detector has no such field");
+            let is_unnamed = matches!(text, "" | "-");
+            return Ok(keep_if(is_unnamed, "a name, where the detector has no such field"));
         }
         let location = ValueLocation {
             kind,
@@ -339,12 +321,12 @@ impl<V: Visitor, W: Write> Walk<V, W> {
         Ok(self.visitor.found(&location, text))
     }
 
-    fn value(&mut self, kind: ValueKind, name: &str, text: &str) -> io::Result<Change> {
+    fn value(&mut self, kind: ValueKind, text: &str) -> Change {
         match kind {
-            ValueKind::ValueHash | ValueKind::ScopeHash | ValueKind::RuleChecksums if !is_hash(text) => {
-                return Err(self.holds(name, "a text that is no number"));
+            ValueKind::ValueHash | ValueKind::ScopeHash | ValueKind::RuleChecksums if form::number(text).is_none() => {
+                return Change::Refuse(NO_NUMBER);
             }
-            ValueKind::RuleChecksums if text == "0" => return Ok(Change::Keep),
+            ValueKind::RuleChecksums if text == "0" => return Change::Keep,
             ValueKind::Partition if self.stream == StateStream::Model => {
                 text.clone_into(&mut self.detector.partition_value);
             }
@@ -361,7 +343,7 @@ impl<V: Visitor, W: Write> Walk<V, W> {
             _ => None,
         });
         if field == Some("") && kind != ValueKind::ValueHash {
-            return self.demand(text.is_empty(), name, "a value, where the detector has no such field");
+            return keep_if(text.is_empty(), "a value, where the detector has no such field");
         }
         let location = ValueLocation {
             kind,
@@ -377,7 +359,7 @@ impl<V: Visitor, W: Write> Walk<V, W> {
             };
             self.category.message = (text.len() as u64, after as u64);
         }
-        Ok(change)
+        change
     }
 
     fn holds(&self, name: &str, what: &str) -> io::Error {
@@ -393,4 +375,9 @@ impl<V: Visitor, W: Write> Walk<V, W> {
         let why = why.to_owned();
         io::Error::new(io::ErrorKind::InvalidData, UnknownForm { place, why })
     }
+}
+
+/// Keeps a text where that holds; refuses the state where it does not.
+fn keep_if(holds: bool, otherwise: &'static str) -> Change {
+    if holds { Change::Keep } else { Change::Refuse(otherwise) }
 }

@@ -80,7 +80,7 @@ impl<F: FnMut(&ValueLocation<'_>, &str) -> Change> Visitor for F {
 /// A detector for one value of its partition field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detector {
-    function: Option<u32>,
+    function: Option<u64>,
     /// `field_name`; empty where it has none, as all of these.
     pub field: String,
     /// `by_field_name`.
@@ -95,17 +95,6 @@ pub struct Detector {
     pub partition_value: String,
 }
 
-/// A member of a detector's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum KeyMember {
-    Function,
-    Field,
-    By,
-    Over,
-    Partition,
-    Influencer,
-}
-
 /// Which model a function has: they persist their rule checksums in different places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ModelKind {
@@ -115,20 +104,10 @@ pub(super) enum ModelKind {
 }
 
 impl Detector {
-    /// Takes a member of the key; false where no detector has it.
-    pub(super) fn take(&mut self, member: KeyMember, text: &str) -> bool {
-        match member {
-            KeyMember::Function => {
-                self.function = text.parse().ok();
-                return self.function.is_some_and(is_known);
-            }
-            KeyMember::Field => text.clone_into(&mut self.field),
-            KeyMember::By => text.clone_into(&mut self.by),
-            KeyMember::Over => text.clone_into(&mut self.over),
-            KeyMember::Partition => text.clone_into(&mut self.partition),
-            KeyMember::Influencer => self.influencers.push(text.to_owned()),
-        }
-        true
+    /// Takes the number of its function; false where it is not known.
+    pub(super) fn set_function(&mut self, number: Option<u64>) -> bool {
+        self.function = number.filter(|number| matches!(number, 0..=16 | 100..=122 | 200..=214 | 300..=319));
+        self.function.is_some()
     }
 
     /// None before its function is known.
@@ -140,18 +119,8 @@ impl Detector {
         })
     }
 
-    /// Whether it compares members of a population.
-    pub fn is_population(&self) -> bool {
-        self.model() == Some(ModelKind::Population)
-    }
-
     /// Whether it is the job's own counter of all records, which has no values.
     pub fn is_counter(&self) -> bool {
         self.model() == Some(ModelKind::Counting)
     }
-}
-
-/// The numbers of functions.
-fn is_known(function: u32) -> bool {
-    matches!(function, 0..=16 | 100..=122 | 200..=214 | 300..=319)
 }

@@ -9,8 +9,7 @@ use crate::commands::compatibility::{Incompatible, Requirement};
 use crate::commands::import::archive::origin;
 use crate::error::{Error, Result};
 use crate::job::{PortableJob, Version};
-use crate::util::format::duration;
-use crate::util::units::{format_size, parse_size};
+use crate::util::format::{duration, format_size, parse_size};
 
 /// The words that analyzers before 7.14 left out, in the order of `_ml/info`.
 const STOP_WORDS: &str = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mon Tue Wed Thu Fri Sat Sun January \

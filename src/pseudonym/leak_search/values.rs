@@ -3,18 +3,14 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use crate::util::prefix_index::{MIN_BYTES, PrefixIndex};
+
 /// Characters from which on a value counts as an occurrence inside a longer text, between word boundaries.
-pub(super) const MIN_BOUNDED_CHARACTERS: usize = 6;
+const MIN_BOUNDED_CHARACTERS: usize = MIN_BYTES;
 /// Characters from which on it counts without word boundaries.
 const MIN_UNBOUNDED_CHARACTERS: usize = 12;
 /// Digits from which on a whole number is as distinctive as a text.
 const MIN_DISTINCTIVE_DIGITS: usize = 15;
-/// Bytes of a value that are searched for: its beginning reveals as much as all of it. The bound keeps the time for each
-/// byte of a text constant, whatever the values are.
-const MAX_SEARCHED_BYTES: usize = 64;
-/// Bits of the filter before the map, as a power of two.
-const FILTER_BITS: u32 = 20;
-
 /// What is known of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ReplacedValue {
@@ -23,29 +19,19 @@ pub(super) struct ReplacedValue {
     /// It can be read as a number.
     pub(super) number: bool,
     /// Its characters, counted up to 255.
-    pub(super) characters: u8,
+    characters: u8,
 }
 
 impl ReplacedValue {
-    fn new(text: &str, word: bool) -> Self {
-        let characters = text.chars().take(255).count();
-        Self {
-            word,
-            number: text.parse::<f64>().is_ok(),
-            characters: u8::try_from(characters).unwrap_or(u8::MAX),
-        }
-    }
-
     fn has(self, characters: usize) -> bool {
         usize::from(self.characters) >= characters
     }
 
     /// Whether it is distinctive enough to be searched for inside longer texts.
-    pub(super) fn is_distinctive(self) -> bool {
-        self.has(if self.number {
-            MIN_DISTINCTIVE_DIGITS
-        } else {
-            MIN_BOUNDED_CHARACTERS
+    fn is_distinctive(self) -> bool {
+        self.has(match self.number {
+            true => MIN_DISTINCTIVE_DIGITS,
+            false => MIN_BOUNDED_CHARACTERS,
         })
     }
 
@@ -58,61 +44,37 @@ impl ReplacedValue {
 /// The values that were replaced.
 #[derive(Default)]
 pub(super) struct ReplacedValues<'a> {
-    all: HashMap<&'a [u8], ReplacedValue>,
-    /// Beginnings of those that are longer than what is searched for.
+    pub(super) all: HashMap<&'a str, ReplacedValue>,
+    /// Beginnings of values: that of a very long one reveals as much as all of it.
+    beginnings: PrefixIndex,
+    /// Those that are longer than their beginnings, by them.
     longer: HashMap<&'a [u8], ReplacedValue>,
-    /// By their first six bytes: bit `n` stands for `n + 1` bytes.
-    lengths: HashMap<[u8; MIN_BOUNDED_CHARACTERS], u64>,
-    filter: Vec<u64>,
 }
 
 impl<'a> ReplacedValues<'a> {
     /// Values, each with whether it is nothing but a word of messages.
     pub(super) fn new(values: impl Iterator<Item = (&'a str, bool)>) -> Self {
-        let mut replaced = Self {
-            filter: vec![0; 1 << (FILTER_BITS - 6)],
-            ..Self::default()
-        };
+        let mut replaced = Self::default();
         for (text, word) in values.filter(|(text, _)| !text.is_empty()) {
-            let original = ReplacedValue::new(text, word);
-            replaced.all.insert(text.as_bytes(), original);
-            if original.is_distinctive() {
-                replaced.add(text, original);
+            let value = ReplacedValue {
+                word,
+                number: text.parse::<f64>().is_ok(),
+                characters: text.chars().count().try_into().unwrap_or(u8::MAX),
+            };
+            replaced.all.insert(text, value);
+            if value.is_distinctive() {
+                let beginning = replaced.beginnings.add(text);
+                if beginning.len() < text.len() {
+                    replaced.longer.insert(beginning.as_bytes(), value);
+                }
             }
         }
         replaced
     }
 
-    fn add(&mut self, text: &'a str, original: ReplacedValue) {
-        let mut end = text.len().min(MAX_SEARCHED_BYTES);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let searched = &text.as_bytes()[..end];
-        if end < text.len() {
-            self.longer.insert(searched, original);
-        }
-        let Some(begin) = searched.first_chunk::<MIN_BOUNDED_CHARACTERS>() else {
-            return;
-        };
-        *self.lengths.entry(*begin).or_default() |= 1 << (end - 1);
-        let (word, bit) = place(*begin);
-        self.filter[word] |= bit;
-    }
-
-    /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    /// Every value.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.all.keys().copied()
-    }
-
     /// The value that these bytes are.
     pub(super) fn get(&self, text: &[u8]) -> Option<ReplacedValue> {
-        self.all.get(text).copied()
+        self.all.get(std::str::from_utf8(text).ok()?).copied()
     }
 
     /// Whether a value is inside a text; `counts` decides about each occurrence.
@@ -121,82 +83,50 @@ impl<'a> ReplacedValues<'a> {
         text: &[u8],
         counts: &mut dyn FnMut(Range<usize>, ReplacedValue) -> bool,
     ) -> bool {
-        let Some(last) = text.len().checked_sub(MIN_BOUNDED_CHARACTERS) else {
-            return false;
-        };
-        for at in 0..=last {
-            let Some(begin) = text[at..].first_chunk::<MIN_BOUNDED_CHARACTERS>() else {
-                break;
-            };
-            let (word, bit) = place(*begin);
-            if self.filter[word] & bit == 0 {
-                continue;
-            }
-            let mut lengths = self.lengths.get(begin).copied().unwrap_or(0);
-            while lengths != 0 {
-                let length = 64 - lengths.leading_zeros() as usize;
-                lengths &= !(1 << (length - 1));
+        (0..text.len()).any(|at| {
+            self.beginnings.lengths(&text[at..]).any(|length| {
                 let range = at..at + length;
                 let Some(found) = text.get(range.clone()) else {
-                    continue;
+                    return false;
                 };
-                let whole = self.all.get(found).filter(|original| original.is_distinctive());
-                let original = whole.or_else(|| self.longer.get(found));
-                if let Some(original) = original
-                    && (original.has(MIN_UNBOUNDED_CHARACTERS) && !original.word
-                        || is_bounded(text, &range, original.word))
-                    && counts(range, *original)
-                {
-                    return true;
-                }
-            }
-        }
-        false
+                let whole = self.get(found).filter(|value| value.is_distinctive());
+                whole.or_else(|| self.longer.get(found).copied()).is_some_and(|value| {
+                    let is_anywhere = value.has(MIN_UNBOUNDED_CHARACTERS) && !value.word;
+                    (is_anywhere || is_bounded(text, &range, value.word)) && counts(range, value)
+                })
+            })
+        })
     }
-}
-
-fn place(begin: [u8; MIN_BOUNDED_CHARACTERS]) -> (usize, u64) {
-    let [a, b, c, d, e, f] = begin;
-    let number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-    let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - FILTER_BITS);
-    // Of `FILTER_BITS` bits, which fit into every `usize`.
-    ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
 /// Whether a part of a text does not begin or end inside a word. In a `whole` word of a message `_`, `-` and `.` join
 /// letters and digits, as they do for autodetect.
 fn is_bounded(text: &[u8], part: &Range<usize>, whole: bool) -> bool {
     let (before, within, after) = (&text[..part.start], &text[part.clone()], &text[part.end..]);
-    let begins =
-        last(before).is_none_or(|c| !c.is_alphanumeric()) || first(within).is_none_or(|c| !c.is_alphanumeric());
-    let ends = first(after).is_none_or(|c| !c.is_alphanumeric()) || last(within).is_none_or(|c| !c.is_alphanumeric());
-    begins && ends && !(whole && (is_joined_before(before) || is_joined_after(after)))
+    let begins = !(ends_in_word(before) && begins_with_word(within));
+    let ends = !(begins_with_word(after) && ends_in_word(within));
+    let is_joined = || {
+        let left = before.iter().rposition(|byte| !joins(*byte)).map_or(0, |last| last + 1);
+        let right = after.iter().position(|byte| !joins(*byte)).unwrap_or(after.len());
+        (left < before.len() && ends_in_word(&before[..left])) || (right > 0 && begins_with_word(&after[right..]))
+    };
+    begins && ends && !(whole && is_joined())
 }
 
-fn joins(byte: &u8) -> bool {
+fn joins(byte: u8) -> bool {
     matches!(byte, b'_' | b'-' | b'.')
 }
 
-fn is_joined_before(before: &[u8]) -> bool {
-    let word = before.iter().rposition(|byte| !joins(byte));
-    word.is_some_and(|at| at + 1 < before.len() && last(&before[..=at]).is_some_and(char::is_alphanumeric))
+/// Whether a letter or a digit comes first; no bytes that are not UTF-8 are one.
+fn begins_with_word(text: &[u8]) -> bool {
+    let first = text[..text.len().min(4)].utf8_chunks().next();
+    first.is_some_and(|chunk| chunk.valid().starts_with(char::is_alphanumeric))
 }
 
-fn is_joined_after(after: &[u8]) -> bool {
-    let word = after.iter().position(|byte| !joins(byte));
-    word.is_some_and(|at| at > 0 && first(&after[at..]).is_some_and(char::is_alphanumeric))
-}
-
-/// The first character; none where the bytes are not UTF-8.
-fn first(text: &[u8]) -> Option<char> {
-    let begin = &text[..text.len().min(4)];
-    begin.utf8_chunks().next()?.valid().chars().next()
-}
-
-fn last(text: &[u8]) -> Option<char> {
-    let begin = (1..=text.len().min(4)).map(|n| text.len() - n);
-    let mut begin = begin.filter(|at| !matches!(text[*at], 0x80..=0xbf));
-    std::str::from_utf8(&text[begin.next()?..]).ok()?.chars().next()
+fn ends_in_word(text: &[u8]) -> bool {
+    let text = &text[text.len().saturating_sub(4)..];
+    let begin = text.iter().rposition(|byte| !matches!(byte, 0x80..=0xbf)).unwrap_or(0);
+    std::str::from_utf8(&text[begin..]).is_ok_and(|last| last.ends_with(char::is_alphanumeric))
 }
 
 #[cfg(test)]
