@@ -14,7 +14,7 @@ const SNAPSHOT_PREFIX: &str = "ml-anomalies-snapshot_doc_";
 const MANIFEST: &str = "esml_manifest.json";
 
 /// Entries whose names are the safe job id and an ending.
-const ENDINGS: [(&str, EntryKind); 9] = [
+pub(crate) const ENDINGS: [(&str, EntryKind); 9] = [
     ("_config.json", EntryKind::Config),
     ("_snapshot_docs.ndjson", EntryKind::State),
     ("_annotations.ndjson", EntryKind::Annotations),

@@ -9,6 +9,7 @@ mod write;
 
 pub use check::{CheckedArchive, Contents, DocumentVisitor, Finding, Rule, Severity, StateSummary, check};
 pub use error::{Error, Result};
+pub(crate) use layout::ENDINGS;
 pub use layout::{EntryKind, EntryName, Limits, MAX_ENTRIES, MAX_INDICES, PART_DOCUMENTS, Part, is_full};
 pub use manifest::{ArchivedQuery, EntrySummary, FORMAT_VERSION, Manifest, ManifestSource};
 pub use read::{Action, Archive, Document, DocumentStream, Entries, Progress};

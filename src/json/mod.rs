@@ -12,7 +12,7 @@ pub(crate) use edit::Path;
 pub use edit::{Edit, Editor, Leaf, Member, edit_leaves, edit_members, for_each_leaf};
 pub use object::{Object, check_members, quoted, without_value};
 pub(crate) use object::{RawObject, for_each_member, nested_values, raw};
-pub(crate) use tokenizer::escaped_unit;
+pub(crate) use tokenizer::unicode_escape;
 pub use tokenizer::{Error, Kind, Token, Tokenizer, replace_lone_surrogates};
 
 #[cfg(test)]

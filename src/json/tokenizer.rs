@@ -133,28 +133,31 @@ pub fn replace_lone_surrogates(raw: &[u8]) -> Cow<'_, [u8]> {
     }
     let mut out = Vec::with_capacity(raw.len());
     let mut rest = raw;
-    while let Some(&byte) = rest.first() {
-        let length = match (byte, escaped_unit(rest)) {
-            (b'\\', Some(0xD800..=0xDBFF)) if matches!(escaped_unit(&rest[6..]), Some(0xDC00..=0xDFFF)) => 12,
-            (b'\\', Some(0xD800..=0xDFFF)) => {
-                out.extend_from_slice(b"\\ufffd");
-                rest = &rest[6..];
-                continue;
-            }
-            (b'\\', _) => 2.min(rest.len()),
-            _ => 1,
-        };
-        out.extend_from_slice(&rest[..length]);
-        rest = &rest[length..];
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let (before, escape) = rest.split_at(at);
+        let (character, length) = unicode_escape(escape).unwrap_or((' ', 2.min(escape.len())));
+        out.extend_from_slice(before);
+        out.extend_from_slice(match character {
+            char::REPLACEMENT_CHARACTER => b"\\ufffd",
+            _ => &escape[..length],
+        });
+        rest = &escape[length..];
     }
+    out.extend_from_slice(rest);
     Cow::Owned(out)
 }
 
-/// The UTF-16 code unit whose escape begins here.
-pub(crate) fn escaped_unit(text: &[u8]) -> Option<u16> {
-    let digits = text.strip_prefix(b"\\u")?.get(..4)?;
-    let digits = digits.iter().all(u8::is_ascii_hexdigit).then_some(digits)?;
-    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+/// The character of the `\uXXXX` that begins here, perhaps with a second half behind it, and its bytes. A lone surrogate is
+/// U+FFFD.
+pub(crate) fn unicode_escape(text: &[u8]) -> Option<(char, usize)> {
+    let unit = |text: &[u8]| {
+        let digits = text.strip_prefix(b"\\u")?.get(..4)?;
+        let digits = digits.iter().all(u8::is_ascii_hexdigit).then_some(digits)?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let units = [unit(text)?, unit(&text[6..]).unwrap_or(0)];
+    let character = char::decode_utf16(units).next()?;
+    Some(character.map_or((char::REPLACEMENT_CHARACTER, 6), |c| (c, 6 * c.len_utf16())))
 }
 
 impl Tokenizer {

@@ -266,7 +266,10 @@ impl Pseudonymizer {
         };
         let mut documents = 0;
         let close = |kind, encoder: GzEncoder<ChunkEncoder<_>>| {
-            let written = encoder.finish().and_then(ChunkEncoder::finish).map_err(Error::of_edit)?;
+            let written = encoder
+                .finish()
+                .and_then(ChunkEncoder::finish)
+                .map_err(Error::of_edit)?;
             if kind == StateKind::Model {
                 documents = written;
             }

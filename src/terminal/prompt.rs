@@ -1,14 +1,18 @@
 //! Questions to a person, on stderr.
 
 use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::thread;
 
 use console::Term;
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use dialoguer::{Confirm, FuzzySelect, Password};
+use tokio::sync::oneshot;
 
 use crate::terminal::output::Terminal;
 use crate::util::control_chars::escape;
 use crate::util::format::wrapped;
+use crate::util::process::Signals;
 use crate::util::secret::Secret;
 
 /// Lines of prose longer than this are hard to read.
@@ -43,9 +47,8 @@ impl Terminal {
     /// [`PromptError`]
     pub fn confirm(&self, question: &str) -> Result<bool, PromptError> {
         let theme = self.theme();
-        let prompt = Confirm::with_theme(&*theme)
-            .with_prompt(escape(question))
-            .default(false);
+        let prompt = Confirm::with_theme(&*theme).with_prompt(escape(question));
+        let prompt = prompt.default(false);
         Ok(self.ask(|term| prompt.interact_on_opt(term))?.flatten() == Some(true))
     }
 
@@ -57,7 +60,7 @@ impl Terminal {
         let theme = self.theme();
         let prompt = Password::with_theme(&*theme).with_prompt(escape(prompt)).report(false);
         let answer = self.ask(|term| {
-            let _echo = echo::restored_on_interrupt();
+            let _echo = restored_on_interrupt();
             prompt.interact_on(term)
         })?;
         answer.map(Secret::new).ok_or(PromptError::NoTerminal)
@@ -71,14 +74,10 @@ impl Terminal {
     pub fn choose(&self, prompt: &str, items: &[String]) -> Result<Option<usize>, PromptError> {
         let theme = self.theme();
         let width = usize::from(Term::stderr().size().1).saturating_sub(MARGIN);
-        let items: Vec<String> = items
-            .iter()
-            .map(|item| console::truncate_str(&escape(item), width, "…").into_owned())
-            .collect();
-        let list = FuzzySelect::with_theme(&*theme)
-            .with_prompt(escape(prompt))
-            .items(&items)
-            .default(0);
+        let shown = |item: &String| console::truncate_str(&escape(item), width, "…").into_owned();
+        let items: Vec<String> = items.iter().map(shown).collect();
+        let list = FuzzySelect::with_theme(&*theme).with_prompt(escape(prompt));
+        let list = list.items(&items).default(0);
         Ok(self.ask(|term| list.interact_on_opt(term))?.flatten())
     }
 
@@ -124,7 +123,7 @@ impl Terminal {
 #[derive(Debug)]
 pub struct TerminalStateGuard {
     terminal: Terminal,
-    settings: echo::Settings,
+    settings: Settings,
 }
 
 impl TerminalStateGuard {
@@ -132,7 +131,7 @@ impl TerminalStateGuard {
     pub fn new(terminal: &Terminal) -> Self {
         Self {
             terminal: terminal.clone(),
-            settings: echo::Settings::read(),
+            settings: Settings::read(),
         }
     }
 }
@@ -144,60 +143,52 @@ impl Drop for TerminalStateGuard {
     }
 }
 
-/// A hidden prompt turns the echo of the terminal off; an interruption must turn it on again.
-mod echo {
-    use tokio::sync::oneshot;
-
-    use crate::util::process::Signals;
-
-    /// While the returned value lives, Ctrl-C and SIGTERM restore the terminal and exit: waits for them on a thread of
-    /// its own, since the prompt blocks. `None` where that is not possible; the prompt works then all the same.
-    pub(super) fn restored_on_interrupt() -> Option<oneshot::Sender<()>> {
-        let settings = Settings::read();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (ready, listening) = std::sync::mpsc::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .ok()?;
-        std::thread::spawn(move || {
-            runtime.block_on(async {
-                let signals = Signals::listen();
-                let _ = ready.send(());
-                let Ok(mut signals) = signals else {
-                    return;
-                };
-                let signal = tokio::select! {
-                    signal = signals.next() => signal,
-                    _ = stopped => return,
-                };
-                settings.restore();
-                let _ = console::Term::stderr().write_line("");
-                std::process::exit(signal as i32)
-            });
+/// While the returned value lives, Ctrl-C and SIGTERM restore the terminal, whose echo a hidden prompt turns off, and exit:
+/// waits for them on a thread of its own, since the prompt blocks. `None` where that is not possible; the prompt works then
+/// all the same.
+fn restored_on_interrupt() -> Option<oneshot::Sender<()>> {
+    let settings = Settings::read();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (ready, listening) = mpsc::channel();
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().ok()?;
+    thread::spawn(move || {
+        runtime.block_on(async {
+            let signals = Signals::listen();
+            let _ = ready.send(());
+            let Ok(mut signals) = signals else {
+                return;
+            };
+            let signal = tokio::select! {
+                signal = signals.next() => signal,
+                _ = stopped => return,
+            };
+            settings.restore();
+            let _ = Term::stderr().write_line("");
+            std::process::exit(signal as i32)
         });
-        let _ = listening.recv();
-        Some(stop)
+    });
+    let _ = listening.recv();
+    Some(stop)
+}
+
+/// The settings of the terminal. The console host of Windows resets its mode when the process ends.
+#[derive(Debug)]
+struct Settings(#[cfg(unix)] Option<rustix::termios::Termios>);
+
+impl Settings {
+    fn read() -> Self {
+        Self(
+            #[cfg(unix)]
+            rustix::termios::tcgetattr(std::io::stdin()).ok(),
+        )
     }
 
-    /// The settings of the terminal. The console host of Windows resets its mode when the process ends.
-    #[derive(Debug)]
-    pub(super) struct Settings(#[cfg(unix)] Option<rustix::termios::Termios>);
-
-    impl Settings {
-        pub(super) fn read() -> Self {
-            Self(
-                #[cfg(unix)]
-                rustix::termios::tcgetattr(std::io::stdin()).ok(),
-            )
-        }
-
-        pub(super) fn restore(&self) {
-            #[cfg(unix)]
-            if let Some(settings) = &self.0 {
-                use rustix::termios::{OptionalActions, tcsetattr};
-                let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, settings);
-            }
+    fn restore(&self) {
+        #[cfg(unix)]
+        if let Some(settings) = &self.0 {
+            use rustix::termios::{OptionalActions, tcsetattr};
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, settings);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Text that must never be printed.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -45,28 +47,20 @@ const ANY_PADDING: GeneralPurposeConfig =
 /// The secrets of a run in every form in which a server or proxy may return them. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    /// The longest first: a form may be a part of another.
-    forms: Arc<[String]>,
+    /// With their lengths, the longest first: a form may be a part of another.
+    forms: Arc<BTreeSet<(Reverse<usize>, String)>>,
 }
 
 impl Secrets {
     /// Of these texts, each as it is, encoded and decoded.
     pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut forms = Vec::new();
-        for text in texts {
-            forms.extend(Self::decode(text));
-            forms.push(text.to_owned());
-        }
-        let encoded: Vec<String> = forms.iter().flat_map(|form| encodings(form)).collect();
-        forms.extend(encoded);
-        forms.retain(|form| form.chars().count() >= MIN_LENGTH);
-        Self::sorted(forms)
-    }
-
-    fn sorted(mut forms: Vec<String>) -> Self {
-        forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        forms.dedup();
-        Self { forms: forms.into() }
+        let texts = texts
+            .into_iter()
+            .flat_map(|text| Self::decode(text).into_iter().chain([text.to_owned()]));
+        let forms = texts.flat_map(|text| encodings(&text));
+        let forms = forms.filter(|form| form.chars().count() >= MIN_LENGTH);
+        let forms = forms.map(|form| (Reverse(form.len()), form)).collect();
+        Self { forms: Arc::new(forms) }
     }
 
     /// What is inside of base64, where that is text.
@@ -80,13 +74,14 @@ impl Secrets {
 
     /// These and others.
     pub fn with(&self, others: &Self) -> Self {
-        Self::sorted(self.forms.iter().chain(&*others.forms).cloned().collect())
+        let forms = Arc::new(&*self.forms | &*others.forms);
+        Self { forms }
     }
 
     /// The text with three stars in the place of each secret.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
-        for form in &*self.forms {
+        for (_, form) in &*self.forms {
             if let Some(without) = replaced(&text, form) {
                 text = Cow::Owned(without);
             }
@@ -101,17 +96,13 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// As it is written in headers, addresses and JSON.
+/// As it is, and as it is written in headers, addresses and JSON.
 fn encodings(text: &str) -> Vec<String> {
     let percent = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let quoted = serde_json::Value::from(text).to_string();
     let json = &quoted[1..quoted.len() - 1];
-    let mut forms = vec![
-        json.to_owned(),
-        json.replace('/', "\\/"),
-        percent.to_ascii_lowercase(),
-        percent,
-    ];
+    let mut forms = vec![text.to_owned(), json.to_owned(), json.replace('/', "\\/")];
+    forms.extend([percent.to_ascii_lowercase(), percent]);
     for alphabet in [&STANDARD, &URL_SAFE] {
         let padded = GeneralPurpose::new(alphabet, ANY_PADDING).encode(text);
         forms.push(padded.trim_end_matches('=').to_owned());

@@ -9,7 +9,9 @@ use std::ops::Deref;
 
 /// Hashes held in memory: 8 MiB.
 const HASHES_IN_MEMORY: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
-/// Bytes read at once of each run of hashes.
+/// Bytes of a run of hashes; the last one may be shorter.
+const RUN: u64 = 8 * HASHES_IN_MEMORY as u64;
+/// Bytes read at once of each run.
 const RUN_BUFFER: usize = 4 << 10;
 
 /// A file from an offset on, with a position of its own: readers do not disturb one another.
@@ -27,8 +29,7 @@ pub(crate) struct Repetitions {
     hasher: RandomState,
     hashes: Vec<u64>,
     file: Option<File>,
-    /// Where each run ends, in bytes.
-    ends: Vec<u64>,
+    runs: u64,
     found: bool,
 }
 
@@ -62,22 +63,19 @@ impl Repetitions {
             Some(file) => file,
             none => none.insert(tempfile::tempfile()?),
         };
-        let bytes: Vec<u8> = self.hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
-        file.write_all(&bytes)?;
-        self.ends.push(self.ends.last().unwrap_or(&0) + bytes.len() as u64);
-        self.hashes.clear();
-        Ok(())
+        let bytes: Vec<u8> = self.hashes.drain(..).flat_map(u64::to_le_bytes).collect();
+        self.runs += 1;
+        file.write_all(&bytes)
     }
 
     /// Whether two runs have a hash in common.
     fn merge(self) -> io::Result<bool> {
         let Some(file) = &self.file else { return Ok(false) };
-        let begins = std::iter::once(0).chain(self.ends.iter().copied());
-        let run = |(begin, end): (u64, &u64)| {
-            let cursor = FileCursor { file, offset: begin };
-            BufReader::with_capacity(RUN_BUFFER, cursor.take(end - begin))
+        let run = |number: u64| {
+            let offset = number * RUN;
+            BufReader::with_capacity(RUN_BUFFER, FileCursor { file, offset }.take(RUN))
         };
-        let mut runs: Vec<_> = begins.zip(&self.ends).map(run).collect();
+        let mut runs: Vec<_> = (0..self.runs).map(run).collect();
         let mut heads = BinaryHeap::new();
         for (number, run) in runs.iter_mut().enumerate() {
             heads.extend(next_hash(run)?.map(|hash| Reverse((hash, number))));

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode;
 
-use crate::json::{Kind, Path, Token, Tokenizer, escaped_unit};
+use crate::json::{Kind, Path, Token, Tokenizer, unicode_escape};
 
 /// Characters of base64 in a row from which on they are decoded: six bytes.
 const MIN_BASE64_CHARACTERS: usize = 8;
@@ -50,7 +50,7 @@ fn unescaped(text: &[u8], is_json: bool) -> Vec<u8> {
     while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
         let (before, escape) = rest.split_at(at);
         plain.extend_from_slice(before);
-        let length = match unicode(escape).filter(|_| is_json) {
+        let length = match unicode_escape(escape).filter(|_| is_json) {
             Some((character, length)) => {
                 plain.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 length
@@ -66,13 +66,6 @@ fn unescaped(text: &[u8], is_json: bool) -> Vec<u8> {
     }
     plain.extend_from_slice(rest);
     plain
-}
-
-/// The character of `\uXXXX`, perhaps with a second half behind it, and its bytes.
-fn unicode(escape: &[u8]) -> Option<(char, usize)> {
-    let units = [escaped_unit(escape)?, escaped_unit(&escape[6..]).unwrap_or(0)];
-    let character = char::decode_utf16(units).next()?;
-    Some(character.map_or((char::REPLACEMENT_CHARACTER, 6), |c| (c, 6 * c.len_utf16())))
 }
 
 /// Runs of base64, of either alphabet. A value can begin at any of four characters that encode three bytes.
@@ -135,20 +128,16 @@ impl JsonItems {
 }
 
 fn follow(path: &mut Path, token: &Token<'_>, visit: Visit<'_>) -> io::Result<()> {
-    // Bytes that JSON does not allow are searched all the same.
-    let text = match token.raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")) {
-        Some(inner) if inner.contains(&b'\\') => Cow::Owned(unescaped(inner, true)),
-        Some(inner) => Cow::Borrowed(inner),
-        None => Cow::Borrowed(token.raw),
-    };
-    path.enter(token.kind, &String::from_utf8_lossy(&text));
+    // What JSON does not allow is searched all the same.
+    let text = token.text().unwrap_or_else(|_| String::from_utf8_lossy(token.raw));
+    path.enter(token.kind, &text);
     if token.kind.begins() || token.kind.ends() {
         return Ok(());
     }
     visit(&JsonItem {
         path: &path.names,
         kind: token.kind,
-        text: &text,
+        text: text.as_bytes(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::encodings::{self, JsonItem};
 use super::values::{ReplacedValue, ReplacedValues};
-use crate::archive::EntryKind;
+use crate::archive::{ENDINGS, EntryKind};
 use crate::job::{Detector, JobConfig};
 use crate::json::Kind;
 use crate::pseudonym::fields::{CATEGORY, ReplacedFields};
@@ -40,22 +40,13 @@ const MESSAGE_PATHS: [&str; 3] = ["b.a", "b.c.a", "c.a.c"];
 /// configurations, documents and manifests.
 const VOCABULARY: &str = include_str!("vocabulary.txt");
 
-/// Parts of names of entries and of IDs of documents, and how autodetect describes a snapshot.
-const NAME_PARTS: [&str; 18] = [
+/// Parts of names of entries, beside their endings, and of IDs of documents, and how autodetect describes a snapshot.
+const NAME_PARTS: [&str; 9] = [
     "ml-anomalies-snapshot_doc_",
     "_model_snapshot_",
     "_model_state_",
     "_categorizer_state#",
     "_category_definition_",
-    "_config.json",
-    "_snapshot_docs.ndjson",
-    "_annotations.ndjson",
-    "_notifications.ndjson",
-    "_input_mapping.json",
-    "_data_counts.json",
-    "_categories.ndjson",
-    "_filters.json",
-    "_calendars.json",
     "_manifest.json",
     ".ml-annotations",
     "State persisted due to job close at ",
@@ -121,7 +112,8 @@ impl<'a> LeakMatcher<'a> {
     ) -> Self {
         let detectors = &config.analysis.detectors;
         names.extend(detectors.iter().map(|detector| detector.function.clone()));
-        let accepted = names.iter().map(String::as_str).chain(NAME_PARTS).map(str::as_bytes);
+        let parts = ENDINGS.iter().map(|(ending, _)| *ending).chain(NAME_PARTS);
+        let accepted = names.iter().map(String::as_str).chain(parts).map(str::as_bytes);
         let accepted = accepted.filter(|name| values.is_contained_in(name, &mut |_, _| true));
         let words = VOCABULARY.split_ascii_whitespace();
         let vocabulary = names.iter().map(String::as_str).chain(words).map(str::as_bytes);
