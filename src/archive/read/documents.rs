@@ -18,7 +18,7 @@ use crate::archive::error::{Error, ReadError, Result};
 use crate::archive::layout::{EntryKind, MAX_ACTION, Part, max_document};
 use crate::archive::manifest::EntrySummary;
 use crate::json::without_value;
-use crate::util::allocation;
+use crate::util::process::{LARGE_BLOCK, capacity};
 use crate::util::spool::FileCursor;
 
 /// Bytes and documents of a batch, about; a larger document is a batch of its own.
@@ -79,14 +79,14 @@ impl DocumentReader {
 
     /// Reads a line without what surrounds its document; false at the end.
     fn read_line(&mut self, tar: &mut TarReader<'_>, max: u64) -> Result<bool, ReadError> {
-        let (line, large) = (&mut self.source, allocation::FROM);
+        let (line, large) = (&mut self.source, LARGE_BLOCK);
         line.clear();
         let begun = tar.take((large as u64).min(max + 1)).read_until(b'\n', line)?;
         if begun == 0 {
             return Ok(false);
         }
         if begun == large && line.last() != Some(&b'\n') {
-            line.reserve_exact(allocation::capacity(begun) - begun);
+            line.reserve_exact(capacity(begun) - begun);
             tar.take(max + 1 - large as u64).read_until(b'\n', line)?;
         }
         self.line += 1;
