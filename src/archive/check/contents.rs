@@ -13,7 +13,7 @@ use crate::archive::manifest::{EntrySummary, Manifest};
 use crate::archive::read::{Archive, DocumentStream};
 use crate::job::{Calendar, FilterId, InputMappings, JobConfig, JobId, Snapshot};
 use crate::state::{StateDocId, StateKind};
-use crate::util::control_chars::is_control;
+use crate::util::control_chars::escape;
 
 /// Findings that are listed; more say nothing new.
 const MAX_FINDINGS: usize = 200;
@@ -323,15 +323,8 @@ impl Findings {
 
 /// Names are not to be trusted: what would move a cursor or change the direction of writing is escaped.
 fn printable(text: &str) -> String {
-    let (mut chars, mut safe) = (text.chars(), String::new());
-    for c in chars.by_ref().take(MAX_CHARS) {
-        match is_control(c) {
-            true => safe.extend(c.escape_default()),
-            false => safe.push(c),
-        }
-    }
-    if chars.next().is_some() {
-        safe.push('…');
-    }
-    safe
+    let end = text.char_indices().nth(MAX_CHARS).map(|(end, _)| end);
+    let safe = escape(&text[..end.unwrap_or(text.len())]);
+    let safe = safe.replace('\n', "\\n").replace('\t', "\\t");
+    if end.is_some() { safe + "…" } else { safe }
 }

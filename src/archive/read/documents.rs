@@ -248,7 +248,7 @@ impl Document {
 #[derive(Debug)]
 pub struct DocumentStream {
     batches: mpsc::Receiver<Vec<Document>>,
-    reader: Option<JoinHandle<Result<()>>>,
+    reader: Option<JoinHandle<Result<(), ReadError>>>,
     path: Arc<Path>,
 }
 
@@ -293,7 +293,7 @@ impl DocumentStream {
             return Ok(None);
         };
         let ended = reader.await.map_err(|cause| Error::io(&self.path, cause.into()))?;
-        ended.map(|()| None)
+        ended.map(|()| None).map_err(|error| error.since_checked(&self.path))
     }
 }
 
@@ -314,30 +314,24 @@ struct PartReader {
 }
 
 impl PartReader {
-    fn send(mut self, sender: &mpsc::Sender<Vec<Document>>) -> Result<()> {
+    fn send(mut self, sender: &mpsc::Sender<Vec<Document>>) -> Result<(), ReadError> {
         while let Ok(place) = Handle::current().block_on(sender.reserve()) {
-            let batch = self.batch();
-            let batch = batch.map_err(|error| error.since_checked(&self.archive.path))?;
+            let (mut batch, mut bytes) = (Vec::new(), 0);
+            while batch.len() < BATCH_DOCUMENTS
+                && bytes < BATCH_BYTES
+                && let Some((action, source)) = self.document()?
+            {
+                bytes += source.len();
+                let line = self.read;
+                batch.push(Document { line, action, source });
+                self.read += 1;
+            }
             if batch.is_empty() {
                 break;
             }
             place.send(batch);
         }
         Ok(())
-    }
-
-    fn batch(&mut self) -> Result<Vec<Document>, ReadError> {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        while batch.len() < BATCH_DOCUMENTS
-            && bytes < BATCH_BYTES
-            && let Some((action, source)) = self.document()?
-        {
-            bytes += source.len();
-            let line = self.read;
-            batch.push(Document { line, action, source });
-            self.read += 1;
-        }
-        Ok(batch)
     }
 
     fn document(&mut self) -> Result<Option<(Action, Bytes)>, ReadError> {

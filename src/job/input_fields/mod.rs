@@ -30,7 +30,8 @@ pub fn needed_fields(job: &JobConfig, mappings: &InputMappings, more: &[String])
     }
     found.name(job.time_field());
     let aggregates = feed.is_some_and(|feed| feed.aggregations.is_some());
-    let is_scripted = |name: &str| script_fields(job).any(|(made, _)| made == name);
+    let script_fields = feed.and_then(|feed| feed.script_fields.as_ref());
+    let is_scripted = |name: &str| script_fields.is_some_and(|fields| fields.get(name).is_some());
     for name in of_job(job).filter(|name| !is_scripted(name) && (!aggregates || mappings.knows(name))) {
         found.name(name);
     }
@@ -44,10 +45,6 @@ pub fn needed_fields(job: &JobConfig, mappings: &InputMappings, more: &[String])
 
 fn runtime_mappings(job: &JobConfig) -> Option<&Value> {
     job.datafeed()?.runtime_mappings.as_ref()
-}
-
-fn script_fields(job: &JobConfig) -> impl Iterator<Item = (&String, &Value)> {
-    entries(job.datafeed().and_then(|feed| feed.script_fields.as_ref()))
 }
 
 /// A part of a datafeed that reads fields.
