@@ -1,50 +1,52 @@
-//! The parts of the way that compute, each alone. `cargo bench --bench parts -- --help` says what can be chosen.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+//! The parts of the way that compute, each alone. `cargo bench --bench parts -- NAME...` runs those whose names contain one
+//! of these words.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 mod work;
 
-use std::sync::LazyLock;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 
-use divan::Bencher;
-use divan::counter::{BytesCount, ItemsCount};
 use work::{DOCUMENTS, Material};
 
-static MATERIAL: LazyLock<Material> = LazyLock::new(Material::load);
+/// Each part is repeated for this long.
+const TIME: Duration = Duration::from_secs(3);
 
 fn main() {
-    divan::main();
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let run = |name: &str, bytes: u64, documents: usize, part: &dyn Fn() -> u64| {
+        if words.is_empty() || words.iter().any(|word| name.contains(word)) {
+            measure(name, bytes, documents, part);
+        }
+    };
+    let material = Material::load();
+    println!("{:<16} {:>12} {:>12} {:>11} {:>14}", "", "fastest", "median", "MB/s", "documents/s");
+    let cut = || material.cut() as u64;
+    // Documents cut out of the response to a search.
+    run("page_splitting", material.page_bytes() as u64, DOCUMENTS, &cut);
+    let inputs = material.compress(0);
+    for level in [0, 1, 5, 6, 9] {
+        // Input documents to an entry of the archive, hashed and compressed.
+        run(&format!("compression {level}"), inputs, DOCUMENTS, &|| material.compress(level));
+    }
+    // State documents to decoded state; the bytes are those of the documents.
+    run("chunk_decoding", material.state_bytes() as u64, 0, &|| material.decode());
+    // Every rule applied to a whole archive; the bytes are those of its content.
+    run("checking", material.archive_bytes() as u64, 0, &|| material.check() as u64);
 }
 
-/// Documents cut from the answer to a search.
-#[divan::bench]
-fn page_splitting(bencher: Bencher<'_, '_>) {
-    bencher
-        .counter(BytesCount::new(MATERIAL.page_bytes()))
-        .counter(ItemsCount::new(DOCUMENTS))
-        .bench(|| MATERIAL.cut());
-}
-
-/// Inputs to an entry of the archive, hashed and compressed.
-#[divan::bench(args = [0, 1, 5, 6, 9])]
-fn compression(bencher: Bencher<'_, '_>, level: u32) {
-    bencher
-        .counter(BytesCount::new(MATERIAL.compress(0)))
-        .counter(ItemsCount::new(DOCUMENTS))
-        .bench(|| MATERIAL.compress(level));
-}
-
-/// State documents to decoded state; bytes are those of the documents.
-#[divan::bench]
-fn chunk_decoding(bencher: Bencher<'_, '_>) {
-    bencher
-        .counter(BytesCount::new(MATERIAL.state_bytes()))
-        .bench(|| MATERIAL.decode());
-}
-
-/// Every rule applied to a whole archive; bytes are those of its content.
-#[divan::bench]
-fn checking(bencher: Bencher<'_, '_>) {
-    bencher
-        .counter(BytesCount::new(MATERIAL.archive_bytes()))
-        .bench(|| MATERIAL.check());
+/// Prints the fastest and the median time, and what it comes to per second.
+fn measure(name: &str, bytes: u64, documents: usize, part: &dyn Fn() -> u64) {
+    let (began, mut times) = (Instant::now(), Vec::new());
+    while began.elapsed() < TIME || times.len() < 3 {
+        let start = Instant::now();
+        black_box(part());
+        times.push(start.elapsed());
+    }
+    times.sort();
+    let median = times[times.len() / 2];
+    let per_second = |amount: f64| amount / median.as_secs_f64();
+    let (megabytes, documents) = (per_second(bytes as f64 / 1e6), per_second(documents as f64));
+    let (fastest, middle) = (format!("{:.3?}", times[0]), format!("{median:.3?}"));
+    println!("{name:<16} {fastest:>12} {middle:>12} {megabytes:>11.1} {documents:>14.0}");
 }

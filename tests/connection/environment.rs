@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{JOB, auth, made, no_secret};
 use crate::support::binary::{Binary, Run};
-use crate::support::cluster::tls::Tls;
+use crate::support::cluster::tls::{AUTHORITY, Tls};
 
 /// Nothing but the environment says where the cluster is.
 fn dry_run(binary: &Binary, more: &[&str]) -> Run {
@@ -75,7 +75,7 @@ fn certificate_authority_of_the_environment_is_trusted() {
     let cluster = made(|options| options.tls = Some(tls.clone()));
     let url = cluster.stand_in.url();
     let binary = Binary::new().with_env("ELASTICSEARCH_URL", &url);
-    std::fs::write(binary.path("ca.pem"), &tls.ca_pem).unwrap();
+    std::fs::write(binary.path("ca.pem"), AUTHORITY).unwrap();
     dry_run(&binary, &["--retries", "0"]).expect(1).says("--ca-cert");
     dry_run(&binary.with_env("ELASTICSEARCH_CA_CERT", "ca.pem"), &[]).expect(0);
 }
@@ -92,7 +92,7 @@ fn cloud_id_of_the_environment_selects_the_cluster() {
         if let Some(id) = variable {
             binary = binary.with_env("ELASTICSEARCH_CLOUD_ID", id);
         }
-        std::fs::write(binary.path("ca.pem"), &tls.ca_pem).unwrap();
+        std::fs::write(binary.path("ca.pem"), AUTHORITY).unwrap();
         let run = dry_run(&binary, &[&["-v", "--ca-cert", "ca.pem"], options].concat()).expect(0);
         run.says("connected to https://elsewhere.example/");
         let asked = asked.lock().unwrap();

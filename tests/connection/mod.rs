@@ -20,7 +20,7 @@ use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::ml::{MlApi, MlOptions, MlVersion};
 use crate::support::cluster::real::documents_for_tests;
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
-use crate::support::cluster::tls::Tls;
+use crate::support::cluster::tls::{AUTHORITY, CLIENT, KEY, OTHER_AUTHORITY, Tls};
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
@@ -216,14 +216,14 @@ fn certificates_are_verified_by_default() {
     let cluster = made(|options| options.tls = Some(tls.clone()));
     let url = cluster.stand_in.url();
     let binary = Binary::new();
-    std::fs::write(binary.path("ca.pem"), format!("{}\n{}", Tls::new().ca_pem, tls.ca_pem)).unwrap();
+    std::fs::write(binary.path("ca.pem"), format!("{OTHER_AUTHORITY}\n{AUTHORITY}")).unwrap();
     dry_run(&binary, &url, &[]).expect(1).says("TLS").says("--ca-cert");
     assert!(cluster.stand_in.requests().is_empty());
     dry_run(&binary, &url, &["--ca-cert", "ca.pem"]).expect(0);
     let run = dry_run(&binary, &url, &["--ignore-certs"]).expect(0);
     assert_eq!(run.stderr.matches("warning:").count(), 1, "{}", run.stderr);
     let roots = Binary::new();
-    std::fs::write(roots.path("roots.pem"), &tls.ca_pem).unwrap();
+    std::fs::write(roots.path("roots.pem"), AUTHORITY).unwrap();
     let file = roots.path("roots.pem").display().to_string();
     dry_run(&roots.with_env("SSL_CERT_FILE", &file), &url, &[]).expect(0);
 }
@@ -233,7 +233,7 @@ fn certificate_of_another_host_is_refused() {
     let tls = Tls::for_another_host();
     let cluster = made(|options| options.tls = Some(tls.clone()));
     let binary = Binary::new();
-    std::fs::write(binary.path("ca.pem"), &tls.ca_pem).unwrap();
+    std::fs::write(binary.path("ca.pem"), AUTHORITY).unwrap();
     dry_run(&binary, &cluster.stand_in.url(), &["--ca-cert", "ca.pem"])
         .expect(1)
         .says("TLS");
@@ -245,9 +245,9 @@ fn client_certificate_is_accepted() {
     let cluster = made(|options| options.tls = Some(tls.clone()));
     let binary = Binary::new();
     for (name, pem) in [
-        ("ca.pem", &tls.ca_pem),
-        ("client.pem", &tls.client_certificate_pem),
-        ("key.pem", &tls.client_key_pem),
+        ("ca.pem", AUTHORITY),
+        ("client.pem", CLIENT),
+        ("key.pem", KEY),
     ] {
         std::fs::write(binary.path(name), pem).unwrap();
     }

@@ -11,7 +11,7 @@ use crate::support::cluster::Answer;
 use crate::support::cluster::documents::InMemory;
 use crate::support::cluster::faults::{Action, Fault};
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
-use crate::support::cluster::tls::Tls;
+use crate::support::cluster::tls::{AUTHORITY, Tls};
 
 const KEY: [&str; 2] = ["--api-key", "key-id:key-s3cr3t"];
 
@@ -52,7 +52,7 @@ fn downgrading(runtime: &tokio::runtime::Runtime, tls: &Tls) -> (u16, Arc<Mutex<
 #[test]
 fn redirect_from_https_to_http_sends_nothing_in_clear_text() {
     let (runtime, tls, binary) = (tokio::runtime::Runtime::new().unwrap(), Tls::new(), Binary::new());
-    std::fs::write(binary.path("ca.pem"), &tls.ca_pem).unwrap();
+    std::fs::write(binary.path("ca.pem"), AUTHORITY).unwrap();
     let (port, clear) = downgrading(&runtime, &tls);
     let url = format!("https://127.0.0.1:{port}");
     let run = dry_run(&binary, &url, &[&KEY[..], &["--ca-cert", "ca.pem"]].concat()).expect(1);

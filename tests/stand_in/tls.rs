@@ -5,26 +5,21 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::support::cluster::documents::InMemory;
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
-use crate::support::cluster::tls::Tls;
+use crate::support::cluster::tls::{AUTHORITY, CLIENT, KEY, OTHER_AUTHORITY, Tls, certificate, trusting};
 
-fn ask(tls: &Tls, stand_in: &StandIn, with_certificate: bool) -> std::io::Result<String> {
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_slice(tls.ca_pem.as_bytes()).unwrap())
-        .unwrap();
+fn ask(authority: &str, stand_in: &StandIn, with_certificate: bool) -> std::io::Result<String> {
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots);
+        .with_root_certificates(trusting(authority));
     let config = if with_certificate {
-        let certificate = CertificateDer::from_pem_slice(tls.client_certificate_pem.as_bytes()).unwrap();
-        let key = PrivateKeyDer::from_pem_slice(tls.client_key_pem.as_bytes()).unwrap();
-        builder.with_client_auth_cert(vec![certificate], key).unwrap()
+        let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
+        builder.with_client_auth_cert(vec![certificate(CLIENT)], key).unwrap()
     } else {
         builder.with_no_client_auth()
     };
@@ -38,30 +33,27 @@ fn ask(tls: &Tls, stand_in: &StandIn, with_certificate: bool) -> std::io::Result
     Ok(String::from_utf8(answer).unwrap())
 }
 
-fn started(tls: &Tls) -> StandIn {
+fn started(tls: Tls) -> StandIn {
     let mut options = StandInOptions::new(Arc::new(InMemory::new()));
-    options.tls = Some(tls.clone());
+    options.tls = Some(tls);
     StandIn::start(options)
 }
 
 #[test]
 fn serves_over_tls() {
-    let tls = Tls::new();
-    let stand_in = started(&tls);
-    assert_eq!(ask(&tls, &stand_in, false).unwrap(), "HTTP/1.1 200");
-    assert!(ask(&Tls::new(), &stand_in, false).is_err(), "another authority");
+    let stand_in = started(Tls::new());
+    assert_eq!(ask(AUTHORITY, &stand_in, false).unwrap(), "HTTP/1.1 200");
+    assert!(ask(OTHER_AUTHORITY, &stand_in, false).is_err());
 }
 
 #[test]
 fn asks_for_a_client_certificate() {
-    let tls = Tls::with_client_certificate();
-    let stand_in = started(&tls);
-    assert!(ask(&tls, &stand_in, false).is_err());
-    assert_eq!(ask(&tls, &stand_in, true).unwrap(), "HTTP/1.1 200");
+    let stand_in = started(Tls::with_client_certificate());
+    assert!(ask(AUTHORITY, &stand_in, false).is_err());
+    assert_eq!(ask(AUTHORITY, &stand_in, true).unwrap(), "HTTP/1.1 200");
 }
 
 #[test]
 fn serves_a_certificate_of_another_host() {
-    let tls = Tls::for_another_host();
-    assert!(ask(&tls, &started(&tls), false).is_err());
+    assert!(ask(AUTHORITY, &started(Tls::for_another_host()), false).is_err());
 }

@@ -179,7 +179,7 @@ impl StandIn {
         let secured = options.tls.is_some();
         runtime.spawn(serve::accept(
             listener,
-            options.tls.map(|tls| tls.config),
+            options.tls.map(|tls| tls.0),
             Arc::clone(&shared),
         ));
         let direct = Direct {
