@@ -1,6 +1,12 @@
 //! The parts of the way that compute, each alone. `cargo bench --bench parts -- NAME...` runs those whose names contain one
 //! of these words.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub
+)]
 
 mod work;
 
@@ -20,19 +26,28 @@ fn main() {
         }
     };
     let material = Material::load();
-    println!("{:<16} {:>12} {:>12} {:>11} {:>14}", "", "fastest", "median", "MB/s", "documents/s");
+    println!(
+        "{:<16} {:>12} {:>12} {:>11} {:>14}",
+        "", "fastest", "median", "MB/s", "documents/s"
+    );
     let cut = || material.cut() as u64;
     // Documents cut out of the response to a search.
     run("page_splitting", material.page_bytes() as u64, DOCUMENTS, &cut);
     let inputs = material.compress(0);
     for level in [0, 1, 5, 6, 9] {
         // Input documents to an entry of the archive, hashed and compressed.
-        run(&format!("compression {level}"), inputs, DOCUMENTS, &|| material.compress(level));
+        run(&format!("compression {level}"), inputs, DOCUMENTS, &|| {
+            material.compress(level)
+        });
     }
     // State documents to decoded state; the bytes are those of the documents.
-    run("chunk_decoding", material.state_bytes() as u64, 0, &|| material.decode());
+    run("chunk_decoding", material.state_bytes() as u64, 0, &|| {
+        material.decode()
+    });
     // Every rule applied to a whole archive; the bytes are those of its content.
-    run("checking", material.archive_bytes() as u64, 0, &|| material.check() as u64);
+    run("checking", material.archive_bytes() as u64, 0, &|| {
+        material.check() as u64
+    });
 }
 
 /// Prints the fastest and the median time, and what it comes to per second.

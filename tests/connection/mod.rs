@@ -244,11 +244,7 @@ fn client_certificate_is_accepted() {
     let tls = Tls::with_client_certificate();
     let cluster = made(|options| options.tls = Some(tls.clone()));
     let binary = Binary::new();
-    for (name, pem) in [
-        ("ca.pem", AUTHORITY),
-        ("client.pem", CLIENT),
-        ("key.pem", KEY),
-    ] {
+    for (name, pem) in [("ca.pem", AUTHORITY), ("client.pem", CLIENT), ("key.pem", KEY)] {
         std::fs::write(binary.path(name), pem).unwrap();
     }
     let url = cluster.stand_in.url();
