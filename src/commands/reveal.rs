@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::pseudonym::KeyFile;
+use crate::pseudonym::{KeyFile, Revealer};
 use crate::terminal::Terminal;
 use crate::util::control_chars::{escape, escape_json};
 
@@ -40,7 +40,7 @@ pub struct RevealOptions {
 /// The key file cannot be read, or a text holds no token of it.
 pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
     let file = KeyFile::read(&options.key)?;
-    let revealer = file.revealer();
+    let revealer = Revealer::new(&file);
     // A value may contain anything, and the terminal obeys control characters.
     let shown = |text: &str| escape(&revealer.reveal(text).0).into_owned();
     if options.tokens.is_empty() {

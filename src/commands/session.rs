@@ -12,7 +12,8 @@ use crate::cluster::{
     self, Clock, Cluster, ConnectOptions, Deployment, HttpClient, Observer, RequiredPrivileges, SystemClock,
 };
 use crate::error::{Error, ExitCode, Result};
-use crate::terminal::{Stage, Streams, Terminal, Unit};
+use crate::terminal::{Stage, Streams, Terminal};
+use crate::util::format::count;
 
 /// The process' own, or others where a run is one of many in a process.
 #[derive(Debug)]
@@ -137,7 +138,7 @@ impl Session {
 
     /// Starts a stage; waiting is reported beside its bar.
     pub(super) fn stage(&self, title: &str, total: Option<u64>) -> Stage {
-        let stage = self.terminal.stage(title, Unit::Documents, total);
+        let stage = self.terminal.stage(title, count, total);
         self.retries.follow(Some(stage.clone()));
         stage
     }

@@ -10,5 +10,5 @@ mod progress;
 mod prompt;
 
 pub use output::{Sink, Streams, Terminal, TerminalOptions, Verbosity};
-pub use progress::{Stage, Unit};
+pub use progress::Stage;
 pub use prompt::{PromptError, TerminalStateGuard};

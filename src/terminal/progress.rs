@@ -10,25 +10,7 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::terminal::output::Terminal;
 use crate::util::control_chars::escape;
-use crate::util::format::{bytes, count, duration};
-
-/// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Documents.
-    Documents,
-    /// Bytes.
-    Bytes,
-}
-
-impl Unit {
-    fn format(self, n: u64) -> String {
-        match self {
-            Self::Documents => count(n),
-            Self::Bytes => bytes(n),
-        }
-    }
-}
+use crate::util::format::duration;
 
 /// One stage. Cheap to clone; dropping the last clone unfinished removes the bar.
 #[derive(Clone, Debug)]
@@ -50,14 +32,14 @@ impl Drop for Drawn {
 }
 
 impl Terminal {
-    /// Begins a stage: `Exporting inputs`, with the total where it is known.
-    pub fn stage(&self, title: &str, unit: Unit, total: Option<u64>) -> Stage {
+    /// Begins a stage: `Exporting inputs`, with the total where it is known; `amount` prints how much is done.
+    pub fn stage(&self, title: &str, amount: fn(u64) -> String, total: Option<u64>) -> Stage {
         let drawn = self.0.bars.as_ref().map(|bars| {
             let bar = bars.add(match total {
                 Some(total) => ProgressBar::new(total),
                 None => ProgressBar::new_spinner(),
             });
-            bar.set_style(style(unit, total.is_some(), Term::stderr().size().1));
+            bar.set_style(style(amount, total.is_some(), Term::stderr().size().1));
             bar.set_prefix(escape(title).into_owned());
             bar.enable_steady_tick(Duration::from_millis(120));
             Arc::new(Drawn {
@@ -108,23 +90,23 @@ impl Stage {
 /// A note beside the bar needs room; a line that wraps cannot be cleared.
 const ROOM_FOR_A_BAR: u16 = 100;
 
-fn style(unit: Unit, with_total: bool, columns: u16) -> ProgressStyle {
+fn style(amount: fn(u64) -> String, with_total: bool, columns: u16) -> ProgressStyle {
     let template = match (with_total, columns >= ROOM_FOR_A_BAR) {
         (true, true) => "{prefix} [{bar:24}] {done} of {total}{left}  {wide_msg}",
         (true, false) => "{prefix} {done} of {total}{left}  {wide_msg}",
         (false, _) => "{prefix} {spinner} {done}  {wide_msg}",
     };
-    let amount = |of: fn(&ProgressState) -> Option<u64>| {
+    let shown = |of: fn(&ProgressState) -> Option<u64>| {
         move |state: &ProgressState, out: &mut dyn fmt::Write| {
-            let _ = out.write_str(&unit.format(of(state).unwrap_or(0)));
+            let _ = out.write_str(&amount(of(state).unwrap_or(0)));
         }
     };
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")
         .tick_chars("|/-\\ ")
-        .with_key("done", amount(|state| Some(state.pos())))
-        .with_key("total", amount(ProgressState::len))
+        .with_key("done", shown(|state| Some(state.pos())))
+        .with_key("total", shown(ProgressState::len))
         .with_key("left", |state: &ProgressState, out: &mut dyn fmt::Write| {
             let _ = out.write_str(&left(state.pos(), state.len(), state.eta()));
         })
@@ -141,12 +123,6 @@ fn left(done: u64, total: Option<u64>, eta: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn units_are_printed_as_people_read_them() {
-        assert_eq!(Unit::Documents.format(300_000), "300,000");
-        assert_eq!(Unit::Bytes.format(300_000), "300.0 kB");
-    }
 
     #[test]
     fn no_time_is_shown_that_cannot_be_known() {

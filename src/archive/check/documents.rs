@@ -261,11 +261,11 @@ impl<'v> DocumentChecker<'v> {
 fn job_of(part: Part, source: &[u8]) -> Result<Option<String>, String> {
     let text = std::str::from_utf8(source).map_err(|cause| format!("not UTF-8: {cause}"))?;
     let mut job = None;
-    let read = for_each_member(
-        text,
-        |name| part != Part::Inputs && name == "job_id",
-        |_, value| job = Some(job_id_text(value.get())),
-    );
+    let read = for_each_member(text, |name, value| {
+        if part != Part::Inputs && name == "job_id" {
+            job = Some(job_id_text(value.get()));
+        }
+    });
     read.map_err(|cause| format!("not a JSON object: {}", without_value(&cause)))?;
     if part != Part::Inputs {
         check_members(text).map_err(|cause| without_value(&cause))?;

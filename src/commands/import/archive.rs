@@ -6,8 +6,8 @@ use super::options::ImportOptions;
 use crate::archive::{self, Archive, CheckedArchive, DocumentVisitor, Part};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, guess_time_format};
-use crate::terminal::{Terminal, Unit};
-use crate::util::format::amount;
+use crate::terminal::Terminal;
+use crate::util::format::{amount, bytes};
 
 /// Inputs whose time is sampled.
 const SAMPLES: usize = 20;
@@ -50,7 +50,7 @@ pub(super) async fn check(
     options: &ImportOptions,
     terminal: &Terminal,
 ) -> Result<(CheckedArchive, &'static str)> {
-    let stage = terminal.stage("Checking the archive", Unit::Bytes, Some(archive.len()));
+    let stage = terminal.stage("Checking the archive", bytes, Some(archive.len()));
     let (limits, bar) = (options.limits, stage.clone());
     let check = tokio::task::spawn_blocking(move || {
         let mut times = TimestampSample::default();

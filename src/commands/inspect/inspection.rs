@@ -14,7 +14,8 @@ use crate::archive::{self, Archive, Contents, DocumentVisitor, Limits, Part};
 use crate::error::{Error, Result};
 use crate::job::JobConfig;
 use crate::state::StateKind;
-use crate::terminal::{Stage, Terminal, Unit};
+use crate::terminal::{Stage, Terminal};
+use crate::util::format::bytes;
 
 /// The time field of inputs whose configuration is missing.
 const DEFAULT_TIME_FIELD: &str = "@timestamp";
@@ -112,7 +113,7 @@ pub(super) fn inspect(path: &Path, options: &InspectOptions, terminal: &Terminal
 fn check(path: &Path, limits: Limits, visitor: &mut FactCollector, terminal: &Terminal) -> Result<(u64, Contents)> {
     if is_standard_stream(path) {
         let read = AtomicU64::new(0);
-        let stage = terminal.stage("Reading the archive", Unit::Bytes, None);
+        let stage = terminal.stage("Reading the archive", bytes, None);
         let contents = archive::check(stdin()?, limits, visitor, &|bytes| {
             read.fetch_add(bytes, Ordering::Relaxed);
             stage.inc(bytes);
@@ -126,7 +127,7 @@ fn check(path: &Path, limits: Limits, visitor: &mut FactCollector, terminal: &Te
 }
 
 fn stage(archive: &Archive, terminal: &Terminal) -> Stage {
-    terminal.stage("Reading the archive", Unit::Bytes, Some(archive.len()))
+    terminal.stage("Reading the archive", bytes, Some(archive.len()))
 }
 
 /// Checks an archive before anything else is done with it; fails when any check fails.

@@ -10,8 +10,8 @@ use crate::commands::interrupt::{self, Signals};
 use crate::commands::session::RunContext;
 use crate::error::Result;
 use crate::pseudonym::{Options, Pseudonymizer, TokenMap};
-use crate::terminal::{Terminal, Unit};
-use crate::util::format::count;
+use crate::terminal::Terminal;
+use crate::util::format::{bytes, count};
 
 pub(super) use outcome::{Outcome, say};
 
@@ -47,7 +47,7 @@ pub(super) async fn pseudonymize(
     };
     let mut pseudonymizer = Pseudonymizer::new(checked, limits, tokens, &replacement)?;
     let documents = pseudonymizer.documents();
-    let stage = terminal.stage("Reading values", Unit::Documents, Some(documents));
+    let stage = terminal.stage("Reading values", count, Some(documents));
     pseudonymizer.collect_values(&|documents| stage.inc(documents)).await?;
     let mut pseudonymizer = interrupt::abandonable(move || pseudonymizer.assign_tokens()).await?;
     let values = pseudonymizer.rewriter.tokens.originals().count() as u64;
@@ -56,13 +56,13 @@ pub(super) async fn pseudonymize(
     if options.dry_run {
         return Ok(Outcome::new(options, &pseudonymizer, None));
     }
-    let stage = terminal.stage("Writing tokens", Unit::Documents, Some(documents));
+    let stage = terminal.stage("Writing tokens", count, Some(documents));
     let progress = |documents| stage.inc(documents);
     let recorded = options.tokens.for_manifest();
     let unpublished = pseudonymizer.write(&target, options.compression_level, recorded, &progress);
     let unpublished = unpublished.await?;
     stage.done("Written with tokens");
-    let stage = terminal.stage("Searching for values", Unit::Documents, Some(documents));
+    let stage = terminal.stage("Searching for values", count, Some(documents));
     if let Some(written) = unpublished.archive()? {
         let reader = written.clone();
         let contents = interrupt::abandonable(move || Ok(reader.check(limits, &mut (), &|_| {})?)).await?;
@@ -80,7 +80,7 @@ pub(super) async fn pseudonymize(
 
 /// The whole of it, read once: what could not be imported is not written again.
 async fn check(archive: &Archive, options: &PseudonymizeOptions, terminal: &Terminal) -> Result<CheckedArchive> {
-    let stage = terminal.stage("Checking the archive", Unit::Bytes, Some(archive.len()));
+    let stage = terminal.stage("Checking the archive", bytes, Some(archive.len()));
     let (reader, limits, bar) = (archive.clone(), options.limits, stage.clone());
     let check = move || Ok(reader.require_importable(limits, &mut (), &|bytes| bar.inc(bytes))?);
     let checked = interrupt::abandonable(check).await?;

@@ -24,22 +24,15 @@ pub(super) enum Kind {
 
 impl Kind {
     pub(super) fn of(text: &str) -> Self {
-        if matches!(text, "true" | "false" | "-") {
-            Self::Constant
-        } else if text.parse::<Ipv4Addr>().is_ok() {
-            Self::Ipv4
-        } else if text.parse::<Ipv6Addr>().is_ok() {
-            Self::Ipv6
-        } else if is_decimal(text) {
-            Self::Number
-        } else if is_uuid(text) {
-            Self::Uuid
-        } else if mac_separator(text).is_some() {
-            Self::Mac
-        } else if is_email_address(text) {
-            Self::Email
-        } else {
-            Self::Plain
+        match text {
+            "true" | "false" | "-" => Self::Constant,
+            _ if text.parse::<Ipv4Addr>().is_ok() => Self::Ipv4,
+            _ if text.parse::<Ipv6Addr>().is_ok() => Self::Ipv6,
+            _ if is_decimal(text) => Self::Number,
+            _ if is_uuid(text) => Self::Uuid,
+            _ if mac_separator(text).is_some() => Self::Mac,
+            _ if is_email_address(text) => Self::Email,
+            _ => Self::Plain,
         }
     }
 

@@ -120,15 +120,12 @@ pub(crate) fn document_time(source: &[u8], field: &str) -> Option<EpochMillis> {
 }
 
 fn find_time(object: &str, field: &str) -> Option<EpochMillis> {
-    let leads_there = |name: &str| {
-        let rest = field.strip_prefix(name);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
     let mut found = None;
-    let read = for_each_member(object, leads_there, |name, value| {
-        let time = match field[name.len()..].strip_prefix('.') {
-            Some(rest) => find_time(value.get(), rest),
-            None => serde_json::from_str(value.get()).ok().and_then(|value| time_of(&value)),
+    let read = for_each_member(object, |name, value| {
+        let time = match field.strip_prefix(&*name) {
+            Some("") => serde_json::from_str(value.get()).ok().and_then(|value| time_of(&value)),
+            Some(rest) => rest.strip_prefix('.').and_then(|rest| find_time(value.get(), rest)),
+            None => None,
         };
         found = time.or(found);
     });
