@@ -1,7 +1,7 @@
 //! The finished archive searched for every value that was replaced.
 //!
-//! The search is the judge of the replacement, so it shares nothing with it: it knows the values as bytes and reads names,
-//! strings, numbers and decoded state wherever they are.
+//! The search is the judge of the replacement, so it shares no decision with it: it knows the values as bytes and reads
+//! names, strings, numbers and decoded state wherever they are.
 
 mod encodings;
 mod entry;
