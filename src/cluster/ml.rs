@@ -160,11 +160,10 @@ impl Cluster {
         Ok(stats.into_iter().find(|stats| stats.job_id == job.as_str()))
     }
 
-    /// `PUT _ml/anomaly_detectors/<job>`; never repeated: after [`Error::outcome_unknown`] read back. Returns the job's
-    /// `create_time` in epoch milliseconds.
-    pub async fn create_job(&self, job: &JobId, body: &RawValue) -> Result<Option<i64>> {
-        let created: Map<String, Value> = self.http.json(creation(job_path(job), body)).await?;
-        Ok(created.get("create_time").and_then(Value::as_i64))
+    /// `PUT _ml/anomaly_detectors/<job>`; never repeated: after [`Error::outcome_unknown`] read back. Returns the job as the
+    /// cluster stores it.
+    pub async fn create_job(&self, job: &JobId, body: &RawValue) -> Result<Value> {
+        self.http.json(creation(job_path(job), body)).await
     }
 
     /// `POST _ml/anomaly_detectors/_validate`: refuses with status 400 what [`create_job`](Self::create_job) would refuse

@@ -51,7 +51,7 @@ pub(super) async fn check(
     terminal: &Terminal,
 ) -> Result<(CheckedArchive, &'static str)> {
     let stage = terminal.stage("Checking the archive", bytes, Some(archive.len()));
-    let (limits, bar) = (options.limits, stage.clone());
+    let (limits, bar) = (options.max_entry_size, stage.clone());
     let check = tokio::task::spawn_blocking(move || {
         let mut times = TimestampSample::default();
         let checked = archive.require_importable(limits, &mut times, &|bytes| bar.inc(bytes))?;

@@ -3,15 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::archive::{Document, Part};
 use crate::cluster::WriteObserver;
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, JobId};
-use crate::util::format::hex;
+use crate::util::format::amount;
 
 /// Something that was or is about to be written. None of it existed before.
 #[derive(Clone, Debug)]
@@ -30,27 +31,12 @@ pub(super) enum Entry {
     Membership(CalendarId),
 }
 
-/// Something that `--replace` deletes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Replaced {
-    Datafeed(DatafeedId),
-    /// The existing job with its state, results, annotations and notifications.
-    Job,
-    /// What an earlier job of this ID left.
-    Leftovers,
-    /// The input index of an earlier import.
-    InputIndex(IndexName),
-}
-
-impl Replaced {
-    pub(super) fn describe(&self, job: &JobId) -> String {
-        match self {
-            Self::Datafeed(id) => format!("datafeed {id}"),
-            Self::Job => format!("job {job} and its state, results"),
-            Self::Leftovers => format!("what job {job} left: state, results, annotations, notifications"),
-            Self::InputIndex(name) => format!("index {name}"),
-        }
-    }
+/// Something that `--replace` deletes, which cannot be restored.
+#[derive(Clone, Debug)]
+pub(super) struct Replaced {
+    pub(super) what: String,
+    /// What to look for where the outcome is unknown; `None` for what an earlier job left.
+    pub(super) entry: Option<Entry>,
 }
 
 /// What is known of a recorded write or deletion.
@@ -64,117 +50,141 @@ pub(super) enum WriteStatus {
     Refused,
 }
 
-/// An input index as it was right after its creation.
-#[derive(Clone, Debug)]
-pub(super) struct CreatedIndex {
-    pub(super) name: IndexName,
-    pub(super) uuid: Value,
-    pub(super) mappings: Value,
-}
+/// Writes or deletions in their order.
+#[derive(Debug)]
+pub(super) struct Log<T>(Mutex<Vec<(T, WriteStatus)>>);
 
-/// Entries in the order of writing. It outlives the work that fills it, which is dropped when a signal comes.
+/// What a run has done so far. It outlives the work that fills it, which is dropped when a signal comes.
 #[derive(Debug)]
 pub(super) struct Journal {
     /// A name that no other run has, which marks the input indices of this one.
     pub(super) run: String,
-    /// The `create_time` that the cluster gave the job, in epoch milliseconds, where it is known.
-    pub(super) job_created: OnceLock<i64>,
-    /// The datafeed as the cluster returned it after its creation, where it is known.
+    pub(super) entries: Log<Entry>,
+    /// What `--replace` deleted or was about to delete.
+    pub(super) replaced: Log<Replaced>,
+    /// The job and the datafeed as the cluster returned them after their creation, where that is known.
+    pub(super) job: OnceLock<Value>,
     pub(super) datafeed: OnceLock<Value>,
-    entries: Mutex<Vec<(Entry, WriteStatus)>>,
-    replaced: Mutex<Vec<(Replaced, WriteStatus)>>,
-    indices: Mutex<Vec<CreatedIndex>>,
+    /// The definitions of the input indices right after their creation.
+    indices: Mutex<BTreeMap<IndexName, Value>>,
+}
+
+impl Entry {
+    pub(super) fn describe(&self, job: &JobId) -> String {
+        match self {
+            Self::Filter(id) => format!("filter {id}"),
+            Self::Calendar(id) => format!("calendar {id}"),
+            Self::Events(id, events) => format!("{} of calendar {id}", amount(events.len() as u64, "event", "events")),
+            Self::InputIndex(name) => format!("index {name}"),
+            Self::Job => format!("job {job}"),
+            Self::Documents(documents) => format!("{} of job {job}", documents.what),
+            Self::Reverted => format!("quantiles and model size of job {job}"),
+            Self::Datafeed(id) => format!("datafeed {id}"),
+            Self::Membership(id) => format!("membership of job {job} in calendar {id}"),
+        }
+    }
+
+    /// Elasticsearch deletes it together with the job, or only once no job names it.
+    fn follows_job(&self) -> bool {
+        matches!(self, Self::Filter(_) | Self::Reverted)
+    }
+}
+
+impl<T: Clone> Log<T> {
+    /// Records what is about to be done; the handle is for [`Self::set`].
+    pub(super) fn intend(&self, what: T) -> usize {
+        let mut log = lock(&self.0);
+        log.push((what, WriteStatus::Intended));
+        log.len() - 1
+    }
+
+    pub(super) fn set(&self, handle: usize, status: WriteStatus) {
+        if let Some(recorded) = lock(&self.0).get_mut(handle) {
+            recorded.1 = status;
+        }
+    }
+
+    /// What was done or may have been done.
+    pub(super) fn possible(&self) -> Vec<(T, WriteStatus)> {
+        let mut log = lock(&self.0).clone();
+        log.retain(|(_, status)| *status != WriteStatus::Refused);
+        log
+    }
 }
 
 impl Journal {
     pub(super) fn new() -> Self {
         Self {
             run: format!("{:016x}", fastrand::u64(..)),
-            job_created: OnceLock::new(),
+            entries: Log(Mutex::default()),
+            replaced: Log(Mutex::default()),
+            job: OnceLock::new(),
             datafeed: OnceLock::new(),
-            entries: Mutex::default(),
-            replaced: Mutex::default(),
             indices: Mutex::default(),
         }
     }
 
-    /// Records what is about to be written; the handle is for [`Self::record_status`].
-    pub(super) fn record_intent(&self, entry: Entry) -> usize {
-        let mut entries = lock(&self.entries);
-        entries.push((entry, WriteStatus::Intended));
-        entries.len() - 1
+    /// Writes; records the intent before, and after it that the cluster confirmed it.
+    pub(super) async fn write<T, E>(&self, entry: Entry, writing: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let handle = self.entries.intend(entry);
+        let written = writing.await?;
+        self.entries.set(handle, WriteStatus::Written);
+        Ok(written)
     }
 
-    pub(super) fn record_status(&self, handle: usize, status: WriteStatus) {
-        if let Some(entry) = lock(&self.entries).get_mut(handle) {
-            entry.1 = status;
-        }
+    /// Deletes for `--replace`; records the intent before, and after it whether there was anything to delete.
+    pub(super) async fn delete<E>(
+        &self,
+        what: String,
+        entry: Option<Entry>,
+        deletion: impl Future<Output = Result<bool, E>>,
+    ) -> Result<(), E> {
+        let handle = self.replaced.intend(Replaced { what, entry });
+        let status = match deletion.await? {
+            true => WriteStatus::Written,
+            false => WriteStatus::Refused,
+        };
+        self.replaced.set(handle, status);
+        Ok(())
     }
 
-    /// Records what `--replace` is about to delete, which cannot be restored.
-    pub(super) fn record_deletion(&self, what: Replaced) -> usize {
-        let mut replaced = lock(&self.replaced);
-        replaced.push((what, WriteStatus::Intended));
-        replaced.len() - 1
+    pub(super) fn record_index(&self, name: IndexName, definition: Value) {
+        lock(&self.indices).insert(name, definition);
     }
 
-    /// Records whether there was anything to delete.
-    pub(super) fn record_deleted(&self, handle: usize, any: bool) {
-        if let Some(replaced) = lock(&self.replaced).get_mut(handle) {
-            replaced.1 = if any {
-                WriteStatus::Written
-            } else {
-                WriteStatus::Refused
-            };
-        }
-    }
-
-    pub(super) fn record_index(&self, created: CreatedIndex) {
-        lock(&self.indices).push(created);
-    }
-
-    /// An input index as it was right after its creation, where that is known.
-    pub(super) fn index(&self, name: &IndexName) -> Option<CreatedIndex> {
-        let indices = lock(&self.indices);
-        indices.iter().find(|created| created.name == *name).cloned()
+    /// The definition of an input index right after its creation, where that is known.
+    pub(super) fn index(&self, name: &IndexName) -> Option<Value> {
+        lock(&self.indices).get(name).cloned()
     }
 
     /// Whether the cluster confirmed the job.
     pub(super) fn has_job(&self) -> bool {
-        let job = |entry: &(Entry, WriteStatus)| matches!(entry, (Entry::Job, WriteStatus::Written));
-        lock(&self.entries).iter().any(job)
-    }
-
-    /// What `--replace` deleted or was about to delete.
-    pub(super) fn replaced(&self) -> Vec<(Replaced, WriteStatus)> {
-        let mut replaced = lock(&self.replaced).clone();
-        replaced.retain(|(_, status)| *status != WriteStatus::Refused);
-        replaced
+        let entries = self.entries.possible();
+        entries
+            .iter()
+            .any(|entry| matches!(entry, (Entry::Job, WriteStatus::Written)))
     }
 
     /// The entries that may have to be undone: the last first, but after the job what is deleted together with it and the
     /// filters that it names.
     pub(super) fn to_undo(&self) -> Vec<Entry> {
-        let mut entries = lock(&self.entries).clone();
-        entries.retain(|(_, status)| *status != WriteStatus::Refused);
-        let after_job = |entry: &Entry| matches!(entry, Entry::Filter(_) | Entry::Reverted);
-        let (after, mut order): (Vec<_>, Vec<_>) =
-            entries.into_iter().rev().map(|(entry, _)| entry).partition(after_job);
-        order.extend(after);
+        let entries = self.entries.possible().into_iter().rev();
+        let mut order: Vec<Entry> = entries.map(|(entry, _)| entry).collect();
+        order.sort_by_key(Entry::follows_job);
         order
     }
 
     /// The written documents of a part.
     pub(super) fn documents(&self, part: Part) -> Option<Arc<WrittenDocuments>> {
-        lock(&self.entries).iter().find_map(|(entry, _)| match entry {
-            Entry::Documents(documents) if documents.part == Some(part) => Some(Arc::clone(documents)),
+        self.entries.possible().into_iter().find_map(|(entry, _)| match entry {
+            Entry::Documents(documents) if documents.part == Some(part) => Some(documents),
             _ => None,
         })
     }
 
     /// Whether nothing was written or deleted.
     pub(super) fn is_empty(&self) -> bool {
-        self.to_undo().is_empty() && self.replaced().is_empty()
+        self.entries.possible().is_empty() && self.replaced.possible().is_empty()
     }
 }
 
@@ -185,7 +195,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// An ID for a document that the archive has without one, made of job, line and content: the same at every import. Many
 /// are kept until an import ends, so it is not a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct DerivedId([u8; 16]);
+pub(super) struct DerivedId(u128);
 
 impl DerivedId {
     /// Of an annotation or notification.
@@ -202,43 +212,21 @@ impl DerivedId {
         }
         let mut id = [0; 16];
         id.copy_from_slice(&hash.finalize()[..16]);
-        Self(id)
+        Self(u128::from_be_bytes(id))
     }
 
     /// Parses what `Display` writes; `None` for any other ID.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix("esml-")?;
-        let mut id = [0; 16];
-        if digits.len() != 2 * id.len() || !digits.is_ascii() {
-            return None;
-        }
-        for (byte, at) in id.iter_mut().zip((0..digits.len()).step_by(2)) {
-            *byte = u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()?;
-        }
-        Some(Self(id))
+        let is_hex = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        u128::from_str_radix(digits, 16).ok().filter(|_| is_hex).map(Self)
     }
 }
 
 impl fmt::Display for DerivedId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "esml-{}", hex(&self.0))
+        write!(f, "esml-{:032x}", self.0)
     }
-}
-
-/// Documents of one kind, by ID: what a rollback deletes. The cluster may move an alias between two requests, so the index
-/// of each document is recorded.
-#[derive(Debug)]
-pub(super) struct WrittenDocuments {
-    /// What they are, such as `annotations`.
-    pub(super) what: &'static str,
-    /// `None` for the snapshot document and the data counts.
-    pub(super) part: Option<Part>,
-    ids: Ids,
-    /// The indices that they are searched in.
-    patterns: &'static [&'static str],
-    /// The index of documents that the cluster did not confirm.
-    presumed: String,
-    locations: Mutex<Locations>,
 }
 
 /// IDs in order.
@@ -246,99 +234,6 @@ pub(super) struct WrittenDocuments {
 pub(super) enum Ids {
     Text(Vec<String>),
     Derived(Vec<DerivedId>),
-}
-
-/// Indices, and for each document the number of its index from 1, or 0 where it is not known.
-#[derive(Debug, Default)]
-struct Locations {
-    indices: Vec<String>,
-    of: Vec<u16>,
-}
-
-impl WrittenDocuments {
-    pub(super) fn new(
-        what: &'static str,
-        part: Option<Part>,
-        mut ids: Ids,
-        patterns: &'static [&'static str],
-        presumed: impl Into<String>,
-    ) -> Self {
-        match &mut ids {
-            Ids::Text(ids) => ids.sort_unstable(),
-            Ids::Derived(ids) => ids.sort_unstable(),
-        }
-        let locations = Locations {
-            indices: Vec::new(),
-            of: vec![0; ids.len()],
-        };
-        Self {
-            what,
-            part,
-            ids,
-            patterns,
-            presumed: presumed.into(),
-            locations: Mutex::new(locations),
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.ids.len()
-    }
-
-    pub(super) fn contains(&self, id: &str) -> bool {
-        self.ids.position(id).is_some()
-    }
-
-    /// The IDs in batches of this size.
-    pub(super) fn batches(&self, size: usize) -> impl Iterator<Item = Vec<String>> + '_ {
-        let ids = move |from: usize| {
-            (from..(from + size).min(self.len()))
-                .map(|n| self.ids.text(n))
-                .collect()
-        };
-        (0..self.len()).step_by(size).map(ids)
-    }
-
-    /// The index that the document was written to; `None` where the cluster did not confirm it.
-    fn index_of(&self, id: &str) -> Option<String> {
-        let locations = lock(&self.locations);
-        let number = *locations.of.get(self.ids.position(id)?)?;
-        locations.indices.get(usize::from(number).checked_sub(1)?).cloned()
-    }
-
-    /// The patterns, and every index that the cluster named and that these do not match.
-    pub(super) fn searched_indices(&self) -> Vec<String> {
-        let matched = |index: &str| {
-            let mut prefixes = self.patterns.iter().map(|pattern| pattern.trim_end_matches('*'));
-            prefixes.any(|prefix| index.starts_with(prefix))
-        };
-        let mut searched: Vec<String> = self.patterns.iter().map(|&pattern| pattern.to_owned()).collect();
-        let locations = lock(&self.locations);
-        searched.extend(locations.indices.iter().filter(|index| !matched(index)).cloned());
-        searched
-    }
-
-    /// The request that deletes them.
-    pub(super) fn deletion_request(&self) -> String {
-        let delete = |n| {
-            let id = self.ids.text(n);
-            let index = self.index_of(&id).unwrap_or_else(|| self.presumed.clone());
-            serde_json::json!({"delete": {"_index": index, "_id": id}}).to_string()
-        };
-        let lines: Vec<String> = (0..self.len()).map(delete).collect();
-        format!("POST /_bulk\n{}", lines.join("\n"))
-    }
-
-    /// The documents by the indices that they are in, as far as that is known.
-    pub(super) fn by_indices<T>(&self, documents: Vec<(String, T)>) -> BTreeMap<Vec<String>, BTreeMap<String, T>> {
-        let mut grouped: BTreeMap<Vec<String>, BTreeMap<String, T>> = BTreeMap::new();
-        for (id, document) in documents {
-            let known = self.index_of(&id).map(|index| vec![index]);
-            let indices = known.unwrap_or_else(|| self.searched_indices());
-            grouped.entry(indices).or_default().insert(id, document);
-        }
-        grouped
-    }
 }
 
 impl Ids {
@@ -364,6 +259,101 @@ impl Ids {
     }
 }
 
+/// Documents of one kind, by ID: what a rollback deletes. The cluster may move an alias between two requests, so the index
+/// of each document is recorded.
+#[derive(Debug)]
+pub(super) struct WrittenDocuments {
+    /// What they are, such as `annotations`.
+    pub(super) what: &'static str,
+    /// `None` for the snapshot document and the data counts.
+    pub(super) part: Option<Part>,
+    ids: Ids,
+    /// The indices that they are searched in.
+    patterns: &'static [&'static str],
+    /// The index of documents that the cluster did not confirm.
+    presumed: String,
+    locations: Mutex<Locations>,
+}
+
+/// Indices, and for each document the number of its index from 1, or 0 where it is not known.
+#[derive(Debug, Default)]
+struct Locations {
+    indices: Vec<String>,
+    of: Vec<u16>,
+}
+
+impl WrittenDocuments {
+    pub(super) fn new(
+        what: &'static str,
+        part: Option<Part>,
+        mut ids: Ids,
+        patterns: &'static [&'static str],
+        presumed: String,
+    ) -> Self {
+        match &mut ids {
+            Ids::Text(ids) => ids.sort_unstable(),
+            Ids::Derived(ids) => ids.sort_unstable(),
+        }
+        let locations = Locations {
+            indices: Vec::new(),
+            of: vec![0; ids.len()],
+        };
+        Self {
+            what,
+            part,
+            ids,
+            patterns,
+            presumed,
+            locations: Mutex::new(locations),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    pub(super) fn contains(&self, id: &str) -> bool {
+        self.ids.position(id).is_some()
+    }
+
+    /// The IDs in batches of this size.
+    pub(super) fn batches(&self, size: usize) -> impl Iterator<Item = Vec<String>> + '_ {
+        let all = self.ids.len();
+        let batch = move |from| (from..all.min(from + size)).map(|n| self.ids.text(n)).collect();
+        (0..all).step_by(size).map(batch)
+    }
+
+    /// The index that the document was written to; `None` where the cluster did not confirm it.
+    pub(super) fn index_of(&self, id: &str) -> Option<String> {
+        let locations = lock(&self.locations);
+        let number = *locations.of.get(self.ids.position(id)?)?;
+        locations.indices.get(usize::from(number).checked_sub(1)?).cloned()
+    }
+
+    /// The patterns, and every index that the cluster named and that these do not match.
+    pub(super) fn searched_indices(&self) -> Vec<String> {
+        let matched = |index: &str| {
+            let mut prefixes = self.patterns.iter().map(|pattern| pattern.trim_end_matches('*'));
+            prefixes.any(|prefix| index.starts_with(prefix))
+        };
+        let mut searched: Vec<String> = self.patterns.iter().map(|&pattern| pattern.to_owned()).collect();
+        let locations = lock(&self.locations);
+        searched.extend(locations.indices.iter().filter(|index| !matched(index)).cloned());
+        searched
+    }
+
+    /// The request that deletes them.
+    pub(super) fn deletion_request(&self) -> String {
+        let delete = |n| {
+            let id = self.ids.text(n);
+            let index = self.index_of(&id).unwrap_or_else(|| self.presumed.clone());
+            json!({"delete": {"_index": index, "_id": id}}).to_string()
+        };
+        let lines: Vec<String> = (0..self.ids.len()).map(delete).collect();
+        format!("POST /_bulk\n{}", lines.join("\n"))
+    }
+}
+
 impl WriteObserver for WrittenDocuments {
     fn written(&self, id: &str, index: &str) {
         let Some(position) = self.ids.position(id) else { return };
@@ -373,8 +363,8 @@ impl WriteObserver for WrittenDocuments {
             locations.indices.push(index.to_owned());
             locations.indices.len() - 1
         });
-        if let (Some(location), Ok(number)) = (locations.of.get_mut(position), u16::try_from(number + 1)) {
-            *location = number;
+        if let Ok(number) = u16::try_from(number + 1) {
+            locations.of[position] = number;
         }
     }
 }
@@ -384,7 +374,6 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::archive::Action;
 
     fn names(journal: &Journal) -> Vec<String> {
         journal.to_undo().iter().map(|entry| format!("{entry:?}")).collect()
@@ -393,19 +382,19 @@ mod tests {
     #[test]
     fn what_the_cluster_refused_is_not_undone() {
         let journal = Journal::new();
-        let job = journal.record_intent(Entry::Job);
-        let filter = journal.record_intent(Entry::Filter("a".parse().expect("valid")));
-        journal.record_status(job, WriteStatus::Refused);
-        journal.record_status(filter, WriteStatus::Written);
+        let job = journal.entries.intend(Entry::Job);
+        let filter = journal.entries.intend(Entry::Filter("a".parse().expect("valid")));
+        journal.entries.set(job, WriteStatus::Refused);
+        journal.entries.set(filter, WriteStatus::Written);
         assert_eq!(names(&journal), [r#"Filter(FilterId("a"))"#]);
     }
 
     #[test]
     fn the_last_is_undone_first_and_after_the_job_what_goes_with_it() {
         let journal = Journal::new();
-        journal.record_intent(Entry::Job);
-        journal.record_intent(Entry::Filter("a".parse().expect("valid")));
-        journal.record_intent(Entry::Reverted);
+        journal.entries.intend(Entry::Job);
+        journal.entries.intend(Entry::Filter("a".parse().expect("valid")));
+        journal.entries.intend(Entry::Reverted);
         assert_eq!(names(&journal), ["Job", "Reverted", r#"Filter(FilterId("a"))"#]);
     }
 
@@ -413,7 +402,8 @@ mod tests {
     fn derived_ids_differ_by_job_line_and_content() {
         let document = |line, text: &'static str| Document {
             line,
-            action: Action::default(),
+            index: None,
+            id: None,
             source: Bytes::from(text),
         };
         let id = |job: &str, line, text| {
@@ -435,7 +425,7 @@ mod tests {
             Some(Part::State),
             Ids::Text(vec!["b".to_owned(), "a".to_owned(), "c".to_owned()]),
             &[".ml-state*"],
-            ".ml-state-write",
+            ".ml-state-write".to_owned(),
         );
         documents.written("a", ".ml-state-000001");
         documents.written("b", "elsewhere");

@@ -15,7 +15,6 @@ pub use options::{ImportOptions, Skip};
 
 use self::context::Import;
 use self::journal::Journal;
-use self::rollback::RollbackReport;
 use crate::archive::Archive;
 use crate::cluster::ConnectOptions;
 use crate::commands::interrupt::Signals;
@@ -77,12 +76,11 @@ pub async fn run(
 
 async fn undo(import: &Import, cause: Error) -> Error {
     import.session.leave_stage();
-    if import.journal.is_empty() {
-        return RollbackReport::default().into_error(Box::new(cause));
-    }
     let cause = Box::new(import.explain_concurrent_change(cause).await);
-    import.print("Undoing what was written …");
-    // A request that was given up may still be executed, which must not be after it was undone.
-    import.cluster().wait_for_tasks().await;
-    rollback::roll_back(import).await.into_error(cause)
+    if !import.journal.is_empty() {
+        import.print("Undoing what was written …");
+        // A request that was given up may still be executed, which must not be after it was undone.
+        import.cluster().wait_for_tasks().await;
+    }
+    rollback::roll_back(import, cause).await
 }

@@ -77,14 +77,8 @@ pub struct ImportOptions {
     /// Refuse larger entries
     ///
     /// An archive is refused where one of its entries decompresses to more.
-    #[arg(
-        help_heading = WRITING,
-        long = "max-entry-size",
-        value_name = "SIZE",
-        default_value = "10gb",
-        value_parser = max_entry_size
-    )]
-    pub limits: Limits,
+    #[arg(help_heading = WRITING, long, value_name = "SIZE", default_value = "10gb", value_parser = max_entry_size)]
+    pub max_entry_size: Limits,
     /// Verify, look at the cluster, print the plan and write nothing
     #[arg(help_heading = WRITING, long)]
     pub dry_run: bool,

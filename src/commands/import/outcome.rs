@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::context::Import;
 use super::options::ImportOptions;
-use super::plan::{CalendarAction, FilterAction, Plan};
+use super::plan::{Plan, TargetPlan};
 use crate::cluster::Cluster;
 use crate::commands::interrupt;
 use crate::commands::session::Session;
@@ -65,45 +65,48 @@ fn refused(message: &str) -> Error {
 /// Prints the ID of the job, or with `--json` what was written.
 pub(super) fn print(import: &Import) -> Result<()> {
     let (plan, terminal) = (&import.plan, &import.session.terminal);
-    let replaced = import.journal.replaced();
-    let replaced: Vec<String> = replaced.iter().map(|(what, _)| what.describe(plan.job())).collect();
+    let replaced = import.journal.replaced.possible().into_iter();
+    let replaced: Vec<String> = replaced.map(|(replaced, _)| replaced.what).collect();
     terminal.print(&format!(
         "Imported job {}: a datafeed started without a start time goes on where the snapshot ends",
         plan.job()
     ));
     match import.options.json {
-        false => terminal.result(plan.job().as_str()),
-        true => terminal.result(&escape_json(&document(plan, Some(&replaced)).to_string())),
+        false => terminal.result(plan.job().as_str()).map_err(Error::stdout),
+        true => print_document(plan, Some(&replaced), terminal),
     }
-    .map_err(Error::stdout)
 }
 
 /// Prints what `--dry-run` finds.
 pub(super) fn print_plan(cluster: &Cluster, options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> Result<()> {
     if options.json {
         // With conflicts the run ends in an error, which is then the one document.
-        return match plan.refuse_conflicts() {
-            Ok(()) => terminal
-                .result(&escape_json(&document(plan, None).to_string()))
-                .map_err(Error::stdout),
-            Err(_) => Ok(()),
+        return match plan.conflicts.is_empty() {
+            true => print_document(plan, None, terminal),
+            false => Ok(()),
         };
     }
-    let mut text = format!(
-        "plan for job {} on {}, nothing is written:\n",
+    let title = format!(
+        "plan for job {} on {}, nothing is written:",
         plan.job(),
-        indented(&cluster.described())
+        cluster.described()
     );
-    for step in steps(plan) {
-        text.push_str(&format!("  {}\n", indented(&step)));
-    }
-    for note in &plan.notes {
-        text.push_str(&format!("note: {}\n", indented(note)));
-    }
-    for conflict in &plan.conflicts {
-        text.push_str(&format!("conflict: {}\n", indented(&conflict.message)));
-    }
+    let steps = steps(plan).into_iter().map(|step| format!("  {}", indented(&step)));
+    let notes = plan.notes.iter().map(|note| format!("note: {}", indented(note)));
+    let conflicts = plan.conflicts.iter();
+    let conflicts = conflicts.map(|conflict| format!("conflict: {}", indented(&conflict.message)));
+    let lines = [indented(&title)]
+        .into_iter()
+        .chain(steps)
+        .chain(notes)
+        .chain(conflicts);
+    let text = lines.collect::<Vec<_>>().join("\n");
     terminal.result(text.trim_end()).map_err(Error::stdout)
+}
+
+fn print_document(plan: &Plan, replaced: Option<&[String]>, terminal: &Terminal) -> Result<()> {
+    let document = document(plan, replaced).to_string();
+    terminal.result(&escape_json(&document)).map_err(Error::stdout)
 }
 
 fn document(plan: &Plan, replaced: Option<&[String]>) -> serde_json::Value {
@@ -123,71 +126,54 @@ fn document(plan: &Plan, replaced: Option<&[String]>) -> serde_json::Value {
 
 /// A line for each step, in their order; inputs and state are written at the same time.
 fn steps(plan: &Plan) -> Vec<String> {
-    let job = plan.job();
-    let mut steps = deletions(plan);
+    let (job, counts, existing) = (plan.job(), &plan.counts, &plan.existing);
+    let mut steps = Vec::new();
+    if plan.replace && existing.job {
+        steps.push(format!(
+            "delete job {job} with its datafeed, state, results, annotations and notifications"
+        ));
+    } else if plan.replace && existing.leftovers {
+        steps.push(format!("delete what an earlier job {job} left"));
+    }
+    let replaced = plan.targets.iter().filter(|target| plan.replace && target.replaces);
+    steps.extend(replaced.map(|target| format!("delete index {} of an earlier import", target.index.name)));
     steps.push(format!("create job {job}"));
-    steps.extend(plan.filters.iter().map(|filter| match filter.action {
-        FilterAction::Create => format!("create filter {}", filter.id),
-        FilterAction::Keep => format!("keep filter {}, which is there with the same content", filter.id),
+    steps.extend(plan.filters.iter().map(|filter| match filter.exists {
+        false => format!("create filter {}", filter.id),
+        true => format!("keep filter {}, which is there with the same content", filter.id),
     }));
-    let events = |events: &[_]| amount(events.len() as u64, "event", "events");
     steps.extend(plan.calendars.iter().map(|planned| {
         let id = &planned.calendar.calendar_id;
-        match &planned.action {
-            CalendarAction::Create => format!("create calendar {id} with {}", events(&planned.calendar.events)),
-            CalendarAction::Keep => format!("keep calendar {id}, which is there with the same events"),
-            CalendarAction::Complete(missing) => format!("complete calendar {id} with {}", events(missing)),
+        let missing = amount(planned.missing.len() as u64, "event", "events");
+        match (planned.exists, planned.missing.is_empty()) {
+            (false, _) => format!("create calendar {id} with {missing}"),
+            (true, true) => format!("keep calendar {id}, which is there with the same events"),
+            (true, false) => format!("complete calendar {id} with {missing}"),
         }
     }));
-    steps.extend(plan.targets.iter().map(|target| {
-        let sources: Vec<&str> = target.index.sources.iter().map(String::as_str).collect();
-        format!(
-            "create index {} for the inputs of {}, with {}",
-            target.index.name,
-            sources.join(", "),
-            first_fields(&target.index.fields)
-        )
+    steps.extend(plan.targets.iter().map(|TargetPlan { index, .. }| {
+        let sources: Vec<&str> = index.sources.iter().map(String::as_str).collect();
+        let (name, sources, fields) = (&index.name, sources.join(", "), first_fields(&index.fields));
+        format!("create index {name} for the inputs of {sources}, with {fields}")
     }));
-    let counts = &plan.counts;
-    let write = |documents: u64, one: &str, many: &str| {
-        (documents > 0).then(|| format!("write {}", amount(documents, one, many)))
-    };
-    let model = ("model state document", "model state documents");
-    let categorizer = ("categorizer state document", "categorizer state documents");
+    let write = |documents, one, many| (documents > 0).then(|| format!("write {}", amount(documents, one, many)));
+    let (model, categorizer) = (counts.model_state, counts.categorizer_state);
     steps.extend(write(counts.inputs, "input", "inputs"));
-    steps.extend(write(counts.model_state, model.0, model.1));
-    steps.extend(write(counts.categorizer_state, categorizer.0, categorizer.1));
+    steps.extend(write(model, "model state document", "model state documents"));
+    steps.extend(write(
+        categorizer,
+        "categorizer state document",
+        "categorizer state documents",
+    ));
     steps.push(format!("revert job {job} to snapshot {}", plan.snapshot_id));
     steps.extend(write(counts.categories, "category", "categories"));
     steps.extend(write(counts.annotations, "annotation", "annotations"));
     steps.extend(write(counts.notifications, "notification", "notifications"));
-    steps.extend(
-        plan.portable
-            .datafeed
-            .iter()
-            .map(|(id, _)| format!("create datafeed {id}")),
-    );
+    let datafeed = plan.portable.datafeed.iter();
+    steps.extend(datafeed.map(|(id, _)| format!("create datafeed {id}")));
     let calendars = plan.calendars.iter().map(|planned| &planned.calendar.calendar_id);
     steps.extend(calendars.map(|id| format!("add job {job} to calendar {id}")));
     steps
-}
-
-fn deletions(plan: &Plan) -> Vec<String> {
-    let job = plan.job();
-    let mut deletions = Vec::new();
-    if !plan.replace {
-        return deletions;
-    }
-    if plan.existing.job {
-        deletions.push(format!(
-            "delete job {job} with its datafeed, state, results, annotations and notifications"
-        ));
-    } else if plan.existing.leftovers {
-        deletions.push(format!("delete what an earlier job {job} left"));
-    }
-    let replaced = plan.targets.iter().filter(|target| target.replaces);
-    deletions.extend(replaced.map(|target| format!("delete index {} of an earlier import", target.index.name)));
-    deletions
 }
 
 fn first_fields(fields: &[String]) -> String {

@@ -9,53 +9,32 @@
 //! | documents under IDs of the job | the job: nobody else's is there |
 //! | annotations, notifications | they were not there before, and the job |
 
-use std::fmt;
-
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::context::Import;
 use super::journal::Entry;
+use super::plan::{calendar, missing_events};
 use crate::cluster;
 use crate::error::{Error, ExitCode};
-use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, marked_by_run};
+use crate::job::marked_by_run;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why something is not this import's to delete.
+pub(super) const USED: &str = "another job uses it";
+const OTHER_CONTENT: &str = "its content is not what this import created";
+
+/// What was found under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ownership {
     Absent,
     /// This import created it.
     Ours,
-    /// This import did not create it, or not alone.
-    Foreign(ForeignReason),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ForeignReason {
-    /// The job was deleted and created again.
-    Job,
-    /// The index was deleted and created again.
-    Index,
-    Content,
-    Events,
-    Used,
-    OfAnotherJob,
-}
-
-impl fmt::Display for ForeignReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Job => "the job of this ID is not the one that this import created",
-            Self::Index => "it is not the index that this import created",
-            Self::Content => "its content is not what this import created",
-            Self::Events => "it has events that this import did not create",
-            Self::Used => "another job uses it",
-            Self::OfAnotherJob => "it belongs to another job",
-        })
-    }
+    /// This import did not create it, or not alone, for this reason.
+    Foreign(&'static str),
 }
 
 impl Ownership {
-    fn ours_if(ours: bool, otherwise: ForeignReason) -> Self {
+    fn ours_if(ours: bool, otherwise: &'static str) -> Self {
         match ours {
             true => Self::Ours,
             false => Self::Foreign(otherwise),
@@ -75,16 +54,61 @@ impl Ownership {
 }
 
 impl Import {
-    /// `None` for what belongs to the job and has no owner of its own.
-    pub(super) async fn ownership(&self, entry: &Entry) -> cluster::Result<Option<Ownership>> {
-        Ok(Some(match entry {
-            Entry::Filter(id) => self.filter_ownership(id).await?,
-            Entry::Calendar(id) => self.calendar_ownership(id).await?,
-            Entry::InputIndex(name) => self.index_ownership(name).await?,
-            Entry::Job => self.job_ownership().await?,
-            Entry::Datafeed(id) => self.datafeed_ownership(id).await?,
-            Entry::Events(..) | Entry::Membership(_) | Entry::Documents(_) | Entry::Reverted => return Ok(None),
-        }))
+    /// Reads what has the name of an entry. What belongs to the job has no owner of its own: it is ours.
+    pub(super) async fn ownership(&self, entry: &Entry) -> cluster::Result<Ownership> {
+        let (cluster, plan) = (self.cluster(), &self.plan);
+        match entry {
+            Entry::Filter(id) => {
+                let Some(current) = cluster.filter(id).await? else {
+                    return Ownership::absent("the filter", cluster.lists_filter(id).await?);
+                };
+                let planned = plan.filters.iter().find(|filter| filter.id == *id);
+                let ours = planned.is_some_and(|filter| filter.equals(&current));
+                Ok(Ownership::ours_if(ours, OTHER_CONTENT))
+            }
+            Entry::Calendar(id) => {
+                let Some(current) = calendar(cluster, id).await? else {
+                    return Ownership::absent("the calendar", cluster.lists_calendar(id).await?);
+                };
+                let planned = plan.calendars.iter().find(|plan| plan.calendar.calendar_id == *id);
+                Ok(match planned {
+                    _ if current.job_ids.iter().any(|other| other != self.job().as_str()) => Ownership::Foreign(USED),
+                    Some(planned) if planned.calendar.description == current.description => {
+                        let ours = missing_events(&current, &planned.calendar).is_empty();
+                        Ownership::ours_if(ours, "it has events that this import did not create")
+                    }
+                    _ => Ownership::Foreign(OTHER_CONTENT),
+                })
+            }
+            Entry::InputIndex(name) => {
+                let definitions = cluster.index_definitions(&[name.to_string()]).await?;
+                if definitions.is_empty() {
+                    let counted = cluster.operations(name.as_str()).await?.is_some();
+                    return Ownership::absent("the index", counted);
+                }
+                // An alias of that name returns other indices.
+                let is_ours = |index: &Value| match self.journal.index(name) {
+                    Some(created) => uuid_of(index) == uuid_of(&created),
+                    None => marked_by_run(&index["mappings"], &self.journal.run),
+                };
+                let ours = definitions.get(name.as_str()).is_some_and(is_ours);
+                Ok(Ownership::ours_if(ours, "it is not the index that this import created"))
+            }
+            Entry::Datafeed(id) => {
+                let Some(current) = cluster.datafeed(id).await? else {
+                    let listed = cluster.datafeed_state(id).await?.is_some();
+                    return Ownership::absent("the datafeed", listed);
+                };
+                let current = value(&current);
+                if current["job_id"] != self.job().as_str() {
+                    return Ok(Ownership::Foreign("it belongs to another job"));
+                }
+                let ours = self.is_our_datafeed(id.as_str(), &current);
+                Ok(Ownership::ours_if(ours, OTHER_CONTENT))
+            }
+            Entry::Job => self.job_ownership().await,
+            Entry::Events(..) | Entry::Membership(_) | Entry::Documents(_) | Entry::Reverted => Ok(Ownership::Ours),
+        }
     }
 
     pub(super) async fn job_ownership(&self) -> cluster::Result<Ownership> {
@@ -93,12 +117,13 @@ impl Import {
             return Ownership::absent("the job", listed);
         };
         let current = value(&current);
-        let ours = match self.journal.job_created.get() {
-            Some(time) => current["create_time"] == *time,
+        let ours = match self.journal.job.get() {
+            Some(created) => current["create_time"] == created["create_time"],
             // Its creation is the last request that was sent: nothing was reverted yet.
             None => is_our_job(&self.plan.portable.job, &current) && current["model_snapshot_id"].is_null(),
         };
-        Ok(Ownership::ours_if(ours, ForeignReason::Job))
+        let foreign = "the job of this ID is not the one that this import created";
+        Ok(Ownership::ours_if(ours, foreign))
     }
 
     /// A datafeed of this job that this import did not create: it would be deleted together with the job.
@@ -112,59 +137,6 @@ impl Import {
         let intended = entries.iter().any(|entry| matches!(entry, Entry::Datafeed(_)));
         let ours = intended && self.is_our_datafeed(id, &current);
         Ok((!ours).then(|| id.to_owned()))
-    }
-
-    async fn filter_ownership(&self, id: &FilterId) -> cluster::Result<Ownership> {
-        let planned = self.plan.filters.iter().find(|filter| filter.id == *id);
-        let Some(current) = self.cluster().filter(id).await? else {
-            return Ownership::absent("the filter", self.cluster().lists_filter(id).await?);
-        };
-        let ours = planned.is_some_and(|filter| filter.equals(&current));
-        Ok(Ownership::ours_if(ours, ForeignReason::Content))
-    }
-
-    async fn calendar_ownership(&self, id: &CalendarId) -> cluster::Result<Ownership> {
-        let planned = self.plan.calendars.iter().find(|plan| plan.calendar.calendar_id == *id);
-        let Some(current) = self.cluster().calendar(id).await? else {
-            return Ownership::absent("the calendar", self.cluster().lists_calendar(id).await?);
-        };
-        if current.job_ids.iter().any(|other| other != self.job().as_str()) {
-            return Ok(Ownership::Foreign(ForeignReason::Used));
-        }
-        Ok(match planned {
-            Some(planned) if planned.calendar.description == current.description => {
-                Ownership::ours_if(planned.contains(&current, self.job()), ForeignReason::Events)
-            }
-            _ => Ownership::Foreign(ForeignReason::Content),
-        })
-    }
-
-    async fn index_ownership(&self, name: &IndexName) -> cluster::Result<Ownership> {
-        let definitions = self.cluster().index_definitions(&[name.to_string()]).await?;
-        if definitions.is_empty() {
-            let counted = self.cluster().operations(name.as_str()).await?.is_some();
-            return Ownership::absent("the index", counted);
-        }
-        // An alias of that name returns other indices.
-        let is_ours = |index: &Value| match self.journal.index(name) {
-            Some(created) => index["settings"]["index"]["uuid"] == created.uuid,
-            None => marked_by_run(&index["mappings"], &self.journal.run),
-        };
-        let ours = definitions.get(name.as_str()).is_some_and(is_ours);
-        Ok(Ownership::ours_if(ours, ForeignReason::Index))
-    }
-
-    async fn datafeed_ownership(&self, id: &DatafeedId) -> cluster::Result<Ownership> {
-        let Some(current) = self.cluster().datafeed(id).await? else {
-            let listed = self.cluster().datafeed_state(id).await?.is_some();
-            return Ownership::absent("the datafeed", listed);
-        };
-        let current = value(&current);
-        if current["job_id"] != self.job().as_str() {
-            return Ok(Ownership::Foreign(ForeignReason::OfAnotherJob));
-        }
-        let ours = self.is_our_datafeed(id.as_str(), &current);
-        Ok(Ownership::ours_if(ours, ForeignReason::Content))
     }
 
     fn is_our_datafeed(&self, id: &str, current: &Value) -> bool {
@@ -187,10 +159,7 @@ impl Import {
     pub(super) async fn explain_concurrent_change(&self, cause: Error) -> Error {
         // Responses that a job which is deleted or open may have caused.
         let may_be_caused = match &cause {
-            Error::Stated {
-                exit: ExitCode::Rejected,
-                ..
-            } => true,
+            Error::Stated { exit, .. } => *exit == ExitCode::Rejected,
             Error::Cluster(error) => error.status().is_some_and(|status| [400, 404, 409].contains(&status)),
             _ => false,
         };
@@ -245,8 +214,13 @@ fn is_our_job(sent: &RawValue, current: &Value) -> bool {
     same("description") && same("groups") && same("custom_settings") && detectors(&sent) == detectors(current)
 }
 
+/// The UUID in the definition of an index.
+pub(super) fn uuid_of(index: &Value) -> &Value {
+    &index["settings"]["index"]["uuid"]
+}
+
 /// Null where it cannot be parsed, which equals nothing that this import created.
-fn value(text: &RawValue) -> Value {
+pub(super) fn value(text: &RawValue) -> Value {
     serde_json::from_str(text.get()).unwrap_or(Value::Null)
 }
 

@@ -2,25 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::context::{BulkDocument, Import};
-use super::journal::{CreatedIndex, Entry, WrittenDocuments};
-use super::ownership::Ownership;
-use super::plan::{CalendarPlan, TargetPlan, missing_events};
+use super::journal::Entry;
+use super::ownership::{Ownership, uuid_of};
+use super::plan::{self, CalendarPlan, TargetPlan, missing_events};
 use crate::archive::Part;
 use crate::cluster::{Cluster, Hit, Operations, Search};
 use crate::error::{Error, Result};
 use crate::job::{JobConfig, loading_alias};
-use crate::state::STATE_INDICES;
 use crate::util::format::amount;
 use crate::util::timestamp::EpochMillis;
 
 /// IDs that are counted with one request.
 const BATCH: usize = 10_000;
-/// Requests at once: while one is answered the IDs of the next are read from the archive.
+/// Requests that are answered while the IDs of the next are read from the archive.
 const MAX_REQUESTS: usize = 2;
 
 /// Compares everything that was written.
@@ -28,14 +26,13 @@ pub(super) async fn verify(import: &Import) -> Result<()> {
     let stage = import.session.stage("Comparing what the cluster holds", None);
     // One after the other: where the job is deleted at the same time, its documents could be missed first, and the error
     // would not name the cause.
-    let mut compared = import.verify_state().await?;
+    let mut compared = import.verify_documents(Part::State).await?;
     import.verify_resources().await?;
-    compared += import.verify_snapshot_and_data_counts().await?;
+    let documents = import.snapshot_and_data_counts()?;
+    compared += import.compare(&[&import.job().results_alias()], &documents).await?;
     compared += import.verify_inputs().await?;
     for part in [Part::Categories, Part::Annotations, Part::Notifications] {
-        if let Some(documents) = import.journal.documents(part) {
-            compared += import.verify_documents(part, &documents).await?;
-        }
+        compared += import.verify_documents(part).await?;
     }
     import.remove_loading_aliases().await?;
     // Last, so that it finds whatever others did to the job before.
@@ -51,20 +48,6 @@ pub(super) async fn verify(import: &Import) -> Result<()> {
 }
 
 impl Import {
-    /// Every state document, one at a time for they may be large.
-    async fn verify_state(&self) -> Result<u64> {
-        let mut stream = self.archive.documents(Part::State);
-        let mut compared = 0;
-        while let Some(batch) = stream.next().await? {
-            for document in batch {
-                let BulkDocument { id, source } = self.document(Part::State, &document)?;
-                self.compare(&STATE_INDICES, BTreeMap::from([(id, source)])).await?;
-                compared += 1;
-            }
-        }
-        Ok(compared)
-    }
-
     /// The snapshot is listed, filters exist, calendars have their events and the job.
     async fn verify_resources(&self) -> Result<()> {
         let (cluster, plan, job) = (self.cluster(), &self.plan, self.job());
@@ -80,53 +63,48 @@ impl Import {
         }
         for CalendarPlan { calendar, .. } in &plan.calendars {
             let id = &calendar.calendar_id;
-            let current = cluster.calendar(id).await?;
+            let current = plan::calendar(cluster, id).await?;
             let current = current.ok_or_else(|| Error::mismatch(format!("calendar {id} is gone")))?;
             require(current.has(job), || format!("calendar {id} does not have job {job}"))?;
-            require(missing_events(calendar, current).is_empty(), || {
+            require(missing_events(calendar, &current).is_empty(), || {
                 format!("calendar {id} lacks events that were written")
             })?;
         }
         Ok(())
     }
 
-    async fn verify_snapshot_and_data_counts(&self) -> Result<u64> {
-        let expected = self.snapshot_and_data_counts()?;
-        let compared = expected.len() as u64;
-        let expected = expected.map(|document| (document.id, document.source));
-        self.compare(&[&self.job().results_alias()], BTreeMap::from(expected))
-            .await?;
-        Ok(compared)
-    }
-
-    /// Categories, annotations or notifications, each in the index that it was written to. Those that existed before are
-    /// left out: they may have been edited.
-    async fn verify_documents(&self, part: Part, documents: &WrittenDocuments) -> Result<u64> {
+    /// Compares the documents that were written of a part, each in the index that it was written to; returns how many
+    /// there are. Annotations and notifications that existed before are left out: they may have been edited.
+    async fn verify_documents(&self, part: Part) -> Result<u64> {
+        let Some(written) = self.journal.documents(part) else {
+            return Ok(0);
+        };
         let mut stream = self.archive.documents(part);
         let mut compared = 0;
         while let Some(batch) = stream.next().await? {
-            let mut expected = Vec::new();
+            let mut by_indices: BTreeMap<Vec<String>, Vec<BulkDocument>> = BTreeMap::new();
             for document in &batch {
-                let BulkDocument { id, source } = self.document(part, document)?;
-                if documents.contains(&id) {
-                    expected.push((id, source));
+                let document = self.document(part, document)?;
+                if written.contains(&document.id) {
+                    let known = written.index_of(&document.id).map(|index| vec![index]);
+                    let indices = known.unwrap_or_else(|| written.searched_indices());
+                    by_indices.entry(indices).or_default().push(document);
                 }
             }
-            compared += expected.len() as u64;
-            for (indices, expected) in documents.by_indices(expected) {
+            for (indices, documents) in by_indices {
                 let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
-                self.compare(&indices, expected).await?;
+                compared += self.compare(&indices, &documents).await?;
             }
         }
         Ok(compared)
     }
 
-    /// Compares documents byte for byte.
-    async fn compare(&self, indices: &[&str], expected: BTreeMap<String, Bytes>) -> Result<()> {
-        let ids: Vec<String> = expected.keys().cloned().collect();
+    /// Compares documents byte for byte; returns how many there are.
+    async fn compare(&self, indices: &[&str], expected: &[BulkDocument]) -> Result<u64> {
+        let ids: Vec<String> = expected.iter().map(|document| document.id.clone()).collect();
         let found = self.cluster().documents(indices, &ids).await?;
         let found: BTreeMap<&str, &Hit> = found.iter().map(|hit| (hit.id.as_str(), hit)).collect();
-        for (id, source) in &expected {
+        for BulkDocument { id, source } in expected {
             let Some(hit) = found.get(id.as_str()) else {
                 return Err(Error::mismatch(format!("document {id} was written and is not there")));
             };
@@ -134,7 +112,7 @@ impl Import {
                 format!("{}: document {id} is not what was written", hit.index)
             })?;
         }
-        Ok(())
+        Ok(expected.len() as u64)
     }
 
     /// The job is the one that was created, uses the snapshot, and has the time of its latest record. Returns what others
@@ -151,11 +129,10 @@ impl Import {
         })?;
         if let Some((id, _)) = &plan.portable.datafeed {
             let ownership = self.ownership(&Entry::Datafeed(id.clone())).await?;
-            let foreign = matches!(ownership, Some(Ownership::Foreign(_)));
-            require(ownership != Some(Ownership::Absent), || {
-                format!("datafeed {id} is gone")
+            require(ownership != Ownership::Absent, || format!("datafeed {id} is gone"))?;
+            require(ownership == Ownership::Ours, || {
+                format!("datafeed {id} is not what was written")
             })?;
-            require(!foreign, || format!("datafeed {id} is not what was written"))?;
         }
         let stats = cluster.job_stats(job).await?;
         let latest = stats
@@ -184,10 +161,9 @@ impl Import {
             }
             compared += expected;
         }
-        if unproven.is_empty() {
-            return Ok(compared);
+        for (target, _) in &unproven {
+            self.require_input_ids(target).await?;
         }
-        self.count_input_ids(unproven.iter().map(|(target, _)| *target)).await?;
         for (target, expected) in unproven {
             let (name, found) = (&target.index.name, self.count_documents(target).await?);
             require(found == expected, || {
@@ -200,29 +176,25 @@ impl Import {
     /// The index is the one that was created, has the alias that it is loaded through, and maps every field as it did.
     async fn verify_index(&self, target: &TargetPlan) -> Result<()> {
         let name = &target.index.name;
-        let (index, created) = self.created_index(target).await?;
+        let [index, created] = self.created_index(target).await?;
         let alias = loading_alias(name, &self.journal.run);
         require(index["aliases"].get(alias).is_some(), || {
             format!("somebody else took an alias of this import from index {name}")
         })?;
-        require(contains(&index["mappings"], &created.mappings), || {
+        require(contains(&index["mappings"], &created["mappings"]), || {
             format!("somebody else changed the mapping of index {name} while it was loaded")
         })
     }
 
-    /// The index as it is now, and as it was created.
-    async fn created_index(&self, target: &TargetPlan) -> Result<(Value, CreatedIndex)> {
+    /// The definition of the index as it is now, and as it was created.
+    async fn created_index(&self, target: &TargetPlan) -> Result<[Value; 2]> {
         let name = &target.index.name;
+        let changed = |what| Error::mismatch(format!("somebody else {what} index {name} while it was loaded"));
         let mut current = self.cluster().index_definitions(&[name.to_string()]).await?;
-        let Some(index) = current.remove(name.as_str()) else {
-            let message = format!("somebody else deleted index {name} while it was loaded");
-            return Err(Error::mismatch(message));
-        };
+        let index = current.remove(name.as_str()).ok_or_else(|| changed("deleted"))?;
         match self.journal.index(name) {
-            Some(created) if index["settings"]["index"]["uuid"] == created.uuid => Ok((index, created)),
-            _ => Err(Error::mismatch(format!(
-                "somebody else replaced index {name} while it was loaded"
-            ))),
+            Some(created) if uuid_of(&index) == uuid_of(&created) => Ok([index, created]),
+            _ => Err(changed("replaced")),
         }
     }
 
@@ -233,7 +205,7 @@ impl Import {
             match self.cluster().remove_alias(name.as_str(), &alias).await {
                 // A request whose response was lost removed it, or it was deleted with the index.
                 Err(error) if error.status() == Some(404) => {
-                    let (index, _) = self.created_index(target).await?;
+                    let [index, _] = self.created_index(target).await?;
                     if index["aliases"].get(&alias).is_some() {
                         return Err(error.into());
                     }
@@ -262,72 +234,31 @@ impl Import {
     }
 
     /// Counts the documents of the archive's IDs.
-    async fn count_input_ids(&self, targets: impl Iterator<Item = &TargetPlan>) -> Result<()> {
-        let mut counters: Vec<IdCounter<'_>> = targets.map(|target| IdCounter::new(self.cluster(), target)).collect();
+    async fn require_input_ids(&self, target: &TargetPlan) -> Result<()> {
+        let index = &target.index;
+        let mut ids = Vec::new();
+        let mut requests = JoinSet::new();
         let mut stream = self.archive.documents(Part::Inputs);
-        while let Some(batch) = stream.next().await? {
-            for document in batch {
-                let source = document.source_index();
-                let of_source = |counter: &&mut IdCounter<'_>| counter.target.index.sources.contains(source);
-                let counter = counters.iter_mut().find(of_source);
-                if let Some(counter) = counter {
-                    let id = self.input_document(&counter.target.index, &document).id;
-                    counter.add(id).await?;
-                }
+        loop {
+            let batch = stream.next().await?;
+            let is_last = batch.is_none();
+            let of_index = batch.into_iter().flatten();
+            let of_index = of_index.filter(|document| index.sources.contains(document.source_index()));
+            ids.extend(of_index.map(|document| self.input_document(index, &document).id));
+            if is_last || ids.len() >= BATCH {
+                let ids = std::mem::take(&mut ids);
+                requests.spawn(require_ids(self.cluster().clone(), index.name.to_string(), ids));
+            }
+            let most = if is_last { 0 } else { MAX_REQUESTS };
+            while requests.len() > most
+                && let Some(ended) = requests.join_next().await
+            {
+                ended.map_err(Error::panicked)??;
+            }
+            if is_last {
+                return Ok(());
             }
         }
-        for counter in &mut counters {
-            counter.send(1).await?;
-            counter.wait(1).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Counts the documents of one index by their IDs.
-struct IdCounter<'a> {
-    cluster: &'a Cluster,
-    target: &'a TargetPlan,
-    ids: Vec<String>,
-    requests: JoinSet<Result<()>>,
-}
-
-impl<'a> IdCounter<'a> {
-    fn new(cluster: &'a Cluster, target: &'a TargetPlan) -> Self {
-        Self {
-            cluster,
-            target,
-            ids: Vec::new(),
-            requests: JoinSet::new(),
-        }
-    }
-
-    async fn add(&mut self, id: String) -> Result<()> {
-        self.ids.push(id);
-        if self.ids.len() == BATCH {
-            self.send(MAX_REQUESTS).await?;
-        }
-        Ok(())
-    }
-
-    /// Sends a request once fewer than `max` are in flight.
-    async fn send(&mut self, max: usize) -> Result<()> {
-        self.wait(max).await?;
-        let index = self.target.index.name.to_string();
-        let ids = std::mem::take(&mut self.ids);
-        self.requests.spawn(require_ids(self.cluster.clone(), index, ids));
-        Ok(())
-    }
-
-    /// Waits until fewer than `max` are in flight.
-    async fn wait(&mut self, max: usize) -> Result<()> {
-        while self.requests.len() >= max {
-            let Some(ended) = self.requests.join_next().await else {
-                break;
-            };
-            ended.map_err(Error::panicked)??;
-        }
-        Ok(())
     }
 }
 

@@ -102,7 +102,7 @@ impl<'a> Resolver<'a> {
             return;
         }
         let sources = self.mappings.value_sources(name);
-        if sources.unknown {
+        if !self.mappings.knows(name) {
             self.needed.fields.insert(name.to_owned());
         }
         for path in sources.paths {

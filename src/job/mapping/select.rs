@@ -1,10 +1,9 @@
-//! A mapping cut down to some of its fields, as a plain index takes it.
+//! A mapping cut down to some of its fields, as a plain index takes it, and the settings without which a copy of the index
+//! would accept other documents, or answer other searches: limits, and the analyzers that its fields name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-
-use super::fields::one_or_many;
 
 /// Which fields are kept.
 #[derive(Clone, Copy)]
@@ -21,16 +20,9 @@ impl Selection<'_> {
     fn has(&self, path: &str) -> bool {
         match self {
             Self::Except(unwanted) => !unwanted(path),
-            Self::Only(fields) => {
-                let around = path.match_indices('.').map(|(dot, _)| &path[..dot]);
-                let inner = format!("{path}.");
-                let first_inside = fields.range(inner.clone()..).next();
-                around.chain([path]).any(|object| fields.contains(object))
-                    || first_inside.is_some_and(|field| field.starts_with(&inner))
-                    || fields
-                        .iter()
-                        .any(|field| field.contains('*') && matches_wildcard(field, path))
-            }
+            Self::Only(fields) => fields
+                .iter()
+                .any(|field| includes(field, path) || is_inside(field, path)),
         }
     }
 }
@@ -39,23 +31,19 @@ impl Selection<'_> {
 /// datafeed's query may go by the alias's name; `constant_keyword` keeps its value, which documents need not hold.
 /// `dynamic` stays as it was: what the source did not map need not fit any type.
 pub(super) fn select(mapping: &Value, selection: Selection<'_>, runtime: impl Fn(&str) -> bool) -> Value {
-    let mut kept = Map::new();
-    let dynamic = mapping.get("dynamic").cloned();
-    kept.insert("dynamic".into(), dynamic.unwrap_or_else(|| json!(true)));
+    let section = |name: &str| mapping.get(name).and_then(Value::as_object);
+    let mut kept = json!({"dynamic": mapping.get("dynamic").unwrap_or(&Value::Bool(true))});
     if let Some(subobjects) = mapping.get("subobjects") {
-        kept.insert("subobjects".into(), subobjects.clone());
+        kept["subobjects"] = subobjects.clone();
     }
-    if let Some(all) = mapping.get("runtime").and_then(Value::as_object) {
-        let mut all = all.clone();
-        all.retain(|name, _| runtime(name));
-        if !all.is_empty() {
-            kept.insert("runtime".into(), all.into());
-        }
+    let mut computed = section("runtime").cloned().unwrap_or_default();
+    computed.retain(|name, _| runtime(name));
+    if !computed.is_empty() {
+        kept["runtime"] = computed.into();
     }
-    let all = mapping.get("properties").and_then(Value::as_object);
-    let properties = all.map(|all| properties(all, "", selection)).unwrap_or_default();
-    kept.insert("properties".into(), properties.into());
-    kept.into()
+    let properties = section("properties").map(|all| properties(all, "", selection));
+    kept["properties"] = properties.unwrap_or_default().into();
+    kept
 }
 
 fn properties(all: &Map<String, Value>, above: &str, selection: Selection<'_>) -> Map<String, Value> {
@@ -67,10 +55,8 @@ fn properties(all: &Map<String, Value>, above: &str, selection: Selection<'_>) -
         let target = target.filter(|_| kind == Some("alias")).unwrap_or(&path);
         let inner = definition.get("properties").and_then(Value::as_object);
         let selected = inner.map(|inner| properties(inner, &format!("{path}."), selection));
-        let (was_empty, is_empty) = (
-            inner.is_none_or(Map::is_empty),
-            selected.as_ref().is_none_or(Map::is_empty),
-        );
+        let was_empty = inner.is_none_or(Map::is_empty);
+        let is_empty = selected.as_ref().is_none_or(Map::is_empty);
         let keeps = match selection {
             Selection::Only(_) => {
                 let is_constant = kind == Some("constant_keyword") && definition.get("value").is_some();
@@ -114,10 +100,23 @@ fn plain(
     kept.into()
 }
 
+/// The texts of a parameter that takes one or a list of them.
+pub(super) fn one_or_many(value: Option<&Value>) -> impl Iterator<Item = &str> {
+    let values = match value {
+        Some(Value::Array(values)) => values.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    values.iter().filter_map(Value::as_str)
+}
+
 /// Whether a field's name, or a pattern, includes a path: it is the path, an object around it, or matches it.
 pub fn includes(name: &str, path: &str) -> bool {
-    let below = path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-    name == path || below || matches_wildcard(name, path)
+    name == path || is_inside(path, name) || matches_wildcard(name, path)
+}
+
+fn is_inside(path: &str, object: &str) -> bool {
+    path.strip_prefix(object).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Whether a pattern with `*` matches a text. Linear: each part between two `*` takes the first place where it fits.
@@ -137,9 +136,189 @@ pub fn matches_wildcard(pattern: &str, text: &str) -> bool {
         None => false,
     })
 }
+
+/// What documents may be, and what analyzers may do.
+const CARRIED: [&str; 19] = [
+    "mapping.coerce",
+    "mapping.ignore_malformed",
+    "mapping.ignore_above",
+    "mapping.depth.limit",
+    "mapping.field_name_length.limit",
+    "mapping.nested_fields.limit",
+    "mapping.nested_objects.limit",
+    "mapping.total_fields.limit",
+    "mapping.total_fields.ignore_dynamic_beyond_limit",
+    "max_docvalue_fields_search",
+    "max_ngram_diff",
+    "max_regex_length",
+    "max_result_window",
+    "max_script_fields",
+    "max_shingle_diff",
+    "max_terms_count",
+    "query.default_field",
+    "query_string.lenient",
+    "query_string.allow_leading_wildcard",
+];
+
+/// By dotted name without `index.`.
+pub(super) type Settings = BTreeMap<String, Value>;
+
+/// From `settings.index` of an index, nested or dotted.
+pub(super) fn carried(index: &Map<String, Value>) -> Settings {
+    let mut found = Settings::new();
+    flatten(index, "", &mut found);
+    let mode = index.get("mode").and_then(Value::as_str);
+    found.retain(|name, _| CARRIED.contains(&name.as_str()));
+    // What this mode does unless told otherwise, and other modes do not.
+    if mode == Some("logsdb") {
+        found
+            .entry("mapping.ignore_malformed".into())
+            .or_insert_with(|| "true".into());
+    }
+    found
+}
+
+fn flatten(object: &Map<String, Value>, above: &str, found: &mut Settings) {
+    for (key, value) in object {
+        let name = format!("{above}{key}");
+        match value {
+            Value::Object(inner) => flatten(inner, &format!("{name}."), found),
+            value => drop(found.insert(name, value.clone())),
+        }
+    }
+}
+
+/// Of two indices: the larger limit; `None` where they treat documents or searches differently.
+pub(super) fn merged_settings(left: &Settings, right: &Settings) -> Option<Settings> {
+    let names = left.keys().chain(right.keys());
+    let both = names.map(|name| Some((name.clone(), larger(left.get(name), right.get(name))?.clone())));
+    both.collect()
+}
+
+fn larger<'a>(left: Option<&'a Value>, right: Option<&'a Value>) -> Option<&'a Value> {
+    if left == right {
+        return left;
+    }
+    let limit = |value: &'a Value| Some((value.as_str()?.parse::<u64>().ok()?, value));
+    let limits: Option<Vec<_>> = left.into_iter().chain(right).map(limit).collect();
+    let larger = limits?.into_iter().max_by_key(|(limit, _)| *limit);
+    larger.map(|(_, value)| value)
+}
+
+/// Parameters of a field, and of an analyzer or filter, that name a part of the analysis.
+const NAMING: [&str; 9] = [
+    "analyzer",
+    "search_analyzer",
+    "search_quote_analyzer",
+    "normalizer",
+    "tokenizer",
+    "filter",
+    "filters",
+    "char_filter",
+    "article_analyzer",
+];
+/// Used by every text that names none.
+const DEFAULTS: [&str; 2] = ["default", "default_search"];
+
+/// The analyzers that fields name, and what these are made of. `None` where nothing of it is needed.
+pub(super) fn needed_analysis(analysis: &Value, mappings: &Value) -> Option<Value> {
+    let sections = analysis.as_object()?;
+    let mut wanted = BTreeSet::new();
+    named(mappings, false, &mut wanted);
+    if has_text(mappings) {
+        wanted.extend(DEFAULTS.map(str::to_owned));
+    }
+    let mut kept: Map<String, Value> = Map::new();
+    loop {
+        let before = wanted.len();
+        for (section, parts) in sections {
+            for (name, part) in parts.as_object().into_iter().flatten() {
+                if wanted.contains(name) {
+                    named(part, false, &mut wanted);
+                    let section = kept.entry(section.clone()).or_insert_with(|| Map::new().into());
+                    section[name] = part.clone();
+                }
+            }
+        }
+        if wanted.len() == before {
+            break;
+        }
+    }
+    (!kept.is_empty()).then_some(Value::Object(kept))
+}
+
+/// The texts at such parameters, at any depth. A field that is called so is an object.
+fn named(value: &Value, names_part: bool, wanted: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                named(member, NAMING.contains(&name.as_str()), wanted);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| named(item, names_part, wanted)),
+        // A multiplexer writes `lowercase, stem`.
+        Value::String(text) if names_part => wanted.extend(text.split(',').map(|name| name.trim().to_owned())),
+        _ => {}
+    }
+}
+
+fn has_text(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => {
+            let kind = object.get("type").and_then(Value::as_str);
+            kind.is_some_and(|kind| kind.contains("text") || kind == "search_as_you_type")
+                || object.values().any(has_text)
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::matches_wildcard;
+    use super::*;
+
+    #[test]
+    fn only_what_fields_name_is_kept_with_what_it_is_made_of() {
+        let analysis = json!({
+            "analyzer": {"mine": {"type": "custom", "tokenizer": "cut", "filter": ["lowercase", "both"]},
+                "other": {"type": "custom", "tokenizer": "standard", "filter": ["secret_synonyms"]}},
+            "normalizer": {"low": {"type": "custom", "filter": ["lowercase"]}},
+            "tokenizer": {"cut": {"type": "pattern", "pattern": "/"}},
+            "filter": {"both": {"type": "multiplexer", "filters": ["lowercase, short", "unique"]},
+                "short": {"type": "truncate", "length": 3}, "secret_synonyms": {"type": "synonym", "synonyms": ["a => b"]}}});
+        let mappings = json!({"properties": {"m": {"type": "text", "analyzer": "mine"}}});
+        let kept = needed_analysis(&analysis, &mappings).unwrap_or_default();
+        let names = |section: &str| {
+            kept.get(section)
+                .and_then(Value::as_object)
+                .map(|all| all.keys().cloned().collect::<Vec<_>>())
+        };
+        assert_eq!(names("analyzer"), Some(vec!["mine".to_owned()]));
+        assert_eq!(names("tokenizer"), Some(vec!["cut".to_owned()]));
+        assert_eq!(names("filter"), Some(vec!["both".to_owned(), "short".to_owned()]));
+        assert_eq!(names("normalizer"), None);
+        let keyword = json!({"properties": {"k": {"type": "keyword", "normalizer": "low"}}});
+        let kept = needed_analysis(&analysis, &keyword).unwrap_or_default();
+        assert_eq!(
+            kept,
+            json!({"normalizer": {"low": {"type": "custom", "filter": ["lowercase"]}}})
+        );
+        assert_eq!(
+            needed_analysis(&analysis, &json!({"properties": {"n": {"type": "long"}}})),
+            None
+        );
+    }
+
+    #[test]
+    fn a_default_analyzer_is_every_texts() {
+        let analysis = json!({"analyzer": {"default": {"type": "whitespace"}}});
+        let text = json!({"properties": {"o": {"properties": {"m": {"type": "text"}}}}});
+        assert_eq!(needed_analysis(&analysis, &text), Some(analysis.clone()));
+        assert_eq!(
+            needed_analysis(&analysis, &json!({"properties": {"k": {"type": "keyword"}}})),
+            None
+        );
+    }
 
     #[test]
     fn patterns_take_in_what_their_parts_are_found_in() {

@@ -7,10 +7,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::fields::Mapping;
-use super::input_mappings::{Definition, InputMappings};
-use super::select::{ALL, select};
-use super::settings;
+use super::mappings::{Definition, InputMappings, Mapping};
+use super::select::{ALL, merged_settings, select};
 use crate::job::config::JobConfig;
 use crate::job::error::Error;
 use crate::job::id::{IndexName, JobId};
@@ -29,7 +27,7 @@ pub struct TargetIndex {
     /// Its name.
     pub name: IndexName,
     /// Body of `PUT /<index>`: settings (replicas 0, refresh off) and mappings, `_meta` marked as ours.
-    pub body: Box<RawValue>,
+    pub body: Value,
     /// The fields that it maps.
     pub fields: Vec<String>,
     /// The source indices whose documents go there.
@@ -86,48 +84,41 @@ pub fn target_indices(
         .collect()
 }
 
-fn body(definition: Definition, job: &JobId) -> Box<RawValue> {
-    let mut index: Map<String, Value> = definition.settings.into_iter().collect();
-    index.insert(
-        "number_of_shards".into(),
-        json!(definition.shards.unwrap_or(1).clamp(1, 8)),
-    );
-    index.insert("number_of_replicas".into(), json!(0));
-    index.insert("refresh_interval".into(), json!("-1"));
-    if let Some(analysis) = definition.analysis {
-        index.insert("analysis".into(), analysis);
+fn body(definition: Definition, job: &JobId) -> Value {
+    let mut index = json!({
+        "number_of_shards": definition.shards.unwrap_or(1).clamp(1, 8),
+        "number_of_replicas": 0,
+        "refresh_interval": "-1",
+        // Documents come as they are, whatever a template of this cluster says.
+        "default_pipeline": "_none",
+        "final_pipeline": "_none",
+    });
+    let analysis = definition.analysis.map(|analysis| ("analysis".to_owned(), analysis));
+    for (name, value) in definition.settings.into_iter().chain(analysis) {
+        index[name] = value;
     }
-    // Documents come as they are, whatever a template of this cluster says.
-    index.insert("default_pipeline".into(), json!("_none"));
-    index.insert("final_pipeline".into(), json!("_none"));
     let mut mappings = definition.mapping.json.as_object().cloned().unwrap_or_default();
     relax(&mut mappings);
     let mark = json!({MARK: {"job_id": job, "created_by": concat!("esml-state ", env!("CARGO_PKG_VERSION"))}});
     mappings.insert("_meta".into(), mark);
-    raw(&json!({"settings": {"index": index}, "mappings": mappings}))
+    json!({"settings": {"index": index}, "mappings": mappings})
 }
 
 /// The alias that only the input index of one run of an import has, while it is loaded. `run` is different for every
 /// run, and short.
 pub fn loading_alias(index: &IndexName, run: &str) -> String {
     let suffix = format!("-importing-{run}");
-    let mut end = index.as_str().len().min(LONGEST_NAME.saturating_sub(suffix.len()));
-    while !index.as_str().is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}{suffix}", index.as_str().get(..end).unwrap_or_default())
+    let longest = LONGEST_NAME.saturating_sub(suffix.len());
+    let end = (0..=longest).rev().find(|end| index.as_str().is_char_boundary(*end));
+    format!("{}{suffix}", &index.as_str()[..end.unwrap_or_default()])
 }
 
 /// The body of `PUT /<index>` for one run: `_meta` names the run, and the index has the alias that it is loaded through.
-///
-/// # Errors
-/// None of a body that this module made.
-pub fn body_of_run(target: &TargetIndex, run: &str) -> Result<Box<RawValue>, Error> {
-    let mut body: Value =
-        serde_json::from_str(target.body.get()).map_err(|error| Error::config("input index", &error))?;
+pub fn body_of_run(target: &TargetIndex, run: &str) -> Box<RawValue> {
+    let mut body = target.body.clone();
     body["mappings"]["_meta"][MARK]["run"] = json!(run);
     body["aliases"] = json!({ loading_alias(&target.name, run): { "is_hidden": true } });
-    Ok(raw(&body))
+    raw(&body)
 }
 
 /// Whether an index's mappings name this run.
@@ -137,22 +128,16 @@ pub fn marked_by_run(mappings: &Value, run: &str) -> bool {
 
 /// Whether an index's mappings (as `GET /<index>` shows them) say that this tool made it for this job.
 pub fn marked_as_ours(mappings: &Value, job: &JobId) -> bool {
-    let mark = mappings.get("_meta").and_then(|meta| meta.get(MARK));
-    mark.and_then(|mark| mark.get("job_id")).and_then(Value::as_str) == Some(job.as_str())
+    mappings["_meta"][MARK]["job_id"] == job.as_str()
 }
 
 fn unmapped(job: &JobConfig, time_format: &str) -> Definition {
-    let mut properties = Map::new();
-    for name in job.split_fields().filter(|name| *name != "mlcategory") {
-        properties.insert(name.to_owned(), json!({"type": "keyword"}));
-    }
-    if let Some(name) = job.categorization_field() {
-        properties.insert(name.to_owned(), json!({"type": "text"}));
-    }
-    properties.insert(
-        job.time_field().to_owned(),
-        json!({"type": "date", "format": time_format}),
-    );
+    let keywords = job.split_fields().filter(|name| *name != "mlcategory");
+    let keywords = keywords.map(|name| (name, json!({"type": "keyword"})));
+    let message = job.categorization_field().map(|name| (name, json!({"type": "text"})));
+    let time = (job.time_field(), json!({"type": "date", "format": time_format}));
+    let properties = keywords.chain(message).chain([time]);
+    let properties: Map<String, Value> = properties.map(|(name, field)| (name.to_owned(), field)).collect();
     Definition {
         mapping: Arc::new(Mapping::new(json!({"dynamic": true, "properties": properties}))),
         ..Definition::default()
@@ -189,20 +174,16 @@ fn merged(left: &Definition, right: &Definition) -> Option<Definition> {
     if l.get("subobjects") != r.get("subobjects") {
         return None;
     }
-    let mut mappings = l.as_object().cloned().unwrap_or_default();
-    mappings.insert("dynamic".into(), dynamic(l, r));
-    if let Some(both) = fields(l, r, "properties")? {
-        mappings.insert("properties".into(), both);
-    }
-    if let Some(both) = union(l.get("runtime"), r.get("runtime"), same)? {
-        mappings.insert("runtime".into(), both);
-    }
+    let mut both = l.as_object().cloned().unwrap_or_default();
+    both.insert("dynamic".into(), dynamic(l, r));
+    unite_properties(&mut both, l, r)?;
+    unite(&mut both, l, r, "runtime", same)?;
     let kinds = |l: &Value, r: &Value| union(Some(l), Some(r), same).flatten();
     Some(Definition {
-        mapping: Arc::new(Mapping::new(mappings.into())),
+        mapping: Arc::new(Mapping::new(both.into())),
         analysis: union(left.analysis.as_ref(), right.analysis.as_ref(), kinds)?,
         shards: left.shards.max(right.shards),
-        settings: settings::merged(&left.settings, &right.settings)?,
+        settings: merged_settings(&left.settings, &right.settings)?,
     })
 }
 
@@ -225,31 +206,24 @@ fn field(left: &Value, right: &Value) -> Option<Value> {
     if l.contains_key("dynamic") || r.contains_key("dynamic") {
         both.insert("dynamic".into(), dynamic(left, right));
     }
-    if let Some(inner) = fields(left, right, "properties")? {
-        both.insert("properties".into(), inner);
-    }
-    if let Some(inner) = union(left.get("fields"), right.get("fields"), field)? {
-        both.insert("fields".into(), inner);
-    }
-    Some(Value::Object(both))
+    unite_properties(&mut both, left, right)?;
+    unite(&mut both, left, right, "fields", field)?;
+    Some(both.into())
 }
 
 /// Fields that only one has are no matter where the other maps all that it holds, or takes nothing else.
-fn fields(left: &Value, right: &Value, key: &str) -> Option<Option<Value>> {
-    let (l, r) = (left.get(key), right.get(key));
+fn unite_properties(both: &mut Map<String, Value>, left: &Value, right: &Value) -> Option<()> {
+    let (l, r) = (left.get("properties"), right.get("properties"));
     let more = |one: Option<&Value>, than: Option<&Value>| {
         let mut names = one.and_then(Value::as_object).into_iter().flat_map(Map::keys);
         names.any(|name| than.is_none_or(|than| than.get(name).is_none()))
     };
-    if (looks_away(left) && more(r, l)) || (looks_away(right) && more(l, r)) {
+    // Documents may hold what is not mapped.
+    let ignores = |mapping: &Value| matches!(mapping.get("dynamic").map(text).as_deref(), Some("false" | "runtime"));
+    if ignores(left) && more(r, l) || ignores(right) && more(l, r) {
         return None;
     }
-    union(l, r, field)
-}
-
-/// Documents may hold what is not mapped.
-fn looks_away(mapping: &Value) -> bool {
-    matches!(mapping.get("dynamic").map(text).as_deref(), Some("false" | "runtime"))
+    unite(both, left, right, "properties", field)
 }
 
 fn dynamic(left: &Value, right: &Value) -> Value {
@@ -266,6 +240,13 @@ fn text(value: &Value) -> String {
 }
 
 type Pair = fn(&Value, &Value) -> Option<Value>;
+
+/// Puts the members that two definitions have at `key` into `both`; `None` where one cannot be brought together.
+fn unite(both: &mut Map<String, Value>, left: &Value, right: &Value, key: &str, pair: Pair) -> Option<()> {
+    let united = union(left.get(key), right.get(key), pair)?;
+    both.extend(united.map(|members| (key.to_owned(), members)));
+    Some(())
+}
 
 /// The members of both; the outer `None` says that one cannot be brought together.
 fn union(left: Option<&Value>, right: Option<&Value>, pair: Pair) -> Option<Option<Value>> {

@@ -49,7 +49,7 @@ fn sources_share_an_index_unless_types_differ() {
 
 #[test]
 fn an_index_without_mapping_gets_a_date_and_keywords_and_our_mark() {
-    let body: Value = serde_json::from_str(targets(json!({}))[0].body.get()).unwrap();
+    let body = targets(json!({}))[0].body.clone();
     assert_eq!(body["mappings"]["properties"]["time"]["type"], "date");
     assert_eq!(body["mappings"]["properties"]["h"]["type"], "keyword");
     assert!(marked_as_ours(&body["mappings"], job().id()));
@@ -100,7 +100,7 @@ fn a_plain_index_takes_the_documents() {
         "al": {"type": "alias", "path": "o.x"}, "c": {"type": "constant_keyword", "value": "v"},
         "m": {"type": "text", "copy_to": ["o.x"], "fields": {"raw": {"type": "keyword"}}}}});
     assert_eq!(pruned["one"]["mappings"], wanted);
-    let whole: Value = serde_json::from_str(targets(definitions)[0].body.get()).unwrap();
+    let whole = targets(definitions)[0].body.clone();
     assert_eq!(whole["mappings"].get("_routing"), None);
     assert_eq!(whole["mappings"]["properties"]["z"]["type"], "long");
     assert_eq!(whole["mappings"]["dynamic"], false, "nothing is refused");
@@ -150,14 +150,14 @@ fn settings_that_documents_and_searches_need_come_along() {
         "mapping": {"total_fields": {"limit": limit}, "source": {"mode": "synthetic"}}, "max_result_window": "20000"}}})
     };
     let made = targets(json!({"one": of("3000"), "two": of("900")}));
-    let body: Value = serde_json::from_str(made[0].body.get()).unwrap();
+    let body = made[0].body.clone();
     assert_eq!(
         body["settings"]["index"],
         json!({"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1", "max_result_window": "20000",
             "mapping.total_fields.limit": "3000", "default_pipeline": "_none", "final_pipeline": "_none"})
     );
     let logs = json!({"mappings": {}, "settings": {"index": {"mode": "logsdb"}}});
-    let body: Value = serde_json::from_str(targets(json!({"one": logs, "two": logs}))[0].body.get()).unwrap();
+    let body = targets(json!({"one": logs, "two": logs}))[0].body.clone();
     assert_eq!(body["settings"]["index"]["mapping.ignore_malformed"], "true");
 }
 
@@ -166,7 +166,7 @@ fn children_and_models_are_carried_as_their_values() {
     let mappings = json!({"properties": {"j": {"type": "join", "relations": {"a": "b"}},
         "s": {"type": "semantic_text", "inference_id": "mine"}}});
     let index = json!({"mappings": mappings});
-    let body: Value = serde_json::from_str(targets(json!({"one": index, "two": index}))[0].body.get()).unwrap();
+    let body = targets(json!({"one": index, "two": index}))[0].body.clone();
     assert_eq!(
         body["mappings"]["properties"],
         json!({"j": {"type": "object", "enabled": false}, "s": {"type": "text"}})

@@ -222,10 +222,8 @@ async fn unknown_options(cluster: &Cluster, body: &RawValue) -> Result<Vec<Strin
             Err(error) => return Err(error.into()),
             Ok(()) => break,
         };
-        let Some(option) = UnknownOption::parse(&response.reason) else {
-            break;
-        };
-        let Some(path) = option.remove_from(&mut copy) else {
+        let option = UnknownOption::parse(&response.reason);
+        let Some(path) = option.and_then(|option| option.remove_from(&mut copy, &mut 1)) else {
             break;
         };
         unknown.push(path);
@@ -253,51 +251,43 @@ impl<'a> UnknownOption<'a> {
         })
     }
 
-    /// Removes the member of that name in that line of the indented text, and answers with its path.
-    fn remove_from(&self, body: &mut Value) -> Option<String> {
-        let mut path = String::new();
-        remove(body, self, &mut 1, &mut path).then_some(path)
-    }
-}
-
-/// Walks in the order of the indented text; `line` is the one in which the value begins, and at the end the one in
-/// which it ends.
-fn remove(value: &mut Value, option: &UnknownOption<'_>, line: &mut usize, path: &mut String) -> bool {
-    let above = path.len();
-    match value {
-        Value::Object(members) if !members.is_empty() => {
-            for (name, member) in members.iter_mut() {
+    /// Removes the member of that name in that line of the indented text, and answers with its path. Walks in the order of
+    /// the text; `line` is the one in which the value begins, and at the end the one in which it ends.
+    fn remove_from(&self, value: &mut Value, line: &mut usize) -> Option<String> {
+        match value {
+            Value::Object(members) if !members.is_empty() => {
+                let mut found = None;
+                for (name, member) in members.iter_mut() {
+                    *line += 1;
+                    if *line == self.line && name == self.name {
+                        found = Some(name.clone());
+                        break;
+                    }
+                    if let Some(inner) = self.remove_from(member, line) {
+                        let separator = if inner.starts_with('[') { "" } else { "." };
+                        return Some(format!("{name}{separator}{inner}"));
+                    }
+                }
+                if found.is_some() {
+                    members.shift_remove(self.name);
+                    return found;
+                }
                 *line += 1;
-                path.push_str(if above == 0 { "" } else { "." });
-                path.push_str(name);
-                if *line == option.line && name == option.name {
-                    break;
-                }
-                if remove(member, option, line, path) {
-                    return true;
-                }
-                path.truncate(above);
             }
-            if path.len() > above {
-                members.shift_remove(option.name);
-                return true;
-            }
-            *line += 1;
-        }
-        Value::Array(items) if !items.is_empty() => {
-            for (number, item) in items.iter_mut().enumerate() {
+            Value::Array(items) if !items.is_empty() => {
+                for (number, item) in items.iter_mut().enumerate() {
+                    *line += 1;
+                    if let Some(inner) = self.remove_from(item, line) {
+                        let separator = if inner.starts_with('[') { "" } else { "." };
+                        return Some(format!("[{number}]{separator}{inner}"));
+                    }
+                }
                 *line += 1;
-                path.push_str(&format!("[{number}]"));
-                if remove(item, option, line, path) {
-                    return true;
-                }
-                path.truncate(above);
             }
-            *line += 1;
+            _ => {}
         }
-        _ => {}
+        None
     }
-    false
 }
 
 #[cfg(test)]
@@ -337,11 +327,11 @@ mod tests {
             let line = text[..at].matches('\n').count() + 1;
             let mut copy = body.clone();
             let option = UnknownOption { line, name: "x" };
-            assert_eq!(option.remove_from(&mut copy).as_deref(), Some(path), "{text}");
+            assert_eq!(option.remove_from(&mut copy, &mut 1).as_deref(), Some(path), "{text}");
             let left = text.matches("\"x\"").count() - format!("{copy:#}").matches("\"x\"").count();
             assert_eq!(left, if path == "x" { 2 } else { 1 });
         }
         let elsewhere = UnknownOption { line: 3, name: "y" };
-        assert_eq!(elsewhere.remove_from(&mut body.clone()), None);
+        assert_eq!(elsewhere.remove_from(&mut body.clone(), &mut 1), None);
     }
 }

@@ -8,9 +8,10 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::planner::Planner;
-use crate::cluster::{Search, SourceFields};
-use crate::error::{Error, Result};
-use crate::job::{Calendar, DatafeedId, FilterId, JobId, PortableJob};
+use crate::cluster::{self, Cluster, Search, SourceFields};
+use crate::error::Result;
+use crate::job::{self, Calendar, CalendarId, DatafeedId, Filter, FilterId, JobId, PortableJob};
+use crate::json::RawObject;
 use crate::state::{STATE_INDICES, StateDocId, StateKind};
 
 /// What exists of the job's ID.
@@ -28,31 +29,18 @@ pub(crate) struct FilterPlan {
     pub(crate) id: FilterId,
     /// Body of `PUT _ml/filters/<id>`.
     pub(crate) body: Box<RawValue>,
-    pub(crate) action: FilterAction,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FilterAction {
-    Create,
-    /// It exists with the same content.
-    Keep,
+    /// It is there with the same content.
+    pub(crate) exists: bool,
+    content: Filter,
 }
 
 #[derive(Debug)]
 pub(crate) struct CalendarPlan {
     /// Events are in the form that every version accepts.
     pub(crate) calendar: Calendar,
-    /// What is done before the job is added.
-    pub(crate) action: CalendarAction,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum CalendarAction {
-    Create,
-    /// It exists with the same events.
-    Keep,
-    /// It exists as an interrupted import left it; these events are missing.
-    Complete(Vec<Map<String, Value>>),
+    pub(crate) exists: bool,
+    /// All events of a new calendar, or those that an interrupted import did not add.
+    pub(crate) missing: Vec<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -62,9 +50,8 @@ struct DatafeedOwner {
 }
 
 impl DatafeedOwner {
-    fn parse(datafeed: &RawValue) -> Result<Self> {
-        serde_json::from_str(datafeed.get())
-            .map_err(|error| Error::without_hint(format!("a datafeed cannot be read: {error}")))
+    fn parse(datafeed: &RawValue) -> cluster::Result<Self> {
+        serde_json::from_str(datafeed.get()).map_err(|error| cluster::Error::invalid_json("GET /_ml/datafeeds", &error))
     }
 }
 
@@ -195,25 +182,17 @@ impl Planner<'_> {
         let mut plans: Vec<FilterPlan> = Vec::new();
         let skip = self.options.skip.filters;
         for (id, filter) in self.archive.contents.filter_list.iter().filter(|_| !skip) {
-            let mut ours = filter_members(filter)?;
-            let action = match self.cluster.filter(id).await? {
-                None => FilterAction::Create,
-                Some(existing) if same_filter(&ours, &filter_members(&existing)?) => FilterAction::Keep,
-                Some(_) => {
-                    self.conflict(
-                        format!("filter {id} exists with other content"),
-                        "leave the filters as they are with --skip-filters, or change the one on the cluster",
-                    );
-                    continue;
-                }
-            };
-            ours.remove("filter_id");
-            plans.push(FilterPlan {
-                id: id.clone(),
-                body: serde_json::value::to_raw_value(&ours)
-                    .map_err(|error| Error::without_hint(format!("a filter cannot be written: {error}")))?,
-                action,
-            });
+            let mut plan = FilterPlan::of(id, filter)?;
+            let existing = self.cluster.filter(id).await?;
+            plan.exists = existing.is_some();
+            if existing.is_none_or(|existing| plan.equals(&existing)) {
+                plans.push(plan);
+            } else {
+                self.conflict(
+                    format!("filter {id} exists with other content"),
+                    "leave the filters as they are with --skip-filters, or change the one on the cluster",
+                );
+            }
         }
         for id in self.archive.config.filters() {
             let planned = plans.iter().any(|plan| plan.id == *id);
@@ -231,45 +210,42 @@ impl Planner<'_> {
     pub(super) async fn plan_calendars(&mut self) -> Result<Vec<CalendarPlan>> {
         let mut plans = Vec::new();
         let skip = self.options.skip.calendars;
-        for calendar in self.archive.contents.calendar_list.iter().filter(|_| !skip) {
-            let mut calendar = calendar.clone();
-            calendar.events.iter_mut().for_each(remove_defaults);
-            let action = match self.cluster.calendar(&calendar.calendar_id).await? {
-                None => Some(CalendarAction::Create),
-                Some(existing) => self.action_for_existing(&calendar, existing),
-            };
-            if calendar.job_ids.iter().any(|id| id != self.archive.job().as_str()) {
+        for archived in self.archive.contents.calendar_list.iter().filter(|_| !skip) {
+            let ours = without_defaults(archived.clone());
+            let id = &ours.calendar_id;
+            if ours.job_ids.iter().any(|id| id != self.archive.job().as_str()) {
                 self.note(format!(
-                    "calendar {} applied to {} where the job comes from; here it gets job {} alone",
-                    calendar.calendar_id,
-                    calendar.job_ids.join(", "),
+                    "calendar {id} applied to {} where the job comes from; here it gets job {} alone",
+                    ours.job_ids.join(", "),
                     self.job
                 ));
             }
-            plans.extend(action.map(|action| CalendarPlan { calendar, action }));
+            let existing = calendar(self.cluster, id).await?;
+            let missing = match &existing {
+                None => ours.events.clone(),
+                Some(existing) => missing_events(&ours, existing),
+            };
+            let fits = existing.as_ref().is_none_or(|existing| {
+                // As an interrupted import leaves it.
+                let incomplete = existing.job_ids.iter().all(|id| id == self.job.as_str());
+                ours.description == existing.description
+                    && missing_events(existing, &ours).is_empty()
+                    && (missing.is_empty() || self.options.replace && incomplete)
+            });
+            if fits {
+                plans.push(CalendarPlan {
+                    exists: existing.is_some(),
+                    calendar: ours,
+                    missing,
+                });
+            } else {
+                self.conflict(
+                    format!("calendar {id} exists with other content"),
+                    "leave the calendars out with --skip-calendars, or change the one on the cluster",
+                );
+            }
         }
         Ok(plans)
-    }
-
-    /// `None` for a conflict.
-    fn action_for_existing(&mut self, ours: &Calendar, mut existing: Calendar) -> Option<CalendarAction> {
-        existing.events.iter_mut().for_each(remove_defaults);
-        let missing = missing_events(ours, existing.clone());
-        let foreign = existing.events.iter().any(|event| !ours.events.contains(event));
-        let incomplete = existing.job_ids.iter().all(|id| id == self.job.as_str());
-        if !foreign && ours.description == existing.description {
-            if missing.is_empty() {
-                return Some(CalendarAction::Keep);
-            }
-            if self.options.replace && incomplete {
-                return Some(CalendarAction::Complete(missing));
-            }
-        }
-        self.conflict(
-            format!("calendar {} exists with other content", ours.calendar_id),
-            "leave the calendars out with --skip-calendars, or change the one on the cluster",
-        );
-        None
     }
 }
 
@@ -286,42 +262,39 @@ fn of_job(job: &JobId) -> Value {
 }
 
 impl FilterPlan {
+    fn of(id: &FilterId, filter: &RawValue) -> Result<Self> {
+        let mut body = RawObject::parse(filter.get()).map_err(job::Error::from)?;
+        body.remove(&["filter_id"]);
+        Ok(Self {
+            id: id.clone(),
+            body: body.to_json(),
+            exists: false,
+            content: Filter::parse(filter.get())?,
+        })
+    }
+
     /// Whether an existing filter has the content that the import gives it.
     pub(in crate::commands::import) fn equals(&self, existing: &RawValue) -> bool {
-        match (filter_members(&self.body), filter_members(existing)) {
-            (Ok(ours), Ok(existing)) => same_filter(&ours, &existing),
-            _ => false,
-        }
+        Filter::parse(existing.get()).is_ok_and(|existing| same_filter(&self.content, &existing))
     }
 }
 
-fn filter_members(filter: &RawValue) -> Result<Map<String, Value>> {
-    serde_json::from_str(filter.get()).map_err(|error| Error::without_hint(format!("a filter cannot be read: {error}")))
+fn same_filter(a: &Filter, b: &Filter) -> bool {
+    let items = |filter: &Filter| filter.items.iter().cloned().collect::<BTreeSet<String>>();
+    a.description == b.description && items(a) == items(b)
 }
 
-fn same_filter(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
-    fn items(filter: &Map<String, Value>) -> BTreeSet<&str> {
-        let items = filter.get("items").and_then(Value::as_array);
-        items.into_iter().flatten().filter_map(Value::as_str).collect()
-    }
-    a.get("description") == b.get("description") && items(a) == items(b)
+/// A calendar of the cluster; its events can be compared with those of a plan.
+pub(in crate::commands::import) async fn calendar(
+    cluster: &Cluster,
+    id: &CalendarId,
+) -> cluster::Result<Option<Calendar>> {
+    Ok(cluster.calendar(id).await?.map(without_defaults))
 }
 
-impl CalendarPlan {
-    /// Whether an existing calendar is what the import makes of it, or a part of that.
-    pub(in crate::commands::import) fn contains(&self, existing: &Calendar, job: &JobId) -> bool {
-        let mut events = existing.events.clone();
-        events.iter_mut().for_each(remove_defaults);
-        existing.description == self.calendar.description
-            && existing.job_ids.iter().all(|id| id == job.as_str())
-            && events.iter().all(|event| self.calendar.events.contains(event))
-    }
-}
-
-/// The events of ours that the existing calendar does not have.
-pub(in crate::commands::import) fn missing_events(ours: &Calendar, mut existing: Calendar) -> Vec<Map<String, Value>> {
-    existing.events.iter_mut().for_each(remove_defaults);
-    let missing = ours.events.iter().filter(|event| !existing.events.contains(event));
+/// The events of one calendar that another does not have.
+pub(in crate::commands::import) fn missing_events(of: &Calendar, from: &Calendar) -> Vec<Map<String, Value>> {
+    let missing = of.events.iter().filter(|event| !from.events.contains(event));
     missing.cloned().collect()
 }
 
@@ -337,24 +310,26 @@ pub(in crate::commands::import) fn event_ids(
     existing.into_iter().filter_map(same).collect()
 }
 
+fn without_defaults(mut calendar: Calendar) -> Calendar {
+    calendar.events.iter_mut().for_each(remove_defaults);
+    calendar
+}
+
 /// Since 8.16 events have members that older versions refuse.
 fn remove_defaults(event: &mut Map<String, Value>) {
-    for name in ["skip_result", "skip_model_update"] {
-        if event.get(name) == Some(&Value::Bool(true)) {
-            event.shift_remove(name);
-        }
-    }
-    if event.get("force_time_shift").is_some_and(Value::is_null) {
-        event.shift_remove("force_time_shift");
-    }
+    event.retain(|name, value| match name.as_str() {
+        "skip_result" | "skip_model_update" => *value != Value::Bool(true),
+        "force_time_shift" => !value.is_null(),
+        _ => true,
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn filter(text: &str) -> Map<String, Value> {
-        serde_json::from_str(text).expect("valid")
+    fn filter(text: &str) -> Filter {
+        Filter::parse(text).expect("valid")
     }
 
     #[test]

@@ -24,15 +24,8 @@ const ML_INDICES: [&str; 4] = [
     ".ml-notifications*",
 ];
 const ON_ML: [&str; 4] = ["read", "write", "maintenance", "view_index_metadata"];
-const ON_INPUTS: [&str; 7] = [
-    "create_index",
-    "read",
-    "write",
-    "maintenance",
-    "view_index_metadata",
-    "manage",
-    "delete_index",
-];
+/// For the indices of inputs, besides.
+const ON_INPUTS: [&str; 3] = ["create_index", "manage", "delete_index"];
 
 /// The indices that the inputs need.
 pub(in crate::commands::import) fn input_targets(
@@ -70,7 +63,7 @@ pub(in crate::commands::import) fn required_privileges(
         // The index, and the alias that it is loaded through.
         let names = targets.iter().map(|target| &target.name);
         let names = names.flat_map(|name| [name.to_string(), loading_alias(name, "*")]);
-        indices.push((names.collect(), ON_INPUTS.to_vec()));
+        indices.push((names.collect(), [&ON_ML[..], &ON_INPUTS].concat()));
     }
     // As the datafeed names them, indices of other clusters and exclusions too: so Elasticsearch checks them.
     let read = match archive.config.datafeed().filter(|_| !options.skip.datafeed) {
@@ -218,22 +211,23 @@ impl<'a> Planner<'a> {
         };
         let query = FieldReader::Query(&datafeed.query);
         let read = fields_read_by(query, datafeed.runtime_mappings.as_ref(), &archive.contents.mappings);
-        let without_fields = archived_query(archive) == ArchivedQuery::WithoutFields;
-        if without_fields {
-            self.note(
-                "the datafeed gets `match_all` in place of its query: the input documents match the query already, and \
-                 the fields that it reads were left out of them",
-            );
-        } else if !read.index_dependent.is_empty() {
-            self.note(format!(
-                "the datafeed gets `match_all` in place of its query: the input documents match the query already, and \
-                 its clauses on {} would select other documents here; the original query stays in the archive",
+        let why = match archived_query(archive) {
+            ArchivedQuery::WithoutFields => Some("the fields that it reads were left out of them".to_owned()),
+            _ if read.index_dependent.is_empty() => None,
+            _ => Some(format!(
+                "its clauses on {} would select other documents here; the original query stays in the archive",
                 join(&read.index_dependent)
-            ));
-        }
-        let config = match without_fields || !read.index_dependent.is_empty() {
-            true => Cow::Owned(without_query(&archive.config)?),
-            false => Cow::Borrowed(&archive.config),
+            )),
+        };
+        let config = match why {
+            None => Cow::Borrowed(&archive.config),
+            Some(why) => {
+                self.note(format!(
+                    "the datafeed gets `match_all` in place of its query: the input documents match the query already, \
+                     and {why}"
+                ));
+                Cow::Owned(without_query(&archive.config)?)
+            }
         };
         let index_dependent: BTreeSet<String> = values_of_index(&config, &archive.contents.mappings);
         if !index_dependent.is_empty() {

@@ -6,16 +6,14 @@ mod inputs;
 mod planner;
 mod templates;
 
-pub(super) use existing::{
-    CalendarAction, CalendarPlan, FilterAction, FilterPlan, documents_of_job, event_ids, missing_events,
-};
+pub(super) use existing::{CalendarPlan, FilterPlan, calendar, documents_of_job, event_ids, missing_events};
 pub(super) use inputs::{input_targets, refuse_replaced_query, required_privileges};
 pub(super) use planner::TargetPlan;
 
 use serde::Serialize;
 
 use self::existing::Existing;
-use self::planner::{Conflict, PlanNotes, Planner};
+use self::planner::{Conflict, Planner};
 use super::options::ImportOptions;
 use crate::archive::{CheckedArchive, Part};
 use crate::commands::session::Session;
@@ -67,7 +65,8 @@ pub(super) async fn make(
         options,
         archive,
         job,
-        notes: PlanNotes::default(),
+        notes: Vec::new(),
+        conflicts: Vec::new(),
     };
     compatibility::refuse_serverless(cluster)?;
     let privileges = required_privileges(options, archive, &targets);
@@ -82,7 +81,7 @@ pub(super) async fn make(
     let filters = planner.plan_filters().await?;
     let calendars = planner.plan_calendars().await?;
     // Conflicts are reported together, and first.
-    if planner.notes.conflicts.is_empty() {
+    if planner.conflicts.is_empty() {
         planner.require_accepted(&portable).await?;
     }
     Ok(Plan {
@@ -95,8 +94,8 @@ pub(super) async fn make(
         existing,
         counts: DocumentCounts::of(options, archive),
         replace: options.replace,
-        notes: planner.notes.notes,
-        conflicts: planner.notes.conflicts,
+        notes: planner.notes,
+        conflicts: planner.conflicts,
     })
 }
 

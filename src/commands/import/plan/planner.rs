@@ -20,32 +20,24 @@ pub(crate) struct Conflict {
     pub(crate) hint: String,
 }
 
-/// What the plan reports besides its steps.
-#[derive(Debug, Default)]
-pub(super) struct PlanNotes {
-    pub(super) notes: Vec<String>,
-    pub(super) conflicts: Vec<Conflict>,
-}
-
-/// What the steps of planning need.
+/// What the steps of planning need, and what they report.
 pub(super) struct Planner<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) options: &'a ImportOptions,
     pub(super) archive: &'a CheckedArchive,
     /// The ID of the job on the cluster.
     pub(super) job: &'a JobId,
-    pub(super) notes: PlanNotes,
+    pub(super) notes: Vec<String>,
+    pub(super) conflicts: Vec<Conflict>,
 }
 
 impl Planner<'_> {
     pub(super) fn note(&mut self, text: impl Into<String>) {
-        self.notes.notes.push(text.into());
+        self.notes.push(text.into());
     }
 
     pub(super) fn conflict(&mut self, message: impl Into<String>, hint: impl Into<String>) {
-        self.notes.conflicts.push(Conflict {
-            message: message.into(),
-            hint: hint.into(),
-        });
+        let (message, hint) = (message.into(), hint.into());
+        self.conflicts.push(Conflict { message, hint });
     }
 }

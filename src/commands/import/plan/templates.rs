@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::planner::Planner;
 use crate::cluster::{self, TemplateEffect, flat_settings};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::job::TargetIndex;
 
 const HINT: &str = "choose a name that no such template matches with --input-index, or leave the input documents out \
@@ -56,19 +56,17 @@ impl Planner<'_> {
                 effect => effect?,
             };
             let Some(effect) = effect else { continue };
-            let template = match effect.names.as_slice() {
-                [one] => format!("index template {one}"),
-                several => format!("index templates {}", several.join(", ")),
-            };
-            let own = IndexBody::of(target)?;
+            let template = list("template", "templates", &effect.names).unwrap_or_default();
+            let own = IndexBody::of(target);
             let dangers = own.dangers(&effect).join(", ");
+            let additions = own.additions(&effect).join("; it ");
             if !dangers.is_empty() {
                 self.conflict(
-                    format!("index {name} cannot hold the input documents: {template} {dangers}"),
+                    format!("index {name} cannot hold the input documents: index {template} {dangers}"),
                     HINT,
                 );
-            } else if let Some(additions) = own.additions(&effect) {
-                self.note(format!("{template} applies to index {name}: it {additions}"));
+            } else if !additions.is_empty() {
+                self.note(format!("index {template} applies to index {name}: it {additions}"));
             }
         }
         Ok(())
@@ -76,22 +74,22 @@ impl Planner<'_> {
 }
 
 /// What the request that creates the index sets itself, which overrides templates.
-struct IndexBody {
+struct IndexBody<'a> {
     settings: Map<String, Value>,
-    mappings: Map<String, Value>,
-    fields: Vec<String>,
+    mappings: &'a Value,
+    fields: &'a [String],
 }
 
-impl IndexBody {
-    fn of(target: &TargetIndex) -> Result<Self> {
-        let body: Value = serde_json::from_str(target.body.get())
-            .map_err(|error| Error::without_hint(format!("index {} cannot be described: {error}", target.name)))?;
-        let object = |name: &str| body.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
-        Ok(Self {
-            settings: flat_settings(&object("settings")),
-            mappings: object("mappings"),
-            fields: target.fields.clone(),
-        })
+impl<'a> IndexBody<'a> {
+    fn of(target: &'a TargetIndex) -> Self {
+        Self {
+            settings: target.body["settings"]
+                .as_object()
+                .map(flat_settings)
+                .unwrap_or_default(),
+            mappings: &target.body["mappings"],
+            fields: &target.fields,
+        }
     }
 
     fn dangers(&self, effect: &TemplateEffect) -> Vec<String> {
@@ -99,19 +97,10 @@ impl IndexBody {
         if effect.data_stream {
             dangers.push("creates data streams only".to_owned());
         }
-        if !effect.body.aliases.is_empty() {
-            let aliases = list("alias", "aliases", effect.body.aliases.keys());
-            dangers.push(format!("adds it to {aliases}"));
-        }
-        dangers.extend(self.mapping_dangers(&effect.body.mappings));
-        dangers.extend(self.setting_dangers(&effect.body.settings));
-        dangers
-    }
-
-    fn mapping_dangers(&self, mappings: &Map<String, Value>) -> Vec<String> {
-        let mut dangers = Vec::new();
-        let source = mappings.get("_source").and_then(Value::as_object);
-        for (option, value) in source.into_iter().flatten() {
+        let aliases = list("alias", "aliases", effect.body.aliases.keys());
+        dangers.extend(aliases.map(|aliases| format!("adds it to {aliases}")));
+        let mapping = |name: &str| effect.body.mappings.get(name).unwrap_or(&Value::Null);
+        for (option, value) in mapping("_source").as_object().into_iter().flatten() {
             match (option.as_str(), value) {
                 ("enabled", Value::Bool(true)) => {}
                 ("enabled", _) => dangers.push("disables _source".to_owned()),
@@ -121,31 +110,28 @@ impl IndexBody {
                 _ => dangers.push(format!("sets _source.{option}")),
             }
         }
-        let requires = |mappings: &Map<String, Value>| {
-            let routing = mappings.get("_routing").and_then(|routing| routing.get("required"));
-            routing.is_some_and(is_true)
-        };
-        if requires(mappings) && !requires(&self.mappings) {
-            dangers.push("requires routing".to_owned());
-        }
-        if mappings.get("enabled").is_some_and(|enabled| !is_true(enabled)) {
-            dangers.push("disables the mapping".to_owned());
-        }
-        if mappings.get("dynamic").and_then(Value::as_str) == Some("strict") && !self.mappings.contains_key("dynamic") {
-            dangers.push("rejects documents with other fields (dynamic: strict)".to_owned());
-        }
-        let runtime = mappings.get("runtime").and_then(Value::as_object);
-        let mut hidden: Vec<&String> = runtime.into_iter().flat_map(Map::keys).collect();
-        hidden.retain(|name| self.fields.contains(name));
-        if !hidden.is_empty() {
-            dangers.push(format!("hides {} by a runtime field", list("field", "fields", hidden)));
-        }
-        dangers
-    }
-
-    fn setting_dangers(&self, settings: &Map<String, Value>) -> Vec<String> {
-        let mut dangers = Vec::new();
-        for (name, value) in settings.iter().filter(|(name, _)| !self.settings.contains_key(*name)) {
+        let enabled = mapping("enabled");
+        let others = [
+            (
+                is_true(&mapping("_routing")["required"]) && !is_true(&self.mappings["_routing"]["required"]),
+                "requires routing",
+            ),
+            (!enabled.is_null() && !is_true(enabled), "disables the mapping"),
+            (
+                mapping("dynamic") == "strict" && self.mappings.get("dynamic").is_none(),
+                "rejects documents with other fields (dynamic: strict)",
+            ),
+        ];
+        dangers.extend(
+            others
+                .into_iter()
+                .filter_map(|(is_set, danger)| is_set.then(|| danger.to_owned())),
+        );
+        let runtime = mapping("runtime").as_object().into_iter().flat_map(Map::keys);
+        let hidden = list("field", "fields", runtime.filter(|name| self.fields.contains(name)));
+        dangers.extend(hidden.map(|hidden| format!("hides {hidden} by a runtime field")));
+        let settings = effect.body.settings.iter();
+        for (name, value) in settings.filter(|(name, _)| !self.settings.contains_key(*name)) {
             let text = text(value);
             let limit = LIMITS.iter().find(|(limit, _)| limit == name);
             let too_low = limit.is_some_and(|(_, least)| text.parse::<u64>().is_ok_and(|limit| limit < *least));
@@ -159,49 +145,45 @@ impl IndexBody {
         dangers
     }
 
-    /// What else the index gets, in words; `None` where nothing of it is left.
-    fn additions(&self, effect: &TemplateEffect) -> Option<String> {
-        let mut additions = Vec::new();
+    /// What else the index gets, in words.
+    fn additions(&self, effect: &TemplateEffect) -> Vec<String> {
         let settings = effect
             .body
             .settings
             .keys()
             .filter(|name| !self.settings.contains_key(*name));
         let settings: Vec<String> = settings.map(|name| format!("index.{name}")).collect();
-        if !settings.is_empty() {
-            additions.push(format!("sets {}", settings.join(", ")));
-        }
         let properties = effect.body.mappings.get("properties").and_then(Value::as_object);
-        let own = self.mappings.get("properties").and_then(Value::as_object);
-        let mut fields: Vec<&String> = properties.into_iter().flat_map(Map::keys).collect();
-        fields.retain(|name| !own.is_some_and(|own| own.contains_key(*name)));
-        if !fields.is_empty() {
-            additions.push(format!("maps {}", list("field", "fields", fields)));
-        }
-        let mut options: Vec<&String> = effect.body.mappings.keys().collect();
-        options.retain(|name| *name != "properties" && !self.mappings.contains_key(*name));
-        if !options.is_empty() {
-            additions.push(format!("sets {} of the mapping", list("option", "options", options)));
-        }
-        (!additions.is_empty()).then(|| additions.join("; it "))
+        let fields = properties.into_iter().flat_map(Map::keys);
+        let fields = fields.filter(|name| self.mappings["properties"].get(name).is_none());
+        let options = effect.body.mappings.keys();
+        let options = options.filter(|name| *name != "properties" && self.mappings.get(name).is_none());
+        let additions = [
+            (!settings.is_empty()).then(|| format!("sets {}", settings.join(", "))),
+            list("field", "fields", fields).map(|fields| format!("maps {fields}")),
+            list("option", "options", options).map(|options| format!("sets {options} of the mapping")),
+        ];
+        additions.into_iter().flatten().collect()
     }
 }
 
-fn list<'a>(one: &str, many: &str, names: impl IntoIterator<Item = &'a String>) -> String {
+/// Names after their noun; `None` where there are none.
+fn list<'a>(one: &str, many: &str, names: impl IntoIterator<Item = &'a String>) -> Option<String> {
     let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
-    format!("{} {}", if names.len() == 1 { one } else { many }, names.join(", "))
+    let noun = if names.len() == 1 { one } else { many };
+    (!names.is_empty()).then(|| format!("{noun} {}", names.join(", ")))
 }
 
 fn is_true(value: &Value) -> bool {
-    matches!(value, Value::Bool(true)) || value.as_str() == Some("true")
+    *value == true || value == "true"
 }
 
 fn sorts_by(value: &Value) -> impl Iterator<Item = String> {
     let names = match value {
-        Value::Array(names) => names.clone(),
-        name => vec![name.clone()],
+        Value::Array(names) => names.as_slice(),
+        name => std::slice::from_ref(name),
     };
-    names.into_iter().map(|name| text(&name))
+    names.iter().map(text)
 }
 
 fn text(value: &Value) -> String {

@@ -1,0 +1,646 @@
+//! Writing, in an order in which an interruption leaves nothing that is half usable (import contract, 3). The job is created
+//! first, closed: nightly maintenance deletes state without a job, and Elasticsearch deletes no filter that a job names.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
+
+use super::archive::origin;
+use super::context::{BulkDocument, Import};
+use super::journal::{DerivedId, Entry, Ids, WriteStatus, WrittenDocuments};
+use super::ownership::{Ownership, value};
+use super::plan::{self, FilterPlan, TargetPlan, documents_of_job, missing_events};
+use crate::archive::{Document, Part};
+use crate::cluster::{self, Bulk, Cluster};
+use crate::commands::interrupt::stop_between_requests;
+use crate::error::{Error, Result};
+use crate::job::{Calendar, SnapshotId, body_of_run, loading_alias, marked_by_run};
+use crate::state::{STATE_INDICES, StateDocId, StateKind};
+use crate::terminal::Stage;
+use crate::util::format::{amount, count};
+
+/// IDs in one request: state documents are large, so responses are kept small.
+const BATCH: u64 = 8;
+/// The alias that Elasticsearch writes state through.
+const STATE_ALIAS: &str = ".ml-state-write";
+const RESULTS_INDICES: &[&str] = &[".ml-anomalies-*"];
+
+/// Elasticsearch may create the indices of annotations and notifications a moment after the job.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Writes everything.
+pub(super) async fn apply(import: &Import) -> Result<()> {
+    delete_existing(import).await?;
+    // Of two imports at once one is refused here, before it has written anything.
+    create_job(import).await?;
+    create_filters(import).await?;
+    create_calendars(import).await?;
+    create_input_indices(import).await?;
+    // Making inputs searchable takes the cluster a while, and nothing before the comparison needs it.
+    let (written, inputs) = oneshot::channel();
+    concurrently(
+        import.cluster(),
+        Box::pin(load_inputs(import, written)),
+        Box::pin(write_model_and_results(import, inputs)),
+    )
+    .await?;
+    import.require_our_job().await?;
+    create_datafeed(import).await?;
+    add_job_to_calendars(import).await
+}
+
+/// The job is not reverted to its snapshot before all of its inputs are written.
+async fn write_model_and_results(import: &Import, inputs: oneshot::Receiver<()>) -> Result<()> {
+    let index = create_state_index(import).await?;
+    import.require_our_job().await?;
+    write_state(import, index).await?;
+    import.require_our_job().await?;
+    write_snapshot_and_data_counts(import).await?;
+    if inputs.await.is_err() {
+        // Writing them failed, which ends this too.
+        return std::future::pending().await;
+    }
+    import.require_our_job().await?;
+    revert_job(import).await?;
+    import.require_our_job().await?;
+    write_categories(import).await?;
+    import.require_our_job().await?;
+    write_annotations(import).await?;
+    write_notifications(import).await
+}
+
+type Work<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+/// Runs both. Where one fails the other is stopped, but not during a request, which might be executed after the rollback.
+async fn concurrently(cluster: &Cluster, mut one: Work<'_>, mut other: Work<'_>) -> Result<()> {
+    let (ended, rest) = tokio::select! {
+        ended = &mut one => (ended, other),
+        ended = &mut other => (ended, one),
+    };
+    match ended {
+        Ok(()) => rest.await,
+        Err(error) => {
+            stop_between_requests(cluster, rest).await;
+            Err(error)
+        }
+    }
+}
+
+/// `--replace`: deletes job, datafeed, leftovers and input indices of an earlier import.
+async fn delete_existing(import: &Import) -> Result<()> {
+    let (cluster, plan, journal, job) = (import.cluster(), &import.plan, &import.journal, import.job());
+    let existing = &plan.existing;
+    if plan.replace && (existing.job || existing.leftovers) {
+        let title = format!("Deleting what is there of job {job}");
+        let stage = import.session.stage(&title, None);
+        let snapshots = snapshots(import).await?;
+        if let Some(datafeed) = &existing.datafeed {
+            let entry = Entry::Datafeed(datafeed.clone());
+            let deletion = cluster.delete_datafeed(datafeed);
+            journal.delete(entry.describe(job), Some(entry), deletion).await?;
+        }
+        if existing.job {
+            let what = format!("job {job} and its state, results");
+            journal.delete(what, Some(Entry::Job), cluster.delete_job(job)).await?;
+        }
+        let what = format!("what job {job} left: state, results, annotations, notifications");
+        journal.delete(what, None, delete_leftovers(import, &snapshots)).await?;
+        let line = format!("Deleted what was there of job {job}");
+        import.session.done(stage, &line);
+    }
+    for target in plan.targets.iter().filter(|target| target.replaces) {
+        let name = &target.index.name;
+        let entry = Entry::InputIndex(name.clone());
+        let deletion = cluster.delete_index(name.as_str());
+        journal.delete(entry.describe(job), Some(entry), deletion).await?;
+    }
+    Ok(())
+}
+
+/// The snapshots whose state may exist: those that documents name, and the imported one.
+async fn snapshots(import: &Import) -> Result<BTreeSet<SnapshotId>> {
+    #[derive(Deserialize)]
+    struct Named {
+        snapshot_id: Option<SnapshotId>,
+    }
+    let mut snapshots = BTreeSet::from([import.plan.snapshot_id.clone()]);
+    let mut search = documents_of_job(".ml-anomalies-*", import.job());
+    search.query = json!({"bool": {"filter": [search.query, {"exists": {"field": "snapshot_doc_count"}}]}});
+    let mut pages = import.cluster().pages(search).await?;
+    while let Some(hits) = pages.next().await? {
+        let named = hits.iter().filter_map(|hit| serde_json::from_slice(&hit.source).ok());
+        snapshots.extend(named.filter_map(|named: Named| named.snapshot_id));
+    }
+    Ok(snapshots)
+}
+
+/// Returns whether there was any.
+async fn delete_leftovers(import: &Import, snapshots: &BTreeSet<SnapshotId>) -> Result<bool> {
+    let cluster = import.cluster();
+    let quantiles = [import.job().quantiles_document_id()];
+    let mut any = delete_state(import, &quantiles).await?;
+    for snapshot in snapshots {
+        any |= delete_numbered(import, StateKind::Model, snapshot).await?;
+    }
+    any |= delete_numbered(import, StateKind::Categorizer, &import.plan.snapshot_id).await?;
+    // Elasticsearch refuses to create the job as long as a search finds state of its predecessor.
+    cluster.refresh(&STATE_INDICES).await?;
+    for indices in [".ml-anomalies-*", ".ml-annotations*", ".ml-notifications*"] {
+        cluster.refresh(&[indices]).await?;
+        let mut pages = cluster.pages(documents_of_job(indices, import.job())).await?;
+        while let Some(hits) = pages.next().await? {
+            let found = hits.into_iter().map(|hit| (hit.index.to_string(), hit.id));
+            let found: Vec<(String, String)> = found.collect();
+            any |= !found.is_empty();
+            cluster.delete_documents(&found).await?;
+        }
+        cluster.refresh(&[indices]).await?;
+    }
+    Ok(any)
+}
+
+/// Deletes `#1`, `#2` … until a whole batch is missing, so that a gap does not hide the rest.
+async fn delete_numbered(import: &Import, kind: StateKind, snapshot: &SnapshotId) -> Result<bool> {
+    let mut first = 1;
+    loop {
+        let ids: Vec<String> = (first..first + BATCH)
+            .map(|number| StateDocId { kind, number }.format(import.job(), snapshot))
+            .collect();
+        if !delete_state(import, &ids).await? {
+            return Ok(first > 1);
+        }
+        first += BATCH;
+    }
+}
+
+async fn delete_state(import: &Import, ids: &[String]) -> Result<bool> {
+    let found = import.cluster().locate(&STATE_INDICES, ids).await?;
+    import.cluster().delete_documents(&found).await?;
+    Ok(!found.is_empty())
+}
+
+/// Records the intent, creates, and reads back whether the object exists and is ours where the response leaves that open.
+/// What the cluster refuses, or others created at the same time, is never undone.
+async fn create_once<C>(import: &Import, entry: Entry, mut create: impl FnMut() -> C) -> Result<()>
+where
+    C: Future<Output = cluster::Result<()>>,
+{
+    let handle = import.journal.entries.intend(entry.clone());
+    let mut backoff = import.cluster().backoff();
+    let mut open = false;
+    while let Err(error) = create().await {
+        // Once open, a refusal may mean that an earlier request was executed.
+        open |= error.outcome_unknown() || error.is_transient();
+        if !open {
+            import.journal.entries.set(handle, WriteStatus::Refused);
+            return Err(error.into());
+        }
+        match import.ownership(&entry).await {
+            Ok(Ownership::Ours) => break,
+            Ok(Ownership::Absent) if backoff.retry(&error).await => {}
+            Ok(Ownership::Foreign(_)) => {
+                import.journal.entries.set(handle, WriteStatus::Refused);
+                return Err(error.into());
+            }
+            // The request may still be executed: the entry stays intended, and a rollback reads it again.
+            Ok(Ownership::Absent) | Err(_) => return Err(error.into()),
+        }
+    }
+    import.journal.entries.set(handle, WriteStatus::Written);
+    Ok(())
+}
+
+impl Import {
+    /// Checked before anything is written under the ID of the job, which may belong to another one by now.
+    async fn require_our_job(&self) -> Result<()> {
+        let what = match self.job_ownership().await? {
+            Ownership::Ours => return Ok(()),
+            Ownership::Absent => "it is gone",
+            Ownership::Foreign(_) => "it is another one now",
+        };
+        let message = format!("job {} is not the one that was created: {what}", self.job());
+        Err(Error::mismatch(message))
+    }
+
+    /// What the cluster accepted before the first write, and refuses now.
+    fn explain_refusal(&self, error: Error, what_next: &str) -> Error {
+        match &error {
+            Error::Cluster(refused) if refused.status() == Some(400) => Error::failed(
+                refused.to_string(),
+                format!(
+                    "the archive comes from {}, this is Elasticsearch {}: {what_next}",
+                    origin(&self.archive),
+                    self.cluster().identity.version
+                ),
+            ),
+            _ => error,
+        }
+    }
+}
+
+async fn create_job(import: &Import) -> Result<()> {
+    let (cluster, job, created) = (import.cluster(), import.job(), &import.journal.job);
+    let remember = |job: Value| {
+        if job["create_time"].is_i64() {
+            let _ = created.set(job);
+        }
+    };
+    let create = || async move {
+        remember(cluster.create_job(job, &import.plan.portable.job).await?);
+        Ok(())
+    };
+    create_once(import, Entry::Job, create)
+        .await
+        .map_err(|error| import.explain_refusal(error, "an option may not exist here"))?;
+    // Where the response was lost, the job that was read since is ours.
+    if created.get().is_none()
+        && let Some(current) = cluster.job(job).await?
+    {
+        remember(value(&current));
+    }
+    import.print(&format!("Created job {job}"));
+    Ok(())
+}
+
+/// Reverts to the imported snapshot. A search must find its document first: a revert to a missing one leaves the job
+/// blocked.
+async fn revert_job(import: &Import) -> Result<()> {
+    let (cluster, job, snapshot) = (import.cluster(), import.job(), &import.plan.snapshot_id);
+    let listed = cluster.snapshots(job).await?;
+    if !listed.iter().any(|listed| listed.id == *snapshot) {
+        let message = format!("snapshot {snapshot} was written, but the job does not list it");
+        return Err(Error::mismatch(message));
+    }
+    import
+        .journal
+        .write(Entry::Reverted, cluster.revert(job, snapshot))
+        .await?;
+    import.print(&format!("Reverted job {job} to snapshot {snapshot}"));
+    Ok(())
+}
+
+/// Creates the datafeed separately, which works on every version.
+async fn create_datafeed(import: &Import) -> Result<()> {
+    let (cluster, created) = (import.cluster(), &import.journal.datafeed);
+    let Some((id, body)) = &import.plan.portable.datafeed else {
+        return Ok(());
+    };
+    let create = || async move {
+        let _ = created.set(cluster.create_datafeed(id, body).await?);
+        Ok(())
+    };
+    let hint = "import the job without its datafeed (--skip-datafeed), and create one that this cluster accepts";
+    create_once(import, Entry::Datafeed(id.clone()), create)
+        .await
+        .map_err(|error| import.explain_refusal(error, hint))?;
+    // Where the response was lost, the datafeed that was read since is ours.
+    if created.get().is_none()
+        && let Some(current) = cluster.datafeed(id).await?
+    {
+        let _ = created.set(value(&current));
+    }
+    import.print(&format!("Created datafeed {id}"));
+    Ok(())
+}
+
+/// Creates the filters that do not exist, or were deleted since the plan was made. From 8.6 on a job does not open while a
+/// filter of its rules is missing.
+async fn create_filters(import: &Import) -> Result<()> {
+    for filter in &import.plan.filters {
+        if filter.exists && exists(import, filter).await? {
+            continue;
+        }
+        let created = create_once(import, Entry::Filter(filter.id.clone()), || {
+            import.cluster().create_filter(&filter.id, &filter.body)
+        });
+        match created.await {
+            Ok(()) => import.session.terminal.detail(&format!("created filter {}", filter.id)),
+            // One that others created serves as well, where it is the same.
+            Err(error) => match exists(import, filter).await {
+                Ok(true) => {}
+                Ok(false) | Err(_) => return Err(error),
+            },
+        }
+    }
+    Ok(())
+}
+
+async fn exists(import: &Import, filter: &FilterPlan) -> Result<bool> {
+    let current = import.cluster().filter(&filter.id).await?;
+    Ok(current.is_some_and(|current| filter.equals(&current)))
+}
+
+/// Creates the calendars that do not exist, and completes those of an interrupted import.
+async fn create_calendars(import: &Import) -> Result<()> {
+    for planned in &import.plan.calendars {
+        let (calendar, missing) = (&planned.calendar, &planned.missing);
+        if !planned.exists {
+            create_calendar(import, calendar).await?;
+        } else if !missing.is_empty() {
+            let entry = Entry::Events(calendar.calendar_id.clone(), missing.clone());
+            import
+                .journal
+                .write(entry, add_events(import, calendar, missing))
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+async fn create_calendar(import: &Import, calendar: &Calendar) -> Result<()> {
+    let id = &calendar.calendar_id;
+    create_once(import, Entry::Calendar(id.clone()), || {
+        import.cluster().create_calendar(id, calendar.description.as_deref())
+    })
+    .await?;
+    add_events(import, calendar, &calendar.events).await
+}
+
+/// Sends the events, and again only those that are missing, so that none exists twice.
+async fn add_events(import: &Import, calendar: &Calendar, events: &[Map<String, Value>]) -> Result<()> {
+    let (cluster, id) = (import.cluster(), &calendar.calendar_id);
+    let mut backoff = cluster.backoff();
+    let mut missing = events.to_vec();
+    while let Err(error) = cluster.add_events(id, &missing).await {
+        if !error.outcome_unknown() && !error.is_transient() {
+            return Err(error.into());
+        }
+        let Some(current) = plan::calendar(cluster, id).await? else {
+            return Err(error.into());
+        };
+        missing = missing_events(calendar, &current);
+        if !missing.is_empty() && !backoff.retry(&error).await {
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+/// Adds the job, and no other one, to its calendars.
+async fn add_job_to_calendars(import: &Import) -> Result<()> {
+    let (cluster, job) = (import.cluster(), import.job());
+    for planned in &import.plan.calendars {
+        let id = &planned.calendar.calendar_id;
+        match cluster.calendar(id).await? {
+            // A membership that existed before remains after a rollback.
+            Some(current) if current.has(job) => continue,
+            Some(_) => {}
+            // Another import that had created it has deleted it since.
+            None => create_calendar(import, &planned.calendar).await?,
+        }
+        let entry = Entry::Membership(id.clone());
+        import
+            .journal
+            .write(entry, cluster.add_job_to_calendar(id, job))
+            .await?;
+        import.print(&format!("Added job {job} to calendar {id}"));
+    }
+    Ok(())
+}
+
+/// An index of the alias' name would break the machine learning of the whole cluster, so Elasticsearch is made to create
+/// index and alias: reverting to `empty` does, whatever its response is. Returns the index behind the alias.
+async fn create_state_index(import: &Import) -> Result<String> {
+    let cluster = import.cluster();
+    if let Some(index) = cluster.write_index(STATE_ALIAS).await? {
+        return Ok(index);
+    }
+    let revert = cluster.revert_to_empty(import.job());
+    import.journal.write(Entry::Reverted, revert).await?;
+    cluster.write_index(STATE_ALIAS).await?.ok_or_else(|| {
+        Error::failed(
+            format!("Elasticsearch did not make the alias {STATE_ALIAS}"),
+            format!("is there an index of that name? GET {STATE_ALIAS} tells"),
+        )
+    })
+}
+
+async fn write_state(import: &Import, index: String) -> Result<()> {
+    let (plan, job) = (&import.plan, import.job());
+    let numbered =
+        |kind, count| (1..=count).map(move |number| StateDocId { kind, number }.format(job, &plan.snapshot_id));
+    let ids = numbered(StateKind::Model, plan.counts.model_state)
+        .chain(numbered(StateKind::Categorizer, plan.counts.categorizer_state));
+    let ids = Ids::Text(ids.collect());
+    let documents = WrittenDocuments::new("state documents", Some(Part::State), ids, &STATE_INDICES, index);
+    let bulk = import.cluster().bulk_alias(STATE_ALIAS, import.options.bulk());
+    write(import, "Model state", Part::State, documents, bulk).await
+}
+
+/// The snapshot document under its own ID, and the data counts, from which a datafeed knows where to continue.
+async fn write_snapshot_and_data_counts(import: &Import) -> Result<()> {
+    let documents = import.snapshot_and_data_counts()?;
+    let ids = Ids::Text(documents.iter().map(|document| document.id.clone()).collect());
+    let alias = import.job().results_write_alias();
+    let bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
+    let what = "snapshot document and data counts";
+    let written = Arc::new(WrittenDocuments::new(what, None, ids, RESULTS_INDICES, alias));
+    let mut bulk = bulk.with_observer(written.clone());
+    let writing = async {
+        for document in documents {
+            bulk.index(&document.id, document.source).await?;
+        }
+        bulk.finish().await
+    };
+    import.journal.write(Entry::Documents(written), writing).await?;
+    Ok(import.cluster().refresh(&[&import.job().results_alias()]).await?)
+}
+
+/// Category definitions under the IDs that they had, renamed.
+async fn write_categories(import: &Import) -> Result<()> {
+    let (plan, alias, part) = (&import.plan, import.job().results_write_alias(), Part::Categories);
+    if plan.counts.categories == 0 {
+        return Ok(());
+    }
+    let mut ids = Vec::new();
+    let mut stream = import.archive.documents(part);
+    while let Some(batch) = stream.next().await? {
+        ids.extend(batch.iter().map(|document| plan.renamer.document_id(document.own_id())));
+    }
+    let bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
+    let documents = WrittenDocuments::new("categories", Some(part), Ids::Text(ids), RESULTS_INDICES, alias);
+    write(import, "Categories", part, documents, bulk).await
+}
+
+async fn write_annotations(import: &Import) -> Result<()> {
+    if import.plan.counts.annotations == 0 {
+        return Ok(());
+    }
+    let (part, alias) = (Part::Annotations, ".ml-annotations-write");
+    let (index, bulk) = wait_for_index(import, alias, None, "--skip-annotations").await?;
+    let patterns = &[".ml-annotations*"];
+    let ids = Ids::Derived(new_ids(import, part, patterns).await?);
+    let documents = WrittenDocuments::new("annotations", Some(part), ids, patterns, index);
+    write(import, "Annotations", part, documents, bulk).await
+}
+
+/// Notifications to the index that the cluster writes its own to.
+async fn write_notifications(import: &Import) -> Result<()> {
+    if import.plan.counts.notifications == 0 {
+        return Ok(());
+    }
+    let (part, alias) = (Part::Notifications, ".ml-notifications-write");
+    let (index, bulk) = wait_for_index(import, alias, Some(".ml-notifications-*"), "--skip-notifications").await?;
+    let patterns = &[".ml-notifications*"];
+    let ids = Ids::Derived(new_ids(import, part, patterns).await?);
+    let documents = WrittenDocuments::new("imported notifications", Some(part), ids, patterns, index);
+    write(import, "Notifications", part, documents, bulk).await
+}
+
+/// Polls until Elasticsearch has created the index: the one behind the alias, or the newest of the pattern where there is
+/// no alias.
+async fn wait_for_index(import: &Import, alias: &str, pattern: Option<&str>, skip: &str) -> Result<(String, Bulk)> {
+    let (cluster, options, clock) = (import.cluster(), import.options.bulk(), import.cluster().clock());
+    let deadline = clock.now() + MAX_WAIT;
+    loop {
+        if let Some(index) = cluster.write_index(alias).await? {
+            return Ok((index, cluster.bulk_alias(alias, options)));
+        }
+        if let Some(pattern) = pattern
+            && let Some(index) = cluster.index_definitions(&[pattern.to_owned()]).await?.keys().max()
+        {
+            return Ok((index.clone(), cluster.bulk_index_without_alias(index, options)));
+        }
+        if clock.now() >= deadline {
+            let (what, seconds) = (pattern.unwrap_or(alias), MAX_WAIT.as_secs());
+            return Err(Error::failed(
+                format!("Elasticsearch did not make {what} within {seconds} s"),
+                format!("try again, or leave this part out with {skip}"),
+            ));
+        }
+        clock.pause(POLL_INTERVAL).await;
+    }
+}
+
+/// The IDs of annotations or notifications that no index has yet: only those are written, and deleted in a rollback. The
+/// others have the same content, or were edited after an earlier import.
+async fn new_ids(import: &Import, part: Part, indices: &[&str]) -> Result<Vec<DerivedId>> {
+    let mut stream = import.archive.documents(part);
+    let mut new = Vec::new();
+    while let Some(batch) = stream.next().await? {
+        let derived = batch.iter().map(|document| DerivedId::of(import.job(), part, document));
+        let derived: Vec<DerivedId> = derived.collect();
+        let ids: Vec<String> = derived.iter().map(DerivedId::to_string).collect();
+        let existing = import.cluster().locate(indices, &ids).await?;
+        let existing: BTreeSet<Option<DerivedId>> = existing.iter().map(|(_, id)| DerivedId::parse(id)).collect();
+        new.extend(derived.into_iter().filter(|id| !existing.contains(&Some(*id))));
+    }
+    Ok(new)
+}
+
+/// Creates the indices for inputs: with their mapping, without replicas, and not refreshed while they are loaded.
+async fn create_input_indices(import: &Import) -> Result<()> {
+    let (cluster, run) = (import.cluster(), &import.journal.run);
+    for TargetPlan { index, .. } in &import.plan.targets {
+        let (name, body) = (&index.name, body_of_run(index, run));
+        create_once(import, Entry::InputIndex(name.clone()), || {
+            cluster.create_index(name.as_str(), &body)
+        })
+        .await?;
+        // From here on this index is ours, whatever takes its name.
+        let mut definitions = cluster.index_definitions(&[name.to_string()]).await?;
+        match definitions.remove(name.as_str()) {
+            Some(created) if marked_by_run(&created["mappings"], run) => {
+                import.journal.record_index(name.clone(), created);
+            }
+            _ => {
+                return Err(Error::mismatch(format!(
+                    "somebody else deleted or replaced index {name} right after its creation"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes the inputs through an alias that no other index has, so that no bulk request creates an index or writes to one
+/// that took its place; reports that they are written, and makes the indices searchable.
+async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -> Result<()> {
+    let (cluster, targets) = (import.cluster(), &import.plan.targets);
+    if !targets.is_empty() {
+        let stage = import.session.stage("Writing inputs", Some(import.plan.counts.inputs));
+        let mut documents = 0;
+        // One pass through the inputs for each index; there is more than one only where mappings conflict.
+        for TargetPlan { index, .. } in targets {
+            let alias = loading_alias(&index.name, &import.journal.run);
+            let bulk = cluster.bulk_index(index.name.as_str(), &alias, import.options.bulk());
+            documents += send(import, Part::Inputs, bulk, &stage, |document| {
+                let included = index.sources.contains(document.source_index());
+                Ok(included.then(|| import.input_document(index, document)))
+            })
+            .await?;
+        }
+        import.session.done(stage, &format!("Inputs: {}", count(documents)));
+    }
+    let _ = written.send(());
+    for target in targets {
+        // Through the alias, since an index that took the place of ours must not be changed.
+        let alias = loading_alias(&target.index.name, &import.journal.run);
+        let defaults = json!({"index": {"refresh_interval": null, "number_of_replicas": null}});
+        let names = [alias.as_str()];
+        let (settings, refresh) = tokio::join!(cluster.update_settings(&alias, &defaults), cluster.refresh(&names));
+        settings?;
+        refresh?;
+    }
+    Ok(())
+}
+
+/// Records the documents, sends them, and makes them searchable.
+async fn write(import: &Import, title: &str, part: Part, documents: WrittenDocuments, bulk: Bulk) -> Result<()> {
+    let stage_title = format!("Writing {}", title.to_lowercase());
+    let stage = import.session.stage(&stage_title, Some(documents.len() as u64));
+    let documents = Arc::new(documents);
+    let bulk = bulk.with_observer(documents.clone());
+    let writing = send(import, part, bulk, &stage, |document| {
+        let document = import.document(part, document)?;
+        Ok(documents.contains(&document.id).then_some(document))
+    });
+    let written = import
+        .journal
+        .write(Entry::Documents(documents.clone()), writing)
+        .await?;
+    let refreshed = match part {
+        Part::State => vec![STATE_ALIAS.to_owned()],
+        Part::Categories => vec![import.job().results_alias()],
+        _ => documents.searched_indices(),
+    };
+    let refreshed: Vec<&str> = refreshed.iter().map(String::as_str).collect();
+    import.cluster().refresh(&refreshed).await?;
+    let written = match part {
+        Part::State => amount(written, "document", "documents"),
+        _ => count(written),
+    };
+    import.session.done(stage, &format!("{title}: {written}"));
+    Ok(())
+}
+
+/// Sends the documents of a part that `convert` returns; returns how many the cluster confirmed.
+async fn send(
+    import: &Import,
+    part: Part,
+    mut bulk: Bulk,
+    stage: &Stage,
+    mut convert: impl FnMut(&Document) -> Result<Option<BulkDocument>>,
+) -> Result<u64> {
+    let mut stream = import.archive.documents(part);
+    let mut shown = 0;
+    while let Some(batch) = stream.next().await? {
+        for document in batch {
+            if let Some(BulkDocument { id, source }) = convert(&document)? {
+                bulk.index(&id, source).await?;
+            }
+        }
+        stage.inc(bulk.confirmed() - shown);
+        shown = bulk.confirmed();
+    }
+    let documents = bulk.finish().await?;
+    stage.inc(documents.saturating_sub(shown));
+    Ok(documents)
+}

@@ -1,0 +1,536 @@
+//! The mappings of the source indices, as an archive carries them. The fields of each are in one flat table: from a full
+//! name to what it is, and to the paths of its values.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::select::{Selection, Settings, carried, includes, matches_wildcard, needed_analysis, one_or_many, select};
+use crate::job::error::Error;
+use crate::json::without_value;
+
+/// Parents of a dotted name that are looked up. Elasticsearch allows 20 levels unless set otherwise
+/// (`index.mapping.depth.limit`); a name from an untrusted file must not cost more than its length.
+const MAX_NAME_PARTS: usize = 100;
+/// Bytes of all names of a mapping. The default limit of Elasticsearch is 1,000 fields; in a hostile file, long names of
+/// objects would be repeated for each field in them.
+const MAX_NAME_BYTES: usize = 64 << 20;
+
+/// The mapping of an index, with a table of its fields.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mapping {
+    /// As Elasticsearch returns it.
+    pub(crate) json: Value,
+    fields: BTreeMap<String, Field>,
+    /// Names that runtime fields define, each with the runtime field: itself, or the composite that it is part of. They hide
+    /// fields of the same name.
+    runtime: BTreeMap<String, String>,
+}
+
+/// A field, an object, a multi-field or an alias.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Field {
+    /// `type`; objects are shown without one.
+    pub(crate) kind: Option<String>,
+    pub(crate) normalizer: Option<String>,
+    pub(crate) ignore_above: Option<u64>,
+    origin: Origin,
+    /// Fields whose values are copied to it (`copy_to`).
+    copied_from: Vec<String>,
+    /// Where it is in the mapping.
+    position: usize,
+}
+
+/// Where the values of a field come from.
+#[derive(Clone, Debug, PartialEq)]
+enum Origin {
+    /// From documents, at the path that is its name.
+    Stored,
+    /// From the fields in it.
+    Object,
+    /// From this field, of which it is a multi-field.
+    Parent(String),
+    /// From the field of this name.
+    Alias(String),
+}
+
+/// What the source indices read under a name.
+#[derive(Debug, Default)]
+pub(in crate::job) struct ValueSources<'a> {
+    /// Paths in `_source`.
+    pub(in crate::job) paths: BTreeSet<&'a str>,
+    /// Runtime fields that compute it, with their scripts.
+    pub(in crate::job) scripts: Vec<(&'a str, Option<&'a Value>)>,
+}
+
+impl Mapping {
+    /// Checks the form of a mapping: what has another form would be left out of an index.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(json: Value) -> Result<Self, String> {
+        check(&json, 0, &mut 0)?;
+        Ok(Self::new(json))
+    }
+
+    pub(super) fn new(json: Value) -> Self {
+        let mut mapping = Self::default();
+        let mut copies = Vec::new();
+        mapping.add_properties(json.get("properties"), "", &mut copies);
+        for (source, target) in copies {
+            if let Some(target) = mapping.fields.get_mut(&target) {
+                target.copied_from.push(source);
+            }
+        }
+        for (made, definition) in entries(json.get("runtime")) {
+            let inner = entries(definition.get("fields")).map(|(inner, _)| format!("{made}.{inner}"));
+            let names = inner.chain([made.clone()]);
+            mapping.runtime.extend(names.map(|name| (name, made.clone())));
+        }
+        Self { json, ..mapping }
+    }
+
+    /// `copies` are the fields that are copied to another one, each with that one.
+    fn add_properties(&mut self, properties: Option<&Value>, above: &str, copies: &mut Vec<(String, String)>) {
+        for (name, definition) in entries(properties) {
+            let path = format!("{above}{name}");
+            let targets = one_or_many(definition.get("copy_to"));
+            copies.extend(targets.map(|target| (path.clone(), target.to_owned())));
+            for (inner, definition) in entries(definition.get("fields")) {
+                self.add(format!("{path}.{inner}"), definition, Origin::Parent(path.clone()));
+            }
+            let inner = definition.get("properties").filter(|inner| inner.is_object());
+            self.add_properties(inner, &format!("{path}."), copies);
+            let target = definition.get("path").and_then(Value::as_str);
+            let origin = match target.filter(|_| definition.get("type").is_some_and(|kind| kind == "alias")) {
+                Some(target) => Origin::Alias(target.to_owned()),
+                None if inner.is_some() => Origin::Object,
+                None => Origin::Stored,
+            };
+            self.add(path, definition, origin);
+        }
+    }
+
+    fn add(&mut self, name: String, definition: &Value, origin: Origin) {
+        let text = |name: &str| definition.get(name).and_then(Value::as_str).map(str::to_owned);
+        let field = Field {
+            kind: text("type"),
+            normalizer: text("normalizer"),
+            ignore_above: definition.get("ignore_above").and_then(number),
+            origin,
+            copied_from: Vec::new(),
+            position: self.fields.len(),
+        };
+        self.fields.insert(name, field);
+    }
+
+    /// A field by its name or an alias, with its name.
+    pub(crate) fn field(&self, name: &str) -> Option<(&str, &Field)> {
+        let found = self.fields.get_key_value(name)?;
+        let (name, field) = match &found.1.origin {
+            Origin::Alias(target) => self.fields.get_key_value(target)?,
+            _ => found,
+        };
+        (!matches!(field.origin, Origin::Alias(_))).then_some((name, field))
+    }
+
+    /// The same, or the field of type `flattened` whose key the name is.
+    pub(crate) fn field_or_flattened(&self, name: &str) -> Option<(&str, &Field)> {
+        self.field(name).or_else(|| {
+            let mut around = parents(name).filter_map(|parent| self.fields.get_key_value(parent));
+            let (name, field) = around.find(|(_, field)| field.is("flattened"))?;
+            Some((name.as_str(), field))
+        })
+    }
+
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.runtime.contains_key(name) || self.field_or_flattened(name).is_some()
+    }
+
+    /// Adds what this index reads under a name: nothing where it does not know the name.
+    pub(super) fn add_sources<'a>(&'a self, name: &str, all: &mut ValueSources<'a>) {
+        if let Some((name, made)) = self.runtime.get_key_value(name) {
+            let script = self.runtime_field(made).and_then(|field| field.get("script"));
+            // Without a script its values are the document's own.
+            all.paths.extend(script.is_none().then_some(name.as_str()));
+            all.scripts.push((made, script));
+        } else if let Some((own, field)) = self.field_or_flattened(name) {
+            let (path, field) = match &field.origin {
+                Origin::Parent(parent) => (parent.as_str(), self.fields.get(parent).unwrap_or(field)),
+                _ => (own, field),
+            };
+            all.paths.insert(path);
+            all.paths.extend(field.copied_from.iter().map(String::as_str));
+        }
+    }
+
+    /// The type of a field, a multi-field, what an alias stands for, or a runtime field.
+    pub(super) fn kind(&self, name: &str) -> Option<&str> {
+        match self.runtime.get(name) {
+            Some(made) => self.runtime_field(made)?.get("type")?.as_str(),
+            None => self.field_or_flattened(name)?.1.kind.as_deref(),
+        }
+    }
+
+    fn runtime_field(&self, name: &str) -> Option<&Value> {
+        self.json.get("runtime")?.get(name)
+    }
+
+    /// The longest part of a path in `_source` that is a field or an object; the whole path where what is inside is not
+    /// mapped.
+    pub(super) fn known_path<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let in_source = |path: &'p str| {
+            let field = self.fields.get(path)?;
+            (!matches!(field.origin, Origin::Parent(_))).then_some((path, field))
+        };
+        if in_source(path).is_some() {
+            return Some(path);
+        }
+        let (known, field) = parents(path).filter_map(in_source).last()?;
+        match field.kind.as_deref() {
+            _ if field.origin == Origin::Object => None,
+            // The rest is a key.
+            None | Some("object" | "nested" | "flattened") => Some(path),
+            // Of a text `.length` is no field.
+            Some(_) => Some(known),
+        }
+    }
+
+    /// The names of the fields that documents hold, in the order of the mapping.
+    pub(super) fn stored(&self) -> Vec<&str> {
+        let stored = self.fields.iter().filter(|(_, field)| field.origin == Origin::Stored);
+        let mut stored: Vec<_> = stored.map(|(name, field)| (field.position, name.as_str())).collect();
+        stored.sort_unstable();
+        stored.into_iter().map(|(_, name)| name).collect()
+    }
+
+    /// The names of all fields, multi-fields, aliases and runtime fields.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let fields = self.fields.iter().filter(|(_, field)| field.origin != Origin::Object);
+        let runtime = entries(self.json.get("runtime"));
+        fields
+            .map(|(name, _)| name.as_str())
+            .chain(runtime.map(|(name, _)| name.as_str()))
+    }
+
+    /// The types of fields, multi-fields and aliases in documents, by name.
+    pub(super) fn types(&self) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self.fields.iter();
+        fields.filter_map(|(name, field)| Some((name.as_str(), field.kind.as_deref()?)))
+    }
+}
+
+impl Field {
+    pub(crate) fn is(&self, kind: &str) -> bool {
+        self.kind.as_deref() == Some(kind)
+    }
+}
+
+/// A number that may be written as a string, as in settings.
+pub(super) fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// The objects and fields that a dotted name may be inside of, the outermost first.
+fn parents(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('.')
+        .take(MAX_NAME_PARTS)
+        .map(|(dot, _)| &name[..dot])
+}
+
+/// `above` is the length of the names around, `all` of those before.
+fn check(mapping: &Value, above: usize, all: &mut usize) -> Result<(), String> {
+    for section in ["properties", "fields", "runtime"] {
+        let Some(fields) = mapping.get(section) else { continue };
+        let fields = fields
+            .as_object()
+            .ok_or_else(|| format!("`{section}` is not an object"))?;
+        for (name, definition) in fields {
+            if !definition.is_object() {
+                return Err(format!("the definition of field `{name}` is not an object"));
+            }
+            let length = above + name.len();
+            *all += length * (1 + one_or_many(definition.get("copy_to")).count());
+            if *all > MAX_NAME_BYTES {
+                return Err(format!(
+                    "the names of its fields have more than {} MiB",
+                    MAX_NAME_BYTES >> 20
+                ));
+            }
+            check(definition, length, all)?;
+        }
+    }
+    Ok(())
+}
+
+fn entries(object: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+    object.and_then(Value::as_object).into_iter().flat_map(Map::iter)
+}
+
+/// Per source index: `{"mappings": {...}, "settings": {...}}` as carried in `<safe>_input_mapping.json`,
+/// an object of that form keyed by index.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InputMappings {
+    pub(super) indices: BTreeMap<String, Definition>,
+}
+
+/// What is carried of an index.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Definition {
+    /// Shared by indices that have the same: as a tree it takes many times its text.
+    pub(super) mapping: Arc<Mapping>,
+    pub(super) analysis: Option<Value>,
+    pub(super) shards: Option<u64>,
+    pub(super) settings: Settings,
+}
+
+/// A field as one index maps it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MappedField<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) field: &'a Field,
+    /// In UTF-16 code units, by the field or by the settings of the index.
+    pub(crate) ignore_above: Option<u64>,
+    /// The analysis settings of the index.
+    pub(crate) analysis: Option<&'a Value>,
+}
+
+impl Definition {
+    fn new(mapping: Arc<Mapping>, settings: &Value) -> Self {
+        let index = settings.get("index");
+        let setting = |key: &str| {
+            let nested = index.and_then(|index| index.get(key));
+            nested.or_else(|| settings.get(format!("index.{key}")))
+        };
+        let carried = index.and_then(Value::as_object).map(carried);
+        Self {
+            mapping,
+            analysis: setting("analysis").cloned(),
+            shards: setting("number_of_shards").and_then(number),
+            settings: carried.unwrap_or_default(),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut index: Map<String, Value> = self.settings.clone().into_iter().collect();
+        if let Some(analysis) = &self.analysis {
+            index.insert("analysis".into(), analysis.clone());
+        }
+        if let Some(shards) = self.shards {
+            index.insert("number_of_shards".into(), json!(shards.to_string()));
+        }
+        json!({"mappings": self.mapping.json, "settings": {"index": index}})
+    }
+
+    fn field<'a>(&'a self, name: &str) -> Option<MappedField<'a>> {
+        let (name, field) = self.mapping.field_or_flattened(name)?;
+        let limited = matches!(field.kind.as_deref(), Some("keyword" | "wildcard" | "flattened"));
+        let by_index = || self.settings.get("mapping.ignore_above").and_then(number);
+        Some(MappedField {
+            name,
+            field,
+            ignore_above: field.ignore_above.or_else(by_index).filter(|_| limited),
+            analysis: self.analysis.as_ref(),
+        })
+    }
+}
+
+impl InputMappings {
+    /// Adds an index with the `settings` of `GET /<index>`.
+    pub fn add(&mut self, index: String, mapping: Arc<Mapping>, settings: &Value) {
+        self.indices.insert(index, Definition::new(mapping, settings));
+    }
+
+    /// From the archive's entry.
+    ///
+    /// # Errors
+    /// Text that is not an object of definitions, each an object with objects in it.
+    pub fn parse(json: &[u8]) -> Result<Self, Error> {
+        let invalid = |why: &str| Error::config("input mapping", &why);
+        let definitions: Map<String, Value> =
+            serde_json::from_slice(json).map_err(|cause| invalid(&without_value(&cause)))?;
+        let mut all = Self::default();
+        for (index, definition) in definitions {
+            let Value::Object(mut definition) = definition else {
+                return Err(invalid("a definition is not an object"));
+            };
+            let mut take = |name: &str| match definition.shift_remove(name) {
+                Some(value) if !value.is_object() => Err(invalid(&format!("`{name}` is not an object"))),
+                value => Ok(value.unwrap_or_else(|| json!({}))),
+            };
+            let (mapping, settings) = (take("mappings")?, take("settings")?);
+            let mapping = Mapping::parse(mapping).map_err(|why| invalid(&why))?;
+            all.add(index, Arc::new(mapping), &settings);
+        }
+        Ok(all)
+    }
+
+    /// Only these fields and the runtime fields of these names, with what they need: parents, multi-fields, aliases of
+    /// them, analyzers. Settings that would keep a plain index from taking the documents (routing, time series)
+    /// are left out.
+    pub fn pruned(&self, fields: &BTreeSet<String>, runtime: &BTreeSet<String>) -> Self {
+        self.selected(Selection::Only(fields), |name| runtime.contains(name))
+    }
+
+    /// Without the fields at some paths, and what belongs to them: multi-fields, aliases, runtime fields of these names,
+    /// analyzers that no other field needs.
+    pub fn without(&self, unwanted: &dyn Fn(&str) -> bool, runtime: &BTreeSet<String>) -> Self {
+        self.selected(Selection::Except(unwanted), |name| !runtime.contains(name))
+    }
+
+    fn selected(&self, selection: Selection<'_>, runtime: impl Fn(&str) -> bool) -> Self {
+        let mut selected: HashMap<*const Mapping, Arc<Mapping>> = HashMap::new();
+        let mut cut = |definition: &Definition| {
+            let mapping = selected.entry(Arc::as_ptr(&definition.mapping)).or_insert_with(|| {
+                let json = select(&definition.mapping.json, selection, &runtime);
+                Arc::new(Mapping::new(json))
+            });
+            let analysis = definition.analysis.as_ref();
+            Definition {
+                analysis: analysis.and_then(|all| needed_analysis(all, &mapping.json)),
+                mapping: Arc::clone(mapping),
+                ..definition.clone()
+            }
+        };
+        let indices = self.indices.iter();
+        let indices = indices.map(|(name, definition)| (name.clone(), cut(definition)));
+        Self {
+            indices: indices.collect(),
+        }
+    }
+
+    /// Those of some indices.
+    pub fn of(&self, carried: impl Fn(&str) -> bool) -> Self {
+        let mut some = self.clone();
+        some.indices.retain(|name, _| carried(name));
+        some
+    }
+
+    /// About how many bytes of the entry's JSON describe an index.
+    pub fn bytes_of(&self, index: &str) -> u64 {
+        let definition = self.indices.get(index);
+        definition.map_or(0, |d| (index.len() + d.to_json().to_string().len()) as u64)
+    }
+
+    /// Whether the mapping of this index is known.
+    pub fn has(&self, index: &str) -> bool {
+        self.indices.contains_key(index)
+    }
+
+    /// These and those of other indices.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.indices.extend(other.indices);
+        self
+    }
+
+    /// Nothing is known of any index.
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
+    /// The source indices.
+    pub fn indices(&self) -> impl Iterator<Item = &str> {
+        self.indices.keys().map(String::as_str)
+    }
+
+    /// The entry's JSON.
+    pub fn to_json(&self) -> Value {
+        let indices = self.indices.iter();
+        Value::Object(indices.map(|(name, d)| (name.clone(), d.to_json())).collect())
+    }
+
+    /// The paths of a field's values in `_source`, by the mapping: `service.keyword` → `service`, a field alias
+    /// → its target, a field that others are copied to → those too; of several indices all. A name that none
+    /// knows is itself.
+    pub fn source_paths(&self, field: &str) -> BTreeSet<String> {
+        let own = (!self.knows(field)).then_some(field);
+        let paths = self.value_sources(field).paths.into_iter().chain(own);
+        paths.map(str::to_owned).collect()
+    }
+
+    pub(in crate::job) fn value_sources(&self, field: &str) -> ValueSources<'_> {
+        let mut all = ValueSources::default();
+        self.mappings().for_each(|mapping| mapping.add_sources(field, &mut all));
+        all
+    }
+
+    /// Whether a source maps this field, as a stored or a runtime field.
+    pub fn knows(&self, field: &str) -> bool {
+        self.mappings().any(|mapping| mapping.knows(field))
+    }
+
+    /// A field, or the field of type `flattened` that has it as a key, as each source maps it.
+    pub(crate) fn mapped<'a>(&'a self, field: &'a str) -> impl Iterator<Item = MappedField<'a>> {
+        let definitions = self.indices.values();
+        definitions.filter_map(move |definition| definition.field(field))
+    }
+
+    /// The part of a path in `_source` that is a field of an index; the longest one.
+    pub(in crate::job) fn known_path<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let known = self.mappings().filter_map(|mapping| mapping.known_path(path));
+        known.max_by_key(|known| known.len())
+    }
+
+    /// The fields that a pattern with `*` matches.
+    pub fn names_like(&self, pattern: &str) -> BTreeSet<String> {
+        let names = self.mappings().flat_map(Mapping::names);
+        let matching = names.filter(|name| matches_wildcard(pattern, name));
+        matching.map(str::to_owned).collect()
+    }
+
+    /// The types of fields and multi-fields by path; of several indices that of the last.
+    pub fn types(&self) -> BTreeMap<&str, &str> {
+        self.mappings().flat_map(Mapping::types).collect()
+    }
+
+    /// What is searched where no field is named, where every index has the setting `index.query.default_field`.
+    pub(in crate::job) fn default_fields(&self) -> Option<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        for definition in self.indices.values() {
+            let setting = definition.settings.get("query.default_field")?;
+            names.extend(one_or_many(Some(setting)).map(str::to_owned));
+        }
+        (!names.is_empty() && !names.contains("*")).then_some(names)
+    }
+
+    /// Whether a field counts milliseconds in one index and nanoseconds in another.
+    pub fn differ_in_resolution(&self, field: &str) -> bool {
+        let kinds = self.kinds(field);
+        kinds.contains("date_nanos") && kinds.len() > 1
+    }
+
+    /// The types that indices give to a field, a multi-field, what an alias stands for or a runtime field.
+    pub fn kinds(&self, field: &str) -> BTreeSet<&str> {
+        self.mappings().filter_map(|mapping| mapping.kind(field)).collect()
+    }
+
+    /// Indices that keep no `_source`: their documents cannot be read.
+    pub fn without_source(&self) -> Vec<&str> {
+        let without = |d: &Definition| d.mapping.json.pointer("/_source/enabled") == Some(&json!(false));
+        let found = self.indices.iter().filter(|(_, d)| without(d));
+        found.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Of these fields those that an index leaves out of `_source`, each with the index.
+    pub fn left_out_of_source<'f>(&self, fields: &'f BTreeSet<String>) -> Vec<(&str, &'f str)> {
+        let mut found = Vec::new();
+        for (index, definition) in &self.indices {
+            let source = definition.mapping.json.get("_source");
+            let patterns = |key: &str| one_or_many(source.and_then(|source| source.get(key)));
+            let matches = |key: &str, field: &str| patterns(key).any(|pattern| includes(pattern, field));
+            for field in fields {
+                let is_included = patterns("includes").next().is_none() || matches("includes", field);
+                if definition.mapping.knows(field) && (matches("excludes", field) || !is_included) {
+                    found.push((index.as_str(), field.as_str()));
+                }
+            }
+        }
+        found
+    }
+
+    fn mappings(&self) -> impl Iterator<Item = &Mapping> {
+        self.indices.values().map(|definition| &*definition.mapping)
+    }
+}
