@@ -86,7 +86,11 @@ fn defaults_are_those_of_the_contract() {
     assert!(options.inputs().is_none() && !options.yes);
     let (options, _) = import("a").unwrap();
     assert_eq!(
-        (options.bulk().size, options.bulk().concurrency, options.max_entry_size.entry),
+        (
+            options.bulk().size,
+            options.bulk().concurrency,
+            options.max_entry_size.entry
+        ),
         (2 << 20, 3, 10 << 30)
     );
 }
