@@ -374,6 +374,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::archive::Action;
 
     fn names(journal: &Journal) -> Vec<String> {
         journal.to_undo().iter().map(|entry| format!("{entry:?}")).collect()
@@ -402,8 +403,7 @@ mod tests {
     fn derived_ids_differ_by_job_line_and_content() {
         let document = |line, text: &'static str| Document {
             line,
-            index: None,
-            id: None,
+            action: Action::default(),
             source: Bytes::from(text),
         };
         let id = |job: &str, line, text| {
