@@ -133,12 +133,7 @@ impl<'v> Checker<'v> {
             "the path leads elsewhere: absolute, with `..`, or with a backslash"
         } else if !self.paths.insert(path.to_owned()) {
             "is there twice"
-        } else {
-            let Some(kind) = EntryKind::of_path(path) else {
-                let findings = &mut self.documents.findings;
-                findings.warning(&self.place, "an unknown entry: ignored");
-                return None;
-            };
+        } else if let Some(kind) = EntryKind::of_path(path) {
             let after_manifest = self.kinds.contains(&EntryKind::Manifest);
             let accepted = Some(kind).filter(|kind| self.kinds.insert(*kind));
             self.place = Place::new(accepted, path);
@@ -150,6 +145,11 @@ impl<'v> Checker<'v> {
                 return accepted;
             }
             "another entry of this kind is there already"
+        } else {
+            self.documents
+                .findings
+                .warning(&self.place, "an unknown entry: ignored");
+            return None;
         };
         self.documents.findings.fatal(&self.place, refused);
         None

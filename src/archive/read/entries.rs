@@ -161,21 +161,20 @@ impl<'a> TarReader<'a> {
         self.skip()?;
         let start = self.stream.member_start()?;
         let (mut path, mut size) = (None, None);
+        let damaged =
+            |what: &'static str| move |cause: io::Error| ReadError::corrupt(format!("{what} is damaged: {cause}"));
         for _ in 0..=MAX_EXTENSIONS {
             let Some(header) = self.header()? else { return Ok(None) };
-            let damaged = |cause| ReadError::corrupt(format!("a header is damaged: {cause}"));
-            let bytes = header.entry_size().map_err(damaged)?;
+            let bytes = header.entry_size().map_err(damaged("a header"))?;
             self.begin(bytes);
             match header.entry_type() {
                 EntryType::GNULongName => {
-                    let mut name = self.extension()?;
-                    name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
-                    path = Some(text(&name));
+                    let name = self.extension()?;
+                    path = name.split(|byte| *byte == 0).next().map(text);
                 }
                 EntryType::XHeader => {
                     for record in PaxExtensions::new(&self.extension()?) {
-                        let damaged = |cause| ReadError::corrupt(format!("a pax header is damaged: {cause}"));
-                        let record = record.map_err(damaged)?;
+                        let record = record.map_err(damaged("a pax header"))?;
                         match record.key_bytes() {
                             b"path" => path = Some(text(record.value_bytes())),
                             b"size" => size = Some(pax_size(record.value_bytes())?),
