@@ -1,13 +1,13 @@
 //! Rules on the documents of an archive, line by line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::contents::{Contents, Findings, Place, StateSummary};
 use crate::archive::error::{Error, ReadError, Result};
-use crate::archive::layout::{EntryKind, MAX_INDICES, MAX_STATE_DOCUMENTS, Part};
+use crate::archive::layout::{EntryKind, Limits, MAX_INDICES, MAX_STATE_DOCUMENTS, Part};
 use crate::archive::read::{DocumentOrder, DocumentReader, Position, TarReader};
-use crate::job::{JobConfig, JobId, SnapshotId};
+use crate::job::{JobConfig, JobId};
 use crate::json::{check_members, for_each_member, replace_lone_surrogates, without_value};
 use crate::state::{ChunkDecoder, StateDocId, StateKind, StateLimits, split_number};
 use crate::util::spool::Repetitions;
@@ -44,11 +44,22 @@ impl DocumentVisitor for () {
     fn document(&mut self, _: Part, _: Option<&str>, _: Option<&str>, _: &[u8]) {}
 }
 
-/// Checks the documents of all entries.
-pub(super) struct DocumentChecker<'v> {
+/// A pass under way.
+pub(super) struct Checker<'v> {
+    pub(super) limits: Limits,
     pub(super) visitor: &'v mut dyn DocumentVisitor,
+    pub(super) contents: Contents,
     pub(super) findings: Findings,
-    /// Of the model, and of the categorizer.
+    /// Where the pass is.
+    pub(super) place: Place,
+    pub(super) kinds: BTreeSet<EntryKind>,
+    pub(super) paths: BTreeSet<String>,
+    pub(super) path_bytes: usize,
+    /// Of all entries.
+    pub(super) bytes: u64,
+    /// The archive could not be read to its end: what was not seen may well be there.
+    pub(super) truncated: bool,
+    /// State of the model, and of the categorizer.
     state: [KindChecker; 2],
     /// Documents of both kinds.
     state_documents: usize,
@@ -58,63 +69,62 @@ pub(super) struct DocumentChecker<'v> {
     categories: Repetitions,
     /// Job IDs that documents name, with the first place of each.
     owners: BTreeMap<String, Place>,
-    counts: BTreeMap<Part, u64>,
-    input_indices: BTreeMap<String, u64>,
 }
 
-impl<'v> DocumentChecker<'v> {
-    /// `limit` bounds the decoded state.
-    pub(super) fn new(limit: u64, visitor: &'v mut dyn DocumentVisitor) -> Self {
+impl<'v> Checker<'v> {
+    pub(super) fn new(limits: Limits, visitor: &'v mut dyn DocumentVisitor) -> Self {
+        let state_limits = StateLimits { decoded: limits.state };
         let state = [StateKind::Model, StateKind::Categorizer].map(|kind| KindChecker {
             kind,
             bases: Vec::new(),
             order: DocumentOrder::default(),
-            decoder: Some(ChunkDecoder::new(visitor.decoded(kind), StateLimits { decoded: limit })),
+            decoder: Some(ChunkDecoder::new(visitor.decoded(kind), state_limits)),
         });
         Self {
+            limits,
+            visitor,
+            contents: Contents::default(),
+            findings: Findings::default(),
+            place: Place::default(),
+            kinds: BTreeSet::new(),
+            paths: BTreeSet::new(),
+            path_bytes: 0,
+            bytes: 0,
+            truncated: false,
             state,
             state_documents: 0,
-            visitor,
-            findings: Findings::default(),
             inputs: Repetitions::default(),
             categories: Repetitions::default(),
             owners: BTreeMap::new(),
-            counts: BTreeMap::new(),
-            input_indices: BTreeMap::new(),
         }
     }
 
     /// Reads the documents of an entry; returns how many there are.
-    pub(super) fn check(&mut self, tar: &mut TarReader<'_>, entry: &Place, part: Part) -> Result<u64, ReadError> {
+    pub(super) fn documents(&mut self, tar: &mut TarReader<'_>, part: Part) -> Result<u64, ReadError> {
         let mut reader = DocumentReader::new(part);
         let mut documents = 0;
         loop {
-            match self.document(&mut reader, tar, entry) {
+            match self.document(&mut reader, tar) {
                 Ok(true) => documents += 1,
                 Ok(false) => break,
                 Err(ReadError::Malformed(why)) => {
-                    self.findings.fatal(&entry.line(reader.line), why);
+                    self.findings.fatal(&self.place.line(reader.line), why);
                     break;
                 }
                 Err(error) => return Err(error),
             }
         }
-        *self.counts.entry(part).or_default() += documents;
+        *self.contents.documents.entry(part).or_default() += documents;
         Ok(documents)
     }
 
     /// Reads the next document; false at the end of the entry.
-    fn document(
-        &mut self,
-        reader: &mut DocumentReader,
-        tar: &mut TarReader<'_>,
-        entry: &Place,
-    ) -> Result<bool, ReadError> {
+    fn document(&mut self, reader: &mut DocumentReader, tar: &mut TarReader<'_>) -> Result<bool, ReadError> {
         let Some(action) = reader.next(tar)? else {
             return Ok(false);
         };
         let (part, source) = (reader.part, reader.source.as_slice());
-        let place = &entry.line(reader.line);
+        let place = &self.place.line(reader.line);
         let (index, id) = (action.index.as_deref(), action.id.as_deref());
         if let (Part::State, Some(id)) = (part, id) {
             // The decoder reads all of it: no need to read 16 MB twice.
@@ -198,7 +208,7 @@ impl<'v> DocumentChecker<'v> {
     }
 
     fn input(&mut self, index: &str, id: &str, place: &Place) -> Result<()> {
-        let findings = &mut self.findings;
+        let (findings, indices) = (&mut self.findings, &mut self.contents.input_indices);
         if id.len() > MAX_ID {
             let what = format!("the action line's `_id` has more than {MAX_ID} bytes");
             findings.fatal(place, what);
@@ -206,10 +216,10 @@ impl<'v> DocumentChecker<'v> {
         self.inputs.add((index, id)).map_err(Error::temporary)?;
         if index.len() > MAX_INDEX {
             findings.fatal(place, "the action line's `_index` is no name of an index");
-        } else if let Some(documents) = self.input_indices.get_mut(index) {
+        } else if let Some(documents) = indices.get_mut(index) {
             *documents += 1;
-        } else if self.input_indices.len() < MAX_INDICES {
-            self.input_indices.insert(index.to_owned(), 1);
+        } else if indices.len() < MAX_INDICES {
+            indices.insert(index.to_owned(), 1);
         } else {
             findings.fatal(place, "inputs of more source indices than can be told apart");
         }
@@ -217,12 +227,15 @@ impl<'v> DocumentChecker<'v> {
     }
 
     /// Everything belongs to one job, and the state to one snapshot.
-    pub(super) fn require_owner(&mut self, job: &JobId, snapshot: Option<&SnapshotId>) {
+    pub(super) fn require_owner(&mut self, job: &JobId) {
         let findings = &mut self.findings;
         for (id, place) in self.owners.iter().filter(|(id, _)| *id != job.as_str()) {
             findings.fatal(place, format!("belongs to job `{id}`, the configuration to `{job}`"));
         }
-        let Some(snapshot) = snapshot else { return };
+        let Some(snapshot) = self.contents.snapshot.as_ref() else {
+            return;
+        };
+        let snapshot = &snapshot.snapshot_id;
         for checker in &self.state {
             for (base, place) in &checker.bases {
                 let id = StateDocId::parse(&format!("{base}#1"), job, snapshot);
@@ -234,23 +247,24 @@ impl<'v> DocumentChecker<'v> {
         }
     }
 
-    pub(super) fn finish(mut self, contents: &mut Contents) -> Result<Findings> {
-        contents.documents = self.counts;
-        contents.input_indices = self.input_indices;
-        contents.repeated_inputs = self.inputs.any().map_err(Error::temporary)?;
-        if self.categories.any().map_err(Error::temporary)? {
+    /// Applies the rules on the documents as a whole.
+    pub(super) fn finish_documents(&mut self) -> Result<()> {
+        let (contents, findings) = (&mut self.contents, &mut self.findings);
+        contents.repeated_inputs = std::mem::take(&mut self.inputs).any().map_err(Error::temporary)?;
+        if std::mem::take(&mut self.categories).any().map_err(Error::temporary)? {
             let place = contents.place_of(EntryKind::Categories);
-            self.findings.fatal(&place, "two categories have the same ID");
+            findings.fatal(&place, "two categories have the same ID");
         }
         let place = contents.place_of(EntryKind::State);
-        let [model, categorizer] = self.state.map(|kind| kind.finish(&place, &mut self.findings));
+        let [model, categorizer] = &mut self.state;
+        let (model, categorizer) = (model.finish(&place, findings), categorizer.finish(&place, findings));
         contents.state = StateSummary {
             model_documents: model.0,
             model_bytes: model.1,
             categorizer_documents: categorizer.0,
             categorizer_bytes: categorizer.1,
         };
-        Ok(self.findings)
+        Ok(())
     }
 }
 
@@ -310,9 +324,9 @@ impl KindChecker {
     }
 
     /// Documents and decoded bytes. Finds gaps, and the end of base64 and gzip where it should not be.
-    fn finish(self, place: &Place, findings: &mut Findings) -> (u64, u64) {
+    fn finish(&mut self, place: &Place, findings: &mut Findings) -> (u64, u64) {
         let documents = self.order.next;
-        let decoder = self.decoder.filter(|_| documents > 0);
+        let decoder = self.decoder.take().filter(|_| documents > 0);
         let decoded = match (self.order.gap(), decoder.map(ChunkDecoder::finish)) {
             (Some(missing), _) => {
                 let (base, number) = (self.bases.first().map_or("", |(base, _)| base), missing + 1);
@@ -356,7 +370,7 @@ mod tests {
     #[test]
     fn the_documents_of_both_kinds_are_bounded_together() {
         let visitor = &mut ();
-        let mut checker = DocumentChecker::new(1 << 20, visitor);
+        let mut checker = Checker::new(Limits::default(), visitor);
         let max = MAX_STATE_DOCUMENTS as u64;
         // In an import the categorizer's wait for the last of the model.
         let ids = (1..=max / 2).map(|n| format!("j_categorizer_state#{n}"));

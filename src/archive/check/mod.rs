@@ -10,8 +10,8 @@ use std::io::Read;
 use std::path::Path;
 
 pub use contents::{CheckedArchive, Contents, Finding, Rule, Severity, StateSummary};
+use documents::Checker;
 pub use documents::DocumentVisitor;
-use rules::Checker;
 
 use super::error::{Error, Result};
 use super::layout::Limits;

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 use tar::EntryType;
 
 use super::contents::{Contents, Findings, Place};
-use super::documents::{DocumentChecker, DocumentVisitor};
+use super::documents::Checker;
 use crate::archive::error::{ReadError, Result};
-use crate::archive::layout::{EntryKind, Limits, MAX_ENTRIES, max_text};
+use crate::archive::layout::{EntryKind, MAX_ENTRIES, max_text};
 use crate::archive::manifest::{EntrySummary, FORMAT_VERSION, Manifest};
 use crate::archive::read::TarReader;
 use crate::job::{self, Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot};
@@ -41,45 +41,13 @@ const REQUIRED: [(EntryKind, &str); 3] = [
     ),
 ];
 
-/// A pass under way.
-pub(super) struct Checker<'v> {
-    limits: Limits,
-    contents: Contents,
-    documents: DocumentChecker<'v>,
-    /// Where the pass is.
-    place: Place,
-    kinds: BTreeSet<EntryKind>,
-    paths: BTreeSet<String>,
-    path_bytes: usize,
-    /// Of all entries.
-    bytes: u64,
-    /// The archive could not be read to its end: what was not seen may well be there.
-    truncated: bool,
-}
-
-impl<'v> Checker<'v> {
-    pub(super) fn new(limits: Limits, visitor: &'v mut dyn DocumentVisitor) -> Self {
-        Self {
-            limits,
-            contents: Contents::default(),
-            documents: DocumentChecker::new(limits.state, visitor),
-            place: Place::default(),
-            kinds: BTreeSet::new(),
-            paths: BTreeSet::new(),
-            path_bytes: 0,
-            bytes: 0,
-            truncated: false,
-        }
-    }
-
+impl Checker<'_> {
     /// Reads to the end, or to the damage after which nothing can be read.
     pub(super) fn read(&mut self, mut tar: TarReader<'_>) -> Result<()> {
         match self.entries(&mut tar) {
             Ok(()) => return Ok(()),
             Err(ReadError::Failed(error)) => return Err(error),
-            Err(ReadError::Corrupt(why) | ReadError::Malformed(why)) => {
-                self.documents.findings.incomplete(&self.place, why)
-            }
+            Err(ReadError::Corrupt(why) | ReadError::Malformed(why)) => self.findings.incomplete(&self.place, why),
         }
         self.truncated = true;
         Ok(())
@@ -91,7 +59,7 @@ impl<'v> Checker<'v> {
             self.require_bounded(&entry)?;
             entry.kind = self.accepted_kind(entry_type, &entry.name);
             entry.documents = match entry.kind.map(|kind| (kind, kind.part())) {
-                Some((_, Some(part))) => self.documents.check(tar, &self.place, part)?,
+                Some((_, Some(part))) => self.documents(tar, part)?,
                 Some((kind, None)) => self.text(tar, entry.bytes, kind)?,
                 None => 0,
             };
@@ -139,19 +107,17 @@ impl<'v> Checker<'v> {
             self.place = Place::new(accepted, path);
             if after_manifest {
                 let what = "stands behind the manifest, which must be the last entry";
-                self.documents.findings.fatal(&self.place, what);
+                self.findings.fatal(&self.place, what);
             }
             if accepted.is_some() {
                 return accepted;
             }
             "another entry of this kind is there already"
         } else {
-            self.documents
-                .findings
-                .warning(&self.place, "an unknown entry: ignored");
+            self.findings.warning(&self.place, "an unknown entry: ignored");
             return None;
         };
-        self.documents.findings.fatal(&self.place, refused);
+        self.findings.fatal(&self.place, refused);
         None
     }
 
@@ -160,33 +126,33 @@ impl<'v> Checker<'v> {
         let max = max_text(kind);
         if bytes > max {
             let what = format!("has {bytes} bytes; no export writes more than {max} there");
-            self.documents.findings.fatal(&self.place, what);
+            self.findings.fatal(&self.place, what);
             return Ok(0);
         }
         let mut text = Vec::new();
         tar.read_to_end(&mut text)?;
         if let Err(why) = parse_text(kind, text, &mut self.contents) {
-            self.documents.findings.fatal(&self.place, why);
+            self.findings.fatal(&self.place, why);
         }
         if let (EntryKind::Config, Some(config)) = (kind, &self.contents.config) {
-            self.documents.visitor.config(config);
+            self.visitor.config(config);
         }
         Ok(1)
     }
 
     /// Applies the rules on the archive as a whole.
     pub(super) fn finish(mut self) -> Result<Contents> {
-        let (mut contents, truncated) = (self.contents, self.truncated);
-        if let Some(job) = contents.job_id() {
-            one_job(job, &contents, &mut self.documents);
+        if let Some(job) = self.contents.job_id().cloned() {
+            self.one_job(&job);
         }
-        let mut findings = self.documents.finish(&mut contents)?;
+        self.finish_documents()?;
+        let (contents, findings, truncated) = (&self.contents, &mut self.findings, self.truncated);
         if !truncated {
-            complete(&contents, &mut findings);
+            complete(contents, findings);
         }
-        input_numbers(&contents, truncated, &mut findings);
+        input_numbers(contents, truncated, findings);
         if let Some(manifest) = &contents.manifest {
-            as_listed(manifest, &contents, &mut findings);
+            as_listed(manifest, contents, findings);
         }
         if let Some(snapshot) = &contents.snapshot {
             let place = contents.place_of(EntryKind::Snapshot);
@@ -204,8 +170,44 @@ impl<'v> Checker<'v> {
                 "holds no categorizer state though the job categorizes: its categories start anew after an import";
             findings.warning(&contents.place_of(EntryKind::State), what);
         }
-        contents.findings = findings.into_list();
-        Ok(contents)
+        self.contents.findings = self.findings.into_list();
+        Ok(self.contents)
+    }
+
+    /// Everything belongs to one job and snapshot.
+    fn one_job(&mut self, job: &JobId) {
+        let (contents, findings) = (&self.contents, &mut self.findings);
+        if let Some(snapshot) = &contents.snapshot {
+            let place = contents.place_of(EntryKind::Snapshot);
+            let quantiles = snapshot.quantiles.as_ref().map(|quantiles| &quantiles.job_id);
+            let size = snapshot.model_size_stats.as_ref().and_then(|size| size.job_id.as_ref());
+            let ids = [Some(&snapshot.job_id), quantiles, size].into_iter().flatten();
+            for id in ids.filter(|id| *id != job.as_str()) {
+                findings.fatal(&place, format!("belongs to job `{id}`, the configuration to `{job}`"));
+            }
+            if quantiles.is_none() {
+                findings.warning(&place, "holds no quantiles: scores are normalised anew after an import");
+            }
+        }
+        let counted = contents.counted_job.as_deref();
+        if counted.is_some_and(|counted| counted != job.as_str()) {
+            let place = contents.place_of(EntryKind::DataCounts);
+            findings.fatal(&place, format!("is not of job `{job}`"));
+        }
+        let datafeed = contents.config.as_ref().and_then(JobConfig::datafeed);
+        if datafeed.is_some_and(|datafeed| datafeed.indices.is_empty()) {
+            findings.fatal(&contents.place_of(EntryKind::Config), "its datafeed names no indices");
+        }
+        self.require_owner(job);
+        let snapshot_id = self.contents.snapshot.as_ref().map(|snapshot| &snapshot.snapshot_id);
+        if let Some(manifest) = &self.contents.manifest {
+            let (named, snapshot) = (&manifest.job_id, &manifest.snapshot_id);
+            if named != job.as_str() || snapshot_id.is_some_and(|id| id.as_str() != snapshot) {
+                let what = format!("names job `{named}` and snapshot `{snapshot}`");
+                let place = self.contents.place_of(EntryKind::Manifest);
+                self.findings.fatal(&place, what);
+            }
+        }
     }
 }
 
@@ -282,42 +284,6 @@ fn array_of<T>(text: &str, read: impl Fn(&RawValue) -> Result<(String, T), job::
         list.push(one);
     }
     Ok(list)
-}
-
-/// Everything belongs to one job and snapshot.
-fn one_job(job: &JobId, contents: &Contents, documents: &mut DocumentChecker<'_>) {
-    let findings = &mut documents.findings;
-    let snapshot_id = contents.snapshot.as_ref().map(|snapshot| &snapshot.snapshot_id);
-    if let Some(snapshot) = &contents.snapshot {
-        let place = contents.place_of(EntryKind::Snapshot);
-        let quantiles = snapshot.quantiles.as_ref().map(|quantiles| &quantiles.job_id);
-        let size = snapshot.model_size_stats.as_ref().and_then(|size| size.job_id.as_ref());
-        let ids = [Some(&snapshot.job_id), quantiles, size].into_iter().flatten();
-        for id in ids.filter(|id| *id != job.as_str()) {
-            findings.fatal(&place, format!("belongs to job `{id}`, the configuration to `{job}`"));
-        }
-        if quantiles.is_none() {
-            findings.warning(&place, "holds no quantiles: scores are normalised anew after an import");
-        }
-    }
-    let counted = contents.counted_job.as_deref();
-    if counted.is_some_and(|counted| counted != job.as_str()) {
-        let place = contents.place_of(EntryKind::DataCounts);
-        findings.fatal(&place, format!("is not of job `{job}`"));
-    }
-    let datafeed = contents.config.as_ref().and_then(JobConfig::datafeed);
-    if datafeed.is_some_and(|datafeed| datafeed.indices.is_empty()) {
-        findings.fatal(&contents.place_of(EntryKind::Config), "its datafeed names no indices");
-    }
-    documents.require_owner(job, snapshot_id);
-    if let Some(manifest) = &contents.manifest {
-        let (named, snapshot) = (&manifest.job_id, &manifest.snapshot_id);
-        if named != job.as_str() || snapshot_id.is_some_and(|id| id.as_str() != snapshot) {
-            let what = format!("names job `{named}` and snapshot `{snapshot}`");
-            let place = contents.place_of(EntryKind::Manifest);
-            documents.findings.fatal(&place, what);
-        }
-    }
 }
 
 /// What an import cannot do without is there.
