@@ -49,7 +49,7 @@ pub struct Quantiles {
     #[serde(deserialize_with = "date_field")]
     timestamp: Option<EpochMillis>,
     #[serde(rename = "quantile_state")]
-    _state: Box<str>,
+    pub(crate) state: Box<str>,
 }
 
 /// The size of the model.

@@ -5,7 +5,7 @@ mod page;
 mod text;
 
 pub(crate) use html::render_html;
-pub(crate) use page::{Cell, Column, Histogram, Mark, ReportBlock, ReportPage, Section, Table, Text, TextStyle, Tile};
+pub(crate) use page::{Block, Cell, Column, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile};
 pub(crate) use text::{RenderOptions, render_text};
 
 #[cfg(test)]

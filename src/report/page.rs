@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::util::control_chars::escape;
 use crate::util::format::{count, duration};
 use crate::util::timestamp::EpochMillis;
 
@@ -16,25 +17,15 @@ pub(crate) struct ReportPage {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Section {
     pub(crate) title: Text,
-    pub(crate) blocks: Vec<ReportBlock>,
+    pub(crate) blocks: Vec<Block>,
 }
 
 /// A piece of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ReportBlock {
+pub(crate) enum Block {
     /// A label with at least one line.
-    Fact {
-        label: String,
-        lines: Vec<Text>,
-    },
-    /// A part of a whole; `text` contains the numbers.
-    Gauge {
-        label: String,
-        part: u64,
-        whole: u64,
-        style: TextStyle,
-        text: Text,
-    },
+    Fact(String, Vec<Text>),
+    Gauge(Gauge),
     /// The most important numbers.
     Tiles(Vec<Tile>),
     Table(Table),
@@ -44,13 +35,19 @@ pub(crate) enum ReportBlock {
     Paragraph(Text),
 }
 
-/// A number with its label and a note.
+/// A fact about a part of a whole; `text` contains the numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tile {
-    pub(crate) label: String,
-    pub(crate) value: Text,
-    pub(crate) note: String,
+pub(crate) struct Gauge {
+    pub(crate) label: &'static str,
+    pub(crate) part: u64,
+    pub(crate) whole: u64,
+    pub(crate) style: TextStyle,
+    pub(crate) text: Text,
 }
+
+/// A label, a number and a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tile(pub(crate) &'static str, pub(crate) Text, pub(crate) String);
 
 /// A table. HTML folds the rows beyond `shown`, text leaves them out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,13 +65,14 @@ pub(crate) struct Table {
     pub(crate) note: String,
 }
 
-/// A column of a table.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Column {
-    pub(crate) title: String,
-    pub(crate) align_right: bool,
-    /// Cells may be truncated where the line is too long.
-    pub(crate) flexible: bool,
+/// A column of a table, with its title.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    Words(&'static str),
+    /// Words that may be truncated where the line is too long.
+    Flexible(&'static str),
+    /// Aligned to the right.
+    Numbers(&'static str),
 }
 
 /// A cell of a table.
@@ -82,16 +80,13 @@ pub(crate) struct Column {
 pub(crate) enum Cell {
     Text(Text),
     /// A bar that compares a number with the largest of its column.
-    Bar {
-        value: u64,
-        largest: u64,
-    },
+    Bar(u64, u64),
 }
 
 /// Counts over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Histogram {
-    pub(crate) title: String,
+    pub(crate) title: &'static str,
     pub(crate) from: EpochMillis,
     pub(crate) width_millis: u64,
     pub(crate) counts: Vec<u64>,
@@ -101,11 +96,7 @@ pub(crate) struct Histogram {
 
 /// A result: a word in its style, and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub(crate) style: TextStyle,
-    pub(crate) word: String,
-    pub(crate) text: Text,
-}
+pub(crate) struct Mark(pub(crate) TextStyle, pub(crate) &'static str, pub(crate) Text);
 
 /// What a piece of text means to the reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,90 +112,82 @@ pub(crate) enum TextStyle {
     Plot,
 }
 
-/// A line of text whose pieces have styles. It may contain anything: the renderers escape it, and render line breaks and
-/// tabs as spaces.
+/// A line of text whose pieces have styles. It may be made of anything: control characters are escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text {
-    pieces: Vec<(TextStyle, String)>,
+    pub(super) pieces: Vec<(TextStyle, String)>,
 }
 
 impl Section {
     pub(crate) fn new(title: impl Into<Text>) -> Self {
-        Self {
-            title: title.into(),
-            blocks: Vec::new(),
-        }
+        let (title, blocks) = (title.into(), Vec::new());
+        Self { title, blocks }
     }
 
-    pub(crate) fn push(&mut self, block: ReportBlock) {
+    /// With its first block.
+    pub(crate) fn of(title: &str, block: Block) -> Self {
+        let (title, blocks) = (title.into(), vec![block]);
+        Self { title, blocks }
+    }
+
+    pub(crate) fn note(title: &str, text: impl Into<Text>) -> Self {
+        Self::of(title, Block::Paragraph(text.into()))
+    }
+
+    pub(crate) fn push(&mut self, block: Block) {
         self.blocks.push(block);
     }
 
-    /// Adds a fact, if it has a value.
-    pub(crate) fn fact(&mut self, label: &str, value: Option<impl Into<Text>>) {
-        self.facts(label, value);
-    }
-
     /// Adds a fact with a line for each value that is not empty, if there are any.
-    pub(crate) fn facts<T: Into<Text>>(&mut self, label: &str, lines: impl IntoIterator<Item = T>) {
-        let lines: Vec<Text> = lines
-            .into_iter()
-            .map(Into::into)
-            .filter(|line| !line.is_empty())
-            .collect();
+    pub(crate) fn facts<T: Into<Text>>(&mut self, label: impl Into<String>, values: impl IntoIterator<Item = T>) {
+        let lines = values.into_iter().map(Into::into);
+        let lines: Vec<Text> = lines.filter(|line: &Text| !line.is_empty()).collect();
         if !lines.is_empty() {
-            let label = label.to_owned();
-            self.push(ReportBlock::Fact { label, lines });
+            self.push(Block::Fact(label.into(), lines));
         }
     }
 
+    /// Adds a fact, if it has a value.
+    pub(crate) fn fact(&mut self, label: &str, value: impl Into<Text>) {
+        self.facts(label, [value]);
+    }
+
     pub(crate) fn paragraph(&mut self, text: impl Into<Text>) {
-        self.push(ReportBlock::Paragraph(text.into()));
+        self.push(Block::Paragraph(text.into()));
     }
 
     pub(crate) fn table(&mut self, table: Table) {
-        self.push(ReportBlock::Table(table));
+        self.push(Block::Table(table));
     }
 }
 
 impl Column {
-    pub(crate) fn words(title: &str) -> Self {
-        Self {
-            title: title.to_owned(),
-            ..Self::default()
-        }
-    }
-
-    pub(crate) fn flexible(title: &str) -> Self {
-        Self {
-            flexible: true,
-            ..Self::words(title)
-        }
-    }
-
-    pub(crate) fn numbers(title: &str) -> Self {
-        Self {
-            align_right: true,
-            ..Self::words(title)
-        }
+    pub(super) fn title(self) -> &'static str {
+        let (Self::Words(title) | Self::Flexible(title) | Self::Numbers(title)) = self;
+        title
     }
 }
 
 impl Table {
+    pub(crate) fn new(columns: impl Into<Vec<Column>>, rows: impl IntoIterator<Item = Vec<Cell>>) -> Self {
+        Self {
+            columns: columns.into(),
+            rows: rows.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
     /// The notes below the table when only the first `shown` rows are there.
     pub(super) fn notes(&self, shown: usize) -> impl Iterator<Item = String> {
-        let left_out = match self.rows.len().saturating_sub(shown) as u64 + self.more {
-            0 => String::new(),
-            more if self.left_out.is_empty() => format!("{} more", count(more)),
-            more => format!("{} more; {}", count(more), self.left_out),
-        };
-        [left_out, self.note.clone()]
-            .into_iter()
-            .filter(|note| !note.is_empty())
+        let more = self.rows.len().saturating_sub(shown) as u64 + self.more;
+        let hint = if self.left_out.is_empty() { "" } else { "; " };
+        let left_out = (more > 0).then(|| format!("{} more{hint}{}", count(more), self.left_out));
+        let note = Some(self.note.clone()).filter(|note| !note.is_empty());
+        left_out.into_iter().chain(note)
     }
 
     pub(super) fn has_titles(&self) -> bool {
-        self.columns.iter().any(|column| !column.title.is_empty())
+        self.columns.iter().any(|column| !column.title().is_empty())
     }
 }
 
@@ -229,13 +212,22 @@ impl Histogram {
     }
 }
 
-impl Mark {
-    pub(crate) fn new(style: TextStyle, word: &str, text: impl Into<Text>) -> Self {
-        Self {
-            style,
-            word: word.to_owned(),
-            text: text.into(),
+impl TextStyle {
+    /// Its names in the style sheet and in the crate `console`.
+    pub(super) fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Plain => ("", ""),
+            Self::Strong => ("strong", "bold"),
+            Self::Faint => ("faint", "dim"),
+            Self::Good => ("good", "green"),
+            Self::Caution => ("caution", "yellow"),
+            Self::Bad => ("bad", "red.bold"),
+            Self::Plot => ("plot", "cyan"),
         }
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        if self == Self::Plain { other } else { self }
     }
 }
 
@@ -244,11 +236,11 @@ impl Text {
         Self::default().then(style, text)
     }
 
-    /// Appends a piece.
+    /// Appends a piece. Line breaks and tabs become spaces.
     pub(crate) fn then(mut self, style: TextStyle, text: impl Into<String>) -> Self {
-        let text = text.into();
+        let text = text.into().replace(['\n', '\r', '\t'], " ");
         if !text.is_empty() {
-            self.pieces.push((style, text));
+            self.pieces.push((style, escape(&text).into_owned()));
         }
         self
     }
@@ -259,19 +251,9 @@ impl Text {
 
     /// The same text with another style where it has none.
     pub(super) fn or_style(&self, style: TextStyle) -> Self {
-        let styled = |(own, text): &(TextStyle, String)| match own {
-            TextStyle::Plain => (style, text.clone()),
-            own => (*own, text.clone()),
-        };
-        Self {
-            pieces: self.pieces.iter().map(styled).collect(),
-        }
-    }
-
-    /// The pieces, each on one line.
-    pub(super) fn pieces(&self) -> impl Iterator<Item = (TextStyle, String)> + '_ {
-        let pieces = self.pieces.iter();
-        pieces.map(|(style, text)| (*style, text.replace(['\n', '\r', '\t'], " ")))
+        let mut text = self.clone();
+        text.pieces.iter_mut().for_each(|(own, _)| *own = own.or(style));
+        text
     }
 }
 
@@ -279,4 +261,10 @@ impl<T: AsRef<str>> From<T> for Text {
     fn from(text: T) -> Self {
         Self::styled(TextStyle::Plain, text.as_ref())
     }
+}
+
+/// `value` of `largest` as a number of `steps`, rounded up: only zero is nothing.
+pub(super) fn scaled(value: u64, largest: u64, steps: u64) -> u64 {
+    let part = (u128::from(value) * u128::from(steps)).div_ceil(u128::from(largest.max(1)));
+    u64::try_from(part).unwrap_or(steps).min(steps)
 }

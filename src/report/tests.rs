@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Cell, Column, RenderOptions, ReportBlock, ReportPage, Section, Table, TextStyle, render_html, render_text,
+    Block, Cell, Column, Gauge, RenderOptions, ReportPage, Section, Table, TextStyle, render_html, render_text,
 };
 
 /// A page of one section.
@@ -32,7 +32,7 @@ fn narrow(sheet: &ReportPage) -> String {
 fn table(rows: usize) -> Table {
     let row = |n: usize| vec![Cell::from(format!("row {n} {}", "x".repeat(60))), n.to_string().into()];
     Table {
-        columns: vec![Column::flexible("name"), Column::numbers("n")],
+        columns: vec![Column::Flexible("name"), Column::Numbers("n")],
         rows: (0..rows).map(row).collect(),
         shown: Some(2),
         more: 1000,
@@ -44,9 +44,9 @@ fn table(rows: usize) -> Table {
 #[test]
 fn a_fact_without_value_is_not_said_and_a_long_label_has_its_own_line() {
     let page = narrow(&sheet(|section| {
-        section.fact("none", None::<&str>);
-        section.fact("empty", Some(""));
-        section.fact("a label that is long", Some("value"));
+        section.facts("none", None::<&str>);
+        section.fact("empty", "");
+        section.fact("a label that is long", "value");
         section.facts("short", ["first", "second"]);
     }));
     assert_eq!(
@@ -58,13 +58,13 @@ fn a_fact_without_value_is_not_said_and_a_long_label_has_its_own_line() {
 #[test]
 fn a_gauge_takes_two_lines_where_one_is_too_short() {
     let page = narrow(&sheet(|section| {
-        section.push(ReportBlock::Gauge {
-            label: "memory".to_owned(),
+        section.push(Block::Gauge(Gauge {
+            label: "memory",
             part: 1,
             whole: 4,
             style: TextStyle::Good,
             text: "25 % of all that there is".into(),
-        });
+        }));
     }));
     assert_eq!(
         page,
@@ -74,12 +74,12 @@ fn a_gauge_takes_two_lines_where_one_is_too_short() {
 
 #[test]
 fn what_a_table_leaves_out_is_said() {
-    let page = narrow(&sheet(|section| section.push(ReportBlock::Table(table(5)))));
+    let page = narrow(&sheet(|section| section.push(Block::Table(table(5)))));
     let lines: Vec<&str> = page.lines().skip(2).collect();
     assert!(lines.iter().all(|line| line.chars().count() <= 50), "{page}");
     assert!(lines[1].contains('…') && lines[1].ends_with('0'), "{page}");
     assert_eq!(lines[3..], ["  1,003 more; see elsewhere", "  A note."]);
-    let document = render_html(&sheet(|section| section.push(ReportBlock::Table(table(5)))));
+    let document = render_html(&sheet(|section| section.push(Block::Table(table(5)))));
     assert!(document.contains("<summary>3 more</summary>") && document.contains("1,000 more; see elsewhere"));
 }
 

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
 #[serde(transparent)]
 pub struct EpochMillis(pub i64);
 
@@ -72,14 +72,10 @@ pub fn date_field<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<E
     }
 }
 
-/// Serializes a time as a date.
-pub(crate) fn as_date<S: Serializer, T: Copy + Into<Option<EpochMillis>>>(
-    time: &T,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match (*time).into() {
-        Some(time) => serializer.collect_str(&time),
-        None => serializer.serialize_none(),
+/// As a date: what this tool writes is for people too.
+impl Serialize for EpochMillis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

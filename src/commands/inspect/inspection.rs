@@ -1,24 +1,21 @@
-//! Reads an archive once, and reports what is in it.
+//! Reads an archive once: for a report on what is in it, or up to an entry that is copied to stdout.
 
-use std::cell::RefCell;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::facts::{Failure, Gathered, Report, document_time, report};
-use super::options::InspectOptions;
-use super::output::is_standard_stream;
-use super::values::{StateSink, ValueCollector};
-use crate::archive::{self, Archive, Contents, DocumentVisitor, Limits, Part};
-use crate::error::{Error, Result};
-use crate::job::JobConfig;
-use crate::state::StateKind;
-use crate::terminal::{Stage, Terminal};
-use crate::util::format::bytes;
+use serde_json::{Value, json};
 
-/// The time field of inputs whose configuration is missing.
-const DEFAULT_TIME_FIELD: &str = "@timestamp";
+use super::facts::{FactCollector, Failure, Report};
+use super::options::{EscapingWriter, InspectOptions, is_standard_stream};
+use crate::archive::{self, Archive, Contents, Limits};
+use crate::error::{Error, Result};
+use crate::terminal::{Stage, Terminal};
+use crate::util::control_chars::escape;
+use crate::util::format::{Table, bytes, count};
+
+/// Digits of a checksum in the table.
+const SHORT_CHECKSUM: usize = 12;
 
 /// An archive that was read.
 #[derive(Debug)]
@@ -29,69 +26,12 @@ pub(super) struct Inspection {
     pub(super) failure: Option<Error>,
 }
 
-/// Gathers the facts of documents that a report needs; keeps no document.
-#[derive(Debug, Default)]
-pub(super) struct FactCollector {
-    pub(super) time_field: Option<String>,
-    pub(super) gathered: Gathered,
-    /// With `--values`; shared with what receives the decoded state.
-    values: Option<Rc<RefCell<ValueCollector>>>,
-}
-
-impl FactCollector {
-    /// With values it takes longer, since all of state and inputs is read.
-    fn new(values: bool) -> Self {
-        let mut collector = Self {
-            values: values.then(Rc::default),
-            ..Self::default()
-        };
-        collector.gathered.categories.with_examples = values;
-        collector
-    }
-}
-
-impl DocumentVisitor for FactCollector {
-    fn config(&mut self, config: &JobConfig) {
-        self.time_field = Some(config.time_field().to_owned());
-        if let Some(values) = &self.values {
-            values.borrow_mut().config(config);
-        }
-    }
-
-    fn decoded(&mut self, kind: StateKind) -> Box<dyn Write> {
-        match &self.values {
-            Some(values) => Box::new(StateSink::new(kind, values)),
-            None => Box::new(io::sink()),
-        }
-    }
-
-    fn document(&mut self, part: Part, _: Option<&str>, id: Option<&str>, source: &[u8]) {
-        if let Some(values) = &self.values {
-            values.borrow_mut().document(part, id, source);
-        }
-        match part {
-            Part::Annotations => self.gathered.patterns.add(source),
-            Part::Categories => self.gathered.categories.add(source),
-            _ => {}
-        }
-        let time = match part {
-            Part::Inputs => document_time(source, self.time_field.as_deref().unwrap_or(DEFAULT_TIME_FIELD)),
-            Part::Annotations => document_time(source, "timestamp").or_else(|| document_time(source, "create_time")),
-            Part::Notifications => document_time(source, "timestamp"),
-            _ => return,
-        };
-        self.gathered.times.entry(part).or_default().add(time);
-    }
-}
-
 /// Reads an archive; `-` is stdin.
 pub(super) fn inspect(path: &Path, options: &InspectOptions, terminal: &Terminal) -> Result<Inspection> {
     let mut collector = FactCollector::new(options.values);
     let (size, contents) = check(path, options.limits, &mut collector, terminal)?;
     let name = name(path);
-    let FactCollector { gathered, values, .. } = collector;
-    let mut report = report(&name, size, &contents, gathered);
-    report.values = values.map(|values| values.take().into_facts(&contents, options.limits));
+    let mut report = collector.report(&name, size, &contents, options.limits);
     for unread in report.values.iter().flat_map(|values| &values.unread) {
         let part = unread.part.replace('_', " ");
         terminal.warn(&format!("{name}: values may be missing: {part}: {}", unread.why));
@@ -130,21 +70,20 @@ fn stage(archive: &Archive, terminal: &Terminal) -> Stage {
     terminal.stage("Reading the archive", bytes, Some(archive.len()))
 }
 
-/// Checks an archive before anything else is done with it; fails when any check fails.
-pub(super) fn verify(archive: &Archive, options: &InspectOptions, terminal: &Terminal) -> Result<()> {
-    let stage = stage(archive, terminal);
-    let contents = archive.check(options.limits, &mut (), &|bytes| stage.inc(bytes))?;
-    failure(&name(&options.archive), &contents).map_or(Ok(()), Err)
-}
-
 /// The name of the file, `-` for standard input: reports are shared, and a path may name people and machines.
 fn name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
 }
 
+/// The first fatal finding. A warning is no failure: an import accepts such an archive.
+fn failure(name: &str, contents: &Contents) -> Option<Error> {
+    let finding = contents.fatal()?;
+    Some(Error::Archive(finding.to_error(name)))
+}
+
 /// Standard input, unless it is a terminal.
-pub(super) fn stdin() -> Result<io::Stdin> {
+fn stdin() -> Result<io::Stdin> {
     let stdin = io::stdin();
     match stdin.is_terminal() {
         false => Ok(stdin),
@@ -155,8 +94,87 @@ pub(super) fn stdin() -> Result<io::Stdin> {
     }
 }
 
-/// The first fatal finding. A warning is no failure: an import accepts such an archive.
-fn failure(name: &str, contents: &Contents) -> Option<Error> {
-    let finding = contents.fatal()?;
-    Some(Error::Archive(finding.to_error(name)))
+/// The document of `--list --json`: members of the report.
+pub(super) fn entry_list(report: &Report) -> Value {
+    let mut list = json!({
+        "version": report.version,
+        "importable": report.importable,
+        "findings": report.findings,
+        "entries": report.entries,
+    });
+    for (name, value) in json!(report.failure).as_object().into_iter().flatten() {
+        list[name] = value.clone();
+    }
+    list
+}
+
+/// A line for each entry: documents, bytes, the beginning of its SHA-256, name.
+pub(super) fn entry_table(report: &Report) -> String {
+    let mut table = Table::new(&[0, 1]);
+    table.row(["documents", "bytes", "sha256", "name"]);
+    for entry in &report.entries {
+        let sha256 = entry.sha256.get(..SHORT_CHECKSUM).unwrap_or(&entry.sha256);
+        let name = entry.name.replace(['\n', '\t'], " ");
+        table.row([&count(entry.documents), &count(entry.bytes), sha256, &name]);
+    }
+    escape(&table.render(0)).into_owned()
+}
+
+/// Copies an entry to stdout. Its content is not checked, so that an entry of a damaged archive can be read too; with
+/// `--verify` the whole archive is checked first. On a terminal control characters are escaped.
+pub(super) fn show(options: &InspectOptions, entry: &str, terminal: &Terminal) -> Result<()> {
+    let stdout = io::stdout().lock();
+    let mut to: Box<dyn Write> = match terminal.stdout_is_terminal() {
+        true => Box::new(EscapingWriter { escape, to: stdout }),
+        false => Box::new(BufWriter::new(stdout)),
+    };
+    let is_closed = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    let names = match copy(options, entry, &mut *to, terminal) {
+        Err(Error::Archive(archive::Error::Io { cause, .. })) if is_closed(&cause) => return Ok(()),
+        copied => copied?,
+    };
+    match to.flush() {
+        Err(cause) if !is_closed(&cause) => return Err(Error::stdout(cause)),
+        _ => {}
+    }
+    let Some(names) = names else { return Ok(()) };
+    let hint = match names.as_slice() {
+        [] => "it has no entries at all".to_owned(),
+        names => format!("its entries are {}", names.join(", ")),
+    };
+    let message = format!("{}: it has no entry `{entry}`", options.archive.display());
+    Err(Error::failed(message, hint))
+}
+
+/// Copies the entry; if there is none, returns the names of the others.
+fn copy(options: &InspectOptions, entry: &str, to: &mut dyn Write, terminal: &Terminal) -> Result<Option<Vec<String>>> {
+    if is_standard_stream(&options.archive) {
+        if options.verify {
+            return Err(Error::usage(
+                "`--verify` with `--show` reads the archive twice, and standard input can be read only once",
+                "name a file",
+            ));
+        }
+        return Ok(archive::Entries::of(stdin()?).show(entry, to)?);
+    }
+    let archive = Archive::open(&options.archive)?;
+    if options.verify {
+        let stage = stage(&archive, terminal);
+        let contents = archive.check(options.limits, &mut (), &|bytes| stage.inc(bytes))?;
+        failure(&name(&options.archive), &contents).map_or(Ok(()), Err)?;
+    }
+    Ok(archive.entries().show(entry, to)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let mut shown = EscapingWriter { escape, to: Vec::new() };
+        shown.write_all("{\"a\":\"\u{1b}[2J\"}\n".as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(shown.to).unwrap(), "{\"a\":\"\\u{1b}[2J\"}\n");
+    }
 }

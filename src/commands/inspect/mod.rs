@@ -1,75 +1,60 @@
 //! What is in an archive, and whether it is complete.
 
 mod compare;
-mod entries;
 mod facts;
 mod inspection;
 mod options;
-mod output;
 mod page;
 mod values;
 
-use std::path::Path;
-
 use crate::commands::interrupt::{self, Signals};
 use crate::commands::session::RunContext;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::terminal::Terminal;
-use inspection::{Inspection, inspect};
+use inspection::{entry_list, entry_table, inspect, show};
 pub use options::InspectOptions;
-use output::{Output, failure_lines, finish, print, print_json};
 
 /// Runs the inspection and prints its result. It needs no cluster. An archive that cannot be imported is an error after
 /// the result was printed.
 pub async fn run(options: InspectOptions, context: &RunContext, terminal: &Terminal) -> Result<()> {
     let signals = Signals::listen(&context.stop);
-    signals.or(print_result(&options, terminal)).await
+    signals.or(print_result(options, terminal)).await
 }
 
-async fn print_result(options: &InspectOptions, terminal: &Terminal) -> Result<()> {
-    match (&options.show, &options.other) {
-        (Some(entry), _) => {
-            let (options, entry, terminal) = (options.clone(), entry.clone(), terminal.clone());
-            interrupt::abandonable(move || entries::show(&options, &entry, &terminal)).await
-        }
-        (None, _) if options.list => {
-            let inspection = read(&options.archive, options, terminal).await?;
-            let list = entries::EntryList::of(&inspection.report);
-            match options.json {
-                true => print_json(&list, terminal)?,
-                false => print(&list.table(), terminal)?,
-            }
-            finish(inspection.failure, options.json)
-        }
-        (None, None) => {
-            let output = Output::prepare(options)?;
-            let inspection = read(&options.archive, options, terminal).await?;
-            let report = &inspection.report;
-            let page = match &report.values {
-                Some(values) if options.html.is_none() => page::values_page(report, values),
-                _ => page::page(report),
-            };
-            match options.prints_failures_only(terminal) {
-                true => print(&failure_lines(report), terminal)?,
-                false => output.write(report, &page, terminal)?,
-            }
-            finish(inspection.failure, options.json)
-        }
-        (None, Some(other)) => {
-            let output = Output::prepare(options)?;
-            let first = read(&options.archive, options, terminal).await?;
-            let second = read(other, options, terminal).await?;
-            let comparison = compare::compare(&first, &second);
-            output.write(&comparison, &compare::page(&comparison), terminal)?;
-            finish(first.failure.or(second.failure), options.json)
-        }
+async fn print_result(options: InspectOptions, terminal: &Terminal) -> Result<()> {
+    let (reader, messages) = (options.clone(), terminal.clone());
+    if let Some(entry) = options.show {
+        return interrupt::abandonable(move || show(&reader, &entry, &messages)).await;
     }
-}
-
-/// Reads an archive on a thread of its own, which a signal does not wait for.
-async fn read(path: &Path, options: &InspectOptions, terminal: &Terminal) -> Result<Inspection> {
-    let (path, options, terminal) = (path.to_owned(), options.clone(), terminal.clone());
-    interrupt::abandonable(move || inspect(&path, &options, &terminal)).await
+    options.check()?;
+    let read = move || {
+        let first = inspect(&reader.archive, &reader, &messages)?;
+        let second = reader.other.as_ref().map(|other| inspect(other, &reader, &messages));
+        Ok((first, second.transpose()?))
+    };
+    let (first, second) = interrupt::abandonable(read).await?;
+    let report = &first.report;
+    if let Some(second) = &second {
+        let comparison = compare::compare(&first, second);
+        options.write(&comparison, &compare::page(&comparison), terminal)?;
+    } else if options.list {
+        options.print(&entry_list(report), &entry_table(report), terminal)?;
+    } else if options.verify && terminal.is_quiet() && !options.json && options.html.is_none() {
+        let fatal = report.findings.iter().filter(|finding| finding.is_fatal());
+        let lines: String = fatal.map(|finding| format!("FAILED  {finding}\n")).collect();
+        options.print(report, &lines, terminal)?;
+    } else {
+        let page = match &report.values {
+            Some(values) if options.html.is_none() => page::values_page(report, values),
+            _ => page::page(report),
+        };
+        options.write(report, &page, terminal)?;
+    }
+    match first.failure.or(second.and_then(|second| second.failure)) {
+        Some(failure) if options.json => Err(Error::Reported(Box::new(failure))),
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,19 @@
-//! The options of `inspect`.
+//! The options of `inspect`, and where its result goes: a page or one JSON document to stdout, an HTML page to a file.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::archive::Limits;
 use crate::commands::options::max_entry_size;
+use crate::error::{Error, Result};
+use crate::report::{RenderOptions, ReportPage, render_html, render_text};
 use crate::terminal::Terminal;
+use crate::util::atomic_file::{AtomicFile, PublishError};
+use crate::util::control_chars::escape_json;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,8 +79,102 @@ pub struct InspectOptions {
 }
 
 impl InspectOptions {
-    /// `--verify -q`, with the result on a terminal or in a pipe.
-    pub(super) fn prints_failures_only(&self, terminal: &Terminal) -> bool {
-        self.verify && terminal.is_quiet() && !self.json && self.html.is_none()
+    /// Refuses what cannot be written, or read, before an archive is read, which may take long.
+    pub(super) fn check(&self) -> Result<()> {
+        match &self.html {
+            // Created and removed again: while archives are read, a signal can leave no file behind.
+            Some(path) if !is_standard_stream(path) => drop(AtomicFile::create(path, self.overwrite).map_err(refused)?),
+            Some(_) if self.json => {
+                return Err(Error::usage(
+                    "`--html -` and `--json` both want standard output",
+                    "name a file for the page",
+                ));
+            }
+            _ => {}
+        }
+        if is_standard_stream(&self.archive) && self.other.as_ref() == Some(&self.archive) {
+            return Err(Error::usage(
+                "both archives are `-`, and standard input is read once",
+                "name a file for one of them",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes the file, then stdout: the document, the page or, where the page is in a file, its name.
+    pub(super) fn write(&self, document: &impl Serialize, page: &ReportPage, terminal: &Terminal) -> Result<()> {
+        let text = match &self.html {
+            Some(path) if is_standard_stream(path) => render_html(page),
+            Some(path) => {
+                let file = AtomicFile::create(path, self.overwrite).map_err(refused)?;
+                let written = file.file.as_file().write_all(render_html(page).as_bytes());
+                written.map_err(|cause| Error::file(path, cause))?;
+                file.publish().map_err(refused)?;
+                path.display().to_string()
+            }
+            None => {
+                let options = RenderOptions {
+                    color: terminal.stdout_color(),
+                    unicode: terminal.stdout_is_unicode(),
+                    width: terminal.stdout_width(),
+                };
+                render_text(page, options)
+            }
+        };
+        self.print(document, &text, terminal)
+    }
+
+    /// Prints the document or the text to stdout.
+    pub(super) fn print(&self, document: &impl Serialize, text: &str, terminal: &Terminal) -> Result<()> {
+        let printed = match self.json {
+            true => terminal.result_with(|stdout| write_json(document, stdout)),
+            false => terminal.result(text),
+        };
+        printed.map_err(Error::stdout)
+    }
+}
+
+/// Whether a path is `-`.
+pub(super) fn is_standard_stream(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+fn refused(why: PublishError) -> Error {
+    let hint = match why {
+        PublishError::Exists { .. } => "choose another name with --html, or replace it with --overwrite",
+        PublishError::NotAFile { .. } => "name another file with --html",
+        PublishError::Io { path, cause } => return Error::file(path, cause),
+    };
+    Error::refused(why.to_string(), hint)
+}
+
+/// Writes the document, indented. Control characters that JSON allows are escaped too, since it may be printed on a
+/// terminal.
+pub(super) fn write_json(document: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
+    let mut writer = EscapingWriter {
+        escape: escape_json,
+        to,
+    };
+    serde_json::to_writer_pretty(&mut writer, document)?;
+    writer.to.write_all(b"\n")
+}
+
+/// Escapes control characters.
+pub(super) struct EscapingWriter<W> {
+    pub(super) escape: for<'a> fn(&'a str) -> Cow<'a, str>,
+    pub(super) to: W,
+}
+
+impl<W: Write> Write for EscapingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A character that is split between two writes becomes two replacement characters. The JSON serializer writes
+        // whole characters; of an entry that is shown on a terminal it is good enough.
+        let text = String::from_utf8_lossy(bytes);
+        self.to.write_all((self.escape)(&text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }

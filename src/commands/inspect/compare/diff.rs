@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::util::format::amount;
 
@@ -18,127 +18,97 @@ pub(crate) struct Difference {
     pub(crate) second: Value,
 }
 
-/// Lists whose order has no meaning.
-const SETS: [&str; 17] = [
-    "groups",
-    "influencers",
-    "indices",
-    "indexes",
-    "custom_rules",
-    "actions",
-    "conditions",
-    "must",
-    "must_not",
-    "should",
-    "filter",
-    "terms",
-    "expand_wildcards",
-    "roles",
-    "job_ids",
-    "items",
-    "events",
-];
-/// Below it lists have an order, whatever their name: token filters are applied one after another.
-const ORDERED: &str = "categorization_analyzer";
-
-/// Members of a section that may contain values of the data: items of filters, descriptions of events, literals of queries
-/// and scripts, patterns of messages, the series that are plotted.
-const MAY_CONTAIN_VALUES: [(&str, &[&str]); 4] = [
-    ("filters", &["items", "description"]),
-    ("calendars", &["events", "description"]),
-    (
-        "datafeed",
-        &["query", "aggregations", "aggs", "runtime_mappings", "script_fields"],
-    ),
-    (
-        "job",
-        &[
-            "custom_rules",
-            "custom_settings",
-            "categorization_filters",
-            "categorization_analyzer",
-            "terms",
-        ],
-    ),
-];
-
 /// What differs between two values of a section; absent ones are `null`.
 pub(super) fn differences(section: &'static str, first: &Value, second: &Value) -> Vec<Difference> {
-    let differences = Vec::new();
-    let mut comparer = Comparer { section, differences };
-    comparer.compare("", first, second);
-    comparer.differences
+    let mut differences = Vec::new();
+    compare("", first, second, &mut |what, first, second| {
+        let what = what.to_owned();
+        differences.push(Difference {
+            section,
+            what,
+            first,
+            second,
+        });
+    });
+    differences.retain(|difference| !difference.is_about(is_ignored));
+    differences
 }
 
 /// Replaces what may be a value of the data by its type, or by the number of items.
 pub(super) fn without_values(differences: &mut [Difference]) {
-    for Difference {
-        section,
-        what,
-        first,
-        second,
-    } in differences
-    {
-        let members = MAY_CONTAIN_VALUES.iter().find(|(name, _)| name == section);
-        let is_one_of = |names: &[&str]| what.split('.').any(|name| names.contains(&name));
-        if members.is_some_and(|(_, names)| is_one_of(names)) {
-            for side in [first, second] {
-                *side = match side.take() {
-                    Value::Array(items) if !items.is_empty() => json!([amount(items.len() as u64, "item", "items")]),
-                    Value::String(_) => json!("(a text)"),
-                    Value::Number(_) => json!("(a number)"),
-                    Value::Object(members) if !members.is_empty() => json!("(an object)"),
-                    other => other,
-                };
-            }
+    let hidden = |value: &mut Value| {
+        *value = match value.take() {
+            Value::Array(items) if !items.is_empty() => json!([amount(items.len() as u64, "item", "items")]),
+            Value::String(_) => json!("(a text)"),
+            Value::Number(_) => json!("(a number)"),
+            Value::Object(members) if !members.is_empty() => json!("(an object)"),
+            other => other,
+        };
+    };
+    for difference in differences {
+        if difference.is_about(may_contain_values) {
+            hidden(&mut difference.first);
+            hidden(&mut difference.second);
         }
     }
 }
 
-struct Comparer {
-    section: &'static str,
-    differences: Vec<Difference>,
+impl Difference {
+    /// Whether it is in or below one of these members of its section.
+    fn is_about(&self, is_member: fn(&str, &str) -> bool) -> bool {
+        self.what.split('.').any(|name| is_member(self.section, name))
+    }
 }
 
-impl Comparer {
-    fn compare(&mut self, path: &str, first: &Value, second: &Value) {
-        match (first, second) {
-            // What only one side has is compared option by option too.
-            (Value::Object(a), Value::Null) if !a.is_empty() => self.compare(path, first, &json!({})),
-            (Value::Null, Value::Object(b)) if !b.is_empty() => self.compare(path, &json!({}), second),
-            (Value::Array(a), Value::Null) if !a.is_empty() => self.compare(path, first, &json!([])),
-            (Value::Null, Value::Array(b)) if !b.is_empty() => self.compare(path, &json!([]), second),
-            (Value::Object(a), Value::Object(b)) => {
-                let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-                for name in names {
-                    let [a, b] = [a, b].map(|members| members.get(name).unwrap_or(&Value::Null));
-                    self.compare(&child(path, name), a, b);
-                }
-            }
-            (Value::Array(a), Value::Array(b)) if is_set(path) => {
-                let (removed, added) = (without(a, b), without(b, a));
-                if !removed.is_empty() || !added.is_empty() {
-                    self.add(path, Value::Array(removed), Value::Array(added));
-                }
-            }
-            (Value::Array(a), Value::Array(b)) => {
-                for at in 0..a.len().max(b.len()) {
-                    let [a, b] = [a, b].map(|items| items.get(at).unwrap_or(&Value::Null));
-                    self.compare(&child(path, &at.to_string()), a, b);
-                }
-            }
-            _ if first == second => {}
-            _ => self.add(path, first.clone(), second.clone()),
-        }
-    }
+/// How documents are spread over entries, and the time of writing, which always differs.
+fn is_ignored(section: &str, name: &str) -> bool {
+    matches!((section, name), ("parts", "entries" | "undated") | ("archive", "at"))
+}
 
-    fn add(&mut self, path: &str, first: Value, second: Value) {
-        self.differences.push(Difference {
-            section: self.section,
-            what: path.to_owned(),
-            first,
-            second,
-        });
+/// Items of filters, descriptions of events, literals of queries and scripts, patterns of messages, the series that are
+/// plotted.
+fn may_contain_values(section: &str, name: &str) -> bool {
+    matches!(
+        (section, name),
+        ("filters", "items" | "description")
+            | ("calendars", "events" | "description")
+            | (
+                "datafeed",
+                "query" | "aggregations" | "aggs" | "runtime_mappings" | "script_fields"
+            )
+            | (
+                "job",
+                "custom_rules" | "custom_settings" | "categorization_filters" | "categorization_analyzer" | "terms"
+            )
+    )
+}
+
+/// Passes what differs to `found`, with its path. What only one side has is compared option by option too.
+fn compare(path: &str, first: &Value, second: &Value, found: &mut dyn FnMut(&str, Value, Value)) {
+    let sides = [first, second];
+    let both_are = |is_kind: fn(&Value) -> bool| sides.iter().all(|value| value.is_null() || is_kind(value));
+    let objects = sides.into_iter().filter_map(Value::as_object);
+    let names: BTreeSet<&String> = objects.flat_map(Map::keys).collect();
+    let [a, b] = sides.map(|value| value.as_array().map_or(&[][..], Vec::as_slice));
+    if both_are(Value::is_object) && !names.is_empty() {
+        for name in names {
+            let [a, b] = sides.map(|value| value.get(name).unwrap_or(&Value::Null));
+            compare(&child(path, name), a, b, found);
+        }
+    } else if !both_are(Value::is_array) || a.len() + b.len() == 0 {
+        if first != second {
+            found(path, first.clone(), second.clone());
+        }
+    } else if is_set(path) {
+        let (removed, added) = (without(a, b), without(b, a));
+        if removed.len() + added.len() > 0 {
+            found(path, Value::Array(removed), Value::Array(added));
+        }
+    } else {
+        for at in 0..a.len().max(b.len()) {
+            let [a, b] = [a, b].map(|items| items.get(at).unwrap_or(&Value::Null));
+            compare(&child(path, &at.to_string()), a, b, found);
+        }
     }
 }
 
@@ -149,12 +119,17 @@ fn child(path: &str, name: &str) -> String {
     }
 }
 
-/// A `terms` query has the name of its field in between.
+/// Whether the order of a list has no meaning. A `terms` query has the name of its field in between; of an analyzer, whose
+/// token filters are applied one after another, all lists have an order.
 fn is_set(path: &str) -> bool {
     let mut names = path.rsplit('.');
-    let last = names.next().unwrap_or_default();
-    let terms = names.next() == Some("terms");
-    (SETS.contains(&last) || terms) && !path.split('.').any(|name| name == ORDERED)
+    let is_unordered = match names.next().unwrap_or_default() {
+        "groups" | "influencers" | "indices" | "indexes" | "custom_rules" | "actions" | "conditions" | "must"
+        | "must_not" | "should" | "filter" | "terms" | "expand_wildcards" | "roles" | "job_ids" | "items"
+        | "events" => true,
+        _ => names.next() == Some("terms"),
+    };
+    is_unordered && !path.split('.').any(|name| name == "categorization_analyzer")
 }
 
 /// Items of a list that the other does not have, repeated ones as often as they are missing.
@@ -163,12 +138,11 @@ fn without(list: &[Value], other: &[Value]) -> Vec<Value> {
     for item in other {
         *others.entry(canonical(item)).or_default() += 1;
     }
-    let missing = list.iter().filter(|item| match others.get_mut(&canonical(item)) {
-        Some(left) if *left > 0 => {
-            *left -= 1;
-            false
-        }
-        _ => true,
+    let missing = list.iter().filter(|item| {
+        let left = others.entry(canonical(item)).or_default();
+        let is_missing = *left == 0;
+        *left = left.saturating_sub(1);
+        is_missing
     });
     missing.cloned().collect()
 }

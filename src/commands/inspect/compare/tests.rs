@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::comparison::{Comparison, compare};
-use super::page;
+use super::{Comparison, compare, page};
 use crate::archive::{Contents, Limits, Part};
 use crate::commands::inspect::facts::Report;
 use crate::commands::inspect::inspection::Inspection;

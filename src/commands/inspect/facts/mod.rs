@@ -2,13 +2,478 @@
 //!
 //! `docs/inspect-json.md` describes every member for users.
 
-mod checks;
-mod model;
-mod parts;
-mod report;
+mod documents;
 
-pub(super) use model::{CategorizationFacts, PatternFacts, PatternKind, SnapshotFacts};
-pub(super) use parts::document_time;
-pub(super) use report::{Failure, Gathered, REPORT_VERSION, Report, Written, report};
-#[cfg(test)]
-pub(super) use {checks::Check, model::*, parts::*, report::*};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value, json};
+
+use super::values::{StateSink, ValueCollector, ValuesFacts};
+use crate::archive::{
+    Contents, DocumentVisitor, EntryKind, EntrySummary, Finding, Limits, Manifest, Part, Rule, StateSummary,
+};
+use crate::commands::compatibility::{MissingPart, missing_parts};
+use crate::job::{Datafeed, Detector, JobConfig, Snapshot};
+use crate::state::StateKind;
+use crate::util::timestamp::{EpochMillis, date_field};
+
+pub(super) use documents::{
+    AnnotationFacts, CategoriesFacts, CategoryFacts, HistogramFacts, Pattern, PatternFacts, PatternKind,
+};
+use documents::{Categories, PartTimes, Patterns, document_time};
+
+/// The time field of inputs whose configuration is missing.
+const DEFAULT_TIME_FIELD: &str = "@timestamp";
+/// The parts in the order of the page.
+const PARTS: [(Part, &str); 5] = [
+    (Part::State, "state"),
+    (Part::Categories, "categories"),
+    (Part::Annotations, "annotations"),
+    (Part::Notifications, "notifications"),
+    (Part::Inputs, "inputs"),
+];
+/// The checks in the order of the page.
+const CHECKS: [(Rule, &str); 6] = [
+    (Rule::File, "the file is whole: gzip, tar, sizes, entries"),
+    (Rule::Config, "the configuration is a job's"),
+    (Rule::Snapshot, "the snapshot document is there, and of this job"),
+    (
+        Rule::State,
+        "the state has every document of the snapshot, and decodes to its end",
+    ),
+    (Rule::OtherEntry, "every other entry is JSON, and of this job"),
+    (
+        Rule::Manifest,
+        "every entry is what the manifest says: documents, bytes, SHA-256",
+    ),
+];
+/// Version of the document; grows when a member changes its meaning or is removed.
+pub(crate) const REPORT_VERSION: u32 = 1;
+
+/// The `--json` document.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) version: u32,
+    pub(crate) archive: ArchiveFacts,
+    /// No finding is fatal.
+    pub(crate) importable: bool,
+    /// `None` where the configuration is missing or unreadable.
+    #[serde(serialize_with = "job")]
+    pub(crate) job: Option<JobConfig>,
+    pub(crate) datafeed: Option<DatafeedFacts>,
+    /// `None` where the snapshot document is missing or unreadable.
+    pub(crate) snapshot: Option<SnapshotFacts>,
+    pub(crate) state: StateSummary,
+    pub(crate) data_counts: Option<DataCountsFacts>,
+    pub(crate) patterns: Vec<PatternFacts>,
+    pub(crate) categories: Option<CategoriesFacts>,
+    pub(crate) parts: Vec<PartFacts>,
+    pub(crate) inputs: Option<InputFacts>,
+    pub(crate) annotations: AnnotationFacts,
+    /// IDs.
+    pub(crate) filters: Vec<String>,
+    pub(crate) calendars: Vec<CalendarFacts>,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) findings: Vec<Finding>,
+    #[serde(rename = "lacks")]
+    pub(crate) missing: Vec<MissingPart>,
+    /// In the order of the archive.
+    pub(crate) entries: Vec<EntrySummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) values: Option<ValuesFacts>,
+    /// Why the command fails, where it does.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) failure: Option<Failure>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ArchiveFacts {
+    /// The name of the file, `-` for standard input.
+    pub(crate) path: String,
+    /// Compressed.
+    pub(crate) bytes: u64,
+    /// `None` for an archive of the Python scripts.
+    pub(crate) written: Option<Written>,
+}
+
+/// How the archive was written, from its manifest.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Written {
+    pub(crate) at: String,
+    pub(crate) tool_version: String,
+    pub(crate) cluster_version: String,
+    pub(crate) cluster_name: String,
+    pub(crate) cluster_uuid: String,
+    /// The options of the export.
+    pub(crate) options: Map<String, Value>,
+}
+
+/// The failure that the command ends with, as printed on stderr.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Failure {
+    pub(crate) error: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) exit: u8,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct DatafeedFacts {
+    pub(crate) id: String,
+    pub(crate) indices: Vec<String>,
+    /// Whether it has a query other than `match_all`.
+    pub(crate) query: bool,
+    pub(crate) runtime_mappings: bool,
+    pub(crate) script_fields: bool,
+    pub(crate) aggregations: bool,
+    /// Whether it reads a remote cluster (`name:index`).
+    pub(crate) remote: bool,
+}
+
+/// The model snapshot, by the names of its document (`model_size_stats` included) where they differ.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SnapshotFacts {
+    pub(crate) id: String,
+    /// `timestamp`
+    pub(crate) created: Option<EpochMillis>,
+    pub(crate) description: Option<String>,
+    pub(crate) min_version: Option<String>,
+    /// `snapshot_doc_count`
+    pub(crate) state_documents: Option<u64>,
+    pub(crate) model_bytes: Option<u64>,
+    pub(crate) peak_model_bytes: Option<u64>,
+    /// `model_bytes_memory_limit`
+    pub(crate) memory_limit: Option<u64>,
+    /// `model_bytes_exceeded`
+    pub(crate) bytes_exceeded: Option<u64>,
+    pub(crate) memory_status: Option<String>,
+    /// `bucket_allocation_failures_count`
+    pub(crate) allocation_failures: Option<u64>,
+    pub(crate) series: SeriesFacts,
+    /// `None` for a job that does not categorize.
+    pub(crate) categorization: Option<CategorizationFacts>,
+    pub(crate) latest_record: Option<EpochMillis>,
+    pub(crate) latest_result: Option<EpochMillis>,
+}
+
+/// Field values that are modeled (`total_…_field_count`), summed over detectors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct SeriesFacts {
+    pub(crate) by_values: Option<u64>,
+    pub(crate) over_values: Option<u64>,
+    pub(crate) partition_values: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct CategorizationFacts {
+    pub(crate) status: Option<String>,
+    /// `categorized_doc_count`
+    pub(crate) documents: Option<u64>,
+    pub(crate) categories: Option<u64>,
+    /// Match more than 1% of the documents.
+    pub(crate) frequent: Option<u64>,
+    /// Match one document.
+    pub(crate) rare: Option<u64>,
+    /// Never match again, since a broader category does.
+    pub(crate) dead: Option<u64>,
+    /// Could not be created for lack of memory.
+    pub(crate) failed: Option<u64>,
+}
+
+/// What the job has read, from its data counts.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct DataCountsFacts {
+    #[serde(rename(deserialize = "processed_record_count"))]
+    pub(crate) records: Option<u64>,
+    #[serde(rename(deserialize = "earliest_record_timestamp"), default)]
+    #[serde(deserialize_with = "date_field")]
+    pub(crate) first_record: Option<EpochMillis>,
+    #[serde(rename(deserialize = "latest_record_timestamp"), default)]
+    #[serde(deserialize_with = "date_field")]
+    pub(crate) latest_record: Option<EpochMillis>,
+    #[serde(rename(deserialize = "bucket_count"))]
+    pub(crate) buckets: Option<u64>,
+    #[serde(rename(deserialize = "empty_bucket_count"))]
+    pub(crate) empty_buckets: Option<u64>,
+    #[serde(rename(deserialize = "missing_field_count"))]
+    pub(crate) missing_fields: Option<u64>,
+    #[serde(rename(deserialize = "out_of_order_timestamp_count"))]
+    pub(crate) out_of_order: Option<u64>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PartFacts {
+    pub(crate) part: &'static str,
+    /// Number of entries.
+    pub(crate) entries: u64,
+    pub(crate) documents: u64,
+    /// Uncompressed, action lines included.
+    pub(crate) bytes: u64,
+    pub(crate) first: Option<EpochMillis>,
+    pub(crate) last: Option<EpochMillis>,
+    /// Documents whose time could not be read.
+    pub(crate) undated: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct InputFacts {
+    /// Documents by source index.
+    pub(crate) indices: BTreeMap<String, u64>,
+    pub(crate) mapping: bool,
+    /// `None` where no time could be read.
+    pub(crate) histogram: Option<HistogramFacts>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CalendarFacts {
+    pub(crate) id: String,
+    /// Number of events.
+    pub(crate) events: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Check {
+    pub(crate) what: &'static str,
+    #[serde(rename = "held")]
+    pub(crate) passed: bool,
+}
+
+/// Gathers the facts of documents that a report needs; keeps no document.
+#[derive(Debug, Default)]
+pub(super) struct FactCollector {
+    time_field: Option<String>,
+    times: BTreeMap<Part, PartTimes>,
+    patterns: Patterns,
+    categories: Categories,
+    /// With `--values`; shared with what receives the decoded state.
+    values: Option<Rc<RefCell<ValueCollector>>>,
+}
+
+impl DocumentVisitor for FactCollector {
+    fn config(&mut self, config: &JobConfig) {
+        self.time_field = Some(config.time_field().to_owned());
+        if let Some(values) = &self.values {
+            values.borrow_mut().config(config);
+        }
+    }
+
+    fn decoded(&mut self, kind: StateKind) -> Box<dyn Write> {
+        match &self.values {
+            Some(values) => Box::new(StateSink::new(kind, values)),
+            None => Box::new(io::sink()),
+        }
+    }
+
+    fn document(&mut self, part: Part, _: Option<&str>, id: Option<&str>, source: &[u8]) {
+        if let Some(values) = &self.values {
+            values.borrow_mut().document(part, id, source);
+        }
+        let time = match part {
+            Part::Inputs => document_time(source, self.time_field.as_deref().unwrap_or(DEFAULT_TIME_FIELD)),
+            Part::Annotations => {
+                self.patterns.add(source);
+                document_time(source, "timestamp").or_else(|| document_time(source, "create_time"))
+            }
+            Part::Notifications => document_time(source, "timestamp"),
+            Part::Categories => return self.categories.add(source),
+            Part::State => return,
+        };
+        self.times.entry(part).or_default().add(time);
+    }
+}
+
+impl FactCollector {
+    /// With values it takes longer, since all of state and inputs is read.
+    pub(super) fn new(with_values: bool) -> Self {
+        let mut collector = Self::default();
+        collector.categories.with_examples = with_values;
+        collector.values = with_values.then(Rc::default);
+        collector
+    }
+
+    /// The report on the archive at `path` of `bytes` compressed bytes, still without a failure.
+    pub(super) fn report(self, path: &str, bytes: u64, contents: &Contents, limits: Limits) -> Report {
+        let config = contents.config.as_ref();
+        let data_counts = contents.data_counts.as_ref();
+        let has = |part| contents.count(part) > 0;
+        let (patterns, annotations) = self.patterns.into_facts();
+        let calendars = contents.calendar_list.iter().map(|calendar| CalendarFacts {
+            id: calendar.calendar_id.to_string(),
+            events: calendar.events.len() as u64,
+        });
+        Report {
+            version: REPORT_VERSION,
+            archive: ArchiveFacts {
+                path: path.to_owned(),
+                bytes,
+                written: contents.manifest.as_ref().map(|manifest| Written {
+                    at: manifest.created.clone(),
+                    tool_version: manifest.tool_version.clone(),
+                    cluster_version: manifest.source.cluster_version.clone(),
+                    cluster_name: manifest.source.cluster_name.clone(),
+                    cluster_uuid: manifest.source.cluster_uuid.clone(),
+                    options: manifest.options.clone(),
+                }),
+            },
+            importable: contents.importable(),
+            job: contents.config.clone(),
+            datafeed: config.and_then(JobConfig::datafeed).map(datafeed),
+            snapshot: contents.snapshot.as_ref().map(|document| snapshot(document, config)),
+            state: contents.state,
+            data_counts: data_counts.and_then(|counts| serde_json::from_str(counts.get()).ok()),
+            patterns,
+            categories: has(Part::Categories).then(|| self.categories.into_facts()),
+            parts: parts(contents, &self.times),
+            inputs: has(Part::Inputs).then(|| InputFacts {
+                indices: contents.input_indices.clone(),
+                mapping: contents.input_mapping.is_some(),
+                histogram: self.times.get(&Part::Inputs).and_then(PartTimes::histogram),
+            }),
+            annotations,
+            filters: contents.filter_list.iter().map(|(id, _)| id.to_string()).collect(),
+            calendars: calendars.collect(),
+            checks: checks(contents),
+            findings: contents.findings.clone(),
+            missing: missing_parts(contents),
+            entries: contents.entries.clone(),
+            values: self.values.map(|values| values.take().into_facts(contents, limits)),
+            failure: None,
+        }
+    }
+}
+
+/// What the document says of a job's configuration.
+fn job<S: Serializer>(config: &Option<JobConfig>, serializer: S) -> Result<S::Ok, S::Error> {
+    let detector = |detector: &Detector| {
+        json!({
+            "description": detector.description(),
+            "function": detector.function,
+            "fields": detector.fields().collect::<Vec<_>>(),
+            "by_field": detector.by,
+            "over_field": detector.over,
+            "partition_field": detector.partition,
+        })
+    };
+    let job = config.as_ref().map(|config| {
+        json!({
+            "id": config.id(),
+            "description": config.description,
+            "groups": config.groups,
+            "job_version": config.job_version,
+            "bucket_span": config.analysis.bucket_span,
+            "time_field": config.time_field(),
+            "detectors": config.analysis.detectors.iter().map(detector).collect::<Vec<_>>(),
+            "influencers": config.analysis.influencers,
+            "categorization_field": config.categorization_field(),
+            "summary_count_field": config.analysis.summary_count_field_name,
+            "model_memory_limit": config.model_memory_limit(),
+        })
+    });
+    job.serialize(serializer)
+}
+
+fn datafeed(datafeed: &Datafeed) -> DatafeedFacts {
+    let is_set = |value: &Option<Value>| value.as_ref().is_some_and(|value| *value != json!({}));
+    DatafeedFacts {
+        id: datafeed.id.to_string(),
+        indices: datafeed.indices.clone(),
+        query: datafeed.query.get("match_all").is_none(),
+        runtime_mappings: is_set(&datafeed.runtime_mappings),
+        script_fields: is_set(&datafeed.script_fields),
+        aggregations: is_set(&datafeed.aggregations),
+        remote: datafeed.indices.iter().any(|index| index.contains(':')),
+    }
+}
+
+/// The server writes numbers of categories for every job: they are left out unless the job categorizes.
+fn snapshot(snapshot: &Snapshot, config: Option<&JobConfig>) -> SnapshotFacts {
+    let size = |name: &str| snapshot.model_size_stats.as_ref()?.others.get(name);
+    let number = |name: &str| size(name).and_then(Value::as_u64);
+    let text = |name: &str| size(name).and_then(Value::as_str).map(str::to_owned);
+    let categorizes = config.is_some_and(|config| config.categorization_field().is_some());
+    SnapshotFacts {
+        id: snapshot.snapshot_id.to_string(),
+        created: snapshot.timestamp,
+        description: snapshot.description.clone(),
+        min_version: snapshot.min_version.clone(),
+        state_documents: snapshot.snapshot_doc_count,
+        model_bytes: number("model_bytes"),
+        peak_model_bytes: number("peak_model_bytes"),
+        memory_limit: number("model_bytes_memory_limit"),
+        bytes_exceeded: number("model_bytes_exceeded"),
+        memory_status: text("memory_status"),
+        allocation_failures: number("bucket_allocation_failures_count"),
+        series: SeriesFacts {
+            by_values: number("total_by_field_count"),
+            over_values: number("total_over_field_count"),
+            partition_values: number("total_partition_field_count"),
+        },
+        categorization: categorizes.then(|| CategorizationFacts {
+            status: text("categorization_status"),
+            documents: number("categorized_doc_count"),
+            categories: number("total_category_count"),
+            frequent: number("frequent_category_count"),
+            rare: number("rare_category_count"),
+            dead: number("dead_category_count"),
+            failed: number("failed_category_count"),
+        }),
+        latest_record: snapshot.latest_record_time_stamp,
+        latest_result: snapshot.latest_result_time_stamp,
+    }
+}
+
+fn parts(contents: &Contents, times: &BTreeMap<Part, PartTimes>) -> Vec<PartFacts> {
+    let facts = |(part, name)| {
+        let times = times.get(&part);
+        let range = times.and_then(|times| times.range);
+        let entries = contents.entries.iter();
+        let entries = entries.filter(|entry| entry.kind.and_then(|kind| kind.part()) == Some(part));
+        PartFacts {
+            part: name,
+            entries: entries.clone().count() as u64,
+            documents: contents.count(part),
+            bytes: entries.map(|entry| entry.bytes).sum(),
+            first: range.map(|(first, _)| first),
+            last: range.map(|(_, last)| last),
+            undated: times.map_or(0, |times| times.undated),
+        }
+    };
+    PARTS.into_iter().map(facts).collect()
+}
+
+/// The checks of what the archive contains.
+fn checks(contents: &Contents) -> Vec<Check> {
+    let fails = |rule: Rule, finding: &Finding| {
+        finding.is_fatal() && (finding.rule == rule || (rule == Rule::File && finding.incomplete))
+    };
+    let is_other = |entry: &EntrySummary| Rule::of(entry.kind) == Rule::OtherEntry;
+    let check = |(rule, what)| {
+        let failed = contents.findings.iter().any(|finding| fails(rule, finding));
+        // Whether what the rule is about is there; `None` where it need not be.
+        let complete = match rule {
+            Rule::File => Some(true),
+            Rule::Config => Some(contents.config.is_some()),
+            Rule::Snapshot => Some(contents.snapshot.is_some()),
+            Rule::State => Some(contents.count(Part::State) > 0),
+            Rule::OtherEntry => (failed || contents.entries.iter().any(is_other)).then_some(true),
+            Rule::Manifest => contents.manifest.as_ref().map(|manifest| agrees(manifest, contents)),
+        };
+        let passed = complete? && !failed;
+        Some(Check { what, passed })
+    };
+    CHECKS.into_iter().filter_map(check).collect()
+}
+
+/// Documents of an unknown entry are not counted.
+fn agrees(manifest: &Manifest, contents: &Contents) -> bool {
+    let entries = contents.entries.iter();
+    let others = entries.filter(|entry| entry.kind != Some(EntryKind::Manifest));
+    let same = |(entry, listed): (&EntrySummary, &EntrySummary)| {
+        (&entry.name, entry.bytes, &entry.sha256) == (&listed.name, listed.bytes, &listed.sha256)
+            && (entry.kind.is_none() || entry.documents == listed.documents)
+    };
+    others.clone().count() == manifest.entries.len() && others.zip(&manifest.entries).all(same)
+}

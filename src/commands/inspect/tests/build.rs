@@ -2,9 +2,10 @@
 
 use serde_json::value::RawValue;
 
-use crate::archive::{Contents, DocumentVisitor, EntryKind, EntrySummary, Finding, Manifest, Part, Rule, Severity};
-use crate::commands::inspect::facts::{Report, report};
-use crate::commands::inspect::inspection::FactCollector;
+use crate::archive::{
+    Contents, DocumentVisitor, EntryKind, EntrySummary, Finding, Limits, Manifest, Part, Rule, Severity,
+};
+use crate::commands::inspect::facts::{FactCollector, Report};
 use crate::job::{Calendar, JobConfig, Snapshot};
 
 fn raw(json: &str) -> Option<Box<RawValue>> {
@@ -58,7 +59,7 @@ fn built(contents: &Contents) -> Report {
     ] {
         collector.document(Part::Inputs, Some("logs-1"), Some("1"), source);
     }
-    report("logs.tar.gz", 99, contents, collector.gathered)
+    collector.report("logs.tar.gz", 99, contents, Limits::default())
 }
 
 fn missing(report: &Report) -> Vec<&str> {
@@ -213,7 +214,7 @@ fn the_time_field_is_known_before_the_inputs() {
     let archive = tar.into_inner().unwrap().finish().unwrap();
     let mut collector = FactCollector::default();
     crate::archive::check(&archive[..], crate::archive::Limits::default(), &mut collector, &|_| {}).unwrap();
-    let report = report("-", 0, &contents(), collector.gathered);
+    let report = collector.report("-", 0, &contents(), Limits::default());
     let inputs = report.parts.iter().find(|part| part.part == "inputs").unwrap();
     assert_eq!(inputs.first.unwrap().to_string(), "2024-01-02T00:00:00Z");
 }
@@ -228,7 +229,7 @@ fn annotations_fall_back_to_when_they_were_written() {
     ] {
         collector.document(Part::Annotations, None, None, source.as_bytes());
     }
-    let report = report("-", 0, &contents(), collector.gathered);
+    let report = collector.report("-", 0, &contents(), Limits::default());
     let annotations = report.parts.iter().find(|part| part.part == "annotations").unwrap();
     assert_eq!(annotations.first.unwrap().0, 1_704_300_000_000);
     assert_eq!(

@@ -1,11 +1,13 @@
 //! A report in which nothing is missing.
 
+use serde_json::json;
+
 use crate::archive::{Contents, EntrySummary, Finding, Limits, Part, Rule, Severity, StateSummary};
 use crate::commands::compatibility::MissingPart;
 use crate::commands::inspect::facts::{
     AnnotationFacts, ArchiveFacts, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts, Check,
-    DataCountsFacts, DatafeedFacts, DetectorFacts, Failure, HistogramFacts, InputFacts, JobFacts, PartFacts, Pattern,
-    PatternFacts, PatternKind, REPORT_VERSION, Report, SeriesFacts, SnapshotFacts, Written,
+    DataCountsFacts, DatafeedFacts, Failure, HistogramFacts, InputFacts, PartFacts, Pattern, PatternFacts, PatternKind,
+    REPORT_VERSION, Report, SeriesFacts, SnapshotFacts, Written,
 };
 use crate::commands::inspect::values::{UnreadFacts, ValueCollector};
 use crate::job::JobConfig;
@@ -166,29 +168,31 @@ pub(in crate::commands::inspect) fn full() -> Report {
     }
 }
 
-fn job() -> JobFacts {
-    JobFacts {
-        id: "web-latency".to_owned(),
-        description: text("Response time\nof the \u{1b}[31mweb\u{9b} tier"),
-        groups: texts(&["web", "slo"]),
-        job_version: text("12.0.0"),
-        bucket_span: text("15m"),
-        time_field: "@timestamp".to_owned(),
-        detectors: ["mean(responsetime) partitionfield=host", "high_count by status"]
-            .map(|description| DetectorFacts {
-                description: description.to_owned(),
-                function: "mean".to_owned(),
-                fields: texts(&["responsetime", "host"]),
-                by_field: None,
-                over_field: None,
-                partition_field: text("host"),
-            })
-            .into(),
-        influencers: texts(&["host", "clientip"]),
-        categorization_field: text("message"),
-        summary_count_field: text("doc_count"),
-        model_memory_limit: Some(512 << 20),
-    }
+fn job() -> JobConfig {
+    let detectors = ["mean(responsetime) partitionfield=host", "high_count by status"].map(|description| {
+        json!({
+            "detector_description": description,
+            "function": "mean",
+            "field_name": "responsetime",
+            "partition_field_name": "host",
+        })
+    });
+    let job = json!({
+        "job_id": "web-latency",
+        "description": "Response time\nof the \u{1b}[31mweb\u{9b} tier",
+        "groups": ["web", "slo"],
+        "job_version": "12.0.0",
+        "analysis_config": {
+            "bucket_span": "15m",
+            "detectors": detectors,
+            "influencers": ["host", "clientip"],
+            "categorization_field_name": "message",
+            "summary_count_field_name": "doc_count",
+        },
+        "analysis_limits": {"model_memory_limit": "512mb"},
+        "data_description": {"time_field": "@timestamp"},
+    });
+    JobConfig::parse(job.to_string().as_bytes()).unwrap()
 }
 
 fn snapshot() -> SnapshotFacts {

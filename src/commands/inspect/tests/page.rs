@@ -1,6 +1,6 @@
-use crate::commands::inspect::entries::EntryList;
 use crate::commands::inspect::facts::Report;
-use crate::commands::inspect::output;
+use crate::commands::inspect::inspection::{entry_list, entry_table};
+use crate::commands::inspect::options::write_json;
 use crate::commands::inspect::page::{page, values_page};
 use crate::commands::inspect::tests::examples::{full, full_with_values};
 use crate::report::RenderOptions;
@@ -22,7 +22,7 @@ const TERMINAL: RenderOptions = RenderOptions {
 
 fn json(document: &impl serde::Serialize) -> String {
     let mut text = Vec::new();
-    output::write_json(document, &mut text).unwrap();
+    write_json(document, &mut text).unwrap();
     String::from_utf8(text).unwrap()
 }
 
@@ -98,7 +98,7 @@ fn nothing_from_an_archive_steers_the_terminal() {
         render_text(&values_page(&report, report.values.as_ref().unwrap()), TERMINAL),
         text(&report, PIPE),
         text(&report, TERMINAL),
-        EntryList::of(&report).table(),
+        entry_table(&report),
         json(&report),
     ] {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
@@ -126,14 +126,14 @@ fn an_archive_without_anything_has_a_page() {
 #[test]
 fn the_list_has_a_line_an_entry() {
     assert_eq!(
-        EntryList::of(&full()).table(),
+        entry_table(&full()),
         "documents  bytes  sha256        name\n        1  3,641  5e884898da28  web-latency_config.json\n"
     );
 }
 
 #[test]
 fn the_list_as_json_has_whole_checksums_and_the_failure() {
-    let document: serde_json::Value = serde_json::from_str(&json(&EntryList::of(&full()))).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&json(&entry_list(&full()))).unwrap();
     assert_eq!(document["entries"][0]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(document["exit"], 4);
 }

@@ -1,58 +1,148 @@
-//! Collects values document by document, and from the decoded state as it streams by.
+//! Collects values document by document, and from the decoded state as it streams by: distinct values by field, in bounded
+//! memory.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, Sink, Write};
 use std::rc::Rc;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
-use super::store::ValueStore;
-use crate::archive::{Contents, Part};
+use crate::archive::{Contents, Limits, Part};
 use crate::job::JobConfig;
 use crate::state::hash::scope;
-use crate::state::schema::{Change, StateRewriter, StateStream, ValueKind, ValueLocation, Visitor, read_quantiles};
-use crate::state::{Error, StateKind, StateLimits};
+use crate::state::schema::{Change, StateRewriter, StateStream, ValueKind, ValueLocation, read_quantiles};
+use crate::state::{StateKind, StateLimits};
 use crate::values::{
-    ArchivePart, FieldRole, FieldRoles, ValueSource, config_values, document_values, entry_values, input_values,
+    ArchivePart, FieldRole, FieldRoles, ValueFormat, ValueSource, config_values, document_values, entry_values,
+    input_values,
 };
 
+/// Distinct values of one field.
 /// Hashes of a kind that are told apart.
 const MAX_HASHES: usize = 1_000_000;
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ValuesFacts {
+    /// Distinct values of one field that are told apart.
+    #[serde(rename = "most_values")]
+    pub(crate) max_values: u64,
+    /// Whether there are fields that are not listed.
+    pub(crate) more_fields: bool,
+    /// Fields that the job uses first.
+    pub(crate) fields: Vec<FieldFacts>,
+    /// Whether values were replaced by tokens when the archive was written.
+    pub(crate) pseudonymized: bool,
+    pub(crate) hashes: HashFacts,
+    pub(crate) unread: Vec<UnreadFacts>,
+}
+
+/// Numbers of hashes without salt: they can be compared with those of a list of guesses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct HashFacts {
+    /// Of names and values: keys of scores in the quantiles.
+    pub(crate) scopes: u64,
+    /// Of values that `distinct_count` or `info_content` has counted in open buckets.
+    pub(crate) words: u64,
+    /// Of rules with the items of their filters.
+    pub(crate) rule_checksums: u64,
+    pub(crate) more: bool,
+}
+
+/// A part that was not understood, so that values of it may be missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct UnreadFacts {
+    pub(crate) part: &'static str,
+    pub(crate) why: String,
+}
+
+const MAX_VALUES: usize = 100_000;
+const MAX_FIELDS: usize = 1_000;
+/// Bytes of all values; those of fields that the job does not use may take half of it.
+const MAX_BYTES: usize = 128 << 20;
+/// Bytes of a value that are kept.
+const MAX_VALUE: usize = 512;
+/// Bytes of a field's name; no mapping has longer ones.
+const MAX_NAME: usize = 1024;
+/// Approximate memory of a value besides its text.
+const OVERHEAD: usize = 112;
+
+/// The values of a field, or of texts of one kind.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct FieldFacts {
+    pub(crate) name: String,
+    /// `data`, `other`, or `filter` (its ID is the name).
+    pub(crate) kind: &'static str,
+    pub(crate) roles: Vec<&'static str>,
+    /// Number of distinct values.
+    pub(crate) distinct: u64,
+    /// Whether there are more.
+    pub(crate) more: bool,
+    /// Distinct values by part.
+    pub(crate) parts: BTreeMap<&'static str, u64>,
+    /// Distinct values by format.
+    pub(crate) looks_like: Vec<FormatFacts>,
+    /// Texts among them by the formats of their words.
+    pub(crate) holds: Vec<FormatFacts>,
+    /// The most frequent first.
+    pub(crate) values: Vec<ValueFacts>,
+}
+
+/// A format, and the number of values that have it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct FormatFacts {
+    pub(crate) what: &'static str,
+    pub(crate) values: u64,
+}
+
+/// A value, and how often it is in each part.
+#[derive(Clone, Debug)]
+pub(crate) struct ValueFacts {
+    pub(crate) value: StoredValue,
+    pub(crate) counts: PartCounts,
+}
+
+/// A value; a long one is truncated, and distinguished from others by its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct StoredValue {
+    pub(crate) text: Box<str>,
+    hash: Option<u64>,
+}
+
+/// How often a value is in each part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PartCounts([u32; ArchivePart::ALL.len()]);
+
+/// The values of one field.
+#[derive(Debug, Default)]
+struct StoredField {
+    values: HashMap<StoredValue, PartCounts>,
+    /// There was no room for others.
+    more: bool,
+}
+
+/// The values of all fields, by kind and name.
+#[derive(Debug, Default)]
+struct ValueStore {
+    fields: HashMap<&'static str, HashMap<String, StoredField>>,
+    bytes: usize,
+    /// There was no room for other fields.
+    more_fields: bool,
+}
 
 /// Collects values; keeps no document.
 #[derive(Debug, Default)]
 pub(crate) struct ValueCollector {
-    pub(super) store: ValueStore,
-    pub(super) roles: FieldRoles,
-    pub(super) hashes: Hashes,
-    /// Parts that were not understood, and why.
-    pub(super) unread: Vec<(&'static str, String)>,
+    store: ValueStore,
+    roles: FieldRoles,
+    scopes: HashSet<u64>,
+    words: HashSet<u64>,
+    hashes: HashFacts,
+    unread: Vec<UnreadFacts>,
     time_field: String,
-}
-
-/// Hashes of values, without salt: they can be compared with those of a list of guesses.
-#[derive(Debug, Default)]
-pub(super) struct Hashes {
-    pub(super) scopes: HashSet<u64>,
-    pub(super) words: HashSet<u64>,
-    /// Number of checksums of rules that cover the items of filters.
-    pub(super) rule_checksums: u64,
-    pub(super) more: bool,
-}
-
-impl Hashes {
-    /// The keys of scores that hash a value, not only the name of an influencer.
-    pub(super) fn scopes_of_values(&self, roles: &FieldRoles) -> u64 {
-        let names = roles.with(FieldRole::Influencer).chain(["", "bucket_time"]);
-        let mut scopes = self.scopes.clone();
-        scopes.remove(&0);
-        for name in names {
-            scopes.remove(&scope(["", "", name, ""]));
-        }
-        scopes.len() as u64
-    }
 }
 
 impl ValueCollector {
@@ -72,83 +162,105 @@ impl ValueCollector {
             Part::Categories => ArchivePart::Categories,
             Part::State => return,
         };
-        let time_field = std::mem::take(&mut self.time_field);
+        let time_field = self.time_field.clone();
         let mut add = |source: ValueSource<'_>, part, text: &str| self.add(source, part, text);
         let complete = match part {
             ArchivePart::Inputs => input_values(id, source, &time_field, &mut add),
             part => document_values(part, source, &mut add),
         };
-        self.time_field = time_field;
         if !complete {
-            self.add_unread(
-                part.name(),
-                "a document is nested too deeply, or holds a number that is too large",
-            );
+            let why = "a document is nested too deeply, or holds a number that is too large";
+            self.add_unread(part.name(), why.to_owned());
         }
     }
 
     /// Reads what is known after the last document: small entries and quantiles.
-    pub(super) fn finish(&mut self, contents: &Contents, limits: StateLimits) {
+    pub(crate) fn into_facts(mut self, contents: &Contents, limits: Limits) -> ValuesFacts {
         entry_values(contents, &mut |source, part, text| self.add(source, part, text));
-        if let Some(snapshot) = &contents.snapshot
-            && let Err(why) = self.quantiles(&snapshot.text, limits)
-        {
-            self.add_unread("quantiles", &why.to_string());
+        let snapshot = contents.snapshot.as_ref();
+        if let Some(quantiles) = snapshot.and_then(|snapshot| snapshot.quantiles.as_ref()) {
+            let limits = StateLimits { decoded: limits.state };
+            let visitor = |location: &ValueLocation<'_>, text: &str| {
+                if location.kind == ValueKind::ScopeHash {
+                    self.hash(location.kind, text);
+                }
+                Change::Keep
+            };
+            if let Err(why) = read_quantiles(&quantiles.state, limits, visitor) {
+                self.add_unread("quantiles", why.to_string());
+            }
+        }
+        self.assign_to_fields(contents);
+        // Keys of scores that hash only the name of an influencer, and no value.
+        let names = self.roles.with(FieldRole::Influencer).chain(["", "bucket_time"]);
+        let names: Vec<u64> = names.map(|name| scope(["", "", name, ""])).chain([0]).collect();
+        self.scopes.retain(|hash| !names.contains(hash));
+        self.hashes.scopes = self.scopes.len() as u64;
+        self.hashes.words = self.words.len() as u64;
+        let (roles, more_fields) = (self.roles, self.store.more_fields);
+        let mut fields: Vec<FieldFacts> = self.store.into_facts(&roles).collect();
+        // Fields that the job uses first, by their role; then other fields, then texts.
+        fields.sort_by_cached_key(|field| {
+            let role = roles.of(&field.name).iter().min().copied();
+            (field.kind != "data", role.is_none(), role, field.name.clone())
+        });
+        let options = contents.manifest.as_ref().map(|manifest| &manifest.options);
+        ValuesFacts {
+            max_values: MAX_VALUES as u64,
+            more_fields,
+            fields,
+            pseudonymized: options.and_then(|options| options.get("pseudonymize")) == Some(&Value::Bool(true)),
+            hashes: self.hashes,
+            unread: self.unread,
         }
     }
 
-    fn quantiles(&mut self, snapshot: &RawValue, limits: StateLimits) -> Result<(), Error> {
-        #[derive(Deserialize)]
-        struct Snapshot {
-            quantiles: Option<Quantiles>,
-        }
-        #[derive(Deserialize)]
-        struct Quantiles {
-            quantile_state: Option<String>,
-        }
-        let snapshot = serde_json::from_str::<Snapshot>(snapshot.get()).ok();
-        let Some(quantiles) = snapshot.and_then(|snapshot| snapshot.quantiles?.quantile_state) else {
-            return Ok(());
-        };
-        let visitor = |location: &ValueLocation<'_>, text: &str| {
-            if location.kind == ValueKind::ScopeHash {
-                self.hash(location.kind, text);
+    /// Moves values that were found under another name than that of their field.
+    fn assign_to_fields(&mut self, contents: &Contents) {
+        for field in self.roles.fields() {
+            let sources = contents.mappings.source_paths(field).into_iter();
+            for source in sources.filter(|source| *source != field && self.roles.of(source).is_empty()) {
+                self.store.merge(ValueSource::Field(&source), ValueSource::Field(field));
             }
-            Change::Keep
-        };
-        read_quantiles(&quantiles, limits, visitor).map(|_| ())
+        }
+        let texts = [
+            (ValueSource::CATEGORIZED_MESSAGES, FieldRole::Categorization),
+            (ValueSource::CATEGORIZED_PARTITIONS, FieldRole::Partition),
+        ];
+        for (label, role) in texts {
+            if let Some(field) = self.roles.with(role).next() {
+                self.store.merge(ValueSource::Text(label), ValueSource::Field(field));
+            }
+        }
     }
 
     fn state_value(&mut self, part: ArchivePart, location: &ValueLocation<'_>, text: &str) {
-        use ValueKind as Kind;
+        use ValueKind::{By, CategoryExample, CategoryMessage, CategoryToken, Counted, Influencer, Over, Partition};
         let source = match (location.kind, location.field) {
-            (Kind::Partition | Kind::By | Kind::Over | Kind::Influencer | Kind::Counted, Some(field)) => {
-                ValueSource::Field(field)
-            }
-            (Kind::Partition, None) => ValueSource::Text(ValueSource::CATEGORIZED_PARTITIONS),
-            (Kind::CategoryToken, _) => ValueSource::Text(ValueSource::CATEGORY_TOKENS),
-            (Kind::CategoryMessage | Kind::CategoryExample, _) => ValueSource::Text(ValueSource::CATEGORIZED_MESSAGES),
+            (Partition | By | Over | Influencer | Counted, Some(field)) => ValueSource::Field(field),
+            (Partition, None) => ValueSource::Text(ValueSource::CATEGORIZED_PARTITIONS),
+            (CategoryToken, _) => ValueSource::Text(ValueSource::CATEGORY_TOKENS),
+            (CategoryMessage | CategoryExample, _) => ValueSource::Text(ValueSource::CATEGORIZED_MESSAGES),
             (kind, _) => return self.hash(kind, text),
         };
         self.add(source, part, text);
     }
 
     fn hash(&mut self, kind: ValueKind, text: &str) {
+        let Ok(hash) = text.parse() else { return };
         let hashes = match kind {
             ValueKind::RuleChecksums => {
-                self.hashes.rule_checksums += text.parse().unwrap_or(0);
+                self.hashes.rule_checksums += hash;
                 return;
             }
-            ValueKind::ValueHash => &mut self.hashes.words,
-            ValueKind::ScopeHash => &mut self.hashes.scopes,
+            ValueKind::ValueHash => &mut self.words,
+            ValueKind::ScopeHash => &mut self.scopes,
             _ => return,
         };
-        let Ok(hash) = text.parse() else { return };
-        match hashes.len() < MAX_HASHES || hashes.contains(&hash) {
-            true => {
-                hashes.insert(hash);
-            }
-            false => self.hashes.more = true,
+        if hashes.len() < MAX_HASHES || hashes.contains(&hash) {
+            hashes.insert(hash);
+        } else {
+            self.hashes.more = true;
         }
     }
 
@@ -160,8 +272,8 @@ impl ValueCollector {
         self.store.add(source, used, part, text);
     }
 
-    fn add_unread(&mut self, part: &'static str, why: &str) {
-        let unread = (part, why.to_owned());
+    fn add_unread(&mut self, part: &'static str, why: String) {
+        let unread = UnreadFacts { part, why };
         if !self.unread.contains(&unread) {
             self.unread.push(unread);
         }
@@ -170,16 +282,13 @@ impl ValueCollector {
 
 /// Receives the decoded state of a kind. A part of another form is noted, and the rest is skipped.
 pub(crate) struct StateSink {
-    state: Option<StateRewriter<StateVisitor, Sink>>,
+    state: Option<StateRewriter<Box<StateVisitor>, Sink>>,
     started: bool,
-    visitor: StateVisitor,
-}
-
-#[derive(Clone)]
-struct StateVisitor {
     part: ArchivePart,
     values: Rc<RefCell<ValueCollector>>,
 }
+
+type StateVisitor = dyn FnMut(&ValueLocation<'_>, &str) -> Change;
 
 impl StateSink {
     pub(crate) fn new(kind: StateKind, values: &Rc<RefCell<ValueCollector>>) -> Self {
@@ -187,18 +296,24 @@ impl StateSink {
             StateKind::Model => (StateStream::Model, ArchivePart::ModelState),
             StateKind::Categorizer => (StateStream::Categorizer, ArchivePart::CategorizerState),
         };
-        let values = Rc::clone(values);
-        let visitor = StateVisitor { part, values };
+        let (values, found) = (Rc::clone(values), Rc::clone(values));
+        let visitor: Box<StateVisitor> = Box::new(move |location, text| {
+            let removed = location.registered && text == "-";
+            if !text.is_empty() && !removed {
+                found.borrow_mut().state_value(part, location, text);
+            }
+            Change::Keep
+        });
         Self {
-            state: Some(StateRewriter::new(stream, visitor.clone(), io::sink())),
+            state: Some(StateRewriter::new(stream, visitor, io::sink())),
             started: false,
-            visitor,
+            part,
+            values,
         }
     }
 
     fn note(&self, why: &io::Error) {
-        let mut values = self.visitor.values.borrow_mut();
-        values.add_unread(self.visitor.part.name(), &why.to_string());
+        self.values.borrow_mut().add_unread(self.part.name(), why.to_string());
     }
 }
 
@@ -228,12 +343,258 @@ impl Drop for StateSink {
     }
 }
 
-impl Visitor for StateVisitor {
-    fn found(&mut self, location: &ValueLocation<'_>, text: &str) -> Change {
-        let removed = location.registered && text == "-";
-        if !text.is_empty() && !removed {
-            self.values.borrow_mut().state_value(self.part, location, text);
+impl Serialize for ValueFacts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let counts = ArchivePart::ALL.map(|part| (part.name(), self.counts.of(part)));
+        let parts: BTreeMap<&str, u64> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
+        let document = json!({"value": self.value.text, "cut": self.value.is_truncated(), "parts": parts});
+        document.serialize(serializer)
+    }
+}
+
+/// Kind and name of a source, as in JSON documents.
+fn group<'a>(source: ValueSource<'a>) -> (&'static str, &'a str) {
+    match source {
+        ValueSource::Field(name) => ("data", name),
+        ValueSource::Filter(id) => ("filter", id),
+        ValueSource::Text(label) => ("other", label),
+    }
+}
+
+impl ValueStore {
+    /// Counts a value. A field that is `used` by the job finds room where others do not.
+    fn add(&mut self, source: ValueSource<'_>, used: bool, part: ArchivePart, text: &str) {
+        if text.is_empty() {
+            return;
         }
-        Change::Keep
+        let (kind, name) = group(source);
+        let has_all = self.fields.values().map(HashMap::len).sum::<usize>() >= MAX_FIELDS;
+        let fields = self.fields.entry(kind).or_default();
+        if !fields.contains_key(name) && (has_all || name.len() > MAX_NAME) {
+            self.more_fields = true;
+            return;
+        }
+        let field = fields.entry(name.to_owned()).or_default();
+        let value = StoredValue::of(text);
+        if !field.values.contains_key(&value) {
+            let taken = value.text.len() + OVERHEAD;
+            let room = if used { MAX_BYTES } else { MAX_BYTES / 2 };
+            if field.values.len() >= MAX_VALUES || self.bytes + taken > room {
+                field.more = true;
+                return;
+            }
+            self.bytes += taken;
+        }
+        field.values.entry(value).or_default().add(part);
+    }
+
+    /// Moves the values of one source to another: of a multi-field and of the field that it is made of.
+    fn merge(&mut self, from: ValueSource<'_>, into: ValueSource<'_>) {
+        let (kind, name) = group(from);
+        let Some(from) = self.fields.get_mut(kind).and_then(|fields| fields.remove(name)) else {
+            return;
+        };
+        let (kind, name) = group(into);
+        let field = self.fields.entry(kind).or_default().entry(name.to_owned()).or_default();
+        for (value, counts) in from.values {
+            field.values.entry(value).or_default().join(counts);
+        }
+        field.more |= from.more || field.values.len() > MAX_VALUES;
+    }
+
+    /// The facts of the fields in no order.
+    fn into_facts(self, roles: &FieldRoles) -> impl Iterator<Item = FieldFacts> {
+        let fields = self.fields.into_iter();
+        let fields = fields.flat_map(|(kind, fields)| fields.into_iter().map(move |(name, field)| (kind, name, field)));
+        let fields = fields.filter(|(_, _, field)| !field.values.is_empty());
+        fields.map(|(kind, name, field)| FieldFacts::of(kind, name, field, roles))
+    }
+}
+
+impl StoredValue {
+    fn of(text: &str) -> Self {
+        let mut end = MAX_VALUE.min(text.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        // The same in every store: values of two archives are compared.
+        let hash = (end < text.len()).then(|| BuildHasherDefault::<DefaultHasher>::default().hash_one(text));
+        let text = text[..end].into();
+        Self { text, hash }
+    }
+
+    pub(crate) fn is_truncated(&self) -> bool {
+        self.hash.is_some()
+    }
+}
+
+impl PartCounts {
+    fn add(&mut self, part: ArchivePart) {
+        let count = &mut self.0[part as usize];
+        *count = count.saturating_add(1);
+    }
+
+    fn join(&mut self, other: Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count = count.saturating_add(more);
+        }
+    }
+
+    pub(crate) fn of(self, part: ArchivePart) -> u64 {
+        self.0[part as usize].into()
+    }
+
+    pub(crate) fn total(self) -> u64 {
+        self.0.iter().map(|count| u64::from(*count)).sum()
+    }
+}
+
+impl FieldFacts {
+    fn of(kind: &'static str, name: String, StoredField { values, more }: StoredField, roles: &FieldRoles) -> Self {
+        let values = values.into_iter();
+        let mut values: Vec<ValueFacts> = values.map(|(value, counts)| ValueFacts { value, counts }).collect();
+        values.sort_by(|a, b| {
+            let key = |value: &ValueFacts| Reverse((value.counts.of(ArchivePart::Inputs), value.counts.total()));
+            key(a).cmp(&key(b)).then_with(|| a.value.text.cmp(&b.value.text))
+        });
+        let parts = ArchivePart::ALL.into_iter().filter_map(|part| {
+            let distinct = values.iter().filter(|value| value.counts.of(part) > 0).count() as u64;
+            (distinct > 0).then_some((part.name(), distinct))
+        });
+        let (mut looks_like, mut holds) = (BTreeMap::new(), BTreeMap::new());
+        for ValueFacts { value, .. } in &values {
+            let format = ValueFormat::of(&value.text, &name);
+            *looks_like.entry(format).or_insert(0) += 1;
+            if matches!(format, ValueFormat::Text | ValueFormat::Url) {
+                for contained in ValueFormat::contained_in(&value.text) {
+                    *holds.entry(contained).or_insert(0) += 1;
+                }
+            }
+        }
+        let roles = if kind == "data" { roles.of(&name) } else { &[] };
+        Self {
+            roles: roles.iter().map(|role| role.name()).collect(),
+            distinct: values.len() as u64,
+            more,
+            parts: parts.collect(),
+            looks_like: ranked(looks_like),
+            holds: ranked(holds),
+            name,
+            kind,
+            values,
+        }
+    }
+}
+
+/// The most frequent format first.
+fn ranked(counts: BTreeMap<ValueFormat, u64>) -> Vec<FormatFacts> {
+    let facts = |(format, values): (ValueFormat, u64)| FormatFacts {
+        what: format.name(),
+        values,
+    };
+    let mut list: Vec<FormatFacts> = counts.into_iter().map(facts).collect();
+    list.sort_by_key(|format| Reverse(format.values));
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const HOST: ValueSource<'static> = ValueSource::Field("host");
+
+    fn field<'a>(store: &'a ValueStore, source: ValueSource<'_>) -> &'a StoredField {
+        let (kind, name) = group(source);
+        store.fields.get(kind).unwrap().get(name).unwrap()
+    }
+
+    fn number_of_fields(store: &ValueStore) -> usize {
+        store.fields.values().map(HashMap::len).sum()
+    }
+
+    #[test]
+    fn values_are_counted_by_part() {
+        let mut store = ValueStore::default();
+        for (part, text) in [
+            (ArchivePart::Inputs, "a"),
+            (ArchivePart::Inputs, "a"),
+            (ArchivePart::ModelState, "a"),
+            (ArchivePart::Inputs, "b"),
+        ] {
+            store.add(HOST, true, part, text);
+        }
+        let field = field(&store, HOST);
+        assert_eq!((field.values.len(), field.more), (2, false));
+        let a = field.values[&StoredValue::of("a")];
+        assert_eq!(
+            (a.of(ArchivePart::Inputs), a.of(ArchivePart::ModelState), a.total()),
+            (2, 1, 3)
+        );
+    }
+
+    #[test]
+    fn beyond_the_bound_there_are_more() {
+        let mut store = ValueStore::default();
+        let mut add = |name: &str, text: &str| store.add(ValueSource::Field(name), true, ArchivePart::Inputs, text);
+        for n in 0..=MAX_VALUES {
+            add("host", &n.to_string());
+        }
+        // A known value is still counted.
+        add("host", "0");
+        for n in 0..=MAX_FIELDS {
+            add(&n.to_string(), "0");
+        }
+        let host = field(&store, HOST);
+        assert_eq!((host.values.len(), host.more), (MAX_VALUES, true));
+        assert!(store.more_fields && number_of_fields(&store) == MAX_FIELDS);
+        let mut store = ValueStore::default();
+        store.add(
+            ValueSource::Field(&"x".repeat(MAX_NAME + 1)),
+            true,
+            ArchivePart::Inputs,
+            "0",
+        );
+        assert!(store.more_fields && number_of_fields(&store) == 0);
+    }
+
+    #[test]
+    fn long_values_are_truncated_and_distinguished() {
+        let mut store = ValueStore::default();
+        let long = "ä".repeat(MAX_VALUE);
+        for text in [long.clone(), format!("{long}x"), long] {
+            store.add(HOST, true, ArchivePart::Inputs, &text);
+        }
+        let values = &field(&store, HOST).values;
+        assert_eq!(values.len(), 2);
+        let mut values = values.keys();
+        assert!(values.all(|value| value.is_truncated() && value.text.len() <= MAX_VALUE));
+    }
+
+    #[test]
+    fn room_is_left_for_fields_that_the_job_uses() {
+        let mut store = ValueStore::default();
+        let long = "x".repeat(MAX_VALUE - 10);
+        for field in ["0", "1", "2", "3", "4"] {
+            for n in 0..MAX_VALUES / 2 {
+                let text = format!("{n:010}{long}");
+                store.add(ValueSource::Field(field), false, ArchivePart::Inputs, &text);
+            }
+        }
+        assert!(store.bytes <= MAX_BYTES / 2 && field(&store, ValueSource::Field("4")).more);
+        store.add(HOST, true, ArchivePart::Inputs, "a");
+        assert_eq!(field(&store, HOST).values.len(), 1);
+    }
+
+    #[test]
+    fn a_multi_field_has_the_values_of_its_field() {
+        let mut store = ValueStore::default();
+        let keyword = ValueSource::Field("host.keyword");
+        store.add(keyword, true, ArchivePart::ModelState, "a");
+        store.add(HOST, false, ArchivePart::Inputs, "a");
+        store.merge(HOST, keyword);
+        let totals = field(&store, keyword).values.values().map(|counts| counts.total());
+        assert_eq!(totals.collect::<Vec<_>>(), [2]);
+        assert_eq!(number_of_fields(&store), 1);
     }
 }

@@ -4,13 +4,9 @@
 //! archive. Memory is bounded, and the report tells where a bound was reached.
 
 mod collect;
-mod facts;
 mod page;
-mod store;
 
-pub(super) use collect::{StateSink, ValueCollector};
 #[cfg(test)]
-pub(super) use facts::UnreadFacts;
-pub(super) use facts::{FieldFacts, ValuesFacts};
+pub(super) use collect::UnreadFacts;
+pub(super) use collect::{FieldFacts, PartCounts, StateSink, StoredValue, ValueCollector, ValuesFacts};
 pub(super) use page::sections;
-pub(super) use store::{PartCounts, StoredValue};

@@ -1,7 +1,9 @@
 //! The values as sections of a page.
 
-use super::facts::{FieldFacts, FormatFacts, HashFacts, ValueFacts, ValuesFacts};
-use crate::report::{Cell, Column, Mark, ReportBlock, Section, Table, Text, TextStyle};
+use super::collect::{FieldFacts, FormatFacts, HashFacts, ValueFacts, ValuesFacts};
+use crate::report::Column::{Flexible, Numbers, Words};
+use crate::report::TextStyle::{Caution, Faint, Strong};
+use crate::report::{Block, Cell, Mark, Section, Table, Text};
 use crate::util::format::count;
 use crate::values::ArchivePart;
 
@@ -30,44 +32,32 @@ fn overview(values: &ValuesFacts, fields: &[&FieldFacts]) -> Section {
         section.paragraph("none found");
     }
     let rows = fields.iter().map(|field| {
-        vec![
-            Cell::from(&field.name),
-            number(field).into(),
-            formats(field).into(),
-            Text::styled(TextStyle::Faint, field.roles.join(", ")).into(),
-        ]
+        let roles = Text::styled(Faint, field.roles.join(", "));
+        let (number, formats) = (number(field), formats(field));
+        vec![Cell::from(&field.name), number.into(), formats.into(), roles.into()]
     });
-    section.table(Table {
-        columns: vec![
-            Column::flexible("field"),
-            Column::numbers("values"),
-            Column::flexible("looks like"),
-            Column::words("used as"),
-        ],
-        rows: rows.collect(),
-        ..Table::default()
-    });
+    let [field, formats] = ["field", "looks like"].map(Flexible);
+    section.table(Table::new([field, Numbers("values"), formats, Words("used as")], rows));
     let unread = values.unread.iter().map(|unread| {
         let part = unread.part.replace('_', " ");
-        ("NOT READ", format!("values may be missing. {part}: {}", unread.why))
+        let text = format!("values may be missing. {part}: {}", unread.why);
+        Mark(Caution, "NOT READ", text.into())
     });
-    let more_fields = "there are more fields than are told apart: values of others are missing";
-    let more_fields = values.more_fields.then(|| ("MORE", more_fields.to_owned()));
-    let more_values = values.fields.iter().any(|field| field.more).then(|| {
+    let mut marks: Vec<Mark> = unread.collect();
+    if values.more_fields {
+        let text = "there are more fields than are told apart: values of others are missing";
+        marks.push(Mark(Caution, "MORE", text.into()));
+    }
+    if values.fields.iter().any(|field| field.more) {
         let max = count(values.max_values);
         let text =
             format!("of a field with more than {max} values, or where memory ran out, those beyond are not listed");
-        ("MORE", text)
-    });
-    let marks = unread.chain(more_fields).chain(more_values);
-    let marks: Vec<Mark> = marks
-        .map(|(word, text)| Mark::new(TextStyle::Caution, word, text))
-        .collect();
-    if !marks.is_empty() {
-        section.push(ReportBlock::Marks(marks));
+        marks.push(Mark(Caution, "MORE", text.into()));
     }
-    let note = "What values look like is a guess from their form.";
-    section.paragraph(Text::styled(TextStyle::Faint, note));
+    if !marks.is_empty() {
+        section.push(Block::Marks(marks));
+    }
+    section.paragraph(Text::styled(Faint, "What values look like is a guess from their form."));
     section
 }
 
@@ -87,19 +77,16 @@ fn formats(field: &FieldFacts) -> String {
 }
 
 fn field_section(field: &FieldFacts) -> Section {
-    let title = Text::styled(TextStyle::Strong, &field.name);
-    let mut section = Section::new(match field.roles.as_slice() {
-        [] => title,
-        roles => title.then(TextStyle::Faint, format!("  {}", roles.join(", "))),
-    });
-    section.fact("values", Some(number(field)));
+    let roles = field.roles.join(", ");
+    let roles = if roles.is_empty() { roles } else { format!("  {roles}") };
+    let mut section = Section::new(Text::styled(Strong, &field.name).then(Faint, roles));
+    section.fact("values", number(field));
     let parts = field.parts.iter();
     let parts = parts.map(|(part, values)| format!("{} {}", part.replace('_', " "), count(*values)));
-    section.fact("stand in", Some(parts.collect::<Vec<_>>().join(", ")));
+    section.fact("stand in", parts.collect::<Vec<_>>().join(", "));
     for (label, formats) in [("look like", &field.looks_like), ("hold", &field.holds)] {
         let format = |format: &FormatFacts| format!("{} {}", format.what, count(format.values));
-        let formats: Vec<String> = formats.iter().map(format).collect();
-        section.fact(label, Some(formats.join(", ")));
+        section.fact(label, formats.iter().map(format).collect::<Vec<_>>().join(", "));
     }
     let (shown, folded) = match field.roles.as_slice() {
         [] | ["metric"] => (SHOWN_OF_OTHERS, FOLDED_OF_OTHERS),
@@ -112,35 +99,24 @@ fn field_section(field: &FieldFacts) -> Section {
     };
     let largest = field.values.iter().map(times).max().unwrap_or(0);
     let rows = field.values.iter().take(shown + folded).map(|value| {
-        let times = times(value);
+        let (text, value) = (value_text(value), times(value));
         // Bars of the same length are useless.
-        let bar = match largest {
-            0 | 1 => "".into(),
-            largest => Cell::Bar { value: times, largest },
-        };
-        vec![value_text(value).into(), count(times).into(), bar]
+        let bar = (largest > 1).then_some(Cell::Bar(value, largest));
+        vec![text.into(), count(value).into(), bar.unwrap_or("".into())]
     });
+    let times = Numbers(if in_inputs { "in inputs" } else { "times" });
     section.table(Table {
-        columns: vec![
-            Column::flexible("most frequent"),
-            Column::numbers(if in_inputs { "in inputs" } else { "times" }),
-            Column::words(""),
-        ],
-        rows: rows.collect(),
         shown: Some(shown),
         more: field.values.len().saturating_sub(shown + folded) as u64,
         left_out: "--json lists all",
-        ..Table::default()
+        ..Table::new([Flexible("most frequent"), times, Words("")], rows)
     });
     section
 }
 
 fn value_text(value: &ValueFacts) -> Text {
-    let text = Text::from(&value.value.text);
-    match value.value.is_truncated() {
-        true => text.then(TextStyle::Faint, " (longer)"),
-        false => text,
-    }
+    let rest = if value.value.is_truncated() { " (longer)" } else { "" };
+    Text::from(&value.value.text).then(Faint, rest)
 }
 
 /// Texts: people, what they wrote, the configuration.
@@ -153,24 +129,16 @@ fn texts_section(texts: &[&FieldFacts]) -> Section {
         };
         let mut head = [name, number(field)];
         let hidden = field.values.len().saturating_sub(SHOWN_OF_TEXTS) as u64;
-        let more = Text::styled(TextStyle::Faint, format!("{} more; --json lists all", count(hidden)));
+        let more = Text::styled(Faint, format!("{} more; --json lists all", count(hidden)));
         let values = field.values.iter().take(SHOWN_OF_TEXTS).map(value_text);
         for text in values.chain((hidden > 0).then_some(more)) {
             let [name, number] = std::mem::take(&mut head);
             rows.push(vec![name.into(), number.into(), text.into()]);
         }
     }
-    let mut section = Section::new("People, texts, configuration");
-    section.table(Table {
-        columns: vec![
-            Column::words(""),
-            Column::numbers("values"),
-            Column::flexible("most frequent"),
-        ],
-        rows,
-        ..Table::default()
-    });
-    section
+    let columns = [Words(""), Numbers("values"), Flexible("most frequent")];
+    let table = Table::new(columns, rows);
+    Section::of("People, texts, configuration", Block::Table(table))
 }
 
 fn hashes_section(hashes: HashFacts, pseudonymized: bool) -> Option<Section> {
@@ -180,21 +148,13 @@ fn hashes_section(hashes: HashFacts, pseudonymized: bool) -> Option<Section> {
         (hashes.rule_checksums, "of rules with the items of their filters"),
     ];
     let numbers = numbers.into_iter().filter(|(number, _)| *number > 0);
-    let numbers: Vec<String> = numbers
-        .map(|(number, what)| format!("{} {what}", count(number)))
-        .collect();
-    if numbers.is_empty() {
-        return None;
-    }
+    let numbers = numbers.map(|(number, what)| format!("{} {what}", count(number)));
+    let numbers: Vec<String> = numbers.collect();
     let more = if hashes.more { " and more" } else { "" };
-    let meaning = match pseudonymized {
-        true => "The archive was pseudonymised: they are of tokens.",
-        false => {
-            "They have no salt: whoever has a list of guesses finds the values among them. They remain in any archive \
-             that is not pseudonymised."
-        }
-    };
-    let mut section = Section::new("Hashes of values");
-    section.paragraph(format!("{}{more}. {meaning}", numbers.join(", ")));
-    Some(section)
+    let of_tokens = "The archive was pseudonymised: they are of tokens.";
+    let of_values = "They have no salt: whoever has a list of guesses finds the values among them. They remain in any \
+                     archive that is not pseudonymised.";
+    let meaning = if pseudonymized { of_tokens } else { of_values };
+    let text = format!("{}{more}. {meaning}", numbers.join(", "));
+    (!numbers.is_empty()).then(|| Section::note("Hashes of values", text))
 }

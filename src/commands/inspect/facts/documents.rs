@@ -1,0 +1,532 @@
+//! What is read from documents one by one: their times, patterns from annotations, and categories.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::json::for_each_member;
+use crate::util::timestamp::EpochMillis;
+use crate::values::JOB_USER;
+
+/// Objects around the time field. Elasticsearch allows 20 unless set otherwise (`index.mapping.depth.limit`).
+const MAX_DEPTH: usize = 100;
+/// Buckets of a histogram.
+const BUCKETS: usize = 64;
+/// Series that are told apart, all patterns together; beyond it a series found twice counts twice.
+const MAX_SERIES: usize = 200_000;
+/// Patterns that are told apart: periods come from data.
+const MAX_PATTERNS: usize = 1000;
+/// Categories kept; more than any useful job has.
+const MAX_CATEGORIES: usize = 10_000;
+/// Characters of an example.
+const MAX_EXAMPLE: usize = 200;
+
+/// The times of a part's documents, counted in a fixed number of buckets of equal width, which doubles until a time
+/// outside of them fits.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PartTimes {
+    /// Start of the first bucket and width of each in milliseconds; `i128` so that no doubling can overflow.
+    origin: i128,
+    width: i128,
+    counts: Vec<u64>,
+    /// The first and the last time.
+    pub(super) range: Option<(EpochMillis, EpochMillis)>,
+    /// Documents whose time could not be read.
+    pub(super) undated: u64,
+}
+
+/// The buckets from the first to the last that is not empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct HistogramFacts {
+    /// Start of the first.
+    pub(crate) from: EpochMillis,
+    /// Width of each.
+    pub(crate) column_millis: u64,
+    pub(crate) counts: Vec<u64>,
+}
+
+impl PartTimes {
+    pub(crate) fn add(&mut self, time: Option<EpochMillis>) {
+        let Some(time) = time else {
+            self.undated += 1;
+            return;
+        };
+        let at = i128::from(time.0);
+        if self.range.is_none() {
+            (self.origin, self.width, self.counts) = (at, 1, vec![0; BUCKETS]);
+        }
+        let (first, last) = self.range.unwrap_or((time, time));
+        self.range = Some((first.min(time), last.max(time)));
+        while at < self.origin {
+            self.origin -= self.width * BUCKETS as i128;
+            self.widen(BUCKETS / 2);
+        }
+        while at >= self.origin + self.width * BUCKETS as i128 {
+            self.widen(0);
+        }
+        let bucket = ((at - self.origin) / self.width) as usize;
+        self.counts[bucket] += 1;
+    }
+
+    /// `None` where nothing was counted.
+    pub(super) fn histogram(&self) -> Option<HistogramFacts> {
+        let first = self.counts.iter().position(|count| *count > 0)?;
+        let last = self.counts.iter().rposition(|count| *count > 0)?;
+        let from = self.origin + self.width * first as i128;
+        Some(HistogramFacts {
+            from: EpochMillis(i64::try_from(from).unwrap_or(i64::MIN)),
+            column_millis: u64::try_from(self.width).unwrap_or(u64::MAX),
+            counts: self.counts[first..=last].to_vec(),
+        })
+    }
+
+    /// Merges adjacent buckets; the merged ones begin at bucket `start`.
+    fn widen(&mut self, start: usize) {
+        let mut merged = vec![0; BUCKETS];
+        for (bucket, pair) in merged[start..].iter_mut().zip(self.counts.chunks(2)) {
+            *bucket = pair.iter().sum();
+        }
+        self.counts = merged;
+        self.width *= 2;
+    }
+}
+
+/// The value of a document's time field; `None` where it is absent or in a format that is not known. `event.created` is
+/// found as a member of that name and as `created` within `event`.
+pub(crate) fn document_time(source: &[u8], field: &str) -> Option<EpochMillis> {
+    let nests_too_deeply = field.matches('.').count() > MAX_DEPTH;
+    let source = std::str::from_utf8(source).ok()?;
+    (!nests_too_deeply).then(|| find_time(source, field)).flatten()
+}
+
+fn find_time(object: &str, field: &str) -> Option<EpochMillis> {
+    let mut found = None;
+    let read = for_each_member(object, |name, value| {
+        let time = match field.strip_prefix(&*name) {
+            Some("") => serde_json::from_str(value.get()).ok().and_then(|value| time_of(&value)),
+            Some(rest) => rest.strip_prefix('.').and_then(|rest| find_time(value.get(), rest)),
+            None => None,
+        };
+        found = time.or(found);
+    });
+    read.ok().and(found)
+}
+
+/// A number, a text, or the first of a list of them.
+fn time_of(value: &Value) -> Option<EpochMillis> {
+    match value {
+        Value::Number(number) => EpochMillis::of_document_number(number.as_f64()?),
+        Value::String(text) => EpochMillis::of_document_text(text),
+        Value::Array(items) => time_of(items.first()?),
+        _ => None,
+    }
+}
+
+/// A pattern, and the number of series that it was found in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct PatternFacts {
+    #[serde(flatten)]
+    pub(crate) pattern: Pattern,
+    /// Its index.
+    pub(crate) detector: Option<u64>,
+    pub(crate) series: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub(crate) struct Pattern {
+    pub(crate) what: PatternKind,
+    /// Length of a seasonality, such as `1d`.
+    pub(crate) period: Option<String>,
+    /// `weekdays` or `weekend`, if the seasonality is limited to them.
+    pub(crate) days: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PatternKind {
+    Trend,
+    Seasonality,
+    Other,
+}
+
+/// Number of annotations by author.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct AnnotationFacts {
+    pub(crate) by_job: u64,
+    pub(crate) by_people: u64,
+}
+
+/// The categories, those that match most first.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CategoriesFacts {
+    /// Whether there are more than are listed.
+    pub(crate) more: bool,
+    pub(crate) list: Vec<CategoryFacts>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct CategoryFacts {
+    pub(crate) id: u64,
+    pub(crate) matches: Option<u64>,
+    /// With `--values` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) example: Option<String>,
+}
+
+/// Reads annotations: who wrote them, and the patterns that the job found.
+#[derive(Debug, Default)]
+pub(crate) struct Patterns {
+    found: BTreeMap<(Option<u64>, Pattern), u64>,
+    /// Hashes of pattern and series: the same may be found again after it was lost.
+    series: HashSet<u64>,
+    hasher: RandomState,
+    authors: AnnotationFacts,
+}
+
+#[derive(Default, Deserialize, Hash)]
+#[serde(default)]
+struct Annotation {
+    create_username: Option<String>,
+    event: Option<String>,
+    annotation: Option<String>,
+    detector_index: Option<u64>,
+    partition_field_value: Option<String>,
+    over_field_value: Option<String>,
+    by_field_value: Option<String>,
+}
+
+impl Patterns {
+    pub(crate) fn add(&mut self, source: &[u8]) {
+        // An annotation of another form counts as a person's: only autodetect is known to write this one.
+        let mut annotation: Annotation = serde_json::from_slice(source).unwrap_or_default();
+        if annotation.create_username.as_deref() != Some(JOB_USER) {
+            self.authors.by_people += 1;
+            return;
+        }
+        self.authors.by_job += 1;
+        if annotation.event.as_deref() != Some("model_change") {
+            return;
+        }
+        let pattern = Pattern::of(annotation.annotation.take().as_deref().unwrap_or_default());
+        let key = (annotation.detector_index, pattern);
+        // What is left of the annotation tells the series.
+        let hash = self.hasher.hash_one((&key, annotation));
+        if self.series.contains(&hash) {
+            return;
+        }
+        if self.series.len() < MAX_SERIES {
+            self.series.insert(hash);
+        }
+        if self.found.len() < MAX_PATTERNS || self.found.contains_key(&key) {
+            *self.found.entry(key).or_default() += 1;
+        }
+    }
+
+    /// By detector, and the authors.
+    pub(crate) fn into_facts(self) -> (Vec<PatternFacts>, AnnotationFacts) {
+        let facts = |((detector, pattern), series)| PatternFacts {
+            pattern,
+            detector,
+            series,
+        };
+        (self.found.into_iter().map(facts).collect(), self.authors)
+    }
+}
+
+impl Pattern {
+    /// From the texts that autodetect writes (`CTimeSeriesTestForSeasonality`, `CTimeSeriesDecompositionDetail`).
+    fn of(text: &str) -> Self {
+        let new = |what, period, days| Self { what, period, days };
+        let found = text.strip_prefix("Detected ").unwrap_or_default();
+        if found == "trend" {
+            return new(PatternKind::Trend, None, None);
+        }
+        let seasonality = "seasonal component with period ";
+        let found = found.strip_prefix(seasonality).unwrap_or_default();
+        let (period, days) = found.split_once(' ').unwrap_or((found, ""));
+        let days = match days {
+            "" => None,
+            "(weekdays)" => Some("weekdays"),
+            "(weekend)" => Some("weekend"),
+            _ => return new(PatternKind::Other, None, None),
+        };
+        // A text of any other form could contain anything.
+        let is_length = |byte: u8| byte.is_ascii_digit() || b"dhms".contains(&byte);
+        match (1..=24).contains(&period.len()) && period.bytes().all(is_length) {
+            true => new(PatternKind::Seasonality, Some(period.to_owned()), days),
+            false => new(PatternKind::Other, None, None),
+        }
+    }
+}
+
+/// Reads category definitions.
+#[derive(Debug, Default)]
+pub(crate) struct Categories {
+    pub(crate) with_examples: bool,
+    found: BTreeMap<u64, CategoryFacts>,
+    more: bool,
+}
+
+#[derive(Deserialize)]
+struct Definition {
+    category_id: u64,
+    num_matches: Option<u64>,
+    #[serde(default)]
+    examples: Vec<String>,
+}
+
+impl Categories {
+    pub(crate) fn add(&mut self, source: &[u8]) {
+        let Ok(definition) = serde_json::from_slice::<Definition>(source) else {
+            return;
+        };
+        let id = definition.category_id;
+        if self.found.len() >= MAX_CATEGORIES && !self.found.contains_key(&id) {
+            self.more = true;
+            return;
+        }
+        let example = definition.examples.first().filter(|_| self.with_examples);
+        let example = example.map(|example| example.chars().take(MAX_EXAMPLE).collect());
+        // Partitions number their categories together; of one ID, the last definition is the latest.
+        let earlier = self.found.get(&id).and_then(|category| category.matches);
+        let matches = definition.num_matches.max(earlier);
+        self.found.insert(id, CategoryFacts { id, matches, example });
+    }
+
+    pub(crate) fn into_facts(self) -> CategoriesFacts {
+        let mut list: Vec<CategoryFacts> = self.found.into_values().collect();
+        list.sort_by_key(|category| (Reverse(category.matches), category.id));
+        CategoriesFacts { more: self.more, list }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn at(source: &str, field: &str) -> Option<i64> {
+        document_time(source.as_bytes(), field).map(|time| time.0)
+    }
+
+    #[test]
+    fn numbers_are_seconds_or_milliseconds_by_their_size() {
+        assert_eq!(
+            at(r#"{"@timestamp": 1704067212000, "a": 1}"#, "@timestamp"),
+            Some(1_704_067_212_000)
+        );
+        assert_eq!(
+            at(r#"{"@timestamp": 1709251286}"#, "@timestamp"),
+            Some(1_709_251_286_000)
+        );
+        assert_eq!(
+            at(r#"{"@timestamp": 1709251286.25}"#, "@timestamp"),
+            Some(1_709_251_286_250)
+        );
+        assert_eq!(
+            at(r#"{"@timestamp": "1709251286"}"#, "@timestamp"),
+            Some(1_709_251_286_000)
+        );
+        assert_eq!(at(r#"{"@timestamp": 1e300}"#, "@timestamp"), None);
+    }
+
+    #[test]
+    fn text_is_a_date() {
+        for (text, expected) in [
+            ("2024-01-01T00:00:12Z", 1_704_067_212_000),
+            ("2024-01-01T00:00:12.5Z", 1_704_067_212_500),
+            ("2024-01-01T00:00:12.123456789Z", 1_704_067_212_123),
+            ("2024-01-01T01:30:12+01:30", 1_704_067_212_000),
+            ("2023-12-31T23:00:12-0100", 1_704_067_212_000),
+            ("2024-01-01T00:00:12", 1_704_067_212_000),
+            ("2024-01-01 00:00:12", 1_704_067_212_000),
+            ("2024/01/01 00:00:12", 1_704_067_212_000),
+            ("2024-01-01", 1_704_067_200_000),
+        ] {
+            assert_eq!(at(&format!(r#"{{"t": "{text}"}}"#), "t"), Some(expected), "{text}");
+        }
+        for text in [
+            "01/Jan/2024:00:00:12",
+            "2024-13-01",
+            "2024-01-01Q",
+            "ä2024-01-0",
+            "2024-01-01T25:00:00",
+            "now",
+            "",
+        ] {
+            assert_eq!(at(&format!(r#"{{"t": "{text}"}}"#), "t"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_dotted_field_is_found_both_ways() {
+        assert_eq!(
+            at(r#"{"event": {"x": [{}], "created": 1704067212000}}"#, "event.created"),
+            Some(1_704_067_212_000)
+        );
+        assert_eq!(
+            at(r#"{"event.created": 1704067212000}"#, "event.created"),
+            Some(1_704_067_212_000)
+        );
+        assert_eq!(
+            at(r#"{"event": {"a.b": 1704067212000}}"#, "event.a.b"),
+            Some(1_704_067_212_000)
+        );
+        assert_eq!(
+            at(
+                r#"{"eventcreated": 1704067212000, "event": {"at": 1}}"#,
+                "event.created"
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn anything_else_has_no_time() {
+        for source in [
+            r#"{"t": null}"#,
+            r#"{"t": true}"#,
+            r#"{"t": {}}"#,
+            r#"{"t": []}"#,
+            "[1]",
+            "{",
+            "",
+            r#"{"u": 1}"#,
+        ] {
+            assert_eq!(at(source, "t"), None, "{source}");
+        }
+        assert_eq!(at(r#"{"t": [1704067212000, 5]}"#, "t"), Some(1_704_067_212_000));
+    }
+
+    fn of(moments: impl IntoIterator<Item = i64>) -> PartTimes {
+        let mut times = PartTimes::default();
+        for moment in moments {
+            times.add(Some(EpochMillis(moment)));
+        }
+        times
+    }
+
+    #[test]
+    fn one_document_is_one_column() {
+        let times = of([1_704_067_212_000]);
+        let columns = times.histogram().unwrap();
+        assert_eq!(
+            (columns.from.0, columns.column_millis, columns.counts),
+            (1_704_067_212_000, 1, vec![1])
+        );
+        assert_eq!(
+            times.range,
+            Some((EpochMillis(1_704_067_212_000), EpochMillis(1_704_067_212_000)))
+        );
+    }
+
+    #[test]
+    fn an_even_stream_fills_columns_evenly() {
+        let columns = of((0..6400).map(|n| n * 60_000)).histogram().unwrap();
+        assert_eq!(columns.counts.iter().sum::<u64>(), 6400);
+        assert!((32..=64).contains(&columns.counts.len()), "{}", columns.counts.len());
+        let full = &columns.counts[..columns.counts.len() - 1];
+        assert!(full.iter().max().unwrap() - full.iter().min().unwrap() <= 1, "{full:?}");
+    }
+
+    #[test]
+    fn the_order_of_documents_changes_no_count() {
+        let moments = (0..1000).map(|n| (n * 7919) % 100_003 * 1000);
+        let times = of(moments.clone());
+        let columns = times.histogram().unwrap();
+        for (index, count) in columns.counts.iter().enumerate() {
+            let from = columns.from.0 + index as i64 * columns.column_millis as i64;
+            let expected = moments
+                .clone()
+                .filter(|m| (from..from + columns.column_millis as i64).contains(m))
+                .count();
+            assert_eq!(*count, expected as u64, "column {index}");
+        }
+        assert_eq!(columns.counts.iter().sum::<u64>(), 1000);
+    }
+
+    #[test]
+    fn the_ends_of_time_fit() {
+        let times = of([0, i64::MAX, i64::MIN]);
+        assert_eq!(times.histogram().unwrap().counts.iter().sum::<u64>(), 3);
+        assert_eq!(times.range, Some((EpochMillis(i64::MIN), EpochMillis(i64::MAX))));
+    }
+
+    #[test]
+    fn nothing_counted_is_no_column() {
+        assert_eq!(of([]).histogram(), None);
+    }
+
+    #[test]
+    fn series_are_counted_by_pattern() {
+        let mut patterns = Patterns::default();
+        for (text, by) in [
+            ("Detected seasonal component with period 1d", "200"),
+            ("Detected seasonal component with period 1d", "304"),
+            ("Detected seasonal component with period 1d", "304"),
+            ("Detected seasonal component with period 1d (weekend)", "304"),
+            ("Detected seasonal component with period 12h30m (weekdays)", "304"),
+            ("Detected trend", "200"),
+            ("Detected seasonal component with period alice (weekend)", "304"),
+            ("Something new", "304"),
+        ] {
+            let source = serde_json::json!({"create_username": "_xpack", "event": "model_change", "annotation": text,
+                "detector_index": 1, "by_field_value": by});
+            patterns.add(source.to_string().as_bytes());
+        }
+        patterns.add(br#"{"create_username": "mueller", "event": "user", "annotation": "Detected trend"}"#);
+        patterns.add(b"not an annotation");
+        let (found, authors) = patterns.into_facts();
+        let found = found.into_iter().map(
+            |PatternFacts {
+                 pattern,
+                 detector,
+                 series,
+             }| {
+                assert_eq!(detector, Some(1));
+                (pattern.what, pattern.period, pattern.days, series)
+            },
+        );
+        let period = |period: &str| Some(period.to_owned());
+        assert_eq!(
+            found.collect::<Vec<_>>(),
+            [
+                (PatternKind::Trend, None, None, 1),
+                (PatternKind::Seasonality, period("12h30m"), Some("weekdays"), 1),
+                (PatternKind::Seasonality, period("1d"), None, 2),
+                (PatternKind::Seasonality, period("1d"), Some("weekend"), 1),
+                (PatternKind::Other, None, None, 1),
+            ]
+        );
+        assert_eq!((authors.by_job, authors.by_people), (8, 2));
+    }
+
+    #[test]
+    fn the_latest_definition_of_a_category_counts() {
+        for with_examples in [true, false] {
+            let mut categories = Categories {
+                with_examples,
+                ..Categories::default()
+            };
+            for source in [
+                r#"{"category_id": 2, "num_matches": 3, "examples": ["a", "b"], "regex": ".*"}"#,
+                r#"{"category_id": 1}"#,
+                r#"{"category_id": 2, "num_matches": 5, "examples": ["c"]}"#,
+                "{}",
+            ] {
+                categories.add(source.as_bytes());
+            }
+            let facts = categories.into_facts();
+            let first = facts.list.first().unwrap();
+            let example = with_examples.then_some("c");
+            assert_eq!(
+                (first.id, first.matches, first.example.as_deref()),
+                (2, Some(5), example)
+            );
+            assert_eq!((facts.list.len(), facts.more), (2, false));
+        }
+    }
+}
