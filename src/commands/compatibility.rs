@@ -38,10 +38,10 @@ impl Requirement {
 
     /// Why a cluster of this version does not open it.
     pub(super) fn unmet_by(self, cluster: Version) -> Option<Incompatible> {
-        match cluster.at_least(9, 0) && self.too_old_for_9() {
-            _ if self.at_least > cluster => Some(Incompatible::TooNew),
-            true => Some(Incompatible::TooOld),
-            false => None,
+        if self.at_least > cluster {
+            Some(Incompatible::TooNew)
+        } else {
+            (cluster.at_least(9, 0) && self.too_old_for_9()).then_some(Incompatible::TooOld)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::inputs::{InputCounts, Inputs, require_all, time_range};
+use super::inputs::{require_all, time_range};
 use super::plan::Export;
 use crate::archive::{self, ArchiveWriter, EntryBuilder, EntryKind};
 use crate::cluster::{Hit, Search, Sort, is_newer_index};
@@ -25,74 +25,53 @@ const MAX_TRIES: usize = 3;
 
 /// Documents that one search finds and one entry contains.
 pub(super) struct SearchedDocuments {
-    pub(super) title: &'static str,
     pub(super) count: u64,
     kind: EntryKind,
     search: Search,
 }
 
-/// How many documents the archive will contain.
-pub(super) struct DocumentCounts {
-    /// Annotations, notifications and categories.
-    pub(super) searched: [SearchedDocuments; 3],
-    /// `None` where inputs are not exported.
-    pub(super) inputs: Option<InputCounts>,
-}
-
-impl DocumentCounts {
-    pub(super) async fn count(export: &Export<'_>, inputs: Option<&Inputs<'_>>) -> Result<Self> {
-        let (options, job) = (export.options, export.job.id());
-        let of_job = json!({"term": {"job_id": job.as_str()}});
-        let in_range = |field: &str| {
-            let range = time_range(field, options.annotations_after, options.before());
-            let filter: Vec<Value> = [Some(of_job.clone()), range].into_iter().flatten().collect();
-            json!({"bool": {"filter": filter}})
+/// Annotations, notifications and categories.
+pub(super) async fn find(export: &Export<'_>) -> Result<[SearchedDocuments; 3]> {
+    let (options, job) = (export.options, export.job.id());
+    let of_job = json!({"term": {"job_id": job.as_str()}});
+    let in_range = |field: &str| {
+        let range = time_range(field, options.annotations_after, options.before());
+        let filter: Vec<Value> = [Some(of_job.clone()), range].into_iter().flatten().collect();
+        json!({"bool": {"filter": filter}})
+    };
+    let count = async |kind, index: &str, query, sort: &str| -> Result<SearchedDocuments> {
+        let search = Search {
+            sort: Sort::Ascending(sort.to_owned()),
+            page_size: options.page_size,
+            pagination: options.pagination,
+            ..Search::lenient([index], query)
         };
-        let count = async |title, kind, index: &str, query, sort: &str| -> Result<SearchedDocuments> {
-            let search = Search {
-                sort: Sort::Ascending(sort.to_owned()),
-                page_size: options.page_size,
-                pagination: options.pagination,
-                ..Search::lenient([index], query)
-            };
-            let count = export.cluster().count(&search).await?;
-            Ok(SearchedDocuments {
-                title,
-                count,
-                kind,
-                search,
-            })
-        };
-        let (annotations, notifications) = (".ml-annotations-read", ".ml-notifications-*");
-        let (created, sent) = (in_range("create_time"), in_range("timestamp"));
-        let categories = json!({"bool": {"filter": [of_job, {"exists": {"field": "category_id"}}]}});
-        let results = job.results_alias();
-        let (annotations, notifications, categories, inputs) = tokio::try_join!(
-            count("annotations", EntryKind::Annotations, annotations, created, "timestamp"),
-            count(
-                "notifications",
-                EntryKind::Notifications,
-                notifications,
-                sent,
-                "timestamp"
-            ),
-            count("categories", EntryKind::Categories, &results, categories, "category_id"),
-            async {
-                match inputs {
-                    Some(inputs) => inputs.count().await.map(Some),
-                    None => Ok(None),
-                }
-            }
-        )?;
-        let searched = [annotations, notifications, categories];
-        Ok(Self { searched, inputs })
-    }
+        let count = export.cluster().count(&search).await?;
+        Ok(SearchedDocuments { kind, count, search })
+    };
+    let categories = json!({"bool": {"filter": [of_job, {"exists": {"field": "category_id"}}]}});
+    let (created, sent) = (in_range("create_time"), in_range("timestamp"));
+    let results = job.results_alias();
+    let (annotations, notifications, categories) = tokio::try_join!(
+        count(EntryKind::Annotations, ".ml-annotations-read", created, "timestamp"),
+        count(EntryKind::Notifications, ".ml-notifications-*", sent, "timestamp"),
+        count(EntryKind::Categories, &results, categories, "category_id"),
+    )?;
+    Ok([annotations, notifications, categories])
 }
 
 impl SearchedDocuments {
+    pub(super) fn title(&self) -> &'static str {
+        match self.kind {
+            EntryKind::Annotations => "annotations",
+            EntryKind::Notifications => "notifications",
+            _ => "categories",
+        }
+    }
+
     /// Reads the documents and appends their entry.
     pub(super) async fn write(&self, export: &Export<'_>, writer: &mut ArchiveWriter) -> Result<()> {
-        let title = self.title;
+        let title = self.title();
         let stage = export.session.stage(&format!("Reading {title}"), Some(self.count));
         let mut entry = export.entry(self.kind);
         let (mut read, mut newest) = (0, None);

@@ -30,10 +30,13 @@ const SAMPLE: usize = 100;
 /// The input documents and the mappings of their indices.
 pub(super) struct Inputs<'a> {
     export: &'a Export<'a>,
-    options: &'a InputOptions,
+    pub(super) options: &'a InputOptions,
     /// The datafeed's indices on this cluster.
-    pub(super) local: Vec<String>,
+    local: Vec<String>,
     pub(super) search: Search,
+    pub(super) documents: u64,
+    /// Bytes of the documents, an estimate from the first ones.
+    pub(super) bytes: u64,
     /// The mappings of the exported fields in all indices that the datafeed reads.
     mappings: InputMappings,
     /// The UUIDs of the indices whose mappings these are.
@@ -44,15 +47,8 @@ pub(super) struct Inputs<'a> {
     mapping_bytes: u64,
 }
 
-#[derive(Clone, Copy)]
-pub(super) struct InputCounts {
-    pub(super) documents: u64,
-    /// An estimate from the first documents.
-    pub(super) bytes: u64,
-}
-
 impl<'a> Inputs<'a> {
-    /// Reads the mappings of the datafeed's indices; `None` without `--include-inputs`.
+    /// Reads the mappings of the datafeed's indices and counts the documents; `None` without `--include-inputs`.
     pub(super) async fn find(export: &'a Export<'a>) -> Result<Option<Self>> {
         note_index_dependent_clauses(export);
         let Some(options) = export.options.inputs() else {
@@ -65,7 +61,13 @@ impl<'a> Inputs<'a> {
                 "export without --include-inputs",
             )
         })?;
-        let (remote, local): (Vec<_>, Vec<_>) = datafeed.indices.iter().cloned().partition(|index| is_remote(index));
+        let local = export.input_indices();
+        let remote: Vec<String> = datafeed
+            .indices
+            .iter()
+            .filter(|index| is_remote(index))
+            .cloned()
+            .collect();
         if !remote.is_empty() {
             export.warn(&format!(
                 "mappings of remote indices cannot be read: {}; fields that are aliases there may be missing, \
@@ -112,21 +114,26 @@ impl<'a> Inputs<'a> {
             pagination: export.options.pagination,
             allow_partial: options.allow_partial,
         };
-        Ok(Some(Self {
+        let mut inputs = Self {
             export,
             options,
             local,
             search,
+            documents: 0,
+            bytes: 0,
             mappings,
             uuids,
             indices: BTreeSet::new(),
             mapping_bytes: 0,
-        }))
+        };
+        inputs.refuse_too_large_mappings().await?;
+        inputs.count().await?;
+        Ok(Some(inputs))
     }
 
     /// Refuses mappings that no import takes, before anything is read. The cluster is asked which indices have inputs
     /// only where all of the mappings are too large.
-    pub(super) async fn refuse_too_large_mappings(&self) -> Result<()> {
+    async fn refuse_too_large_mappings(&self) -> Result<()> {
         let entry = self.export.name(EntryKind::InputMapping);
         let all: u64 = self.mappings.indices().map(|index| self.mappings.bytes_of(index)).sum();
         if entry.refuse_too_large(all).is_ok() {
@@ -140,11 +147,10 @@ impl<'a> Inputs<'a> {
         Ok(())
     }
 
-    pub(super) async fn count(&self) -> Result<InputCounts> {
+    async fn count(&mut self) -> Result<()> {
         let cluster = self.export.cluster();
         let (counted, first) = tokio::try_join!(cluster.counted(&self.search), cluster.sample(&self.search, SAMPLE))?;
-        let documents = counted.documents;
-        refuse_too_many(documents)?;
+        refuse_too_many(counted.documents)?;
         if !counted.anywhere {
             let indices = self.search.indices.join(", ");
             self.export.warn(&format!(
@@ -157,8 +163,9 @@ impl<'a> Inputs<'a> {
             ));
         }
         let bytes: u64 = first.iter().map(|hit| hit.source.len() as u64).sum();
-        let bytes = bytes * documents / (first.len() as u64).max(1);
-        Ok(InputCounts { documents, bytes })
+        self.documents = counted.documents;
+        self.bytes = bytes * counted.documents / (first.len() as u64).max(1);
+        Ok(())
     }
 
     /// Begins to read; readers wait when a few pages are fetched. An index that is not the one whose mapping was read is
@@ -182,9 +189,9 @@ impl<'a> Inputs<'a> {
     }
 
     /// Appends the entries of all documents, then that of the mappings.
-    pub(super) async fn write(mut self, mut pages: Pages, expected: u64, writer: &mut ArchiveWriter) -> Result<()> {
+    pub(super) async fn write(mut self, mut pages: Pages, writer: &mut ArchiveWriter) -> Result<()> {
         let (export, session) = (self.export, self.export.session);
-        let stage = session.stage("Reading inputs", Some(expected));
+        let stage = session.stage("Reading inputs", Some(self.documents));
         let (mut read, mut begun) = (0, 0);
         let mut parts: VecDeque<Part> = VecDeque::new();
         while let Some(mut hits) = pages.next().await? {
@@ -209,7 +216,7 @@ impl<'a> Inputs<'a> {
         for part in parts {
             writer.append(part.seal().await?)?;
         }
-        require_all("inputs", read, expected)?;
+        require_all("inputs", read, self.documents)?;
         let incomplete: Vec<String> = session.cluster.incomplete_clusters().into_iter().collect();
         if !incomplete.is_empty() {
             export.warn(&format!(
@@ -376,7 +383,7 @@ fn runtime_mappings(datafeed: &Datafeed, time_field: &str) -> Option<Value> {
 }
 
 /// Refuses more inputs than an archive has entries for, before hours are spent on them.
-pub(super) fn refuse_too_many(documents: u64) -> Result<()> {
+fn refuse_too_many(documents: u64) -> Result<()> {
     let parts = documents.div_ceil(PART_DOCUMENTS);
     if parts >= MAX_ENTRIES as u64 {
         return Err(archive::Error::TooManyEntries.into());

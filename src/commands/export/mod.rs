@@ -8,7 +8,7 @@ mod plan;
 
 use std::path::PathBuf;
 
-use self::documents::DocumentCounts;
+use self::documents::SearchedDocuments;
 use self::inputs::Inputs;
 pub use self::options::{ExportOptions, InputOptions};
 use self::plan::Export;
@@ -40,7 +40,7 @@ pub async fn run(
     let signals = Signals::listen(&context.stop);
     outcome::require_answerable(&options, terminal)?;
     signals.or(options.refuse_existing(options.job.as_ref())).await?;
-    let privileges = plan::required_privileges(None, &[]);
+    let privileges = plan::required_privileges(None);
     let connected = Session::connect(&connect, &privileges, context, terminal);
     let session = signals.or(connected).await?;
     let outcome = signals.or(export(&session, &options)).await;
@@ -52,20 +52,16 @@ pub async fn run(
 async fn export(session: &Session, options: &ExportOptions) -> Result<()> {
     let export = Export::plan(session, options).await?;
     options.refuse_existing(Some(export.job.id())).await?;
+    session
+        .require_privileges(&plan::required_privileges(Some(&export)))
+        .await?;
     let inputs = Inputs::find(&export).await?;
-    let input_indices = inputs.as_ref().map_or(&[][..], |inputs| &inputs.local);
-    let privileges = plan::required_privileges(Some(&export.job), input_indices);
-    session.require_privileges(&privileges).await?;
-    if let Some(inputs) = &inputs {
-        inputs.refuse_too_large_mappings().await?;
-    }
-    let counts = DocumentCounts::count(&export, inputs.as_ref()).await?;
+    let searched = documents::find(&export).await?;
     if options.dry_run {
-        let fields = inputs.as_ref().map(|inputs| &inputs.search.fields);
-        return outcome::print_plan(&export, fields, &counts);
+        return outcome::print_plan(&export, inputs.as_ref(), &searched);
     }
-    outcome::confirm(&export, &counts).await?;
-    let archive = write(&export, inputs, &counts).await?;
+    outcome::confirm(&export, inputs.as_ref()).await?;
+    let archive = write(&export, inputs, &searched).await?;
     match options.tokens() {
         None => {
             let summary = tokio::task::block_in_place(|| archive.publish())?;
@@ -81,9 +77,13 @@ async fn export(session: &Session, options: &ExportOptions) -> Result<()> {
 }
 
 /// Writes the archive, entry by entry, in the order of the archive contract; dropped before its end it leaves nothing behind.
-async fn write(export: &Export<'_>, inputs: Option<Inputs<'_>>, counts: &DocumentCounts) -> Result<UnpublishedArchive> {
+async fn write(
+    export: &Export<'_>,
+    inputs: Option<Inputs<'_>>,
+    searched: &[SearchedDocuments; 3],
+) -> Result<UnpublishedArchive> {
     let (options, cluster) = (export.options, export.cluster());
-    let [annotations, notifications, categories] = &counts.searched;
+    let [annotations, notifications, categories] = searched;
     // With values it has no name on the disk.
     let mut writer = match options.tokens() {
         None => ArchiveWriter::create(&options.target(export.job.id()), options.compression_level)?,
@@ -110,12 +110,12 @@ async fn write(export: &Export<'_>, inputs: Option<Inputs<'_>>, counts: &Documen
     let calendars = cluster.calendars_of(export.job.id(), &export.job.groups).await?;
     let calendars = export.json_entry(EntryKind::Calendars, raw(&calendars).get().as_bytes())?;
     let ml_info = cluster.ml_info().await?;
-    if let (Some(inputs), Some(counts)) = (inputs, counts.inputs) {
+    if let Some(inputs) = inputs {
         let pages = match opened_early {
             Some(pages) => pages,
             None => inputs.open().await?,
         };
-        inputs.write(pages, counts.documents, &mut writer).await?;
+        inputs.write(pages, &mut writer).await?;
     }
     if let Some(counts) = data_counts {
         writer.append(export.json_entry(EntryKind::DataCounts, &counts.source)?)?;

@@ -3,7 +3,8 @@
 
 use serde_json::json;
 
-use super::documents::DocumentCounts;
+use super::documents::SearchedDocuments;
+use super::inputs::Inputs;
 use super::options::ExportOptions;
 use super::plan::Export;
 use crate::archive::{ArchiveSummary, EntrySummary, Limits, Target};
@@ -25,7 +26,7 @@ pub(super) fn require_answerable(options: &ExportOptions, terminal: &Terminal) -
 }
 
 /// Asks whether values of the data may be exported, and again where all inputs of an open range would be.
-pub(super) async fn confirm(export: &Export<'_>, counts: &DocumentCounts) -> Result<()> {
+pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) -> Result<()> {
     let (options, terminal) = (export.options, &export.session.terminal);
     if options.yes {
         return Ok(());
@@ -42,9 +43,9 @@ pub(super) async fn confirm(export: &Export<'_>, counts: &DocumentCounts) -> Res
         ),
     });
     ask(terminal, "Export it?").await?;
-    let range = options.inputs();
-    let open = range.is_some_and(|range| range.after.is_none() || range.before.is_none());
-    if let Some(inputs) = counts.inputs.filter(|_| open) {
+    if let Some(inputs) = inputs
+        && (inputs.options.after.is_none() || inputs.options.before.is_none())
+    {
         terminal.explain(&format!(
             "The range of the inputs is open: {}, about {} before compression. --inputs-after-date and \
              --inputs-before-date bound it.",
@@ -112,8 +113,13 @@ fn size_warning(entries: &[EntrySummary]) -> Option<String> {
     })
 }
 
-/// Prints what `--dry-run` finds; `fields` are those of the inputs, where any are exported.
-pub(super) fn print_plan(export: &Export<'_>, fields: Option<&SourceFields>, counts: &DocumentCounts) -> Result<()> {
+/// Prints what `--dry-run` finds.
+pub(super) fn print_plan(
+    export: &Export<'_>,
+    inputs: Option<&Inputs<'_>>,
+    searched: &[SearchedDocuments],
+) -> Result<()> {
+    let fields = inputs.map(|inputs| &inputs.search.fields);
     let (job, snapshot) = (export.job.id(), &export.snapshot);
     let archive = match export.options.target(job) {
         Target::File { path, .. } => Some(path),
@@ -121,10 +127,10 @@ pub(super) fn print_plan(export: &Export<'_>, fields: Option<&SourceFields>, cou
     };
     let text = if export.options.json {
         let mut documents = json!({"model_state": snapshot.state_documents});
-        for found in &counts.searched {
-            documents[found.title] = found.count.into();
+        for found in searched {
+            documents[found.title()] = found.count.into();
         }
-        if let Some(inputs) = counts.inputs {
+        if let Some(inputs) = inputs {
             documents["inputs"] = inputs.documents.into();
             documents["input_bytes"] = inputs.bytes.into();
         }
@@ -145,10 +151,10 @@ pub(super) fn print_plan(export: &Export<'_>, fields: Option<&SourceFields>, cou
         let mut table = Table::new(&[1]);
         table.row(["", "documents"]);
         table.row(["model state", &count(snapshot.state_documents)]);
-        for found in &counts.searched {
-            table.row([found.title, &count(found.count)]);
+        for found in searched {
+            table.row([found.title(), &count(found.count)]);
         }
-        match counts.inputs {
+        match inputs {
             Some(inputs) => {
                 let size = format!("about {} before compression", bytes(inputs.bytes));
                 table.row(["inputs", &count(inputs.documents), &size]);

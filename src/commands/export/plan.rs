@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, Deployment, Hit, RequiredPrivileges};
 use crate::commands::interrupt;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
-use crate::job::{JobConfig, JobId};
+use crate::job::{JobConfig, JobId, is_remote};
 use crate::util::format::Table;
 
 /// The snapshot that a job uses after it was reverted to none.
@@ -34,18 +34,15 @@ pub(super) struct Export<'a> {
     pub(super) snapshot_document: Hit,
 }
 
-/// What an export reads: of whatever job, or of this one, whose inputs are in these indices. Elasticsearch requires
-/// `manage_ml` to read filters.
-pub(super) fn required_privileges(job: Option<&JobConfig>, input_indices: &[String]) -> RequiredPrivileges {
-    let ml = match job.is_some_and(|job| !job.filters().is_empty()) {
-        true => "manage_ml",
-        false => "monitor_ml",
-    };
+/// What this export reads, or any one of whatever job. Elasticsearch requires `manage_ml` to read filters.
+pub(super) fn required_privileges(export: Option<&Export<'_>>) -> RequiredPrivileges {
+    let reads_filters = export.is_some_and(|export| !export.job.filters().is_empty());
+    let inputs = export.map(Export::input_indices).unwrap_or_default();
     RequiredPrivileges {
-        cluster: vec!["monitor", ml],
+        cluster: vec!["monitor", if reads_filters { "manage_ml" } else { "monitor_ml" }],
         indices: vec![
             (ML_INDICES.map(str::to_owned).to_vec(), vec!["read"]),
-            (input_indices.to_vec(), vec!["read", "view_index_metadata"]),
+            (inputs, vec!["read", "view_index_metadata"]),
         ],
     }
 }
@@ -105,6 +102,13 @@ impl<'a> Export<'a> {
 
     pub(super) fn warn(&self, text: &str) {
         self.session.terminal.warn(text);
+    }
+
+    /// The indices on this cluster whose documents are exported.
+    pub(super) fn input_indices(&self) -> Vec<String> {
+        let datafeed = self.job.datafeed().filter(|_| self.options.inputs().is_some());
+        let indices = datafeed.into_iter().flat_map(|datafeed| &datafeed.indices);
+        indices.filter(|index| !is_remote(index)).cloned().collect()
     }
 
     /// The name of an entry of the archive.
