@@ -70,7 +70,7 @@ impl Material {
 
     /// Cuts documents from a page; returns how many.
     pub fn cut(&self) -> usize {
-        Page::parse(&self.page, "a search").expect("a page").documents().count()
+        Page::parse(&self.page, "a search").expect("a page").hits.len()
     }
 
     pub fn page_bytes(&self) -> usize {

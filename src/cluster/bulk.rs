@@ -75,7 +75,8 @@ impl Bulk {
 
     /// Adds a document under its ID; waits while all requests are in flight. Errors are those of batches sent before.
     pub async fn index(&mut self, id: &str, source: Bytes) -> Result<()> {
-        let cost = Batch::cost(id, &source);
+        // About what it adds to the request.
+        let cost = id.len() + source.len() + 22;
         if !self.batch.items.is_empty() && self.batch.body.len() + cost > self.options.size {
             self.flush().await?;
         }
@@ -135,11 +136,10 @@ impl Bulk {
     async fn wait_for_room(&mut self, bytes: usize) -> Result<()> {
         let concurrency = self.options.concurrency.max(1);
         let most = self.options.size.saturating_mul(concurrency);
-        while self.in_flight.len() >= concurrency || self.bytes_in_flight + bytes > most {
-            match self.in_flight.join_next().await {
-                Some(done) => self.finish_request(done).await?,
-                None => break,
-            }
+        while (self.in_flight.len() >= concurrency || self.bytes_in_flight + bytes > most)
+            && let Some(done) = self.in_flight.join_next().await
+        {
+            self.finish_request(done).await?;
         }
         Ok(())
     }
@@ -299,11 +299,6 @@ struct Item {
 }
 
 impl Batch {
-    /// About how many bytes the document adds.
-    fn cost(id: &str, source: &[u8]) -> usize {
-        id.len() + source.len() + 22
-    }
-
     /// Adds a document. Line breaks can only be between its tokens, and JSON lines cannot contain them: they become blanks.
     fn index(&mut self, id: &str, source: &[u8]) {
         self.body.extend_from_slice(br#"{"index":{"_id":"#);
@@ -340,11 +335,12 @@ impl Batch {
             let request = target.request(with_outcomes).ndjson(body.clone());
             let response = match cluster.http.send(&request).await {
                 Err(error) if is_too_large(&error) && items.len() > 1 => {
-                    let (first, second) = (0..items.len() / 2, items.len() / 2..items.len());
-                    for half in [second, first] {
-                        let batch = part(&body, &items, |n| half.contains(&n));
-                        waiting.push((batch, cluster.backoff(), with_outcomes));
-                    }
+                    let middle = items.len() / 2;
+                    let halves = [
+                        part(&body, &items, |n| n >= middle),
+                        part(&body, &items, |n| n < middle),
+                    ];
+                    waiting.extend(halves.map(|half| (half, cluster.backoff(), with_outcomes)));
                     continue;
                 }
                 Err(Error::Refused { mut source, .. }) if source.status == 413 && items.len() == 1 => {
@@ -357,14 +353,13 @@ impl Batch {
                 response => response?,
             };
             let answer: BulkResponse = response.json()?;
-            match answer.errors {
-                Some(false) if answer.items.is_empty() => continue,
+            if answer.items.is_empty() && answer.errors == Some(false) {
+                continue;
+            }
+            if answer.items.is_empty() && answer.errors == Some(true) && !with_outcomes {
                 // Written under fixed IDs: sent again it returns which failed and why.
-                Some(true) if answer.items.is_empty() && !with_outcomes => {
-                    waiting.push((part(&body, &items, |_| true), backoff, true));
-                    continue;
-                }
-                _ => {}
+                waiting.push((part(&body, &items, |_| true), backoff, true));
+                continue;
             }
             // Before any item is checked: what was written beside a rejected item has to be undone too.
             if let Some(observer) = observer {

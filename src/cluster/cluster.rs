@@ -1,12 +1,11 @@
 //! A client that is connected to its cluster; what the cluster, its license and the privileges of the user allow.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::cluster::http::auth::ConnectOptions;
@@ -33,22 +32,14 @@ pub struct Cluster {
     pub(crate) incomplete_clusters: Arc<Mutex<BTreeSet<String>>>,
 }
 
-/// How Elasticsearch is deployed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deployment {
-    /// A self-managed or hosted stack.
-    Stack,
-    /// `version.build_flavor: serverless`: no snapshots, no import.
-    Serverless,
-}
-
 /// What `GET /` returns.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) name: String,
     pub(crate) uuid: String,
     pub(crate) version: Version,
-    pub(crate) deployment: Deployment,
+    /// `version.build_flavor: serverless`: no snapshots, no import.
+    pub(crate) serverless: bool,
 }
 
 /// Privileges that a command needs.
@@ -153,23 +144,13 @@ impl Cluster {
 
     /// False where the cluster does not list its tasks.
     async fn has_tasks_of_ours(&self) -> bool {
-        #[derive(Deserialize)]
-        struct Tasks {
-            tasks: Vec<Task>,
-        }
-        #[derive(Deserialize)]
-        struct Task {
-            #[serde(default)]
-            headers: HashMap<String, Box<RawValue>>,
-        }
         let request = Request::get(Path::of(["_tasks"]))
             .query("actions", "indices:*,cluster:admin/*")
             .query("group_by", "none");
-        let ours = Value::from(self.http.opaque_id.as_str()).to_string();
-        self.http.json::<Tasks>(request).await.is_ok_and(|listed| {
-            let mut headers = listed.tasks.iter().flat_map(|task| &task.headers);
-            headers.any(|(name, value)| name.eq_ignore_ascii_case("x-opaque-id") && value.get() == ours)
-        })
+        let listed: Value = self.http.json(request).await.unwrap_or_default();
+        let tasks = listed["tasks"].as_array().into_iter().flatten();
+        let mut headers = tasks.filter_map(|task| task["headers"].as_object()).flatten();
+        headers.any(|(name, value)| name.eq_ignore_ascii_case("x-opaque-id") && *value == *self.http.opaque_id)
     }
 
     /// `GET _ml/info`; `None` where the cluster has no ML.
@@ -205,10 +186,8 @@ impl Identity {
         };
         match identity {
             Ok(Self {
-                version,
-                deployment: Deployment::Stack,
-                ..
-            }) if !version.is_supported() => Err(Error::UnsupportedVersion { address, version }),
+                version, serverless, ..
+            }) if !serverless && !version.is_supported() => Err(Error::UnsupportedVersion { address, version }),
             identity => identity.map_err(|found| Error::NotElasticsearch { address, found }),
         }
     }
@@ -224,18 +203,15 @@ impl Identity {
             Some(other) => return Err(format!("{} {}", short(other), short(number))),
             None => {}
         }
-        let deployment = match text("/version/build_flavor") {
-            Some("serverless") => Deployment::Serverless,
-            _ => Deployment::Stack,
-        };
+        let serverless = text("/version/build_flavor") == Some("serverless");
         let version = Version::parse(number).ok_or_else(unknown)?;
         let tagline = text("/tagline").is_some_and(|tagline| tagline.starts_with("You Know, for Search"));
-        let name = text("/cluster_name").filter(|_| tagline || deployment == Deployment::Serverless);
+        let name = text("/cluster_name").filter(|_| tagline || serverless);
         Ok(Self {
             name: name.ok_or_else(unknown)?.to_owned(),
             uuid: text("/cluster_uuid").unwrap_or_default().to_owned(),
             version,
-            deployment,
+            serverless,
         })
     }
 }
@@ -322,9 +298,9 @@ mod tests {
     fn elasticsearch_is_taken() {
         let identity = parse(&root(r#"{"number":"8.0.0-SNAPSHOT","build_flavor":"default"}"#)).unwrap();
         assert_eq!((identity.name.as_str(), identity.uuid.as_str()), ("c", "u"));
-        assert_eq!((identity.version.major, identity.deployment), (8, Deployment::Stack));
+        assert_eq!((identity.version.major, identity.serverless), (8, false));
         let serverless = parse(&root(r#"{"number":"8.11.0","build_flavor":"serverless"}"#)).unwrap();
-        assert_eq!(serverless.deployment, Deployment::Serverless);
+        assert!(serverless.serverless);
     }
 
     #[test]

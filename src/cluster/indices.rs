@@ -293,10 +293,9 @@ pub fn flat_settings(settings: &Map<String, Value>) -> Map<String, Value> {
 
 /// The path of one index, no alias pattern and no expression.
 fn concrete(index: &str) -> Result<Path> {
-    match index.parse::<IndexName>() {
-        Ok(name) => Ok(Path::of([name.as_str()])),
-        Err(error) => Err(Error::Options(error.to_string())),
-    }
+    let name = index.parse::<IndexName>();
+    let name = name.map_err(|error| Error::Options(error.to_string()))?;
+    Ok(Path::of([name.as_str()]))
 }
 
 /// An index as `GET /<index>` describes it.

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::limits::bounded;
-use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
-use crate::cluster::search::documents::is_newer_index;
+use crate::cluster::http::{BodyLimit, Error, Path, Request, Result, parse_json};
+use crate::cluster::search::documents::index_age;
 use crate::cluster::search::response::Hit;
 use crate::job::{Calendar, CalendarId, DatafeedId, FilterId, JobId, SnapshotId, remove_event_ids};
 use crate::util::timestamp::EpochMillis;
@@ -149,9 +149,8 @@ impl Cluster {
     /// a group, the cluster returns all jobs of the group.
     pub async fn job(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
         let jobs = self.items_if_found(large(job_path(job))).await?;
-        find(jobs, "GET _ml/anomaly_detectors", |of: &JobSummary| {
-            of.id == job.as_str()
-        })
+        let wanted = |summary: &JobSummary| summary.id == job.as_str();
+        find(jobs, "GET _ml/anomaly_detectors", wanted)
     }
 
     /// The job's statistics; `None` where it is unknown.
@@ -237,8 +236,8 @@ impl Cluster {
 
     /// The data counts document of the job; `None` where there is none.
     pub async fn data_counts_document(&self, job: &JobId) -> Result<Option<Hit>> {
-        self.copy_in_use(job, &job.results_alias(), &job.data_counts_document_id())
-            .await
+        let id = job.data_counts_document_id();
+        self.copy_in_use(job, &job.results_alias(), &id).await
     }
 
     /// Of copies of a document in several indices the one in the index that is written to, otherwise in the newest.
@@ -250,14 +249,9 @@ impl Cluster {
         {
             copies.retain(|copy| *copy.index == *written);
         }
-        let newer = |one: Hit, other: Hit| {
-            if is_newer_index(&other.index, &one.index) {
-                other
-            } else {
-                one
-            }
-        };
-        Ok(copies.into_iter().reduce(newer))
+        Ok(copies
+            .into_iter()
+            .max_by(|one, other| index_age(&one.index).cmp(&index_age(&other.index))))
     }
 
     /// Reverts to the snapshot `empty`, for what it does first: it creates the state index and its alias. A 404 response
@@ -283,9 +277,8 @@ impl Cluster {
             job_id: String,
         }
         let datafeeds = self.items(large(Path::of(["_ml", "datafeeds"]))).await?;
-        find(datafeeds, "GET /_ml/datafeeds", |owner: &Owner| {
-            owner.job_id == job.as_str()
-        })
+        let wanted = |owner: &Owner| owner.job_id == job.as_str();
+        find(datafeeds, "GET /_ml/datafeeds", wanted)
     }
 
     /// The datafeed of this ID as received; `None` where it is unknown.
@@ -379,12 +372,8 @@ impl Cluster {
         self.http.delete(Request::delete(calendar_path(id))).await
     }
 
-    /// `POST _ml/calendars/<id>/events`; never repeated: after [`Error::outcome_unknown`] read back.
+    /// `POST _ml/calendars/<id>/events`, of which the cluster refuses none; never repeated: after [`Error::outcome_unknown`] read back.
     pub async fn add_events(&self, id: &CalendarId, events: &[Map<String, Value>]) -> Result<()> {
-        if events.is_empty() {
-            // The cluster refuses an empty list.
-            return Ok(());
-        }
         let request = Request::post(calendar_path(id).then(["events"])).json(&json!({ "events": events }));
         self.http.execute(request.once()).await
     }
@@ -501,7 +490,7 @@ fn find<T: DeserializeOwned>(
     wanted: impl Fn(&T) -> bool,
 ) -> Result<Option<Box<RawValue>>> {
     for object in objects {
-        if wanted(&parse(&object, what)?) {
+        if wanted(&parse_json(object.get().as_bytes(), what)?) {
             return Ok(Some(object));
         }
     }
@@ -520,12 +509,8 @@ fn is_being_deleted(job: &RawValue) -> Result<bool> {
     struct Blocked {
         reason: String,
     }
-    let job: Job = parse(job, "GET _ml/anomaly_detectors")?;
+    let job: Job = parse_json(job.get().as_bytes(), "GET _ml/anomaly_detectors")?;
     Ok(job.deleting || job.blocked.is_some_and(|blocked| blocked.reason == "delete"))
-}
-
-fn parse<T: DeserializeOwned>(object: &RawValue, what: &str) -> Result<T> {
-    serde_json::from_str(object.get()).map_err(|error| Error::invalid_json(what, &error))
 }
 
 /// The event without what the cluster adds and does not accept back.

@@ -11,13 +11,13 @@ mod search;
 mod tests;
 
 pub use bulk::{Bulk, BulkOptions, WriteObserver};
-pub use cluster::{Cluster, Deployment, License, MlInfo, RequiredPrivileges};
+pub use cluster::{Cluster, License, MlInfo, RequiredPrivileges};
 pub(crate) use http::HttpClient;
 pub use http::auth::{ConnectOptions, Credential, Endpoint};
-pub use http::error::{Cause, ConnectionFailure, Error, ErrorResponse, Result};
+pub use http::error::{ConnectionFailure, Error, ErrorResponse, Result};
 pub use http::retry::{Backoff, Clock, Moment, Observer, SystemClock};
 pub use indices::{IndexMappings, Operations, TemplateBody, TemplateEffect, flat_settings};
 pub use search::Pages;
-pub use search::documents::{Counted, is_newer_index};
+pub use search::documents::is_newer_index;
 pub use search::query::{Pagination, Search, Sort, SourceFields};
 pub use search::response::{Hit, Page};

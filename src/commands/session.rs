@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::cluster::{
-    self, Clock, Cluster, ConnectOptions, Deployment, HttpClient, Observer, RequiredPrivileges, SystemClock,
+    self, Clock, Cluster, ConnectOptions, HttpClient, Observer, RequiredPrivileges, SystemClock,
 };
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::{Stage, Streams, Terminal};
@@ -118,7 +118,7 @@ impl Session {
             connected => connected?,
         };
         let version = cluster.identity.version;
-        if cluster.identity.deployment == Deployment::Stack && !version.is_tested() {
+        if !cluster.identity.serverless && !version.is_tested() {
             terminal.warn(&format!(
                 "esml-state is not tested with Elasticsearch {version}; it supports 7.17, 8.x and 9.x"
             ));

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use elasticsearch::cert::Certificate;
 use elasticsearch::http::headers::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, ClientBuilder, Identity, redirect};
@@ -14,12 +13,6 @@ use url::Url;
 
 use crate::cluster::http::error::{Error, Result};
 use crate::util::secret::{Secret, Secrets};
-
-/// Cloud IDs occur with and without padding.
-const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// Everything that shapes the connection.
 #[derive(Clone, Debug)]
@@ -138,8 +131,7 @@ pub(crate) fn without_secrets(mut url: Url) -> Url {
 /// `name:base64(domain[:port]$uuid[:port]$…)`. The official client's own decoder refuses ports after the UUID, missing
 /// padding and an empty name.
 fn parse_cloud_id(id: &str) -> Option<Url> {
-    let encoded = id.trim().rsplit(':').next()?;
-    let decoded = String::from_utf8(ANY_PADDING.decode(encoded).ok()?).ok()?;
+    let decoded = Secrets::decode(id.trim().rsplit(':').next()?)?;
     let mut parts = decoded.split('$');
     let (domain, shared) = host_and_port(parts.next()?)?;
     let (uuid, own) = host_and_port(parts.next()?)?;
@@ -162,9 +154,7 @@ pub(crate) fn http_client(options: &ConnectOptions, address: &Url) -> Result<Cli
         builder = builder.default_headers(HeaderMap::from_iter([(AUTHORIZATION, credential.header()?)]));
     }
     if let Some((certificate, key)) = &options.client_identity {
-        let mut pem = read(certificate)?;
-        pem.push(b'\n');
-        pem.extend(read(key)?);
+        let pem = [&read(certificate)?[..], b"\n", &read(key)?].concat();
         builder = builder.identity(Identity::from_pem(&pem).map_err(|error| client_error(options, &error))?);
     }
     if address.scheme() == "https" {
@@ -197,12 +187,9 @@ fn trust_certificates(builder: ClientBuilder, options: &ConnectOptions) -> Resul
         return Ok(builder.danger_accept_invalid_certs(true));
     }
     // A store that cannot be read takes nothing from the other roots.
-    let system = rustls_native_certs::load_native_certs().certs;
-    let mut roots: Vec<_> = system
-        .iter()
-        .flat_map(|root| Certificate::from_der(root))
-        .flatten()
-        .collect();
+    let system = rustls_native_certs::load_native_certs().certs.into_iter();
+    let system = system.flat_map(|root| Certificate::from_der(&root));
+    let mut roots: Vec<_> = system.flatten().collect();
     for file in &options.ca_certs {
         let error = |cause: &str| Error::Options(format!("{}: {cause}", file.display()));
         let pem = String::from_utf8(read(file)?).map_err(|_| error("this is not PEM"))?;

@@ -145,20 +145,9 @@ pub struct ErrorResponse {
     pub reason: String,
     /// `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// `error.caused_by`.
+    /// `error.caused_by`, of which only the reason is kept, or the type where the reason would quote a document.
     #[source]
-    pub caused_by: Option<Box<Cause>>,
-}
-
-/// What caused an error, as Elasticsearch words it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{words}")]
-pub struct Cause {
-    /// `reason`, or `type` where the reason would quote a document.
-    pub words: String,
-    /// `caused_by` in turn.
-    #[source]
-    pub caused_by: Option<Box<Cause>>,
+    pub caused_by: Option<Box<Self>>,
 }
 
 impl Error {
@@ -354,12 +343,13 @@ fn quotes_documents(kind: &str) -> bool {
 }
 
 /// The causes of an error, as deep as people read.
-fn chain(error: &Value, quoting: bool, depth: usize) -> Option<Box<Cause>> {
+fn chain(error: &Value, quoting: bool, depth: usize) -> Option<Box<ErrorResponse>> {
     let quoting = quoting || quotes_documents(text(error, "type"));
     let cause = causes(error).nth(1).filter(|_| depth < MAX_CAUSE_DEPTH)?;
-    Some(Box::new(Cause {
-        words: one_line(text(cause, if quoting { "type" } else { "reason" })),
+    Some(Box::new(ErrorResponse {
+        reason: one_line(text(cause, if quoting { "type" } else { "reason" })),
         caused_by: chain(cause, quoting, depth + 1),
+        ..ErrorResponse::default()
     }))
 }
 
@@ -444,7 +434,7 @@ mod tests {
             let mut words = vec![response(kind).reason];
             let mut next = response(kind).caused_by;
             while let Some(cause) = next {
-                words.push(cause.words);
+                words.push(cause.reason);
                 next = cause.caused_by;
             }
             words

@@ -50,11 +50,7 @@ const KNOWN: [(&str, &str, &str); 21] = [
     ("cluster_block_exception", "", BLOCKED),
     ("master_not_discovered_exception", "", STARTING),
     ("process_cluster_event_timeout_exception", "", STARTING),
-    (
-        "es_rejected_execution_exception",
-        "coordinating_and_primary_bytes",
-        TOO_MUCH_INDEXED,
-    ),
+    ("es_rejected_execution_exception", "primary_bytes", TOO_MUCH_INDEXED),
     ("es_rejected_execution_exception", "", TOO_MANY_REQUESTS),
     ("circuit_breaking_exception", "", LITTLE_MEMORY),
     ("illegal_argument_exception", "index.max_result_window", LARGE_PAGE),
@@ -100,9 +96,9 @@ impl Error {
                 "upgrade the cluster to Elasticsearch 7.17 or later"
             }
             Self::UnsupportedVersion { .. } => "a newer esml-state may support it",
-            Self::Refused { source, .. } | Self::Forbidden { source, .. } => source
-                .hint()
-                .unwrap_or_else(|| unknown(source.status, !source.kind.is_empty())),
+            Self::Refused { source, .. } | Self::Forbidden { source, .. } => {
+                source.hint().unwrap_or_else(|| unknown(source))
+            }
             Self::ItemRejected { index, source, .. } => source.hint().unwrap_or_else(|| of_item(index)),
             Self::UnexpectedResponse { .. } | Self::TooLarge { .. } => {
                 "something between here and the cluster may have answered, or cut the answer: repeat, with -vv to see every request"
@@ -173,8 +169,8 @@ fn of_item(index: &str) -> &'static str {
 }
 
 /// The hint of any other error. What has a type was returned by Elasticsearch itself.
-fn unknown(status: u16, has_type: bool) -> &'static str {
-    match (status, has_type) {
+fn unknown(response: &ErrorResponse) -> &'static str {
+    match (response.status, !response.kind.is_empty()) {
         (_, true) => "the message has the reason in the words of the cluster; -v adds its causes, -vv every request",
         (403, false) => {
             "the cluster or a proxy before it refused the request: check the privileges of the user (docs/privileges.md), and \
@@ -425,17 +421,14 @@ mod tests {
             br#"{"error":{"type":"parsing_exception","reason":"unknown query [a]"}}"#,
         );
         assert_eq!(typed.hint(), None);
-        assert!(!unknown(400, true).contains("--url"));
+        assert!(!unknown(&typed).contains("--url"));
         for (status, body) in [
             (404, &b"<html>"[..]),
             (400, b"{\"error\":\"no handler found\"}"),
             (403, b""),
         ] {
             let other = ErrorResponse::parse(status, body);
-            assert!(
-                other.hint().is_none() && unknown(status, false).contains("--url"),
-                "{status}"
-            );
+            assert!(other.hint().is_none() && unknown(&other).contains("--url"), "{status}");
         }
         for status in [408, 429, 502, 503, 504] {
             assert!(

@@ -65,20 +65,17 @@ pub(crate) fn count_values(json: &[u8]) -> usize {
 }
 
 /// Why there is no body.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     /// The connection broke.
-    Lost(reqwest::Error),
+    #[error(transparent)]
+    Lost(#[from] reqwest::Error),
     /// It is larger than the request may return.
+    #[error("(the response is too large to be read)")]
     TooLarge,
     /// It is not what its headers say.
+    #[error("(the response cannot be read)")]
     Damaged(String),
-}
-
-impl From<reqwest::Error> for BodyError {
-    fn from(error: reqwest::Error) -> Self {
-        Self::Lost(error)
-    }
 }
 
 impl From<io::Error> for BodyError {
@@ -126,10 +123,8 @@ async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Res
     if announced > limit as u64 {
         return Err(BodyError::TooLarge);
     }
-    let mut body = Bounded {
-        limit,
-        bytes: Vec::new(),
-    };
+    let bytes = Vec::new();
+    let mut body = Bounded { limit, bytes };
     if !gzip {
         // At most the limit, so it fits.
         body.bytes.reserve_exact(announced as usize);

@@ -19,7 +19,7 @@ pub(crate) mod retry;
 
 pub(crate) use error::{Error, Result};
 pub(crate) use limits::BodyLimit;
-pub(crate) use request::{Path, Request, Response, Retry};
+pub(crate) use request::{Path, Request, Response, Retry, parse_json};
 
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -186,7 +186,7 @@ impl HttpClient {
         let status = response.status().as_u16();
         let good = status < 300 || status == 404 && request.accepts_404;
         if !good && status < 400 {
-            write.answered(status);
+            write.0 = None;
             return Err(redirected(what, status, &url, response.headers().get(LOCATION)));
         }
         let headers = response.headers();
@@ -198,7 +198,8 @@ impl HttpClient {
             Ok(body) if limit == BodyLimit::Status => Ok(self.redact(body)),
             body => body,
         };
-        write.answered(status);
+        // A gateway may have sent it, not the cluster.
+        write.0 = write.0.filter(|_| matches!(status, 502 | 504));
         observer.answered(what, status, clock.now().saturating_sub(started));
         let mut response = match body {
             Ok(body) if good => {
@@ -208,8 +209,7 @@ impl HttpClient {
             Err(BodyError::TooLarge) if good => return Err(limit.exceeded(what)),
             Err(BodyError::Damaged(why)) if good => return Err(Error::unexpected(what, why)),
             Ok(body) => ErrorResponse::parse(status, &body),
-            Err(BodyError::TooLarge) => ErrorResponse::without_type(status, "(the response is too large to be read)"),
-            Err(_) => ErrorResponse::without_type(status, "(the response cannot be read)"),
+            Err(error) => ErrorResponse::without_type(status, &error.to_string()),
         };
         response.retry_after = wait;
         Err(Error::from_response(what, response))
@@ -319,15 +319,6 @@ fn flatten(chain: &[String]) -> String {
 
 /// A write in flight. Unless it is answered it counts as unanswered when this is dropped, for whatever reason.
 struct InFlightWrite<'a>(Option<&'a AtomicBool>);
-
-impl InFlightWrite<'_> {
-    /// A response came, of the cluster itself unless the status is one of a gateway.
-    fn answered(&mut self, status: u16) {
-        if !matches!(status, 502 | 504) {
-            self.0 = None;
-        }
-    }
-}
 
 impl Drop for InFlightWrite<'_> {
     fn drop(&mut self) {

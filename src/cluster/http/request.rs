@@ -4,6 +4,7 @@ use bytes::Bytes;
 use elasticsearch::http::headers::DEFAULT_CONTENT_TYPE;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::cluster::http::error::{Error, Result};
@@ -185,8 +186,13 @@ pub(crate) struct Response {
 
 impl Response {
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(|error| Error::invalid_json(&self.what, &error))
+        parse_json(&self.body, &self.what)
     }
+}
+
+/// Parses (a part of) the response to `what`.
+pub(crate) fn parse_json<'a, T: Deserialize<'a>>(json: &'a [u8], what: &str) -> Result<T> {
+    serde_json::from_slice(json).map_err(|error| Error::invalid_json(what, &error))
 }
 
 #[cfg(test)]

@@ -6,83 +6,57 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::cluster::Cluster;
-use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
+use crate::cluster::http::{BodyLimit, Error, Path, Request, Response, Result};
 use crate::cluster::search::query::{MAX_PAGE, Search, SearchRange};
-use crate::cluster::search::response::{Hit, Page, Shards};
+use crate::cluster::search::response::{Grouped, Hit, Page, Shards};
 
 /// IDs of one request that locates documents: its response contains nothing else of the documents, and stays small.
 const MAX_LOCATED_IDS: usize = 1_000;
 /// Bytes of names in one request: the whole address may have 4 KiB (`http.max_initial_line_length`).
 const MAX_NAMES: usize = 1024;
 
-/// How many documents a search finds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// Documents.
-    pub documents: u64,
-    /// Whether an index matches.
-    pub anywhere: bool,
-}
-
 impl Cluster {
     /// How many documents the search has.
     pub async fn count(&self, search: &Search) -> Result<u64> {
-        self.counted(search).await.map(|counted| counted.documents)
+        Ok(self.count_in_indices(search).await?.unwrap_or(0))
     }
 
-    /// How many documents the search has, and whether there is an index to search.
-    pub async fn counted(&self, search: &Search) -> Result<Counted> {
+    /// How many documents the search has; `None` where there is no index to search.
+    pub async fn count_in_indices(&self, search: &Search) -> Result<Option<u64>> {
         #[derive(Deserialize)]
         struct Count {
             count: u64,
             _shards: Shards,
         }
         // `_count` takes no runtime mappings, and does not report remote clusters that it skips.
-        if search.runtime_mappings.is_none() && !search.is_remote() {
-            let request = search.request("_count").json(&json!({ "query": search.query }));
-            let response = match self.http.send(&request.returns(BodyLimit::Status)).await {
-                Err(error) if search.lenient && error.is_no_such_index() => return Ok(Counted::default()),
-                response => response?,
-            };
-            let counted: Count = response.json()?;
-            counted._shards.check(&response.what)?;
-            return Ok(Counted {
-                documents: counted.count,
-                anywhere: counted._shards.total > 0,
-            });
+        if search.runtime_mappings.is_some() || search.is_remote() {
+            let mut body = search.body(SearchRange::default(), 0);
+            body["track_total_hits"] = json!(true);
+            let request = search.request("_search").json(&body).returns(BodyLimit::Status);
+            let page = self.page(search, request).await?;
+            let total = page.required_total()?;
+            return Ok((page.shards > 0).then_some(total));
         }
-        let mut body = search.body(SearchRange::default(), 0);
-        body["track_total_hits"] = json!(true);
-        let request = search.request("_search").json(&body).returns(BodyLimit::Status);
-        let page = self.page(search, request).await?;
-        Ok(Counted {
-            documents: page.required_total()?,
-            anywhere: page.shards > 0,
-        })
+        let request = search.request("_count").json(&json!({ "query": search.query }));
+        let response = match self.http.send(&request.returns(BodyLimit::Status)).await {
+            Err(error) if search.lenient && error.is_no_such_index() => return Ok(None),
+            response => response?,
+        };
+        let Count { count, _shards } = response.json()?;
+        _shards.check(&response.what)?;
+        Ok((_shards.total > 0).then_some(count))
     }
 
     /// The indices that its documents are in, `most` at most; none where the cluster does not aggregate `_index`.
     pub async fn indices_of(&self, search: &Search, most: usize) -> Result<Vec<String>> {
-        #[derive(Deserialize)]
-        struct Aggregations {
-            indices: Buckets,
-        }
-        #[derive(Deserialize)]
-        struct Buckets {
-            buckets: Vec<Bucket>,
-        }
-        #[derive(Deserialize)]
-        struct Bucket {
-            key: String,
-        }
         let mut body = search.body(SearchRange::default(), 0);
-        body["aggs"] = json!({ "indices": { "terms": { "field": "_index", "size": most } } });
+        body["aggs"] = json!({ "groups": { "terms": { "field": "_index", "size": most } } });
         let page = match self.page(search, search.request("_search").json(&body)).await {
             Err(Error::Refused { source, .. }) if source.status == 400 => return Ok(Vec::new()),
             page => page?,
         };
-        let found: Option<Aggregations> = page.aggregations()?;
-        let buckets = found.into_iter().flat_map(|found| found.indices.buckets);
+        let found: Option<Grouped<String>> = page.aggregations()?;
+        let buckets = found.into_iter().flat_map(|found| found.groups.buckets);
         Ok(buckets.map(|bucket| bucket.key).collect())
     }
 
@@ -105,10 +79,8 @@ impl Cluster {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let request = search_ids(indices, ids, true).returns(BodyLimit::Large);
-        let response = match self.http.send(&request).await {
-            Err(error) if error.is_no_such_index() => return Ok(Vec::new()),
-            response => response?,
+        let Some(response) = self.with_ids(indices, ids, true, BodyLimit::Large).await? else {
+            return Ok(Vec::new());
         };
         let page = Page::parse(&response.body, &response.what)?;
         page.require_all()?;
@@ -121,10 +93,8 @@ impl Cluster {
         let mut found = Vec::new();
         let mut waiting: Vec<&[String]> = ids.chunks(MAX_LOCATED_IDS).rev().collect();
         while let Some(ids) = waiting.pop() {
-            let request = search_ids(indices, ids, false).returns(BodyLimit::Page);
-            let response = match self.http.send(&request).await {
-                Err(error) if error.is_no_such_index() => continue,
-                response => response?,
+            let Some(response) = self.with_ids(indices, ids, false, BodyLimit::Page).await? else {
+                continue;
             };
             let page = Page::parse_without_sources(&response.body, &response.what)?;
             // More copies than one response contains: request fewer IDs.
@@ -137,6 +107,23 @@ impl Cluster {
             found.extend(page.hits.into_iter().map(|hit| (hit.index.to_string(), hit.id)));
         }
         Ok(found)
+    }
+
+    /// `None` where an index of that name does not exist.
+    async fn with_ids(
+        &self,
+        indices: &[&str],
+        ids: &[String],
+        source: bool,
+        limit: BodyLimit,
+    ) -> Result<Option<Response>> {
+        let query = json!({ "ids": { "values": ids } });
+        let body = json!({ "size": MAX_PAGE, "track_total_hits": true, "_source": source, "query": query });
+        let request = Request::post(Path::indices(indices).then(["_search"])).json(&body);
+        match self.http.send(&request.all_indices().returns(limit)).await {
+            Err(error) if error.is_no_such_index() => Ok(None),
+            response => response.map(Some),
+        }
     }
 
     /// The index of the newest copy of each of these IDs that exists. After a rollover, or an upgrade by reindexing, the
@@ -179,22 +166,16 @@ impl Cluster {
     }
 }
 
-/// Whether an index was created later than another one of the same alias: rollovers count up, and ML reads
-/// `.ml-state-000002` rather than a reindexed index of that number.
+/// Whether an index was created later than another one of the same alias.
 pub fn is_newer_index(index: &str, than: &str) -> bool {
-    fn age(index: &str) -> (u64, bool, &str) {
-        let number = index.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
-        (number.unwrap_or(0), !index.starts_with(".reindexed-"), index)
-    }
-    age(index) > age(than)
+    index_age(index) > index_age(than)
 }
 
-fn search_ids(indices: &[&str], ids: &[String], source: bool) -> Request {
-    let body = json!({
-        "size": MAX_PAGE, "track_total_hits": true, "_source": source, "query": { "ids": { "values": ids } },
-    });
-    let request = Request::post(Path::indices(indices).then(["_search"]));
-    request.json(&body).all_indices()
+/// Of indices of the same alias the greatest is the newest: rollovers count up, and ML reads `.ml-state-000002` rather than
+/// a reindexed index of that number.
+pub(crate) fn index_age(index: &str) -> (u64, bool, &str) {
+    let number = index.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
+    (number.unwrap_or(0), !index.starts_with(".reindexed-"), index)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
 
-use crate::cluster::cluster::{Cluster, Deployment};
+use crate::cluster::cluster::{Cluster, Identity};
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Result, Retry};
 use contexts::ContextKind;
 use point_in_time::PointInTime;
@@ -77,10 +77,9 @@ impl Cluster {
                 }
                 Some(point_in_time.context)
             }
-            false => match Scroll::open(self, search).await? {
-                Some((scroll, first)) => {
-                    let context = scroll.context;
-                    readers.spawn(scroll.read_all(first, sender));
+            false => match self.open_scroll(&search).await? {
+                Some((context, first)) => {
+                    readers.spawn(read_scroll(self.clone(), search, context, first, sender));
                     Some(context)
                 }
                 None => None,
@@ -97,8 +96,10 @@ impl Cluster {
 
     /// 7.10 and 7.11 have points in time, but no `_shard_doc`: of documents of one instant some could be skipped.
     fn uses_point_in_time(&self, pagination: Pagination) -> Result<bool> {
-        let version = self.identity.version;
-        let complete = self.identity.deployment == Deployment::Serverless || version.at_least(7, 12);
+        let Identity {
+            version, serverless, ..
+        } = &*self.identity;
+        let complete = *serverless || version.at_least(7, 12);
         match pagination {
             Pagination::Auto => Ok(complete),
             Pagination::Scroll => Ok(false),
@@ -118,17 +119,16 @@ type Queue = Arc<Mutex<(TimeRanges, Sender<Receiver<Batch>>)>>;
 async fn read_ranges(point_in_time: PointInTime, queue: Queue) {
     loop {
         let (sender, receiver) = channel(1);
-        let range = {
-            let mut queue = queue.lock().await;
-            let range = queue.0.next().await;
-            if matches!(range, Ok(None)) || queue.1.send(receiver).await.is_err() {
-                return;
-            }
-            range
+        let mut shared = queue.lock().await;
+        let Some(range) = shared.0.next().await.transpose() else {
+            return;
         };
+        if shared.1.send(receiver).await.is_err() {
+            return;
+        }
+        drop(shared);
         let read = match range {
-            Ok(Some(range)) => point_in_time.read(range, &sender).await,
-            Ok(None) => return,
+            Ok(range) => point_in_time.read(range, &sender).await,
             Err(error) => Err(error),
         };
         if let Err(error) = read {
@@ -138,68 +138,55 @@ async fn read_ranges(point_in_time: PointInTime, queue: Queue) {
     }
 }
 
-/// An open scroll: one reader, one page after the other.
-struct Scroll {
-    cluster: Cluster,
-    search: Arc<Search>,
-    context: usize,
-}
-
-impl Scroll {
-    /// With its first page; `None` where there is no index to search.
-    async fn open(cluster: &Cluster, search: Arc<Search>) -> Result<Option<(Self, Page)>> {
+impl Cluster {
+    /// Opens a scroll, which has one reader; `None` where there is no index to search.
+    async fn open_scroll(&self, search: &Search) -> Result<Option<(usize, Page)>> {
         let mut body = search.body(SearchRange::default(), search.max_page());
         // With a scroll the total cannot be left out.
         body["track_total_hits"] = json!(true);
-        body["sort"] = match search.sort {
-            Sort::Unordered => json!(["_doc"]),
-            _ => search.sort.to_json(None),
-        };
-        let request = search.request("_search").query("scroll", &*cluster.contexts.keep_alive);
+        body["sort"] = search.sort.to_json((search.sort == Sort::Unordered).then_some("_doc"));
+        let request = search.request("_search").query("scroll", &*self.contexts.keep_alive);
         let request = request.json(&body).returns(BodyLimit::Large);
-        let (context, response) = cluster
-            .contexts
-            .open(&cluster.http, ContextKind::Scroll, request)
-            .await?;
-        let page = cluster.complete_page(&search, &response).await?;
-        let cluster = cluster.clone();
+        let (context, response) = self.contexts.open(&self.http, ContextKind::Scroll, request).await?;
+        let page = self.complete_page(search, &response).await?;
         match context {
-            Some(context) => Ok(Some((
-                Self {
-                    cluster,
-                    search,
-                    context,
-                },
-                page,
-            ))),
+            Some(context) => Ok(Some((context, page))),
             None if page.shards == 0 => Ok(None),
             None => Err(Error::unexpected(response.what, "_scroll_id is missing")),
         }
     }
 
-    /// As one range.
-    async fn read_all(self, first: Page, ranges: Sender<Receiver<Batch>>) {
-        let (sender, pages) = channel(1);
-        if ranges.send(pages).await.is_ok()
-            && let Err(error) = self.read(first, &sender).await
-        {
-            let _ = sender.send(Err(error)).await;
-        }
+    async fn next_scroll_page(&self, search: &Search, context: usize) -> Result<Page> {
+        let body = json!({ "scroll": self.contexts.keep_alive, "scroll_id": self.contexts.id(context)? });
+        let request = Request::post(Path::of(["_search", "scroll"])).json(&body);
+        let request = request.retry(Retry::NotStarted).returns(BodyLimit::Large);
+        self.page(search, request).await
     }
+}
 
-    /// Sends pages until one is empty, or until the receiver is dropped.
-    async fn read(&self, first: Page, sender: &Sender<Batch>) -> Result<()> {
-        let contexts = &self.cluster.contexts;
-        let mut page = first;
-        loop {
-            contexts.renew(self.context, page.context_id.as_ref());
-            if page.hits.is_empty() || sender.send(Ok(page.hits)).await.is_err() {
-                return Ok(());
-            }
-            let body = json!({ "scroll": contexts.keep_alive, "scroll_id": contexts.id(self.context)? });
-            let request = Request::post(Path::of(["_search", "scroll"])).json(&body);
-            let request = request.retry(Retry::NotStarted).returns(BodyLimit::Large);
-            page = self.cluster.page(&self.search, request).await?;
+/// Sends pages as one range until one is empty, or until the search is dropped.
+async fn read_scroll(
+    cluster: Cluster,
+    search: Arc<Search>,
+    context: usize,
+    mut page: Page,
+    ranges: Sender<Receiver<Batch>>,
+) {
+    let (sender, pages) = channel(1);
+    if ranges.send(pages).await.is_err() {
+        return;
+    }
+    loop {
+        cluster.contexts.renew(context, page.context_id.as_ref());
+        if page.hits.is_empty() || sender.send(Ok(page.hits)).await.is_err() {
+            return;
         }
+        page = match cluster.next_scroll_page(&search, context).await {
+            Ok(next) => next,
+            Err(error) => {
+                let _ = sender.send(Err(error)).await;
+                return;
+            }
+        };
     }
 }

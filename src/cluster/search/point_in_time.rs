@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::Sender;
 
 use crate::cluster::cluster::Cluster;
-use crate::cluster::http::{Error, Path, Request, Result};
+use crate::cluster::http::{Error, Path, Request, Result, parse_json};
 use crate::cluster::search::contexts::ContextKind;
 use crate::cluster::search::query::{Search, SearchRange};
 use crate::cluster::search::response::{Clusters, Hit, Page};
@@ -65,9 +65,9 @@ impl PointInTime {
     pub(crate) async fn read(&self, range: SearchRange, sender: &Sender<Result<Vec<Hit>>>) -> Result<()> {
         let mut after: Option<Box<RawValue>> = None;
         loop {
-            let (page, size) = self
-                .page(self.sizer.size(&self.search), range, after.as_deref(), None)
-                .await?;
+            let first = FIRST_PAGE.min(self.search.max_page());
+            let size = self.sizer.learned(&self.search).unwrap_or(first);
+            let (page, size) = self.page(size, range, after.as_deref(), None).await?;
             self.sizer.learn(&page, size);
             let last = page.hits.len() < size;
             if !page.hits.is_empty() && sender.send(Ok(page.hits)).await.is_err() || last {
@@ -113,8 +113,7 @@ impl PointInTime {
                 body["aggs"] = aggregations.clone();
             }
             if let Some(after) = after {
-                let after = serde_json::from_str(after.get());
-                body["search_after"] = after.map_err(|error| Error::invalid_json("POST /_search", &error))?;
+                body["search_after"] = parse_json(after.get().as_bytes(), "POST /_search")?;
             }
             Ok(Request::post(Path::of(["_search"])).json(&body))
         };
@@ -150,10 +149,5 @@ impl PageSizer {
             let size = fitting.min(asked.saturating_mul(MAX_GROWTH));
             self.learned.store(size, Ordering::Relaxed);
         }
-    }
-
-    fn size(&self, search: &Search) -> usize {
-        self.learned(search)
-            .unwrap_or_else(|| FIRST_PAGE.min(search.max_page()))
     }
 }

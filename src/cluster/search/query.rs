@@ -129,12 +129,9 @@ impl Search {
 
     /// `POST /<indices>/<api>`.
     pub(crate) fn request(&self, api: &str) -> Request {
-        let request = Request::post(Path::indices(&self.indices).then([api]));
-        if self.lenient {
-            return request.all_indices();
-        }
-        let options = self.indices_options.iter().cloned();
-        options.fold(request, |request, (name, value)| request.query(name, value))
+        let mut request = Request::post(Path::indices(&self.indices).then([api]));
+        request.query.extend(self.indices_options.iter().cloned());
+        if self.lenient { request.all_indices() } else { request }
     }
 
     /// A search for `size` documents of a range of time.

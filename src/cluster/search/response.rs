@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::error::{shard_reason, types_of_causes};
 use crate::cluster::http::limits::bounded;
-use crate::cluster::http::{BodyLimit, Error, Path, Request, Response, Result};
+use crate::cluster::http::{BodyLimit, Error, Path, Request, Response, Result, parse_json};
 use crate::cluster::search::query::Search;
 use crate::job::is_remote;
 
@@ -33,7 +33,7 @@ pub struct Page {
     /// Method and path of the request, for messages.
     what: String,
     /// The documents, as they are sorted.
-    pub(crate) hits: Vec<Hit>,
+    pub hits: Vec<Hit>,
     /// `sort` of the last one, for `search_after`.
     pub(crate) last: Option<Box<RawValue>>,
     /// The latest ID of the point in time or scroll.
@@ -86,6 +86,23 @@ struct HitJson<'a> {
     sort: Option<&'a RawValue>,
 }
 
+/// The aggregation `groups`, by date or by term.
+#[derive(Deserialize)]
+pub(crate) struct Grouped<K> {
+    pub(crate) groups: Buckets<K>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Buckets<K> {
+    pub(crate) buckets: Vec<Bucket<K>>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Bucket<K> {
+    pub(crate) key: K,
+    pub(crate) doc_count: u64,
+}
+
 impl Page {
     /// Parses the response to `what`; documents share its bytes and are not parsed.
     ///
@@ -114,18 +131,16 @@ impl Page {
             let why = "the cluster ended the search early (timed_out)";
             return Err(Error::unexpected(what, why));
         }
+        let slice = |part: &RawValue| body.slice_ref(part.get().as_bytes());
         let last = answer.hits.hits.last().and_then(|hit| hit.sort).map(ToOwned::to_owned);
         let mut hits: Vec<Hit> = Vec::with_capacity(answer.hits.hits.len());
-        for HitJson {
-            _index, _id, _source, ..
-        } in answer.hits.hits
-        {
+        for hit in answer.hits.hits {
             let index = match hits.last() {
-                Some(previous) if *previous.index == *_index => Arc::clone(&previous.index),
-                _ => Arc::from(&*_index),
+                Some(previous) if *previous.index == *hit._index => Arc::clone(&previous.index),
+                _ => Arc::from(&*hit._index),
             };
-            let source = _source.map_or_else(Bytes::new, |source| body.slice_ref(source.get().as_bytes()));
-            hits.push(Hit { index, id: _id, source });
+            let (id, source) = (hit._id, hit._source.map(slice).unwrap_or_default());
+            hits.push(Hit { index, id, source });
         }
         Ok(Self {
             what: what.to_owned(),
@@ -133,15 +148,10 @@ impl Page {
             last,
             context_id: answer.pit_id,
             total: answer.hits.total.map(|total| total.value),
-            aggregations: answer.aggregations.map(|json| body.slice_ref(json.get().as_bytes())),
+            aggregations: answer.aggregations.map(slice),
             shards: shards.total,
             clusters,
         })
-    }
-
-    /// The documents, as they are sorted.
-    pub fn documents(&self) -> impl Iterator<Item = &Hit> {
-        self.hits.iter()
     }
 
     /// How many documents there are, of a search that counts them.
@@ -163,12 +173,7 @@ impl Page {
     /// The aggregations that were requested; `None` where no index was searched.
     pub(crate) fn aggregations<T: for<'a> Deserialize<'a>>(&self) -> Result<Option<T>> {
         match &self.aggregations {
-            Some(json) => {
-                let parsed = serde_json::from_slice(json);
-                parsed
-                    .map(Some)
-                    .map_err(|error| Error::invalid_json(&self.what, &error))
-            }
+            Some(json) => parse_json(json, &self.what).map(Some),
             None if self.shards > 0 => Err(Error::unexpected(&*self.what, "aggregations are missing")),
             None => Ok(None),
         }
@@ -184,7 +189,7 @@ fn beside_documents<'a, T: Deserialize<'a> + Default>(part: Option<&'a RawValue>
     if part.len() > limit.bytes() || limit.is_too_dense(part.as_bytes()) {
         return Err(limit.exceeded(what));
     }
-    serde_json::from_str(part).map_err(|error| Error::invalid_json(what, &error))
+    parse_json(part.as_bytes(), what)
 }
 
 /// How many shards responded.
@@ -228,14 +233,7 @@ pub(crate) struct Clusters {
     partial: u64,
     failed: u64,
     /// By name, from 8.10 on.
-    details: BTreeMap<String, Details>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Details {
-    status: String,
-    failures: Vec<Value>,
+    details: BTreeMap<String, Value>,
 }
 
 impl Clusters {
@@ -246,17 +244,17 @@ impl Clusters {
 
     /// The names of those that did not, each with what the cluster reports about it.
     fn incomplete(&self) -> BTreeMap<String, String> {
-        let incomplete = |details: &&Details| matches!(&*details.status, "skipped" | "partial" | "failed");
-        let incomplete = self.details.iter().filter(|(_, details)| incomplete(details));
-        let described = incomplete.map(|(name, details)| {
-            let reason = details.failures.iter().find_map(|failure| failure.get("reason"));
-            let description = match reason.map(shard_reason).filter(|reason| !reason.is_empty()) {
-                Some(reason) => format!("{name} ({}: {reason})", details.status),
-                None => format!("{name} ({})", details.status),
+        let incomplete = self.details.iter().filter_map(|(name, details)| {
+            let status = details["status"].as_str().unwrap_or_default();
+            let failures = details["failures"].as_array().into_iter().flatten();
+            let reason = failures.map(|failure| shard_reason(&failure["reason"])).next();
+            let description = match reason.filter(|reason| !reason.is_empty()) {
+                Some(reason) => format!("{name} ({status}: {reason})"),
+                None => format!("{name} ({status})"),
             };
-            (name.clone(), description)
+            matches!(status, "skipped" | "partial" | "failed").then(|| (name.clone(), description))
         });
-        described.collect()
+        incomplete.collect()
     }
 }
 
@@ -297,8 +295,7 @@ impl Cluster {
         }
         let mut incomplete = clusters.incomplete();
         if incomplete.is_empty() {
-            let unreachable = self.unreachable_clusters().await.unwrap_or_default().into_iter();
-            incomplete.extend(unreachable.map(|name| (name.clone(), format!("{name} (not connected)"))));
+            incomplete = self.unreachable_clusters().await.unwrap_or_default();
         }
         if incomplete.is_empty() {
             let number = clusters.skipped + clusters.partial + clusters.failed;
@@ -322,10 +319,11 @@ impl Cluster {
     }
 
     /// Versions before 8.10 do not name the clusters that they skip.
-    async fn unreachable_clusters(&self) -> Result<Vec<String>> {
+    async fn unreachable_clusters(&self) -> Result<BTreeMap<String, String>> {
         let remotes: BTreeMap<String, Value> = self.http.json(Request::get(Path::of(["_remote", "info"]))).await?;
         let unreachable = remotes.into_iter().filter(|(_, remote)| remote["connected"] != true);
-        Ok(unreachable.map(|(name, _)| name).collect())
+        let described = unreachable.map(|(name, _)| (name.clone(), format!("{name} (not connected)")));
+        Ok(described.collect())
     }
 }
 

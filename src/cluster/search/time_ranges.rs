@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::cluster::http::Result;
 use crate::cluster::search::point_in_time::{PageSizer, PointInTime};
 use crate::cluster::search::query::SearchRange;
+use crate::cluster::search::response::{Bucket, Buckets, Grouped};
 
 /// Documents from which the size of the others is estimated.
 const SAMPLE: usize = 100;
@@ -22,12 +23,6 @@ struct TimeSpan {
     from: i64,
     until: i64,
     documents: u64,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-struct Bucket {
-    key: i64,
-    doc_count: u64,
 }
 
 /// The ranges of a search through one point in time, determined as they are needed.
@@ -121,14 +116,6 @@ impl TimeRanges {
 
     /// `None` where it cannot be cut: documents that have several moments would be in several ranges.
     async fn cut(&mut self, span: &TimeSpan) -> Result<Option<VecDeque<TimeSpan>>> {
-        #[derive(Deserialize)]
-        struct Times {
-            times: Buckets,
-        }
-        #[derive(Deserialize)]
-        struct Buckets {
-            buckets: Vec<Bucket>,
-        }
         let target = self.target();
         let buckets = (span.documents / target.max(1)).saturating_mul(BUCKETS_PER_RANGE);
         let buckets = buckets.clamp(*BUCKETS.start(), *BUCKETS.end());
@@ -138,12 +125,17 @@ impl TimeRanges {
         });
         let (from, until) = (Some(span.from), Some(span.until));
         let range = SearchRange { from, until };
-        let aggregations = json!({ "times": { "date_histogram": histogram } });
-        let answer = self.point_in_time.aggregate::<Times>(range, 0, &aggregations).await?;
-        let Some((_, Some(times))) = answer else {
+        let aggregations = json!({ "groups": { "date_histogram": histogram } });
+        let answer = self.point_in_time.aggregate(range, 0, &aggregations).await?;
+        let Some((
+            _,
+            Some(Grouped {
+                groups: Buckets { buckets },
+            }),
+        )) = answer
+        else {
             return Ok(None);
         };
-        let buckets = times.times.buckets;
         let counted: u64 = buckets.iter().map(|bucket| bucket.doc_count).sum();
         let length = i64::try_from(interval).unwrap_or(i64::MAX);
         Ok((counted == span.documents).then(|| gather(span, &buckets, length, target)))
@@ -152,7 +144,7 @@ impl TimeRanges {
 
 /// Neighboring buckets become stretches of at most `target` documents. A bucket with more is one of its own, no longer
 /// than itself: cut again it becomes shorter, however far its neighbours are.
-fn gather(whole: &TimeSpan, buckets: &[Bucket], interval: i64, target: u64) -> VecDeque<TimeSpan> {
+fn gather(whole: &TimeSpan, buckets: &[Bucket<i64>], interval: i64, target: u64) -> VecDeque<TimeSpan> {
     let mut spans = VecDeque::new();
     let mut open = TimeSpan { documents: 0, ..*whole };
     // Ends the open stretch: the next one begins there.
@@ -186,7 +178,7 @@ mod tests {
         fn stretches_leave_nothing_out_and_are_as_large_as_wanted(
             counts in prop::collection::vec(0_u64..40, 1..60), target in 1_u64..100,
         ) {
-            let buckets: Vec<Bucket> = (0..).zip(counts).filter(|(_, count)| *count > 0)
+            let buckets: Vec<Bucket<i64>> = (0..).zip(counts).filter(|(_, count)| *count > 0)
                 .map(|(number, doc_count)| Bucket { key: 1_000 + number * 10, doc_count }).collect();
             let documents = buckets.iter().map(|bucket| bucket.doc_count).sum();
             let whole = TimeSpan { from: 1_003, until: 1_600, documents };

@@ -149,9 +149,11 @@ impl<'a> Inputs<'a> {
 
     async fn count(&mut self) -> Result<()> {
         let cluster = self.export.cluster();
-        let (counted, first) = tokio::try_join!(cluster.counted(&self.search), cluster.sample(&self.search, SAMPLE))?;
-        refuse_too_many(counted.documents)?;
-        if !counted.anywhere {
+        let counting = cluster.count_in_indices(&self.search);
+        let (counted, first) = tokio::try_join!(counting, cluster.sample(&self.search, SAMPLE))?;
+        let documents = counted.unwrap_or(0);
+        refuse_too_many(documents)?;
+        if counted.is_none() {
             let indices = self.search.indices.join(", ");
             self.export.warn(&format!(
                 "the archive will have no input documents: no index matches {indices}"
@@ -163,8 +165,8 @@ impl<'a> Inputs<'a> {
             ));
         }
         let bytes: u64 = first.iter().map(|hit| hit.source.len() as u64).sum();
-        self.documents = counted.documents;
-        self.bytes = bytes * counted.documents / (first.len() as u64).max(1);
+        self.documents = documents;
+        self.bytes = bytes * documents / (first.len() as u64).max(1);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::options::ExportOptions;
 use crate::archive::{EntryBuilder, EntryKind, EntryName, SealedEntry};
 use crate::cluster::ml::SnapshotSummary;
-use crate::cluster::{Cluster, Deployment, Hit, RequiredPrivileges};
+use crate::cluster::{Cluster, Hit, RequiredPrivileges};
 use crate::commands::interrupt;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
@@ -51,7 +51,7 @@ impl<'a> Export<'a> {
     /// Finds job, datafeed and snapshot.
     pub(super) async fn plan(session: &'a Session, options: &'a ExportOptions) -> Result<Self> {
         let cluster = &session.cluster;
-        if cluster.identity.deployment == Deployment::Serverless {
+        if cluster.identity.serverless {
             return Err(Error::failed(
                 "a serverless project does not hand out model snapshots",
                 "only self-managed and hosted clusters have the API that an export needs",

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::planner::Planner;
-use crate::cluster::{self, Cluster, Deployment};
+use crate::cluster::{self, Cluster};
 use crate::commands::compatibility::{Incompatible, Requirement};
 use crate::commands::import::archive::origin;
 use crate::error::{Error, Result};
@@ -20,9 +20,9 @@ const MAX_UNKNOWN: usize = 50;
 
 /// Serverless has no API to import a snapshot.
 pub(super) fn refuse_serverless(cluster: &Cluster) -> Result<()> {
-    match cluster.identity.deployment {
-        Deployment::Stack => Ok(()),
-        Deployment::Serverless => Err(Error::failed(
+    match cluster.identity.serverless {
+        false => Ok(()),
+        true => Err(Error::failed(
             "a serverless project cannot take in model snapshots",
             "import into a self-managed or hosted cluster",
         )),
