@@ -45,12 +45,13 @@ pub struct Bulk {
     cluster: Cluster,
     target: Target,
     options: BulkOptions,
-    observer: Option<Arc<dyn WriteObserver>>,
+    /// Where it is reported where each document is written.
+    pub(crate) observer: Option<Arc<dyn WriteObserver>>,
     batch: Batch,
     in_flight: JoinSet<Result<Sent>>,
     bytes_in_flight: usize,
-    /// What the cluster confirmed.
-    confirmed: Sent,
+    /// What the cluster confirmed so far.
+    pub(crate) confirmed: Sent,
     /// Makes an index searchable bit by bit: a cluster has time for that between requests, and less is left for the
     /// end. One at a time.
     refreshing: JoinSet<Result<()>>,
@@ -60,19 +61,12 @@ pub struct Bulk {
 
 /// What a request contains.
 #[derive(Clone, Copy, Debug, Default)]
-struct Sent {
-    documents: u64,
+pub(crate) struct Sent {
+    pub(crate) documents: u64,
     bytes: usize,
 }
 
 impl Bulk {
-    /// Reports where each document is written.
-    #[must_use]
-    pub fn with_observer(mut self, observer: Arc<dyn WriteObserver>) -> Self {
-        self.observer = Some(observer);
-        self
-    }
-
     /// Adds a document under its ID; waits while all requests are in flight. Errors are those of batches sent before.
     pub async fn index(&mut self, id: &str, source: Bytes) -> Result<()> {
         // About what it adds to the request.
@@ -98,11 +92,6 @@ impl Bulk {
             self.finish_request(done).await?;
         }
         Ok(())
-    }
-
-    /// How many documents the cluster has confirmed so far.
-    pub fn confirmed(&self) -> u64 {
-        self.confirmed.documents
     }
 
     /// Sends the rest and waits for all responses; returns how many documents there were.
@@ -169,12 +158,7 @@ impl Bulk {
         while self.refreshing.try_join_next().is_some() {}
         let confirmed = self.confirmed.bytes;
         let due = confirmed - self.refreshed >= MIN_REFRESH_BYTES.max(confirmed / 4);
-        if let Some(index) = self
-            .target
-            .refreshed
-            .clone()
-            .filter(|_| due && self.refreshing.is_empty())
-        {
+        if let Some(index) = self.target.index.clone().filter(|_| due && self.refreshing.is_empty()) {
             self.refreshed = confirmed;
             let cluster = self.cluster.clone();
             self.refreshing.spawn(async move { cluster.refresh(&[&index]).await });
@@ -200,14 +184,11 @@ impl Cluster {
         self.bulk(index, false, None, options)
     }
 
-    fn bulk(&self, name: &str, alias: bool, refreshed: Option<String>, options: BulkOptions) -> Bulk {
+    fn bulk(&self, name: &str, alias: bool, index: Option<String>, options: BulkOptions) -> Bulk {
+        let name = name.to_owned();
         Bulk {
             cluster: self.clone(),
-            target: Target {
-                name: name.to_owned(),
-                alias,
-                refreshed,
-            },
+            target: Target { name, alias, index },
             options,
             observer: None,
             batch: Batch::default(),
@@ -241,7 +222,7 @@ struct Target {
     /// It must be an alias.
     alias: bool,
     /// The index behind an alias, where it is one index that is searched later: refreshed while it is loaded.
-    refreshed: Option<String>,
+    index: Option<String>,
 }
 
 impl Target {
@@ -266,12 +247,12 @@ impl Target {
 
     fn rejected(&self, item: &Item, mut response: ErrorResponse) -> Error {
         if self.alias && *response.kind == *"index_not_found_exception" {
-            response.reason = match &self.refreshed {
-                Some(index) => format!(
-                    "index {index} is not there any more, or is another one: it lacks the alias {}",
-                    self.name
-                ),
-                None => format!("there is no alias {} on this cluster", self.name),
+            let name = &self.name;
+            response.reason = match &self.index {
+                Some(index) => {
+                    format!("index {index} is not there any more, or is another one: it lacks the alias {name}")
+                }
+                None => format!("there is no alias {name} on this cluster"),
             };
         }
         Error::ItemRejected {
@@ -463,7 +444,7 @@ mod tests {
         Target {
             name: ".ml-state-write".to_owned(),
             alias,
-            refreshed: None,
+            index: None,
         }
     }
 

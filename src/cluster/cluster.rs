@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cluster::http::auth::ConnectOptions;
 use crate::cluster::http::error::first_line;
 use crate::cluster::http::retry::{Backoff, Clock, within};
 use crate::cluster::http::{BodyLimit, Error, HttpClient, Path, Request, Response, Result};
@@ -76,19 +75,17 @@ pub struct License {
 
 impl Cluster {
     /// Asks `/` for name, version and deployment.
-    pub(crate) async fn connect(http: Arc<HttpClient>, options: &ConnectOptions) -> Result<Self> {
+    pub(crate) async fn connect(http: Arc<HttpClient>) -> Result<Self> {
+        let limit = http.options.first_contact;
         let root = Request::get(Path::of([])).returns(BodyLimit::Status);
         let mut failed = None;
         let sent = http.send_noting_failure(&root, &mut failed);
-        let answer = within(&*http.retry_policy.clock, options.first_contact, sent).await;
-        let answer = answer.unwrap_or_else(|| {
-            let failed = failed.map(Box::new);
-            Err(Error::timeout(&root.what(), options.first_contact, failed))
-        });
+        let answer = within(&*http.clock, limit, sent).await;
+        let answer = answer.unwrap_or_else(|| Err(Error::timeout(&root.what(), limit, failed.map(Box::new))));
         Ok(Self {
             identity: Arc::new(Identity::parse(http.address.as_str(), answer)?),
             http,
-            contexts: Arc::new(SearchContexts::new(options.keep_alive.clone())),
+            contexts: Arc::default(),
             incomplete_clusters: Arc::default(),
         })
     }
@@ -106,12 +103,12 @@ impl Cluster {
 
     /// How time passes here.
     pub fn clock(&self) -> &dyn Clock {
-        &*self.http.retry_policy.clock
+        &*self.http.clock
     }
 
     /// For what is more than one request, or must be checked before it is sent again.
     pub fn backoff(&self) -> Backoff<'_> {
-        self.http.retry_policy.backoff()
+        self.http.backoff()
     }
 
     /// Closes every scroll and point in time that is still open; used after an interruption.
@@ -139,7 +136,7 @@ impl Cluster {
                 self.clock().pause(TASK_POLL_INTERVAL).await;
             }
         };
-        within(self.clock(), self.http.timeout, done).await;
+        within(self.clock(), self.http.options.timeout, done).await;
     }
 
     /// False where the cluster does not list its tasks.

@@ -125,10 +125,8 @@ impl Cluster {
         let indices = self.alias_definitions(alias).await?;
         let writes = |index: &Value| index["aliases"][alias]["is_write_index"].as_bool();
         let mut others = indices.iter().filter(|(_, index)| writes(index).is_none());
-        let chosen = match indices.iter().find(|(_, index)| writes(index) == Some(true)) {
-            Some(chosen) => Some(chosen),
-            None => others.next().filter(|_| others.next().is_none()),
-        };
+        let chosen = indices.iter().find(|(_, index)| writes(index) == Some(true));
+        let chosen = chosen.or_else(|| others.next().filter(|_| others.next().is_none()));
         Ok(chosen.map(|(name, _)| name.clone()))
     }
 
@@ -203,10 +201,8 @@ impl Cluster {
             Err(Error::Forbidden { .. }) => self.template_parts(&name).await?,
             simulated => simulated?.template.into_iter().collect(),
         };
-        let mut effect = TemplateEffect::of(vec![name], parts);
-        let stamped = effect.body.mappings.contains_key("_data_stream_timestamp");
-        effect.data_stream = index_template.data_stream.is_some() || stamped;
-        Ok(Some(effect))
+        let data_stream = index_template.data_stream.is_some();
+        Ok(Some(TemplateEffect::of(vec![name], data_stream, parts)))
     }
 
     /// The components of a template and its own part, in the order in which Elasticsearch applies them.
@@ -217,15 +213,13 @@ impl Cluster {
             return Ok(Vec::new());
         };
         let all: Templates = self.http.json(Request::get(Path::of(["_component_template"]))).await?;
-        let all: HashMap<String, Template> = all
+        let all = all
             .index_templates
             .into_iter()
-            .map(|named| (named.name, named.index_template))
-            .collect();
-        let components = index_template
-            .composed_of
-            .iter()
-            .filter_map(|name| all.get(name)?.template.clone());
+            .map(|named| (named.name, named.index_template));
+        let all: HashMap<String, Template> = all.collect();
+        let components = index_template.composed_of.iter();
+        let components = components.filter_map(|name| all.get(name)?.template.clone());
         Ok(components.chain(index_template.template).collect())
     }
 
@@ -237,7 +231,7 @@ impl Cluster {
         matching.sort_by_key(|(_, template)| template.priority);
         let bodies = matching.into_iter().map(|(name, template)| (name, template.legacy));
         let (names, parts) = bodies.unzip();
-        let effect = TemplateEffect::of(names, parts);
+        let effect = TemplateEffect::of(names, false, parts);
         Ok((!effect.names.is_empty()).then_some(effect))
     }
 }
@@ -251,7 +245,7 @@ impl Template {
 
 impl TemplateEffect {
     /// Later parts win.
-    fn of(names: Vec<String>, parts: Vec<TemplateBody>) -> Self {
+    fn of(names: Vec<String>, data_stream: bool, parts: Vec<TemplateBody>) -> Self {
         let mut body = TemplateBody::default();
         for part in parts {
             body.settings.extend(flat_settings(&part.settings));
@@ -260,7 +254,7 @@ impl TemplateEffect {
         }
         Self {
             names,
-            data_stream: false,
+            data_stream: data_stream || body.mappings.contains_key("_data_stream_timestamp"),
             body,
         }
     }
@@ -315,8 +309,7 @@ fn parse_definitions(body: &[u8], what: &str) -> Result<IndexMappings> {
         left: MAX_KEPT.min(MAX_BYTES.saturating_sub(body.len())),
     };
     let mut json = serde_json::Deserializer::from_slice(body);
-    let read = json.deserialize_map(&mut indices).and_then(|()| json.end());
-    match read {
+    match json.deserialize_map(&mut indices).and_then(|()| json.end()) {
         Ok(()) => Ok(indices.found),
         Err(_) if indices.left == 0 => Err(BodyLimit::Large.exceeded(what)),
         Err(error) => Err(Error::invalid_json(what, &error)),

@@ -203,13 +203,28 @@ impl Cluster {
 
     /// The cluster continues to delete when the response is lost or late: polls until it is over.
     async fn is_gone(&self, job: &JobId) -> Result<bool> {
+        #[derive(Deserialize)]
+        struct Listed {
+            job_id: String,
+            // Before 7.14.
+            #[serde(default)]
+            deleting: bool,
+            blocked: Option<Blocked>,
+        }
+        #[derive(Deserialize)]
+        struct Blocked {
+            reason: String,
+        }
         let (clock, began) = (self.clock(), self.clock().now());
         while clock.now().saturating_sub(began) < MAX_DELETION_WAIT {
-            match self.job(job).await? {
-                None => return Ok(true),
-                Some(there) if !is_being_deleted(&there)? => break,
-                Some(_) => clock.pause(DELETION_POLL_INTERVAL).await,
+            let jobs: Vec<Listed> = self.items_if_found(large(job_path(job))).await?;
+            let Some(there) = jobs.into_iter().find(|listed| listed.job_id == job.as_str()) else {
+                return Ok(true);
+            };
+            if !there.deleting && there.blocked.is_none_or(|blocked| blocked.reason != "delete") {
+                break;
             }
+            clock.pause(DELETION_POLL_INTERVAL).await;
         }
         Ok(false)
     }
@@ -495,22 +510,6 @@ fn find<T: DeserializeOwned>(
         }
     }
     Ok(None)
-}
-
-/// `blocked` since 7.14, `deleting` before.
-fn is_being_deleted(job: &RawValue) -> Result<bool> {
-    #[derive(Deserialize)]
-    struct Job {
-        #[serde(default)]
-        deleting: bool,
-        blocked: Option<Blocked>,
-    }
-    #[derive(Deserialize)]
-    struct Blocked {
-        reason: String,
-    }
-    let job: Job = parse_json(job.get().as_bytes(), "GET _ml/anomaly_detectors")?;
-    Ok(job.deleting || job.blocked.is_some_and(|blocked| blocked.reason == "delete"))
 }
 
 /// The event without what the cluster adds and does not accept back.

@@ -131,7 +131,7 @@ pub(crate) async fn handshake(address: url::Url, observer: Arc<Pauses>) -> Resul
     let clock = Arc::new(ImpatientClock(SystemClock::start()));
     let mut http = HttpClient::new(&options, observer, clock)?;
     http.client = auth::build(reqwest::Client::builder().no_proxy()).unwrap();
-    Cluster::connect(Arc::new(http), &options).await
+    Cluster::connect(Arc::new(http)).await
 }
 
 mod requests {

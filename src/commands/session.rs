@@ -109,7 +109,7 @@ impl Session {
             stage: Mutex::new(None),
         });
         let http = Arc::new(HttpClient::new(options, retries.clone(), context.clock.clone())?);
-        let cluster = match Cluster::connect(Arc::clone(&http), options).await {
+        let cluster = match Cluster::connect(Arc::clone(&http)).await {
             Err(error @ cluster::Error::Forbidden { .. }) => {
                 // Whatever keeps the cluster from answering this, the first refusal is known.
                 refuse_missing(required.missing(&http).await.ok().flatten())?;

@@ -172,11 +172,12 @@ fn client_error(options: &ConnectOptions, error: &reqwest::Error) -> Error {
     // Its own text is only `builder error`.
     let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     Error::Options(match &options.client_identity {
-        Some((certificate, key)) => format!(
-            "no client can be made with {} and {}: {cause} (the key must be PEM and not encrypted)",
-            certificate.display(),
-            key.display()
-        ),
+        Some((certificate, key)) => {
+            let (certificate, key) = (certificate.display(), key.display());
+            format!(
+                "no client can be made with {certificate} and {key}: {cause} (the key must be PEM and not encrypted)"
+            )
+        }
         None => format!("no client can be made: {cause}"),
     })
 }

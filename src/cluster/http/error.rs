@@ -1,5 +1,6 @@
 //! Why a request failed, and what Elasticsearch returned about it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -123,11 +124,6 @@ impl ConnectionFailure {
             Self::Lost => format!("the connection to {address} broke"),
             _ => format!("cannot reach {address}"),
         }
-    }
-
-    /// Whether the request was certainly not sent.
-    pub(crate) fn is_before_sending(self) -> bool {
-        !matches!(self, Self::Tls | Self::Lost)
     }
 }
 
@@ -296,14 +292,13 @@ impl ErrorResponse {
 pub(crate) fn types_of_causes(error: &Value) -> Box<[Box<str>]> {
     let roots = error["root_cause"].as_array().into_iter().flatten();
     let first = roots.chain(failed_shards(error)).take(MAX_CAUSES).chain([error]);
-    let mut types: Vec<Box<str>> = Vec::new();
-    for cause in first.flat_map(|error| causes(error).take(MAX_CAUSE_DEPTH)) {
-        let kind = text(cause, "type");
-        if !kind.is_empty() && !types.iter().any(|known| **known == *kind) {
-            types.push(kind.into());
-        }
-    }
-    types.into()
+    let all = first.flat_map(|error| causes(error).take(MAX_CAUSE_DEPTH));
+    let types: BTreeSet<&str> = all.map(|cause| text(cause, "type")).collect();
+    types
+        .into_iter()
+        .filter(|kind| !kind.is_empty())
+        .map(Box::from)
+        .collect()
 }
 
 /// Why a shard failed, of its `reason` object.

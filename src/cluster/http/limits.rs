@@ -27,11 +27,6 @@ pub(crate) enum BodyLimit {
 }
 
 impl BodyLimit {
-    /// Of so many documents at most. Where they are too large together, fewer are asked for.
-    pub(crate) fn of_documents(documents: usize) -> Self {
-        if documents > 1 { Self::Page } else { Self::Large }
-    }
-
     /// Bytes of the decoded body.
     pub(crate) fn bytes(self) -> usize {
         match self {

@@ -26,7 +26,6 @@ use std::error::Error as _;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use elasticsearch::http::headers::{
@@ -40,20 +39,19 @@ use tokio::sync::{Mutex, RwLock};
 use url::{Host, Url};
 
 use crate::util::process::is_out_of_descriptors;
-use crate::util::secret::Secrets;
 use auth::ConnectOptions;
 use error::{ConnectionFailure, ErrorResponse};
 use limits::{BodyError, read_body};
-use retry::{Clock, Observer, RetryPolicy, retry_after, within};
+use retry::{Backoff, Clock, Observer, retry_after, within};
 
 /// Sends requests to one address: retried, bounded in time and size, with errors as [`Error`].
 pub(crate) struct HttpClient {
     pub(crate) client: reqwest::Client,
+    pub(crate) options: ConnectOptions,
     /// Terminated by `/`.
     pub(crate) address: Url,
-    /// Of one request.
-    pub(crate) timeout: Duration,
-    pub(crate) retry_policy: RetryPolicy,
+    pub(crate) clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
     /// Requests in flight hold it for reading: whoever wants it for writing lets none begin.
     pub(crate) in_flight: RwLock<()>,
     /// `X-Opaque-Id` of every request of this run: the cluster lists its tasks with it.
@@ -62,8 +60,6 @@ pub(crate) struct HttpClient {
     pub(crate) unanswered_write: AtomicBool,
     /// Whether any response was received so far.
     reached: AtomicBool,
-    /// What is concealed in errors.
-    secrets: Secrets,
     /// Of responses that may be large one is read at a time, whichever task sent the request.
     large_response: Mutex<()>,
 }
@@ -81,21 +77,26 @@ impl HttpClient {
         let address = options.endpoint.address()?;
         Ok(Self {
             client: auth::http_client(options, &address)?,
+            options: options.clone(),
             address,
-            timeout: options.timeout,
-            retry_policy: RetryPolicy {
-                max_retries: options.retries,
-                max_total: options.retry_for,
-                clock,
-                observer,
-            },
+            clock,
+            observer,
             in_flight: RwLock::default(),
             opaque_id: format!("esml-state-{:016x}", fastrand::u64(..)),
             unanswered_write: AtomicBool::new(false),
             reached: AtomicBool::new(false),
-            secrets: options.secrets.clone(),
             large_response: Mutex::default(),
         })
+    }
+
+    pub(crate) fn backoff(&self) -> Backoff<'_> {
+        Backoff {
+            options: &self.options,
+            clock: &*self.clock,
+            observer: &*self.observer,
+            first_failure: None,
+            failures: 0,
+        }
     }
 
     /// Sends, retries as the request permits, and turns statuses of 300 and above into errors.
@@ -106,7 +107,7 @@ impl HttpClient {
     /// The same; `failed` is the error of the last attempt that was followed by another.
     pub(crate) async fn send_noting_failure(&self, request: &Request, failed: &mut Option<Error>) -> Result<Response> {
         let what = request.what();
-        let mut backoff = self.retry_policy.backoff();
+        let mut backoff = self.backoff();
         loop {
             match self.attempt(request, &what).await {
                 Err(error) if request.retry.permits(&error) && !self.is_wrong_address(&error) => {
@@ -169,16 +170,15 @@ impl HttpClient {
             false => None,
         };
         let exchange = self.exchange(request, what);
-        let answer = within(&*self.retry_policy.clock, self.timeout, exchange).await;
+        let answer = within(&*self.clock, self.options.timeout, exchange).await;
         // A signal that came before this response is handled before the next request.
         tokio::task::yield_now().await;
-        answer.unwrap_or_else(|| Err(Error::timeout(what, self.timeout, None)))
+        answer.unwrap_or_else(|| Err(Error::timeout(what, self.options.timeout, None)))
     }
 
     async fn exchange(&self, request: &Request, what: &str) -> Result<Response> {
         let url = self.url(request)?;
-        let (clock, observer) = (&self.retry_policy.clock, &self.retry_policy.observer);
-        let started = clock.now();
+        let started = self.clock.now();
         let mut write = InFlightWrite((request.method != Method::GET).then_some(&self.unanswered_write));
         let sent = self.build(request, url.clone()).send().await;
         let mut response = sent.map_err(|error| self.connection_error(what, &error))?;
@@ -200,7 +200,8 @@ impl HttpClient {
         };
         // A gateway may have sent it, not the cluster.
         write.0 = write.0.filter(|_| matches!(status, 502 | 504));
-        observer.answered(what, status, clock.now().saturating_sub(started));
+        let elapsed = self.clock.now().saturating_sub(started);
+        self.observer.answered(what, status, elapsed);
         let mut response = match body {
             Ok(body) if good => {
                 let what = what.to_owned();
@@ -253,7 +254,7 @@ impl HttpClient {
     /// A status or an error without what it may repeat of our own headers, before anything of it is cut. Configurations
     /// and documents stay as they are: they are not printed.
     fn redact(&self, body: Bytes) -> Bytes {
-        match std::str::from_utf8(&body).map(|text| self.secrets.redact(text)) {
+        match std::str::from_utf8(&body).map(|text| self.options.secrets.redact(text)) {
             Ok(Cow::Owned(text)) => text.into(),
             _ => body,
         }

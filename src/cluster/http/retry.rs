@@ -3,12 +3,12 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
+use crate::cluster::http::auth::ConnectOptions;
 use crate::cluster::http::error::{ConnectionFailure, Error, ErrorResponse};
 use crate::cluster::http::request::Retry;
 
@@ -78,27 +78,6 @@ pub trait Observer: Send + Sync + Debug {
     fn answered(&self, what: &str, status: u16, elapsed: Duration);
 }
 
-/// How often and how long a request is retried.
-#[derive(Clone, Debug)]
-pub(crate) struct RetryPolicy {
-    /// `--retries`.
-    pub(crate) max_retries: u32,
-    /// `--retry-for`, from the first failure of a request on.
-    pub(crate) max_total: Duration,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) observer: Arc<dyn Observer>,
-}
-
-impl RetryPolicy {
-    pub(crate) fn backoff(&self) -> Backoff<'_> {
-        Backoff {
-            policy: self,
-            first_failure: None,
-            failures: 0,
-        }
-    }
-}
-
 /// The pause after the `failures`th failure (from 1), `left` before the time is over. The second half of it is left to
 /// `chance` (0 to 1), so that many clients do not return at once; the first half is a floor, so that many attempts are
 /// not used up in a short time. `None` where there is no time for another attempt.
@@ -118,29 +97,31 @@ fn pause_after(failures: u32, asked: Option<Duration>, left: Duration, chance: f
 /// The attempts at one thing.
 #[derive(Debug)]
 pub struct Backoff<'a> {
-    policy: &'a RetryPolicy,
+    /// `--retries`, and `--retry-for` from the first failure on.
+    pub(crate) options: &'a ConnectOptions,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) observer: &'a dyn Observer,
     /// How long the first attempt took does not count.
-    first_failure: Option<Duration>,
-    failures: u32,
+    pub(crate) first_failure: Option<Duration>,
+    pub(crate) failures: u32,
 }
 
 impl Backoff<'_> {
     /// Decides after a failure: where another attempt is worth it, waits and returns true.
     pub async fn retry(&mut self, error: &Error) -> bool {
-        let policy = self.policy;
         self.failures += 1;
-        if !error.is_transient() || self.failures > policy.max_retries {
+        if !error.is_transient() || self.failures > self.options.retries {
             return false;
         }
-        let now = policy.clock.now();
+        let now = self.clock.now();
         let spent = now.saturating_sub(*self.first_failure.get_or_insert(now));
-        let left = policy.max_total.saturating_sub(spent);
+        let left = self.options.retry_for.saturating_sub(spent);
         let asked = error.response().and_then(|response| response.retry_after);
         let Some(pause) = pause_after(self.failures, asked, left, fastrand::f64()) else {
             return false;
         };
-        policy.observer.waiting(error, pause, self.failures + 1);
-        policy.clock.pause(pause).await;
+        self.observer.waiting(error, pause, self.failures + 1);
+        self.clock.pause(pause).await;
         true
     }
 }
@@ -150,7 +131,9 @@ impl Retry {
     pub(crate) fn permits(self, error: &Error) -> bool {
         match (self, error) {
             (Self::Transient, _) => error.is_transient(),
-            (Self::NotStarted, Error::Connection { failure, .. }) => failure.is_before_sending(),
+            (Self::NotStarted, Error::Connection { failure, .. }) => {
+                !matches!(failure, ConnectionFailure::Tls | ConnectionFailure::Lost)
+            }
             (Self::NotStarted, Error::Refused { source, .. }) => {
                 source.is_transient() && matches!(source.status, 429 | 503)
             }

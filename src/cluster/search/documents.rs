@@ -65,7 +65,7 @@ impl Cluster {
         let request = |size| {
             let mut body = search.body(SearchRange::default(), size);
             body["sort"] = search.sort.to_json(None);
-            Ok(search.request("_search").json(&body))
+            search.request("_search").json(&body)
         };
         match self.page_of_size(search, size, request).await {
             Err(error) if search.lenient && error.is_no_such_index() => Ok(Vec::new()),
@@ -79,7 +79,7 @@ impl Cluster {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(response) = self.with_ids(indices, ids, true, BodyLimit::Large).await? else {
+        let Some(response) = self.with_ids(indices, ids, true).await? else {
             return Ok(Vec::new());
         };
         let page = Page::parse(&response.body, &response.what)?;
@@ -93,7 +93,7 @@ impl Cluster {
         let mut found = Vec::new();
         let mut waiting: Vec<&[String]> = ids.chunks(MAX_LOCATED_IDS).rev().collect();
         while let Some(ids) = waiting.pop() {
-            let Some(response) = self.with_ids(indices, ids, false, BodyLimit::Page).await? else {
+            let Some(response) = self.with_ids(indices, ids, false).await? else {
                 continue;
             };
             let page = Page::parse_without_sources(&response.body, &response.what)?;
@@ -110,15 +110,10 @@ impl Cluster {
     }
 
     /// `None` where an index of that name does not exist.
-    async fn with_ids(
-        &self,
-        indices: &[&str],
-        ids: &[String],
-        source: bool,
-        limit: BodyLimit,
-    ) -> Result<Option<Response>> {
+    async fn with_ids(&self, indices: &[&str], ids: &[String], source: bool) -> Result<Option<Response>> {
         let query = json!({ "ids": { "values": ids } });
         let body = json!({ "size": MAX_PAGE, "track_total_hits": true, "_source": source, "query": query });
+        let limit = if source { BodyLimit::Large } else { BodyLimit::Page };
         let request = Request::post(Path::indices(indices).then(["_search"])).json(&body);
         match self.http.send(&request.all_indices().returns(limit)).await {
             Err(error) if error.is_no_such_index() => Ok(None),
@@ -129,14 +124,9 @@ impl Cluster {
     /// The index of the newest copy of each of these IDs that exists. After a rollover, or an upgrade by reindexing, the
     /// same ID may be in several indices.
     pub async fn newest(&self, indices: &[&str], ids: &[String]) -> Result<BTreeMap<String, String>> {
-        let mut newest = BTreeMap::<String, String>::new();
-        for (index, id) in self.locate(indices, ids).await? {
-            let known = newest.entry(id).or_insert_with(|| index.clone());
-            if is_newer_index(&index, known) {
-                *known = index;
-            }
-        }
-        Ok(newest)
+        let mut copies = self.locate(indices, ids).await?;
+        copies.sort_by(|(one, _), (other, _)| index_age(one).cmp(&index_age(other)));
+        Ok(copies.into_iter().map(|(index, id)| (id, index)).collect())
     }
 
     /// The types of each of these fields and objects that exists, from `_field_caps`, which works across clusters.

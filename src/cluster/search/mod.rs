@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::cluster::cluster::{Cluster, Identity};
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Result, Retry};
-use contexts::ContextKind;
+use contexts::SearchContext;
 use point_in_time::PointInTime;
 use query::{Pagination, Search, SearchRange, Sort};
 use response::{Hit, Page};
@@ -34,7 +34,7 @@ pub struct Pages {
     current: Option<Receiver<Batch>>,
     /// Aborted when dropped.
     readers: JoinSet<()>,
-    context: Option<usize>,
+    context: Option<Arc<SearchContext>>,
 }
 
 impl Pages {
@@ -56,7 +56,7 @@ impl Pages {
             ended.map_err(|_| Error::unexpected("search", "a reader stopped before its end"))?;
         }
         if let Some(context) = self.context.take() {
-            self.cluster.contexts.close(&self.cluster.http, context).await;
+            self.cluster.contexts.close(&self.cluster.http, &context).await;
         }
         Ok(None)
     }
@@ -79,7 +79,7 @@ impl Cluster {
             }
             false => match self.open_scroll(&search).await? {
                 Some((context, first)) => {
-                    readers.spawn(read_scroll(self.clone(), search, context, first, sender));
+                    readers.spawn(read_scroll(self.clone(), search, Arc::clone(&context), first, sender));
                     Some(context)
                 }
                 None => None,
@@ -140,14 +140,17 @@ async fn read_ranges(point_in_time: PointInTime, queue: Queue) {
 
 impl Cluster {
     /// Opens a scroll, which has one reader; `None` where there is no index to search.
-    async fn open_scroll(&self, search: &Search) -> Result<Option<(usize, Page)>> {
+    async fn open_scroll(&self, search: &Search) -> Result<Option<(Arc<SearchContext>, Page)>> {
         let mut body = search.body(SearchRange::default(), search.max_page());
         // With a scroll the total cannot be left out.
         body["track_total_hits"] = json!(true);
         body["sort"] = search.sort.to_json((search.sort == Sort::Unordered).then_some("_doc"));
-        let request = search.request("_search").query("scroll", &*self.contexts.keep_alive);
+        let request = search
+            .request("_search")
+            .query("scroll", &*self.http.options.keep_alive);
         let request = request.json(&body).returns(BodyLimit::Large);
-        let (context, response) = self.contexts.open(&self.http, ContextKind::Scroll, request).await?;
+        let close = |id: &str| Request::delete(Path::of(["_search", "scroll"])).json(&json!({ "scroll_id": [id] }));
+        let (context, response) = self.contexts.open(&self.http, close, request).await?;
         let page = self.complete_page(search, &response).await?;
         match context {
             Some(context) => Ok(Some((context, page))),
@@ -156,8 +159,8 @@ impl Cluster {
         }
     }
 
-    async fn next_scroll_page(&self, search: &Search, context: usize) -> Result<Page> {
-        let body = json!({ "scroll": self.contexts.keep_alive, "scroll_id": self.contexts.id(context)? });
+    async fn next_scroll_page(&self, search: &Search, context: &SearchContext) -> Result<Page> {
+        let body = json!({ "scroll": self.http.options.keep_alive, "scroll_id": context.id() });
         let request = Request::post(Path::of(["_search", "scroll"])).json(&body);
         let request = request.retry(Retry::NotStarted).returns(BodyLimit::Large);
         self.page(search, request).await
@@ -168,7 +171,7 @@ impl Cluster {
 async fn read_scroll(
     cluster: Cluster,
     search: Arc<Search>,
-    context: usize,
+    context: Arc<SearchContext>,
     mut page: Page,
     ranges: Sender<Receiver<Batch>>,
 ) {
@@ -177,11 +180,11 @@ async fn read_scroll(
         return;
     }
     loop {
-        cluster.contexts.renew(context, page.context_id.as_ref());
+        context.renew(page.context_id.as_ref());
         if page.hits.is_empty() || sender.send(Ok(page.hits)).await.is_err() {
             return;
         }
-        page = match cluster.next_scroll_page(&search, context).await {
+        page = match cluster.next_scroll_page(&search, &context).await {
             Ok(next) => next,
             Err(error) => {
                 let _ = sender.send(Err(error)).await;

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Sender;
 
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::{Error, Path, Request, Result, parse_json};
-use crate::cluster::search::contexts::ContextKind;
+use crate::cluster::search::contexts::SearchContext;
 use crate::cluster::search::query::{Search, SearchRange};
 use crate::cluster::search::response::{Clusters, Hit, Page};
 
@@ -29,7 +28,7 @@ const BESIDE_SOURCE: usize = 100;
 pub(crate) struct PointInTime {
     cluster: Cluster,
     pub(crate) search: Arc<Search>,
-    pub(crate) context: usize,
+    pub(crate) context: Arc<SearchContext>,
     pub(crate) sizer: PageSizer,
 }
 
@@ -40,12 +39,13 @@ impl PointInTime {
             #[serde(default)]
             _clusters: Clusters,
         }
-        let contexts = &cluster.contexts;
-        let request = search.request("_pit").query("keep_alive", &*contexts.keep_alive);
-        let opening = contexts.open(&cluster.http, ContextKind::PointInTime, request);
-        let (number, response) = opening.await?;
+        let http = &cluster.http;
+        let request = search.request("_pit").query("keep_alive", &*http.options.keep_alive);
+        let close = |id: &str| Request::delete(Path::of(["_pit"])).json(&json!({ "id": id }));
+        let opening = cluster.contexts.open(http, close, request);
+        let (context, response) = opening.await?;
         let opened: Opened = response.json()?;
-        let context = number.ok_or_else(|| Error::unexpected(&*response.what, "id is missing"))?;
+        let context = context.ok_or_else(|| Error::unexpected(&*response.what, "id is missing"))?;
         let clusters = &opened._clusters;
         cluster.require_all_clusters(clusters, &search, &response.what).await?;
         // Only recent versions report a cluster that is not in the point in time.
@@ -63,17 +63,19 @@ impl PointInTime {
 
     /// Sends the pages of a range until its end, or until the receiver is dropped.
     pub(crate) async fn read(&self, range: SearchRange, sender: &Sender<Result<Vec<Hit>>>) -> Result<()> {
-        let mut after: Option<Box<RawValue>> = None;
+        let mut more = json!({});
         loop {
             let first = FIRST_PAGE.min(self.search.max_page());
             let size = self.sizer.learned(&self.search).unwrap_or(first);
-            let (page, size) = self.page(size, range, after.as_deref(), None).await?;
+            let (page, size) = self.page(size, range, &more).await?;
             self.sizer.learn(&page, size);
             let last = page.hits.len() < size;
             if !page.hits.is_empty() && sender.send(Ok(page.hits)).await.is_err() || last {
                 return Ok(());
             }
-            after = page.last;
+            if let Some(last) = page.last {
+                more["search_after"] = parse_json(last.get().as_bytes(), "POST /_search")?;
+            }
         }
     }
 
@@ -85,7 +87,8 @@ impl PointInTime {
         size: usize,
         aggregations: &Value,
     ) -> Result<Option<(Page, Option<T>)>> {
-        let page = match self.page(size, range, None, Some(aggregations)).await {
+        let more = json!({ "track_total_hits": true, "aggs": aggregations });
+        let page = match self.page(size, range, &more).await {
             Err(Error::Refused { source, .. }) if source.status == 400 => return Ok(None),
             page => page?.0,
         };
@@ -95,30 +98,19 @@ impl PointInTime {
 
     /// A page, and for how many documents it was asked. `filter_path` is not used: with it the cluster prints documents
     /// again.
-    async fn page(
-        &self,
-        size: usize,
-        range: SearchRange,
-        after: Option<&RawValue>,
-        aggregations: Option<&Value>,
-    ) -> Result<(Page, usize)> {
-        let Self { cluster, search, .. } = self;
-        let contexts = &cluster.contexts;
+    async fn page(&self, size: usize, range: SearchRange, more: &Value) -> Result<(Page, usize)> {
+        let keep_alive = &self.cluster.http.options.keep_alive;
         let request = |size| {
-            let mut body = search.body(range, size);
-            body["pit"] = json!({ "id": contexts.id(self.context)?, "keep_alive": contexts.keep_alive });
-            body["sort"] = search.sort.to_json(Some("_shard_doc"));
-            if let Some(aggregations) = aggregations {
-                body["track_total_hits"] = json!(true);
-                body["aggs"] = aggregations.clone();
+            let mut body = self.search.body(range, size);
+            body["pit"] = json!({ "id": self.context.id(), "keep_alive": keep_alive });
+            body["sort"] = self.search.sort.to_json(Some("_shard_doc"));
+            for (name, value) in more.as_object().into_iter().flatten() {
+                body[name] = value.clone();
             }
-            if let Some(after) = after {
-                body["search_after"] = parse_json(after.get().as_bytes(), "POST /_search")?;
-            }
-            Ok(Request::post(Path::of(["_search"])).json(&body))
+            Request::post(Path::of(["_search"])).json(&body)
         };
-        let (page, size) = cluster.page_of_size(search, size, request).await?;
-        contexts.renew(self.context, page.context_id.as_ref());
+        let (page, size) = self.cluster.page_of_size(&self.search, size, request).await?;
+        self.context.renew(page.context_id.as_ref());
         Ok((page, size))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use crate::cluster::cluster::Cluster;
 use crate::cluster::http::error::{shard_reason, types_of_causes};
 use crate::cluster::http::limits::bounded;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Response, Result, parse_json};
+use crate::cluster::search::contexts::lock;
 use crate::cluster::search::query::Search;
 use crate::job::is_remote;
 
@@ -276,11 +277,11 @@ impl Cluster {
         &self,
         search: &Search,
         mut size: usize,
-        request: impl Fn(usize) -> Result<Request>,
+        request: impl Fn(usize) -> Request,
     ) -> Result<(Page, usize)> {
         loop {
-            let request = request(size)?.returns(BodyLimit::of_documents(size));
-            match self.page(search, request).await {
+            let limit = if size > 1 { BodyLimit::Page } else { BodyLimit::Large };
+            match self.page(search, request(size).returns(limit)).await {
                 Err(Error::TooLarge { .. }) if size > 1 => size = (size / 4).max(1),
                 page => return Ok((page?, size)),
             }
@@ -307,15 +308,13 @@ impl Cluster {
             let what = what.to_owned();
             return Err(Error::ClustersMissing { what, clusters });
         }
-        let mut known = self.incomplete_clusters.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(incomplete.into_keys());
+        lock(&self.incomplete_clusters).extend(incomplete.into_keys());
         Ok(())
     }
 
     /// The remote clusters that did not respond completely so far, in searches that allow it.
     pub fn incomplete_clusters(&self) -> BTreeSet<String> {
-        let known = self.incomplete_clusters.lock().unwrap_or_else(PoisonError::into_inner);
-        known.clone()
+        lock(&self.incomplete_clusters).clone()
     }
 
     /// Versions before 8.10 do not name the clusters that they skip.

@@ -64,10 +64,9 @@ impl TimeRanges {
             pieces.append(&mut self.waiting);
             (span, self.waiting) = (first, pieces);
         }
-        Ok(Some(SearchRange {
-            from: (!first).then_some(span.from),
-            until: (!self.waiting.is_empty()).then_some(span.until),
-        }))
+        let from = (!first).then_some(span.from);
+        let until = (!self.waiting.is_empty()).then_some(span.until);
+        Ok(Some(SearchRange { from, until }))
     }
 
     /// `None` where nothing is found; a span that is not cut where one reader is enough or the field cannot be aggregated.

@@ -439,10 +439,10 @@ async fn write_snapshot_and_data_counts(import: &Import) -> Result<()> {
     let documents = import.snapshot_and_data_counts()?;
     let ids = Ids::Text(documents.iter().map(|document| document.id.clone()).collect());
     let alias = import.job().results_write_alias();
-    let bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
+    let mut bulk = import.cluster().bulk_alias(&alias, import.options.bulk());
     let what = "snapshot document and data counts";
     let written = Arc::new(WrittenDocuments::new(what, None, ids, RESULTS_INDICES, alias));
-    let mut bulk = bulk.with_observer(written.clone());
+    bulk.observer = Some(written.clone());
     let writing = async {
         for document in documents {
             bulk.index(&document.id, document.source).await?;
@@ -593,11 +593,11 @@ async fn load_inputs(import: &Import, written: oneshot::Sender<()>) -> Result<()
 }
 
 /// Records the documents, sends them, and makes them searchable.
-async fn write(import: &Import, title: &str, part: Part, documents: WrittenDocuments, bulk: Bulk) -> Result<()> {
+async fn write(import: &Import, title: &str, part: Part, documents: WrittenDocuments, mut bulk: Bulk) -> Result<()> {
     let stage_title = format!("Writing {}", title.to_lowercase());
     let stage = import.session.stage(&stage_title, Some(documents.len() as u64));
     let documents = Arc::new(documents);
-    let bulk = bulk.with_observer(documents.clone());
+    bulk.observer = Some(documents.clone());
     let writing = send(import, part, bulk, &stage, |document| {
         let document = import.document(part, document)?;
         Ok(documents.contains(&document.id).then_some(document))
@@ -637,8 +637,8 @@ async fn send(
                 bulk.index(&id, source).await?;
             }
         }
-        stage.inc(bulk.confirmed() - shown);
-        shown = bulk.confirmed();
+        stage.inc(bulk.confirmed.documents - shown);
+        shown = bulk.confirmed.documents;
     }
     let documents = bulk.finish().await?;
     stage.inc(documents.saturating_sub(shown));
