@@ -213,11 +213,8 @@ impl Cluster {
             return Ok(Vec::new());
         };
         let all: Templates = self.http.json(Request::get(Path::of(["_component_template"]))).await?;
-        let all = all
-            .index_templates
-            .into_iter()
-            .map(|named| (named.name, named.index_template));
-        let all: HashMap<String, Template> = all.collect();
+        let all = all.index_templates.into_iter();
+        let all: HashMap<String, Template> = all.map(|named| (named.name, named.index_template)).collect();
         let components = index_template.composed_of.iter();
         let components = components.filter_map(|name| all.get(name)?.template.clone());
         Ok(components.chain(index_template.template).collect())

@@ -264,9 +264,8 @@ impl Cluster {
         {
             copies.retain(|copy| *copy.index == *written);
         }
-        Ok(copies
-            .into_iter()
-            .max_by(|one, other| index_age(&one.index).cmp(&index_age(&other.index))))
+        copies.sort_by(|one, other| index_age(&one.index).cmp(&index_age(&other.index)));
+        Ok(copies.pop())
     }
 
     /// Reverts to the snapshot `empty`, for what it does first: it creates the state index and its alias. A 404 response

@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::cluster::{
-    self, Clock, Cluster, ConnectOptions, HttpClient, Observer, RequiredPrivileges, SystemClock,
-};
+use crate::cluster::{self, Clock, Cluster, ConnectOptions, HttpClient, Observer, RequiredPrivileges, SystemClock};
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::{Stage, Streams, Terminal};
 use crate::util::format::count;

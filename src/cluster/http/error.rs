@@ -293,12 +293,9 @@ pub(crate) fn types_of_causes(error: &Value) -> Box<[Box<str>]> {
     let roots = error["root_cause"].as_array().into_iter().flatten();
     let first = roots.chain(failed_shards(error)).take(MAX_CAUSES).chain([error]);
     let all = first.flat_map(|error| causes(error).take(MAX_CAUSE_DEPTH));
-    let types: BTreeSet<&str> = all.map(|cause| text(cause, "type")).collect();
-    types
-        .into_iter()
-        .filter(|kind| !kind.is_empty())
-        .map(Box::from)
-        .collect()
+    let types = all.map(|cause| text(cause, "type")).filter(|kind| !kind.is_empty());
+    let types: BTreeSet<&str> = types.collect();
+    types.into_iter().map(Box::from).collect()
 }
 
 /// Why a shard failed, of its `reason` object.

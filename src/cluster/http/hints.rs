@@ -150,10 +150,10 @@ impl ErrorResponse {
 
 /// The hint of the first known type that the error has.
 fn by_type(has: impl Fn(&str) -> bool, reason: &str) -> Option<&'static str> {
-    let known = KNOWN
+    let mut known = KNOWN
         .iter()
-        .find(|(kind, words, _)| has(kind) && reason.contains(words));
-    known.map(|(_, _, hint)| *hint)
+        .filter(|(kind, words, _)| has(kind) && reason.contains(words));
+    known.next().map(|(_, _, hint)| *hint)
 }
 
 /// Of a document that the cluster does not accept although it accepts the request.

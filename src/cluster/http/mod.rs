@@ -217,9 +217,8 @@ impl HttpClient {
     }
 
     fn build(&self, request: &Request, url: Url) -> reqwest::RequestBuilder {
-        let builder = self
-            .client
-            .request(request.method.clone(), url)
+        let builder = self.client.request(request.method.clone(), url);
+        let builder = builder
             .header(ACCEPT, DEFAULT_ACCEPT)
             .header(ACCEPT_ENCODING, if self.compresses() { "gzip" } else { "identity" })
             .header(CONTENT_TYPE, request.content_type)

@@ -29,10 +29,8 @@ impl Path {
     /// An index expression (names, aliases, wildcards) as the first segment. An empty one would mean every index and is
     /// refused.
     pub(crate) fn indices(expression: &[impl AsRef<str>]) -> Self {
-        let names = expression
-            .iter()
-            .map(|name| utf8_percent_encode(name.as_ref(), EXPRESSION));
-        let names: Vec<String> = names.map(|name| name.to_string()).collect();
+        let encode = |name: &str| utf8_percent_encode(name, EXPRESSION).to_string();
+        let names: Vec<String> = expression.iter().map(|name| encode(name.as_ref())).collect();
         Self(format!("/{}", names.join(",")))
     }
 
@@ -145,13 +143,9 @@ impl Request {
         self
     }
 
-    pub(crate) fn retry(mut self, retry: Retry) -> Self {
-        self.retry = retry;
+    pub(crate) fn once(mut self) -> Self {
+        self.retry = Retry::Never;
         self
-    }
-
-    pub(crate) fn once(self) -> Self {
-        self.retry(Retry::Never)
     }
 
     /// Hidden and closed indices too, and nothing there is no error. Not for searches: of a closed index the cluster would

@@ -44,10 +44,8 @@ impl SearchContexts {
             let _opening = opening;
             let response = http.send(&request).await?;
             // Whatever else is wrong with the response, its context is open.
-            let context = response
-                .json()
-                .ok()
-                .map(|Opened { id }| Arc::new(SearchContext { close, id }));
+            let opened: Option<Opened> = response.json().ok();
+            let context = opened.map(|Opened { id }| Arc::new(SearchContext { close, id }));
             lock(&contexts.open).extend(context.clone());
             Ok((context, response))
         });

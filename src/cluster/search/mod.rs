@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
 
-use crate::cluster::cluster::{Cluster, Identity};
+use crate::cluster::cluster::Cluster;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Result, Retry};
 use contexts::SearchContext;
 use point_in_time::PointInTime;
@@ -96,10 +96,8 @@ impl Cluster {
 
     /// 7.10 and 7.11 have points in time, but no `_shard_doc`: of documents of one instant some could be skipped.
     fn uses_point_in_time(&self, pagination: Pagination) -> Result<bool> {
-        let Identity {
-            version, serverless, ..
-        } = &*self.identity;
-        let complete = *serverless || version.at_least(7, 12);
+        let version = self.identity.version;
+        let complete = self.identity.serverless || version.at_least(7, 12);
         match pagination {
             Pagination::Auto => Ok(complete),
             Pagination::Scroll => Ok(false),
@@ -145,9 +143,8 @@ impl Cluster {
         // With a scroll the total cannot be left out.
         body["track_total_hits"] = json!(true);
         body["sort"] = search.sort.to_json((search.sort == Sort::Unordered).then_some("_doc"));
-        let request = search
-            .request("_search")
-            .query("scroll", &*self.http.options.keep_alive);
+        let keep_alive = &*self.http.options.keep_alive;
+        let request = search.request("_search").query("scroll", keep_alive);
         let request = request.json(&body).returns(BodyLimit::Large);
         let close = |id: &str| Request::delete(Path::of(["_search", "scroll"])).json(&json!({ "scroll_id": [id] }));
         let (context, response) = self.contexts.open(&self.http, close, request).await?;
@@ -162,7 +159,8 @@ impl Cluster {
     async fn next_scroll_page(&self, search: &Search, context: &SearchContext) -> Result<Page> {
         let body = json!({ "scroll": self.http.options.keep_alive, "scroll_id": context.id() });
         let request = Request::post(Path::of(["_search", "scroll"])).json(&body);
-        let request = request.retry(Retry::NotStarted).returns(BodyLimit::Large);
+        let mut request = request.returns(BodyLimit::Large);
+        request.retry = Retry::NotStarted;
         self.page(search, request).await
     }
 }
