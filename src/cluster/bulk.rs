@@ -230,10 +230,11 @@ impl Target {
     /// written to, costs the cluster nearly a tenth of the request's time; otherwise the response is whether there were
     /// errors.
     fn request(&self, with_outcomes: bool) -> Request {
-        let request = Request::post(match self.name.as_str() {
+        let mut request = Request::post(match self.name.as_str() {
             "" => Path::of(["_bulk"]),
             name => Path::of([name, "_bulk"]),
         });
+        request.content_type = "application/x-ndjson";
         let request = match with_outcomes {
             // Where it is too large, the batch is sent in halves.
             true => request.query("filter_path", OUTCOMES).returns(BodyLimit::Page),
@@ -313,7 +314,7 @@ impl Batch {
         let mut waiting = vec![(self, cluster.backoff(), observer.is_some())];
         while let Some((batch, mut backoff, with_outcomes)) = waiting.pop() {
             let (body, items) = (Bytes::from(batch.body), batch.items);
-            let request = target.request(with_outcomes).ndjson(body.clone());
+            let request = target.request(with_outcomes).raw(body.clone());
             let response = match cluster.http.send(&request).await {
                 Err(error) if is_too_large(&error) && items.len() > 1 => {
                     let middle = items.len() / 2;

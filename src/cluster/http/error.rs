@@ -180,13 +180,7 @@ impl Error {
 
     /// What the cluster returned about the request or the document.
     pub(crate) fn response(&self) -> Option<&ErrorResponse> {
-        match self {
-            Self::Unauthenticated { source, .. }
-            | Self::Forbidden { source, .. }
-            | Self::Refused { source, .. }
-            | Self::ItemRejected { source, .. } => Some(source),
-            _ => None,
-        }
+        std::error::Error::source(self)?.downcast_ref()
     }
 
     /// The HTTP status, where there was a response.

@@ -126,12 +126,6 @@ impl Request {
         self
     }
 
-    /// Sets a body of JSON lines, the last one terminated too.
-    pub(crate) fn ndjson(mut self, body: impl Into<Bytes>) -> Self {
-        self.content_type = "application/x-ndjson";
-        self.raw(body)
-    }
-
     pub(crate) fn accept_404(mut self) -> Self {
         self.accepts_404 = true;
         self
