@@ -45,7 +45,8 @@ fn binary_and_library_behave_alike() {
     let find = |spots: &[RequestId], path: &str| spots.iter().find(|spot| spot.path.ends_with(path)).unwrap().clone();
     let read = find(&export::undisturbed().spots, "/model_snapshots");
     let written = find(&import::undisturbed().spots, "/.ml-state-write/_bulk");
-    let archive = archive().display().to_string();
+    let shared = archive();
+    let archive = shared.display().to_string();
     for kind in &KINDS {
         let (cluster, binary) = (source(Port::Plain), Binary::new());
         if !disturb(&cluster, &read, kind) {

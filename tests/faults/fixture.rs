@@ -1,14 +1,12 @@
 //! What is exported and imported while something goes wrong: a job with everything that belongs to one, and little of each.
 
-use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::support::archive::gzip;
-use crate::support::binary::Binary;
+use crate::support::archive::{ArchiveFile, SharedArchive, gzip};
 use crate::support::cluster::ml::{MlOptions, MlVersion};
 use crate::support::cluster::tls::Tls;
 use crate::support::fixtures::Fixture;
@@ -75,13 +73,7 @@ pub fn target(port: Port) -> TestCluster {
 }
 
 /// An archive of the job.
-pub fn archive() -> &'static PathBuf {
-    static ARCHIVE: OnceLock<(Binary, PathBuf)> = OnceLock::new();
-    &ARCHIVE
-        .get_or_init(|| {
-            let binary = Binary::new();
-            let path = source(Port::Plain).export(&binary, JOB, "exported", &["--include-inputs"]);
-            (binary, path)
-        })
-        .1
+pub fn archive() -> Arc<ArchiveFile> {
+    static ARCHIVE: SharedArchive = SharedArchive::new();
+    ARCHIVE.file(|binary| source(Port::Plain).export(binary, JOB, "exported", &["--include-inputs"]))
 }

@@ -12,7 +12,8 @@ use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
 pub fn run(cluster: &TestCluster, run: &InProcess) -> Run {
-    let (url, archive) = (cluster.stand_in.url(), archive().display().to_string());
+    let shared = archive();
+    let (url, archive) = (cluster.stand_in.url(), shared.display().to_string());
     let line = [
         "import",
         &archive,

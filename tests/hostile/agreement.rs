@@ -31,7 +31,7 @@ struct Sample {
 
 /// An archive of a job with a filter and a calendar, without its manifest.
 fn web() -> Entries {
-    Entries(members(archive_of(WEB))).without("esml_manifest.json")
+    Entries(members(&archive_of(WEB))).without("esml_manifest.json")
 }
 
 fn accepted(name: &str, entries: &Entries) -> Sample {
@@ -613,7 +613,7 @@ fn kept() -> Vec<Sample> {
             }
         }
     }
-    samples.push(accepted("exported", &Entries(members(archive_of(WEB)))));
+    samples.push(accepted("exported", &Entries(members(&archive_of(WEB)))));
     samples.push(accepted("in three state documents", &good().manifest(|_| {})));
     samples
 }

@@ -8,7 +8,7 @@ use crate::support::fixtures::from_python;
 
 pub fn cases() -> Vec<Case> {
     let rule = "truncation anywhere";
-    let whole = std::fs::read(archive_of(JOB)).unwrap();
+    let whole = std::fs::read(&**archive_of(JOB)).unwrap();
     let tar = good().blocks();
     let mut cases: Vec<Case> = (0..8)
         .map(|part| {

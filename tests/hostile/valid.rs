@@ -24,7 +24,7 @@ pub struct Entries(pub Vec<Member>);
 
 /// As an export wrote them, with their manifest.
 pub fn exported() -> Entries {
-    Entries(members(archive_of(JOB)))
+    Entries(members(&archive_of(JOB)))
 }
 
 /// Without manifest, the model state in three documents.

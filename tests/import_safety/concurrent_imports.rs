@@ -13,7 +13,8 @@ use crate::support::test_cluster::TestCluster;
 const BESIDE: [&str; 2] = ["--as", "web-latency-2"];
 
 fn import(url: &str, more: &[&str]) -> Run {
-    let archive = archive_of(JOB).display().to_string();
+    let shared = archive_of(JOB);
+    let archive = shared.display().to_string();
     let line = ["import", &archive, "--yes", "--url", url];
     InProcess::new().run(&[&line[..], more].concat())
 }
@@ -65,7 +66,8 @@ fn two_unsynchronized_imports_end_as_one_import() {
     let (alone, _) = undisturbed(&[]);
     let binary = Binary::new();
     let cluster = TestCluster::in_memory(options());
-    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
+    let shared = archive_of(JOB);
+    let (url, archive) = (cluster.stand_in.url(), shared.display().to_string());
     let line = ["import", &archive, "--yes", "--url", &url];
     let children = [(); 2].map(|()| binary.command(line).spawn().unwrap());
     let ends = children.map(|child| child.wait_with_output().unwrap());
@@ -166,7 +168,8 @@ fn rollback_keeps_what_a_replacing_import_created() {
                 }
             });
             cluster.stand_in.faults().add(meet);
-            let archive = archive_of(JOB).display().to_string();
+            let shared = archive_of(JOB);
+            let archive = shared.display().to_string();
             let first = own.run(&["import", &archive, "--yes", "--url", &url, "--retries", "0"]);
             let second = second.recv().unwrap();
             cluster.stand_in.faults().clear();

@@ -33,7 +33,7 @@ fn started(cluster: &TestCluster) {
 }
 
 fn imported(cluster: &TestCluster) {
-    cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+    cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(0);
 }
 
 /// The index of an earlier import, whose job is gone without a trace.
@@ -214,7 +214,7 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
         let before = ClusterState::of(&cluster);
         cluster.stand_in.forget_requests();
         for extra in [&[][..], &["--json"], &["--dry-run"], &["--dry-run", "--json"]] {
-            let run = cluster.import(&binary, archive_of(JOB), &[more, extra].concat());
+            let run = cluster.import(&binary, &archive_of(JOB), &[more, extra].concat());
             assert_eq!(run.code, 3, "{name} {extra:?}: {}", run.stderr);
             for words in said {
                 assert!(run.stderr.contains(words), "{name}: no `{words}` in {}", run.stderr);
@@ -234,19 +234,20 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
 fn other_job_id_is_a_usage_error_that_names_the_as_option() {
     let cluster = TestCluster::with(options());
     let run = cluster
-        .import(&Binary::new(), archive_of(JOB), &["--job-id", "other"])
+        .import(&Binary::new(), &archive_of(JOB), &["--job-id", "other"])
         .expect(2);
     run.says("--as other").says("web-latency");
     assert_eq!(cluster.stand_in.writes().len(), 0);
     cluster
-        .import(&Binary::new(), archive_of(JOB), &["--job-id", JOB])
+        .import(&Binary::new(), &archive_of(JOB), &["--job-id", JOB])
         .expect(0);
 }
 
 #[test]
 fn import_without_yes_and_terminal_is_refused() {
     let cluster = TestCluster::with(options());
-    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
+    let shared = archive_of(JOB);
+    let (url, archive) = (cluster.stand_in.url(), shared.display().to_string());
     let output = Binary::new()
         .command(["import", &archive, "--url", &url])
         .stdin(Stdio::null())
@@ -266,12 +267,12 @@ fn import_dry_run_prints_the_plan_and_writes_nothing() {
     let (cluster, binary) = (target(1, 1), Binary::new());
     let before = ClusterState::of(&cluster);
     let text = cluster
-        .import(&binary, archive_of(JOB), &["--dry-run"])
+        .import(&binary, &archive_of(JOB), &["--dry-run"])
         .expect(0)
         .stdout;
     insta::assert_snapshot!("plan", without_address(&cluster, &text));
     let run = cluster
-        .import(&binary, archive_of(JOB), &["--dry-run", "--json"])
+        .import(&binary, &archive_of(JOB), &["--dry-run", "--json"])
         .expect(0);
     let plan = run.json();
     assert_eq!((&plan["dry_run"], &plan["job_id"]), (&json!(true), &json!(JOB)));
@@ -282,20 +283,20 @@ fn import_dry_run_prints_the_plan_and_writes_nothing() {
 #[test]
 fn import_dry_run_names_conflicts() {
     let (cluster, binary) = (target(1, 1), Binary::new());
-    cluster.import(&binary, archive_of(JOB), &[]).expect(0);
+    cluster.import(&binary, &archive_of(JOB), &[]).expect(0);
     cluster.call(
         "POST",
         "/_ml/filters/canary-hosts/_update",
         r#"{"add_items":["theirs"]}"#,
     );
     let before = ClusterState::of(&cluster);
-    let run = cluster.import(&binary, archive_of(JOB), &["--dry-run"]).expect(3);
+    let run = cluster.import(&binary, &archive_of(JOB), &["--dry-run"]).expect(3);
     insta::assert_snapshot!(
         "plan_with_conflicts",
         without_address(&cluster, &format!("{}\n--- stderr\n{}", run.stdout, run.stderr))
     );
     let replacing = ["--dry-run", "--replace", "--skip-filters"];
-    let plan = cluster.import(&binary, archive_of(JOB), &replacing).expect(0).stdout;
+    let plan = cluster.import(&binary, &archive_of(JOB), &replacing).expect(0).stdout;
     insta::assert_snapshot!("plan_of_a_replacement", without_address(&cluster, &plan));
     ClusterState::of(&cluster).assert_same(&before, "dry run");
 }
@@ -309,11 +310,11 @@ fn default_index_name_avoids_data_stream_templates() {
     let answer = json!({"error": {"type": "illegal_argument_exception", "reason": reason}, "status": 400});
     let fault = Fault::on("PUT", "/web-latency-input").then(Action::status(400, answer.to_string()));
     cluster.stand_in.faults().add(fault);
-    let run = cluster.import(&binary, archive_of(JOB), &[]).expect(1);
+    let run = cluster.import(&binary, &archive_of(JOB), &[]).expect(1);
     run.says("creates data streams only").says("--input-index");
     ClusterState::of(&cluster).assert_as_before(&before, "refused");
     let elsewhere = ["--input-index", "elsewhere"];
-    cluster.import(&binary, archive_of(JOB), &elsewhere).expect(0);
+    cluster.import(&binary, &archive_of(JOB), &elsewhere).expect(0);
 }
 
 /// Somebody makes something of that name between our look and our write.
@@ -348,7 +349,7 @@ fn resources_created_by_others_during_the_import_are_kept() {
                 true => fault.then(crate::support::cluster::faults::Action::Close),
                 false => fault,
             });
-            let end: Run = super::import(&cluster, &Binary::new(), archive_of(JOB), &[]);
+            let end: Run = super::import(&cluster, &Binary::new(), &archive_of(JOB), &[]);
             assert_eq!(end.code, 1, "{path}, lost {lost}: {}", end.stderr);
             let there = cluster.call("GET", path, "");
             assert_eq!(there.status, 200, "{path}, lost {lost}");

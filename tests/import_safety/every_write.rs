@@ -42,7 +42,7 @@ fn refusal(status: u16) -> Action {
 /// What an undisturbed import leaves.
 fn undisturbed(job: &'static str) -> ClusterState {
     let cluster = target(1, usize::MAX);
-    import(&cluster, &Binary::new(), archive_of(job), &[]).expect(0);
+    import(&cluster, &Binary::new(), &archive_of(job), &[]).expect(0);
     ClusterState::of(&cluster).comparable()
 }
 
@@ -55,7 +55,7 @@ fn walk(job: &'static str, codes: &[i32], fault: impl Fn(usize) -> Fault) -> usi
         let cluster = target(k, SAMPLE);
         let before = ClusterState::of(&cluster);
         cluster.stand_in.faults().add(fault(k));
-        let run = import(&cluster, &binary, archive_of(job), &[]);
+        let run = import(&cluster, &binary, &archive_of(job), &[]);
         let name = name(&cluster, &run, k);
         let after = ClusterState::of(&cluster);
         if run.code == 0 {
@@ -142,7 +142,7 @@ fn rejected_document_exits_with_5_after_a_rollback() {
         // Always: what is refused is asked for once more, with all that is said of it, and others come in between.
         let bulk = Fault::when(loads).nth(k).always();
         cluster.stand_in.faults().add(bulk.then(Action::AnswerItems(400)));
-        let run = import(&cluster, &binary, archive_of(JOB), &[]);
+        let run = import(&cluster, &binary, &archive_of(JOB), &[]);
         if cluster.stand_in.faults().fired() == [0] {
             break;
         }
@@ -161,7 +161,7 @@ fn rejected_state_document_exits_with_5() {
     let before = ClusterState::of(&cluster);
     let state = Fault::when(|call| loads(call) && call.path == "/.ml-state-write/_bulk").always();
     cluster.stand_in.faults().add(state.then(Action::AnswerItems(400)));
-    let run = import(&cluster, &Binary::new(), archive_of(JOB), &[]).expect(5);
+    let run = import(&cluster, &Binary::new(), &archive_of(JOB), &[]).expect(5);
     run.says("failed to parse").says("rolled back").says("_model_state_");
     ClusterState::of(&cluster).assert_as_before(&before, "rejected");
 }
@@ -191,7 +191,7 @@ fn unreachable(fault: impl Fn(Shared<usize>, usize) -> Fault) {
         let cluster = target(k, SAMPLE);
         let before = ClusterState::of(&cluster);
         cluster.stand_in.faults().add(fault(Arc::default(), k));
-        let run = import(&cluster, &binary, archive_of(JOB), &["--json"]);
+        let run = import(&cluster, &binary, &archive_of(JOB), &["--json"]);
         let name = name(&cluster, &run, k);
         cluster.stand_in.faults().clear();
         match run.code {

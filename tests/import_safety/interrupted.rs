@@ -33,7 +33,8 @@ fn signalled(
         .stand_in
         .faults()
         .add(Fault::when(is_write).nth(k).run(send).then(then));
-    let archive = archive_of(JOB).display().to_string();
+    let shared = archive_of(JOB);
+    let archive = shared.display().to_string();
     let url = cluster.stand_in.url();
     let child = binary
         .command(["import", &archive, "--yes", "--url", &url])
@@ -72,7 +73,7 @@ fn replace_completes_an_import_killed_at_any_write() {
     let binary = Binary::new();
     let undisturbed = {
         let cluster = target(1, usize::MAX);
-        cluster.import(&binary, archive_of(JOB), &[]).expect(0);
+        cluster.import(&binary, &archive_of(JOB), &[]).expect(0);
         ClusterState::of(&cluster).comparable()
     };
     for k in 1..=write_count(JOB, &[]) {
@@ -81,7 +82,7 @@ fn replace_completes_an_import_killed_at_any_write() {
         assert_eq!(exit, None, "write {k}");
         cluster.stand_in.faults().clear();
         std::thread::sleep(Duration::from_millis(5));
-        let run = cluster.import(&binary, archive_of(JOB), &["--replace"]);
+        let run = cluster.import(&binary, &archive_of(JOB), &["--replace"]);
         assert_eq!(run.code, 0, "write {k}: {}", run.stderr);
         let after = ClusterState::of(&cluster);
         after.assert_sound("replaced");
@@ -96,13 +97,13 @@ fn replace_completes_a_replacement_killed_at_any_write() {
     let binary = Binary::new();
     let prepared = |run| {
         let cluster = target(run, 12);
-        cluster.import(&binary, archive_of(JOB), &[]).expect(0);
+        cluster.import(&binary, &archive_of(JOB), &[]).expect(0);
         cluster.stand_in.forget_requests();
         cluster
     };
     let (writes, undisturbed) = {
         let cluster = prepared(1);
-        cluster.import(&binary, archive_of(JOB), &["--replace"]).expect(0);
+        cluster.import(&binary, &archive_of(JOB), &["--replace"]).expect(0);
         (cluster.stand_in.writes().len(), ClusterState::of(&cluster).comparable())
     };
     for k in 1..=writes {
@@ -128,7 +129,7 @@ fn replace_completes_a_replacement_killed_at_any_write() {
         assert_eq!(child.wait().unwrap().code(), None, "write {k}");
         cluster.stand_in.faults().clear();
         std::thread::sleep(Duration::from_millis(5));
-        let run = cluster.import(&binary, archive, &["--replace"]);
+        let run = cluster.import(&binary, &archive, &["--replace"]);
         assert_eq!(run.code, 0, "write {k}: {}", run.stderr);
         let after = ClusterState::of(&cluster).comparable();
         after.assert_same(&undisturbed, &format!("killed at write {k} of a replacement"));

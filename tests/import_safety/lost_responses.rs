@@ -103,7 +103,8 @@ fn retried_creation_after_a_lost_response_is_recognized() {
             .add(look.always().then(Action::status(404, missing)));
         let lost = Fault::when(move |call| call.method == "PUT" && call.path == path);
         cluster.stand_in.faults().add(lost.carry_out().then(Action::Close));
-        let (archive, url) = (super::archive_of(JOB).display().to_string(), cluster.stand_in.url());
+        let shared = super::archive_of(JOB);
+        let (archive, url) = (shared.display().to_string(), cluster.stand_in.url());
         let line = ["import", &archive, "--yes", "--url", &url, "--retries", "2"];
         let run = crate::support::in_process::InProcess::new().run(&line);
         assert_eq!(run.code, 0, "{path}: {}", run.stderr);

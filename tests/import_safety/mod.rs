@@ -29,7 +29,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use crate::support::archive::{blocks, gzip, members};
+use crate::support::archive::{ArchiveFile, SharedArchive, blocks, gzip, members};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::Call;
 use crate::support::cluster::ml::{MlOptions, MlVersion};
@@ -58,22 +58,25 @@ pub fn options() -> MlOptions {
     MlOptions::new(version())
 }
 
-/// A good archive of the job, written once, from documents in memory.
-pub fn archive_of(name: &'static str) -> &'static Path {
-    static WEB: OnceLock<(Binary, PathBuf)> = OnceLock::new();
-    static LOGS: OnceLock<(Binary, PathBuf)> = OnceLock::new();
-    let kept = if name == JOB { &WEB } else { &LOGS };
-    let export = || exported(&small(name), options());
-    &kept.get_or_init(export).1
+/// A valid archive of the job, exported once, from documents in memory.
+pub fn archive_of(name: &'static str) -> Arc<ArchiveFile> {
+    static WEB: SharedArchive = SharedArchive::new();
+    static LOGS: SharedArchive = SharedArchive::new();
+    let shared = if name == JOB { &WEB } else { &LOGS };
+    shared.file(|binary| export(binary, &small(name), options()))
 }
 
 /// An archive of a job as some cluster has it.
 fn exported(fixture: &Fixture, options: MlOptions) -> (Binary, PathBuf) {
     let binary = Binary::new();
+    let path = export(&binary, fixture, options);
+    (binary, path)
+}
+
+fn export(binary: &Binary, fixture: &Fixture, options: MlOptions) -> PathBuf {
     let cluster = TestCluster::in_memory(options);
     cluster.seed(fixture);
-    let path = cluster.export(&binary, fixture.id(), "exported", &["--include-inputs"]);
-    (binary, path)
+    cluster.export(binary, fixture.id(), "exported", &["--include-inputs"])
 }
 
 /// A cluster where another job has learned; with a real node set, every `sample`th run is on it.
@@ -122,7 +125,7 @@ fn import(cluster: &TestCluster, binary: &Binary, archive: &Path, more: &[&str])
 /// How many write requests an undisturbed import sends.
 fn write_count(name: &'static str, more: &[&str]) -> usize {
     let cluster = target(1, usize::MAX);
-    import(&cluster, &Binary::new(), archive_of(name), more).expect(0);
+    import(&cluster, &Binary::new(), &archive_of(name), more).expect(0);
     cluster.stand_in.writes().len()
 }
 

@@ -48,7 +48,7 @@ fn walk(names_request: bool, fails: impl Fn(&TestCluster)) -> usize {
     let requests = {
         let cluster = target(1, usize::MAX);
         fails(&cluster);
-        import(&cluster, archive);
+        import(&cluster, &archive);
         cluster.stand_in.requests()
     };
     let all = std::env::var_os("ESML_TEST_FAULTS").is_some_and(|which| which == "all");
@@ -67,7 +67,7 @@ fn walk(names_request: bool, fails: impl Fn(&TestCluster)) -> usize {
                 .then(Action::Answer(answer.clone())),
         );
         fails(&cluster);
-        let run = import(&cluster, archive);
+        let run = import(&cluster, &archive);
         faults.clear();
         let request = &requests[nth - 1];
         let name = format!(
@@ -132,5 +132,5 @@ fn a_listing_as_large_as_it_may_be_is_read_in_bounded_memory() {
     );
     let listing = Fault::when(|call| call.path == "/_index_template").always();
     cluster.stand_in.faults().add(listing.then(Action::Answer(answer)));
-    import(&cluster, archive_of(JOB)).expect(0);
+    import(&cluster, &archive_of(JOB)).expect(0);
 }

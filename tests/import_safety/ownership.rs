@@ -21,7 +21,8 @@ pub const INDEX: &str = "/web-latency-input";
 pub const DETECTOR: &str = "/_ml/anomaly_detectors/web-latency";
 
 pub fn import(test_cluster: &TestCluster, more: &[&str]) -> Run {
-    let (url, archive) = (test_cluster.stand_in.url(), archive_of(JOB).display().to_string());
+    let shared = archive_of(JOB);
+    let (url, archive) = (test_cluster.stand_in.url(), shared.display().to_string());
     let line = ["import", &archive, "--yes", "--url", &url, "--retries", "0"];
     InProcess::new().run(&[&line[..], more].concat())
 }

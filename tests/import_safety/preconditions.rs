@@ -64,15 +64,15 @@ fn documented_role_suffices_for_import() {
     let importer = User::new("importer", "secret").with_role(&serde_json::from_str(role).unwrap(), &[]);
     let test_cluster = test_cluster(importer);
     let binary = Binary::new();
-    test_cluster.import(&binary, archive_of(JOB), &WHO).expect(0);
+    test_cluster.import(&binary, &archive_of(JOB), &WHO).expect(0);
     let again = [&WHO[..], &["--replace"]].concat();
-    test_cluster.import(&binary, archive_of(JOB), &again).expect(0);
+    test_cluster.import(&binary, &archive_of(JOB), &again).expect(0);
 }
 
 #[test]
 fn checked_privileges_suffice_for_import() {
     test_cluster(user(None))
-        .import(&Binary::new(), archive_of(JOB), &WHO)
+        .import(&Binary::new(), &archive_of(JOB), &WHO)
         .expect(0);
 }
 
@@ -89,7 +89,7 @@ fn each_missing_privilege_is_named_before_the_first_write() {
     let binary = Binary::new();
     for (on, privilege) in cases {
         let test_cluster = test_cluster(user(Some((on, privilege))));
-        let run = test_cluster.import(&binary, archive_of(JOB), &WHO);
+        let run = test_cluster.import(&binary, &archive_of(JOB), &WHO);
         assert_eq!(run.code, 1, "{on} {privilege}: {}", run.stderr);
         assert!(
             run.stderr.contains(&format!("`{privilege}` on")),
@@ -112,7 +112,7 @@ fn all_missing_privileges_are_named_together() {
     for more in [&[][..], &["--dry-run"], &["--input-index", "elsewhere"]] {
         let test_cluster = test_cluster(lacking.clone());
         let run = test_cluster
-            .import(&Binary::new(), archive_of(JOB), &[&WHO[..], more].concat())
+            .import(&Binary::new(), &archive_of(JOB), &[&WHO[..], more].concat())
             .expect(1);
         run.says("`manage_ml` on the cluster, `monitor` on the cluster, ")
             .says("`write` on .ml-state*")
@@ -148,7 +148,7 @@ fn datafeed_without_read_privileges_is_refused_before_the_first_write() {
         (&elsewhere, &["europe:logs", "other-*"]),
     ] {
         let there = test_cluster(user(None));
-        let import = |more: &[&str]| there.import(&binary, archive_of(JOB), &[&WHO[..], more].concat());
+        let import = |more: &[&str]| there.import(&binary, &archive_of(JOB), &[&WHO[..], more].concat());
         import(&[]).expect(0);
         let before = ClusterState::of(&there);
         there.stand_in.forget_requests();
@@ -163,7 +163,7 @@ fn datafeed_without_read_privileges_is_refused_before_the_first_write() {
 
         let reader = test_cluster(user(None).indices(names, &["read"]));
         reader
-            .import(&binary, archive_of(JOB), &[&WHO[..], more].concat())
+            .import(&binary, &archive_of(JOB), &[&WHO[..], more].concat())
             .expect(0);
     }
 }
@@ -194,7 +194,7 @@ fn clusters_that_cannot_run_the_job_are_refused() {
     ];
     for (name, options, code, said) in cases {
         let test_cluster = TestCluster::in_memory(options);
-        let run = test_cluster.import(&Binary::new(), archive_of(JOB), &[]);
+        let run = test_cluster.import(&Binary::new(), &archive_of(JOB), &[]);
         assert_eq!(run.code, code, "{name}: {}", run.stderr);
         assert!(
             run.stderr.to_lowercase().contains(&said.to_lowercase()),
@@ -205,7 +205,7 @@ fn clusters_that_cannot_run_the_job_are_refused() {
     }
     let test_cluster = TestCluster::in_memory(options());
     test_cluster.call("POST", "/_ml/set_upgrade_mode?enabled=true", "");
-    let run = test_cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(1);
+    let run = test_cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(1);
     run.says("upgrade mode").says("set_upgrade_mode?enabled=false");
     assert_eq!(test_cluster.stand_in.writes().len(), 0);
 }
@@ -218,25 +218,25 @@ fn memory_limit_above_the_maximum_is_refused_before_the_first_write() {
     });
     let binary = Binary::new();
     for more in [&[][..], &["--dry-run"], &["--model-memory-limit", "257mb"]] {
-        let run = test_cluster.import(&binary, archive_of(JOB), more).expect(3);
+        let run = test_cluster.import(&binary, &archive_of(JOB), more).expect(3);
         run.says("is above the 256mb that the cluster permits")
             .says("--model-memory-limit");
     }
     for wrong in ["lots", "512", "0mb", "1.5gb", "-1gb", "10 mb"] {
         test_cluster
-            .import(&binary, archive_of(JOB), &["--model-memory-limit", wrong])
+            .import(&binary, &archive_of(JOB), &["--model-memory-limit", wrong])
             .expect(2);
     }
     assert_eq!(test_cluster.stand_in.writes().len(), 0);
     let right = ["--model-memory-limit", "256mb"];
-    test_cluster.import(&binary, archive_of(JOB), &right).expect(0);
+    test_cluster.import(&binary, &archive_of(JOB), &right).expect(0);
 }
 
 #[test]
 fn job_without_free_memory_is_imported_with_a_warning() {
     let test_cluster = TestCluster::in_memory(options());
     let more = ["--model-memory-limit", "8gb"];
-    let run = test_cluster.import(&Binary::new(), archive_of(JOB), &more).expect(0);
+    let run = test_cluster.import(&Binary::new(), &archive_of(JOB), &more).expect(0);
     run.says("that the cluster has room for: it may not open");
 }
 

@@ -26,7 +26,7 @@ fn half_made_calendar(cluster: &TestCluster) {
 
 fn undisturbed() -> ClusterState {
     let cluster = target(1, usize::MAX);
-    cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+    cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(0);
     ClusterState::of(&cluster).comparable()
 }
 
@@ -36,7 +36,7 @@ fn replace_replaces_the_job_and_is_idempotent() {
     let cases: [(&str, Prepare); 6] = [
         ("nothing", |_| {}),
         ("an import of the same archive", |cluster| {
-            cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+            cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(0);
         }),
         ("leftovers", |cluster| {
             let path = "/.ml-state-write/_doc/web-latency_quantiles?refresh=true&require_alias=true";
@@ -50,7 +50,7 @@ fn replace_replaces_the_job_and_is_idempotent() {
             );
         }),
         ("what a job leaves that is deleted", |cluster| {
-            cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+            cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(0);
             for (index, id) in [
                 (".ml-annotations-write", "by-a-user"),
                 (".ml-notifications-000002", "n1"),
@@ -67,7 +67,7 @@ fn replace_replaces_the_job_and_is_idempotent() {
             call(cluster, "DELETE", "/web-latency-input", "");
         }),
         ("an input index of an earlier import", |cluster| {
-            cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+            cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(0);
             call(cluster, "PUT", "/web-latency-input/_doc/later?refresh=true", "{}");
             call(cluster, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
         }),
@@ -79,7 +79,7 @@ fn replace_replaces_the_job_and_is_idempotent() {
         let cluster = target(run, 4);
         prepare(&cluster);
         for time in ["once", "twice"] {
-            let run = cluster.import(&binary, archive_of(JOB), &["--replace"]);
+            let run = cluster.import(&binary, &archive_of(JOB), &["--replace"]);
             assert_eq!(run.code, 0, "{name}, {time}: {}", run.stderr);
             ClusterState::of(&cluster)
                 .comparable()
@@ -99,7 +99,7 @@ fn replace_removes_all_previous_content() {
             .with_job(|job| job["description"] = "before".into()),
     );
     let run = cluster
-        .import(&Binary::new(), archive_of(JOB), &["--replace"])
+        .import(&Binary::new(), &archive_of(JOB), &["--replace"])
         .expect(0);
     assert_eq!(run.stdout, "web-latency\n");
     ClusterState::of(&cluster)
@@ -110,13 +110,13 @@ fn replace_removes_all_previous_content() {
 #[test]
 fn failed_replacement_reports_what_it_deleted() {
     let cluster = target(1, 1);
-    cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
+    cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(0);
     cluster.stand_in.faults().add(
         Fault::on("PUT", "/_ml/anomaly_detectors/web-latency")
             .always()
             .then(Action::status(400, "{}")),
     );
-    let run = super::import(&cluster, &Binary::new(), archive_of(JOB), &["--replace"]).expect(1);
+    let run = super::import(&cluster, &Binary::new(), &archive_of(JOB), &["--replace"]).expect(1);
     run.says("job web-latency is there and will be deleted, which cannot be undone: `esml-state export --job-id")
         .says("\nnot undone:\n  datafeed datafeed-web-latency: deleted for --replace")
         .says("\n  job web-latency and its state, results: deleted for --replace")
@@ -139,7 +139,8 @@ fn replacing(path: &'static str, retries: &str, fault: impl FnOnce(Fault) -> Fau
     cluster.stand_in.faults().add(fault(deletion));
     let creation = Fault::when(|call| call.method == "PUT" && call.path == DETECTOR).always();
     cluster.stand_in.faults().add(creation.then(refuse()));
-    let (archive, url) = (archive_of(JOB).display().to_string(), cluster.stand_in.url());
+    let shared = archive_of(JOB);
+    let (archive, url) = (shared.display().to_string(), cluster.stand_in.url());
     let line = [
         "import",
         &archive,
@@ -227,7 +228,8 @@ fn successful_replacement_reports_deletions_with_lost_responses() {
         import(&cluster, &[]).expect(0);
         let lost = Fault::when(move |call| call.method == "DELETE" && call.path == path);
         cluster.stand_in.faults().add(lost.carry_out().then(Action::Close));
-        let (archive, url) = (archive_of(JOB).display().to_string(), cluster.stand_in.url());
+        let shared = archive_of(JOB);
+        let (archive, url) = (shared.display().to_string(), cluster.stand_in.url());
         let line = ["import", &archive, "--yes", "--url", &url, "--replace", "--json"];
         let replaced = InProcess::new().run(&line).expect(0).json()["replaced"].to_string();
         assert!(
@@ -248,7 +250,7 @@ fn rollback_restores_a_partly_created_calendar() {
             .always()
             .then(Action::status(400, "{}")),
     );
-    let run = super::import(&cluster, &Binary::new(), archive_of(JOB), &["--replace"]).expect(1);
+    let run = super::import(&cluster, &Binary::new(), &archive_of(JOB), &["--replace"]).expect(1);
     run.says(" of calendar maintenance\n");
     ClusterState::of(&cluster).assert_as_before(&before, "rolled back");
 }
@@ -264,7 +266,7 @@ fn job_refused_by_the_cluster_reports_that_nothing_was_written() {
             .always()
             .then(Action::status(400, refused)),
     );
-    let run = super::import(&cluster, &Binary::new(), archive_of(JOB), &["--json"]).expect(1);
+    let run = super::import(&cluster, &Binary::new(), &archive_of(JOB), &["--json"]).expect(1);
     run.says("unknown field [new_option]")
         .says("the archive comes from Elasticsearch 9.2.0, this is Elasticsearch 9.2.0: an option may not exist here")
         .says("\nnothing was written\n");

@@ -24,7 +24,7 @@ fn assert_refused(cluster: &TestCluster, said: &str) {
     let before = ClusterState::of(cluster);
     cluster.stand_in.forget_requests();
     for more in [&[][..], &["--replace"], &["--dry-run"]] {
-        let run = import(cluster, &Binary::new(), archive_of(JOB), more).expect(3);
+        let run = import(cluster, &Binary::new(), &archive_of(JOB), more).expect(3);
         run.says(said).says("--input-index").says("--skip-inputs");
     }
     assert_eq!(cluster.stand_in.writes().len(), 0, "{said}");
@@ -71,7 +71,7 @@ fn import_refuses_templates_that_would_lose_or_expose_input_documents() {
         // With the job there a plain import is refused for it too.
         assert_refused(&cluster, &format!("index template inputs {said}"));
         let elsewhere = ["--replace", "--input-index", "elsewhere"];
-        import(&cluster, &Binary::new(), archive_of(JOB), &elsewhere).expect(0);
+        import(&cluster, &Binary::new(), &archive_of(JOB), &elsewhere).expect(0);
         cluster.call("DELETE", "/_index_template/inputs", "");
     }
 }
@@ -126,11 +126,11 @@ fn additions_of_a_harmless_template_are_reported() {
         "mappings": {"date_detection": false, "properties": {"team": {"type": "keyword"}, "host": {"type": "keyword"}}},
     });
     put(&cluster, "/_index_template/inputs", &composable(template));
-    let run = import(&cluster, &Binary::new(), archive_of(JOB), &["--dry-run"]).expect(0);
+    let run = import(&cluster, &Binary::new(), &archive_of(JOB), &["--dry-run"]).expect(0);
     let note = "note: index template inputs applies to index web-latency-input: it sets index.priority; it maps field team; \
                 it sets option date_detection of the mapping\n";
     assert!(run.stdout.contains(note), "{}", run.stdout);
-    import(&cluster, &Binary::new(), archive_of(JOB), &[]).expect(0);
+    import(&cluster, &Binary::new(), &archive_of(JOB), &[]).expect(0);
     cluster.call("DELETE", "/_index_template/inputs", "");
 }
 
@@ -150,7 +150,7 @@ fn templates_are_checked_with_the_documented_role() {
         &composable(json!({"aliases": {"production": {}}})),
     );
     let who = ["--username", "importer", "--password", "secret"];
-    let run = import(&cluster, &Binary::new(), archive_of(JOB), &who).expect(3);
+    let run = import(&cluster, &Binary::new(), &archive_of(JOB), &who).expect(3);
     run.says("index template inputs adds it to alias production");
     assert_eq!(cluster.stand_in.writes().len(), 0);
 }
@@ -162,12 +162,12 @@ fn default_index_name_matches_no_built_in_template() {
     let template = json!({"index_patterns": ["logs-*-*"], "data_stream": {}, "priority": 100});
     put(&cluster, "/_index_template/logs", &template);
     let renamed = ["--as", "logs-web", "--dry-run"];
-    let run = import(&cluster, &Binary::new(), archive_of(JOB), &renamed).expect(0);
+    let run = import(&cluster, &Binary::new(), &archive_of(JOB), &renamed).expect(0);
     assert!(
         run.stdout.contains("create index esml-logs-web-input"),
         "{}",
         run.stdout
     );
-    import(&cluster, &Binary::new(), archive_of(JOB), &["--as", "logs-web"]).expect(0);
+    import(&cluster, &Binary::new(), &archive_of(JOB), &["--as", "logs-web"]).expect(0);
     cluster.call("DELETE", "/_index_template/logs", "");
 }

@@ -1,7 +1,10 @@
 //! The question that every import asks: what it says, and what each answer does.
 
+use std::sync::Arc;
+
 use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, target};
+use crate::support::archive::ArchiveFile;
 use crate::support::binary::Binary;
 use crate::support::pseudo_terminal::{Ended, Session};
 use crate::support::signals::Signal;
@@ -12,11 +15,12 @@ const MEANT_FOR: &str = "meant for reproducing issues and for test clusters";
 const QUESTION: &str = "Import job web-latency into cluster stand-in (";
 const ON_VERSION: &str = ", Elasticsearch 9.2.0)?";
 
-fn start(cluster: &TestCluster, binary: &Binary, more: &[&str]) -> Session {
-    let (archive, url) = (archive_of(JOB).display().to_string(), cluster.stand_in.url());
+fn start(cluster: &TestCluster, binary: &Binary, more: &[&str]) -> (Session, Arc<ArchiveFile>) {
+    let shared = archive_of(JOB);
+    let (archive, url) = (shared.display().to_string(), cluster.stand_in.url());
     let mut args = vec!["import", &archive, "--url", &url];
     args.extend(more);
-    Session::start(binary.command(args))
+    (Session::start(binary.command(args)), shared)
 }
 
 /// Asks in front of a cluster that must not notice.
@@ -25,7 +29,7 @@ fn not_imported(code: i32, answer: impl FnOnce(&mut Session)) -> Ended {
     let cluster = target(1, 4);
     let before = ClusterState::of(&cluster);
     cluster.stand_in.forget_requests();
-    let mut session = start(&cluster, &Binary::new(), &[]);
+    let (mut session, _archive) = start(&cluster, &Binary::new(), &[]);
     answer(session.expect(MEANT_FOR).expect(QUESTION).expect_silence());
     let ended = session.end();
     assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{}", ended.screen);
@@ -38,7 +42,7 @@ fn not_imported(code: i32, answer: impl FnOnce(&mut Session)) -> Ended {
 #[test]
 fn confirmed_import_runs() {
     let cluster = target(0, 4);
-    let mut session = start(&cluster, &Binary::new(), &[]);
+    let (mut session, _archive) = start(&cluster, &Binary::new(), &[]);
     session
         .expect(MEANT_FOR)
         .expect("which Elastic does not support as an interface")
@@ -83,8 +87,8 @@ fn ctrl_c_and_signals_end_the_program() {
 #[test]
 fn quiet_shows_what_is_confirmed() {
     let cluster = target(2, 4);
-    cluster.import(&Binary::new(), archive_of(JOB), &[]).expect(0);
-    let mut session = start(&cluster, &Binary::new(), &["--replace", "-q"]);
+    cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(0);
+    let (mut session, _archive) = start(&cluster, &Binary::new(), &["--replace", "-q"]);
     session
         .expect("note: the datafeed runs scripts")
         .expect(MEANT_FOR)
@@ -103,7 +107,7 @@ fn quiet_shows_what_is_confirmed() {
         ended.screen
     );
     let quiet = cluster
-        .import(&Binary::new(), archive_of(JOB), &["--replace", "-q"])
+        .import(&Binary::new(), &archive_of(JOB), &["--replace", "-q"])
         .expect(0);
     assert_eq!(quiet.stderr, "", "what is not asked about is not said");
 }

@@ -60,7 +60,7 @@ fn caught(job: &'static str, last: (&str, &str), cases: &[(&str, Change)]) {
             .stand_in
             .faults()
             .add(Fault::on(last.0, last.1).run(move |_| change(&direct)));
-        let run = import(&test_cluster, &binary, archive_of(job), &[]);
+        let run = import(&test_cluster, &binary, &archive_of(job), &[]);
         assert_eq!(test_cluster.stand_in.faults().fired(), [1], "{name}");
         assert_eq!(run.code, 5, "{name}: {}", run.stderr);
         assert!(run.stderr.contains("rolled back"), "{name}: {}", run.stderr);
@@ -181,7 +181,7 @@ fn verification_reads_input_documents_by_id_if_counts_are_not_enough() {
                 .add(Fault::on("GET", "/_stats").then(Action::status(403, refusal))),
             _ => {}
         }
-        import(&test_cluster, &binary, archive_of(JOB), &[]).expect(0);
+        import(&test_cluster, &binary, &archive_of(JOB), &[]).expect(0);
         let requests = test_cluster.stand_in.requests();
         let times = |path: &str| requests.iter().filter(|one| one.path == path).count();
         assert_eq!(times("/web-latency-input/_count") > 1, *by_id, "{name}");
@@ -235,7 +235,7 @@ fn verification_finds_a_different_latest_record_time() {
         .stand_in
         .faults()
         .add(fault.then(Action::status(200, stats)));
-    let run = import(&test_cluster, &Binary::new(), archive_of(JOB), &[]).expect(5);
+    let run = import(&test_cluster, &Binary::new(), &archive_of(JOB), &[]).expect(5);
     run.says("job web-latency has 1970-01-01T00:00:00.001Z as the time of its latest record");
     ClusterState::of(&test_cluster).assert_as_before(&before, "another time");
 }

@@ -95,7 +95,7 @@ fn import_never_reverts_to_a_missing_snapshot() {
             .always()
             .then(Action::AnswerItems(201)),
     );
-    import(&cluster, &Binary::new(), archive_of(JOB), &[])
+    import(&cluster, &Binary::new(), &archive_of(JOB), &[])
         .expect(5)
         .says("snapshot")
         .says("rolled back");
@@ -205,7 +205,7 @@ fn nightly_maintenance_at_any_request_has_no_effect() {
     let binary = Binary::new();
     let requests = {
         let cluster = TestCluster::in_memory(on(9, 2, 0));
-        cluster.import(&binary, archive_of(JOB), &[]).expect(0);
+        cluster.import(&binary, &archive_of(JOB), &[]).expect(0);
         cluster.stand_in.requests().len()
     };
     assert!(requests > 20);
@@ -221,7 +221,7 @@ fn nightly_maintenance_at_any_request_has_no_effect() {
         assert!(deleted.is_empty(), "{deleted:?}");
     };
     cluster.stand_in.faults().add(Fault::when(|_| true).always().run(night));
-    cluster.import(&binary, archive_of(JOB), &[]).expect(0);
+    cluster.import(&binary, &archive_of(JOB), &[]).expect(0);
     assert!(cluster.stand_in.faults().fired()[0] >= requests);
 }
 
@@ -242,10 +242,11 @@ fn import_creates_no_index_in_place_of_an_ml_alias() {
     let binary = Binary::new();
     for version in [on(7, 10, 2), on(7, 17, 0), on(8, 19, 0), on(9, 2, 0)] {
         let (old, archive) = exported(&oldest(), on(7, 10, 2));
+        let shared = archive_of(JOB);
         let archive = if version.version.since(9, 0) {
-            archive_of(JOB)
+            &shared
         } else {
-            &archive
+            &*archive
         };
         let name = version.version.number.clone();
         let writes = {

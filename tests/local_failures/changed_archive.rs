@@ -14,7 +14,7 @@ use crate::support::test_cluster::TestCluster;
 fn changed(change: impl Fn(&Path) + Send + Sync + 'static) -> (Run, bool) {
     let binary = Binary::new();
     let archive = binary.path("job.tar.gz");
-    std::fs::copy(archive_of(JOB), &archive).unwrap();
+    std::fs::copy(&**archive_of(JOB), &archive).unwrap();
     let cluster = TestCluster::with(options());
     let before = ClusterState::of(&cluster);
     let path = archive.clone();
@@ -48,7 +48,7 @@ fn archive_truncated_during_the_import_causes_a_rollback() {
 
 #[test]
 fn archive_rewritten_during_the_import_is_detected() {
-    let other = std::fs::read(archive_of("web-latency")).unwrap();
+    let other = std::fs::read(&**archive_of("web-latency")).unwrap();
     let (run, there) = changed(move |path| {
         std::fs::write(path, &other).unwrap();
     });

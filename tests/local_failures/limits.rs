@@ -91,7 +91,8 @@ fn file_size_limit_is_reported() {
     let url = cluster.stand_in.url();
     let mut export = vec!["export", "--job-id", JOB, "--yes", "--include-inputs", "--url", &url];
     export.extend(["-o", "out.tar.gz"]);
-    let archive = archive_of(JOB).display().to_string();
+    let shared = archive_of(JOB);
+    let archive = shared.display().to_string();
     let page = ["inspect", &archive, "--html", "page.html"];
     for (arguments, file) in [(&export[..], "out.tar.gz"), (&page, "page.html")] {
         let output = run_after("ulimit -f 8", &binary.command(arguments), None);

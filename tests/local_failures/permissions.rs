@@ -68,7 +68,7 @@ fn read_only_directory_is_named() {
 fn unreadable_archive_is_named_before_the_first_request() {
     let (cluster, binary) = (cluster(), Binary::new());
     let url = cluster.stand_in.url();
-    std::fs::copy(archive_of(JOB), binary.path("secret.tar.gz")).unwrap();
+    std::fs::copy(&**archive_of(JOB), binary.path("secret.tar.gz")).unwrap();
     mode(binary.directory(), 0o755);
     mode(&binary.path("secret.tar.gz"), 0);
     let import = ["import", "secret.tar.gz", "--yes", "--url", &url];

@@ -46,7 +46,8 @@ fn commands<'a>(url: &'a str, archive: &'a str) -> Vec<Vec<&'a str>> {
 #[test]
 fn closed_pipe_is_not_an_error() {
     let (cluster, binary) = (cluster(), Binary::new());
-    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
+    let shared = archive_of(JOB);
+    let (url, archive) = (cluster.stand_in.url(), shared.display().to_string());
     for arguments in commands(&url, &archive) {
         let mut child = binary.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
@@ -62,7 +63,8 @@ fn closed_pipe_is_not_an_error() {
 #[test]
 fn closed_stdout_is_not_an_error() {
     let (cluster, binary) = (cluster(), Binary::new());
-    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
+    let shared = archive_of(JOB);
+    let (url, archive) = (cluster.stand_in.url(), shared.display().to_string());
     for arguments in commands(&url, &archive) {
         let command = binary.command(&arguments);
         let output = Command::new("sh")
@@ -80,7 +82,8 @@ fn closed_stdout_is_not_an_error() {
 #[test]
 fn archive_to_a_closed_stdout_is_an_error() {
     let (cluster, binary) = (cluster(), Binary::new());
-    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
+    let shared = archive_of(JOB);
+    let (url, archive) = (cluster.stand_in.url(), shared.display().to_string());
     cluster.stand_in.forget_requests();
     for arguments in [
         vec!["export", "--job-id", JOB, "--yes", "-o", "-", "--url", &url],
@@ -118,7 +121,8 @@ fn archive_to_a_closed_stdout_is_an_error() {
 #[test]
 fn full_stdout_is_an_error_with_a_hint() {
     let (cluster, binary) = (cluster(), Binary::new());
-    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
+    let shared = archive_of(JOB);
+    let (url, archive) = (cluster.stand_in.url(), shared.display().to_string());
     let mut all = commands(&url, &archive);
     all.push(vec!["export", "--job-id", JOB, "--yes", "-o", "-", "--url", &url]);
     for arguments in all {
@@ -138,7 +142,8 @@ fn full_stdout_is_an_error_with_a_hint() {
 #[test]
 fn import_with_unprintable_result_succeeds() {
     let (cluster, binary) = (TestCluster::with(options()), Binary::new());
-    let (url, archive) = (cluster.stand_in.url(), archive_of(JOB).display().to_string());
+    let shared = archive_of(JOB);
+    let (url, archive) = (cluster.stand_in.url(), shared.display().to_string());
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let arguments = ["import", &archive, "--yes", "--url", &url];
     let output = binary.command(arguments).stdout(full).output().unwrap();

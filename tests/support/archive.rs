@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use serde_json::Value;
+
+use super::binary::Binary;
 
 /// Every entry's text by name.
 pub fn entries(path: &Path) -> BTreeMap<String, String> {
@@ -109,4 +113,53 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(bytes).expect("memory");
     gzip.finish().expect("memory")
+}
+
+/// An archive that tests share: its bytes are kept for the whole run, its file while a test uses it.
+pub struct SharedArchive {
+    bytes: OnceLock<Vec<u8>>,
+    file: Mutex<Weak<ArchiveFile>>,
+}
+
+/// Removed when it is dropped. A static would never be.
+pub struct ArchiveFile {
+    path: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl SharedArchive {
+    pub const fn new() -> Self {
+        Self {
+            bytes: OnceLock::new(),
+            file: Mutex::new(Weak::new()),
+        }
+    }
+
+    /// `export` writes the archive, once.
+    pub fn file(&self, export: impl FnOnce(&Binary) -> PathBuf) -> Arc<ArchiveFile> {
+        let bytes = self.bytes.get_or_init(|| {
+            let binary = Binary::new();
+            std::fs::read(export(&binary)).expect("the archive")
+        });
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.upgrade().unwrap_or_else(|| {
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            let path = directory.path().join("exported.tar.gz");
+            std::fs::write(&path, bytes).expect("the archive");
+            let shared = Arc::new(ArchiveFile {
+                path,
+                _directory: directory,
+            });
+            *file = Arc::downgrade(&shared);
+            shared
+        })
+    }
+}
+
+impl Deref for ArchiveFile {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.path
+    }
 }
