@@ -109,17 +109,29 @@ pub struct Detector {
     #[serde(default, rename = "partition_field_name", deserialize_with = "non_empty")]
     pub partition: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
-    custom_rules: Vec<Object<Rule>>,
+    pub(crate) custom_rules: Vec<Object<Rule>>,
 }
 
+/// A rule that changes results or the model.
 #[derive(Clone, Debug, Deserialize)]
-struct Rule {
+pub(crate) struct Rule {
+    #[serde(default)]
+    actions: Value,
+    /// The fields whose values must be in a filter, or must not.
     #[serde(default, deserialize_with = "or_default")]
-    scope: BTreeMap<String, Object<Scope>>,
+    pub(crate) scope: BTreeMap<String, Object<Scope>>,
 }
 
+impl Rule {
+    pub(crate) fn shifts_time(&self) -> bool {
+        let mut actions = self.actions.as_array().into_iter().flatten();
+        actions.any(|action| action == "force_time_shift")
+    }
+}
+
+/// How a rule applies to the values of a field.
 #[derive(Clone, Debug, Deserialize)]
-struct Scope {
+pub(crate) struct Scope {
     filter_id: Option<FilterId>,
 }
 

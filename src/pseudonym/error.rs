@@ -20,8 +20,9 @@ impl Error {
     }
 
     pub(super) fn too_many_values(most: usize) -> Self {
+        let message = format!("there are more than {most} distinct values to replace");
         Self::failed(
-            format!("there are more than {most} distinct values to replace"),
+            message,
             "leave fields out with --fields, or export fewer input documents",
         )
     }
@@ -37,47 +38,38 @@ impl Error {
     }
 
     pub(super) fn irreplaceable_field(field: &str, why: &str) -> Self {
-        Self::refused(
-            format!("the values of {field} in the input documents cannot be replaced: {why}"),
-            EXPORT_WITHOUT_FIELD,
-        )
+        let message = format!("the values of {field} in the input documents cannot be replaced: {why}");
+        Self::refused(message, EXPORT_WITHOUT_FIELD)
     }
 
     pub(super) fn unsupported_normalizer(fields: &[&str]) -> Self {
-        Self::refused(
-            format!(
-                "the normalizers of {} are not supported, only `lowercase` is: the job would take their tokens for other \
-                 values than those that it knows",
-                fields.join(", ")
-            ),
-            EXPORT_WITHOUT_FIELD,
-        )
+        let message = format!(
+            "the normalizers of {} are not supported, only `lowercase` is: the job would take their tokens for other values \
+             than those that it knows",
+            fields.join(", ")
+        );
+        Self::refused(message, EXPORT_WITHOUT_FIELD)
     }
 
     pub(super) fn normalizer_contains_value(index: &str) -> Self {
-        Self::refused(
-            format!("a normalizer in the archived settings of index {index} contains a replaced value"),
-            "replace the values of other fields only with --fields, or export without --include-inputs",
-        )
+        let message = format!("a normalizer in the archived settings of index {index} contains a replaced value");
+        let hint = "replace the values of other fields only with --fields, or export without --include-inputs";
+        Self::refused(message, hint)
     }
 
     pub(super) fn datafeed_reads_values(problems: &[String]) -> Self {
+        let problems = problems.join("; ");
         Self::refused(
-            format!(
-                "the datafeed reads replaced values, and its results would differ with tokens: {}",
-                problems.join("; ")
-            ),
+            format!("the datafeed reads replaced values, and its results would differ with tokens: {problems}"),
             "leave the datafeed out with --skip-datafeed, or replace the values of other fields only with --fields, or \
              change the datafeed and export again",
         )
     }
 
     pub(super) fn names_contain_values(names: &[&str]) -> Self {
+        let names = names.join(", ");
         Self::refused(
-            format!(
-                "names that stay hold values that are replaced elsewhere: {}",
-                names.join(", ")
-            ),
+            format!("names that stay hold values that are replaced elsewhere: {names}"),
             "names of the job, its fields, aggregations, indices, filters and calendars are not replaced: accept that with \
              --accept-names, or rename them and export again",
         )
@@ -98,11 +90,9 @@ impl Error {
     }
 
     pub(super) fn not_importable(finding: &archive::Finding) -> Self {
+        let archive::Finding { place, what, .. } = finding;
         Self::failed(
-            format!(
-                "the pseudonymized archive cannot be imported: {}: {}",
-                finding.place, finding.what
-            ),
+            format!("the pseudonymized archive cannot be imported: {place}: {what}"),
             REPORT,
         )
     }

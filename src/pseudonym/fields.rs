@@ -6,7 +6,8 @@ use std::iter;
 use serde_json::Value;
 
 use crate::job::{
-    FieldReader, InputMappings, JobConfig, fields_read_by, includes, matches_wildcard, needed_fields, without_query,
+    Detector, FieldReader, InputMappings, JobConfig, fields_read_by, includes, matches_wildcard, needed_fields,
+    without_query,
 };
 use crate::json::nested_values;
 use crate::pseudonym::error::{Error, Result};
@@ -40,7 +41,7 @@ pub(crate) struct ReplacedFields {
     pub(crate) normalizers: Normalizers,
     /// The partition field of the categorizer.
     pub(crate) partition: Option<String>,
-    /// The names of the partition field and of the over or by field of each detector, empty where it has none.
+    /// The [`field_pair`] of each detector.
     pub(crate) pairs: BTreeSet<(String, String)>,
     pub(crate) influencers: BTreeSet<String>,
     /// What the sources map.
@@ -65,11 +66,8 @@ impl QueryOnlyFields {
             return Ok(Self::default());
         };
         let needed = needed_fields(&without_query(written)?, mappings, asked);
-        let queried = fields_read_by(
-            FieldReader::Query(&feed.query),
-            feed.runtime_mappings.as_ref(),
-            mappings,
-        );
+        let query = FieldReader::Query(&feed.query);
+        let queried = fields_read_by(query, feed.runtime_mappings.as_ref(), mappings);
         let is_needed = |name: &String| needed.fields.iter().any(|needed| includes(needed, name));
         Ok(Self {
             paths: queried.fields.into_iter().filter(|name| !is_needed(name)).collect(),
@@ -99,12 +97,10 @@ impl ReplacedFields {
         asked: &[String],
         only: Option<&[String]>,
     ) -> Result<Self> {
-        let counted = job
-            .analysis
-            .detectors
-            .iter()
-            .filter(|detector| counts_texts(&detector.function));
-        let counted = counted.filter_map(|detector| detector.field.as_deref());
+        let detectors = &job.analysis.detectors;
+        let (counting, measuring): (Vec<&Detector>, Vec<_>) =
+            detectors.iter().partition(|detector| counts_texts(detector));
+        let counted = counting.iter().filter_map(|detector| detector.field.as_deref());
         let known = job.split_fields().chain(counted).filter(|name| *name != CATEGORY);
         let known: BTreeSet<&str> = known.collect();
         let messages = job.categorization_field();
@@ -128,6 +124,9 @@ impl ReplacedFields {
             places.extend(paths_of(source).map(|path| (path, name.to_owned())));
         }
         places.extend(names.iter().map(|name| ((*name).to_owned(), (*name).to_owned())));
+        let metrics = measuring.iter().filter_map(|detector| detector.field.as_deref());
+        let counts = job.analysis.summary_count_field_name.as_deref();
+        let numbers = metrics.chain(counts).chain([job.time_field()]);
         let types = mappings.types().into_iter();
         Ok(Self {
             normalizers: Normalizers::new(&mappings, sources, messages),
@@ -135,18 +134,12 @@ impl ReplacedFields {
             places,
             message_places: messages.into_iter().flat_map(paths_of).collect(),
             messages: messages.map(str::to_owned),
-            numbers: number_fields(job)
-                .flat_map(|name| mappings.source_paths(name))
-                .collect(),
+            numbers: numbers.flat_map(|name| mappings.source_paths(name)).collect(),
             read: needed_fields(&without_query(written)?, &mappings, &[]).fields,
             query_only: QueryOnlyFields::of(job, written, &mappings, asked)?,
             types: types.map(|(path, kind)| (path.to_owned(), kind.to_owned())).collect(),
-            partition: job
-                .analysis
-                .detectors
-                .iter()
-                .find_map(|detector| detector.partition.clone()),
-            pairs: field_pairs(job).collect(),
+            partition: detectors.iter().find_map(|detector| detector.partition.clone()),
+            pairs: detectors.iter().map(field_pair).collect(),
             influencers: job.analysis.influencers.iter().cloned().collect(),
             mappings,
         })
@@ -250,31 +243,21 @@ fn is_within(place: &str, path: &str) -> bool {
 }
 
 /// `distinct_count` and `info_content` look at texts; all other functions look at numbers.
-fn counts_texts(function: &str) -> bool {
-    ["distinct_count", "info_content", "dc"]
-        .iter()
-        .any(|name| function == *name || function.ends_with(&format!("_{name}")))
-}
-
-fn number_fields(job: &JobConfig) -> impl Iterator<Item = &str> {
-    let metrics = job
-        .analysis
-        .detectors
-        .iter()
-        .filter(|detector| !counts_texts(&detector.function));
-    let metrics = metrics.filter_map(|detector| detector.field.as_deref());
-    let counts = job.analysis.summary_count_field_name.as_deref();
-    metrics.chain(counts).chain([job.time_field()])
-}
-
-fn field_pairs(job: &JobConfig) -> impl Iterator<Item = (String, String)> {
-    job.analysis.detectors.iter().map(|detector| {
-        let person = detector.over.as_ref().or(detector.by.as_ref());
-        (
-            detector.partition.clone().unwrap_or_default(),
-            person.cloned().unwrap_or_default(),
-        )
+fn counts_texts(detector: &Detector) -> bool {
+    let mut counting = ["distinct_count", "info_content", "dc"].into_iter();
+    counting.any(|name| {
+        let prefix = detector.function.strip_suffix(name);
+        prefix.is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('_'))
     })
+}
+
+/// The names of the partition field and of the over or by field, empty where there is none.
+fn field_pair(detector: &Detector) -> (String, String) {
+    let person = detector.over.clone().or(detector.by.clone());
+    (
+        detector.partition.clone().unwrap_or_default(),
+        person.unwrap_or_default(),
+    )
 }
 
 /// Fields by the names that a datafeed's aggregations give to their values.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::fields::{CATEGORY, ReplacedFields};
 use crate::pseudonym::error::Result;
 use crate::pseudonym::tokens::{TokenMap, TokenUse};
-use crate::state::hash::{half_scope, scope, word};
+use crate::state::hash::{scope_hash, scope_hash_of_partition, value_hash};
 use crate::state::schema::Change;
 
 /// Pairs of values that were not seen together are tried up to this number.
@@ -62,12 +62,12 @@ impl Hashes {
         let numbered = tokens.texts().zip(0..).map(|(text, id)| (Some(id), text));
         let texts: Vec<(Option<u32>, &str)> = std::iter::once((None, "")).chain(numbered).collect();
         for name in ["", "bucket_time"] {
-            compare(scope(["", "", name, ""]), ["", name], [None; 2]);
+            compare(scope_hash(["", "", name, ""]), ["", name], [None; 2]);
         }
         let persons = fields.pairs.iter().map(|(_, person)| person).chain(&fields.influencers);
         let persons: HashSet<&str> = persons.map(String::as_str).filter(|name| !name.is_empty()).collect();
         for person in persons {
-            let hash = half_scope("", "");
+            let hash = scope_hash_of_partition("", "");
             for (id, text) in &texts {
                 compare(hash(person, text), ["", person], [None, *id]);
             }
@@ -75,7 +75,7 @@ impl Hashes {
         for (partition, person) in fields.pairs.iter().filter(|(partition, _)| !partition.is_empty()) {
             let mut left = MAX_TRIED_PAIRS;
             for (first, text) in &texts {
-                let hash = half_scope(partition, text);
+                let hash = scope_hash_of_partition(partition, text);
                 compare(hash("", ""), [partition, ""], [*first, None]);
                 if person.is_empty() {
                     continue;
@@ -88,7 +88,7 @@ impl Hashes {
             }
             for (first, second) in &self.pairs {
                 let texts = [tokens.entry(*first).0, tokens.entry(*second).0];
-                let hash = scope([partition, texts[0], person, texts[1]]);
+                let hash = scope_hash([partition, texts[0], person, texts[1]]);
                 compare(hash, [partition, person], [Some(*first), Some(*second)]);
             }
         }
@@ -118,11 +118,11 @@ impl Hashes {
         for (hash, HashPreimage { names, values }) in &self.preimages {
             let [partition, person] = names;
             let texts = [value(partition, values[0]), value(person, values[1])];
-            let new = scope([partition, &texts[0], person, &texts[1]]);
+            let new = scope_hash([partition, &texts[0], person, &texts[1]]);
             self.token_hashes.insert(*hash, new);
         }
         for (old, (id, chosen)) in &self.counted {
-            self.token_hashes.insert(*old, word(&becomes(*id, *chosen)));
+            self.token_hashes.insert(*old, value_hash(&becomes(*id, *chosen)));
         }
         self.token_hashes.insert(0, 0);
     }
@@ -167,7 +167,7 @@ mod tests {
         let mut fields = ReplacedFields::default();
         fields.pairs.insert(("host".to_owned(), "service".to_owned()));
         let mut hashes = Hashes::default();
-        let key = scope(["host", "", "service", "login"]);
+        let key = scope_hash(["host", "", "service", "login"]);
         hashes.scope_hashes.insert(key);
         hashes.find_preimages(&mut tokens, &fields).unwrap();
         assert_eq!(hashes.preimages[&key].values, [None, Some(id)]);

@@ -14,8 +14,8 @@ use super::leak_search;
 use super::rewrite::Rewriter;
 use super::time_shifts::TimeShiftRules;
 use crate::archive::{
-    self, Archive, ArchiveWriter, CheckedArchive, Contents, Document, EntryBuilder, EntryKind, EntryName, Limits,
-    Manifest, ManifestSource, Part, Progress, Target, UnpublishedArchive,
+    self, Archive, ArchiveWriter, CheckedArchive, Contents, Document, EntryBuilder, EntryKind, EntryName, EntrySummary,
+    Limits, Manifest, ManifestSource, Part, Progress, Target, UnpublishedArchive,
 };
 use crate::job::JobConfig;
 use crate::pseudonym::error::{Error, Result};
@@ -55,7 +55,7 @@ pub(crate) struct Options<'a> {
 /// An archive whose values are replaced.
 pub(crate) struct Pseudonymizer {
     archive: CheckedArchive,
-    limits: Limits,
+    limits: StateLimits,
     /// The job, without its datafeed if that is skipped.
     config: JobConfig,
     pub(crate) datafeed: DatafeedDecision,
@@ -78,32 +78,17 @@ impl Pseudonymizer {
         let asked = manifest.and_then(|manifest| manifest.options.get("input-field")?.as_array());
         let asked = asked.into_iter().flatten().filter_map(Value::as_str);
         let asked: Vec<String> = asked.map(str::to_owned).collect();
-        let fields = ReplacedFields::of(
-            &archive.config,
-            &config,
-            archive.contents.mappings.clone(),
-            &asked,
-            options.fields,
-        )?;
-        let time_shifts = TimeShiftRules::of(&archive.config, &archive.contents.calendar_list);
+        let (job, mappings) = (&archive.config, archive.contents.mappings.clone());
+        let fields = ReplacedFields::of(job, &config, mappings, &asked, options.fields)?;
+        let time_shifts = TimeShiftRules::of(job, &archive.contents.calendar_list);
         let rewriter = Rewriter::new(tokens, fields, time_shifts, options.keep_text);
         Ok(Self {
             datafeed: datafeed::decide(&config, &rewriter, archive.contents.count(Part::Inputs) > 0)?,
             archive,
-            limits,
+            limits: StateLimits { decoded: limits.state },
             config,
             rewriter,
         })
-    }
-
-    /// The job as it is written.
-    pub(crate) fn config(&self) -> &JobConfig {
-        &self.datafeed.config
-    }
-
-    /// All documents together.
-    pub(crate) fn documents(&self) -> u64 {
-        self.archive.contents.documents.values().sum()
     }
 
     /// Notes every value; nothing is written.
@@ -153,7 +138,7 @@ impl Pseudonymizer {
 
     /// Names that stay: of the job, its fields, aggregations, indices, filters and calendars. They may hold values.
     fn names(&self) -> BTreeSet<String> {
-        let (archive, config) = (&self.archive, self.config());
+        let (archive, config) = (&self.archive, &self.datafeed.config);
         let mut names = self.datafeed.names.clone();
         names.insert(config.id().to_string());
         names.extend(config.groups.iter().cloned());
@@ -186,22 +171,19 @@ impl Pseudonymizer {
         let (state, documents) = self.write_state(level, progress).await?;
         let mut state = Some(state);
         for kind in ENTRIES {
+            let mut entry = self.entry(kind, level);
             match kind.part() {
-                None => {
-                    let Some(text) = self.json_entry(kind, Some(documents))? else {
-                        continue;
-                    };
-                    let mut entry = self.entry(kind, level);
-                    entry.json(&text)?;
-                    writer.append(entry.seal()?)?;
-                }
-                Some(Part::State) => {
-                    if let Some(state) = state.take() {
-                        let sealed = tokio::task::block_in_place(|| state.seal())?;
-                        writer.append(sealed)?;
-                    }
-                }
-                Some(part) => self.write_documents(part, kind, level, &mut writer, progress).await?,
+                None => match self.json_entry(kind, Some(documents))? {
+                    Some(text) => entry.json(&text)?,
+                    None => continue,
+                },
+                Some(Part::State) => entry = state.take().unwrap_or(entry),
+                Some(part) => entry = self.write_documents(part, entry, level, &mut writer, progress).await?,
+            }
+            let is_existing = |known: &EntrySummary| known.kind == Some(kind) && kind.part() != Some(Part::Inputs);
+            if entry.documents > 0 || self.archive.contents.entries.iter().any(is_existing) {
+                let sealed = tokio::task::block_in_place(|| entry.seal())?;
+                writer.append(sealed)?;
             }
         }
         let manifest = self.manifest(options)?;
@@ -220,46 +202,41 @@ impl Pseudonymizer {
 
     /// An entry that is one JSON text, where the archive has one of its kind.
     fn json_entry(&mut self, kind: EntryKind, state_documents: Option<u64>) -> Result<Option<Vec<u8>>> {
-        let (archive, contents, rewriter) = (&self.archive, &self.archive.contents, &mut self.rewriter);
+        let (contents, config) = (&self.archive.contents, &self.datafeed.config);
         let text = match kind {
-            EntryKind::Snapshot => {
-                let limits = state_limits(self.limits);
-                Some(rewriter.snapshot(&archive.snapshot.text, state_documents, limits))
-            }
-            EntryKind::Config => Some(rewriter.configuration(&self.datafeed.config)),
-            EntryKind::InputMapping => contents
-                .input_mapping
-                .as_ref()
-                .map(|_| rewriter.mapping(&archive.contents.mappings)),
-            EntryKind::DataCounts => contents
-                .data_counts
-                .as_ref()
-                .map(|counts| Ok(counts.get().as_bytes().to_vec())),
-            EntryKind::Filters => {
-                let filters = contents.filters.as_ref();
-                filters.map(|filters| rewriter.filters(filters, &self.datafeed.config))
-            }
-            EntryKind::Calendars => {
-                let calendars = contents.calendars.as_ref();
-                calendars.map(|calendars| rewriter.calendars(calendars, &self.datafeed.config))
-            }
+            EntryKind::Snapshot => Some(&self.archive.snapshot.text),
+            EntryKind::Config => Some(&config.text),
+            EntryKind::InputMapping => contents.input_mapping.as_ref(),
+            EntryKind::DataCounts => contents.data_counts.as_ref(),
+            EntryKind::Filters => contents.filters.as_ref(),
+            EntryKind::Calendars => contents.calendars.as_ref(),
             _ => None,
         };
-        text.transpose()
+        let Some(text) = text else { return Ok(None) };
+        let rewriter = &mut self.rewriter;
+        Ok(Some(match kind {
+            EntryKind::Snapshot => rewriter.snapshot(text, state_documents, self.limits)?,
+            EntryKind::Config => rewriter.configuration(config)?,
+            EntryKind::InputMapping => rewriter.mapping(&contents.mappings)?,
+            EntryKind::Filters => rewriter.filters(text, config)?,
+            EntryKind::Calendars => rewriter.calendars(text, config)?,
+            _ => text.get().as_bytes().to_vec(),
+        }))
     }
 
     /// The entry of the state, and how many documents the model's has.
     async fn write_state(&mut self, level: u32, progress: Progress<'_>) -> Result<(EntryBuilder, u64)> {
-        let entry = RefCell::new(self.entry(EntryKind::State, level));
-        let failed = RefCell::new(None);
         let (job, snapshot) = (self.archive.job(), &self.archive.snapshot.snapshot_id);
-        let (entry_of, failed_of) = (&entry, &failed);
+        let (entry, failed) = (self.entry(EntryKind::State, level), None::<archive::Error>);
+        let shared = RefCell::new((entry, failed));
+        let output = &shared;
         let open = |kind| {
             ChunkEncoder::compressing(move |number, document: &[u8]| {
                 let id = StateDocId { kind, number }.format(job, snapshot);
-                let put = entry_of.borrow_mut().action_and_line(Some(STATE_INDEX), &id, document);
-                put.map_err(|error| {
-                    *failed_of.borrow_mut() = Some(error);
+                let (entry, failed) = &mut *output.borrow_mut();
+                let written = entry.action_and_line(Some(STATE_INDEX), &id, document);
+                written.map_err(|error| {
+                    *failed = Some(error);
                     io::Error::other("the entry of the state")
                 })
             })
@@ -277,51 +254,44 @@ impl Pseudonymizer {
         };
         let written = rewrite_state(&self.archive, self.limits, &mut self.rewriter, progress, open, close).await;
         // What kept a document from its entry says more than the state that could not be written.
-        if let Some(error) = failed.take() {
-            return Err(error.into());
+        match shared.into_inner() {
+            (_, Some(error)) => Err(error.into()),
+            (entry, None) => written.map(|()| (entry, documents)),
         }
-        written?;
-        Ok((entry.into_inner(), documents))
     }
 
-    /// The documents of a part in their order, inputs cut as an export cuts them; their ids are replaced, since they may be
-    /// made of values.
+    /// Puts the documents of a part into its entry in their order. Inputs are cut as an export cuts them, and the last entry
+    /// is returned; their IDs are replaced, since they may be made of values.
     async fn write_documents(
         &mut self,
         part: Part,
-        kind: EntryKind,
+        mut entry: EntryBuilder,
         level: u32,
         writer: &mut ArchiveWriter,
         progress: Progress<'_>,
-    ) -> Result<()> {
+    ) -> Result<EntryBuilder> {
         let (job, snapshot) = (self.archive.job(), &self.archive.snapshot.snapshot_id);
-        let new_entry = |kind| EntryBuilder::new(EntryName::of(kind, job, snapshot), level);
-        let (mut entry, mut number) = (new_entry(kind), 1);
         let rewriter = &mut self.rewriter;
+        let mut number = 1;
         let mut write = |document: &Document| {
             let text = rewriter.document(part, &document.source)?;
             if part == Part::Inputs {
                 if archive::is_full(entry.documents, entry.bytes, text.len()) {
                     number += 1;
-                    let full = std::mem::replace(&mut entry, new_entry(EntryKind::Inputs { number }));
+                    let name = EntryName::of(EntryKind::Inputs { number }, job, snapshot);
+                    let full = std::mem::replace(&mut entry, EntryBuilder::new(name, level));
                     writer.append(full.seal()?)?;
                 }
                 let id = rewriter.tokens.file.key.unrecorded_token(document.own_id());
                 return Ok(entry.action_and_line(Some(document.source_index()), &id, &text)?);
             }
-            let written = match &document.action.id {
-                Some(id) => entry.action_and_line(document.action.index.as_deref(), id, &text),
-                None => entry.line(&text),
-            };
-            Ok(written?)
+            Ok(match &document.action.id {
+                Some(id) => entry.action_and_line(document.action.index.as_deref(), id, &text)?,
+                None => entry.line(&text)?,
+            })
         };
         for_each_document(&self.archive, part, progress, &mut write).await?;
-        let mut entries = self.archive.contents.entries.iter();
-        let is_empty_entry = part != Part::Inputs && entries.any(|entry| entry.kind == Some(kind));
-        if entry.documents > 0 || is_empty_entry {
-            writer.append(entry.seal()?)?;
-        }
-        Ok(())
+        Ok(entry)
     }
 
     fn manifest(&mut self, options: Map<String, Value>) -> Result<Manifest> {
@@ -354,10 +324,6 @@ impl Pseudonymizer {
     }
 }
 
-fn state_limits(limits: Limits) -> StateLimits {
-    StateLimits { decoded: limits.state }
-}
-
 /// Gives each document of a part away.
 async fn for_each_document(
     archive: &CheckedArchive,
@@ -378,7 +344,7 @@ async fn for_each_document(
 /// state of its kind has ended.
 async fn rewrite_state<W: Write>(
     archive: &CheckedArchive,
-    limits: Limits,
+    limits: StateLimits,
     rewriter: &mut Rewriter,
     progress: Progress<'_>,
     mut open: impl FnMut(StateKind) -> W,
@@ -405,7 +371,7 @@ async fn rewrite_state<W: Write>(
                 StateKind::Categorizer => StateStream::Categorizer,
             };
             let texts = StateRewriter::new(stream, rewriter, open(kind));
-            current = Some((kind, ChunkDecoder::new(Cancellable(texts), state_limits(limits))));
+            current = Some((kind, ChunkDecoder::new(Cancellable(texts), limits)));
         }
         if let Some((_, decoder)) = &mut current {
             decoder.document(id, &document.source)?;
@@ -466,9 +432,8 @@ mod tests {
             cancelled: interrupted.then(|| Arc::clone(&cancelled)),
             written: Arc::clone(&counted),
         };
-        let walk = rewrite_state(&source.archive, limits, &mut source.rewriter, &|_| {}, open, |_, _| {
-            Ok(())
-        });
+        let (archive, limits, rewriter) = (&source.archive, source.limits, &mut source.rewriter);
+        let walk = rewrite_state(archive, limits, rewriter, &|_| {}, open, |_, _| Ok(()));
         let is_cancelled = Arc::clone(&cancelled);
         let outcome = cancellable(move || is_cancelled.load(Ordering::Relaxed), walk).await;
         (counted.load(Ordering::Relaxed), outcome)

@@ -3,83 +3,47 @@
 //! The checksum of a rule covers the items of the filters in its scope, so that of a rule with a scope would leak them.
 //! One without a scope covers actions and conditions alone, which stay.
 
-use serde_json::Value;
-
-use crate::job::{Calendar, JobConfig};
+use crate::job::{self, Calendar, JobConfig};
 use crate::state::schema::Detector;
 
-/// How many such rules the job has.
+/// The rules of each detector, and the calendar events that shift time. These have no scope.
 #[derive(Debug, Default)]
 pub(crate) struct TimeShiftRules {
-    detectors: Vec<DetectorRules>,
-    /// Calendar events that shift time; they have no scope.
+    detectors: Vec<job::Detector>,
     events: u64,
-}
-
-#[derive(Debug)]
-struct DetectorRules {
-    /// `field_name`, `by_field_name`, `over_field_name` and `partition_field_name`, empty where there is none.
-    fields: [String; 4],
-    with_scope: u64,
-    without_scope: u64,
 }
 
 impl TimeShiftRules {
     pub(crate) fn of(config: &JobConfig, calendars: &[Calendar]) -> Self {
-        let whole: Value = serde_json::from_str(config.text.get()).unwrap_or_default();
-        let detectors = whole["analysis_config"]["detectors"].as_array();
         let events = calendars.iter().flat_map(|calendar| &calendar.events);
         let shifting = events.filter(|event| event.get("force_time_shift").is_some_and(|shift| !shift.is_null()));
         Self {
-            detectors: detectors.into_iter().flatten().map(DetectorRules::of).collect(),
+            detectors: config.analysis.detectors.clone(),
             events: shifting.count() as u64,
         }
     }
 
     /// Whether a detector's checksums, of which there are this many, can all be of rules without a scope.
     pub(crate) fn have_no_scope(&self, detector: Option<&Detector>, checksums: &str) -> bool {
-        let own = |of: &&DetectorRules| {
+        let own = self.detectors.iter().filter(|own| {
+            let fields =
+                [&own.field, &own.by, &own.over, &own.partition].map(|name| name.as_deref().unwrap_or_default());
             // The job's counter applies the rules of every detector.
             detector.is_none_or(|known| {
-                let fields = [&known.field, &known.by, &known.over, &known.partition];
-                known.is_counter() || of.fields.iter().eq(fields)
+                known.is_counter() || fields == [&*known.field, &known.by, &known.over, &known.partition]
             })
-        };
-        let own = self.detectors.iter().filter(own);
-        let (with, without) = own.fold((0, 0), |(with, without), of| {
-            (with + of.with_scope, without + of.without_scope)
         });
-        with == 0
-            && checksums
-                .parse::<u64>()
-                .is_ok_and(|checksums| checksums <= without + self.events)
-    }
-}
-
-impl DetectorRules {
-    fn of(detector: &Value) -> Self {
-        let name = |member: &str| detector[member].as_str().unwrap_or_default().to_owned();
-        let rules = detector["custom_rules"].as_array().into_iter().flatten();
-        let shifting = rules.filter(|rule| {
-            let actions = rule["actions"].as_array().into_iter().flatten();
-            actions
-                .filter_map(Value::as_str)
-                .any(|action| action == "force_time_shift")
-        });
-        let (with, without): (Vec<&Value>, Vec<&Value>) =
-            shifting.partition(|rule| rule["scope"].as_object().is_some_and(|scope| !scope.is_empty()));
-        Self {
-            fields: ["field_name", "by_field_name", "over_field_name", "partition_field_name"].map(name),
-            with_scope: with.len() as u64,
-            without_scope: without.len() as u64,
-        }
+        let shifting = own.flat_map(|own| &own.custom_rules).filter(|rule| rule.shifts_time());
+        let (scoped, unscoped): (Vec<_>, Vec<_>) = shifting.partition(|rule| !rule.scope.is_empty());
+        let known = unscoped.len() as u64 + self.events;
+        scoped.is_empty() && checksums.parse::<u64>().is_ok_and(|checksums| checksums <= known)
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

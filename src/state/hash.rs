@@ -7,17 +7,17 @@
 const SEED: u64 = 472_882_027;
 
 /// The hash of one value, as `distinct_count` and `info_content` keep it.
-pub fn word(value: &str) -> u64 {
+pub fn value_hash(value: &str) -> u64 {
     chain(SEED, value)
 }
 
 /// The hash of four texts, as normalisers keep it: partition field and value, person field and value.
-pub fn scope(texts: [&str; 4]) -> u64 {
+pub fn scope_hash(texts: [&str; 4]) -> u64 {
     texts.into_iter().fold(SEED, chain)
 }
 
-/// Continues a [`scope`] that two texts have begun: many persons of one partition.
-pub fn half_scope(partition_field: &str, partition_value: &str) -> impl Fn(&str, &str) -> u64 {
+/// Continues a [`scope_hash`] that two texts have begun: many persons of one partition.
+pub fn scope_hash_of_partition(partition_field: &str, partition_value: &str) -> impl Fn(&str, &str) -> u64 {
     let half = chain(chain(SEED, partition_field), partition_value);
     move |field, value| chain(chain(half, field), value)
 }
@@ -48,7 +48,10 @@ mod tests {
 
     #[test]
     fn known_hashes() {
-        assert_eq!(scope(["", "", "", ""]), 7_382_284_430_162_962_205);
-        assert_eq!(scope(["a", "b", "c", "d"]), half_scope("a", "b")("c", "d"));
+        assert_eq!(scope_hash(["", "", "", ""]), 7_382_284_430_162_962_205);
+        assert_eq!(
+            scope_hash(["a", "b", "c", "d"]),
+            scope_hash_of_partition("a", "b")("c", "d")
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What each member of an archive's documents holds, for the report about values and for their replacement alike.
 
 use self::Content::{
-    FreeText, Kept, KeptText, Message, MessageWords, OtherValue, Pattern, ValueList, ValueOfNamedField,
+    FreeText, Kept, KeptText, Message, MessageWords, Number, OtherValue, Pattern, ValueList, ValueOfNamedField,
 };
 use super::location::ArchivePart;
 use crate::job::GENERATED;
@@ -15,6 +15,8 @@ pub(super) const ANNOTATIONS_OF_PEOPLE: &str = "annotations of people";
 pub(crate) enum Content<'a> {
     /// IDs, names of fields, times, metrics and choices of Elasticsearch: no values.
     Kept,
+    /// A number, which stays; a text in its place is not known.
+    Number,
     /// A text that something reads, or that Elasticsearch wrote: it stays, but for values in it.
     KeptText,
     /// A value of this field.
@@ -46,11 +48,9 @@ pub(crate) enum Content<'a> {
 pub(crate) struct Document {
     pub(super) part: ArchivePart,
     /// Members with [`Content::Kept`].
-    kept: &'static str,
-    /// The same of numbers; a text in the place of one is not known.
-    numbers: &'static str,
+    pub(super) kept: &'static str,
     /// Other members: their content, label in reports (empty where they are not reported) and paths.
-    members: &'static [(Content<'static>, &'static str, &'static str)],
+    pub(super) members: &'static [(Content<'static>, &'static str, &'static str)],
     /// What members hold that are not known.
     others: Content<'static>,
 }
@@ -68,7 +68,6 @@ pub(crate) static CONFIGURATION: Document = Document {
            datafeed_config.datafeed_id datafeed_config.job_id datafeed_config.query_delay datafeed_config.frequency \
            datafeed_config.chunking_config datafeed_config.indices_options datafeed_config.scroll_size \
            datafeed_config.delayed_data_check_config datafeed_config.aggs",
-    numbers: "",
     members: &[
         (FreeText, "job description", "description"),
         (Kept, "job groups", "groups"),
@@ -105,7 +104,6 @@ pub(crate) static SNAPSHOT: Document = Document {
     kept: "job_id min_version snapshot_id result_type quantiles.job_id model_size_stats.job_id \
            model_size_stats.result_type model_size_stats.memory_status model_size_stats.categorization_status \
            model_size_stats.assignment_memory_basis",
-    numbers: "",
     members: &[(FreeText, "snapshot description", "description")],
     others: KeptText,
 };
@@ -114,7 +112,6 @@ pub(crate) static ANNOTATION: Document = Document {
     part: ArchivePart::Annotations,
     kept: "job_id type event timestamp end_timestamp create_time modified_time partition_field_name over_field_name \
            by_field_name",
-    numbers: "detector_index",
     members: &[
         (FreeText, ANNOTATIONS_OF_PEOPLE, "annotation"),
         (OtherValue, "annotation authors", "create_username modified_username"),
@@ -130,7 +127,6 @@ pub(crate) static ANNOTATION: Document = Document {
 pub(crate) static NOTIFICATION: Document = Document {
     part: ArchivePart::Notifications,
     kept: "job_id job_type level timestamp",
-    numbers: "",
     members: &[
         (FreeText, "notifications", "message"),
         (OtherValue, "node names", "node_name"),
@@ -141,12 +137,13 @@ pub(crate) static NOTIFICATION: Document = Document {
 pub(crate) static CATEGORY: Document = Document {
     part: ArchivePart::Categories,
     kept: "job_id partition_field_name mlcategory result_type",
-    numbers: "category_id max_matching_length num_matches preferred_to_categories",
     members: &[
         (MessageWords, "category tokens", "terms"),
         (Message, "categorized messages", "examples"),
         (Pattern, "", "regex grok_pattern"),
         (ValueOfNamedField, "", "partition_field_value"),
+        (Number, "", "category_id max_matching_length"),
+        (Number, "", "num_matches preferred_to_categories"),
     ],
     others: OtherValue,
 };
@@ -154,7 +151,6 @@ pub(crate) static CATEGORY: Document = Document {
 pub(crate) static CALENDAR: Document = Document {
     part: ArchivePart::Calendars,
     kept: "calendar_id events.calendar_id events.event_id",
-    numbers: "",
     members: &[
         (FreeText, "calendar descriptions", "description"),
         (FreeText, "calendar events", "events.description"),
@@ -166,7 +162,6 @@ pub(crate) static CALENDAR: Document = Document {
 pub(crate) static FILTER: Document = Document {
     part: ArchivePart::Filters,
     kept: "filter_id",
-    numbers: "",
     members: &[(FreeText, "filter descriptions", "description")],
     others: OtherValue,
 };
@@ -175,19 +170,19 @@ impl Document {
     /// What a member holds.
     pub(crate) fn content(&self, path: &str) -> Content<'static> {
         match self.member(path) {
-            Some((content, _)) => content,
+            Some((content, _)) if content != Number => content,
             None if self.covers(self.kept, path) => Kept,
             None if self.is_nested() && GENERATED.iter().any(|name| self.covers(name, path)) => Kept,
-            None => self.others,
+            _ => self.others,
         }
     }
 
     /// Whether this kind of document has such a member.
     pub(crate) fn has(&self, path: &str) -> bool {
-        self.member(path).is_some() || self.covers(self.kept, path) || self.covers(self.numbers, path)
+        self.member(path).is_some() || self.covers(self.kept, path)
     }
 
-    /// The content and the label of a member that is neither a name nor a number.
+    /// The content and the label of a member that is not kept.
     pub(super) fn member(&self, path: &str) -> Option<(Content<'static>, &'static str)> {
         let mut members = self.members.iter();
         let member = members.find(|(_, _, paths)| self.covers(paths, path));
@@ -205,20 +200,4 @@ impl Document {
     fn is_nested(&self) -> bool {
         self.part == ArchivePart::Configuration
     }
-}
-
-/// All labels of members.
-#[cfg(test)]
-pub(crate) fn member_labels() -> impl Iterator<Item = &'static str> {
-    let documents = [
-        &CONFIGURATION,
-        &SNAPSHOT,
-        &ANNOTATION,
-        &NOTIFICATION,
-        &CATEGORY,
-        &CALENDAR,
-        &FILTER,
-    ];
-    let members = documents.into_iter().flat_map(|document| document.members);
-    members.map(|(_, label, _)| *label).filter(|label| !label.is_empty())
 }

@@ -73,10 +73,8 @@ impl ValueFormat {
     pub(crate) fn contained_in(text: &str) -> BTreeSet<Self> {
         let words = text.split(|c: char| c.is_whitespace() || "=,;()[]{}<>\"'|".contains(c));
         let words = words.map(|word| word.trim_end_matches(['.', ':', '!', '?']));
-        words
-            .filter_map(Self::by_form)
-            .filter(|format| *format < Self::Url)
-            .collect()
+        let formats = words.filter_map(Self::by_form);
+        formats.filter(|format| *format < Self::Url).collect()
     }
 
     fn by_form(value: &str) -> Option<Self> {
@@ -103,20 +101,16 @@ impl ValueFormat {
     }
 }
 
-fn all_digits(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn is_hex(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// Whether a text has only bytes of a kind and some others.
+fn consists_of(text: &str, kind: fn(&u8) -> bool, others: &[u8]) -> bool {
+    text.bytes().all(|byte| kind(&byte) || others.contains(&byte))
 }
 
 /// Whether the text consists of groups of hexadecimal digits.
 fn has_hex_groups(text: &str, separator: char, lengths: &[usize]) -> bool {
-    let groups = text
-        .split(separator)
-        .map(|group| if is_hex(group) { group.len() } else { 0 });
-    groups.eq(lengths.iter().copied())
+    let mut groups = text.split(separator);
+    let have_lengths = groups.clone().map(str::len).eq(lengths.iter().copied());
+    have_lengths && groups.all(|group| consists_of(group, u8::is_ascii_hexdigit, b""))
 }
 
 /// A name, `@` and a domain with a dot, without spaces.
@@ -142,7 +136,7 @@ fn is_email(value: &str) -> bool {
 /// An address, perhaps with a port or the length of a prefix.
 fn is_ipv4(value: &str) -> bool {
     let (address, number) = value.split_once([':', '/']).unwrap_or((value, ""));
-    all_digits(number) && address.parse::<Ipv4Addr>().is_ok()
+    consists_of(number, u8::is_ascii_digit, b"") && address.parse::<Ipv4Addr>().is_ok()
 }
 
 /// An address, perhaps with a zone or the length of a prefix.
@@ -153,9 +147,8 @@ fn is_ipv6(value: &str) -> bool {
 
 /// The separator of a MAC address of six groups.
 pub(crate) fn mac_separator(text: &str) -> Option<char> {
-    [':', '-']
-        .into_iter()
-        .find(|separator| has_hex_groups(text, *separator, &[2; 6]))
+    let mut separators = [':', '-'].into_iter();
+    separators.find(|separator| has_hex_groups(text, *separator, &[2; 6]))
 }
 
 fn is_mac(value: &str) -> bool {
@@ -172,13 +165,13 @@ fn is_uuid_or_braced(value: &str) -> bool {
 }
 
 fn is_url(value: &str) -> bool {
-    let Some((scheme, rest)) = value.split_once("://") else {
-        return value
-            .strip_prefix("www.")
-            .is_some_and(|rest| rest.contains('.') && !rest.contains(' '));
+    let has_url_form = match (value.split_once("://"), value.strip_prefix("www.")) {
+        (Some((scheme, rest)), _) => {
+            scheme.len() > 1 && consists_of(scheme, u8::is_ascii_alphanumeric, b"+-.") && !rest.is_empty()
+        }
+        (None, rest) => rest.is_some_and(|rest| rest.contains('.')),
     };
-    let named = scheme.len() > 1 && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-    named && !rest.is_empty() && !rest.contains(' ')
+    has_url_form && !value.contains(' ')
 }
 
 /// Labels between dots, the last one of letters alone, as in `web-01.fra.corp.example`. Two labels are ambiguous
@@ -188,9 +181,7 @@ fn is_domain_name(value: &str) -> bool {
     let labels: Vec<&str> = name.split('.').collect();
     let is_label = |label: &&str| {
         (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && consists_of(label, u8::is_ascii_alphanumeric, b"-_")
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
@@ -199,7 +190,7 @@ fn is_domain_name(value: &str) -> bool {
     };
     labels.iter().all(is_label)
         && last.len() > 1
-        && last.bytes().all(|b| b.is_ascii_alphabetic())
+        && consists_of(last, u8::is_ascii_alphabetic, b"")
         && (labels.len() > 2
             || first.bytes().any(|b| b.is_ascii_digit() || b == b'-')
             || TOP_LEVEL_DOMAINS.contains(&last.to_ascii_lowercase().as_str()))
@@ -223,31 +214,23 @@ fn is_iban(value: &str) -> bool {
 /// 13 to 19 digits, perhaps in groups, with the first digit of a large issuer and a correct Luhn check digit.
 fn is_card(value: &str) -> bool {
     let digits: Vec<u32> = value.chars().filter_map(|c| c.to_digit(10)).collect();
-    let grouped = value.chars().all(|c| c.is_ascii_digit() || c == ' ' || c == '-');
     // Every second digit from the right counts double, less 9 from 10 on.
-    let weighted = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(place, digit)| match (place % 2, digit * 2) {
-            (0, _) => *digit,
-            (_, double) if double > 9 => double - 9,
-            (_, double) => double,
-        });
-    grouped
+    let doubled = |digit: &u32| digit * 2 - if *digit > 4 { 9 } else { 0 };
+    let others: u32 = digits.iter().rev().step_by(2).sum();
+    let sum = others + digits.iter().rev().skip(1).step_by(2).map(doubled).sum::<u32>();
+    consists_of(value, u8::is_ascii_digit, b" -")
         && matches!(digits.first(), Some(2..=6))
         && (13..=19).contains(&digits.len())
-        && weighted.sum::<u32>().is_multiple_of(10)
+        && sum.is_multiple_of(10)
 }
 
 /// `+` and 8 to 15 digits, or as many in groups of which the first begins with `0`.
 fn is_phone(value: &str) -> bool {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     let rest = value.strip_prefix('+').unwrap_or(value);
-    let written = rest.bytes().all(|b| b.is_ascii_digit() || b" -./()".contains(&b));
-    let grouped = rest.bytes().any(|b| b" -/(".contains(&b));
+    let grouped = rest.contains([' ', '-', '/', '(']);
     let begins = value.starts_with('+') || (grouped && value.trim_start_matches('(').starts_with('0'));
-    written && begins && (8..=15).contains(&digits)
+    begins && (8..=15).contains(&digits) && consists_of(rest, u8::is_ascii_digit, b" -./()")
 }
 
 /// A date with its day, or with a time.
@@ -260,25 +243,22 @@ fn is_path(value: &str) -> bool {
     let bytes = value.as_bytes();
     let drive = matches!(bytes.get(1..3), Some(b":\\" | b":/")) && bytes.first().is_some_and(u8::is_ascii_alphabetic);
     let rooted = value.starts_with('/') && value.len() > 1;
-    let relative = ["~/", "./", "../", "\\\\"]
-        .iter()
-        .any(|prefix| value.starts_with(prefix));
+    let mut relative = ["~/", "./", "../", "\\\\"].iter();
     // A message may begin with a path.
-    value.matches(' ').count() <= 2 && (rooted || relative || drive)
+    value.matches(' ').count() <= 2 && (rooted || drive || relative.any(|prefix| value.starts_with(prefix)))
 }
 
 /// Digits with a sign, a point and an exponent at most.
 fn is_number(value: &str) -> bool {
-    value.bytes().any(|b| b.is_ascii_digit())
-        && value.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b))
-        && value.parse::<f64>().is_ok()
+    consists_of(value, u8::is_ascii_digit, b"+-.eE") && value.parse::<f64>().is_ok()
 }
 
 /// Digits with a minus and a point at most.
 pub(crate) fn is_decimal(text: &str) -> bool {
     let text = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    !whole.is_empty() && !fraction.is_empty() && all_digits(whole) && all_digits(fraction)
+    let is_digits = |part: &str| !part.is_empty() && consists_of(part, u8::is_ascii_digit, b"");
+    is_digits(whole) && is_digits(fraction)
 }
 
 /// Any number that a program may have printed.
@@ -289,7 +269,7 @@ pub(crate) fn is_numeric(text: &str) -> bool {
 /// Hexadecimal digits and letters in the length of a common hash.
 fn is_hash(value: &str) -> bool {
     matches!(value.len(), 16 | 24 | 32 | 40 | 56 | 64 | 96 | 128)
-        && is_hex(value)
+        && consists_of(value, u8::is_ascii_hexdigit, b"")
         && value.bytes().any(|b| b.is_ascii_alphabetic())
         && value.bytes().any(|b| b.is_ascii_digit())
 }
@@ -297,9 +277,7 @@ fn is_hash(value: &str) -> bool {
 /// `first.last` in lower-case letters, or a domain, a backslash and a name.
 fn is_user(value: &str) -> bool {
     if let Some((domain, name)) = value.split_once('\\') {
-        return [domain, name]
-            .iter()
-            .all(|part| !part.is_empty() && !part.contains(['\\', '/']));
+        return !domain.is_empty() && !name.is_empty() && !name.contains('\\') && !value.contains('/');
     }
     let letters = |part: &str| part.chars().count() > 1 && part.chars().all(char::is_alphabetic);
     let name = value.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -313,9 +291,7 @@ fn is_host(value: &str) -> bool {
     let stem = name.trim_end_matches(['-', '_']);
     (1..=6).contains(&(value.len() - name.len()))
         && stem.len() > 1
-        && stem
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && consists_of(stem, u8::is_ascii_alphanumeric, b"-_")
         && stem.starts_with(|c: char| c.is_ascii_alphabetic())
         && (name.ends_with(['-', '_']) || stem.contains('-'))
 }

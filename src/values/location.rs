@@ -98,27 +98,26 @@ pub(crate) struct FieldRoles(BTreeMap<String, Vec<FieldRole>>);
 
 impl FieldRoles {
     pub(crate) fn of_job(config: &JobConfig) -> Self {
-        let of_detector = |detector: &'_ Detector| {
-            [
-                (detector.partition.clone(), FieldRole::Partition),
-                (detector.over.clone(), FieldRole::Over),
-                (detector.by.clone(), FieldRole::By),
-            ]
-        };
-        let influencers = config.analysis.influencers.iter();
-        let categorized = config.categorization_field().map(str::to_owned);
-        let used = (config.analysis.detectors.iter().flat_map(of_detector))
-            .chain(influencers.map(|field| (Some(field.clone()), FieldRole::Influencer)))
-            .chain([(categorized, FieldRole::Categorization)]);
         let mut roles: BTreeMap<String, Vec<FieldRole>> = BTreeMap::new();
-        for (field, role) in used.filter_map(|(field, role)| Some((field?, role))) {
-            let roles = roles.entry(field).or_default();
-            if !roles.contains(&role) {
+        let mut add = |field: Option<&str>, role| {
+            let roles = field.map(|field| roles.entry(field.to_owned()).or_default());
+            if let Some(roles) = roles.filter(|roles| !roles.contains(&role)) {
                 roles.push(role);
             }
+        };
+        let analysis = &config.analysis;
+        for detector in &analysis.detectors {
+            add(detector.partition.as_deref(), FieldRole::Partition);
+            add(detector.over.as_deref(), FieldRole::Over);
+            add(detector.by.as_deref(), FieldRole::By);
         }
-        for field in config.analysis.detectors.iter().flat_map(Detector::fields) {
-            roles.entry(field.to_owned()).or_insert_with(|| vec![FieldRole::Metric]);
+        for influencer in &analysis.influencers {
+            add(Some(influencer), FieldRole::Influencer);
+        }
+        add(config.categorization_field(), FieldRole::Categorization);
+        for field in analysis.detectors.iter().flat_map(Detector::fields) {
+            let known = roles.entry(field.to_owned());
+            known.or_insert_with(|| vec![FieldRole::Metric]);
         }
         Self(roles)
     }

@@ -5,6 +5,8 @@ mod format;
 mod location;
 mod normalization;
 mod reader;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub(crate) use documents::{
     ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, Document, JOB_USER, NOTIFICATION, SNAPSHOT,
@@ -13,15 +15,3 @@ pub(crate) use format::{ValueFormat, is_decimal, is_email_address, is_numeric, i
 pub(crate) use location::{ArchivePart, FieldRole, FieldRoles, ValueSource};
 pub(crate) use normalization::Normalizers;
 pub(crate) use reader::{config_values, document_values, entry_values, input_values};
-
-/// All labels of texts.
-#[cfg(test)]
-pub(crate) fn text_labels() -> impl Iterator<Item = &'static str> {
-    let others = [
-        reader::ANNOTATIONS_OF_THE_JOB,
-        reader::CLUSTER_NAME,
-        reader::UNKNOWN,
-        ValueSource::CATEGORIZED_PARTITIONS,
-    ];
-    documents::member_labels().chain(others)
-}

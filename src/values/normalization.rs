@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use crate::job::{InputMappings, MappedField};
+use crate::json::nested_values;
 
 /// How Elasticsearch changes the values of a field before it indexes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +59,8 @@ impl Normalizers {
     }
 
     fn limit(&mut self, mappings: &InputMappings, field: &str, name: &str) {
-        let limits = mappings
-            .mapped(name)
-            .map(|mapped| mapped.ignore_above.unwrap_or(u64::MAX));
-        let limits: BTreeSet<u64> = limits.collect();
+        let mapped = mappings.mapped(name);
+        let limits: BTreeSet<u64> = mapped.map(|field| field.ignore_above.unwrap_or(u64::MAX)).collect();
         if let (Some(least), Some(most)) = (limits.first(), limits.last())
             && *least < u64::MAX
         {
@@ -127,21 +126,17 @@ fn is_lowercase(normalizer: &str, analysis: Option<&Value>) -> bool {
     let Some(definition) = section("normalizer", normalizer) else {
         return normalizer == "lowercase";
     };
-    let is_empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
-    let filters = match definition.get("filter") {
-        Some(Value::Array(filters)) => filters.as_slice(),
-        Some(filter) => std::slice::from_ref(filter),
-        None => &[],
+    let named = |section: &str| {
+        let names = definition.get(section).into_iter().flat_map(nested_values);
+        names.filter(|(_, name)| !name.is_array() && !name.is_null())
     };
     match definition.get("type").and_then(Value::as_str) {
         Some("lowercase") => true,
-        None | Some("custom") => {
-            // A filter of the index with that name may have options, such as a language.
-            filters == ["lowercase"]
-                && section("filter", "lowercase").is_none()
-                && definition.get("char_filter").is_none_or(is_empty)
+        // A filter of the index with that name may have options, such as a language.
+        None | Some("custom") if section("filter", "lowercase").is_none() => {
+            named("filter").map(|(_, name)| name).eq(["lowercase"]) && named("char_filter").next().is_none()
         }
-        Some(_) => false,
+        _ => false,
     }
 }
 

@@ -63,9 +63,7 @@ pub(crate) fn document_values(part: ArchivePart, source: &[u8], visit: &mut Visi
     // The author, and names and values of the fields that the document is about.
     let mut about: BTreeMap<String, String> = BTreeMap::new();
     let is_about = |path: &str| {
-        let role = ["_field_name", "_field_value"]
-            .iter()
-            .find_map(|end| path.strip_suffix(end));
+        let role = path.strip_suffix("_field_name").or(path.strip_suffix("_field_value"));
         matches!(role, Some("partition" | "over" | "by"))
     };
     let complete = for_each_leaf(source, &mut |leaf| {

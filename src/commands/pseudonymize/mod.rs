@@ -45,8 +45,8 @@ pub(super) async fn pseudonymize(
         keep_text: options.tokens.keep_text,
         skip_datafeed: options.tokens.skip_datafeed,
     };
+    let documents = checked.contents.documents.values().sum();
     let mut pseudonymizer = Pseudonymizer::new(checked, limits, tokens, &replacement)?;
-    let documents = pseudonymizer.documents();
     let stage = terminal.stage("Reading values", count, Some(documents));
     pseudonymizer.collect_values(&|documents| stage.inc(documents)).await?;
     let mut pseudonymizer = interrupt::abandonable(move || pseudonymizer.assign_tokens()).await?;

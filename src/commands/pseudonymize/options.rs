@@ -124,8 +124,8 @@ impl PseudonymizeOptions {
 impl TokenOptions {
     /// Whether nothing of it was given.
     pub(in crate::commands) fn is_empty(&self) -> bool {
-        let flags = [self.keep_text, self.accept_names, self.skip_datafeed];
-        self.key.is_none() && self.fields.is_none() && flags == [false; 3]
+        let is_flagged = self.keep_text || self.accept_names || self.skip_datafeed;
+        self.key.is_none() && self.fields.is_none() && !is_flagged
     }
 
     /// Refuses a key file that has no place beside this target; `None` is the target that has its name from the job.
@@ -184,10 +184,8 @@ impl TokenOptions {
                 return Ok((read_key(path).await?, Some(lock)));
             }
             if !std::mem::replace(&mut waiting, true) {
-                terminal.print(&format!(
-                    "Waiting for another run that uses the key file {}",
-                    path.display()
-                ));
+                let path = path.display();
+                terminal.print(&format!("Waiting for another run that uses the key file {path}"));
             }
             tokio::time::sleep(KEY_FILE_POLL).await;
         }
@@ -224,9 +222,6 @@ async fn read_key(path: &Path) -> Result<KeyFile> {
 /// `a.tar.gz` → `a.key.json`
 fn beside(archive: &Path) -> PathBuf {
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
-    let stem = [".tar.gz", ".tgz"]
-        .iter()
-        .find_map(|ending| name.strip_suffix(ending))
-        .unwrap_or(&name);
-    archive.with_file_name(format!("{stem}.key.json"))
+    let stem = name.strip_suffix(".tar.gz").or(name.strip_suffix(".tgz"));
+    archive.with_file_name(format!("{}.key.json", stem.unwrap_or(&name)))
 }

@@ -16,6 +16,10 @@ use crate::pseudonym::{DatafeedOutcome, Pseudonymizer};
 use crate::terminal::Terminal;
 use crate::util::format::{amount, bytes, count};
 
+const SCRIPTED_LEFT_OUT: &str =
+    "Scripted fields of the datafeed left out, since nothing reads them and they read replaced values";
+const INPUTS_LEFT_OUT: &str = "Fields of the input documents left out, since only the datafeed's query reads them";
+
 /// What was done, or would be: as a JSON document the key file, and what was replaced and dropped.
 #[derive(Clone, Debug, Serialize)]
 pub(in crate::commands) struct Outcome {
@@ -41,22 +45,21 @@ pub(in crate::commands) struct Outcome {
 
 impl Outcome {
     pub(super) fn new(options: &PseudonymizeOptions, done: &Pseudonymizer, written: Option<&ArchiveSummary>) -> Self {
-        let (rewriter, fields) = (&done.rewriter, &done.rewriter.fields);
+        let (rewriter, fields, config) = (&done.rewriter, &done.rewriter.fields, &done.datafeed.config);
         let values = rewriter.values_by_field.iter();
+        let counts = values.map(|(field, values)| (field.clone(), values.len() as u64));
         Self {
-            job_id: done.config().id().to_string(),
+            job_id: config.id().to_string(),
             key_file: options.key(),
             values_replaced: rewriter.tokens.originals().count() as u64,
-            fields: values
-                .map(|(field, values)| (field.clone(), values.len() as u64))
-                .collect(),
+            fields: counts.collect(),
             messages: fields.messages.clone(),
             hashes: rewriter.hashes.counts(),
             datafeed: done.datafeed.outcome.clone(),
             scripted_fields_left_out: done.datafeed.left_out.clone(),
             input_fields_left_out: fields.query_only.paths.iter().cloned().collect(),
             notes: rewriter.notes.iter().copied().collect(),
-            expected_results: expected_results(done.config(), fields),
+            expected_results: expected_results(config, fields),
             written: written.cloned(),
         }
     }
@@ -111,28 +114,17 @@ pub(in crate::commands) fn say(outcome: &Outcome, terminal: &Terminal) {
         count(hashes.words),
         count(hashes.words_dropped)
     ));
-    if let Some(sentence) = outcome.datafeed.sentence() {
-        terminal.print(&sentence);
-    }
-    for (what, names) in [
-        (
-            "Scripted fields of the datafeed left out, since nothing reads them and they read replaced values",
-            &outcome.scripted_fields_left_out,
-        ),
-        (
-            "Fields of the input documents left out, since only the datafeed's query reads them",
-            &outcome.input_fields_left_out,
-        ),
-    ] {
-        if !names.is_empty() {
-            terminal.print(&format!("{what}: {}", names.join(", ")));
-        }
-    }
+    let named = |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")));
+    let left_out = [
+        outcome.datafeed.sentence(),
+        named(SCRIPTED_LEFT_OUT, &outcome.scripted_fields_left_out),
+        named(INPUTS_LEFT_OUT, &outcome.input_fields_left_out),
+    ];
+    left_out.iter().flatten().for_each(|sentence| terminal.print(sentence));
     outcome.notes.iter().for_each(|note| terminal.warn(note));
-    outcome
-        .expected_results
-        .iter()
-        .for_each(|sentence| terminal.print(sentence));
+    for sentence in &outcome.expected_results {
+        terminal.print(sentence);
+    }
     if let Some(written) = &outcome.written {
         let size = bytes(written.bytes);
         terminal.print(&format!("Pseudonymized job {}: {size}", outcome.job_id));
@@ -147,11 +139,8 @@ pub(in crate::commands) fn say(outcome: &Outcome, terminal: &Terminal) {
 fn expected_results(config: &JobConfig, fields: &ReplacedFields) -> Vec<String> {
     let mut detectors = config.analysis.detectors.iter();
     let measured = detectors.find(|detector| {
-        let is_replaced = detector
-            .field
-            .as_ref()
-            .is_some_and(|field| fields.names.contains(field));
-        is_replaced && detector.function.ends_with("info_content")
+        let mut field = detector.field.iter();
+        detector.function.ends_with("info_content") && field.any(|field| fields.names.contains(field))
     });
     let measured = measured.map(|detector| &detector.function);
     let except = measured.map(|function| format!(" of detectors other than `{function}`"));

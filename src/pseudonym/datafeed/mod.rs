@@ -1,9 +1,181 @@
 //! What remains of the datafeed. Nothing in it is rewritten: its query stays, or `match_all` replaces it, since the archived
-//! input documents match it already, or the datafeed is left out.
+//! input documents match it already, or the datafeed is left out. Where its scripts or aggregations cannot stay, the run is
+//! refused.
 
 mod aggregations;
-mod decision;
 mod texts;
 
-pub(crate) use decision::{DatafeedDecision, DatafeedOutcome, decide};
-pub(crate) use texts::ValueMatcher;
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+pub(crate) use self::texts::ValueMatcher;
+use crate::archive::{ArchivedQuery, Manifest};
+use crate::job::{Datafeed, FieldReader, JobConfig, reads_made_field, without_made_field, without_query};
+use crate::pseudonym::error::{Error, Result};
+use crate::pseudonym::rewrite::Rewriter;
+
+/// What became of the datafeed, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", content = "reason", rename_all = "snake_case")]
+pub(crate) enum DatafeedOutcome {
+    /// The job has none, or it was not wanted.
+    Absent,
+    /// Its query is what it was.
+    Kept,
+    /// Its query is `match_all`.
+    MatchAll(String),
+    /// It is not in the archive.
+    LeftOut(String),
+}
+
+/// The configuration that is written.
+#[derive(Clone, Debug)]
+pub(crate) struct DatafeedDecision {
+    pub(crate) config: JobConfig,
+    pub(crate) outcome: DatafeedOutcome,
+    /// Names of scripted fields that were removed from the datafeed.
+    pub(crate) left_out: Vec<String>,
+    /// Names that the datafeed uses.
+    pub(crate) names: BTreeSet<String>,
+}
+
+/// Decides about the datafeed of a job, by the values that are known.
+///
+/// # Errors
+/// Aggregations or scripts that read replaced values.
+pub(crate) fn decide(config: &JobConfig, rewriter: &Rewriter, has_inputs: bool) -> Result<DatafeedDecision> {
+    let Some(feed) = config.datafeed() else {
+        return Ok(DatafeedDecision::new(config.clone(), DatafeedOutcome::Absent));
+    };
+    let (mut decided, outcome) = match query_problem(feed, rewriter) {
+        None => (config.clone(), DatafeedOutcome::Kept),
+        Some(why) if has_inputs => (without_query(config)?, DatafeedOutcome::MatchAll(why)),
+        Some(why) => {
+            let config = config.without_datafeed()?;
+            return Ok(DatafeedDecision::new(config, DatafeedOutcome::LeftOut(why)));
+        }
+    };
+    let mut left_out = Vec::new();
+    // A field that is left out may be the only one that reads another.
+    let scripts = loop {
+        let scripts = script_problems(&decided, rewriter);
+        let is_unread = |(name, _): &&(String, String)| !reads_made_field(&decided, name) && !left_out.contains(name);
+        let Some((name, _)) = scripts.iter().find(is_unread) else {
+            break scripts;
+        };
+        decided = without_made_field(&decided, name)?;
+        left_out.push(name.clone());
+    };
+    let scripts = scripts
+        .iter()
+        .map(|(name, why)| format!("the script of `{name}`: {why}"));
+    let mut problems: Vec<String> = scripts.collect();
+    problems.extend(mapped_script_problems(&decided, rewriter));
+    problems.extend(aggregations::problems(&decided, rewriter));
+    if !problems.is_empty() {
+        return Err(Error::datafeed_reads_values(&problems));
+    }
+    Ok(DatafeedDecision {
+        left_out,
+        ..DatafeedDecision::new(texts::without_comments(&decided)?, outcome)
+    })
+}
+
+impl DatafeedOutcome {
+    /// What became of it and why, for people.
+    pub(crate) fn sentence(&self) -> Option<String> {
+        match self {
+            Self::Absent => None,
+            Self::Kept => Some("Datafeed: its query stays, since it reads and contains no replaced value".to_owned()),
+            Self::MatchAll(why) => Some(format!(
+                "Datafeed: `match_all` replaces its query ({why}); the archived input documents already match it"
+            )),
+            Self::LeftOut(why) => Some(format!(
+                "Datafeed: left out, since its query cannot stay ({why}) and the archive has no input documents that \
+                 match it"
+            )),
+        }
+    }
+}
+
+impl DatafeedDecision {
+    fn new(config: JobConfig, outcome: DatafeedOutcome) -> Self {
+        Self {
+            names: texts::names(&config),
+            config,
+            outcome,
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Records what an import must know; `leaves_out_fields`: input documents are missing fields that the query reads.
+    pub(crate) fn record(&self, manifest: &mut Manifest, leaves_out_fields: bool) {
+        let query = match self.outcome {
+            DatafeedOutcome::MatchAll(_) => ArchivedQuery::Replaced,
+            // The archive may have been pseudonymized before.
+            DatafeedOutcome::Kept if manifest.datafeed_query() != ArchivedQuery::Original => return,
+            DatafeedOutcome::Kept if leaves_out_fields => ArchivedQuery::WithoutFields,
+            _ => ArchivedQuery::Original,
+        };
+        manifest.set_datafeed_query(query);
+    }
+}
+
+/// Why the query cannot stay.
+fn query_problem(feed: &Datafeed, rewriter: &Rewriter) -> Option<String> {
+    let reader = FieldReader::Query(&feed.query);
+    let replaced = rewriter.fields.replaced_by(reader, feed.runtime_mappings.as_ref());
+    if replaced.is_some() {
+        return replaced;
+    }
+    // IDs of input documents are replaced.
+    if texts::mentions_ids(&feed.query) {
+        return Some("it names IDs of documents".to_owned());
+    }
+    let is_value = ValueMatcher::new(&rewriter.tokens, &BTreeSet::new()).is_in_query(&feed.query);
+    is_value.then(|| texts::CONTAINS_VALUE.to_owned())
+}
+
+/// Fields that the datafeed's scripts make and that cannot stay, each with the reason.
+fn script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<(String, String)> {
+    let Some(feed) = config.datafeed() else {
+        return Vec::new();
+    };
+    let names = texts::names(config);
+    let matcher = ValueMatcher::new(&rewriter.tokens, &names);
+    let runtime = feed.runtime_mappings.as_ref();
+    let problem = |name: &str, field: &Value| match (field.get("target_index"), field.get("script")) {
+        (Some(_), _) => {
+            let input = field.get("input_field").and_then(Value::as_str).unwrap_or_default();
+            rewriter.fields.replaced_by(FieldReader::Name(input), runtime)
+        }
+        (None, None) => None,
+        (None, script) => rewriter.fields.replaced_by_script(name, script, runtime),
+    };
+    let sections = [&feed.runtime_mappings, &feed.script_fields].into_iter().flatten();
+    let fields = sections.filter_map(Value::as_object).flatten();
+    let problems = fields.filter_map(|(name, field)| {
+        let why =
+            problem(name, field).or_else(|| matcher.is_in_texts(field).then(|| texts::CONTAINS_VALUE.to_owned()))?;
+        Some((name.clone(), why))
+    });
+    problems.collect()
+}
+
+/// The same of runtime fields of the archived mapping that the datafeed or the job reads, as sentences.
+fn mapped_script_problems(config: &JobConfig, rewriter: &Rewriter) -> Vec<String> {
+    let names = texts::names(config);
+    let matcher = ValueMatcher::new(&rewriter.tokens, &names);
+    let mapping = rewriter.fields.mappings.to_json();
+    let sources = mapping.as_object().into_iter().flat_map(Map::values);
+    let runtime = sources.filter_map(|source| source.pointer("/mappings/runtime")?.as_object());
+    let problems = runtime.flatten().filter_map(|(name, field)| {
+        let script = field.get("script").filter(|_| reads_made_field(config, name))?;
+        let why = rewriter.fields.replaced_by_script(name, Some(script), None);
+        let why = why.or_else(|| matcher.is_in_texts(field).then(|| texts::CONTAINS_VALUE.to_owned()))?;
+        Some(format!("the script of `{name}` in the mapping: {why}"))
+    });
+    problems.collect()
+}

@@ -61,10 +61,8 @@ fn leave_out_names(query: &mut Value, alone: bool) {
 }
 
 fn leave_out_meta(aggregations: &mut Value) {
-    for aggregation in aggregations.as_object_mut().into_iter().flat_map(Map::values_mut) {
-        let Some(kinds) = aggregation.as_object_mut() else {
-            continue;
-        };
+    let aggregations = aggregations.as_object_mut().into_iter().flat_map(Map::values_mut);
+    for kinds in aggregations.filter_map(Value::as_object_mut) {
         kinds.shift_remove("meta");
         for (kind, body) in kinds.iter_mut() {
             match kind.as_str() {
@@ -143,16 +141,14 @@ impl<'a> ValueMatcher<'a> {
 /// The text without a name where no letter or digit touches it.
 fn without(text: &str, name: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut kept = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(name).filter(|_| !name.is_empty()) {
-        let (before, after) = (&rest[..at], &rest[at + name.len()..]);
-        kept.push_str(before);
-        let bounded = !kept.ends_with(is_word) && !after.starts_with(is_word);
+    let (mut kept, mut done) = (String::with_capacity(text.len()), 0);
+    for (start, _) in text.match_indices(name) {
+        kept.push_str(&text[done..start]);
+        done = start + name.len();
+        let bounded = !kept.ends_with(is_word) && !text[done..].starts_with(is_word);
         kept.push_str(if bounded { " " } else { name });
-        rest = after;
     }
-    kept + rest
+    kept + &text[done..]
 }
 
 /// What stands between quotes, backslashes resolved.

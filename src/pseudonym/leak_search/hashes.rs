@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::matcher::LeakMatcher;
 use crate::pseudonym::fields::CATEGORY;
-use crate::state::hash::{half_scope, scope, word};
+use crate::state::hash::{scope_hash, scope_hash_of_partition, value_hash};
 use crate::state::schema::StateStream;
 use crate::util::cancellation::{self, Cancelled, until_cancelled};
 
@@ -54,12 +54,12 @@ impl FoundHashes {
         let persons: BTreeSet<&String> = persons.filter(|name| !name.is_empty() && *name != CATEGORY).collect();
         let texts: Vec<&str> = matcher.values.all.keys().copied().collect();
         for text in until_cancelled(texts.iter()) {
-            let alone = persons.iter().map(|person| scope(["", "", person, text]));
+            let alone = persons.iter().map(|person| scope_hash(["", "", person, text]));
             let in_partition = pairs.iter().flat_map(|(partition, person)| {
-                [scope([partition, text, "", ""]), scope([partition, text, person, ""])]
+                [scope_hash([partition, text, "", ""]), scope_hash([partition, text, person, ""])]
             });
             // Levels of scores have the hashes of names of fields.
-            let word = self.0.get(&word(text));
+            let word = self.0.get(&value_hash(text));
             let word = word.filter(|(_, only)| *only || !matcher.vocabulary.contains(text.as_bytes()));
             let found = alone.chain(in_partition).find_map(known);
             if let Some(stream) = found.or(word.map(|(stream, _)| *stream)) {
@@ -70,7 +70,7 @@ impl FoundHashes {
         pairs.find_map(|(partition, person)| {
             let person = persons.get(person)?;
             let both = texts.iter().flat_map(|first| {
-                let hash = half_scope(partition, first);
+                let hash = scope_hash_of_partition(partition, first);
                 texts.iter().map(move |second| hash(person, second))
             });
             until_cancelled(both.take(MAX_TRIED_PAIRS)).find_map(known)

@@ -19,7 +19,7 @@ use crate::json::Kind;
 use crate::pseudonym::fields::ReplacedFields;
 use crate::pseudonym::time_shifts::TimeShiftRules;
 use crate::pseudonym::tokens::{KeyFile, TokenMap, TokenUse};
-use crate::state::hash::{scope, word};
+use crate::state::hash::{scope_hash, value_hash};
 
 const HOST: &str = "web-05.fra";
 const SHORT: &str = "web";
@@ -283,11 +283,11 @@ fn a_word_of_messages_is_found_where_messages_are() {
 #[test]
 fn a_hash_of_a_value_is_found() {
     for key in [
-        scope(["", "", NAME, SHORT]),
-        scope(["host", HOST, "", ""]),
-        scope(["host", HOST, "status", ""]),
-        scope(["host", HOST, "status", NUMBER]),
-        word(LONG),
+        scope_hash(["", "", NAME, SHORT]),
+        scope_hash(["host", HOST, "", ""]),
+        scope_hash(["host", HOST, "status", ""]),
+        scope_hash(["host", HOST, "status", NUMBER]),
+        value_hash(LONG),
         // Of nothing that is known.
         17,
     ] {

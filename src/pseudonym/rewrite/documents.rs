@@ -62,19 +62,12 @@ impl Rewriter {
     }
 
     /// A snapshot document whose state has that many documents from now on.
-    pub(crate) fn snapshot(
-        &mut self,
-        snapshot: &RawValue,
-        documents: Option<u64>,
-        limits: StateLimits,
-    ) -> Result<Vec<u8>> {
-        let edited = edit_leaves(snapshot.get().as_bytes(), &mut |leaf| match leaf.path {
+    pub(crate) fn snapshot(&mut self, json: &RawValue, documents: Option<u64>, limits: StateLimits) -> Result<Vec<u8>> {
+        let edited = edit_leaves(json.get().as_bytes(), &mut |leaf| match leaf.path {
             "snapshot_doc_count" => Ok(documents.map_or(Edit::Keep, |documents| Edit::Json(documents.to_string()))),
             "quantiles.quantile_state" if leaf.quoted && !leaf.text.is_empty() => {
-                let quantiles = self.quantiles(&leaf.text, limits);
-                quantiles
-                    .map(Edit::Text)
-                    .map_err(|cause| io::Error::other(Error::from(cause)))
+                let quantiles = self.quantiles(&leaf.text, limits).map_err(Error::from);
+                quantiles.map(Edit::Text).map_err(io::Error::other)
             }
             "description" if SNAPSHOT_DESCRIPTIONS.iter().any(|begin| leaf.text.starts_with(begin)) => Ok(Edit::Keep),
             path => self.edit(SNAPSHOT.content(path), leaf),
@@ -120,9 +113,8 @@ impl Rewriter {
     }
 
     fn notification(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
-        self.edit_document(source, &mut |rewriter, leaf| {
-            rewriter.edit(NOTIFICATION.content(leaf.path), leaf)
-        })
+        let edit = &mut |rewriter: &mut Self, leaf: &Leaf<'_>| rewriter.edit(NOTIFICATION.content(leaf.path), leaf);
+        self.edit_document(source, edit)
     }
 
     /// A category's definition.
@@ -175,10 +167,8 @@ impl Rewriter {
             Ok(Edit::Keep)
         })?;
         // Where categories belong to partitions, their numbers are not their places in the state.
-        let place = id
-            .filter(|_| !partitioned)
-            .and_then(|id| usize::try_from(id).ok()?.checked_sub(1));
-        match place.and_then(|place| self.category_lengths.get(place)) {
+        let place = id.filter(|_| !partitioned).and_then(|id| id.checked_sub(1));
+        match place.and_then(|place| self.category_lengths.get(usize::try_from(place).ok()?)) {
             Some([before, after]) if *before == length && length > 0 => return Ok(Some(*after)),
             _ => {}
         }
@@ -235,12 +225,9 @@ fn is_duration(text: &str) -> bool {
 /// Whether a description is but the function with the names of its fields.
 fn is_made_of_names(text: &str, config: &JobConfig) -> bool {
     let known = |word: &str| {
-        let mut names = config
-            .analysis
-            .detectors
-            .iter()
-            .flat_map(|d| d.fields().chain([d.function.as_str()]));
-        is_word_of(DETECTOR_WORDS, word) || names.any(|name| name == word)
+        let mut detectors = config.analysis.detectors.iter();
+        is_word_of(DETECTOR_WORDS, word)
+            || detectors.any(|detector| detector.function == word || detector.fields().any(|field| field == word))
     };
     let words = text.split(|c: char| c.is_whitespace() || "()=,\"".contains(c));
     words.filter(|word| !word.is_empty()).all(known)

@@ -31,18 +31,18 @@ impl Rewriter {
                 self.note_irreplaceable(field, "some of them are objects");
                 Ok(Edit::Keep)
             }
-            Content::Value(field) => {
-                if let Some(why) = fields.irreplaceable(leaf.path) {
+            Content::Value(field) => match fields.irreplaceable(leaf.path) {
+                Some(why) => {
                     self.note_irreplaceable(field, &why);
-                    return Ok(Edit::Keep);
+                    Ok(Edit::Keep)
                 }
-                match self.is_indexed(field, text) {
-                    true => replaced(leaf, self.document_value(field, text)),
-                    false => Ok(Edit::LeaveOut),
-                }
-            }
+                None if self.is_indexed(field, text) => replaced(leaf, self.document_value(field, text)),
+                None => Ok(Edit::LeaveOut),
+            },
             Content::Untokenized if leaf.quoted => Ok(Edit::LeaveOut),
-            Content::Message if leaf.quoted && !self.is_message_indexed(text) => Ok(Edit::LeaveOut),
+            Content::Message if leaf.quoted && fields.messages.iter().any(|field| !self.is_indexed(field, text)) => {
+                Ok(Edit::LeaveOut)
+            }
             content if leaf.quoted => self.edit(content, leaf),
             Content::KeptText | Content::Text | Content::OtherValue if text.len() >= MIN_DISTINCTIVE_DIGITS => {
                 // A number that is a value in another field.
@@ -51,11 +51,6 @@ impl Rewriter {
             }
             _ => Ok(Edit::Keep),
         }
-    }
-
-    fn is_message_indexed(&mut self, text: &str) -> bool {
-        let field = self.fields.messages.clone();
-        field.is_none_or(|field| self.is_indexed(&field, text))
     }
 
     /// Whether the source indexed a value, so that its datafeed read it. Tokens have other lengths: a value that was too
@@ -91,10 +86,8 @@ impl Rewriter {
         if new != name {
             return Some(new);
         }
-        let parts = name
-            .split('.')
-            .map(|part| self.tokens.replacement(part).unwrap_or(part));
-        let new = parts.collect::<Vec<_>>().join(".");
+        let token = |part| self.tokens.replacement(part).unwrap_or(part);
+        let new = name.split('.').map(token).collect::<Vec<_>>().join(".");
         (new != name).then_some(new)
     }
 }

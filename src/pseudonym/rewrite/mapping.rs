@@ -1,6 +1,5 @@
 //! The mapping of the input documents: fields take tokens, and what it holds of values is replaced.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -213,17 +212,12 @@ fn normalizers(analysis: &Value) -> Option<Value> {
     let normalizers = analysis.get("normalizer")?;
     let mut kept = Map::from_iter([("normalizer".to_owned(), normalizers.clone())]);
     for section in ["filter", "char_filter"] {
-        let named = normalizers
-            .as_object()?
-            .values()
-            .filter_map(|normalizer| normalizer.get(section));
-        let named: BTreeSet<&str> = named
-            .flat_map(nested_values)
-            .filter_map(|(_, name)| name.as_str())
-            .collect();
+        let normalizers = normalizers.as_object()?.values();
+        let names = normalizers.filter_map(|normalizer| normalizer.get(section));
+        let names: Vec<&Value> = names.flat_map(nested_values).map(|(_, name)| name).collect();
         let filters = analysis.get(section).and_then(Value::as_object);
         let mut filters = filters.cloned().unwrap_or_default();
-        filters.retain(|name, _| named.contains(name.as_str()));
+        filters.retain(|name, _| names.iter().any(|known| *known == name));
         if !filters.is_empty() {
             kept.insert(section.to_owned(), filters.into());
         }

@@ -92,7 +92,7 @@ impl Rewriter {
     /// A text with tokens in the place of values, by what it is.
     pub(super) fn text(&mut self, content: Content<'_>, text: &str) -> Result<String> {
         match content {
-            Content::Kept | Content::PartOfValue(_) | Content::Untokenized => Ok(text.to_owned()),
+            Content::Kept | Content::Number | Content::PartOfValue(_) | Content::Untokenized => Ok(text.to_owned()),
             Content::KeptText => Ok(self.replace_known_values(text)),
             Content::Value(field) => self.value(field, text),
             // Whose value it is is not known: it may be of a replaced field.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::rewriter::Rewriter;
 use crate::pseudonym::tokens::TokenUse;
-use crate::state::hash::word;
+use crate::state::hash::value_hash;
 use crate::state::schema::{Change, Lengths, ValueKind, ValueLocation, Visitor, read_quantiles, rewrite_quantiles};
 use crate::state::{self, StateLimits};
 use crate::util::cancellation;
@@ -33,7 +33,7 @@ impl Visitor for &mut Rewriter {
             }
             (ValueKind::ScopeHash | ValueKind::ValueHash, _) => return self.hash(location.kind, text),
             // Its hash comes before it.
-            (ValueKind::Counted, _) if self.last_value_hash != Some(word(text)) => {
+            (ValueKind::Counted, _) if self.last_value_hash != Some(value_hash(text)) => {
                 return Change::Refuse("a counted value whose hash is that of another text");
             }
             (ValueKind::CategoryToken | ValueKind::CategoryMessage | ValueKind::CategoryExample, _) => Content::Message,
@@ -91,7 +91,7 @@ impl Rewriter {
         let Some(id) = number(text) else { return };
         if location.kind == ValueKind::Counted {
             let is_replaced = location.field.is_some_and(|field| self.fields.names.contains(field));
-            self.hashes.counted.insert(word(text), (id, is_replaced));
+            self.hashes.counted.insert(value_hash(text), (id, is_replaced));
         }
         let partition = location.detector.map(|detector| detector.partition_value.as_str());
         if matches!(location.kind, ValueKind::By | ValueKind::Over)

@@ -19,8 +19,8 @@ pub enum ValueKind {
     Influencer,
     /// A value that `distinct_count` or `info_content` has met in a bucket that is still open.
     Counted,
-    /// The hash of such a value: a decimal number, the [`word`](crate::state::hash::word) of the value. Before the value
-    /// itself, or alone where it stands for an influencer's share.
+    /// The hash of such a value: a decimal number, the [`value_hash`](crate::state::hash::value_hash) of the value. Before
+    /// the value itself, or alone where it stands for an influencer's share.
     ValueHash,
     /// A token of a category.
     CategoryToken,
@@ -29,7 +29,7 @@ pub enum ValueKind {
     /// An example of a category.
     CategoryExample,
     /// The hash of names and values that a normaliser knows its largest score by: a decimal number, a
-    /// [`scope`](crate::state::hash::scope).
+    /// [`scope_hash`](crate::state::hash::scope_hash).
     ScopeHash,
     /// The number of rules that a detector has applied for good, known by checksums that cover the contents of filters.
     /// Asked about only where it is not 0.

@@ -98,7 +98,7 @@ fn every_name_of_a_missing_part_is_documented() {
 
 #[test]
 fn every_label_of_a_text_is_documented() {
-    for label in crate::values::text_labels() {
+    for label in crate::values::tests::text_labels() {
         assert!(DOCUMENTATION.contains(&format!("`{label}`")), "{label}");
     }
 }

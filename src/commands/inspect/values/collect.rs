@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::archive::{Contents, Limits, Part};
 use crate::job::JobConfig;
-use crate::state::hash::scope;
+use crate::state::hash::scope_hash;
 use crate::state::schema::{Change, StateRewriter, StateStream, ValueKind, ValueLocation, read_quantiles};
 use crate::state::{StateKind, StateLimits};
 use crate::values::{
@@ -193,7 +193,7 @@ impl ValueCollector {
         self.assign_to_fields(contents);
         // Keys of scores that hash only the name of an influencer, and no value.
         let names = self.roles.with(FieldRole::Influencer).chain(["", "bucket_time"]);
-        let names: Vec<u64> = names.map(|name| scope(["", "", name, ""])).chain([0]).collect();
+        let names: Vec<u64> = names.map(|name| scope_hash(["", "", name, ""])).chain([0]).collect();
         self.scopes.retain(|hash| !names.contains(hash));
         self.hashes.scopes = self.scopes.len() as u64;
         self.hashes.words = self.words.len() as u64;

@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 
 use super::*;
-use crate::state::hash::word;
+use crate::state::hash::value_hash;
 
 /// A detector of `distinct_count(user) by service partitionfield=host`, a bucket open.
 const UNIQUE: &str = r#"{"a":"1","b":"34","detector":{"c":{"d":{"i":"0","a":"9","b":"0","g":"0","c":"user","d":"service","e":"","f":"host","h":"user","h":"host"}},"d":{"c":"web\u002d1"},"e":{"b":{"a":{"a":"9","b":{"a":"-","a":"login","b":"0","c":""},"c":{"b":"","c":""},"e":{"a":{"a":{"b":"1","k":{},"l":{"b":"0","a":{"b":"1","a":{"a":"1","b":"0","d":"web-1","c":"1"},"b":"0","a":{"e":""}}},"m":{}},"c":{"b":"0","a":{"b":"1","a":"0","h":{"b":{"a":"WORD","b":"anna"},"a":{"a":"anna","b":"WORD"},"a":{"a":"web-1","b":"WORD"}}}}}}},"b":{"d":{"a":{"a":"1","k":{"d":"0"}},"b":{}}}}}}}"#;
 
 fn unique() -> String {
-    UNIQUE.replace("WORD", &word("anna").to_string())
+    UNIQUE.replace("WORD", &value_hash("anna").to_string())
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn words_and_their_influencers_are_found() {
         },
     )
     .unwrap();
-    let hash = word("anna").to_string();
+    let hash = value_hash("anna").to_string();
     let wanted = [
         (ValueKind::Partition, "host", "web-1", false),
         (ValueKind::By, "service", "-", true),
@@ -62,7 +62,7 @@ fn what_is_replaced_or_dropped_leaves_the_rest() {
             _ => Change::Keep,
         },
     );
-    let hash = word("anna");
+    let hash = value_hash("anna");
     let wanted = unique()
         .replace(&format!(r#""a":"{hash}","b":"anna""#), r#""b":"t\"1""#)
         .replace(r#""a":"anna""#, r#""a":"t\"1""#)

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::*;
 use crate::state::ChunkEncoder;
-use crate::state::hash::scope;
+use crate::state::hash::scope_hash;
 
 type Found = BTreeMap<(ValueKind, Option<String>), BTreeSet<String>>;
 
@@ -123,16 +123,16 @@ fn every_key_of_every_normaliser_is_explained() {
         ("log-categories", "", "mlcategory", ["mlcategory", "service"]),
     ] {
         let values: BTreeSet<String> = found(job).into_values().flatten().collect();
-        let mut known: BTreeSet<u64> = [0, scope(["", "", "", ""])].into();
+        let mut known: BTreeSet<u64> = [0, scope_hash(["", "", "", ""])].into();
         for field in influencers {
-            known.insert(scope(["", "", field, ""]));
-            known.extend(values.iter().map(|value| scope(["", "", field, value])));
+            known.insert(scope_hash(["", "", field, ""]));
+            known.extend(values.iter().map(|value| scope_hash(["", "", field, value])));
         }
         for value in &values {
-            known.insert(scope([partition, value, "", ""]));
-            known.insert(scope(["", "", person, value]));
+            known.insert(scope_hash([partition, value, "", ""]));
+            known.insert(scope_hash(["", "", person, value]));
         }
-        known.insert(scope(["", "", person, ""]));
+        known.insert(scope_hash(["", "", person, ""]));
         let (mut keys, mut unexplained) = (0, 0);
         for text in quantiles(job) {
             let count = |location: &ValueLocation<'_>, text: &str| {

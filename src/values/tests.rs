@@ -1,0 +1,55 @@
+//! The labels of all texts, and the tables that they stand in.
+
+use std::collections::BTreeSet;
+
+use super::documents::{
+    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, Document, FILTER, NOTIFICATION, SNAPSHOT,
+};
+use super::location::ValueSource;
+use super::reader;
+
+const DOCUMENTS: [&Document; 7] = [
+    &CONFIGURATION,
+    &SNAPSHOT,
+    &ANNOTATION,
+    &NOTIFICATION,
+    &CATEGORY,
+    &CALENDAR,
+    &FILTER,
+];
+
+/// All labels of texts.
+pub(crate) fn text_labels() -> impl Iterator<Item = &'static str> {
+    let members = DOCUMENTS.into_iter().flat_map(|document| document.members);
+    let labels = members.map(|(_, label, _)| *label).filter(|label| !label.is_empty());
+    labels.chain([
+        reader::ANNOTATIONS_OF_THE_JOB,
+        reader::CLUSTER_NAME,
+        reader::UNKNOWN,
+        ValueSource::CATEGORIZED_PARTITIONS,
+    ])
+}
+
+#[test]
+fn every_path_has_one_content() {
+    for document in DOCUMENTS {
+        let mut known = BTreeSet::new();
+        let members = document.members.iter().map(|(_, _, paths)| *paths);
+        for path in members.chain([document.kept]).flat_map(|paths| paths.split(' ')) {
+            assert!(!path.is_empty() && known.insert(path), "{path}");
+            assert!(document.has(path), "{path}");
+        }
+    }
+}
+
+#[test]
+fn what_is_below_a_path_of_the_configuration_has_its_content() {
+    assert_eq!(
+        CONFIGURATION.content("analysis_limits.model_memory_limit"),
+        Content::Kept
+    );
+    assert_eq!(CONFIGURATION.content("blocked.reason"), Content::Kept);
+    assert_eq!(CONFIGURATION.content("descriptions"), Content::KeptText);
+    assert_eq!(ANNOTATION.content("event.kind"), Content::FreeText);
+    assert_eq!(ANNOTATION.content("detector_index"), Content::FreeText);
+}
