@@ -81,10 +81,6 @@ impl QueryOnlyFields {
         let is_needed = |needed: &String| includes(needed, path) || includes(path, needed);
         self.paths.iter().any(|queried| includes(queried, path)) && !self.needed.iter().any(is_needed)
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.paths.is_empty() && self.runtime.is_empty()
-    }
 }
 
 impl ReplacedFields {

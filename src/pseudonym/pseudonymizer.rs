@@ -243,10 +243,8 @@ impl Pseudonymizer {
         };
         let mut documents = 0;
         let close = |kind, encoder: GzEncoder<ChunkEncoder<_>>| {
-            let written = encoder
-                .finish()
-                .and_then(ChunkEncoder::finish)
-                .map_err(Error::of_edit)?;
+            let written = encoder.finish().and_then(ChunkEncoder::finish);
+            let written = written.map_err(Error::of_edit)?;
             if kind == StateKind::Model {
                 documents = written;
             }
@@ -311,7 +309,8 @@ impl Pseudonymizer {
         manifest.created = EpochMillis::now().to_string();
         manifest.snapshot_id = self.archive.snapshot.snapshot_id.to_string();
         manifest.options.extend(options);
-        let leaves_out_fields = !self.rewriter.fields.query_only.is_empty();
+        let query_only = &self.rewriter.fields.query_only;
+        let leaves_out_fields = !query_only.paths.is_empty() || !query_only.runtime.is_empty();
         self.datafeed.record(&mut manifest, leaves_out_fields);
         Ok(manifest)
     }

@@ -45,7 +45,7 @@ pub(crate) enum Content<'a> {
 
 /// A kind of document: what its members hold. Paths have blanks between them.
 #[derive(Debug)]
-pub(crate) struct Document {
+pub(crate) struct DocumentKind {
     pub(super) part: ArchivePart,
     /// Members with [`Content::Kept`].
     pub(super) kept: &'static str,
@@ -55,7 +55,7 @@ pub(crate) struct Document {
     others: Content<'static>,
 }
 
-pub(crate) static CONFIGURATION: Document = Document {
+pub(crate) static CONFIGURATION: DocumentKind = DocumentKind {
     part: ArchivePart::Configuration,
     kept: "job_id results_index_name background_persist_interval analysis_limits data_description \
            analysis_config.bucket_span analysis_config.latency analysis_config.period \
@@ -99,7 +99,7 @@ pub(crate) static CONFIGURATION: Document = Document {
     others: KeptText,
 };
 
-pub(crate) static SNAPSHOT: Document = Document {
+pub(crate) static SNAPSHOT: DocumentKind = DocumentKind {
     part: ArchivePart::Configuration,
     kept: "job_id min_version snapshot_id result_type quantiles.job_id model_size_stats.job_id \
            model_size_stats.result_type model_size_stats.memory_status model_size_stats.categorization_status \
@@ -108,23 +108,20 @@ pub(crate) static SNAPSHOT: Document = Document {
     others: KeptText,
 };
 
-pub(crate) static ANNOTATION: Document = Document {
+pub(crate) static ANNOTATION: DocumentKind = DocumentKind {
     part: ArchivePart::Annotations,
     kept: "job_id type event timestamp end_timestamp create_time modified_time partition_field_name over_field_name \
            by_field_name",
     members: &[
         (FreeText, ANNOTATIONS_OF_PEOPLE, "annotation"),
         (OtherValue, "annotation authors", "create_username modified_username"),
-        (
-            ValueOfNamedField,
-            "",
-            "partition_field_value over_field_value by_field_value",
-        ),
+        (ValueOfNamedField, "", "partition_field_value"),
+        (ValueOfNamedField, "", "over_field_value by_field_value"),
     ],
     others: FreeText,
 };
 
-pub(crate) static NOTIFICATION: Document = Document {
+pub(crate) static NOTIFICATION: DocumentKind = DocumentKind {
     part: ArchivePart::Notifications,
     kept: "job_id job_type level timestamp",
     members: &[
@@ -134,7 +131,7 @@ pub(crate) static NOTIFICATION: Document = Document {
     others: FreeText,
 };
 
-pub(crate) static CATEGORY: Document = Document {
+pub(crate) static CATEGORY: DocumentKind = DocumentKind {
     part: ArchivePart::Categories,
     kept: "job_id partition_field_name mlcategory result_type",
     members: &[
@@ -148,7 +145,7 @@ pub(crate) static CATEGORY: Document = Document {
     others: OtherValue,
 };
 
-pub(crate) static CALENDAR: Document = Document {
+pub(crate) static CALENDAR: DocumentKind = DocumentKind {
     part: ArchivePart::Calendars,
     kept: "calendar_id events.calendar_id events.event_id",
     members: &[
@@ -159,14 +156,14 @@ pub(crate) static CALENDAR: Document = Document {
 };
 
 /// Its items are values of the fields that it is applied to.
-pub(crate) static FILTER: Document = Document {
+pub(crate) static FILTER: DocumentKind = DocumentKind {
     part: ArchivePart::Filters,
     kept: "filter_id",
     members: &[(FreeText, "filter descriptions", "description")],
     others: OtherValue,
 };
 
-impl Document {
+impl DocumentKind {
     /// What a member holds.
     pub(crate) fn content(&self, path: &str) -> Content<'static> {
         match self.member(path) {

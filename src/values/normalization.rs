@@ -24,11 +24,11 @@ enum Normalization {
 pub(crate) struct Normalizers {
     fields: BTreeMap<String, Normalization>,
     /// Places of the mapping with a normalizer that values of these fields pass.
-    normalized: BTreeSet<String>,
+    pub(crate) normalized: BTreeSet<String>,
     /// Fields with `ignore_above`: the smallest and the largest that a source has for it, in UTF-16 code units.
     longest: BTreeMap<String, (u64, u64)>,
-    /// Places of the mapping with that limit.
-    limited: BTreeSet<String>,
+    /// Places of the mapping with that limit, which tokens may exceed.
+    pub(crate) limited: BTreeSet<String>,
 }
 
 impl Normalizers {
@@ -84,11 +84,6 @@ impl Normalizers {
         }
     }
 
-    /// Whether a place of the mapping has a limit that tokens may exceed.
-    pub(crate) fn is_limited(&self, path: &str) -> bool {
-        self.limited.contains(path)
-    }
-
     /// What the job reads where a document has this value, `None` where that is not known.
     pub(crate) fn normalized<'t>(&self, field: &str, text: &'t str) -> Option<Cow<'t, str>> {
         match self.fields.get(field) {
@@ -101,11 +96,6 @@ impl Normalizers {
             // As Lucene's `LowerCaseFilter` does, a letter becomes one letter.
             Some(Normalization::Lowercase) => Some(text.chars().filter_map(|c| c.to_lowercase().next()).collect()),
         }
-    }
-
-    /// Whether a place of the mapping has a normalizer that replaced values have passed.
-    pub(crate) fn is_normalized(&self, path: &str) -> bool {
-        self.normalized.contains(path)
     }
 }
 
@@ -203,7 +193,8 @@ mod tests {
         ] {
             assert_eq!(all.normalized(field, text), None, "{field} {text}");
         }
-        assert!(all.is_normalized("text.up") && all.is_normalized("low") && !all.is_normalized("text"));
+        let normalized = |path| all.normalized.contains(path);
+        assert!(normalized("text.up") && normalized("low") && !normalized("text"));
     }
 
     #[test]
@@ -244,7 +235,7 @@ mod tests {
         ] {
             assert_eq!(all.is_indexed(field, text), wanted, "{field} {text}");
         }
-        let limited = |path| all.is_limited(path);
+        let limited = |path| all.limited.contains(path);
         assert!(limited("url.raw") && limited("labels") && limited("by_index") && !limited("url") && !limited("plain"));
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::documents::{
-    ANNOTATION, ANNOTATIONS_OF_PEOPLE, CALENDAR, CATEGORY, CONFIGURATION, Content, Document, FILTER, JOB_USER,
+    ANNOTATION, ANNOTATIONS_OF_PEOPLE, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, FILTER, JOB_USER,
     NOTIFICATION, SNAPSHOT,
 };
 use super::location::{ArchivePart, ValueSource};
@@ -98,7 +98,7 @@ pub(crate) fn document_values(part: ArchivePart, source: &[u8], visit: &mut Visi
 }
 
 /// The values of a member that is reported.
-fn member_values(document: &Document, leaf: &Leaf<'_>, visit: &mut Visit<'_>) {
+fn member_values(document: &DocumentKind, leaf: &Leaf<'_>, visit: &mut Visit<'_>) {
     let (part, text) = (document.part, &*leaf.text);
     match document.member(leaf.path) {
         None | Some((_, "")) => {}

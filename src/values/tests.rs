@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::documents::{
-    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, Document, FILTER, NOTIFICATION, SNAPSHOT,
+    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, FILTER, NOTIFICATION, SNAPSHOT,
 };
 use super::location::ValueSource;
 use super::reader;
 
-const DOCUMENTS: [&Document; 7] = [
+const DOCUMENTS: [&DocumentKind; 7] = [
     &CONFIGURATION,
     &SNAPSHOT,
     &ANNOTATION,

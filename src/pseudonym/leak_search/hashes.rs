@@ -56,7 +56,10 @@ impl FoundHashes {
         for text in until_cancelled(texts.iter()) {
             let alone = persons.iter().map(|person| scope_hash(["", "", person, text]));
             let in_partition = pairs.iter().flat_map(|(partition, person)| {
-                [scope_hash([partition, text, "", ""]), scope_hash([partition, text, person, ""])]
+                [
+                    scope_hash([partition, text, "", ""]),
+                    scope_hash([partition, text, person, ""]),
+                ]
             });
             // Levels of scores have the hashes of names of fields.
             let word = self.0.get(&value_hash(text));

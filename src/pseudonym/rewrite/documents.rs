@@ -13,7 +13,7 @@ use crate::json::{Edit, Leaf, Member, edit_leaves, edit_members, for_each_leaf};
 use crate::pseudonym::error::{Error, Result};
 use crate::state::StateLimits;
 use crate::values::{
-    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, Document, JOB_USER, NOTIFICATION, SNAPSHOT,
+    ANNOTATION, CALENDAR, CATEGORY, CONFIGURATION, Content, DocumentKind, JOB_USER, NOTIFICATION, SNAPSHOT,
 };
 
 /// Names that Kibana gives to members of custom settings.
@@ -140,7 +140,7 @@ impl Rewriter {
     ) -> io::Result<Vec<u8>> {
         edit_members(source, &mut |member| match member {
             Member::Name { path, name } => {
-                let has = |document: &&Document| document.has(path);
+                let has = |document: &&DocumentKind| document.has(path);
                 let is_known = [&ANNOTATION, &NOTIFICATION, &CATEGORY].iter().any(has);
                 Ok(self.edit_name(name, !is_known && !self.fields.is_known(path)))
             }
@@ -197,7 +197,7 @@ fn about(source: &[u8]) -> BTreeMap<String, String> {
 }
 
 /// What a member of a document holds that is about these fields.
-fn content_of<'a>(document: &Document, path: &str, about: &'a BTreeMap<String, String>) -> Content<'a> {
+fn content_of<'a>(document: &DocumentKind, path: &str, about: &'a BTreeMap<String, String>) -> Content<'a> {
     match document.content(path) {
         Content::ValueOfNamedField => match about.get(&path.replace("_value", "_name")) {
             Some(field) => Content::Value(field),

@@ -63,11 +63,11 @@ impl Rewriter {
                 self.notes
                     .insert("a field of a type that takes no tokens is mapped as `keyword`");
             }
-            if fields.normalizers.is_normalized(&path) {
+            if fields.normalizers.normalized.contains(&path) {
                 // Tokens are spelled alike already, and must not be changed.
                 definition.shift_remove("normalizer");
             }
-            if fields.normalizers.is_limited(&path) {
+            if fields.normalizers.limited.contains(&path) {
                 // Larger than any token, and than what the settings of the index may say instead.
                 definition.insert("ignore_above".to_owned(), i32::MAX.into());
             }

@@ -10,6 +10,9 @@ use crate::state::{self, StateLimits};
 use crate::util::cancellation;
 use crate::values::Content;
 
+const RULES_WITH_FILTERS: &str =
+    "checksums of rules that were applied for good: they cover the items of filters, and none can be made for tokens";
+
 impl Visitor for &mut Rewriter {
     fn found(&mut self, location: &ValueLocation<'_>, text: &str) -> Change {
         if cancellation::check().is_err() {
@@ -22,14 +25,11 @@ impl Visitor for &mut Rewriter {
         let fields = Arc::clone(&self.fields);
         let content = match (location.kind, location.field) {
             (ValueKind::FieldName | ValueKind::FieldNames, _) => return Change::Keep,
-            (ValueKind::RuleChecksums, _) if self.time_shifts.have_no_scope(location.detector, text) => {
-                return Change::Keep;
-            }
             (ValueKind::RuleChecksums, _) => {
-                return Change::Refuse(
-                    "checksums of rules that were applied for good: they cover the items of filters, and none can be \
-                     made for tokens",
-                );
+                return match self.time_shifts.have_no_scope(location.detector, text) {
+                    true => Change::Keep,
+                    false => Change::Refuse(RULES_WITH_FILTERS),
+                };
             }
             (ValueKind::ScopeHash | ValueKind::ValueHash, _) => return self.hash(location.kind, text),
             // Its hash comes before it.
