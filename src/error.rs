@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::util::atomic_file::{PublishError, file_hint};
-use crate::util::cancellation::Cancelled;
+use crate::util::process::Cancelled;
 use crate::util::process::StopSignal;
 use crate::{archive, cluster, job, state};
 

@@ -3,8 +3,8 @@
 use esml_state::archive::EntryKind;
 use esml_state::job::{FilterId, IndexName, JobId, SnapshotId};
 use esml_state::state::StateDocId;
-use esml_state::util::control_chars::{escape, escape_json, indented};
 use esml_state::util::format::parse_size;
+use esml_state::util::format::{escape, escape_json, indented};
 use esml_state::util::timestamp::EpochMillis;
 
 /// What is taken keeps its promises.

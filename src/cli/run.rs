@@ -14,7 +14,7 @@ use crate::cli::arguments::{Cli, Command};
 use crate::commands::{self, RunContext};
 use crate::error::{Error, Result};
 use crate::terminal::{Terminal, TerminalOptions};
-use crate::util::control_chars::escape_json;
+use crate::util::format::escape_json;
 use crate::util::process::{
     NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, is_out_of_descriptors, survive_file_limit,
 };

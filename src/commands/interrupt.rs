@@ -9,7 +9,6 @@ use crate::cluster::Cluster;
 use crate::commands::session::Stop;
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::{PromptError, Terminal, TerminalStateGuard};
-use crate::util::cancellation;
 use crate::util::process::{self, StopSignal};
 
 /// Listens from the beginning of a command to its end: a signal that comes between two pieces of work
@@ -73,7 +72,7 @@ impl Signals {
 
     fn cancellable<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
         let first = self.first.clone();
-        cancellation::cancellable(move || first.borrow().is_some(), work)
+        process::cancellable(move || first.borrow().is_some(), work)
     }
 
     async fn stopped(&self) -> Error {
@@ -126,7 +125,7 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
-    use crate::util::cancellation::{Cancellable, check, until_cancelled};
+    use crate::util::process::{Cancellable, fail_if_cancelled, until_cancelled};
 
     #[tokio::test]
     async fn computations_fail_once_a_signal_was_received() {
@@ -135,11 +134,11 @@ mod tests {
         let computed = async {
             let mut sink = Cancellable(Vec::new());
             sink.write_all(b"before").unwrap();
-            check().unwrap();
+            fail_if_cancelled().unwrap();
             assert_eq!(until_cancelled(0..5000).count(), 5000);
             // It does not await: only the computation itself can end.
             sender.send(Some(ExitCode::Terminated)).unwrap();
-            assert!(check().is_err());
+            assert!(fail_if_cancelled().is_err());
             assert_eq!(until_cancelled(0..10).count(), 0);
             let error = sink.write_all(b"after").unwrap_err();
             assert_eq!(sink.0, b"before");
@@ -147,7 +146,7 @@ mod tests {
         };
         let ended = signals.or(computed).await;
         assert!(ended.is_err_and(|error| error.exit() == ExitCode::Terminated));
-        assert!(check().is_ok(), "of another command");
+        assert!(fail_if_cancelled().is_ok(), "of another command");
     }
 
     #[tokio::test]

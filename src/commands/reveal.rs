@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::pseudonym::{KeyFile, Revealer};
 use crate::terminal::Terminal;
-use crate::util::control_chars::{escape, escape_json};
+use crate::util::format::{escape, escape_json};
 
 const EXAMPLES: &str = "\
 Examples:

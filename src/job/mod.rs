@@ -1,7 +1,6 @@
 //! What a job is: ids, configuration, the inputs it needs, their mapping, renaming.
 
 mod config;
-mod datafeed;
 mod documents;
 mod error;
 mod id;
@@ -10,8 +9,7 @@ mod mapping;
 mod portable;
 
 pub(crate) use config::GENERATED;
-pub use config::{Analysis, Detector, JobConfig};
-pub use datafeed::{Datafeed, scripts_of};
+pub use config::{Analysis, Datafeed, Detector, JobConfig, scripts_of};
 pub use documents::{Calendar, DataCounts, Filter, ModelSize, Quantiles, Snapshot, remove_event_ids};
 pub use error::Error;
 pub use id::{CalendarId, DatafeedId, FilterId, IndexName, IndexPattern, JobId, SnapshotId, Version, is_remote};

@@ -22,7 +22,7 @@ use crate::pseudonym::error::{Error, Result};
 use crate::pseudonym::tokens::TokenMap;
 use crate::state::schema::{StateRewriter, StateStream};
 use crate::state::{self, ChunkDecoder, ChunkEncoder, StateDocId, StateKind, StateLimits};
-use crate::util::cancellation::{self, Cancellable};
+use crate::util::process::{self, Cancellable};
 use crate::util::timestamp::EpochMillis;
 
 /// State documents bring no index along; the Python scripts and this tool find theirs themselves.
@@ -332,7 +332,7 @@ async fn for_each_document(
 ) -> Result<()> {
     let mut stream = archive.documents(part);
     while let Some(batch) = stream.next().await? {
-        cancellation::check()?;
+        process::fail_if_cancelled()?;
         tokio::task::block_in_place(|| batch.iter().try_for_each(&mut *take))?;
         progress(batch.len() as u64);
     }
@@ -390,7 +390,7 @@ mod tests {
 
     use super::*;
     use crate::pseudonym::tokens::KeyFile;
-    use crate::util::cancellation::cancellable;
+    use crate::util::process::cancellable;
 
     /// Counts what is written, and requests cancellation with the first bytes.
     struct Signaling {

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use super::page::{
     Block, Cell, Column, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile, scaled,
 };
-use crate::util::control_chars::escape;
 use crate::util::format::count;
+use crate::util::format::escape;
 
 const STYLE: &str = include_str!("style.css");
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::util::control_chars::escape;
+use crate::util::format::escape;
 use crate::util::format::{count, duration};
 use crate::util::timestamp::EpochMillis;
 

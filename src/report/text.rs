@@ -7,7 +7,7 @@ use console::{Style, measure_text_width};
 use super::page::{
     Block, Cell, Column, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile, scaled,
 };
-use crate::util::control_chars::escape;
+use crate::util::format::escape;
 
 const INDENT: usize = 2;
 /// Column of values behind labels, so that they are aligned on the whole page.

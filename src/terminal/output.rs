@@ -10,7 +10,7 @@ use clap::{ArgAction, Args, ColorChoice};
 use console::{Style, Term};
 use indicatif::MultiProgress;
 
-use crate::util::control_chars::indented;
+use crate::util::format::indented;
 use crate::util::secret::Secrets;
 
 /// How much to say.

@@ -9,8 +9,8 @@ use console::Term;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::terminal::output::Terminal;
-use crate::util::control_chars::escape;
 use crate::util::format::duration;
+use crate::util::format::escape;
 
 /// One stage. Cheap to clone; dropping the last clone unfinished removes the bar.
 #[derive(Clone, Debug)]

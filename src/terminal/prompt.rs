@@ -10,7 +10,7 @@ use dialoguer::{Confirm, FuzzySelect, Password};
 use tokio::sync::oneshot;
 
 use crate::terminal::output::Terminal;
-use crate::util::control_chars::escape;
+use crate::util::format::escape;
 use crate::util::format::wrapped;
 use crate::util::process::Signals;
 use crate::util::secret::Secret;

@@ -1,10 +1,7 @@
 //! What knows nothing of Elasticsearch, archives or terminals: text, time, secrets, and what the system provides.
 
 pub mod atomic_file;
-pub(crate) mod cancellation;
-pub mod control_chars;
 pub mod format;
-pub(crate) mod prefix_index;
 pub(crate) mod process;
 pub mod secret;
 pub(crate) mod spool;

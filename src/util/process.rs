@@ -1,7 +1,9 @@
-//! What the operating system gives to the process or asks of it: files, threads, memory, and signals.
+//! What the operating system gives to the process or asks of it: files, threads, memory, and signals; and the end of long
+//! computations when the program is asked to stop: while they do not await, nothing else can end them.
 
-use std::io;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::future::Future;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 /// What to do where no more files may be opened.
@@ -178,3 +180,55 @@ impl Signals {
 
 #[cfg(windows)]
 pub(crate) fn survive_file_limit() {}
+
+/// Items between two checks.
+const CHECK_INTERVAL: usize = 1024;
+
+/// The computation was ended before its result was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Cancelled;
+
+tokio::task_local! {
+    static IS_CANCELLED: Arc<dyn Fn() -> bool + Send + Sync>;
+}
+
+/// Runs work whose computations end once `is_cancelled` returns true.
+pub(crate) async fn cancellable<T>(
+    is_cancelled: impl Fn() -> bool + Send + Sync + 'static,
+    work: impl Future<Output = T>,
+) -> T {
+    IS_CANCELLED.scope(Arc::new(is_cancelled), work).await
+}
+
+/// Fails once the work was cancelled. Long computations call it between their steps.
+pub(crate) fn fail_if_cancelled() -> Result<(), Cancelled> {
+    match IS_CANCELLED.try_with(|is_cancelled| is_cancelled()) {
+        Ok(true) => Err(Cancelled),
+        Ok(false) | Err(_) => Ok(()),
+    }
+}
+
+/// The items until the work is cancelled; callers call [`fail_if_cancelled`] afterwards.
+pub(crate) fn until_cancelled<T>(items: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    let checked = |(number, item): (usize, T)| match number % CHECK_INTERVAL {
+        0 => fail_if_cancelled().ok().map(|()| item),
+        _ => Some(item),
+    };
+    items.enumerate().map_while(checked)
+}
+
+/// A sink that fails once the work was cancelled.
+#[derive(Debug)]
+pub(crate) struct Cancellable<W>(pub(crate) W);
+
+impl<W: Write> Write for Cancellable<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        fail_if_cancelled().map_err(io::Error::other)?;
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}

@@ -13,7 +13,7 @@ use crate::archive::manifest::{EntrySummary, Manifest};
 use crate::archive::read::{Archive, DocumentStream};
 use crate::job::{Calendar, FilterId, InputMappings, JobConfig, JobId, Snapshot};
 use crate::state::{StateDocId, StateKind};
-use crate::util::control_chars::escape;
+use crate::util::format::escape;
 
 /// Findings that are listed; more say nothing new.
 const MAX_FINDINGS: usize = 200;

@@ -12,8 +12,8 @@ use crate::cluster::{Hit, Search, Sort, is_newer_index};
 use crate::error::{Error, Result};
 use crate::state::{self, ChunkDecoder, STATE_INDICES, StateDocId, StateKind, StateLimits};
 use crate::terminal::Stage;
-use crate::util::cancellation::Cancellable;
 use crate::util::format::{amount, count};
+use crate::util::process::Cancellable;
 
 /// No bound of ours on what a cluster's own state may decode to.
 const LIMITS: StateLimits = StateLimits { decoded: u64::MAX };

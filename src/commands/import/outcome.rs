@@ -11,8 +11,8 @@ use crate::commands::interrupt;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
-use crate::util::control_chars::{escape_json, indented};
 use crate::util::format::amount;
+use crate::util::format::{escape_json, indented};
 
 const MEANT_FOR: &str = "Imports are meant for reproducing issues and for test clusters, not for production.";
 const UNSUPPORTED: &str = "An import writes to internal indices of machine learning, which Elastic does not support as \

@@ -11,7 +11,7 @@ use super::options::{EscapingWriter, InspectOptions, is_standard_stream};
 use crate::archive::{self, Archive, Contents, Limits};
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal};
-use crate::util::control_chars::escape;
+use crate::util::format::escape;
 use crate::util::format::{Table, bytes, count};
 
 /// Digits of a checksum in the table.

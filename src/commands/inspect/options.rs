@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::report::{RenderOptions, ReportPage, render_html, render_text};
 use crate::terminal::Terminal;
 use crate::util::atomic_file::{AtomicFile, PublishError};
-use crate::util::control_chars::escape_json;
+use crate::util::format::escape_json;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,7 +1,6 @@
 //! Which fields of the inputs a job needs.
 
 mod query;
-mod query_string;
 mod references;
 mod resolve;
 mod script;
@@ -13,8 +12,7 @@ use serde_json::{Value, json};
 use self::references::FieldReferences;
 use self::resolve::resolve;
 pub use self::resolve::{NeededFields, names_with_parents, parents_of_multi_fields};
-use crate::job::config::{Detector, JobConfig};
-use crate::job::datafeed::{Datafeed, entries};
+use crate::job::config::{Datafeed, Detector, JobConfig, entries};
 use crate::job::error::Error;
 use crate::job::mapping::InputMappings;
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::references::FieldReferences;
 use super::script;
-use crate::job::datafeed::entries;
+use crate::job::config::entries;
 use crate::job::mapping::InputMappings;
 
 /// What a list or text in a script has besides its value: `params._source.tags.length`.

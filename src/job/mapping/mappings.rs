@@ -347,7 +347,7 @@ impl InputMappings {
     /// # Errors
     /// Text that is not an object of definitions, each an object with objects in it.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
-        let invalid = |why: &str| Error::config("input mapping", &why);
+        let invalid = |why: &str| Error::config("input mapping", why);
         let definitions: Map<String, Value> =
             serde_json::from_slice(json).map_err(|cause| invalid(&without_value(&cause)))?;
         let mut all = Self::default();

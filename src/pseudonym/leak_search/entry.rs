@@ -3,14 +3,13 @@
 use std::io::{self, Write};
 
 use super::encodings::{JsonItem, JsonItems};
-use super::hashes::FoundHashes;
-use super::matcher::{LeakMatcher, TextLocation};
+use super::matcher::{FoundHashes, LeakMatcher, TextLocation};
 use crate::archive::EntryKind;
 use crate::json::Kind;
 use crate::pseudonym::error::{Error, Result};
 use crate::state::schema::StateStream;
 use crate::state::{StateLimits, TextDecoder};
-use crate::util::cancellation;
+use crate::util::process;
 
 /// How base64 of gzip begins.
 const GZIP: &[u8] = b"H4sI";
@@ -208,7 +207,7 @@ impl StateSearch<'_> {
 impl Write for StateSearch<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // What a few bytes become when they are decompressed may take seconds to search.
-        cancellation::check().map_err(io::Error::other)?;
+        process::fail_if_cancelled().map_err(io::Error::other)?;
         let (matcher, stream, hashes) = (self.matcher, self.stream, &mut self.hashes);
         self.items
             .push(bytes, &mut |item| element(matcher, stream, hashes, item))?;

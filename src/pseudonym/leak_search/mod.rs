@@ -5,7 +5,6 @@
 
 mod encodings;
 mod entry;
-mod hashes;
 mod matcher;
 #[cfg(test)]
 mod tests;
@@ -19,7 +18,7 @@ use self::values::ReplacedValues;
 use super::rewrite::Rewriter;
 use crate::archive::{Archive, Contents, Progress};
 use crate::pseudonym::error::{Error, Result};
-use crate::util::cancellation;
+use crate::util::process;
 
 /// Fails where a value is found in the written archive, whose check yielded these contents. `names` are those that stay.
 pub(crate) async fn search(
@@ -36,8 +35,8 @@ pub(crate) async fn search(
         return Ok(());
     };
     let values =
-        tokio::task::block_in_place(|| ReplacedValues::new(cancellation::until_cancelled(rewriter.tokens.originals())));
-    cancellation::check()?;
+        tokio::task::block_in_place(|| ReplacedValues::new(process::until_cancelled(rewriter.tokens.originals())));
+    process::fail_if_cancelled()?;
     if values.all.is_empty() {
         return Ok(());
     }

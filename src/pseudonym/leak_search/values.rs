@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::util::prefix_index::{MIN_BYTES, PrefixIndex};
+use crate::pseudonym::tokens::{MIN_BYTES, PrefixIndex};
 
 /// Characters from which on a value counts as an occurrence inside a longer text, between word boundaries.
 const MIN_BOUNDED_CHARACTERS: usize = MIN_BYTES;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::rewriter::Rewriter;
 use crate::job::JobConfig;
 use crate::pseudonym::error::{Error, Result};
-use crate::util::cancellation;
+use crate::util::process;
 use crate::values::Content;
 
 /// Items that Elasticsearch takes in one filter.
@@ -74,7 +74,7 @@ impl Rewriter {
         // Not all of them are known before there are tokens.
         let fields = fields.iter().filter(|_| self.writing);
         for values in fields.filter_map(|field| self.values_by_field.get(*field)) {
-            let values = cancellation::until_cancelled(values.iter().map(|id| self.tokens.entry(*id)));
+            let values = process::until_cancelled(values.iter().map(|id| self.tokens.entry(*id)));
             for (value, token) in values {
                 *left = left.checked_sub(1).ok_or_else(|| {
                     Error::filter(format!(
@@ -88,7 +88,7 @@ impl Rewriter {
                     return Err(too_many(filter, new.len()));
                 }
             }
-            cancellation::check()?;
+            process::fail_if_cancelled()?;
         }
         self.notes.insert(
             "a filter holds patterns such as `web-*`: the tokens of all values that match one stand in its place, \

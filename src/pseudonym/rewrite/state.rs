@@ -7,7 +7,7 @@ use crate::pseudonym::tokens::TokenUse;
 use crate::state::hash::value_hash;
 use crate::state::schema::{Change, Lengths, ValueKind, ValueLocation, Visitor, read_quantiles, rewrite_quantiles};
 use crate::state::{self, StateLimits};
-use crate::util::cancellation;
+use crate::util::process;
 use crate::values::Content;
 
 const RULES_WITH_FILTERS: &str =
@@ -15,7 +15,7 @@ const RULES_WITH_FILTERS: &str =
 
 impl Visitor for &mut Rewriter {
     fn found(&mut self, location: &ValueLocation<'_>, text: &str) -> Change {
-        if cancellation::check().is_err() {
+        if process::fail_if_cancelled().is_err() {
             return Change::Refuse("a value that was not read: the run was interrupted");
         }
         // A place of the register that was given up is called `-`.

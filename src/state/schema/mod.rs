@@ -8,7 +8,6 @@
 //! The form is that of Elastic's ml-cpp, the same from 7.9 to 9.5 (state version 34, categorizer 1, quantiles 3); the
 //! tables in `form` name every element above the mathematical models, and demand numbers, and nothing else, within these.
 
-mod category;
 mod form;
 mod rewriter;
 mod value;
@@ -18,9 +17,8 @@ use std::io::{self, Write};
 use base64::{engine::general_purpose::STANDARD, write::EncoderStringWriter};
 use flate2::{Compression, write::GzEncoder};
 
-pub use category::Lengths;
 pub use rewriter::{StateRewriter, StateStream};
-pub use value::{Change, Detector, ValueKind, ValueLocation, Visitor};
+pub use value::{Change, Detector, Lengths, ValueKind, ValueLocation, Visitor};
 
 use crate::state::chunks::{StateLimits, TextDecoder};
 use crate::state::error::{Cause, Error};

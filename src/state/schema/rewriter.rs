@@ -2,9 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::category::OpenCategory;
 use super::form::{self, Elements, Rule, is_cue, is_numbers, is_tag};
-use super::value::{Change, Detector, ModelKind, ValueKind, ValueLocation, Visitor};
+use super::value::{Change, Detector, ModelKind, OpenCategory, ValueKind, ValueLocation, Visitor};
 use crate::json::{Editor, Kind, Token, Tokenizer, quoted};
 use crate::state::error::UnknownForm;
 

@@ -1,0 +1,594 @@
+//! State documents, `{"compressed": [...], "eos": true}`, to decoded state and back, streamed: strings in order ↔ one
+//! base64 text ↔ one gzip member.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::{GzDecoder, GzEncoder};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+use crate::json::without_value;
+use crate::state::error::{Cause, Error};
+
+/// Base64 characters decoded at a time; a multiple of four.
+const STEP: usize = 4096;
+
+/// How much state may decompress to.
+#[derive(Clone, Copy, Debug)]
+pub struct StateLimits {
+    /// Bytes.
+    pub decoded: u64,
+}
+
+/// Decodes the documents of one kind, given in numeric order, into a sink; memory is flat.
+pub struct ChunkDecoder<W: Write> {
+    decoder: TextDecoder<W>,
+    last_id: String,
+    eos: bool,
+}
+
+impl<W: Write> ChunkDecoder<W> {
+    /// Starts a decoder.
+    pub fn new(sink: W, limits: StateLimits) -> Self {
+        Self {
+            decoder: TextDecoder::new(sink, limits),
+            last_id: String::new(),
+            eos: false,
+        }
+    }
+
+    /// Decodes one document's source; `id` is for messages. Returns whether it carries `eos: true`;
+    /// a document after `eos` is an error.
+    ///
+    /// # Errors
+    /// Any of [`Cause`] but `ForeignId`; the decoder is of no use afterwards.
+    pub fn document(&mut self, id: &str, source: &[u8]) -> Result<bool, Error> {
+        id.clone_into(&mut self.last_id);
+        self.eos = self.read(source).map_err(|cause| cause.of(id))?;
+        Ok(self.eos)
+    }
+
+    fn read(&mut self, source: &[u8]) -> Result<bool, Cause> {
+        if self.eos {
+            return Err(malformed("it follows the document that carries `eos`"));
+        }
+        let text = std::str::from_utf8(source).map_err(|cause| malformed(&format!("not UTF-8: {cause}")))?;
+        let mut json = serde_json::Deserializer::from_str(text);
+        let mut failed = None;
+        let document = Document(Chunks {
+            decoder: &mut self.decoder,
+            failed: &mut failed,
+        });
+        let read = json.deserialize_map(document).and_then(|eos| json.end().map(|()| eos));
+        match (failed, read) {
+            (Some(cause), _) => Err(cause.into()),
+            (None, Ok(eos)) => Ok(eos),
+            (None, Err(cause)) => Err(malformed(&format!("not a state document: {}", without_value(&cause)))),
+        }
+    }
+
+    /// The end: `eos` must have come, base64 and gzip must be complete. Returns decoded bytes and the sink.
+    ///
+    /// # Errors
+    /// As [`document`](Self::document).
+    pub fn finish(self) -> Result<(u64, W), Error> {
+        if !self.eos {
+            let why = "the last document of the state lacks `eos`: the state is cut short";
+            return Err(malformed(why).of(&self.last_id));
+        }
+        let decoded = self.decoder.finish();
+        decoded.map_err(|cause| Cause::from(cause).of(&self.last_id))
+    }
+}
+
+fn malformed(why: &str) -> Cause {
+    Cause::Malformed(why.to_owned())
+}
+
+/// Returns whether the document carries `eos: true`.
+struct Document<'a, W: Write>(Chunks<'a, W>);
+
+impl<'de, W: Write> Visitor<'de> for Document<'_, W> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `compressed` and, behind it, `eos`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
+        let (mut chunks, mut eos) = (Some(self.0), None);
+        while let Some(key) = members.next_key::<Cow<'de, str>>()? {
+            match (key.as_ref(), chunks.take()) {
+                ("compressed", None) => return Err(A::Error::duplicate_field("compressed")),
+                ("compressed", _) if eos.is_some() => {
+                    return Err(A::Error::custom(
+                        "`eos` stands before `compressed`, which fails the restore",
+                    ));
+                }
+                ("compressed", Some(chunks)) => members.next_value_seed(chunks)?,
+                ("eos", _) if eos.is_some() => return Err(A::Error::duplicate_field("eos")),
+                ("eos", unread) => {
+                    eos = Some(members.next_value::<bool>()?);
+                    chunks = unread;
+                }
+                (other, _) => return Err(A::Error::unknown_field(other, &["compressed", "eos"])),
+            }
+        }
+        match chunks {
+            Some(_) => Err(A::Error::missing_field("compressed")),
+            None => Ok(eos.unwrap_or(false)),
+        }
+    }
+}
+
+/// Decodes the strings as they are read.
+struct Chunks<'a, W: Write> {
+    decoder: &'a mut TextDecoder<W>,
+    /// What the decoder returned, which does not fit into errors of serde.
+    failed: &'a mut Option<io::Error>,
+}
+
+/// A string, borrowed where it has no escapes.
+#[derive(Deserialize)]
+struct Chunk<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de, W: Write> DeserializeSeed<'de> for Chunks<'_, W> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, W: Write> Visitor<'de> for Chunks<'_, W> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of strings")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut chunks: A) -> Result<(), A::Error> {
+        while let Some(Chunk(text)) = chunks.next_element()? {
+            if let Err(cause) = self.decoder.push(text.as_bytes()) {
+                *self.failed = Some(cause);
+                return Err(A::Error::custom("the chunk does not decode"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Decodes one text that comes in pieces. Its errors are those of the sink, as they are, or contain a [`Cause`].
+pub(crate) struct TextDecoder<W: Write> {
+    gzip: GzDecoder<Bounded<W>>,
+    /// Characters that wait for the rest of their group of four.
+    carried: Vec<u8>,
+    padded: bool,
+}
+
+/// A sink that refuses to take more than it was told. What it returns is kept apart from what is wrong with the state.
+struct Bounded<W> {
+    sink: W,
+    taken: u64,
+    limit: u64,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> TextDecoder<W> {
+    pub(crate) fn new(sink: W, limits: StateLimits) -> Self {
+        let bounded = Bounded {
+            sink,
+            taken: 0,
+            limit: limits.decoded,
+            failed: None,
+        };
+        Self {
+            gzip: GzDecoder::new(bounded),
+            carried: Vec::new(),
+            padded: false,
+        }
+    }
+
+    pub(crate) fn push(&mut self, text: &[u8]) -> io::Result<()> {
+        self.carried.extend_from_slice(text);
+        let text = std::mem::take(&mut self.carried);
+        let (whole, incomplete) = text.split_at(text.len() / 4 * 4);
+        for groups in whole.chunks(STEP) {
+            self.groups(groups)?;
+        }
+        self.carried = incomplete.to_vec();
+        Ok(())
+    }
+
+    /// Whole groups of four characters.
+    fn groups(&mut self, groups: &[u8]) -> io::Result<()> {
+        if self.padded {
+            return Err(undecodable("more base64 follows its padding"));
+        }
+        self.padded = groups.ends_with(b"=");
+        let mut bytes = [0; STEP / 4 * 3];
+        let decoded = STANDARD.decode_slice(groups, &mut bytes);
+        let n = decoded.map_err(|cause| undecodable(&format!("not base64: {cause}")))?;
+        let mut rest = &bytes[..n];
+        while !rest.is_empty() {
+            match self.gzip.write(rest) {
+                Ok(0) => return Err(undecodable("bytes follow the end of the compressed state")),
+                Ok(n) => rest = &rest[n..],
+                Err(cause) => return Err(self.failure(&cause)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of decoded bytes, and the sink.
+    pub(crate) fn finish(mut self) -> io::Result<(u64, W)> {
+        if !self.carried.is_empty() {
+            return Err(undecodable("the base64 text ends inside a group of four"));
+        }
+        if let Err(cause) = self.gzip.try_finish() {
+            return Err(self.failure(&cause));
+        }
+        let bounded = self.gzip.finish()?;
+        Ok((bounded.taken, bounded.sink))
+    }
+
+    /// Why a write of compressed bytes failed: because of the sink, a bound, or the state.
+    fn failure(&mut self, cause: &io::Error) -> io::Error {
+        let failed = self.gzip.get_mut().failed.take();
+        failed.unwrap_or_else(|| match cause.kind() {
+            io::ErrorKind::UnexpectedEof => undecodable("the compressed state is cut short"),
+            _ => undecodable(&format!("the compressed state is damaged: {cause}")),
+        })
+    }
+}
+
+fn undecodable(why: &str) -> io::Error {
+    io::Error::other(Cause::Undecodable(why.to_owned()))
+}
+
+impl<W: Write> Write for Bounded<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = match self.taken.saturating_add(bytes.len() as u64) > self.limit {
+            true => Err(io::Error::other(Cause::TooLarge(self.limit))),
+            false => self.sink.write(bytes),
+        };
+        self.taken += *written.as_ref().unwrap_or(&0) as u64;
+        written.map_err(|cause| {
+            let kind = cause.kind();
+            self.failed = Some(cause);
+            kind.into()
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+/// Characters of one string; the last of a state may be shorter.
+const STRING: usize = 4096;
+/// Bytes that one string holds before base64.
+const STRING_BYTES: usize = STRING / 4 * 3;
+/// Bytes of one document.
+const DOCUMENT: usize = 16_777_220;
+
+const BEGIN: &str = "{\"compressed\" : [ ";
+const END: &str = "]}";
+/// The end of the last document. `compressed` stands before it: the other way round the restore fails.
+const END_OF_STATE: &str = "],\"eos\":true}";
+
+/// Takes a decoded state, compressed, and gives its documents to a sink, one after the other. Memory is bounded by one
+/// document.
+pub struct ChunkEncoder<S> {
+    sink: S,
+    /// The document that is open, without its end.
+    open: String,
+    /// Bytes that wait for the rest of their string.
+    waiting: Vec<u8>,
+    written: u64,
+    limit: usize,
+}
+
+impl<S: FnMut(u64, &[u8]) -> io::Result<()>> ChunkEncoder<S> {
+    /// Begins; `sink` hears of each document its number, from 1, and its text.
+    pub fn compressing(sink: S) -> GzEncoder<Self> {
+        Self::with_limit(sink, DOCUMENT)
+    }
+
+    fn with_limit(sink: S, limit: usize) -> GzEncoder<Self> {
+        let documents = Self {
+            sink,
+            open: BEGIN.to_owned(),
+            waiting: Vec::with_capacity(STRING_BYTES),
+            written: 0,
+            limit,
+        };
+        GzEncoder::new(documents, Compression::default())
+    }
+
+    /// The end of the state; returns how many documents there are.
+    ///
+    /// # Errors
+    /// What the sink says.
+    pub fn finish(mut self) -> io::Result<u64> {
+        if !self.waiting.is_empty() {
+            self.string()?;
+        }
+        self.give(END_OF_STATE)?;
+        Ok(self.written)
+    }
+
+    /// Puts what waits into the document that is open, or into the next one where it is full.
+    fn string(&mut self) -> io::Result<()> {
+        let characters = self.waiting.len().div_ceil(3) * 4;
+        // A comma, quotes, and the longer of the two ends.
+        if self.open.len() > BEGIN.len() && self.open.len() + characters + 3 + END_OF_STATE.len() > self.limit {
+            self.give(END)?;
+            self.open.push_str(BEGIN);
+        }
+        if self.open.len() > BEGIN.len() {
+            self.open.push(',');
+        }
+        self.open.push('"');
+        STANDARD.encode_string(&self.waiting, &mut self.open);
+        self.open.push('"');
+        self.waiting.clear();
+        Ok(())
+    }
+
+    fn give(&mut self, end: &str) -> io::Result<()> {
+        self.open.push_str(end);
+        self.written += 1;
+        (self.sink)(self.written, self.open.as_bytes())?;
+        self.open.clear();
+        Ok(())
+    }
+}
+
+impl<S: FnMut(u64, &[u8]) -> io::Result<()>> Write for ChunkEncoder<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = bytes.len().min(STRING_BYTES - self.waiting.len());
+        self.waiting.extend_from_slice(&bytes[..n]);
+        if self.waiting.len() == STRING_BYTES {
+            self.string()?;
+        }
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: StateLimits = StateLimits { decoded: 1 << 20 };
+
+    fn encoded(bytes: &[u8]) -> String {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(bytes).unwrap();
+        STANDARD.encode(gzip.finish().unwrap())
+    }
+
+    fn decode(documents: &[String]) -> Result<(u64, Vec<u8>), Error> {
+        let mut decoder = ChunkDecoder::new(Vec::new(), LIMITS);
+        for (n, document) in documents.iter().enumerate() {
+            decoder.document(&format!("a#{}", n + 1), document.as_bytes())?;
+        }
+        decoder.finish()
+    }
+
+    fn whole(text: &str) -> String {
+        format!(r#"{{"compressed" : [ "{text}"],"eos":true}}"#)
+    }
+
+    #[test]
+    fn real_state_decodes_to_its_end() {
+        for job in [
+            "log-categories",
+            "log-categories-multisnap",
+            "user-population",
+            "web-latency",
+        ] {
+            let path = format!("{}/tests/fixtures/jobs/{job}/state.ndjson", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(path).unwrap();
+            let lines: Vec<_> = text.lines().collect();
+            let mut decoders = std::collections::BTreeMap::new();
+            for pair in lines.chunks(2) {
+                let action: serde_json::Value = serde_json::from_str(pair[0]).unwrap();
+                let id = action["index"]["_id"].as_str().unwrap();
+                if id.ends_with("_quantiles") {
+                    continue;
+                }
+                let base = id.rsplit_once('#').unwrap().0.to_owned();
+                let decoder = decoders
+                    .entry(base)
+                    .or_insert_with(|| ChunkDecoder::new(std::io::sink(), StateLimits { decoded: u64::MAX }));
+                decoder.document(id, pair[1].as_bytes()).unwrap();
+            }
+            assert!(!decoders.is_empty());
+            for (base, decoder) in decoders {
+                assert!(decoder.finish().unwrap().0 > 100, "{base}");
+            }
+        }
+    }
+
+    #[test]
+    fn damage_is_told() {
+        let text = encoded(b"state");
+        let half = text.len() / 2;
+        let mut flipped = STANDARD.decode(&text).unwrap();
+        let crc = flipped.len() - 6;
+        flipped[crc] ^= 1;
+        let mut tail = STANDARD.decode(&text).unwrap();
+        tail.push(0);
+        let (head, rest) = tail.split_at(4);
+        let padded = [STANDARD.encode(head), STANDARD.encode(rest)];
+        let long = encoded(&vec![b'x'; (1 << 20) + 1]);
+        let cases: Vec<(&str, Vec<String>, &str)> = vec![
+            (
+                "eos first",
+                vec![format!(r#"{{"eos":true,"compressed":["{text}"]}}"#)],
+                "before `compressed`",
+            ),
+            ("no eos", vec![format!(r#"{{"compressed":["{text}"]}}"#)], "lacks `eos`"),
+            (
+                "eos false",
+                vec![format!(r#"{{"compressed":["{text}"],"eos":false}}"#)],
+                "lacks `eos`",
+            ),
+            ("early eos", vec![whole(&text), whole(&text)], "follows the document"),
+            (
+                "unknown member",
+                vec![format!(r#"{{"compressed":["{text}"],"eos":true,"x":1}}"#)],
+                "unknown field",
+            ),
+            (
+                "twice",
+                vec![r#"{"compressed":[],"compressed":[],"eos":true}"#.to_owned()],
+                "duplicate field",
+            ),
+            ("no chunks", vec![r#"{"eos":true}"#.to_owned()], "missing field"),
+            ("an array", vec!["[]".to_owned()], "not a state document"),
+            ("behind", vec![format!("{} 1", whole(&text))], "trailing"),
+            (
+                "a number",
+                vec![r#"{"compressed":[1],"eos":true}"#.to_owned()],
+                "a string",
+            ),
+            ("not base64", vec![whole("!!!!")], "not base64"),
+            ("group cut", vec![whole(&text[..text.len() - 1])], "group of four"),
+            ("cut", vec![whole(&text[..half - half % 4])], "cut short"),
+            (
+                "nothing",
+                vec![r#"{"compressed":[],"eos":true}"#.to_owned()],
+                "cut short",
+            ),
+            ("flipped", vec![whole(&STANDARD.encode(&flipped))], "damaged"),
+            ("trailing", vec![whole(&STANDARD.encode(&tail))], "follow"),
+            (
+                "padding inside",
+                vec![format!(
+                    r#"{{"compressed":["{}","{}"],"eos":true}}"#,
+                    padded[0], padded[1]
+                )],
+                "follows its padding",
+            ),
+            (
+                "two members",
+                vec![whole(&STANDARD.encode(STANDARD.decode(&text).unwrap().repeat(2)))],
+                "follow",
+            ),
+            ("bomb", vec![whole(&long)], "more than 1048576"),
+        ];
+        for (name, documents, why) in cases {
+            let error = decode(&documents).expect_err(name).to_string();
+            assert!(error.contains(why), "{name}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunking_decodes_alike(bytes in proptest::collection::vec(any::<u8>(), 0..3000), cuts in proptest::collection::vec(1usize..50, 1..200)) {
+            let text = encoded(&bytes);
+            let (mut rest, mut chunks) = (text.as_str(), Vec::new());
+            for cut in cuts {
+                let (head, tail) = rest.split_at(cut.min(rest.len()));
+                chunks.push(format!(r#""{head}""#));
+                rest = tail;
+            }
+            chunks.push(format!(r#""{rest}""#));
+            let middle = chunks.len() / 2;
+            let documents = [
+                format!(r#"{{"compressed":[{}]}}"#, chunks[..middle].join(",")),
+                format!(r#"{{"compressed":[{}],"eos":true}}"#, chunks[middle..].join(",")),
+            ];
+            let (decoded, sink) = decode(&documents).unwrap();
+            prop_assert_eq!(decoded, bytes.len() as u64);
+            prop_assert_eq!(sink, bytes);
+        }
+    }
+
+    fn documents(bytes: &[u8], limit: usize) -> Vec<String> {
+        let mut documents = Vec::new();
+        let sink = |number: u64, document: &[u8]| {
+            assert_eq!(number, documents.len() as u64 + 1);
+            documents.push(String::from_utf8(document.to_vec()).unwrap());
+            Ok(())
+        };
+        let mut encoder = ChunkEncoder::with_limit(sink, limit);
+        encoder.write_all(bytes).unwrap();
+        let written = encoder.finish().unwrap().finish().unwrap();
+        assert_eq!(written, documents.len() as u64);
+        documents
+    }
+
+    fn decoded(documents: &[String]) -> Vec<u8> {
+        let mut decoder = ChunkDecoder::new(Vec::new(), StateLimits { decoded: 1 << 30 });
+        for (n, document) in documents.iter().enumerate() {
+            let eos = decoder.document(&format!("a#{}", n + 1), document.as_bytes()).unwrap();
+            assert_eq!(eos, n + 1 == documents.len());
+        }
+        decoder.finish().unwrap().1
+    }
+
+    /// Bytes that do not compress.
+    fn noise(length: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u8
+        };
+        std::iter::repeat_with(next).take(length).collect()
+    }
+
+    #[test]
+    fn documents_have_the_form_of_autodetect() {
+        let state = noise(20_000);
+        let documents = documents(&state, 9_000);
+        assert_eq!(decoded(&documents), state);
+        assert_eq!(documents.len(), 4);
+        for (n, document) in documents.iter().enumerate() {
+            assert!(document.len() <= 9_000);
+            assert!(document.starts_with("{\"compressed\" : [ \"") && document.ends_with('}'));
+            let last = n + 1 == documents.len();
+            assert_eq!(document.ends_with("\"],\"eos\":true}"), last);
+            let value: serde_json::Value = serde_json::from_str(document).unwrap();
+            let strings: Vec<usize> = value["compressed"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|string| string.as_str().unwrap().len())
+                .collect();
+            let (end, whole) = strings.split_last().unwrap();
+            assert!(whole.iter().all(|length| *length == STRING) && *end <= STRING);
+            assert!(last || *end == STRING);
+        }
+    }
+
+    #[test]
+    fn full_documents_reach_the_size_that_autodetect_gives_them() {
+        let state = noise(14 << 20);
+        let documents = documents(&state, DOCUMENT);
+        assert_eq!(documents.len(), 2);
+        assert!((DOCUMENT - 2 * STRING..=DOCUMENT).contains(&documents[0].len()));
+        assert!(decoded(&documents) == state);
+    }
+
+    proptest! {
+        #[test]
+        fn any_state_comes_back(bytes in proptest::collection::vec(any::<u8>(), 0..3000), limit in 100usize..20_000) {
+            prop_assert_eq!(decoded(&documents(&bytes, limit)), bytes);
+        }
+    }
+}
