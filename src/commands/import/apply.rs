@@ -368,7 +368,10 @@ async fn add_events(import: &Import, calendar: &Calendar, events: &[Map<String, 
     let (cluster, id) = (import.cluster(), &calendar.calendar_id);
     let mut backoff = cluster.backoff();
     let mut missing = events.to_vec();
-    while let Err(error) = cluster.add_events(id, &missing).await {
+    while !missing.is_empty() {
+        let Err(error) = cluster.add_events(id, &missing).await else {
+            break;
+        };
         if !error.outcome_unknown() && !error.is_transient() {
             return Err(error.into());
         }

@@ -125,7 +125,8 @@ impl<'a> IndexBody<'a> {
         dangers.extend(
             others
                 .into_iter()
-                .filter_map(|(is_set, danger)| is_set.then(|| danger.to_owned())),
+                .filter(|(is_set, _)| *is_set)
+                .map(|(_, danger)| danger.to_owned()),
         );
         let runtime = mapping("runtime").as_object().into_iter().flat_map(Map::keys);
         let hidden = list("field", "fields", runtime.filter(|name| self.fields.contains(name)));
