@@ -311,7 +311,7 @@ pub struct Datafeed {
     #[serde(rename = "datafeed_id")]
     pub id: DatafeedId,
     /// `indices` (or `indexes`).
-    #[serde(default, alias = "indexes", deserialize_with = "one_or_many")]
+    #[serde(default, alias = "indexes", deserialize_with = "name_or_names")]
     pub indices: Vec<String>,
     /// `query`, `match_all` where absent.
     #[serde(default = "match_all", deserialize_with = "query")]
@@ -327,16 +327,16 @@ pub struct Datafeed {
     pub indices_options: Option<Value>,
 }
 
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+fn name_or_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum OneOrMany {
+    enum Names {
         One(String),
         Many(Vec<String>),
     }
     Ok(match Option::deserialize(deserializer)? {
-        Some(OneOrMany::Many(names)) => names,
-        Some(OneOrMany::One(name)) => vec![name],
+        Some(Names::Many(names)) => names,
+        Some(Names::One(name)) => vec![name],
         None => Vec::new(),
     })
 }
@@ -347,6 +347,16 @@ fn query<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> 
 
 fn match_all() -> Value {
     json!({"match_all": {}})
+}
+
+/// Whether a name is one of these, which have blanks between them.
+pub(super) fn is_among(names: &str, name: &str) -> bool {
+    names.split(' ').any(|known| known == name)
+}
+
+/// The items of a list, or the value where it is none.
+pub(super) fn one_or_many(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
 /// The members of an object, where it is one.
@@ -429,7 +439,7 @@ fn holds_script(above: &str, value: &Value) -> bool {
 fn is_script(above: &str, key: &str, value: &Value) -> bool {
     let members = ["source", "inline", "id", "stored"];
     let holds_text = match value {
-        Value::String(_) => !BY_FIELD.split(' ').any(|query| query == above),
+        Value::String(_) => !is_among(BY_FIELD, above),
         value => members.iter().any(|member| value.get(member).is_some()),
     };
     holds_text && (key == "script" || key.ends_with("_script"))

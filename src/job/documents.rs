@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::config::is_among;
 use super::error::{Error, parse_object};
 use super::id::{CalendarId, FilterId, JobId, SnapshotId, Version};
 use crate::json::{Object, raw};
@@ -70,10 +71,6 @@ const SIZES: &str = "model_bytes peak_model_bytes model_bytes_exceeded model_byt
     total_by_field_count total_over_field_count total_partition_field_count bucket_allocation_failures_count \
     categorized_doc_count total_category_count frequent_category_count rare_category_count dead_category_count \
     failed_category_count output_memory_allocator_bytes";
-
-fn is_among(names: &str, name: &str) -> bool {
-    names.split(' ').any(|known| known == name)
-}
 
 impl Snapshot {
     /// Parses a snapshot document.

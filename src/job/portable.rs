@@ -146,18 +146,14 @@ fn set_analyzer(analysis: &mut RawObject, filters: &[String], mut analyzer: Valu
 #[derive(Clone, Debug)]
 pub struct Renamer {
     from: JobId,
-    to: JobId,
+    /// The new id.
+    pub(crate) to: JobId,
 }
 
 impl Renamer {
     /// From, to.
     pub fn new(from: JobId, to: JobId) -> Self {
         Self { from, to }
-    }
-
-    /// The new id.
-    pub fn to(&self) -> &JobId {
-        &self.to
     }
 
     /// A document with every value of a member `job_id` (nested ones too) that equals the old id

@@ -86,11 +86,8 @@ pub(crate) struct Table {
 impl Table {
     /// An empty table whose columns `right` are aligned to the right.
     pub(crate) fn new(right: &[usize]) -> Self {
-        let right = right.to_vec();
-        Self {
-            rows: Vec::new(),
-            right,
-        }
+        let (rows, right) = (Vec::new(), right.to_vec());
+        Self { rows, right }
     }
 
     /// Adds a row.
@@ -111,12 +108,8 @@ impl Table {
         for row in &self.rows {
             let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
                 let is_right = self.right.contains(&column);
-                pad_str(
-                    cell,
-                    *width,
-                    if is_right { Alignment::Right } else { Alignment::Left },
-                    None,
-                )
+                let alignment = if is_right { Alignment::Right } else { Alignment::Left };
+                pad_str(cell, *width, alignment, None)
             });
             let line = cells.collect::<Vec<_>>().join("  ");
             text.push_str(format!("{:indent$}{line}", "").trim_end());

@@ -4,8 +4,20 @@ use serde_json::Value;
 
 use super::references::FieldReferences;
 use super::script;
-use crate::job::config::entries;
+use crate::job::config::{entries, is_among, one_or_many};
 
+/// Queries with the field's name as the key of their body.
+const KEYED: &str = "term terms terms_set range match match_phrase match_phrase_prefix match_bool_prefix prefix wildcard \
+    regexp fuzzy intervals span_term";
+/// The same, about places.
+const PLACES: &str =
+    "geo_distance geo_bounding_box geo_polygon geo_shape geo_grid shape text_expansion weighted_tokens";
+/// Queries with the field's name in `field`, `fields` or `default_field`.
+const NAMING: &str = "exists multi_match combined_fields query_string simple_query_string distance_feature rank_feature \
+    knn semantic sparse_vector more_like_this";
+/// Queries that hold other queries.
+const COMPOUND: &str = "bool constant_score dis_max boosting function_score nested has_child has_parent span_near span_or \
+    span_not span_first span_containing span_within pinned span_multi field_masking_span";
 /// What any query can have beside the name of a field.
 const OPTIONS: &str = "boost _name";
 /// What a query about places can have.
@@ -21,55 +33,19 @@ fn values<'a>(body: &'a Value, members: &[&str]) -> impl Iterator<Item = &'a Val
     members.iter().filter_map(|name| body.get(name)).flat_map(one_or_many)
 }
 
-fn one_or_many(value: &Value) -> &[Value] {
-    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
-}
-
 /// Reads a query, or a list of them.
 pub(super) fn read(query: &Value, found: &mut FieldReferences) {
     for (kind, body) in one_or_many(query).iter().flat_map(entries) {
         match kind.as_str() {
             "match_all" | "match_none" => {}
-            // The field's name is the key of the body.
-            "term"
-            | "terms"
-            | "terms_set"
-            | "range"
-            | "match"
-            | "match_phrase"
-            | "match_phrase_prefix"
-            | "match_bool_prefix"
-            | "prefix"
-            | "wildcard"
-            | "regexp"
-            | "fuzzy"
-            | "intervals"
-            | "span_term" => {
-                keyed(body, OPTIONS, found);
-            }
-            "geo_distance" | "geo_bounding_box" | "geo_polygon" | "geo_shape" | "geo_grid" | "shape"
-            | "text_expansion" | "weighted_tokens" => keyed(body, PLACE_OPTIONS, found),
-            // Its name is in `field`, `fields` or `default_field`.
-            "exists"
-            | "multi_match"
-            | "combined_fields"
-            | "query_string"
-            | "simple_query_string"
-            | "distance_feature"
-            | "rank_feature"
-            | "knn"
-            | "semantic"
-            | "sparse_vector"
-            | "more_like_this" => {
-                naming(kind, body, found);
-            }
-            "bool" | "constant_score" | "dis_max" | "boosting" | "function_score" | "nested" | "has_child"
-            | "has_parent" | "span_near" | "span_or" | "span_not" | "span_first" | "span_containing"
-            | "span_within" | "pinned" | "span_multi" | "field_masking_span" => compound(kind, body, found),
             "script" | "script_score" => scripted(body, found),
             "parent_id" => related(kind, found),
             "ids" => found.depends_on_index("_id"),
             "type" => found.depends_on_index("_type"),
+            kind if is_among(KEYED, kind) => keyed(body, OPTIONS, found),
+            kind if is_among(PLACES, kind) => keyed(body, PLACE_OPTIONS, found),
+            kind if is_among(NAMING, kind) => naming(kind, body, found),
+            kind if is_among(COMPOUND, kind) => compound(kind, body, found),
             kind => found.warn(format!("query of kind `{kind}`")),
         }
     }
@@ -79,7 +55,7 @@ fn keyed(body: &Value, options: &str, found: &mut FieldReferences) {
     // An option that is alone is the name of a field.
     let has_options = entries(body).count() > 1;
     for (field, value) in entries(body) {
-        let is_option = has_options && options.split(' ').any(|option| option == field);
+        let is_option = has_options && is_among(options, field);
         if is_option && !value.is_object() && !value.is_array() {
             continue;
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::select::{Selection, Settings, carried, includes, matches_wildcard, needed_analysis, one_or_many, select};
+use crate::job::config::entries;
 use crate::job::error::Error;
 use crate::json::without_value;
 
@@ -262,10 +263,6 @@ fn check(mapping: &Value, above: usize, all: &mut usize) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn entries(object: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
-    object.and_then(Value::as_object).into_iter().flat_map(Map::iter)
 }
 
 /// Per source index: `{"mappings": {...}, "settings": {...}}` as carried in `<safe>_input_mapping.json`,

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use crate::job::config::{self, is_among};
+
 /// Which fields are kept.
 #[derive(Clone, Copy)]
 pub(super) enum Selection<'a> {
@@ -102,12 +104,8 @@ fn plain(
 
 /// The texts of a parameter that takes one or a list of them.
 pub(super) fn one_or_many(value: Option<&Value>) -> impl Iterator<Item = &str> {
-    let values = match value {
-        Some(Value::Array(values)) => values.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-        None => &[],
-    };
-    values.iter().filter_map(Value::as_str)
+    let values = value.into_iter().flat_map(config::one_or_many);
+    values.filter_map(Value::as_str)
 }
 
 /// Whether a field's name, or a pattern, includes a path: it is the path, an object around it, or matches it.
@@ -138,27 +136,11 @@ pub fn matches_wildcard(pattern: &str, text: &str) -> bool {
 }
 
 /// What documents may be, and what analyzers may do.
-const CARRIED: [&str; 19] = [
-    "mapping.coerce",
-    "mapping.ignore_malformed",
-    "mapping.ignore_above",
-    "mapping.depth.limit",
-    "mapping.field_name_length.limit",
-    "mapping.nested_fields.limit",
-    "mapping.nested_objects.limit",
-    "mapping.total_fields.limit",
-    "mapping.total_fields.ignore_dynamic_beyond_limit",
-    "max_docvalue_fields_search",
-    "max_ngram_diff",
-    "max_regex_length",
-    "max_result_window",
-    "max_script_fields",
-    "max_shingle_diff",
-    "max_terms_count",
-    "query.default_field",
-    "query_string.lenient",
-    "query_string.allow_leading_wildcard",
-];
+const CARRIED: &str = "mapping.coerce mapping.ignore_malformed mapping.ignore_above mapping.depth.limit \
+    mapping.field_name_length.limit mapping.nested_fields.limit mapping.nested_objects.limit \
+    mapping.total_fields.limit mapping.total_fields.ignore_dynamic_beyond_limit max_docvalue_fields_search \
+    max_ngram_diff max_regex_length max_result_window max_script_fields max_shingle_diff max_terms_count \
+    query.default_field query_string.lenient query_string.allow_leading_wildcard";
 
 /// By dotted name without `index.`.
 pub(super) type Settings = BTreeMap<String, Value>;
@@ -168,7 +150,7 @@ pub(super) fn carried(index: &Map<String, Value>) -> Settings {
     let mut found = Settings::new();
     flatten(index, "", &mut found);
     let mode = index.get("mode").and_then(Value::as_str);
-    found.retain(|name, _| CARRIED.contains(&name.as_str()));
+    found.retain(|name, _| is_among(CARRIED, name));
     // What this mode does unless told otherwise, and other modes do not.
     if mode == Some("logsdb") {
         found
@@ -206,17 +188,8 @@ fn larger<'a>(left: Option<&'a Value>, right: Option<&'a Value>) -> Option<&'a V
 }
 
 /// Parameters of a field, and of an analyzer or filter, that name a part of the analysis.
-const NAMING: [&str; 9] = [
-    "analyzer",
-    "search_analyzer",
-    "search_quote_analyzer",
-    "normalizer",
-    "tokenizer",
-    "filter",
-    "filters",
-    "char_filter",
-    "article_analyzer",
-];
+const NAMING: &str = "analyzer search_analyzer search_quote_analyzer normalizer tokenizer filter filters \
+    char_filter article_analyzer";
 /// Used by every text that names none.
 const DEFAULTS: [&str; 2] = ["default", "default_search"];
 
@@ -252,7 +225,7 @@ fn named(value: &Value, names_part: bool, wanted: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
-                named(member, NAMING.contains(&name.as_str()), wanted);
+                named(member, is_among(NAMING, name), wanted);
             }
         }
         Value::Array(items) => items.iter().for_each(|item| named(item, names_part, wanted)),

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::mappings::{Definition, InputMappings, Mapping};
 use super::select::{ALL, merged_settings, select};
-use crate::job::config::JobConfig;
+use crate::job::config::{JobConfig, is_among};
 use crate::job::error::Error;
 use crate::job::id::{IndexName, JobId};
 use crate::json::raw;
@@ -156,16 +156,8 @@ fn relax(mapping: &mut Map<String, Value>) {
 }
 
 /// Parameters that decide neither what a value means nor whether it is taken. Parts are brought together by themselves.
-const HARMLESS: [&str; 8] = [
-    "properties",
-    "fields",
-    "dynamic",
-    "meta",
-    "eager_global_ordinals",
-    "fielddata",
-    "fielddata_frequency_filter",
-    "norms",
-];
+const HARMLESS: &str = "properties fields dynamic meta eager_global_ordinals fielddata fielddata_frequency_filter \
+    norms";
 
 /// `None` where a field, an analyzer or a setting of that name is another one, or where one index would look into
 /// what the other did not.
@@ -198,7 +190,7 @@ fn field(left: &Value, right: &Value) -> Option<Value> {
         None if key == "type" => Some(Value::from("object")),
         found => found.cloned(),
     };
-    let mut keys = l.keys().chain(r.keys()).filter(|key| !HARMLESS.contains(&key.as_str()));
+    let mut keys = l.keys().chain(r.keys()).filter(|key| !is_among(HARMLESS, key));
     if keys.any(|key| get(l, key) != get(r, key)) {
         return None;
     }

@@ -81,12 +81,8 @@ impl<'s> EntrySearch<'s> {
 
     /// Whether this line has the ID of the document that follows it.
     fn is_action(&self) -> bool {
-        let kind = self.kind;
-        let actions = matches!(
-            kind,
-            Some(EntryKind::State | EntryKind::Categories | EntryKind::Inputs { .. })
-        );
-        actions && self.line % 2 == 1
+        use EntryKind::{Categories, Inputs, State};
+        self.line % 2 == 1 && matches!(self.kind, Some(State | Categories | Inputs { .. }))
     }
 
     fn part(&mut self, bytes: &[u8]) -> Result<()> {

@@ -40,11 +40,8 @@ impl KeyFile {
     /// # Errors
     /// It has no random bytes.
     pub fn new() -> Result<Self, Error> {
-        let key = Key::random()?;
-        Ok(Self {
-            key,
-            tokens: BTreeMap::new(),
-        })
+        let (key, tokens) = (Key::random()?, BTreeMap::new());
+        Ok(Self { key, tokens })
     }
 
     /// Reads one.
@@ -58,15 +55,12 @@ impl KeyFile {
         let read = serde_json::from_reader(BufReader::new(file));
         // What serde says of text would quote it.
         let read = read.map_err(|cause| bad(&format!("line {}, column {}", cause.line(), cause.column())));
-        let KeyFileDocument {
-            esml_key_file,
-            key,
-            tokens,
-        } = read?;
-        if esml_key_file != VERSION {
-            return Err(bad(&format!("its version {esml_key_file} is not known")));
+        let document: KeyFileDocument<_> = read?;
+        if document.esml_key_file != VERSION {
+            return Err(bad(&format!("its version {} is not known", document.esml_key_file)));
         }
-        let key = Key::parse(&key).ok_or_else(|| bad(&"its key is not 64 hexadecimal digits"))?;
+        let key = Key::parse(&document.key).ok_or_else(|| bad(&"its key is not 64 hexadecimal digits"))?;
+        let tokens = document.tokens;
         Ok(Self { key, tokens })
     }
 

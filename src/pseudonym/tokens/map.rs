@@ -293,16 +293,9 @@ fn uuid(text: &str, digest: &[u8; 32]) -> String {
 }
 
 fn mac(text: &str, digest: &[u8; 32]) -> String {
-    let [first, others @ ..] = *digest;
+    let [first, b, c, d, e, f, ..] = *digest;
     // Administered locally, of one machine.
-    let bytes = [
-        0x02 | (first & 0xfc),
-        others[0],
-        others[1],
-        others[2],
-        others[3],
-        others[4],
-    ];
+    let bytes = [0x02 | (first & 0xfc), b, c, d, e, f];
     let separator = mac_separator(text).unwrap_or(':').to_string();
     in_case_of(text, bytes.map(|byte| hex(&[byte])).join(&separator))
 }

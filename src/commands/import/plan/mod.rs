@@ -102,7 +102,7 @@ pub(super) async fn make(
 impl Plan {
     /// The ID of the job on the cluster.
     pub(crate) fn job(&self) -> &JobId {
-        self.renamer.to()
+        &self.renamer.to
     }
 
     /// Fails with all conflicts, if there are any.
