@@ -293,11 +293,10 @@ impl Pseudonymizer {
     }
 
     fn manifest(&mut self, options: Map<String, Value>) -> Result<Manifest> {
-        let job = self.archive.job();
         let known = self.archive.contents.manifest.clone();
         let mut manifest = known.unwrap_or_else(|| Manifest {
             format_version: archive::FORMAT_VERSION,
-            job_id: job.to_string(),
+            job_id: self.archive.job().to_string(),
             source: ManifestSource {
                 cluster_version: "unknown".to_owned(),
                 ..ManifestSource::default()

@@ -117,6 +117,7 @@ pub(crate) static ANNOTATION: DocumentKind = DocumentKind {
         (OtherValue, "annotation authors", "create_username modified_username"),
         (ValueOfNamedField, "", "partition_field_value"),
         (ValueOfNamedField, "", "over_field_value by_field_value"),
+        (Number, "", "detector_index"),
     ],
     others: FreeText,
 };

@@ -51,5 +51,6 @@ fn what_is_below_a_path_of_the_configuration_has_its_content() {
     assert_eq!(CONFIGURATION.content("blocked.reason"), Content::Kept);
     assert_eq!(CONFIGURATION.content("descriptions"), Content::KeptText);
     assert_eq!(ANNOTATION.content("event.kind"), Content::FreeText);
+    assert!(ANNOTATION.has("detector_index"));
     assert_eq!(ANNOTATION.content("detector_index"), Content::FreeText);
 }
