@@ -6,9 +6,7 @@
 //! restoring the terminal after a question that a signal interrupts.
 
 mod output;
-mod progress;
 mod prompt;
 
-pub use output::{Sink, Streams, Terminal, TerminalOptions, Verbosity};
-pub use progress::Stage;
+pub use output::{Sink, Stage, Streams, Terminal, TerminalOptions, Verbosity};
 pub use prompt::{PromptError, TerminalStateGuard};

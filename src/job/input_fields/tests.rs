@@ -351,3 +351,41 @@ fn of_a_flattened_field_only_the_keys_that_are_read_are_needed() {
     let found = needed(whole, json!({}), json!({"labels": {"type": "flattened"}}));
     assert_eq!(names(&found), ["labels", "timestamp"]);
 }
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn a_field_below_a_field_is_its_multi_field() {
+    let names = set(&[
+        "u.keyword",
+        "o.keyword",
+        "a.b.raw",
+        "none.keyword",
+        "both.x",
+        "plain",
+        "p.*",
+    ]);
+    let asked = names_with_parents(&names);
+    for name in ["u", "u.keyword", "a", "a.b", "a.b.raw"] {
+        assert!(asked.contains(name), "{name}");
+    }
+    assert!(!asked.contains("plain") && !asked.iter().any(|name| name.contains('*')));
+    let types = BTreeMap::from(
+        [
+            ("u", &["text"][..]),
+            ("u.keyword", &["keyword"]),
+            ("o", &["object"]),
+            ("o.keyword", &["keyword"]),
+            ("a", &["object"]),
+            ("a.b", &["text", "match_only_text"]),
+            ("a.b.raw", &["keyword"]),
+            ("none", &["text"]),
+            ("both", &["object", "text"]),
+            ("both.x", &["keyword"]),
+        ]
+        .map(|(name, kinds)| (name.to_owned(), set(kinds))),
+    );
+    assert_eq!(parents_of_multi_fields(&names, &types), set(&["a.b", "both", "u"]));
+}

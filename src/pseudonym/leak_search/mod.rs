@@ -8,13 +8,11 @@ mod entry;
 mod matcher;
 #[cfg(test)]
 mod tests;
-mod values;
 
 use std::collections::BTreeSet;
 
 use self::entry::EntrySearch;
-use self::matcher::LeakMatcher;
-use self::values::ReplacedValues;
+use self::matcher::{LeakMatcher, ReplacedValues};
 use super::rewrite::Rewriter;
 use crate::archive::{Archive, Contents, Progress};
 use crate::pseudonym::error::{Error, Result};

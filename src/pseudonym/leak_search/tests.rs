@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 
 use super::encodings::JsonItem;
 use super::entry::EntrySearch;
-use super::matcher::{LeakMatcher, TextLocation};
-use super::values::ReplacedValues;
+use super::matcher::TextLocation;
 use super::*;
 use crate::job::{InputMappings, JobConfig};
 use crate::json::Kind;
