@@ -283,10 +283,11 @@ impl Pseudonymizer {
                 let id = rewriter.tokens.file.key.unrecorded_token(document.own_id());
                 return Ok(entry.action_and_line(Some(document.source_index()), &id, &text)?);
             }
-            Ok(match &document.action.id {
+            match &document.action.id {
                 Some(id) => entry.action_and_line(document.action.index.as_deref(), id, &text)?,
                 None => entry.line(&text)?,
-            })
+            }
+            Ok(())
         };
         for_each_document(&self.archive, part, progress, &mut write).await?;
         Ok(entry)

@@ -216,7 +216,7 @@ impl TokenOptions {
 /// A key file may know millions of tokens.
 async fn read_key(path: &Path) -> Result<KeyFile> {
     let path = path.to_owned();
-    interrupt::abandonable(move || Ok(KeyFile::read(&path)?)).await
+    interrupt::abandonable(move || KeyFile::read(&path)).await
 }
 
 /// `a.tar.gz` → `a.key.json`
