@@ -15,8 +15,9 @@ use tempfile::{SpooledData, SpooledTempFile};
 use time::OffsetDateTime;
 
 use super::error::{Error, Result};
-use super::layout::{BLOCK, EntryKind, EntryName, MAX_ACTION, MAX_BYTES, MAX_ENTRIES, max_document, max_text};
-use super::manifest::{EntrySummary, Manifest};
+use super::layout::{
+    BLOCK, EntryKind, EntryName, EntrySummary, MAX_ACTION, MAX_BYTES, MAX_ENTRIES, Manifest, max_document, max_text,
+};
 use super::read::Archive;
 use crate::util::atomic_file::{AtomicFile, check_target};
 use crate::util::format::hex;

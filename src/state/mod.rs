@@ -1,13 +1,11 @@
 //! What is inside the model state: document ids, chunks, decoding, and where values stand in it.
 
 mod chunks;
-mod error;
 pub mod hash;
 pub mod schema;
 
 pub(crate) use chunks::TextDecoder;
-pub use chunks::{ChunkDecoder, ChunkEncoder, StateLimits};
-pub use error::{Cause, Error, UnknownForm};
+pub use chunks::{Cause, ChunkDecoder, ChunkEncoder, Error, StateLimits, UnknownForm};
 
 use crate::job::{JobId, SnapshotId};
 

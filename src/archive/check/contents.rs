@@ -8,8 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::archive::error::{Error, Result};
-use crate::archive::layout::{EntryKind, Part};
-use crate::archive::manifest::{EntrySummary, Manifest};
+use crate::archive::layout::{EntryKind, EntrySummary, Manifest, Part};
 use crate::archive::read::{Archive, DocumentStream};
 use crate::job::{Calendar, FilterId, InputMappings, JobConfig, JobId, Snapshot};
 use crate::state::{StateDocId, StateKind};

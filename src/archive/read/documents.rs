@@ -15,8 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::entries::{Archive, TarReader};
 use crate::archive::error::{Error, ReadError, Result};
-use crate::archive::layout::{EntryKind, MAX_ACTION, Part, max_document};
-use crate::archive::manifest::EntrySummary;
+use crate::archive::layout::{EntryKind, EntrySummary, MAX_ACTION, Part, max_document};
 use crate::json::without_value;
 use crate::util::process::{LARGE_BLOCK, capacity};
 use crate::util::spool::FileCursor;

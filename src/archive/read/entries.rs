@@ -13,8 +13,7 @@ use tar::{EntryType, Header, PaxExtensions};
 
 use super::inflate::{MemberStream, is_blank, require_blank};
 use crate::archive::error::{Error, ReadError, Result};
-use crate::archive::layout::BLOCK;
-use crate::archive::manifest::EntrySummary;
+use crate::archive::layout::{BLOCK, EntrySummary};
 use crate::util::format::hex;
 use crate::util::spool::FileCursor;
 

@@ -20,8 +20,7 @@ use flate2::{Compression, write::GzEncoder};
 pub use rewriter::{StateRewriter, StateStream};
 pub use value::{Change, Detector, Lengths, ValueKind, ValueLocation, Visitor};
 
-use crate::state::chunks::{StateLimits, TextDecoder};
-use crate::state::error::{Cause, Error};
+use crate::state::chunks::{Cause, Error, StateLimits, TextDecoder};
 
 /// Asks about the texts of a `quantile_state`.
 ///

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::form::{self, Elements, Rule, is_cue, is_numbers, is_tag};
 use super::value::{Change, Detector, ModelKind, OpenCategory, ValueKind, ValueLocation, Visitor};
 use crate::json::{Editor, Kind, Token, Tokenizer, quoted};
-use crate::state::error::UnknownForm;
+use crate::state::chunks::UnknownForm;
 
 /// What is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
