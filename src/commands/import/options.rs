@@ -116,9 +116,6 @@ pub struct Skip {
 
 impl ImportOptions {
     /// Refuses what cannot work.
-    ///
-    /// # Errors
-    /// [`Error::Usage`]
     pub fn validated(self) -> Result<Self> {
         let archive = self.archive();
         if archive == Path::new("-") || archive.as_os_str().is_empty() {

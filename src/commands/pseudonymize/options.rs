@@ -95,9 +95,6 @@ pub struct TokenOptions {
 
 impl PseudonymizeOptions {
     /// Refuses what contradicts itself or cannot work here.
-    ///
-    /// # Errors
-    /// [`Error::Usage`]
     pub fn validated(mut self, terminal: &Terminal) -> Result<Self> {
         let target = target(&self.output, self.overwrite, self.dry_run, terminal)?;
         self.tokens.check(Some(&target))?;

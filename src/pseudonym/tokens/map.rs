@@ -58,7 +58,7 @@ impl TokenMap {
     /// Notes a text, and returns its number.
     ///
     /// # Errors
-    /// More than [`MAX_VALUES`] distinct texts.
+    /// More than `MAX_VALUES` distinct texts.
     pub fn note(&mut self, text: &str, what: TokenUse) -> Result<u32, Error> {
         let id = match self.index.get(text) {
             Some(id) => *id,
