@@ -10,7 +10,6 @@ pub(crate) mod hashes;
 mod leak_search;
 mod pseudonymizer;
 mod rewrite;
-mod time_shifts;
 mod tokens;
 
 pub(crate) use datafeed::DatafeedOutcome;

@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 use super::datafeed::{self, DatafeedDecision};
 use super::fields::ReplacedFields;
+use super::hashes::TimeShiftRules;
 use super::leak_search;
 use super::rewrite::Rewriter;
-use super::time_shifts::TimeShiftRules;
 use crate::archive::{
     self, Archive, ArchiveWriter, CheckedArchive, Contents, Document, EntryBuilder, EntryKind, EntryName, EntrySummary,
     Limits, Manifest, ManifestSource, Part, Progress, Target, UnpublishedArchive,

@@ -16,7 +16,7 @@ use super::*;
 use crate::job::{InputMappings, JobConfig};
 use crate::json::Kind;
 use crate::pseudonym::fields::ReplacedFields;
-use crate::pseudonym::time_shifts::TimeShiftRules;
+use crate::pseudonym::hashes::TimeShiftRules;
 use crate::pseudonym::tokens::{KeyFile, TokenMap, TokenUse};
 use crate::state::hash::{scope_hash, value_hash};
 

@@ -10,8 +10,7 @@ use percent_encoding::percent_decode_str;
 use crate::json::{Edit, Leaf};
 use crate::pseudonym::error::{Error, Result};
 use crate::pseudonym::fields::{CATEGORY, ReplacedFields};
-use crate::pseudonym::hashes::Hashes;
-use crate::pseudonym::time_shifts::TimeShiftRules;
+use crate::pseudonym::hashes::{Hashes, TimeShiftRules};
 use crate::pseudonym::tokens::{TokenMap, TokenUse, rewrite_pattern, rewrite_text, unescaped};
 use crate::values::Content;
 
