@@ -351,14 +351,12 @@ impl Batch {
                     }
                 }
             }
-            let failed = failed_items(target, &items, answer.items)?;
-            if let Some((_, error)) = failed.first() {
-                if !backoff.retry(error).await {
-                    return Err(error.clone());
+            let (failed, first_error) = failed_items(target, &items, answer.items)?;
+            if let Some(error) = first_error {
+                if !backoff.retry(&error).await {
+                    return Err(error);
                 }
-                let rest = part(&body, &items, |n| {
-                    failed.binary_search_by_key(&n, |(number, _)| *number).is_ok()
-                });
+                let rest = part(&body, &items, |number| failed.binary_search(&number).is_ok());
                 waiting.push((rest, backoff, with_outcomes));
             }
         }
@@ -406,13 +404,13 @@ struct Outcome {
     error: Option<Box<Value>>,
 }
 
-/// The numbers of the items to send again, in order, each with its error.
-fn failed_items(target: &Target, items: &[Item], answered: Vec<ItemResponse>) -> Result<Vec<(usize, Error)>> {
+/// The numbers of the items to send again, in order, and the error of the first.
+fn failed_items(target: &Target, items: &[Item], answered: Vec<ItemResponse>) -> Result<(Vec<usize>, Option<Error>)> {
     if answered.len() != items.len() {
         let why = format!("{} items sent, {} answered", items.len(), answered.len());
         return Err(Error::unexpected(target.request(true).what(), why));
     }
-    let mut failed = Vec::new();
+    let (mut failed, mut first_error) = (Vec::new(), None);
     for (number, (item, ItemResponse::Of(outcome))) in items.iter().zip(answered).enumerate() {
         let gone = item.index.is_some() && outcome.status == 404;
         if gone || (outcome.status < 300 && outcome.error.is_none()) {
@@ -420,11 +418,14 @@ fn failed_items(target: &Target, items: &[Item], answered: Vec<ItemResponse>) ->
         }
         let error = outcome.error.as_deref().unwrap_or(&Value::Null);
         match target.rejected(item, ErrorResponse::from_json(outcome.status, error)) {
-            error if error.is_transient() => failed.push((number, error)),
+            error if error.is_transient() => {
+                failed.push(number);
+                first_error.get_or_insert(error);
+            }
             error => return Err(error),
         }
     }
-    Ok(failed)
+    Ok((failed, first_error))
 }
 
 #[cfg(test)]
@@ -449,9 +450,9 @@ mod tests {
         }
     }
 
-    fn judged(items: &str, alias: bool) -> Result<Vec<(usize, Error)>> {
+    fn judged(items: &str, alias: bool) -> Result<Vec<usize>> {
         let answer: BulkResponse = serde_json::from_str(&format!(r#"{{"errors":true,"items":[{items}]}}"#)).unwrap();
-        failed_items(&target(alias), &batch().items, answer.items)
+        Ok(failed_items(&target(alias), &batch().items, answer.items)?.0)
     }
 
     #[test]
@@ -482,8 +483,7 @@ mod tests {
             &format!(r#"{{"index":{{"status":201}}}},{busy},{{"index":{{"status":200}}}}"#),
             false,
         );
-        let numbers: Vec<usize> = failed.unwrap().into_iter().map(|(number, _)| number).collect();
-        assert_eq!(numbers, [1]);
+        assert_eq!(failed.unwrap(), [1]);
     }
 
     #[test]

@@ -162,7 +162,11 @@ impl Cluster {
     /// `PUT _ml/anomaly_detectors/<job>`; never repeated: after [`Error::outcome_unknown`] read back. Returns the job as the
     /// cluster stores it.
     pub async fn create_job(&self, job: &JobId, body: &RawValue) -> Result<Value> {
-        self.http.json(creation(job_path(job), body)).await
+        let created = self
+            .http
+            .json::<Map<String, Value>>(creation(job_path(job), body))
+            .await?;
+        Ok(created.into())
     }
 
     /// `POST _ml/anomaly_detectors/_validate`: refuses with status 400 what [`create_job`](Self::create_job) would refuse

@@ -329,7 +329,7 @@ pub struct Datafeed {
 
 fn name_or_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "expected a name or a list of names")]
     enum Names {
         One(String),
         Many(Vec<String>),
