@@ -194,13 +194,22 @@ impl<W: Write> TextDecoder<W> {
     }
 
     pub(crate) fn push(&mut self, text: &[u8]) -> io::Result<()> {
-        self.carried.extend_from_slice(text);
-        let text = std::mem::take(&mut self.carried);
+        let mut text = text;
+        if !self.carried.is_empty() {
+            let (head, rest) = text.split_at(text.len().min(4 - self.carried.len()));
+            self.carried.extend_from_slice(head);
+            if self.carried.len() < 4 {
+                return Ok(());
+            }
+            let group = std::mem::take(&mut self.carried);
+            self.groups(&group)?;
+            text = rest;
+        }
         let (whole, incomplete) = text.split_at(text.len() / 4 * 4);
         for groups in whole.chunks(STEP) {
             self.groups(groups)?;
         }
-        self.carried = incomplete.to_vec();
+        self.carried.extend_from_slice(incomplete);
         Ok(())
     }
 

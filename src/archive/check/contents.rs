@@ -1,6 +1,6 @@
 //! What a pass through an archive found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -270,7 +270,11 @@ impl CheckedArchive {
         let ids = |kind, count| (1..=count).map(move |number| StateDocId { kind, number }.format(job, snapshot));
         let model = ids(StateKind::Model, state.model_documents);
         let all = model.chain(ids(StateKind::Categorizer, state.categorizer_documents));
-        let (entries, numbers) = (self.contents.entries.clone(), all.zip(0..).collect());
+        let numbers = match part {
+            Part::State => all.zip(0..).collect(),
+            _ => HashMap::new(),
+        };
+        let entries = self.contents.entries.clone();
         DocumentStream::start(self.archive.clone(), part, entries, numbers)
     }
 }

@@ -10,6 +10,11 @@ const BY_KEY: [&str; 3] = ["get", "containsKey", "getOrDefault"];
 /// Words after which a slash starts a regular expression; after other words it divides.
 const BEFORE_PATTERN: [&str; 7] = ["return", "in", "else", "do", "instanceof", "new", "throw"];
 
+/// Longer scripts are not read: Elasticsearch refuses them (`script.max_size_in_bytes`).
+const MAX_BYTES: usize = 65_535;
+/// Tokens of the other arguments of a method: a longer call is not followed, so that reading takes linear time.
+const MAX_ARGUMENTS: usize = 64;
+
 /// A part of a script. Comments and blanks are left out.
 enum Token<'a> {
     Word(&'a str),
@@ -42,6 +47,9 @@ pub(super) fn read(script: &Value, place: &str, found: &mut FieldReferences) {
     let Some(source) = source else {
         return found.warn(format!("{place}: a stored script, its text is not known"));
     };
+    if source.len() > MAX_BYTES {
+        return found.warn(format!("{place}: a script that is too long to be read"));
+    }
     let (tokens, params) = (read_tokens(source), script.get("params"));
     let unknown = |access| format!("{place}: `{access}` with a name made at run time");
     let (mut sources, mut understood) = (0, 0);
@@ -124,7 +132,8 @@ fn step<'a, 't>(rest: &'t [Token<'a>], params: Option<&Value>) -> Step<'a, 't> {
         [Sign('?'), Sign('.'), inner @ ..] | [Sign('.'), inner @ ..] => match inner {
             [Word(method), Sign('('), argument @ ..] if BY_KEY.contains(method) => match name(argument, params) {
                 Some((name, after)) => {
-                    let end = after.iter().position(|token| matches!(token, Sign(')')));
+                    let mut arguments = after.iter().take(MAX_ARGUMENTS);
+                    let end = arguments.position(|token| matches!(token, Sign(')')));
                     Step::Key(name, end.map_or(&[], |end| &after[end + 1..]))
                 }
                 None => Step::Unknown,

@@ -22,9 +22,17 @@ impl Selection<'_> {
     fn has(&self, path: &str) -> bool {
         match self {
             Self::Except(unwanted) => !unwanted(path),
-            Self::Only(fields) => fields
-                .iter()
-                .any(|field| includes(field, path) || is_inside(field, path)),
+            // In time that does not grow with the number of fields, except for patterns.
+            Self::Only(fields) => {
+                let mut around = path.match_indices('.').map(|(dot, _)| &path[..dot]);
+                let inner = format!("{path}.");
+                let first_inside = fields.range(inner.clone()..).next();
+                let mut patterns = fields.iter().filter(|field| field.contains('*'));
+                fields.contains(path)
+                    || around.any(|object| fields.contains(object))
+                    || first_inside.is_some_and(|field| field.starts_with(&inner))
+                    || patterns.any(|pattern| matches_wildcard(pattern, path))
+            }
         }
     }
 }

@@ -56,9 +56,11 @@ fn unescaped(text: &[u8], is_json: bool) -> Vec<u8> {
                 length
             }
             None => {
-                let escaped = escape.get(1).copied().unwrap_or(b'\\');
-                let meant = JSON_ESCAPES.iter().find(|(letter, _)| is_json && *letter == escaped);
-                plain.push(meant.map_or(escaped, |(_, meant)| *meant));
+                // A last backslash escapes nothing: a value before it may be searched for without it.
+                if let Some(escaped) = escape.get(1).copied().or(is_json.then_some(b'\\')) {
+                    let meant = JSON_ESCAPES.iter().find(|(letter, _)| is_json && *letter == escaped);
+                    plain.push(meant.map_or(escaped, |(_, meant)| *meant));
+                }
                 2.min(escape.len())
             }
         };
@@ -168,6 +170,12 @@ mod tests {
         assert!(contains_value("/x/w%C3%A9b%2201%2fx?", value));
         assert!(contains_value(r"web\-01\.fra", "web-01.fra"));
         assert!(contains_value(r"a\ud83d\ude00b\", "a😀b"));
+        let mut wholes = Vec::new();
+        decoded(br"corp\", &mut |text, whole| {
+            wholes.extend(whole.then(|| text.to_vec()));
+            false
+        });
+        assert!(wholes.contains(&b"corp".to_vec()), "a last backslash escapes nothing");
         for nothing in ["", "plain", "12345678", "%", "\\", "\\u", "\\ud83dx", "===="] {
             assert!(!contains_value(nothing, value), "{nothing}");
         }

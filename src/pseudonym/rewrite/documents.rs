@@ -54,7 +54,9 @@ impl Rewriter {
                 // Numbers too.
                 _ => return replaced(leaf, self.text(Content::FreeText, text)),
             },
-            "detector_description" if is_made_of_names(text, config) => Content::Kept,
+            _ if path == "analysis_config.detectors.detector_description" && is_made_of_names(text, config) => {
+                Content::Kept
+            }
             "type" | "tokenizer" if is_analyzer => Content::Kept,
             _ => CONFIGURATION.content(path),
         };
