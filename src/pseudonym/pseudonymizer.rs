@@ -19,7 +19,7 @@ use crate::archive::{
 };
 use crate::job::JobConfig;
 use crate::pseudonym::error::{Error, Result};
-use crate::pseudonym::tokens::TokenMap;
+use crate::pseudonym::tokens::{KeyFile, TokenMap};
 use crate::state::schema::{StateRewriter, StateStream};
 use crate::state::{self, ChunkDecoder, ChunkEncoder, StateDocId, StateKind, StateLimits};
 use crate::util::process::{self, Cancellable};
@@ -63,13 +63,8 @@ pub(crate) struct Pseudonymizer {
 }
 
 impl Pseudonymizer {
-    /// Refuses a datafeed that reads replaced fields.
-    pub(crate) fn new(
-        archive: CheckedArchive,
-        limits: Limits,
-        tokens: TokenMap,
-        options: &Options<'_>,
-    ) -> Result<Self> {
+    /// With a new key. Refuses a datafeed that reads replaced fields.
+    pub(crate) fn new(archive: CheckedArchive, limits: Limits, options: &Options<'_>) -> Result<Self> {
         let config = match options.skip_datafeed {
             true => archive.config.without_datafeed()?,
             false => archive.config.clone(),
@@ -81,6 +76,7 @@ impl Pseudonymizer {
         let (job, mappings) = (&archive.config, archive.contents.mappings.clone());
         let fields = ReplacedFields::of(job, &config, mappings, &asked, options.fields)?;
         let time_shifts = TimeShiftRules::of(job, &archive.contents.calendar_list);
+        let tokens = TokenMap::new(KeyFile::new()?);
         let rewriter = Rewriter::new(tokens, fields, time_shifts, options.keep_text);
         Ok(Self {
             datafeed: datafeed::decide(&config, &rewriter, archive.contents.count(Part::Inputs) > 0)?,
@@ -389,7 +385,6 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
     use super::*;
-    use crate::pseudonym::tokens::KeyFile;
     use crate::util::process::cancellable;
 
     /// Counts what is written, and requests cancellation with the first bytes.
@@ -423,8 +418,7 @@ mod tests {
             keep_text: false,
             skip_datafeed: false,
         };
-        let tokens = TokenMap::new(KeyFile::new().unwrap());
-        let mut source = Pseudonymizer::new(archive, limits, tokens, &options).unwrap();
+        let mut source = Pseudonymizer::new(archive, limits, &options).unwrap();
         let cancelled = Arc::new(AtomicBool::new(false));
         let counted = Arc::new(AtomicU64::new(0));
         let open = |_| Signaling {

@@ -38,15 +38,16 @@ pub(super) async fn pseudonymize(
 ) -> Result<Outcome> {
     let (target, limits) = (options.target(), options.limits);
     let checked = check(archive, options, terminal).await?;
-    let (key, lock) = options.tokens.open_key(terminal).await?;
-    let tokens = interrupt::abandonable(move || Ok(TokenMap::new(key))).await?;
     let replacement = Options {
         fields: options.tokens.fields.as_deref(),
         keep_text: options.tokens.keep_text,
         skip_datafeed: options.tokens.skip_datafeed,
     };
     let documents = checked.contents.documents.values().sum();
-    let mut pseudonymizer = Pseudonymizer::new(checked, limits, tokens, &replacement)?;
+    let mut pseudonymizer = Pseudonymizer::new(checked, limits, &replacement)?;
+    // Only now, since it may wait for another run that uses the key file.
+    let (key, lock) = options.tokens.open_key(terminal).await?;
+    pseudonymizer.rewriter.tokens = interrupt::abandonable(move || Ok(TokenMap::new(key))).await?;
     let stage = terminal.stage("Reading values", count, Some(documents));
     pseudonymizer.collect_values(&|documents| stage.inc(documents)).await?;
     let mut pseudonymizer = interrupt::abandonable(move || pseudonymizer.assign_tokens()).await?;

@@ -288,6 +288,8 @@ fn scripts_name_fields_or_leave_a_doubt() {
         assert!(found.warnings.is_empty(), "{source}: {:?}", found.warnings);
     }
     assert_eq!(script("for (f in l) emit(doc[f].value)").warnings.len(), 1);
+    // Elasticsearch refuses it.
+    assert_eq!(script(&"/* */".repeat(20_000)).warnings.len(), 1);
 }
 
 #[test]
