@@ -246,7 +246,7 @@ impl Target {
         }
     }
 
-    fn rejected(&self, item: &Item, mut response: ErrorResponse) -> Error {
+    fn rejected(&self, item: &BulkItem, mut response: ErrorResponse) -> Error {
         if self.alias && *response.kind == *"index_not_found_exception" {
             let name = &self.name;
             response.reason = match &self.index {
@@ -268,11 +268,11 @@ impl Target {
 #[derive(Debug, Default)]
 struct Batch {
     body: Vec<u8>,
-    items: Vec<Item>,
+    items: Vec<BulkItem>,
 }
 
 #[derive(Clone, Debug)]
-struct Item {
+struct BulkItem {
     /// Where its lines end in the body; they begin where the one before ends.
     end: usize,
     /// Of a deletion.
@@ -306,7 +306,7 @@ impl Batch {
 
     fn push(&mut self, index: Option<String>, id: &str) {
         let (end, id) = (self.body.len(), id.to_owned());
-        self.items.push(Item { end, index, id });
+        self.items.push(BulkItem { end, index, id });
     }
 
     /// Sends all of it: in halves where it is too large, and items again whose error is transient.
@@ -365,7 +365,7 @@ impl Batch {
 }
 
 /// The batch of the items whose number is wanted.
-fn part(body: &[u8], items: &[Item], wanted: impl Fn(usize) -> bool) -> Batch {
+fn part(body: &[u8], items: &[BulkItem], wanted: impl Fn(usize) -> bool) -> Batch {
     let mut batch = Batch::default();
     let mut begin = 0;
     for (number, item) in items.iter().enumerate() {
@@ -405,7 +405,11 @@ struct Outcome {
 }
 
 /// The numbers of the items to send again, in order, and the error of the first.
-fn failed_items(target: &Target, items: &[Item], answered: Vec<ItemResponse>) -> Result<(Vec<usize>, Option<Error>)> {
+fn failed_items(
+    target: &Target,
+    items: &[BulkItem],
+    answered: Vec<ItemResponse>,
+) -> Result<(Vec<usize>, Option<Error>)> {
     if answered.len() != items.len() {
         let why = format!("{} items sent, {} answered", items.len(), answered.len());
         return Err(Error::unexpected(target.request(true).what(), why));

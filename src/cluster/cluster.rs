@@ -96,7 +96,7 @@ impl Cluster {
     }
 
     /// Name, address and version, for messages.
-    pub fn described(&self) -> String {
+    pub fn description(&self) -> String {
         let Identity { name, version, .. } = &*self.identity;
         format!("cluster {name} ({}, Elasticsearch {version})", self.address())
     }

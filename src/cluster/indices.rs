@@ -139,7 +139,7 @@ impl Cluster {
     /// `resource_already_exists_exception`.
     pub async fn create_index(&self, index: &str, body: &RawValue) -> Result<()> {
         let request = Request::put(concrete(index)?).raw(body.get().to_owned());
-        self.http.execute(request.once()).await
+        self.http.execute(request.without_retry()).await
     }
 
     /// `PUT /<index>/_settings`.

@@ -192,7 +192,7 @@ impl Cluster {
     pub async fn delete_job(&self, job: &JobId) -> Result<bool> {
         let mut backoff = self.backoff();
         loop {
-            let error = match self.http.delete(Request::delete(job_path(job)).once()).await {
+            let error = match self.http.delete(Request::delete(job_path(job)).without_retry()).await {
                 Err(error) if error.outcome_unknown() || error.is_transient() => error,
                 answer => return answer,
             };
@@ -291,11 +291,11 @@ impl Cluster {
     /// The datafeed object of this job as received; `None` where there is none.
     pub async fn datafeed_of(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
         #[derive(Deserialize)]
-        struct Owner {
+        struct JobOf {
             job_id: String,
         }
         let datafeeds = self.items(large(Path::of(["_ml", "datafeeds"]))).await?;
-        let wanted = |owner: &Owner| owner.job_id == job.as_str();
+        let wanted = |datafeed: &JobOf| datafeed.job_id == job.as_str();
         find(datafeeds, "GET /_ml/datafeeds", wanted)
     }
 
@@ -382,7 +382,7 @@ impl Cluster {
             body["description"] = json!(description);
         }
         let request = Request::put(calendar_path(id)).json(&body);
-        self.http.execute(request.once()).await
+        self.http.execute(request.without_retry()).await
     }
 
     /// `DELETE _ml/calendars/<id>`; true where it existed.
@@ -393,7 +393,7 @@ impl Cluster {
     /// `POST _ml/calendars/<id>/events`, of which the cluster refuses none; never repeated: after [`Error::outcome_unknown`] read back.
     pub async fn add_events(&self, id: &CalendarId, events: &[Map<String, Value>]) -> Result<()> {
         let request = Request::post(calendar_path(id).then(["events"])).json(&json!({ "events": events }));
-        self.http.execute(request.once()).await
+        self.http.execute(request.without_retry()).await
     }
 
     /// The calendar's events with their IDs; none where there is no such calendar.
@@ -498,7 +498,7 @@ fn large(path: Path) -> Request {
 
 /// Never repeated.
 fn creation(path: Path, body: &RawValue) -> Request {
-    Request::put(path).raw(body.get().to_owned()).once()
+    Request::put(path).raw(body.get().to_owned()).without_retry()
 }
 
 /// The first of these objects that is the wanted one.

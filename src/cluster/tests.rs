@@ -220,7 +220,7 @@ mod requests {
         let (cluster, asked, _) = cluster("9.0.0", vec![(0, "", String::new()), ok("{}")]).await;
         let error = cluster
             .http
-            .send(&Request::put(Path::of(["a"])).once())
+            .send(&Request::put(Path::of(["a"])).without_retry())
             .await
             .unwrap_err();
         assert!(error.outcome_unknown(), "{error}");
@@ -375,14 +375,14 @@ mod requests {
         let tasks = || ok(r#"{"tasks":[]}"#);
         let a = || Path::of(["a"]);
         for (request, answer, looks) in [
-            (Request::put(a()).once(), lost(), true),
-            (Request::post(a()).once(), lost(), true),
-            (Request::delete(a()).once(), lost(), true),
-            (Request::put(a()).once(), (502, "", String::new()), true),
-            (Request::put(a()).once(), (504, "", String::new()), true),
-            (Request::put(a()).once(), (500, "", String::new()), false),
-            (Request::put(a()).once(), ok("{}"), false),
-            (Request::get(a()).once(), lost(), false),
+            (Request::put(a()).without_retry(), lost(), true),
+            (Request::post(a()).without_retry(), lost(), true),
+            (Request::delete(a()).without_retry(), lost(), true),
+            (Request::put(a()).without_retry(), (502, "", String::new()), true),
+            (Request::put(a()).without_retry(), (504, "", String::new()), true),
+            (Request::put(a()).without_retry(), (500, "", String::new()), false),
+            (Request::put(a()).without_retry(), ok("{}"), false),
+            (Request::get(a()).without_retry(), lost(), false),
         ] {
             let what = format!("{} {answer:?}", request.what());
             let (cluster, asked, _) = cluster("9.0.0", vec![answer, tasks()]).await;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::config::{DATAFEED, GENERATED, JobConfig};
 use super::error::{Error, members};
 use super::id::{DatafeedId, IndexPattern, JobId};
-use crate::json::{Edit, Member, RawObject, edit_members};
+use crate::json::{Edit, ObjectMember, RawObject, edit_members};
 
 /// Members that another request has: the path names the job, and the datafeed is created by itself.
 const ELSEWHERE: [&str; 2] = ["job_id", DATAFEED];
@@ -169,15 +169,15 @@ impl Renamer {
         let (mut named, mut renamed) = (false, false);
         let edited = edit_members(source, &mut |member| {
             Ok(match member {
-                Member::Name { name, .. } => {
+                ObjectMember::Name { name, .. } => {
                     named = name == "job_id";
                     Edit::Keep
                 }
-                Member::Value(leaf) if named && leaf.quoted && leaf.text == self.from.as_str() => {
+                ObjectMember::Value(leaf) if named && leaf.quoted && leaf.text == self.from.as_str() => {
                     renamed = true;
                     Edit::Text(self.to.to_string())
                 }
-                Member::Value(_) => Edit::Keep,
+                ObjectMember::Value(_) => Edit::Keep,
             })
         });
         match edited.map_err(|cause| Error::config("document", cause))? {

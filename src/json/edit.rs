@@ -165,7 +165,7 @@ pub enum Edit {
 
 /// A part of a document.
 #[derive(Clone, Copy, Debug)]
-pub enum Member<'a> {
+pub enum ObjectMember<'a> {
     /// A member's name, and its path with the name.
     Name {
         /// Names joined by dots.
@@ -183,8 +183,8 @@ pub enum Member<'a> {
 /// Bytes that are not JSON, or what the visitor returns.
 pub fn edit_leaves(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
     edit_members(source, &mut |member| match member {
-        Member::Name { .. } => Ok(Edit::Keep),
-        Member::Value(leaf) => visit(leaf),
+        ObjectMember::Name { .. } => Ok(Edit::Keep),
+        ObjectMember::Value(leaf) => visit(leaf),
     })
 }
 
@@ -192,7 +192,7 @@ pub fn edit_leaves(source: &[u8], visit: &mut dyn FnMut(&Leaf<'_>) -> io::Result
 ///
 /// # Errors
 /// As [`edit_leaves`].
-pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(Member<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
+pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(ObjectMember<'_>) -> io::Result<Edit>) -> io::Result<Vec<u8>> {
     let mut path = Path::default();
     let mut editor = Editor::new(Vec::with_capacity(source.len()));
     // The value that follows belongs to a member that is left out.
@@ -206,13 +206,13 @@ pub fn edit_members(source: &[u8], visit: &mut dyn FnMut(Member<'_>) -> io::Resu
         } else if editor.skipping() || token.kind.begins() || token.kind.ends() {
             Edit::Keep
         } else if is_name {
-            visit(Member::Name {
+            visit(ObjectMember::Name {
                 path: &path.names,
                 name: &text,
             })?
         } else {
             let quoted = token.kind == Kind::Text;
-            visit(Member::Value(&Leaf {
+            visit(ObjectMember::Value(&Leaf {
                 path: &path.names,
                 text,
                 quoted,
@@ -327,7 +327,7 @@ mod tests {
         let without = |unwanted: &[&str]| {
             let made = edit_members(source, &mut |member| {
                 Ok(match member {
-                    Member::Name { path, .. } if unwanted.contains(&path) => Edit::LeaveOut,
+                    ObjectMember::Name { path, .. } if unwanted.contains(&path) => Edit::LeaveOut,
                     _ => Edit::Keep,
                 })
             });
@@ -364,9 +364,9 @@ mod tests {
         let source = br#"{ "a" : { "x\u0041" : [ {"x": 1} ] , "b": 2 }, "x":3 }"#;
         let changed = edit_members(source, &mut |member| {
             Ok(match member {
-                Member::Name { path: "a.xA", .. } => Edit::Text("new\"".to_owned()),
-                Member::Name { name: "x", .. } => Edit::Text("y".to_owned()),
-                Member::Value(leaf) if leaf.path == "a.b" => Edit::LeaveOut,
+                ObjectMember::Name { path: "a.xA", .. } => Edit::Text("new\"".to_owned()),
+                ObjectMember::Name { name: "x", .. } => Edit::Text("y".to_owned()),
+                ObjectMember::Value(leaf) if leaf.path == "a.b" => Edit::LeaveOut,
                 _ => Edit::Keep,
             })
         });

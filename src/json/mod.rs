@@ -9,7 +9,7 @@ mod object;
 mod tokenizer;
 
 pub(crate) use edit::Path;
-pub use edit::{Edit, Editor, Leaf, Member, edit_leaves, edit_members, for_each_leaf};
+pub use edit::{Edit, Editor, Leaf, ObjectMember, edit_leaves, edit_members, for_each_leaf};
 pub use object::{Object, check_members, quoted, without_value};
 pub(crate) use object::{RawObject, for_each_member, nested_values, raw};
 pub(crate) use tokenizer::unicode_escape;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// Bytes of one token: the longest string of a state is one number for each series.
-const LONGEST: usize = 128 << 20;
+const MAX_TOKEN_BYTES: usize = 128 << 20;
 const DEEPEST: usize = 10_000;
 /// Bytes already handed out that may stand before those that wait.
 const SLACK: usize = 256 << 10;
@@ -222,7 +222,7 @@ impl Tokenizer {
                 raw: &self.buffer[raw],
             })?;
         }
-        if self.buffer.len() - self.begin > LONGEST {
+        if self.buffer.len() - self.begin > MAX_TOKEN_BYTES {
             return Err(self.wrong(self.begin, "a string of more than 128 MiB").into());
         }
         Ok(())

@@ -137,7 +137,7 @@ impl Request {
         self
     }
 
-    pub(crate) fn once(mut self) -> Self {
+    pub(crate) fn without_retry(mut self) -> Self {
         self.retry = Retry::Never;
         self
     }

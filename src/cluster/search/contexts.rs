@@ -83,7 +83,7 @@ impl SearchContext {
 
     /// Best effort: the cluster drops it by itself after the keep-alive.
     async fn close(&self, http: &HttpClient) {
-        let _ = http.send(&(self.close)(&self.id()).once()).await;
+        let _ = http.send(&(self.close)(&self.id()).without_retry()).await;
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) fn print(
 ) -> Result<()> {
     let (job, terminal) = (export.job.id(), &export.session.terminal);
     if let Some(outcome) = pseudonymized {
-        pseudonymize::say(outcome, terminal);
+        pseudonymize::print_report(outcome, terminal);
     }
     let Target::File { path, .. } = export.options.target(job) else {
         return Ok(());

@@ -127,7 +127,7 @@ async fn delete_existing(import: &Import) -> Result<()> {
 /// The snapshots whose state may exist: those that documents name, and the imported one.
 async fn snapshots(import: &Import) -> Result<BTreeSet<SnapshotId>> {
     #[derive(Deserialize)]
-    struct Named {
+    struct SnapshotReference {
         snapshot_id: Option<SnapshotId>,
     }
     let mut snapshots = BTreeSet::from([import.plan.snapshot_id.clone()]);
@@ -136,7 +136,7 @@ async fn snapshots(import: &Import) -> Result<BTreeSet<SnapshotId>> {
     let mut pages = import.cluster().pages(search).await?;
     while let Some(hits) = pages.next().await? {
         let named = hits.iter().filter_map(|hit| serde_json::from_slice(&hit.source).ok());
-        snapshots.extend(named.filter_map(|named: Named| named.snapshot_id));
+        snapshots.extend(named.filter_map(|named: SnapshotReference| named.snapshot_id));
     }
     Ok(snapshots)
 }

@@ -44,7 +44,7 @@ pub(super) async fn confirm(session: &Session, options: &ImportOptions, plan: &P
         terminal.print_always(&format!("  {step}"));
     }
     // It names the cluster: many have one for tests and one that must not change.
-    let (job, cluster) = (plan.job(), session.cluster.described());
+    let (job, cluster) = (plan.job(), session.cluster.description());
     let question = match plan.existing.job {
         true => format!(
             "The existing job {job} is deleted first, and it is not restored if the import fails. Replace job {job} on \
@@ -89,7 +89,7 @@ pub(super) fn print_plan(cluster: &Cluster, options: &ImportOptions, plan: &Plan
     let title = format!(
         "plan for job {} on {}, nothing is written:",
         plan.job(),
-        cluster.described()
+        cluster.description()
     );
     let steps = steps(plan).into_iter().map(|step| format!("  {}", indented(&step)));
     let notes = plan.notes.iter().map(|note| format!("note: {}", indented(note)));

@@ -13,7 +13,7 @@ use crate::pseudonym::{Options, Pseudonymizer, TokenMap};
 use crate::terminal::Terminal;
 use crate::util::format::{bytes, count};
 
-pub(super) use outcome::{Outcome, say};
+pub(super) use outcome::{Outcome, print_report};
 
 /// Runs the command and prints its result.
 ///

@@ -67,7 +67,7 @@ impl Outcome {
 
 /// The path, or with `--json` what was done.
 pub(super) fn print(options: &PseudonymizeOptions, outcome: &Outcome, terminal: &Terminal) -> Result<()> {
-    say(outcome, terminal);
+    print_report(outcome, terminal);
     let path = match options.target() {
         Target::Stdout if options.dry_run => "stdout".to_owned(),
         Target::Stdout => return Ok(()),
@@ -94,7 +94,7 @@ pub(super) fn print(options: &PseudonymizeOptions, outcome: &Outcome, terminal: 
 }
 
 /// What was done for people, and what the archive can be expected to do.
-pub(in crate::commands) fn say(outcome: &Outcome, terminal: &Terminal) {
+pub(in crate::commands) fn print_report(outcome: &Outcome, terminal: &Terminal) {
     let fields = outcome.fields.iter();
     let fields: Vec<String> = fields
         .map(|(field, values)| format!("{} of {field}", count(*values)))

@@ -242,7 +242,7 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        found.places.iter().for_each(|place| self.place(place));
+        found.places.iter().for_each(|place| self.resolve_source_path(place));
         names.iter().for_each(|name| self.name(name));
     }
 
@@ -290,7 +290,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A place in the document with, perhaps, properties of its value at the end.
-    fn place(&mut self, path: &str) {
+    fn resolve_source_path(&mut self, path: &str) {
         if let Some(known) = self.mappings.known_path(path) {
             self.needed.fields.insert(known.to_owned());
             return;

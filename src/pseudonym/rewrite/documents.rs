@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::rewriter::{Rewriter, replaced};
 use crate::archive::Part;
 use crate::job::JobConfig;
-use crate::json::{Edit, Leaf, Member, edit_leaves, edit_members, for_each_leaf};
+use crate::json::{Edit, Leaf, ObjectMember, edit_leaves, edit_members, for_each_leaf};
 use crate::pseudonym::error::{Error, Result};
 use crate::state::StateLimits;
 use crate::values::{
@@ -33,11 +33,11 @@ impl Rewriter {
     /// The configuration of the job and its datafeed.
     pub(crate) fn configuration(&mut self, config: &JobConfig) -> Result<Vec<u8>> {
         let edited = edit_members(config.text.get().as_bytes(), &mut |member| match member {
-            Member::Name { path, name } => {
+            ObjectMember::Name { path, name } => {
                 let is_own = path.starts_with("custom_settings.") && !is_word_of(CUSTOM_SETTINGS, name);
                 Ok(self.edit_name(name, is_own))
             }
-            Member::Value(leaf) => self.configuration_value(leaf, config),
+            ObjectMember::Value(leaf) => self.configuration_value(leaf, config),
         });
         edited.map_err(Error::of_edit)
     }
@@ -141,12 +141,12 @@ impl Rewriter {
         edit: &mut dyn FnMut(&mut Self, &Leaf<'_>) -> io::Result<Edit>,
     ) -> io::Result<Vec<u8>> {
         edit_members(source, &mut |member| match member {
-            Member::Name { path, name } => {
+            ObjectMember::Name { path, name } => {
                 let has = |document: &&DocumentKind| document.has(path);
                 let is_known = [&ANNOTATION, &NOTIFICATION, &CATEGORY].iter().any(has);
                 Ok(self.edit_name(name, !is_known && !self.fields.is_known(path)))
             }
-            Member::Value(leaf) => edit(self, leaf),
+            ObjectMember::Value(leaf) => edit(self, leaf),
         })
     }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::rewriter::{Rewriter, is_digits, replaced};
-use crate::json::{Edit, Leaf, Member, edit_members};
+use crate::json::{Edit, Leaf, ObjectMember, edit_members};
 use crate::pseudonym::fields::ReplacedFields;
 use crate::values::Content;
 
@@ -16,9 +16,9 @@ impl Rewriter {
     pub(super) fn input(&mut self, source: &[u8]) -> io::Result<Vec<u8>> {
         let fields = Arc::clone(&self.fields);
         edit_members(source, &mut |member| match member {
-            Member::Name { path, .. } if fields.query_only.contains(path) => Ok(Edit::LeaveOut),
-            Member::Name { path, name } => Ok(self.edit_name(name, self.writing && !fields.is_known(path))),
-            Member::Value(leaf) => self.input_value(leaf, &fields),
+            ObjectMember::Name { path, .. } if fields.query_only.contains(path) => Ok(Edit::LeaveOut),
+            ObjectMember::Name { path, name } => Ok(self.edit_name(name, self.writing && !fields.is_known(path))),
+            ObjectMember::Value(leaf) => self.input_value(leaf, &fields),
         })
     }
 

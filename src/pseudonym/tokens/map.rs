@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::key_file::KeyFile;
-use super::substring_index::{Found, MIN_BYTES, SubstringIndex};
+use super::substring_index::{MIN_BYTES, SubstringIndex, SubstringMatch};
 use crate::pseudonym::error::Error;
 use crate::util::format::hex;
 use crate::values::{is_decimal, is_email_address, is_numeric, is_uuid, mac_separator};
@@ -179,14 +179,14 @@ impl TokenMap {
     /// than 64 bytes its beginning is enough, and it counts even where it is a word of messages: nobody else uses such a
     /// word.
     pub fn find_value(&self, text: &str) -> Option<(Range<usize>, &str)> {
-        let Found { range, needle } = self.find(text, false)?;
+        let SubstringMatch { range, needle } = self.find(text, false)?;
         let token = self.original(needle, true).and_then(|entry| entry.token.as_deref());
         #[allow(clippy::expect_used, reason = "a value must not go without a token")]
         let token = token.expect("every value that is replaced has a token");
         Some((range, token))
     }
 
-    fn find<'a>(&'a self, text: &'a str, words: bool) -> Option<Found<'a>> {
+    fn find<'a>(&'a self, text: &'a str, words: bool) -> Option<SubstringMatch<'a>> {
         let known = |found: &str| is_searched(found) && self.original(found, words).is_some();
         self.substrings.find(text, &known)
     }

@@ -17,7 +17,7 @@ type Long = (Arc<str>, Option<usize>);
 
 /// A needle found in a text.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found<'a> {
+pub(super) struct SubstringMatch<'a> {
     /// What of the text is of the needle: all of it, or of a long one at least its beginning.
     pub(super) range: Range<usize>,
     pub(super) needle: &'a str,
@@ -52,7 +52,7 @@ impl SubstringIndex {
 
     /// The first needle, of those that have at most `MAX_BYTES` bytes one for which `known` holds; of several that begin
     /// there the longest that is there as a whole.
-    pub(super) fn find<'a>(&'a self, text: &'a str, known: &dyn Fn(&str) -> bool) -> Option<Found<'a>> {
+    pub(super) fn find<'a>(&'a self, text: &'a str, known: &dyn Fn(&str) -> bool) -> Option<SubstringMatch<'a>> {
         for at in 0..text.len() {
             for length in self.beginnings.lengths(&text.as_bytes()[at..]) {
                 let range = at..at + length;
@@ -60,7 +60,7 @@ impl SubstringIndex {
                     continue;
                 };
                 let longer = self.longer.get(needle).and_then(|longer| longest(longer, text, at));
-                let whole = known(needle).then_some(Found { range, needle });
+                let whole = known(needle).then_some(SubstringMatch { range, needle });
                 match (longer, whole) {
                     (Some(longer), Some(whole)) if longer.range.len() < longer.needle.len() => return Some(whole),
                     (Some(found), _) | (None, Some(found)) => return Some(found),
@@ -74,13 +74,13 @@ impl SubstringIndex {
 
 /// The longest needle that is there from this place on or, where none is as a whole, the one that has the most in common
 /// with the text. What is compared is found, and not looked at again for the next one.
-fn longest<'a>(longer: &'a [Long], text: &str, at: usize) -> Option<Found<'a>> {
+fn longest<'a>(longer: &'a [Long], text: &str, at: usize) -> Option<SubstringMatch<'a>> {
     let rest = &text[at..];
     let after = longer.partition_point(|(needle, _)| **needle <= *rest);
     let found = |number: usize| {
         let (needle, _) = longer.get(number)?;
         let range = at..at + common_bytes(needle, rest);
-        Some(Found { range, needle })
+        Some(SubstringMatch { range, needle })
     };
     let before = after.checked_sub(1);
     let longest_before = before.and_then(found);
@@ -91,7 +91,7 @@ fn longest<'a>(longer: &'a [Long], text: &str, at: usize) -> Option<Found<'a>> {
         let (needle, prefix) = &longer[number];
         if needle.len() <= common {
             let range = at..at + needle.len();
-            return Some(Found { range, needle });
+            return Some(SubstringMatch { range, needle });
         }
         whole = *prefix;
     }
@@ -130,7 +130,7 @@ impl PrefixIndex {
         if let Some(first) = beginning.as_bytes().first_chunk() {
             *self.lengths.entry(*first).or_default() |= 1 << (beginning.len() - 1);
             self.filter.resize(1 << (FILTER_BITS - 6), 0);
-            let (word, bit) = place(*first);
+            let (word, bit) = filter_bit(*first);
             self.filter[word] |= bit;
         }
         beginning
@@ -139,7 +139,7 @@ impl PrefixIndex {
     /// The lengths of beginnings that start with the first bytes of a text, the longest first.
     pub(crate) fn lengths(&self, text: &[u8]) -> impl Iterator<Item = usize> + use<> {
         let first = text.first_chunk().filter(|first| {
-            let (word, bit) = place(**first);
+            let (word, bit) = filter_bit(**first);
             self.filter.get(word).is_some_and(|bits| bits & bit != 0)
         });
         let mut lengths = first.and_then(|first| self.lengths.get(first)).copied().unwrap_or(0);
@@ -151,7 +151,7 @@ impl PrefixIndex {
     }
 }
 
-fn place(first: [u8; MIN_BYTES]) -> (usize, u64) {
+fn filter_bit(first: [u8; MIN_BYTES]) -> (usize, u64) {
     let [a, b, c, d, e, f] = first;
     let number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
     let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - FILTER_BITS);

@@ -97,12 +97,12 @@ pub(crate) struct ArchiveFacts {
     /// Compressed.
     pub(crate) bytes: u64,
     /// `None` for an archive of the Python scripts.
-    pub(crate) written: Option<Written>,
+    pub(crate) written: Option<ArchiveOrigin>,
 }
 
 /// How the archive was written, from its manifest.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Written {
+pub(crate) struct ArchiveOrigin {
     pub(crate) at: String,
     pub(crate) tool_version: String,
     pub(crate) cluster_version: String,
@@ -309,7 +309,7 @@ impl FactCollector {
             archive: ArchiveFacts {
                 path: path.to_owned(),
                 bytes,
-                written: contents.manifest.as_ref().map(|manifest| Written {
+                written: contents.manifest.as_ref().map(|manifest| ArchiveOrigin {
                     at: manifest.created.clone(),
                     tool_version: manifest.tool_version.clone(),
                     cluster_version: manifest.source.cluster_version.clone(),

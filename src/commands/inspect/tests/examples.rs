@@ -5,9 +5,9 @@ use serde_json::json;
 use crate::archive::{Contents, EntrySummary, Finding, Limits, Part, Rule, Severity, StateSummary};
 use crate::commands::compatibility::MissingPart;
 use crate::commands::inspect::facts::{
-    AnnotationFacts, ArchiveFacts, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts, Check,
-    DataCountsFacts, DatafeedFacts, Failure, HistogramFacts, InputFacts, PartFacts, Pattern, PatternFacts, PatternKind,
-    REPORT_VERSION, Report, SeriesFacts, SnapshotFacts, Written,
+    AnnotationFacts, ArchiveFacts, ArchiveOrigin, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts,
+    Check, DataCountsFacts, DatafeedFacts, Failure, HistogramFacts, InputFacts, PartFacts, Pattern, PatternFacts,
+    PatternKind, REPORT_VERSION, Report, SeriesFacts, SnapshotFacts,
 };
 use crate::commands::inspect::values::{UnreadFacts, ValueCollector};
 use crate::job::JobConfig;
@@ -62,7 +62,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
         archive: ArchiveFacts {
             path: "web-latency_state.tar.gz".to_owned(),
             bytes: 412_961,
-            written: Some(Written {
+            written: Some(ArchiveOrigin {
                 at: "2026-11-23T11:25:00Z".to_owned(),
                 tool_version: "0.1.0".to_owned(),
                 cluster_version: "9.2.0".to_owned(),
