@@ -1,12 +1,10 @@
 //! An archive compared with the cluster that it came from.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::archive_contents::{ArchiveContents, Placed, decoded, json_of};
 use crate::support::fixtures::{Fixture, Stored};
-use crate::support::test_cluster::TestCluster;
+use crate::support::test_cluster::{SearchResponse, TestCluster};
 
 /// Which fields of the inputs the archive is to hold; `None`: documents as they are stored.
 pub type Fields<'a> = Option<&'a [&'a str]>;
@@ -129,33 +127,13 @@ pub fn without_generated(calendars: &Value) -> Value {
     calendars
 }
 
-#[derive(Deserialize)]
-struct Found<'a> {
-    #[serde(borrow)]
-    hits: Hits<'a>,
-}
-
-#[derive(Deserialize)]
-struct Hits<'a> {
-    #[serde(borrow)]
-    hits: Vec<Hit<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Hit<'a> {
-    _index: String,
-    _id: String,
-    #[serde(borrow)]
-    _source: &'a RawValue,
-}
-
 /// What a search with this field list prints.
 pub fn searched(cluster: &TestCluster, index: &str, query: &Value, fields: Fields<'_>) -> Vec<Placed> {
     let source = fields.map_or(json!(true), |fields| json!(fields));
     let body = json!({"size": 10000, "query": query, "_source": source});
     let answer = cluster.call("POST", &format!("/{index}/_search"), &body.to_string());
     assert_eq!(answer.status, 200, "{}", answer.value());
-    let found: Found<'_> = serde_json::from_slice(&answer.body).expect("a search answer");
+    let found: SearchResponse<'_> = serde_json::from_slice(&answer.body).expect("a search answer");
     let hits = found.hits.hits.into_iter();
     hits.map(|hit| Placed {
         index: hit._index,

@@ -40,24 +40,25 @@ pub struct TestCluster {
     pub stand_in: StandIn,
 }
 
+/// A search response.
 #[derive(Deserialize)]
-struct Found<'a> {
+pub struct SearchResponse<'a> {
     #[serde(borrow)]
-    hits: Hits<'a>,
+    pub hits: Hits<'a>,
 }
 
 #[derive(Deserialize)]
-struct Hits<'a> {
+pub struct Hits<'a> {
     #[serde(borrow)]
-    hits: Vec<Hit<'a>>,
+    pub hits: Vec<Hit<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Hit<'a> {
-    _index: String,
-    _id: String,
+pub struct Hit<'a> {
+    pub _index: String,
+    pub _id: String,
     #[serde(borrow)]
-    _source: &'a RawValue,
+    pub _source: &'a RawValue,
 }
 
 impl TestCluster {
@@ -171,7 +172,7 @@ impl TestCluster {
         if answer.status == 404 {
             return Contents::new();
         }
-        let found: Found<'_> = serde_json::from_slice(&answer.body).expect("a search answer");
+        let found: SearchResponse<'_> = serde_json::from_slice(&answer.body).expect("a search answer");
         found
             .hits
             .hits
