@@ -29,6 +29,7 @@ impl Rewriter {
             if let Some(mappings) = source.get_mut("mappings").and_then(Value::as_object_mut) {
                 mappings.shift_remove("_meta");
                 if let Some(properties) = mappings.get_mut("properties") {
+                    self.rename_properties(properties, "");
                     self.properties(properties, "", &fields)?;
                 }
                 if let Some(Value::Object(runtime)) = mappings.get_mut("runtime") {
@@ -43,7 +44,6 @@ impl Rewriter {
     }
 
     fn properties(&mut self, properties: &mut Value, above: &str, fields: &ReplacedFields) -> Result<()> {
-        self.rename_properties(properties, above);
         let definitions = properties.as_object_mut().into_iter().flatten();
         for (name, definition) in definitions.filter_map(|(name, definition)| Some((name, definition.as_object_mut()?)))
         {
@@ -139,8 +139,8 @@ impl Rewriter {
         Ok(())
     }
 
-    /// Renames properties as members of input documents are renamed. A value with dots in it is mapped as several
-    /// properties, one in the other.
+    /// Renames properties as members of input documents are renamed, each of them once: a token may look like another
+    /// value. A value with dots in it is mapped as several properties, one in the other.
     fn rename_properties(&self, properties: &mut Value, above: &str) {
         let Some(properties) = properties.as_object_mut().filter(|_| self.writing) else {
             return;
@@ -149,26 +149,32 @@ impl Rewriter {
             let is_known = self.fields.is_known(&format!("{above}{name}"));
             let mut renamed = Vec::new();
             match self.renamed(&name).filter(|_| !is_known) {
-                Some(token) => renamed.push((token, definition)),
+                Some(token) => renamed.push((name, token, definition)),
                 None if !is_known && self.take_values(&name, &mut definition, &mut renamed) => {}
-                None => renamed.push((name, definition)),
+                None => renamed.push((name.clone(), name, definition)),
             }
-            for (name, definition) in renamed {
+            for (path, name, mut definition) in renamed {
+                for inner in ["properties", "fields"] {
+                    if let Some(inner) = definition.get_mut(inner) {
+                        self.rename_properties(inner, &format!("{above}{path}."));
+                    }
+                }
                 insert_property(properties, &name, definition);
             }
         }
     }
 
-    /// Takes the properties whose path, from `begin` on, is a value; true where nothing is left.
-    fn take_values(&self, begin: &str, definition: &mut Value, taken: &mut Vec<(String, Value)>) -> bool {
+    /// Takes the properties whose path, from `begin` on, is a value: path, new name and definition. True where nothing
+    /// is left.
+    fn take_values(&self, begin: &str, definition: &mut Value, taken: &mut Vec<(String, String, Value)>) -> bool {
         let Some(Value::Object(inner)) = definition.get_mut("properties") else {
             return false;
         };
         let before = taken.len();
         for (name, mut definition) in std::mem::take(inner) {
             let path = format!("{begin}.{name}");
-            match self.tokens.replacement(&path) {
-                Some(token) => taken.push((token.to_owned(), definition)),
+            match self.tokens.replacement(&path).map(str::to_owned) {
+                Some(token) => taken.push((path, token, definition)),
                 None if self.take_values(&path, &mut definition, taken) => {}
                 None => drop(inner.insert(name, definition)),
             }
