@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::archive::{Contents, Part};
+use crate::archive::{Contents, EntryKind, Part};
 use crate::job::Version;
 
 /// What Elasticsearch assumes of a snapshot document without `min_version`.
@@ -106,7 +106,7 @@ pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
         );
         add("remote_clusters", &consequence);
     }
-    if has(Part::Inputs) && contents.input_mapping.is_none() {
+    if has(Part::Inputs) && !contents.texts.contains_key(&EntryKind::InputMapping) {
         let consequence = "field types are told from the job and the data";
         add("input_mapping", &format!("no mapping of the inputs: {consequence}"));
     }
@@ -117,13 +117,13 @@ pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
         add("datafeed", "no datafeed: the job gets one only by hand");
     }
     for filter in config.filters() {
-        if !contents.filter_list.iter().any(|(id, _)| id == filter) {
+        if !contents.filters.iter().any(|archived| archived.id == *filter) {
             let consequence = "from 8.6 on the job does not open without it";
             let missing = format!("filter `{filter}`, which a rule names, is not in the archive: {consequence}");
             add("filter", &missing);
         }
     }
-    if contents.calendars.is_none() {
+    if !contents.texts.contains_key(&EntryKind::Calendars) {
         let consequence = "events that the job was told of are not carried";
         add("calendars", &format!("no calendars: {consequence}"));
     }

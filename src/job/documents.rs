@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::config::is_among;
 use super::error::{Error, parse_object};
 use super::id::{CalendarId, FilterId, JobId, SnapshotId, Version};
-use crate::json::{Object, raw};
+use crate::json::{Object, RawObject, raw};
 use crate::util::timestamp::{EpochMillis, date_field};
 
 /// The members of a snapshot document that Elasticsearch or an import acts on, in the types that they must have.
@@ -137,10 +137,10 @@ impl DataCounts {
         self.0.get("job_id")?.as_str()
     }
 
-    /// With every counter: a job whose document is missing one does not open.
+    /// Of this job and with every counter: a job whose document is missing one does not open.
     #[must_use]
     pub fn completed(mut self, job: &JobId) -> Self {
-        self.0.entry("job_id").or_insert_with(|| job.as_str().into());
+        self.0.insert("job_id".to_owned(), job.as_str().into());
         for name in COUNTERS.split(' ') {
             self.0.entry(name).or_insert(Value::from(0));
         }
@@ -195,8 +195,8 @@ impl Calendar {
     ///
     /// # Errors
     /// A calendar, or an event, that Elasticsearch would refuse.
-    pub fn parse(json: &str) -> Result<Self, Error> {
-        let mut calendar: Self = parse_object("calendar", json)?;
+    pub fn parse(json: &RawValue) -> Result<Self, Error> {
+        let mut calendar: Self = parse_object("calendar", json.get())?;
         for event in &mut calendar.events {
             read_event(event).map_err(|why| Error::config("calendar event", why))?;
         }
@@ -243,10 +243,14 @@ fn time_of(value: &Value) -> Option<i64> {
 const MAX_ITEMS: usize = 10_000;
 
 /// A filter, as `GET _ml/filters/<id>` returns it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Filter {
+    /// The whole filter, as received.
+    #[serde(skip)]
+    pub text: Box<RawValue>,
     /// Its ID.
-    pub filter_id: FilterId,
+    #[serde(rename = "filter_id")]
+    pub id: FilterId,
     /// Its description.
     pub description: Option<String>,
     /// The values of a field that it contains.
@@ -259,12 +263,25 @@ impl Filter {
     ///
     /// # Errors
     /// A filter that Elasticsearch would refuse.
-    pub fn parse(json: &str) -> Result<Self, Error> {
-        let filter: Self = parse_object("filter", json)?;
+    pub fn parse(text: &RawValue) -> Result<Self, Error> {
+        let filter: Self = parse_object("filter", text.get())?;
         match filter.items.len() > MAX_ITEMS {
             true => Err(Error::config("filter", format!("it has more than {MAX_ITEMS} items"))),
-            false => Ok(filter),
+            false => Ok(Self {
+                text: text.to_owned(),
+                ..filter
+            }),
         }
+    }
+
+    /// The body of `PUT _ml/filters/<id>`.
+    ///
+    /// # Errors
+    /// A filter that is no object.
+    pub fn body(&self) -> Result<Box<RawValue>, Error> {
+        let mut body = RawObject::parse(self.text.get())?;
+        body.remove(&["filter_id"]);
+        Ok(body.to_json())
     }
 }
 
@@ -275,9 +292,13 @@ mod tests {
 
     use super::*;
 
+    fn calendar(json: &str) -> Result<Calendar, Error> {
+        Calendar::parse(serde_json::from_str(json).unwrap())
+    }
+
     #[test]
     fn events_are_read_in_the_form_in_which_a_cluster_returns_them() {
-        let calendar = Calendar::parse(
+        let calendar = calendar(
             r#"{"calendar_id":"c","events":[{"description":"d","start_time":"2024-01-30T23:59:43Z","end_time":1706659184000.0,
                "skip_result":false,"calendar_id":"c","event_id":"x"}]}"#,
         );
@@ -298,7 +319,7 @@ mod tests {
             "[]",
         ] {
             let calendar = format!(r#"{{"calendar_id":"c","events":[{event}]}}"#);
-            assert!(Calendar::parse(&calendar).is_err(), "{event}");
+            assert!(super::tests::calendar(&calendar).is_err(), "{event}");
         }
     }
 

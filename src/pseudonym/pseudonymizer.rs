@@ -75,7 +75,7 @@ impl Pseudonymizer {
         let asked: Vec<String> = asked.map(str::to_owned).collect();
         let (job, mappings) = (&archive.config, archive.contents.mappings.clone());
         let fields = ReplacedFields::of(job, &config, mappings, &asked, options.fields)?;
-        let time_shifts = TimeShiftRules::of(job, &archive.contents.calendar_list);
+        let time_shifts = TimeShiftRules::of(job, &archive.contents.calendars);
         let tokens = TokenMap::new(KeyFile::new()?);
         let rewriter = Rewriter::new(tokens, fields, time_shifts, options.keep_text);
         Ok(Self {
@@ -145,9 +145,9 @@ impl Pseudonymizer {
         }
         names.extend(archive.contents.input_indices.keys().cloned());
         names.extend(self.rewriter.fields.places.keys().cloned());
-        names.extend(archive.contents.filter_list.iter().map(|(id, _)| id.to_string()));
-        let calendars = archive.contents.calendar_list.iter();
-        names.extend(calendars.map(|calendar| calendar.calendar_id.to_string()));
+        let (filters, calendars) = (&archive.contents.filters, &archive.contents.calendars);
+        names.extend(filters.iter().map(|filter| filter.id.to_string()));
+        names.extend(calendars.iter().map(|calendar| calendar.calendar_id.to_string()));
         names
     }
 
@@ -202,11 +202,7 @@ impl Pseudonymizer {
         let text = match kind {
             EntryKind::Snapshot => Some(&self.archive.snapshot.text),
             EntryKind::Config => Some(&config.text),
-            EntryKind::InputMapping => contents.input_mapping.as_ref(),
-            EntryKind::DataCounts => contents.data_counts.as_ref(),
-            EntryKind::Filters => contents.filters.as_ref(),
-            EntryKind::Calendars => contents.calendars.as_ref(),
-            _ => None,
+            _ => contents.texts.get(&kind),
         };
         let Some(text) = text else { return Ok(None) };
         let rewriter = &mut self.rewriter;

@@ -8,7 +8,7 @@ use super::documents::{
     NOTIFICATION, SNAPSHOT,
 };
 use super::location::{ArchivePart, ValueSource};
-use crate::archive::Contents;
+use crate::archive::{Contents, EntryKind};
 use crate::job::JobConfig;
 use crate::json::{Leaf, for_each_leaf};
 
@@ -117,25 +117,23 @@ fn member_values(document: &DocumentKind, leaf: &Leaf<'_>, visit: &mut Visit<'_>
 /// The values in the entries that are one JSON text each: filters, calendars, the snapshot, the manifest.
 pub(crate) fn entry_values(contents: &Contents, visit: &mut Visit<'_>) {
     let fields: BTreeMap<_, _> = contents.config.iter().flat_map(JobConfig::filtered_fields).collect();
-    for (id, filter) in &contents.filter_list {
-        let items = match fields.get(id) {
+    for filter in &contents.filters {
+        let items = match fields.get(&filter.id) {
             Some(field) => ValueSource::Field(field),
-            None => ValueSource::Filter(id.as_str()),
+            None => ValueSource::Filter(filter.id.as_str()),
         };
-        for_each_leaf(filter.get().as_bytes(), &mut |leaf| match leaf.path {
+        for_each_leaf(filter.text.get().as_bytes(), &mut |leaf| match leaf.path {
             "items" => visit(items, ArchivePart::Filters, &leaf.text),
             _ => member_values(&FILTER, leaf, visit),
         });
     }
-    if let Some(calendars) = &contents.calendars {
-        for_each_leaf(calendars.get().as_bytes(), &mut |leaf| {
-            member_values(&CALENDAR, leaf, visit)
-        });
-    }
-    if let Some(snapshot) = &contents.snapshot {
-        for_each_leaf(snapshot.text.get().as_bytes(), &mut |leaf| {
-            member_values(&SNAPSHOT, leaf, visit)
-        });
+    let (calendars, snapshot) = (contents.texts.get(&EntryKind::Calendars), contents.snapshot.as_ref());
+    for (text, kind) in [
+        (calendars, &CALENDAR),
+        (snapshot.map(|snapshot| &snapshot.text), &SNAPSHOT),
+    ] {
+        let text = text.map_or(&b""[..], |text| text.get().as_bytes());
+        for_each_leaf(text, &mut |leaf| member_values(kind, leaf, visit));
     }
     if let Some(manifest) = &contents.manifest {
         let source = ValueSource::Text(CLUSTER_NAME);

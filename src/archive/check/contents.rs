@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::archive::error::{Error, Result};
 use crate::archive::layout::{EntryKind, EntrySummary, Manifest, Part};
 use crate::archive::read::{Archive, DocumentStream};
-use crate::job::{Calendar, FilterId, InputMappings, JobConfig, JobId, Snapshot};
+use crate::job::{Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot};
 use crate::state::{StateDocId, StateKind};
 use crate::util::format::escape;
 
@@ -142,22 +142,16 @@ pub struct Contents {
     pub config: Option<JobConfig>,
     /// The stored snapshot document.
     pub snapshot: Option<Snapshot>,
-    /// The data counts document.
-    pub data_counts: Option<Box<RawValue>>,
-    /// The filters entry: an array of filters.
-    pub filters: Option<Box<RawValue>>,
-    /// The calendars entry: an array of calendars with events.
-    pub calendars: Option<Box<RawValue>>,
-    /// The input mapping entry.
-    pub input_mapping: Option<Box<RawValue>>,
-    /// The filters, each with its ID: an import parses nothing that the check did not parse.
-    pub filter_list: Vec<(FilterId, Box<RawValue>)>,
+    /// The data counts: an import parses nothing that the check did not parse.
+    pub data_counts: Option<DataCounts>,
+    /// The filters.
+    pub filters: Vec<Filter>,
     /// The calendars with their events.
-    pub calendar_list: Vec<Calendar>,
+    pub calendars: Vec<Calendar>,
     /// The mappings of the input documents.
     pub mappings: InputMappings,
-    /// The job that the data counts belong to.
-    pub(crate) counted_job: Option<String>,
+    /// The entries of one JSON text whose parsed form has no text: data counts, filters, calendars, input mapping.
+    pub texts: BTreeMap<EntryKind, Box<RawValue>>,
     /// All entries, in tar order.
     pub entries: Vec<EntrySummary>,
     /// State.

@@ -188,8 +188,8 @@ impl Checker<'_> {
                 findings.warning(&place, "holds no quantiles: scores are normalised anew after an import");
             }
         }
-        let counted = contents.counted_job.as_deref();
-        if counted.is_some_and(|counted| counted != job.as_str()) {
+        let counts = contents.data_counts.as_ref();
+        if counts.is_some_and(|counts| counts.job_id() != Some(job.as_str())) {
             let place = contents.place_of(EntryKind::DataCounts);
             findings.fatal(&place, format!("is not of job `{job}`"));
         }
@@ -232,30 +232,22 @@ fn parse_text(kind: EntryKind, text: Vec<u8>, contents: &mut Contents) -> Result
         EntryKind::Config => contents.config = Some(JobConfig::parse(json.as_bytes()).map_err(why)?),
         EntryKind::Manifest => contents.manifest = Some(parse(json)?),
         EntryKind::Snapshot => contents.snapshot = Some(Snapshot::parse(value).map_err(why)?),
-        EntryKind::DataCounts => {
-            let counts = DataCounts::parse(json.as_bytes()).map_err(why)?;
-            contents.counted_job = Some(counts.job_id().ok_or("names no job (`job_id`)")?.to_owned());
-            contents.data_counts = Some(value);
+        _ => {
+            match kind {
+                EntryKind::DataCounts => {
+                    let counts = DataCounts::parse(json.as_bytes()).map_err(why)?;
+                    counts.job_id().ok_or("names no job (`job_id`)")?;
+                    contents.data_counts = Some(counts);
+                }
+                EntryKind::InputMapping => contents.mappings = InputMappings::parse(json.as_bytes()).map_err(why)?,
+                EntryKind::Filters => contents.filters = array_of(json, Filter::parse, |filter| filter.id.as_str())?,
+                EntryKind::Calendars => {
+                    contents.calendars = array_of(json, Calendar::parse, |one| one.calendar_id.as_str())?
+                }
+                _ => {}
+            }
+            contents.texts.insert(kind, value);
         }
-        EntryKind::InputMapping => {
-            contents.mappings = InputMappings::parse(json.as_bytes()).map_err(why)?;
-            contents.input_mapping = Some(value);
-        }
-        EntryKind::Filters => {
-            contents.filter_list = array_of(json, |json| {
-                let id = Filter::parse(json.get())?.filter_id;
-                Ok((id.to_string(), (id, json.to_owned())))
-            })?;
-            contents.filters = Some(value);
-        }
-        EntryKind::Calendars => {
-            contents.calendar_list = array_of(json, |json| {
-                let calendar = Calendar::parse(json.get())?;
-                Ok((calendar.calendar_id.to_string(), calendar))
-            })?;
-            contents.calendars = Some(value);
-        }
-        _ => {}
     }
     Ok(())
 }
@@ -269,18 +261,18 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
 }
 
 /// An array of elements, each with an ID of its own.
-fn array_of<T>(text: &str, read: impl Fn(&RawValue) -> Result<(String, T), job::Error>) -> Result<Vec<T>, String> {
+fn array_of<T>(text: &str, read: fn(&RawValue) -> Result<T, job::Error>, id: fn(&T) -> &str) -> Result<Vec<T>, String> {
     let elements: Vec<&RawValue> = parse(text)?;
     if elements.len() > MAX_ELEMENTS {
         return Err(format!("cannot be read: more than {MAX_ELEMENTS} elements"));
     }
     let (mut ids, mut list) = (BTreeSet::new(), Vec::with_capacity(elements.len()));
     for element in elements {
-        let (id, one) = read(element).map_err(|cause| format!("cannot be read: {cause}"))?;
-        if let Some(id) = ids.replace(id) {
+        let element = read(element).map_err(|cause| format!("cannot be read: {cause}"))?;
+        if let Some(id) = ids.replace(id(&element).to_owned()) {
             return Err(format!("cannot be read: `{id}` is there twice"));
         }
-        list.push(one);
+        list.push(element);
     }
     Ok(list)
 }

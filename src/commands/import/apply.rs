@@ -313,17 +313,18 @@ async fn create_datafeed(import: &Import) -> Result<()> {
 /// Creates the filters that do not exist, or were deleted since the plan was made. From 8.6 on a job does not open while a
 /// filter of its rules is missing.
 async fn create_filters(import: &Import) -> Result<()> {
-    for filter in &import.plan.filters {
-        if filter.exists && exists(import, filter).await? {
+    for plan in &import.plan.filters {
+        if plan.exists && exists(import, plan).await? {
             continue;
         }
-        let created = create_once(import, Entry::Filter(filter.id.clone()), || {
-            import.cluster().create_filter(&filter.id, &filter.body)
+        let (id, body) = (&plan.filter.id, plan.filter.body()?);
+        let created = create_once(import, Entry::Filter(id.clone()), || {
+            import.cluster().create_filter(id, &body)
         });
         match created.await {
-            Ok(()) => import.session.terminal.detail(&format!("created filter {}", filter.id)),
+            Ok(()) => import.session.terminal.detail(&format!("created filter {id}")),
             // One that others created serves as well, where it is the same.
-            Err(error) => match exists(import, filter).await {
+            Err(error) => match exists(import, plan).await {
                 Ok(true) => {}
                 Ok(false) | Err(_) => return Err(error),
             },
@@ -332,9 +333,9 @@ async fn create_filters(import: &Import) -> Result<()> {
     Ok(())
 }
 
-async fn exists(import: &Import, filter: &FilterPlan) -> Result<bool> {
-    let current = import.cluster().filter(&filter.id).await?;
-    Ok(current.is_some_and(|current| filter.equals(&current)))
+async fn exists(import: &Import, plan: &FilterPlan) -> Result<bool> {
+    let current = import.cluster().filter(&plan.filter.id).await?;
+    Ok(current.is_some_and(|current| plan.equals(&current)))
 }
 
 /// Creates the calendars that do not exist, and completes those of an interrupted import.

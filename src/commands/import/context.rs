@@ -11,7 +11,7 @@ use crate::archive::{CheckedArchive, Document, Part};
 use crate::cluster::Cluster;
 use crate::commands::session::Session;
 use crate::error::Result;
-use crate::job::{DataCounts, JobId, TargetIndex, target_document_id};
+use crate::job::{JobId, TargetIndex, target_document_id};
 use crate::state::StateDocId;
 use crate::util::timestamp::EpochMillis;
 
@@ -83,10 +83,7 @@ impl Import {
     pub(super) fn snapshot_and_data_counts(&self) -> Result<[BulkDocument; 2]> {
         let (job, renamer) = (self.job(), &self.plan.renamer);
         let snapshot = renamer.document(self.archive.snapshot.text.get().as_bytes())?;
-        let counts = match &self.archive.contents.data_counts {
-            Some(counts) => DataCounts::parse(&renamer.document(counts.get().as_bytes())?)?,
-            None => DataCounts::default(),
-        };
+        let counts = self.archive.contents.data_counts.clone().unwrap_or_default();
         let counts = counts.completed(job).ending_at(self.latest_record()).to_json();
         // A bulk request consists of lines: line breaks between tokens become spaces.
         let line = |&byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::context::Import;
 use super::options::ImportOptions;
-use super::plan::{Plan, TargetPlan};
+use super::plan::{FilterPlan, Plan, TargetPlan};
 use crate::cluster::Cluster;
 use crate::commands::interrupt;
 use crate::commands::session::Session;
@@ -138,7 +138,7 @@ fn steps(plan: &Plan) -> Vec<String> {
     let replaced = plan.targets.iter().filter(|target| plan.replace && target.replaces);
     steps.extend(replaced.map(|target| format!("delete index {} of an earlier import", target.index.name)));
     steps.push(format!("create job {job}"));
-    steps.extend(plan.filters.iter().map(|filter| match filter.exists {
+    steps.extend(plan.filters.iter().map(|FilterPlan { filter, exists }| match exists {
         false => format!("create filter {}", filter.id),
         true => format!("keep filter {}, which is there with the same content", filter.id),
     }));

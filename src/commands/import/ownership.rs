@@ -62,8 +62,8 @@ impl Import {
                 let Some(current) = cluster.filter(id).await? else {
                     return Ownership::absent("the filter", cluster.lists_filter(id).await?);
                 };
-                let planned = plan.filters.iter().find(|filter| filter.id == *id);
-                let ours = planned.is_some_and(|filter| filter.equals(&current));
+                let planned = plan.filters.iter().find(|plan| plan.filter.id == *id);
+                let ours = planned.is_some_and(|plan| plan.equals(&current));
                 Ok(Ownership::ours_if(ours, OTHER_CONTENT))
             }
             Entry::Calendar(id) => {

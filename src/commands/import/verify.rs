@@ -55,10 +55,11 @@ impl Import {
         require(listed.iter().any(|snapshot| snapshot.id == plan.snapshot_id), || {
             format!("job {job} does not list snapshot {}", plan.snapshot_id)
         })?;
-        for filter in &plan.filters {
-            let current = cluster.filter(&filter.id).await?;
-            require(current.is_some_and(|current| filter.equals(&current)), || {
-                format!("filter {} is not what was written", filter.id)
+        for planned in &plan.filters {
+            let id = &planned.filter.id;
+            let current = cluster.filter(id).await?;
+            require(current.is_some_and(|current| planned.equals(&current)), || {
+                format!("filter {id} is not what was written")
             })?;
         }
         for CalendarPlan { calendar, .. } in &plan.calendars {

@@ -10,8 +10,7 @@ use serde_json::{Map, Value, json};
 use super::planner::Planner;
 use crate::cluster::{self, Cluster, Search, SourceFields};
 use crate::error::Result;
-use crate::job::{self, Calendar, CalendarId, DatafeedId, Filter, FilterId, JobId, PortableJob};
-use crate::json::RawObject;
+use crate::job::{Calendar, CalendarId, DatafeedId, Filter, JobId, PortableJob};
 use crate::state::{STATE_INDICES, StateDocId, StateKind};
 
 /// What exists of the job's ID.
@@ -26,12 +25,9 @@ pub(crate) struct Existing {
 
 #[derive(Debug)]
 pub(crate) struct FilterPlan {
-    pub(crate) id: FilterId,
-    /// Body of `PUT _ml/filters/<id>`.
-    pub(crate) body: Box<RawValue>,
+    pub(crate) filter: Filter,
     /// It is there with the same content.
     pub(crate) exists: bool,
-    content: Filter,
 }
 
 #[derive(Debug)]
@@ -181,10 +177,11 @@ impl Planner<'_> {
     pub(super) async fn plan_filters(&mut self) -> Result<Vec<FilterPlan>> {
         let mut plans: Vec<FilterPlan> = Vec::new();
         let skip = self.options.skip.filters;
-        for (id, filter) in self.archive.contents.filter_list.iter().filter(|_| !skip) {
-            let mut plan = FilterPlan::of(id, filter)?;
+        for filter in self.archive.contents.filters.iter().filter(|_| !skip) {
+            let id = &filter.id;
             let existing = self.cluster.filter(id).await?;
-            plan.exists = existing.is_some();
+            let (filter, exists) = (filter.clone(), existing.is_some());
+            let plan = FilterPlan { filter, exists };
             if existing.is_none_or(|existing| plan.equals(&existing)) {
                 plans.push(plan);
             } else {
@@ -195,7 +192,7 @@ impl Planner<'_> {
             }
         }
         for id in self.archive.config.filters() {
-            let planned = plans.iter().any(|plan| plan.id == *id);
+            let planned = plans.iter().any(|plan| plan.filter.id == *id);
             if !planned && self.cluster.filter(id).await?.is_none() {
                 self.note(format!(
                     "a rule of the job names filter {id}, which is neither imported nor there: from 8.6 on the job does \
@@ -210,7 +207,7 @@ impl Planner<'_> {
     pub(super) async fn plan_calendars(&mut self) -> Result<Vec<CalendarPlan>> {
         let mut plans = Vec::new();
         let skip = self.options.skip.calendars;
-        for archived in self.archive.contents.calendar_list.iter().filter(|_| !skip) {
+        for archived in self.archive.contents.calendars.iter().filter(|_| !skip) {
             let ours = without_defaults(archived.clone());
             let id = &ours.calendar_id;
             if ours.job_ids.iter().any(|id| id != self.archive.job().as_str()) {
@@ -262,20 +259,9 @@ fn of_job(job: &JobId) -> Value {
 }
 
 impl FilterPlan {
-    fn of(id: &FilterId, filter: &RawValue) -> Result<Self> {
-        let mut body = RawObject::parse(filter.get()).map_err(job::Error::from)?;
-        body.remove(&["filter_id"]);
-        Ok(Self {
-            id: id.clone(),
-            body: body.to_json(),
-            exists: false,
-            content: Filter::parse(filter.get())?,
-        })
-    }
-
     /// Whether an existing filter has the content that the import gives it.
     pub(in crate::commands::import) fn equals(&self, existing: &RawValue) -> bool {
-        Filter::parse(existing.get()).is_ok_and(|existing| same_filter(&self.content, &existing))
+        Filter::parse(existing).is_ok_and(|existing| same_filter(&self.filter, &existing))
     }
 }
 
@@ -329,7 +315,7 @@ mod tests {
     use super::*;
 
     fn filter(text: &str) -> Filter {
-        Filter::parse(text).expect("valid")
+        Filter::parse(serde_json::from_str(text).expect("JSON")).expect("valid")
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::planner::{Planner, TargetPlan};
-use crate::archive::{ArchivedQuery, CheckedArchive, Part};
+use crate::archive::{ArchivedQuery, CheckedArchive, EntryKind, Part};
 use crate::cluster::RequiredPrivileges;
 use crate::commands::import::options::ImportOptions;
 use crate::error::{Error, Result};
@@ -126,7 +126,7 @@ impl<'a> Planner<'a> {
         match contents.count(Part::Inputs) {
             0 => {}
             documents if skipped => self.note(format!("{documents} inputs of the archive are left out")),
-            _ if contents.input_mapping.is_none() => {
+            _ if !contents.texts.contains_key(&EntryKind::InputMapping) => {
                 self.note("the archive has no mapping of the inputs: field types are told from the job and the data");
             }
             _ => {}

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::facts::{Failure, Pattern, PatternFacts};
 use super::inspection::Inspection;
 use super::values::{FieldFacts, PartCounts, StoredValue, ValuesFacts};
-use crate::archive::Contents;
+use crate::archive::{Contents, EntryKind};
 use crate::job::GENERATED;
 use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Bad, Caution, Faint, Good};
@@ -131,7 +131,8 @@ fn sections(inspection: &Inspection) -> [(&'static str, Value); 13] {
     parts["annotations_by"] = json!(report.annotations);
     let inputs = report.inputs.as_ref();
     let inputs = inputs.map(|inputs| json!({"indices": inputs.indices, "mapping": inputs.mapping}));
-    let [filters, calendars] = [&contents.filters, &contents.calendars].map(|entry| parsed(entry.as_deref()));
+    let entries = [EntryKind::Filters, EntryKind::Calendars].map(|kind| contents.texts.get(&kind));
+    let [filters, calendars] = entries.map(|entry| parsed(entry.map(|text| &**text)));
     let categories = report.categories.iter().flat_map(|categories| &categories.list);
     let categories = categories.map(|category| (format!("category {}", category.id), json!(category.matches)));
     let archive = json!({"written": report.archive.written, "importable": report.importable});

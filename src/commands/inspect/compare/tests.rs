@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::{Comparison, compare, page};
-use crate::archive::{Contents, Limits, Part};
+use crate::archive::{Contents, EntryKind, Limits, Part};
 use crate::commands::inspect::facts::Report;
 use crate::commands::inspect::inspection::Inspection;
 use crate::commands::inspect::tests::documented::{members, rows};
 use crate::commands::inspect::tests::examples::full;
 use crate::commands::inspect::values::ValueCollector;
-use crate::job::JobConfig;
+use crate::job::{Filter, JobConfig};
 use crate::report::{RenderOptions, render_html, render_text};
 
 fn examined(config: &str, items: &str, hosts: &[&str], change: impl Fn(&mut Report)) -> Inspection {
@@ -23,11 +23,11 @@ fn examined(config: &str, items: &str, hosts: &[&str], change: impl Fn(&mut Repo
     let filter = format!(r#"{{"filter_id":"quiet","items":{items}}}"#);
     let mut contents = Contents {
         config: Some(config),
-        filters: serde_json::from_str(&format!("[{filter}]")).ok(),
         ..Contents::default()
     };
-    let filter = serde_json::from_str(&filter).unwrap();
-    contents.filter_list = vec![("quiet".parse().unwrap(), filter)];
+    contents.filters = vec![Filter::parse(serde_json::from_str(&filter).unwrap()).unwrap()];
+    let text = serde_json::from_str(&format!("[{filter}]")).unwrap();
+    contents.texts.insert(EntryKind::Filters, text);
     let mut report = full();
     report.values = Some(gathered.into_facts(&contents, Limits::default()));
     report.failure = None;

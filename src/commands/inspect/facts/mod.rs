@@ -297,10 +297,11 @@ impl FactCollector {
     /// The report on the archive at `path` of `bytes` compressed bytes, still without a failure.
     pub(super) fn report(self, path: &str, bytes: u64, contents: &Contents, limits: Limits) -> Report {
         let config = contents.config.as_ref();
-        let data_counts = contents.data_counts.as_ref();
+        let data_counts = contents.texts.get(&EntryKind::DataCounts);
         let has = |part| contents.count(part) > 0;
         let (patterns, annotations) = self.patterns.into_facts();
-        let calendars = contents.calendar_list.iter().map(|calendar| CalendarFacts {
+        let filters = contents.filters.iter().map(|filter| filter.id.to_string());
+        let calendars = contents.calendars.iter().map(|calendar| CalendarFacts {
             id: calendar.calendar_id.to_string(),
             events: calendar.events.len() as u64,
         });
@@ -329,11 +330,11 @@ impl FactCollector {
             parts: parts(contents, &self.times),
             inputs: has(Part::Inputs).then(|| InputFacts {
                 indices: contents.input_indices.clone(),
-                mapping: contents.input_mapping.is_some(),
+                mapping: contents.texts.contains_key(&EntryKind::InputMapping),
                 histogram: self.times.get(&Part::Inputs).and_then(PartTimes::histogram),
             }),
             annotations,
-            filters: contents.filter_list.iter().map(|(id, _)| id.to_string()).collect(),
+            filters: filters.collect(),
             calendars: calendars.collect(),
             checks: checks(contents),
             findings: contents.findings.clone(),

@@ -6,7 +6,7 @@ use crate::archive::{
     Contents, DocumentVisitor, EntryKind, EntrySummary, Finding, Limits, Manifest, Part, Rule, Severity,
 };
 use crate::commands::inspect::facts::{FactCollector, Report};
-use crate::job::{Calendar, JobConfig, Snapshot};
+use crate::job::{Calendar, Filter, JobConfig, Snapshot};
 
 fn raw(json: &str) -> Option<Box<RawValue>> {
     Some(RawValue::from_string(json.to_owned()).unwrap())
@@ -125,10 +125,11 @@ fn an_archive_of_the_scripts_is_missing_what_they_leave_out() {
 fn a_filter_of_the_archive_is_not_missing() {
     let mut contents = contents();
     let filter = raw(r#"{"filter_id":"quiet","items":["a"]}"#).unwrap();
-    contents.filter_list = vec![("quiet".parse().unwrap(), filter)];
+    contents.filters = vec![Filter::parse(&filter).unwrap()];
     let calendar = r#"{"calendar_id":"c","job_ids":["logs"],"events":[{"description":"x"},{}]}"#;
-    contents.calendar_list = vec![serde_json::from_str::<Calendar>(calendar).unwrap()];
-    contents.calendars = raw(&format!("[{calendar}]"));
+    contents.calendars = vec![serde_json::from_str::<Calendar>(calendar).unwrap()];
+    let text = raw(&format!("[{calendar}]")).unwrap();
+    contents.texts.insert(EntryKind::Calendars, text);
     let report = built(&contents);
     assert_eq!(report.filters, ["quiet"]);
     assert_eq!((report.calendars[0].id.as_str(), report.calendars[0].events), ("c", 2));
