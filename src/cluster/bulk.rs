@@ -11,6 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::error::ErrorResponse;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
+use crate::cluster::search::response::Hit;
 use crate::util::process::capacity;
 
 /// Bytes reserved for a batch at once, whatever size was requested.
@@ -200,14 +201,11 @@ impl Cluster {
         }
     }
 
-    /// Deletes documents, each `(index, id)`, from concrete indices; those already gone are no error. Not visible before a
-    /// refresh.
-    pub async fn delete_documents(&self, documents: &[(String, String)]) -> Result<()> {
+    /// Deletes documents that were found; those already gone are no error. Not visible before a refresh.
+    pub async fn delete_documents(&self, documents: &[Hit]) -> Result<()> {
         for documents in documents.chunks(MAX_DELETIONS) {
             let mut batch = Batch::default();
-            for (index, id) in documents {
-                batch.delete(index, id);
-            }
+            documents.iter().for_each(|hit| batch.delete(&hit.index, &hit.id));
             batch.send(self, &Target::default(), None).await?;
         }
         Ok(())

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::cluster::cluster::Cluster;
 use crate::cluster::http::limits::count_values;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
-use crate::job::{IndexName, InputMappings, Mapping, matches_wildcard};
+use crate::job::{IndexName, InputMappings, Mapping, flat_settings, matches_wildcard};
 
 /// Bytes in memory that a response and what is kept of it take together.
 const MAX_BYTES: usize = 46 << 20;
@@ -122,17 +122,13 @@ impl Cluster {
 
     /// The index that a write through this alias goes to; `None` where there is no such alias or it has no write index.
     pub async fn write_index(&self, alias: &str) -> Result<Option<String>> {
-        let indices = self.alias_definitions(alias).await?;
+        let request = Request::get(Path::of(["_alias", alias])).query("expand_wildcards", "all");
+        let indices: Map<String, Value> = self.http.json_if_found(request).await?.unwrap_or_default();
         let writes = |index: &Value| index["aliases"][alias]["is_write_index"].as_bool();
         let mut others = indices.iter().filter(|(_, index)| writes(index).is_none());
         let chosen = indices.iter().find(|(_, index)| writes(index) == Some(true));
         let chosen = chosen.or_else(|| others.next().filter(|_| others.next().is_none()));
         Ok(chosen.map(|(name, _)| name.clone()))
-    }
-
-    async fn alias_definitions(&self, alias: &str) -> Result<Map<String, Value>> {
-        let request = Request::get(Path::of(["_alias", alias])).query("expand_wildcards", "all");
-        Ok(self.http.json_if_found(request).await?.unwrap_or_default())
     }
 
     /// `PUT /<index>` with settings and mappings; never repeated. An index that exists is [`Error::Refused`] of kind
@@ -264,22 +260,6 @@ fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
             (_, value) => drop(into.insert(name, value)),
         }
     }
-}
-
-/// Settings by dotted name without `index.`, from any of the forms that Elasticsearch prints and takes.
-pub fn flat_settings(settings: &Map<String, Value>) -> Map<String, Value> {
-    fn flatten(settings: &Map<String, Value>, above: &str, found: &mut Map<String, Value>) {
-        for (name, value) in settings {
-            let name = format!("{above}{name}");
-            match value {
-                Value::Object(inner) => flatten(inner, &format!("{name}."), found),
-                value => drop(found.insert(name.strip_prefix("index.").unwrap_or(&name).to_owned(), value.clone())),
-            }
-        }
-    }
-    let mut found = Map::new();
-    flatten(settings, "", &mut found);
-    found
 }
 
 /// The path of one index, no alias pattern and no expression.

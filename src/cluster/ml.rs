@@ -149,8 +149,7 @@ impl Cluster {
     /// a group, the cluster returns all jobs of the group.
     pub async fn job(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
         let jobs = self.items_if_found(large(job_path(job))).await?;
-        let wanted = |summary: &JobSummary| summary.id == job.as_str();
-        find(jobs, "GET _ml/anomaly_detectors", wanted)
+        first_of_job(jobs, "GET _ml/anomaly_detectors", job)
     }
 
     /// The job's statistics; `None` where it is unknown.
@@ -162,10 +161,7 @@ impl Cluster {
     /// `PUT _ml/anomaly_detectors/<job>`; never repeated: after [`Error::outcome_unknown`] read back. Returns the job as the
     /// cluster stores it.
     pub async fn create_job(&self, job: &JobId, body: &RawValue) -> Result<Value> {
-        let created = self
-            .http
-            .json::<Map<String, Value>>(creation(job_path(job), body))
-            .await?;
+        let created: Map<String, Value> = self.http.json(creation(job_path(job), body)).await?;
         Ok(created.into())
     }
 
@@ -290,13 +286,8 @@ impl Cluster {
 impl Cluster {
     /// The datafeed object of this job as received; `None` where there is none.
     pub async fn datafeed_of(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
-        #[derive(Deserialize)]
-        struct JobOf {
-            job_id: String,
-        }
         let datafeeds = self.items(large(Path::of(["_ml", "datafeeds"]))).await?;
-        let wanted = |datafeed: &JobOf| datafeed.job_id == job.as_str();
-        find(datafeeds, "GET /_ml/datafeeds", wanted)
+        first_of_job(datafeeds, "GET /_ml/datafeeds", job)
     }
 
     /// The datafeed of this ID as received; `None` where it is unknown.
@@ -330,14 +321,15 @@ impl Cluster {
         self.first_item(filter_path(id)).await
     }
 
-    /// Whether the list of all filters has it.
-    pub async fn lists_filter(&self, id: &FilterId) -> Result<bool> {
+    /// Whether the list of all `filters` or `calendars` has this one.
+    pub async fn lists(&self, kind: &str, id: &str) -> Result<bool> {
         #[derive(Deserialize)]
         struct Listed {
-            filter_id: String,
+            #[serde(alias = "filter_id", alias = "calendar_id")]
+            id: String,
         }
-        let filters: Vec<Listed> = self.all_items(Path::of(["_ml", "filters"])).await?;
-        Ok(filters.iter().any(|filter| filter.filter_id == id.as_str()))
+        let all: Vec<Listed> = self.all_items(Path::of(["_ml", kind])).await?;
+        Ok(all.iter().any(|listed| listed.id == id))
     }
 
     /// `PUT _ml/filters/<id>` with description and items; never repeated: after [`Error::outcome_unknown`] read back.
@@ -352,8 +344,9 @@ impl Cluster {
 
     /// The calendars that apply to the job: those that name it, one of its groups, or `_all`.
     pub async fn calendars_of(&self, job: &JobId, groups: &[String]) -> Result<Vec<Calendar>> {
+        let listed: Vec<ListedCalendar> = self.all_items(Path::of(["_ml", "calendars"])).await?;
         let mut calendars = Vec::new();
-        for calendar in self.listed_calendars().await? {
+        for calendar in listed {
             if calendar.applies_to(job, groups) {
                 calendars.push(self.with_events(calendar).await?);
             }
@@ -367,12 +360,6 @@ impl Cluster {
             Some(calendar) => self.with_events(calendar).await.map(Some),
             None => Ok(None),
         }
-    }
-
-    /// Whether the list of all calendars has it.
-    pub async fn lists_calendar(&self, id: &CalendarId) -> Result<bool> {
-        let calendars = self.listed_calendars().await?;
-        Ok(calendars.iter().any(|calendar| calendar.calendar_id == id.as_str()))
     }
 
     /// `PUT _ml/calendars/<id>` without jobs; never repeated: after [`Error::outcome_unknown`] read back.
@@ -445,10 +432,6 @@ impl Cluster {
         })
     }
 
-    async fn listed_calendars(&self) -> Result<Vec<ListedCalendar>> {
-        self.all_items(Path::of(["_ml", "calendars"])).await
-    }
-
     async fn listed_events(&self, id: &CalendarId) -> Result<Vec<Map<String, Value>>> {
         self.all_items(calendar_path(id).then(["events"])).await
     }
@@ -501,14 +484,15 @@ fn creation(path: Path, body: &RawValue) -> Request {
     Request::put(path).raw(body.get().to_owned()).without_retry()
 }
 
-/// The first of these objects that is the wanted one.
-fn find<T: DeserializeOwned>(
-    objects: Vec<Box<RawValue>>,
-    what: &str,
-    wanted: impl Fn(&T) -> bool,
-) -> Result<Option<Box<RawValue>>> {
+/// The first of these objects that has this job's ID.
+fn first_of_job(objects: Vec<Box<RawValue>>, what: &str, job: &JobId) -> Result<Option<Box<RawValue>>> {
+    #[derive(Deserialize)]
+    struct JobOf {
+        job_id: String,
+    }
     for object in objects {
-        if wanted(&parse_json(object.get().as_bytes(), what)?) {
+        let JobOf { job_id } = parse_json(object.get().as_bytes(), what)?;
+        if job_id == job.as_str() {
             return Ok(Some(object));
         }
     }
@@ -530,7 +514,7 @@ mod tests {
     fn jobs_of_a_group_are_not_the_job_of_that_name() {
         let raw = |text: &str| serde_json::from_str::<Box<RawValue>>(text).expect("valid");
         let jobs = vec![raw(r#"{"job_id":"a","groups":["web"]}"#), raw(r#"{"job_id":"b"}"#)];
-        let found = |id: &str| find(jobs.clone(), "", |job: &JobSummary| job.id == id).expect("jobs");
+        let found = |id: &str| first_of_job(jobs.clone(), "", &id.parse().expect("valid")).expect("jobs");
         assert!(found("web").is_none());
         assert!(found("b").is_some_and(|job| job.get().contains("\"b\"")));
     }

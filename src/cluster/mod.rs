@@ -16,7 +16,7 @@ pub(crate) use http::HttpClient;
 pub use http::auth::{ConnectOptions, Credential, Endpoint};
 pub use http::error::{ConnectionFailure, Error, ErrorResponse, Result};
 pub use http::retry::{Backoff, Clock, Moment, Observer, SystemClock};
-pub use indices::{IndexMappings, Operations, TemplateBody, TemplateEffect, flat_settings};
+pub use indices::{IndexMappings, Operations, TemplateBody, TemplateEffect};
 pub use search::Pages;
 pub use search::documents::is_newer_index;
 pub use search::query::{Pagination, Search, Sort, SourceFields};

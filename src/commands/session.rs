@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -12,6 +12,7 @@ use crate::cluster::{self, Clock, Cluster, ConnectOptions, HttpClient, Observer,
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::{Stage, Streams, Terminal};
 use crate::util::format::count;
+use crate::util::process::lock;
 
 /// The process' own, or others where a run is one of many in a process.
 #[derive(Debug)]
@@ -60,14 +61,14 @@ struct RetryReporter {
 impl RetryReporter {
     /// The stage that waiting is reported beside; `None` between stages.
     fn follow(&self, stage: Option<Stage>) {
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+        *lock(&self.stage) = stage;
     }
 }
 
 impl Observer for RetryReporter {
     fn waiting(&self, error: &cluster::Error, pause: Duration, attempt: u32) {
         let text = format!("waiting {:.1} s before try {attempt}: {error}", pause.as_secs_f32());
-        match &*self.stage.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*lock(&self.stage) {
             Some(stage) => stage.note(&text),
             None => self.terminal.print(&text),
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ColorChoice};
@@ -13,6 +13,7 @@ use console::{Style, Term};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::util::format::{duration, escape, indented};
+use crate::util::process::lock;
 use crate::util::secret::Secrets;
 
 /// How much to say.
@@ -291,10 +292,6 @@ impl Terminal {
             self.print_always(line);
         }
     }
-}
-
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn locale_is_utf8() -> bool {

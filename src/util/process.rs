@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 /// What to do where no more files may be opened.
@@ -51,11 +51,16 @@ pub(crate) fn can_start_threads() -> io::Result<()> {
         let _end = end;
         for _ in 0..THREADS {
             thread::Builder::new().spawn_scoped(scope, || {
-                let _ = ended.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let _ = lock(&ended).recv();
             })?;
         }
         Ok(())
     })
+}
+
+/// Locks, also where another thread has panicked: what these mutexes protect is never left half changed.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A block of memory of so many bytes is a large one.

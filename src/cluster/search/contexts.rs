@@ -1,11 +1,12 @@
 //! Scrolls and points in time that the cluster keeps open for us, so that an interrupted command can close them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 use tokio::sync::RwLock;
 
 use crate::cluster::http::{Error, HttpClient, Request, Response, Result};
+use crate::util::process::lock;
 
 /// What is open.
 #[derive(Debug, Default)]
@@ -85,8 +86,4 @@ impl SearchContext {
     async fn close(&self, http: &HttpClient) {
         let _ = http.send(&(self.close)(&self.id()).without_retry()).await;
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

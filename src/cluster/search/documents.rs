@@ -87,9 +87,9 @@ impl Cluster {
         Ok(page.hits)
     }
 
-    /// Where the documents of these IDs are, as concrete index and ID; a document that is in two of the indices comes
-    /// twice. Nothing of the documents themselves is sent.
-    pub async fn locate(&self, indices: &[&str], ids: &[String]) -> Result<Vec<(String, String)>> {
+    /// Where the documents of these IDs are; a document that is in two of the indices comes twice. Nothing of the
+    /// documents themselves is sent, so that their sources are empty.
+    pub async fn locate(&self, indices: &[&str], ids: &[String]) -> Result<Vec<Hit>> {
         let mut found = Vec::new();
         let mut waiting: Vec<&[String]> = ids.chunks(MAX_LOCATED_IDS).rev().collect();
         while let Some(ids) = waiting.pop() {
@@ -104,7 +104,7 @@ impl Cluster {
                 continue;
             }
             page.require_all()?;
-            found.extend(page.hits.into_iter().map(|hit| (hit.index.to_string(), hit.id)));
+            found.extend(page.hits);
         }
         Ok(found)
     }
@@ -125,8 +125,8 @@ impl Cluster {
     /// same ID may be in several indices.
     pub async fn newest(&self, indices: &[&str], ids: &[String]) -> Result<BTreeMap<String, String>> {
         let mut copies = self.locate(indices, ids).await?;
-        copies.sort_by(|(one, _), (other, _)| index_age(one).cmp(&index_age(other)));
-        Ok(copies.into_iter().map(|(index, id)| (id, index)).collect())
+        copies.sort_by(|one, other| index_age(&one.index).cmp(&index_age(&other.index)));
+        Ok(copies.into_iter().map(|hit| (hit.id, hit.index.to_string())).collect())
     }
 
     /// The types of each of these fields and objects that exists, from `_field_caps`, which works across clusters.

@@ -13,9 +13,9 @@ use crate::cluster::cluster::Cluster;
 use crate::cluster::http::error::{shard_reason, types_of_causes};
 use crate::cluster::http::limits::bounded;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Response, Result, parse_json};
-use crate::cluster::search::contexts::lock;
 use crate::cluster::search::query::Search;
 use crate::job::is_remote;
+use crate::util::process::lock;
 
 /// One document. Cloning shares the page's bytes.
 #[derive(Clone, Debug)]

@@ -156,10 +156,8 @@ async fn delete_leftovers(import: &Import, snapshots: &BTreeSet<SnapshotId>) -> 
         cluster.refresh(&[indices]).await?;
         let mut pages = cluster.pages(documents_of_job(indices, import.job())).await?;
         while let Some(hits) = pages.next().await? {
-            let found = hits.into_iter().map(|hit| (hit.index.to_string(), hit.id));
-            let found: Vec<(String, String)> = found.collect();
-            any |= !found.is_empty();
-            cluster.delete_documents(&found).await?;
+            any |= !hits.is_empty();
+            cluster.delete_documents(&hits).await?;
         }
         cluster.refresh(&[indices]).await?;
     }
@@ -533,7 +531,7 @@ async fn new_ids(import: &Import, part: Part, indices: &[&str]) -> Result<Vec<De
         let derived: Vec<DerivedId> = derived.collect();
         let ids: Vec<String> = derived.iter().map(DerivedId::to_string).collect();
         let existing = import.cluster().locate(indices, &ids).await?;
-        let existing: BTreeSet<Option<DerivedId>> = existing.iter().map(|(_, id)| DerivedId::parse(id)).collect();
+        let existing: BTreeSet<Option<DerivedId>> = existing.iter().map(|hit| DerivedId::parse(&hit.id)).collect();
         new.extend(derived.into_iter().filter(|id| !existing.contains(&Some(*id))));
     }
     Ok(new)

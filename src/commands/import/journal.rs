@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -13,6 +13,7 @@ use crate::archive::{Document, Part};
 use crate::cluster::WriteObserver;
 use crate::job::{CalendarId, DatafeedId, FilterId, IndexName, JobId};
 use crate::util::format::amount;
+use crate::util::process::lock;
 
 /// Something that was or is about to be written. None of it existed before.
 #[derive(Clone, Debug)]
@@ -186,10 +187,6 @@ impl Journal {
     pub(super) fn is_empty(&self) -> bool {
         self.entries.possible().is_empty() && self.replaced.possible().is_empty()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An ID for a document that the archive has without one, made of job, line and content: the same at every import. Many

@@ -60,7 +60,7 @@ impl Import {
         match entry {
             Entry::Filter(id) => {
                 let Some(current) = cluster.filter(id).await? else {
-                    return Ownership::absent("the filter", cluster.lists_filter(id).await?);
+                    return Ownership::absent("the filter", cluster.lists("filters", id.as_str()).await?);
                 };
                 let planned = plan.filters.iter().find(|plan| plan.filter.id == *id);
                 let ours = planned.is_some_and(|plan| plan.equals(&current));
@@ -68,7 +68,7 @@ impl Import {
             }
             Entry::Calendar(id) => {
                 let Some(current) = calendar(cluster, id).await? else {
-                    return Ownership::absent("the calendar", cluster.lists_calendar(id).await?);
+                    return Ownership::absent("the calendar", cluster.lists("calendars", id.as_str()).await?);
                 };
                 let planned = plan.calendars.iter().find(|plan| plan.calendar.calendar_id == *id);
                 Ok(match planned {

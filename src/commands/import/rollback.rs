@@ -8,7 +8,7 @@ use super::context::Import;
 use super::journal::{Entry, Replaced, WriteStatus, WrittenDocuments};
 use super::ownership::{Ownership, USED};
 use super::plan::event_ids;
-use crate::cluster::{self, Search};
+use crate::cluster::{self, Hit, Search};
 use crate::error::{Error, Remaining};
 use crate::job::{CalendarId, FilterId, JobId};
 use crate::state::STATE_INDICES;
@@ -246,15 +246,14 @@ impl Rollback<'_> {
         cluster.refresh(&searched).await?;
         let mut found = cluster.locate(&STATE_INDICES, &[job.quantiles_document_id()]).await?;
         let sizes = Search::lenient([RESULTS], model_sizes(job));
-        let sizes = cluster.sample(&sizes, MAX_SIZES).await?;
-        found.extend(sizes.into_iter().map(|hit| (hit.index.to_string(), hit.id)));
+        found.extend(cluster.sample(&sizes, MAX_SIZES).await?);
         let found = self.delete_found(found).await?;
         cluster.refresh(&searched).await?;
         Ok(found)
     }
 
     /// Deletes documents that were found, unless they belong to another job by now.
-    async fn delete_found(&self, found: Vec<(String, String)>) -> cluster::Result<Ownership> {
+    async fn delete_found(&self, found: Vec<Hit>) -> cluster::Result<Ownership> {
         if found.is_empty() {
             return Ok(Ownership::Absent);
         }

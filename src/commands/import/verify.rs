@@ -270,7 +270,7 @@ async fn require_ids(cluster: Cluster, index: String, ids: Vec<String>) -> Resul
         return Ok(());
     }
     let found = cluster.locate(&[&index], &ids).await?;
-    let found: BTreeSet<&str> = found.iter().map(|(_, id)| id.as_str()).collect();
+    let found: BTreeSet<&str> = found.iter().map(|hit| hit.id.as_str()).collect();
     match ids.iter().find(|id| !found.contains(id.as_str())) {
         Some(id) => Err(Error::mismatch(format!(
             "{index}: document {id} was written and is not there"

@@ -6,7 +6,7 @@ mod target;
 
 pub(crate) use mappings::MappedField;
 pub use mappings::{InputMappings, Mapping};
-pub use select::{includes, matches_wildcard};
+pub use select::{flat_settings, includes, matches_wildcard};
 pub use target::{
     TargetIndex, body_of_run, guess_time_format, loading_alias, marked_as_ours, marked_by_run, target_document_id,
     target_indices,

@@ -155,10 +155,9 @@ pub(super) type Settings = BTreeMap<String, Value>;
 
 /// From `settings.index` of an index, nested or dotted.
 pub(super) fn carried(index: &Map<String, Value>) -> Settings {
-    let mut found = Settings::new();
-    flatten(index, "", &mut found);
     let mode = index.get("mode").and_then(Value::as_str);
-    found.retain(|name, _| is_among(CARRIED, name));
+    let settings = flat_settings(index).into_iter();
+    let mut found: Settings = settings.filter(|(name, _)| is_among(CARRIED, name)).collect();
     // What this mode does unless told otherwise, and other modes do not.
     if mode == Some("logsdb") {
         found
@@ -168,14 +167,20 @@ pub(super) fn carried(index: &Map<String, Value>) -> Settings {
     found
 }
 
-fn flatten(object: &Map<String, Value>, above: &str, found: &mut Settings) {
-    for (key, value) in object {
-        let name = format!("{above}{key}");
-        match value {
-            Value::Object(inner) => flatten(inner, &format!("{name}."), found),
-            value => drop(found.insert(name, value.clone())),
+/// Settings by dotted name without `index.`, from any of the forms that Elasticsearch prints and takes.
+pub fn flat_settings(settings: &Map<String, Value>) -> Map<String, Value> {
+    fn flatten(settings: &Map<String, Value>, above: &str, found: &mut Map<String, Value>) {
+        for (name, value) in settings {
+            let name = format!("{above}{name}");
+            match value {
+                Value::Object(inner) => flatten(inner, &format!("{name}."), found),
+                value => drop(found.insert(name.strip_prefix("index.").unwrap_or(&name).to_owned(), value.clone())),
+            }
         }
     }
+    let mut found = Map::new();
+    flatten(settings, "", &mut found);
+    found
 }
 
 /// Of two indices: the larger limit; `None` where they treat documents or searches differently.

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::planner::Planner;
-use crate::cluster::{self, TemplateEffect, flat_settings};
+use crate::cluster::{self, TemplateEffect};
 use crate::error::Result;
-use crate::job::TargetIndex;
+use crate::job::{TargetIndex, flat_settings};
 
 const HINT: &str = "choose a name that no such template matches with --input-index, or leave the input documents out \
                     with --skip-inputs";
