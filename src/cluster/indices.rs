@@ -1,11 +1,10 @@
 //! Indices: definitions, aliases, settings, operations, and what index templates would add to a new one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
+use serde::de::Error as _;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -13,6 +12,7 @@ use crate::cluster::cluster::Cluster;
 use crate::cluster::http::limits::count_values;
 use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
 use crate::job::{IndexName, InputMappings, Mapping, flat_settings, matches_wildcard};
+use crate::json::for_each_member;
 
 /// Bytes in memory that a response and what is kept of it take together.
 const MAX_BYTES: usize = 46 << 20;
@@ -152,7 +152,7 @@ impl Cluster {
     }
 
     /// `POST /<indices>/_refresh`.
-    pub async fn refresh(&self, indices: &[&str]) -> Result<()> {
+    pub async fn refresh(&self, indices: &[impl AsRef<str>]) -> Result<()> {
         let request = Request::post(Path::indices(indices).then(["_refresh"]));
         self.http.execute(request.allow_missing()).await
     }
@@ -285,8 +285,14 @@ fn parse_definitions(body: &[u8], what: &str) -> Result<IndexMappings> {
         known: HashMap::new(),
         left: MAX_KEPT.min(MAX_BYTES.saturating_sub(body.len())),
     };
-    let mut json = serde_json::Deserializer::from_slice(body);
-    match json.deserialize_map(&mut indices).and_then(|()| json.end()) {
+    let text = std::str::from_utf8(body).map_err(|_| Error::unexpected(what, "it is not UTF-8"))?;
+    let mut added = Ok(());
+    let read = for_each_member(text, |index, definition| {
+        if added.is_ok() {
+            added = indices.add(index.into_owned(), definition);
+        }
+    });
+    match read.and(added) {
         Ok(()) => Ok(indices.found),
         Err(_) if indices.left == 0 => Err(BodyLimit::Large.exceeded(what)),
         Err(error) => Err(Error::invalid_json(what, &error)),
@@ -302,7 +308,8 @@ struct Indices<'a> {
 }
 
 impl<'a> Indices<'a> {
-    fn add(&mut self, index: String, definition: &Definition<'a>) -> serde_json::Result<()> {
+    fn add(&mut self, index: String, definition: &'a RawValue) -> serde_json::Result<()> {
+        let definition: Definition<'a> = serde_json::from_str(definition.get())?;
         let text = definition.mappings.map_or("{}", RawValue::get);
         let settings = definition.settings.map_or("null", RawValue::get);
         self.take(INDEX_BYTES + bytes_of(settings))?;
@@ -336,22 +343,6 @@ impl<'a> Indices<'a> {
 /// What a JSON text takes as a tree.
 fn bytes_of(json: &str) -> usize {
     json.len() + count_values(json.as_bytes()) * VALUE_BYTES
-}
-
-impl<'a> Visitor<'a> for &mut Indices<'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("indices by name")
-    }
-
-    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
-        while let Some(index) = map.next_key::<String>()? {
-            let definition = map.next_value::<Definition<'a>>()?;
-            self.add(index, &definition).map_err(M::Error::custom)?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

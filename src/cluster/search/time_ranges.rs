@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cluster::http::Result;
 use crate::cluster::search::point_in_time::{PageSizer, PointInTime};
 use crate::cluster::search::query::SearchRange;
-use crate::cluster::search::response::{Bucket, Buckets, Grouped};
+use crate::cluster::search::response::{Bucket, Grouped};
 
 /// Documents from which the size of the others is estimated.
 const SAMPLE: usize = 100;
@@ -126,15 +126,10 @@ impl TimeRanges {
         let range = SearchRange { from, until };
         let aggregations = json!({ "groups": { "date_histogram": histogram } });
         let answer = self.point_in_time.aggregate(range, 0, &aggregations).await?;
-        let Some((
-            _,
-            Some(Grouped {
-                groups: Buckets { buckets },
-            }),
-        )) = answer
-        else {
+        let Some((_, Some(Grouped { groups }))) = answer else {
             return Ok(None);
         };
+        let buckets = groups.buckets;
         let counted: u64 = buckets.iter().map(|bucket| bucket.doc_count).sum();
         let length = i64::try_from(interval).unwrap_or(i64::MAX);
         Ok((counted == span.documents).then(|| gather(span, &buckets, length, target)))
