@@ -355,7 +355,7 @@ pub(super) fn is_among(names: &str, name: &str) -> bool {
 }
 
 /// The items of a list, or the value where it is none.
-pub(super) fn one_or_many(value: &Value) -> &[Value] {
+pub(crate) fn one_or_many(value: &Value) -> &[Value] {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::planner::Planner;
 use crate::cluster::{self, TemplateEffect};
 use crate::error::Result;
-use crate::job::{TargetIndex, flat_settings};
+use crate::job::{TargetIndex, flat_settings, one_or_many};
 
 const HINT: &str = "choose a name that no such template matches with --input-index, or leave the input documents out \
                     with --skip-inputs";
@@ -55,11 +55,14 @@ impl Planner<'_> {
                 }
                 effect => effect?,
             };
-            let Some(effect) = effect else { continue };
+            let Some(mut effect) = effect else { continue };
+            // What the request that creates the index sets itself overrides templates.
+            let own = target.body["settings"].as_object().map(flat_settings);
+            let is_own = |name: &String| own.as_ref().is_some_and(|own| own.contains_key(name));
+            effect.body.settings.retain(|name, _| !is_own(name));
             let template = list("template", "templates", &effect.names).unwrap_or_default();
-            let own = IndexBody::of(target);
-            let dangers = own.dangers(&effect).join(", ");
-            let additions = own.additions(&effect).join("; it ");
+            let dangers = dangers(target, &effect).join(", ");
+            let additions = additions(target, &effect).join("; it ");
             if !dangers.is_empty() {
                 self.conflict(
                     format!("index {name} cannot hold the input documents: index {template} {dangers}"),
@@ -73,99 +76,70 @@ impl Planner<'_> {
     }
 }
 
-/// What the request that creates the index sets itself, which overrides templates.
-struct IndexBody<'a> {
-    settings: Map<String, Value>,
-    mappings: &'a Value,
-    fields: &'a [String],
+/// What templates do to the index that would lose or expose documents, in words.
+fn dangers(target: &TargetIndex, effect: &TemplateEffect) -> Vec<String> {
+    let (fields, mappings) = (&target.fields, &target.body["mappings"]);
+    let mut dangers = Vec::new();
+    if effect.data_stream {
+        dangers.push("creates data streams only".to_owned());
+    }
+    let aliases = list("alias", "aliases", effect.body.aliases.keys());
+    dangers.extend(aliases.map(|aliases| format!("adds it to {aliases}")));
+    let mapping = |name: &str| effect.body.mappings.get(name).unwrap_or(&Value::Null);
+    for (option, value) in mapping("_source").as_object().into_iter().flatten() {
+        match (option.as_str(), value) {
+            ("enabled", Value::Bool(true)) => {}
+            ("enabled", _) => dangers.push("disables _source".to_owned()),
+            ("includes" | "excludes", Value::Array(list)) if list.is_empty() => {}
+            ("includes" | "excludes", _) => dangers.push("filters _source".to_owned()),
+            ("mode", Value::String(mode)) if mode == "stored" => {}
+            _ => dangers.push(format!("sets _source.{option}")),
+        }
+    }
+    let enabled = mapping("enabled");
+    if is_true(&mapping("_routing")["required"]) && !is_true(&mappings["_routing"]["required"]) {
+        dangers.push("requires routing".to_owned());
+    }
+    if !enabled.is_null() && !is_true(enabled) {
+        dangers.push("disables the mapping".to_owned());
+    }
+    if mapping("dynamic") == "strict" && mappings.get("dynamic").is_none() {
+        dangers.push("rejects documents with other fields (dynamic: strict)".to_owned());
+    }
+    let runtime = mapping("runtime").as_object().into_iter().flat_map(Map::keys);
+    let hidden = list("field", "fields", runtime.filter(|name| fields.contains(name)));
+    dangers.extend(hidden.map(|hidden| format!("hides {hidden} by a runtime field")));
+    for (name, value) in &effect.body.settings {
+        let shown = text(value);
+        let limit = LIMITS.iter().find(|(limit, _)| limit == name);
+        let too_low = limit.is_some_and(|(_, least)| shown.parse::<u64>().is_ok_and(|limit| limit < *least));
+        let required = REQUIRED.iter().find(|(required, _)| required == name);
+        let differs = required.is_some_and(|(_, required)| *required != shown);
+        let unknown_field =
+            name == "sort.field" && !one_or_many(value).iter().all(|field| fields.contains(&text(field)));
+        if too_low || differs || unknown_field || name == "routing_path" {
+            dangers.push(format!("sets index.{name} to {shown}"));
+        }
+    }
+    dangers
 }
 
-impl<'a> IndexBody<'a> {
-    fn of(target: &'a TargetIndex) -> Self {
-        Self {
-            settings: target.body["settings"]
-                .as_object()
-                .map(flat_settings)
-                .unwrap_or_default(),
-            mappings: &target.body["mappings"],
-            fields: &target.fields,
-        }
-    }
-
-    fn dangers(&self, effect: &TemplateEffect) -> Vec<String> {
-        let mut dangers = Vec::new();
-        if effect.data_stream {
-            dangers.push("creates data streams only".to_owned());
-        }
-        let aliases = list("alias", "aliases", effect.body.aliases.keys());
-        dangers.extend(aliases.map(|aliases| format!("adds it to {aliases}")));
-        let mapping = |name: &str| effect.body.mappings.get(name).unwrap_or(&Value::Null);
-        for (option, value) in mapping("_source").as_object().into_iter().flatten() {
-            match (option.as_str(), value) {
-                ("enabled", Value::Bool(true)) => {}
-                ("enabled", _) => dangers.push("disables _source".to_owned()),
-                ("includes" | "excludes", Value::Array(list)) if list.is_empty() => {}
-                ("includes" | "excludes", _) => dangers.push("filters _source".to_owned()),
-                ("mode", Value::String(mode)) if mode == "stored" => {}
-                _ => dangers.push(format!("sets _source.{option}")),
-            }
-        }
-        let enabled = mapping("enabled");
-        let others = [
-            (
-                is_true(&mapping("_routing")["required"]) && !is_true(&self.mappings["_routing"]["required"]),
-                "requires routing",
-            ),
-            (!enabled.is_null() && !is_true(enabled), "disables the mapping"),
-            (
-                mapping("dynamic") == "strict" && self.mappings.get("dynamic").is_none(),
-                "rejects documents with other fields (dynamic: strict)",
-            ),
-        ];
-        dangers.extend(
-            others
-                .into_iter()
-                .filter(|(is_set, _)| *is_set)
-                .map(|(_, danger)| danger.to_owned()),
-        );
-        let runtime = mapping("runtime").as_object().into_iter().flat_map(Map::keys);
-        let hidden = list("field", "fields", runtime.filter(|name| self.fields.contains(name)));
-        dangers.extend(hidden.map(|hidden| format!("hides {hidden} by a runtime field")));
-        let settings = effect.body.settings.iter();
-        for (name, value) in settings.filter(|(name, _)| !self.settings.contains_key(*name)) {
-            let text = text(value);
-            let limit = LIMITS.iter().find(|(limit, _)| limit == name);
-            let too_low = limit.is_some_and(|(_, least)| text.parse::<u64>().is_ok_and(|limit| limit < *least));
-            let required = REQUIRED.iter().find(|(required, _)| required == name);
-            let differs = required.is_some_and(|(_, required)| *required != text);
-            let unknown_field = name == "sort.field" && !sorts_by(value).all(|field| self.fields.contains(&field));
-            if too_low || differs || unknown_field || name == "routing_path" {
-                dangers.push(format!("sets index.{name} to {text}"));
-            }
-        }
-        dangers
-    }
-
-    /// What else the index gets, in words.
-    fn additions(&self, effect: &TemplateEffect) -> Vec<String> {
-        let settings = effect
-            .body
-            .settings
-            .keys()
-            .filter(|name| !self.settings.contains_key(*name));
-        let settings: Vec<String> = settings.map(|name| format!("index.{name}")).collect();
-        let properties = effect.body.mappings.get("properties").and_then(Value::as_object);
-        let fields = properties.into_iter().flat_map(Map::keys);
-        let fields = fields.filter(|name| self.mappings["properties"].get(name).is_none());
-        let options = effect.body.mappings.keys();
-        let options = options.filter(|name| *name != "properties" && self.mappings.get(name).is_none());
-        let additions = [
-            (!settings.is_empty()).then(|| format!("sets {}", settings.join(", "))),
-            list("field", "fields", fields).map(|fields| format!("maps {fields}")),
-            list("option", "options", options).map(|options| format!("sets {options} of the mapping")),
-        ];
-        additions.into_iter().flatten().collect()
-    }
+/// What else the index gets, in words.
+fn additions(target: &TargetIndex, effect: &TemplateEffect) -> Vec<String> {
+    let mappings = &target.body["mappings"];
+    let settings = effect.body.settings.keys();
+    let settings: Vec<String> = settings.map(|name| format!("index.{name}")).collect();
+    let properties = effect.body.mappings.get("properties").and_then(Value::as_object);
+    let fields = properties.into_iter().flat_map(Map::keys);
+    let fields = fields.filter(|name| mappings["properties"].get(name).is_none());
+    let options = effect.body.mappings.keys();
+    let options = options.filter(|name| *name != "properties" && mappings.get(name).is_none());
+    let additions = [
+        (!settings.is_empty()).then(|| format!("sets {}", settings.join(", "))),
+        list("field", "fields", fields).map(|fields| format!("maps {fields}")),
+        list("option", "options", options).map(|options| format!("sets {options} of the mapping")),
+    ];
+    additions.into_iter().flatten().collect()
 }
 
 /// Names after their noun; `None` where there are none.
@@ -177,14 +151,6 @@ fn list<'a>(one: &str, many: &str, names: impl IntoIterator<Item = &'a String>) 
 
 fn is_true(value: &Value) -> bool {
     *value == true || value == "true"
-}
-
-fn sorts_by(value: &Value) -> impl Iterator<Item = String> {
-    let names = match value {
-        Value::Array(names) => names.as_slice(),
-        name => std::slice::from_ref(name),
-    };
-    names.iter().map(text)
 }
 
 fn text(value: &Value) -> String {
