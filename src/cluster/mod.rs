@@ -15,6 +15,7 @@ pub use cluster::{Cluster, License, MlInfo, RequiredPrivileges};
 pub(crate) use http::HttpClient;
 pub use http::auth::{ConnectOptions, Credential, Endpoint};
 pub use http::error::{ConnectionFailure, Error, ErrorResponse, Result};
+pub(crate) use http::retry::within;
 pub use http::retry::{Backoff, Clock, Moment, Observer, SystemClock};
 pub use indices::{IndexMappings, Operations, TemplateBody, TemplateEffect};
 pub use search::Pages;

@@ -75,7 +75,7 @@ impl Cluster {
 
     /// The documents of these IDs in no order, in hidden indices too. None where an index of that name does not exist; a
     /// closed one is an error. A document that is in two of the indices comes twice.
-    pub async fn documents(&self, indices: &[&str], ids: &[String]) -> Result<Vec<Hit>> {
+    pub async fn documents(&self, indices: &[impl AsRef<str>], ids: &[String]) -> Result<Vec<Hit>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -89,7 +89,7 @@ impl Cluster {
 
     /// Where the documents of these IDs are; a document that is in two of the indices comes twice. Nothing of the
     /// documents themselves is sent, so that their sources are empty.
-    pub async fn locate(&self, indices: &[&str], ids: &[String]) -> Result<Vec<Hit>> {
+    pub async fn locate(&self, indices: &[impl AsRef<str>], ids: &[String]) -> Result<Vec<Hit>> {
         let mut found = Vec::new();
         let mut waiting: Vec<&[String]> = ids.chunks(MAX_LOCATED_IDS).rev().collect();
         while let Some(ids) = waiting.pop() {
@@ -110,7 +110,7 @@ impl Cluster {
     }
 
     /// `None` where an index of that name does not exist.
-    async fn with_ids(&self, indices: &[&str], ids: &[String], source: bool) -> Result<Option<Response>> {
+    async fn with_ids(&self, indices: &[impl AsRef<str>], ids: &[String], source: bool) -> Result<Option<Response>> {
         let query = json!({ "ids": { "values": ids } });
         let body = json!({ "size": MAX_PAGE, "track_total_hits": true, "_source": source, "query": query });
         let limit = if source { BodyLimit::Large } else { BodyLimit::Page };

@@ -15,7 +15,7 @@ use super::archive::origin;
 use super::context::{BulkDocument, Import};
 use super::journal::{DerivedId, Entry, Ids, WriteStatus, WrittenDocuments};
 use super::ownership::{Ownership, value};
-use super::plan::{self, FilterPlan, TargetPlan, documents_of_job, missing_events};
+use super::plan::{self, TargetPlan, documents_of_job, missing_events};
 use crate::archive::{Document, Part};
 use crate::cluster::{self, Bulk, Cluster};
 use crate::commands::interrupt::stop_between_requests;
@@ -72,8 +72,8 @@ async fn write_model_and_results(import: &Import, inputs: oneshot::Receiver<()>)
     import.require_our_job().await?;
     write_categories(import).await?;
     import.require_our_job().await?;
-    write_annotations(import).await?;
-    write_notifications(import).await
+    write_new_documents(import, Part::Annotations).await?;
+    write_new_documents(import, Part::Notifications).await
 }
 
 type Work<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
@@ -185,15 +185,20 @@ async fn delete_state(import: &Import, ids: &[String]) -> Result<bool> {
 }
 
 /// Records the intent, creates, and reads back whether the object exists and is ours where the response leaves that open.
-/// What the cluster refuses, or others created at the same time, is never undone.
-async fn create_once<C>(import: &Import, entry: Entry, mut create: impl FnMut() -> C) -> Result<()>
+/// What the cluster refuses, or others created at the same time, is never undone. Returns the response; `None` where it
+/// was lost.
+async fn create_once<T, C>(import: &Import, entry: Entry, mut create: impl FnMut() -> C) -> Result<Option<T>>
 where
-    C: Future<Output = cluster::Result<()>>,
+    C: Future<Output = cluster::Result<T>>,
 {
     let handle = import.journal.entries.intend(entry.clone());
     let mut backoff = import.cluster().backoff();
     let mut open = false;
-    while let Err(error) = create().await {
+    let created = loop {
+        let error = match create().await {
+            Ok(created) => break Some(created),
+            Err(error) => error,
+        };
         // Once open, a refusal may mean that an earlier request was executed.
         open |= error.outcome_unknown() || error.is_transient();
         if !open {
@@ -201,7 +206,7 @@ where
             return Err(error.into());
         }
         match import.ownership(&entry).await {
-            Ok(Ownership::Ours) => break,
+            Ok(Ownership::Ours) => break None,
             Ok(Ownership::Absent) if backoff.retry(&error).await => {}
             Ok(Ownership::Foreign(_)) => {
                 import.journal.entries.set(handle, WriteStatus::Refused);
@@ -210,9 +215,9 @@ where
             // The request may still be executed: the entry stays intended, and a rollback reads it again.
             Ok(Ownership::Absent) | Err(_) => return Err(error.into()),
         }
-    }
+    };
     import.journal.entries.set(handle, WriteStatus::Written);
-    Ok(())
+    Ok(created)
 }
 
 impl Import {
@@ -244,24 +249,18 @@ impl Import {
 }
 
 async fn create_job(import: &Import) -> Result<()> {
-    let (cluster, job, created) = (import.cluster(), import.job(), &import.journal.job);
-    let remember = |job: Value| {
-        if job["create_time"].is_i64() {
-            let _ = created.set(job);
-        }
+    let (cluster, job) = (import.cluster(), import.job());
+    let has_time = |job: &Value| job["create_time"].is_i64();
+    let create = || cluster.create_job(job, &import.plan.portable.job);
+    let created = create_once(import, Entry::Job, create).await;
+    let created = created.map_err(|error| import.explain_refusal(error, "an option may not exist here"))?;
+    let created = match created.filter(has_time) {
+        // Where the response was lost, the job that was read since is ours.
+        None => cluster.job(job).await?.map(|current| value(&current)).filter(has_time),
+        created => created,
     };
-    let create = || async move {
-        remember(cluster.create_job(job, &import.plan.portable.job).await?);
-        Ok(())
-    };
-    create_once(import, Entry::Job, create)
-        .await
-        .map_err(|error| import.explain_refusal(error, "an option may not exist here"))?;
-    // Where the response was lost, the job that was read since is ours.
-    if created.get().is_none()
-        && let Some(current) = cluster.job(job).await?
-    {
-        remember(value(&current));
+    if let Some(created) = created {
+        let _ = import.journal.job.set(created);
     }
     import.print(&format!("Created job {job}"));
     Ok(())
@@ -286,23 +285,20 @@ async fn revert_job(import: &Import) -> Result<()> {
 
 /// Creates the datafeed separately, which works on every version.
 async fn create_datafeed(import: &Import) -> Result<()> {
-    let (cluster, created) = (import.cluster(), &import.journal.datafeed);
+    let cluster = import.cluster();
     let Some((id, body)) = &import.plan.portable.datafeed else {
         return Ok(());
     };
-    let create = || async move {
-        let _ = created.set(cluster.create_datafeed(id, body).await?);
-        Ok(())
-    };
     let hint = "import the job without its datafeed (--skip-datafeed), and create one that this cluster accepts";
-    create_once(import, Entry::Datafeed(id.clone()), create)
-        .await
-        .map_err(|error| import.explain_refusal(error, hint))?;
-    // Where the response was lost, the datafeed that was read since is ours.
-    if created.get().is_none()
-        && let Some(current) = cluster.datafeed(id).await?
-    {
-        let _ = created.set(value(&current));
+    let create = || cluster.create_datafeed(id, body);
+    let created = create_once(import, Entry::Datafeed(id.clone()), create).await;
+    let created = match created.map_err(|error| import.explain_refusal(error, hint))? {
+        // Where the response was lost, the datafeed that was read since is ours.
+        None => cluster.datafeed(id).await?.map(|current| value(&current)),
+        created => created,
+    };
+    if let Some(created) = created {
+        let _ = import.journal.datafeed.set(created);
     }
     import.print(&format!("Created datafeed {id}"));
     Ok(())
@@ -311,29 +307,23 @@ async fn create_datafeed(import: &Import) -> Result<()> {
 /// Creates the filters that do not exist, or were deleted since the plan was made. From 8.6 on a job does not open while a
 /// filter of its rules is missing.
 async fn create_filters(import: &Import) -> Result<()> {
+    let cluster = import.cluster();
     for plan in &import.plan.filters {
-        if plan.exists && exists(import, plan).await? {
+        if plan.exists && plan.is_on(cluster).await? {
             continue;
         }
         let (id, body) = (&plan.filter.id, plan.filter.body()?);
-        let created = create_once(import, Entry::Filter(id.clone()), || {
-            import.cluster().create_filter(id, &body)
-        });
+        let created = create_once(import, Entry::Filter(id.clone()), || cluster.create_filter(id, &body));
         match created.await {
-            Ok(()) => import.session.terminal.detail(&format!("created filter {id}")),
+            Ok(_) => import.session.terminal.detail(&format!("created filter {id}")),
             // One that others created serves as well, where it is the same.
-            Err(error) => match exists(import, plan).await {
+            Err(error) => match plan.is_on(cluster).await {
                 Ok(true) => {}
                 Ok(false) | Err(_) => return Err(error),
             },
         }
     }
     Ok(())
-}
-
-async fn exists(import: &Import, plan: &FilterPlan) -> Result<bool> {
-    let current = import.cluster().filter(&plan.filter.id).await?;
-    Ok(current.is_some_and(|current| plan.equals(&current)))
 }
 
 /// Creates the calendars that do not exist, and completes those of an interrupted import.
@@ -471,34 +461,34 @@ async fn write_categories(import: &Import) -> Result<()> {
     write(import, "Categories", part, documents, bulk).await
 }
 
-async fn write_annotations(import: &Import) -> Result<()> {
-    if import.plan.counts.annotations == 0 {
+/// Annotations or notifications, to the index that the cluster writes its own to.
+async fn write_new_documents(import: &Import, part: Part) -> Result<()> {
+    let counts = &import.plan.counts;
+    let (count, title, what, patterns): (_, _, _, &[_]) = match part {
+        Part::Annotations => (counts.annotations, "Annotations", "annotations", &[".ml-annotations*"]),
+        _ => (
+            counts.notifications,
+            "Notifications",
+            "imported notifications",
+            &[".ml-notifications*"],
+        ),
+    };
+    if count == 0 {
         return Ok(());
     }
-    let (part, alias) = (Part::Annotations, ".ml-annotations-write");
-    let (index, bulk) = wait_for_index(import, alias, None, "--skip-annotations").await?;
-    let patterns = &[".ml-annotations*"];
+    let (index, bulk) = wait_for_index(import, part, title).await?;
     let ids = Ids::Derived(new_ids(import, part, patterns).await?);
-    let documents = WrittenDocuments::new("annotations", Some(part), ids, patterns, index);
-    write(import, "Annotations", part, documents, bulk).await
-}
-
-/// Notifications to the index that the cluster writes its own to.
-async fn write_notifications(import: &Import) -> Result<()> {
-    if import.plan.counts.notifications == 0 {
-        return Ok(());
-    }
-    let (part, alias) = (Part::Notifications, ".ml-notifications-write");
-    let (index, bulk) = wait_for_index(import, alias, Some(".ml-notifications-*"), "--skip-notifications").await?;
-    let patterns = &[".ml-notifications*"];
-    let ids = Ids::Derived(new_ids(import, part, patterns).await?);
-    let documents = WrittenDocuments::new("imported notifications", Some(part), ids, patterns, index);
-    write(import, "Notifications", part, documents, bulk).await
+    let documents = WrittenDocuments::new(what, Some(part), ids, patterns, index);
+    write(import, title, part, documents, bulk).await
 }
 
 /// Polls until Elasticsearch has created the index: the one behind the alias, or the newest of the pattern where there is
 /// no alias.
-async fn wait_for_index(import: &Import, alias: &str, pattern: Option<&str>, skip: &str) -> Result<(String, Bulk)> {
+async fn wait_for_index(import: &Import, part: Part, title: &str) -> Result<(String, Bulk)> {
+    let (alias, pattern) = match part {
+        Part::Annotations => (".ml-annotations-write", None),
+        _ => (".ml-notifications-write", Some(".ml-notifications-*")),
+    };
     let (cluster, options, clock) = (import.cluster(), import.options.bulk(), import.cluster().clock());
     let deadline = clock.now() + MAX_WAIT;
     loop {
@@ -514,7 +504,7 @@ async fn wait_for_index(import: &Import, alias: &str, pattern: Option<&str>, ski
             let (what, seconds) = (pattern.unwrap_or(alias), MAX_WAIT.as_secs());
             return Err(Error::failed(
                 format!("Elasticsearch did not make {what} within {seconds} s"),
-                format!("try again, or leave this part out with {skip}"),
+                format!("try again, or leave this part out with --skip-{}", title.to_lowercase()),
             ));
         }
         clock.pause(POLL_INTERVAL).await;
@@ -613,7 +603,6 @@ async fn write(import: &Import, title: &str, part: Part, documents: WrittenDocum
         Part::Categories => vec![import.job().results_alias()],
         _ => documents.searched_indices(),
     };
-    let refreshed: Vec<&str> = refreshed.iter().map(String::as_str).collect();
     import.cluster().refresh(&refreshed).await?;
     let written = match part {
         Part::State => amount(written, "document", "documents"),

@@ -59,10 +59,7 @@ pub(super) async fn check(
     });
     let (archive, time_format) = check.await.map_err(Error::panicked)??;
     for finding in &archive.contents.findings {
-        match finding.place.is_empty() {
-            true => terminal.warn(&finding.what),
-            false => terminal.warn(&format!("{}: {}", finding.place, finding.what)),
-        }
+        terminal.warn(&finding.to_string());
     }
     stage.done(&format!(
         "Checked the archive: {}, all whole",

@@ -12,7 +12,7 @@ use crate::cluster::Cluster;
 use crate::commands::session::Session;
 use crate::error::Result;
 use crate::job::{JobId, TargetIndex, target_document_id};
-use crate::state::StateDocId;
+use crate::state::{self, StateDocId};
 use crate::util::timestamp::EpochMillis;
 
 /// What each step of an import needs.
@@ -46,26 +46,21 @@ impl Import {
 
     /// A document of the archive under its ID on the cluster, which is the same at each import.
     pub(super) fn document(&self, part: Part, document: &Document) -> Result<BulkDocument> {
+        let (plan, mut source) = (&self.plan, document.source.clone());
         let id = match part {
-            Part::State => return self.state_document(document),
-            Part::Categories => self.plan.renamer.document_id(document.own_id()),
+            Part::State => StateDocId::parse(document.own_id(), self.archive.job(), &plan.snapshot_id)
+                .ok_or_else(|| state::Cause::ForeignId.of(document.own_id()))?
+                .format(self.job(), &plan.snapshot_id),
+            Part::Categories => plan.renamer.document_id(document.own_id()),
             _ => DerivedId::of(self.job(), part, document).to_string(),
         };
-        let source = match self.plan.renamer.document(&document.source)? {
-            Cow::Borrowed(_) => document.source.clone(),
-            Cow::Owned(text) => text.into(),
-        };
+        // State documents name their job only in their IDs.
+        if part != Part::State
+            && let Cow::Owned(renamed) = plan.renamer.document(&document.source)?
+        {
+            source = renamed.into();
+        }
         Ok(BulkDocument { id, source })
-    }
-
-    fn state_document(&self, document: &Document) -> Result<BulkDocument> {
-        let own = document.own_id();
-        let id = StateDocId::parse(own, self.archive.job(), &self.plan.snapshot_id)
-            .ok_or_else(|| crate::state::Cause::ForeignId.of(own))?;
-        Ok(BulkDocument {
-            id: id.format(self.job(), &self.plan.snapshot_id),
-            source: document.source.clone(),
-        })
     }
 
     /// An input document. Where the archive has an ID twice, the document's position is a part of every ID: Elasticsearch
@@ -87,16 +82,13 @@ impl Import {
         let counts = counts.completed(job).ending_at(self.latest_record()).to_json();
         // A bulk request consists of lines: line breaks between tokens become spaces.
         let line = |&byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
-        Ok([
-            BulkDocument {
-                id: job.snapshot_document_id(&self.plan.snapshot_id),
-                source: snapshot.iter().map(line).collect(),
-            },
-            BulkDocument {
-                id: job.data_counts_document_id(),
-                source: Bytes::from(counts.get().to_owned()),
-            },
-        ])
+        let snapshot = snapshot.iter().map(line).collect();
+        let counts = Bytes::from(counts.get().to_owned());
+        let documents = [
+            (job.snapshot_document_id(&self.plan.snapshot_id), snapshot),
+            (job.data_counts_document_id(), counts),
+        ];
+        Ok(documents.map(|(id, source)| BulkDocument { id, source }))
     }
 
     /// The time of the last record that the model has seen, in epoch milliseconds: a datafeed continues from there.

@@ -11,8 +11,7 @@ use crate::commands::interrupt;
 use crate::commands::session::Session;
 use crate::error::{Error, Result};
 use crate::terminal::Terminal;
-use crate::util::format::amount;
-use crate::util::format::{escape_json, indented};
+use crate::util::format::{amount, escape_json, indented};
 
 const MEANT_FOR: &str = "Imports are meant for reproducing issues and for test clusters, not for production.";
 const UNSUPPORTED: &str = "An import writes to internal indices of machine learning, which Elastic does not support as \
@@ -71,47 +70,36 @@ pub(super) fn print(import: &Import) -> Result<()> {
         "Imported job {}: a datafeed started without a start time goes on where the snapshot ends",
         plan.job()
     ));
-    match import.options.json {
-        false => terminal.result(plan.job().as_str()).map_err(Error::stdout),
-        true => print_document(plan, Some(&replaced), terminal),
-    }
+    let text = match import.options.json {
+        false => plan.job().to_string(),
+        true => document(plan, Some(&replaced)),
+    };
+    terminal.result(&text).map_err(Error::stdout)
 }
 
 /// Prints what `--dry-run` finds.
 pub(super) fn print_plan(cluster: &Cluster, options: &ImportOptions, plan: &Plan, terminal: &Terminal) -> Result<()> {
-    if options.json {
-        // With conflicts the run ends in an error, which is then the one document.
-        return match plan.conflicts.is_empty() {
-            true => print_document(plan, None, terminal),
-            false => Ok(()),
-        };
-    }
-    let title = format!(
-        "plan for job {} on {}, nothing is written:",
-        plan.job(),
-        cluster.description()
-    );
-    let steps = steps(plan).into_iter().map(|step| format!("  {}", indented(&step)));
-    let notes = plan.notes.iter().map(|note| format!("note: {}", indented(note)));
-    let conflicts = plan.conflicts.iter();
-    let conflicts = conflicts.map(|conflict| format!("conflict: {}", indented(&conflict.message)));
-    let lines = [indented(&title)]
-        .into_iter()
-        .chain(steps)
-        .chain(notes)
-        .chain(conflicts);
-    let text = lines.collect::<Vec<_>>().join("\n");
-    terminal.result(text.trim_end()).map_err(Error::stdout)
+    let text = match options.json {
+        // The run ends in an error, which is then the one document.
+        true if !plan.conflicts.is_empty() => return Ok(()),
+        true => document(plan, None),
+        false => {
+            let (job, cluster) = (plan.job(), cluster.description());
+            let title = format!("plan for job {job} on {cluster}, nothing is written:");
+            let mut lines = vec![indented(&title)];
+            lines.extend(steps(plan).iter().map(|step| format!("  {}", indented(step))));
+            lines.extend(plan.notes.iter().map(|note| format!("note: {}", indented(note))));
+            let conflicts = plan.conflicts.iter().map(|conflict| indented(&conflict.message));
+            lines.extend(conflicts.map(|message| format!("conflict: {message}")));
+            lines.join("\n").trim_end().to_owned()
+        }
+    };
+    terminal.result(&text).map_err(Error::stdout)
 }
 
-fn print_document(plan: &Plan, replaced: Option<&[String]>, terminal: &Terminal) -> Result<()> {
-    let document = document(plan, replaced).to_string();
-    terminal.result(&escape_json(&document)).map_err(Error::stdout)
-}
-
-fn document(plan: &Plan, replaced: Option<&[String]>) -> serde_json::Value {
+fn document(plan: &Plan, replaced: Option<&[String]>) -> String {
     let indices: Vec<&str> = plan.targets.iter().map(|target| target.index.name.as_str()).collect();
-    json!({
+    let document = json!({
         "dry_run": replaced.is_none(),
         "job_id": plan.job(),
         "snapshot_id": plan.snapshot_id,
@@ -121,7 +109,8 @@ fn document(plan: &Plan, replaced: Option<&[String]>) -> serde_json::Value {
         "plan": steps(plan),
         "notes": plan.notes,
         "replaced": replaced.unwrap_or_default(),
-    })
+    });
+    escape_json(&document.to_string()).into_owned()
 }
 
 /// A line for each step, in their order; inputs and state are written at the same time.
@@ -156,15 +145,14 @@ fn steps(plan: &Plan) -> Vec<String> {
         let (name, sources, fields) = (&index.name, sources.join(", "), first_fields(&index.fields));
         format!("create index {name} for the inputs of {sources}, with {fields}")
     }));
-    let write = |documents, one, many| (documents > 0).then(|| format!("write {}", amount(documents, one, many)));
-    let (model, categorizer) = (counts.model_state, counts.categorizer_state);
+    let write = |documents, one: &str, many: &str| {
+        let written = format!("write {}", amount(documents, one, many));
+        (documents > 0).then_some(written)
+    };
+    let (model, categorizer) = ("model state document", "categorizer state document");
     steps.extend(write(counts.inputs, "input", "inputs"));
-    steps.extend(write(model, "model state document", "model state documents"));
-    steps.extend(write(
-        categorizer,
-        "categorizer state document",
-        "categorizer state documents",
-    ));
+    steps.extend(write(counts.model_state, model, &format!("{model}s")));
+    steps.extend(write(counts.categorizer_state, categorizer, &format!("{categorizer}s")));
     steps.push(format!("revert job {job} to snapshot {}", plan.snapshot_id));
     steps.extend(write(counts.categories, "category", "categories"));
     steps.extend(write(counts.annotations, "annotation", "annotations"));

@@ -8,7 +8,7 @@ use super::context::Import;
 use super::journal::{Entry, Replaced, WriteStatus, WrittenDocuments};
 use super::ownership::{Ownership, USED};
 use super::plan::event_ids;
-use crate::cluster::{self, Hit, Search};
+use crate::cluster::{self, Hit, Search, within};
 use crate::error::{Error, Remaining};
 use crate::job::{CalendarId, FilterId, JobId};
 use crate::state::STATE_INDICES;
@@ -145,16 +145,12 @@ impl Rollback<'_> {
 
     async fn undo_in_time(&self, entry: &Entry) -> Undone {
         let clock = self.import.cluster().clock();
-        let left = self.deadline.saturating_sub(clock.now());
-        let late = || UndoFailure::new(format!("not undone within {} minutes", MAX_TIME.as_secs() / 60));
-        if left.is_zero() {
-            return Err(late());
-        }
-        tokio::select! {
-            biased;
-            undone = self.undo(entry) => undone,
-            () = clock.limit(left) => Err(late()),
-        }
+        let undone = match self.deadline.saturating_sub(clock.now()) {
+            Duration::ZERO => None,
+            left => within(clock, left, self.undo(entry)).await,
+        };
+        let minutes = MAX_TIME.as_secs() / 60;
+        undone.unwrap_or_else(|| Err(UndoFailure::new(format!("not undone within {minutes} minutes"))))
     }
 
     /// Once another job has the ID of ours, everything that shares its ID or name belongs to it.
@@ -222,7 +218,6 @@ impl Rollback<'_> {
     async fn delete_documents(&self, documents: &WrittenDocuments) -> Undone {
         let cluster = self.import.cluster();
         let searched = documents.searched_indices();
-        let searched: Vec<&str> = searched.iter().map(String::as_str).collect();
         cluster.refresh(&searched).await?;
         let mut any = false;
         for ids in documents.batches(BATCH) {

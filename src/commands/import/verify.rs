@@ -56,10 +56,8 @@ impl Import {
             format!("job {job} does not list snapshot {}", plan.snapshot_id)
         })?;
         for planned in &plan.filters {
-            let id = &planned.filter.id;
-            let current = cluster.filter(id).await?;
-            require(current.is_some_and(|current| planned.equals(&current)), || {
-                format!("filter {id} is not what was written")
+            require(planned.is_on(cluster).await?, || {
+                format!("filter {} is not what was written", planned.filter.id)
             })?;
         }
         for CalendarPlan { calendar, .. } in &plan.calendars {
@@ -93,7 +91,6 @@ impl Import {
                 }
             }
             for (indices, documents) in by_indices {
-                let indices: Vec<&str> = indices.iter().map(String::as_str).collect();
                 compared += self.compare(&indices, &documents).await?;
             }
         }
@@ -101,7 +98,7 @@ impl Import {
     }
 
     /// Compares documents byte for byte; returns how many there are.
-    async fn compare(&self, indices: &[&str], expected: &[BulkDocument]) -> Result<u64> {
+    async fn compare(&self, indices: &[impl AsRef<str>], expected: &[BulkDocument]) -> Result<u64> {
         let ids: Vec<String> = expected.iter().map(|document| document.id.clone()).collect();
         let found = self.cluster().documents(indices, &ids).await?;
         let found: BTreeMap<&str, &Hit> = found.iter().map(|hit| (hit.id.as_str(), hit)).collect();

@@ -226,7 +226,7 @@ async fn unknown_options(cluster: &Cluster, body: &RawValue) -> Result<Vec<Strin
         let Some(path) = option.and_then(|option| option.remove_from(&mut copy, &mut 1)) else {
             break;
         };
-        unknown.push(path);
+        unknown.push(path.strip_prefix('.').unwrap_or(&path).to_owned());
     }
     Ok(unknown)
 }
@@ -254,38 +254,31 @@ impl<'a> UnknownOption<'a> {
     /// Removes the member of that name in that line of the indented text, and answers with its path. Walks in the order of
     /// the text; `line` is the one in which the value begins, and at the end the one in which it ends.
     fn remove_from(&self, value: &mut Value, line: &mut usize) -> Option<String> {
-        match value {
-            Value::Object(members) if !members.is_empty() => {
-                let mut found = None;
-                for (name, member) in members.iter_mut() {
-                    *line += 1;
-                    if *line == self.line && name == self.name {
-                        found = Some(name.clone());
-                        break;
-                    }
-                    if let Some(inner) = self.remove_from(member, line) {
-                        let separator = if inner.starts_with('[') { "" } else { "." };
-                        return Some(format!("{name}{separator}{inner}"));
-                    }
-                }
-                if found.is_some() {
-                    members.shift_remove(self.name);
-                    return found;
-                }
-                *line += 1;
+        let inner: Vec<(String, &mut Value)> = match value {
+            Value::Object(members) => members
+                .iter_mut()
+                .map(|(name, member)| (format!(".{name}"), member))
+                .collect(),
+            Value::Array(items) => {
+                let items = items.iter_mut().enumerate();
+                items.map(|(number, item)| (format!("[{number}]"), item)).collect()
             }
-            Value::Array(items) if !items.is_empty() => {
-                for (number, item) in items.iter_mut().enumerate() {
-                    *line += 1;
-                    if let Some(inner) = self.remove_from(item, line) {
-                        let separator = if inner.starts_with('[') { "" } else { "." };
-                        return Some(format!("[{number}]{separator}{inner}"));
-                    }
-                }
-                *line += 1;
-            }
-            _ => {}
+            _ => Vec::new(),
+        };
+        if inner.is_empty() {
+            return None;
         }
+        for (step, inner) in inner {
+            *line += 1;
+            if *line == self.line && step.strip_prefix('.') == Some(self.name) {
+                value.as_object_mut()?.shift_remove(self.name);
+                return Some(step);
+            }
+            if let Some(path) = self.remove_from(inner, line) {
+                return Some(step + &path);
+            }
+        }
+        *line += 1;
         None
     }
 }
@@ -327,7 +320,8 @@ mod tests {
             let line = text[..at].matches('\n').count() + 1;
             let mut copy = body.clone();
             let option = UnknownOption { line, name: "x" };
-            assert_eq!(option.remove_from(&mut copy, &mut 1).as_deref(), Some(path), "{text}");
+            let removed = option.remove_from(&mut copy, &mut 1);
+            assert_eq!(removed, Some(format!(".{path}")), "{text}");
             let left = text.matches("\"x\"").count() - format!("{copy:#}").matches("\"x\"").count();
             assert_eq!(left, if path == "x" { 2 } else { 1 });
         }

@@ -218,10 +218,10 @@ impl Planner<'_> {
                 ));
             }
             let existing = calendar(self.cluster, id).await?;
-            let missing = match &existing {
-                None => ours.events.clone(),
-                Some(existing) => missing_events(&ours, existing),
-            };
+            let all = || ours.events.clone();
+            let missing = existing
+                .as_ref()
+                .map_or_else(all, |existing| missing_events(&ours, existing));
             let fits = existing.as_ref().is_none_or(|existing| {
                 // As an interrupted import leaves it.
                 let incomplete = existing.job_ids.iter().all(|id| id == self.job.as_str());
@@ -259,6 +259,12 @@ fn of_job(job: &JobId) -> Value {
 }
 
 impl FilterPlan {
+    /// Whether the cluster has this filter, with the content that the import gives it.
+    pub(in crate::commands::import) async fn is_on(&self, cluster: &Cluster) -> cluster::Result<bool> {
+        let current = cluster.filter(&self.filter.id).await?;
+        Ok(current.is_some_and(|current| self.equals(&current)))
+    }
+
     /// Whether an existing filter has the content that the import gives it.
     pub(in crate::commands::import) fn equals(&self, existing: &RawValue) -> bool {
         Filter::parse(existing).is_ok_and(|existing| same_filter(&self.filter, &existing))
