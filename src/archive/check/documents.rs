@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
+use serde::de::IgnoredAny;
+
 use super::contents::{Contents, Findings, Place, StateSummary};
 use crate::archive::error::{Error, ReadError, Result};
 use crate::archive::layout::{EntryKind, Limits, MAX_INDICES, MAX_STATE_DOCUMENTS, Part};
 use crate::archive::read::{DocumentOrder, DocumentReader, Position, TarReader};
 use crate::job::{JobConfig, JobId};
-use crate::json::{check_members, for_each_member, replace_lone_surrogates, without_value};
+use crate::json::{Object, check_members, for_each_member, replace_lone_surrogates, without_value};
 use crate::state::{ChunkDecoder, StateDocId, StateKind, StateLimits, split_number};
 use crate::util::spool::Repetitions;
 
@@ -274,16 +276,19 @@ impl<'v> Checker<'v> {
 /// that is repeated is refused, as Elasticsearch does.
 fn job_of(part: Part, source: &[u8]) -> Result<Option<String>, String> {
     let text = std::str::from_utf8(source).map_err(|cause| format!("not UTF-8: {cause}"))?;
+    let not_an_object = |cause| format!("not a JSON object: {}", without_value(&cause));
+    if part == Part::Inputs {
+        let read = serde_json::from_str::<Object<IgnoredAny>>(text);
+        return read.map(|_| None).map_err(not_an_object);
+    }
     let mut job = None;
     let read = for_each_member(text, |name, value| {
-        if part != Part::Inputs && name == "job_id" {
+        if name == "job_id" {
             job = Some(job_id_text(value.get()));
         }
     });
-    read.map_err(|cause| format!("not a JSON object: {}", without_value(&cause)))?;
-    if part != Part::Inputs {
-        check_members(text).map_err(|cause| without_value(&cause))?;
-    }
+    read.map_err(not_an_object)?;
+    check_members(text).map_err(|cause| without_value(&cause))?;
     Ok(job)
 }
 

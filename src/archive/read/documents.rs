@@ -96,8 +96,10 @@ impl DocumentReader {
         let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
         let end = line.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1);
         line.truncate(end);
-        let begin = line.iter().position(|byte| !blank(byte)).unwrap_or(0);
-        line.drain(..begin);
+        if line.first().is_some_and(blank) {
+            let begin = line.iter().position(|byte| !blank(byte)).unwrap_or(0);
+            line.drain(..begin);
+        }
         Ok(true)
     }
 }
@@ -134,9 +136,12 @@ impl Action {
         let odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
         let plain = |text: &str| !text.bytes().fold(false, |any, byte| any | odd(byte));
         let names = line.strip_prefix(r#"{"index":{"_index":""#)?.strip_suffix(r#""}}"#)?;
-        let (index, id) = names.split_once(r#"","_id":""#)?;
-        let [index, id] = (plain(index) && plain(id)).then(|| [index, id].map(|name| Some(name.to_owned())))?;
-        Some(Self { index, id })
+        let (index, rest) = names.split_once('"')?;
+        let id = rest.strip_prefix(r#","_id":""#)?;
+        (plain(index) && plain(id)).then(|| Self {
+            index: Some(index.to_owned()),
+            id: Some(id.to_owned()),
+        })
     }
 
     fn require_names(&self, part: Part) -> Result<(), ReadError> {

@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 
 use flate2::bufread::GzDecoder;
@@ -24,7 +24,8 @@ pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 
 /// Decompressed bytes, block by block.
 pub(in crate::archive) struct MemberStream<'a> {
-    next: Box<dyn FnMut() -> io::Result<Block> + Send + 'a>,
+    /// Takes the block that was read, whose buffer is used again.
+    next: Box<dyn FnMut(Block) -> io::Result<Block> + Send + 'a>,
     block: Block,
     position: usize,
     ended: bool,
@@ -33,7 +34,8 @@ pub(in crate::archive) struct MemberStream<'a> {
 /// Decompressed bytes of one member; none at the end.
 #[derive(Default)]
 struct Block {
-    bytes: Vec<u8>,
+    buffer: Vec<u8>,
+    filled: usize,
     /// The compressed offset of the member whose first bytes these are.
     member: Option<u64>,
 }
@@ -58,10 +60,10 @@ impl<'a> MemberStream<'a> {
     /// Decompresses what `reader` has from `offset` on; `path` is for messages.
     pub(super) fn new(reader: impl Read + Send + 'a, offset: u64, path: &Path) -> Self {
         let mut decoder = Decoder::new(reader, offset, path, &|_| {});
-        Self::of(move || decoder.block())
+        Self::of(move |used| decoder.block(used))
     }
 
-    fn of(next: impl FnMut() -> io::Result<Block> + Send + 'a) -> Self {
+    fn of(next: impl FnMut(Block) -> io::Result<Block> + Send + 'a) -> Self {
         Self {
             next: Box::new(next),
             block: Block::default(),
@@ -78,7 +80,7 @@ impl<'a> MemberStream<'a> {
 }
 
 fn is_last(block: &io::Result<Block>) -> bool {
-    block.as_ref().map_or(true, |block| block.bytes.is_empty())
+    block.as_ref().map_or(true, |block| block.filled == 0)
 }
 
 /// Runs `work` on what `reader` decompresses to, while a thread of its own decompresses some blocks ahead of it.
@@ -92,10 +94,11 @@ pub(in crate::archive) fn read_ahead<T>(
     work: impl FnOnce(MemberStream<'_>) -> T,
 ) -> io::Result<T> {
     let (filled, blocks) = sync_channel(READ_AHEAD);
+    let (used, spares) = channel();
     let mut decoder = Decoder::new(reader, 0, path, progress);
     let decode = move || {
         loop {
-            let block = decoder.block();
+            let block = decoder.block(spares.try_recv().unwrap_or_default());
             let last = is_last(&block);
             if filled.send(block).is_err() || last {
                 return;
@@ -105,8 +108,10 @@ pub(in crate::archive) fn read_ahead<T>(
     thread::scope(|scope| {
         let inflate = thread::Builder::new().name("inflate".to_owned());
         inflate.spawn_scoped(scope, decode)?;
-        Ok(work(MemberStream::of(move || {
+        Ok(work(MemberStream::of(move |block| {
             let died = || io::Error::other("the thread that inflates stopped before the end");
+            // The thread may have ended: then no block is needed either.
+            let _ = used.send(block);
             blocks.recv().unwrap_or_else(|_| Err(died()))
         })))
     })
@@ -123,8 +128,11 @@ impl<'p, R: Read> Decoder<'p, R> {
         Self::Between(BufReader::with_capacity(COMPRESSED_BUFFER, source))
     }
 
-    fn block(&mut self) -> io::Result<Block> {
-        let (mut bytes, mut member) = (vec![0; BLOCK], None);
+    fn block(&mut self, used: Block) -> io::Result<Block> {
+        let (mut buffer, mut member) = (used.buffer, None);
+        if buffer.is_empty() {
+            buffer = vec![0; BLOCK];
+        }
         loop {
             match std::mem::replace(self, Self::Ended) {
                 Self::Ended => return Ok(Block::default()),
@@ -145,15 +153,14 @@ impl<'p, R: Read> Decoder<'p, R> {
                     member = Some(start);
                     *self = Self::Inside(Box::new(GzDecoder::new(source)));
                 }
-                Self::Inside(mut decoder) => match decoder.read(&mut bytes)? {
+                Self::Inside(mut decoder) => match decoder.read(&mut buffer)? {
                     0 => {
                         member = None;
                         *self = Self::Between(decoder.into_inner());
                     }
                     filled => {
                         *self = Self::Inside(decoder);
-                        bytes.truncate(filled);
-                        return Ok(Block { bytes, member });
+                        return Ok(Block { buffer, filled, member });
                     }
                 },
             }
@@ -198,17 +205,17 @@ impl<R: Read> Read for Source<'_, R> {
 
 impl BufRead for MemberStream<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.position == self.block.bytes.len() && !self.ended {
-            (self.block, self.position) = (Block::default(), 0);
-            let block = (self.next)();
+        if self.position == self.block.filled && !self.ended {
+            self.position = 0;
+            let block = (self.next)(std::mem::take(&mut self.block));
             self.ended = is_last(&block);
             self.block = block?;
         }
-        Ok(&self.block.bytes[self.position..])
+        Ok(&self.block.buffer[self.position..self.block.filled])
     }
 
     fn consume(&mut self, n: usize) {
-        self.position = self.block.bytes.len().min(self.position + n);
+        self.position = self.block.filled.min(self.position + n);
     }
 }
 
