@@ -78,7 +78,7 @@ pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
         let consequence = "the job's categories start anew";
         add("categorizer_state", &format!("no categorizer state: {consequence}"));
     }
-    if config.is_some_and(|config| config.categorization_field().is_some()) && !has(Part::Categories) {
+    if contents.categorizes() && !has(Part::Categories) {
         let consequence = "categories found so far have no examples until they are seen again";
         add("categories", &format!("no category definitions: {consequence}"));
     }

@@ -97,6 +97,16 @@ impl Snapshot {
         };
         Err(Error::Unreadable(why))
     }
+
+    /// A number of the model size.
+    pub(crate) fn size(&self, name: &str) -> Option<u64> {
+        self.model_size_stats.as_ref()?.others.get(name)?.as_u64()
+    }
+
+    /// A text of the model size.
+    pub(crate) fn status(&self, name: &str) -> Option<&str> {
+        self.model_size_stats.as_ref()?.others.get(name)?.as_str()
+    }
 }
 
 /// Members of the data counts that are whole numbers.

@@ -30,31 +30,22 @@ pub(crate) enum ValueSource<'a> {
 }
 
 impl ArchivePart {
-    pub(crate) const ALL: [Self; 9] = [
-        Self::ModelState,
-        Self::CategorizerState,
-        Self::Categories,
-        Self::Inputs,
-        Self::Annotations,
-        Self::Notifications,
-        Self::Calendars,
-        Self::Filters,
-        Self::Configuration,
+    /// Every part in the order of reports, with its name in JSON documents.
+    pub(crate) const NAMES: [(Self, &'static str); 9] = [
+        (Self::ModelState, "model_state"),
+        (Self::CategorizerState, "categorizer_state"),
+        (Self::Categories, "categories"),
+        (Self::Inputs, "inputs"),
+        (Self::Annotations, "annotations"),
+        (Self::Notifications, "notifications"),
+        (Self::Calendars, "calendars"),
+        (Self::Filters, "filters"),
+        (Self::Configuration, "configuration"),
     ];
 
-    /// Its name in JSON documents.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::ModelState => "model_state",
-            Self::CategorizerState => "categorizer_state",
-            Self::Categories => "categories",
-            Self::Inputs => "inputs",
-            Self::Annotations => "annotations",
-            Self::Notifications => "notifications",
-            Self::Calendars => "calendars",
-            Self::Filters => "filters",
-            Self::Configuration => "configuration",
-        }
+        let named = Self::NAMES.iter().find(|(part, _)| *part == self);
+        named.map_or("", |(_, name)| name)
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::archive::error::{Error, Result};
 use crate::archive::layout::{EntryKind, EntrySummary, Manifest, Part};
 use crate::archive::read::{Archive, DocumentStream};
-use crate::job::{Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot};
+use crate::job::{Calendar, DataCounts, Filter, InputMappings, JobConfig, JobId, Snapshot, SnapshotId};
 use crate::state::{StateDocId, StateKind};
 use crate::util::format::escape;
 
@@ -189,15 +189,24 @@ impl Contents {
         self.findings.iter().find(|finding| finding.is_fatal())
     }
 
+    /// Whether the job categorizes.
+    pub fn categorizes(&self) -> bool {
+        self.config.as_ref().and_then(JobConfig::categorization_field).is_some()
+    }
+
     /// Whether the job categorizes, and the categorizer's state is not there.
     pub fn is_missing_categorizer(&self) -> bool {
-        let field = self.config.as_ref().and_then(JobConfig::categorization_field);
-        field.is_some() && self.state.categorizer_documents == 0
+        self.categorizes() && self.state.categorizer_documents == 0
     }
 
     /// The ID in the configuration.
     pub fn job_id(&self) -> Option<&JobId> {
         self.config.as_ref().map(JobConfig::id)
+    }
+
+    /// The ID in the snapshot document.
+    pub fn snapshot_id(&self) -> Option<&SnapshotId> {
+        self.snapshot.as_ref().map(|snapshot| &snapshot.snapshot_id)
     }
 
     /// Documents of a part.

@@ -234,10 +234,9 @@ impl<'v> Checker<'v> {
         for (id, place) in self.owners.iter().filter(|(id, _)| *id != job.as_str()) {
             findings.fatal(place, format!("belongs to job `{id}`, the configuration to `{job}`"));
         }
-        let Some(snapshot) = self.contents.snapshot.as_ref() else {
+        let Some(snapshot) = self.contents.snapshot_id() else {
             return;
         };
-        let snapshot = &snapshot.snapshot_id;
         for checker in &self.state {
             for (base, place) in &checker.bases {
                 let id = StateDocId::parse(&format!("{base}#1"), job, snapshot);

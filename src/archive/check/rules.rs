@@ -198,10 +198,9 @@ impl Checker<'_> {
             findings.fatal(&contents.place_of(EntryKind::Config), "its datafeed names no indices");
         }
         self.require_owner(job);
-        let snapshot_id = self.contents.snapshot.as_ref().map(|snapshot| &snapshot.snapshot_id);
         if let Some(manifest) = &self.contents.manifest {
             let (named, snapshot) = (&manifest.job_id, &manifest.snapshot_id);
-            if named != job.as_str() || snapshot_id.is_some_and(|id| id.as_str() != snapshot) {
+            if named != job.as_str() || self.contents.snapshot_id().is_some_and(|id| id.as_str() != snapshot) {
                 let what = format!("names job `{named}` and snapshot `{snapshot}`");
                 let place = self.contents.place_of(EntryKind::Manifest);
                 self.findings.fatal(&place, what);

@@ -21,7 +21,6 @@ const SHORT_CHECKSUM: usize = 12;
 #[derive(Debug)]
 pub(super) struct Inspection {
     pub(super) report: Report,
-    pub(super) contents: Contents,
     /// What the command ends with, after the report was printed.
     pub(super) failure: Option<Error>,
 }
@@ -31,22 +30,18 @@ pub(super) fn inspect(path: &Path, options: &InspectOptions, terminal: &Terminal
     let mut collector = FactCollector::new(options.values);
     let (size, contents) = check(path, options.limits, &mut collector, terminal)?;
     let name = name(path);
-    let mut report = collector.report(&name, size, &contents, options.limits);
+    let mut report = collector.report(&name, size, contents, options.limits);
     for unread in report.values.iter().flat_map(|values| &values.unread) {
         let part = unread.part.replace('_', " ");
         terminal.warn(&format!("{name}: values may be missing: {part}: {}", unread.why));
     }
-    let failure = failure(&name, &contents);
+    let failure = failure(&name, &report.contents);
     report.failure = failure.as_ref().map(|failure| Failure {
         error: failure.to_string(),
         hint: failure.hint(),
         exit: failure.exit() as u8,
     });
-    Ok(Inspection {
-        report,
-        contents,
-        failure,
-    })
+    Ok(Inspection { report, failure })
 }
 
 /// Compressed bytes and contents.

@@ -4,10 +4,10 @@ use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use super::facts::{CategorizationFacts, CategoryFacts, PatternFacts, PatternKind, Report, SnapshotFacts};
+use super::facts::{CategoryFacts, PatternFacts, PatternKind, Report};
 use super::values::{self, ValuesFacts};
 use crate::commands::compatibility::Requirement;
-use crate::job::Detector;
+use crate::job::{Detector, Snapshot};
 use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Bad, Caution, Faint, Good, Plain};
 use crate::report::{Block, Cell, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile};
@@ -58,15 +58,16 @@ fn summary(report: &Report) -> Option<Section> {
     }
     let entries = amount(report.entries.len() as u64, "entry", "entries");
     section.fact("size", format!("{} in {entries}", bytes(report.archive.bytes)));
-    let Some(written) = &report.archive.written else {
+    let Some(manifest) = &report.contents.manifest else {
         section.fact("written by", "the Python scripts, or cut short (no manifest)");
         return Some(section);
     };
-    let tool = format!("esml-state {}, {}", written.tool_version, written.at);
+    let tool = format!("esml-state {}, {}", manifest.tool_version, manifest.created);
     section.fact("written by", tool);
-    let cluster = format!("Elasticsearch {}, {}", written.cluster_version, written.cluster_uuid);
-    section.fact("from", format!("cluster {} ({cluster})", written.cluster_name));
-    let options = written.options.iter().map(|(name, value)| match value.as_str() {
+    let source = &manifest.source;
+    let cluster = format!("Elasticsearch {}, {}", source.cluster_version, source.cluster_uuid);
+    section.fact("from", format!("cluster {} ({cluster})", source.cluster_name));
+    let options = manifest.options.iter().map(|(name, value)| match value.as_str() {
         Some(text) => format!("{name} {text}"),
         None => format!("{name} {value}"),
     });
@@ -103,24 +104,24 @@ fn verdict(report: &Report) -> Vec<Mark> {
 
 fn tiles(report: &Report) -> Vec<Tile> {
     let mut tiles = Vec::new();
-    if let Some(snapshot) = &report.snapshot {
-        if let Some(size) = snapshot.model_bytes {
+    if let Some(snapshot) = &report.contents.snapshot {
+        if let Some(size) = snapshot.size("model_bytes") {
             let size = Text::styled(memory_style(snapshot), memory(size));
-            let limit = snapshot.memory_limit.map(|limit| format!("of {}", memory(limit)));
+            let limit = snapshot.size("model_bytes_memory_limit");
+            let limit = limit.map(|limit| format!("of {}", memory(limit)));
             tiles.push(Tile("model memory", size, limit.unwrap_or_default()));
         }
         if let [(Some(number), name), others @ ..] = series(report, snapshot).as_slice() {
             tiles.push(Tile(name, count(*number).into(), numbers(others)));
         }
-        if let Some(categorization) = &snapshot.categorization
-            && let Some(number) = categorization.categories
-        {
-            let (status, style) = categorization_status(categorization);
+        let categories = snapshot.size("total_category_count");
+        if let Some(number) = categories.filter(|_| report.contents.categorizes()) {
+            let (status, style) = categorization_status(snapshot);
             let style = if style == Good { Plain } else { style };
             let number = Text::styled(style, count(number));
             tiles.push(Tile("categories", number, format!("status {status}")));
         }
-        if let Some(latest) = snapshot.latest_record {
+        if let Some(latest) = snapshot.latest_record_time_stamp {
             let latest_text = latest.to_string();
             let day = latest_text.split('T').next().unwrap_or_default();
             tiles.push(match between(first_record(report), Some(latest)) {
@@ -138,7 +139,7 @@ fn tiles(report: &Report) -> Vec<Tile> {
 }
 
 fn job(report: &Report) -> Option<Section> {
-    let Some(job) = &report.job else {
+    let Some(job) = &report.contents.config else {
         return Some(Section::note("Job", "not known: no readable configuration"));
     };
     let mut section = Section::new(format!("Job {}", job.id()));
@@ -174,18 +175,18 @@ fn datafeed(report: &Report) -> Option<Section> {
 }
 
 fn snapshot(report: &Report) -> Option<Section> {
-    let Some(snapshot) = &report.snapshot else {
+    let Some(snapshot) = &report.contents.snapshot else {
         return Some(Section::note("Snapshot", "none"));
     };
-    let mut section = Section::new(format!("Snapshot {}", snapshot.id));
-    section.facts("created", snapshot.created.map(|time| time.to_string()));
+    let mut section = Section::new(format!("Snapshot {}", snapshot.snapshot_id));
+    section.facts("created", snapshot.timestamp.map(|time| time.to_string()));
     section.facts("description", snapshot.description.as_deref());
     let requirement = Requirement::of(snapshot.min_version.as_deref());
     section.facts("compatibility", requirement.map(|requirement| requirement.to_string()));
-    if let Some(size) = snapshot.model_bytes {
-        let peak = snapshot.peak_model_bytes.filter(|peak| *peak > size);
+    if let Some(size) = snapshot.size("model_bytes") {
+        let peak = snapshot.size("peak_model_bytes").filter(|peak| *peak > size);
         let peak = peak.map_or_else(String::new, |peak| format!(", once {}", memory(peak)));
-        match positive(snapshot.memory_limit) {
+        match positive(snapshot.size("model_bytes_memory_limit")) {
             None => section.fact("memory", format!("{}{peak}", memory(size))),
             Some(limit) => {
                 let share = size as f64 * 100.0 / limit as f64;
@@ -199,9 +200,9 @@ fn snapshot(report: &Report) -> Option<Section> {
             }
         }
     }
-    section.facts("health", health(snapshot));
+    section.facts("health", health(report, snapshot));
     section.fact("models", numbers(&series(report, snapshot)));
-    if let Some(latest) = snapshot.latest_record {
+    if let Some(latest) = snapshot.latest_record_time_stamp {
         let first = first_record(report);
         let length = between(first, Some(latest)).map_or_else(String::new, |length| format!(" ({length})"));
         let seen = match first {
@@ -210,7 +211,8 @@ fn snapshot(report: &Report) -> Option<Section> {
         };
         section.fact("has seen", seen);
     }
-    section.facts("latest result", snapshot.latest_result.map(|time| time.to_string()));
+    let latest_result = snapshot.latest_result_time_stamp;
+    section.facts("latest result", latest_result.map(|time| time.to_string()));
     if let Some(counts) = &report.data_counts {
         let counts = numbers(&[
             (counts.records, "records"),
@@ -226,8 +228,8 @@ fn snapshot(report: &Report) -> Option<Section> {
     Some(section)
 }
 
-fn memory_style(snapshot: &SnapshotFacts) -> TextStyle {
-    match snapshot.memory_status.as_deref() {
+fn memory_style(snapshot: &Snapshot) -> TextStyle {
+    match snapshot.status("memory_status") {
         Some("hard_limit") => Bad,
         Some("soft_limit") => Caution,
         _ => Plain,
@@ -235,72 +237,69 @@ fn memory_style(snapshot: &SnapshotFacts) -> TextStyle {
 }
 
 /// Whether there was enough memory, and whether categories make sense.
-fn health(snapshot: &SnapshotFacts) -> Vec<Text> {
+fn health(report: &Report, snapshot: &Snapshot) -> Vec<Text> {
     let text = |style, status: &str, meaning: &str| Text::styled(style, status).then(Plain, meaning);
-    let mut lines = vec![match snapshot.memory_status.as_deref().unwrap_or("not known") {
+    let mut lines = vec![match snapshot.status("memory_status").unwrap_or("not known") {
         "ok" => text(Good, "ok", ": no memory limit reached"),
         "soft_limit" => {
             let meaning = ": over 60 % of its limit, it prunes what is rare";
             text(Caution, "soft limit reached", meaning)
         }
         "hard_limit" => {
-            let over = memory(snapshot.bytes_exceeded.unwrap_or(0));
+            let over = memory(snapshot.size("model_bytes_exceeded").unwrap_or(0));
             let meaning = format!(": new series were not modelled, {over} too much");
             text(Bad, "hard limit reached", &meaning)
         }
         other => text(Caution, &format!("memory status {other}"), ""),
     }];
-    let failures = positive(snapshot.allocation_failures).map(|buckets| amount(buckets, "bucket", "buckets"));
+    let failures = positive(snapshot.size("bucket_allocation_failures_count"));
+    let failures = failures.map(|buckets| amount(buckets, "bucket", "buckets"));
     lines.extend(failures.map(|buckets| Text::styled(Bad, format!("{buckets} in which no memory was left"))));
-    lines.extend(snapshot.categorization.as_ref().map(categorization));
+    lines.extend(report.contents.categorizes().then(|| categorization(snapshot)));
     lines
 }
 
-fn categorization_status(categorization: &CategorizationFacts) -> (&str, TextStyle) {
-    let status = categorization.status.as_deref().unwrap_or("not known");
+fn categorization_status(snapshot: &Snapshot) -> (&str, TextStyle) {
+    let status = snapshot.status("categorization_status").unwrap_or("not known");
     (status, if status == "ok" { Good } else { Caution })
 }
 
-fn categorization(categorization: &CategorizationFacts) -> Text {
-    let (status, style) = categorization_status(categorization);
+fn categorization(snapshot: &Snapshot) -> Text {
+    let (status, style) = categorization_status(snapshot);
     let meaning = match status {
         "warn" => ": the messages do not suit categorization",
         _ => "",
     };
-    let total = amount(categorization.categories.unwrap_or(0), "category", "categories");
-    let kinds = numbers(&[
-        (positive(categorization.frequent), "frequent"),
-        (positive(categorization.rare), "rare"),
-        (positive(categorization.dead), "dead"),
-        (positive(categorization.failed), "failed"),
-    ]);
+    let total = snapshot.size("total_category_count").unwrap_or(0);
+    let total = amount(total, "category", "categories");
+    let kinds = ["frequent", "rare", "dead", "failed"];
+    let kinds = kinds.map(|kind| (positive(snapshot.size(&format!("{kind}_category_count"))), kind));
+    let kinds = numbers(&kinds);
     let kinds = if kinds.is_empty() { kinds } else { format!(" ({kinds})") };
-    let documents = categorization.documents;
+    let documents = snapshot.size("categorized_doc_count");
     let documents = documents.map(|documents| format!(" of {}", amount(documents, "document", "documents")));
     let numbers = format!("{meaning}: {total}{kinds}{}", documents.unwrap_or_default());
     Text::from("categorization ").then(style, status).then(Plain, numbers)
 }
 
 /// How many values are modeled, of the kinds that the job's detectors split by.
-fn series(report: &Report, snapshot: &SnapshotFacts) -> Vec<(Option<u64>, &'static str)> {
-    let detectors = || report.job.iter().flat_map(|job| &job.analysis.detectors);
-    let mut series = Vec::new();
-    if detectors().any(|detector| detector.partition.is_some()) {
-        series.push((snapshot.series.partition_values, "partitions"));
-    }
-    if detectors().any(|detector| detector.over.is_some()) {
-        series.push((snapshot.series.over_values, "members of populations"));
-    }
-    if detectors().any(|detector| detector.by.is_some()) {
-        series.push((snapshot.series.by_values, "by values"));
-    }
-    series.retain(|(number, _)| number.is_some());
-    series
+fn series(report: &Report, snapshot: &Snapshot) -> Vec<(Option<u64>, &'static str)> {
+    let detectors = report.contents.config.iter().flat_map(|job| &job.analysis.detectors);
+    let has = |field: fn(&Detector) -> &Option<String>| detectors.clone().any(|detector| field(detector).is_some());
+    let kinds = [
+        (has(|detector| &detector.partition), "partition", "partitions"),
+        (has(|detector| &detector.over), "over", "members of populations"),
+        (has(|detector| &detector.by), "by", "by values"),
+    ];
+    let used = kinds.into_iter().filter(|(is_used, ..)| *is_used);
+    let series = used.map(|(_, field, name)| (snapshot.size(&format!("total_{field}_field_count")), name));
+    series.filter(|(number, _)| number.is_some()).collect()
 }
 
 /// A line for each detector.
 fn patterns(report: &Report) -> Vec<String> {
-    let several = report.job.as_ref().is_some_and(|job| job.analysis.detectors.len() > 1);
+    let mut jobs = report.contents.config.iter();
+    let several = jobs.any(|job| job.analysis.detectors.len() > 1);
     let line = |patterns: &[PatternFacts]| {
         let more = patterns.len().saturating_sub(SHOWN_PATTERNS) as u64;
         let more = (more > 0).then(|| amount(more, "more pattern", "more patterns"));
@@ -329,19 +328,18 @@ fn describe_pattern(facts: &PatternFacts) -> String {
     format!("{what} in {}", amount(facts.series, "series", "series"))
 }
 
-fn state(report: &Report, snapshot: &SnapshotFacts) -> Vec<String> {
+fn state(report: &Report, snapshot: &Snapshot) -> Vec<String> {
     let state = report.state;
     let line = |name: &str, documents: u64, of: &str, size: u64| {
         let noun = if documents == 1 { "document" } else { "documents" };
         format!("{name}: {}{of} {noun}, {} decoded", count(documents), bytes(size))
     };
-    let of = match snapshot.state_documents {
+    let of = match snapshot.snapshot_doc_count {
         Some(expected) if expected != state.model_documents => format!(" of {}", count(expected)),
         _ => String::new(),
     };
     let mut lines = vec![line("model", state.model_documents, &of, state.model_bytes)];
-    let mut jobs = report.job.iter();
-    if state.categorizer_documents > 0 || jobs.any(|job| job.categorization_field().is_some()) {
+    if state.categorizer_documents > 0 || report.contents.categorizes() {
         let (documents, size) = (state.categorizer_documents, state.categorizer_bytes);
         lines.push(line("categorizer", documents, "", size));
     }
@@ -398,9 +396,9 @@ fn parts(report: &Report) -> Option<Section> {
         section.fact("annotations", format!("{job} by the job itself, {people} by people"));
     }
     section.fact("filters", report.filters.join(", "));
-    let calendars = report.calendars.iter().map(|calendar| {
-        let events = amount(calendar.events, "event", "events");
-        format!("{} ({events})", calendar.id)
+    let calendars = report.contents.calendars.iter().map(|calendar| {
+        let events = amount(calendar.events.len() as u64, "event", "events");
+        format!("{} ({events})", calendar.calendar_id)
     });
     section.fact("calendars", joined(calendars));
     Some(section)

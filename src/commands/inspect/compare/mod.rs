@@ -114,8 +114,8 @@ pub(super) fn compare(first: &Inspection, second: &Inspection) -> Comparison {
             path: report.archive.path.clone(),
             bytes: report.archive.bytes,
             importable: report.importable,
-            job_id: report.job.as_ref().map(|job| job.id().to_string()),
-            snapshot_id: report.snapshot.as_ref().map(|snapshot| snapshot.id.clone()),
+            job_id: report.contents.job_id().map(ToString::to_string),
+            snapshot_id: report.contents.snapshot_id().map(ToString::to_string),
         }),
         differences,
         values,
@@ -125,7 +125,7 @@ pub(super) fn compare(first: &Inspection, second: &Inspection) -> Comparison {
 
 /// What is compared, by section: parts of the report as in its `--json` document, and entries of the archive.
 fn sections(inspection: &Inspection) -> [(&'static str, Value); 13] {
-    let Inspection { report, contents, .. } = inspection;
+    let (report, contents) = (&inspection.report, &inspection.report.contents);
     let [job, datafeed, generated] = configuration(contents);
     let mut parts = by_name(json!(report.parts), "part");
     parts["annotations_by"] = json!(report.annotations);
@@ -223,13 +223,13 @@ fn compare_field(field: &FieldFacts, first: &FieldFacts, second: &FieldFacts) ->
             sides.entry(&value.value).or_default()[side] = value.counts;
         }
     }
-    let parts = ArchivePart::ALL.into_iter().map(|part| {
+    let parts = ArchivePart::NAMES.into_iter().map(|(part, name)| {
         let number = |counts: fn(bool, bool) -> bool| {
             let sides = sides.values().map(|sides| sides.map(|counts| counts.of(part) > 0));
             sides.filter(|[first, second]| counts(*first, *second)).count() as u64
         };
         PartDifference {
-            part: part.name(),
+            part: name,
             first: number(|first, _| first),
             second: number(|_, second| second),
             came: number(|first, second| second && !first),

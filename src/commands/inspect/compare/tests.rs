@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Comparison, compare, page};
-use crate::archive::{Contents, EntryKind, Limits, Part};
+use crate::archive::{EntryKind, Limits, Part};
 use crate::commands::inspect::facts::Report;
 use crate::commands::inspect::inspection::Inspection;
 use crate::commands::inspect::tests::documented::{members, rows};
@@ -21,22 +21,16 @@ fn examined(config: &str, items: &str, hosts: &[&str], change: impl Fn(&mut Repo
         gathered.document(Part::Inputs, None, input.as_bytes());
     }
     let filter = format!(r#"{{"filter_id":"quiet","items":{items}}}"#);
-    let mut contents = Contents {
-        config: Some(config),
-        ..Contents::default()
-    };
+    let mut report = full();
+    let contents = &mut report.contents;
+    contents.config = Some(config);
     contents.filters = vec![Filter::parse(serde_json::from_str(&filter).unwrap()).unwrap()];
     let text = serde_json::from_str(&format!("[{filter}]")).unwrap();
     contents.texts.insert(EntryKind::Filters, text);
-    let mut report = full();
-    report.values = Some(gathered.into_facts(&contents, Limits::default()));
+    report.values = Some(gathered.into_facts(&report.contents, Limits::default()));
     report.failure = None;
     change(&mut report);
-    Inspection {
-        report,
-        contents,
-        failure: None,
-    }
+    Inspection { report, failure: None }
 }
 
 fn before(change: impl Fn(&mut Report)) -> Inspection {
@@ -56,7 +50,7 @@ fn compared() -> Comparison {
         &before(|_| {}),
         &after(|report| {
             let snapshot = report.snapshot.as_mut().unwrap();
-            snapshot.model_bytes = Some(20_000_000);
+            snapshot["model_bytes"] = 20_000_000.into();
             report.categories.as_mut().unwrap().list.remove(0);
             report.patterns.remove(0);
         }),

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::values::{StateSink, ValueCollector, ValuesFacts};
 use crate::archive::{
@@ -54,7 +54,7 @@ const CHECKS: [(Rule, &str); 6] = [
 /// Version of the document; grows when a member changes its meaning or is removed.
 pub(crate) const REPORT_VERSION: u32 = 1;
 
-/// The `--json` document.
+/// The `--json` document, with the contents that its sections are made of: the page reads those.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) version: u32,
@@ -62,11 +62,10 @@ pub(crate) struct Report {
     /// No finding is fatal.
     pub(crate) importable: bool,
     /// `None` where the configuration is missing or unreadable.
-    #[serde(serialize_with = "job")]
-    pub(crate) job: Option<JobConfig>,
+    pub(crate) job: Option<Value>,
     pub(crate) datafeed: Option<DatafeedFacts>,
     /// `None` where the snapshot document is missing or unreadable.
-    pub(crate) snapshot: Option<SnapshotFacts>,
+    pub(crate) snapshot: Option<Value>,
     pub(crate) state: StateSummary,
     pub(crate) data_counts: Option<DataCountsFacts>,
     pub(crate) patterns: Vec<PatternFacts>,
@@ -76,7 +75,7 @@ pub(crate) struct Report {
     pub(crate) annotations: AnnotationFacts,
     /// IDs.
     pub(crate) filters: Vec<String>,
-    pub(crate) calendars: Vec<CalendarFacts>,
+    pub(crate) calendars: Vec<Value>,
     pub(crate) checks: Vec<Check>,
     pub(crate) findings: Vec<Finding>,
     #[serde(rename = "lacks")]
@@ -88,6 +87,8 @@ pub(crate) struct Report {
     /// Why the command fails, where it does.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<Failure>,
+    #[serde(skip)]
+    pub(crate) contents: Contents,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -97,19 +98,7 @@ pub(crate) struct ArchiveFacts {
     /// Compressed.
     pub(crate) bytes: u64,
     /// `None` for an archive of the Python scripts.
-    pub(crate) written: Option<ArchiveOrigin>,
-}
-
-/// How the archive was written, from its manifest.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct ArchiveOrigin {
-    pub(crate) at: String,
-    pub(crate) tool_version: String,
-    pub(crate) cluster_version: String,
-    pub(crate) cluster_name: String,
-    pub(crate) cluster_uuid: String,
-    /// The options of the export.
-    pub(crate) options: Map<String, Value>,
+    pub(crate) written: Option<Value>,
 }
 
 /// The failure that the command ends with, as printed on stderr.
@@ -131,56 +120,6 @@ pub(crate) struct DatafeedFacts {
     pub(crate) aggregations: bool,
     /// Whether it reads a remote cluster (`name:index`).
     pub(crate) remote: bool,
-}
-
-/// The model snapshot, by the names of its document (`model_size_stats` included) where they differ.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct SnapshotFacts {
-    pub(crate) id: String,
-    /// `timestamp`
-    pub(crate) created: Option<EpochMillis>,
-    pub(crate) description: Option<String>,
-    pub(crate) min_version: Option<String>,
-    /// `snapshot_doc_count`
-    pub(crate) state_documents: Option<u64>,
-    pub(crate) model_bytes: Option<u64>,
-    pub(crate) peak_model_bytes: Option<u64>,
-    /// `model_bytes_memory_limit`
-    pub(crate) memory_limit: Option<u64>,
-    /// `model_bytes_exceeded`
-    pub(crate) bytes_exceeded: Option<u64>,
-    pub(crate) memory_status: Option<String>,
-    /// `bucket_allocation_failures_count`
-    pub(crate) allocation_failures: Option<u64>,
-    pub(crate) series: SeriesFacts,
-    /// `None` for a job that does not categorize.
-    pub(crate) categorization: Option<CategorizationFacts>,
-    pub(crate) latest_record: Option<EpochMillis>,
-    pub(crate) latest_result: Option<EpochMillis>,
-}
-
-/// Field values that are modeled (`total_…_field_count`), summed over detectors.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct SeriesFacts {
-    pub(crate) by_values: Option<u64>,
-    pub(crate) over_values: Option<u64>,
-    pub(crate) partition_values: Option<u64>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct CategorizationFacts {
-    pub(crate) status: Option<String>,
-    /// `categorized_doc_count`
-    pub(crate) documents: Option<u64>,
-    pub(crate) categories: Option<u64>,
-    /// Match more than 1% of the documents.
-    pub(crate) frequent: Option<u64>,
-    /// Match one document.
-    pub(crate) rare: Option<u64>,
-    /// Never match again, since a broader category does.
-    pub(crate) dead: Option<u64>,
-    /// Could not be created for lack of memory.
-    pub(crate) failed: Option<u64>,
 }
 
 /// What the job has read, from its data counts.
@@ -225,13 +164,6 @@ pub(crate) struct InputFacts {
     pub(crate) mapping: bool,
     /// `None` where no time could be read.
     pub(crate) histogram: Option<HistogramFacts>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct CalendarFacts {
-    pub(crate) id: String,
-    /// Number of events.
-    pub(crate) events: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -295,39 +227,33 @@ impl FactCollector {
     }
 
     /// The report on the archive at `path` of `bytes` compressed bytes, still without a failure.
-    pub(super) fn report(self, path: &str, bytes: u64, contents: &Contents, limits: Limits) -> Report {
+    pub(super) fn report(self, path: &str, bytes: u64, contents: Contents, limits: Limits) -> Report {
         let config = contents.config.as_ref();
         let data_counts = contents.texts.get(&EntryKind::DataCounts);
         let has = |part| contents.count(part) > 0;
         let (patterns, annotations) = self.patterns.into_facts();
         let filters = contents.filters.iter().map(|filter| filter.id.to_string());
-        let calendars = contents.calendars.iter().map(|calendar| CalendarFacts {
-            id: calendar.calendar_id.to_string(),
-            events: calendar.events.len() as u64,
-        });
+        let calendars = contents.calendars.iter();
+        let calendars = calendars.map(|calendar| json!({"id": calendar.calendar_id, "events": calendar.events.len()}));
         Report {
             version: REPORT_VERSION,
             archive: ArchiveFacts {
                 path: path.to_owned(),
                 bytes,
-                written: contents.manifest.as_ref().map(|manifest| ArchiveOrigin {
-                    at: manifest.created.clone(),
-                    tool_version: manifest.tool_version.clone(),
-                    cluster_version: manifest.source.cluster_version.clone(),
-                    cluster_name: manifest.source.cluster_name.clone(),
-                    cluster_uuid: manifest.source.cluster_uuid.clone(),
-                    options: manifest.options.clone(),
-                }),
+                written: contents.manifest.as_ref().map(origin),
             },
             importable: contents.importable(),
-            job: contents.config.clone(),
+            job: config.map(job),
             datafeed: config.and_then(JobConfig::datafeed).map(datafeed),
-            snapshot: contents.snapshot.as_ref().map(|document| snapshot(document, config)),
+            snapshot: contents
+                .snapshot
+                .as_ref()
+                .map(|document| snapshot(document, contents.categorizes())),
             state: contents.state,
             data_counts: data_counts.and_then(|counts| serde_json::from_str(counts.get()).ok()),
             patterns,
             categories: has(Part::Categories).then(|| self.categories.into_facts()),
-            parts: parts(contents, &self.times),
+            parts: parts(&contents, &self.times),
             inputs: has(Part::Inputs).then(|| InputFacts {
                 indices: contents.input_indices.clone(),
                 mapping: contents.texts.contains_key(&EntryKind::InputMapping),
@@ -336,18 +262,30 @@ impl FactCollector {
             annotations,
             filters: filters.collect(),
             calendars: calendars.collect(),
-            checks: checks(contents),
+            checks: checks(&contents),
             findings: contents.findings.clone(),
-            missing: missing_parts(contents),
+            missing: missing_parts(&contents),
             entries: contents.entries.clone(),
-            values: self.values.map(|values| values.take().into_facts(contents, limits)),
+            values: self.values.map(|values| values.take().into_facts(&contents, limits)),
             failure: None,
+            contents,
         }
     }
 }
 
-/// What the document says of a job's configuration.
-fn job<S: Serializer>(config: &Option<JobConfig>, serializer: S) -> Result<S::Ok, S::Error> {
+/// How the archive was written.
+pub(super) fn origin(manifest: &Manifest) -> Value {
+    json!({
+        "at": manifest.created,
+        "tool_version": manifest.tool_version,
+        "cluster_version": manifest.source.cluster_version,
+        "cluster_name": manifest.source.cluster_name,
+        "cluster_uuid": manifest.source.cluster_uuid,
+        "options": manifest.options,
+    })
+}
+
+pub(super) fn job(config: &JobConfig) -> Value {
     let detector = |detector: &Detector| {
         json!({
             "description": detector.description(),
@@ -358,22 +296,19 @@ fn job<S: Serializer>(config: &Option<JobConfig>, serializer: S) -> Result<S::Ok
             "partition_field": detector.partition,
         })
     };
-    let job = config.as_ref().map(|config| {
-        json!({
-            "id": config.id(),
-            "description": config.description,
-            "groups": config.groups,
-            "job_version": config.job_version,
-            "bucket_span": config.analysis.bucket_span,
-            "time_field": config.time_field(),
-            "detectors": config.analysis.detectors.iter().map(detector).collect::<Vec<_>>(),
-            "influencers": config.analysis.influencers,
-            "categorization_field": config.categorization_field(),
-            "summary_count_field": config.analysis.summary_count_field_name,
-            "model_memory_limit": config.model_memory_limit(),
-        })
-    });
-    job.serialize(serializer)
+    json!({
+        "id": config.id(),
+        "description": config.description,
+        "groups": config.groups,
+        "job_version": config.job_version,
+        "bucket_span": config.analysis.bucket_span,
+        "time_field": config.time_field(),
+        "detectors": config.analysis.detectors.iter().map(detector).collect::<Vec<_>>(),
+        "influencers": config.analysis.influencers,
+        "categorization_field": config.categorization_field(),
+        "summary_count_field": config.analysis.summary_count_field_name,
+        "model_memory_limit": config.model_memory_limit(),
+    })
 }
 
 fn datafeed(datafeed: &Datafeed) -> DatafeedFacts {
@@ -390,40 +325,39 @@ fn datafeed(datafeed: &Datafeed) -> DatafeedFacts {
 }
 
 /// The server writes numbers of categories for every job: they are left out unless the job categorizes.
-fn snapshot(snapshot: &Snapshot, config: Option<&JobConfig>) -> SnapshotFacts {
-    let size = |name: &str| snapshot.model_size_stats.as_ref()?.others.get(name);
-    let number = |name: &str| size(name).and_then(Value::as_u64);
-    let text = |name: &str| size(name).and_then(Value::as_str).map(str::to_owned);
-    let categorizes = config.is_some_and(|config| config.categorization_field().is_some());
-    SnapshotFacts {
-        id: snapshot.snapshot_id.to_string(),
-        created: snapshot.timestamp,
-        description: snapshot.description.clone(),
-        min_version: snapshot.min_version.clone(),
-        state_documents: snapshot.snapshot_doc_count,
-        model_bytes: number("model_bytes"),
-        peak_model_bytes: number("peak_model_bytes"),
-        memory_limit: number("model_bytes_memory_limit"),
-        bytes_exceeded: number("model_bytes_exceeded"),
-        memory_status: text("memory_status"),
-        allocation_failures: number("bucket_allocation_failures_count"),
-        series: SeriesFacts {
-            by_values: number("total_by_field_count"),
-            over_values: number("total_over_field_count"),
-            partition_values: number("total_partition_field_count"),
+pub(super) fn snapshot(snapshot: &Snapshot, categorizes: bool) -> Value {
+    let number = |name: &str| snapshot.size(name);
+    let categorization = json!({
+        "status": snapshot.status("categorization_status"),
+        "documents": number("categorized_doc_count"),
+        "categories": number("total_category_count"),
+        "frequent": number("frequent_category_count"),
+        "rare": number("rare_category_count"),
+        "dead": number("dead_category_count"),
+        "failed": number("failed_category_count"),
+    });
+    json!({
+        "id": snapshot.snapshot_id,
+        "created": snapshot.timestamp,
+        "description": snapshot.description,
+        "min_version": snapshot.min_version,
+        "state_documents": snapshot.snapshot_doc_count,
+        "model_bytes": number("model_bytes"),
+        "peak_model_bytes": number("peak_model_bytes"),
+        "memory_limit": number("model_bytes_memory_limit"),
+        "bytes_exceeded": number("model_bytes_exceeded"),
+        "memory_status": snapshot.status("memory_status"),
+        "allocation_failures": number("bucket_allocation_failures_count"),
+        // Field values that are modeled, summed over detectors.
+        "series": {
+            "by_values": number("total_by_field_count"),
+            "over_values": number("total_over_field_count"),
+            "partition_values": number("total_partition_field_count"),
         },
-        categorization: categorizes.then(|| CategorizationFacts {
-            status: text("categorization_status"),
-            documents: number("categorized_doc_count"),
-            categories: number("total_category_count"),
-            frequent: number("frequent_category_count"),
-            rare: number("rare_category_count"),
-            dead: number("dead_category_count"),
-            failed: number("failed_category_count"),
-        }),
-        latest_record: snapshot.latest_record_time_stamp,
-        latest_result: snapshot.latest_result_time_stamp,
-    }
+        "categorization": categorizes.then_some(categorization),
+        "latest_record": snapshot.latest_record_time_stamp,
+        "latest_result": snapshot.latest_result_time_stamp,
+    })
 }
 
 fn parts(contents: &Contents, times: &BTreeMap<Part, PartTimes>) -> Vec<PartFacts> {

@@ -2,15 +2,14 @@
 
 use serde_json::json;
 
-use crate::archive::{Contents, EntrySummary, Finding, Limits, Part, Rule, Severity, StateSummary};
+use crate::archive::{Contents, EntrySummary, Finding, Limits, Manifest, Part, Rule, Severity, StateSummary};
 use crate::commands::compatibility::MissingPart;
 use crate::commands::inspect::facts::{
-    AnnotationFacts, ArchiveFacts, ArchiveOrigin, CalendarFacts, CategoriesFacts, CategorizationFacts, CategoryFacts,
-    Check, DataCountsFacts, DatafeedFacts, Failure, HistogramFacts, InputFacts, PartFacts, Pattern, PatternFacts,
-    PatternKind, REPORT_VERSION, Report, SeriesFacts, SnapshotFacts,
+    self, AnnotationFacts, ArchiveFacts, CategoriesFacts, CategoryFacts, Check, DataCountsFacts, DatafeedFacts,
+    Failure, HistogramFacts, InputFacts, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report,
 };
 use crate::commands::inspect::values::{UnreadFacts, ValueCollector};
-use crate::job::JobConfig;
+use crate::job::{JobConfig, Snapshot};
 use crate::util::timestamp::{EpochMillis, parse_date};
 
 fn text(text: &str) -> Option<String> {
@@ -57,22 +56,16 @@ pub(in crate::commands::inspect) fn full_with_values() -> Report {
 
 /// Of every member one, and text that would steer a terminal.
 pub(in crate::commands::inspect) fn full() -> Report {
+    let contents = contents();
     Report {
         version: REPORT_VERSION,
         archive: ArchiveFacts {
             path: "web-latency_state.tar.gz".to_owned(),
             bytes: 412_961,
-            written: Some(ArchiveOrigin {
-                at: "2026-11-23T11:25:00Z".to_owned(),
-                tool_version: "0.1.0".to_owned(),
-                cluster_version: "9.2.0".to_owned(),
-                cluster_name: "production".to_owned(),
-                cluster_uuid: "xAhsTO1RRz6tGljHAiU2Pw".to_owned(),
-                options: serde_json::Map::from_iter([("include-inputs".to_owned(), true.into())]),
-            }),
+            written: contents.manifest.as_ref().map(facts::origin),
         },
         importable: true,
-        job: Some(job()),
+        job: contents.config.as_ref().map(facts::job),
         datafeed: Some(DatafeedFacts {
             id: "datafeed-web-latency".to_owned(),
             indices: texts(&["weblogs-*", "other:weblogs"]),
@@ -82,7 +75,10 @@ pub(in crate::commands::inspect) fn full() -> Report {
             aggregations: false,
             remote: true,
         }),
-        snapshot: Some(snapshot()),
+        snapshot: contents
+            .snapshot
+            .as_ref()
+            .map(|document| facts::snapshot(document, true)),
         state: StateSummary {
             model_documents: 1,
             model_bytes: 2_000_000,
@@ -126,10 +122,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
             by_people: 1,
         },
         filters: texts(&["canary-hosts"]),
-        calendars: vec![CalendarFacts {
-            id: "holidays".to_owned(),
-            events: 3,
-        }],
+        calendars: vec![json!({"id": "holidays", "events": 3})],
         checks: vec![
             Check {
                 what: "the file is whole",
@@ -165,6 +158,23 @@ pub(in crate::commands::inspect) fn full() -> Report {
             hint: text("look at it"),
             exit: 4,
         }),
+        contents,
+    }
+}
+
+fn contents() -> Contents {
+    let manifest = json!({
+        "format_version": 1, "tool_version": "0.1.0", "created": "2026-11-23T11:25:00Z",
+        "source": {"cluster_version": "9.2.0", "cluster_name": "production", "cluster_uuid": "xAhsTO1RRz6tGljHAiU2Pw"},
+        "job_id": "web-latency", "snapshot_id": "1795432817", "options": {"include-inputs": true}, "entries": [],
+    });
+    let calendar = json!({"calendar_id": "holidays", "events": [{}, {}, {}]});
+    Contents {
+        manifest: Some(serde_json::from_value::<Manifest>(manifest).unwrap()),
+        config: Some(job()),
+        snapshot: Some(snapshot()),
+        calendars: vec![serde_json::from_value(calendar).unwrap()],
+        ..Contents::default()
     }
 }
 
@@ -195,36 +205,36 @@ fn job() -> JobConfig {
     JobConfig::parse(job.to_string().as_bytes()).unwrap()
 }
 
-fn snapshot() -> SnapshotFacts {
-    SnapshotFacts {
-        id: "1795432817".to_owned(),
-        created: time("2026-11-23T11:20:17Z"),
-        description: text("State persisted due to job close"),
-        min_version: text("9.0.0"),
-        state_documents: Some(1),
-        model_bytes: Some(19_763_200),
-        peak_model_bytes: Some(21_763_200),
-        memory_limit: Some(512 << 20),
-        bytes_exceeded: Some(0),
-        memory_status: text("ok"),
-        allocation_failures: Some(0),
-        series: SeriesFacts {
-            by_values: Some(39),
-            over_values: Some(0),
-            partition_values: Some(32),
+fn snapshot() -> Snapshot {
+    let snapshot = json!({
+        "job_id": "web-latency",
+        "snapshot_id": "1795432817",
+        "timestamp": "2026-11-23T11:20:17Z",
+        "description": "State persisted due to job close",
+        "min_version": "9.0.0",
+        "snapshot_doc_count": 1,
+        "model_size_stats": {
+            "model_bytes": 19_763_200,
+            "peak_model_bytes": 21_763_200,
+            "model_bytes_memory_limit": 512 << 20,
+            "model_bytes_exceeded": 0,
+            "memory_status": "ok",
+            "bucket_allocation_failures_count": 0,
+            "total_by_field_count": 39,
+            "total_over_field_count": 0,
+            "total_partition_field_count": 32,
+            "categorization_status": "warn",
+            "categorized_doc_count": 43_131,
+            "total_category_count": 12,
+            "frequent_category_count": 11,
+            "rare_category_count": 1,
+            "dead_category_count": 0,
+            "failed_category_count": 0,
         },
-        categorization: Some(CategorizationFacts {
-            status: text("warn"),
-            documents: Some(43_131),
-            categories: Some(12),
-            frequent: Some(11),
-            rare: Some(1),
-            dead: Some(0),
-            failed: Some(0),
-        }),
-        latest_record: time("2024-01-30T23:59:43Z"),
-        latest_result: time("2024-01-30T23:30:00Z"),
-    }
+        "latest_record_time_stamp": "2024-01-30T23:59:43Z",
+        "latest_result_time_stamp": "2024-01-30T23:30:00Z",
+    });
+    Snapshot::parse(serde_json::value::to_raw_value(&snapshot).unwrap()).unwrap()
 }
 
 fn pattern(what: PatternKind, period: Option<String>, days: Option<&'static str>) -> PatternFacts {

@@ -1,3 +1,4 @@
+use crate::archive::Contents;
 use crate::commands::inspect::facts::Report;
 use crate::commands::inspect::inspection::{entry_list, entry_table};
 use crate::commands::inspect::options::write_json;
@@ -108,11 +109,9 @@ fn nothing_from_an_archive_steers_the_terminal() {
 #[test]
 fn an_archive_without_anything_has_a_page() {
     let mut report = full();
-    report.archive.written = None;
     report.importable = false;
-    report.job = None;
+    report.contents = Contents::default();
     report.datafeed = None;
-    report.snapshot = None;
     report.inputs = None;
     report.parts.iter_mut().for_each(|part| part.documents = 0);
     report.state.model_documents = 0;

@@ -114,7 +114,7 @@ pub(crate) struct StoredValue {
 
 /// How often a value is in each part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PartCounts([u32; ArchivePart::ALL.len()]);
+pub(crate) struct PartCounts([u32; ArchivePart::NAMES.len()]);
 
 /// The values of one field.
 #[derive(Debug, Default)]
@@ -345,7 +345,7 @@ impl Drop for StateSink {
 
 impl Serialize for ValueFacts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let counts = ArchivePart::ALL.map(|part| (part.name(), self.counts.of(part)));
+        let counts = ArchivePart::NAMES.map(|(part, name)| (name, self.counts.of(part)));
         let parts: BTreeMap<&str, u64> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
         let document = json!({"value": self.value.text, "cut": self.value.is_truncated(), "parts": parts});
         document.serialize(serializer)
@@ -457,9 +457,9 @@ impl FieldFacts {
             let key = |value: &ValueFacts| Reverse((value.counts.of(ArchivePart::Inputs), value.counts.total()));
             key(a).cmp(&key(b)).then_with(|| a.value.text.cmp(&b.value.text))
         });
-        let parts = ArchivePart::ALL.into_iter().filter_map(|part| {
+        let parts = ArchivePart::NAMES.into_iter().filter_map(|(part, name)| {
             let distinct = values.iter().filter(|value| value.counts.of(part) > 0).count() as u64;
-            (distinct > 0).then_some((part.name(), distinct))
+            (distinct > 0).then_some((name, distinct))
         });
         let (mut looks_like, mut holds) = (BTreeMap::new(), BTreeMap::new());
         for ValueFacts { value, .. } in &values {
