@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
 use crate::util::atomic_file::{PublishError, file_hint};
 use crate::util::process::Cancelled;
 use crate::util::process::StopSignal;
@@ -173,6 +175,26 @@ impl Error {
             Self::RolledBack { cause, .. } | Self::Reported(cause) => cause.exit(),
             _ => ExitCode::Failed,
         }
+    }
+
+    /// The document that a command prints with `--json` when it fails.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut document = json!({
+            "error": self.to_string(),
+            "hint": self.hint(),
+            "exit": self.exit() as u8,
+        });
+        if let Self::RolledBack {
+            undone, kept, remains, ..
+        } = self
+        {
+            document["undone"] = json!(undone);
+            document["kept"] = json!(kept);
+            if !remains.is_empty() {
+                document["remains"] = json!(remains);
+            }
+        }
+        document
     }
 
     /// What to do next, where something can be done.

@@ -8,7 +8,6 @@ use std::panic::Location;
 use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
-use serde_json::{Value, json};
 
 use crate::cli::arguments::{Cli, Command};
 use crate::commands::{self, RunContext};
@@ -197,7 +196,7 @@ fn report(error: &Error, json: bool, terminal: &Terminal) {
 /// The document alone, where the text has been printed already.
 fn print_document(error: &Error, terminal: &Terminal) {
     // Stdout may be what failed; the text on stderr has said it all.
-    let _ = terminal.result(&escape_json(&document(error).to_string()));
+    let _ = terminal.result(&escape_json(&error.to_json().to_string()));
 }
 
 /// Reports a defect of this program, from a panic hook. The panic's message may contain data and is left out.
@@ -232,27 +231,10 @@ fn causes(error: &dyn StdError) -> Vec<String> {
     printed.split_off(1)
 }
 
-fn document(error: &Error) -> Value {
-    let mut document = json!({
-        "error": error.to_string(),
-        "hint": error.hint(),
-        "exit": error.exit() as u8,
-    });
-    if let Error::RolledBack {
-        undone, kept, remains, ..
-    } = error
-    {
-        document["undone"] = json!(undone);
-        document["kept"] = json!(kept);
-        if !remains.is_empty() {
-            document["remains"] = json!(remains);
-        }
-    }
-    document
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::error::Remaining;
 
@@ -306,7 +288,7 @@ mod tests {
             remains,
         };
         assert_eq!(
-            document(&error),
+            error.to_json(),
             json!({"error": "gone", "hint": "try again", "exit": 6, "undone": ["job b"],
                    "kept": ["filter c"], "remains": [{"what": "index a", "remove": "DELETE /a"}]})
         );

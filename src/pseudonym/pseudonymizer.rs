@@ -199,20 +199,15 @@ impl Pseudonymizer {
     /// An entry that is one JSON text, where the archive has one of its kind.
     fn json_entry(&mut self, kind: EntryKind, state_documents: Option<u64>) -> Result<Option<Vec<u8>>> {
         let (contents, config) = (&self.archive.contents, &self.datafeed.config);
-        let text = match kind {
-            EntryKind::Snapshot => Some(&self.archive.snapshot.text),
-            EntryKind::Config => Some(&config.text),
-            _ => contents.texts.get(&kind),
-        };
-        let Some(text) = text else { return Ok(None) };
         let rewriter = &mut self.rewriter;
-        Ok(Some(match kind {
-            EntryKind::Snapshot => rewriter.snapshot(text, state_documents, self.limits)?,
-            EntryKind::Config => rewriter.configuration(config)?,
-            EntryKind::InputMapping => rewriter.mapping(&contents.mappings)?,
-            EntryKind::Filters => rewriter.filters(text, config)?,
-            EntryKind::Calendars => rewriter.calendars(text, config)?,
-            _ => text.get().as_bytes().to_vec(),
+        Ok(Some(match (kind, contents.texts.get(&kind)) {
+            (EntryKind::Snapshot, _) => rewriter.snapshot(&self.archive.snapshot.text, state_documents, self.limits)?,
+            (EntryKind::Config, _) => rewriter.configuration(config)?,
+            (EntryKind::InputMapping, Some(_)) => rewriter.mapping(&contents.mappings)?,
+            (EntryKind::Filters, Some(text)) => rewriter.filters(text, config)?,
+            (EntryKind::Calendars, Some(text)) => rewriter.calendars(text, config)?,
+            (_, Some(text)) => text.get().as_bytes().to_vec(),
+            (_, None) => return Ok(None),
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use std::mem::take;
 
-use console::{Style, measure_text_width};
+use console::{Style, measure_text_width, truncate_str};
 
 use super::page::{
     Block, Cell, Column, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile, scaled,
@@ -285,8 +285,8 @@ impl Text {
         let room = width.saturating_sub(measure_text_width(mark));
         let mut short = Self::default();
         for (style, piece) in &self.pieces {
-            let fitting = prefix(piece, room - short.width());
-            short = short.then(*style, fitting);
+            let fitting = truncate_str(piece, room - short.width(), "");
+            short = short.then(*style, &*fitting);
             if fitting.len() < piece.len() {
                 break;
             }
@@ -306,16 +306,6 @@ impl Text {
         let pieces = self.pieces.iter();
         pieces.map(|(style, piece)| options.paint(*style, piece)).collect()
     }
-}
-
-/// As much of the beginning as fits into the columns.
-fn prefix(text: &str, columns: usize) -> &str {
-    let mut used = 0;
-    let end = text.char_indices().find(|(_, c)| {
-        used += measure_text_width(c.encode_utf8(&mut [0; 4]));
-        used > columns
-    });
-    end.map_or(text, |(end, _)| &text[..end])
 }
 
 /// The text in lines of at most `width` columns, broken at spaces; a longer word stays whole.

@@ -72,14 +72,7 @@ pub(crate) enum FieldRole {
 
 impl FieldRole {
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Partition => "partition",
-            Self::Over => "over",
-            Self::By => "by",
-            Self::Influencer => "influencer",
-            Self::Categorization => "categorization",
-            Self::Metric => "metric",
-        }
+        ["partition", "over", "by", "influencer", "categorization", "metric"][self as usize]
     }
 }
 

@@ -191,15 +191,14 @@ impl<'v> Checker<'v> {
     /// Categories are written to an index that jobs share, under the IDs that they have: any other ID would overwrite a
     /// document of another job.
     fn category(&mut self, id: &str, place: &Place) -> Result<()> {
-        match id.rsplit_once(CATEGORY) {
-            Some((job, number)) if is_category_number(number) => {
-                self.categories.add(number).map_err(Error::temporary)?;
-                self.belongs_to(job, place);
-            }
-            _ => self
-                .findings
-                .fatal(place, format!("`{id}` is not the id of a category")),
-        }
+        let parts = id.rsplit_once(CATEGORY);
+        let Some((job, number)) = parts.filter(|(_, number)| is_category_number(number)) else {
+            self.findings
+                .fatal(place, format!("`{id}` is not the id of a category"));
+            return Ok(());
+        };
+        self.categories.add(number).map_err(Error::temporary)?;
+        self.belongs_to(job, place);
         Ok(())
     }
 

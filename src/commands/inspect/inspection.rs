@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::facts::{FactCollector, Failure, Report};
+use super::facts::{FactCollector, Report};
 use super::options::{EscapingWriter, InspectOptions, is_standard_stream};
 use crate::archive::{self, Archive, Contents, Limits};
 use crate::error::{Error, Result};
@@ -36,11 +36,7 @@ pub(super) fn inspect(path: &Path, options: &InspectOptions, terminal: &Terminal
         terminal.warn(&format!("{name}: values may be missing: {part}: {}", unread.why));
     }
     let failure = failure(&name, &report.contents);
-    report.failure = failure.as_ref().map(|failure| Failure {
-        error: failure.to_string(),
-        hint: failure.hint(),
-        exit: failure.exit() as u8,
-    });
+    report.failure = failure.as_ref().map(Error::to_json);
     Ok(Inspection { report, failure })
 }
 

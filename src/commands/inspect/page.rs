@@ -157,20 +157,21 @@ fn job(report: &Report) -> Option<Section> {
 }
 
 fn datafeed(report: &Report) -> Option<Section> {
-    let datafeed = report.datafeed.as_ref()?;
+    let (datafeed, facts) = (report.contents.config.as_ref()?.datafeed()?, report.datafeed.as_ref()?);
     let with = [
-        (datafeed.query, "a query"),
-        (datafeed.runtime_mappings, "runtime mappings"),
-        (datafeed.script_fields, "script fields"),
-        (datafeed.aggregations, "aggregations"),
+        ("query", "a query"),
+        ("runtime_mappings", "runtime mappings"),
+        ("script_fields", "script fields"),
+        ("aggregations", "aggregations"),
     ];
     let all = "every document (no query)";
-    let with = joined(with.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name));
+    let with = with.into_iter().filter(|(fact, _)| facts[fact] == true);
+    let with = joined(with.map(|(_, name)| name));
     let remote = "reads another cluster: that one must be connected where it runs";
     let mut section = Section::new(format!("Datafeed {}", datafeed.id));
     section.fact("reads", datafeed.indices.join(", "));
     section.fact("with", if with.is_empty() { all } else { &with });
-    section.facts("remote", datafeed.remote.then_some(remote));
+    section.facts("remote", (facts["remote"] == true).then_some(remote));
     Some(section)
 }
 

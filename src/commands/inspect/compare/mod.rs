@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::facts::{Failure, Pattern, PatternFacts};
+use super::facts::{Pattern, PatternFacts};
 use super::inspection::Inspection;
 use super::values::{FieldFacts, PartCounts, StoredValue, ValuesFacts};
 use crate::archive::{Contents, EntryKind};
@@ -61,7 +61,7 @@ pub(super) struct Comparison {
     pub(crate) values: Option<Vec<FieldDifference>>,
     /// Why the command fails, where it does.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<Value>,
 }
 
 /// One of the archives.

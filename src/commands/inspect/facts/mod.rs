@@ -63,7 +63,7 @@ pub(crate) struct Report {
     pub(crate) importable: bool,
     /// `None` where the configuration is missing or unreadable.
     pub(crate) job: Option<Value>,
-    pub(crate) datafeed: Option<DatafeedFacts>,
+    pub(crate) datafeed: Option<Value>,
     /// `None` where the snapshot document is missing or unreadable.
     pub(crate) snapshot: Option<Value>,
     pub(crate) state: StateSummary,
@@ -84,9 +84,9 @@ pub(crate) struct Report {
     pub(crate) entries: Vec<EntrySummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) values: Option<ValuesFacts>,
-    /// Why the command fails, where it does.
+    /// Why the command fails, where it does, as every command prints it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<Value>,
     #[serde(skip)]
     pub(crate) contents: Contents,
 }
@@ -99,27 +99,6 @@ pub(crate) struct ArchiveFacts {
     pub(crate) bytes: u64,
     /// `None` for an archive of the Python scripts.
     pub(crate) written: Option<Value>,
-}
-
-/// The failure that the command ends with, as printed on stderr.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Failure {
-    pub(crate) error: String,
-    pub(crate) hint: Option<String>,
-    pub(crate) exit: u8,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct DatafeedFacts {
-    pub(crate) id: String,
-    pub(crate) indices: Vec<String>,
-    /// Whether it has a query other than `match_all`.
-    pub(crate) query: bool,
-    pub(crate) runtime_mappings: bool,
-    pub(crate) script_fields: bool,
-    pub(crate) aggregations: bool,
-    /// Whether it reads a remote cluster (`name:index`).
-    pub(crate) remote: bool,
 }
 
 /// What the job has read, from its data counts.
@@ -311,17 +290,18 @@ pub(super) fn job(config: &JobConfig) -> Value {
     })
 }
 
-fn datafeed(datafeed: &Datafeed) -> DatafeedFacts {
+pub(super) fn datafeed(datafeed: &Datafeed) -> Value {
     let is_set = |value: &Option<Value>| value.as_ref().is_some_and(|value| *value != json!({}));
-    DatafeedFacts {
-        id: datafeed.id.to_string(),
-        indices: datafeed.indices.clone(),
-        query: datafeed.query.get("match_all").is_none(),
-        runtime_mappings: is_set(&datafeed.runtime_mappings),
-        script_fields: is_set(&datafeed.script_fields),
-        aggregations: is_set(&datafeed.aggregations),
-        remote: datafeed.indices.iter().any(|index| index.contains(':')),
-    }
+    json!({
+        "id": datafeed.id,
+        "indices": datafeed.indices,
+        "query": datafeed.query.get("match_all").is_none(),
+        "runtime_mappings": is_set(&datafeed.runtime_mappings),
+        "script_fields": is_set(&datafeed.script_fields),
+        "aggregations": is_set(&datafeed.aggregations),
+        // Whether it reads a remote cluster (`name:index`).
+        "remote": datafeed.indices.iter().any(|index| index.contains(':')),
+    })
 }
 
 /// The server writes numbers of categories for every job: they are left out unless the job categorizes.

@@ -96,7 +96,10 @@ fn facts_come_from_where_they_stand() {
         (&json!(1), &json!(100))
     );
     let datafeed = report.datafeed.as_ref().unwrap();
-    assert!(datafeed.remote && !datafeed.query && !datafeed.runtime_mappings);
+    assert_eq!(
+        ["remote", "query", "runtime_mappings"].map(|fact| datafeed[fact] == true),
+        [true, false, false]
+    );
     let inputs = report.parts.iter().find(|part| part.part == "inputs").unwrap();
     assert_eq!(
         (inputs.entries, inputs.documents, inputs.bytes, inputs.undated),

@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::archive::{Contents, EntrySummary, Finding, Limits, Manifest, Part, Rule, Severity, StateSummary};
 use crate::commands::compatibility::MissingPart;
 use crate::commands::inspect::facts::{
-    self, AnnotationFacts, ArchiveFacts, CategoriesFacts, CategoryFacts, Check, DataCountsFacts, DatafeedFacts,
-    Failure, HistogramFacts, InputFacts, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report,
+    self, AnnotationFacts, ArchiveFacts, CategoriesFacts, CategoryFacts, Check, DataCountsFacts, HistogramFacts,
+    InputFacts, PartFacts, Pattern, PatternFacts, PatternKind, REPORT_VERSION, Report,
 };
 use crate::commands::inspect::values::{UnreadFacts, ValueCollector};
 use crate::job::{JobConfig, Snapshot};
@@ -66,15 +66,11 @@ pub(in crate::commands::inspect) fn full() -> Report {
         },
         importable: true,
         job: contents.config.as_ref().map(facts::job),
-        datafeed: Some(DatafeedFacts {
-            id: "datafeed-web-latency".to_owned(),
-            indices: texts(&["weblogs-*", "other:weblogs"]),
-            query: true,
-            runtime_mappings: true,
-            script_fields: false,
-            aggregations: false,
-            remote: true,
-        }),
+        datafeed: contents
+            .config
+            .as_ref()
+            .and_then(JobConfig::datafeed)
+            .map(facts::datafeed),
         snapshot: contents
             .snapshot
             .as_ref()
@@ -153,11 +149,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
             sha256: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8".to_owned(),
         }],
         values: None,
-        failure: Some(Failure {
-            error: "notes.txt: unknown entry".to_owned(),
-            hint: text("look at it"),
-            exit: 4,
-        }),
+        failure: Some(json!({"error": "notes.txt: unknown entry", "hint": "look at it", "exit": 4})),
         contents,
     }
 }
@@ -201,6 +193,12 @@ fn job() -> JobConfig {
         },
         "analysis_limits": {"model_memory_limit": "512mb"},
         "data_description": {"time_field": "@timestamp"},
+        "datafeed_config": {
+            "datafeed_id": "datafeed-web-latency",
+            "indices": ["weblogs-*", "other:weblogs"],
+            "query": {"term": {"status": 200}},
+            "runtime_mappings": {"hour": {"type": "long"}},
+        },
     });
     JobConfig::parse(job.to_string().as_bytes()).unwrap()
 }

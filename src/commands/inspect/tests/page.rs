@@ -111,7 +111,6 @@ fn an_archive_without_anything_has_a_page() {
     let mut report = full();
     report.importable = false;
     report.contents = Contents::default();
-    report.datafeed = None;
     report.inputs = None;
     report.parts.iter_mut().for_each(|part| part.documents = 0);
     report.state.model_documents = 0;
