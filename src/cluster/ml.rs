@@ -135,8 +135,8 @@ fn calendar_path(id: &CalendarId) -> Path {
 impl Cluster {
     /// All jobs with state and latest snapshot.
     pub async fn jobs(&self) -> Result<Vec<JobSummary>> {
-        let mut jobs: Vec<JobSummary> = self.items(large(Path::of(JOBS))).await?;
-        let stats: Vec<JobStats> = self.items(large(Path::of(JOBS).then(["_stats"]))).await?;
+        let mut jobs: Vec<JobSummary> = self.items(get_large(Path::of(JOBS))).await?;
+        let stats: Vec<JobStats> = self.items(get_large(Path::of(JOBS).then(["_stats"]))).await?;
         let states = stats.into_iter().map(|job| (job.job_id, job.state));
         let mut states: HashMap<String, String> = states.collect();
         for job in &mut jobs {
@@ -148,13 +148,13 @@ impl Cluster {
     /// The job object of `GET _ml/anomaly_detectors/<job>`, as received; `None` where it is unknown. Asked for the name of
     /// a group, the cluster returns all jobs of the group.
     pub async fn job(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
-        let jobs = self.items_if_found(large(job_path(job))).await?;
+        let jobs = self.items_if_found(get_large(job_path(job))).await?;
         first_of_job(jobs, "GET _ml/anomaly_detectors", job)
     }
 
     /// The job's statistics; `None` where it is unknown.
     pub async fn job_stats(&self, job: &JobId) -> Result<Option<JobStats>> {
-        let stats: Vec<JobStats> = self.items_if_found(large(job_path(job).then(["_stats"]))).await?;
+        let stats: Vec<JobStats> = self.items_if_found(get_large(job_path(job).then(["_stats"]))).await?;
         Ok(stats.into_iter().find(|stats| stats.job_id == job.as_str()))
     }
 
@@ -217,7 +217,7 @@ impl Cluster {
         }
         let (clock, began) = (self.clock(), self.clock().now());
         while clock.now().saturating_sub(began) < MAX_DELETION_WAIT {
-            let jobs: Vec<Listed> = self.items_if_found(large(job_path(job))).await?;
+            let jobs: Vec<Listed> = self.items_if_found(get_large(job_path(job))).await?;
             let Some(there) = jobs.into_iter().find(|listed| listed.job_id == job.as_str()) else {
                 return Ok(true);
             };
@@ -286,7 +286,7 @@ impl Cluster {
 impl Cluster {
     /// The datafeed object of this job as received; `None` where there is none.
     pub async fn datafeed_of(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
-        let datafeeds = self.items(large(Path::of(["_ml", "datafeeds"]))).await?;
+        let datafeeds = self.items(get_large(Path::of(["_ml", "datafeeds"]))).await?;
         first_of_job(datafeeds, "GET /_ml/datafeeds", job)
     }
 
@@ -474,8 +474,8 @@ impl Cluster {
     }
 }
 
-/// Of what a cluster may have many of.
-fn large(path: Path) -> Request {
+/// A GET whose response may be large: one item for each job or datafeed of the cluster.
+fn get_large(path: Path) -> Request {
     Request::get(path).returns(BodyLimit::Large)
 }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use tokio::sync::watch;
 
 use crate::cluster::Cluster;
-use crate::commands::session::Stop;
+use crate::commands::session::StopSource;
 use crate::error::{Error, ExitCode, Result};
 use crate::terminal::{PromptError, Terminal, TerminalStateGuard};
 use crate::util::process::{self, StopSignal};
@@ -20,8 +20,8 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// Begins to listen; handlers are in place when this returns.
-    pub(crate) fn listen(stop: &Stop) -> Self {
-        if let Stop::Requested(first) = stop {
+    pub(crate) fn listen(stop: &StopSource) -> Self {
+        if let StopSource::Requested(first) = stop {
             return Self { first: first.clone() };
         }
         let (sender, first) = watch::channel(None);
@@ -130,7 +130,7 @@ mod tests {
     #[tokio::test]
     async fn computations_fail_once_a_signal_was_received() {
         let (sender, first) = watch::channel(None);
-        let signals = Signals::listen(&Stop::Requested(first));
+        let signals = Signals::listen(&StopSource::Requested(first));
         let computed = async {
             let mut sink = Cancellable(Vec::new());
             sink.write_all(b"before").unwrap();
@@ -152,7 +152,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_done_when_a_signal_comes_stays_done() {
         let (sender, first) = watch::channel(None);
-        let signals = Signals::listen(&Stop::Requested(first));
+        let signals = Signals::listen(&StopSource::Requested(first));
         let done = async {
             sender.send(Some(ExitCode::Interrupted)).unwrap();
             Ok(1)

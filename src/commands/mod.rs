@@ -11,4 +11,4 @@ mod interrupt;
 mod options;
 mod session;
 
-pub use session::{Environment, RunContext, Stop};
+pub use session::{Environment, RunContext, StopSource};

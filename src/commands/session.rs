@@ -20,7 +20,7 @@ pub struct RunContext {
     /// Where the result and everything else goes.
     pub streams: Streams,
     /// What stops it.
-    pub stop: Stop,
+    pub stop: StopSource,
     /// How time passes.
     pub clock: Arc<dyn Clock>,
     /// The environment variables.
@@ -30,9 +30,9 @@ pub struct RunContext {
 /// Environment variables by name.
 pub type Environment = HashMap<OsString, OsString>;
 
-/// What stops a run before its end.
+/// Where the request to stop a run comes from.
 #[derive(Clone, Debug)]
-pub enum Stop {
+pub enum StopSource {
     /// Ctrl-C and SIGTERM; the second of them ends the process.
     Signals,
     /// The other end of the channel, with the code that the run is to end with.
@@ -44,7 +44,7 @@ impl RunContext {
     pub fn of_process() -> Self {
         Self {
             streams: Streams::Standard,
-            stop: Stop::Signals,
+            stop: StopSource::Signals,
             clock: Arc::new(SystemClock::start()),
             environment: std::env::vars_os().collect(),
         }

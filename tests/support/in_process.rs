@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use esml_state::cli;
 use esml_state::cluster::{Clock, Moment};
-use esml_state::commands::{RunContext, Stop};
+use esml_state::commands::{RunContext, StopSource};
 use esml_state::error::ExitCode;
 use esml_state::terminal::Streams;
 use tokio::sync::watch;
@@ -96,7 +96,7 @@ impl InProcess {
                 stdout: stdout.clone(),
                 stderr: stderr.clone(),
             },
-            stop: Stop::Requested(self.stop.subscribe()),
+            stop: StopSource::Requested(self.stop.subscribe()),
             clock: self.clock.clone(),
             ..RunContext::of_process()
         };

@@ -191,7 +191,7 @@ async fn create_once<T, C>(import: &Import, entry: Entry, mut create: impl FnMut
 where
     C: Future<Output = cluster::Result<T>>,
 {
-    let handle = import.journal.entries.intend(entry.clone());
+    let handle = import.journal.entries.record_intent(entry.clone());
     let mut backoff = import.cluster().backoff();
     let mut open = false;
     let created = loop {

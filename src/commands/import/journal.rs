@@ -93,7 +93,7 @@ impl Entry {
 
 impl<T: Clone> Log<T> {
     /// Records what is about to be done; the handle is for [`Self::set`].
-    pub(super) fn intend(&self, what: T) -> usize {
+    pub(super) fn record_intent(&self, what: T) -> usize {
         let mut log = lock(&self.0);
         log.push((what, WriteStatus::Intended));
         log.len() - 1
@@ -127,7 +127,7 @@ impl Journal {
 
     /// Writes; records the intent before, and after it that the cluster confirmed it.
     pub(super) async fn write<T, E>(&self, entry: Entry, writing: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let handle = self.entries.intend(entry);
+        let handle = self.entries.record_intent(entry);
         let written = writing.await?;
         self.entries.set(handle, WriteStatus::Written);
         Ok(written)
@@ -140,7 +140,7 @@ impl Journal {
         entry: Option<Entry>,
         deletion: impl Future<Output = Result<bool, E>>,
     ) -> Result<(), E> {
-        let handle = self.replaced.intend(Replaced { what, entry });
+        let handle = self.replaced.record_intent(Replaced { what, entry });
         let status = match deletion.await? {
             true => WriteStatus::Written,
             false => WriteStatus::Refused,
@@ -380,8 +380,10 @@ mod tests {
     #[test]
     fn what_the_cluster_refused_is_not_undone() {
         let journal = Journal::new();
-        let job = journal.entries.intend(Entry::Job);
-        let filter = journal.entries.intend(Entry::Filter("a".parse().expect("valid")));
+        let job = journal.entries.record_intent(Entry::Job);
+        let filter = journal
+            .entries
+            .record_intent(Entry::Filter("a".parse().expect("valid")));
         journal.entries.set(job, WriteStatus::Refused);
         journal.entries.set(filter, WriteStatus::Written);
         assert_eq!(names(&journal), [r#"Filter(FilterId("a"))"#]);
@@ -390,9 +392,11 @@ mod tests {
     #[test]
     fn the_last_is_undone_first_and_after_the_job_what_goes_with_it() {
         let journal = Journal::new();
-        journal.entries.intend(Entry::Job);
-        journal.entries.intend(Entry::Filter("a".parse().expect("valid")));
-        journal.entries.intend(Entry::Reverted);
+        journal.entries.record_intent(Entry::Job);
+        journal
+            .entries
+            .record_intent(Entry::Filter("a".parse().expect("valid")));
+        journal.entries.record_intent(Entry::Reverted);
         assert_eq!(names(&journal), ["Job", "Reverted", r#"Filter(FilterId("a"))"#]);
     }
 
