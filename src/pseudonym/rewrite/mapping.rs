@@ -27,7 +27,6 @@ impl Rewriter {
         let mut sources = mappings.to_json();
         for (index, source) in sources.as_object_mut().into_iter().flatten() {
             if let Some(mappings) = source.get_mut("mappings").and_then(Value::as_object_mut) {
-                mappings.shift_remove("_meta");
                 if let Some(properties) = mappings.get_mut("properties") {
                     self.rename_properties(properties, "");
                     self.properties(properties, "", &fields)?;
