@@ -58,8 +58,8 @@ pub struct JobStats {
 /// The used part of a job's data counts.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct DataCounts {
-    /// In epoch milliseconds.
-    pub latest_record_timestamp: Option<i64>,
+    /// The time of the latest record.
+    pub latest_record_timestamp: Option<EpochMillis>,
 }
 
 /// What the listing contains of a snapshot.

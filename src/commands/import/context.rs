@@ -79,7 +79,9 @@ impl Import {
         let (job, renamer) = (self.job(), &self.plan.renamer);
         let snapshot = renamer.document(self.archive.snapshot.text.get().as_bytes())?;
         let counts = self.archive.contents.data_counts.clone().unwrap_or_default();
-        let counts = counts.completed(job).ending_at(self.latest_record()).to_json();
+        let latest = self.archive.snapshot.latest_record_time_stamp;
+        let latest = latest.map(|EpochMillis(time)| time);
+        let counts = counts.completed(job).ending_at(latest).to_json();
         // A bulk request consists of lines: line breaks between tokens become spaces.
         let line = |&byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
         let snapshot = snapshot.iter().map(line).collect();
@@ -89,11 +91,5 @@ impl Import {
             (job.data_counts_document_id(), counts),
         ];
         Ok(documents.map(|(id, source)| BulkDocument { id, source }))
-    }
-
-    /// The time of the last record that the model has seen, in epoch milliseconds: a datafeed continues from there.
-    pub(super) fn latest_record(&self) -> Option<i64> {
-        let latest = self.archive.snapshot.latest_record_time_stamp;
-        latest.map(|EpochMillis(time)| time)
     }
 }

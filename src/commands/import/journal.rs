@@ -100,9 +100,7 @@ impl<T: Clone> Log<T> {
     }
 
     pub(super) fn set(&self, handle: usize, status: WriteStatus) {
-        if let Some(recorded) = lock(&self.0).get_mut(handle) {
-            recorded.1 = status;
-        }
+        lock(&self.0)[handle].1 = status;
     }
 
     /// What was done or may have been done.
@@ -160,10 +158,8 @@ impl Journal {
 
     /// Whether the cluster confirmed the job.
     pub(super) fn has_job(&self) -> bool {
-        let entries = self.entries.possible();
-        entries
-            .iter()
-            .any(|entry| matches!(entry, (Entry::Job, WriteStatus::Written)))
+        let mut entries = self.entries.possible().into_iter();
+        entries.any(|entry| matches!(entry, (Entry::Job, WriteStatus::Written)))
     }
 
     /// The entries that may have to be undone: the last first, but after the job what is deleted together with it and the

@@ -136,12 +136,10 @@ impl Import {
         let latest = stats
             .as_ref()
             .and_then(|stats| stats.data_counts.latest_record_timestamp);
-        require(latest == self.latest_record(), || {
-            format!(
-                "job {job} has {} as the time of its latest record, the snapshot has {}",
-                time_or_none(latest),
-                time_or_none(self.latest_record())
-            )
+        let expected = self.archive.snapshot.latest_record_time_stamp;
+        require(latest == expected, || {
+            let (latest, expected) = (time_or_none(latest), time_or_none(expected));
+            format!("job {job} has {latest} as the time of its latest record, the snapshot has {expected}")
         })?;
         Ok(stats.and_then(|stats| self.opened(&stats.state)))
     }
@@ -291,8 +289,8 @@ fn require(holds: bool, message: impl FnOnce() -> String) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::mismatch(message())) }
 }
 
-fn time_or_none(time: Option<i64>) -> String {
-    time.map_or_else(|| "none".to_owned(), |time| EpochMillis(time).to_string())
+fn time_or_none(time: Option<EpochMillis>) -> String {
+    time.map_or_else(|| "none".to_owned(), |time| time.to_string())
 }
 
 #[cfg(test)]
@@ -301,7 +299,10 @@ mod tests {
 
     #[test]
     fn times_are_shown_as_people_read_them() {
-        assert_eq!(time_or_none(Some(1_706_659_183_000)), "2024-01-30T23:59:43Z");
+        assert_eq!(
+            time_or_none(Some(EpochMillis(1_706_659_183_000))),
+            "2024-01-30T23:59:43Z"
+        );
         assert_eq!(time_or_none(None), "none");
     }
 }

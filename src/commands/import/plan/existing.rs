@@ -267,13 +267,11 @@ impl FilterPlan {
 
     /// Whether an existing filter has the content that the import gives it.
     pub(in crate::commands::import) fn equals(&self, existing: &RawValue) -> bool {
-        Filter::parse(existing).is_ok_and(|existing| same_filter(&self.filter, &existing))
+        let items = |filter: &Filter| filter.items.iter().cloned().collect::<BTreeSet<String>>();
+        Filter::parse(existing).is_ok_and(|existing| {
+            existing.description == self.filter.description && items(&existing) == items(&self.filter)
+        })
     }
-}
-
-fn same_filter(a: &Filter, b: &Filter) -> bool {
-    let items = |filter: &Filter| filter.items.iter().cloned().collect::<BTreeSet<String>>();
-    a.description == b.description && items(a) == items(b)
 }
 
 /// A calendar of the cluster; its events can be compared with those of a plan.
@@ -320,22 +318,15 @@ fn remove_defaults(event: &mut Map<String, Value>) {
 mod tests {
     use super::*;
 
-    fn filter(text: &str) -> Filter {
-        Filter::parse(serde_json::from_str(text).expect("JSON")).expect("valid")
-    }
-
     #[test]
     fn the_order_of_items_makes_no_other_filter() {
-        let a = filter(r#"{"filter_id":"f","description":"d","items":["a","b"]}"#);
-        assert!(same_filter(
-            &a,
-            &filter(r#"{"filter_id":"f","description":"d","items":["b","a"]}"#)
-        ));
-        assert!(!same_filter(
-            &a,
-            &filter(r#"{"filter_id":"f","description":"d","items":["a"]}"#)
-        ));
-        assert!(!same_filter(&a, &filter(r#"{"filter_id":"f","items":["a","b"]}"#)));
+        let raw = |text| serde_json::from_str::<&RawValue>(text).expect("JSON");
+        let filter = raw(r#"{"filter_id":"f","description":"d","items":["a","b"]}"#);
+        let filter = Filter::parse(filter).expect("valid");
+        let plan = FilterPlan { filter, exists: false };
+        assert!(plan.equals(raw(r#"{"filter_id":"f","description":"d","items":["b","a"]}"#)));
+        assert!(!plan.equals(raw(r#"{"filter_id":"f","description":"d","items":["a"]}"#)));
+        assert!(!plan.equals(raw(r#"{"filter_id":"f","items":["a","b"]}"#)));
     }
 
     #[test]
