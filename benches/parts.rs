@@ -13,7 +13,7 @@ mod work;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use work::{DOCUMENTS, Material};
+use work::{DOCUMENTS, TestData};
 
 /// Each part is repeated for this long.
 const TIME: Duration = Duration::from_secs(3);
@@ -25,7 +25,7 @@ fn main() {
             measure(name, bytes, documents, part);
         }
     };
-    let material = Material::load();
+    let material = TestData::load();
     println!(
         "{:<16} {:>12} {:>12} {:>11} {:>14}",
         "", "fastest", "median", "MB/s", "documents/s"

@@ -43,7 +43,7 @@ const COPY: &str = "web-latency-copy";
 const ARCHIVE: &str = "web-latency_state.tar.gz";
 
 /// What went wrong, for the last line.
-type Step = Result<(), String>;
+type StepResult = Result<(), String>;
 
 fn main() -> ExitCode {
     if std::env::args_os().len() > 1 {
@@ -59,14 +59,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn demo() -> Step {
+fn demo() -> StepResult {
     let begun = Instant::now();
     let directory = tempfile::tempdir().map_err(|why| why.to_string())?;
     let production = Cluster::start("production");
-    production.learn(&Fixture::load(JOB));
+    production.seed(&Fixture::load(JOB));
     let laptop = Cluster::start("laptop");
 
-    say(&format!(
+    print_paragraph(&format!(
         "Two stand-in clusters answer as Elasticsearch 9.2 does. One has the job {JOB}; the other has never had any."
     ));
     esml_state(
@@ -74,16 +74,16 @@ fn demo() -> Step {
         Some(&production),
         &["export", "--job-id", JOB, "--include-inputs", "--yes"],
     )?;
-    say("The file says what it holds, with no cluster at hand:");
+    print_paragraph("The file says what it holds, with no cluster at hand:");
     esml_state(directory.path(), None, &["inspect", ARCHIVE])?;
-    say("On the other cluster it becomes a job again, here under another id:");
+    print_paragraph("On the other cluster it becomes a job again, here under another id:");
     esml_state(
         directory.path(),
         Some(&laptop),
         &["import", ARCHIVE, "--as", COPY, "--yes"],
     )?;
-    go_on(&production, &laptop)?;
-    say(&format!(
+    continue_job(&production, &laptop)?;
+    print_paragraph(&format!(
         "All of it held, in {:.1} s. `cargo run -- inspect docs/sample/{ARCHIVE}` shows an archive that stays.",
         begun.elapsed().as_secs_f32()
     ));
@@ -91,18 +91,20 @@ fn demo() -> Step {
 }
 
 /// Opens the copy, starts its datafeed, and compares where that goes on with the snapshot of the original.
-fn go_on(production: &Cluster, laptop: &Cluster) -> Step {
-    say("Opened, the copy knows what the original had learned, and its datafeed goes on where the snapshot ends:");
+fn continue_job(production: &Cluster, laptop: &Cluster) -> StepResult {
+    print_paragraph(
+        "Opened, the copy knows what the original had learned, and its datafeed goes on where the snapshot ends:",
+    );
     let copy = format!("_ml/anomaly_detectors/{COPY}");
-    laptop.ask("POST", &format!("{copy}/_open"))?;
-    laptop.ask("POST", &format!("_ml/datafeeds/datafeed-{COPY}/_start"))?;
-    let stats = laptop.ask("GET", &format!("{copy}/_stats"))?["jobs"][0].clone();
-    let job = laptop.ask("GET", &copy)?["jobs"][0].clone();
+    laptop.request("POST", &format!("{copy}/_open"))?;
+    laptop.request("POST", &format!("_ml/datafeeds/datafeed-{COPY}/_start"))?;
+    let stats = laptop.request("GET", &format!("{copy}/_stats"))?["jobs"][0].clone();
+    let job = laptop.request("GET", &copy)?["jobs"][0].clone();
     let snapshot = job["model_snapshot_id"].as_str().unwrap_or_default();
     let path = format!("_ml/anomaly_detectors/{JOB}/model_snapshots/{snapshot}");
-    let original = production.ask("GET", &path)?["model_snapshots"][0].clone();
+    let original = production.request("GET", &path)?["model_snapshots"][0].clone();
 
-    let restored = laptop.ml.opened_with(COPY).ok_or("the job restored nothing")?;
+    let restored = laptop.ml.last_restored(COPY).ok_or("the job restored nothing")?;
     let ends = original["latest_record_time_stamp"].as_i64();
     println!();
     println!("  job       {COPY} is {}", stats["state"].as_str().unwrap_or_default());
@@ -111,20 +113,20 @@ fn go_on(production: &Cluster, laptop: &Cluster) -> Step {
         restored.model_docs,
         if restored.quantiles { "yes" } else { "no" }
     );
-    println!("  snapshot  has learned up to {}", moment(ends));
-    println!("  datafeed  reads on from     {}", moment(restored.datafeed_start));
+    println!("  snapshot  has learned up to {}", format_time(ends));
+    println!("  datafeed  reads on from     {}", format_time(restored.datafeed_start));
 
-    expect(stats["state"] == "opened", "the copy is not open")?;
-    expect(
+    ensure(stats["state"] == "opened", "the copy is not open")?;
+    ensure(
         restored.model_docs > 0 && restored.quantiles,
         "the copy has learned nothing",
     )?;
-    expect(ends.is_some(), "the original's snapshot is not found")?;
-    expect(
+    ensure(ends.is_some(), "the original's snapshot is not found")?;
+    ensure(
         stats["data_counts"]["latest_record_timestamp"].as_i64() == ends,
         "the copy stands at another moment than the snapshot",
     )?;
-    expect(
+    ensure(
         restored.datafeed_start == ends.map(|ends| ends + 1),
         "the datafeed leaves records out or reads them twice",
     )
@@ -148,22 +150,22 @@ impl Cluster {
     }
 
     /// Puts the job there as if it had been made and had learned there.
-    fn learn(&self, fixture: &Fixture) {
+    fn seed(&self, fixture: &Fixture) {
         fixture.seed_blocking(&self.ml, self.stand_in.documents());
     }
 
     /// Sends a request as a user would, says so, and gives its answer.
-    fn ask(&self, method: &str, path: &str) -> Result<Value, String> {
+    fn request(&self, method: &str, path: &str) -> Result<Value, String> {
         let shown = if method == "GET" { "" } else { "-X POST " };
-        command_line(&format!("curl {shown}{}/{path}", self.stand_in.url()));
+        print_command(&format!("curl {shown}{}/{path}", self.stand_in.url()));
         let answer = self.stand_in.call(method, &format!("/{path}"), "");
-        expect(answer.status == 200, &format!("{method} {path}: {}", answer.status))?;
+        ensure(answer.status == 200, &format!("{method} {path}: {}", answer.status))?;
         serde_json::from_slice(&answer.body).map_err(|why| format!("{method} {path}: {why}"))
     }
 }
 
 /// Runs the command as a process of its own, on this terminal.
-fn esml_state(directory: &Path, cluster: Option<&Cluster>, arguments: &[&str]) -> Step {
+fn esml_state(directory: &Path, cluster: Option<&Cluster>, arguments: &[&str]) -> StepResult {
     let program = std::env::current_exe().map_err(|why| why.to_string())?;
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -173,22 +175,22 @@ fn esml_state(directory: &Path, cluster: Option<&Cluster>, arguments: &[&str]) -
     }
     if let Some(cluster) = cluster {
         let url = cluster.stand_in.url();
-        command_line(&format!("export ELASTICSEARCH_URL={url}   # {}", cluster.name));
+        print_command(&format!("export ELASTICSEARCH_URL={url}   # {}", cluster.name));
         command.env("ELASTICSEARCH_URL", url);
     }
     let typed = format!("esml-state {}", arguments.join(" "));
-    command_line(&typed);
+    print_command(&typed);
     let ended = command.current_dir(directory).args(arguments).status();
     let ended = ended.map_err(|why| format!("{typed}: {why}"))?;
-    expect(ended.success(), &format!("`{typed}`: {ended}"))
+    ensure(ended.success(), &format!("`{typed}`: {ended}"))
 }
 
-fn say(text: &str) {
+fn print_paragraph(text: &str) {
     println!("\n{text}\n");
 }
 
 /// A command as one types it. Flushed, since the command itself writes to the same terminal.
-fn command_line(text: &str) {
+fn print_command(text: &str) {
     let mut stdout = std::io::stdout();
     if stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none() {
         println!("\u{1b}[1m$ {text}\u{1b}[0m");
@@ -198,10 +200,10 @@ fn command_line(text: &str) {
     let _ = stdout.flush();
 }
 
-fn expect(held: bool, otherwise: &str) -> Step {
+fn ensure(held: bool, otherwise: &str) -> StepResult {
     if held { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
-fn moment(millis: Option<i64>) -> String {
+fn format_time(millis: Option<i64>) -> String {
     millis.map_or_else(|| "the beginning".to_owned(), |millis| EpochMillis(millis).to_string())
 }

@@ -67,7 +67,7 @@ impl Baseline {
     }
 
     /// Why counts of the two cannot be compared.
-    pub fn built_otherwise(&self, expected: &Self) -> Option<String> {
+    pub fn build_difference(&self, expected: &Self) -> Option<String> {
         [
             (&self.toolchain, &expected.toolchain),
             (&self.profile, &expected.profile),
@@ -78,7 +78,7 @@ impl Baseline {
     }
 
     /// A table, and what grew too much.
-    pub fn against(&self, expected: &Self) -> (String, Vec<&str>) {
+    pub fn compare(&self, expected: &Self) -> (String, Vec<&str>) {
         let mut table = "| | instructions | expected | ratio |\n|---|---|---|---|\n".to_owned();
         let mut grown = Vec::new();
         for (work, count) in &self.instructions {

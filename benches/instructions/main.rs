@@ -30,7 +30,7 @@ family or profile than the expected ones are shown, and nothing more.
 ";
 
 /// What is counted, each in a process of its own.
-const WORKS: [&str; 4] = ["cut", "compress", "decode", "check"];
+const TASKS: [&str; 4] = ["cut", "compress", "decode", "check"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args()
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         }
         // For valgrind: the preparation with or without the work itself.
         ["--do", work] => {
-            do_work(work);
+            run_task(work);
             ExitCode::SUCCESS
         }
         _ => {
@@ -56,8 +56,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn do_work(work: &str) {
-    let material = work::Material::load();
+fn run_task(work: &str) {
+    let material = work::TestData::load();
     let _ = match work {
         "nothing" => 0,
         "cut" => material.cut() as u64,
@@ -73,7 +73,7 @@ fn count() -> Baseline {
     let this = std::env::current_exe().expect("a path");
     let preparation = valgrind::instructions(&this, &["--do", "nothing"]);
     let mut counted = Baseline::of_this_build();
-    for work in WORKS {
+    for work in TASKS {
         let all = valgrind::instructions(&this, &["--do", work]);
         counted.add(work, all.saturating_sub(preparation));
     }
@@ -85,9 +85,9 @@ fn count() -> Baseline {
 
 fn compare(counted: &Baseline) -> ExitCode {
     let expected = Baseline::read();
-    let (table, grown) = counted.against(&expected);
+    let (table, grown) = counted.compare(&expected);
     println!("{table}");
-    if let Some(difference) = counted.built_otherwise(&expected) {
+    if let Some(difference) = counted.build_difference(&expected) {
         println!("not compared: {difference}");
         return ExitCode::SUCCESS;
     }

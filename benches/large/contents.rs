@@ -23,14 +23,14 @@ const INPUTS: &str = "inputs";
 
 /// Lines, and a sum of their hashes, by kind of entry.
 pub struct Contents {
-    kinds: BTreeMap<&'static str, Lines>,
+    kinds: BTreeMap<&'static str, LineDigest>,
     entries: usize,
     bytes: u64,
     compressed: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Lines {
+struct LineDigest {
     count: u64,
     /// Each hash counts by its place: order matters.
     sum: u128,
@@ -96,13 +96,13 @@ fn renamed(line: &[u8], id: &str, job: &str) -> Vec<u8> {
     text
 }
 
-impl Lines {
+impl LineDigest {
     /// Lines are counted from 0 in each entry.
-    fn read(&mut self, mut entry: impl BufRead, said: impl Fn(u64, Vec<u8>) -> Vec<u8>) {
+    fn read(&mut self, mut entry: impl BufRead, rewrite: impl Fn(u64, Vec<u8>) -> Vec<u8>) {
         let mut line = Vec::new();
         let mut number = 0;
         while entry.read_until(b'\n', &mut line).expect("the entry") > 0 {
-            let hash = Sha256::digest(said(number, std::mem::take(&mut line)));
+            let hash = Sha256::digest(rewrite(number, std::mem::take(&mut line)));
             let hash: [u8; 16] = hash[..16].try_into().expect("16 bytes");
             number += 1;
             self.count += 1;

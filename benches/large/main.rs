@@ -12,30 +12,30 @@
     unreachable_pub
 )]
 
-#[path = "../whole/bed.rs"]
-mod bed;
-#[path = "../whole/ceiling.rs"]
-mod ceiling;
+#[path = "../whole/bare_http.rs"]
+mod bare_http;
 mod contents;
 #[path = "../whole/docs.rs"]
 mod docs;
-#[path = "../whole/front.rs"]
-mod front;
 #[path = "../whole/http.rs"]
 mod http;
 #[path = "../whole/machine.rs"]
 mod machine;
-mod much;
+mod many_documents;
 #[path = "../whole/node.rs"]
 mod node;
 mod options;
 #[path = "../whole/process.rs"]
 mod process;
+#[path = "../whole/proxy.rs"]
+mod proxy;
+mod round_trips;
 #[path = "../whole/seed.rs"]
 mod seed;
 #[path = "../../tests/support/mod.rs"]
 mod support;
-mod trip;
+#[path = "../whole/testbed.rs"]
+mod testbed;
 
 use std::process::ExitCode;
 
@@ -46,25 +46,25 @@ fn main() -> ExitCode {
         print!("{}", options::HELP);
         return ExitCode::SUCCESS;
     };
-    let bed = bed::Bed::start(&options.port, |fixture| much::of(fixture, options.items));
-    let mut trips = trip::Trips::new(&options, format!("http://{}", bed.front));
+    let testbed = testbed::Testbed::start(&options.port, |fixture| many_documents::extend(fixture, options.items));
+    let mut round_trips = round_trips::RoundTrips::new(&options, format!("http://{}", testbed.proxy));
     if options.inputs > 0 {
         eprintln!("seeding {} inputs, {} annotations", options.inputs, options.annotations);
-        much::inputs(bed.node.address(), options.inputs, options.bytes);
-        much::annotations(bed.node.address(), options.annotations);
+        many_documents::inputs(testbed.node.address(), options.inputs, options.bytes);
+        many_documents::annotations(testbed.node.address(), options.annotations);
         let inputs = ["--include-inputs", "--all-fields"];
-        trips.there_and_back(seed::JOB, &inputs, "many inputs", MEMORY);
+        round_trips.round_trip(seed::JOB, &inputs, "many inputs", MEMORY);
     }
     if options.state_documents > 0 {
-        bed.large_state(options.state_documents);
-        trips.there_and_back(seed::LARGE, &[], "large state", MEMORY_LARGE_STATE);
+        testbed.large_state(options.state_documents);
+        round_trips.round_trip(seed::LARGE, &[], "large state", MEMORY_LARGE_STATE);
     }
-    let table = format!("{}\n\n{}", machine::line(), trips.table());
+    let table = format!("{}\n\n{}", machine::line(), round_trips.table());
     println!("\n{table}");
     if options.write_docs {
         docs::replace("large", &table);
     }
-    match trips.within_bars() {
+    match round_trips.within_limits() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }

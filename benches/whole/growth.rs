@@ -9,23 +9,23 @@ use crate::machine::{self, MEMORY, MIB};
 use crate::node::Node;
 use crate::options::Options;
 use crate::plot::{Panel, Scale, svg};
-use crate::process::Took;
+use crate::process::Measurement;
 use crate::report;
 use crate::rounds::Bench;
 use crate::seed::Inputs;
 
 /// More than this between the smallest and the largest peak is no longer flat.
-const FLAT: f64 = 1.1;
+const MAX_GROWTH: f64 = 1.1;
 /// From here on all that works at once is full: fewer inputs need less.
-const FULL: usize = 100_000;
+const MIN_INPUTS_COMPARED: usize = 100_000;
 /// From here on one round says enough.
-const MANY: usize = 1_000_000;
+const SINGLE_ROUND_INPUTS: usize = 1_000_000;
 
 /// Costs at one size.
 struct Point {
     inputs: usize,
-    export: Took,
-    import: Took,
+    export: Measurement,
+    import: Measurement,
 }
 
 /// Measures each size, seeding on from the one before. Returns what does not hold.
@@ -34,31 +34,31 @@ pub fn measure(options: &Options, node: &Node, bench: &Bench, inputs: &mut Input
     for size in &options.growth {
         eprintln!("seeding {size} inputs");
         inputs.grow(node.address(), *size);
-        let rounds = if *size < MANY { options.rounds } else { 1 };
+        let rounds = if *size < SINGLE_ROUND_INPUTS { options.rounds } else { 1 };
         if points.is_empty() {
             eprintln!("warming up");
-            bench.there_and_back("warm-up");
+            bench.round_trip("warm-up");
         }
-        let taken: Vec<(Took, Took)> = (0..rounds)
-            .map(|round| bench.there_and_back(&format!("clone-{size}-{round}")))
+        let taken: Vec<(Measurement, Measurement)> = (0..rounds)
+            .map(|round| bench.round_trip(&format!("clone-{size}-{round}")))
             .collect();
         let point = Point {
             inputs: *size,
-            export: middle(taken.iter().map(|(export, _)| *export)),
-            import: middle(taken.iter().map(|(_, import)| *import)),
+            export: median(taken.iter().map(|(export, _)| *export)),
+            import: median(taken.iter().map(|(_, import)| *import)),
         };
         eprintln!("{}", point.row());
         points.push(point);
     }
     publish(&points, options);
-    unmet(&points)
+    exceeded_limits(&points)
 }
 
 /// The median time, with the largest peak.
-fn middle(taken: impl Iterator<Item = Took>) -> Took {
-    let mut taken: Vec<Took> = taken.collect();
+fn median(taken: impl Iterator<Item = Measurement>) -> Measurement {
+    let mut taken: Vec<Measurement> = taken.collect();
     taken.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
-    Took {
+    Measurement {
         peak: taken.iter().map(|took| took.peak).max().unwrap_or(0),
         ..taken[taken.len() / 2]
     }
@@ -72,7 +72,8 @@ fn publish(points: &[Point], options: &Options) {
         let _ = writeln!(table, "{}", point.row());
     }
     println!("\n{table}");
-    let took = |took: &Took| json!({"seconds": took.seconds, "peak_kib": took.peak, "processor": took.processor});
+    let took =
+        |took: &Measurement| json!({"seconds": took.seconds, "peak_kib": took.peak, "processor": took.processor});
     let json: Vec<_> = points
         .iter()
         .map(|point| json!({"inputs": point.inputs, "export": took(&point.export), "import": took(&point.import)}))
@@ -85,30 +86,30 @@ fn publish(points: &[Point], options: &Options) {
 }
 
 /// What is asked of memory and not so.
-fn unmet(points: &[Point]) -> Vec<String> {
-    let mut unmet = Vec::new();
+fn exceeded_limits(points: &[Point]) -> Vec<String> {
+    let mut exceeded_limits = Vec::new();
     for (what, of) in [
-        ("export", (|point: &Point| point.export) as fn(&Point) -> Took),
+        ("export", (|point: &Point| point.export) as fn(&Point) -> Measurement),
         ("import", |point| point.import),
     ] {
         let peak = |point: &Point| of(point).peak as f64 / MIB;
         let most = points.iter().map(peak).fold(0.0, f64::max);
-        let full = points.iter().filter(|point| point.inputs >= FULL);
+        let full = points.iter().filter(|point| point.inputs >= MIN_INPUTS_COMPARED);
         let least = full.map(peak).fold(f64::INFINITY, f64::min);
         if most > MEMORY {
-            unmet.push(format!("{what}: peak memory {most:.1} MiB, at most {MEMORY} MiB"));
+            exceeded_limits.push(format!("{what}: peak memory {most:.1} MiB, at most {MEMORY} MiB"));
         }
-        if most > least * FLAT {
-            unmet.push(format!("{what}: peak memory grows from {least:.1} to {most:.1} MiB"));
+        if most > least * MAX_GROWTH {
+            exceeded_limits.push(format!("{what}: peak memory grows from {least:.1} to {most:.1} MiB"));
         }
     }
-    unmet
+    exceeded_limits
 }
 
 fn plot(points: &[Point]) -> String {
     let ticks: Vec<(f64, String)> = points
         .iter()
-        .map(|point| (point.inputs as f64, short(point.inputs)))
+        .map(|point| (point.inputs as f64, abbreviated(point.inputs)))
         .collect();
     let line = |of: fn(&Point) -> f64| points.iter().map(|point| (point.inputs as f64, of(point))).collect();
     let decades = [0.01, 0.1, 1.0, 10.0, 100.0, 1000.0];
@@ -141,7 +142,7 @@ fn plot(points: &[Point]) -> String {
     )
 }
 
-fn short(inputs: usize) -> String {
+fn abbreviated(inputs: usize) -> String {
     match inputs {
         million if million % 1_000_000 == 0 => format!("{} M", million / 1_000_000),
         thousand => format!("{} k", thousand / 1000),
@@ -150,7 +151,7 @@ fn short(inputs: usize) -> String {
 
 impl Point {
     fn row(&self) -> String {
-        let of = |took: &Took| {
+        let of = |took: &Measurement| {
             let (seconds, rate) = (took.seconds, self.inputs as f64 / took.seconds);
             format!("{seconds:.2} s | {rate:.0} | {:.1} MiB", took.peak as f64 / MIB)
         };

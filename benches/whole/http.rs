@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as a front and a bare loop need: heads, and bodies that are passed on or collected.
+//! As much of HTTP/1.1 as a proxy and a bare loop need: heads, and bodies that are passed on or collected.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -62,7 +62,7 @@ impl Connection {
     }
 
     /// Passes a body on as it is framed.
-    pub fn pass_on(&mut self, body: Body, to: &mut Connection) -> io::Result<()> {
+    pub fn forward(&mut self, body: Body, to: &mut Connection) -> io::Result<()> {
         match body {
             Body::Length(length) => self.copy(length, |bytes| to.write(bytes)),
             Body::Chunked => loop {

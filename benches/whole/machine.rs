@@ -10,7 +10,7 @@ pub const MEMORY_LARGE_STATE: f64 = 96.0;
 /// Peak memory in MiB of what keeps all distinct values, besides them.
 pub const MEMORY_WITHOUT_VALUES: f64 = 32.0;
 /// Memory in bytes for each of them.
-pub const BYTES_A_VALUE: f64 = 640.0;
+pub const BYTES_PER_VALUE: f64 = 640.0;
 
 /// The machine in one line, as far as it tells.
 pub fn line() -> String {

@@ -10,23 +10,23 @@
     unreachable_pub
 )]
 
-mod bed;
-mod ceiling;
+mod bare_http;
 mod docs;
-mod front;
 mod growth;
 mod http;
 mod machine;
 mod node;
 mod options;
-mod others;
+mod other_tools;
 mod plot;
 mod process;
+mod proxy;
 mod report;
 mod rounds;
 mod seed;
 #[path = "../../tests/support/mod.rs"]
 mod support;
+mod testbed;
 
 use std::process::ExitCode;
 
@@ -39,16 +39,16 @@ fn main() -> ExitCode {
         print!("{}", options::HELP);
         return ExitCode::SUCCESS;
     };
-    let bed = bed::Bed::start(&options.port, |_| {});
+    let testbed = testbed::Testbed::start(&options.port, |_| {});
     let mut inputs = seed::Inputs::new();
-    let bench = rounds::Bench::new(&options, bed.node.address(), bed.front);
+    let bench = rounds::Bench::new(&options, testbed.node.address(), testbed.proxy);
     if !options.growth.is_empty() {
-        return outcome(&growth::measure(&options, &bed.node, &bench, &mut inputs));
+        return outcome(&growth::measure(&options, &testbed.node, &bench, &mut inputs));
     }
-    eprintln!("{}: seeding {} inputs", bed.node.url, options.inputs);
-    inputs.grow(bed.node.address(), options.inputs);
+    eprintln!("{}: seeding {} inputs", testbed.node.url, options.inputs);
+    inputs.grow(testbed.node.address(), options.inputs);
     if options.serve {
-        eprintln!("http://{}", bed.front);
+        eprintln!("http://{}", testbed.proxy);
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         return ExitCode::SUCCESS;
     }
@@ -64,19 +64,19 @@ fn main() -> ExitCode {
     }
     bench.pseudonymize(&mut report);
     if options.state_documents > 0 {
-        bed.large_state(options.state_documents);
+        testbed.large_state(options.state_documents);
         bench.large_state(&mut report);
     }
     report.publish(&options);
-    outcome(&report.too_much_memory())
+    outcome(&report.exceeded_memory())
 }
 
 /// Times are shown, memory is held.
-fn outcome(unmet: &[String]) -> ExitCode {
-    for line in unmet {
+fn outcome(exceeded_limits: &[String]) -> ExitCode {
+    for line in exceeded_limits {
         eprintln!("{line}");
     }
-    if unmet.is_empty() {
+    if exceeded_limits.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -1,13 +1,13 @@
-//! Lines over a logarithmic axis as an SVG, for light and dark pages.
+//! LineDigest over a logarithmic axis as an SVG, for light and dark pages.
 
 use std::fmt::Write as _;
 
-const WIDE: f64 = 340.0;
-const HIGH: f64 = 220.0;
+const WIDTH: f64 = 340.0;
+const HEIGHT: f64 = 220.0;
 /// Around each panel.
 const LEFT: f64 = 60.0;
-const ABOVE: f64 = 40.0;
-const BELOW: f64 = 44.0;
+const TOP: f64 = 40.0;
+const BOTTOM: f64 = 44.0;
 const RIGHT: f64 = 20.0;
 
 const STYLE: &str = "\
@@ -38,14 +38,14 @@ pub enum Scale {
 
 /// `ticks` are the values of x with what is written below them.
 pub fn svg(label: &str, ticks: &[(f64, String)], panels: &[Panel]) -> String {
-    let width = panels.len() as f64 * (LEFT + WIDE + RIGHT);
-    let height = ABOVE + HIGH + BELOW;
+    let width = panels.len() as f64 * (LEFT + WIDTH + RIGHT);
+    let height = TOP + HEIGHT + BOTTOM;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{label}\">\n\
          <style>{STYLE}</style>\n"
     );
     for (number, panel) in panels.iter().enumerate() {
-        let left = number as f64 * (LEFT + WIDE + RIGHT) + LEFT;
+        let left = number as f64 * (LEFT + WIDTH + RIGHT) + LEFT;
         draw(&mut svg, panel, ticks, left);
     }
     svg.push_str("</svg>\n");
@@ -54,20 +54,20 @@ pub fn svg(label: &str, ticks: &[(f64, String)], panels: &[Panel]) -> String {
 
 fn draw(svg: &mut String, panel: &Panel, ticks: &[(f64, String)], left: f64) {
     let (first, last) = (ticks[0].0.ln(), ticks[ticks.len() - 1].0.ln());
-    let across = |x: f64| left + WIDE * (x.ln() - first) / (last - first);
+    let across = |x: f64| left + WIDTH * (x.ln() - first) / (last - first);
     let (bottom, top) = (panel.grid[0].0, panel.grid[panel.grid.len() - 1].0);
     let up = |y: f64| {
         let part = match panel.scale {
             Scale::Linear => (y - bottom) / (top - bottom),
             Scale::Logarithmic => (y / bottom).ln() / (top / bottom).ln(),
         };
-        ABOVE + HIGH * (1.0 - part)
+        TOP + HEIGHT * (1.0 - part)
     };
-    let right = left + WIDE;
+    let right = left + WIDTH;
     let _ = writeln!(
         svg,
         "<text class=\"title\" x=\"{left}\" y=\"{:.1}\">{}</text>",
-        ABOVE - 18.0,
+        TOP - 18.0,
         panel.title
     );
     for (y, text) in &panel.grid {
@@ -85,7 +85,7 @@ fn draw(svg: &mut String, panel: &Panel, ticks: &[(f64, String)], left: f64) {
             svg,
             "<text class=\"axis middle\" x=\"{:.1}\" y=\"{:.1}\">{text}</text>",
             across(*x),
-            ABOVE + HIGH + 18.0
+            TOP + HEIGHT + 18.0
         );
     }
     if let Some((y, text)) = panel.limit {
@@ -117,7 +117,7 @@ fn draw(svg: &mut String, panel: &Panel, ticks: &[(f64, String)], left: f64) {
         let _ = writeln!(
             svg,
             "<text class=\"{class} end\" x=\"{at}\" y=\"{:.1}\">{name}</text>",
-            ABOVE - 18.0
+            TOP - 18.0
         );
     }
 }

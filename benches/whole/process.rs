@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 /// How often the operating system is asked; the peak is the system's own, so nothing between two looks is lost but
 /// what comes after the last.
-const LOOK: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What a run took.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Took {
+pub struct Measurement {
     pub seconds: f64,
     /// Peak resident set in KiB; 0 where the system does not tell.
     pub peak: u64,
@@ -21,16 +21,16 @@ pub struct Took {
 }
 
 /// Runs to a successful end.
-pub fn run(command: &mut Command) -> Took {
+pub fn run(command: &mut Command) -> Measurement {
     watch(command.stdin(Stdio::null()).stderr(Stdio::inherit()), b"")
 }
 
 /// The same for a program that asks, and that tells much: it is given these answers and not listened to.
-pub fn run_with(command: &mut Command, answers: &[u8]) -> Took {
+pub fn run_with(command: &mut Command, answers: &[u8]) -> Measurement {
     watch(command.stdin(Stdio::piped()).stderr(Stdio::null()), answers)
 }
 
-fn watch(command: &mut Command, answers: &[u8]) -> Took {
+fn watch(command: &mut Command, answers: &[u8]) -> Measurement {
     let started = Instant::now();
     let mut child = command.stdout(Stdio::null()).spawn().expect("the program starts");
     if let Some(mut input) = child.stdin.take() {
@@ -43,7 +43,7 @@ fn watch(command: &mut Command, answers: &[u8]) -> Took {
             while !over.load(Ordering::Relaxed) {
                 peak.fetch_max(resident_peak(id).unwrap_or(0), Ordering::Relaxed);
                 ticks.fetch_max(processor_ticks(id).unwrap_or(0), Ordering::Relaxed);
-                thread::sleep(LOOK);
+                thread::sleep(POLL_INTERVAL);
             }
         });
         let status = child.wait().expect("an end");
@@ -52,7 +52,7 @@ fn watch(command: &mut Command, answers: &[u8]) -> Took {
         (status, seconds)
     });
     assert!(status.success(), "{command:?}: {status}");
-    Took {
+    Measurement {
         seconds,
         peak: peak.into_inner(),
         processor: ticks.into_inner() as f64 / 100.0,

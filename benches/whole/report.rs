@@ -6,10 +6,10 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::docs;
-use crate::machine::{self, BYTES_A_VALUE, MEMORY, MEMORY_LARGE_STATE, MEMORY_WITHOUT_VALUES, MIB};
+use crate::machine::{self, BYTES_PER_VALUE, MEMORY, MEMORY_LARGE_STATE, MEMORY_WITHOUT_VALUES, MIB};
 use crate::options::Options;
-use crate::others::{ELASTICDUMP, PYTHON};
-use crate::process::Took;
+use crate::other_tools::{ELASTICDUMP, PYTHON};
+use crate::process::Measurement;
 
 /// What is measured, against what, and how much of its speed is wanted at least.
 type Comparison = (&'static str, &'static str, Option<f64>);
@@ -27,13 +27,13 @@ const COMPARISONS: [Comparison; 9] = [
 ];
 
 /// What runs of the tool itself are named for.
-const OURS: [&str; 3] = ["export", "import", "inspect"];
+const OWN_COMMANDS: [&str; 3] = ["export", "import", "inspect"];
 /// It keeps a book of all distinct values, and nearly every input has one of its own.
 pub const PSEUDONYMIZE: &str = "pseudonymize";
 
 pub struct Report {
     inputs: usize,
-    runs: Vec<(&'static str, Vec<Took>)>,
+    runs: Vec<(&'static str, Vec<Measurement>)>,
     sizes: Vec<(&'static str, (u64, u64))>,
 }
 
@@ -46,7 +46,7 @@ impl Report {
         }
     }
 
-    pub fn add(&mut self, name: &'static str, took: Took) {
+    pub fn add(&mut self, name: &'static str, took: Measurement) {
         eprintln!(
             "  {name}: {:.2} s, {:.2} s of processor, {} MiB",
             took.seconds,
@@ -76,17 +76,17 @@ impl Report {
     }
 
     /// Where the tool took more memory than it may.
-    pub fn too_much_memory(&self) -> Vec<String> {
+    pub fn exceeded_memory(&self) -> Vec<String> {
         let names = self.runs.iter().map(|(name, _)| *name);
         let above = names.filter_map(|name| {
-            let bar = memory_bar(name, self.inputs)?;
+            let bar = memory_limit(name, self.inputs)?;
             let peak = self.peak(name) as f64 / MIB;
             (peak > bar).then(|| format!("{name}: peak memory {peak:.1} MiB, at most {bar} MiB"))
         });
         above.collect()
     }
 
-    fn median(&self, name: &str, of: impl Fn(&Took) -> f64) -> f64 {
+    fn median(&self, name: &str, of: impl Fn(&Measurement) -> f64) -> f64 {
         let runs = self.runs.iter().find(|(known, _)| *known == name);
         let mut values: Vec<f64> = runs.into_iter().flat_map(|(_, runs)| runs.iter().map(&of)).collect();
         values.sort_by(f64::total_cmp);
@@ -133,7 +133,7 @@ impl Report {
                 0 => "–".to_owned(),
                 peak => format!("{:.1} MiB", peak as f64 / MIB),
             };
-            let peak = match memory_bar(name, self.inputs) {
+            let peak = match memory_limit(name, self.inputs) {
                 Some(bar) => format!("{peak} of {bar}"),
                 None => peak,
             };
@@ -160,7 +160,8 @@ impl Report {
     }
 
     fn json(&self) -> serde_json::Value {
-        let run = |took: &Took| json!({"seconds": took.seconds, "peak_kib": took.peak, "processor": took.processor});
+        let run =
+            |took: &Measurement| json!({"seconds": took.seconds, "peak_kib": took.peak, "processor": took.processor});
         let runs: Vec<_> = self
             .runs
             .iter()
@@ -187,14 +188,14 @@ impl Report {
 }
 
 /// In MiB, for runs of the tool itself.
-fn memory_bar(name: &str, inputs: usize) -> Option<f64> {
+fn memory_limit(name: &str, inputs: usize) -> Option<f64> {
     if name == PSEUDONYMIZE {
-        let values = inputs as f64 * BYTES_A_VALUE / f64::from(1 << 20);
+        let values = inputs as f64 * BYTES_PER_VALUE / f64::from(1 << 20);
         return Some((MEMORY_WITHOUT_VALUES + values).round());
     }
     let what = name.split([',', ' ']).next().unwrap_or_default();
     let theirs = PYTHON.contains(&name) || ELASTICDUMP.contains(&name);
-    match OURS.contains(&what) && !theirs {
+    match OWN_COMMANDS.contains(&what) && !theirs {
         true if name.contains("large state") => Some(MEMORY_LARGE_STATE),
         ours => ours.then_some(MEMORY),
     }

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::ceiling;
+use crate::bare_http;
 use crate::options::Options;
-use crate::others::{self, ELASTICDUMP, Elasticdump, PYTHON, Python};
-use crate::process::{self, Took};
+use crate::other_tools::{self, ELASTICDUMP, Elasticdump, PYTHON, Python};
+use crate::process::{self, Measurement};
 use crate::report::{PSEUDONYMIZE, Report};
 use crate::seed::{FIELDS, INDEX, JOB, LARGE};
 
@@ -19,33 +19,33 @@ pub struct Bench {
     python: Option<Python>,
     elasticdump: Option<Elasticdump>,
     node: SocketAddr,
-    front: SocketAddr,
+    proxy: SocketAddr,
     directory: tempfile::TempDir,
 }
 
 impl Bench {
-    pub fn new(options: &Options, node: SocketAddr, front: SocketAddr) -> Self {
+    pub fn new(options: &Options, node: SocketAddr, proxy: SocketAddr) -> Self {
         Self {
             binary: options.binary.clone(),
             inputs: options.inputs,
             python: Python::found(options),
             elasticdump: Elasticdump::found(),
             node,
-            front,
+            proxy,
             directory: tempfile::tempdir().expect("a temporary directory"),
         }
     }
 
-    /// The ceiling goes the same way as the tool: through the front.
+    /// The bare loop goes the same way as the tool: through the proxy.
     pub fn round(&self, round: usize, report: &mut Report) {
         eprintln!("round {round}");
         report.add(
             "bare HTTP export, straight",
-            seconds(ceiling::export(self.node, INDEX, &FIELDS).0),
+            seconds(bare_http::export(self.node, INDEX, &FIELDS).0),
         );
         report.add(
             "bare HTTP export",
-            seconds(ceiling::export(self.front, INDEX, &FIELDS).0),
+            seconds(bare_http::export(self.proxy, INDEX, &FIELDS).0),
         );
         let archive = self.path("default.tar.gz");
         report.add("export", self.export(JOB, &archive, &[]));
@@ -56,20 +56,20 @@ impl Bench {
         );
         report.size("archive", size(&archive));
 
-        self.others_export(report);
+        self.export_with_other_tools(report);
 
-        let requests = ceiling::bulk_requests(&Self::lines(&archive));
+        let requests = bare_http::bulk_requests(&Self::lines(&archive));
         let clone = format!("clone-{round}");
         report.add("import", self.import(&archive, &clone));
-        let bare = self.like(&format!("{clone}-input"));
-        let took = ceiling::import(self.front, &bare, &requests);
+        let bare = self.create_index_like(&format!("{clone}-input"));
+        let took = bare_http::import(self.proxy, &bare, &requests);
         report.add("bare HTTP bulk", seconds(took));
         report.add(
             "bare HTTP bulk, refreshed",
-            seconds(took + ceiling::refresh(self.front, &bare)),
+            seconds(took + bare_http::refresh(self.proxy, &bare)),
         );
         self.delete(&bare);
-        self.others_import(&clone, report);
+        self.import_with_other_tools(&clone, report);
         self.delete(&format!("{clone}-input"));
         report.add(
             "inspect",
@@ -79,16 +79,16 @@ impl Bench {
         report.add("start-up", self.run(&["--version"]));
     }
 
-    fn others_export(&self, report: &mut Report) {
+    fn export_with_other_tools(&self, report: &mut Report) {
         if let Some(python) = &self.python {
-            let (took, archive) = python.export(self.front, self.directory.path());
+            let (took, archive) = python.export(self.proxy, self.directory.path());
             report.add(PYTHON[0], took);
             let moved = Self::lines(&archive).split(|byte| *byte == b'\n').count() / 2;
             assert_eq!(moved, self.inputs, "the scripts export all inputs");
         }
         if let Some(elasticdump) = &self.elasticdump {
             let file = self.path("dump.ndjson");
-            report.add(ELASTICDUMP[0], elasticdump.export(self.front, &file));
+            report.add(ELASTICDUMP[0], elasticdump.export(self.proxy, &file));
             let moved = std::fs::read(&file).expect("the dump");
             let moved = moved.iter().filter(|byte| **byte == b'\n').count();
             assert_eq!(moved, self.inputs, "elasticdump exports all inputs");
@@ -96,28 +96,28 @@ impl Bench {
     }
 
     /// `clone` was imported before: an archive of it can be imported by others without touching the job.
-    fn others_import(&self, clone: &str, report: &mut Report) {
+    fn import_with_other_tools(&self, clone: &str, report: &mut Report) {
         let index = format!("{clone}-input");
         if let Some(python) = &self.python {
             let archive = self.path("clone.tar.gz");
             self.export(clone, &archive, &["--include-inputs"]);
             report.add(
                 PYTHON[1],
-                python.import(self.front, clone, &archive, self.directory.path()),
+                python.import(self.proxy, clone, &archive, self.directory.path()),
             );
-            others::assert_holds(self.node, &index, self.inputs);
+            other_tools::assert_count(self.node, &index, self.inputs);
         }
         if let Some(elasticdump) = &self.elasticdump {
-            let bare = self.like(&index);
-            let took = elasticdump.import(self.front, &bare, &self.path("dump.ndjson"));
+            let bare = self.create_index_like(&index);
+            let took = elasticdump.import(self.proxy, &bare, &self.path("dump.ndjson"));
             report.add(ELASTICDUMP[1], took);
-            others::assert_holds(self.node, &bare, self.inputs);
+            other_tools::assert_count(self.node, &bare, self.inputs);
             self.delete(&bare);
         }
     }
 
     /// Export, import under this name, and nothing left of it.
-    pub fn there_and_back(&self, name: &str) -> (Took, Took) {
+    pub fn round_trip(&self, name: &str) -> (Measurement, Measurement) {
         let archive = self.path("default.tar.gz");
         let export = self.export(JOB, &archive, &[]);
         let import = self.import(&archive, name);
@@ -141,7 +141,7 @@ impl Bench {
         report.add("inspect, large state", self.run(&["inspect", &path]));
     }
 
-    fn export(&self, job: &str, archive: &Path, more: &[&str]) -> Took {
+    fn export(&self, job: &str, archive: &Path, more: &[&str]) -> Measurement {
         let (url, path) = (self.url(), archive.display().to_string());
         let mut arguments = vec![
             "export",
@@ -161,12 +161,12 @@ impl Bench {
         self.run(&arguments)
     }
 
-    fn import(&self, archive: &Path, name: &str) -> Took {
+    fn import(&self, archive: &Path, name: &str) -> Measurement {
         let path = archive.display().to_string();
         self.run(&["import", &path, "--url", &self.url(), "--as", name, "--yes"])
     }
 
-    fn run(&self, arguments: &[&str]) -> Took {
+    fn run(&self, arguments: &[&str]) -> Measurement {
         process::run(
             Command::new(&self.binary)
                 .args(arguments)
@@ -191,23 +191,23 @@ impl Bench {
     }
 
     /// A new index with settings and mapping of the one that the tool made.
-    fn like(&self, index: &str) -> String {
-        let of = |what: &str| ceiling::json(self.node, "GET", &format!("/{index}/{what}"), &Value::Null);
+    fn create_index_like(&self, index: &str) -> String {
+        let of = |what: &str| bare_http::json(self.node, "GET", &format!("/{index}/{what}"), &Value::Null);
         let mappings = of("_mapping")[index]["mappings"].clone();
         let shards = of("_settings")[index]["settings"]["index"]["number_of_shards"].clone();
         let settings = json!({"number_of_shards": shards, "number_of_replicas": 0, "refresh_interval": "-1"});
         let bare = "bare".to_owned();
         let body = json!({"settings": settings, "mappings": mappings});
-        ceiling::json(self.node, "PUT", &format!("/{bare}"), &body);
+        bare_http::json(self.node, "PUT", &format!("/{bare}"), &body);
         bare
     }
 
     fn delete(&self, index: &str) {
-        ceiling::json(self.node, "DELETE", &format!("/{index}"), &Value::Null);
+        bare_http::json(self.node, "DELETE", &format!("/{index}"), &Value::Null);
     }
 
     fn url(&self) -> String {
-        format!("http://{}", self.front)
+        format!("http://{}", self.proxy)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -233,9 +233,9 @@ fn size(archive: &Path) -> (u64, u64) {
     (ours, again.stdout.len() as u64)
 }
 
-fn seconds(seconds: f64) -> Took {
-    Took {
+fn seconds(seconds: f64) -> Measurement {
+    Measurement {
         seconds,
-        ..Took::default()
+        ..Measurement::default()
     }
 }

@@ -11,11 +11,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::ceiling;
+use crate::bare_http;
 use crate::support::cluster::Documents;
 use crate::support::cluster::ml::{MlApi, MlOptions, MlVersion};
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
-use crate::support::fixtures::{Fixture, Stored};
+use crate::support::fixtures::{Fixture, StoredDocument};
 
 /// The job that is moved.
 pub const JOB: &str = "web-latency";
@@ -67,16 +67,16 @@ impl Inputs {
 
     /// Adds inputs until there are so many.
     pub fn grow(&mut self, node: SocketAddr, count: usize) {
-        let ask = |method: &str, what: &str, body: &Value| {
-            ceiling::json(node, method, &format!("/{INDEX}/{what}"), body);
+        let send = |method: &str, what: &str, body: &Value| {
+            bare_http::json(node, method, &format!("/{INDEX}/{what}"), body);
         };
-        ask("PUT", "_settings", &json!({"index": {"refresh_interval": "-1"}}));
+        send("PUT", "_settings", &json!({"index": {"refresh_interval": "-1"}}));
         load(node, INDEX, self.count..count, |lines, number| {
             input(lines, number, &mut self.random)
         });
         self.count = count;
-        ask("POST", "_forcemerge?max_num_segments=1", &Value::Null);
-        ask("POST", "_refresh", &Value::Null);
+        send("POST", "_forcemerge?max_num_segments=1", &Value::Null);
+        send("POST", "_refresh", &Value::Null);
     }
 }
 
@@ -87,7 +87,7 @@ pub fn load(node: SocketAddr, index: &str, numbers: Range<usize>, mut write: imp
     for number in numbers {
         write(&mut lines, number);
         if lines.len() > 64 << 20 || number == last {
-            ceiling::import(node, index, &ceiling::bulk_requests(&lines));
+            bare_http::import(node, index, &bare_http::bulk_requests(&lines));
             lines.clear();
         }
     }
@@ -135,7 +135,7 @@ pub fn large_state(ml: &MlApi, documents: &Arc<dyn Documents>, stand_in: &StandI
 }
 
 /// Noise, gzipped, in base64, cut into strings and documents.
-fn state(fixture: &Fixture, count: usize) -> Vec<Stored> {
+fn state(fixture: &Fixture, count: usize) -> Vec<StoredDocument> {
     let mut random = fastrand::Rng::with_seed(7);
     let mut noise = vec![0; STATE_DOCUMENT / 4 * 3 * count - (1 << 20)];
     random.fill(&mut noise);
@@ -151,7 +151,7 @@ fn state(fixture: &Fixture, count: usize) -> Vec<Stored> {
             .map(|string| format!("\"{}\"", String::from_utf8_lossy(string)))
             .collect();
         let eos = if number == last { ",\"eos\":true" } else { "" };
-        Stored {
+        StoredDocument {
             index: String::new(),
             id: format!("{LARGE}_model_state_{}#{}", fixture.snapshot_id(), number + 1),
             source: format!("{{\"compressed\":[{}]{eos}}}", strings.join(",")),

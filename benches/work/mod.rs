@@ -21,7 +21,7 @@ const INPUTS: &str = "web-latency_input_1.ndjson";
 const STATE: &str = "web-latency_snapshot_docs.ndjson";
 
 /// What the work is done on, made from an archive that stays as it is.
-pub struct Material {
+pub struct TestData {
     /// The answer to a search.
     page: Bytes,
     /// Ids and documents.
@@ -41,7 +41,7 @@ pub fn archive() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/from-python/complete.tar.gz")
 }
 
-impl Material {
+impl TestData {
     pub fn load() -> Self {
         let file = std::fs::read(archive()).expect("the archive");
         let mut entries = entries(&file);
@@ -64,7 +64,7 @@ impl Material {
             page: page(&inputs),
             inputs,
             state,
-            archive: packed(&entries),
+            archive: pack(&entries),
         }
     }
 
@@ -132,7 +132,7 @@ fn entries(archive: &[u8]) -> Vec<(String, String)> {
     entries.collect()
 }
 
-fn packed(entries: &[(String, String)]) -> Vec<u8> {
+fn pack(entries: &[(String, String)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::new(5)));
     for (name, text) in entries {
         let mut header = tar::Header::new_ustar();

@@ -23,11 +23,11 @@ const NAMES: [&str; 14] = [
     "notes.txt",
 ];
 /// Between contents.
-const NEXT: u8 = 0xfe;
+const SEPARATOR: u8 = 0xfe;
 
-struct Counted(u64);
+struct DocumentCounter(u64);
 
-impl DocumentVisitor for Counted {
+impl DocumentVisitor for DocumentCounter {
     fn document(&mut self, part: Part, _: Option<&str>, _: Option<&str>, source: &[u8]) {
         // What is handed on as a document is text; state is told to be none and handed on all the same.
         assert!(part == Part::State || std::str::from_utf8(source).is_ok());
@@ -38,7 +38,7 @@ impl DocumentVisitor for Counted {
 /// An archive of entries: each piece is the content of one, its first byte says of which.
 pub fn pack(data: &[u8]) -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::none()));
-    for piece in data.split(|byte| *byte == NEXT).take(20) {
+    for piece in data.split(|byte| *byte == SEPARATOR).take(20) {
         let Some((which, content)) = piece.split_first() else {
             continue;
         };
@@ -60,7 +60,7 @@ pub fn check(data: &[u8]) {
         state: 1 << 20,
         ..Limits::default()
     };
-    let contents = read(&bytes[..], limits, &mut Counted(0), &|_| {}).expect("damage is a finding");
+    let contents = read(&bytes[..], limits, &mut DocumentCounter(0), &|_| {}).expect("damage is a finding");
     for finding in &contents.findings {
         let shown = finding.place.chars().chain(finding.what.chars());
         assert_eq!(shown.filter(|c| c.is_control()).count(), 0);

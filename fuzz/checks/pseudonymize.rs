@@ -12,7 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// What every archive has.
-const FIXED: [(&str, &str); 3] = [
+const REQUIRED_ENTRIES: [(&str, &str); 3] = [
     (
         "ml-anomalies-snapshot_doc_a_model_snapshot_1.json",
         r#"{"job_id":"a","snapshot_id":"1","snapshot_doc_count":1,"quantiles":{"job_id":"a"}}"#,
@@ -40,7 +40,7 @@ const NAMES: [&str; 6] = [
     "a_calendars.json",
 ];
 /// Between contents.
-const NEXT: u8 = 0xfe;
+const SEPARATOR: u8 = 0xfe;
 
 /// Each piece is the content of an entry, its first byte tells of which.
 pub fn check(data: &[u8]) {
@@ -72,10 +72,10 @@ pub fn archive(data: &[u8]) -> Vec<u8> {
         header.set_mode(0o600);
         archive.append_data(&mut header, name, content).expect("memory");
     };
-    FIXED
+    REQUIRED_ENTRIES
         .iter()
         .for_each(|(name, content)| append(name, content.as_bytes()));
-    for piece in data.split(|byte| *byte == NEXT).take(10) {
+    for piece in data.split(|byte| *byte == SEPARATOR).take(10) {
         if let Some((which, content)) = piece.split_first() {
             append(NAMES[usize::from(*which) % NAMES.len()], content);
         }

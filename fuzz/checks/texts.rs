@@ -5,9 +5,9 @@ use std::io::Write;
 use esml_state::state::StateLimits;
 use esml_state::state::schema::{Change, StateRewriter, StateStream, ValueLocation, Visitor, read_quantiles};
 
-struct Look;
+struct NoChange;
 
-impl Visitor for Look {
+impl Visitor for NoChange {
     fn found(&mut self, _: &ValueLocation<'_>, _: &str) -> Change {
         Change::Keep
     }
@@ -24,7 +24,7 @@ pub fn check(data: &[u8]) {
         _ => StateStream::Quantiles,
     };
     let piece = usize::from(first / 3) + 1;
-    let mut texts = StateRewriter::new(stream, Look, Vec::new());
+    let mut texts = StateRewriter::new(stream, NoChange, Vec::new());
     let taken = state.chunks(piece).try_for_each(|piece| texts.write_all(piece));
     if taken.is_ok()
         && let Ok((_, written)) = texts.finish()
@@ -32,5 +32,5 @@ pub fn check(data: &[u8]) {
         assert_eq!(written, state);
     }
     let text = String::from_utf8_lossy(state);
-    let _ = read_quantiles(&text, StateLimits { decoded: 1 << 16 }, Look);
+    let _ = read_quantiles(&text, StateLimits { decoded: 1 << 16 }, NoChange);
 }

@@ -1,9 +1,9 @@
 //! Help, as a user sees it.
 
-use super::{esml_state, output, stdout};
+use super::{esml_state, run, stdout};
 
 fn help(arguments: &[&str]) -> String {
-    let output = output(arguments);
+    let output = run(arguments);
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty());
     stdout(&output).replace("esml-state.exe", "esml-state")

@@ -21,7 +21,7 @@ fn esml_state(arguments: &[&str]) -> Command {
     command
 }
 
-fn output(arguments: &[&str]) -> Output {
+fn run(arguments: &[&str]) -> Output {
     esml_state(arguments)
         .stdin(std::process::Stdio::null())
         .output()

@@ -6,7 +6,7 @@ use clap::builder::StyledStr;
 use clap::{Arg, Command, CommandFactory as _};
 use esml_state::cli::Cli;
 
-use super::{output, stdout};
+use super::{run, stdout};
 
 #[test]
 fn reference_page_matches_the_command_definitions() {
@@ -33,7 +33,7 @@ fn reference_page_contains_every_option() {
 #[test]
 fn completions_contain_every_command() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let output = output(&["completions", shell]);
+        let output = run(&["completions", shell]);
         assert_eq!(output.status.code(), Some(0), "{shell}");
         assert!(stdout(&output).contains("snapshot-before-date"), "{shell}");
     }
@@ -41,7 +41,7 @@ fn completions_contain_every_command() {
 
 #[test]
 fn bash_completions_contain_the_options_of_every_command() {
-    let script = stdout(&output(&["completions", "bash"]));
+    let script = stdout(&run(&["completions", "bash"]));
     let recognised: Vec<&str> = script
         .lines()
         .filter_map(|line| line.trim().strip_prefix("cmd=\"")?.strip_suffix('"'))
@@ -56,9 +56,9 @@ fn bash_completions_contain_the_options_of_every_command() {
 
 #[test]
 fn manual_pages_are_printed() {
-    assert!(stdout(&output(&["man"])).contains(".TH esml-state 1"));
-    assert!(stdout(&output(&["man", "export"])).contains("include\\-inputs"));
-    assert_eq!(output(&["man", "nothing"]).status.code(), Some(2));
+    assert!(stdout(&run(&["man"])).contains(".TH esml-state 1"));
+    assert!(stdout(&run(&["man", "export"])).contains("include\\-inputs"));
+    assert_eq!(run(&["man", "nothing"]).status.code(), Some(2));
 }
 
 /// The reference page, in Markdown: `docs/command-line.md`.

@@ -1,12 +1,12 @@
 //! Command lines that are wrong.
 
-use super::{esml_state, output, stderr, stdout};
+use super::{esml_state, run, stderr, stdout};
 #[cfg(unix)]
-use crate::support::{binary::Binary, pseudo_terminal::Session};
+use crate::support::{binary::Binary, pseudo_terminal::TerminalSession};
 
 #[test]
 fn export_without_a_terminal_requires_a_job_id() {
-    let output = output(&["export"]);
+    let output = run(&["export"]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(stdout(&output), "");
     assert_eq!(
@@ -22,7 +22,7 @@ fn usage_error_with_json_is_a_json_document() {
         &["import", "--json"],
         &["import", "-", "--json"],
     ] {
-        let output = output(arguments);
+        let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(stderr(&output).starts_with("error: "), "{arguments:?}");
         let document: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
@@ -51,7 +51,7 @@ fn usage_error_document_names_its_argument() {
             "a similar argument exists: '--job-id'; for more information, try '--help'",
         ),
     ] {
-        let output = output(arguments);
+        let output = run(arguments);
         let document: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
         assert_eq!(
             document,
@@ -79,32 +79,32 @@ fn two_credentials_in_the_environment_are_an_error() {
 
 #[test]
 fn invalid_url_error_hides_its_password() {
-    let output = output(&["export", "--job-id", "j", "--url", "ftp://u:s3cr3t@h"]);
+    let output = run(&["export", "--job-id", "j", "--url", "ftp://u:s3cr3t@h"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(!stderr(&output).contains("s3cr3t"));
 }
 
 #[test]
 fn user_without_password_and_terminal_is_an_error_with_a_hint() {
-    let output = output(&["import", "a.tar.gz", "--username", "elastic"]);
+    let output = run(&["import", "a.tar.gz", "--username", "elastic"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("hint: add --password-file"));
 }
 
 #[test]
 fn usage_error_follows_the_color_option() {
-    let colored = stderr(&output(&["export", "--color", "always"]));
+    let colored = stderr(&run(&["export", "--color", "always"]));
     assert!(colored.contains("\u{1b}[") && colored.contains("error:"), "{colored:?}");
     for (line, colored) in [
         (&["--color", "always", "export", "--bogus"][..], true),
         (&["export", "--bogus", "--color=always"], true),
         (&["export", "--bogus"], false),
     ] {
-        let output = output(line);
+        let output = run(line);
         assert_eq!(output.status.code(), Some(2), "{line:?}");
         assert_eq!(stderr(&output).contains('\u{1b}'), colored, "{line:?}");
     }
-    let help = stdout(&output(&["--color", "always", "-h"]));
+    let help = stdout(&run(&["--color", "always", "-h"]));
     assert!(help.contains('\u{1b}'), "{help}");
 }
 
@@ -113,7 +113,7 @@ fn usage_error_follows_the_color_option() {
 fn usage_error_on_a_terminal_is_plain_without_color() {
     for (more, colored) in [(&[][..], true), (&["--color", "never"], false)] {
         let binary = Binary::new();
-        let ended = Session::start(binary.command([&["export", "--bogus"], more].concat())).end();
+        let ended = TerminalSession::start(binary.command([&["export", "--bogus"], more].concat())).wait();
         assert_eq!(ended.code, 2, "{}", ended.screen);
         assert_eq!(ended.screen.contains('\u{1b}'), colored, "{more:?}: {:?}", ended.screen);
     }

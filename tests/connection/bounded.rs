@@ -10,15 +10,15 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use super::{JOB, made};
+use super::{JOB, cluster_with};
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::{Answer, Call};
 
 /// KiB of memory that a run may have, held by the operating system: an allocation beyond it ends the program.
-const MEMORY: u64 = 64 << 10;
+const MEMORY_LIMIT_KIB: u64 = 64 << 10;
 /// In the name of which nothing on this machine is addressed, so that responses may come compressed.
-pub const ELSEWHERE: &str = "http://cluster.invalid:9200";
+pub const PROXIED_URL: &str = "http://cluster.invalid:9200";
 
 /// Runs an export in that memory: exit code, and what it said.
 fn export(binary: &Binary, url: &str) -> (Option<i32>, String) {
@@ -32,17 +32,17 @@ fn export(binary: &Binary, url: &str) -> (Option<i32>, String) {
         "--url",
         url,
     ];
-    let output = in_little_memory(binary, &arguments);
+    let output = run_in_limited_memory(binary, &arguments);
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
 /// Runs a command in that memory.
-pub fn in_little_memory(binary: &Binary, arguments: &[&str]) -> Output {
+pub fn run_in_limited_memory(binary: &Binary, arguments: &[&str]) -> Output {
     let command = binary.command(arguments);
     let mut limited = Command::new("sh");
     limited
         .arg("-c")
-        .arg(format!("ulimit -d {MEMORY} && exec \"$0\" \"$@\""));
+        .arg(format!("ulimit -d {MEMORY_LIMIT_KIB} && exec \"$0\" \"$@\""));
     limited.arg(command.get_program()).args(command.get_args());
     limited.current_dir(binary.directory());
     limited
@@ -52,27 +52,27 @@ pub fn in_little_memory(binary: &Binary, arguments: &[&str]) -> Output {
 }
 
 /// 200 MiB in a few hundred KiB.
-pub fn bomb() -> Answer {
+pub fn compression_bomb() -> Answer {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     let piece = vec![b' '; 1 << 20];
     (0..200).for_each(|_| gzip.write_all(&piece).unwrap());
     Answer::of(200, "application/json", gzip.finish().unwrap()).with_header("content-encoding", "gzip")
 }
 
-pub fn long() -> Answer {
+pub fn oversized_response() -> Answer {
     Answer::of(200, "application/json", vec![b' '; 40 << 20])
 }
 
 /// Many values in few bytes.
-fn dense() -> Answer {
+fn many_values_response() -> Answer {
     Answer::of(200, "application/json", format!("[{}0]", "[0],".repeat(260_000)))
 }
 
 #[test]
 fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     let proxied = Binary::new().with_env("HTTP_PROXY", &cluster.stand_in.url());
-    assert_eq!(export(&proxied, ELSEWHERE).0, Some(0));
+    assert_eq!(export(&proxied, PROXIED_URL).0, Some(0));
     let requests: BTreeSet<(String, String)> = cluster
         .stand_in
         .requests()
@@ -82,17 +82,17 @@ fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
         .map(|request| (request.method, request.path))
         .collect();
     assert!(requests.len() > 12, "{requests:?}");
-    let (bomb, long) = (bomb(), long());
+    let (bomb, long) = (compression_bomb(), oversized_response());
     for (number, (method, path)) in requests.iter().enumerate() {
         let (wanted, asked) = (method.clone(), path.clone());
         let answer = if number % 2 == 0 { &bomb } else { &long };
-        let fault = Fault::when(move |call| call.method == wanted && call.path == asked).always();
+        let fault = FaultRule::when(move |call| call.method == wanted && call.path == asked).always();
         cluster.stand_in.faults().clear();
         cluster
             .stand_in
             .faults()
             .add(fault.then(Action::Answer(answer.clone())));
-        let (code, said) = export(&proxied, ELSEWHERE);
+        let (code, said) = export(&proxied, PROXIED_URL);
         assert_eq!(code, Some(1), "{method} {path}: {said}");
         let named = format!("{method} {path}: the response is too large");
         assert!(
@@ -106,7 +106,7 @@ fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
 /// fields in the rest.
 #[test]
 fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     let path = "/app-logs";
     let mut indices = cluster.call("GET", path, "").value();
     let definition = indices["app-logs"].clone();
@@ -124,7 +124,7 @@ fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
         let answer = Action::Answer(Answer::json(200, indices));
         faults.clear();
         faults.add(
-            Fault::when(move |call| call.method == "GET" && call.path == path)
+            FaultRule::when(move |call| call.method == "GET" && call.path == path)
                 .always()
                 .then(answer),
         );
@@ -148,7 +148,7 @@ fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
 /// What has few documents may have many shards and clusters that failed.
 #[test]
 fn response_fields_other_than_documents_are_bounded() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     let many = format!("[{}{{}}]", "{},".repeat(8 << 20));
     for (part, beside) in [
         (
@@ -165,7 +165,7 @@ fn response_fields_other_than_documents_are_bounded() {
         faults.clear();
         // Sized for documents of model state.
         let state = |call: &Call| call.path.contains(".ml-state") && call.path.ends_with("_search");
-        faults.add(Fault::when(state).always().then(Action::Answer(answer)));
+        faults.add(FaultRule::when(state).always().then(Action::Answer(answer)));
         let (code, said) = export(&Binary::new(), &cluster.stand_in.url());
         assert_eq!(code, Some(1), "{part}: {said}");
         assert!(said.contains("_search: the response is too large"), "{part}: {said}");
@@ -174,27 +174,31 @@ fn response_fields_other_than_documents_are_bounded() {
 
 #[test]
 fn oversized_scroll_page_error_names_the_page_size_option() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     for path in ["/app-logs/_search", "/_search/scroll"] {
         let faults = cluster.stand_in.faults();
         faults.clear();
-        faults.add(Fault::on("POST", path).always().then(Action::Answer(long())));
+        faults.add(
+            FaultRule::on("POST", path)
+                .always()
+                .then(Action::Answer(oversized_response())),
+        );
         let scrolled = ["--pagination", "scroll", "--page-size", "50"];
         let export = ["export", "--job-id", JOB, "--yes", "--include-inputs"];
         let run = cluster
             .run(&Binary::new(), &[&export[..], &scrolled].concat())
             .expect(1);
-        run.says(&format!("POST {path}: the response is too large"))
-            .says("hint: lower --page-size");
+        run.expect_stderr(&format!("POST {path}: the response is too large"))
+            .expect_stderr("hint: lower --page-size");
     }
 }
 
 #[test]
 fn dense_response_and_endless_error_are_refused() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     let url = cluster.stand_in.url();
     for (answer, says) in [
-        (dense(), "GET /: the response is too large"),
+        (many_values_response(), "GET /: the response is too large"),
         (
             Answer::of(500, "application/json", vec![b'x'; 40 << 20]),
             "GET /: 500 (the response is too large",
@@ -208,7 +212,7 @@ fn dense_response_and_endless_error_are_refused() {
         cluster
             .stand_in
             .faults()
-            .add(Fault::on("GET", "/").always().then(Action::Answer(answer)));
+            .add(FaultRule::on("GET", "/").always().then(Action::Answer(answer)));
         let (code, said) = export(&Binary::new(), &url);
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains(says), "{said}");
@@ -217,9 +221,9 @@ fn dense_response_and_endless_error_are_refused() {
 
 #[test]
 fn unrequested_content_encoding_is_not_decoded() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     for (answer, named) in [
-        (bomb(), "its content encoding is `gzip`"),
+        (compression_bomb(), "its content encoding is `gzip`"),
         (
             Answer::of(200, "application/json", "{}").with_header("content-encoding", "br"),
             "is `br`",
@@ -229,7 +233,7 @@ fn unrequested_content_encoding_is_not_decoded() {
         cluster
             .stand_in
             .faults()
-            .add(Fault::on("GET", "/").always().then(Action::Answer(answer)));
+            .add(FaultRule::on("GET", "/").always().then(Action::Answer(answer)));
         let (code, said) = export(&Binary::new(), &cluster.stand_in.url());
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains(named) && said.contains("GET /: "), "{said}");

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{JOB, dry_run, made};
+use super::{JOB, cluster_with, dry_run};
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::{Answer, Call};
 use crate::support::test_cluster::TestCluster;
 
@@ -34,7 +34,7 @@ const CREDENTIALS: [&[&str]; 4] = [
 ];
 
 /// The headers of a request and what is inside of them, in forms that servers and proxies give them.
-fn returned(call: &Call) -> String {
+fn echoed_headers(call: &Call) -> String {
     let sent = call.header("authorization").unwrap_or("none").to_owned();
     let token = sent.split(' ').nth(1).unwrap_or_default();
     let decoded = esml_state::util::secret::Secrets::decode(token).unwrap_or_default();
@@ -44,9 +44,9 @@ fn returned(call: &Call) -> String {
 }
 
 /// Any answer, made of what was returned.
-type Form = fn(&str) -> Answer;
+type ResponseForm = fn(&str) -> Answer;
 
-const FORMS: [Form; 11] = [
+const RESPONSE_FORMS: [ResponseForm; 11] = [
     |text| {
         let error = json!({"type": "security_exception", "reason": text});
         Answer::json(401, &json!({"error": error, "status": 401}))
@@ -78,18 +78,18 @@ const FORMS: [Form; 11] = [
     |text| Answer::json(200, &json!({})).with_header("content-encoding", &text.replace('\\', "-")),
 ];
 
-fn echoing(form: Form, path: &'static str) -> TestCluster {
-    let cluster = made(|_| {});
+fn echoing_cluster(form: ResponseForm, path: &'static str) -> TestCluster {
+    let cluster = cluster_with(|_| {});
     let faults = cluster.stand_in.faults();
     let added = Arc::new(faults.clone());
     // A rule that adds the answer for the request that it saw.
     faults.add(
-        Fault::when(move |call| call.path.starts_with(path))
+        FaultRule::when(move |call| call.path.starts_with(path))
             .always()
             .run(move |call| {
-                let answer = form(&returned(call));
+                let answer = form(&echoed_headers(call));
                 added.clear();
-                added.add(Fault::on("*", path).always().then(Action::Answer(answer)));
+                added.add(FaultRule::on("*", path).always().then(Action::Answer(answer)));
             })
             .then(Action::status(503, "{}")),
     );
@@ -97,7 +97,7 @@ fn echoing(form: Form, path: &'static str) -> TestCluster {
 }
 
 #[track_caller]
-fn no_secret(said: &str, what: &str) {
+fn assert_no_secret(said: &str, what: &str) {
     for secret in SECRETS {
         assert!(!said.contains(secret), "{what}: {secret} in {said}");
     }
@@ -106,20 +106,20 @@ fn no_secret(said: &str, what: &str) {
 #[test]
 fn credential_in_a_response_is_not_printed() {
     // Each run waits before it tries again: those of a form run side by side.
-    for (number, form) in FORMS.into_iter().enumerate() {
+    for (number, form) in RESPONSE_FORMS.into_iter().enumerate() {
         std::thread::scope(|scope| {
             for (credential, path) in CREDENTIALS
                 .into_iter()
                 .flat_map(|credential| ["/", "/_ml/anomaly_detectors"].map(|path| (credential, path)))
             {
                 scope.spawn(move || {
-                    let cluster = echoing(form, path);
+                    let cluster = echoing_cluster(form, path);
                     for more in [&["-vv"][..], &["-vv", "--json"]] {
                         let args = [credential, more, &["--retries", "1"]].concat();
                         let run = dry_run(&Binary::new(), &cluster.stand_in.url(), &args);
                         let what = format!("form {number}, {credential:?}, {path}, {more:?}");
                         assert_ne!(run.code, 0, "{what}: {}", run.stderr);
-                        no_secret(&format!("{}{}", run.stdout, run.stderr), &what);
+                        assert_no_secret(&format!("{}{}", run.stdout, run.stderr), &what);
                     }
                 });
             }
@@ -133,29 +133,29 @@ fn secret_at_a_truncation_is_not_printed_in_part() {
     let secret = |before: usize| format!("{}key-s3cr3t", ".".repeat(before));
     let error = json!({"error": {"type": "exception", "reason": secret(494)}, "status": 500});
     for answer in [Answer::json(500, &error), Answer::of(502, "text/plain", secret(114))] {
-        let cluster = made(|_| {});
-        let every = Fault::on("GET", "/_ml/anomaly_detectors").always();
+        let cluster = cluster_with(|_| {});
+        let every = FaultRule::on("GET", "/_ml/anomaly_detectors").always();
         cluster.stand_in.faults().add(every.then(Action::Answer(answer)));
         let args = [CREDENTIALS[1], &["-vv", "--retries", "0"]].concat();
         let run = dry_run(&Binary::new(), &cluster.stand_in.url(), &args).expect(1);
-        run.says("......");
+        run.expect_stderr("......");
         assert!(!run.stderr.contains("key-s"), "{}", run.stderr);
     }
 }
 
 #[test]
 fn credential_in_a_rejected_document_is_not_printed() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     let archive = cluster.export(&Binary::new(), JOB, "exported", &[]);
-    let target = made(|_| {});
+    let target = cluster_with(|_| {});
     target.call("DELETE", &format!("/_ml/anomaly_detectors/{JOB}"), "");
     let faults = target.stand_in.faults();
     let added = faults.clone();
     faults.add(
-        Fault::on("POST", "/_bulk")
+        FaultRule::on("POST", "/_bulk")
             .always()
             .run(move |call| {
-                let error = json!({"type": "exception", "reason": returned(call)});
+                let error = json!({"type": "exception", "reason": echoed_headers(call)});
                 let items: Vec<_> = String::from_utf8_lossy(&call.body)
                     .lines()
                     .filter(|line| line.starts_with("{\"index\""))
@@ -163,7 +163,11 @@ fn credential_in_a_rejected_document_is_not_printed() {
                     .collect();
                 let answer = json!({"errors": true, "items": items}).to_string();
                 added.clear();
-                added.add(Fault::on("POST", "/_bulk").always().then(Action::status(200, answer)));
+                added.add(
+                    FaultRule::on("POST", "/_bulk")
+                        .always()
+                        .then(Action::status(200, answer)),
+                );
             })
             .then(Action::status(503, "{}")),
     );
@@ -174,18 +178,18 @@ fn credential_in_a_rejected_document_is_not_printed() {
             &[CREDENTIALS[0], more, &["--as", "copy"]].concat(),
         );
         assert_ne!(run.code, 0);
-        no_secret(&format!("{}{}", run.stdout, run.stderr), "an item");
+        assert_no_secret(&format!("{}{}", run.stdout, run.stderr), "an item");
     }
 }
 
 #[test]
 fn proxy_password_in_a_response_is_not_printed() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     let answer = Answer::of(407, "text/plain", "sent: YWRhOnByMHh5LXMzY3IzdA== is ada:pr0xy-s3cr3t");
     cluster
         .stand_in
         .faults()
-        .add(Fault::when(|_| true).always().then(Action::Answer(answer)));
+        .add(FaultRule::when(|_| true).always().then(Action::Answer(answer)));
     let proxy = cluster.stand_in.url().replace("http://", "http://ada:pr0xy-s3cr3t@");
     let run = dry_run(
         &Binary::new().with_env("HTTP_PROXY", &proxy),
@@ -193,7 +197,7 @@ fn proxy_password_in_a_response_is_not_printed() {
         &["-vv"],
     )
     .expect(1);
-    no_secret(&format!("{}{}", run.stdout, run.stderr), "a proxy");
+    assert_no_secret(&format!("{}{}", run.stdout, run.stderr), "a proxy");
     assert!(!run.stderr.contains("YWRhOnByMHh5"), "{}", run.stderr);
-    run.says("407 sent: ***");
+    run.expect_stderr("407 sent: ***");
 }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
-use super::{JOB, auth, made, no_secret};
+use super::{JOB, assert_no_secret, auth, cluster_with};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::tls::{AUTHORITY, Tls};
 
@@ -58,25 +58,29 @@ fn tunnel(mut client: TcpStream, port: u16, asked: &Mutex<Vec<String>>) {
 
 #[test]
 fn url_option_overrides_the_environment() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     let url = cluster.stand_in.url();
     let there = Binary::new().with_env("ELASTICSEARCH_URL", &url);
-    dry_run(&there, &["-v"]).expect(0).says(&format!("connected to {url}"));
+    dry_run(&there, &["-v"])
+        .expect(0)
+        .expect_stderr(&format!("connected to {url}"));
     let nowhere = Binary::new().with_env("ELASTICSEARCH_URL", "http://127.0.0.1:1");
     dry_run(&nowhere, &["--retries", "0"])
         .expect(1)
-        .says("cannot reach http://127.0.0.1:1/");
+        .expect_stderr("cannot reach http://127.0.0.1:1/");
     dry_run(&nowhere, &["--url", &url]).expect(0);
 }
 
 #[test]
 fn certificate_authority_of_the_environment_is_trusted() {
     let tls = Tls::new();
-    let cluster = made(|options| options.tls = Some(tls.clone()));
+    let cluster = cluster_with(|options| options.tls = Some(tls.clone()));
     let url = cluster.stand_in.url();
     let binary = Binary::new().with_env("ELASTICSEARCH_URL", &url);
     std::fs::write(binary.path("ca.pem"), AUTHORITY).unwrap();
-    dry_run(&binary, &["--retries", "0"]).expect(1).says("--ca-cert");
+    dry_run(&binary, &["--retries", "0"])
+        .expect(1)
+        .expect_stderr("--ca-cert");
     dry_run(&binary.with_env("ELASTICSEARCH_CA_CERT", "ca.pem"), &[]).expect(0);
 }
 
@@ -85,7 +89,7 @@ fn cloud_id_of_the_environment_selects_the_cluster() {
     // The host of this cloud id, and of the certificate.
     let id = format!("deployment:{}", STANDARD.encode("example$elsewhere$kibana"));
     let tls = Tls::for_another_host();
-    let cluster = made(|options| options.tls = Some(tls.clone()));
+    let cluster = cluster_with(|options| options.tls = Some(tls.clone()));
     for (variable, options) in [(Some(id.as_str()), &[][..]), (None, &["--cloud-id", &id])] {
         let (proxy, asked) = proxy(&Url::parse(&cluster.stand_in.url()).unwrap());
         let mut binary = Binary::new().with_env("HTTPS_PROXY", &proxy);
@@ -94,7 +98,7 @@ fn cloud_id_of_the_environment_selects_the_cluster() {
         }
         std::fs::write(binary.path("ca.pem"), AUTHORITY).unwrap();
         let run = dry_run(&binary, &[&["-v", "--ca-cert", "ca.pem"], options].concat()).expect(0);
-        run.says("connected to https://elsewhere.example/");
+        run.expect_stderr("connected to https://elsewhere.example/");
         let asked = asked.lock().unwrap();
         assert!(
             !asked.is_empty()
@@ -108,12 +112,12 @@ fn cloud_id_of_the_environment_selects_the_cluster() {
         .with_env("ELASTICSEARCH_URL", &cluster.stand_in.url());
     dry_run(&both, &[])
         .expect(2)
-        .says("ELASTICSEARCH_CLOUD_ID cannot be used with ELASTICSEARCH_URL");
+        .expect_stderr("ELASTICSEARCH_CLOUD_ID cannot be used with ELASTICSEARCH_URL");
 }
 
 #[test]
 fn user_in_a_url_accepts_a_password_from_any_source() {
-    let cluster = made(|options| options.auth = Some(auth()));
+    let cluster = cluster_with(|options| options.auth = Some(auth()));
     let url = cluster.stand_in.url();
     let user = url.replace("http://", "http://ada@");
     let (typed, password) = (["--url", &user], ("ELASTICSEARCH_PASSWORD", "p@ss:w/rd"));
@@ -133,7 +137,7 @@ fn user_in_a_url_accepts_a_password_from_any_source() {
                 .iter()
                 .fold(Binary::new(), |binary, (name, value)| binary.with_env(name, value));
             std::fs::write(binary.path("password"), "p@ss:w/rd\n").unwrap();
-            no_secret(&dry_run(&binary, &[&options[..], &["-vv"]].concat()).expect(0));
+            assert_no_secret(&dry_run(&binary, &[&options[..], &["-vv"]].concat()).expect(0));
         }
     }
 }
@@ -145,13 +149,14 @@ fn setting_that_contradicts_the_url_is_named() {
         let binary = Binary::new();
         std::fs::write(binary.path("password"), "p@ss:w/rd\n").unwrap();
         let run = dry_run(&binary, &[more, &["--url", &url]].concat()).expect(2);
-        no_secret(&run);
+        assert_no_secret(&run);
         run
     };
-    with("ada:p%40ss", &["--password", "p@ss:w/rd"]).says("user:password@ in --url cannot be used with --password:");
+    with("ada:p%40ss", &["--password", "p@ss:w/rd"])
+        .expect_stderr("user:password@ in --url cannot be used with --password:");
     with("ada:p%40ss", &["--password-file", "password"])
-        .says("user:password@ in --url cannot be used with --password-file:");
-    with("ada", &["--username", "ada"]).says("the user in --url cannot be used with --username:");
+        .expect_stderr("user:password@ in --url cannot be used with --password-file:");
+    with("ada", &["--username", "ada"]).expect_stderr("the user in --url cannot be used with --username:");
     with("ada", &["--password", "p@ss:w/rd", "--api-key", "a:b"])
-        .says("the user in --url cannot be used with --api-key:");
+        .expect_stderr("the user in --url cannot be used with --api-key:");
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::auth::Auth;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::ml::{MlApi, MlOptions, MlVersion};
 use crate::support::cluster::real::documents_for_tests;
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
@@ -30,7 +30,7 @@ fn version() -> MlVersion {
     MlVersion::new(9, 2, 0)
 }
 
-fn made(change: impl FnOnce(&mut StandInOptions)) -> TestCluster {
+fn cluster_with(change: impl FnOnce(&mut StandInOptions)) -> TestCluster {
     let (documents, ml) = (documents_for_tests(), MlApi::new(MlOptions::new(version())));
     let mut options = StandInOptions::new(documents.clone());
     options.api = Some(Arc::new(ml.clone()));
@@ -69,7 +69,7 @@ fn versions_before_7_10_are_refused_and_before_7_17_cause_a_warning() {
     for (major, minor, patch) in [(6, 8, 23), (7, 9, 3), (10, 0, 0)] {
         let (run, requests) = run(MlVersion::new(major, minor, patch));
         let run = run.expect(1);
-        run.says(&format!(
+        run.expect_stderr(&format!(
             "runs Elasticsearch {major}.{minor}.{patch}; esml-state supports 7.17, 8.x and 9.x"
         ));
         assert!(!run.stderr.contains("--url"), "{}", run.stderr);
@@ -77,7 +77,7 @@ fn versions_before_7_10_are_refused_and_before_7_17_cause_a_warning() {
     }
     for (major, minor, patch) in [(7, 10, 0), (7, 10, 2), (7, 16, 3)] {
         let run = run(MlVersion::new(major, minor, patch)).0.expect(0);
-        run.says(&format!(
+        run.expect_stderr(&format!(
             "warning: esml-state is not tested with Elasticsearch {major}.{minor}.{patch}"
         ));
     }
@@ -90,20 +90,20 @@ fn versions_before_7_10_are_refused_and_before_7_17_cause_a_warning() {
 
 #[test]
 fn path_prefix_of_the_url_is_kept() {
-    let cluster = made(|options| options.prefix = "/es/one".to_owned());
+    let cluster = cluster_with(|options| options.prefix = "/es/one".to_owned());
     let url = cluster.stand_in.url();
     for path in ["/es/one", "/es/one/"] {
         dry_run(&Binary::new(), &format!("{url}{path}"), &[]).expect(0);
     }
     dry_run(&Binary::new(), &url, &[])
         .expect(1)
-        .says("404")
-        .says("check --url");
+        .expect_stderr("404")
+        .expect_stderr("check --url");
 }
 
 #[test]
 fn every_credential_source_works_and_is_never_printed() {
-    let cluster = made(|options| options.auth = Some(auth()));
+    let cluster = cluster_with(|options| options.auth = Some(auth()));
     let url = cluster.stand_in.url();
     let with_user = url.replace("http://", "http://ada:p%40ss%3Aw%2Frd@");
     let file = Binary::new();
@@ -127,14 +127,14 @@ fn every_credential_source_works_and_is_never_printed() {
         for more in [&["-vv"][..], &["-vv", "--json", "--snapshot-id", "42"]] {
             let all: Vec<&str> = args.iter().chain(more).copied().collect();
             let run = dry_run(&binary, url, &all).expect(i32::from(more.len() > 1));
-            no_secret(&run);
+            assert_no_secret(&run);
         }
     }
 }
 
 #[test]
 fn password_is_read_from_a_pipe() {
-    let cluster = made(|options| options.auth = Some(auth()));
+    let cluster = cluster_with(|options| options.auth = Some(auth()));
     let url = cluster.stand_in.url();
     let with = |typed: &[u8]| {
         let binary = Binary::new();
@@ -168,7 +168,7 @@ fn password_is_read_from_a_pipe() {
 }
 
 #[track_caller]
-fn no_secret(run: &Run) {
+fn assert_no_secret(run: &Run) {
     for secret in ["p@ss", "p%40ss", "key-s3cr3t", "t0ken-s3cr3t", "a2V5LWlk", "YWRhOn"] {
         let said = format!("{}{}", run.stdout, run.stderr);
         assert!(!said.contains(secret), "{secret}: {said}");
@@ -177,7 +177,7 @@ fn no_secret(run: &Run) {
 
 #[test]
 fn wrong_credentials_are_reported_without_printing_them() {
-    let cluster = made(|options| options.auth = Some(Auth::new().basic("ada", "other")));
+    let cluster = cluster_with(|options| options.auth = Some(Auth::new().basic("ada", "other")));
     for args in [
         &["--username", "ada", "--password", "p@ss:w/rd"][..],
         &["--api-key", "key-id:key-s3cr3t"],
@@ -187,15 +187,16 @@ fn wrong_credentials_are_reported_without_printing_them() {
         for more in [&["-vv"][..], &["-vv", "--json"]] {
             let all: Vec<&str> = args.iter().chain(more).copied().collect();
             let run = dry_run(&Binary::new(), &cluster.stand_in.url(), &all).expect(1);
-            run.says("does not accept the credentials").says("authenticat");
-            no_secret(&run);
+            run.expect_stderr("does not accept the credentials")
+                .expect_stderr("authenticat");
+            assert_no_secret(&run);
         }
     }
 }
 
 #[test]
 fn two_credentials_are_a_usage_error_without_requests() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     let url = cluster.stand_in.url();
     for args in [
         &["--username", "a", "--password", "b", "--api-key", "c:d"][..],
@@ -213,11 +214,14 @@ fn two_credentials_are_a_usage_error_without_requests() {
 #[test]
 fn certificates_are_verified_by_default() {
     let tls = Tls::new();
-    let cluster = made(|options| options.tls = Some(tls.clone()));
+    let cluster = cluster_with(|options| options.tls = Some(tls.clone()));
     let url = cluster.stand_in.url();
     let binary = Binary::new();
     std::fs::write(binary.path("ca.pem"), format!("{OTHER_AUTHORITY}\n{AUTHORITY}")).unwrap();
-    dry_run(&binary, &url, &[]).expect(1).says("TLS").says("--ca-cert");
+    dry_run(&binary, &url, &[])
+        .expect(1)
+        .expect_stderr("TLS")
+        .expect_stderr("--ca-cert");
     assert!(cluster.stand_in.requests().is_empty());
     dry_run(&binary, &url, &["--ca-cert", "ca.pem"]).expect(0);
     let run = dry_run(&binary, &url, &["--ignore-certs"]).expect(0);
@@ -231,18 +235,18 @@ fn certificates_are_verified_by_default() {
 #[test]
 fn certificate_of_another_host_is_refused() {
     let tls = Tls::for_another_host();
-    let cluster = made(|options| options.tls = Some(tls.clone()));
+    let cluster = cluster_with(|options| options.tls = Some(tls.clone()));
     let binary = Binary::new();
     std::fs::write(binary.path("ca.pem"), AUTHORITY).unwrap();
     dry_run(&binary, &cluster.stand_in.url(), &["--ca-cert", "ca.pem"])
         .expect(1)
-        .says("TLS");
+        .expect_stderr("TLS");
 }
 
 #[test]
 fn client_certificate_is_accepted() {
     let tls = Tls::with_client_certificate();
-    let cluster = made(|options| options.tls = Some(tls.clone()));
+    let cluster = cluster_with(|options| options.tls = Some(tls.clone()));
     let binary = Binary::new();
     for (name, pem) in [("ca.pem", AUTHORITY), ("client.pem", CLIENT), ("key.pem", KEY)] {
         std::fs::write(binary.path(name), pem).unwrap();
@@ -262,41 +266,45 @@ fn client_certificate_is_accepted() {
 
 #[test]
 fn busy_cluster_is_retried_and_upgrade_mode_is_not() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     let (url, faults) = (cluster.stand_in.url(), cluster.stand_in.faults());
     faults.add(
-        Fault::on("POST", ".ml-annotations-read/_count")
+        FaultRule::on("POST", ".ml-annotations-read/_count")
             .times(2)
             .then(Action::too_many_requests(0)),
     );
-    faults.add(Fault::on("GET", "/_ml").then(Action::status(503, "{}")));
-    dry_run(&Binary::new(), &url, &[]).expect(0).says("before try 3");
+    faults.add(FaultRule::on("GET", "/_ml").then(Action::status(503, "{}")));
+    dry_run(&Binary::new(), &url, &[])
+        .expect(0)
+        .expect_stderr("before try 3");
     assert_eq!(faults.fired(), [2, 1]);
     faults.clear();
     faults.add(
-        Fault::on("POST", ".ml-annotations-read/_count")
+        FaultRule::on("POST", ".ml-annotations-read/_count")
             .always()
             .then(Action::too_many_requests(0)),
     );
     dry_run(&Binary::new(), &url, &["--retries", "2"])
         .expect(1)
-        .says("--retry-for");
+        .expect_stderr("--retry-for");
     assert_eq!(faults.fired(), [3]);
     faults.clear();
     let mode = json!({"error": {"type": "status_exception",
         "reason": "Cannot perform x action while upgrade mode is enabled"}, "status": 429});
     faults.add(
-        Fault::on("GET", "/_ml")
+        FaultRule::on("GET", "/_ml")
             .always()
             .then(Action::status(429, mode.to_string())),
     );
-    dry_run(&Binary::new(), &url, &[]).expect(1).says("upgrade mode");
+    dry_run(&Binary::new(), &url, &[])
+        .expect(1)
+        .expect_stderr("upgrade mode");
     assert_eq!(faults.fired(), [1]);
 }
 
 #[test]
 fn servers_other_than_elasticsearch_are_named() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     let (url, faults) = (cluster.stand_in.url(), cluster.stand_in.faults());
     let root = |number: &str| json!({"name": "n", "cluster_name": "c", "version": {"number": number}, "tagline": "You Know, for Search"});
     let mut opensearch = root("2.11.0");
@@ -309,17 +317,18 @@ fn servers_other_than_elasticsearch_are_named() {
         (Action::html(200), "an HTML or XML page"),
     ] {
         faults.clear();
-        faults.add(Fault::when(|_| true).then(action));
-        dry_run(&Binary::new(), &url, &[]).expect(1).says(named);
+        faults.add(FaultRule::when(|_| true).then(action));
+        dry_run(&Binary::new(), &url, &[]).expect(1).expect_stderr(named);
     }
 }
 
 #[test]
 fn closed_port_is_reported_and_proxy_is_used() {
-    let cluster = made(|_| {});
+    let cluster = cluster_with(|_| {});
     let url = cluster.stand_in.url();
     let run = dry_run(&Binary::new(), "http://127.0.0.1:1", &["--retries", "1"]).expect(1);
-    run.says("cannot reach http://127.0.0.1:1/").says("--url");
+    run.expect_stderr("cannot reach http://127.0.0.1:1/")
+        .expect_stderr("--url");
     let proxied = || Binary::new().with_env("HTTP_PROXY", "http://127.0.0.1:1");
     dry_run(&proxied(), &url, &["--retries", "0"]).expect(1);
     dry_run(&proxied().with_env("NO_PROXY", "127.0.0.1"), &url, &[]).expect(0);

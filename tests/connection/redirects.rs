@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::{JOB, auth, dry_run, made};
+use super::{JOB, auth, cluster_with, dry_run};
 use crate::support::binary::Binary;
 use crate::support::cluster::Answer;
 use crate::support::cluster::documents::InMemory;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 use crate::support::cluster::tls::{AUTHORITY, Tls};
 
@@ -17,7 +17,7 @@ const KEY: [&str; 2] = ["--api-key", "key-id:key-s3cr3t"];
 
 /// Speaks TLS and plain HTTP on one port: over TLS it redirects to itself without. Returns the port, and what is sent
 /// to it in the clear.
-fn downgrading(runtime: &tokio::runtime::Runtime, tls: &Tls) -> (u16, Arc<Mutex<String>>) {
+fn downgrading_server(runtime: &tokio::runtime::Runtime, tls: &Tls) -> (u16, Arc<Mutex<String>>) {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let port = listener.local_addr().unwrap().port();
     let (clear, acceptor) = (Arc::new(Mutex::new(String::new())), tls.acceptor());
@@ -53,39 +53,39 @@ fn downgrading(runtime: &tokio::runtime::Runtime, tls: &Tls) -> (u16, Arc<Mutex<
 fn redirect_from_https_to_http_sends_nothing_in_clear_text() {
     let (runtime, tls, binary) = (tokio::runtime::Runtime::new().unwrap(), Tls::new(), Binary::new());
     std::fs::write(binary.path("ca.pem"), AUTHORITY).unwrap();
-    let (port, clear) = downgrading(&runtime, &tls);
+    let (port, clear) = downgrading_server(&runtime, &tls);
     let url = format!("https://127.0.0.1:{port}");
     let run = dry_run(&binary, &url, &[&KEY[..], &["--ca-cert", "ca.pem"]].concat()).expect(1);
-    run.says(&format!("redirects to http://127.0.0.1:{port}/"));
+    run.expect_stderr(&format!("redirects to http://127.0.0.1:{port}/"));
     assert_eq!(*clear.lock().unwrap(), "");
 }
 
 #[test]
 fn redirect_to_another_host_sends_it_no_body() {
     for status in [301, 302, 303, 307, 308] {
-        let cluster = made(|options| options.auth = Some(auth()));
+        let cluster = cluster_with(|options| options.auth = Some(auth()));
         let other = StandIn::start(StandInOptions::new(Arc::new(InMemory::new())));
         let to = |place: String| Action::Answer(Answer::of(status, "text/plain", "").with_header("location", &place));
         let path = "/.ml-annotations-read/_count";
         let there = to(format!("{}{path}", other.url()));
-        cluster.stand_in.faults().add(Fault::on("POST", path).then(there));
+        cluster.stand_in.faults().add(FaultRule::on("POST", path).then(there));
         let back = to(format!("{}{path}", cluster.stand_in.url()));
-        other.faults().add(Fault::on("*", path).always().then(back));
+        other.faults().add(FaultRule::on("*", path).always().then(back));
         let run = dry_run(&Binary::new(), &cluster.stand_in.url(), &KEY).expect(1);
-        run.says(&format!("POST {path}")).says("redirects to");
+        run.expect_stderr(&format!("POST {path}")).expect_stderr("redirects to");
         assert!(other.requests().is_empty(), "{status}: {:?}", other.requests());
     }
 }
 
 #[test]
 fn a_redirect_is_refused_without_a_request_to_the_other_host() {
-    let cluster = made(|options| options.auth = Some(auth()));
+    let cluster = cluster_with(|options| options.auth = Some(auth()));
     let other = StandIn::start(StandInOptions::new(Arc::new(InMemory::new())));
-    let away = Fault::on("GET", "/").always().then(Action::redirect(&other.url()));
+    let away = FaultRule::on("GET", "/").always().then(Action::redirect(&other.url()));
     cluster.stand_in.faults().add(away);
     let run = dry_run(&Binary::new(), &cluster.stand_in.url(), &KEY).expect(1);
-    run.says("redirects to").says(&other.url());
+    run.expect_stderr("redirects to").expect_stderr(&other.url());
     assert!(other.requests().is_empty());
     let export = ["export", "--job-id", JOB, "--yes", "--url", &cluster.stand_in.url()];
-    Binary::new().run(export).expect(1).says("redirects to");
+    Binary::new().run(export).expect(1).expect_stderr("redirects to");
 }

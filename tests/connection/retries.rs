@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{JOB, dry_run, made};
+use super::{JOB, cluster_with, dry_run};
 use crate::support::binary::{Binary, Run};
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
@@ -14,14 +14,14 @@ const COUNT: &str = "/.ml-annotations-read/_count";
 
 /// Exports without writing while this request fails for so long, in time of the test's own.
 fn export_during(outage: Duration, more: &[&str]) -> (Run, usize) {
-    let (cluster, own) = (made(|_| {}), InProcess::new());
+    let (cluster, own) = (cluster_with(|_| {}), InProcess::new());
     let (faults, clock) = (cluster.stand_in.faults(), Arc::clone(&own.clock));
     let (cleared, began) = (faults.clone(), AtomicU64::new(u64::MAX));
     let tries = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&tries);
     let now = move || u64::try_from(esml_state::cluster::Clock::now(&*clock).as_millis()).unwrap();
     faults.add(
-        Fault::on("POST", COUNT)
+        FaultRule::on("POST", COUNT)
             .always()
             .run(move |_| {
                 counted.fetch_add(1, Ordering::SeqCst);
@@ -55,7 +55,7 @@ fn mostly_unavailable_node_is_retried_until_it_responds() {
 fn retries_are_limited_in_time_and_number() {
     let long = Duration::from_secs(3600);
     let (run, tries) = export_during(long, &[]);
-    run.expect(1).says("503").says("--retry-for");
+    run.expect(1).expect_stderr("503").expect_stderr("--retry-for");
     assert!((8..=21).contains(&tries), "{tries}");
     assert_eq!(export_during(long, &["--retries", "3"]).1, 4);
     assert_eq!(export_during(long, &["--retries", "0"]).1, 1);
@@ -72,7 +72,9 @@ fn unknown_host_and_closed_port_are_not_retried() {
     ] {
         let began = Instant::now();
         let run = dry_run(&Binary::new(), url, &["-v"]).expect(1);
-        run.says("cannot reach").says("--url").says(hint);
+        run.expect_stderr("cannot reach")
+            .expect_stderr("--url")
+            .expect_stderr(hint);
         assert!(!run.stderr.contains("before try"), "{}", run.stderr);
         assert!(began.elapsed() < Duration::from_secs(9), "it waited");
     }
@@ -83,16 +85,16 @@ fn unknown_host_and_closed_port_are_not_retried() {
 #[cfg(target_os = "linux")]
 #[test]
 fn connection_refused_after_the_first_contact_is_retried() {
-    let (cluster, own): (TestCluster, _) = (made(|_| {}), InProcess::new());
+    let (cluster, own): (TestCluster, _) = (cluster_with(|_| {}), InProcess::new());
     let (network, restored) = (cluster.stand_in.network(), cluster.stand_in.network());
-    own.clock.at_pauses(move || restored.listen());
+    own.clock.on_pause(move || restored.listen());
     cluster
         .stand_in
         .faults()
-        .add(Fault::on("GET", "/_ml/anomaly_detectors/").run(move |_| network.refuse()));
+        .add(FaultRule::on("GET", "/_ml/anomaly_detectors/").run(move |_| network.refuse()));
     own.run(&line(&cluster.stand_in.url(), &["-v"]))
         .expect(0)
-        .says("before try 2");
+        .expect_stderr("before try 2");
 }
 
 #[test]
@@ -108,22 +110,24 @@ fn starting_cluster_is_retried_and_blocked_cluster_is_not() {
         503,
         "blocked by: [SERVICE_UNAVAILABLE/1/state not recovered / initialized];",
     );
-    let (cluster, own) = (made(|_| {}), InProcess::new());
+    let (cluster, own) = (cluster_with(|_| {}), InProcess::new());
     cluster
         .stand_in
         .faults()
-        .add(Fault::on("POST", COUNT).times(3).then(starting));
+        .add(FaultRule::on("POST", COUNT).times(3).then(starting));
     own.run(&line(&cluster.stand_in.url(), &[])).expect(0);
     for (status, reason) in [
         (403, "[FORBIDDEN/8/index write (api)]"),
         (429, "disk usage exceeded flood-stage"),
     ] {
-        let (cluster, own) = (made(|_| {}), InProcess::new());
+        let (cluster, own) = (cluster_with(|_| {}), InProcess::new());
         cluster
             .stand_in
             .faults()
-            .add(Fault::on("POST", COUNT).always().then(block(status, reason)));
-        own.run(&line(&cluster.stand_in.url(), &[])).expect(1).says(reason);
+            .add(FaultRule::on("POST", COUNT).always().then(block(status, reason)));
+        own.run(&line(&cluster.stand_in.url(), &[]))
+            .expect(1)
+            .expect_stderr(reason);
         assert_eq!(cluster.stand_in.faults().fired(), [1], "{status}");
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{cluster, export};
 use crate::support::binary::{Binary, Run};
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 
 /// The lines of causes.
 fn causes(run: &Run) -> Vec<&str> {
@@ -15,12 +15,12 @@ fn causes(run: &Run) -> Vec<&str> {
 }
 
 /// A refusal with causes below causes.
-fn refusal(kind: &str) -> Fault {
+fn refusal(kind: &str) -> FaultRule {
     let error = json!({"type": kind, "reason": "all shards failed", "caused_by":
         {"type": "illegal_state_exception", "reason": "the results index s3cr3t-a has no mapping", "caused_by":
             {"type": "illegal_argument_exception", "reason": "unknown field s3cr3t-b"}}});
     let body = json!({"error": error, "status": 400});
-    Fault::on("*", "/_ml")
+    FaultRule::on("*", "/_ml")
         .always()
         .then(Action::status(400, body.to_string()))
 }
@@ -31,7 +31,7 @@ fn error_message_includes_the_causes_of_the_response() {
     let fault = refusal("search_phase_execution_exception");
     let plain = export(Some(fault.clone()), &[])(&cluster, &binary).expect(1);
     assert_eq!(causes(&plain), Vec::<&str>::new());
-    plain.says(": 400 all shards failed: unknown field s3cr3t-b\n");
+    plain.expect_stderr(": 400 all shards failed: unknown field s3cr3t-b\n");
     let verbose = export(Some(fault), &["-v"])(&cluster, &binary).expect(1);
     assert_eq!(causes(&verbose), ["the results index s3cr3t-a has no mapping"]);
     assert_eq!(verbose.stderr.matches("unknown field").count(), 1, "{}", verbose.stderr);
@@ -58,8 +58,8 @@ fn first_contact_timeout_names_the_last_failure() {
         binary.run([&args[..], more].concat()).expect(1)
     };
     let run = contact(&["-v"]);
-    run.says("error: GET /: no answer within 1 seconds")
-        .says("hint: a proxy or load balancer");
+    run.expect_stderr("error: GET /: no answer within 1 seconds")
+        .expect_stderr("hint: a proxy or load balancer");
     let [cause] = causes(&run)[..] else {
         panic!("one cause: {}", run.stderr);
     };

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::support::binary::{Binary, Run};
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::ml::{MlOptions, MlVersion};
 use crate::support::fixtures::{Fixture, from_python};
 use crate::support::test_cluster::TestCluster;
@@ -20,7 +20,7 @@ fn cluster() -> TestCluster {
 }
 
 /// Ports and the test's own directory differ from run to run.
-fn told(binary: &Binary, cluster: &TestCluster, title: &str, run: &Run) -> String {
+fn masked_output(binary: &Binary, cluster: &TestCluster, title: &str, run: &Run) -> String {
     let port = cluster.stand_in.url().rsplit(':').next().unwrap_or_default().to_owned();
     let mut text = format!("# {title}\nexit {}\n", run.code);
     let directory = binary.directory().display().to_string();
@@ -36,7 +36,7 @@ fn told(binary: &Binary, cluster: &TestCluster, title: &str, run: &Run) -> Strin
     text
 }
 
-fn export(fault: Option<Fault>, more: &[&str]) -> impl Fn(&TestCluster, &Binary) -> Run {
+fn export(fault: Option<FaultRule>, more: &[&str]) -> impl Fn(&TestCluster, &Binary) -> Run {
     let more: Vec<String> = more.iter().map(|&word| word.to_owned()).collect();
     move |cluster, binary| {
         cluster.stand_in.faults().clear();
@@ -58,10 +58,10 @@ fn refused(status: u16, kind: &str, reason: &str) -> Action {
 fn export_errors_match_the_snapshot() {
     let (cluster, other, binary) = (cluster(), cluster(), Binary::new());
     std::fs::write(binary.path("there.tar.gz"), "x").unwrap();
-    let on = |part: &str, action: Action| Some(Fault::on("*", part).always().then(action));
+    let on = |part: &str, action: Action| Some(FaultRule::on("*", part).always().then(action));
     let shards = r#"{"took":1,"timed_out":false,"_shards":{"total":2,"successful":1,"failed":1,"failures":[{"shard":0,"reason":{"type":"x","reason":"circuit breaker tripped"}}]},"hits":{"total":{"value":0,"relation":"eq"},"hits":[]}}"#;
     let expired = r#"{"error":{"root_cause":[{"type":"search_context_missing_exception","reason":"No search context found for id [7]"}],"type":"search_phase_execution_exception","reason":"all shards failed"},"status":404}"#;
-    type Case<'a> = (&'a str, Option<Fault>, &'a [&'a str]);
+    type Case<'a> = (&'a str, Option<FaultRule>, &'a [&'a str]);
     let cases: [Case<'_>; 14] = [
         ("no such job", None, &["--job-id", "nosuch"]),
         ("no such snapshot", None, &["--snapshot-id", "7"]),
@@ -130,7 +130,7 @@ fn export_errors_match_the_snapshot() {
             _ => export(fault, more)(&cluster, &binary),
         };
         assert_ne!(run.code, 0, "{title}");
-        text += &told(&binary, &cluster, title, &run);
+        text += &masked_output(&binary, &cluster, title, &run);
         text.push('\n');
     }
     let elsewhere = other.stand_in.url();
@@ -145,7 +145,7 @@ fn first_contact_errors_match_the_snapshot() {
     let serverless = TestCluster::in_memory(MlOptions::new(MlVersion::serverless()));
     for (title, cluster) in [("OpenSearch", &opensearch), ("serverless", &serverless)] {
         let run = cluster.run(&binary, &["export", "--job-id", JOB, "--yes"]);
-        text += &told(&binary, cluster, title, &run);
+        text += &masked_output(&binary, cluster, title, &run);
         text.push('\n');
     }
     let gone = binary.run([
@@ -158,7 +158,7 @@ fn first_contact_errors_match_the_snapshot() {
         "--url",
         "http://127.0.0.1:1",
     ]);
-    text += &told(&binary, &opensearch, "nobody listens", &gone);
+    text += &masked_output(&binary, &opensearch, "nobody listens", &gone);
     text.push('\n');
     let json = binary.run([
         "export",
@@ -171,7 +171,7 @@ fn first_contact_errors_match_the_snapshot() {
         "http://127.0.0.1:1",
         "--json",
     ]);
-    text += &told(&binary, &opensearch, "nobody listens, as JSON", &json);
+    text += &masked_output(&binary, &opensearch, "nobody listens, as JSON", &json);
     insta::assert_snapshot!("contact", text);
 }
 
@@ -190,7 +190,7 @@ fn import_errors_match_the_snapshot() {
     upgrading.call("POST", "/_ml/set_upgrade_mode?enabled=true", "");
     let rejecting = fresh();
     rejecting.stand_in.faults().add(
-        Fault::on("POST", ".ml-state-write/_bulk")
+        FaultRule::on("POST", ".ml-state-write/_bulk")
             .always()
             .then(Action::AnswerItems(400)),
     );
@@ -199,7 +199,7 @@ fn import_errors_match_the_snapshot() {
         .stand_in
         .faults()
         .add(
-            Fault::on("POST", "_revert")
+            FaultRule::on("POST", "_revert")
                 .nth(2)
                 .always()
                 .then(refused(500, "exception", "no shard")),
@@ -208,12 +208,12 @@ fn import_errors_match_the_snapshot() {
     gone.stand_in
         .faults()
         .add(
-            Fault::on("POST", ".ml-state-write/_bulk")
+            FaultRule::on("POST", ".ml-state-write/_bulk")
                 .always()
                 .then(refused(500, "exception", "broken")),
         );
     gone.stand_in.faults().add(
-        Fault::on("DELETE", "/_ml")
+        FaultRule::on("DELETE", "/_ml")
             .always()
             .then(refused(500, "exception", "broken too")),
     );
@@ -239,7 +239,7 @@ fn import_errors_match_the_snapshot() {
         args.extend(more);
         let run = cluster.run(&binary, &args);
         assert_ne!(run.code, 0, "{title}");
-        text += &told(&binary, cluster, title, &run);
+        text += &masked_output(&binary, cluster, title, &run);
         text.push('\n');
     }
     insta::assert_snapshot!("import", text);

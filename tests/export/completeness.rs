@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::{cluster as test_cluster, exported, lines, nothing_open, refused, stored, version};
+use super::{assert_no_open_contexts, cluster as test_cluster, exported, failed_export, lines, stored, version};
 use crate::support::archive::entry;
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::ml::{MlOptions, User};
-use crate::support::cluster::stand_in::Logged;
+use crate::support::cluster::stand_in::LoggedRequest;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
 
 /// A snapshot that claims so many state documents.
-fn claiming(count: u64) -> Fixture {
+fn with_document_count(count: u64) -> Fixture {
     let mut fixture = Fixture::load(JOB);
     for snapshot in &mut fixture.snapshots {
         let claimed = format!("\"snapshot_doc_count\": {count}");
@@ -26,26 +26,26 @@ fn claiming(count: u64) -> Fixture {
 
 #[test]
 fn missing_state_documents_are_an_error() {
-    let test_cluster = test_cluster(&claiming(3));
-    refused(&test_cluster, JOB, &[], 1)
-        .says("has 3 state documents, 1 were found")
-        .says("`read` on .ml-state*");
+    let test_cluster = test_cluster(&with_document_count(3));
+    failed_export(&test_cluster, JOB, &[], 1)
+        .expect_stderr("has 3 state documents, 1 were found")
+        .expect_stderr("`read` on .ml-state*");
 }
 
 #[test]
 fn gap_in_the_state_is_an_error() {
-    let mut fixture = claiming(3);
+    let mut fixture = with_document_count(3);
     let mut third = fixture.state[0].clone();
     third.id = third.id.replace("#1", "#3");
     fixture.state.push(third);
-    refused(&test_cluster(&fixture), JOB, &[], 1).says("state");
+    failed_export(&test_cluster(&fixture), JOB, &[], 1).expect_stderr("state");
 }
 
 #[test]
 fn empty_state_is_an_error() {
     let mut fixture = Fixture::load(JOB);
     fixture.state.clear();
-    refused(&test_cluster(&fixture), JOB, &[], 1).says("has 1 state documents, 0 were found");
+    failed_export(&test_cluster(&fixture), JOB, &[], 1).expect_stderr("has 1 state documents, 0 were found");
 }
 
 #[test]
@@ -60,8 +60,8 @@ fn corrupt_state_is_an_error_that_names_the_document() {
         "A"
     };
     state.source.replace_range(middle..=middle, letter);
-    let run = refused(&test_cluster(&fixture), JOB, &[], 1);
-    run.says("state").says(&fixture.state[0].id);
+    let run = failed_export(&test_cluster(&fixture), JOB, &[], 1);
+    run.expect_stderr("state").expect_stderr(&fixture.state[0].id);
 }
 
 #[test]
@@ -71,14 +71,14 @@ fn missing_snapshot_document_is_an_error() {
     // What a user sees who may list snapshots and may not read the index.
     let nothing = json!({"took": 1, "timed_out": false, "_shards": {"total": 0, "successful": 0, "skipped": 0, "failed": 0},
         "hits": {"total": {"value": 0, "relation": "eq"}, "max_score": null, "hits": []}});
-    let hidden = Fault::on("POST", "ml-anomalies").always();
+    let hidden = FaultRule::on("POST", "ml-anomalies").always();
     test_cluster
         .stand_in
         .faults()
         .add(hidden.then(Action::status(200, nothing.to_string())));
-    refused(&test_cluster, fixture.id(), &[], 1)
-        .says("the stored document of snapshot 1795433586")
-        .says("`read` on .ml-anomalies-*");
+    failed_export(&test_cluster, fixture.id(), &[], 1)
+        .expect_stderr("the stored document of snapshot 1795433586")
+        .expect_stderr("`read` on .ml-anomalies-*");
 }
 
 #[test]
@@ -104,17 +104,17 @@ fn user_without_privileges_gets_an_error() {
             .indices(&seen, &["read", "view_index_metadata"]);
         let test_cluster = TestCluster::with(MlOptions {
             users: Some(vec![user]),
-            trusts_calls_without_credentials: true,
+            allows_requests_without_credentials: true,
             ..MlOptions::new(version())
         });
         test_cluster.seed(&fixture);
-        let run = refused(
+        let run = failed_export(
             &test_cluster,
             JOB,
             &["--include-inputs", "--username", "reader", "--password", "pass"],
             1,
         );
-        run.says(named);
+        run.expect_stderr(named);
         drop(test_cluster);
     }
 }
@@ -128,12 +128,12 @@ fn user_without_privileges_on_a_source_pattern_gets_an_error() {
     let user = User::new("reader", "pass").cluster(&["monitor", "manage_ml"]);
     let test_cluster = TestCluster::with(MlOptions {
         users: Some(vec![user.indices(&ml, &["read", "view_index_metadata"])]),
-        trusts_calls_without_credentials: true,
+        allows_requests_without_credentials: true,
         ..MlOptions::new(version())
     });
     test_cluster.seed(&fixture);
     let more = ["--include-inputs", "--username", "reader", "--password", "pass"];
-    refused(&test_cluster, JOB, &more, 1).says("weblogs-*");
+    failed_export(&test_cluster, JOB, &more, 1).expect_stderr("weblogs-*");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn documented_role_exports_everything() {
     let user = User::new("reader", "pass").with_role(&role, &["weblogs-2024.01"]);
     let test_cluster = TestCluster::with(MlOptions {
         users: Some(vec![user]),
-        trusts_calls_without_credentials: true,
+        allows_requests_without_credentials: true,
         ..MlOptions::new(version())
     });
     test_cluster.seed(&fixture);
@@ -173,39 +173,39 @@ fn failed_shards_are_an_error() {
     ] {
         let faults = test_cluster.stand_in.faults();
         faults.clear();
-        faults.add(Fault::on("POST", path).then(Action::status(200, answer.to_string())));
-        refused(&test_cluster, JOB, &["--include-inputs"], 1).says("1 of 2 shards failed");
+        faults.add(FaultRule::on("POST", path).then(Action::status(200, answer.to_string())));
+        failed_export(&test_cluster, JOB, &["--include-inputs"], 1).expect_stderr("1 of 2 shards failed");
     }
     // A page in the middle.
     let faults = test_cluster.stand_in.faults();
     faults.clear();
     faults.add(
-        Fault::when(|call| call.path == "/_search")
+        FaultRule::when(|call| call.path == "/_search")
             .nth(4)
             .then(Action::status(200, failed.to_string())),
     );
-    refused(&test_cluster, JOB, &["--include-inputs", "--page-size", "50"], 1).says("no shard is there");
+    failed_export(&test_cluster, JOB, &["--include-inputs", "--page-size", "50"], 1).expect_stderr("no shard is there");
 }
 
 #[test]
 fn timed_out_search_is_an_error() {
     let test_cluster = test_cluster(&Fixture::load(JOB));
     let early = json!({"took": 1, "timed_out": true, "_shards": {"total": 1, "failed": 0}, "hits": {"hits": []}});
-    let fault = Fault::when(|call| call.path == "/_search")
+    let fault = FaultRule::when(|call| call.path == "/_search")
         .nth(2)
         .then(Action::status(200, early.to_string()));
     test_cluster.stand_in.faults().add(fault);
-    refused(&test_cluster, JOB, &["--page-size", "50"], 1).says("timed_out");
+    failed_export(&test_cluster, JOB, &["--page-size", "50"], 1).expect_stderr("timed_out");
     test_cluster.stand_in.faults().clear();
     // Pages that lack documents without saying why.
     let empty = json!({"took": 1, "timed_out": false, "_shards": {"total": 1, "failed": 0}, "hits": {"hits": []}});
-    let fault = Fault::when(|call| call.path == "/_search").nth(2).always();
+    let fault = FaultRule::when(|call| call.path == "/_search").nth(2).always();
     test_cluster
         .stand_in
         .faults()
         .add(fault.then(Action::status(200, empty.to_string())));
-    refused(&test_cluster, JOB, &["--page-size", "50"], 1)
-        .says("annotations: 98 documents were counted, 50 could be read");
+    failed_export(&test_cluster, JOB, &["--page-size", "50"], 1)
+        .expect_stderr("annotations: 98 documents were counted, 50 could be read");
 }
 
 #[test]
@@ -218,32 +218,32 @@ fn expired_search_context_error_names_keep_alive() {
         let faults = test_cluster.stand_in.faults();
         faults.clear();
         faults.add(
-            Fault::when(move |call| call.method == "POST" && call.path == path)
+            FaultRule::when(move |call| call.method == "POST" && call.path == path)
                 .nth(2)
                 .then(Action::status(404, gone.to_string())),
         );
-        refused(
+        failed_export(
             &test_cluster,
             JOB,
             &["--page-size", "30", "--pagination", pagination],
             1,
         )
-        .says("the search context no longer exists")
-        .says("--keep-alive");
+        .expect_stderr("the search context no longer exists")
+        .expect_stderr("--keep-alive");
     }
 }
 
 #[test]
 fn more_than_ten_thousand_documents_are_exported() {
-    const MANY: usize = 10_050;
+    const INPUT_COUNT: usize = 10_050;
     let mut fixture = Fixture::load("log-categories");
     let source = |n: usize| {
         json!({"job_id": "log-categories", "annotation": format!("note {n}"), "message": format!("note {n}"),
             "type": "annotation", "create_time": 1_795_432_900_000_i64, "timestamp": 1_704_300_000_000_i64})
     };
-    fixture.annotations = (0..MANY).map(|n| stored(&format!("a{n}"), source(n))).collect();
-    fixture.notifications = (0..MANY).map(|n| stored(&format!("n{n}"), source(n))).collect();
-    fixture.categories = (1..=MANY)
+    fixture.annotations = (0..INPUT_COUNT).map(|n| stored(&format!("a{n}"), source(n))).collect();
+    fixture.notifications = (0..INPUT_COUNT).map(|n| stored(&format!("n{n}"), source(n))).collect();
+    fixture.categories = (1..=INPUT_COUNT)
         .map(|n| {
             let source =
                 json!({"job_id": "log-categories", "category_id": n, "terms": "a", "regex": ".*", "examples": []});
@@ -256,9 +256,9 @@ fn more_than_ten_thousand_documents_are_exported() {
         let mut found = lines(&entries, ending);
         found.sort_unstable();
         found.dedup();
-        assert_eq!(found.len(), MANY, "{ending}");
+        assert_eq!(found.len(), INPUT_COUNT, "{ending}");
     }
-    nothing_open(&test_cluster);
+    assert_no_open_contexts(&test_cluster);
 }
 
 /// Early where what stands before them takes a page each; what takes longer could outlast their point in time.
@@ -292,15 +292,16 @@ fn small_state_is_exported_while_input_documents_are_read() {
 #[test]
 fn large_state_is_exported_before_input_documents_are_read() {
     for (documents, opened) in [(1, true), (2, false)] {
-        let mut fixture = claiming(documents);
+        let mut fixture = with_document_count(documents);
         fixture.state.clear();
         let test_cluster = test_cluster(&fixture);
         // A page that takes all its annotations: what else is long would be read first too.
-        refused(&test_cluster, JOB, &["--include-inputs", "--page-size", "1000"], 1).says("0 were found");
+        failed_export(&test_cluster, JOB, &["--include-inputs", "--page-size", "1000"], 1)
+            .expect_stderr("0 were found");
         let requests = test_cluster.stand_in.requests();
-        let point = |request: &Logged| request.path == "/weblogs-2024.01/_pit";
+        let point = |request: &LoggedRequest| request.path == "/weblogs-2024.01/_pit";
         assert_eq!(requests.iter().any(point), opened, "{documents}");
-        nothing_open(&test_cluster);
+        assert_no_open_contexts(&test_cluster);
     }
 }
 
@@ -315,8 +316,8 @@ fn calendar_deleted_before_its_events_are_read_is_an_error() {
     test_cluster
         .stand_in
         .faults()
-        .add(Fault::on("GET", "/_ml/calendars/maintenance/events").then(gone));
-    refused(&test_cluster, JOB, &[], 1).says("gone");
+        .add(FaultRule::on("GET", "/_ml/calendars/maintenance/events").then(gone));
+    failed_export(&test_cluster, JOB, &[], 1).expect_stderr("gone");
 }
 
 #[test]
@@ -349,7 +350,7 @@ fn missing_categorizer_state_causes_a_warning() {
     let run = test_cluster
         .run(&binary, &["export", "--job-id", "log-categories", "--yes"])
         .expect(0);
-    run.says("warning:").says("categories start anew");
+    run.expect_stderr("warning:").expect_stderr("categories start anew");
 }
 
 #[test]
@@ -361,5 +362,5 @@ fn open_job_is_exported_with_a_warning() {
     let run = test_cluster
         .run(&Binary::new(), &["export", "--job-id", JOB, "--yes"])
         .expect(0);
-    run.says("job web-latency is opened");
+    run.expect_stderr("job web-latency is opened");
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{cluster, exported, inputs, nothing_open, refused, version};
+use super::{assert_no_open_contexts, cluster, exported, failed_export, inputs, version};
 use crate::support::archive::entry;
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::{MlApi, MlOptions, MlVersion};
 use crate::support::cluster::real::documents_for_tests;
-use crate::support::cluster::remote::WithRemotes;
+use crate::support::cluster::remote::RemoteClusters;
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
@@ -26,7 +26,7 @@ fn datafeed_missing_from_the_job_is_found_in_the_list() {
     for options in [
         MlOptions::new(MlVersion::new(7, 10, 2)),
         MlOptions {
-            listing_leaves_out_datafeeds: true,
+            listing_omits_datafeeds: true,
             ..MlOptions::new(version())
         },
     ] {
@@ -45,14 +45,14 @@ fn job_without_datafeed_exports_no_input_documents() {
     let cluster = cluster(&Fixture::load(JOB).without_datafeed());
     let entries = exported(&cluster, JOB, &[]);
     assert_eq!(datafeed(&entries), Value::Null);
-    refused(&cluster, JOB, &["--include-inputs"], 1)
-        .says("no datafeed")
-        .says("without --include-inputs");
+    failed_export(&cluster, JOB, &["--include-inputs"], 1)
+        .expect_stderr("no datafeed")
+        .expect_stderr("without --include-inputs");
 }
 
 #[test]
 fn equal_ids_in_two_source_indices_stay_separate() {
-    let fixture = Fixture::load(JOB).on_two_sources("weblogs-2024.02");
+    let fixture = Fixture::load(JOB).with_second_source("weblogs-2024.02");
     let cluster = cluster(&fixture);
     let entries = exported(&cluster, JOB, &["--include-inputs"]);
     let text: Vec<&str> = entry(&entries, "_input_1.ndjson").lines().collect();
@@ -71,7 +71,7 @@ fn pattern_without_an_index_exports_no_input_documents_with_a_warning() {
         let fixture = Fixture::load(JOB)
             .without_inputs()
             .with_job(|job| job["datafeed_config"]["indices"] = json!([pattern]));
-        let remotes = WithRemotes::new(documents_for_tests(), true);
+        let remotes = RemoteClusters::new(documents_for_tests(), true);
         let ml = MlApi::new(MlOptions::new(version()));
         let stand_in = StandIn::start(StandInOptions {
             api: Some(Arc::new(ml.clone())),
@@ -98,8 +98,8 @@ fn pattern_without_an_index_exports_no_input_documents_with_a_warning() {
                     pagination,
                 ];
                 args.extend(more);
-                cluster.run(&Binary::new(), &args).expect(0).says(&warning);
-                nothing_open(&cluster);
+                cluster.run(&Binary::new(), &args).expect(0).expect_stderr(&warning);
+                assert_no_open_contexts(&cluster);
             }
         }
     }
@@ -108,6 +108,6 @@ fn pattern_without_an_index_exports_no_input_documents_with_a_warning() {
 #[test]
 fn missing_source_index_is_named() {
     let cluster = cluster(&Fixture::load(JOB).without_inputs());
-    refused(&cluster, JOB, &["--include-inputs"], 1).says("weblogs-2024.01");
+    failed_export(&cluster, JOB, &["--include-inputs"], 1).expect_stderr("weblogs-2024.01");
     exported(&cluster, JOB, &[]);
 }

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::{cluster, exported, inputs, refused};
+use super::{cluster, exported, failed_export, inputs};
 use crate::support::archive::entry;
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::Fault;
+use crate::support::cluster::faults::FaultRule;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
@@ -21,11 +21,11 @@ fn with_private_field(mut fixture: Fixture) -> Fixture {
 }
 
 /// Every list of fields that the cluster was asked for; `*` where a search asked for whole inputs.
-fn asked(cluster: &TestCluster, index: &str) -> Arc<Mutex<BTreeSet<String>>> {
+fn record_requested_fields(cluster: &TestCluster, index: &str) -> Arc<Mutex<BTreeSet<String>>> {
     let asked = Arc::new(Mutex::new(BTreeSet::new()));
     let (index, heard) = (index.to_owned(), Arc::clone(&asked));
     let opened: Mutex<bool> = Mutex::new(false);
-    let hook = Fault::on("POST", "").always().run(move |call| {
+    let hook = FaultRule::on("POST", "").always().run(move |call| {
         if call.path.ends_with("/_pit") {
             *opened.lock().unwrap() = call.path.contains(&index);
         }
@@ -73,7 +73,7 @@ fn export_includes_exactly_the_fields_that_the_job_reads() {
     ] {
         let fixture = with_private_field(Fixture::load(name));
         let cluster = cluster(&fixture);
-        let asked = asked(&cluster, source);
+        let asked = record_requested_fields(&cluster, source);
         let entries = exported(&cluster, name, &["--include-inputs"]);
         assert_eq!(*asked.lock().unwrap(), set(expected), "{name}");
         let documents = inputs(&entries);
@@ -102,7 +102,7 @@ fn multi_fields_are_resolved_by_the_mapping() {
         input.source = input.source.replacen('{', more, 1);
     }
     let cluster = cluster(&fixture);
-    let asked = asked(&cluster, "weblogs-2024.01");
+    let asked = record_requested_fields(&cluster, "weblogs-2024.01");
     let entries = exported(&cluster, "web-latency", &["--include-inputs"]);
     let asked = asked.lock().unwrap();
     for field in ["service", "real.keyword", "labels.keyword.name"] {
@@ -147,7 +147,7 @@ fn options_add_fields_or_export_all() {
 }
 
 /// What an export says beside its result.
-fn said(cluster: &TestCluster, more: &[&str]) -> String {
+fn stderr_of_export(cluster: &TestCluster, more: &[&str]) -> String {
     let binary = Binary::new();
     let mut args = vec!["export", "--job-id", "web-latency", "--yes", "--include-inputs"];
     args.extend(more);
@@ -165,12 +165,12 @@ fn script_with_unknown_fields_causes_a_warning() {
     };
     let warning = "runtime field `weight`: `doc` with a name made at run time; --all-fields carries every field";
     let unclear = with_script("for (f in params.names) emit(doc[f].value)");
-    let told = said(&unclear, &[]);
+    let told = stderr_of_export(&unclear, &[]);
     assert!(told.contains(&format!("warning: {warning}")), "{told}");
-    let whole = said(&unclear, &["--all-fields"]);
+    let whole = stderr_of_export(&unclear, &["--all-fields"]);
     assert!(!whole.contains("carries every field"), "{whole}");
     drop(unclear);
-    let clear = said(&with_script("emit(doc['responsetime'].value)"), &[]);
+    let clear = stderr_of_export(&with_script("emit(doc['responsetime'].value)"), &[]);
     assert!(!clear.contains("carries every field"), "{clear}");
 }
 
@@ -186,7 +186,7 @@ fn field_excluded_from_source_causes_a_warning() {
     ] {
         let mut fixture = Fixture::load("web-latency");
         fixture.input_mapping["_source"] = source;
-        let told = said(&cluster(&fixture), &[]);
+        let told = stderr_of_export(&cluster(&fixture), &[]);
         for field in ["@timestamp", "clientip", "host", "responsetime", "status"] {
             let warning = format!("warning: weblogs-2024.01 leaves {field} out of _source: it cannot be carried");
             assert_eq!(told.contains(&warning), left_out.contains(&field), "{field}: {told}");
@@ -199,9 +199,9 @@ fn index_without_source_is_refused_before_reading() {
     let mut fixture = Fixture::load("web-latency");
     fixture.input_mapping["_source"] = json!({"enabled": false});
     let cluster = cluster(&fixture);
-    refused(&cluster, "web-latency", &["--include-inputs"], 1)
-        .says("weblogs-2024.01 keeps no _source")
-        .says("export without --include-inputs");
+    failed_export(&cluster, "web-latency", &["--include-inputs"], 1)
+        .expect_stderr("weblogs-2024.01 keeps no _source")
+        .expect_stderr("export without --include-inputs");
     let requests = cluster.stand_in.requests();
     assert!(requests.iter().all(|request| !request.path.ends_with("/_pit")));
 }

@@ -2,17 +2,17 @@
 
 use std::io::Write as _;
 
-use super::{cluster, files, nothing_open, version};
+use super::{assert_no_open_contexts, cluster, files, version};
 use crate::support::archive::entries;
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "log-categories";
 const EXPORT: [&str; 4] = ["export", "--job-id", JOB, "--yes"];
 
-fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+fn export_args<'a>(more: &[&'a str]) -> Vec<&'a str> {
     EXPORT.into_iter().chain(more.iter().copied()).collect()
 }
 
@@ -38,7 +38,10 @@ fn archive_is_readable_by_its_owner_only() {
         let partial = files.find(|entry| entry.file_name().to_string_lossy().ends_with(".partial"));
         *look.lock().unwrap() = partial.map(|entry| entry.metadata().unwrap().permissions().mode());
     };
-    cluster.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(hook));
+    cluster
+        .stand_in
+        .faults()
+        .add(FaultRule::on("GET", "/_ml/info").run(hook));
     let path = cluster.export(&binary, JOB, "out", &[]);
     assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     let partial = seen
@@ -56,8 +59,8 @@ fn existing_file_is_refused_before_reading() {
         std::fs::write(binary.path(name), "mine").unwrap();
     }
     for more in [&[][..], &["-o", "other.tar.gz"]] {
-        let run = cluster.run(&binary, &with(more)).expect(3);
-        run.says("exists already").says("--overwrite");
+        let run = cluster.run(&binary, &export_args(more)).expect(3);
+        run.expect_stderr("exists already").expect_stderr("--overwrite");
         assert_eq!(run.stdout, "");
     }
     assert!(cluster.stand_in.requests().is_empty());
@@ -69,15 +72,15 @@ fn overwrite_replaces_a_file_only_with_a_complete_archive() {
     let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
     std::fs::write(binary.path("out.tar.gz"), "mine").unwrap();
-    let late = Fault::on("GET", "/_ml/info").then(Action::status(500, "{}"));
+    let late = FaultRule::on("GET", "/_ml/info").then(Action::status(500, "{}"));
     cluster.stand_in.faults().add(late);
     cluster
-        .run(&binary, &with(&["-o", "out.tar.gz", "--overwrite"]))
+        .run(&binary, &export_args(&["-o", "out.tar.gz", "--overwrite"]))
         .expect(1);
     assert_eq!(std::fs::read_to_string(binary.path("out.tar.gz")).unwrap(), "mine");
     assert_eq!(files(binary.directory()), ["out.tar.gz"]);
     cluster
-        .run(&binary, &with(&["-o", "out.tar.gz", "--overwrite"]))
+        .run(&binary, &export_args(&["-o", "out.tar.gz", "--overwrite"]))
         .expect(0);
     assert!(entries(&binary.path("out.tar.gz")).contains_key("esml_manifest.json"));
     assert_eq!(files(binary.directory()), ["out.tar.gz"]);
@@ -90,9 +93,12 @@ fn file_created_during_the_export_is_kept() {
     let path = binary.path("out.tar.gz");
     let other = path.clone();
     let hook = move |_: &_| std::fs::write(&other, "mine").unwrap();
-    cluster.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(hook));
-    let run = cluster.run(&binary, &with(&["-o", "out.tar.gz"])).expect(3);
-    run.says("out.tar.gz").says("--overwrite");
+    cluster
+        .stand_in
+        .faults()
+        .add(FaultRule::on("GET", "/_ml/info").run(hook));
+    let run = cluster.run(&binary, &export_args(&["-o", "out.tar.gz"])).expect(3);
+    run.expect_stderr("out.tar.gz").expect_stderr("--overwrite");
     assert_eq!(std::fs::read_to_string(path).unwrap(), "mine");
     assert_eq!(files(binary.directory()), ["out.tar.gz"]);
 }
@@ -101,10 +107,10 @@ fn file_created_during_the_export_is_kept() {
 fn missing_directory_is_named() {
     let cluster = cluster(&Fixture::load(JOB));
     let run = cluster
-        .run(&Binary::new(), &with(&["-o", "no/such/out.tar.gz"]))
+        .run(&Binary::new(), &export_args(&["-o", "no/such/out.tar.gz"]))
         .expect(1);
-    run.says("no/such/out.tar.gz");
-    nothing_open(&cluster);
+    run.expect_stderr("no/such/out.tar.gz");
+    assert_no_open_contexts(&cluster);
 }
 
 #[test]
@@ -112,9 +118,11 @@ fn directory_as_output_is_refused() {
     let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
     std::fs::create_dir(binary.path("out")).unwrap();
-    cluster.run(&binary, &with(&["-o", "out"])).expect(3);
-    let run = cluster.run(&binary, &with(&["-o", "out", "--overwrite"])).expect(3);
-    run.says("out is a folder, and only a regular file can be replaced");
+    cluster.run(&binary, &export_args(&["-o", "out"])).expect(3);
+    let run = cluster
+        .run(&binary, &export_args(&["-o", "out", "--overwrite"]))
+        .expect(3);
+    run.expect_stderr("out is a folder, and only a regular file can be replaced");
     assert!(run.stdout.is_empty(), "{run:?}");
     assert_eq!(files(binary.directory()), ["out"]);
     assert!(cluster.stand_in.requests().is_empty());
@@ -139,16 +147,19 @@ fn export_refuses_to_replace_what_is_not_a_regular_file() {
             &["-o", name],
         ] {
             cluster
-                .run(&binary, &with(more))
+                .run(&binary, &export_args(more))
                 .expect(3)
-                .says(&format!("{name} is {what}"));
+                .expect_stderr(&format!("{name} is {what}"));
         }
         let page = ["inspect", "none.tar.gz", "--html", name, "--overwrite"];
-        binary.run(page).expect(3).says(&format!("{name} is {what}"));
+        binary.run(page).expect(3).expect_stderr(&format!("{name} is {what}"));
         let key = ["pseudonymize", "none.tar.gz", "-o", "new.tar.gz", "--key", name];
-        binary.run(key).expect(3).says(&format!("{name} is {what}"));
+        binary.run(key).expect(3).expect_stderr(&format!("{name} is {what}"));
         let pseudonymized = ["pseudonymize", "none.tar.gz", "--overwrite", "-o", name];
-        binary.run(pseudonymized).expect(3).says(&format!("{name} is {what}"));
+        binary
+            .run(pseudonymized)
+            .expect(3)
+            .expect_stderr(&format!("{name} is {what}"));
     }
     assert!(cluster.stand_in.requests().is_empty());
     assert_eq!(files(binary.directory()), ["link", "mine", "pipe"]);
@@ -161,7 +172,7 @@ fn concurrent_exports_to_one_file_publish_complete_archives() {
         let cluster = cluster(&Fixture::load(JOB));
         let binary = Binary::new();
         let url = cluster.stand_in.url();
-        let mut arguments = with(&["-o", "out.tar.gz", "--url", &url]);
+        let mut arguments = export_args(&["-o", "out.tar.gz", "--url", &url]);
         arguments.extend(overwrite.then_some("--overwrite"));
         let (command, done) = (
             std::sync::Mutex::new(binary.command(&arguments)),
@@ -173,7 +184,10 @@ fn concurrent_exports_to_one_file_publish_complete_archives() {
                 assert!(output.status.success(), "{output:?}");
             }
         };
-        cluster.stand_in.faults().add(Fault::on("GET", "/_ml/info").run(second));
+        cluster
+            .stand_in
+            .faults()
+            .add(FaultRule::on("GET", "/_ml/info").run(second));
         let first = binary.run(&arguments);
         assert_eq!(first.code, if overwrite { 0 } else { 3 }, "{first:?}");
         binary.run(["inspect", "--verify", "out.tar.gz"]).expect(0);
@@ -187,7 +201,7 @@ fn stdout_receives_only_the_archive() {
     let binary = Binary::new();
     for more in [&["-o", "-"][..], &["-o", "-", "--json"]] {
         let url = cluster.stand_in.url();
-        let mut args = with(more);
+        let mut args = export_args(more);
         args.extend(["--url", &url]);
         let output = binary.command(&args).output().unwrap();
         assert_eq!(output.status.code(), Some(0));
@@ -242,5 +256,5 @@ fn export_dry_run_counts_and_writes_nothing() {
     assert_eq!(document["documents"]["categories"], categories.len());
     assert_eq!(files(binary.directory()), Vec::<String>::new());
     assert!(cluster.stand_in.writes().is_empty());
-    nothing_open(&cluster);
+    assert_no_open_contexts(&cluster);
 }

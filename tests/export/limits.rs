@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{cluster, exported, refused, stored, version};
+use super::{cluster, exported, failed_export, stored, version};
 use crate::support::archive::entry;
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::{Action, Fault};
-use crate::support::fixtures::{Fixture, Stored};
+use crate::support::cluster::faults::{Action, FaultRule};
+use crate::support::fixtures::{Fixture, StoredDocument};
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
 const SOURCE: &str = "weblogs-2024.01";
 const ALL: [&str; 2] = ["--include-inputs", "--all-fields"];
 /// Before the first input of the other indices.
-const EARLY: &str = "2024-06-01";
+const BEFORE_OTHER_INPUTS: &str = "2024-06-01";
 
 /// Nine indices more, each with a mapping of 2 MB and an input of its own, later than all others.
 fn large_mappings() -> Fixture {
@@ -26,7 +26,7 @@ fn large_mappings() -> Fixture {
     for number in 0..9 {
         let index = format!("weblogs-large-{number}");
         let source = json!({"@timestamp": 1_717_300_000_000_i64 + number, "host": "a", "responsetime": 1});
-        fixture.inputs.push(Stored {
+        fixture.inputs.push(StoredDocument {
             index: index.clone(),
             ..stored("one", source)
         });
@@ -37,7 +37,7 @@ fn large_mappings() -> Fixture {
     fixture
 }
 
-fn mapped(entries: &std::collections::BTreeMap<String, String>) -> BTreeSet<String> {
+fn mapped_indices(entries: &std::collections::BTreeMap<String, String>) -> BTreeSet<String> {
     let mapping: Value = serde_json::from_str(entry(entries, "_input_mapping.json")).unwrap();
     mapping.as_object().unwrap().keys().cloned().collect()
 }
@@ -46,24 +46,27 @@ fn mapped(entries: &std::collections::BTreeMap<String, String>) -> BTreeSet<Stri
 fn oversized_mappings_are_refused_before_reading() {
     let cluster = TestCluster::seeded(version(), &large_mappings());
     for more in [&[][..], &["--dry-run"]] {
-        refused(&cluster, JOB, &[&ALL[..], more].concat(), 1)
-            .says("web-latency_input_mapping.json would have 1")
-            .says("no import takes more than 16777216")
-            .says("--all-fields")
-            .says("--inputs-before-date");
+        failed_export(&cluster, JOB, &[&ALL[..], more].concat(), 1)
+            .expect_stderr("web-latency_input_mapping.json would have 1")
+            .expect_stderr("no import takes more than 16777216")
+            .expect_stderr("--all-fields")
+            .expect_stderr("--inputs-before-date");
     }
     let requests = cluster.stand_in.requests();
     assert!(!requests.iter().any(|request| request.path.ends_with("/_pit")));
-    assert_eq!(mapped(&exported(&cluster, JOB, &["--include-inputs"])).len(), 10);
+    assert_eq!(
+        mapped_indices(&exported(&cluster, JOB, &["--include-inputs"])).len(),
+        10
+    );
 }
 
 #[test]
 fn archive_contains_only_mappings_of_exported_indices() {
     let cluster = TestCluster::seeded(version(), &large_mappings());
-    let more = [&ALL[..], &["--inputs-before-date", EARLY]].concat();
+    let more = [&ALL[..], &["--inputs-before-date", BEFORE_OTHER_INPUTS]].concat();
     let binary = Binary::new();
     let archive = cluster.export(&binary, JOB, "out", &more);
-    let carried = mapped(&crate::support::archive::entries(&archive));
+    let carried = mapped_indices(&crate::support::archive::entries(&archive));
     assert_eq!(carried, BTreeSet::from([SOURCE.to_owned()]));
     cluster.import(&binary, &archive, &["--as", "copy"]).expect(0);
     let input = cluster.call("GET", "/copy-input/_mapping", "").value();
@@ -74,13 +77,13 @@ fn archive_contains_only_mappings_of_exported_indices() {
 #[test]
 fn unlisted_source_indices_are_read_up_to_the_limit() {
     let cluster = TestCluster::seeded(version(), &large_mappings());
-    let silent = Fault::when(|call| String::from_utf8_lossy(&call.body).contains("\"_index\""));
+    let silent = FaultRule::when(|call| String::from_utf8_lossy(&call.body).contains("\"_index\""));
     let body = json!({"error": {"type": "illegal_argument_exception", "reason": "no"}, "status": 400});
     cluster
         .stand_in
         .faults()
         .add(silent.always().then(Action::status(400, body.to_string())));
-    refused(&cluster, JOB, &ALL, 1).says("web-latency_input_mapping.json would have 1");
+    failed_export(&cluster, JOB, &ALL, 1).expect_stderr("web-latency_input_mapping.json would have 1");
 }
 
 #[test]
@@ -89,11 +92,11 @@ fn oversized_document_is_an_error_that_names_it() {
     let mut annotation: Value = serde_json::from_str(&fixture.annotations[0].source).unwrap();
     annotation["annotation"] = "x".repeat(5 << 20).into();
     fixture.annotations.push(stored("the-long-one", annotation));
-    refused(&cluster(&fixture), JOB, &[], 1)
-        .says("web-latency_annotations.ndjson, line ")
-        .says("document the-long-one) would have 52")
-        .says("no import takes more than 4194304")
-        .says("--annotations-after-date");
+    failed_export(&cluster(&fixture), JOB, &[], 1)
+        .expect_stderr("web-latency_annotations.ndjson, line ")
+        .expect_stderr("document the-long-one) would have 52")
+        .expect_stderr("no import takes more than 4194304")
+        .expect_stderr("--annotations-after-date");
 }
 
 #[test]
@@ -104,7 +107,7 @@ fn oversized_calendars_are_refused() {
     fixture
         .calendars
         .push(json!({"calendar_id": "full", "job_ids": [JOB], "events": events}));
-    refused(&cluster(&fixture), JOB, &ALL[..1], 1)
-        .says("web-latency_calendars.json would have 5")
-        .says("past events");
+    failed_export(&cluster(&fixture), JOB, &ALL[..1], 1)
+        .expect_stderr("web-latency_calendars.json would have 5")
+        .expect_stderr("past events");
 }

@@ -25,7 +25,7 @@ use serde_json::Value;
 use crate::support::archive::entries;
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::ml::MlVersion;
-use crate::support::fixtures::{Fixture, Stored};
+use crate::support::fixtures::{Fixture, StoredDocument};
 use crate::support::test_cluster::TestCluster;
 
 fn version() -> MlVersion {
@@ -48,19 +48,19 @@ fn exported(cluster: &TestCluster, job: &str, more: &[&str]) -> BTreeMap<String,
 
 /// A run of `export` that fails, with nothing left in the directory and nothing open on the cluster.
 #[track_caller]
-fn refused(cluster: &TestCluster, job: &str, more: &[&str], code: i32) -> Run {
+fn failed_export(cluster: &TestCluster, job: &str, more: &[&str], code: i32) -> Run {
     let binary = Binary::new();
     let mut args = vec!["export", "--job-id", job, "--yes"];
     args.extend(more);
     let run = cluster.run(&binary, &args).expect(code);
     assert_eq!(run.stdout, "");
     assert_eq!(files(binary.directory()), Vec::<String>::new(), "{}", run.stderr);
-    nothing_open(cluster);
+    assert_no_open_contexts(cluster);
     run
 }
 
 #[track_caller]
-fn nothing_open(cluster: &TestCluster) {
+fn assert_no_open_contexts(cluster: &TestCluster) {
     assert_eq!(
         cluster.documents.open_contexts(),
         Some(0),
@@ -100,8 +100,8 @@ fn inputs(entries: &BTreeMap<String, String>) -> Vec<Value> {
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn stored(id: &str, source: Value) -> Stored {
-    Stored {
+fn stored(id: &str, source: Value) -> StoredDocument {
+    StoredDocument {
         index: String::new(),
         id: id.to_owned(),
         source: source.to_string(),

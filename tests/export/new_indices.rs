@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::{cluster, exported, inputs, refused};
+use super::{cluster, exported, failed_export, inputs};
 use crate::support::archive::entry;
 use crate::support::cluster::Call;
-use crate::support::cluster::faults::Fault;
+use crate::support::cluster::faults::FaultRule;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
 const NEW: &str = "weblogs-2024.02";
-const WAYS: [&str; 2] = ["pit", "scroll"];
+const PAGINATIONS: [&str; 2] = ["pit", "scroll"];
 
 /// The index comes to be, with a document of these fields, before the search over the pattern is opened.
-fn appearing(mapping: Value, document: Value) -> TestCluster {
+fn cluster_with_new_index(mapping: Value, document: Value) -> TestCluster {
     let fixture = Fixture::load(JOB).with_job(|job| job["datafeed_config"]["indices"] = json!(["weblogs-*"]));
     let cluster = cluster(&fixture);
     let direct = cluster.stand_in.direct();
@@ -26,7 +26,7 @@ fn appearing(mapping: Value, document: Value) -> TestCluster {
         direct.call("PUT", &format!("/{NEW}"), json!({ "mappings": mapping }).to_string());
         direct.call("PUT", &format!("/{NEW}/_doc/new?refresh=true"), document.to_string());
     };
-    cluster.stand_in.faults().add(Fault::when(opens).run(create));
+    cluster.stand_in.faults().add(FaultRule::when(opens).run(create));
     cluster
 }
 
@@ -36,9 +36,9 @@ fn document() -> Value {
 
 #[test]
 fn index_created_during_the_export_is_exported_with_its_mapping() {
-    for pagination in WAYS {
+    for pagination in PAGINATIONS {
         let mapping = Fixture::load(JOB).input_mapping;
-        let cluster = appearing(mapping, document());
+        let cluster = cluster_with_new_index(mapping, document());
         let entries = exported(&cluster, JOB, &["--include-inputs", "--pagination", pagination]);
         assert_eq!(inputs(&entries).len(), Fixture::load(JOB).inputs.len() + 1);
         let mappings: Value = serde_json::from_str(entry(&entries, "_input_mapping.json")).unwrap();
@@ -48,18 +48,18 @@ fn index_created_during_the_export_is_exported_with_its_mapping() {
 
 #[test]
 fn index_created_with_other_field_types_is_refused() {
-    for pagination in WAYS {
+    for pagination in PAGINATIONS {
         let mut mapping = Fixture::load(JOB).input_mapping;
         mapping["properties"]["host"] = json!({"type": "alias", "path": "server"});
         mapping["properties"]["server"] = json!({"type": "keyword"});
         let mut document = document();
         document["server"] = "new".into();
         document.as_object_mut().unwrap().shift_remove("host");
-        let cluster = appearing(mapping, document);
-        refused(&cluster, JOB, &["--include-inputs", "--pagination", pagination], 1)
-            .says(&format!(
+        let cluster = cluster_with_new_index(mapping, document);
+        failed_export(&cluster, JOB, &["--include-inputs", "--pagination", pagination], 1)
+            .expect_stderr(&format!(
                 "{NEW} appeared during the export, and fields of it are not read: server"
             ))
-            .says("export again");
+            .expect_stderr("export again");
     }
 }

@@ -32,7 +32,7 @@ fn piped_stdout_is_the_plain_path() {
         "Categories: ",
         "Exported job log-categories: ",
     ] {
-        run.says(line);
+        run.expect_stderr(line);
     }
 }
 
@@ -46,9 +46,11 @@ fn quiet_prints_nothing_and_verbose_prints_more() {
     );
     let plain = export(&cluster, &[]).expect(0).stderr;
     let verbose = export(&cluster, &["-v"]).expect(0);
-    verbose.says("connected to http://127.0.0.1");
+    verbose.expect_stderr("connected to http://127.0.0.1");
     let debug = export(&cluster, &["-vv"]).expect(0);
-    debug.says("GET /: 200 in ").says("POST /_search: 200");
+    debug
+        .expect_stderr("GET /: 200 in ")
+        .expect_stderr("POST /_search: 200");
     assert!(plain.len() < verbose.stderr.len() && verbose.stderr.len() < debug.stderr.len());
     export(&cluster, &["-q", "-v"]).expect(2);
 }
@@ -108,9 +110,9 @@ fn closed_stdout_is_not_an_error() {
 fn export_without_yes_and_terminal_sends_no_request() {
     let cluster = TestCluster::new(version());
     let run = cluster.run(&Binary::new(), &["export", "--job-id", JOB]).expect(3);
-    run.says("personal data").says("--yes");
+    run.expect_stderr("personal data").expect_stderr("--yes");
     assert!(cluster.stand_in.requests().is_empty());
     let run = cluster.run(&Binary::new(), &["export"]).expect(2);
-    run.says("--job-id");
+    run.expect_stderr("--job-id");
     assert!(cluster.stand_in.requests().is_empty());
 }

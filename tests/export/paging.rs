@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{exported, inputs, nothing_open, refused, version};
-use crate::support::cluster::faults::{Action, Fault};
+use super::{assert_no_open_contexts, exported, failed_export, inputs, version};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
-const SMALL: [&str; 3] = ["--include-inputs", "--page-size", "37"];
+const SMALL_PAGES: [&str; 3] = ["--include-inputs", "--page-size", "37"];
 
 fn parts(entries: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
     let same = entries.iter().filter(|(name, _)| name.as_str() != "esml_manifest.json");
     same.map(|(name, text)| (name.as_str(), text.as_str())).collect()
 }
 
-fn used(cluster: &TestCluster) -> (bool, bool) {
+fn used_paginations(cluster: &TestCluster) -> (bool, bool) {
     let requests = cluster.stand_in.requests();
     let pit = requests.iter().any(|request| request.path.ends_with("/_pit"));
     let scroll = requests
@@ -39,16 +39,16 @@ fn pagination_depends_on_the_version() {
         (MlVersion::new(9, 2, 0), true),
     ] {
         let cluster = TestCluster::seeded(version.clone(), &fixture);
-        let entries = exported(&cluster, JOB, &SMALL);
+        let entries = exported(&cluster, JOB, &SMALL_PAGES);
         assert_eq!(inputs(&entries).len(), fixture.inputs.len(), "{version:?}");
-        assert_eq!(used(&cluster), (pit, !pit), "{version:?}");
-        in_time_order(&entries);
-        nothing_open(&cluster);
+        assert_eq!(used_paginations(&cluster), (pit, !pit), "{version:?}");
+        assert_time_order(&entries);
+        assert_no_open_contexts(&cluster);
         assert!(cluster.stand_in.writes().is_empty());
     }
 }
 
-fn in_time_order(entries: &BTreeMap<String, String>) {
+fn assert_time_order(entries: &BTreeMap<String, String>) {
     let times = inputs(entries).into_iter().map(|input| input["@timestamp"].as_i64());
     assert!(times.is_sorted());
 }
@@ -71,7 +71,7 @@ fn scroll_is_a_single_search_in_time_order() {
         ],
     );
     assert_eq!(inputs(&entries).len(), fixture.inputs.len());
-    in_time_order(&entries);
+    assert_time_order(&entries);
     let requests = cluster.stand_in.requests();
     let opened: Vec<_> = requests
         .iter()
@@ -80,7 +80,7 @@ fn scroll_is_a_single_search_in_time_order() {
         })
         .collect();
     assert_eq!(opened.len(), 1, "{opened:#?}");
-    nothing_open(&cluster);
+    assert_no_open_contexts(&cluster);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn every_pagination_exports_the_same_archive() {
         &["--compression-level", "0"],
         &["--compression-level", "9"],
     ] {
-        let mut args = SMALL.to_vec();
+        let mut args = SMALL_PAGES.to_vec();
         args.truncate(1);
         args.extend(more);
         let entries = exported(&cluster, JOB, &args);
@@ -117,7 +117,7 @@ fn every_pagination_exports_the_same_archive() {
             parts(&entries).keys().collect::<Vec<_>>(),
             parts(&reference).keys().collect::<Vec<_>>()
         );
-        nothing_open(&cluster);
+        assert_no_open_contexts(&cluster);
     }
 }
 
@@ -135,12 +135,12 @@ fn unsupported_pagination_is_an_error() {
     // 7.10 and 7.11 have points in time without a tiebreak.
     for (major, minor, patch) in [(7, 10, 2), (7, 11, 2)] {
         let cluster = TestCluster::seeded(MlVersion::new(major, minor, patch), &fixture);
-        refused(&cluster, JOB, &["--pagination", "pit"], 1)
-            .says(&format!(
+        failed_export(&cluster, JOB, &["--pagination", "pit"], 1)
+            .expect_stderr(&format!(
                 "{major}.{minor}.{patch} cannot read every document through a point in time (7.12"
             ))
-            .says("--pagination scroll");
-        assert_eq!(used(&cluster), (false, false));
+            .expect_stderr("--pagination scroll");
+        assert_eq!(used_paginations(&cluster), (false, false));
     }
 }
 
@@ -177,11 +177,11 @@ fn documents_with_equal_times_are_read_once() {
         }
         let cluster = TestCluster::seeded(version(), &fixture);
         // Nothing is counted forever.
-        let endless = Fault::on("POST", "/_search").nth(300).always();
+        let endless = FaultRule::on("POST", "/_search").nth(300).always();
         cluster.stand_in.faults().add(endless.then(Action::status(500, "{}")));
         let more = ["--page-size", "7", "--slices", "3", "--pagination", "pit"];
         let entries = exported(&cluster, JOB, &[&["--include-inputs"], &more[..]].concat());
         assert_eq!(inputs(&entries).len(), fixture.inputs.len());
-        nothing_open(&cluster);
+        assert_no_open_contexts(&cluster);
     }
 }

@@ -90,7 +90,7 @@ fn python_importer_finds_the_entries_of_any_job_id() {
 }
 
 /// What their importer sends of these lines: pairs up to the first blank line, with the ids of the action lines.
-fn uploaded(cluster: &TestCluster, index: &str, text: &str) {
+fn upload_like_python(cluster: &TestCluster, index: &str, text: &str) {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let mut body = String::new();
     for pair in lines
@@ -107,12 +107,12 @@ fn uploaded(cluster: &TestCluster, index: &str, text: &str) {
 
 /// Its steps, in its order: inputs to an index without mapping, the job with the settings that it knows, the state, the
 /// snapshot under an id taken from the file's name, the revert.
-fn imported_their_way(cluster: &TestCluster, job: &str, archive: &Path) -> Answer {
+fn import_like_python(cluster: &TestCluster, job: &str, archive: &Path) -> Answer {
     let (names, contents) = (names(archive), entries(archive));
     let index = format!("{job}-input");
     cluster.call("PUT", &format!("/{index}"), "");
     for input in names.iter().filter(|name| is_input(name, job)) {
-        uploaded(cluster, &index, &contents[input]);
+        upload_like_python(cluster, &index, &contents[input]);
     }
     let config = first(&names, &format!("{job}_config.json")).unwrap();
     let mut config: Value = serde_json::from_str(&contents[config]).unwrap();
@@ -139,7 +139,7 @@ fn imported_their_way(cluster: &TestCluster, job: &str, archive: &Path) -> Answe
     let made = cluster.call("PUT", &format!("/_ml/anomaly_detectors/{job}"), &config.to_string());
     assert_eq!(made.status, 200, "{:?}", made.value());
     let state = first(&names, &format!("{job}_snapshot_docs.ndjson")).unwrap();
-    uploaded(cluster, ".ml-state-write", &contents[state]);
+    upload_like_python(cluster, ".ml-state-write", &contents[state]);
     let snapshot = first(&names, "ml-anomalies-snapshot_doc").unwrap();
     let id = snapshot.replace("ml-anomalies-snapshot_doc_", "").replace(".json", "");
     let place = format!("/.ml-anomalies-shared/_doc/{id}?refresh=true");
@@ -169,7 +169,7 @@ fn python_importer_creates_the_job_of_an_archive() {
             let items = json!({"items": filter["items"]});
             assert_eq!(target.call("PUT", &path, &items.to_string()).status, 200);
         }
-        let reverted = imported_their_way(&target, name, &archive);
+        let reverted = import_like_python(&target, name, &archive);
         assert_eq!(reverted.status, 200, "{:?}", reverted.value());
         assert_eq!(target.job(name)["model_snapshot_id"], fixture.snapshot_id());
         let moved = target.documents_of(&format!("{name}-input")).len();

@@ -4,39 +4,42 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{exported, inputs, nothing_open, refused, version};
+use super::{assert_no_open_contexts, exported, failed_export, inputs, version};
 use crate::support::archive::entry;
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::{MlApi, MlOptions, MlVersion};
 use crate::support::cluster::real::documents_for_tests;
-use crate::support::cluster::remote::{Remote, WithRemotes};
+use crate::support::cluster::remote::{Remote, RemoteClusters};
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
-const HERE: &str = "weblogs-2024.01";
+const LOCAL_INDEX: &str = "weblogs-2024.01";
 
 /// Half of the inputs are on the cluster `europe`.
-pub(super) fn cluster(version: MlVersion, change: impl FnOnce(&mut Value)) -> (TestCluster, Arc<WithRemotes>, usize) {
+pub(super) fn cluster(
+    version: MlVersion,
+    change: impl FnOnce(&mut Value),
+) -> (TestCluster, Arc<RemoteClusters>, usize) {
     let mut fixture = Fixture::load(JOB)
         .min_version(version.writes_min_version())
         .with_job(|job| {
-            job["datafeed_config"]["indices"] = json!([HERE, "europe:weblogs-*"]);
+            job["datafeed_config"]["indices"] = json!([LOCAL_INDEX, "europe:weblogs-*"]);
             change(job);
         });
     for input in fixture.inputs.iter_mut().skip(1).step_by(2) {
         input.index = "europe--weblogs-2024.01".to_owned();
     }
     fixture.sources.push("europe--weblogs-2024.01".to_owned());
-    let here = fixture.inputs.iter().filter(|input| input.index == HERE).count();
-    let (cluster, remotes) = remote_world(version, &fixture);
+    let here = fixture.inputs.iter().filter(|input| input.index == LOCAL_INDEX).count();
+    let (cluster, remotes) = cluster_with_remotes(version, &fixture);
     (cluster, remotes, here)
 }
 
-fn remote_world(version: MlVersion, fixture: &Fixture) -> (TestCluster, Arc<WithRemotes>) {
-    let remotes = WithRemotes::new(documents_for_tests(), version.since(8, 10));
-    remotes.set("europe", Remote::Answers);
+fn cluster_with_remotes(version: MlVersion, fixture: &Fixture) -> (TestCluster, Arc<RemoteClusters>) {
+    let remotes = RemoteClusters::new(documents_for_tests(), version.since(8, 10));
+    remotes.set("europe", Remote::Available);
     let ml = MlApi::new(MlOptions::new(version));
     let stand_in = StandIn::start(StandInOptions {
         api: Some(Arc::new(ml.clone())),
@@ -68,8 +71,9 @@ fn available_remote_clusters_are_exported() {
         let manifest: Value = serde_json::from_str(entry(&entries, "esml_manifest.json")).unwrap();
         assert_eq!(manifest.get("incomplete_clusters"), None);
     }
-    let mapping =
-        |call: &&crate::support::cluster::stand_in::Logged| call.method == "GET" && call.path.contains("weblogs");
+    let mapping = |call: &&crate::support::cluster::stand_in::LoggedRequest| {
+        call.method == "GET" && call.path.contains("weblogs")
+    };
     let requests = cluster.stand_in.requests();
     assert!(requests.iter().filter(mapping).count() > 0);
     assert!(
@@ -91,10 +95,12 @@ fn skipped_or_partial_remote_cluster_is_an_error_that_names_it() {
         remotes.set("europe", state);
         for pagination in ["pit", "scroll"] {
             let more = ["--include-inputs", "--pagination", pagination];
-            refused(&cluster, JOB, &more, 1).says(name).says("--allow-partial");
+            failed_export(&cluster, JOB, &more, 1)
+                .expect_stderr(name)
+                .expect_stderr("--allow-partial");
             run(&cluster, &["--dry-run", "--pagination", pagination], 1)
                 .0
-                .says(name);
+                .expect_stderr(name);
         }
         exported(&cluster, JOB, &[]);
     }
@@ -111,9 +117,10 @@ fn remote_cluster_skipped_after_the_count_is_an_error() {
                 || call.param("scroll").is_some_and(|_| call.path.contains("weblogs"))
         };
         faults.add(
-            crate::support::cluster::faults::Fault::when(opens).run(move |_| remotes.set("europe", Remote::Skipped)),
+            crate::support::cluster::faults::FaultRule::when(opens)
+                .run(move |_| remotes.set("europe", Remote::Skipped)),
         );
-        refused(&cluster, JOB, &["--include-inputs", "--pagination", pagination], 1).says("europe");
+        failed_export(&cluster, JOB, &["--include-inputs", "--pagination", pagination], 1).expect_stderr("europe");
     }
 }
 
@@ -124,8 +131,10 @@ fn allow_partial_records_the_missing_remote_cluster() {
     for pagination in ["pit", "scroll"] {
         let more = ["--allow-partial", "--pagination", pagination, "-o", "out.tar.gz"];
         let (run, binary) = run(&cluster, &more, 0);
-        run.says("warning: input documents of remote clusters are missing from the archive (--allow-partial): europe");
-        nothing_open(&cluster);
+        run.expect_stderr(
+            "warning: input documents of remote clusters are missing from the archive (--allow-partial): europe",
+        );
+        assert_no_open_contexts(&cluster);
         let entries = crate::support::archive::entries(&binary.path("out.tar.gz"));
         assert_eq!(inputs(&entries).len(), here);
         let manifest: Value = serde_json::from_str(entry(&entries, "esml_manifest.json")).unwrap();
@@ -161,7 +170,7 @@ fn multi_field_of_a_remote_index_includes_its_parent_only() {
         let more = r#"{"user": {"name": "a", "private": "p"}, "real": {"keyword": "b", "private": "p"}, "#;
         input.source = input.source.replacen('{', more, 1);
     }
-    let cluster = remote_world(version(), &fixture).0;
+    let cluster = cluster_with_remotes(version(), &fixture).0;
     let entries = exported(&cluster, JOB, &["--include-inputs"]);
     let first = &inputs(&entries)[0];
     assert_eq!(first["user"], json!({"name": "a"}));

@@ -15,7 +15,7 @@ fn put(cluster: &TestCluster, index: &str, id: &str, source: &str) {
 }
 
 /// The state index rolls over, `copies` times in all.
-fn roll_state_over(cluster: &TestCluster, copies: usize, alias: &str) {
+fn roll_over_state(cluster: &TestCluster, copies: usize, alias: &str) {
     for n in 2..=copies {
         let index = format!(".ml-state-{n:06}");
         let body = json!({"settings": {"hidden": true}, "mappings": {"enabled": false}});
@@ -40,7 +40,7 @@ fn newest_copy_of_categorizer_state_is_exported() {
         .source;
     for copies in [2, 4, 12] {
         let cluster = cluster(&fixture);
-        roll_state_over(&cluster, copies, ".ml-state-write");
+        roll_over_state(&cluster, copies, ".ml-state-write");
         // It does not decode: an export that reads it fails, or carries it.
         for n in 1..copies {
             put(

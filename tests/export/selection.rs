@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{cluster, exported, inputs, lines, refused, stored, version};
+use super::{cluster, exported, failed_export, inputs, lines, stored, version};
 use crate::support::archive::entry;
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
@@ -54,9 +54,9 @@ fn reverted_job_is_exported_with_its_current_snapshot() {
     let run = cluster
         .run(&Binary::new(), &["export", "--job-id", JOB, "--yes"])
         .expect(0);
-    run.says("warning: job log-categories-multisnap was reverted: it uses snapshot 1795433575")
-        .says("the latest one is 1795433586")
-        .says("--snapshot-id 1795433586");
+    run.expect_stderr("warning: job log-categories-multisnap was reverted: it uses snapshot 1795433575")
+        .expect_stderr("the latest one is 1795433586")
+        .expect_stderr("--snapshot-id 1795433586");
     assert_eq!(snapshot_of(&cluster, &["--snapshot-id", "1795433586"]), "1795433586");
     assert_eq!(snapshot_of(&cluster, &["--before-date", "2026-11-24"]), "1795433586");
 }
@@ -66,19 +66,19 @@ fn job_reverted_to_empty_requires_a_snapshot_id() {
     let cluster = cluster(&Fixture::load(JOB));
     let path = format!("/_ml/anomaly_detectors/{JOB}/model_snapshots/empty/_revert");
     assert_eq!(cluster.call("POST", &path, "").status, 200);
-    refused(&cluster, JOB, &[], 1)
-        .says("uses no model snapshot")
-        .says("--snapshot-id 1795433586");
+    failed_export(&cluster, JOB, &[], 1)
+        .expect_stderr("uses no model snapshot")
+        .expect_stderr("--snapshot-id 1795433586");
     assert_eq!(snapshot_of(&cluster, &["--snapshot-id", "1795433580"]), "1795433580");
 }
 
 #[test]
 fn missing_snapshot_is_an_error_that_names_it() {
     let cluster = cluster(&Fixture::load(JOB));
-    refused(&cluster, JOB, &["--snapshot-id", "42"], 1).says("no model snapshot `42`");
-    refused(&cluster, JOB, &["--before-date", "1795433575000"], 1)
-        .says("no model snapshot from before 2026-11-23T11:32:55");
-    refused(&cluster, "nosuch", &[], 1).says("no job `nosuch`");
+    failed_export(&cluster, JOB, &["--snapshot-id", "42"], 1).expect_stderr("no model snapshot `42`");
+    failed_export(&cluster, JOB, &["--before-date", "1795433575000"], 1)
+        .expect_stderr("no model snapshot from before 2026-11-23T11:32:55");
+    failed_export(&cluster, "nosuch", &[], 1).expect_stderr("no job `nosuch`");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn reversed_and_contradictory_ranges_are_usage_errors() {
         let mut all = vec!["export", "--job-id", "a", "--yes"];
         all.extend(args);
         let run = cluster.run(&Binary::new(), &all).expect(2);
-        run.says(named);
+        run.expect_stderr(named);
         assert_eq!(run.stdout, "");
     }
     assert!(cluster.stand_in.requests().is_empty());

@@ -4,15 +4,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{cluster, files, nothing_open};
+use super::{assert_no_open_contexts, cluster, files};
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::fixtures::Fixture;
 use crate::support::signals::{Signal, SignalTarget};
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "log-categories";
-const LONG: Duration = Duration::from_secs(4);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(4);
 
 fn run(cluster: &TestCluster, binary: &Binary, victim: &SignalTarget, pagination: &str) -> std::process::Output {
     let url = cluster.stand_in.url();
@@ -35,16 +35,16 @@ fn run(cluster: &TestCluster, binary: &Binary, victim: &SignalTarget, pagination
 }
 
 /// Interrupts an export at the request of that number; `false` where there are fewer.
-fn interrupted_at(cluster: &TestCluster, number: usize, signal: Signal, code: i32, pagination: &str) -> bool {
+fn interrupt_at(cluster: &TestCluster, number: usize, signal: Signal, code: i32, pagination: &str) -> bool {
     let victim = SignalTarget::default();
     let asked = Arc::new(Mutex::new(None));
     let (hooked, heard) = (victim.clone(), Arc::clone(&asked));
     let faults = cluster.stand_in.faults();
     faults.clear();
-    let hook = Fault::when(|_| true).nth(number).run(move |call| {
+    let hook = FaultRule::when(|_| true).nth(number).run(move |call| {
         *heard.lock().unwrap() = Some(format!("{} {}", call.method, call.uri()));
         hooked.signal(signal);
-        hooked.wait(LONG);
+        hooked.wait(EXIT_TIMEOUT);
     });
     let hook = hook.then(Action::Close);
     faults.add(hook);
@@ -61,10 +61,10 @@ fn interrupted_at(cluster: &TestCluster, number: usize, signal: Signal, code: i3
     true
 }
 
-fn at_every_request(signal: Signal, code: i32, pagination: &str) {
+fn interrupt_at_every_request(signal: Signal, code: i32, pagination: &str) {
     let cluster = cluster(&Fixture::load(JOB));
     let mut number = 1;
-    while interrupted_at(&cluster, number, signal, code, pagination) {
+    while interrupt_at(&cluster, number, signal, code, pagination) {
         number += 1;
     }
     assert!(number > 20, "only {number} requests");
@@ -72,17 +72,17 @@ fn at_every_request(signal: Signal, code: i32, pagination: &str) {
 
 #[test]
 fn ctrl_c_at_any_request_leaves_no_file() {
-    at_every_request(Signal::INT, 130, "pit");
+    interrupt_at_every_request(Signal::INT, 130, "pit");
 }
 
 #[test]
 fn sigterm_at_any_request_leaves_no_file() {
-    at_every_request(Signal::TERM, 143, "scroll");
+    interrupt_at_every_request(Signal::TERM, 143, "scroll");
 }
 
 #[test]
 fn sighup_at_any_request_leaves_no_file() {
-    at_every_request(Signal::HUP, 129, "pit");
+    interrupt_at_every_request(Signal::HUP, 129, "pit");
 }
 
 /// `nohup` has a program survive its terminal.
@@ -91,7 +91,9 @@ fn sighup_at_any_request_leaves_no_file() {
 fn ignored_sighup_does_not_stop_the_export() {
     let (cluster, binary, victim) = (cluster(&Fixture::load(JOB)), Binary::new(), SignalTarget::default());
     let hooked = victim.clone();
-    let hang_up = Fault::when(|_| true).nth(5).run(move |_| hooked.signal(Signal::HUP));
+    let hang_up = FaultRule::when(|_| true)
+        .nth(5)
+        .run(move |_| hooked.signal(Signal::HUP));
     cluster.stand_in.faults().add(hang_up);
     let url = cluster.stand_in.url();
     let command = binary.command(["export", "--job-id", JOB, "--yes", "--url", &url]);
@@ -109,18 +111,18 @@ fn second_sighup_does_not_stop_the_cleanup() {
     let (cluster, binary, victim) = (cluster(&Fixture::load(JOB)), Binary::new(), SignalTarget::default());
     let (first, second) = (victim.clone(), victim.clone());
     let faults = cluster.stand_in.faults();
-    faults.add(Fault::when(|call| call.path == "/_search").nth(3).run(move |_| {
+    faults.add(FaultRule::when(|call| call.path == "/_search").nth(3).run(move |_| {
         first.signal(Signal::HUP);
     }));
     faults.add(
-        Fault::on("DELETE", "/_pit")
+        FaultRule::on("DELETE", "/_pit")
             .nth(2)
             .run(move |_| second.signal(Signal::HUP)),
     );
     let output = run(&cluster, &binary, &victim, "pit");
     assert_eq!(output.status.code(), Some(129));
     assert_eq!(files(binary.directory()), Vec::<String>::new());
-    nothing_open(&cluster);
+    assert_no_open_contexts(&cluster);
 }
 
 #[test]
@@ -137,10 +139,10 @@ fn interrupted_export_closes_its_search_contexts() {
             let hooked = victim.clone();
             let faults = cluster.stand_in.faults();
             faults.clear();
-            let fault = Fault::when(move |call| call.method == "POST" && call.path == path).nth(nth);
+            let fault = FaultRule::when(move |call| call.method == "POST" && call.path == path).nth(nth);
             faults.add(fault.run(move |_| {
                 hooked.signal(Signal::INT);
-                hooked.wait(LONG);
+                hooked.wait(EXIT_TIMEOUT);
             }));
             let binary = Binary::new();
             let output = run(&cluster, &binary, &victim, pagination);
@@ -150,7 +152,7 @@ fn interrupted_export_closes_its_search_contexts() {
             }
             assert_eq!(output.status.code(), Some(130), "{pagination} {nth}");
             assert_eq!(files(binary.directory()), Vec::<String>::new());
-            nothing_open(&cluster);
+            assert_no_open_contexts(&cluster);
         }
     }
 }
@@ -163,14 +165,14 @@ fn second_signal_skips_the_cleanup() {
     let ended = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&ended);
     let faults = cluster.stand_in.faults();
-    faults.add(Fault::when(|call| call.path == "/_search").nth(3).run(move |_| {
+    faults.add(FaultRule::when(|call| call.path == "/_search").nth(3).run(move |_| {
         first.signal(Signal::INT);
-        first.wait(LONG);
+        first.wait(EXIT_TIMEOUT);
     }));
     // Cleaning up by itself would wait longer for this answer.
-    faults.add(Fault::on("DELETE", "/_pit").nth(2).always().run(move |_| {
+    faults.add(FaultRule::on("DELETE", "/_pit").nth(2).always().run(move |_| {
         second.signal(Signal::TERM);
-        seen.store(second.wait(LONG), Ordering::SeqCst);
+        seen.store(second.wait(EXIT_TIMEOUT), Ordering::SeqCst);
     }));
     let binary = Binary::new();
     let output = run(&cluster, &binary, &victim, "pit");

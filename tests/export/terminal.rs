@@ -2,19 +2,19 @@
 
 use super::{cluster, files, version};
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::Fault;
+use crate::support::cluster::faults::FaultRule;
 use crate::support::fixtures::Fixture;
-use crate::support::pseudo_terminal::Session;
+use crate::support::pseudo_terminal::TerminalSession;
 use crate::support::signals::Signal;
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "log-categories";
 
-fn start(cluster: &TestCluster, binary: &Binary, more: &[&str]) -> Session {
+fn start(cluster: &TestCluster, binary: &Binary, more: &[&str]) -> TerminalSession {
     let url = cluster.stand_in.url();
     let mut args = vec!["export", "--url", &url];
     args.extend(more);
-    Session::start(binary.command(args))
+    TerminalSession::start(binary.command(args))
 }
 
 #[test]
@@ -25,8 +25,8 @@ fn personal_data_requires_confirmation() {
     session
         .expect("will hold values of your data")
         .expect("Export it?")
-        .press("y");
-    let ended = session.end();
+        .send_keys("y");
+    let ended = session.wait();
     assert_eq!(
         (ended.code, ended.stdout.as_str()),
         (0, "log-categories_state.tar.gz\n"),
@@ -44,11 +44,11 @@ fn quiet_shows_what_is_confirmed() {
     session
         .expect("will hold values of your data")
         .expect("Export it?")
-        .press("y")
+        .send_keys("y")
         .expect("range of the inputs is open")
         .expect("Include all of them?")
-        .press("y");
-    let ended = session.end();
+        .send_keys("y");
+    let ended = session.wait();
     assert_eq!(ended.code, 0, "{}", ended.screen);
     assert!(ended.last_line().contains("Include all of them?"), "{}", ended.screen);
 }
@@ -59,8 +59,8 @@ fn no_and_enter_decline() {
     for answer in ["n", "\r"] {
         let binary = Binary::new();
         let mut session = start(&cluster, &binary, &["--job-id", JOB]);
-        session.expect("Export it?").press(answer);
-        let ended = session.end();
+        session.expect("Export it?").send_keys(answer);
+        let ended = session.wait();
         assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{}", ended.screen);
         assert_eq!(files(binary.directory()), Vec::<String>::new());
     }
@@ -77,10 +77,10 @@ fn unlimited_input_range_requires_confirmation() {
     );
     session
         .expect("Export it?")
-        .press("y")
+        .send_keys("y")
         .expect("200 documents, about ")
-        .press("n");
-    let ended = session.end();
+        .send_keys("n");
+    let ended = session.wait();
     assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{}", ended.screen);
     assert_eq!(files(binary.directory()), Vec::<String>::new());
     let closed = [
@@ -92,8 +92,8 @@ fn unlimited_input_range_requires_confirmation() {
     let mut args = vec!["--job-id", JOB, "--include-inputs"];
     args.extend(closed);
     let mut session = start(&cluster, &binary, &args);
-    session.expect("Export it?").press("y");
-    assert_eq!(session.end().code, 0);
+    session.expect("Export it?").send_keys("y");
+    assert_eq!(session.wait().code, 0);
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn job_is_selected_from_a_searchable_list() {
     let binary = Binary::new();
     let mut session = start(&cluster, &binary, &["--yes"]);
     session.expect("Which job?").expect("web-latency");
-    session.press("categ").expect("categ").press("\r");
-    let ended = session.end();
+    session.send_keys("categ").expect("categ").send_keys("\r");
+    let ended = session.wait();
     assert_eq!(
         (ended.code, ended.stdout.as_str()),
         (0, "log-categories_state.tar.gz\n"),
@@ -115,8 +115,8 @@ fn job_is_selected_from_a_searchable_list() {
         assert!(ended.screen.contains(shown), "{shown}: {}", ended.screen);
     }
     let mut session = start(&cluster, &binary, &["--yes"]);
-    session.expect("Which job?").press("\u{1b}");
-    let ended = session.end();
+    session.expect("Which job?").send_keys("\u{1b}");
+    let ended = session.wait();
     assert_eq!(ended.code, 3, "{}", ended.screen);
     assert!(ended.screen.contains("--job-id"));
 }
@@ -124,7 +124,7 @@ fn job_is_selected_from_a_searchable_list() {
 #[test]
 fn cluster_without_jobs_is_an_error() {
     let cluster = TestCluster::new(version());
-    let ended = start(&cluster, &Binary::new(), &["--yes"]).end();
+    let ended = start(&cluster, &Binary::new(), &["--yes"]).wait();
     assert_eq!(ended.code, 1, "{}", ended.screen);
     assert!(ended.screen.contains("no anomaly detection job"));
 }
@@ -134,12 +134,12 @@ fn progress_bars_need_a_capable_terminal_and_no_quiet() {
     let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
     // Something to be drawn while: a bar needs a moment to appear.
-    let slow = Fault::on("GET", "/_ml/filters").run(|_| ());
+    let slow = FaultRule::on("GET", "/_ml/filters").run(|_| ());
     cluster.stand_in.faults().add(slow);
-    let ended = start(&cluster, &binary, &["--job-id", JOB, "--yes", "-q", "--overwrite"]).end();
+    let ended = start(&cluster, &binary, &["--job-id", JOB, "--yes", "-q", "--overwrite"]).wait();
     assert_eq!((ended.code, ended.screen.as_str()), (0, ""));
     let dumb = Binary::new().with_env("NO_COLOR", "1");
-    let ended = start(&cluster, &dumb, &["--job-id", JOB, "--yes", "--overwrite"]).end();
+    let ended = start(&cluster, &dumb, &["--job-id", JOB, "--yes", "--overwrite"]).wait();
     assert_eq!(ended.code, 0);
     assert!(!ended.screen.contains("\u{1b}[3"), "no colour: {:?}", ended.screen);
 }
@@ -151,7 +151,7 @@ fn archive_is_not_written_to_a_terminal() {
     let url = cluster.stand_in.url();
     let mut command = binary.command(["export", "--job-id", JOB, "--yes", "-o", "-", "--url", &url]);
     command.env("TERM", "xterm");
-    let ended = Session::start_with_stdout(command).end();
+    let ended = TerminalSession::start_with_stdout(command).wait();
     assert_eq!(ended.code, 2, "{}", ended.screen);
     assert!(ended.screen.contains("an archive is not written to a terminal"));
     assert!(cluster.stand_in.requests().is_empty());
@@ -163,10 +163,10 @@ fn signal_during_a_prompt_ends_the_program() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let binary = Binary::new();
         let mut session = start(&cluster, &binary, &["--job-id", JOB]);
-        session.expect("Export it?").expect_silence().signal(signal);
-        let ended = session.end();
+        session.expect("Export it?").expect_no_echo().signal(signal);
+        let ended = session.wait();
         assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{}", ended.screen);
-        ended.left_as_it_was();
+        ended.assert_restored();
         assert_eq!(files(binary.directory()), Vec::<String>::new());
     }
 }

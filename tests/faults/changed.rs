@@ -10,12 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::fixture::{JOB, fixture, options};
-use super::runner::each;
+use super::runner::run_all;
 use crate::import_safety::add_index;
 use crate::support::archive::{entries, gzip};
 use crate::support::binary::Run;
-use crate::support::cluster::faults::Fault;
-use crate::support::cluster::stand_in::Direct;
+use crate::support::cluster::faults::FaultRule;
+use crate::support::cluster::stand_in::DirectClient;
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::{Template, TestCluster};
 
@@ -33,29 +33,29 @@ const ANNOTATIONS: &str = ".ml-annotations-000001";
 /// One kind of change.
 pub struct Kind {
     name: &'static str,
-    act: fn(&Direct),
+    apply: fn(&DirectClient),
     /// Whether an export must succeed nevertheless.
     harmless: bool,
 }
 
-const fn kind(name: &'static str, act: fn(&Direct)) -> Kind {
+const fn kind(name: &'static str, apply: fn(&DirectClient)) -> Kind {
     Kind {
         name,
-        act,
+        apply,
         harmless: false,
     }
 }
 
-const fn harmless(name: &'static str, act: fn(&Direct)) -> Kind {
+const fn harmless(name: &'static str, apply: fn(&DirectClient)) -> Kind {
     Kind {
         name,
-        act,
+        apply,
         harmless: true,
     }
 }
 
 #[track_caller]
-fn ask(cluster: &Direct, method: &str, path: &str, body: &Value) -> Value {
+fn send(cluster: &DirectClient, method: &str, path: &str, body: &Value) -> Value {
     let body = if body.is_null() {
         String::new()
     } else {
@@ -66,40 +66,40 @@ fn ask(cluster: &Direct, method: &str, path: &str, body: &Value) -> Value {
     answer.value()
 }
 
-fn put(cluster: &Direct, index: &str, id: &str, document: &Value) {
+fn put(cluster: &DirectClient, index: &str, id: &str, document: &Value) {
     let id = id.replace('#', "%23");
-    ask(cluster, "PUT", &format!("/{index}/_doc/{id}?refresh=true"), document);
+    send(cluster, "PUT", &format!("/{index}/_doc/{id}?refresh=true"), document);
 }
 
-fn delete(cluster: &Direct, path: &str) {
-    ask(cluster, "DELETE", path, &Value::Null);
+fn delete(cluster: &DirectClient, path: &str) {
+    send(cluster, "DELETE", path, &Value::Null);
 }
 
-fn close(cluster: &Direct, index: &str) {
-    ask(cluster, "POST", &format!("/{index}/_close"), &Value::Null);
+fn close(cluster: &DirectClient, index: &str) {
+    send(cluster, "POST", &format!("/{index}/_close"), &Value::Null);
 }
 
-fn block(cluster: &Direct, index: &str) {
+fn block(cluster: &DirectClient, index: &str) {
     let blocks = json!({"index": {"blocks": {"read": true, "write": true}}});
-    ask(cluster, "PUT", &format!("/{index}/_settings"), &blocks);
+    send(cluster, "PUT", &format!("/{index}/_settings"), &blocks);
 }
 
 /// The first document of the job in an index that has this in its ID.
-fn document(cluster: &Direct, index: &str, part: &str) -> (String, Value) {
-    let found = ask(cluster, "POST", &format!("/{index}/_search"), &json!({"size": 1000}));
+fn document(cluster: &DirectClient, index: &str, part: &str) -> (String, Value) {
+    let found = send(cluster, "POST", &format!("/{index}/_search"), &json!({"size": 1000}));
     let hits = found["hits"]["hits"].as_array().unwrap();
     let named = |hit: &&Value| hit["_id"].as_str().is_some_and(|id| id.contains(part));
     let hit = hits.iter().find(named).unwrap_or_else(|| panic!("{part} in {index}"));
     (hit["_id"].as_str().unwrap().to_owned(), hit["_source"].clone())
 }
 
-fn change_document(cluster: &Direct, index: &str, part: &str, change: impl Fn(&mut Value)) {
+fn change_document(cluster: &DirectClient, index: &str, part: &str, change: impl Fn(&mut Value)) {
     let (id, mut source) = document(cluster, index, part);
     change(&mut source);
     put(cluster, index, &id, &source);
 }
 
-fn delete_document(cluster: &Direct, index: &str, part: &str) {
+fn delete_document(cluster: &DirectClient, index: &str, part: &str) {
     let id = document(cluster, index, part).0.replace('#', "%23");
     delete(cluster, &format!("/{index}/_doc/{id}?refresh=true"));
 }
@@ -114,11 +114,11 @@ fn input(time: i64) -> Value {
 }
 
 /// A new index behind the alias that the datafeed reads, with a field more.
-fn add_source(cluster: &Direct) {
+fn add_source(cluster: &DirectClient) {
     let mut mapping = fixture().input_mapping;
     mapping["properties"]["new_field"] = json!({"type": "keyword"});
     let body = json!({"mappings": mapping, "aliases": {ALIAS: {}}});
-    ask(cluster, "PUT", "/app-logs-2", &body);
+    send(cluster, "PUT", "/app-logs-2", &body);
     put(cluster, "app-logs-2", "new", &input(1_709_300_000));
 }
 
@@ -126,7 +126,7 @@ pub const KINDS: [Kind; 37] = [
     kind("source index replaced", |cluster| {
         delete(cluster, "/app-logs");
         let body = json!({"mappings": fixture().input_mapping, "aliases": {ALIAS: {}}});
-        ask(cluster, "PUT", "/app-logs", &body);
+        send(cluster, "PUT", "/app-logs", &body);
         for time in 0..7 {
             put(
                 cluster,
@@ -143,7 +143,7 @@ pub const KINDS: [Kind; 37] = [
     kind("source alias switched", |cluster| {
         add_source(cluster);
         let remove = json!({"actions": [{"remove": {"index": SOURCE, "alias": ALIAS}}]});
-        ask(cluster, "POST", "/_aliases", &remove);
+        send(cluster, "POST", "/_aliases", &remove);
     }),
     harmless("input document added", |cluster| {
         put(cluster, SOURCE, "new", &input(1_709_251_300));
@@ -184,10 +184,10 @@ pub const KINDS: [Kind; 37] = [
         delete(cluster, DETECTOR);
         // Jobs are told apart by the time of their creation.
         std::thread::sleep(std::time::Duration::from_millis(2));
-        ask(cluster, "PUT", DETECTOR, &theirs);
+        send(cluster, "PUT", DETECTOR, &theirs);
     }),
     kind("job reverted", |cluster| {
-        ask(
+        send(
             cluster,
             "POST",
             &format!("{DETECTOR}/model_snapshots/empty/_revert"),
@@ -195,7 +195,7 @@ pub const KINDS: [Kind; 37] = [
         );
     }),
     harmless("job edited", |cluster| {
-        ask(
+        send(
             cluster,
             "POST",
             &format!("{DETECTOR}/_update"),
@@ -203,10 +203,10 @@ pub const KINDS: [Kind; 37] = [
         );
     }),
     harmless("job opened", |cluster| {
-        ask(cluster, "POST", &format!("{DETECTOR}/_open"), &Value::Null);
+        send(cluster, "POST", &format!("{DETECTOR}/_open"), &Value::Null);
     }),
     harmless("datafeed edited", |cluster| {
-        ask(
+        send(
             cluster,
             "POST",
             &format!("{DATAFEED}/_update"),
@@ -238,7 +238,7 @@ pub const KINDS: [Kind; 37] = [
         close(cluster, ".ml-notifications-000002")
     }),
     harmless("filter edited", |cluster| {
-        ask(
+        send(
             cluster,
             "POST",
             &format!("{FILTER}/_update"),
@@ -247,12 +247,12 @@ pub const KINDS: [Kind; 37] = [
     }),
     kind("filter deleted", |cluster| {
         let rules = json!({"detectors": [{"detector_index": 0, "custom_rules": []}]});
-        ask(cluster, "POST", &format!("{DETECTOR}/_update"), &rules);
+        send(cluster, "POST", &format!("{DETECTOR}/_update"), &rules);
         delete(cluster, FILTER);
     }),
     harmless("event added to the calendar", |cluster| {
         let event = json!({"events": [{"description": "theirs", "start_time": 1, "end_time": 2}]});
-        ask(cluster, "POST", &format!("{CALENDAR}/events"), &event);
+        send(cluster, "POST", &format!("{CALENDAR}/events"), &event);
     }),
     kind("calendar deleted", |cluster| delete(cluster, CALENDAR)),
     harmless("category changed", |cluster| {
@@ -319,16 +319,16 @@ fn contents(archive: &Path) -> BTreeMap<String, Contents> {
     groups
 }
 
-const WAYS: [&str; 2] = ["pit", "scroll"];
+const PAGINATIONS: [&str; 2] = ["pit", "scroll"];
 
 /// An undisturbed export: how many requests it sends, and what it writes.
-fn undisturbed(pagination: &str, change: Option<&Kind>) -> (usize, Option<BTreeMap<String, Contents>>) {
+fn unchanged_export(pagination: &str, change: Option<&Kind>) -> (usize, Option<BTreeMap<String, Contents>>) {
     let (test_cluster, directory) = (source(), tempfile::tempdir().unwrap());
     let output = directory.path().join("out.tar.gz");
     let mut more = vec!["--pagination", pagination];
     let snapshot = fixture().snapshot_id().to_owned();
     if let Some(kind) = change {
-        (kind.act)(&test_cluster.stand_in.direct());
+        (kind.apply)(&test_cluster.stand_in.direct());
         if kind.name == "job reverted" {
             more.extend(["--snapshot-id", &snapshot]);
         }
@@ -341,22 +341,31 @@ fn undisturbed(pagination: &str, change: Option<&Kind>) -> (usize, Option<BTreeM
 }
 
 /// What an archive may hold: the contents from before the change, and those from after it.
-struct Views {
+struct ValidContents {
     requests: usize,
     before: BTreeMap<String, Contents>,
     after: Vec<Option<BTreeMap<String, Contents>>>,
 }
 
-fn views(pagination: &str) -> Views {
-    let (requests, before) = undisturbed(pagination, None);
-    Views {
+fn valid_contents(pagination: &str) -> ValidContents {
+    let (requests, before) = unchanged_export(pagination, None);
+    ValidContents {
         requests,
         before: before.expect("an export"),
-        after: KINDS.iter().map(|kind| undisturbed(pagination, Some(kind)).1).collect(),
+        after: KINDS
+            .iter()
+            .map(|kind| unchanged_export(pagination, Some(kind)).1)
+            .collect(),
     }
 }
 
-fn judge(number: usize, views: &Views, test_cluster: &TestCluster, run: &Run, output: &Path) -> Result<(), String> {
+fn check_outcome(
+    number: usize,
+    views: &ValidContents,
+    test_cluster: &TestCluster,
+    run: &Run,
+    output: &Path,
+) -> Result<(), String> {
     let kind = &KINDS[number];
     if test_cluster.documents.open_contexts() != Some(0) {
         return Err("contexts are open".to_owned());
@@ -394,7 +403,7 @@ fn judge(number: usize, views: &Views, test_cluster: &TestCluster, run: &Run, ou
 
 #[test]
 fn export_is_consistent_or_fails_when_the_cluster_changes() {
-    let views = WAYS.map(views);
+    let views = PAGINATIONS.map(valid_contents);
     let all = std::env::var_os("ESML_TEST_FAULTS").is_some_and(|which| which == "all");
     let step = if all { 1 } else { 23 };
     let mut scenarios = Vec::new();
@@ -408,23 +417,26 @@ fn export_is_consistent_or_fails_when_the_cluster_changes() {
             );
         }
     }
-    each(scenarios, |&(number, kind, way, nth)| {
+    run_all(scenarios, |&(number, kind, way, nth)| {
         let (test_cluster, directory) = (source(), tempfile::tempdir().unwrap());
         let (output, direct, act) = (
             directory.path().join("out.tar.gz"),
             test_cluster.stand_in.direct(),
-            kind.act,
+            kind.apply,
         );
         test_cluster
             .stand_in
             .faults()
-            .add(Fault::on("*", "").nth(nth).run(move |_| act(&direct)));
-        let run = export(&test_cluster, &output, &["--pagination", WAYS[way]]);
-        judge(number, &views[way], &test_cluster, &run, &output).map_err(|why| {
+            .add(FaultRule::on("*", "").nth(nth).run(move |_| act(&direct)));
+        let run = export(&test_cluster, &output, &["--pagination", PAGINATIONS[way]]);
+        check_outcome(number, &views[way], &test_cluster, &run, &output).map_err(|why| {
             let at = &test_cluster.stand_in.requests()[nth - 1];
-            let scenario = format!("{} before {nth} ({} {}), {}", kind.name, at.method, at.path, WAYS[way]);
+            let scenario = format!(
+                "{} before {nth} ({} {}), {}",
+                kind.name, at.method, at.path, PAGINATIONS[way]
+            );
             format!("{scenario}, exit {}: {why}\n{}", run.code, run.stderr)
         })
     })
-    .hold("an export while others change something");
+    .assert_no_failures("an export while others change something");
 }

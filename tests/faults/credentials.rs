@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use super::fixture::{JOB, Port, source};
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::Fault;
-use crate::support::pseudo_terminal::Session;
+use crate::support::cluster::faults::FaultRule;
+use crate::support::pseudo_terminal::TerminalSession;
 
 const SECRET: &str = "p4ss-s3cr3t";
 
@@ -35,7 +35,7 @@ fn process_list_shows_no_password() {
         let (seen, listed, address) = (Arc::new(Mutex::new(Vec::new())), url.clone(), url.clone());
         let noted = Arc::clone(&seen);
         let look = move |_: &_| *noted.lock().unwrap() = command_lines(&listed);
-        cluster.stand_in.faults().add(Fault::on("GET", "/").run(look));
+        cluster.stand_in.faults().add(FaultRule::on("GET", "/").run(look));
         let line = [
             "export",
             "--job-id",
@@ -50,12 +50,12 @@ fn process_list_shows_no_password() {
         let code = match prompted {
             false => command.output().unwrap().status.code(),
             true => {
-                let mut session = Session::start(command);
+                let mut session = TerminalSession::start(command);
                 session
                     .expect("Password of ada")
-                    .expect_silence()
-                    .press(&format!("{SECRET}\n"));
-                Some(session.end().code)
+                    .expect_no_echo()
+                    .send_keys(&format!("{SECRET}\n"));
+                Some(session.wait().code)
             }
         };
         assert_eq!(code, Some(0), "{more:?}");

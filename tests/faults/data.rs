@@ -1,19 +1,19 @@
 //! Answers that are good but for the data that is missing, and data that changes while it is read.
 
-use super::export::{self, undisturbed};
+use super::export::{self, baseline};
 use super::fixture::{JOB, Port, source};
 use super::request::RequestId;
-use super::runner::{each, elsewhere};
-use super::scenario::on;
+use super::runner::{redirect_target, run_all};
+use super::scenario::rule_for;
 use crate::support::binary::Run;
 use crate::support::cluster::Call;
-use crate::support::cluster::faults::{Action, Fault};
-use crate::support::cluster::stand_in::Direct;
+use crate::support::cluster::faults::{Action, FaultRule};
+use crate::support::cluster::stand_in::DirectClient;
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
 /// Exports while something is wrong; nothing may be left.
-fn failed(test_cluster: &TestCluster, says: &str, hint: &str) -> Result<Run, String> {
+fn check_failed_export(test_cluster: &TestCluster, says: &str, hint: &str) -> Result<Run, String> {
     let directory = tempfile::tempdir().unwrap();
     let run = export::run(test_cluster, &InProcess::new(), &directory.path().join("out.tar.gz"));
     let left = std::fs::read_dir(directory.path()).unwrap().count();
@@ -27,8 +27,8 @@ fn failed(test_cluster: &TestCluster, says: &str, hint: &str) -> Result<Run, Str
     }
 }
 
-fn spots(wanted: impl Fn(&RequestId) -> bool) -> Vec<&'static RequestId> {
-    undisturbed().spots.iter().filter(|spot| wanted(spot)).collect()
+fn requests_where(wanted: impl Fn(&RequestId) -> bool) -> Vec<&'static RequestId> {
+    baseline().requests.iter().filter(|request| wanted(request)).collect()
 }
 
 /// Good but for the data of a shard.
@@ -38,47 +38,47 @@ pub const WITHOUT_ALL_SHARDS: &str = r#"{"count":5,"timed_out":false,"_shards":{
 
 #[test]
 fn response_with_failed_shards_is_refused() {
-    let search = |spot: &RequestId| spot.path.ends_with("/_search") || spot.path.ends_with("/_count");
-    let walked = each(spots(|spot| search(spot)), |spot| {
+    let search = |request: &RequestId| request.path.ends_with("/_search") || request.path.ends_with("/_count");
+    let walked = run_all(requests_where(|request| search(request)), |request| {
         let test_cluster = source(Port::Plain);
         test_cluster
             .stand_in
             .faults()
-            .add(on(spot).always().then(Action::status(200, WITHOUT_ALL_SHARDS)));
-        failed(&test_cluster, "1 of 2 shards failed", "hint: ")
+            .add(rule_for(request).always().then(Action::status(200, WITHOUT_ALL_SHARDS)));
+        check_failed_export(&test_cluster, "1 of 2 shards failed", "hint: ")
             .map(drop)
-            .map_err(|why| format!("{spot:?}: {why}"))
+            .map_err(|why| format!("{request:?}: {why}"))
     });
-    walked.hold("shards failed");
+    walked.assert_no_failures("shards failed");
 }
 
 #[test]
 fn search_context_expired_between_pages_is_reported() {
-    let walked = each(spots(|spot| spot.path == "/_search"), |spot| {
+    let walked = run_all(requests_where(|request| request.path == "/_search"), |request| {
         let test_cluster = source(Port::Plain);
         let documents = test_cluster.documents.clone();
-        test_cluster.stand_in.faults().add(on(spot).run(move |_| {
+        test_cluster.stand_in.faults().add(rule_for(request).run(move |_| {
             documents.expire_contexts();
         }));
-        failed(&test_cluster, "search context no longer exists", "--keep-alive")
+        check_failed_export(&test_cluster, "search context no longer exists", "--keep-alive")
             .map(drop)
-            .map_err(|why| format!("{spot:?}: {why}"))
+            .map_err(|why| format!("{request:?}: {why}"))
     });
-    walked.hold("expired");
+    walked.assert_no_failures("expired");
 }
 
 /// Removes a document right before that request.
-fn vanishes(spot: Fault, index: &'static str, says: &str) {
+fn check_deleted_document(rule: FaultRule, index: &'static str, says: &str) {
     let test_cluster = source(Port::Plain);
     let direct = test_cluster.stand_in.direct();
     test_cluster
         .stand_in
         .faults()
-        .add(spot.run(move |_: &Call| remove_one(&direct, index)));
-    failed(&test_cluster, says, "hint: ").unwrap_or_else(|why| panic!("{why}"));
+        .add(rule.run(move |_: &Call| remove_one(&direct, index)));
+    check_failed_export(&test_cluster, says, "hint: ").unwrap_or_else(|why| panic!("{why}"));
 }
 
-fn remove_one(cluster: &Direct, index: &str) {
+fn remove_one(cluster: &DirectClient, index: &str) {
     let query = match index.starts_with(".ml-state") {
         true => r#"{"query":{"ids":{"values":["log-categories_model_state_1795433132#1"]}}}"#,
         false => r#"{"query":{"match_all":{}}}"#,
@@ -92,18 +92,18 @@ fn remove_one(cluster: &Direct, index: &str) {
 
 #[test]
 fn documents_deleted_after_the_count_are_reported() {
-    vanishes(
-        Fault::on("POST", "/app-logs/_pit"),
+    check_deleted_document(
+        FaultRule::on("POST", "/app-logs/_pit"),
         "app-logs",
         "inputs: 5 documents were counted, 4",
     );
-    vanishes(
-        Fault::on("POST", "/.ml-annotations-read/_pit"),
+    check_deleted_document(
+        FaultRule::on("POST", "/.ml-annotations-read/_pit"),
         ".ml-annotations-read",
         "documents were counted",
     );
-    vanishes(
-        Fault::on("POST", "/.ml-state"),
+    check_deleted_document(
+        FaultRule::on("POST", "/.ml-state"),
         ".ml-state*",
         "state documents, 0 were found",
     );
@@ -112,12 +112,12 @@ fn documents_deleted_after_the_count_are_reported() {
 #[test]
 fn redirect_is_not_followed() {
     let test_cluster = source(Port::Plain);
-    let to = Action::redirect(&elsewhere().url());
+    let to = Action::redirect(&redirect_target().url());
     test_cluster
         .stand_in
         .faults()
-        .add(Fault::on("GET", &format!("/_ml/anomaly_detectors/{JOB}")).then(to));
-    failed(&test_cluster, "redirects to", "--url").unwrap_or_else(|why| panic!("{why}"));
+        .add(FaultRule::on("GET", &format!("/_ml/anomaly_detectors/{JOB}")).then(to));
+    check_failed_export(&test_cluster, "redirects to", "--url").unwrap_or_else(|why| panic!("{why}"));
     // Nothing that any test of this file redirects is sent on.
-    assert!(elsewhere().requests().is_empty());
+    assert!(redirect_target().requests().is_empty());
 }

@@ -6,7 +6,7 @@ use crate::import_safety;
 
 /// Title and figure of each line.
 fn figures() -> Vec<(&'static str, usize)> {
-    let (exported, imported) = (export::undisturbed().spots.len(), import::undisturbed().spots.len());
+    let (exported, imported) = (export::baseline().requests.len(), import::baseline().requests.len());
     let requests = exported + imported;
     vec![
         ("requests of an export", exported),
@@ -19,7 +19,7 @@ fn figures() -> Vec<(&'static str, usize)> {
         ("interruptions: each request × Ctrl-C, SIGTERM and SIGHUP", requests * 3),
         (
             "requests of an import before which the job is deleted, opened or recreated",
-            other_users::points().len(),
+            other_users::requests_after_creation().len(),
         ),
         (
             "kinds of change during an export, each before each request",
@@ -27,7 +27,7 @@ fn figures() -> Vec<(&'static str, usize)> {
         ),
         (
             "kinds of change during an import, each before each request",
-            import_safety::CHANGES,
+            import_safety::CHANGE_COUNT,
         ),
         ("runs that lost or leaked data or left something behind", 0),
     ]

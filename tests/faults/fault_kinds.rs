@@ -12,52 +12,58 @@ use crate::support::cluster::faults::Action;
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
     pub name: &'static str,
-    pub how: How,
+    pub mode: FailureMode,
     /// The tool tries again: once is survived.
-    pub passes: bool,
+    pub retried: bool,
     /// What lasts when it lasts: everything from then on, or this request alone.
-    pub lasts: Lasting,
+    pub scope: Scope,
     /// One of these stands in the message.
-    pub says: &'static [&'static str],
+    pub expected_errors: &'static [&'static str],
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum How {
+pub enum FailureMode {
     /// Nobody listens.
-    Refused,
+    ConnectionRefused,
     /// What answers a new connection speaks no TLS.
     NoTls,
     /// Another answer, or one that breaks.
     Answer(fn(elsewhere: &str) -> Action),
     /// Carried out, and the connection closes.
-    Lost,
+    LostResponse,
     /// Carried out, and the answer does not come in time.
-    Slow,
+    Timeout,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lasting {
-    Everything,
+pub enum Scope {
+    AllRequests,
     ThisRequest,
 }
 
 impl Kind {
     /// Where it can be met.
     pub fn port(&self) -> Port {
-        match self.how {
-            How::NoTls => Port::Secured,
+        match self.mode {
+            FailureMode::NoTls => Port::Secured,
             _ => Port::Plain,
         }
     }
 }
 
-const fn kind(name: &'static str, how: How, passes: bool, lasts: Lasting, says: &'static [&'static str]) -> Kind {
+const fn kind(
+    name: &'static str,
+    mode: FailureMode,
+    retried: bool,
+    scope: Scope,
+    expected_errors: &'static [&'static str],
+) -> Kind {
     Kind {
         name,
-        how,
-        passes,
-        lasts,
-        says,
+        mode,
+        retried,
+        scope,
+        expected_errors,
     }
 }
 
@@ -74,44 +80,50 @@ fn status(status: u16) -> Action {
     Action::Answer(refusal(status, "some_exception", "the disk fell out"))
 }
 
-fn busy() -> Answer {
+fn too_many_requests() -> Answer {
     refusal(429, "es_rejected_execution_exception", "rejected execution")
 }
 
-fn busy_until(seconds: i64) -> Action {
+fn retry_after(seconds: i64) -> Action {
     let format = time::macros::format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
     );
     let then = time::OffsetDateTime::now_utc() + Duration::from_secs(seconds.unsigned_abs());
-    Action::Answer(busy().with_header("retry-after", &then.format(&format).unwrap()))
+    Action::Answer(too_many_requests().with_header("retry-after", &then.format(&format).unwrap()))
 }
 
-use How::{Answer as Answered, Lost, NoTls, Refused, Slow};
-use Lasting::{Everything, ThisRequest};
+use FailureMode::{Answer as Answered, ConnectionRefused, LostResponse, NoTls, Timeout};
+use Scope::{AllRequests, ThisRequest};
 
 /// All of them.
 pub const KINDS: [Kind; 22] = [
     kind(
         "connection refused",
-        Refused,
+        ConnectionRefused,
         true,
-        Everything,
+        AllRequests,
         &["cannot reach", "broke"],
     ),
-    kind("TLS failing", NoTls, false, Everything, &["TLS with"]),
+    kind("TLS failing", NoTls, false, AllRequests, &["TLS with"]),
     kind(
         "reset before the answer",
         Answered(|_| Action::Close),
         true,
-        Everything,
+        AllRequests,
         &["broke"],
     ),
-    kind("reset after it was carried out", Lost, true, Everything, &["broke"]),
+    kind(
+        "reset after it was carried out",
+        LostResponse,
+        true,
+        AllRequests,
+        &["broke"],
+    ),
     kind(
         "reset in the body",
         Answered(|_| Action::CloseInBody(9)),
         true,
-        Everything,
+        AllRequests,
         &["broke"],
     ),
     kind(
@@ -136,7 +148,7 @@ pub const KINDS: [Kind; 22] = [
         "401",
         Answered(|_| Action::Answer(refusal(401, "security_exception", "unable to authenticate user"))),
         false,
-        Everything,
+        AllRequests,
         &["does not accept the credentials"],
     ),
     kind(
@@ -149,7 +161,13 @@ pub const KINDS: [Kind; 22] = [
     kind("404", Answered(|_| status(404)), false, ThisRequest, &["404"]),
     kind("408", Answered(|_| status(408)), true, ThisRequest, &["408"]),
     kind("413", Answered(|_| status(413)), false, ThisRequest, &["413"]),
-    kind("429", Answered(|_| Action::Answer(busy())), true, Everything, &["429"]),
+    kind(
+        "429",
+        Answered(|_| Action::Answer(too_many_requests())),
+        true,
+        AllRequests,
+        &["429"],
+    ),
     kind(
         "429, Retry-After in seconds",
         Answered(|_| Action::too_many_requests(7)),
@@ -159,7 +177,7 @@ pub const KINDS: [Kind; 22] = [
     ),
     kind(
         "429, Retry-After as a date",
-        Answered(|_| busy_until(9)),
+        Answered(|_| retry_after(9)),
         true,
         ThisRequest,
         &["429"],
@@ -169,17 +187,23 @@ pub const KINDS: [Kind; 22] = [
         "502 with a page",
         Answered(|_| Action::html(502)),
         true,
-        Everything,
+        AllRequests,
         &["502 an HTML"],
     ),
-    kind("503", Answered(|_| status(503)), true, Everything, &["503"]),
-    kind("504", Answered(|_| Action::html(504)), true, Everything, &["504"]),
-    kind("slower than --timeout", Slow, true, Everything, &["no answer within"]),
+    kind("503", Answered(|_| status(503)), true, AllRequests, &["503"]),
+    kind("504", Answered(|_| Action::html(504)), true, AllRequests, &["504"]),
+    kind(
+        "slower than --timeout",
+        Timeout,
+        true,
+        AllRequests,
+        &["no answer within"],
+    ),
     kind(
         "a redirect to another host",
         Answered(Action::redirect),
         false,
-        Everything,
+        AllRequests,
         &["redirects to"],
     ),
 ];

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use super::fixture::{Port, archive, target};
-use super::request::{RequestId, spots};
-use super::runner::{each, told};
+use super::request::{RequestId, request_ids};
+use super::runner::{check_error_message, run_all};
 use super::scenario::{FaultDuration, Scenario};
 use crate::import_safety::cluster_state::ClusterState;
 use crate::support::binary::Run;
@@ -33,20 +33,20 @@ pub fn run(cluster: &TestCluster, run: &InProcess) -> Run {
 }
 
 /// The requests of an undisturbed import, what was there before, and what it makes.
-pub struct Undisturbed {
-    pub spots: Vec<RequestId>,
+pub struct Baseline {
+    pub requests: Vec<RequestId>,
     pub before: ClusterState,
     pub after: ClusterState,
 }
 
-pub fn undisturbed() -> &'static Undisturbed {
-    static UNDISTURBED: OnceLock<Undisturbed> = OnceLock::new();
-    UNDISTURBED.get_or_init(|| {
+pub fn baseline() -> &'static Baseline {
+    static BASELINE: OnceLock<Baseline> = OnceLock::new();
+    BASELINE.get_or_init(|| {
         let cluster = target(Port::Plain);
         let before = ClusterState::of(&cluster);
         run(&cluster, &InProcess::new()).expect(0);
-        Undisturbed {
-            spots: spots(&cluster.stand_in.requests()),
+        Baseline {
+            requests: request_ids(&cluster.stand_in.requests()),
             before,
             after: ClusterState::of(&cluster).comparable(),
         }
@@ -54,7 +54,7 @@ pub fn undisturbed() -> &'static Undisturbed {
 }
 
 /// Sends the requests that the message names; each must find what it removes.
-pub fn clean_up(cluster: &TestCluster, run: &Run) -> Result<(), String> {
+pub fn run_cleanup_requests(cluster: &TestCluster, run: &Run) -> Result<(), String> {
     for left in run.json()["remains"].as_array().into_iter().flatten() {
         let request = left["remove"].as_str().unwrap();
         let (line, body) = request.split_once('\n').unwrap_or((request, ""));
@@ -75,36 +75,36 @@ pub fn clean_up(cluster: &TestCluster, run: &Run) -> Result<(), String> {
 }
 
 /// Sees that the cluster is as it was, or as the undisturbed import leaves it.
-pub fn sound(cluster: &TestCluster, run: &Run) -> Result<(), String> {
+pub fn check_cluster(cluster: &TestCluster, run: &Run) -> Result<(), String> {
     cluster.stand_in.faults().clear();
     cluster.stand_in.network().listen();
     if run.code == 6 {
-        clean_up(cluster, run)?;
+        run_cleanup_requests(cluster, run)?;
     }
     let after = ClusterState::of(cluster);
     match run.code {
-        0 => after.comparable().same(&undisturbed().after),
-        _ => after.as_before(&undisturbed().before),
+        0 => after.comparable().check_same(&baseline().after),
+        _ => after.check_unchanged(&baseline().before),
     }
 }
 
-fn walk(scenario: &Scenario) -> Result<(), String> {
-    let (cluster, own, spots) = (target(scenario.kind.port()), InProcess::new(), &undisturbed().spots);
-    scenario.disturb(&cluster, &own, spots);
+fn run_scenario(scenario: &Scenario) -> Result<(), String> {
+    let (cluster, own, requests) = (target(scenario.kind.port()), InProcess::new(), &baseline().requests);
+    scenario.inject(&cluster, &own, requests);
     let run = run(&cluster, &own);
     // What succeeds all the same has made what an undisturbed import makes.
-    let judged = match (run.code, scenario.stay) {
+    let judged = match (run.code, scenario.duration) {
         (0, _) => Ok(()),
-        _ if scenario.survives(spots) => Err(format!("exit {}", run.code)),
-        (1 | 5, _) | (6, FaultDuration::Lasts) => told(&run, scenario.kind),
+        _ if scenario.survives(requests) => Err(format!("exit {}", run.code)),
+        (1 | 5, _) | (6, FaultDuration::Permanent) => check_error_message(&run, scenario.kind),
         (code, _) => Err(format!("exit {code}")),
     };
     judged
-        .and_then(|()| sound(&cluster, &run))
-        .map_err(|why| scenario.failed("import", spots, &why, &run))
+        .and_then(|()| check_cluster(&cluster, &run))
+        .map_err(|why| scenario.describe_failure("import", requests, &why, &run))
 }
 
 #[test]
 fn failed_import_is_rolled_back_or_reports_the_rest() {
-    each(Scenario::all(&undisturbed().spots), walk).hold("import");
+    run_all(Scenario::all(&baseline().requests), run_scenario).assert_no_failures("import");
 }

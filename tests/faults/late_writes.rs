@@ -6,26 +6,37 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::fixture::{Port, target};
-use super::import::{self, undisturbed};
-use crate::support::cluster::faults::{Action, Fault};
+use super::import::{self, baseline};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::in_process::InProcess;
 
 /// The write comes to its end while the tool looks whether it has, before anything is undone.
 #[test]
 fn timed_out_write_does_not_take_effect_after_the_rollback() {
-    let writes = undisturbed().spots.iter().filter(|spot| spot.path.ends_with("/_bulk"));
-    for spot in writes {
+    let writes = baseline()
+        .requests
+        .iter()
+        .filter(|request| request.path.ends_with("/_bulk"));
+    for request in writes {
         let (cluster, own, permits) = (target(Port::Plain), InProcess::new(), Arc::new(Semaphore::new(0)));
         let (clock, granted) = (Arc::clone(&own.clock), Arc::clone(&permits));
         let faults = cluster.stand_in.faults();
-        let late = super::scenario::on(spot).run(move |_| clock.pass(Duration::from_secs(121)));
+        let late = super::scenario::rule_for(request).run(move |_| clock.advance(Duration::from_secs(121)));
         faults.add(late.then(Action::CarryOutLater(Arc::clone(&permits))));
-        faults.add(super::scenario::on(spot).always().then(Action::status(500, "{}")));
-        faults.add(Fault::on("GET", "/_tasks").nth(2).run(move |_| granted.add_permits(1)));
+        faults.add(
+            super::scenario::rule_for(request)
+                .always()
+                .then(Action::status(500, "{}")),
+        );
+        faults.add(
+            FaultRule::on("GET", "/_tasks")
+                .nth(2)
+                .run(move |_| granted.add_permits(1)),
+        );
         let run = import::run(&cluster, &own);
-        assert_eq!(run.code, 1, "{spot:?}: {}", run.stderr);
-        assert_eq!(faults.fired()[2], 1, "{spot:?}: the tool did not look");
+        assert_eq!(run.code, 1, "{request:?}: {}", run.stderr);
+        assert_eq!(faults.fired()[2], 1, "{request:?}: the tool did not look");
         permits.add_permits(1);
-        import::sound(&cluster, &run).unwrap_or_else(|why| panic!("{spot:?}: {why}\n{}", run.stderr));
+        import::check_cluster(&cluster, &run).unwrap_or_else(|why| panic!("{request:?}: {why}\n{}", run.stderr));
     }
 }

@@ -5,28 +5,30 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::fixture::{JOB, Port, target};
-use super::import::{self, undisturbed};
+use super::import::{self, baseline};
 use super::request::RequestId;
-use super::runner::each;
-use super::scenario::on;
+use super::runner::run_all;
+use super::scenario::rule_for;
 use crate::import_safety::cluster_state::ClusterState;
 use crate::support::binary::Run;
-use crate::support::cluster::stand_in::Direct;
+use crate::support::cluster::stand_in::DirectClient;
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
 const PATH: &str = "/_ml/anomaly_detectors/log-categories";
 
 /// The requests that follow on the job's creation one by one; inputs are written beside them.
-pub fn points() -> Vec<&'static RequestId> {
-    let spots = &undisturbed().spots;
-    let creation = spots.iter().position(|spot| spot.method == "PUT" && spot.path == PATH);
-    let later = &spots[creation.expect("the job is created") + 1..];
-    let beside = |spot: &&RequestId| spot.path.contains("-importing-");
-    later.iter().filter(|spot| !beside(spot)).collect()
+pub fn requests_after_creation() -> Vec<&'static RequestId> {
+    let requests = &baseline().requests;
+    let creation = requests
+        .iter()
+        .position(|request| request.method == "PUT" && request.path == PATH);
+    let later = &requests[creation.expect("the job is created") + 1..];
+    let beside = |request: &&RequestId| request.path.contains("-importing-");
+    later.iter().filter(|request| !beside(request)).collect()
 }
 
-fn ask(cluster: &Direct, method: &str, path: &str, body: &Value) {
+fn send(cluster: &DirectClient, method: &str, path: &str, body: &Value) {
     let body = if body.is_null() {
         String::new()
     } else {
@@ -37,35 +39,39 @@ fn ask(cluster: &Direct, method: &str, path: &str, body: &Value) {
 }
 
 /// Imports, and right before that request somebody else does something; how it went, and whether that came to pass.
-fn meanwhile(spot: &RequestId, act: fn(&Direct)) -> (TestCluster, Run) {
+fn import_with_concurrent_change(request: &RequestId, act: fn(&DirectClient)) -> (TestCluster, Run) {
     let (test_cluster, own) = (target(Port::Plain), InProcess::new());
     let direct = test_cluster.stand_in.direct();
-    test_cluster.stand_in.faults().add(on(spot).run(move |_| act(&direct)));
+    test_cluster
+        .stand_in
+        .faults()
+        .add(rule_for(request).run(move |_| act(&direct)));
     let run = import::run(&test_cluster, &own);
-    assert_eq!(test_cluster.stand_in.faults().fired(), [1], "{spot:?}");
+    assert_eq!(test_cluster.stand_in.faults().fired(), [1], "{request:?}");
     (test_cluster, run)
 }
 
-fn hold(what: &str, judge: impl Fn(&RequestId) -> Result<(), String> + Sync) {
-    each(points(), |spot| judge(spot)).hold(what);
+fn check_each_request(what: &str, judge: impl Fn(&RequestId) -> Result<(), String> + Sync) {
+    run_all(requests_after_creation(), |request| judge(request)).assert_no_failures(what);
 }
 
 /// Nobody opens a job before its filter is there.
-fn does_not_open_yet(spot: &RequestId) -> bool {
-    spot.path.starts_with("/_ml/filters/")
+fn precedes_filter(request: &RequestId) -> bool {
+    request.path.starts_with("/_ml/filters/")
 }
 
-fn failed(spot: &RequestId, why: &str, run: &Run) -> String {
-    format!("{spot:?}: {why}: exit {}\n{}\n{}", run.code, run.stdout, run.stderr)
+fn describe_failure(request: &RequestId, why: &str, run: &Run) -> String {
+    format!("{request:?}: {why}: exit {}\n{}\n{}", run.code, run.stdout, run.stderr)
 }
 
 #[test]
 fn job_deleted_during_the_import_causes_a_rollback() {
-    hold("the job is deleted", |spot| {
-        let (test_cluster, run) = meanwhile(spot, |cluster| ask(cluster, "DELETE", PATH, &Value::Null));
+    check_each_request("the job is deleted", |request| {
+        let (test_cluster, run) =
+            import_with_concurrent_change(request, |cluster| send(cluster, "DELETE", PATH, &Value::Null));
         match run.code == 5 && run.stderr.contains("somebody else deleted job log-categories while") {
-            true => import::sound(&test_cluster, &run).map_err(|why| failed(spot, &why, &run)),
-            false => Err(failed(spot, "not noticed", &run)),
+            true => import::check_cluster(&test_cluster, &run).map_err(|why| describe_failure(request, &why, &run)),
+            false => Err(describe_failure(request, "not noticed", &run)),
         }
     });
 }
@@ -73,17 +79,22 @@ fn job_deleted_during_the_import_causes_a_rollback() {
 /// Opened before it stands at its snapshot it cannot come to it; afterwards it has all that it needs.
 #[test]
 fn job_opened_during_the_import_stays_open() {
-    let at = |spot: &RequestId| points().iter().position(|other| *other == spot).unwrap();
-    let reverts = |spot: &&&RequestId| spot.path.ends_with("/_revert") && !spot.path.contains("/empty/");
-    let revert = at(points().iter().find(reverts).unwrap());
-    hold("the job is opened", |spot| {
-        if does_not_open_yet(spot) {
+    let at = |request: &RequestId| {
+        requests_after_creation()
+            .iter()
+            .position(|other| *other == request)
+            .unwrap()
+    };
+    let reverts = |request: &&&RequestId| request.path.ends_with("/_revert") && !request.path.contains("/empty/");
+    let revert = at(requests_after_creation().iter().find(reverts).unwrap());
+    check_each_request("the job is opened", |request| {
+        if precedes_filter(request) {
             return Ok(());
         }
-        let (test_cluster, run) = meanwhile(spot, |cluster| {
-            ask(cluster, "POST", &format!("{PATH}/_open"), &Value::Null);
+        let (test_cluster, run) = import_with_concurrent_change(request, |cluster| {
+            send(cluster, "POST", &format!("{PATH}/_open"), &Value::Null);
         });
-        let early = at(spot) <= revert;
+        let early = at(request) <= revert;
         let said = run
             .stderr
             .contains("somebody else opened job log-categories (it is opened) while");
@@ -92,24 +103,24 @@ fn job_opened_during_the_import_stays_open() {
             .job_state(JOB)
             .is_some_and(|state| format!("{state:?}") == "Opened");
         if !said || !open || run.code != if early { 6 } else { 0 } {
-            return Err(failed(spot, "not noticed, or closed", &run));
+            return Err(describe_failure(request, "not noticed, or closed", &run));
         }
         if !early {
             let direct = test_cluster.stand_in.direct();
-            ask(&direct, "POST", &format!("{PATH}/_close"), &Value::Null);
+            send(&direct, "POST", &format!("{PATH}/_close"), &Value::Null);
         }
         // Where it failed, by what the message says to send.
         let ended = match early {
-            true => import::sound(&test_cluster, &run),
-            false => never_closed(ClusterState::of(&test_cluster).comparable())
-                .same(&never_closed(undisturbed().after.clone())),
+            true => import::check_cluster(&test_cluster, &run),
+            false => without_close_times(ClusterState::of(&test_cluster).comparable())
+                .check_same(&without_close_times(baseline().after.clone())),
         };
-        ended.map_err(|why| failed(spot, &why, &run))
+        ended.map_err(|why| describe_failure(request, &why, &run))
     });
 }
 
 /// Without when jobs were last closed.
-fn never_closed(mut state: ClusterState) -> ClusterState {
+fn without_close_times(mut state: ClusterState) -> ClusterState {
     for job in state.configurations["jobs"].as_array_mut().into_iter().flatten() {
         job["finished_time"] = Value::Null;
     }
@@ -118,16 +129,16 @@ fn never_closed(mut state: ClusterState) -> ClusterState {
 
 #[test]
 fn job_recreated_during_the_import_is_kept() {
-    hold("the job is made anew", |spot| {
-        let (test_cluster, run) = meanwhile(spot, |cluster| {
-            ask(cluster, "DELETE", PATH, &Value::Null);
+    check_each_request("the job is made anew", |request| {
+        let (test_cluster, run) = import_with_concurrent_change(request, |cluster| {
+            send(cluster, "DELETE", PATH, &Value::Null);
             // Told apart by the time of their creation.
             std::thread::sleep(Duration::from_millis(2));
             let theirs = json!({
                 "description": "theirs", "analysis_config": {"detectors": [{"function": "count"}]},
                 "data_description": {},
             });
-            ask(cluster, "PUT", PATH, &theirs);
+            send(cluster, "PUT", PATH, &theirs);
         });
         let said = run
             .stderr
@@ -136,7 +147,7 @@ fn job_recreated_during_the_import_is_kept() {
         let there = test_cluster.ml.job_config(JOB).map(|job| job["description"].clone());
         match run.code == 5 && said && left && there == Some(json!("theirs")) {
             true => Ok(()),
-            false => Err(failed(spot, "not noticed, or deleted", &run)),
+            false => Err(describe_failure(request, "not noticed, or deleted", &run)),
         }
     });
 }

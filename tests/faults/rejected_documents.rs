@@ -2,41 +2,41 @@
 
 use super::data::WITHOUT_ALL_SHARDS;
 use super::fixture::{Port, target};
-use super::import::{self, undisturbed};
+use super::import::{self, baseline};
 use super::request::RequestId;
-use super::runner::each;
-use super::scenario::on;
+use super::runner::run_all;
+use super::scenario::rule_for;
 use crate::support::binary::Run;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::in_process::InProcess;
 
 /// Imports while these requests go wrong; the exit is one of these, it is said why, and the cluster is as it must be.
-fn hold(what: &str, at: &[&str], codes: &[i32], says: &str, fault: impl Fn(&RequestId) -> Fault + Sync) {
-    let spots = undisturbed().spots.iter();
-    let spots: Vec<&RequestId> = spots
-        .filter(|spot| at.iter().any(|end| spot.path.ends_with(end)))
+fn check_imports(what: &str, at: &[&str], codes: &[i32], says: &str, fault: impl Fn(&RequestId) -> FaultRule + Sync) {
+    let requests = baseline().requests.iter();
+    let requests: Vec<&RequestId> = requests
+        .filter(|request| at.iter().any(|end| request.path.ends_with(end)))
         .collect();
-    assert!(spots.len() >= 4, "{spots:?}");
-    let walked = each(spots, |spot| {
+    assert!(requests.len() >= 4, "{requests:?}");
+    let walked = run_all(requests, |request| {
         let (cluster, own) = (target(Port::Plain), InProcess::new());
-        cluster.stand_in.faults().add(fault(spot));
+        cluster.stand_in.faults().add(fault(request));
         let run: Run = import::run(&cluster, &own);
         let told = run.code == 0 || run.stderr.contains(says) && run.stderr.contains("hint: ");
         let ended = match codes.contains(&run.code) && told && cluster.stand_in.faults().fired()[0] > 0 {
-            true => import::sound(&cluster, &run),
+            true => import::check_cluster(&cluster, &run),
             false => Err(format!("exit {}", run.code)),
         };
-        ended.map_err(|why| format!("{spot:?}: {why}\n{}", run.stderr))
+        ended.map_err(|why| format!("{request:?}: {why}\n{}", run.stderr))
     });
-    walked.hold(what);
+    walked.assert_no_failures(what);
 }
 
 #[test]
 fn documents_rejected_with_429_are_retried() {
     for status in [429, 502, 503, 504] {
         // The first answer says only that there are errors, the second which.
-        let fault = |spot: &RequestId| on(spot).times(2).then(Action::AnswerItems(status));
-        hold(
+        let fault = |request: &RequestId| rule_for(request).times(2).then(Action::AnswerItems(status));
+        check_imports(
             &format!("documents put off with {status}"),
             &["/_bulk"],
             &[0],
@@ -48,38 +48,38 @@ fn documents_rejected_with_429_are_retried() {
 
 #[test]
 fn documents_rejected_with_429_forever_cause_a_rollback() {
-    let fault = |spot: &RequestId| on(spot).always().then(Action::AnswerItems(429));
-    hold(
+    let fault = |request: &RequestId| rule_for(request).always().then(Action::AnswerItems(429));
+    check_imports(
         "documents put off for ever",
         &["/_bulk"],
         &[5],
         "429 rejected execution",
         fault,
     );
-    let fault = |spot: &RequestId| on(spot).always().then(Action::AnswerItems(503));
-    hold("shards that stay away", &["/_bulk"], &[5], "503 primary shard", fault);
+    let fault = |request: &RequestId| rule_for(request).always().then(Action::AnswerItems(503));
+    check_imports("shards that stay away", &["/_bulk"], &[5], "503 primary shard", fault);
 }
 
 #[test]
 fn rejected_documents_cause_a_rollback() {
-    let fault = |spot: &RequestId| on(spot).always().then(Action::AnswerItems(400));
-    hold("documents refused", &["/_bulk"], &[5], "failed to parse", fault);
+    let fault = |request: &RequestId| rule_for(request).always().then(Action::AnswerItems(400));
+    check_imports("documents refused", &["/_bulk"], &[5], "failed to parse", fault);
 }
 
 #[test]
 fn verification_with_failed_shards_is_refused() {
     let searches = ["/_search", "/_count"];
     let answer = Action::status(200, WITHOUT_ALL_SHARDS);
-    let once = |spot: &RequestId| on(spot).then(answer.clone());
-    hold(
+    let once = |request: &RequestId| rule_for(request).then(answer.clone());
+    check_imports(
         "shards fail an import once",
         &searches,
         &[1],
         "1 of 2 shards failed",
         once,
     );
-    let lasting = |spot: &RequestId| on(spot).always().then(answer.clone());
-    hold(
+    let lasting = |request: &RequestId| rule_for(request).always().then(answer.clone());
+    check_imports(
         "shards fail an import",
         &searches,
         &[1, 6],

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::support::cluster::Call;
-use crate::support::cluster::stand_in::Logged;
+use crate::support::cluster::stand_in::LoggedRequest;
 
 /// The `nth` request of that method and path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,15 +17,15 @@ pub struct RequestId {
 }
 
 impl RequestId {
-    pub fn is(&self, call: &Call) -> bool {
-        call.method == self.method && without_run(&call.path) == self.path
+    pub fn matches(&self, call: &Call) -> bool {
+        call.method == self.method && without_random_suffix(&call.path) == self.path
     }
 
     /// True from the time on at which it comes.
-    pub fn ever_since(&self) -> impl Fn(&Call) -> bool + Send + Sync + 'static {
-        let (spot, seen, begun) = (self.clone(), AtomicUsize::new(0), AtomicBool::new(false));
+    pub fn matches_from(&self) -> impl Fn(&Call) -> bool + Send + Sync + 'static {
+        let (request, seen, begun) = (self.clone(), AtomicUsize::new(0), AtomicBool::new(false));
         move |call| {
-            if spot.is(call) && seen.fetch_add(1, Ordering::SeqCst) + 1 == spot.nth {
+            if request.matches(call) && seen.fetch_add(1, Ordering::SeqCst) + 1 == request.nth {
                 begun.store(true, Ordering::SeqCst);
             }
             begun.load(Ordering::SeqCst)
@@ -34,7 +34,7 @@ impl RequestId {
 }
 
 /// The path without what differs from run to run: the end of the alias that inputs are loaded through.
-fn without_run(path: &str) -> String {
+fn without_random_suffix(path: &str) -> String {
     const ALIAS: &str = "-importing-";
     let Some((before, after)) = path.split_once(ALIAS) else {
         return path.to_owned();
@@ -44,16 +44,18 @@ fn without_run(path: &str) -> String {
 }
 
 /// The requests of an undisturbed run.
-pub fn spots(requests: &[Logged]) -> Vec<RequestId> {
+pub fn request_ids(requests: &[LoggedRequest]) -> Vec<RequestId> {
     let mut seen: HashMap<(&str, String), usize> = HashMap::new();
     let first = |method: &str, ending: &str| {
-        let is = |request: &Logged| request.method == method && without_run(&request.path).ends_with(ending);
+        let is = |request: &LoggedRequest| {
+            request.method == method && without_random_suffix(&request.path).ends_with(ending)
+        };
         requests.iter().position(is)
     };
     let mut last = None;
-    let mut spots = Vec::new();
+    let mut ids = Vec::new();
     for (number, request) in requests.iter().enumerate() {
-        let path = without_run(&request.path);
+        let path = without_random_suffix(&request.path);
         let nth = seen.entry((&request.method, path.clone())).or_default();
         *nth += 1;
         // Inputs are written and made searchable beside the rest; looked at, they are with it.
@@ -63,12 +65,12 @@ pub fn spots(requests: &[Logged]) -> Vec<RequestId> {
             Some((_, "_refresh")) => first("PUT", "-importing-RUN/_settings"),
             _ => last.replace(number),
         };
-        spots.push(RequestId {
+        ids.push(RequestId {
             method: request.method.clone(),
             path,
             nth: *nth,
             after,
         });
     }
-    spots
+    ids
 }

@@ -10,20 +10,20 @@ use crate::support::cluster::documents::InMemory;
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 
 /// Runs at once: they wait for one another's server far more than they compute.
-const AT_ONCE: usize = 4;
+const THREADS: usize = 4;
 
 /// What many scenarios came to.
 pub struct Report {
     pub scenarios: usize,
     failed: Vec<String>,
-    took: std::time::Duration,
+    elapsed: std::time::Duration,
 }
 
 impl Report {
     /// Sees that all held.
     #[track_caller]
-    pub fn hold(&self, what: &str) {
-        println!("{what}: {} runs in {:.1} s", self.scenarios, self.took.as_secs_f32());
+    pub fn assert_no_failures(&self, what: &str) {
+        println!("{what}: {} runs in {:.1} s", self.scenarios, self.elapsed.as_secs_f32());
         let failed = &self.failed;
         assert!(
             failed.is_empty(),
@@ -36,10 +36,10 @@ impl Report {
 }
 
 /// Walks all.
-pub fn each<T: Sync>(scenarios: Vec<T>, walk: impl Fn(&T) -> Result<(), String> + Sync) -> Report {
+pub fn run_all<T: Sync>(scenarios: Vec<T>, walk: impl Fn(&T) -> Result<(), String> + Sync) -> Report {
     let (next, failed, began) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Instant::now());
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if let Err(why) = walk(scenario) {
@@ -52,26 +52,26 @@ pub fn each<T: Sync>(scenarios: Vec<T>, walk: impl Fn(&T) -> Result<(), String> 
     Report {
         scenarios: scenarios.len(),
         failed: failed.into_inner().unwrap(),
-        took: began.elapsed(),
+        elapsed: began.elapsed(),
     }
 }
 
 /// The host that redirects lead to.
-pub fn elsewhere() -> &'static StandIn {
-    static ELSEWHERE: OnceLock<StandIn> = OnceLock::new();
-    ELSEWHERE.get_or_init(|| StandIn::start(StandInOptions::new(std::sync::Arc::new(InMemory::new()))))
+pub fn redirect_target() -> &'static StandIn {
+    static REDIRECT_TARGET: OnceLock<StandIn> = OnceLock::new();
+    REDIRECT_TARGET.get_or_init(|| StandIn::start(StandInOptions::new(std::sync::Arc::new(InMemory::new()))))
 }
 
 /// Sees that a failure says what failed and what to do.
-pub fn told(run: &Run, kind: &Kind) -> Result<(), String> {
+pub fn check_error_message(run: &Run, kind: &Kind) -> Result<(), String> {
     let said = &run.stderr;
     if !said.contains("error: ") || !said.contains("hint: ") {
         return Err("no error, or no hint".to_owned());
     }
-    let names = kind.says.iter().any(|words| said.contains(words));
+    let names = kind.expected_errors.iter().any(|words| said.contains(words));
     // What is not there is said in the words of whatever looked for it.
     if !names && kind.name != "404" {
-        return Err(format!("does not say {:?}", kind.says));
+        return Err(format!("does not say {:?}", kind.expected_errors));
     }
     // The key as it was given, and as it is sent.
     for secret in ["s3cr3t", "aWQ6a2V5LXMzY3IzdA"] {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fault_kinds::{How, KINDS, Kind, Lasting};
+use super::fault_kinds::{FailureMode, KINDS, Kind, Scope};
 use super::request::RequestId;
-use super::runner::elsewhere;
+use super::runner::redirect_target;
 use crate::support::binary::Run;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
@@ -15,56 +15,60 @@ use crate::support::test_cluster::TestCluster;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultDuration {
     Once,
-    Lasts,
+    Permanent,
 }
 
 /// One run: which of its requests go wrong, how, and for how long.
 pub struct Scenario {
     pub at: Vec<usize>,
     pub kind: &'static Kind,
-    pub stay: FaultDuration,
+    pub duration: FaultDuration,
 }
 
 /// Names the environment variable that, set to `all`, has every scenario walked.
-const EXTENT: &str = "ESML_TEST_FAULTS";
+const FAULTS_VARIABLE: &str = "ESML_TEST_FAULTS";
 /// Otherwise one in so many of those that end a run, each request and each fault among them.
-const SAMPLE: usize = 6;
+const SAMPLE_INTERVAL: usize = 6;
 
 /// In a run that survives them, so many faults are this far from one another.
-const APART: usize = 8;
+const FAULT_DISTANCE: usize = 8;
 
 impl Scenario {
     /// Every request × every fault, once and lasting, or a sample of what is not survived. What is survived is met at
     /// several requests of one run.
-    pub fn all(spots: &[RequestId]) -> Vec<Self> {
-        let whole = std::env::var(EXTENT).is_ok_and(|extent| extent == "all");
+    pub fn all(requests: &[RequestId]) -> Vec<Self> {
+        let whole = std::env::var(FAULTS_VARIABLE).is_ok_and(|extent| extent == "all");
         let mut scenarios = Vec::new();
         for (number, kind) in KINDS.iter().enumerate() {
-            let walked = |at: &usize| whole || (at + number).is_multiple_of(SAMPLE);
-            let single = |at: usize, stay| Self {
+            let walked = |at: &usize| whole || (at + number).is_multiple_of(SAMPLE_INTERVAL);
+            let single = |at: usize, duration| Self {
                 at: vec![at],
                 kind,
-                stay,
+                duration,
             };
             scenarios.extend(
-                (0..spots.len())
+                (0..requests.len())
                     .filter(walked)
-                    .map(|at| single(at, FaultDuration::Lasts)),
+                    .map(|at| single(at, FaultDuration::Permanent)),
             );
             let (survived, fatal): (Vec<usize>, Vec<usize>) =
-                (0..spots.len()).partition(|at| survives(&spots[*at], kind));
+                (0..requests.len()).partition(|at| survives(&requests[*at], kind));
             scenarios.extend(
                 fatal
                     .into_iter()
                     .filter(walked)
                     .map(|at| single(at, FaultDuration::Once)),
             );
-            scenarios.extend((0..APART).filter_map(|first| {
-                let at: Vec<usize> = survived.iter().copied().filter(|at| at % APART == first).collect();
+            scenarios.extend((0..FAULT_DISTANCE).filter_map(|first| {
+                let at: Vec<usize> = survived
+                    .iter()
+                    .copied()
+                    .filter(|at| at % FAULT_DISTANCE == first)
+                    .collect();
                 (!at.is_empty()).then_some(Self {
                     at,
                     kind,
-                    stay: FaultDuration::Once,
+                    duration: FaultDuration::Once,
                 })
             }));
         }
@@ -72,91 +76,93 @@ impl Scenario {
     }
 
     /// The one request, or the first of several.
-    pub fn spot<'a>(&self, spots: &'a [RequestId]) -> &'a RequestId {
-        &spots[self.at[0]]
+    pub fn request<'a>(&self, requests: &'a [RequestId]) -> &'a RequestId {
+        &requests[self.at[0]]
     }
 
     /// Whether the run is to come to a good end.
-    pub fn survives(&self, spots: &[RequestId]) -> bool {
-        self.stay == FaultDuration::Once && survives(self.spot(spots), self.kind)
+    pub fn survives(&self, requests: &[RequestId]) -> bool {
+        self.duration == FaultDuration::Once && survives(self.request(requests), self.kind)
     }
 
     /// What did not hold, with all that the run said.
-    pub fn failed(&self, what: &str, spots: &[RequestId], why: &str, run: &Run) -> String {
-        let RequestId { method, path, nth, .. } = self.spot(spots);
+    pub fn describe_failure(&self, what: &str, requests: &[RequestId], why: &str, run: &Run) -> String {
+        let RequestId { method, path, nth, .. } = self.request(requests);
         let more = match self.at.len() {
             1 => String::new(),
             several => format!(" and {} more", several - 1),
         };
-        let (kind, stay) = (self.kind.name, self.stay);
+        let (kind, duration) = (self.kind.name, self.duration);
         format!(
-            "{what} {method} {path} ({nth}{more}), {kind} {stay:?}: {why}\n{}",
+            "{what} {method} {path} ({nth}{more}), {kind} {duration:?}: {why}\n{}",
             run.stderr
         )
     }
 
     /// Makes the requests of the run go wrong.
-    pub fn disturb(&self, cluster: &TestCluster, run: &InProcess, spots: &[RequestId]) {
+    pub fn inject(&self, cluster: &TestCluster, run: &InProcess, requests: &[RequestId]) {
         for at in &self.at {
-            self.disturb_at(cluster, run, spots, *at);
+            self.inject_at(cluster, run, requests, *at);
         }
     }
 
-    fn disturb_at(&self, cluster: &TestCluster, run: &InProcess, spots: &[RequestId], at: usize) {
-        let spot = &spots[at];
+    fn inject_at(&self, cluster: &TestCluster, run: &InProcess, requests: &[RequestId], at: usize) {
+        let request = &requests[at];
         let faults = cluster.stand_in.faults();
-        let rule = || match (self.stay, self.kind.lasts) {
-            (FaultDuration::Lasts, Lasting::Everything) => Fault::when(spot.ever_since()).always(),
-            (FaultDuration::Lasts, Lasting::ThisRequest) => on(spot).always(),
-            (FaultDuration::Once, _) => on(spot),
+        let rule = || match (self.duration, self.kind.scope) {
+            (FaultDuration::Permanent, Scope::AllRequests) => FaultRule::when(request.matches_from()).always(),
+            (FaultDuration::Permanent, Scope::ThisRequest) => rule_for(request).always(),
+            (FaultDuration::Once, _) => rule_for(request),
         };
-        match self.kind.how {
-            How::Refused | How::NoTls => self.network(cluster, run, spots, at),
-            How::Answer(action) => faults.add(rule().then(action(&elsewhere().url()))),
-            How::Lost => faults.add(rule().carry_out().then(Action::Close)),
-            How::Slow => {
+        match self.kind.mode {
+            FailureMode::ConnectionRefused | FailureMode::NoTls => {
+                self.inject_network_fault(cluster, run, requests, at)
+            }
+            FailureMode::Answer(action) => faults.add(rule().then(action(&redirect_target().url()))),
+            FailureMode::LostResponse => faults.add(rule().carry_out().then(Action::Close)),
+            FailureMode::Timeout => {
                 let clock = Arc::clone(&run.clock);
-                let too_long = move |_: &_| clock.pass(Duration::from_secs(121));
+                let too_long = move |_: &_| clock.advance(Duration::from_secs(121));
                 faults.add(rule().carry_out().run(too_long).then(Action::Hang));
             }
         }
     }
 
     /// The connections close with the answer before, and new ones fail.
-    fn network(&self, cluster: &TestCluster, run: &InProcess, spots: &[RequestId], at: usize) {
+    fn inject_network_fault(&self, cluster: &TestCluster, run: &InProcess, requests: &[RequestId], at: usize) {
         let network = cluster.stand_in.network();
-        let (how, stay) = (self.kind.how, self.stay);
-        if matches!(how, How::Refused) && stay == FaultDuration::Once {
+        let (mode, duration) = (self.kind.mode, self.duration);
+        if matches!(mode, FailureMode::ConnectionRefused) && duration == FaultDuration::Once {
             let restored = network.clone();
-            run.clock.at_pauses(move || restored.listen());
+            run.clock.on_pause(move || restored.listen());
         }
-        let fail = move || match (how, stay) {
-            (How::Refused, _) => network.refuse(),
+        let fail = move || match (mode, duration) {
+            (FailureMode::ConnectionRefused, _) => network.refuse(),
             (_, FaultDuration::Once) => network.garble(1),
-            (_, FaultDuration::Lasts) => network.garble(usize::MAX),
+            (_, FaultDuration::Permanent) => network.garble(usize::MAX),
         };
-        let Some(before) = spots[at].after else {
+        let Some(before) = requests[at].after else {
             return fail();
         };
-        let mut before = spots[before].clone();
+        let mut before = requests[before].clone();
         // A rule does not count the requests at which rules before it have fired.
         let earlier = self.at.iter().filter(|earlier| **earlier < at);
-        let earlier = earlier.filter_map(|earlier| spots[*earlier].after);
-        let same =
-            earlier.filter(|earlier| spots[*earlier].path == before.path && spots[*earlier].method == before.method);
+        let earlier = earlier.filter_map(|earlier| requests[*earlier].after);
+        let same = earlier
+            .filter(|earlier| requests[*earlier].path == before.path && requests[*earlier].method == before.method);
         before.nth -= same.count();
-        cluster.stand_in.faults().add(on(&before).run(move |_| fail()));
+        cluster.stand_in.faults().add(rule_for(&before).run(move |_| fail()));
     }
 }
 
 /// Whether the tool tries again and comes to a good end. The first contact has less time than another request, all
 /// tries together, and where nothing listens it is not repeated.
-fn survives(spot: &RequestId, kind: &Kind) -> bool {
-    kind.passes && !(spot.path == "/" && matches!(kind.how, How::Slow | How::Refused))
+fn survives(request: &RequestId, kind: &Kind) -> bool {
+    kind.retried && !(request.path == "/" && matches!(kind.mode, FailureMode::Timeout | FailureMode::ConnectionRefused))
 }
 
-/// Requests of the spot's method and path, from the one that is meant on.
-pub fn on(spot: &RequestId) -> Fault {
-    let meant = spot.clone();
-    Fault::when(move |call| meant.is(call)).nth(spot.nth)
+/// Requests of the same method and path, from this one on.
+pub fn rule_for(request: &RequestId) -> FaultRule {
+    let meant = request.clone();
+    FaultRule::when(move |call| meant.matches(call)).nth(request.nth)
 }

@@ -4,11 +4,11 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, NOTIFICATIONS, SNAPSHOT, STATE, good};
+use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, NOTIFICATIONS, SNAPSHOT, STATE, valid};
 use crate::fuzz::entries::pack;
 use crate::fuzz::{changed, pseudonymize};
 use crate::import_safety::{archive_of, options};
-use crate::support::archive::{Member, members};
+use crate::support::archive::{TarMember, members};
 use crate::support::binary::Binary;
 use crate::support::fixtures::directory;
 use crate::support::test_cluster::TestCluster;
@@ -51,45 +51,45 @@ fn sample(name: &str, bytes: Vec<u8>, accepted: Option<bool>) -> Sample {
 }
 
 /// The same archive with every line of every entry changed.
-fn each_line(entries: Entries, change: impl Fn(&str) -> String) -> Entries {
-    let change = |member: Member| {
+fn map_lines(entries: Entries, change: impl Fn(&str) -> String) -> Entries {
+    let change = |member: TarMember| {
         let text = String::from_utf8(member.content.clone()).unwrap();
         match member.name.ends_with(".ndjson") {
-            true => Member::file(&member.name, text.lines().map(&change).collect::<String>()),
+            true => TarMember::file(&member.name, text.lines().map(&change).collect::<String>()),
             false => member,
         }
     };
     Entries(entries.0.into_iter().map(change).collect())
 }
 
-fn harmless() -> Vec<Sample> {
+fn accepted_variants() -> Vec<Sample> {
     let mut samples = Vec::new();
-    for (job, all) in [(WEB, web()), ("log-categories", good())] {
+    for (job, all) in [(WEB, web()), ("log-categories", valid())] {
         let mut form = |name: &str, entries: Entries| samples.push(accepted(&format!("{job}: {name}"), &entries));
         form(
             "lines that end in CRLF",
-            each_line(all.clone(), |line| format!("{line}\r\n")),
+            map_lines(all.clone(), |line| format!("{line}\r\n")),
         );
         form(
             "spaces at the end of lines",
-            each_line(all.clone(), |line| format!("{line} \t \n")),
+            map_lines(all.clone(), |line| format!("{line} \t \n")),
         );
         form(
             "spaces before lines",
-            each_line(all.clone(), |line| format!("  {line}\n")),
+            map_lines(all.clone(), |line| format!("  {line}\n")),
         );
-        let cut = |member: Member| {
+        let cut = |member: TarMember| {
             let end = member.content.strip_suffix(b"\n").unwrap_or(&member.content).to_vec();
-            Member::file(&member.name, end)
+            TarMember::file(&member.name, end)
         };
         form(
             "no last line break",
             Entries(all.clone().0.into_iter().map(cut).collect()),
         );
-        let pretty = |member: Member| match serde_json::from_slice::<Value>(&member.content) {
+        let pretty = |member: TarMember| match serde_json::from_slice::<Value>(&member.content) {
             Ok(value) if member.name.ends_with(".json") => {
                 let text = serde_json::to_string_pretty(&value).unwrap();
-                Member::file(&member.name, text.replace('\n', "\r\n") + "\r\n\r\n")
+                TarMember::file(&member.name, text.replace('\n', "\r\n") + "\r\n\r\n")
             }
             _ => member,
         };
@@ -429,30 +429,30 @@ fn documents() -> Vec<Sample> {
     };
     let category = |id: &str, text: &str| format!("{{\"index\":{{\"_id\":\"{id}\"}}}}\n{text}\n");
     let first = web().text(INPUTS).lines().take(2).collect::<Vec<_>>().join("\n") + "\n";
-    let again = good().text(CATEGORIES).lines().take(2).collect::<Vec<_>>().join("\n") + "\n";
+    let again = valid().text(CATEGORIES).lines().take(2).collect::<Vec<_>>().join("\n") + "\n";
     let old = web().text(INPUTS);
     let longest = "x".repeat(512);
     let mut samples = vec![
-        accepted("an input twice", &web().more(INPUTS, first.as_bytes())),
+        accepted("an input twice", &web().append(INPUTS, first.as_bytes())),
         accepted(
             "an input ID twice, in two entries",
             &web().set("_input_2.ndjson", first.clone()),
         ),
-        accepted("an ID of 512 bytes", &web().more(INPUTS, input(&longest).as_bytes())),
+        accepted("an ID of 512 bytes", &web().append(INPUTS, input(&longest).as_bytes())),
         refused(
             "an ID of 513 bytes",
-            &web().more(INPUTS, input(&format!("{longest}x")).as_bytes()),
+            &web().append(INPUTS, input(&format!("{longest}x")).as_bytes()),
         ),
         refused(
             "old and new form of inputs",
-            &Entries([web().0, vec![Member::file("web-latency_input.ndjson", old.clone())]].concat()),
+            &Entries([web().0, vec![TarMember::file("web-latency_input.ndjson", old.clone())]].concat()),
         ),
         accepted(
             "the old form of inputs",
             &Entries(
                 [
                     web().without(INPUTS).0,
-                    vec![Member::file("web-latency_input.ndjson", old.clone())],
+                    vec![TarMember::file("web-latency_input.ndjson", old.clone())],
                 ]
                 .concat(),
             ),
@@ -463,7 +463,7 @@ fn documents() -> Vec<Sample> {
             &Entries(
                 [
                     web().without(INPUTS).0,
-                    vec![Member::file("web-latency_input_2.ndjson", old.clone())],
+                    vec![TarMember::file("web-latency_input_2.ndjson", old.clone())],
                 ]
                 .concat(),
             ),
@@ -472,23 +472,23 @@ fn documents() -> Vec<Sample> {
             "inputs in another order",
             &Entries(
                 [
-                    vec![Member::file("web-latency_input_2.ndjson", input("other"))],
+                    vec![TarMember::file("web-latency_input_2.ndjson", input("other"))],
                     web().0,
                 ]
                 .concat(),
             ),
         ),
-        refused("a category twice", &good().more(CATEGORIES, again.as_bytes())),
+        refused("a category twice", &valid().append(CATEGORIES, again.as_bytes())),
         refused(
             "a category without a job",
-            &good().more(
+            &valid().append(
                 CATEGORIES,
                 category("log-categories_category_definition_99", "{\"category_id\":99}").as_bytes(),
             ),
         ),
         accepted(
             "one more category",
-            &good().more(
+            &valid().append(
                 CATEGORIES,
                 category(
                     "log-categories_category_definition_99",
@@ -513,7 +513,7 @@ fn documents() -> Vec<Sample> {
         let text = category(&id, r#"{"job_id":"log-categories","category_id":99}"#);
         samples.push(refused(
             &format!("category ID {id}"),
-            &good().more(CATEGORIES, text.as_bytes()),
+            &valid().append(CATEGORIES, text.as_bytes()),
         ));
     }
     for part in [ANNOTATIONS, NOTIFICATIONS] {
@@ -526,12 +526,12 @@ fn documents() -> Vec<Sample> {
                 false,
             ),
         ] {
-            let all = web().more(part, format!("{text}\n").as_bytes());
+            let all = web().append(part, format!("{text}\n").as_bytes());
             samples.push(sample(&format!("{part}: {text}"), all.pack(), Some(good)));
         }
     }
     samples.extend(lone_surrogates());
-    let state = good().lines(STATE, |lines| lines.rotate_left(6));
+    let state = valid().lines(STATE, |lines| lines.rotate_left(6));
     samples.push(accepted("the categorizer's state first", &state));
     samples
 }
@@ -554,32 +554,41 @@ fn lone_surrogates() -> Vec<Sample> {
             format!("\"{escape}\":1"),
         );
         for (what, all) in [
-            ("input document", web().more(INPUTS, input(&value("host")).as_bytes())),
-            ("name in an input document", web().more(INPUTS, input(&name).as_bytes())),
+            ("input document", web().append(INPUTS, input(&value("host")).as_bytes())),
+            (
+                "name in an input document",
+                web().append(INPUTS, input(&name).as_bytes()),
+            ),
             (
                 "annotation",
-                web().more(ANNOTATIONS, note(&value("annotation")).as_bytes()),
+                web().append(ANNOTATIONS, note(&value("annotation")).as_bytes()),
             ),
-            ("name in an annotation", web().more(ANNOTATIONS, note(&name).as_bytes())),
+            (
+                "name in an annotation",
+                web().append(ANNOTATIONS, note(&name).as_bytes()),
+            ),
             (
                 "notification",
-                web().more(NOTIFICATIONS, note(&value("message")).as_bytes()),
+                web().append(NOTIFICATIONS, note(&value("message")).as_bytes()),
             ),
-            ("category example", good().more(CATEGORIES, category.as_bytes())),
+            ("category example", valid().append(CATEGORIES, category.as_bytes())),
         ] {
             samples.push(accepted(&format!("{what} with {escape}"), &all));
         }
     }
-    let cut = web().more(ANNOTATIONS, b"{\"job_id\":\"web-latency\",\"annotation\":\"\\ud80\"}\n");
+    let cut = web().append(ANNOTATIONS, b"{\"job_id\":\"web-latency\",\"annotation\":\"\\ud80\"}\n");
     samples.push(refused("an escape that is cut short", &cut));
     samples
 }
 
 /// Warnings are no reason to refuse.
-fn warned() -> Vec<Sample> {
+fn accepted_with_warnings() -> Vec<Sample> {
     let mut samples = vec![
-        accepted("an unknown entry", &web().also("notes.txt", tar::EntryType::Regular)),
-        accepted("no categorizer state", &good().lines(STATE, |lines| lines.truncate(6))),
+        accepted(
+            "an unknown entry",
+            &web().with_entry("notes.txt", tar::EntryType::Regular),
+        ),
+        accepted("no categorizer state", &valid().lines(STATE, |lines| lines.truncate(6))),
     ];
     for entry in [ANNOTATIONS, NOTIFICATIONS, INPUTS, MAPPING, COUNTS, FILTERS, CALENDARS] {
         samples.push(accepted(&format!("without {entry}"), &web().without(entry)));
@@ -587,7 +596,7 @@ fn warned() -> Vec<Sample> {
     samples
 }
 
-fn kept() -> Vec<Sample> {
+fn stored_archives() -> Vec<Sample> {
     let mut samples = Vec::new();
     for folder in [directory().join("from-python"), directory().join("../../docs/sample")] {
         for file in std::fs::read_dir(folder).unwrap() {
@@ -614,21 +623,21 @@ fn kept() -> Vec<Sample> {
         }
     }
     samples.push(accepted("exported", &Entries(members(&archive_of(WEB)))));
-    samples.push(accepted("in three state documents", &good().manifest(|_| {})));
+    samples.push(accepted("in three state documents", &valid().manifest(|_| {})));
     samples
 }
 
 #[test]
 fn inspect_verify_and_import_accept_the_same_archives() {
     let groups = [
-        harmless(),
+        accepted_variants(),
         times(),
         snapshots(),
         small_entries(),
         configurations(),
         documents(),
-        warned(),
-        kept(),
+        accepted_with_warnings(),
+        stored_archives(),
     ];
     let samples: Vec<Sample> = groups.into_iter().flatten().collect();
     let (next, wrong) = (Mutex::new(samples.iter()), Mutex::new(Vec::new()));
@@ -640,7 +649,7 @@ fn inspect_verify_and_import_accept_the_same_archives() {
                     let Some(sample) = next.lock().unwrap().next() else {
                         break;
                     };
-                    if let Err(why) = agree(&binary, sample) {
+                    if let Err(why) = check_agreement(&binary, sample) {
                         wrong.lock().unwrap().push(format!("{}: {why}", sample.name));
                     }
                 }
@@ -658,7 +667,7 @@ fn inspect_verify_and_import_accept_the_same_archives() {
 }
 
 /// Exit 4 of both before anything is written, or 0 of both.
-fn agree(binary: &Binary, sample: &Sample) -> Result<(), String> {
+fn check_agreement(binary: &Binary, sample: &Sample) -> Result<(), String> {
     let path = binary.path("sample.tar.gz");
     std::fs::write(&path, &sample.bytes).unwrap();
     let verified = binary.run(["inspect", "sample.tar.gz", "--verify"]);
@@ -671,12 +680,12 @@ fn agree(binary: &Binary, sample: &Sample) -> Result<(), String> {
         (4, 4, None | Some(false)) if heard == 0 => Ok(()),
         (verify, import, accepted) => Err(format!(
             "accepted: {accepted:?}, verify {verify}, import {import} after {heard} requests\n    {}\n    {}",
-            said(&verified.stderr),
-            said(&imported.stderr)
+            error_message(&verified.stderr),
+            error_message(&imported.stderr)
         )),
     }
 }
 
-fn said(stderr: &str) -> &str {
+fn error_message(stderr: &str) -> &str {
     stderr.lines().find(|line| line.contains("error: ")).unwrap_or_default()
 }

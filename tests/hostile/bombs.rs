@@ -2,11 +2,11 @@
 //! read before they are refused.
 
 use super::Case;
-use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, JOB, SNAPSHOT, STATE, good};
-use crate::support::archive::{Member, blocks, gzip};
+use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, JOB, SNAPSHOT, STATE, valid};
+use crate::support::archive::{TarMember, blocks, gzip};
 
 const MIB: usize = 1 << 20;
-const REPETITION: &str = "repetition without end";
+const REPEATED_BYTES: &str = "repetition without end";
 const LINES: &str = "lines without end";
 const PARTS: &str = "an entry that takes many times its bytes";
 const STATE_BOUND: &str = "a bound on the state's size";
@@ -14,7 +14,7 @@ const STATE_BOUND: &str = "a bound on the state's size";
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     repetitions(&mut cases);
-    crowds(&mut cases);
+    many_items(&mut cases);
     lines(&mut cases);
     parts(&mut cases);
     state(&mut cases);
@@ -22,29 +22,29 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn repetitions(cases: &mut Vec<Case>) {
-    let mut case = |name: &str, bytes| cases.push(Case::new(REPETITION, name, bytes));
+    let mut case = |name: &str, bytes| cases.push(Case::new(REPEATED_BYTES, name, bytes));
     let spaces = vec![b' '; 70 * MIB];
-    case("inputs that are one line", good().set(INPUTS, spaces).pack());
+    case("inputs that are one line", valid().set(INPUTS, spaces).pack());
     case("nothing but zeros", gzip(&vec![0; 70 * MIB]));
     case("many small members", gzip(&vec![0; MIB]).repeat(80));
     let size = "a decompressed size above the limit of an entry";
-    cases.push(Case::new(size, "--max-entry-size", good().pack()).with(&["--max-entry-size", "10kb"]));
+    cases.push(Case::new(size, "--max-entry-size", valid().pack()).with_options(&["--max-entry-size", "10kb"]));
 }
 
-fn crowds(cases: &mut Vec<Case>) {
+fn many_items(cases: &mut Vec<Case>) {
     let rule = "more entries than any export writes";
-    let tiny = |n: usize| Member::file(&format!("e{n}"), "");
-    let many: Vec<Member> = (0..100_001).map(tiny).collect();
+    let tiny = |n: usize| TarMember::file(&format!("e{n}"), "");
+    let many: Vec<TarMember> = (0..100_001).map(tiny).collect();
     cases.push(Case::new(rule, "a million tiny ones", gzip(&blocks(&many)).repeat(10)));
     let long = |n: usize| {
         let name = format!("{n:09}{}", "n".repeat(1000));
-        let metadata = Member {
+        let metadata = TarMember {
             kind: tar::EntryType::GNULongName,
-            ..Member::file("metadata", name)
+            ..TarMember::file("metadata", name)
         };
-        [metadata, Member::file("x", "")]
+        [metadata, TarMember::file("x", "")]
     };
-    let many: Vec<Member> = (0..17_000).flat_map(long).collect();
+    let many: Vec<TarMember> = (0..17_000).flat_map(long).collect();
     cases.push(Case::new(
         rule,
         "17,000 with names of 1,009 bytes",
@@ -58,7 +58,7 @@ fn crowds(cases: &mut Vec<Case>) {
             )
         })
         .collect();
-    let all = good().more(INPUTS, indices.as_bytes());
+    let all = valid().append(INPUTS, indices.as_bytes());
     cases.push(Case::new(
         "more source indices than are told apart",
         "10,001",
@@ -72,25 +72,25 @@ fn lines(cases: &mut Vec<Case>) {
     let text = |bytes: usize| format!("{{\"a\":\"{}\"}}\n", "a".repeat(bytes));
     case(
         "an input of 101 MiB",
-        good().set(INPUTS, format!("{action}\n{}", text(101 * MIB))).pack(),
+        valid().set(INPUTS, format!("{action}\n{}", text(101 * MIB))).pack(),
     );
     case(
         "a state document of 101 MiB",
-        good().set(STATE, format!("{action}\n{}", text(101 * MIB))).pack(),
+        valid().set(STATE, format!("{action}\n{}", text(101 * MIB))).pack(),
     );
     case(
         "an annotation of 5 MiB",
-        good().more(ANNOTATIONS, text(5 * MIB).as_bytes()).pack(),
+        valid().append(ANNOTATIONS, text(5 * MIB).as_bytes()).pack(),
     );
     case(
         "a category of 5 MiB",
-        good()
-            .more(CATEGORIES, format!("{action}\n{}", text(5 * MIB)).as_bytes())
+        valid()
+            .append(CATEGORIES, format!("{action}\n{}", text(5 * MIB)).as_bytes())
             .pack(),
     );
     case(
         "an action line of 5 MiB",
-        good().more(INPUTS, text(5 * MIB).as_bytes()).pack(),
+        valid().append(INPUTS, text(5 * MIB).as_bytes()).pack(),
     );
     for (name, deep) in [
         ("brackets that nobody closes", "[".repeat(8 * MIB)),
@@ -99,25 +99,25 @@ fn lines(cases: &mut Vec<Case>) {
         let line = format!("{action}\n{{\"a\":{deep}\n");
         case(
             &format!("an input of {name}"),
-            good().more(INPUTS, line.as_bytes()).pack(),
+            valid().append(INPUTS, line.as_bytes()).pack(),
         );
     }
     let nested = format!("{{\"a\":{}{}}}\n", "[".repeat(MIB), "]".repeat(MIB));
-    let all = good()
-        .more(INPUTS, format!("{action}\n{nested}").as_bytes())
-        .more(ANNOTATIONS, nested.as_bytes());
-    case("documents a million levels deep", flawed(all));
+    let all = valid()
+        .append(INPUTS, format!("{action}\n{nested}").as_bytes())
+        .append(ANNOTATIONS, nested.as_bytes());
+    case("documents a million levels deep", many_errors(all));
     let ids: String = (0..200_000).map(|n| format!("\"job_id\":\"{n}\",")).collect();
     case(
         "200,000 job ids in an annotation",
-        good()
-            .more(ANNOTATIONS, format!("{{{ids}\"a\":1}}\n").as_bytes())
+        valid()
+            .append(ANNOTATIONS, format!("{{{ids}\"a\":1}}\n").as_bytes())
             .pack(),
     );
     let long = format!("{{\"job_id\":\"{}\"}}\n", "x".repeat(3 * MIB));
     case(
         "job ids of 3 MiB",
-        good().more(ANNOTATIONS, long.repeat(9).as_bytes()).pack(),
+        valid().append(ANNOTATIONS, long.repeat(9).as_bytes()).pack(),
     );
     let examples = vec!["\"\""; MIB].join(",");
     let category = format!(
@@ -125,12 +125,12 @@ fn lines(cases: &mut Vec<Case>) {
     );
     case(
         "a category of a million examples",
-        flawed(good().more(CATEGORIES, category.as_bytes())),
+        many_errors(valid().append(CATEGORIES, category.as_bytes())),
     );
 }
 
 /// With a manifest that does not list one of the entries.
-fn flawed(all: Entries) -> Vec<u8> {
+fn many_errors(all: Entries) -> Vec<u8> {
     let lying = all.manifest(|manifest| drop(manifest["entries"].as_array_mut().unwrap().remove(0)));
     lying.pack()
 }
@@ -139,8 +139,8 @@ fn parts(cases: &mut Vec<Case>) {
     let mut case = |name: &str, bytes| cases.push(Case::new(PARTS, name, bytes));
     let list = |element: &str, bytes: usize| vec![element; bytes / (element.len() + 1)].join(",");
     let query =
-        |elements: &str| good().replaced(CONFIG, "\"indices\":", &format!("\"query\":[{elements}],\"indices\":"));
-    let mut spoiled = good().json(CONFIG, |job| {
+        |elements: &str| valid().replaced(CONFIG, "\"indices\":", &format!("\"query\":[{elements}],\"indices\":"));
+    let mut spoiled = valid().json(CONFIG, |job| {
         drop(job["datafeed_config"].as_object_mut().unwrap().remove("query"))
     });
     spoiled = spoiled.replaced(
@@ -148,10 +148,10 @@ fn parts(cases: &mut Vec<Case>) {
         "\"indices\":",
         &format!("\"query\":[{}],\"indices\":", list("[]", 3 * MIB)),
     );
-    case("a configuration of empty lists", flawed(spoiled));
+    case("a configuration of empty lists", many_errors(spoiled));
     case("a configuration of 5 MiB", query(&list("{}", 5 * MIB)).pack());
     let deep = "[".repeat(1000) + &"]".repeat(1000);
-    let nested = good().json(CONFIG, |job| {
+    let nested = valid().json(CONFIG, |job| {
         drop(job["datafeed_config"].as_object_mut().unwrap().remove("query"))
     });
     let nested = nested.replaced(CONFIG, "\"indices\":", &format!("\"query\":{deep},\"indices\":"));
@@ -162,32 +162,35 @@ fn parts(cases: &mut Vec<Case>) {
     );
     case(
         "a mapping of empty lists",
-        flawed(good().set("_input_mapping.json", mapping)),
+        many_errors(valid().set("_input_mapping.json", mapping)),
     );
     let mapping = format!("{{\"i\":\"{}\"}}", "x".repeat(17 * MIB));
-    case("a mapping of 17 MiB", good().set("_input_mapping.json", mapping).pack());
+    case(
+        "a mapping of 17 MiB",
+        valid().set("_input_mapping.json", mapping).pack(),
+    );
     let filters: String = (0..200_000).map(|n| format!("{{\"filter_id\":\"f{n}\"}},")).collect();
     case(
         "200,000 filters",
-        good()
+        valid()
             .set("_filters.json", format!("[{}]", filters.trim_end_matches(',')))
             .pack(),
     );
     let calendars = format!("[{{\"calendar_id\":\"c\",\"events\":[{}]}}]", list("{}", 3 * MIB));
     case(
         "a million empty events",
-        flawed(good().set("_calendars.json", calendars)),
+        many_errors(valid().set("_calendars.json", calendars)),
     );
     let quantiles = "q".repeat(40 * MIB);
-    let snapshot = good().json(SNAPSHOT, |snapshot| {
+    let snapshot = valid().json(SNAPSHOT, |snapshot| {
         snapshot["quantiles"]["quantile_state"] = quantiles.into()
     });
-    case("quantiles of 40 MiB", flawed(snapshot));
-    let snapshot = good().json(SNAPSHOT, |snapshot| snapshot["x"] = "x".repeat(65 * MIB).into());
+    case("quantiles of 40 MiB", many_errors(snapshot));
+    let snapshot = valid().json(SNAPSHOT, |snapshot| snapshot["x"] = "x".repeat(65 * MIB).into());
     case("a snapshot document of 65 MiB", snapshot.pack());
     let entry = "{\"name\":\"x\",\"documents\":0,\"bytes\":0,\"sha256\":\"\"}";
     let many = list(entry, 10 * MIB);
-    let manifest = good().manifest(|manifest| manifest["entries"] = serde_json::json!([]));
+    let manifest = valid().manifest(|manifest| manifest["entries"] = serde_json::json!([]));
     let manifest = manifest.replaced("esml_manifest.json", "\"entries\":[]", &format!("\"entries\":[{many}]"));
     case("a manifest of 200,000 entries", manifest.pack());
 }
@@ -202,6 +205,6 @@ fn state(cases: &mut Vec<Case>) {
         .collect();
     case(
         "100,000 documents that wait for one",
-        good().more(STATE, waiting.as_bytes()).pack(),
+        valid().append(STATE, waiting.as_bytes()).pack(),
     );
 }

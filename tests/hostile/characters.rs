@@ -2,28 +2,28 @@
 
 use serde_json::{Value, json};
 
-use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, NOTIFICATIONS, SNAPSHOT, good};
+use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, Entries, INPUTS, NOTIFICATIONS, SNAPSHOT, valid};
 use crate::import_safety::options;
-use crate::support::archive::Member;
+use crate::support::archive::TarMember;
 use crate::support::binary::Binary;
 use crate::support::test_cluster::TestCluster;
 
 /// Clears the screen, rings, turns the direction of writing, hides, breaks the line and pretends to be one of ours.
-const NASTY: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{2066}\u{61c}\u{feff}\u{200b}\u{e0041}\0\r\u{8}\nerror:forged\u{2028}y\u{7f}";
+const CONTROL_CHARACTERS: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{2066}\u{61c}\u{feff}\u{200b}\u{e0041}\0\r\u{8}\nerror:forged\u{2028}y\u{7f}";
 
 /// NUL and the like come to JSON as escapes only.
-fn nasty_archive(group: &str) -> Vec<u8> {
-    let text = |what: &str| Value::from(format!("{what}{NASTY}"));
-    let mut all = good()
+fn archive_with_control_characters(group: &str) -> Vec<u8> {
+    let text = |what: &str| Value::from(format!("{what}{CONTROL_CHARACTERS}"));
+    let mut all = valid()
         .json(CONFIG, |job| {
             job["description"] = text("description");
             job["groups"] = json!([group]);
-            job["custom_settings"] = json!({NASTY: text("setting")});
+            job["custom_settings"] = json!({CONTROL_CHARACTERS: text("setting")});
             job["analysis_config"]["detectors"][0]["detector_description"] = text("detector");
             job["analysis_config"]["influencers"] = json!([text("influencer")]);
             job["datafeed_config"]["indices"] = json!([text("remote:index")]);
-            job["datafeed_config"]["query"] = json!({"term": {NASTY: text("query")}});
-            job["datafeed_config"]["script_fields"] = json!({NASTY: {"script": {"source": text("script")}}});
+            job["datafeed_config"]["query"] = json!({"term": {CONTROL_CHARACTERS: text("query")}});
+            job["datafeed_config"]["script_fields"] = json!({CONTROL_CHARACTERS: {"script": {"source": text("script")}}});
         })
         .json(SNAPSHOT, |snapshot| {
             snapshot["description"] = text("snapshot");
@@ -39,19 +39,19 @@ fn nasty_archive(group: &str) -> Vec<u8> {
                 "events": [{"description": text("event"), "start_time": 1, "end_time": 2}]}])
             .to_string(),
         )
-        .more(
+        .append(
             ANNOTATIONS,
             line(&json!({"job_id": "log-categories", "annotation": text("annotation"),
-            "create_username": text("user"), "timestamp": 1_795_432_900_000_i64, NASTY: text("member")}))
+            "create_username": text("user"), "timestamp": 1_795_432_900_000_i64, CONTROL_CHARACTERS: text("member")}))
             .as_bytes(),
         )
-        .more(
+        .append(
             NOTIFICATIONS,
             line(&json!({"job_id": "log-categories", "message": text("message"),
             "node_name": text("node"), "timestamp": 1_795_432_900_000_i64}))
             .as_bytes(),
         )
-        .more(
+        .append(
             CATEGORIES,
             pair(
                 "log-categories_category_definition_99",
@@ -60,22 +60,25 @@ fn nasty_archive(group: &str) -> Vec<u8> {
             )
             .as_bytes(),
         )
-        .more(
+        .append(
             INPUTS,
             pair(
-                NASTY,
-                &json!({"@timestamp": 1_795_432_900_000_i64, "message": text("value"), NASTY: text("field")}),
+                CONTROL_CHARACTERS,
+                &json!({"@timestamp": 1_795_432_900_000_i64, "message": text("value"), CONTROL_CHARACTERS: text("field")}),
             )
             .as_bytes(),
         );
-    all.0.push(Member::file(&format!("x{}", NASTY.replace('\0', "")), "x"));
+    all.0.push(TarMember::file(
+        &format!("x{}", CONTROL_CHARACTERS.replace('\0', "")),
+        "x",
+    ));
     all.manifest(|manifest| {
         manifest["source"]["cluster_name"] = text("cluster");
         manifest["source"]["cluster_uuid"] = text("uuid");
         manifest["source"]["cluster_version"] = text("version");
         manifest["tool_version"] = text("tool");
         manifest["created"] = text("created");
-        manifest["options"] = json!({NASTY: text("option")});
+        manifest["options"] = json!({CONTROL_CHARACTERS: text("option")});
     })
     .pack()
 }
@@ -85,14 +88,14 @@ fn line(document: &Value) -> String {
 }
 
 fn pair(id: &str, document: &Value) -> String {
-    let index = format!("index{NASTY}");
+    let index = format!("index{CONTROL_CHARACTERS}");
     format!("{}\n{document}\n", json!({"index": {"_index": index, "_id": id}}))
 }
 
 /// Sees that nothing steers whoever reads: line feeds alone may move the cursor. The carriage returns before them are
 /// the terminal's own.
 #[track_caller]
-fn harmless(what: &str, shown: &str) {
+fn assert_no_control_characters(what: &str, shown: &str) {
     let steering = |c: &char| {
         (c.is_control() && *c != '\n')
             || matches!(c, '\u{61c}' | '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{e0041}')
@@ -117,11 +120,15 @@ const INSPECTIONS: [&[&str]; 6] = [
 #[test]
 fn no_output_contains_control_characters() {
     let binary = Binary::new();
-    std::fs::write(binary.path("nasty.tar.gz"), nasty_archive(&format!("group{NASTY}"))).unwrap();
+    std::fs::write(
+        binary.path("nasty.tar.gz"),
+        archive_with_control_characters(&format!("group{CONTROL_CHARACTERS}")),
+    )
+    .unwrap();
     let mut looked_at = 0;
     let mut see = |what: String, run: crate::support::binary::Run| {
-        harmless(&format!("{what}, stdout"), &run.stdout);
-        harmless(&format!("{what}, stderr"), &run.stderr);
+        assert_no_control_characters(&format!("{what}, stdout"), &run.stdout);
+        assert_no_control_characters(&format!("{what}, stderr"), &run.stderr);
         looked_at += 1;
         run
     };
@@ -133,7 +140,7 @@ fn no_output_contains_control_characters() {
         run.expect(0);
     }
     for more in [
-        &["--show", NASTY.split('\0').next().unwrap()][..],
+        &["--show", CONTROL_CHARACTERS.split('\0').next().unwrap()][..],
         &["--show", "nothing"],
     ] {
         see(
@@ -142,7 +149,7 @@ fn no_output_contains_control_characters() {
         )
         .expect(1);
     }
-    std::fs::write(binary.path("good.tar.gz"), good().pack()).unwrap();
+    std::fs::write(binary.path("good.tar.gz"), valid().pack()).unwrap();
     for more in [&[][..], &["--json"], &["--html", "-"]] {
         let two = [&["inspect", "good.tar.gz", "nasty.tar.gz", "--values"], more].concat();
         see(format!("two {more:?}"), binary.run(two)).expect(0);
@@ -151,7 +158,7 @@ fn no_output_contains_control_characters() {
     let nasty = binary.path("nasty.tar.gz");
     // A cluster refuses a job with such a group, and quotes it.
     see("a nasty group".into(), cluster.import(&binary, &nasty, &["--dry-run"])).expect(1);
-    std::fs::write(&nasty, nasty_archive("group")).unwrap();
+    std::fs::write(&nasty, archive_with_control_characters("group")).unwrap();
     for more in [
         &["--dry-run"][..],
         &["--dry-run", "--json"],
@@ -163,7 +170,7 @@ fn no_output_contains_control_characters() {
     for more in [&["-vv"][..], &["--json", "--as", "other"]] {
         see(format!("import {more:?}"), cluster.import(&binary, &nasty, more));
     }
-    let fatal: Entries = good().json(CONFIG, |job| job["job_id"] = format!("a{NASTY}").into());
+    let fatal: Entries = valid().json(CONFIG, |job| job["job_id"] = format!("a{CONTROL_CHARACTERS}").into());
     std::fs::write(&nasty, fatal.pack()).unwrap();
     for more in [&["-vv"][..], &["--json"]] {
         see(format!("refused {more:?}"), cluster.import(&binary, &nasty, more)).expect(4);
@@ -174,23 +181,27 @@ fn no_output_contains_control_characters() {
 #[cfg(unix)]
 #[test]
 fn terminal_receives_no_control_sequences_of_the_archive() {
-    use crate::support::pseudo_terminal::Session;
+    use crate::support::pseudo_terminal::TerminalSession;
 
     let binary = Binary::new().with_env("LC_ALL", "C.UTF-8").with_env("NO_COLOR", "1");
-    std::fs::write(binary.path("nasty.tar.gz"), nasty_archive(&format!("group{NASTY}"))).unwrap();
+    std::fs::write(
+        binary.path("nasty.tar.gz"),
+        archive_with_control_characters(&format!("group{CONTROL_CHARACTERS}")),
+    )
+    .unwrap();
     let shown = ["_config.json", "_annotations.ndjson", "_input_1.ndjson"].map(|part| format!("log-categories{part}"));
     let shown: Vec<[&str; 2]> = shown.iter().map(|name| ["--show", name]).collect();
     for more in INSPECTIONS.into_iter().chain(shown.iter().map(<[&str; 2]>::as_slice)) {
         let command = binary.command([&["inspect", "nasty.tar.gz", "-q"], more].concat());
-        let ended = Session::start_with_stdout(command).end();
-        harmless(&format!("inspect {more:?}"), &ended.screen);
+        let ended = TerminalSession::start_with_stdout(command).wait();
+        assert_no_control_characters(&format!("inspect {more:?}"), &ended.screen);
     }
-    std::fs::write(binary.path("nasty.tar.gz"), nasty_archive("group")).unwrap();
+    std::fs::write(binary.path("nasty.tar.gz"), archive_with_control_characters("group")).unwrap();
     let cluster = TestCluster::with(options());
     let url = cluster.stand_in.url();
-    let mut session = Session::start(binary.command(["import", "nasty.tar.gz", "--url", &url]));
-    session.expect("Import job").press("n");
-    let screen = session.end().screen;
+    let mut session = TerminalSession::start(binary.command(["import", "nasty.tar.gz", "--url", &url]));
+    session.expect("Import job").send_keys("n");
+    let screen = session.wait().screen;
     let plan: String = screen.lines().filter(|line| line.contains("index")).collect();
     assert!(plan.contains("\\u{1b}[2J"), "{screen}");
     assert!(

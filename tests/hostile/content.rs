@@ -1,7 +1,7 @@
 //! Lines and entries that are not what they must be.
 
 use super::Case;
-use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, INPUTS, NOTIFICATIONS, SNAPSHOT, STATE, good};
+use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, INPUTS, NOTIFICATIONS, SNAPSHOT, STATE, valid};
 
 const ACTION: &str = r#"{"index":{"_index":"i","_id":"x"}}"#;
 
@@ -25,13 +25,13 @@ fn lines(cases: &mut Vec<Case>) {
             ("a raw control character", b"{\"a\":\"\x1b[2J\"}"),
             ("a byte order mark", b"\xef\xbb\xbf{}"),
         ] {
-            let all = good().more(part, &[line, b"\n"].concat());
+            let all = valid().append(part, &[line, b"\n"].concat());
             cases.push(Case::new(rule, format!("{part}: {name}"), all.pack()));
         }
     }
     for part in [INPUTS, CATEGORIES, STATE] {
         for (name, line) in [("an array", "[]"), ("cut", "{\"a\""), ("an empty line", "")] {
-            let all = good().more(part, format!("{ACTION}\n{line}\n").as_bytes());
+            let all = valid().append(part, format!("{ACTION}\n{line}\n").as_bytes());
             cases.push(Case::new(rule, format!("{part}: {name}"), all.pack()));
         }
     }
@@ -47,7 +47,7 @@ fn actions(cases: &mut Vec<Case>) {
             cases.push(Case::new(
                 rule,
                 format!("{part}: {name}"),
-                good().more(part, lines.as_bytes()).pack(),
+                valid().append(part, lines.as_bytes()).pack(),
             ));
         }
     }
@@ -66,7 +66,7 @@ fn actions(cases: &mut Vec<Case>) {
         ("no index", r#"{"index":{"_id":"x"}}"#),
         ("an array", r#"["index"]"#),
     ] {
-        let all = good().more(INPUTS, format!("{line}\n{{}}\n").as_bytes());
+        let all = valid().append(INPUTS, format!("{line}\n{{}}\n").as_bytes());
         cases.push(Case::new(rule, name, all.pack()));
     }
     let name = "an index name of 600 bytes";
@@ -74,13 +74,13 @@ fn actions(cases: &mut Vec<Case>) {
     cases.push(Case::new(
         rule,
         name,
-        good().more(INPUTS, format!("{line}\n{{}}\n").as_bytes()).pack(),
+        valid().append(INPUTS, format!("{line}\n{{}}\n").as_bytes()).pack(),
     ));
     let line = ACTION.replace("\"x\"", &format!("\"{}\"", "x".repeat(20_000)));
     cases.push(Case::new(
         rule,
         "an id of 20,000 bytes",
-        good().more(INPUTS, format!("{line}\n{{}}\n").as_bytes()).pack(),
+        valid().append(INPUTS, format!("{line}\n{{}}\n").as_bytes()).pack(),
     ));
 }
 
@@ -99,14 +99,14 @@ fn small(cases: &mut Vec<Case>) {
             cases.push(Case::new(
                 rule,
                 format!("{part}: {name}"),
-                good().set(part, text).pack(),
+                valid().set(part, text).pack(),
             ));
         }
         let text = b"{\"a\":\"\xff\"}".to_vec();
         cases.push(Case::new(
             rule,
             format!("{part}: no UTF-8"),
-            good().set(part, text).pack(),
+            valid().set(part, text).pack(),
         ));
     }
     for (name, part, text) in [
@@ -134,12 +134,12 @@ fn small(cases: &mut Vec<Case>) {
             r#"[{"calendar_id":"a"},{"calendar_id":"a"}]"#,
         ),
     ] {
-        cases.push(Case::new(rule, name, good().set(part, text).pack()));
+        cases.push(Case::new(rule, name, valid().set(part, text).pack()));
     }
-    let datafeed = good().json(CONFIG, |job| job["datafeed_config"]["datafeed_id"] = "../x".into());
+    let datafeed = valid().json(CONFIG, |job| job["datafeed_config"]["datafeed_id"] = "../x".into());
     cases.push(Case::new(rule, "a datafeed of a bad id", datafeed.pack()));
-    let indices = good().json(CONFIG, |job| job["datafeed_config"]["indices"] = 1.into());
+    let indices = valid().json(CONFIG, |job| job["datafeed_config"]["indices"] = 1.into());
     cases.push(Case::new(rule, "a datafeed whose indices are a number", indices.pack()));
-    let detectors = good().json(CONFIG, |job| job["analysis_config"]["detectors"] = "none".into());
+    let detectors = valid().json(CONFIG, |job| job["analysis_config"]["detectors"] = "none".into());
     cases.push(Case::new(rule, "detectors that are a text", detectors.pack()));
 }

@@ -3,8 +3,8 @@
 use tar::EntryType::{self, Block, Char, Directory, Fifo, GNUSparse, Link, Regular, Symlink};
 
 use super::Case;
-use super::valid::{JOB, good};
-use crate::support::archive::{Member, blocks, gzip};
+use super::valid::{JOB, valid};
+use crate::support::archive::{TarMember, blocks, gzip};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -27,7 +27,7 @@ pub fn cases() -> Vec<Case> {
         cases.push(Case::new(
             "an entry that is not a plain file",
             name,
-            good().also(entry, kind).pack(),
+            valid().with_entry(entry, kind).pack(),
         ));
     }
     for (name, path) in [
@@ -43,7 +43,7 @@ pub fn cases() -> Vec<Case> {
         cases.push(Case::new(
             "absolute paths, `..`",
             name,
-            good().also(path, Regular).pack(),
+            valid().with_entry(path, Regular).pack(),
         ));
     }
     for (name, path) in [("a pax header", "../y"), ("a pax header, with NUL", "a\0b")] {
@@ -62,7 +62,9 @@ pub fn cases() -> Vec<Case> {
         ("same number of inputs", "other_input_1.ndjson"),
         ("an unknown name", "log-categories_twice"),
     ] {
-        let twice = good().also("log-categories_twice", Regular).also(path, Regular);
+        let twice = valid()
+            .with_entry("log-categories_twice", Regular)
+            .with_entry(path, Regular);
         cases.push(Case::new("duplicates of a known name", name, twice.pack()));
     }
     headers(&mut cases);
@@ -71,14 +73,14 @@ pub fn cases() -> Vec<Case> {
 
 fn headers(cases: &mut Vec<Case>) {
     let rule = "a bad checksum";
-    let mut spoiled = good().blocks();
+    let mut spoiled = valid().blocks();
     spoiled[20] ^= 1;
     cases.push(Case::new(rule, "of a tar header", gzip(&spoiled)));
-    let mut gzipped = good().pack();
+    let mut gzipped = valid().pack();
     let crc = gzipped.len() - 8;
     gzipped[crc] ^= 1;
     cases.push(Case::new(rule, "of the gzip member", gzipped));
-    let mut gzipped = good().pack();
+    let mut gzipped = valid().pack();
     let last = gzipped.len() - 1;
     gzipped[last] ^= 1;
     cases.push(Case::new(rule, "of the gzip member's length", gzipped));
@@ -97,14 +99,14 @@ fn headers(cases: &mut Vec<Case>) {
         ("10 GiB and nothing behind", size(10 << 30)),
         ("more than 10 GiB", size((10 << 30) + 1)),
     ] {
-        let mut tar = good().also("log-categories_x", Regular).blocks();
+        let mut tar = valid().with_entry("log-categories_x", Regular).blocks();
         let at = tar.len() - 1024 - 1024;
         tar[at + 124..at + 136].copy_from_slice(&size);
         checksum(&mut tar[at..at + 512]);
         cases.push(Case::new(rule, name, gzip(&tar)));
     }
-    let many: Vec<Member> = (0..6).map(|_| header(EntryType::XHeader, b"13 comment=x\n")).collect();
-    let all = [many, good().0].concat();
+    let many: Vec<TarMember> = (0..6).map(|_| header(EntryType::XHeader, b"13 comment=x\n")).collect();
+    let all = [many, valid().0].concat();
     cases.push(Case::new(
         "metadata without end",
         "six pax headers in a row",
@@ -141,15 +143,15 @@ fn pax(key: &str, value: &str) -> Vec<u8> {
 }
 
 fn metadata(kind: EntryType, content: &[u8]) -> Vec<u8> {
-    let mut all = good().0;
+    let mut all = valid().0;
     all.push(header(kind, content));
-    all.push(Member::file(&format!("{JOB}_x"), "{}"));
+    all.push(TarMember::file(&format!("{JOB}_x"), "{}"));
     gzip(&blocks(&all))
 }
 
-fn header(kind: EntryType, content: &[u8]) -> Member {
-    Member {
+fn header(kind: EntryType, content: &[u8]) -> TarMember {
+    TarMember {
         kind,
-        ..Member::file("metadata", content)
+        ..TarMember::file("metadata", content)
     }
 }

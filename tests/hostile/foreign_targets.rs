@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::valid::{CATEGORIES, CONFIG, INPUTS, JOB, STATE, good};
+use super::valid::{CATEGORIES, CONFIG, INPUTS, JOB, STATE, valid};
 use crate::import_safety::options;
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
@@ -19,7 +19,7 @@ fn index_names_in_action_lines_are_ignored() {
         action["index"]["_index"] = victim.into();
         *line = action.to_string();
     };
-    let mut all = good();
+    let mut all = valid();
     for part in [STATE, INPUTS, CATEGORIES] {
         all = all.lines(part, |lines| lines.iter_mut().step_by(2).for_each(renamed));
     }
@@ -48,13 +48,13 @@ fn index_names_in_action_lines_are_ignored() {
 fn unknown_entry_is_ignored_with_a_warning() {
     let binary = Binary::new();
     let path = binary.path("more.tar.gz");
-    std::fs::write(&path, good().also("README.txt", tar::EntryType::Regular).pack()).unwrap();
+    std::fs::write(&path, valid().with_entry("README.txt", tar::EntryType::Regular).pack()).unwrap();
     let cluster = TestCluster::with(options());
     cluster
         .import(&binary, &path, &[])
         .expect(0)
-        .says("README.txt")
-        .says("ignored");
+        .expect_stderr("README.txt")
+        .expect_stderr("ignored");
     let run = binary.run(["inspect", "more.tar.gz"]).expect(0);
     assert!(run.stdout.contains("README.txt"), "{}", run.stdout);
 }
@@ -62,7 +62,7 @@ fn unknown_entry_is_ignored_with_a_warning() {
 #[test]
 fn remote_clusters_and_scripts_of_a_datafeed_cause_a_warning() {
     let binary = Binary::new();
-    let all = good().without(INPUTS).json(CONFIG, |job| {
+    let all = valid().without(INPUTS).json(CONFIG, |job| {
         let datafeed = &mut job["datafeed_config"];
         datafeed["indices"] = json!(["logs", "elsewhere:logs-*"]);
         datafeed["script_fields"] = json!({"stolen": {"script": {"source": "doc['x'].value"}}});
@@ -82,7 +82,7 @@ fn remote_clusters_and_scripts_of_a_datafeed_cause_a_warning() {
         .expect(0)
         .stdout;
     assert!(!plan.contains("scripts"), "{plan}");
-    let elsewhere = good().without(INPUTS).json(CONFIG, |job| {
+    let elsewhere = valid().without(INPUTS).json(CONFIG, |job| {
         let datafeed = &mut job["datafeed_config"];
         datafeed["query"] = json!({"bool": {"filter": [{"script": {"script": "doc['x'].value == 1"}}]}});
         datafeed["aggregations"] = json!({"times": {
@@ -110,7 +110,7 @@ fn imported_calendar_names_only_the_imported_job() {
     let binary = Binary::new();
     let calendar = json!([{"calendar_id": "theirs", "job_ids": ["_all", "user-population", JOB], "events": []}]);
     let path = binary.path("calendar.tar.gz");
-    std::fs::write(&path, good().set("_calendars.json", calendar.to_string()).pack()).unwrap();
+    std::fs::write(&path, valid().set("_calendars.json", calendar.to_string()).pack()).unwrap();
     let cluster = TestCluster::with(options());
     cluster.import(&binary, &path, &[]).expect(0);
     let made = cluster.call("GET", "/_ml/calendars/theirs", "").value();

@@ -1,7 +1,7 @@
 //! Ids that Elasticsearch would not take, and documents of other jobs.
 
 use super::Case;
-use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, NOTIFICATIONS, SNAPSHOT, good};
+use super::valid::{ANNOTATIONS, CATEGORIES, CONFIG, NOTIFICATIONS, SNAPSHOT, valid};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -28,7 +28,7 @@ pub fn cases() -> Vec<Case> {
         "ä",
         &long,
     ] {
-        let all = good().json(CONFIG, |job| job["job_id"] = id.into());
+        let all = valid().json(CONFIG, |job| job["job_id"] = id.into());
         cases.push(Case::new(
             "a job id that Elasticsearch would not take",
             id.escape_debug().to_string(),
@@ -36,19 +36,19 @@ pub fn cases() -> Vec<Case> {
         ));
     }
     for id in ["../x", "a/b", "*", "a,b", "", "1%2f2"] {
-        let all = good().json(SNAPSHOT, |snapshot| snapshot["snapshot_id"] = id.into());
+        let all = valid().json(SNAPSHOT, |snapshot| snapshot["snapshot_id"] = id.into());
         cases.push(Case::new("a snapshot id that none has", id, all.pack()));
     }
     let rule = "documents of another job";
     for part in [SNAPSHOT, "_data_counts.json", CATEGORIES, ANNOTATIONS, NOTIFICATIONS] {
-        let text = good().text(part);
+        let text = valid().text(part);
         let own = ["\"job_id\": \"log-categories\"", "\"job_id\":\"log-categories\""];
         let own = own.into_iter().find(|own| text.contains(own)).unwrap();
-        let all = good().replaced(part, own, "\"job_id\":\"other\"");
+        let all = valid().replaced(part, own, "\"job_id\":\"other\"");
         cases.push(Case::new(rule, part, all.pack()));
     }
     for (name, member) in [("quantiles", "quantiles"), ("model size", "model_size_stats")] {
-        let all = good().json(SNAPSHOT, |snapshot| snapshot[member]["job_id"] = "other".into());
+        let all = valid().json(SNAPSHOT, |snapshot| snapshot[member]["job_id"] = "other".into());
         cases.push(Case::new(rule, name, all.pack()));
     }
     for (name, id) in [
@@ -57,7 +57,11 @@ pub fn cases() -> Vec<Case> {
         ("an id that is anything", "x"),
     ] {
         let lines = format!("{{\"index\":{{\"_id\":\"{id}\"}}}}\n{{\"job_id\":\"log-categories\"}}\n");
-        cases.push(Case::new(rule, name, good().more(CATEGORIES, lines.as_bytes()).pack()));
+        cases.push(Case::new(
+            rule,
+            name,
+            valid().append(CATEGORIES, lines.as_bytes()).pack(),
+        ));
     }
     for (name, line) in [
         (
@@ -67,7 +71,7 @@ pub fn cases() -> Vec<Case> {
         ("an id that is a number", r#"{"job_id":7}"#),
         ("an id in escapes", r#"{"\u006aob_id":"other"}"#),
     ] {
-        let all = good().more(ANNOTATIONS, format!("{line}\n").as_bytes());
+        let all = valid().append(ANNOTATIONS, format!("{line}\n").as_bytes());
         cases.push(Case::new(rule, name, all.pack()));
     }
     cases

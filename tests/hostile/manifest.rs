@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Case;
-use super::valid::{ANNOTATIONS, CONFIG, Entries, exported, good};
-use crate::support::archive::Member;
+use super::valid::{ANNOTATIONS, CONFIG, Entries, exported, valid};
+use crate::support::archive::TarMember;
 
 pub fn cases() -> Vec<Case> {
     let rule = "an entry that differs from the manifest";
@@ -12,67 +12,70 @@ pub fn cases() -> Vec<Case> {
     let mut case = |name: &str, all: Entries| cases.push(Case::new(rule, name, all.pack()));
     case(
         "another hash",
-        lying(|manifest| manifest["entries"][1]["sha256"] = "00".repeat(32).into()),
+        with_manifest(|manifest| manifest["entries"][1]["sha256"] = "00".repeat(32).into()),
     );
     case(
         "another size",
-        lying(|manifest| manifest["entries"][1]["bytes"] = 1.into()),
+        with_manifest(|manifest| manifest["entries"][1]["bytes"] = 1.into()),
     );
     case(
         "another number of documents",
-        lying(|manifest| manifest["entries"][3]["documents"] = 1.into()),
+        with_manifest(|manifest| manifest["entries"][3]["documents"] = 1.into()),
     );
     case(
         "a negative number",
-        lying(|manifest| manifest["entries"][3]["documents"] = json!(-1)),
+        with_manifest(|manifest| manifest["entries"][3]["documents"] = json!(-1)),
     );
     case(
         "another name",
-        lying(|manifest| manifest["entries"][1]["name"] = "x".into()),
+        with_manifest(|manifest| manifest["entries"][1]["name"] = "x".into()),
     );
     case(
         "a name that steers a terminal",
-        lying(|manifest| manifest["entries"][1]["name"] = "\u{1b}[2J\u{202e}".into()),
+        with_manifest(|manifest| manifest["entries"][1]["name"] = "\u{1b}[2J\u{202e}".into()),
     );
     case(
         "an entry that is not there",
-        lying(|manifest| {
+        with_manifest(|manifest| {
             let entry = json!({"name": "more", "documents": 0, "bytes": 0, "sha256": ""});
             manifest["entries"].as_array_mut().unwrap().push(entry);
         }),
     );
     case(
         "an entry twice",
-        lying(|manifest| {
+        with_manifest(|manifest| {
             let entry = manifest["entries"][1].clone();
             manifest["entries"].as_array_mut().unwrap().push(entry);
         }),
     );
-    case("no entries", lying(|manifest| manifest["entries"] = json!([])));
-    case("another job", lying(|manifest| manifest["job_id"] = "other".into()));
+    case("no entries", with_manifest(|manifest| manifest["entries"] = json!([])));
+    case(
+        "another job",
+        with_manifest(|manifest| manifest["job_id"] = "other".into()),
+    );
     case(
         "another snapshot",
-        lying(|manifest| manifest["snapshot_id"] = "1".into()),
+        with_manifest(|manifest| manifest["snapshot_id"] = "1".into()),
     );
     case(
         "a later format",
-        lying(|manifest| manifest["format_version"] = 2.into()),
+        with_manifest(|manifest| manifest["format_version"] = 2.into()),
     );
     case(
         "no format",
-        lying(|manifest| drop(manifest.as_object_mut().unwrap().remove("format_version"))),
+        with_manifest(|manifest| drop(manifest.as_object_mut().unwrap().remove("format_version"))),
     );
     case(
         "options without end",
-        lying(|manifest| manifest["options"] = json!({"x": "y".repeat(100_000)})),
+        with_manifest(|manifest| manifest["options"] = json!({"x": "y".repeat(100_000)})),
     );
     case(
         "no object",
-        good().set("esml_manifest.json", "[]").renamed("esml_manifest.json"),
+        valid().set("esml_manifest.json", "[]").renamed("esml_manifest.json"),
     );
     case(
         "no JSON",
-        good().set("esml_manifest.json", "{").renamed("esml_manifest.json"),
+        valid().set("esml_manifest.json", "{").renamed("esml_manifest.json"),
     );
 
     // The same length, another letter: only the hash tells.
@@ -84,19 +87,19 @@ pub fn cases() -> Vec<Case> {
     case("an entry taken away", exported().without(ANNOTATIONS));
     case("an entry added before it", {
         let mut all = exported();
-        all.0.insert(0, Member::file("x", "x"));
+        all.0.insert(0, TarMember::file("x", "x"));
         all
     });
     case(
         "an entry added behind it",
         exported()
-            .also("log-categories_filters.json", tar::EntryType::Regular)
-            .twice(),
+            .with_entry("log-categories_filters.json", tar::EntryType::Regular)
+            .with_duplicate(),
     );
     cases
 }
 
-fn lying(change: impl FnOnce(&mut Value)) -> Entries {
+fn with_manifest(change: impl FnOnce(&mut Value)) -> Entries {
     exported().manifest(change)
 }
 
@@ -108,7 +111,7 @@ impl Entries {
     }
 
     /// The entry last added, where one of its name was there, in its place behind the manifest alone.
-    fn twice(mut self) -> Self {
+    fn with_duplicate(mut self) -> Self {
         let last = self.0.pop().unwrap();
         self.0.retain(|member| member.name != last.name);
         self.0.push(last);

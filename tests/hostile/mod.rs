@@ -16,7 +16,7 @@ pub mod valid;
 use std::process::Command;
 use std::sync::Mutex;
 
-use self::valid::good;
+use self::valid::valid;
 use crate::import_safety::options;
 use crate::support::binary::{Binary, Run};
 use crate::support::test_cluster::TestCluster;
@@ -44,7 +44,7 @@ impl Case {
         }
     }
 
-    pub fn with(self, options: &'static [&'static str]) -> Self {
+    pub fn with_options(self, options: &'static [&'static str]) -> Self {
         Self { options, ..self }
     }
 }
@@ -122,15 +122,15 @@ fn refused(binary: &Binary, cluster: &TestCluster, case: &Case) -> Result<String
     let archive = "hostile.tar.gz";
     std::fs::write(binary.path(archive), &case.bytes).unwrap();
     let url = cluster.stand_in.url();
-    let inspected = error(&bounded(binary, &["inspect", archive], case))?;
-    let verified = bounded(binary, &["inspect", archive, "--verify"], case);
+    let inspected = error(&run_in_bounded_memory(binary, &["inspect", archive], case))?;
+    let verified = run_in_bounded_memory(binary, &["inspect", archive, "--verify"], case);
     if verified.code != 4 {
         return Err(format!(
             "inspect --verify ends with {}: {}",
             verified.code, verified.stderr
         ));
     }
-    let imported = bounded(binary, &["import", archive, "--yes", "--url", &url], case);
+    let imported = run_in_bounded_memory(binary, &["import", archive, "--yes", "--url", &url], case);
     let said = error(&imported)?;
     let requests = cluster.stand_in.requests().len();
     match (requests, imported.stdout.as_str()) {
@@ -152,10 +152,12 @@ fn error(run: &Run) -> Result<String, String> {
 }
 
 /// Runs in bounded memory, where the system can bound it.
-fn bounded(binary: &Binary, arguments: &[&str], case: &Case) -> Run {
+fn run_in_bounded_memory(binary: &Binary, arguments: &[&str], case: &Case) -> Run {
     let mut all = arguments.to_vec();
     all.extend(case.options);
-    let output = limited(binary.command(&all)).output().expect("the binary starts");
+    let output = with_memory_limit(binary.command(&all))
+        .output()
+        .expect("the binary starts");
     Run {
         args: all.iter().map(|argument| (*argument).to_owned()).collect(),
         code: output.status.code().unwrap_or(-1),
@@ -165,7 +167,7 @@ fn bounded(binary: &Binary, arguments: &[&str], case: &Case) -> Run {
 }
 
 /// The same command, with a bound on its memory: on Linux the data segment holds all that is allocated.
-pub fn limited(command: Command) -> Command {
+pub fn with_memory_limit(command: Command) -> Command {
     if !cfg!(target_os = "linux") {
         return command;
     }
@@ -190,7 +192,7 @@ pub fn limited(command: Command) -> Command {
 #[test]
 fn unmodified_archive_is_valid() {
     let binary = Binary::new();
-    for (name, archive) in [("without", good()), ("with", good().manifest(|_| {}))] {
+    for (name, archive) in [("without", valid()), ("with", valid().manifest(|_| {}))] {
         let path = binary.path("good.tar.gz");
         std::fs::write(&path, archive.pack()).unwrap();
         let cluster = TestCluster::with(options());

@@ -1,10 +1,10 @@
 //! State that no job could be restored from, or that belongs to another.
 
 use super::Case;
-use super::valid::{SNAPSHOT, STATE, good};
+use super::valid::{SNAPSHOT, STATE, valid};
 
 fn changed(change: impl FnOnce(&mut Vec<String>)) -> Vec<u8> {
-    good().lines(STATE, change).pack()
+    valid().lines(STATE, change).pack()
 }
 
 fn swap(lines: &mut [String], line: usize, from: &str, to: &str) {
@@ -16,20 +16,20 @@ fn model(lines: &mut [String], from: &str, to: &str) {
     (0..6).step_by(2).for_each(|line| swap(lines, line, from, to));
 }
 
-fn another(lines: &mut Vec<String>, id: &str, document: &str) {
+fn append_document(lines: &mut Vec<String>, id: &str, document: &str) {
     let action = lines[6].replace("log-categories_categorizer_state#1", id);
     lines.extend([action, document.to_owned()]);
 }
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    foreign(&mut cases);
+    of_another_job(&mut cases);
     numbers(&mut cases);
     decoding(&mut cases);
     cases
 }
 
-fn foreign(cases: &mut Vec<Case>) {
+fn of_another_job(cases: &mut Vec<Case>) {
     let rule = "a state document of another job or snapshot";
     let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));
     let job = "log-categories_model";
@@ -58,7 +58,10 @@ fn foreign(cases: &mut Vec<Case>) {
             "log-categories_categorizer_state#99999999999999999999",
         ),
     ] {
-        case(name, changed(|lines| another(lines, id, r#"{"compressed":[]}"#)));
+        case(
+            name,
+            changed(|lines| append_document(lines, id, r#"{"compressed":[]}"#)),
+        );
     }
 }
 
@@ -86,7 +89,7 @@ fn numbers(cases: &mut Vec<Case>) {
         ("negative", "\"snapshot_doc_count\":-3"),
         ("twice", "\"snapshot_doc_count\":3,\"snapshot_doc_count\":3"),
     ] {
-        cases.push(Case::new(rule, name, good().replaced(SNAPSHOT, count, to).pack()));
+        cases.push(Case::new(rule, name, valid().replaced(SNAPSHOT, count, to).pack()));
     }
     let rule = "an `eos` missing or early";
     let mut case = |name: &str, bytes| cases.push(Case::new(rule, name, bytes));

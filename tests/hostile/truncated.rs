@@ -1,15 +1,15 @@
 //! Files that end too early, or go on behind their end.
 
 use super::Case;
-use super::valid::{JOB, exported, good};
+use super::valid::{JOB, exported, valid};
 use crate::import_safety::archive_of;
-use crate::support::archive::{Member, gzip};
+use crate::support::archive::{TarMember, gzip};
 use crate::support::fixtures::from_python;
 
 pub fn cases() -> Vec<Case> {
     let rule = "truncation anywhere";
     let whole = std::fs::read(&**archive_of(JOB)).unwrap();
-    let tar = good().blocks();
+    let tar = valid().blocks();
     let mut cases: Vec<Case> = (0..8)
         .map(|part| {
             let cut = &whole[..whole.len() * part / 8];
@@ -27,13 +27,13 @@ pub fn cases() -> Vec<Case> {
     cases.push(Case::new(rule, "with half an end marker", gzip(half)));
 
     let rule = "something behind the end";
-    cases.push(Case::new(rule, "bytes", [good().pack(), b"x".to_vec()].concat()));
+    cases.push(Case::new(rule, "bytes", [valid().pack(), b"x".to_vec()].concat()));
     cases.push(Case::new(
         rule,
         "a gzip member",
-        [good().pack(), gzip(b"more")].concat(),
+        [valid().pack(), gzip(b"more")].concat(),
     ));
-    let second = [good().pack(), good().pack()].concat();
+    let second = [valid().pack(), valid().pack()].concat();
     cases.push(Case::new(rule, "another archive", second));
     let mut lone = tar.clone();
     lone.splice(..0, [0; 512]);
@@ -55,7 +55,7 @@ pub fn cases() -> Vec<Case> {
         ("no snapshot document", "snapshot_doc_"),
         ("no state", "_snapshot_docs.ndjson"),
     ] {
-        cases.push(Case::new(rule, name, good().without(part).pack()));
+        cases.push(Case::new(rule, name, valid().without(part).pack()));
     }
     cases.push(Case::new(rule, "no entries", super::valid::Entries(Vec::new()).pack()));
     for name in ["without-snapshot-document", "empty"] {
@@ -63,7 +63,7 @@ pub fn cases() -> Vec<Case> {
         cases.push(Case::new(rule, format!("the scripts' `{name}`"), bytes));
     }
     let mut unknown = exported();
-    unknown.0 = vec![Member::file("notes.txt", "x")];
+    unknown.0 = vec![TarMember::file("notes.txt", "x")];
     cases.push(Case::new(rule, "unknown entries alone", unknown.pack()));
     cases
 }

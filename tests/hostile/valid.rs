@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::import_safety::archive_of;
-use crate::support::archive::{Member, blocks, gzip, members};
+use crate::support::archive::{TarMember, blocks, gzip, members};
 
 pub const JOB: &str = "log-categories";
 pub const CONFIG: &str = "_config.json";
@@ -20,7 +20,7 @@ const MANIFEST: &str = "esml_manifest.json";
 
 /// The entries of an archive, each change giving the changed ones back.
 #[derive(Clone)]
-pub struct Entries(pub Vec<Member>);
+pub struct Entries(pub Vec<TarMember>);
 
 /// As an export wrote them, with their manifest.
 pub fn exported() -> Entries {
@@ -28,9 +28,9 @@ pub fn exported() -> Entries {
 }
 
 /// Without manifest, the model state in three documents.
-pub fn good() -> Entries {
-    static GOOD: OnceLock<Entries> = OnceLock::new();
-    GOOD.get_or_init(split).clone()
+pub fn valid() -> Entries {
+    static VALID: OnceLock<Entries> = OnceLock::new();
+    VALID.get_or_init(split).clone()
 }
 
 fn split() -> Entries {
@@ -65,7 +65,7 @@ impl Entries {
     pub fn set(mut self, part: &str, content: impl Into<Vec<u8>>) -> Self {
         match self.0.iter_mut().find(|member| member.name.contains(part)) {
             Some(member) => member.content = content.into(),
-            None => self.0.push(Member::file(&format!("{JOB}{part}"), content)),
+            None => self.0.push(TarMember::file(&format!("{JOB}{part}"), content)),
         }
         self
     }
@@ -75,16 +75,16 @@ impl Entries {
         self
     }
 
-    pub fn also(mut self, name: &str, kind: tar::EntryType) -> Self {
-        self.0.push(Member {
+    pub fn with_entry(mut self, name: &str, kind: tar::EntryType) -> Self {
+        self.0.push(TarMember {
             kind,
-            ..Member::file(name, "{}")
+            ..TarMember::file(name, "{}")
         });
         self
     }
 
     /// Bytes put behind an entry's own.
-    pub fn more(self, part: &str, bytes: &[u8]) -> Self {
+    pub fn append(self, part: &str, bytes: &[u8]) -> Self {
         let content = [self.text(part).as_bytes(), bytes].concat();
         self.set(part, content)
     }
@@ -116,9 +116,9 @@ impl Entries {
             true => self,
             false => {
                 let mut value: Value = serde_json::from_str(&exported().text(MANIFEST)).unwrap();
-                value["entries"] = self.0.iter().map(promised).collect();
+                value["entries"] = self.0.iter().map(manifest_entry).collect();
                 let mut all = self;
-                all.0.push(Member::file(MANIFEST, value.to_string()));
+                all.0.push(TarMember::file(MANIFEST, value.to_string()));
                 all
             }
         };
@@ -134,7 +134,7 @@ impl Entries {
     }
 }
 
-fn promised(member: &Member) -> Value {
+fn manifest_entry(member: &TarMember) -> Value {
     let lines = member.content.iter().filter(|byte| **byte == b'\n').count();
     let pairs = [STATE, "_input_", CATEGORIES];
     let documents = match member.name.ends_with(".ndjson") {

@@ -8,43 +8,43 @@ use serde_json::{Value, json};
 
 use super::cluster_state::ClusterState;
 use super::moved_aliases::add_index;
-use super::ownership::{CALENDAR, DATAFEED, DETECTOR, FILTER, INDEX, ask, import};
+use super::ownership::{CALENDAR, DATAFEED, DETECTOR, FILTER, INDEX, import, send};
 use super::target;
-use crate::faults::runner::each;
+use crate::faults::runner::run_all;
 use crate::support::binary::Run;
-use crate::support::cluster::faults::Fault;
-use crate::support::cluster::stand_in::Direct;
+use crate::support::cluster::faults::FaultRule;
+use crate::support::cluster::stand_in::DirectClient;
 use crate::support::test_cluster::TestCluster;
 
 /// One kind of change.
 struct Kind {
     name: &'static str,
     /// False where there is nothing yet that could be changed.
-    act: fn(&Direct) -> bool,
+    apply: fn(&DirectClient) -> bool,
     /// Ends what keeps an index of the cluster from being used.
-    end: fn(&TestCluster),
+    restore: fn(&TestCluster),
     /// Checks that theirs is there, after a failed import, and takes it away.
-    theirs: fn(&TestCluster),
+    check_and_remove: fn(&TestCluster),
 }
 
-const fn kind(name: &'static str, act: fn(&Direct) -> bool) -> Kind {
+const fn kind(name: &'static str, apply: fn(&DirectClient) -> bool) -> Kind {
     Kind {
         name,
-        act,
-        end: nothing,
-        theirs: nothing,
+        apply,
+        restore: no_op,
+        check_and_remove: no_op,
     }
 }
 
 /// How many kinds of change there are.
-pub const CHANGES: usize = KINDS.len();
+pub const CHANGE_COUNT: usize = KINDS.len();
 
-fn exists(cluster: &Direct, path: &str) -> bool {
+fn exists(cluster: &DirectClient, path: &str) -> bool {
     cluster.call("GET", path, "").status == 200
 }
 
 /// An annotation that an import wrote.
-fn annotation(cluster: &Direct) -> Option<String> {
+fn annotation(cluster: &DirectClient) -> Option<String> {
     cluster.call("POST", "/.ml-annotations-read/_refresh", "");
     let found = cluster
         .call("POST", "/.ml-annotations-read/_search", r#"{"size":100}"#)
@@ -56,23 +56,23 @@ fn annotation(cluster: &Direct) -> Option<String> {
     Some(format!("/{}/_doc/{}", hit["_index"].as_str()?, hit["_id"].as_str()?))
 }
 
-fn nothing(_: &TestCluster) {}
+fn no_op(_: &TestCluster) {}
 
 const STATE: &str = "/.ml-state-000001";
 const RESULTS: &str = "/.ml-anomalies-shared";
 const ANNOTATIONS: &str = "/.ml-annotations-000001";
 
 /// An index of the cluster that is closed or blocked until the import is over.
-const fn out_of_use(name: &'static str, act: fn(&Direct) -> bool, end: fn(&TestCluster)) -> Kind {
+const fn unavailable_index(name: &'static str, apply: fn(&DirectClient) -> bool, restore: fn(&TestCluster)) -> Kind {
     Kind {
         name,
-        act,
-        end,
-        theirs: nothing,
+        apply,
+        restore,
+        check_and_remove: no_op,
     }
 }
 
-fn close(cluster: &Direct, index: &str) -> bool {
+fn close(cluster: &DirectClient, index: &str) -> bool {
     cluster.call("POST", &format!("{index}/_close"), "").status == 200
 }
 
@@ -80,7 +80,7 @@ fn open(test_cluster: &TestCluster, index: &str) {
     assert_eq!(test_cluster.call("POST", &format!("{index}/_open"), "").status, 200);
 }
 
-fn block(cluster: &Direct, index: &str) -> bool {
+fn block(cluster: &DirectClient, index: &str) -> bool {
     let body = r#"{"index":{"blocks":{"write":true}}}"#;
     cluster.call("PUT", &format!("{index}/_settings"), body).status == 200
 }
@@ -101,15 +101,15 @@ fn delete(test_cluster: &TestCluster, path: &str) {
 const KINDS: [Kind; 25] = [
     Kind {
         name: "index replaced",
-        act: |cluster| {
+        apply: |cluster| {
             exists(cluster, INDEX) && {
-                ask(cluster, "DELETE", INDEX, "");
-                ask(cluster, "PUT", &format!("{INDEX}/_doc/theirs?refresh=true"), "{}");
+                send(cluster, "DELETE", INDEX, "");
+                send(cluster, "PUT", &format!("{INDEX}/_doc/theirs?refresh=true"), "{}");
                 true
             }
         },
-        end: nothing,
-        theirs: |test_cluster| {
+        restore: no_op,
+        check_and_remove: |test_cluster| {
             test_cluster.call("POST", &format!("{INDEX}/_refresh"), "");
             let count = test_cluster.call("GET", &format!("{INDEX}/_count"), "").value();
             assert_eq!(count["count"], 1);
@@ -137,32 +137,32 @@ const KINDS: [Kind; 25] = [
             true
         }
     }),
-    out_of_use(
+    unavailable_index(
         "state closed",
         |cluster| close(cluster, STATE),
         |test_cluster| open(test_cluster, STATE),
     ),
-    out_of_use(
+    unavailable_index(
         "state blocked",
         |cluster| block(cluster, STATE),
         |test_cluster| unblock(test_cluster, STATE),
     ),
-    out_of_use(
+    unavailable_index(
         "results closed",
         |cluster| close(cluster, RESULTS),
         |test_cluster| open(test_cluster, RESULTS),
     ),
-    out_of_use(
+    unavailable_index(
         "results blocked",
         |cluster| block(cluster, RESULTS),
         |test_cluster| unblock(test_cluster, RESULTS),
     ),
-    out_of_use(
+    unavailable_index(
         "annotations closed",
         |cluster| close(cluster, ANNOTATIONS),
         |test_cluster| open(test_cluster, ANNOTATIONS),
     ),
-    out_of_use(
+    unavailable_index(
         "annotations blocked",
         |cluster| block(cluster, ANNOTATIONS),
         |test_cluster| unblock(test_cluster, ANNOTATIONS),
@@ -173,18 +173,18 @@ const KINDS: [Kind; 25] = [
     }),
     Kind {
         name: "annotation added",
-        act: |cluster| {
+        apply: |cluster| {
             let body = json!({"job_id": "web-latency", "annotation": "theirs", "timestamp": 1, "create_username": "u"});
             let path = "/.ml-annotations-write/_doc/theirs?refresh=true&require_alias=true";
-            ask(cluster, "PUT", path, &body.to_string());
+            send(cluster, "PUT", path, &body.to_string());
             true
         },
-        end: nothing,
-        theirs: |test_cluster| delete(test_cluster, "/.ml-annotations-write/_doc/theirs?refresh=true"),
+        restore: no_op,
+        check_and_remove: |test_cluster| delete(test_cluster, "/.ml-annotations-write/_doc/theirs?refresh=true"),
     },
     kind("annotation changed", |cluster| {
         annotation(cluster).is_some_and(|path| {
-            ask(
+            send(
                 cluster,
                 "PUT",
                 &format!("{path}?refresh=true"),
@@ -195,18 +195,18 @@ const KINDS: [Kind; 25] = [
     }),
     kind("annotation deleted", |cluster| {
         annotation(cluster).is_some_and(|path| {
-            ask(cluster, "DELETE", &format!("{path}?refresh=true"), "");
+            send(cluster, "DELETE", &format!("{path}?refresh=true"), "");
             true
         })
     }),
     Kind {
         name: "event added to the calendar",
-        act: |cluster| {
+        apply: |cluster| {
             let event = r#"{"events":[{"description":"theirs","start_time":1,"end_time":2}]}"#;
             cluster.call("POST", &format!("{CALENDAR}/events"), event).status == 200
         },
-        end: nothing,
-        theirs: |test_cluster| {
+        restore: no_op,
+        check_and_remove: |test_cluster| {
             let events = test_cluster.call("GET", &format!("{CALENDAR}/events"), "").value();
             assert!(events.to_string().contains("theirs"), "{events}");
             delete(test_cluster, CALENDAR);
@@ -219,12 +219,12 @@ const KINDS: [Kind; 25] = [
     }),
     Kind {
         name: "calendar given to another job",
-        act: |cluster| {
+        apply: |cluster| {
             let job = format!("{CALENDAR}/jobs/user-population");
             cluster.call("PUT", &job, "").status == 200
         },
-        end: nothing,
-        theirs: |test_cluster| {
+        restore: no_op,
+        check_and_remove: |test_cluster| {
             let calendar = test_cluster.call("GET", CALENDAR, "").value();
             assert!(calendar.to_string().contains("user-population"), "{calendar}");
             delete(test_cluster, CALENDAR);
@@ -242,14 +242,14 @@ const KINDS: [Kind; 25] = [
     }),
     Kind {
         name: "filter edited",
-        act: |cluster| {
+        apply: |cluster| {
             cluster
                 .call("POST", &format!("{FILTER}/_update"), r#"{"add_items":["theirs"]}"#)
                 .status
                 == 200
         },
-        end: nothing,
-        theirs: |test_cluster| {
+        restore: no_op,
+        check_and_remove: |test_cluster| {
             let filter = test_cluster.call("GET", FILTER, "").value();
             assert!(filter.to_string().contains("theirs"), "{filter}");
             delete(test_cluster, FILTER);
@@ -270,7 +270,7 @@ const KINDS: [Kind; 25] = [
 ];
 
 /// What an import leaves that an edit of others does not touch.
-fn result(test_cluster: &TestCluster) -> Value {
+fn imported_result(test_cluster: &TestCluster) -> Value {
     let mut state = ClusterState::of(test_cluster).comparable();
     let contents = std::mem::take(&mut state.contents);
     let ours = contents
@@ -285,7 +285,7 @@ fn import_respects_changes_of_the_cluster_at_any_request() {
     let (expected, requests) = {
         let test_cluster = target(1, usize::MAX);
         import(&test_cluster, &[]).expect(0);
-        (result(&test_cluster), test_cluster.stand_in.requests().len())
+        (imported_result(&test_cluster), test_cluster.stand_in.requests().len())
     };
     // Each kind at every 17th request, and each at others; all of them with ESML_TEST_FAULTS=all.
     let all = std::env::var_os("ESML_TEST_FAULTS").is_some_and(|which| which == "all");
@@ -295,19 +295,19 @@ fn import_respects_changes_of_the_cluster_at_any_request() {
         numbers.map(move |nth| (number, kind, nth))
     });
     let acted: Vec<AtomicUsize> = KINDS.iter().map(|_| AtomicUsize::new(0)).collect();
-    let report = each(cells.collect(), |&(number, kind, nth)| {
+    let report = run_all(cells.collect(), |&(number, kind, nth)| {
         let test_cluster = target(1, usize::MAX);
         let (before, direct, act) = (
             ClusterState::of(&test_cluster),
             test_cluster.stand_in.direct(),
-            kind.act,
+            kind.apply,
         );
         let changed = Arc::new(AtomicBool::new(false));
         let hooked = Arc::clone(&changed);
         test_cluster
             .stand_in
             .faults()
-            .add(Fault::on("*", "").nth(nth).run(move |_| {
+            .add(FaultRule::on("*", "").nth(nth).run(move |_| {
                 hooked.store(act(&direct), Ordering::SeqCst);
             }));
         let run = import(&test_cluster, &["--json"]);
@@ -316,10 +316,10 @@ fn import_respects_changes_of_the_cluster_at_any_request() {
             return Ok(());
         }
         acted[number].fetch_add(1, Ordering::SeqCst);
-        (kind.end)(&test_cluster);
+        (kind.restore)(&test_cluster);
         // What comes after everything was read back is theirs alone.
         let late = requests - nth <= 8;
-        judge(kind, &test_cluster, &run, &before, (!late).then_some(&expected)).map_err(|why| {
+        check_outcome(kind, &test_cluster, &run, &before, (!late).then_some(&expected)).map_err(|why| {
             let at = &test_cluster.stand_in.requests()[nth - 1];
             format!(
                 "{} before {nth} ({} {}), exit {}: {why}\n{}",
@@ -327,14 +327,14 @@ fn import_respects_changes_of_the_cluster_at_any_request() {
             )
         })
     });
-    report.hold("an import while others change something");
+    report.assert_no_failures("an import while others change something");
     for (kind, acted) in KINDS.iter().zip(acted) {
         assert!(!all || acted.into_inner() > 0, "{}", kind.name);
     }
 }
 
 /// Sees how the import ended. `expected`: what it leaves where it succeeds.
-fn judge(
+fn check_outcome(
     kind: &Kind,
     test_cluster: &TestCluster,
     run: &Run,
@@ -342,21 +342,21 @@ fn judge(
     expected: Option<&Value>,
 ) -> Result<(), String> {
     if run.code == 0 {
-        return match expected.is_none_or(|expected| result(test_cluster) == *expected) {
+        return match expected.is_none_or(|expected| imported_result(test_cluster) == *expected) {
             true => Ok(()),
-            false => Err(format!("left {}", result(test_cluster))),
+            false => Err(format!("left {}", imported_result(test_cluster))),
         };
     }
     if ![1, 3, 5, 6].contains(&run.code) || !run.stderr.contains("error: ") {
         return Err("no error".to_owned());
     }
     if run.code == 6 {
-        super::every_write::clean_up(test_cluster, run);
+        super::every_write::run_cleanup_commands(test_cluster, run);
     }
-    (kind.theirs)(test_cluster);
+    (kind.check_and_remove)(test_cluster);
     let mut after = ClusterState::of(test_cluster);
     if kind.name.ends_with("rolled over") {
         after.aliases.clone_from(&before.aliases);
     }
-    after.as_before(before)
+    after.check_unchanged(before)
 }

@@ -48,7 +48,7 @@ impl ClusterState {
     /// Without what differs between two runs that did the same: what the cluster itself notes, and its times.
     pub fn comparable(mut self) -> Self {
         self.contents
-            .retain(|(index, id), _| !is_trace(index, id) && !id.contains("_model_size_stats_"));
+            .retain(|(index, id), _| !is_written_by_cluster(index, id) && !id.contains("_model_size_stats_"));
         for job in self.configurations["jobs"].as_array_mut().into_iter().flatten() {
             job["create_time"] = Value::Null;
         }
@@ -65,35 +65,36 @@ impl ClusterState {
 
     /// Sees that this, which came later, is the same less the traces that a cluster leaves by itself.
     #[track_caller]
-    pub fn assert_as_before(&self, before: &Self, run: &str) {
-        self.as_before(before).unwrap_or_else(|why| panic!("{run}: {why}"));
+    pub fn assert_unchanged(&self, before: &Self, run: &str) {
+        self.check_unchanged(before)
+            .unwrap_or_else(|why| panic!("{run}: {why}"));
     }
 
     /// What differs from before.
-    pub fn as_before(&self, before: &Self) -> Result<(), String> {
+    pub fn check_unchanged(&self, before: &Self) -> Result<(), String> {
         let mut contents = self.contents.clone();
         contents.retain(|(index, id), _| {
-            before.contents.contains_key(&(index.clone(), id.clone())) || !is_trace(index, id)
+            before.contents.contains_key(&(index.clone(), id.clone())) || !is_written_by_cluster(index, id)
         });
-        differ(&contents, &before.contents)?;
-        equal("configurations", &self.configurations, &before.configurations)?;
+        check_documents(&contents, &before.contents)?;
+        check_equal("configurations", &self.configurations, &before.configurations)?;
         for (index, aliases) in &before.aliases {
-            equal(&format!("aliases of {index}"), &self.aliases.get(index), &Some(aliases))?;
+            check_equal(&format!("aliases of {index}"), &self.aliases.get(index), &Some(aliases))?;
         }
         let mut new = self.aliases.keys().filter(|index| !before.aliases.contains_key(*index));
         if let Some(index) = new.find(|index| !index.starts_with(".ml-")) {
             return Err(format!("index {index} remains"));
         }
-        self.sound()
+        self.check_aliases_intact()
     }
 
     /// Sees that no index stands where an alias must.
     #[track_caller]
-    pub fn assert_sound(&self, run: &str) {
-        self.sound().unwrap_or_else(|why| panic!("{run}: {why}"));
+    pub fn assert_aliases_intact(&self, run: &str) {
+        self.check_aliases_intact().unwrap_or_else(|why| panic!("{run}: {why}"));
     }
 
-    fn sound(&self) -> Result<(), String> {
+    fn check_aliases_intact(&self) -> Result<(), String> {
         let taken = |index: &&String| ALIASES.iter().any(|alias| index.starts_with(alias));
         match self.aliases.keys().find(taken) {
             Some(index) => Err(format!("{index} is an index")),
@@ -104,30 +105,30 @@ impl ClusterState {
     /// Sees that both hold the same.
     #[track_caller]
     pub fn assert_same(&self, other: &Self, run: &str) {
-        self.same(other).unwrap_or_else(|why| panic!("{run}: {why}"));
+        self.check_same(other).unwrap_or_else(|why| panic!("{run}: {why}"));
     }
 
     /// What differs.
-    pub fn same(&self, other: &Self) -> Result<(), String> {
-        differ(&self.contents, &other.contents)?;
-        equal("configurations", &self.configurations, &other.configurations)?;
-        equal("aliases", &self.aliases, &other.aliases)
+    pub fn check_same(&self, other: &Self) -> Result<(), String> {
+        check_documents(&self.contents, &other.contents)?;
+        check_equal("configurations", &self.configurations, &other.configurations)?;
+        check_equal("aliases", &self.aliases, &other.aliases)
     }
 }
 
 /// What the cluster itself notes.
-fn is_trace(index: &str, id: &str) -> bool {
+fn is_written_by_cluster(index: &str, id: &str) -> bool {
     index.starts_with(".ml-notifications") && !id.starts_with("esml-")
 }
 
-fn equal<T: PartialEq + std::fmt::Debug>(what: &str, left: &T, right: &T) -> Result<(), String> {
+fn check_equal<T: PartialEq + std::fmt::Debug>(what: &str, left: &T, right: &T) -> Result<(), String> {
     match left == right {
         true => Ok(()),
         false => Err(format!("{what}: {left:?} is not {right:?}")),
     }
 }
 
-fn differ(left: &Contents, right: &Contents) -> Result<(), String> {
+fn check_documents(left: &Contents, right: &Contents) -> Result<(), String> {
     let lacks: Vec<_> = right.keys().filter(|key| !left.contains_key(*key)).collect();
     let more: Vec<_> = left.keys().filter(|key| !right.contains_key(*key)).collect();
     let changed: Vec<_> = left

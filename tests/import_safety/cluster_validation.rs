@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cluster_state::ClusterState;
-use super::{JOB, exported, import, options, small, target, with_datafeed};
+use super::{JOB, exported_archive, import, options, small_fixture, target, with_datafeed};
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::{MlOptions, MlVersion};
 use crate::support::fixtures::Fixture;
@@ -11,13 +11,13 @@ use crate::support::test_cluster::TestCluster;
 
 const LOGS: &str = "log-categories";
 
-fn on(major: u32, minor: u32, patch: u32) -> MlOptions {
+fn options_of(major: u32, minor: u32, patch: u32) -> MlOptions {
     MlOptions::new(MlVersion::new(major, minor, patch))
 }
 
 /// A job with options that came with 7.15 and 8.16, and one that no version knows yet.
-fn later() -> Fixture {
-    small(JOB).min_version("7.11.0").with_job(|job| {
+fn fixture_with_newer_options() -> Fixture {
+    small_fixture(JOB).min_version("7.11.0").with_job(|job| {
         job["analysis_config"]["model_prune_window"] = json!("45d");
         job["analysis_config"]["detectors"][0]["custom_rules"] = json!([
             {"actions": ["force_time_shift"], "params": {"force_time_shift": {"time_shift_amount": 3600}},
@@ -28,24 +28,24 @@ fn later() -> Fixture {
 
 #[test]
 fn unknown_job_options_are_named_before_the_first_write() {
-    let (binary, archive) = exported(&later(), on(8, 19, 0));
+    let (binary, archive) = exported_archive(&fixture_with_newer_options(), options_of(8, 19, 0));
     for replaces in [false, true] {
-        let test_cluster = TestCluster::in_memory(on(7, 13, 4));
+        let test_cluster = TestCluster::in_memory(options_of(7, 13, 4));
         if replaces {
-            test_cluster.seed(&small(JOB).without_inputs().with_job(|job| {
+            test_cluster.seed(&small_fixture(JOB).without_inputs().with_job(|job| {
                 job["description"] = json!("older");
             }));
         }
         let before = ClusterState::of(&test_cluster);
-        test_cluster.stand_in.forget_requests();
+        test_cluster.stand_in.clear_requests();
         let more: &[&str] = if replaces { &["--replace"] } else { &[] };
         for dry in [&[][..], &["--dry-run"]] {
             let run = import(&test_cluster, &binary, &archive, &[more, dry].concat()).expect(1);
-            run.says(
+            run.expect_stderr(
                 "Elasticsearch 7.13.4 does not know options of the job: analysis_config.model_prune_window, \
                  analysis_config.detectors[0].custom_rules[0].params",
             )
-            .says("the archive comes from Elasticsearch 8.19.0");
+            .expect_stderr("the archive comes from Elasticsearch 8.19.0");
         }
         assert_eq!(test_cluster.stand_in.writes().len(), 0);
         ClusterState::of(&test_cluster).assert_same(&before, "refused");
@@ -54,7 +54,7 @@ fn unknown_job_options_are_named_before_the_first_write() {
 
 #[test]
 fn missing_analyzer_is_refused_with_the_message_of_the_cluster() {
-    let fixture = small(LOGS).min_version("7.11.0").with_job(|job| {
+    let fixture = small_fixture(LOGS).min_version("7.11.0").with_job(|job| {
         let analysis = job["analysis_config"].as_object_mut().unwrap();
         analysis.shift_remove("model_prune_window");
         analysis.insert(
@@ -62,11 +62,11 @@ fn missing_analyzer_is_refused_with_the_message_of_the_cluster() {
             json!({"tokenizer": "ml_standard"}),
         );
     });
-    let (binary, archive) = exported(&fixture, on(7, 17, 29));
-    let test_cluster = TestCluster::in_memory(on(7, 13, 4));
+    let (binary, archive) = exported_archive(&fixture, options_of(7, 17, 29));
+    let test_cluster = TestCluster::in_memory(options_of(7, 13, 4));
     let run = import(&test_cluster, &binary, &archive, &["--replace"]).expect(1);
-    run.says("the cluster does not accept the configuration of the job: ")
-        .says("[ml_standard]");
+    run.expect_stderr("the cluster does not accept the configuration of the job: ")
+        .expect_stderr("[ml_standard]");
     assert_eq!(test_cluster.stand_in.writes().len(), 0);
 }
 
@@ -106,12 +106,14 @@ fn invalid_datafeed_is_refused_before_the_first_write() {
     for (edit, said) in cases {
         let archive = with_datafeed(&binary, "refused.tar.gz", edit);
         let test_cluster = TestCluster::in_memory(options());
-        test_cluster.seed(&small(JOB).without_inputs());
+        test_cluster.seed(&small_fixture(JOB).without_inputs());
         let before = ClusterState::of(&test_cluster);
-        test_cluster.stand_in.forget_requests();
+        test_cluster.stand_in.clear_requests();
         for dry in [&[][..], &["--dry-run"]] {
             let run = import(&test_cluster, &binary, &archive, &[&["--replace"], dry].concat()).expect(1);
-            run.says(said[0]).says(said[1]).says("--skip-datafeed");
+            run.expect_stderr(said[0])
+                .expect_stderr(said[1])
+                .expect_stderr("--skip-datafeed");
         }
         assert_eq!(test_cluster.stand_in.writes().len(), 0);
         ClusterState::of(&test_cluster).assert_same(&before, "refused");
@@ -136,8 +138,8 @@ fn datafeed_refused_at_creation_causes_a_rollback() {
     let test_cluster = target(1, 4);
     let before = ClusterState::of(&test_cluster);
     let run = import(&test_cluster, &binary, &archive, &[]).expect(1);
-    run.says("Datafeed frequency [7m] must be a multiple of the aggregation interval [5m]")
-        .says("import the job without its datafeed (--skip-datafeed)");
-    ClusterState::of(&test_cluster).assert_as_before(&before, "rolled back");
+    run.expect_stderr("Datafeed frequency [7m] must be a multiple of the aggregation interval [5m]")
+        .expect_stderr("import the job without its datafeed (--skip-datafeed)");
+    ClusterState::of(&test_cluster).assert_unchanged(&before, "rolled back");
     import(&test_cluster, &binary, &archive, &["--skip-datafeed"]).expect(0);
 }

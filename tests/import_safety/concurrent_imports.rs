@@ -5,12 +5,12 @@ use esml_state::error::ExitCode;
 use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, options};
 use crate::support::binary::{Binary, Run};
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
 /// Another job that names the same filter.
-const BESIDE: [&str; 2] = ["--as", "web-latency-2"];
+const OTHER_ID_OPTIONS: [&str; 2] = ["--as", "web-latency-2"];
 
 fn import(url: &str, more: &[&str]) -> Run {
     let shared = archive_of(JOB);
@@ -20,7 +20,7 @@ fn import(url: &str, more: &[&str]) -> Run {
 }
 
 /// What an import that nothing disturbs leaves, and how many requests it sends.
-fn undisturbed(more: &[&str]) -> (ClusterState, usize) {
+fn baseline(more: &[&str]) -> (ClusterState, usize) {
     let cluster = TestCluster::in_memory(options());
     import(&cluster.stand_in.url(), more).expect(0);
     (
@@ -32,14 +32,14 @@ fn undisturbed(more: &[&str]) -> (ClusterState, usize) {
 /// A second import runs from its beginning to its end right before the nth request of a first one, whichever that is.
 #[test]
 fn one_of_two_concurrent_imports_of_a_job_succeeds() {
-    let (alone, requests) = undisturbed(&[]);
+    let (alone, requests) = baseline(&[]);
     let mut first_won = 0;
     for nth in 1..=requests {
         let cluster = TestCluster::in_memory(options());
         let url = cluster.stand_in.url();
         let (told, second) = std::sync::mpsc::channel();
         let other = url.clone();
-        let meet = Fault::on("*", "")
+        let meet = FaultRule::on("*", "")
             .nth(nth)
             .run(move |_| told.send(import(&other, &[])).unwrap());
         cluster.stand_in.faults().add(meet);
@@ -63,7 +63,7 @@ fn one_of_two_concurrent_imports_of_a_job_succeeds() {
 
 #[test]
 fn two_unsynchronized_imports_end_as_one_import() {
-    let (alone, _) = undisturbed(&[]);
+    let (alone, _) = baseline(&[]);
     let binary = Binary::new();
     let cluster = TestCluster::in_memory(options());
     let shared = archive_of(JOB);
@@ -85,9 +85,9 @@ fn rollback_keeps_resources_used_by_another_import() {
     let url = cluster.stand_in.url();
     let refuse = Action::status(400, r#"{"error":{"type":"x","reason":"no"},"status":400}"#);
     let beside = move |_: &_| {
-        import(&url, &BESIDE).expect(0);
+        import(&url, &OTHER_ID_OPTIONS).expect(0);
     };
-    let last = Fault::on("PUT", "/_ml/datafeeds/datafeed-web-latency")
+    let last = FaultRule::on("PUT", "/_ml/datafeeds/datafeed-web-latency")
         .run(beside)
         .then(refuse);
     cluster.stand_in.faults().add(last);
@@ -98,7 +98,7 @@ fn rollback_keeps_resources_used_by_another_import() {
     }
     ClusterState::of(&cluster)
         .comparable()
-        .assert_same(&undisturbed(&BESIDE).0, "the other");
+        .assert_same(&baseline(&OTHER_ID_OPTIONS).0, "the other");
 }
 
 /// The import that made filter and calendar takes them back after another one has found them.
@@ -121,20 +121,23 @@ fn resources_removed_by_another_rollback_are_recreated() {
             }
             direct.call("DELETE", "/web-latency-input", "");
         };
-        cluster.stand_in.faults().add(Fault::on(method, path).run(take_back));
-        import(&cluster.stand_in.url(), &BESIDE).expect(0);
+        cluster
+            .stand_in
+            .faults()
+            .add(FaultRule::on(method, path).run(take_back));
+        import(&cluster.stand_in.url(), &OTHER_ID_OPTIONS).expect(0);
         ClusterState::of(&cluster)
             .comparable()
-            .assert_same(&undisturbed(&BESIDE).0, path);
+            .assert_same(&baseline(&OTHER_ID_OPTIONS).0, path);
     }
 }
 
 /// How the first import ends after the second one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Ending {
+enum FirstImportOutcome {
     Refused,
     Interrupted,
-    AsItDoes,
+    Unspecified,
 }
 
 /// A second import replaces the job right before the nth request of a first one, which ends badly after that.
@@ -149,22 +152,26 @@ fn rollback_keeps_what_a_replacing_import_created() {
         )
     };
     for nth in 1..=requests {
-        for ending in [Ending::Refused, Ending::Interrupted, Ending::AsItDoes] {
+        for ending in [
+            FirstImportOutcome::Refused,
+            FirstImportOutcome::Interrupted,
+            FirstImportOutcome::Unspecified,
+        ] {
             let (cluster, own) = (super::target(1, usize::MAX), InProcess::new());
             let (url, interrupt) = (cluster.stand_in.url(), own.interrupter());
             let (told, second) = std::sync::mpsc::channel();
             let (other, faults) = (url.clone(), cluster.stand_in.faults().clone());
-            let meet = Fault::on("*", "").nth(nth).run(move |_| {
+            let meet = FaultRule::on("*", "").nth(nth).run(move |_| {
                 // Jobs are told apart by the time of their creation.
                 std::thread::sleep(std::time::Duration::from_millis(2));
                 told.send(import(&other, &["--replace"])).unwrap();
                 match ending {
-                    Ending::Refused => {
+                    FirstImportOutcome::Refused => {
                         let no = r#"{"error":{"type":"x","reason":"no"},"status":400}"#;
-                        faults.add(Fault::when(super::is_write).then(Action::status(400, no)));
+                        faults.add(FaultRule::when(super::is_write).then(Action::status(400, no)));
                     }
-                    Ending::Interrupted => interrupt(ExitCode::Interrupted),
-                    Ending::AsItDoes => {}
+                    FirstImportOutcome::Interrupted => interrupt(ExitCode::Interrupted),
+                    FirstImportOutcome::Unspecified => {}
                 }
             });
             cluster.stand_in.faults().add(meet);

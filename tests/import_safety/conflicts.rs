@@ -5,9 +5,9 @@ use std::process::Stdio;
 use serde_json::json;
 
 use super::cluster_state::ClusterState;
-use super::{JOB, archive_of, options, small, target};
+use super::{JOB, archive_of, options, small_fixture, target};
 use crate::support::binary::{Binary, Run};
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::test_cluster::TestCluster;
 
 type Prepare = fn(&TestCluster);
@@ -18,31 +18,31 @@ fn call(cluster: &TestCluster, method: &str, path: &str, body: &str) {
 }
 
 /// The job is there already, closed.
-fn existing(cluster: &TestCluster) {
-    cluster.seed(&small(JOB).without_inputs());
+fn existing_job(cluster: &TestCluster) {
+    cluster.seed(&small_fixture(JOB).without_inputs());
 }
 
-fn opened(cluster: &TestCluster) {
-    existing(cluster);
+fn open_job(cluster: &TestCluster) {
+    existing_job(cluster);
     call(cluster, "POST", "/_ml/anomaly_detectors/web-latency/_open", "");
 }
 
-fn started(cluster: &TestCluster) {
-    opened(cluster);
+fn started_datafeed(cluster: &TestCluster) {
+    open_job(cluster);
     call(cluster, "POST", "/_ml/datafeeds/datafeed-web-latency/_start", "{}");
 }
 
-fn imported(cluster: &TestCluster) {
+fn imported_job(cluster: &TestCluster) {
     cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(0);
 }
 
 /// The index of an earlier import, whose job is gone without a trace.
 fn own_index(cluster: &TestCluster) {
-    imported(cluster);
+    imported_job(cluster);
     call(cluster, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
 }
 
-fn left_state(cluster: &TestCluster) {
+fn leftover_state(cluster: &TestCluster) {
     call(
         cluster,
         "PUT",
@@ -51,7 +51,7 @@ fn left_state(cluster: &TestCluster) {
     );
 }
 
-fn left_results(cluster: &TestCluster) {
+fn leftover_results(cluster: &TestCluster) {
     let body = r#"{"job_id":"web-latency","result_type":"bucket","timestamp":1700000000000}"#;
     call(
         cluster,
@@ -90,18 +90,18 @@ fn other_calendar(cluster: &TestCluster) {
     call(cluster, "POST", "/_ml/calendars/maintenance/events", events);
 }
 
-fn group_of_another(cluster: &TestCluster) {
+fn group_of_another_job(cluster: &TestCluster) {
     let body =
         r#"{"groups":["web-latency"],"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
     call(cluster, "PUT", "/_ml/anomaly_detectors/another", body);
 }
 
-fn job_called_web(cluster: &TestCluster) {
+fn job_with_a_group_name(cluster: &TestCluster) {
     let body = r#"{"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
     call(cluster, "PUT", "/_ml/anomaly_detectors/web", body);
 }
 
-fn datafeed_of_another(cluster: &TestCluster) {
+fn datafeed_of_another_job(cluster: &TestCluster) {
     let body = r#"{"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
     call(cluster, "PUT", "/_ml/anomaly_detectors/another", body);
     let body = r#"{"job_id":"another","indices":["x"]}"#;
@@ -113,7 +113,7 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
     let cases: Vec<(&str, Prepare, &[&str], &[&str])> = vec![
         (
             "job",
-            existing,
+            existing_job,
             &[],
             &[
                 "job web-latency exists",
@@ -124,7 +124,7 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
         ),
         (
             "open job",
-            opened,
+            open_job,
             &["--replace"],
             &[
                 "job web-latency is opened",
@@ -133,7 +133,7 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
         ),
         (
             "started datafeed",
-            started,
+            started_datafeed,
             &["--replace"],
             &[
                 "datafeed datafeed-web-latency is started; job web-latency is opened",
@@ -142,7 +142,7 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
         ),
         (
             "group",
-            group_of_another,
+            group_of_another_job,
             &[],
             &["job another has a group named web-latency", "--as"],
         ),
@@ -154,19 +154,19 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
         ),
         (
             "own group, even then",
-            job_called_web,
+            job_with_a_group_name,
             &["--replace"],
             &["has a group named web, and a job of that name exists"],
         ),
         (
             "state",
-            left_state,
+            leftover_state,
             &[],
             &["state documents of an earlier job web-latency", "--replace", "--as"],
         ),
         (
             "results",
-            left_results,
+            leftover_results,
             &[],
             &["results of an earlier job web-latency", "--replace"],
         ),
@@ -202,7 +202,7 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
         ),
         (
             "datafeed",
-            datafeed_of_another,
+            datafeed_of_another_job,
             &[],
             &["datafeed datafeed-web-latency", "belongs to another", "--skip-datafeed"],
         ),
@@ -212,7 +212,7 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
         let cluster = target(run, 6);
         prepare(&cluster);
         let before = ClusterState::of(&cluster);
-        cluster.stand_in.forget_requests();
+        cluster.stand_in.clear_requests();
         for extra in [&[][..], &["--json"], &["--dry-run"], &["--dry-run", "--json"]] {
             let run = cluster.import(&binary, &archive_of(JOB), &[more, extra].concat());
             assert_eq!(run.code, 3, "{name} {extra:?}: {}", run.stderr);
@@ -236,7 +236,7 @@ fn other_job_id_is_a_usage_error_that_names_the_as_option() {
     let run = cluster
         .import(&Binary::new(), &archive_of(JOB), &["--job-id", "other"])
         .expect(2);
-    run.says("--as other").says("web-latency");
+    run.expect_stderr("--as other").expect_stderr("web-latency");
     assert_eq!(cluster.stand_in.writes().len(), 0);
     cluster
         .import(&Binary::new(), &archive_of(JOB), &["--job-id", JOB])
@@ -258,7 +258,7 @@ fn import_without_yes_and_terminal_is_refused() {
     assert!(cluster.stand_in.requests().is_empty());
 }
 
-fn without_address(cluster: &TestCluster, text: &str) -> String {
+fn without_port(cluster: &TestCluster, text: &str) -> String {
     text.replace(&cluster.stand_in.url(), "http://HOST")
 }
 
@@ -270,7 +270,7 @@ fn import_dry_run_prints_the_plan_and_writes_nothing() {
         .import(&binary, &archive_of(JOB), &["--dry-run"])
         .expect(0)
         .stdout;
-    insta::assert_snapshot!("plan", without_address(&cluster, &text));
+    insta::assert_snapshot!("plan", without_port(&cluster, &text));
     let run = cluster
         .import(&binary, &archive_of(JOB), &["--dry-run", "--json"])
         .expect(0);
@@ -293,11 +293,11 @@ fn import_dry_run_names_conflicts() {
     let run = cluster.import(&binary, &archive_of(JOB), &["--dry-run"]).expect(3);
     insta::assert_snapshot!(
         "plan_with_conflicts",
-        without_address(&cluster, &format!("{}\n--- stderr\n{}", run.stdout, run.stderr))
+        without_port(&cluster, &format!("{}\n--- stderr\n{}", run.stdout, run.stderr))
     );
     let replacing = ["--dry-run", "--replace", "--skip-filters"];
     let plan = cluster.import(&binary, &archive_of(JOB), &replacing).expect(0).stdout;
-    insta::assert_snapshot!("plan_of_a_replacement", without_address(&cluster, &plan));
+    insta::assert_snapshot!("plan_of_a_replacement", without_port(&cluster, &plan));
     ClusterState::of(&cluster).assert_same(&before, "dry run");
 }
 
@@ -308,11 +308,12 @@ fn default_index_name_avoids_data_stream_templates() {
     let reason = "cannot create index with name [web-latency-input], because it matches with template [logs] that \
                   creates data streams only, use create data stream api instead";
     let answer = json!({"error": {"type": "illegal_argument_exception", "reason": reason}, "status": 400});
-    let fault = Fault::on("PUT", "/web-latency-input").then(Action::status(400, answer.to_string()));
+    let fault = FaultRule::on("PUT", "/web-latency-input").then(Action::status(400, answer.to_string()));
     cluster.stand_in.faults().add(fault);
     let run = cluster.import(&binary, &archive_of(JOB), &[]).expect(1);
-    run.says("creates data streams only").says("--input-index");
-    ClusterState::of(&cluster).assert_as_before(&before, "refused");
+    run.expect_stderr("creates data streams only")
+        .expect_stderr("--input-index");
+    ClusterState::of(&cluster).assert_unchanged(&before, "refused");
     let elsewhere = ["--input-index", "elsewhere"];
     cluster.import(&binary, &archive_of(JOB), &elsewhere).expect(0);
 }
@@ -344,7 +345,7 @@ fn resources_created_by_others_during_the_import_are_kept() {
                 let answer = direct.call(method, path, body);
                 assert!(answer.status < 300, "{answer:?}");
             };
-            let fault = Fault::when(move |call| call.method == method && call.path == path).run(theirs);
+            let fault = FaultRule::when(move |call| call.method == method && call.path == path).run(theirs);
             cluster.stand_in.faults().add(match lost {
                 true => fault.then(crate::support::cluster::faults::Action::Close),
                 false => fault,

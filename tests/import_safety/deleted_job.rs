@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::cluster_state::ClusterState;
 use super::ownership::{DETECTOR, import};
 use super::{JOB, target};
-use crate::support::cluster::faults::Fault;
+use crate::support::cluster::faults::FaultRule;
 
 /// The documents of the job go right before the nth request after its creation, all else `later` requests after that.
-fn deleted(nth: usize, later: usize) -> bool {
+fn import_while_job_is_deleted(nth: usize, later: usize) -> bool {
     let cluster = target(1, usize::MAX);
     let before = ClusterState::of(&cluster);
     let (ml, direct) = (cluster.ml.clone(), cluster.stand_in.direct());
     let (seen, created) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let held = Arc::new(std::sync::Mutex::new(None));
     let deletion = Arc::clone(&held);
-    let every = Fault::when(|_| true).always().run(move |call| {
+    let every = FaultRule::when(|_| true).always().run(move |call| {
         if call.method == "PUT" && call.path == DETECTOR {
             created.store(1, Ordering::SeqCst);
         }
@@ -52,7 +52,7 @@ fn deleted(nth: usize, later: usize) -> bool {
     let name = format!("{nth}, {later} later, exit {}: {}", run.code, run.stderr);
     assert!([1, 5].contains(&run.code), "{name}");
     assert!(cluster.ml.job_config(JOB).is_none(), "{name}");
-    ClusterState::of(&cluster).assert_as_before(&before, &name);
+    ClusterState::of(&cluster).assert_unchanged(&before, &name);
     cluster.call("POST", "/.ml-*/_refresh?expand_wildcards=all", "");
     // The next import is not refused for what the first one left.
     import(&cluster, &[]).expect(0);
@@ -62,7 +62,9 @@ fn deleted(nth: usize, later: usize) -> bool {
 #[test]
 fn job_deleted_while_documents_are_written_leaves_nothing() {
     for later in [1, 2, 5] {
-        let noticed = (1..60).take_while(|nth| deleted(*nth, later) || *nth < 30).count();
+        let noticed = (1..60)
+            .take_while(|nth| import_while_job_is_deleted(*nth, later) || *nth < 30)
+            .count();
         assert!(noticed > 25, "{noticed}");
     }
 }

@@ -6,14 +6,14 @@ use super::cluster_state::ClusterState;
 use super::{JOB, Shared, archive_of, import, is_write, target, write_count};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::Call;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::test_cluster::TestCluster;
 
-const SAMPLE: usize = 12;
+const REAL_NODE_INTERVAL: usize = 12;
 const LOGS: &str = "log-categories";
 
 /// Fires at the `k`th write request and at every repetition of it.
-fn at_each_try(k: usize) -> impl Fn(&Call) -> bool + Send + Sync + 'static {
+fn nth_write_and_retries(k: usize) -> impl Fn(&Call) -> bool + Send + Sync + 'static {
     let seen: Shared<(usize, Option<String>)> = Arc::new(Mutex::new((0, None)));
     move |call: &Call| {
         let mut seen = seen.lock().unwrap();
@@ -40,33 +40,33 @@ fn refusal(status: u16) -> Action {
 }
 
 /// What an undisturbed import leaves.
-fn undisturbed(job: &'static str) -> ClusterState {
+fn baseline(job: &'static str) -> ClusterState {
     let cluster = target(1, usize::MAX);
     import(&cluster, &Binary::new(), &archive_of(job), &[]).expect(0);
     ClusterState::of(&cluster).comparable()
 }
 
 /// Walks; an import that survives has done all, one that fails nothing. Returns how many failed.
-fn walk(job: &'static str, codes: &[i32], fault: impl Fn(usize) -> Fault) -> usize {
+fn fail_each_write(job: &'static str, codes: &[i32], fault: impl Fn(usize) -> FaultRule) -> usize {
     let binary = Binary::new();
-    let done = undisturbed(job);
+    let done = baseline(job);
     let mut failed = 0;
     for k in 1..=write_count(job, &[]) {
-        let cluster = target(k, SAMPLE);
+        let cluster = target(k, REAL_NODE_INTERVAL);
         let before = ClusterState::of(&cluster);
         cluster.stand_in.faults().add(fault(k));
         let run = import(&cluster, &binary, &archive_of(job), &[]);
-        let name = name(&cluster, &run, k);
+        let name = describe_write(&cluster, &run, k);
         let after = ClusterState::of(&cluster);
         if run.code == 0 {
-            after.assert_sound(&name);
+            after.assert_aliases_intact(&name);
             after.comparable().assert_same(&done, &name);
             continue;
         }
         failed += 1;
         assert!(codes.contains(&run.code), "{name}");
         assert_eq!(run.stdout, "", "{name}");
-        after.assert_as_before(&before, &name);
+        after.assert_unchanged(&before, &name);
         if k > 2 {
             assert!(
                 run.stderr.contains("rolled back") && run.stderr.contains("filter canary-hosts") | (job == LOGS),
@@ -77,7 +77,7 @@ fn walk(job: &'static str, codes: &[i32], fault: impl Fn(usize) -> Fault) -> usi
     failed
 }
 
-fn name(cluster: &TestCluster, run: &Run, k: usize) -> String {
+fn describe_write(cluster: &TestCluster, run: &Run, k: usize) -> String {
     let writes = cluster.stand_in.writes();
     let at = writes
         .get(k - 1)
@@ -87,39 +87,43 @@ fn name(cluster: &TestCluster, run: &Run, k: usize) -> String {
 
 #[test]
 fn refused_request_causes_a_rollback() {
-    let failed = walk(JOB, &[1], |k| Fault::when(at_each_try(k)).always().then(refusal(500)));
+    let failed = fail_each_write(JOB, &[1], |k| {
+        FaultRule::when(nth_write_and_retries(k)).always().then(refusal(500))
+    });
     assert_eq!(failed, write_count(JOB, &[]));
 }
 
 #[test]
 fn refused_request_of_a_categorization_job_causes_a_rollback() {
-    let failed = walk(LOGS, &[1], |k| Fault::when(at_each_try(k)).always().then(refusal(400)));
+    let failed = fail_each_write(LOGS, &[1], |k| {
+        FaultRule::when(nth_write_and_retries(k)).always().then(refusal(400))
+    });
     assert_eq!(failed, write_count(LOGS, &[]));
 }
 
 #[test]
 fn completed_request_with_an_error_response_is_handled() {
-    walk(JOB, &[1], |k| {
-        Fault::when(is_write).nth(k).carry_out().then(refusal(500))
+    fail_each_write(JOB, &[1], |k| {
+        FaultRule::when(is_write).nth(k).carry_out().then(refusal(500))
     });
 }
 
 #[test]
 fn closed_connection_is_retried_or_causes_a_rollback() {
-    walk(JOB, &[1], |k| Fault::when(is_write).nth(k).then(Action::Close));
+    fail_each_write(JOB, &[1], |k| FaultRule::when(is_write).nth(k).then(Action::Close));
 }
 
 #[test]
 fn lost_response_is_retried_or_causes_a_rollback() {
-    walk(JOB, &[1], |k| {
-        Fault::when(is_write).nth(k).carry_out().then(Action::Close)
+    fail_each_write(JOB, &[1], |k| {
+        FaultRule::when(is_write).nth(k).carry_out().then(Action::Close)
     });
 }
 
 #[test]
 fn truncated_response_is_retried_or_causes_a_rollback() {
-    walk(LOGS, &[1], |k| {
-        Fault::when(is_write).nth(k).then(Action::CutBody {
+    fail_each_write(LOGS, &[1], |k| {
+        FaultRule::when(is_write).nth(k).then(Action::CutBody {
             to: 3,
             right_length: true,
         })
@@ -127,7 +131,7 @@ fn truncated_response_is_retried_or_causes_a_rollback() {
 }
 
 /// A bulk request that writes; one that deletes is a rollback's.
-fn loads(call: &Call) -> bool {
+fn is_document_write(call: &Call) -> bool {
     call.path.ends_with("_bulk") && !call.body.starts_with(br#"{"delete""#)
 }
 
@@ -137,20 +141,20 @@ fn rejected_document_exits_with_5_after_a_rollback() {
     let writes = write_count(JOB, &[]);
     let mut bulks = 0;
     for k in 1..=writes {
-        let cluster = target(k, SAMPLE);
+        let cluster = target(k, REAL_NODE_INTERVAL);
         let before = ClusterState::of(&cluster);
         // Always: what is refused is asked for once more, with all that is said of it, and others come in between.
-        let bulk = Fault::when(loads).nth(k).always();
+        let bulk = FaultRule::when(is_document_write).nth(k).always();
         cluster.stand_in.faults().add(bulk.then(Action::AnswerItems(400)));
         let run = import(&cluster, &binary, &archive_of(JOB), &[]);
         if cluster.stand_in.faults().fired() == [0] {
             break;
         }
         bulks += 1;
-        let name = name(&cluster, &run, k);
+        let name = describe_write(&cluster, &run, k);
         assert_eq!(run.code, 5, "{name}");
         assert!(run.stderr.contains("hint: the document does not fit"), "{}", run.stderr);
-        ClusterState::of(&cluster).assert_as_before(&before, &name);
+        ClusterState::of(&cluster).assert_unchanged(&before, &name);
     }
     assert!(bulks >= 4, "{bulks}");
 }
@@ -159,15 +163,17 @@ fn rejected_document_exits_with_5_after_a_rollback() {
 fn rejected_state_document_exits_with_5() {
     let cluster = target(1, 1);
     let before = ClusterState::of(&cluster);
-    let state = Fault::when(|call| loads(call) && call.path == "/.ml-state-write/_bulk").always();
+    let state = FaultRule::when(|call| is_document_write(call) && call.path == "/.ml-state-write/_bulk").always();
     cluster.stand_in.faults().add(state.then(Action::AnswerItems(400)));
     let run = import(&cluster, &Binary::new(), &archive_of(JOB), &[]).expect(5);
-    run.says("failed to parse").says("rolled back").says("_model_state_");
-    ClusterState::of(&cluster).assert_as_before(&before, "rejected");
+    run.expect_stderr("failed to parse")
+        .expect_stderr("rolled back")
+        .expect_stderr("_model_state_");
+    ClusterState::of(&cluster).assert_unchanged(&before, "rejected");
 }
 
 /// Carries out the requests that the message names.
-pub fn clean_up(cluster: &TestCluster, run: &Run) {
+pub fn run_cleanup_commands(cluster: &TestCluster, run: &Run) {
     let said = run.json();
     assert_eq!(said["exit"], 6, "{said}");
     for left in said["remains"].as_array().unwrap() {
@@ -185,28 +191,28 @@ pub fn clean_up(cluster: &TestCluster, run: &Run) {
     }
 }
 
-fn unreachable(fault: impl Fn(Shared<usize>, usize) -> Fault) {
+fn check_cleanup_commands(fault: impl Fn(Shared<usize>, usize) -> FaultRule) {
     let binary = Binary::new();
     for k in 1..=write_count(JOB, &[]) {
-        let cluster = target(k, SAMPLE);
+        let cluster = target(k, REAL_NODE_INTERVAL);
         let before = ClusterState::of(&cluster);
         cluster.stand_in.faults().add(fault(Arc::default(), k));
         let run = import(&cluster, &binary, &archive_of(JOB), &["--json"]);
-        let name = name(&cluster, &run, k);
+        let name = describe_write(&cluster, &run, k);
         cluster.stand_in.faults().clear();
         match run.code {
             1 => {}
-            6 => clean_up(&cluster, &run),
+            6 => run_cleanup_commands(&cluster, &run),
             _ => panic!("{name}"),
         }
-        ClusterState::of(&cluster).assert_as_before(&before, &name);
+        ClusterState::of(&cluster).assert_unchanged(&before, &name);
     }
 }
 
 #[test]
 fn unreachable_cluster_error_names_the_cleanup_commands() {
-    unreachable(|seen, k| {
-        Fault::when(move |call| {
+    check_cleanup_commands(|seen, k| {
+        FaultRule::when(move |call| {
             let mut seen = seen.lock().unwrap();
             *seen += usize::from(is_write(call));
             *seen >= k
@@ -218,5 +224,5 @@ fn unreachable_cluster_error_names_the_cleanup_commands() {
 
 #[test]
 fn read_only_cluster_error_names_the_cleanup_commands() {
-    unreachable(|_, k| Fault::when(is_write).nth(k).always().then(refusal(503)));
+    check_cleanup_commands(|_, k| FaultRule::when(is_write).nth(k).always().then(refusal(503)));
 }

@@ -9,11 +9,11 @@ use std::time::Duration;
 use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, is_write, target, write_count};
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::test_cluster::TestCluster;
 
 /// Imports; at the `k`th write request the process gets the signal. Exit code, `None` where it was killed.
-fn signalled(
+fn import_with_signal(
     cluster: &TestCluster,
     binary: &Binary,
     k: usize,
@@ -32,7 +32,7 @@ fn signalled(
     cluster
         .stand_in
         .faults()
-        .add(Fault::when(is_write).nth(k).run(send).then(then));
+        .add(FaultRule::when(is_write).nth(k).run(send).then(then));
     let shared = archive_of(JOB);
     let archive = shared.display().to_string();
     let url = cluster.stand_in.url();
@@ -45,27 +45,27 @@ fn signalled(
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-fn interrupted(signal: &'static str, code: i32) {
+fn check_interrupted_imports(signal: &'static str, code: i32) {
     let binary = Binary::new();
     for k in 1..=write_count(JOB, &[]) {
         let cluster = target(k, 12);
         let before = ClusterState::of(&cluster);
         let late = Action::Delay(Duration::from_millis(30));
-        let (exit, stderr) = signalled(&cluster, &binary, k, signal, late);
+        let (exit, stderr) = import_with_signal(&cluster, &binary, k, signal, late);
         let name = format!("{signal} at write {k}: {stderr}");
         assert_eq!(exit, Some(code), "{name}");
-        ClusterState::of(&cluster).assert_as_before(&before, &name);
+        ClusterState::of(&cluster).assert_unchanged(&before, &name);
     }
 }
 
 #[test]
 fn ctrl_c_at_any_write_undoes_everything() {
-    interrupted("-INT", 130);
+    check_interrupted_imports("-INT", 130);
 }
 
 #[test]
 fn sigterm_at_any_write_undoes_everything() {
-    interrupted("-TERM", 143);
+    check_interrupted_imports("-TERM", 143);
 }
 
 #[test]
@@ -78,14 +78,14 @@ fn replace_completes_an_import_killed_at_any_write() {
     };
     for k in 1..=write_count(JOB, &[]) {
         let cluster = target(k, 12);
-        let (exit, _) = signalled(&cluster, &binary, k, "-KILL", Action::Pass);
+        let (exit, _) = import_with_signal(&cluster, &binary, k, "-KILL", Action::Pass);
         assert_eq!(exit, None, "write {k}");
         cluster.stand_in.faults().clear();
         std::thread::sleep(Duration::from_millis(5));
         let run = cluster.import(&binary, &archive_of(JOB), &["--replace"]);
         assert_eq!(run.code, 0, "write {k}: {}", run.stderr);
         let after = ClusterState::of(&cluster);
-        after.assert_sound("replaced");
+        after.assert_aliases_intact("replaced");
         after
             .comparable()
             .assert_same(&undisturbed, &format!("killed at write {k}"));
@@ -98,7 +98,7 @@ fn replace_completes_a_replacement_killed_at_any_write() {
     let prepared = |run| {
         let cluster = target(run, 12);
         cluster.import(&binary, &archive_of(JOB), &[]).expect(0);
-        cluster.stand_in.forget_requests();
+        cluster.stand_in.clear_requests();
         cluster
     };
     let (writes, undisturbed) = {
@@ -118,7 +118,10 @@ fn replace_completes_a_replacement_killed_at_any_write() {
             let pid = known.load(Ordering::SeqCst).to_string();
             assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
         };
-        cluster.stand_in.faults().add(Fault::when(is_write).nth(k).run(send));
+        cluster
+            .stand_in
+            .faults()
+            .add(FaultRule::when(is_write).nth(k).run(send));
         let path = archive.display().to_string();
         let url = cluster.stand_in.url();
         let mut child = binary

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::cluster_state::ClusterState;
-use super::ownership::{CALENDAR, DATAFEED, DETECTOR, FILTER, INDEX, ask, import, refuse};
+use super::ownership::{CALENDAR, DATAFEED, DETECTOR, FILTER, INDEX, import, reject, send};
 use super::{JOB, target};
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 
-const LAST: (&str, &str) = ("PUT", "/jobs/web-latency");
+const LAST_WRITE: (&str, &str) = ("PUT", "/jobs/web-latency");
 
 /// What an earlier import wrote outlives its job; a later import finds the same documents, and fails.
 #[test]
@@ -17,12 +17,12 @@ fn rollback_keeps_annotations_and_notifications_of_an_earlier_import() {
     let cluster = target(1, usize::MAX);
     import(&cluster, &[]).expect(0);
     let direct = cluster.stand_in.direct();
-    ask(&direct, "DELETE", DETECTOR, "");
-    ask(&direct, "DELETE", INDEX, "");
-    ask(&direct, "DELETE", CALENDAR, "");
-    ask(&direct, "DELETE", FILTER, "");
+    send(&direct, "DELETE", DETECTOR, "");
+    send(&direct, "DELETE", INDEX, "");
+    send(&direct, "DELETE", CALENDAR, "");
+    send(&direct, "DELETE", FILTER, "");
     // Somebody edits one of them.
-    let hits = ask(&direct, "POST", "/.ml-annotations-read/_search", r#"{"size":100}"#);
+    let hits = send(&direct, "POST", "/.ml-annotations-read/_search", r#"{"size":100}"#);
     let first = hits["hits"]["hits"]
         .as_array()
         .unwrap()
@@ -34,7 +34,7 @@ fn rollback_keeps_annotations_and_notifications_of_an_earlier_import() {
         first["_index"].as_str().unwrap(),
         first["_id"].as_str().unwrap()
     );
-    ask(
+    send(
         &direct,
         "PUT",
         &path,
@@ -43,10 +43,13 @@ fn rollback_keeps_annotations_and_notifications_of_an_earlier_import() {
     let before = ClusterState::of(&cluster);
     let ours = before.contents.keys().filter(|(_, id)| id.starts_with("esml-")).count();
     assert!(ours > 3, "{ours}");
-    cluster.stand_in.faults().add(Fault::on(LAST.0, LAST.1).then(refuse()));
+    cluster
+        .stand_in
+        .faults()
+        .add(FaultRule::on(LAST_WRITE.0, LAST_WRITE.1).then(reject()));
     import(&cluster, &[]).expect(1);
     cluster.stand_in.faults().clear();
-    ClusterState::of(&cluster).assert_as_before(&before, "rolled back");
+    ClusterState::of(&cluster).assert_unchanged(&before, "rolled back");
     // One that succeeds leaves them too, the edited one as it was edited.
     import(&cluster, &[]).expect(0);
     let after = ClusterState::of(&cluster).contents;
@@ -64,21 +67,24 @@ fn creation_with_a_lost_response_is_rolled_back() {
         let created = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&created);
         let busy = r#"{"error":{"type":"x","reason":"busy"},"status":503}"#;
-        let look = Fault::when(move |call| {
+        let look = FaultRule::when(move |call| {
             if call.method == "PUT" && call.path == path {
                 seen.store(true, Ordering::SeqCst);
             }
             call.method == "GET" && call.path == path && seen.load(Ordering::SeqCst)
         });
         cluster.stand_in.faults().add(look.then(Action::status(503, busy)));
-        let lost = Fault::when(move |call| call.method == "PUT" && call.path == path);
+        let lost = FaultRule::when(move |call| call.method == "PUT" && call.path == path);
         cluster.stand_in.faults().add(lost.carry_out().then(Action::Close));
         // With a filter that is there after all the import goes on.
-        cluster.stand_in.faults().add(Fault::on(LAST.0, LAST.1).then(refuse()));
+        cluster
+            .stand_in
+            .faults()
+            .add(FaultRule::on(LAST_WRITE.0, LAST_WRITE.1).then(reject()));
         let run = import(&cluster, &[]);
         assert_eq!(cluster.stand_in.faults().fired()[..2], [1, 1], "{path}: {}", run.stderr);
         assert_eq!(run.code, 1, "{path}: {}", run.stderr);
-        ClusterState::of(&cluster).assert_as_before(&before, path);
+        ClusterState::of(&cluster).assert_unchanged(&before, path);
     }
 }
 
@@ -90,7 +96,7 @@ fn retried_creation_after_a_lost_response_is_recognized() {
         let cluster = target(1, usize::MAX);
         let tries = AtomicUsize::new(0);
         let missing = r#"{"error":{"type":"resource_not_found_exception","reason":"not yet"},"status":404}"#;
-        let look = Fault::when(move |call| {
+        let look = FaultRule::when(move |call| {
             if call.method == "PUT" && call.path == path {
                 tries.fetch_add(1, Ordering::SeqCst);
             }
@@ -101,7 +107,7 @@ fn retried_creation_after_a_lost_response_is_recognized() {
             .stand_in
             .faults()
             .add(look.always().then(Action::status(404, missing)));
-        let lost = Fault::when(move |call| call.method == "PUT" && call.path == path);
+        let lost = FaultRule::when(move |call| call.method == "PUT" && call.path == path);
         cluster.stand_in.faults().add(lost.carry_out().then(Action::Close));
         let shared = super::archive_of(JOB);
         let (archive, url) = (shared.display().to_string(), cluster.stand_in.url());
@@ -116,16 +122,16 @@ fn job_is_reverted_after_its_input_documents_are_written() {
     let cluster = target(1, usize::MAX);
     let direct = cluster.stand_in.direct();
     let (sender, counted) = std::sync::mpsc::channel();
-    let late = Fault::when(|call| call.path.starts_with("/web-latency-input") && call.path.ends_with("/_bulk"));
+    let late = FaultRule::when(|call| call.path.starts_with("/web-latency-input") && call.path.ends_with("/_bulk"));
     let late = late
         .always()
         .run(|_| std::thread::sleep(std::time::Duration::from_millis(300)));
-    let revert = Fault::when(|call| call.path.ends_with("/_revert") && !call.path.contains("/empty/"));
+    let revert = FaultRule::when(|call| call.path.ends_with("/_revert") && !call.path.contains("/empty/"));
     cluster.stand_in.faults().add(late);
     cluster.stand_in.faults().add(revert.run(move |_| {
         direct.call("POST", &format!("{INDEX}/_refresh"), "");
         sender
-            .send(ask(&direct, "GET", &format!("{INDEX}/_count"), "")["count"].clone())
+            .send(send(&direct, "GET", &format!("{INDEX}/_count"), "")["count"].clone())
             .unwrap();
     }));
     import(&cluster, &[]).expect(0);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{options, small, with_datafeed};
+use super::{options, small_fixture, with_datafeed};
 use crate::support::binary::Binary;
 use crate::support::test_cluster::TestCluster;
 
@@ -21,7 +21,7 @@ fn datafeed(cluster: &TestCluster, id: &str) -> Value {
 }
 
 /// What the imported datafeed selects, by its own indices and query.
-fn selected(cluster: &TestCluster, datafeed: &Value) -> u64 {
+fn selected_count(cluster: &TestCluster, datafeed: &Value) -> u64 {
     let index = datafeed["indices"][0].as_str().unwrap();
     let body = json!({"query": datafeed["query"], "runtime_mappings": datafeed["runtime_mappings"]});
     let answer = cluster.call("POST", &format!("/{index}/_count"), &body.to_string());
@@ -75,11 +75,14 @@ fn datafeed_query_on_metadata_selects_the_archived_documents() {
         let archive = archive_with(&binary, &format!("archive-{number}.tar.gz"), &query);
         let cluster = TestCluster::in_memory(options());
         let run = cluster.import(&binary, &archive, &["--as", "copy"]).expect(0);
-        run.says(&format!("its clauses on {named} would select other documents here"));
+        run.expect_stderr(&format!("its clauses on {named} would select other documents here"));
         let imported = datafeed(&cluster, "copy");
         assert_eq!(imported["query"], json!({"match_all": {}}), "{query}");
         let documents = cluster.documents_of("copy-input").len() as u64;
-        assert!(documents > 0 && selected(&cluster, &imported) == documents, "{query}");
+        assert!(
+            documents > 0 && selected_count(&cluster, &imported) == documents,
+            "{query}"
+        );
         // Where the documents are not imported, the datafeed keeps its query.
         for elsewhere in [&["--skip-inputs"][..], &["--datafeed-index", "theirs"]] {
             let cluster = TestCluster::in_memory(options());
@@ -104,7 +107,7 @@ fn export_reports_how_import_changes_clauses_on_metadata() {
     let binary = Binary::new();
     for (query, named) in queries {
         let source = TestCluster::in_memory(options());
-        source.seed(&small(JOB).with_job(|job| job["datafeed_config"]["query"] = query.clone()));
+        source.seed(&small_fixture(JOB).with_job(|job| job["datafeed_config"]["query"] = query.clone()));
         let export = |more: &[&str]| source.run(&binary, &[&["export", "--job-id", JOB, "--dry-run"], more].concat());
         let cases = [
             (&["--include-inputs"][..], "an import replaces it with `match_all`"),
@@ -114,7 +117,8 @@ fn export_reports_how_import_changes_clauses_on_metadata() {
             let run = export(more).expect(0);
             match named {
                 Some(named) => {
-                    run.says(&format!("has clauses on {named}: ")).says(said);
+                    run.expect_stderr(&format!("has clauses on {named}: "))
+                        .expect_stderr(said);
                 }
                 None => assert!(!run.stderr.contains("has clauses on"), "{}", run.stderr),
             }
@@ -135,7 +139,7 @@ fn query_without_metadata_is_unchanged() {
 #[test]
 fn metadata_fields_of_the_job_are_reported() {
     let source = TestCluster::in_memory(options());
-    source.seed(&small(JOB).with_job(|job| {
+    source.seed(&small_fixture(JOB).with_job(|job| {
         job["analysis_config"]["influencers"] = json!(["host", "day"]);
         job["datafeed_config"]["runtime_mappings"] =
             json!({"day": {"type": "keyword", "script": {"source": "emit(doc['_index'].value)"}}});

@@ -21,7 +21,7 @@ mod terminal;
 mod verification;
 mod version_hazards;
 
-pub use changed::CHANGES;
+pub use changed::CHANGE_COUNT;
 pub use moved_aliases::add_index;
 
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ use crate::support::archive::{ArchiveFile, SharedArchive, blocks, gzip, members}
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::Call;
 use crate::support::cluster::ml::{MlOptions, MlVersion};
-use crate::support::cluster::real::REAL;
+use crate::support::cluster::real::URL_VARIABLE;
 use crate::support::cluster::stand_in::writes;
 use crate::support::fixtures::{Fixture, from_python};
 use crate::support::test_cluster::{Template, TestCluster};
@@ -46,7 +46,7 @@ fn version() -> MlVersion {
 }
 
 /// Few inputs: many runs write them.
-fn small(name: &str) -> Fixture {
+fn small_fixture(name: &str) -> Fixture {
     let mut fixture = Fixture::load(name);
     fixture.inputs.truncate(12);
     fixture.annotations.truncate(7);
@@ -63,11 +63,11 @@ pub fn archive_of(name: &'static str) -> Arc<ArchiveFile> {
     static WEB: SharedArchive = SharedArchive::new();
     static LOGS: SharedArchive = SharedArchive::new();
     let shared = if name == JOB { &WEB } else { &LOGS };
-    shared.file(|binary| export(binary, &small(name), options()))
+    shared.file(|binary| export(binary, &small_fixture(name), options()))
 }
 
 /// An archive of a job as some cluster has it.
-fn exported(fixture: &Fixture, options: MlOptions) -> (Binary, PathBuf) {
+fn exported_archive(fixture: &Fixture, options: MlOptions) -> (Binary, PathBuf) {
     let binary = Binary::new();
     let path = export(&binary, fixture, options);
     (binary, path)
@@ -81,15 +81,15 @@ fn export(binary: &Binary, fixture: &Fixture, options: MlOptions) -> PathBuf {
 
 /// A cluster where another job has learned; with a real node set, every `sample`th run is on it.
 fn target(run: usize, sample: usize) -> TestCluster {
-    if std::env::var_os(REAL).is_some() && run.is_multiple_of(sample) {
+    if std::env::var_os(URL_VARIABLE).is_some() && run.is_multiple_of(sample) {
         let cluster = TestCluster::with(options());
-        cluster.seed(&other());
-        cluster.stand_in.forget_requests();
+        cluster.seed(&other_job_fixture());
+        cluster.stand_in.clear_requests();
         return cluster;
     }
     static TARGET: OnceLock<Template> = OnceLock::new();
     TARGET
-        .get_or_init(|| TestCluster::template(options(), |cluster| cluster.seed(&other())))
+        .get_or_init(|| TestCluster::template(options(), |cluster| cluster.seed(&other_job_fixture())))
         .cluster(None)
 }
 
@@ -107,8 +107,8 @@ fn with_datafeed(binary: &Binary, name: &str, edit: impl FnOnce(&mut Value)) -> 
 }
 
 /// The job that is there before, and must not notice.
-fn other() -> Fixture {
-    small("user-population").without_inputs()
+fn other_job_fixture() -> Fixture {
+    small_fixture("user-population").without_inputs()
 }
 
 fn is_write(call: &Call) -> bool {

@@ -2,21 +2,21 @@
 //! cluster said that it wrote it.
 
 use super::cluster_state::ClusterState;
-use super::ownership::{INDEX, ask, import, refuse};
+use super::ownership::{INDEX, import, reject, send};
 use super::target;
-use crate::support::cluster::faults::{Action, Fault};
-use crate::support::cluster::stand_in::Direct;
+use crate::support::cluster::faults::{Action, FaultRule};
+use crate::support::cluster::stand_in::DirectClient;
 use crate::support::test_cluster::TestCluster;
 
 /// A new index behind the alias, which becomes the one that is written to, or not.
-pub fn add_index(cluster: &Direct, alias: &str, writes: bool) {
-    let old = ask(cluster, "GET", &format!("/_alias/{alias}"), "");
+pub fn add_index(cluster: &DirectClient, alias: &str, writes: bool) {
+    let old = send(cluster, "GET", &format!("/_alias/{alias}"), "");
     let mut indices: Vec<&String> = old.as_object().unwrap().keys().collect();
     indices.sort();
     let old = indices.pop().unwrap();
     let new = format!("{old}-{}", indices.len() + 2);
-    let mappings = ask(cluster, "GET", &format!("/{old}"), "")[old]["mappings"].clone();
-    ask(
+    let mappings = send(cluster, "GET", &format!("/{old}"), "")[old]["mappings"].clone();
+    send(
         cluster,
         "PUT",
         &format!("/{new}"),
@@ -32,7 +32,7 @@ pub fn add_index(cluster: &Direct, alias: &str, writes: bool) {
         actions.push(serde_json::json!({"add": {"index": new, "alias": read, "is_hidden": true, "filter": filter}}));
     }
     let actions = serde_json::json!({ "actions": actions });
-    ask(cluster, "POST", "/_aliases", &actions.to_string());
+    send(cluster, "POST", "/_aliases", &actions.to_string());
 }
 
 const ALIASES: [&str; 4] = [
@@ -43,7 +43,7 @@ const ALIASES: [&str; 4] = [
 ];
 
 /// How many documents an import writes to `.ml-*`, each of them once.
-fn written(test_cluster: &TestCluster) -> usize {
+fn written_documents(test_cluster: &TestCluster) -> usize {
     let contents = test_cluster.contents();
     let ours = |(index, id): &&(String, String)| {
         index.starts_with(".ml-")
@@ -59,8 +59,8 @@ fn written(test_cluster: &TestCluster) -> usize {
 }
 
 /// The first load request through this alias, and those after it.
-fn loads(alias: &'static str) -> Fault {
-    Fault::when(move |call| call.path == format!("/{alias}/_bulk"))
+fn bulk_rule(alias: &'static str) -> FaultRule {
+    FaultRule::when(move |call| call.path == format!("/{alias}/_bulk"))
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn documents_are_found_after_the_alias_moved() {
     let all = {
         let test_cluster = target(1, usize::MAX);
         import(&test_cluster, &[]).expect(0);
-        written(&test_cluster)
+        written_documents(&test_cluster)
     };
     for alias in ALIASES {
         // Before the first request, and between two of them.
@@ -76,25 +76,25 @@ fn documents_are_found_after_the_alias_moved() {
             for fails in [false, true] {
                 let test_cluster = target(1, usize::MAX);
                 let (before, direct) = (ClusterState::of(&test_cluster), test_cluster.stand_in.direct());
-                let moved = loads(alias).nth(nth).run(move |_| add_index(&direct, alias, true));
+                let moved = bulk_rule(alias).nth(nth).run(move |_| add_index(&direct, alias, true));
                 test_cluster.stand_in.faults().add(moved);
                 if fails {
                     test_cluster
                         .stand_in
                         .faults()
-                        .add(Fault::on("PUT", "/jobs/web-latency").then(refuse()));
+                        .add(FaultRule::on("PUT", "/jobs/web-latency").then(reject()));
                 }
                 let run = import(&test_cluster, &["--bulk-size", "1kb", "--bulk-concurrency", "1"]);
                 let name = format!("{alias}, {nth}, fails {fails}, exit {}: {}", run.code, run.stderr);
                 if !fails {
                     assert_eq!(run.code, 0, "{name}");
-                    assert_eq!(written(&test_cluster), all, "{name}");
+                    assert_eq!(written_documents(&test_cluster), all, "{name}");
                     continue;
                 }
                 assert_eq!(run.code, 1, "{name}");
                 let mut after = ClusterState::of(&test_cluster);
                 after.aliases.clone_from(&before.aliases);
-                after.assert_as_before(&before, &name);
+                after.assert_unchanged(&before, &name);
             }
         }
     }
@@ -113,12 +113,12 @@ fn write_index_of_an_alias_may_be_the_older_one() {
             test_cluster
                 .stand_in
                 .faults()
-                .add(Fault::on("PUT", "/jobs/web-latency").then(refuse()));
+                .add(FaultRule::on("PUT", "/jobs/web-latency").then(reject()));
         }
         let run = import(&test_cluster, &[]);
         assert_eq!(run.code, i32::from(fails), "{}", run.stderr);
         if fails {
-            ClusterState::of(&test_cluster).assert_as_before(&before, "rolled back");
+            ClusterState::of(&test_cluster).assert_unchanged(&before, "rolled back");
         }
     }
 }
@@ -132,39 +132,39 @@ fn remaining_documents_are_reported_with_their_index() {
         let gone = r#"{"error":{"type":"x","reason":"gone"},"status":503}"#;
         let lock = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let locked = std::sync::Arc::clone(&lock);
-        let last = Fault::on("PUT", "/jobs/web-latency").run(move |_| {
+        let last = FaultRule::on("PUT", "/jobs/web-latency").run(move |_| {
             add_index(&direct, alias, true);
             lock.store(true, std::sync::atomic::Ordering::SeqCst);
         });
         test_cluster.stand_in.faults().add(last.then(Action::status(503, gone)));
-        let rest = Fault::when(move |_| locked.load(std::sync::atomic::Ordering::SeqCst));
+        let rest = FaultRule::when(move |_| locked.load(std::sync::atomic::Ordering::SeqCst));
         test_cluster
             .stand_in
             .faults()
             .add(rest.always().then(Action::status(503, gone)));
         let run = import(&test_cluster, &["--json"]).expect(6);
         test_cluster.stand_in.faults().clear();
-        super::every_write::clean_up(&test_cluster, &run);
+        super::every_write::run_cleanup_commands(&test_cluster, &run);
         test_cluster.call("POST", "/.ml-*/_refresh?expand_wildcards=all", "");
         let mut after = ClusterState::of(&test_cluster);
         after.aliases.clone_from(&before.aliases);
-        after.assert_as_before(&before, &format!("{alias}: {}", run.stderr));
+        after.assert_unchanged(&before, &format!("{alias}: {}", run.stderr));
     }
 }
 
-type Act = fn(&Direct);
+type Act = fn(&DirectClient);
 
-fn delete(cluster: &Direct) {
-    ask(cluster, "DELETE", INDEX, "");
+fn delete(cluster: &DirectClient) {
+    send(cluster, "DELETE", INDEX, "");
 }
 
-fn replace(cluster: &Direct) {
+fn replace(cluster: &DirectClient) {
     delete(cluster);
-    ask(cluster, "PUT", INDEX, r#"{"mappings":{"_meta":{"owner":"somebody"}}}"#);
+    send(cluster, "PUT", INDEX, r#"{"mappings":{"_meta":{"owner":"somebody"}}}"#);
 }
 
 /// The requests of an import that load, finish, or read back the input index.
-const OF_INPUTS: [(&str, &str, usize); 6] = [
+const INPUT_INDEX_REQUESTS: [(&str, &str, usize); 6] = [
     ("POST", "/_bulk", 1),
     ("POST", "/_bulk", 2),
     ("PUT", "/_settings", 1),
@@ -177,10 +177,10 @@ const OF_INPUTS: [(&str, &str, usize); 6] = [
 fn no_bulk_request_creates_the_input_index_or_writes_to_another_one() {
     let acts: [(&str, Act); 2] = [("deleted", delete), ("replaced", replace)];
     for (what, act) in acts {
-        for (method, path, nth) in OF_INPUTS {
+        for (method, path, nth) in INPUT_INDEX_REQUESTS {
             let test_cluster = target(1, usize::MAX);
             let (before, direct) = (ClusterState::of(&test_cluster), test_cluster.stand_in.direct());
-            let at = Fault::when(move |call| {
+            let at = FaultRule::when(move |call| {
                 let input =
                     call.path.starts_with("/web-latency-input") || !path.starts_with("/_") || path == "/_aliases";
                 call.method == method && call.path.ends_with(path) && input
@@ -200,7 +200,7 @@ fn no_bulk_request_creates_the_input_index_or_writes_to_another_one() {
                 assert_eq!(count["count"], 0, "{name}");
                 test_cluster.call("DELETE", INDEX, "");
             }
-            ClusterState::of(&test_cluster).assert_as_before(&before, &name);
+            ClusterState::of(&test_cluster).assert_unchanged(&before, &name);
         }
     }
 }
@@ -213,9 +213,9 @@ fn import_verifies_the_mapping_of_the_input_index() {
     ] {
         let test_cluster = target(1, usize::MAX);
         let (before, direct) = (ClusterState::of(&test_cluster), test_cluster.stand_in.direct());
-        let last = Fault::on("PUT", "/jobs/web-latency");
+        let last = FaultRule::on("PUT", "/jobs/web-latency");
         test_cluster.stand_in.faults().add(last.run(move |_| {
-            ask(&direct, "PUT", &format!("{INDEX}/_mapping"), body);
+            send(&direct, "PUT", &format!("{INDEX}/_mapping"), body);
         }));
         let run = import(&test_cluster, &[]);
         assert_eq!(run.code, if fails { 5 } else { 0 }, "{}", run.stderr);
@@ -225,7 +225,7 @@ fn import_verifies_the_mapping_of_the_input_index() {
                 "{}",
                 run.stderr
             );
-            ClusterState::of(&test_cluster).assert_as_before(&before, body);
+            ClusterState::of(&test_cluster).assert_unchanged(&before, body);
         }
     }
 }

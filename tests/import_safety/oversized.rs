@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, target};
-use crate::connection::bounded::{ELSEWHERE, bomb, in_little_memory, long};
+use crate::connection::bounded::{PROXIED_URL, compression_bomb, oversized_response, run_in_limited_memory};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::Answer;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::test_cluster::TestCluster;
 
 /// Imports in little memory, by way of a proxy, so that responses may come compressed.
@@ -29,9 +29,9 @@ fn import(cluster: &TestCluster, archive: &Path) -> Run {
         "--bulk-size",
         "512kb",
         "--url",
-        ELSEWHERE,
+        PROXIED_URL,
     ];
-    let output = in_little_memory(&binary, &args);
+    let output = run_in_limited_memory(&binary, &args);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run {
         args: args.map(str::to_owned).to_vec(),
@@ -43,7 +43,7 @@ fn import(cluster: &TestCluster, archive: &Path) -> Run {
 
 /// Every request of the run that `fails` leaves in turn; with a step unless all faults are asked for. Where an import
 /// fails because of the response, its error names the request.
-fn walk(names_request: bool, fails: impl Fn(&TestCluster)) -> usize {
+fn check_each_request(names_request: bool, fails: impl Fn(&TestCluster)) -> usize {
     let archive = archive_of(JOB);
     let requests = {
         let cluster = target(1, usize::MAX);
@@ -52,7 +52,7 @@ fn walk(names_request: bool, fails: impl Fn(&TestCluster)) -> usize {
         cluster.stand_in.requests()
     };
     let all = std::env::var_os("ESML_TEST_FAULTS").is_some_and(|which| which == "all");
-    let (bomb, long) = (bomb(), long());
+    let (bomb, long) = (compression_bomb(), oversized_response());
     let mut failed = 0;
     for nth in (1..=requests.len()).step_by(if all { 1 } else { 6 }) {
         let cluster = target(1, usize::MAX);
@@ -61,7 +61,7 @@ fn walk(names_request: bool, fails: impl Fn(&TestCluster)) -> usize {
         let faults = cluster.stand_in.faults();
         // Whatever is lost of the answer, the cluster did what was asked for.
         faults.add(
-            Fault::when(|_| true)
+            FaultRule::when(|_| true)
                 .nth(nth)
                 .carry_out()
                 .then(Action::Answer(answer.clone())),
@@ -78,11 +78,11 @@ fn walk(names_request: bool, fails: impl Fn(&TestCluster)) -> usize {
             // What is asked for at the end is given up in any case.
             0 => continue,
             1 => {}
-            6 => super::every_write::clean_up(&cluster, &run),
+            6 => super::every_write::run_cleanup_commands(&cluster, &run),
             _ => panic!("{name}"),
         }
         failed += 1;
-        ClusterState::of(&cluster).assert_as_before(&before, &name);
+        ClusterState::of(&cluster).assert_unchanged(&before, &name);
         // Two runs need not send the same requests at the same place.
         let sent = cluster.stand_in.requests();
         let mut named = sent
@@ -98,15 +98,15 @@ fn walk(names_request: bool, fails: impl Fn(&TestCluster)) -> usize {
 
 #[test]
 fn every_request_of_an_import_is_bounded_by_what_it_may_return() {
-    let failed = walk(true, |_| {});
+    let failed = check_each_request(true, |_| {});
     assert!(failed > 2, "{failed}");
 }
 
 #[test]
 fn every_request_of_a_rollback_is_bounded_by_what_it_may_return() {
     // The last write of an import: from there on all is taken back.
-    let failed = walk(false, |cluster| {
-        let settings = Fault::on("PUT", "/web-latency-input/_settings").always();
+    let failed = check_each_request(false, |cluster| {
+        let settings = FaultRule::on("PUT", "/web-latency-input/_settings").always();
         let refused = Action::status(400, r#"{"error":{"type":"some_exception","reason":"no"},"status":400}"#);
         cluster.stand_in.faults().add(settings.then(refused));
     });
@@ -130,7 +130,7 @@ fn a_listing_as_large_as_it_may_be_is_read_in_bounded_memory() {
         "{}",
         answer.body.len()
     );
-    let listing = Fault::when(|call| call.path == "/_index_template").always();
+    let listing = FaultRule::when(|call| call.path == "/_index_template").always();
     cluster.stand_in.faults().add(listing.then(Action::Answer(answer)));
     import(&cluster, &archive_of(JOB)).expect(0);
 }

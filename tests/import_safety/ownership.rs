@@ -9,8 +9,8 @@ use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, target};
 use crate::support::binary::Run;
 use crate::support::cluster::Call;
-use crate::support::cluster::faults::{Action, Fault};
-use crate::support::cluster::stand_in::{Direct, Logged};
+use crate::support::cluster::faults::{Action, FaultRule};
+use crate::support::cluster::stand_in::{DirectClient, LoggedRequest};
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
@@ -28,25 +28,25 @@ pub fn import(test_cluster: &TestCluster, more: &[&str]) -> Run {
 }
 
 #[track_caller]
-pub fn ask(cluster: &Direct, method: &str, path: &str, body: &str) -> Value {
+pub fn send(cluster: &DirectClient, method: &str, path: &str, body: &str) -> Value {
     let answer = cluster.call(method, path, body.to_owned());
     assert!(answer.status < 300, "{method} {path}: {answer:?}");
     answer.value()
 }
 
-pub fn refuse() -> Action {
+pub fn reject() -> Action {
     Action::status(400, r#"{"error":{"type":"x","reason":"no"},"status":400}"#)
 }
 
 /// The last write of an import before everything is verified: the job is given to its calendar.
-fn is_last(call: &Call) -> bool {
+fn is_last_write(call: &Call) -> bool {
     call.method == "PUT" && call.path.ends_with("/jobs/web-latency")
 }
 
 /// Imports; right before its last write somebody does something, and that write is refused.
-fn failing(test_cluster: &TestCluster, act: impl Fn(&Direct) + Send + Sync + 'static) -> Run {
+fn import_that_fails(test_cluster: &TestCluster, act: impl Fn(&DirectClient) + Send + Sync + 'static) -> Run {
     let direct = test_cluster.stand_in.direct();
-    let last = Fault::when(is_last).run(move |_| act(&direct)).then(refuse());
+    let last = FaultRule::when(is_last_write).run(move |_| act(&direct)).then(reject());
     test_cluster.stand_in.faults().add(last);
     let run = import(test_cluster, &["--json"]);
     assert_eq!(test_cluster.stand_in.faults().fired(), [1], "{}", run.stderr);
@@ -54,34 +54,34 @@ fn failing(test_cluster: &TestCluster, act: impl Fn(&Direct) + Send + Sync + 'st
     run
 }
 
-fn theirs_index(cluster: &Direct) {
-    ask(cluster, "DELETE", INDEX, "");
-    ask(cluster, "PUT", INDEX, r#"{"mappings":{"_meta":{"owner":"somebody"}}}"#);
-    ask(cluster, "PUT", &format!("{INDEX}/_doc/theirs?refresh=true"), "{}");
+fn replaced_index(cluster: &DirectClient) {
+    send(cluster, "DELETE", INDEX, "");
+    send(cluster, "PUT", INDEX, r#"{"mappings":{"_meta":{"owner":"somebody"}}}"#);
+    send(cluster, "PUT", &format!("{INDEX}/_doc/theirs?refresh=true"), "{}");
 }
 
 /// As another import of this job would make it: marked for the job, but not by this run.
-fn index_of_another_import(cluster: &Direct) {
-    let mapping = ask(cluster, "GET", INDEX, "")["web-latency-input"]["mappings"].clone();
+fn index_of_another_import(cluster: &DirectClient) {
+    let mapping = send(cluster, "GET", INDEX, "")["web-latency-input"]["mappings"].clone();
     let mut mapping = mapping;
     mapping["_meta"]["esml_state"]["run"] = json!("another");
-    ask(cluster, "DELETE", INDEX, "");
-    ask(cluster, "PUT", INDEX, &json!({"mappings": mapping}).to_string());
+    send(cluster, "DELETE", INDEX, "");
+    send(cluster, "PUT", INDEX, &json!({"mappings": mapping}).to_string());
 }
 
-fn theirs_calendar(cluster: &Direct) {
-    ask(cluster, "DELETE", CALENDAR, "");
-    ask(cluster, "PUT", CALENDAR, r#"{"description":"theirs","job_ids":[]}"#);
+fn replaced_calendar(cluster: &DirectClient) {
+    send(cluster, "DELETE", CALENDAR, "");
+    send(cluster, "PUT", CALENDAR, r#"{"description":"theirs","job_ids":[]}"#);
 }
 
-fn event_of_theirs(cluster: &Direct) {
+fn added_event(cluster: &DirectClient) {
     let event = r#"{"events":[{"description":"moving","start_time":1,"end_time":2}]}"#;
-    ask(cluster, "POST", &format!("{CALENDAR}/events"), event);
+    send(cluster, "POST", &format!("{CALENDAR}/events"), event);
 }
 
 /// Elasticsearch deletes no filter that a job names, but lets anybody edit it.
-fn edited_filter(cluster: &Direct) {
-    ask(
+fn edited_filter(cluster: &DirectClient) {
+    send(
         cluster,
         "POST",
         &format!("{FILTER}/_update"),
@@ -89,10 +89,10 @@ fn edited_filter(cluster: &Direct) {
     );
 }
 
-fn datafeed_of_another_job(cluster: &Direct) {
-    ask(cluster, "DELETE", DATAFEED, "");
+fn datafeed_of_another_job(cluster: &DirectClient) {
+    send(cluster, "DELETE", DATAFEED, "");
     delete_datafeed_of_the_other_job(cluster);
-    ask(
+    send(
         cluster,
         "PUT",
         DATAFEED,
@@ -100,17 +100,17 @@ fn datafeed_of_another_job(cluster: &Direct) {
     );
 }
 
-fn delete_datafeed_of_the_other_job(cluster: &Direct) {
-    let datafeeds = ask(cluster, "GET", "/_ml/datafeeds", "");
+fn delete_datafeed_of_the_other_job(cluster: &DirectClient) {
+    let datafeeds = send(cluster, "GET", "/_ml/datafeeds", "");
     for datafeed in datafeeds["datafeeds"].as_array().unwrap() {
         if datafeed["job_id"] == "user-population" {
             let id = datafeed["datafeed_id"].as_str().unwrap();
-            ask(cluster, "DELETE", &format!("/_ml/datafeeds/{id}"), "");
+            send(cluster, "DELETE", &format!("/_ml/datafeeds/{id}"), "");
         }
     }
 }
 
-type Act = fn(&Direct);
+type Act = fn(&DirectClient);
 
 #[test]
 fn replaced_resources_are_kept_and_reported() {
@@ -119,7 +119,7 @@ fn replaced_resources_are_kept_and_reported() {
             "index",
             INDEX,
             "it is not the index that this import created",
-            theirs_index,
+            replaced_index,
         ),
         (
             "index of another import",
@@ -131,13 +131,13 @@ fn replaced_resources_are_kept_and_reported() {
             "calendar",
             CALENDAR,
             "its content is not what this import created",
-            theirs_calendar,
+            replaced_calendar,
         ),
         (
             "event",
             CALENDAR,
             "it has events that this import did not create",
-            event_of_theirs,
+            added_event,
         ),
         (
             "filter",
@@ -155,14 +155,14 @@ fn replaced_resources_are_kept_and_reported() {
     for (name, path, why, act) in cases {
         let test_cluster = target(1, usize::MAX);
         let (before, direct) = (ClusterState::of(&test_cluster), test_cluster.stand_in.direct());
-        let shown = move |direct: &Direct| {
+        let shown = move |direct: &DirectClient| {
             (
                 direct.call("GET", path, "").value(),
                 direct.call("GET", &format!("{CALENDAR}/events"), "").value(),
             )
         };
         let (sender, theirs) = std::sync::mpsc::channel();
-        let run = failing(&test_cluster, move |direct| {
+        let run = import_that_fails(&test_cluster, move |direct| {
             act(direct);
             sender.send(shown(direct)).unwrap();
         });
@@ -180,12 +180,12 @@ fn replaced_resources_are_kept_and_reported() {
             assert_eq!(shown(&direct).1, theirs.1, "{name}");
         }
         // Theirs is all that is there: without it the cluster is as it was.
-        ask(&direct, "DELETE", path, "");
+        send(&direct, "DELETE", path, "");
         if name == "datafeed of another job" {
             assert!(test_cluster.ml.job_config(JOB).is_none());
             continue;
         }
-        ClusterState::of(&test_cluster).assert_as_before(&before, name);
+        ClusterState::of(&test_cluster).assert_unchanged(&before, name);
     }
 }
 
@@ -195,18 +195,18 @@ fn job_with_another_datafeed_is_not_deleted() {
     for id in ["datafeed-web-latency", "theirs"] {
         let test_cluster = target(1, usize::MAX);
         let (before, direct) = (ClusterState::of(&test_cluster), test_cluster.stand_in.direct());
-        let run = failing(&test_cluster, move |direct| {
-            ask(direct, "DELETE", DATAFEED, "");
+        let run = import_that_fails(&test_cluster, move |direct| {
+            send(direct, "DELETE", DATAFEED, "");
             let body = r#"{"job_id":"web-latency","indices":["theirs"]}"#;
-            ask(direct, "PUT", &format!("/_ml/datafeeds/{id}"), body);
+            send(direct, "PUT", &format!("/_ml/datafeeds/{id}"), body);
         });
         assert_eq!(run.code, 6, "{}", run.stderr);
         let said = format!("datafeed {id}, which this import did not create, uses the job");
         assert!(run.stderr.contains(&said), "{}", run.stderr);
-        let there = ask(&direct, "GET", &format!("/_ml/datafeeds/{id}"), "");
+        let there = send(&direct, "GET", &format!("/_ml/datafeeds/{id}"), "");
         assert_eq!(there["datafeeds"][0]["indices"], json!(["theirs"]));
-        super::every_write::clean_up(&test_cluster, &run);
-        ClusterState::of(&test_cluster).assert_as_before(&before, id);
+        super::every_write::run_cleanup_commands(&test_cluster, &run);
+        ClusterState::of(&test_cluster).assert_unchanged(&before, id);
     }
 }
 
@@ -215,12 +215,12 @@ fn replaced_job_keeps_its_documents() {
     let test_cluster = target(1, usize::MAX);
     let direct = test_cluster.stand_in.direct();
     let (sender, theirs) = std::sync::mpsc::channel();
-    let run = failing(&test_cluster, move |direct| {
-        ask(direct, "DELETE", DETECTOR, "");
+    let run = import_that_fails(&test_cluster, move |direct| {
+        send(direct, "DELETE", DETECTOR, "");
         std::thread::sleep(std::time::Duration::from_millis(2));
         let body =
             r#"{"description":"theirs","analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
-        ask(direct, "PUT", DETECTOR, body);
+        send(direct, "PUT", DETECTOR, body);
         for path in [
             "/.ml-anomalies-web-latency/_doc/x?refresh=true",
             "/.ml-state-write/_doc/web-latency_quantiles?refresh=true&require_alias=true",
@@ -247,18 +247,18 @@ fn replaced_job_keeps_its_documents() {
         assert!(kept.contains(what), "{what}: {kept}");
     }
     assert_eq!(test_cluster.ml.job_config(JOB).unwrap()["description"], "theirs");
-    assert_eq!(ask(&direct, "GET", INDEX, "").as_object().unwrap().len(), 1);
+    assert_eq!(send(&direct, "GET", INDEX, "").as_object().unwrap().len(), 1);
     assert_eq!(run.json()["undone"], json!([]));
 }
 
 /// The job is deleted and created again.
-fn theirs_job(cluster: &Direct) {
-    ask(cluster, "DELETE", DETECTOR, "");
+fn replaced_job(cluster: &DirectClient) {
+    send(cluster, "DELETE", DETECTOR, "");
     // Jobs of one ID differ by the time of their creation.
     std::thread::sleep(std::time::Duration::from_millis(2));
     let body =
         r#"{"description":"theirs","analysis_config":{"detectors":[{"function":"count"}]},"data_description":{}}"#;
-    ask(cluster, "PUT", DETECTOR, body);
+    send(cluster, "PUT", DETECTOR, body);
 }
 
 /// Each step of an import first checks whether the job is still the one that it created.
@@ -279,7 +279,7 @@ fn import_writes_nothing_under_a_recreated_job() {
         let test_cluster = target(1, usize::MAX);
         let direct = test_cluster.stand_in.direct();
         let created = std::sync::atomic::AtomicBool::new(false);
-        let meet = Fault::when(move |call| {
+        let meet = FaultRule::when(move |call| {
             use std::sync::atomic::Ordering::SeqCst;
             if call.method == "PUT" && call.path == DETECTOR {
                 created.store(true, SeqCst);
@@ -289,13 +289,13 @@ fn import_writes_nothing_under_a_recreated_job() {
         test_cluster
             .stand_in
             .faults()
-            .add(meet.run(move |_| theirs_job(&direct)));
+            .add(meet.run(move |_| replaced_job(&direct)));
         let run = import(&test_cluster, &[]);
         assert_eq!(test_cluster.stand_in.faults().fired(), [1], "{during}");
         assert!([1, 5].contains(&run.code), "{during}: {}", run.stderr);
         let requests = test_cluster.stand_in.requests();
         let seen = requests.iter().position(|call| call.path.contains(during)).unwrap();
-        let follows = |call: &Logged| call.method != "GET" && call.path.contains(next);
+        let follows = |call: &LoggedRequest| call.method != "GET" && call.path.contains(next);
         let after = requests[seen + 1..].iter().filter(|call| !call.path.contains(during));
         assert_eq!(
             after.filter(|call| follows(call)).count(),
@@ -317,16 +317,19 @@ fn rollback_keeps_documents_written_during_its_search() {
     let test_cluster = target(1, usize::MAX);
     let (direct, refused) = (test_cluster.stand_in.direct(), Arc::new(AtomicBool::new(false)));
     let seen = Arc::clone(&refused);
-    let last = Fault::when(is_last).run(move |_| refused.store(true, Ordering::SeqCst));
-    test_cluster.stand_in.faults().add(last.then(refuse()));
+    let last = FaultRule::when(is_last_write).run(move |_| refused.store(true, Ordering::SeqCst));
+    test_cluster.stand_in.faults().add(last.then(reject()));
     let path = "/.ml-state-write/_doc/web-latency_model_state_1795432817%231?refresh=true&require_alias=true";
     let searches = move |call: &Call| {
         seen.load(Ordering::SeqCst) && call.path.starts_with("/.ml-state") && call.path.ends_with("/_search")
     };
-    test_cluster.stand_in.faults().add(Fault::when(searches).run(move |_| {
-        theirs_job(&direct);
-        ask(&direct, "PUT", path, r#"{"theirs":true}"#);
-    }));
+    test_cluster
+        .stand_in
+        .faults()
+        .add(FaultRule::when(searches).run(move |_| {
+            replaced_job(&direct);
+            send(&direct, "PUT", path, r#"{"theirs":true}"#);
+        }));
     let run = import(&test_cluster, &[]);
     assert_eq!(test_cluster.stand_in.faults().fired(), [1, 1], "{}", run.stderr);
     test_cluster.stand_in.faults().clear();
@@ -344,12 +347,12 @@ fn rollback_keeps_documents_written_during_its_search() {
 fn documents_of_a_revert_after_deletion_are_removed() {
     let test_cluster = target(1, usize::MAX);
     let before = ClusterState::of(&test_cluster);
-    let run = failing(&test_cluster, |direct| {
-        ask(direct, "DELETE", DETECTOR, "");
+    let run = import_that_fails(&test_cluster, |direct| {
+        send(direct, "DELETE", DETECTOR, "");
         let quantiles = "/.ml-state-write/_doc/web-latency_quantiles?refresh=true&require_alias=true";
-        ask(direct, "PUT", quantiles, "{}");
+        send(direct, "PUT", quantiles, "{}");
         let size = "/.ml-anomalies-shared/_doc/web-latency_model_size_stats_1?refresh=true";
-        ask(
+        send(
             direct,
             "PUT",
             size,
@@ -357,7 +360,7 @@ fn documents_of_a_revert_after_deletion_are_removed() {
         );
     });
     assert_eq!(run.code, 5, "{}", run.stderr);
-    ClusterState::of(&test_cluster).assert_as_before(&before, "rolled back");
+    ClusterState::of(&test_cluster).assert_unchanged(&before, "rolled back");
     import(&test_cluster, &[]).expect(0);
 }
 
@@ -381,17 +384,17 @@ fn rollback_skips_creations_that_did_not_happen() {
     for (path, body) in cases {
         let test_cluster = target(1, usize::MAX);
         let direct = test_cluster.stand_in.direct();
-        let creation = move |direct: &Direct| {
+        let creation = move |direct: &DirectClient| {
             if body.contains("user-population") {
                 delete_datafeed_of_the_other_job(direct);
             }
-            ask(direct, "PUT", path, body);
+            send(direct, "PUT", path, body);
         };
         let hook = test_cluster.stand_in.direct();
         let busy = r#"{"error":{"type":"x","reason":"busy"},"status":503}"#;
         // The look right after the loss; what the rollback asks is answered.
         let seen = std::sync::atomic::AtomicBool::new(false);
-        let look = Fault::when(move |call| {
+        let look = FaultRule::when(move |call| {
             use std::sync::atomic::Ordering::SeqCst;
             if call.method == "PUT" && call.path == path {
                 seen.store(true, SeqCst);
@@ -399,7 +402,7 @@ fn rollback_skips_creations_that_did_not_happen() {
             call.method == "GET" && call.path == path && seen.load(SeqCst)
         })
         .then(Action::status(503, busy));
-        let lost = Fault::when(move |call| call.method == "PUT" && call.path == path)
+        let lost = FaultRule::when(move |call| call.method == "PUT" && call.path == path)
             .run(move |_| creation(&hook))
             .then(Action::Close);
         // The first one has to see the creation too.
@@ -408,7 +411,7 @@ fn rollback_skips_creations_that_did_not_happen() {
         let run = import(&test_cluster, &[]);
         assert!([1, 5, 6].contains(&run.code), "{path}: {}", run.stderr);
         assert_eq!(test_cluster.stand_in.faults().fired(), [1, 1], "{path}: {}", run.stderr);
-        let there = ask(&direct, "GET", path, "").to_string();
+        let there = send(&direct, "GET", path, "").to_string();
         assert!(there.contains("theirs") || path == INDEX, "{path}: {there}");
     }
 }

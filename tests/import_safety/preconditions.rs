@@ -30,7 +30,7 @@ const INDEX: &str = "web-latency-input";
 const ALIAS: &str = "web-latency-input-importing-*";
 
 /// The documented role, less one privilege of one pattern (or of the cluster).
-fn user(lacking: Option<(&str, &str)>) -> User {
+fn importer_without(lacking: Option<(&str, &str)>) -> User {
     let left = |on: &str, privileges: &[&'static str]| -> Vec<&'static str> {
         privileges
             .iter()
@@ -51,12 +51,12 @@ fn user(lacking: Option<(&str, &str)>) -> User {
 fn test_cluster(user: User) -> TestCluster {
     TestCluster::in_memory(MlOptions {
         users: Some(vec![user]),
-        trusts_calls_without_credentials: true,
+        allows_requests_without_credentials: true,
         ..options()
     })
 }
 
-const WHO: [&str; 4] = ["--username", "importer", "--password", "secret"];
+const CREDENTIALS: [&str; 4] = ["--username", "importer", "--password", "secret"];
 
 #[test]
 fn documented_role_suffices_for_import() {
@@ -64,15 +64,15 @@ fn documented_role_suffices_for_import() {
     let importer = User::new("importer", "secret").with_role(&serde_json::from_str(role).unwrap(), &[]);
     let test_cluster = test_cluster(importer);
     let binary = Binary::new();
-    test_cluster.import(&binary, &archive_of(JOB), &WHO).expect(0);
-    let again = [&WHO[..], &["--replace"]].concat();
+    test_cluster.import(&binary, &archive_of(JOB), &CREDENTIALS).expect(0);
+    let again = [&CREDENTIALS[..], &["--replace"]].concat();
     test_cluster.import(&binary, &archive_of(JOB), &again).expect(0);
 }
 
 #[test]
 fn checked_privileges_suffice_for_import() {
-    test_cluster(user(None))
-        .import(&Binary::new(), &archive_of(JOB), &WHO)
+    test_cluster(importer_without(None))
+        .import(&Binary::new(), &archive_of(JOB), &CREDENTIALS)
         .expect(0);
 }
 
@@ -88,8 +88,8 @@ fn each_missing_privilege_is_named_before_the_first_write() {
     }
     let binary = Binary::new();
     for (on, privilege) in cases {
-        let test_cluster = test_cluster(user(Some((on, privilege))));
-        let run = test_cluster.import(&binary, &archive_of(JOB), &WHO);
+        let test_cluster = test_cluster(importer_without(Some((on, privilege))));
+        let run = test_cluster.import(&binary, &archive_of(JOB), &CREDENTIALS);
         assert_eq!(run.code, 1, "{on} {privilege}: {}", run.stderr);
         assert!(
             run.stderr.contains(&format!("`{privilege}` on")),
@@ -112,11 +112,11 @@ fn all_missing_privileges_are_named_together() {
     for more in [&[][..], &["--dry-run"], &["--input-index", "elsewhere"]] {
         let test_cluster = test_cluster(lacking.clone());
         let run = test_cluster
-            .import(&Binary::new(), &archive_of(JOB), &[&WHO[..], more].concat())
+            .import(&Binary::new(), &archive_of(JOB), &[&CREDENTIALS[..], more].concat())
             .expect(1);
-        run.says("`manage_ml` on the cluster, `monitor` on the cluster, ")
-            .says("`write` on .ml-state*")
-            .says(if more.len() == 2 {
+        run.expect_stderr("`manage_ml` on the cluster, `monitor` on the cluster, ")
+            .expect_stderr("`write` on .ml-state*")
+            .expect_stderr(if more.len() == 2 {
                 "`create_index` on elsewhere"
             } else {
                 "`manage` on web-latency-input"
@@ -135,7 +135,8 @@ fn all_missing_privileges_are_named_together() {
         "secret",
     ];
     let run = test_cluster.run(&Binary::new(), &who).expect(1);
-    run.says("`monitor` on the cluster").says("`read` on .ml-state*");
+    run.expect_stderr("`monitor` on the cluster")
+        .expect_stderr("`read` on .ml-state*");
 }
 
 /// A datafeed reads with the rights of its maker: that it may not must not come up when the old job is gone.
@@ -147,23 +148,23 @@ fn datafeed_without_read_privileges_is_refused_before_the_first_write() {
         (&["--skip-inputs"][..], &["weblogs-2024.01"][..]),
         (&elsewhere, &["europe:logs", "other-*"]),
     ] {
-        let there = test_cluster(user(None));
-        let import = |more: &[&str]| there.import(&binary, &archive_of(JOB), &[&WHO[..], more].concat());
+        let there = test_cluster(importer_without(None));
+        let import = |more: &[&str]| there.import(&binary, &archive_of(JOB), &[&CREDENTIALS[..], more].concat());
         import(&[]).expect(0);
         let before = ClusterState::of(&there);
-        there.stand_in.forget_requests();
+        there.stand_in.clear_requests();
         for how in [&["--as", "copy"][..], &["--replace"]] {
             let lacking: Vec<String> = names.iter().map(|name| format!("`read` on {name}")).collect();
             let said = format!("the user is missing privileges: {}\n", lacking.join(", "));
-            import(&[more, how].concat()).expect(1).says(&said);
+            import(&[more, how].concat()).expect(1).expect_stderr(&said);
         }
         assert_eq!(there.stand_in.writes().len(), 0, "{names:?}");
-        ClusterState::of(&there).assert_as_before(&before, &names.join(" "));
+        ClusterState::of(&there).assert_unchanged(&before, &names.join(" "));
         import(&["--skip-inputs", "--replace", "--skip-datafeed"]).expect(0);
 
-        let reader = test_cluster(user(None).indices(names, &["read"]));
+        let reader = test_cluster(importer_without(None).indices(names, &["read"]));
         reader
-            .import(&binary, &archive_of(JOB), &[&WHO[..], more].concat())
+            .import(&binary, &archive_of(JOB), &[&CREDENTIALS[..], more].concat())
             .expect(0);
     }
 }
@@ -206,7 +207,8 @@ fn clusters_that_cannot_run_the_job_are_refused() {
     let test_cluster = TestCluster::in_memory(options());
     test_cluster.call("POST", "/_ml/set_upgrade_mode?enabled=true", "");
     let run = test_cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(1);
-    run.says("upgrade mode").says("set_upgrade_mode?enabled=false");
+    run.expect_stderr("upgrade mode")
+        .expect_stderr("set_upgrade_mode?enabled=false");
     assert_eq!(test_cluster.stand_in.writes().len(), 0);
 }
 
@@ -219,8 +221,8 @@ fn memory_limit_above_the_maximum_is_refused_before_the_first_write() {
     let binary = Binary::new();
     for more in [&[][..], &["--dry-run"], &["--model-memory-limit", "257mb"]] {
         let run = test_cluster.import(&binary, &archive_of(JOB), more).expect(3);
-        run.says("is above the 256mb that the cluster permits")
-            .says("--model-memory-limit");
+        run.expect_stderr("is above the 256mb that the cluster permits")
+            .expect_stderr("--model-memory-limit");
     }
     for wrong in ["lots", "512", "0mb", "1.5gb", "-1gb", "10 mb"] {
         test_cluster
@@ -237,7 +239,7 @@ fn job_without_free_memory_is_imported_with_a_warning() {
     let test_cluster = TestCluster::in_memory(options());
     let more = ["--model-memory-limit", "8gb"];
     let run = test_cluster.import(&Binary::new(), &archive_of(JOB), &more).expect(0);
-    run.says("that the cluster has room for: it may not open");
+    run.expect_stderr("that the cluster has room for: it may not open");
 }
 
 #[test]
@@ -269,7 +271,7 @@ fn archives_of_the_python_scripts_are_imported_and_open() {
         }
         let opened = test_cluster.call("POST", &format!("/_ml/anomaly_detectors/{id}/_open"), "");
         assert_eq!(opened.status, 200, "{name}: {opened:?}");
-        let restored = test_cluster.ml.opened_with(&id).unwrap();
+        let restored = test_cluster.ml.last_restored(&id).unwrap();
         assert!(restored.model_docs > 0 && restored.quantiles, "{name}");
         let inputs = entries(&path)
             .iter()

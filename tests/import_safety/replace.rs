@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::cluster_state::ClusterState;
-use super::ownership::{DATAFEED, DETECTOR, INDEX, import, refuse};
-use super::{JOB, archive_of, small, target};
+use super::ownership::{DATAFEED, DETECTOR, INDEX, import, reject};
+use super::{JOB, archive_of, small_fixture, target};
 use crate::support::binary::{Binary, Run};
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
@@ -17,14 +17,14 @@ fn call(cluster: &TestCluster, method: &str, path: &str, body: &str) {
 }
 
 /// As an import leaves it that is killed in between.
-fn half_made_calendar(cluster: &TestCluster) {
+fn partly_created_calendar(cluster: &TestCluster) {
     let calendar = r#"{"description":"Planned maintenance","job_ids":[]}"#;
     call(cluster, "PUT", "/_ml/calendars/maintenance", calendar);
     let event = r#"{"events":[{"description":"kernel patching","start_time":1704499200000,"end_time":1704506400000}]}"#;
     call(cluster, "POST", "/_ml/calendars/maintenance/events", event);
 }
 
-fn undisturbed() -> ClusterState {
+fn baseline() -> ClusterState {
     let cluster = target(1, usize::MAX);
     cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(0);
     ClusterState::of(&cluster).comparable()
@@ -71,9 +71,9 @@ fn replace_replaces_the_job_and_is_idempotent() {
             call(cluster, "PUT", "/web-latency-input/_doc/later?refresh=true", "{}");
             call(cluster, "DELETE", "/_ml/anomaly_detectors/web-latency", "");
         }),
-        ("a half-made calendar", half_made_calendar),
+        ("a half-made calendar", partly_created_calendar),
     ];
-    let expected = undisturbed();
+    let expected = baseline();
     let binary = Binary::new();
     for (run, (name, prepare)) in cases.into_iter().enumerate() {
         let cluster = target(run, 4);
@@ -91,7 +91,7 @@ fn replace_replaces_the_job_and_is_idempotent() {
 #[test]
 fn replace_removes_all_previous_content() {
     let cluster = target(1, 1);
-    let mut before = small(JOB);
+    let mut before = small_fixture(JOB);
     before.bystanders.clear();
     cluster.seed(
         &before
@@ -104,7 +104,7 @@ fn replace_removes_all_previous_content() {
     assert_eq!(run.stdout, "web-latency\n");
     ClusterState::of(&cluster)
         .comparable()
-        .assert_same(&undisturbed(), "another content");
+        .assert_same(&baseline(), "another content");
 }
 
 #[test]
@@ -112,15 +112,17 @@ fn failed_replacement_reports_what_it_deleted() {
     let cluster = target(1, 1);
     cluster.import(&Binary::new(), &archive_of(JOB), &[]).expect(0);
     cluster.stand_in.faults().add(
-        Fault::on("PUT", "/_ml/anomaly_detectors/web-latency")
+        FaultRule::on("PUT", "/_ml/anomaly_detectors/web-latency")
             .always()
             .then(Action::status(400, "{}")),
     );
     let run = super::import(&cluster, &Binary::new(), &archive_of(JOB), &["--replace"]).expect(1);
-    run.says("job web-latency is there and will be deleted, which cannot be undone: `esml-state export --job-id")
-        .says("\nnot undone:\n  datafeed datafeed-web-latency: deleted for --replace")
-        .says("\n  job web-latency and its state, results: deleted for --replace")
-        .says("\n  index web-latency-input: deleted for --replace, which cannot be brought back");
+    run.expect_stderr(
+        "job web-latency is there and will be deleted, which cannot be undone: `esml-state export --job-id",
+    )
+    .expect_stderr("\nnot undone:\n  datafeed datafeed-web-latency: deleted for --replace")
+    .expect_stderr("\n  job web-latency and its state, results: deleted for --replace")
+    .expect_stderr("\n  index web-latency-input: deleted for --replace, which cannot be brought back");
     assert_eq!(cluster.job(JOB), serde_json::Value::Null);
 }
 
@@ -132,13 +134,17 @@ const DELETED: [(&str, &str); 3] = [
 ];
 
 /// Replaces an imported job. The response to the deletion at `path` is not the cluster's own; the new job is refused.
-fn replacing(path: &'static str, retries: &str, fault: impl FnOnce(Fault) -> Fault) -> (TestCluster, Run) {
+fn failing_replacement(
+    path: &'static str,
+    retries: &str,
+    fault: impl FnOnce(FaultRule) -> FaultRule,
+) -> (TestCluster, Run) {
     let cluster = target(1, usize::MAX);
     import(&cluster, &[]).expect(0);
-    let deletion = Fault::when(move |call| call.method == "DELETE" && call.path == path);
+    let deletion = FaultRule::when(move |call| call.method == "DELETE" && call.path == path);
     cluster.stand_in.faults().add(fault(deletion));
-    let creation = Fault::when(|call| call.method == "PUT" && call.path == DETECTOR).always();
-    cluster.stand_in.faults().add(creation.then(refuse()));
+    let creation = FaultRule::when(|call| call.method == "PUT" && call.path == DETECTOR).always();
+    cluster.stand_in.faults().add(creation.then(reject()));
     let shared = archive_of(JOB);
     let (archive, url) = (shared.display().to_string(), cluster.stand_in.url());
     let line = [
@@ -159,7 +165,7 @@ fn replacing(path: &'static str, retries: &str, fault: impl FnOnce(Fault) -> Fau
 }
 
 /// Whether the report names each of them as deleted exactly where it is gone.
-fn reports_what_happened(cluster: &TestCluster, run: &Run, name: &str) {
+fn check_reported_deletions(cluster: &TestCluster, run: &Run, name: &str) {
     let kept = run.json()["kept"].to_string();
     assert!(!kept.contains("may be deleted"), "{name}: {kept}");
     for (path, what) in DELETED {
@@ -177,12 +183,12 @@ fn failed_deletion_is_not_reported_as_deleted() {
     for (path, what) in DELETED {
         for status in [400, 403, 409, 500] {
             let no = r#"{"error":{"type":"x","reason":"no"}}"#;
-            let (cluster, run) = replacing(path, "0", |deletion| deletion.then(Action::status(status, no)));
+            let (cluster, run) = failing_replacement(path, "0", |deletion| deletion.then(Action::status(status, no)));
             assert_eq!(cluster.call("GET", path, "").status, 200, "{what} {status}");
-            reports_what_happened(&cluster, &run, &format!("{what} {status}"));
+            check_reported_deletions(&cluster, &run, &format!("{what} {status}"));
         }
-        let (cluster, run) = replacing(path, "0", |deletion| deletion.then(Action::Close));
-        reports_what_happened(&cluster, &run, what);
+        let (cluster, run) = failing_replacement(path, "0", |deletion| deletion.then(Action::Close));
+        check_reported_deletions(&cluster, &run, what);
     }
 }
 
@@ -193,9 +199,9 @@ fn deletion_with_a_lost_response_is_reported_as_deleted() {
         for retries in ["0", "3"] {
             for response in [Action::Close, Action::status(503, "{}"), Action::html(502)] {
                 let name = format!("{what}, {retries} retries, {response:?}");
-                let (cluster, run) = replacing(path, retries, |deletion| deletion.carry_out().then(response));
+                let (cluster, run) = failing_replacement(path, retries, |deletion| deletion.carry_out().then(response));
                 assert_eq!(cluster.call("GET", path, "").status, 404, "{name}");
-                reports_what_happened(&cluster, &run, &name);
+                check_reported_deletions(&cluster, &run, &name);
             }
         }
     }
@@ -208,10 +214,10 @@ fn deletion_with_unknown_outcome_is_reported_as_uncertain() {
         let cluster = target(1, usize::MAX);
         import(&cluster, &[]).expect(0);
         let seen = Arc::clone(&lost);
-        let deletion = Fault::when(move |call| call.method == "DELETE" && call.path == path);
+        let deletion = FaultRule::when(move |call| call.method == "DELETE" && call.path == path);
         let deletion = deletion.run(move |_| lost.store(true, Ordering::SeqCst));
         cluster.stand_in.faults().add(deletion.carry_out().then(Action::Close));
-        let any = Fault::when(move |_| seen.load(Ordering::SeqCst)).always();
+        let any = FaultRule::when(move |_| seen.load(Ordering::SeqCst)).always();
         cluster.stand_in.faults().add(any.then(Action::Close));
         let kept = import(&cluster, &["--replace", "--json"]).json()["kept"].to_string();
         assert!(
@@ -226,7 +232,7 @@ fn successful_replacement_reports_deletions_with_lost_responses() {
     for (path, what) in DELETED {
         let cluster = target(1, usize::MAX);
         import(&cluster, &[]).expect(0);
-        let lost = Fault::when(move |call| call.method == "DELETE" && call.path == path);
+        let lost = FaultRule::when(move |call| call.method == "DELETE" && call.path == path);
         cluster.stand_in.faults().add(lost.carry_out().then(Action::Close));
         let shared = archive_of(JOB);
         let (archive, url) = (shared.display().to_string(), cluster.stand_in.url());
@@ -243,16 +249,16 @@ fn successful_replacement_reports_deletions_with_lost_responses() {
 #[test]
 fn rollback_restores_a_partly_created_calendar() {
     let cluster = target(1, 1);
-    half_made_calendar(&cluster);
+    partly_created_calendar(&cluster);
     let before = ClusterState::of(&cluster);
     cluster.stand_in.faults().add(
-        Fault::on("PUT", "/_ml/datafeeds/")
+        FaultRule::on("PUT", "/_ml/datafeeds/")
             .always()
             .then(Action::status(400, "{}")),
     );
     let run = super::import(&cluster, &Binary::new(), &archive_of(JOB), &["--replace"]).expect(1);
-    run.says(" of calendar maintenance\n");
-    ClusterState::of(&cluster).assert_as_before(&before, "rolled back");
+    run.expect_stderr(" of calendar maintenance\n");
+    ClusterState::of(&cluster).assert_unchanged(&before, "rolled back");
 }
 
 #[test]
@@ -262,14 +268,16 @@ fn job_refused_by_the_cluster_reports_that_nothing_was_written() {
     let refused =
         r#"{"error":{"type":"x_content_parse_exception","reason":"unknown field [new_option]"},"status":400}"#;
     cluster.stand_in.faults().add(
-        Fault::on("PUT", "/_ml/anomaly_detectors/web-latency")
+        FaultRule::on("PUT", "/_ml/anomaly_detectors/web-latency")
             .always()
             .then(Action::status(400, refused)),
     );
     let run = super::import(&cluster, &Binary::new(), &archive_of(JOB), &["--json"]).expect(1);
-    run.says("unknown field [new_option]")
-        .says("the archive comes from Elasticsearch 9.2.0, this is Elasticsearch 9.2.0: an option may not exist here")
-        .says("\nnothing was written\n");
+    run.expect_stderr("unknown field [new_option]")
+        .expect_stderr(
+            "the archive comes from Elasticsearch 9.2.0, this is Elasticsearch 9.2.0: an option may not exist here",
+        )
+        .expect_stderr("\nnothing was written\n");
     assert_eq!(run.json()["undone"], serde_json::json!([]));
-    ClusterState::of(&cluster).assert_as_before(&before, "refused");
+    ClusterState::of(&cluster).assert_unchanged(&before, "refused");
 }

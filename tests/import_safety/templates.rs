@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cluster_state::ClusterState;
-use super::{JOB, archive_of, import, options, small, target};
+use super::{JOB, archive_of, import, options, small_fixture, target};
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::{MlOptions, User};
 use crate::support::test_cluster::TestCluster;
@@ -22,10 +22,12 @@ fn composable(template: Value) -> Value {
 #[track_caller]
 fn assert_refused(cluster: &TestCluster, said: &str) {
     let before = ClusterState::of(cluster);
-    cluster.stand_in.forget_requests();
+    cluster.stand_in.clear_requests();
     for more in [&[][..], &["--replace"], &["--dry-run"]] {
         let run = import(cluster, &Binary::new(), &archive_of(JOB), more).expect(3);
-        run.says(said).says("--input-index").says("--skip-inputs");
+        run.expect_stderr(said)
+            .expect_stderr("--input-index")
+            .expect_stderr("--skip-inputs");
     }
     assert_eq!(cluster.stand_in.writes().len(), 0, "{said}");
     ClusterState::of(cluster).assert_same(&before, said);
@@ -65,7 +67,7 @@ fn import_refuses_templates_that_would_lose_or_expose_input_documents() {
     ];
     for (number, (template, said)) in cases.into_iter().enumerate() {
         let cluster = target(number, 3);
-        let seeded = small(JOB).without_inputs();
+        let seeded = small_fixture(JOB).without_inputs();
         put(&cluster, "/_index_template/inputs", &composable(template.clone()));
         cluster.seed(&seeded);
         // With the job there a plain import is refused for it too.
@@ -141,7 +143,7 @@ fn templates_are_checked_with_the_documented_role() {
     let importer = User::new("importer", "secret").with_role(&serde_json::from_str(role).unwrap(), &[]);
     let cluster = TestCluster::in_memory(MlOptions {
         users: Some(vec![importer]),
-        trusts_calls_without_credentials: true,
+        allows_requests_without_credentials: true,
         ..options()
     });
     put(
@@ -151,7 +153,7 @@ fn templates_are_checked_with_the_documented_role() {
     );
     let who = ["--username", "importer", "--password", "secret"];
     let run = import(&cluster, &Binary::new(), &archive_of(JOB), &who).expect(3);
-    run.says("index template inputs adds it to alias production");
+    run.expect_stderr("index template inputs adds it to alias production");
     assert_eq!(cluster.stand_in.writes().len(), 0);
 }
 

@@ -6,34 +6,34 @@ use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, target};
 use crate::support::archive::ArchiveFile;
 use crate::support::binary::Binary;
-use crate::support::pseudo_terminal::{Ended, Session};
+use crate::support::pseudo_terminal::{TerminalOutput, TerminalSession};
 use crate::support::signals::Signal;
 use crate::support::test_cluster::TestCluster;
 
 /// The contract's words.
-const MEANT_FOR: &str = "meant for reproducing issues and for test clusters";
+const DISCLAIMER: &str = "meant for reproducing issues and for test clusters";
 const QUESTION: &str = "Import job web-latency into cluster stand-in (";
-const ON_VERSION: &str = ", Elasticsearch 9.2.0)?";
+const QUESTION_END: &str = ", Elasticsearch 9.2.0)?";
 
-fn start(cluster: &TestCluster, binary: &Binary, more: &[&str]) -> (Session, Arc<ArchiveFile>) {
+fn start(cluster: &TestCluster, binary: &Binary, more: &[&str]) -> (TerminalSession, Arc<ArchiveFile>) {
     let shared = archive_of(JOB);
     let (archive, url) = (shared.display().to_string(), cluster.stand_in.url());
     let mut args = vec!["import", &archive, "--url", &url];
     args.extend(more);
-    (Session::start(binary.command(args)), shared)
+    (TerminalSession::start(binary.command(args)), shared)
 }
 
 /// Asks in front of a cluster that must not notice.
 #[track_caller]
-fn not_imported(code: i32, answer: impl FnOnce(&mut Session)) -> Ended {
+fn assert_not_imported(code: i32, answer: impl FnOnce(&mut TerminalSession)) -> TerminalOutput {
     let cluster = target(1, 4);
     let before = ClusterState::of(&cluster);
-    cluster.stand_in.forget_requests();
+    cluster.stand_in.clear_requests();
     let (mut session, _archive) = start(&cluster, &Binary::new(), &[]);
-    answer(session.expect(MEANT_FOR).expect(QUESTION).expect_silence());
-    let ended = session.end();
+    answer(session.expect(DISCLAIMER).expect(QUESTION).expect_no_echo());
+    let ended = session.wait();
     assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{}", ended.screen);
-    ended.left_as_it_was();
+    ended.assert_restored();
     assert_eq!(cluster.stand_in.writes().len(), 0);
     assert!(ClusterState::of(&cluster) == before, "the cluster is as it was");
     ended
@@ -44,29 +44,29 @@ fn confirmed_import_runs() {
     let cluster = target(0, 4);
     let (mut session, _archive) = start(&cluster, &Binary::new(), &[]);
     session
-        .expect(MEANT_FOR)
+        .expect(DISCLAIMER)
         .expect("which Elastic does not support as an interface")
         .expect("create job web-latency")
         .expect(QUESTION)
         .expect(&cluster.stand_in.url())
-        .expect(ON_VERSION)
-        .press("y");
-    let ended = session.end();
+        .expect(QUESTION_END)
+        .send_keys("y");
+    let ended = session.wait();
     assert_eq!(
         (ended.code, ended.stdout.as_str()),
         (0, "web-latency\n"),
         "{}",
         ended.screen
     );
-    ended.left_as_it_was();
+    ended.assert_restored();
     assert_eq!(cluster.job(JOB)["job_id"], JOB);
 }
 
 #[test]
 fn no_and_enter_decline() {
     for answer in ["n", "\r"] {
-        let ended = not_imported(3, |session| {
-            session.press(answer);
+        let ended = assert_not_imported(3, |session| {
+            session.send_keys(answer);
         });
         assert!(ended.screen.contains(" not imported"), "{}", ended.screen);
         assert!(ended.screen.contains("--yes"), "{}", ended.screen);
@@ -75,13 +75,13 @@ fn no_and_enter_decline() {
 
 #[test]
 fn ctrl_c_and_signals_end_the_program() {
-    let ended = not_imported(130, |session| {
-        session.press("\u{3}");
+    let ended = assert_not_imported(130, |session| {
+        session.send_keys("\u{3}");
     });
     assert!(ended.screen.contains(" interrupted"), "{}", ended.screen);
-    not_imported(130, |session| session.signal(Signal::INT));
-    not_imported(143, |session| session.signal(Signal::TERM));
-    not_imported(129, |session| session.signal(Signal::HUP));
+    assert_not_imported(130, |session| session.signal(Signal::INT));
+    assert_not_imported(143, |session| session.signal(Signal::TERM));
+    assert_not_imported(129, |session| session.signal(Signal::HUP));
 }
 
 #[test]
@@ -91,15 +91,15 @@ fn quiet_shows_what_is_confirmed() {
     let (mut session, _archive) = start(&cluster, &Binary::new(), &["--replace", "-q"]);
     session
         .expect("note: the datafeed runs scripts")
-        .expect(MEANT_FOR)
+        .expect(DISCLAIMER)
         .expect("delete job web-latency with its datafeed, state, results")
         .expect("delete index web-latency-input of an earlier import")
         .expect("create job web-latency")
         .expect("The existing job web-latency is deleted first, and it is not restored if the import fails.")
         .expect("Replace job web-latency on cluster stand-in (")
-        .expect(ON_VERSION)
-        .press("y");
-    let ended = session.end();
+        .expect(QUESTION_END)
+        .send_keys("y");
+    let ended = session.wait();
     assert_eq!(ended.code, 0, "{}", ended.screen);
     assert!(
         ended.last_line().contains("Replace job web-latency"),

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::cluster_state::ClusterState;
 use super::{JOB, archive_of, import, target};
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::{Action, Fault};
-use crate::support::cluster::stand_in::Direct;
+use crate::support::cluster::faults::{Action, FaultRule};
+use crate::support::cluster::stand_in::DirectClient;
 
-type Change = fn(&Direct);
+type Change = fn(&DirectClient);
 
 /// The first document that the query finds.
-fn first(cluster: &Direct, index: &str, query: Value) -> (String, String, Value) {
+fn first_document(cluster: &DirectClient, index: &str, query: Value) -> (String, String, Value) {
     cluster.call("POST", &format!("/{index}/_refresh"), "");
     let body = json!({"size": 1000, "query": query}).to_string();
     let found = cluster.call("POST", &format!("/{index}/_search"), body).value();
@@ -26,31 +26,31 @@ fn first(cluster: &Direct, index: &str, query: Value) -> (String, String, Value)
     (text(&hit["_index"]), text(&hit["_id"]), hit["_source"].clone())
 }
 
-fn lose(cluster: &Direct, index: &str, query: Value) {
-    let (index, id, _) = first(cluster, index, query);
+fn delete_document(cluster: &DirectClient, index: &str, query: Value) {
+    let (index, id, _) = first_document(cluster, index, query);
     let path = format!("/{index}/_doc/{}?refresh=true", id.replace('#', "%23"));
     let answer = cluster.call("DELETE", &path, "");
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
-fn alter(cluster: &Direct, index: &str, query: Value, change: impl FnOnce(&mut Value)) {
-    let (index, id, mut source) = first(cluster, index, query);
+fn change_document(cluster: &DirectClient, index: &str, query: Value, change: impl FnOnce(&mut Value)) {
+    let (index, id, mut source) = first_document(cluster, index, query);
     change(&mut source);
     let path = format!("/{index}/_doc/{}?refresh=true", id.replace('#', "%23"));
     let answer = cluster.call("PUT", &path, source.to_string());
     assert!(answer.status < 300, "{answer:?}");
 }
 
-fn ids(id: &str) -> Value {
+fn id_query(id: &str) -> Value {
     json!({"ids": {"values": [id]}})
 }
 
-fn of_job() -> Value {
+fn job_query() -> Value {
     json!({"term": {"job_id": JOB}})
 }
 
 /// Makes each change right before the last write is carried out.
-fn caught(job: &'static str, last: (&str, &str), cases: &[(&str, Change)]) {
+fn check_detected(job: &'static str, last: (&str, &str), cases: &[(&str, Change)]) {
     let binary = Binary::new();
     for (run, (name, change)) in cases.iter().enumerate() {
         let test_cluster = target(run, 5);
@@ -59,47 +59,47 @@ fn caught(job: &'static str, last: (&str, &str), cases: &[(&str, Change)]) {
         test_cluster
             .stand_in
             .faults()
-            .add(Fault::on(last.0, last.1).run(move |_| change(&direct)));
+            .add(FaultRule::on(last.0, last.1).run(move |_| change(&direct)));
         let run = import(&test_cluster, &binary, &archive_of(job), &[]);
         assert_eq!(test_cluster.stand_in.faults().fired(), [1], "{name}");
         assert_eq!(run.code, 5, "{name}: {}", run.stderr);
         assert!(run.stderr.contains("rolled back"), "{name}: {}", run.stderr);
-        ClusterState::of(&test_cluster).assert_as_before(&before, name);
+        ClusterState::of(&test_cluster).assert_unchanged(&before, name);
     }
 }
 
 #[test]
 fn verification_finds_lost_and_changed_documents() {
-    caught(
+    check_detected(
         JOB,
         ("PUT", "/jobs/web-latency"),
         &[
             ("a state document is lost", |cluster| {
-                lose(cluster, ".ml-state*", model_of(cluster))
+                delete_document(cluster, ".ml-state*", model_state_query(cluster))
             }),
             ("a byte of the state is another", |cluster| {
-                alter(cluster, ".ml-state*", model_of(cluster), |source| {
+                change_document(cluster, ".ml-state*", model_state_query(cluster), |source| {
                     let text = source["compressed"][0].as_str().unwrap();
                     let other = if text.ends_with("AAA") { "B" } else { "A" };
                     source["compressed"][0] = json!(format!("{}{other}{}", &text[..40], &text[41..]));
                 });
             }),
             ("an annotation is lost", |cluster| {
-                lose(cluster, ".ml-annotations-read", of_job())
+                delete_document(cluster, ".ml-annotations-read", job_query())
             }),
             ("an annotation is another", |cluster| {
-                alter(cluster, ".ml-annotations-read", of_job(), |source| {
+                change_document(cluster, ".ml-annotations-read", job_query(), |source| {
                     source["annotation"] = json!("other")
                 });
             }),
             ("a notification is lost", |cluster| {
-                lose(cluster, ".ml-notifications-*", of_job())
+                delete_document(cluster, ".ml-notifications-*", job_query())
             }),
             ("an input is lost", |cluster| {
-                lose(cluster, "web-latency-input", json!({"match_all": {}}))
+                delete_document(cluster, "web-latency-input", json!({"match_all": {}}))
             }),
             ("an input is under another id", |cluster| {
-                lose(cluster, "web-latency-input", json!({"match_all": {}}));
+                delete_document(cluster, "web-latency-input", json!({"match_all": {}}));
                 cluster.call("PUT", "/web-latency-input/_doc/other?refresh=true", "{}");
             }),
             ("an input is there too many", |cluster| {
@@ -110,10 +110,10 @@ fn verification_finds_lost_and_changed_documents() {
                 assert_eq!(cluster.call("POST", path, "").status, 200);
             }),
             ("data counts are others", |cluster| {
-                alter(
+                change_document(
                     cluster,
                     ".ml-anomalies-web-latency",
-                    ids("web-latency_data_counts"),
+                    id_query("web-latency_data_counts"),
                     |source| {
                         source["latest_record_timestamp"] = json!(1);
                     },
@@ -121,12 +121,12 @@ fn verification_finds_lost_and_changed_documents() {
             }),
             ("the snapshot document is another", |cluster| {
                 let query = json!({"exists": {"field": "snapshot_doc_count"}});
-                alter(cluster, ".ml-anomalies-web-latency", query, |source| {
+                change_document(cluster, ".ml-anomalies-web-latency", query, |source| {
                     source["retain"] = json!(true)
                 });
             }),
             ("the snapshot document is lost", |cluster| {
-                lose(
+                delete_document(
                     cluster,
                     ".ml-anomalies-web-latency",
                     json!({"exists": {"field": "snapshot_doc_count"}}),
@@ -169,16 +169,16 @@ fn verification_reads_input_documents_by_id_if_counts_are_not_enough() {
     {
         let test_cluster = target(run, 5);
         let direct = test_cluster.stand_in.direct();
-        let again = move |_: &_| alter(&direct, "web-latency-input", json!({"match_all": {}}), |_| ());
+        let again = move |_: &_| change_document(&direct, "web-latency-input", json!({"match_all": {}}), |_| ());
         match *name {
             "written again" => test_cluster
                 .stand_in
                 .faults()
-                .add(Fault::on("PUT", "/jobs/web-latency").run(again)),
+                .add(FaultRule::on("PUT", "/jobs/web-latency").run(again)),
             "not told" => test_cluster
                 .stand_in
                 .faults()
-                .add(Fault::on("GET", "/_stats").then(Action::status(403, refusal))),
+                .add(FaultRule::on("GET", "/_stats").then(Action::status(403, refusal))),
             _ => {}
         }
         import(&test_cluster, &binary, &archive_of(JOB), &[]).expect(0);
@@ -190,25 +190,25 @@ fn verification_reads_input_documents_by_id_if_counts_are_not_enough() {
 }
 
 /// The job's first model state document, whatever its snapshot.
-fn model_of(cluster: &Direct) -> Value {
+fn model_state_query(cluster: &DirectClient) -> Value {
     let snapshots = cluster
         .call("GET", "/_ml/anomaly_detectors/web-latency/model_snapshots", "")
         .value();
     let snapshot = snapshots["model_snapshots"][0]["snapshot_id"].as_str().unwrap();
-    ids(&format!("web-latency_model_state_{snapshot}#1"))
+    id_query(&format!("web-latency_model_state_{snapshot}#1"))
 }
 
 #[test]
 fn verification_finds_lost_categories() {
-    caught(
+    check_detected(
         "log-categories",
         ("PUT", "/_ml/datafeeds/"),
         &[
             ("categorizer state is lost", |cluster| {
-                lose(cluster, ".ml-state*", ids("log-categories_categorizer_state#1"));
+                delete_document(cluster, ".ml-state*", id_query("log-categories_categorizer_state#1"));
             }),
             ("a category is lost", |cluster| {
-                lose(
+                delete_document(
                     cluster,
                     ".ml-anomalies-log-categories",
                     json!({"exists": {"field": "category_id"}}),
@@ -216,7 +216,7 @@ fn verification_finds_lost_categories() {
             }),
             ("a category is another", |cluster| {
                 let query = json!({"exists": {"field": "category_id"}});
-                alter(cluster, ".ml-anomalies-log-categories", query, |source| {
+                change_document(cluster, ".ml-anomalies-log-categories", query, |source| {
                     source["regex"] = json!(".*")
                 });
             }),
@@ -230,12 +230,12 @@ fn verification_finds_a_different_latest_record_time() {
     let before = ClusterState::of(&test_cluster);
     let stats =
         r#"{"count":1,"jobs":[{"job_id":"web-latency","state":"closed","data_counts":{"latest_record_timestamp":1}}]}"#;
-    let fault = Fault::on("GET", "/_ml/anomaly_detectors/web-latency/_stats");
+    let fault = FaultRule::on("GET", "/_ml/anomaly_detectors/web-latency/_stats");
     test_cluster
         .stand_in
         .faults()
         .add(fault.then(Action::status(200, stats)));
     let run = import(&test_cluster, &Binary::new(), &archive_of(JOB), &[]).expect(5);
-    run.says("job web-latency has 1970-01-01T00:00:00.001Z as the time of its latest record");
-    ClusterState::of(&test_cluster).assert_as_before(&before, "another time");
+    run.expect_stderr("job web-latency has 1970-01-01T00:00:00.001Z as the time of its latest record");
+    ClusterState::of(&test_cluster).assert_unchanged(&before, "another time");
 }

@@ -3,28 +3,31 @@
 use serde_json::{Value, json};
 
 use super::cluster_state::{ALIASES, ClusterState};
-use super::{JOB, archive_of, exported, import, is_write, small};
+use super::{JOB, archive_of, exported_archive, import, is_write, small_fixture};
 use crate::support::archive::{blocks, gzip, members};
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::ml::{JobState, MlOptions, MlVersion};
-use crate::support::fixtures::{BYSTANDER, from_python};
+use crate::support::fixtures::{OTHER_JOB, from_python};
 use crate::support::test_cluster::TestCluster;
 
 const LOGS: &str = "log-categories";
 
-fn on(major: u32, minor: u32, patch: u32) -> MlOptions {
+fn options_of(major: u32, minor: u32, patch: u32) -> MlOptions {
     MlOptions::new(MlVersion::new(major, minor, patch))
 }
 
 #[test]
 fn import_refuses_state_from_before_8_3_on_9_with_the_upgrade_path() {
     for (written, refused) in [("8.0.0", true), ("7.11.0", true), ("6.4.0", true), ("8.3.0", false)] {
-        let (binary, archive) = exported(&small(JOB).min_version(written), on(8, 19, 0));
-        let cluster = TestCluster::with(on(9, 2, 0));
+        let (binary, archive) = exported_archive(&small_fixture(JOB).min_version(written), options_of(8, 19, 0));
+        let cluster = TestCluster::with(options_of(9, 2, 0));
         let run = cluster.import(&binary, &archive, &[]);
         if refused {
-            run.expect(3).says("8.3.0").says("_upgrade").says("8.19");
+            run.expect(3)
+                .expect_stderr("8.3.0")
+                .expect_stderr("_upgrade")
+                .expect_stderr("8.19");
             assert_eq!(cluster.stand_in.writes().len(), 0, "{written}");
         } else {
             run.expect(0);
@@ -37,23 +40,23 @@ fn import_refuses_state_from_before_8_3_on_9_with_the_upgrade_path() {
 #[test]
 fn import_refuses_a_newer_snapshot() {
     let cases = [
-        ("9.0.0", on(8, 19, 0), on(9, 2, 0)),
-        ("9.0.0", on(7, 17, 29), on(9, 2, 0)),
-        ("9.9.0", on(9, 2, 0), on(9, 2, 0)),
-        ("8.3.0", on(8, 2, 3), on(8, 19, 0)),
-        ("7.11.0", on(7, 10, 2), on(7, 17, 29)),
+        ("9.0.0", options_of(8, 19, 0), options_of(9, 2, 0)),
+        ("9.0.0", options_of(7, 17, 29), options_of(9, 2, 0)),
+        ("9.9.0", options_of(9, 2, 0), options_of(9, 2, 0)),
+        ("8.3.0", options_of(8, 2, 3), options_of(8, 19, 0)),
+        ("7.11.0", options_of(7, 10, 2), options_of(7, 17, 29)),
     ];
     for (written, to, from) in cases {
-        let (binary, archive) = exported(&small(JOB).min_version(written), from);
+        let (binary, archive) = exported_archive(&small_fixture(JOB).min_version(written), from);
         let requirement = format!("Requires Elasticsearch {written} or later");
         let page = binary.run(["inspect", &archive.display().to_string()]).expect(0);
         assert!(page.stdout.contains(&requirement), "{}", page.stdout);
         let cluster = TestCluster::in_memory(to.clone());
         for more in [&[][..], &["--dry-run"], &["--replace"]] {
             let run = cluster.import(&binary, &archive, more).expect(3);
-            run.says(&requirement)
-                .says(&to.version.number)
-                .says("import into a cluster of that version");
+            run.expect_stderr(&requirement)
+                .expect_stderr(&to.version.number)
+                .expect_stderr("import into a cluster of that version");
         }
         assert_eq!(cluster.stand_in.writes().len(), 0, "{written}");
     }
@@ -61,14 +64,14 @@ fn import_refuses_a_newer_snapshot() {
 
 #[test]
 fn revert_keeps_results_of_other_jobs() {
-    let (binary, archive) = exported(&small(JOB).min_version("8.3.0"), on(8, 19, 0));
-    for version in [on(8, 19, 0), on(9, 1, 0), on(9, 2, 0)] {
+    let (binary, archive) = exported_archive(&small_fixture(JOB).min_version("8.3.0"), options_of(8, 19, 0));
+    for version in [options_of(8, 19, 0), options_of(9, 1, 0), options_of(9, 2, 0)] {
         assert!(version.version.reverts_delete_results_of_all_jobs());
         let cluster = TestCluster::with(version);
-        cluster.seed(&small("user-population").without_inputs());
+        cluster.seed(&small_fixture("user-population").without_inputs());
         let others = |cluster: &TestCluster| {
             let mut contents = cluster.contents();
-            contents.retain(|(_, id), text| id.starts_with(BYSTANDER) || text.contains("user-population"));
+            contents.retain(|(_, id), text| id.starts_with(OTHER_JOB) || text.contains("user-population"));
             contents
         };
         let before = others(&cluster);
@@ -76,9 +79,11 @@ fn revert_keeps_results_of_other_jobs() {
         // A request with the flag, in query or body, would be answered by this.
         let flag = "delete_intervening_results";
         cluster.stand_in.faults().add(
-            Fault::when(move |call| call.uri().contains(flag) || String::from_utf8_lossy(&call.body).contains(flag))
-                .always()
-                .then(Action::status(500, "{}")),
+            FaultRule::when(move |call| {
+                call.uri().contains(flag) || String::from_utf8_lossy(&call.body).contains(flag)
+            })
+            .always()
+            .then(Action::status(500, "{}")),
         );
         cluster.import(&binary, &archive, &[]).expect(0);
         assert_eq!(cluster.stand_in.faults().fired(), [0]);
@@ -88,17 +93,17 @@ fn revert_keeps_results_of_other_jobs() {
 
 #[test]
 fn import_never_reverts_to_a_missing_snapshot() {
-    let cluster = TestCluster::with(on(9, 2, 0));
+    let cluster = TestCluster::with(options_of(9, 2, 0));
     let before = ClusterState::of(&cluster);
     cluster.stand_in.faults().add(
-        Fault::on("POST", "/.ml-anomalies-.write-web-latency/_bulk")
+        FaultRule::on("POST", "/.ml-anomalies-.write-web-latency/_bulk")
             .always()
             .then(Action::AnswerItems(201)),
     );
     import(&cluster, &Binary::new(), &archive_of(JOB), &[])
         .expect(5)
-        .says("snapshot")
-        .says("rolled back");
+        .expect_stderr("snapshot")
+        .expect_stderr("rolled back");
     let reverts: Vec<String> = cluster
         .stand_in
         .requests()
@@ -111,12 +116,12 @@ fn import_never_reverts_to_a_missing_snapshot() {
         ["/_ml/anomaly_detectors/web-latency/model_snapshots/empty/_revert"]
     );
     assert_eq!(cluster.ml.job_state(JOB), None::<JobState>);
-    ClusterState::of(&cluster).assert_as_before(&before, "swallowed");
+    ClusterState::of(&cluster).assert_unchanged(&before, "swallowed");
 }
 
 /// A job as a cluster before 7.14 has it: no analyzer, perhaps filters.
-fn old(filters: bool) -> crate::support::fixtures::Fixture {
-    small(LOGS).min_version("7.11.0").with_job(move |job| {
+fn fixture_before_7_14(filters: bool) -> crate::support::fixtures::Fixture {
+    small_fixture(LOGS).min_version("7.11.0").with_job(move |job| {
         job["job_version"] = json!("7.13.4");
         let analysis = job["analysis_config"].as_object_mut().unwrap();
         analysis.shift_remove("categorization_analyzer");
@@ -130,10 +135,13 @@ fn old(filters: bool) -> crate::support::fixtures::Fixture {
 #[test]
 fn categorization_job_from_before_7_14_keeps_its_analyzer() {
     for filters in [false, true] {
-        for to in [on(7, 17, 0), on(8, 19, 0)] {
-            let (binary, archive) = exported(&old(filters), on(7, 13, 4));
+        for to in [options_of(7, 17, 0), options_of(8, 19, 0)] {
+            let (binary, archive) = exported_archive(&fixture_before_7_14(filters), options_of(7, 13, 4));
             let cluster = TestCluster::with(to);
-            cluster.import(&binary, &archive, &[]).expect(0).says("analyzer");
+            cluster
+                .import(&binary, &archive, &[])
+                .expect(0)
+                .expect_stderr("analyzer");
             let job = cluster.ml.job_config(LOGS).unwrap();
             let analyzer = &job["analysis_config"]["categorization_analyzer"];
             assert_eq!(analyzer["tokenizer"], "ml_classic", "{job}");
@@ -146,8 +154,8 @@ fn categorization_job_from_before_7_14_keeps_its_analyzer() {
             assert_eq!(analyzer["char_filter"], chars);
             assert_eq!(job["analysis_config"].get("categorization_filters"), None);
         }
-        let (binary, archive) = exported(&old(filters), on(7, 13, 4));
-        let cluster = TestCluster::with(on(7, 13, 4));
+        let (binary, archive) = exported_archive(&fixture_before_7_14(filters), options_of(7, 13, 4));
+        let cluster = TestCluster::with(options_of(7, 13, 4));
         cluster.import(&binary, &archive, &[]).expect(0);
         assert_eq!(
             cluster.ml.job_config(LOGS).unwrap()["analysis_config"].get("categorization_analyzer"),
@@ -173,8 +181,8 @@ fn python_archive_from_before_7_14_keeps_its_analyzer() {
     let binary = Binary::new();
     let path = binary.path("old.tar.gz");
     std::fs::write(&path, gzip(&blocks(&all))).unwrap();
-    let cluster = TestCluster::with(on(9, 2, 0));
-    cluster.import(&binary, &path, &[]).expect(0).says("analyzer");
+    let cluster = TestCluster::with(options_of(9, 2, 0));
+    cluster.import(&binary, &path, &[]).expect(0).expect_stderr("analyzer");
     let job = cluster.ml.job_config(&id).unwrap();
     assert_eq!(
         job["analysis_config"]["categorization_analyzer"]["tokenizer"], "ml_classic",
@@ -184,15 +192,15 @@ fn python_archive_from_before_7_14_keeps_its_analyzer() {
 
 #[test]
 fn model_pruning_of_an_old_job_causes_a_warning() {
-    let fixture = small(JOB).with_job(|job| {
+    let fixture = small_fixture(JOB).with_job(|job| {
         job["analysis_config"]
             .as_object_mut()
             .unwrap()
             .shift_remove("model_prune_window");
     });
     let fixture = fixture.min_version("8.0.0");
-    let (binary, archive) = exported(&fixture, on(8, 0, 0));
-    for (to, said) in [(on(8, 1, 0), true), (on(8, 0, 0), false)] {
+    let (binary, archive) = exported_archive(&fixture, options_of(8, 0, 0));
+    for (to, said) in [(options_of(8, 1, 0), true), (options_of(8, 0, 0), false)] {
         let cluster = TestCluster::with(to);
         let run = cluster.import(&binary, &archive, &["--dry-run"]);
         assert_eq!(run.stdout.contains("model_prune_window"), said, "{}", run.stdout);
@@ -204,12 +212,12 @@ fn model_pruning_of_an_old_job_causes_a_warning() {
 fn nightly_maintenance_at_any_request_has_no_effect() {
     let binary = Binary::new();
     let requests = {
-        let cluster = TestCluster::in_memory(on(9, 2, 0));
+        let cluster = TestCluster::in_memory(options_of(9, 2, 0));
         cluster.import(&binary, &archive_of(JOB), &[]).expect(0);
         cluster.stand_in.requests().len()
     };
     assert!(requests > 20);
-    let cluster = TestCluster::with(on(9, 2, 0));
+    let cluster = TestCluster::with(options_of(9, 2, 0));
     let (ml, documents) = (cluster.ml.clone(), cluster.documents.clone());
     let night = move |_: &_| {
         let (ml, documents) = (ml.clone(), documents.clone());
@@ -220,14 +228,17 @@ fn nightly_maintenance_at_any_request_has_no_effect() {
         let deleted = runtime.block_on(ml.run_nightly_maintenance(documents));
         assert!(deleted.is_empty(), "{deleted:?}");
     };
-    cluster.stand_in.faults().add(Fault::when(|_| true).always().run(night));
+    cluster
+        .stand_in
+        .faults()
+        .add(FaultRule::when(|_| true).always().run(night));
     cluster.import(&binary, &archive_of(JOB), &[]).expect(0);
     assert!(cluster.stand_in.faults().fired()[0] >= requests);
 }
 
 /// The job as a cluster of 7.10 has it.
-fn oldest() -> crate::support::fixtures::Fixture {
-    small(JOB).min_version("7.9.0").with_job(|job| {
+fn fixture_of_7_10() -> crate::support::fixtures::Fixture {
+    small_fixture(JOB).min_version("7.9.0").with_job(|job| {
         let analysis = job["analysis_config"].as_object_mut().unwrap();
         analysis.shift_remove("model_prune_window");
         job["datafeed_config"]
@@ -240,8 +251,13 @@ fn oldest() -> crate::support::fixtures::Fixture {
 #[test]
 fn import_creates_no_index_in_place_of_an_ml_alias() {
     let binary = Binary::new();
-    for version in [on(7, 10, 2), on(7, 17, 0), on(8, 19, 0), on(9, 2, 0)] {
-        let (old, archive) = exported(&oldest(), on(7, 10, 2));
+    for version in [
+        options_of(7, 10, 2),
+        options_of(7, 17, 0),
+        options_of(8, 19, 0),
+        options_of(9, 2, 0),
+    ] {
+        let (old, archive) = exported_archive(&fixture_of_7_10(), options_of(7, 10, 2));
         let shared = archive_of(JOB);
         let archive = if version.version.since(9, 0) {
             &shared
@@ -253,7 +269,7 @@ fn import_creates_no_index_in_place_of_an_ml_alias() {
             let cluster = TestCluster::with(version.clone());
             cluster.import(&old, archive, &[]).expect(0);
             let state = ClusterState::of(&cluster);
-            state.assert_sound(&name);
+            state.assert_aliases_intact(&name);
             for alias in [
                 ".ml-state-write",
                 ".ml-anomalies-.write-web-latency",
@@ -269,12 +285,12 @@ fn import_creates_no_index_in_place_of_an_ml_alias() {
         for k in 1..=writes {
             let cluster = TestCluster::in_memory(version.clone());
             cluster.stand_in.faults().add(
-                Fault::when(is_write)
+                FaultRule::when(is_write)
                     .nth(k)
                     .then(Action::status(200, r#"{"errors":false,"items":[]}"#)),
             );
             let run = import(&cluster, &binary, archive, &[]);
-            ClusterState::of(&cluster).assert_sound(&format!("{name}, write {k} swallowed: {}", run.stderr));
+            ClusterState::of(&cluster).assert_aliases_intact(&format!("{name}, write {k} swallowed: {}", run.stderr));
         }
     }
     assert_eq!(ALIASES.len(), 4);
@@ -285,12 +301,12 @@ fn import_waits_for_the_annotations_index() {
     let delay = std::time::Duration::from_millis(400);
     let cluster = TestCluster::with(MlOptions {
         annotations_delay: delay,
-        ..on(7, 13, 0)
+        ..options_of(7, 13, 0)
     });
-    let (binary, archive) = exported(&oldest(), on(7, 10, 2));
+    let (binary, archive) = exported_archive(&fixture_of_7_10(), options_of(7, 10, 2));
     cluster.import(&binary, &archive, &[]).expect(0);
     let state = ClusterState::of(&cluster);
-    state.assert_sound("later");
+    state.assert_aliases_intact("later");
     assert!(
         state
             .aliases

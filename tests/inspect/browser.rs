@@ -46,7 +46,7 @@ fn proxy() -> (u16, Arc<Mutex<Vec<String>>>) {
 }
 
 /// An archive whose inputs and people try everything that a page could be made to load or run.
-fn hostile(binary: &Binary) -> String {
+fn hostile_archive(binary: &Binary) -> String {
     let attack = r#"'\"></title></style><script src=//hostile.test/s.js></script><img src=http://hostile.test/i.png onerror=fetch('http://hostile.test/x')><link rel=stylesheet href=http://hostile.test/c.css>"#;
     let mut entries = members(&folder().join("complete.tar.gz"));
     for entry in &mut entries {
@@ -125,7 +125,7 @@ fn html_page_of_a_hostile_archive_runs_and_loads_nothing() {
         return;
     };
     let binary = Binary::new();
-    let archive = hostile(&binary);
+    let archive = hostile_archive(&binary);
     binary
         .run(["inspect", &archive, "--values", "--html", "page.html"])
         .expect(0);

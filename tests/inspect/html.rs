@@ -43,8 +43,8 @@ fn html_page_replaces_a_file_only_with_overwrite() {
     binary
         .run(arguments)
         .expect(3)
-        .says("page.html exists already")
-        .says("--overwrite");
+        .expect_stderr("page.html exists already")
+        .expect_stderr("--overwrite");
     assert_eq!(std::fs::read_to_string(binary.path("page.html")).unwrap(), "mine");
     binary.run(arguments.into_iter().chain(["--overwrite"])).expect(0);
     assert_ne!(std::fs::read_to_string(binary.path("page.html")).unwrap(), "mine");

@@ -43,12 +43,12 @@ fn pages_of_exported_jobs_match_the_snapshots() {
         };
         cluster.export(&binary, name, "job", more);
         let run = binary.run(["inspect", "job.tar.gz"]).expect(0);
-        insta::assert_snapshot!(format!("job_{name}"), lasting(&run.stdout));
+        insta::assert_snapshot!(format!("job_{name}"), without_volatile_parts(&run.stdout));
     }
 }
 
 /// Less what differs from run to run: when the archive was written, and how small that made it.
-fn lasting(page: &str) -> String {
+fn without_volatile_parts(page: &str) -> String {
     let lines = page.lines().map(|line| {
         let label = line.trim_start();
         let differs = label.starts_with("size ") || label.starts_with("written by ");

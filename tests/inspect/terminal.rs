@@ -2,7 +2,7 @@
 
 use crate::support::binary::{Binary, Run};
 use crate::support::fixtures::from_python;
-use crate::support::pseudo_terminal::Session;
+use crate::support::pseudo_terminal::TerminalSession;
 
 /// What the terminal shows.
 fn screen(environment: &[(&str, &str)], more: &[&str]) -> String {
@@ -14,7 +14,7 @@ fn screen(environment: &[(&str, &str)], more: &[&str]) -> String {
     std::fs::copy(from_python("complete"), binary.path("job.tar.gz")).unwrap();
     let mut args = vec!["inspect", "job.tar.gz"];
     args.extend(more);
-    let ended = Session::start_with_stdout(binary.command(args)).end();
+    let ended = TerminalSession::start_with_stdout(binary.command(args)).wait();
     assert_eq!(ended.code, 0, "{}", ended.screen);
     // Where a bar was drawn it was taken away again: what counts is what stays.
     ended.screen

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{COMPLETE, document, exit, inspect, stderr, stdout};
-use crate::support::archive::{Member, blocks, gzip, members};
+use crate::support::archive::{TarMember, blocks, gzip, members};
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::MlVersion;
 use crate::support::decoded_state::strings_in_state;
@@ -69,13 +69,13 @@ fn values_lists_every_value_of_inputs_and_model() {
     for job in JOBS {
         let fixture = Fixture::load(job);
         let report = report(&fixture);
-        inputs_are_found(job, &fixture, &report);
-        the_state_is_found(job, &fixture, &report);
+        assert_inputs_found(job, &fixture, &report);
+        assert_state_values_found(job, &fixture, &report);
     }
 }
 
 /// Where the model knows a value of the inputs, it is found there too.
-fn inputs_are_found(job: &str, fixture: &Fixture, report: &Value) {
+fn assert_inputs_found(job: &str, fixture: &Fixture, report: &Value) {
     let known = strings_in_state(fixture, "_model_state_");
     let inputs: Vec<Value> = fixture
         .inputs
@@ -107,7 +107,7 @@ fn inputs_are_found(job: &str, fixture: &Fixture, report: &Value) {
 }
 
 /// Every word of the state is a value that was found, or a name.
-fn the_state_is_found(job: &str, fixture: &Fixture, report: &Value) {
+fn assert_state_values_found(job: &str, fixture: &Fixture, report: &Value) {
     let fields = report["values"]["fields"].as_array().unwrap();
     let found: BTreeSet<&str> = fields
         .iter()
@@ -189,10 +189,10 @@ fn values_in_texts_are_listed() {
 }
 
 /// The archive with other content in one entry.
-fn changed(ending: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> (Binary, String) {
+fn changed_archive(ending: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> (Binary, String) {
     let binary = Binary::new();
     let mut entries = members(&super::folder().join(COMPLETE));
-    for Member { name, content, .. } in &mut entries {
+    for TarMember { name, content, .. } in &mut entries {
         if name.ends_with(ending) {
             *content = change(content);
         }
@@ -205,7 +205,7 @@ fn changed(ending: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> (Binary, String) 
 
 /// The state with a text put into its place, encoded again.
 fn with_state(from: &'static str, to: &'static str) -> (Binary, String) {
-    changed("_snapshot_docs.ndjson", move |content| {
+    changed_archive("_snapshot_docs.ndjson", move |content| {
         let text = String::from_utf8(content.to_vec()).unwrap();
         let (action, document) = text.trim_end().split_once('\n').unwrap();
         let document: Value = serde_json::from_str(document).unwrap();
@@ -237,7 +237,7 @@ fn unknown_state_format_is_reported() {
     let run = binary.run(["inspect", &archive, "--values", "--json"]).expect(0);
     let report = run.json();
     assert_eq!(report["values"]["unread"][0]["part"], "model_state");
-    run.says("values may be missing");
+    run.expect_stderr("values may be missing");
     let page = binary.run(["inspect", &archive, "--values"]).expect(0);
     assert!(page.stdout.contains("NOT READ"), "{}", page.stdout);
     // It concerns nobody who did not ask.
@@ -246,7 +246,7 @@ fn unknown_state_format_is_reported() {
 
 #[test]
 fn unreadable_input_document_is_reported() {
-    let (binary, archive) = changed("_input_1.ndjson", |content| {
+    let (binary, archive) = changed_archive("_input_1.ndjson", |content| {
         let text = String::from_utf8(content.to_vec()).unwrap();
         let deep = format!("{{\"deep\": {}{}, ", "[".repeat(20_000), "]".repeat(20_000));
         text.replacen("{\"@timestamp\"", &format!("{deep}\"@timestamp\""), 3)
@@ -259,7 +259,7 @@ fn unreadable_input_document_is_reported() {
 
 #[test]
 fn control_characters_in_values_are_escaped() {
-    let (binary, archive) = changed("_input_1.ndjson", |content| {
+    let (binary, archive) = changed_archive("_input_1.ndjson", |content| {
         let text = String::from_utf8(content.to_vec()).unwrap();
         text.replace("web-21.ams.corp.example", "evil\\u001b[2J\\u0007\\u009b")
             .into_bytes()

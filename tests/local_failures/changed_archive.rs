@@ -6,12 +6,12 @@ use super::JOB;
 use crate::import_safety::cluster_state::ClusterState;
 use crate::import_safety::{archive_of, options};
 use crate::support::binary::{Binary, Run};
-use crate::support::cluster::faults::Fault;
+use crate::support::cluster::faults::FaultRule;
 use crate::support::test_cluster::TestCluster;
 
 /// Imports a copy that `change` is done to at the first write, when it has been checked; sees what is on the cluster
 /// afterwards.
-fn changed(change: impl Fn(&Path) + Send + Sync + 'static) -> (Run, bool) {
+fn import_while_archive_changes(change: impl Fn(&Path) + Send + Sync + 'static) -> (Run, bool) {
     let binary = Binary::new();
     let archive = binary.path("job.tar.gz");
     std::fs::copy(&**archive_of(JOB), &archive).unwrap();
@@ -21,15 +21,15 @@ fn changed(change: impl Fn(&Path) + Send + Sync + 'static) -> (Run, bool) {
     cluster
         .stand_in
         .faults()
-        .add(Fault::on("PUT", "/").run(move |_| change(&path)));
+        .add(FaultRule::on("PUT", "/").run(move |_| change(&path)));
     let run = cluster.import(&binary, &archive, &["--retries", "0"]);
     if run.code != 0 {
-        ClusterState::of(&cluster).assert_as_before(&before, &run.stderr);
+        ClusterState::of(&cluster).assert_unchanged(&before, &run.stderr);
     }
     (run, cluster.ml.job_config(JOB).is_some())
 }
 
-fn cut(path: &Path, to: u64) {
+fn truncate(path: &Path, to: u64) {
     let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
     file.set_len(to).unwrap();
 }
@@ -37,11 +37,11 @@ fn cut(path: &Path, to: u64) {
 #[test]
 fn archive_truncated_during_the_import_causes_a_rollback() {
     for to in [0, 100, 3000, 20_000] {
-        let (run, there) = changed(move |path| cut(path, to));
+        let (run, there) = import_while_archive_changes(move |path| truncate(path, to));
         run.expect(4)
-            .says("changed while it was read")
-            .says("hint: ")
-            .says("rolled back");
+            .expect_stderr("changed while it was read")
+            .expect_stderr("hint: ")
+            .expect_stderr("rolled back");
         assert!(!there, "cut to {to}");
     }
 }
@@ -49,18 +49,20 @@ fn archive_truncated_during_the_import_causes_a_rollback() {
 #[test]
 fn archive_rewritten_during_the_import_is_detected() {
     let other = std::fs::read(&**archive_of("web-latency")).unwrap();
-    let (run, there) = changed(move |path| {
+    let (run, there) = import_while_archive_changes(move |path| {
         std::fs::write(path, &other).unwrap();
     });
-    run.expect(4).says("changed while it was read").says("rolled back");
+    run.expect(4)
+        .expect_stderr("changed while it was read")
+        .expect_stderr("rolled back");
     assert!(!there);
-    let (run, there) = changed(|path| {
+    let (run, there) = import_while_archive_changes(|path| {
         let mut bytes = std::fs::read(path).unwrap();
         let length = bytes.len();
         bytes[length / 2..length / 2 + 64].fill(0);
         std::fs::write(path, bytes).unwrap();
     });
-    run.expect(4).says("rolled back");
+    run.expect(4).expect_stderr("rolled back");
     assert!(!there);
 }
 
@@ -68,14 +70,14 @@ fn archive_rewritten_during_the_import_is_detected() {
 #[cfg(unix)]
 #[test]
 fn archive_replaced_or_removed_during_the_import_is_still_read() {
-    let (run, there) = changed(|path| {
+    let (run, there) = import_while_archive_changes(|path| {
         let other = path.with_extension("other");
         std::fs::write(&other, "something else").unwrap();
         std::fs::rename(other, path).unwrap();
     });
     run.expect(0);
     assert!(there);
-    let (run, there) = changed(|path| std::fs::remove_file(path).unwrap());
+    let (run, there) = import_while_archive_changes(|path| std::fs::remove_file(path).unwrap());
     run.expect(0);
     assert!(there);
 }
@@ -85,7 +87,7 @@ fn archive_replaced_or_removed_during_the_import_is_still_read() {
 fn archive_appended_to_during_the_import_is_imported_unchanged() {
     use std::io::Write as _;
 
-    let (run, there) = changed(|path| {
+    let (run, there) = import_while_archive_changes(|path| {
         let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
         file.write_all(b"more").unwrap();
     });

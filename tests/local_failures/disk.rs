@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use super::{JOB, cluster, failed};
+use super::{JOB, assert_failed, cluster};
 use crate::support::binary::Binary;
 use crate::support::fixtures::from_python;
 
@@ -34,7 +34,7 @@ fn export_to_a_full_disk_leaves_nothing() {
     export.extend(["-o", "small/out.tar.gz"]);
     for kib in [4, 16, 40] {
         if let Some(output) = on_small_disk(&binary, kib, &[], &export) {
-            failed(&output, &["small/out.tar.gz", "No space left", "make room"]);
+            assert_failed(&output, &["small/out.tar.gz", "No space left", "make room"]);
             assert_eq!(cluster.documents.open_contexts().unwrap_or_default(), 0);
         }
     }
@@ -47,11 +47,11 @@ fn import_without_disk_space_for_spooling_writes_nothing() {
     let archive = from_python("complete").display().to_string();
     let cluster = cluster();
     let url = cluster.stand_in.url();
-    let reordered = crate::hostile::valid::good().lines("_snapshot_docs.ndjson", |lines| lines.rotate_left(2));
+    let reordered = crate::hostile::valid::valid().lines("_snapshot_docs.ndjson", |lines| lines.rotate_left(2));
     std::fs::write(binary.path("reordered.tar.gz"), reordered.pack()).unwrap();
     let arguments = ["import", "reordered.tar.gz", "--yes", "--replace", "--url", &url];
     if let Some(output) = on_small_disk(&binary, 4, &[("TMPDIR", "small")], &arguments) {
-        failed(&output, &["No space left", "TMPDIR"]);
+        assert_failed(&output, &["No space left", "TMPDIR"]);
         assert!(cluster.stand_in.writes().is_empty());
     }
     // Where nothing waits no temporary file is needed.

@@ -4,12 +4,12 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output};
 
-use super::{JOB, cluster, failed, files};
+use super::{JOB, assert_failed, cluster, files};
 use crate::import_safety::archive_of;
 use crate::support::binary::Binary;
 
 /// Runs after this was said to the shell.
-fn run_after(limit: &str, command: &Command, user: Option<u32>) -> Output {
+fn run_with_ulimit(limit: &str, command: &Command, user: Option<u32>) -> Output {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{limit} && exec \"$0\" \"$@\"")]);
     shell.arg(command.get_program()).args(command.get_args());
@@ -37,7 +37,7 @@ fn missing_file_descriptors_are_reported() {
     ];
     let mut failed = 0;
     for most in 4..40 {
-        let output = run_after(&format!("ulimit -n {most}"), &binary.command(export), None);
+        let output = run_with_ulimit(&format!("ulimit -n {most}"), &binary.command(export), None);
         let said = String::from_utf8_lossy(&output.stderr);
         if output.status.code() == Some(0) {
             break;
@@ -74,7 +74,7 @@ fn missing_threads_are_reported() {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(binary.directory(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let limit = "ulimit -u 3 2>/dev/null || ulimit -p 3";
-    let output = run_after(&format!("({limit}) && {limit}"), &export, Some(USER));
+    let output = run_with_ulimit(&format!("({limit}) && {limit}"), &export, Some(USER));
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
@@ -95,8 +95,8 @@ fn file_size_limit_is_reported() {
     let archive = shared.display().to_string();
     let page = ["inspect", &archive, "--html", "page.html"];
     for (arguments, file) in [(&export[..], "out.tar.gz"), (&page, "page.html")] {
-        let output = run_after("ulimit -f 8", &binary.command(arguments), None);
-        failed(&output, &[file, "File too large", "ulimit"]);
+        let output = run_with_ulimit("ulimit -f 8", &binary.command(arguments), None);
+        assert_failed(&output, &[file, "File too large", "ulimit"]);
         assert_eq!(files(binary.directory()), Vec::<String>::new());
     }
     assert_eq!(cluster.documents.open_contexts().unwrap_or_default(), 0);

@@ -23,7 +23,7 @@ const JOB: &str = "log-categories";
 fn cluster() -> TestCluster {
     let cluster = TestCluster::with(options());
     cluster.seed(&Fixture::load(JOB));
-    cluster.stand_in.forget_requests();
+    cluster.stand_in.clear_requests();
     cluster
 }
 
@@ -39,7 +39,7 @@ fn files(directory: &Path) -> Vec<String> {
 /// One error with its hint, and nothing on stdout.
 #[cfg(target_os = "linux")]
 #[track_caller]
-fn failed(output: &Output, words: &[&str]) {
+fn assert_failed(output: &Output, words: &[&str]) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     for words in words.iter().chain(&["error: ", "hint: "]) {

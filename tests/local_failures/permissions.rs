@@ -12,12 +12,12 @@ use crate::support::binary::Binary;
 /// Somebody who owns nothing.
 const NOBODY: u32 = 65_534;
 
-fn mode(path: &Path, mode: u32) {
+fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// The command as a user whom permissions bind. `None`, and a line for the reader, where root cannot become one.
-fn bound(mut command: Command) -> Option<Command> {
+fn as_unprivileged_user(mut command: Command) -> Option<Command> {
     if !rustix::process::getuid().is_root() {
         return Some(command);
     }
@@ -40,8 +40,8 @@ fn read_only_directory_is_named() {
     let url = cluster.stand_in.url();
     let folder = binary.path("locked");
     std::fs::create_dir(&folder).unwrap();
-    mode(binary.directory(), 0o755);
-    mode(&folder, 0o555);
+    set_mode(binary.directory(), 0o755);
+    set_mode(&folder, 0o555);
     let command = binary.command([
         "export",
         "--job-id",
@@ -52,7 +52,7 @@ fn read_only_directory_is_named() {
         "-o",
         "locked/out.tar.gz",
     ]);
-    if let Some(mut command) = bound(command) {
+    if let Some(mut command) = as_unprivileged_user(command) {
         let output = command.output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{said}");
@@ -69,15 +69,15 @@ fn unreadable_archive_is_named_before_the_first_request() {
     let (cluster, binary) = (cluster(), Binary::new());
     let url = cluster.stand_in.url();
     std::fs::copy(&**archive_of(JOB), binary.path("secret.tar.gz")).unwrap();
-    mode(binary.directory(), 0o755);
-    mode(&binary.path("secret.tar.gz"), 0);
+    set_mode(binary.directory(), 0o755);
+    set_mode(&binary.path("secret.tar.gz"), 0);
     let import = ["import", "secret.tar.gz", "--yes", "--url", &url];
     for arguments in [
         &import[..],
         &["inspect", "secret.tar.gz"],
         &["inspect", "secret.tar.gz", "--show", "x"],
     ] {
-        if let Some(mut command) = bound(binary.command(arguments)) {
+        if let Some(mut command) = as_unprivileged_user(binary.command(arguments)) {
             let output = command.output().unwrap();
             let said = String::from_utf8(output.stderr).unwrap();
             assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");
@@ -98,10 +98,10 @@ fn archive_that_is_not_a_file_is_refused() {
     for name in ["pipe", "folder", "/dev/null"] {
         let path = binary.path(name);
         let run = cluster.import(&binary, &path, &[]).expect(1);
-        run.says("not a file");
-        binary.run(["inspect", name]).expect(1).says("not a file");
+        run.expect_stderr("not a file");
+        binary.run(["inspect", name]).expect(1).expect_stderr("not a file");
     }
     let run = cluster.import(&binary, &binary.path("nothing"), &[]).expect(1);
-    run.says("nothing").says("hint: ");
+    run.expect_stderr("nothing").expect_stderr("hint: ");
     assert!(cluster.stand_in.requests().is_empty());
 }

@@ -84,7 +84,7 @@ fn archive_to_a_closed_stdout_is_an_error() {
     let (cluster, binary) = (cluster(), Binary::new());
     let shared = archive_of(JOB);
     let (url, archive) = (cluster.stand_in.url(), shared.display().to_string());
-    cluster.stand_in.forget_requests();
+    cluster.stand_in.clear_requests();
     for arguments in [
         vec!["export", "--job-id", JOB, "--yes", "-o", "-", "--url", &url],
         vec!["pseudonymize", &archive, "-o", "-", "--key", "new.key.json"],
@@ -110,7 +110,7 @@ fn archive_to_a_closed_stdout_is_an_error() {
         assert!(files(binary.directory()).is_empty());
         let output = run("> /dev/null");
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
-        cluster.stand_in.forget_requests();
+        cluster.stand_in.clear_requests();
         for file in files(binary.directory()) {
             std::fs::remove_file(binary.path(&file)).unwrap();
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::json_tree::{Tree, state_document, states};
-use super::shared_archives::{edited, exported, exported_of, pseudonymized, with_tokens};
+use super::shared_archives::{edited, exported, exported_of, pseudonymized, shared_pseudonymized};
 use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
@@ -65,7 +65,7 @@ fn definitions(entries: &BTreeMap<String, String>) -> BTreeMap<u64, Value> {
 fn category_lengths_match_messages_with_tokens() {
     for job in ["log-categories", "log-categories-multisnap"] {
         let binary = Binary::new();
-        let (old, new) = (exported(&binary, job), with_tokens(&binary, job).archive);
+        let (old, new) = (exported(&binary, job), shared_pseudonymized(&binary, job).archive);
         let (old, new) = (entries(&old), entries(&new));
         let (before, after) = (categories(&old), categories(&new));
         assert!(before.len() == after.len() && before.len() > 5, "{job}");
@@ -133,7 +133,7 @@ fn category_lengths_count_bytes_and_filtered_text() {
 fn report_states_what_applies_to_the_job() {
     let binary = Binary::new();
     let said = |archive: &std::path::Path, name: &str| {
-        let said = pseudonymized(&binary, archive, name, &["--skip-datafeed"]).said;
+        let said = pseudonymized(&binary, archive, name, &["--skip-datafeed"]).output;
         said["expected_results"].to_string()
     };
     let archive = exported(&binary, "web-latency");

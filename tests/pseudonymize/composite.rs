@@ -10,7 +10,7 @@ use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
 /// The job with a field `net.place` in its input documents, which is an influencer.
-fn influenced(definition: &Value, value: &Value) -> Fixture {
+fn with_influencer(definition: &Value, value: &Value) -> Fixture {
     let mut fixture = Fixture::load("web-latency");
     fixture.input_mapping["properties"]["net"] = json!({"properties": {"place": definition}});
     let influencers = fixture.job["analysis_config"]["influencers"].as_array_mut().unwrap();
@@ -58,15 +58,15 @@ fn composite_values_are_refused() {
         ),
     ] {
         let binary = Binary::new();
-        let old = exported_of(&binary, &influenced(&definition, &value));
+        let old = exported_of(&binary, &with_influencer(&definition, &value));
         let old = old.display().to_string();
         binary
             .run(["pseudonymize", &old, "-o", "new.tar.gz"])
             .expect(3)
-            .says(&format!(
+            .expect_stderr(&format!(
                 "the values of net.place in the input documents cannot be replaced: {why}"
             ))
-            .says("--fields");
+            .expect_stderr("--fields");
         assert!(!binary.path("new.tar.gz").exists() && !binary.path("new.key.json").exists());
     }
 }
@@ -79,7 +79,7 @@ fn metric_of_objects_is_kept() {
         json!({"type": "Point", "coordinates": [-70.25, 40.5]}),
         json!([-70.25, 40.5]),
     ] {
-        let mut fixture = influenced(&json!({"type": "geo_point"}), &value);
+        let mut fixture = with_influencer(&json!({"type": "geo_point"}), &value);
         let analysis = &mut fixture.job["analysis_config"];
         analysis["influencers"] = json!(["host", "clientip"]);
         let detectors = analysis["detectors"].as_array_mut().unwrap();
@@ -107,9 +107,12 @@ fn field_that_is_also_a_metric_is_refused() {
     influencers.push("responsetime".into());
     let binary = Binary::new();
     let old = exported_of(&binary, &fixture).display().to_string();
-    binary.run(["pseudonymize", &old, "-o", "new.tar.gz"]).expect(3).says(
-        "the values of responsetime in the input documents cannot be replaced: the job reads them as numbers too",
-    );
+    binary
+        .run(["pseudonymize", &old, "-o", "new.tar.gz"])
+        .expect(3)
+        .expect_stderr(
+            "the values of responsetime in the input documents cannot be replaced: the job reads them as numbers too",
+        );
     let old = std::path::PathBuf::from(old);
     let new = pseudonymized(&binary, &old, "new", &["--fields", "host,status,clientip"]);
     TestCluster::new(newest()).import(&binary, &new.archive, &[]).expect(0);

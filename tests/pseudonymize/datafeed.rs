@@ -16,7 +16,7 @@ const JOB: &str = "web-latency";
 const HOST: &str = "web-05.iad.corp.example";
 
 /// The job's archive with this datafeed; its status is a number.
-fn feeding(binary: &Binary, feed: Value) -> PathBuf {
+fn with_datafeed(binary: &Binary, feed: Value) -> PathBuf {
     edited(binary, JOB, |config, mapping| {
         let datafeed = config["datafeed_config"].as_object_mut().unwrap();
         datafeed.remove("runtime_mappings");
@@ -43,12 +43,12 @@ fn datafeed(entries: &BTreeMap<String, String>) -> Value {
 }
 
 /// The same target each time.
-fn again(binary: &Binary, old: &Path) -> Pseudonymized {
+fn pseudonymize_again(binary: &Binary, old: &Path) -> Pseudonymized {
     let key = binary.path("new.key.json").display().to_string();
     pseudonymized(binary, old, "new", &["--overwrite", "--key", &key])
 }
 
-fn run(binary: &Binary, old: &Path, more: &[&str]) -> Run {
+fn pseudonymize(binary: &Binary, old: &Path, more: &[&str]) -> Run {
     let old = old.display().to_string();
     let mut arguments = vec!["pseudonymize", &old, "-o", "new.tar.gz"];
     arguments.extend(more);
@@ -62,10 +62,10 @@ fn query_without_replaced_fields_and_values_is_kept() {
         json!({"bool": {"filter": [{"range": {"responsetime": {"gte": 0, "lte": 60000}}}, {"exists": {"field": "@timestamp"}}]}}),
         json!({"query_string": {"query": "responsetime:[1 TO 5]"}}),
     ] {
-        let old = feeding(&binary, json!({"query": query}));
+        let old = with_datafeed(&binary, json!({"query": query}));
         for old in [old.clone(), without_inputs(&binary, &old)] {
-            let new = again(&binary, &old);
-            assert_eq!(new.said["datafeed"], json!({"result": "kept"}));
+            let new = pseudonymize_again(&binary, &old);
+            assert_eq!(new.output["datafeed"], json!({"result": "kept"}));
             assert_eq!(datafeed(&entries(&new.archive))["query"], query);
         }
     }
@@ -89,14 +89,14 @@ fn a_query_with_replaced_fields_or_values_becomes_match_all() {
             "replaced value",
         ),
     ] {
-        feeding(&binary, json!({"query": query}));
+        with_datafeed(&binary, json!({"query": query}));
         let said = binary.run(["pseudonymize", &archive, "-o", output, "--dry-run", "--json"]);
-        let said = said.expect(0).says("`match_all` replaces its query").json();
+        let said = said.expect(0).expect_stderr("`match_all` replaces its query").json();
         assert_eq!(said["datafeed"]["result"], "match_all", "{query}");
         let reason = said["datafeed"]["reason"].as_str().unwrap();
         assert!(reason.contains(why), "{query}: {reason}");
     }
-    let old = feeding(&binary, json!({"query": {"term": {"host": "web-99.unseen.example"}}}));
+    let old = with_datafeed(&binary, json!({"query": {"term": {"host": "web-99.unseen.example"}}}));
     let new = pseudonymized(&binary, &old, "new", &[]);
     let written = entries(&new.archive);
     assert_eq!(datafeed(&written)["query"], json!({"match_all": {}}));
@@ -112,11 +112,11 @@ fn datafeed_with_a_replaced_query_is_omitted_without_input_documents() {
     for query in [json!({"term": {"host": "x"}}), json!({"term": {"team": HOST}})] {
         // Scripts that read values are no reason to refuse what is not written.
         let scripts = json!({"bad": {"script": "doc['host'].value"}});
-        let old = feeding(&binary, json!({"query": query, "script_fields": scripts}));
+        let old = with_datafeed(&binary, json!({"query": query, "script_fields": scripts}));
         let old = without_inputs(&binary, &old);
-        run(&binary, &old, &["--overwrite", "--key", "new.key.json"])
+        pseudonymize(&binary, &old, &["--overwrite", "--key", "new.key.json"])
             .expect(0)
-            .says("Datafeed: left out");
+            .expect_stderr("Datafeed: left out");
         let written = entries(&binary.path("new.tar.gz"));
         assert!(!entry(&written, "_config.json").contains("datafeed_config"), "{query}");
     }
@@ -148,8 +148,8 @@ fn fields_read_only_by_a_replaced_query_are_omitted() {
     }
     std::fs::write(&old, gzip(&blocks(&all))).unwrap();
     let new = pseudonymized(&binary, &old, "new", &[]);
-    assert_eq!(new.said["datafeed"], json!({"result": "kept"}));
-    assert_eq!(new.said["input_fields_left_out"], json!(["labels.team", "zone"]));
+    assert_eq!(new.output["datafeed"], json!({"result": "kept"}));
+    assert_eq!(new.output["input_fields_left_out"], json!(["labels.team", "zone"]));
     let written = entries(&new.archive);
     assert_eq!(datafeed(&written)["query"], query);
     let inputs = entry(&written, "_input_1.ndjson");
@@ -186,7 +186,7 @@ fn aggregations_and_scripts_that_do_not_depend_on_values_are_kept() {
         "script_fields": {"is_slow": {"script": {"source": "doc['responsetime'].value > params.limit", "params": {"limit": 304}}}},
         "runtime_mappings": {"double": {"type": "double", "script": {"source": "emit(doc['responsetime'].value * 2)"}}},
     });
-    let old = feeding(&binary, feed.clone());
+    let old = with_datafeed(&binary, feed.clone());
     let new = pseudonymized(&binary, &old, "new", &[]);
     let written = datafeed(&entries(&new.archive));
     for section in ["aggregations", "script_fields", "runtime_mappings"] {
@@ -197,7 +197,7 @@ fn aggregations_and_scripts_that_do_not_depend_on_values_are_kept() {
 #[test]
 fn unused_scripted_fields_are_omitted() {
     let binary = Binary::new();
-    let old = feeding(
+    let old = with_datafeed(
         &binary,
         json!({
             "script_fields": {"upper": {"script": "doc['host'].value.toUpperCase()"}, "kept": {"script": "1"}},
@@ -216,7 +216,7 @@ fn unused_scripted_fields_are_omitted() {
     assert_eq!(written["script_fields"], json!({"kept": {"script": "1"}}));
     assert_eq!(written["runtime_mappings"], json!({}));
     assert_eq!(
-        new.said["scripted_fields_left_out"],
+        new.output["scripted_fields_left_out"],
         json!(["shorter", "short", "named", "twice", "upper"])
     );
 }
@@ -224,7 +224,7 @@ fn unused_scripted_fields_are_omitted() {
 #[test]
 fn runtime_field_read_only_by_a_replaced_query_is_omitted() {
     let binary = Binary::new();
-    let old = feeding(
+    let old = with_datafeed(
         &binary,
         json!({
             "query": {"term": {"is_error": true}},
@@ -232,7 +232,7 @@ fn runtime_field_read_only_by_a_replaced_query_is_omitted() {
         }),
     );
     let new = pseudonymized(&binary, &old, "new", &[]);
-    assert_eq!(new.said["datafeed"]["result"], "match_all");
+    assert_eq!(new.output["datafeed"]["result"], "match_all");
     let written = datafeed(&entries(&new.archive));
     assert_eq!(
         (&written["query"], &written["runtime_mappings"]),
@@ -309,15 +309,15 @@ fn aggregations_and_scripts_that_read_values_are_refused() {
             "the script of `responsetime`: it contains a replaced value",
         ),
     ] {
-        let old = feeding(&binary, feed.clone());
-        let refused = run(&binary, &old, &["--dry-run"]);
+        let old = with_datafeed(&binary, feed.clone());
+        let refused = pseudonymize(&binary, &old, &["--dry-run"]);
         assert_eq!(refused.code, 3, "{feed}: {}", refused.stderr);
-        refused.says(wanted).says("--skip-datafeed");
+        refused.expect_stderr(wanted).expect_stderr("--skip-datafeed");
         assert!(!refused.stderr.contains("web-05"), "{}", refused.stderr);
     }
     // The hint is a way.
-    let old = feeding(&binary, json!({"aggs": {"a": {"filter": {"prefix": {"host": "x"}}}}}));
-    run(&binary, &old, &["--skip-datafeed"]).expect(0);
+    let old = with_datafeed(&binary, json!({"aggs": {"a": {"filter": {"prefix": {"host": "x"}}}}}));
+    pseudonymize(&binary, &old, &["--skip-datafeed"]).expect(0);
     let written = entries(&binary.path("new.tar.gz"));
     assert!(!entry(&written, "_config.json").contains("datafeed_config"));
 }
@@ -326,20 +326,24 @@ fn aggregations_and_scripts_that_read_values_are_refused() {
 fn aggregation_names_that_contain_values_must_be_accepted() {
     let binary = Binary::new();
     let feed = json!({"aggs": {"a": {"filters": {"filters": {HOST: {"match_all": {}}}}}}});
-    let old = feeding(&binary, feed);
-    run(&binary, &old, &["--dry-run"]).expect(3).says("--accept-names");
-    run(&binary, &old, &["--accept-names"]).expect(0);
+    let old = with_datafeed(&binary, feed);
+    pseudonymize(&binary, &old, &["--dry-run"])
+        .expect(3)
+        .expect_stderr("--accept-names");
+    pseudonymize(&binary, &old, &["--accept-names"]).expect(0);
 }
 
 #[test]
 fn value_may_be_a_field_name_if_names_are_accepted() {
     let binary = Binary::new();
-    let old = feeding(
+    let old = with_datafeed(
         &binary,
         json!({"script_fields": {"responsetime": {"script": "doc['web-05.iad.corp.example'].value * 2"}}}),
     );
-    run(&binary, &old, &["--dry-run"]).expect(3).says("--accept-names");
-    run(&binary, &old, &["--accept-names"]).expect(0);
+    pseudonymize(&binary, &old, &["--dry-run"])
+        .expect(3)
+        .expect_stderr("--accept-names");
+    pseudonymize(&binary, &old, &["--accept-names"]).expect(0);
     let written = datafeed(&entries(&binary.path("new.tar.gz")));
     assert_eq!(
         written["script_fields"]["responsetime"]["script"],
@@ -360,7 +364,7 @@ fn runtime_fields_of_the_mapping_that_read_values_are_omitted_or_refused() {
         });
         let mut options = vec!["--overwrite", "--key", "new.key.json"];
         options.extend(more);
-        run(&binary, &old, &options)
+        pseudonymize(&binary, &old, &options)
     };
     let written = || {
         let entries = entries(&binary.path("new.tar.gz"));
@@ -373,7 +377,7 @@ fn runtime_fields_of_the_mapping_that_read_values_are_omitted_or_refused() {
     ] {
         run(true, json!(script), &[])
             .expect(3)
-            .says("the script of `made` in the mapping");
+            .expect_stderr("the script of `made` in the mapping");
         run(true, json!(script), &["--skip-datafeed"]).expect(0);
         assert_eq!(written(), json!({}));
         run(false, json!(script), &[]).expect(0);
@@ -395,7 +399,7 @@ fn imported_query(cluster: &TestCluster) -> Value {
 #[test]
 fn replaced_query_is_imported_with_the_archived_documents_only() {
     let binary = Binary::new();
-    let old = feeding(&binary, json!({"query": {"prefix": {"host": "web-"}}}));
+    let old = with_datafeed(&binary, json!({"query": {"prefix": {"host": "web-"}}}));
     let new = pseudonymized(&binary, &old, "new", &[]);
     let cluster = TestCluster::new(newest());
     for options in [
@@ -405,8 +409,8 @@ fn replaced_query_is_imported_with_the_archived_documents_only() {
     ] {
         let refused = cluster.import(&binary, &new.archive, options).expect(3);
         refused
-            .says("`match_all` in place of its query")
-            .says("--skip-datafeed");
+            .expect_stderr("`match_all` in place of its query")
+            .expect_stderr("--skip-datafeed");
     }
     cluster
         .import(&binary, &new.archive, &["--skip-inputs", "--skip-datafeed"])
@@ -437,7 +441,7 @@ fn query_with_missing_fields_is_imported_as_match_all() {
     cluster
         .import(&binary, &tokens, &[])
         .expect(0)
-        .says("`match_all` in place of its query");
+        .expect_stderr("`match_all` in place of its query");
     assert_eq!(imported_query(&cluster), json!({"match_all": {}}));
     cluster
         .import(&binary, &tokens, &["--replace", "--skip-inputs"])

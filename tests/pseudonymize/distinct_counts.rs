@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::json_tree::{Tree, state_document, states};
-use super::leak_check::{hash, search, words};
+use super::leak_check::{assert_no_leak, counted_hashes, hash};
 use super::newest;
 use super::reveal::reveal;
 use super::shared_archives::pseudonymized;
@@ -58,7 +58,7 @@ fn state_of(form: &str, first_hash: u64) -> String {
         .replace("BY_HOST", &by_host)
 }
 
-fn counting(state: &str) -> Fixture {
+fn fixture_with_state(state: &str) -> Fixture {
     let mut fixture = Fixture::load("web-latency").without_datafeed().without_inputs();
     fixture.filters.clear();
     fixture.annotations.clear();
@@ -72,7 +72,7 @@ fn counting(state: &str) -> Fixture {
 }
 
 fn exported(binary: &Binary, state: &str) -> std::path::PathBuf {
-    TestCluster::seeded(newest(), &counting(state)).export(binary, "web-latency", "original", &[])
+    TestCluster::seeded(newest(), &fixture_with_state(state)).export(binary, "web-latency", "original", &[])
 }
 
 #[test]
@@ -80,22 +80,22 @@ fn hashes_of_distinct_values_become_those_of_tokens() {
     let binary = Binary::new();
     let old = exported(&binary, &state(hash(&["anna"])));
     let new = pseudonymized(&binary, &old, "new", &[]);
-    let hashes = &new.said["hashes"];
+    let hashes = &new.output["hashes"];
     assert_eq!(
         (hashes["words"].as_u64(), hashes["words_dropped"].as_u64()),
         (Some(9), Some(1))
     );
     let (old, new_entries) = (entries(&old), entries(&new.archive));
-    assert!(words(&old).contains(&hash(&["nobody knows"])));
+    assert!(counted_hashes(&old).contains(&hash(&["nobody knows"])));
     let originals: BTreeSet<String> = USERS
         .into_iter()
         .chain(["web-host-1", "login"])
         .map(str::to_owned)
         .collect();
-    search("counted", &new_entries, &originals);
+    assert_no_leak("counted", &new_entries, &originals);
     let token = |value: &str| new.tokens.iter().find(|(_, of)| *of == value).unwrap().0.as_str();
     let wanted: BTreeSet<u64> = USERS.into_iter().map(|user| hash(&[token(user)])).collect();
-    assert_eq!(words(&new_entries), wanted);
+    assert_eq!(counted_hashes(&new_entries), wanted);
     // Everything in its place: each value behind its hash, each influencer before those that it has a share in.
     let states = states(&new_entries);
     let tree = Tree::parse(states.values().next().unwrap());
@@ -120,12 +120,12 @@ fn distinct_values_with_equal_hashes_are_refused() {
     let binary = Binary::new();
     let old = exported(&binary, &state(hash(&["bert"])));
     let run = binary.run(["pseudonymize", &old.display().to_string(), "-o", "new.tar.gz"]);
-    run.expect(1).says("hash is that of another text");
+    run.expect(1).expect_stderr("hash is that of another text");
     assert!(!binary.path("new.tar.gz").exists() && !binary.path("new.key.json").exists());
 }
 
 /// The same with a rule that the detector has applied for good.
-fn with_a_checksum() -> String {
+fn state_with_rule_checksum() -> String {
     let applied = r#"{BY_HOST}}}}}}},"b":{"d":{"a":{"a":"1","k":{"a":"7717","d":"1"}},"b":{}}}"#;
     state_of(&STATE.replacen("{BY_HOST}}}}}}}", applied, 1), hash(&["anna"]))
 }
@@ -135,7 +135,7 @@ fn checksums_of_rules_without_a_scope_are_kept() {
     let shift = json!({"actions": ["force_time_shift"], "params": {"force_time_shift": {"time_shift_amount": 3600}}});
     let scope = json!({"host": {"filter_id": "hosts", "filter_type": "include"}});
     for scoped in [false, true] {
-        let mut fixture = counting(&with_a_checksum());
+        let mut fixture = fixture_with_state(&state_with_rule_checksum());
         let rule = &mut fixture.job["analysis_config"]["detectors"][0]["custom_rules"];
         *rule = json!([shift]);
         if scoped {
@@ -148,7 +148,7 @@ fn checksums_of_rules_without_a_scope_are_kept() {
         let old = TestCluster::seeded(newest(), &fixture).export(&binary, "web-latency", "original", &[]);
         if scoped {
             let run = binary.run(["pseudonymize", &old.display().to_string(), "-o", "new.tar.gz"]);
-            run.expect(1).says("checksums of rules");
+            run.expect(1).expect_stderr("checksums of rules");
             continue;
         }
         let new = pseudonymized(&binary, &old, "new", &[]);

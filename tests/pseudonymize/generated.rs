@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-use super::json_tree::{Tree, packed, quantiles, states};
-use super::leak_check::{explained, hash, scope_keys, words};
-use crate::support::archive::{Member, blocks, entries, gzip};
+use super::json_tree::{Tree, compressed, quantiles, states};
+use super::leak_check::{counted_hashes, explained_keys, hash, scope_keys};
+use crate::support::archive::{TarMember, blocks, entries, gzip};
 use crate::support::binary::Binary;
 
 /// How many, where the variable names no other number.
 const JOBS: u64 = 50;
-const VARIABLE: &str = "ESML_TEST_GENERATED_JOBS";
+const JOBS_VARIABLE: &str = "ESML_TEST_GENERATED_JOBS";
 const JOB: &str = "gen";
 const FIELDS: [&str; 3] = ["host", "service", "user"];
 const INDEX: &str = "gen-1";
@@ -23,11 +23,11 @@ const INDEX: &str = "gen-1";
 /// Values of the three fields, and the archive of a job that knows them.
 struct Generated {
     values: BTreeMap<&'static str, Vec<String>>,
-    members: Vec<Member>,
+    members: Vec<TarMember>,
 }
 
 fn value(rng: &mut Rng) -> String {
-    const NASTY: [&str; 52] = [
+    const EDGE_CASES: [&str; 52] = [
         "",
         "1",
         "0",
@@ -82,7 +82,7 @@ fn value(rng: &mut Rng) -> String {
         "web-05.fra.corp.example",
     ];
     match rng.u8(..12) {
-        0..6 => NASTY[rng.usize(..NASTY.len())].to_owned(),
+        0..6 => EDGE_CASES[rng.usize(..EDGE_CASES.len())].to_owned(),
         6 => format!("web-{:02}.corp.example", rng.u8(..20)),
         7 => rng.u32(..).to_string(),
         8 => format!(
@@ -96,12 +96,12 @@ fn value(rng: &mut Rng) -> String {
     }
 }
 
-fn one<'a>(rng: &mut Rng, values: &'a [String]) -> &'a str {
+fn choose<'a>(rng: &mut Rng, values: &'a [String]) -> &'a str {
     &values[rng.usize(..values.len())]
 }
 
 /// As a number where it can be one, by chance.
-fn printed(rng: &mut Rng, text: &str) -> Value {
+fn maybe_number(rng: &mut Rng, text: &str) -> Value {
     match text.parse::<u64>() {
         Ok(number) if number.to_string() == text && rng.bool() => number.into(),
         _ => text.into(),
@@ -117,7 +117,7 @@ impl Generated {
             values.insert(field, all.into_iter().collect::<Vec<_>>());
         }
         if rng.bool() {
-            let shared = one(rng, &values["host"]).to_owned();
+            let shared = choose(rng, &values["host"]).to_owned();
             values.entry("user").or_default().push(shared);
         }
         let mut made = Self {
@@ -133,7 +133,7 @@ impl Generated {
     }
 
     /// Its values, the long ones cut.
-    fn shown(&self) -> String {
+    fn summary(&self) -> String {
         let all = self.values.iter().map(|(field, values)| {
             let values = values.iter().map(|value| value.chars().take(40).collect::<String>());
             format!("{field}: {:?}", values.collect::<Vec<_>>())
@@ -141,13 +141,13 @@ impl Generated {
         all.collect::<Vec<_>>().join("\n")
     }
 
-    fn of(&self, rng: &mut Rng, field: &str) -> String {
-        one(rng, &self.values[field]).to_owned()
+    fn random_value(&self, rng: &mut Rng, field: &str) -> String {
+        choose(rng, &self.values[field]).to_owned()
     }
 
-    fn any(&self, rng: &mut Rng) -> String {
+    fn any_value(&self, rng: &mut Rng) -> String {
         let field = FIELDS[rng.usize(..FIELDS.len())];
-        self.of(rng, field)
+        self.random_value(rng, field)
     }
 
     /// The values that are replaced wherever they are.
@@ -158,7 +158,7 @@ impl Generated {
     }
 
     fn add(&mut self, name: &str, content: impl Into<Vec<u8>>) {
-        self.members.push(Member::file(name, content));
+        self.members.push(TarMember::file(name, content));
     }
 
     fn state(&mut self, rng: &mut Rng) {
@@ -166,7 +166,7 @@ impl Generated {
         let mut detectors = String::new();
         let hosts = self.values["host"].clone();
         for host in &hosts {
-            let (service, user) = (self.of(rng, "service"), self.of(rng, "user"));
+            let (service, user) = (self.random_value(rng, "service"), self.random_value(rng, "user"));
             let word = hash(&[&user]).to_string();
             let (h, s, u) = (quoted(host), quoted(&service), quoted(&user));
             detectors += &format!(
@@ -179,12 +179,16 @@ impl Generated {
             format!(
                 "{}\n{}\n",
                 json!({"index": {"_index": ".ml-state", "_id": "gen_model_state_1#1"}}),
-                json!({"compressed": [packed(&state)], "eos": true})
+                json!({"compressed": [compressed(&state)], "eos": true})
             ),
         );
         let mut keys = BTreeSet::from([hash(&["", "", "", ""])]);
         for _ in 0..6 {
-            let (h, s, u) = (self.of(rng, "host"), self.of(rng, "service"), self.of(rng, "user"));
+            let (h, s, u) = (
+                self.random_value(rng, "host"),
+                self.random_value(rng, "service"),
+                self.random_value(rng, "user"),
+            );
             keys.extend([
                 hash(&["", "", "host", &h]),
                 hash(&["", "", "user", &u]),
@@ -205,7 +209,7 @@ impl Generated {
             "job_id": JOB, "snapshot_id": "1", "snapshot_doc_count": 1, "min_version": "9.0.0", "timestamp": 1,
             "description": "State persisted due to job close at 2026-11-23T11:20:17+0000",
             "model_size_stats": {"job_id": JOB, "memory_status": "ok", "categorization_status": "ok"},
-            "quantiles": {"job_id": JOB, "timestamp": 1, "quantile_state": packed(&quantiles)},
+            "quantiles": {"job_id": JOB, "timestamp": 1, "quantile_state": compressed(&quantiles)},
         });
         self.add(
             "ml-anomalies-snapshot_doc_gen_model_snapshot_1.json",
@@ -227,13 +231,13 @@ impl Generated {
                 // Each of them in some document: what is the value of no field is none to replace.
                 let all = &self.values[field];
                 let value = all[usize::try_from(number).unwrap() % all.len()].clone();
-                document.insert(field.to_owned(), printed(rng, &value));
+                document.insert(field.to_owned(), maybe_number(rng, &value));
             }
-            let (a, b, c) = (self.any(rng), self.any(rng), self.any(rng));
+            let (a, b, c) = (self.any_value(rng), self.any_value(rng), self.any_value(rng));
             document.insert("message".to_owned(), format!("login of {a} from ({b})!").into());
             document.insert("bytes".to_owned(), rng.u32(..1_000_000).into());
             if rng.bool() {
-                document.insert("other".to_owned(), printed(rng, &c));
+                document.insert("other".to_owned(), maybe_number(rng, &c));
             }
             if rng.u8(..3) == 0 && !a.is_empty() {
                 document.insert("labels".to_owned(), json!({ &a: 1, "x": { &b: [&c] } }));
@@ -259,7 +263,11 @@ impl Generated {
         self.add("gen_input_mapping.json", mapping.to_string());
         let mut annotations = String::new();
         for number in 0..3 {
-            let (h, s, any) = (self.of(rng, "host"), self.of(rng, "service"), self.any(rng));
+            let (h, s, any) = (
+                self.random_value(rng, "host"),
+                self.random_value(rng, "service"),
+                self.any_value(rng),
+            );
             annotations += &format!(
                 "{}\n",
                 json!({
@@ -271,7 +279,7 @@ impl Generated {
             );
         }
         self.add("gen_annotations.ndjson", annotations);
-        let notification = json!({"job_id": JOB, "message": format!("Job gen: {}", self.any(rng)), "level": "info",
+        let notification = json!({"job_id": JOB, "message": format!("Job gen: {}", self.any_value(rng)), "level": "info",
             "timestamp": 1, "node_name": "node-1", "job_type": "anomaly_detector"});
         self.add("gen_notifications.ndjson", format!("{notification}\n"));
         let items: BTreeSet<String> = self.values["host"]
@@ -279,29 +287,29 @@ impl Generated {
             .filter(|item| !item.contains('*'))
             .cloned()
             .collect();
-        let filter = json!([{"filter_id": "f1", "description": self.any(rng), "items": items}]);
+        let filter = json!([{"filter_id": "f1", "description": self.any_value(rng), "items": items}]);
         self.add("gen_filters.json", filter.to_string());
-        let calendar = json!([{"calendar_id": "c1", "description": self.any(rng), "job_ids": [JOB], "events": [
-            {"description": self.any(rng), "start_time": 1, "end_time": 2}]}]);
+        let calendar = json!([{"calendar_id": "c1", "description": self.any_value(rng), "job_ids": [JOB], "events": [
+            {"description": self.any_value(rng), "start_time": 1, "end_time": 2}]}]);
         self.add("gen_calendars.json", calendar.to_string());
     }
 
     fn configuration(&mut self, rng: &mut Rng) {
-        let (a, b) = (self.of(rng, "host"), self.any(rng));
+        let (a, b) = (self.random_value(rng, "host"), self.any_value(rng));
         let query = match rng.u8(..4) {
             0 => json!({"term": {"host": a}}),
             1 => json!({"bool": {"must_not": [{"term": {"other": {"value": b}}}]}}),
             _ => json!({"match_all": {}}),
         };
-        let terms = self.of(rng, "host");
+        let terms = self.random_value(rng, "host");
         let terms = terms.replace(',', "");
         let config = json!({
-            "job_id": JOB, "job_type": "anomaly_detector", "job_version": "12.0.0", "description": self.any(rng),
+            "job_id": JOB, "job_type": "anomaly_detector", "job_version": "12.0.0", "description": self.any_value(rng),
             "groups": ["g1"],
             "analysis_config": {
                 "bucket_span": "15m",
                 "detectors": [{
-                    "detector_description": format!("what {} does", self.any(rng)), "function": "distinct_count",
+                    "detector_description": format!("what {} does", self.any_value(rng)), "function": "distinct_count",
                     "field_name": "user", "by_field_name": "service", "partition_field_name": "host",
                     "detector_index": 0,
                     "custom_rules": [{"actions": ["skip_result"], "conditions": [],
@@ -311,7 +319,7 @@ impl Generated {
             },
             "data_description": {"time_field": "@timestamp", "time_format": "epoch_ms"},
             "model_plot_config": {"enabled": true, "terms": terms},
-            "custom_settings": {"note": self.any(rng), "of": { self.any(rng): 1 }},
+            "custom_settings": {"note": self.any_value(rng), "of": { self.any_value(rng): 1 }},
             "results_index_name": "shared", "model_snapshot_id": "1",
             "datafeed_config": {"datafeed_id": "feed-gen", "job_id": JOB, "indices": [INDEX], "query": query},
         });
@@ -340,7 +348,7 @@ fn texts(new: &BTreeMap<String, String>) -> Vec<(String, String, String, bool)> 
 }
 
 /// An original, or a hash of one, that is left.
-fn left(job: &Generated, new: &BTreeMap<String, String>, known: &BTreeSet<String>) -> Option<String> {
+fn find_leak(job: &Generated, new: &BTreeMap<String, String>, known: &BTreeSet<String>) -> Option<String> {
     let originals = job.originals();
     let (distinctive, ambiguous): (Vec<&String>, Vec<&String>) =
         originals.iter().partition(|value| is_distinctive(value, known));
@@ -378,12 +386,12 @@ fn left(job: &Generated, new: &BTreeMap<String, String>, known: &BTreeSet<String
         }
     }
     let names = super::leak_check::Names::of(new);
-    let (_, hashes) = explained(&names, &originals);
+    let (_, hashes) = explained_keys(&names, &originals);
     let pairs = originals
         .iter()
         .flat_map(|a| originals.iter().map(move |b| hash(&["host", a, "service", b])));
     let hashes: BTreeSet<u64> = hashes.into_iter().chain(pairs).collect();
-    let left: BTreeSet<u64> = scope_keys(new).union(&words(new)).copied().collect();
+    let left: BTreeSet<u64> = scope_keys(new).union(&counted_hashes(new)).copied().collect();
     let both: Vec<&u64> = left.intersection(&hashes).collect();
     if !both.is_empty() {
         return Some(format!("hashes of values: {both:?}"));
@@ -402,7 +410,7 @@ fn left(job: &Generated, new: &BTreeMap<String, String>, known: &BTreeSet<String
 }
 
 /// Texts of a job that are no values.
-fn known() -> BTreeSet<String> {
+fn known_texts() -> BTreeSet<String> {
     let mut job = Generated::new(0);
     for values in job.values.values_mut() {
         *values = vec!["\u{0}".to_owned()];
@@ -423,48 +431,48 @@ fn known() -> BTreeSet<String> {
 }
 
 /// How a job ended that left no value.
-enum Ended {
+enum Outcome {
     Pseudonymized,
     Refused(String),
 }
 
 /// Pseudonymizes one job, and judges the outcome.
-fn tried(seed: u64, known: &BTreeSet<String>) -> Result<Ended, String> {
+fn pseudonymize(seed: u64, known: &BTreeSet<String>) -> Result<Outcome, String> {
     let (job, binary) = (Generated::new(seed), Binary::new());
     let new = binary.path("new.tar.gz");
     std::fs::write(binary.path("old.tar.gz"), gzip(&blocks(&job.members))).unwrap();
     let run = binary.run(["pseudonymize", "old.tar.gz", "-o", "new.tar.gz"]);
     let reason = run.stderr.lines().find_map(|line| line.strip_prefix("error: "));
     match (run.code, reason) {
-        (0, _) => match left(&job, &entries(&new), known) {
-            None => Ok(Ended::Pseudonymized),
-            Some(left) => Err(format!("job {seed}: {left}\n{}", job.shown())),
+        (0, _) => match find_leak(&job, &entries(&new), known) {
+            None => Ok(Outcome::Pseudonymized),
+            Some(left) => Err(format!("job {seed}: {left}\n{}", job.summary())),
         },
-        (3, Some(reason)) if !new.exists() => Ok(Ended::Refused(reason.to_owned())),
-        (code, _) => Err(format!("job {seed}: exit {code}\n{}\n{}", run.stderr, job.shown())),
+        (3, Some(reason)) if !new.exists() => Ok(Outcome::Refused(reason.to_owned())),
+        (code, _) => Err(format!("job {seed}: exit {code}\n{}\n{}", run.stderr, job.summary())),
     }
 }
 
 #[test]
 fn pseudonymized_generated_jobs_contain_no_value() {
-    let jobs = match std::env::var(VARIABLE) {
+    let jobs = match std::env::var(JOBS_VARIABLE) {
         Ok(jobs) => jobs.parse().expect("a number of jobs"),
         Err(_) => JOBS,
     };
-    let (known, next) = (known(), AtomicU64::new(0));
+    let (known, next) = (known_texts(), AtomicU64::new(0));
     let all = || std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < jobs));
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    let ended: Vec<Result<Ended, String>> = std::thread::scope(|scope| {
+    let ended: Vec<Result<Outcome, String>> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads)
-            .map(|_| scope.spawn(|| all().map(|seed| tried(seed, &known)).collect::<Vec<_>>()))
+            .map(|_| scope.spawn(|| all().map(|seed| pseudonymize(seed, &known)).collect::<Vec<_>>()))
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     let (mut refused, mut failed) = (BTreeMap::<String, usize>::new(), Vec::new());
     for ended in ended {
         match ended {
-            Ok(Ended::Pseudonymized) => {}
-            Ok(Ended::Refused(reason)) => *refused.entry(reason.chars().take(60).collect()).or_default() += 1,
+            Ok(Outcome::Pseudonymized) => {}
+            Ok(Outcome::Refused(reason)) => *refused.entry(reason.chars().take(60).collect()).or_default() += 1,
             Err(failure) => failed.push(failure),
         }
     }

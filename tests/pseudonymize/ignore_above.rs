@@ -15,7 +15,7 @@ fn documents(text: &str) -> Vec<Value> {
 }
 
 /// Of each document the field, before and after: where it is too long, it is gone, and elsewhere it has a token.
-fn only_what_was_indexed_stays(fixture: &Fixture, field: &str, limit: usize) {
+fn check_ignore_above(fixture: &Fixture, field: &str, limit: usize) {
     let binary = Binary::new();
     let old = exported_of(&binary, fixture);
     let new = pseudonymized(&binary, &old, "new", &[]);
@@ -41,7 +41,7 @@ fn only_what_was_indexed_stays(fixture: &Fixture, field: &str, limit: usize) {
 }
 
 /// The fixture's own query asks for documents where `host` exists, which is where it is indexed.
-fn every_document() -> Fixture {
+fn fixture_with_match_all() -> Fixture {
     let mut fixture = Fixture::load("web-latency");
     fixture.job["datafeed_config"]["query"] = json!({"match_all": {}});
     fixture
@@ -49,31 +49,31 @@ fn every_document() -> Fixture {
 
 #[test]
 fn value_above_the_limit_stays_unindexed() {
-    let mut fixture = every_document();
+    let mut fixture = fixture_with_match_all();
     fixture.input_mapping["properties"]["host"] = json!({"type": "keyword", "ignore_above": 30});
     for input in fixture.inputs.iter_mut().step_by(3) {
         let mut document: Value = serde_json::from_str(&input.source).unwrap();
         document["host"] = format!("/{}", "abc".repeat(20)).into();
         input.source = document.to_string();
     }
-    only_what_was_indexed_stays(&fixture, "host", 30);
+    check_ignore_above(&fixture, "host", 30);
 }
 
 #[test]
 fn limit_shorter_than_a_token_hides_no_values() {
-    let mut fixture = every_document();
+    let mut fixture = fixture_with_match_all();
     fixture.input_mapping["properties"]["host"] = json!({"type": "keyword", "ignore_above": 8});
     for input in fixture.inputs.iter_mut().step_by(2) {
         let mut document: Value = serde_json::from_str(&input.source).unwrap();
         document["host"] = "web-1".into();
         input.source = document.to_string();
     }
-    only_what_was_indexed_stays(&fixture, "host", 8);
+    check_ignore_above(&fixture, "host", 8);
 }
 
 #[test]
 fn message_above_the_limit_stays_unindexed() {
     let mut fixture = Fixture::load("log-categories");
     fixture.input_mapping["properties"]["message"] = json!({"type": "keyword", "ignore_above": 70});
-    only_what_was_indexed_stays(&fixture, "message", 70);
+    check_ignore_above(&fixture, "message", 70);
 }

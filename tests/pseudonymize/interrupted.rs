@@ -17,13 +17,13 @@ use super::shared_archives::edited_entries;
 use crate::support::binary::Binary;
 
 const JOB: &str = "web-latency";
-const SOON: Duration = Duration::from_secs(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// A machine that is busy with other tests may need longer once, not each time.
 const ATTEMPTS: usize = 4;
 /// From the start of a command until it handles signals and computes.
-const STARTED: Duration = Duration::from_millis(400);
+const START_DELAY: Duration = Duration::from_millis(400);
 /// Into a stage that a command announced. The fastest machines are through with it soon.
-const INTO: Duration = Duration::from_millis(50);
+const STAGE_DELAY: Duration = Duration::from_millis(50);
 
 /// A binary in whose folder temporary files are stored too.
 fn binary() -> Binary {
@@ -105,8 +105,8 @@ fn time_to_stop(binary: &Binary, args: &[&str], line: &str, after: Duration) -> 
 fn interrupt(binary: &Binary, args: &[&str], line: &str, after: Duration) {
     let mut times = (0..ATTEMPTS).map(|_| time_to_stop(binary, args, line, after));
     assert!(
-        times.any(|took| took < SOON),
-        "{args:?} after {line}: never within {SOON:?}"
+        times.any(|took| took < STOP_TIMEOUT),
+        "{args:?} after {line}: never within {STOP_TIMEOUT:?}"
     );
 }
 
@@ -115,9 +115,9 @@ fn ctrl_c_stops_pseudonymizing_a_large_state() {
     let binary = binary();
     large_state(&binary, 12);
     let args = ["pseudonymize", "edited.tar.gz", "-o", "new.tar.gz"];
-    interrupt(&binary, &args, "", STARTED);
+    interrupt(&binary, &args, "", START_DELAY);
     for line in ["Checked the archive", "Values to replace", "Written with tokens"] {
-        interrupt(&binary, &args, line, INTO);
+        interrupt(&binary, &args, line, STAGE_DELAY);
     }
 }
 
@@ -127,7 +127,7 @@ fn ctrl_c_stops_searching_for_hashes() {
     many_values(&binary);
     let args = ["pseudonymize", "edited.tar.gz", "-o", "new.tar.gz"];
     for line in ["Checked the archive", "Written with tokens"] {
-        interrupt(&binary, &args, line, INTO);
+        interrupt(&binary, &args, line, STAGE_DELAY);
     }
 }
 
@@ -136,6 +136,11 @@ fn ctrl_c_stops_inspecting_a_large_state() {
     let binary = binary();
     large_state(&binary, 1500);
     for more in [&["--verify"][..], &["--json", "--values"], &["--html", "page.html"]] {
-        interrupt(&binary, &[&["inspect", "edited.tar.gz"], more].concat(), "", STARTED);
+        interrupt(
+            &binary,
+            &[&["inspect", "edited.tar.gz"], more].concat(),
+            "",
+            START_DELAY,
+        );
     }
 }

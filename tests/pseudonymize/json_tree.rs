@@ -30,7 +30,7 @@ impl Tree {
     /// Every text with its path; items of lists have the path of their list.
     pub fn texts(&self) -> Vec<(String, &str)> {
         let mut found = Vec::new();
-        self.each("", &mut |path, leaf| {
+        self.visit("", &mut |path, leaf| {
             if let Self::Text(text) = leaf {
                 found.push((path.to_owned(), text.as_str()));
             }
@@ -41,7 +41,7 @@ impl Tree {
     /// The same with numbers, truth values and `null`.
     pub fn values(&self) -> Vec<(String, &str)> {
         let mut found = Vec::new();
-        self.each("", &mut |path, leaf| {
+        self.visit("", &mut |path, leaf| {
             if let Self::Text(text) | Self::Other(text) = leaf {
                 found.push((path.to_owned(), text.as_str()));
             }
@@ -70,17 +70,17 @@ impl Tree {
         found
     }
 
-    fn each<'a>(&'a self, path: &str, leaf: &mut dyn FnMut(&str, &'a Self)) {
+    fn visit<'a>(&'a self, path: &str, leaf: &mut dyn FnMut(&str, &'a Self)) {
         match self {
             Self::Text(_) | Self::Other(_) => leaf(path, self),
-            Self::List(items) => items.iter().for_each(|item| item.each(path, leaf)),
+            Self::List(items) => items.iter().for_each(|item| item.visit(path, leaf)),
             Self::Object(members) => members.iter().for_each(|(name, value)| {
                 let path = if path.is_empty() {
                     name.clone()
                 } else {
                     format!("{path}.{name}")
                 };
-                value.each(&path, leaf);
+                value.visit(&path, leaf);
             }),
         }
     }
@@ -149,7 +149,7 @@ pub fn state_document(json: &str) -> String {
 }
 
 /// Text as a state holds it.
-pub fn packed(json: &str) -> String {
+pub fn compressed(json: &str) -> String {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(json.as_bytes()).unwrap();
     STANDARD.encode(gzip.finish().unwrap())
@@ -185,7 +185,7 @@ pub fn states(entries: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 }
 
 /// The form that autodetect gives to documents of state.
-pub fn have_the_form_of_autodetect(entries: &BTreeMap<String, String>) {
+pub fn assert_autodetect_format(entries: &BTreeMap<String, String>) {
     for document in entry(entries, "_snapshot_docs.ndjson").lines().skip(1).step_by(2) {
         assert!(document.len() <= 16_777_220 && document.starts_with("{\"compressed\" : [ \""));
         assert!(document.ends_with("\"],\"eos\":true}"));

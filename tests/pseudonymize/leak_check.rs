@@ -9,7 +9,7 @@ use super::json_tree::{Tree, documents, quantiles, states};
 use crate::support::archive::entry;
 
 /// The places of a decoded model state where values of fields stand.
-const PLACES: [&str; 11] = [
+const VALUE_PATHS: [&str; 11] = [
     "detector.d.c",
     "detector.e.b.a.b.a",
     "detector.e.b.a.c.a",
@@ -79,7 +79,8 @@ pub fn values(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let categories = names.persons.contains("mlcategory");
     for (name, path, text) in leaves(entries) {
-        let state = name.contains("_model_state_") && (PLACES.contains(&path.as_str()) || is_metric_influencer(&path));
+        let state =
+            name.contains("_model_state_") && (VALUE_PATHS.contains(&path.as_str()) || is_metric_influencer(&path));
         let person = path == "detector.e.b.a.b.a";
         let input =
             name.contains("_input_") && !name.contains("mapping") && names.fields.iter().any(|field| *field == path);
@@ -126,7 +127,7 @@ pub fn texts(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
 
 /// Fails where one of the values stands in the archive: whole in any text, within any text where it has six characters
 /// and is no number. Names of members are not searched, nor what names the job's own fields and Elasticsearch's choices.
-pub fn search(what: &str, entries: &BTreeMap<String, String>, originals: &BTreeSet<String>) {
+pub fn assert_no_leak(what: &str, entries: &BTreeMap<String, String>, originals: &BTreeSet<String>) {
     let names = Names::of(entries);
     let mut long: HashMap<&[u8], Vec<&str>> = HashMap::new();
     for value in originals {
@@ -206,7 +207,7 @@ pub fn scope_keys(entries: &BTreeMap<String, String>) -> BTreeSet<u64> {
 }
 
 /// Words of counted values, and the values beside them.
-pub fn words(entries: &BTreeMap<String, String>) -> BTreeSet<u64> {
+pub fn counted_hashes(entries: &BTreeMap<String, String>) -> BTreeSet<u64> {
     let mut found = BTreeSet::new();
     for state in states(entries).values() {
         for (path, text) in Tree::parse(state).texts() {
@@ -219,7 +220,7 @@ pub fn words(entries: &BTreeMap<String, String>) -> BTreeSet<u64> {
 }
 
 /// Every key that these values explain; `empty` are those of names alone.
-pub fn explained(names: &Names, values: &BTreeSet<String>) -> (BTreeSet<u64>, BTreeSet<u64>) {
+pub fn explained_keys(names: &Names, values: &BTreeSet<String>) -> (BTreeSet<u64>, BTreeSet<u64>) {
     let mut empty: BTreeSet<u64> = [0, hash(&["", "", "", ""]), hash(&["", "", "bucket_time", ""])].into();
     let mut keys = BTreeSet::new();
     let partition = names.partition.as_str();

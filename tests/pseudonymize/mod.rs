@@ -25,10 +25,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use self::json_tree::{Tree, have_the_form_of_autodetect, quantiles, states};
-use self::leak_check::{Names, explained, hash, scope_keys, search, texts, values, words};
-use self::reveal::{all_are_revealed, items, reveal};
-use self::shared_archives::{Pseudonymized, exported, pseudonymized, with_tokens};
+use self::json_tree::{Tree, assert_autodetect_format, quantiles, states};
+use self::leak_check::{Names, assert_no_leak, counted_hashes, explained_keys, hash, scope_keys, texts, values};
+use self::reveal::{assert_all_revealed, filter_items, reveal};
+use self::shared_archives::{Pseudonymized, exported, pseudonymized, shared_pseudonymized};
 use self::state_comparison::compare;
 use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
@@ -41,16 +41,16 @@ fn newest() -> MlVersion {
 }
 
 /// Nothing of the first archive stands in the second, and nothing else of it changed.
-fn holds(what: &str, binary: &Binary, old: &Path, made: &Pseudonymized) {
+fn check_pseudonymized(what: &str, binary: &Binary, old: &Path, made: &Pseudonymized) {
     let (old, new) = (entries(old), entries(&made.archive));
-    let (said, tokens) = (&made.said, &made.tokens);
+    let (said, tokens) = (&made.output, &made.tokens);
     let (fields, free) = (values(&old), texts(&old));
     assert!(fields.len() + free.len() > 10, "{what}");
     let originals: BTreeSet<String> = fields.union(&free).cloned().collect();
-    search(what, &new, &originals);
-    have_the_form_of_autodetect(&new);
-    no_hash_of_a_value(what, &old, &new, &fields, tokens);
-    let dropped = the_state_is_the_same(what, binary, &old, &new, made);
+    assert_no_leak(what, &new, &originals);
+    assert_autodetect_format(&new);
+    assert_no_hash_of_a_value(what, &old, &new, &fields, tokens);
+    let dropped = compare_states(what, binary, &old, &new, made);
     assert_eq!(
         said["hashes"]["scope_keys_dropped"].as_u64().unwrap() > 0,
         dropped > 0,
@@ -60,12 +60,12 @@ fn holds(what: &str, binary: &Binary, old: &Path, made: &Pseudonymized) {
     let lost: Vec<&String> = fields.iter().filter(|value| !known.contains(value)).collect();
     assert!(lost.is_empty(), "{what}: no token of {lost:?}");
     let all = tokens.iter().map(|(token, value)| (value.clone(), token.clone()));
-    all_are_revealed(what, binary, &made.key, &all.collect());
+    assert_all_revealed(what, binary, &made.key, &all.collect());
     let counts = entry(&new, "_data_counts.json");
     assert_eq!(counts, entry(&old, "_data_counts.json"), "{what}");
 }
 
-fn no_hash_of_a_value(
+fn assert_no_hash_of_a_value(
     what: &str,
     old: &BTreeMap<String, String>,
     new: &BTreeMap<String, String>,
@@ -76,8 +76,8 @@ fn no_hash_of_a_value(
     let categories = (1..100).map(|n| n.to_string());
     let mut fresh: BTreeSet<String> = tokens.keys().cloned().collect();
     fresh.extend(categories.clone().filter(|_| names.persons.contains("mlcategory")));
-    let (empty, explained_by_tokens) = explained(&names, &fresh);
-    let (_, explained_by_values) = explained(&names, originals);
+    let (empty, explained_by_tokens) = explained_keys(&names, &fresh);
+    let (_, explained_by_values) = explained_keys(&names, originals);
     let keys = scope_keys(new);
     assert!(keys.len() > 5, "{what}");
     for key in keys.difference(&empty) {
@@ -87,14 +87,14 @@ fn no_hash_of_a_value(
         );
         assert!(!explained_by_values.contains(key), "{what}: {key} is of a value");
     }
-    for word in words(new) {
+    for word in counted_hashes(new) {
         assert!(tokens.keys().any(|token| hash(&[token]) == word), "{what}: {word}");
     }
     assert!(!scope_keys(old).is_subset(&empty), "{what}");
 }
 
 /// Which entries are gone. What stands in the place of another text, in the state or elsewhere, is revealed as that text.
-fn the_state_is_the_same(
+fn compare_states(
     what: &str,
     binary: &Binary,
     old: &BTreeMap<String, String>,
@@ -106,14 +106,14 @@ fn the_state_is_the_same(
     let mut replaced = BTreeSet::new();
     for (old, new) in before.values().zip(after.values()) {
         let differences = compare(&Tree::parse(old), &Tree::parse(new));
-        assert_eq!((differences.keys, differences.dropped), (0, 0), "{what}");
+        assert_eq!((differences.keys, differences.removed), (0, 0), "{what}");
         replaced.extend(differences.replaced);
     }
     assert!(!replaced.is_empty(), "{what}");
-    replaced.extend(reveal::replaced(old, new));
+    replaced.extend(reveal::replaced_texts(old, new));
     let key = &made.key;
-    all_are_revealed(what, binary, key, &replaced);
-    let (old_items, new_items) = (items(old), items(new));
+    assert_all_revealed(what, binary, key, &replaced);
+    let (old_items, new_items) = (filter_items(old), filter_items(new));
     let new_items: Vec<&str> = new_items.iter().map(String::as_str).collect();
     let revealed: BTreeSet<String> = reveal(binary, key, &new_items).into_iter().collect();
     assert_eq!(revealed, old_items, "{what}");
@@ -127,29 +127,29 @@ fn the_state_is_the_same(
                 .any(|f| Names::of(new).influencers.contains(f)),
         "{what}"
     );
-    differences.dropped
+    differences.removed
 }
 
-fn nothing_is_given_away(job: &str) {
+fn check_no_leak(job: &str) {
     let binary = Binary::new();
     let old = exported(&binary, job);
-    holds(job, &binary, &old, &with_tokens(&binary, job));
+    check_pseudonymized(job, &binary, &old, &shared_pseudonymized(&binary, job));
 }
 
 #[test]
 fn archive_of_hosts_and_clients_leaks_no_value() {
-    nothing_is_given_away("web-latency");
+    check_no_leak("web-latency");
 }
 
 #[test]
 fn archive_of_a_population_job_leaks_no_value() {
-    nothing_is_given_away("user-population");
+    check_no_leak("user-population");
 }
 
 #[test]
 fn archive_of_messages_leaks_no_value() {
-    nothing_is_given_away("log-categories");
-    nothing_is_given_away("log-categories-multisnap");
+    check_no_leak("log-categories");
+    check_no_leak("log-categories-multisnap");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn archives_of_the_python_scripts_are_pseudonymized() {
         let new = pseudonymized(&binary, &from_python(name), "new", &[]);
         let old = entries(&from_python(name));
         let fields = values(&old);
-        search(name, &entries(&new.archive), &fields);
+        assert_no_leak(name, &entries(&new.archive), &fields);
         let known: BTreeSet<&String> = new.tokens.values().collect();
         assert!(fields.iter().all(|value| known.contains(value)), "{name}");
         binary.run(["inspect", &new.archive.display().to_string()]).expect(0);
@@ -170,7 +170,7 @@ fn archives_of_the_python_scripts_are_pseudonymized() {
 fn equal_keys_give_equal_tokens() {
     let binary = Binary::new();
     let old = exported(&binary, "web-latency");
-    let first = with_tokens(&binary, "web-latency");
+    let first = shared_pseudonymized(&binary, "web-latency");
     let (key, tokens) = (first.key.display().to_string(), first.tokens);
     // The second one knows fewer values: no inputs, and another order.
     let complete = from_python("complete");
@@ -199,7 +199,7 @@ fn equal_keys_give_equal_tokens() {
 fn pseudonymized_archive_can_be_imported_and_exported() {
     for job in ["web-latency", "log-categories"] {
         let binary = Binary::new();
-        let new = with_tokens(&binary, job).archive;
+        let new = shared_pseudonymized(&binary, job).archive;
         let cluster = TestCluster::new(newest());
         cluster.import(&binary, &new, &[]).expect(0);
         let again = cluster.export(&binary, job, "again", &["--include-inputs"]);

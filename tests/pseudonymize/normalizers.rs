@@ -12,7 +12,7 @@ use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
 /// The job whose hosts pass the normalizer `alike` of this analysis; some of the inputs shout them.
-fn normalizing(analysis: &Value) -> Fixture {
+fn fixture_with_normalizer(analysis: &Value) -> Fixture {
     let mut fixture = Fixture::load("web-latency");
     fixture.input_mapping["properties"]["host"] = json!({"type": "keyword", "normalizer": "alike"});
     fixture.input_settings = json!({ "analysis": analysis });
@@ -35,7 +35,7 @@ fn hosts(inputs: &str) -> Vec<String> {
 #[test]
 fn normalized_values_have_the_tokens_of_the_job() {
     let analysis = json!({"normalizer": {"alike": {"type": "custom", "filter": ["lowercase"]}}});
-    let (binary, fixture) = (Binary::new(), normalizing(&analysis));
+    let (binary, fixture) = (Binary::new(), fixture_with_normalizer(&analysis));
     let old = exported_of(&binary, &fixture);
     let new = pseudonymized(&binary, &old, "new", &[]);
     let (old, written) = (entries(&old), entries(&new.archive));
@@ -61,7 +61,7 @@ fn normalized_values_have_the_tokens_of_the_job() {
 #[test]
 fn normalizer_other_than_lowercase_is_refused() {
     let binary = Binary::new();
-    let fixture = normalizing(&json!({
+    let fixture = fixture_with_normalizer(&json!({
         "normalizer": {"alike": {"type": "custom", "filter": ["lowercase", "asciifolding"]}},
     }));
     let cluster = TestCluster::in_memory(MlOptions::new(newest()));
@@ -75,8 +75,8 @@ fn normalizer_other_than_lowercase_is_refused() {
     };
     run(&[])
         .expect(3)
-        .says("the normalizers of host are not supported")
-        .says("--fields");
+        .expect_stderr("the normalizers of host are not supported")
+        .expect_stderr("--fields");
     assert!(!binary.path("new.tar.gz").exists() && !binary.path("new.key.json").exists());
     run(&["--fields", "status,clientip"]).expect(0);
 }

@@ -107,8 +107,8 @@ fn leak_search_finds_values_that_were_not_replaced() {
         });
         let old = old.display().to_string();
         let run = binary.run(["pseudonymize", &old, "-o", "new.tar.gz"]).expect(1);
-        run.says(place)
-            .says("a value that was replaced is still in the new archive");
+        run.expect_stderr(place)
+            .expect_stderr("a value that was replaced is still in the new archive");
         assert!(!run.stderr.contains(HOST), "{}", run.stderr);
         assert!(!binary.path("new.tar.gz").exists() && !binary.path("new.key.json").exists());
     }

@@ -22,7 +22,7 @@ fn summary_names_the_message_field() {
         "--skip-datafeed",
     ]);
     run.expect(0)
-        .says("values: the words of message, and names and texts that contain them");
+        .expect_stderr("values: the words of message, and names and texts that contain them");
 }
 
 #[test]

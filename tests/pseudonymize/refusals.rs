@@ -19,7 +19,7 @@ fn existing_files_are_not_replaced() {
     binary
         .run(["pseudonymize", &archive, "-o", &output])
         .expect(3)
-        .says("a.key.json exists already");
+        .expect_stderr("a.key.json exists already");
     binary
         .run([
             "pseudonymize",
@@ -30,21 +30,24 @@ fn existing_files_are_not_replaced() {
             &key.display().to_string(),
         ])
         .expect(1)
-        .says("not a key file");
+        .expect_stderr("not a key file");
     let missing = binary.path("nosuch.json").display().to_string();
-    binary.run(["reveal", &missing, "t_1"]).expect(1).says("check the path");
+    binary
+        .run(["reveal", &missing, "t_1"])
+        .expect(1)
+        .expect_stderr("check the path");
     assert_eq!(std::fs::read_to_string(&key).unwrap(), "precious");
     std::fs::remove_file(&key).unwrap();
     std::fs::write(&target, "precious").unwrap();
     binary
         .run(["pseudonymize", &archive, "-o", &output])
         .expect(3)
-        .says("--overwrite");
+        .expect_stderr("--overwrite");
     assert!(!key.exists() && std::fs::read_to_string(&target).unwrap() == "precious");
     binary
         .run(["pseudonymize", &archive, "-o", &output, "--overwrite", "--keep-order"])
         .expect(2)
-        .says("--keep-order");
+        .expect_stderr("--keep-order");
     binary
         .run(["pseudonymize", &archive, "-o", &output, "--overwrite"])
         .expect(0);
@@ -64,13 +67,13 @@ fn pseudonymize_checks_its_arguments() {
         arguments.extend(more);
         binary.run(&arguments)
     };
-    run(&["-o", "-"]).expect(2).says("--key FILE");
+    run(&["-o", "-"]).expect(2).expect_stderr("--key FILE");
     run(&["-o", "a.tar.gz", "--key", "a.tar.gz"])
         .expect(2)
-        .says("the same file");
+        .expect_stderr("the same file");
     run(&["-o", "a.tar.gz", "--fields", "host,nothing"])
         .expect(2)
-        .says("clientip, host, status");
+        .expect_stderr("clientip, host, status");
     let dry = run(&["-o", "a.tar.gz", "--dry-run"]).expect(0);
     assert_eq!(dry.stdout.trim_end(), "would write a.tar.gz and a.key.json");
     assert!(std::fs::read_dir(binary.directory()).unwrap().next().is_none());
@@ -105,7 +108,7 @@ fn tokens_are_revealed_in_texts() {
     binary
         .run(["reveal", key, "t_unknown"])
         .expect(1)
-        .says("holds no token");
+        .expect_stderr("holds no token");
 }
 
 #[test]
@@ -114,7 +117,7 @@ fn options_keep_fields_and_texts() {
     let old = exported(&binary, "web-latency");
     let new = pseudonymized(&binary, &old, "new", &["--fields", "host", "--keep-text"]);
     assert_eq!(
-        new.said["fields"].as_object().unwrap().keys().collect::<Vec<_>>(),
+        new.output["fields"].as_object().unwrap().keys().collect::<Vec<_>>(),
         ["host"]
     );
     let (old, new) = (entries(&old), entries(&new.archive));
@@ -133,7 +136,7 @@ fn names_that_contain_values_must_be_accepted() {
     fixture.job["groups"] = json!(["web", "mueller-jobs"]);
     let old = exported_of(&binary, &fixture).display().to_string();
     let run = binary.run(["pseudonymize", &old, "-o", "new.tar.gz"]).expect(3);
-    run.says("mueller-jobs").says("--accept-names");
+    run.expect_stderr("mueller-jobs").expect_stderr("--accept-names");
     assert!(!binary.path("new.tar.gz").exists() && !binary.path("new.key.json").exists());
     binary
         .run(["pseudonymize", &old, "-o", "new.tar.gz", "--accept-names"])
@@ -159,12 +162,12 @@ fn export_can_pseudonymize_directly() {
         arguments.extend(more);
         cluster.run(&binary, &arguments)
     };
-    run(&["--keep-text"]).expect(2).says("add --pseudonymize");
+    run(&["--keep-text"]).expect(2).expect_stderr("add --pseudonymize");
     let said = run(&["--pseudonymize", "--json"]).expect(0).json();
     assert_eq!(said["pseudonymized"]["key_file"], "a.key.json");
     let new = entries(&binary.path("a.tar.gz"));
-    super::leak_check::search("export", &new, &super::leak_check::values(&old));
-    run(&["--pseudonymize"]).expect(3).says("exists already");
+    super::leak_check::assert_no_leak("export", &new, &super::leak_check::values(&old));
+    run(&["--pseudonymize"]).expect(3).expect_stderr("exists already");
     assert!(entry(&new, "_config.json").contains("datafeed_config"));
     for name in ["a.tar.gz", "a.key.json"] {
         std::fs::remove_file(binary.path(name)).unwrap();

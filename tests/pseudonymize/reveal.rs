@@ -15,7 +15,7 @@ use crate::support::binary::Binary;
 pub type Pairs = BTreeSet<(String, String)>;
 
 /// All that was replaced in entries other than the state, but for ids of inputs and for hashes.
-pub fn replaced(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Pairs {
+pub fn replaced_texts(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Pairs {
     assert!(old.keys().eq(new.keys()));
     let mut pairs = Pairs::new();
     for ((name, old), new) in old.iter().zip(new.values()) {
@@ -66,7 +66,7 @@ pub fn replaced(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) 
 }
 
 /// Items of all filters.
-pub fn items(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
+pub fn filter_items(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
     let filters: Value = serde_json::from_str(entry(entries, "_filters.json")).unwrap();
     let filters = filters.as_array().unwrap().iter();
     let items = filters.flat_map(|filter| filter["items"].as_array().unwrap());
@@ -90,7 +90,7 @@ pub fn reveal(binary: &Binary, key: &Path, texts: &[&str]) -> Vec<String> {
 }
 
 /// Fails where one of the new texts does not give the old one back.
-pub fn all_are_revealed(what: &str, binary: &Binary, key: &Path, pairs: &Pairs) {
+pub fn assert_all_revealed(what: &str, binary: &Binary, key: &Path, pairs: &Pairs) {
     let texts: Vec<&str> = pairs.iter().map(|(_, new)| new.as_str()).collect();
     let said = reveal(binary, key, &texts);
     let wanted = pairs

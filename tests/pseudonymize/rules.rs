@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::json_tree::{Tree, states};
 use super::newest;
-use super::reveal::items;
+use super::reveal::filter_items;
 use super::shared_archives::{Pseudonymized, exported_of, pseudonymized};
 use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
@@ -16,7 +16,7 @@ use crate::support::test_cluster::TestCluster;
 const HOSTS: &str = "detector.d.c";
 
 /// The job with other items in the filter that its rule includes hosts by.
-fn filtering(items: Value) -> Fixture {
+fn fixture_with_filter_items(items: Value) -> Fixture {
     let mut fixture = Fixture::load("web-latency");
     fixture.filters[0]["items"] = items;
     fixture
@@ -42,7 +42,7 @@ fn imported_items(binary: &Binary, new: &Pseudonymized) -> BTreeSet<String> {
 
 #[test]
 fn rules_still_match_by_pattern() {
-    let fixture = filtering(json!([
+    let fixture = fixture_with_filter_items(json!([
         "*.fra.corp.example",
         "web-05.iad*",
         "*6.iad.corp*",
@@ -54,9 +54,9 @@ fn rules_still_match_by_pattern() {
     let binary = Binary::new();
     let old = exported_of(&binary, &fixture);
     let new = pseudonymized(&binary, &old, "new", &[]);
-    let notes = new.said["notes"].to_string();
+    let notes = new.output["notes"].to_string();
     assert!(notes.contains("patterns"), "{notes}");
-    let written = items(&entries(&new.archive));
+    let written = filter_items(&entries(&new.archive));
     let known = hosts(&entries(&new.archive));
     assert_eq!(known.len(), 30);
     for token in &known {
@@ -84,12 +84,12 @@ fn rules_still_match_by_pattern() {
 #[test]
 fn rules_of_a_kept_field_are_unchanged() {
     let (binary, listed) = (Binary::new(), json!(["*.fra.corp.example", "web-05.iad.corp.example"]));
-    let fixture = filtering(listed.clone());
+    let fixture = fixture_with_filter_items(listed.clone());
     let old = exported_of(&binary, &fixture);
     let new = pseudonymized(&binary, &old, "new", &["--fields", "status,clientip"]);
     assert_eq!(hosts(&entries(&new.archive)), hosts(&entries(&old)));
     let listed: BTreeSet<String> = serde_json::from_value(listed).unwrap();
-    assert_eq!(items(&entries(&new.archive)), listed);
+    assert_eq!(filter_items(&entries(&new.archive)), listed);
     assert_eq!(imported_items(&binary, &new), listed);
 }
 

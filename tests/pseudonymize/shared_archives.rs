@@ -7,38 +7,38 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use serde_json::Value;
 
 use super::newest;
-use crate::support::archive::{Member, blocks, gzip, members};
+use crate::support::archive::{TarMember, blocks, gzip, members};
 use crate::support::binary::Binary;
 use crate::support::fixtures::{Fixture, from_python};
 use crate::support::test_cluster::TestCluster;
 
 /// What is made once, by the job's name.
-type Once<T> = Mutex<BTreeMap<String, Arc<OnceLock<T>>>>;
+type OncePerJob<T> = Mutex<BTreeMap<String, Arc<OnceLock<T>>>>;
 
-/// Of one job: the archive with tokens, the key file, and what was said.
-struct Made {
+/// Of one job: the archive with tokens, the key file, and its output.
+struct CachedArchive {
     archive: Vec<u8>,
     key: Vec<u8>,
-    said: Value,
+    output: Value,
 }
 
 /// An archive with tokens, and the values by token.
 pub struct Pseudonymized {
     pub archive: PathBuf,
     pub key: PathBuf,
-    pub said: Value,
+    pub output: Value,
     pub tokens: BTreeMap<String, String>,
 }
 
-fn once<T>(all: &Once<T>, job: &str) -> Arc<OnceLock<T>> {
+fn cell_of<T>(all: &OncePerJob<T>, job: &str) -> Arc<OnceLock<T>> {
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
     Arc::clone(all.entry(job.to_owned()).or_default())
 }
 
 /// The job's archive with its inputs. Not while a test cluster exists: on one node they would wait for one another.
 pub fn exported(binary: &Binary, job: &str) -> PathBuf {
-    static EXPORTED: Once<Vec<u8>> = Mutex::new(BTreeMap::new());
-    let made = once(&EXPORTED, job);
+    static EXPORTED: OncePerJob<Vec<u8>> = Mutex::new(BTreeMap::new());
+    let made = cell_of(&EXPORTED, job);
     let archive = made.get_or_init(|| {
         let (binary, fixture) = (Binary::new(), Fixture::load(job));
         std::fs::read(exported_of(&binary, &fixture)).unwrap()
@@ -54,27 +54,27 @@ pub fn exported_of(binary: &Binary, fixture: &Fixture) -> PathBuf {
 }
 
 /// The job's archive with tokens in the place of values, as it is without options. As [`exported`] makes it.
-pub fn with_tokens(binary: &Binary, job: &str) -> Pseudonymized {
-    static MADE: Once<Made> = Mutex::new(BTreeMap::new());
-    let made = once(&MADE, job);
+pub fn shared_pseudonymized(binary: &Binary, job: &str) -> Pseudonymized {
+    static PSEUDONYMIZED: OncePerJob<CachedArchive> = Mutex::new(BTreeMap::new());
+    let made = cell_of(&PSEUDONYMIZED, job);
     let made = made.get_or_init(|| {
         let binary = Binary::new();
         let new = pseudonymized(&binary, &exported(&binary, job), "new", &[]);
-        Made {
+        CachedArchive {
             archive: std::fs::read(&new.archive).unwrap(),
             key: std::fs::read(&new.key).unwrap(),
-            said: new.said,
+            output: new.output,
         }
     });
     let (archive, key) = (binary.path("new.tar.gz"), binary.path("new.key.json"));
     std::fs::write(&archive, &made.archive).unwrap();
     std::fs::write(&key, &made.key).unwrap();
-    let said = made.said.clone();
+    let output = made.output.clone();
     Pseudonymized {
         archive,
         tokens: tokens(&key),
         key,
-        said,
+        output,
     }
 }
 
@@ -84,13 +84,13 @@ pub fn pseudonymized(binary: &Binary, archive: &Path, name: &str, options: &[&st
     let output = target.display().to_string();
     let mut arguments = vec!["pseudonymize", &archive, "-o", &output, "--json"];
     arguments.extend(options);
-    let said = binary.run(&arguments).expect(0).json();
-    let key = PathBuf::from(said["key_file"].as_str().unwrap());
+    let output = binary.run(&arguments).expect(0).json();
+    let key = PathBuf::from(output["key_file"].as_str().unwrap());
     Pseudonymized {
         archive: target,
         tokens: tokens(&key),
         key,
-        said,
+        output,
     }
 }
 
@@ -122,7 +122,7 @@ pub fn edited_entries(binary: &Binary, job: &str, mut edit: impl FnMut(&str, &mu
     let before = all.clone();
     all.iter_mut()
         .for_each(|member| edit(&member.name, &mut member.content));
-    let changed = |(old, new): (&Member, &Member)| old.name != MANIFEST && old.content != new.content;
+    let changed = |(old, new): (&TarMember, &TarMember)| old.name != MANIFEST && old.content != new.content;
     if before.iter().zip(&all).any(changed) {
         // It has the checksum of what was there before.
         all.retain(|member| member.name != MANIFEST);

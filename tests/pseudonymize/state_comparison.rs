@@ -12,7 +12,7 @@ pub struct Differences {
     /// Scope keys: old and new.
     pub keys: usize,
     /// Entries that are gone.
-    pub dropped: usize,
+    pub removed: usize,
 }
 
 /// Compares; panics where anything else differs than a text.
@@ -65,7 +65,7 @@ fn largest_scores(old: &[(String, Tree)], new: &[(String, Tree)], path: &str, di
         let same = |new: &&(String, Tree)| scores(&new.1) == scores(old);
         match entries.next_if(|new| same(new)) {
             Some((_, new)) => side_by_side(old, new, &format!("{path}.{name}"), differences),
-            None => differences.dropped += 1,
+            None => differences.removed += 1,
         }
     }
     assert!(entries.next().is_none(), "{path}");

@@ -150,7 +150,7 @@ fn normalizer_that_contains_a_value_is_refused() {
     let run = binary
         .run(["pseudonymize", &archive, "-o", "new.tar.gz", "--dry-run"])
         .expect(3);
-    run.says("a normalizer in the archived settings of index weblogs-2024.01 contains a replaced value");
+    run.expect_stderr("a normalizer in the archived settings of index weblogs-2024.01 contains a replaced value");
     assert!(!run.stderr.contains(HOST));
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::support::binary::Binary;
-use crate::support::cluster::faults::{Action, Fault};
+use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
@@ -36,7 +36,7 @@ fn members(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-fn of(document: &Value) -> BTreeSet<String> {
+fn members_of(document: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     members(document, "", &mut found);
     found
@@ -61,12 +61,12 @@ fn json_of_an_export_is_documented() {
         .run(&binary, &[&export[..], &["--dry-run"]].concat())
         .expect(0)
         .json();
-    assert_eq!(of(&planned), documented("export --dry-run"));
+    assert_eq!(members_of(&planned), documented("export --dry-run"));
     assert_eq!(planned["dry_run"], true);
     assert_eq!(planned["documents"]["inputs"], 200);
 
     let written = cluster.run(&binary, &export).expect(0).json();
-    assert_eq!(of(&written), documented("export"));
+    assert_eq!(members_of(&written), documented("export"));
     assert_eq!(written["archive"], planned["archive"]);
     let bytes = std::fs::metadata(binary.path("web-latency_state.tar.gz"))
         .unwrap()
@@ -75,7 +75,7 @@ fn json_of_an_export_is_documented() {
 
     let refused = cluster.run(&binary, &export).expect(3).json();
     assert_eq!(refused["exit"], 3);
-    assert!(of(&refused).is_subset(&documented("Failures")), "{refused}");
+    assert!(members_of(&refused).is_subset(&documented("Failures")), "{refused}");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn json_of_pseudonymize_is_documented() {
         .run(["pseudonymize", &archive, "-o", "new.tar.gz", "--json"])
         .expect(0)
         .json();
-    let mut found = of(&document);
+    let mut found = members_of(&document);
     assert!(found.remove("fields.host") && found.remove("fields.clientip") && found.remove("fields.status"));
     found.insert("fields".to_owned());
     let mut expected = documented("export");
@@ -111,7 +111,7 @@ fn json_of_an_import_is_documented() {
         .expect(0)
         .json();
     for (document, dry_run) in [(&planned, true), (&done, false)] {
-        assert_eq!(of(document), documented("import"));
+        assert_eq!(members_of(document), documented("import"));
         assert_eq!(document["dry_run"], dry_run);
         assert_eq!(document["input_indices"], json!(["copy-input"]));
     }
@@ -119,7 +119,7 @@ fn json_of_an_import_is_documented() {
         .import(&binary, &archive, &["--as", "copy", "--replace", "--json"])
         .expect(0)
         .json();
-    assert_eq!(of(&again), documented("import"));
+    assert_eq!(members_of(&again), documented("import"));
     assert_ne!(again["replaced"], json!([]));
 }
 
@@ -132,7 +132,7 @@ fn json_of_a_failed_import_is_documented() {
         .import(&binary, &archive, &["--dry-run", "--json"])
         .expect(3)
         .json();
-    let mut seen = of(&conflict);
+    let mut seen = members_of(&conflict);
 
     let refused = || {
         Action::status(
@@ -141,20 +141,24 @@ fn json_of_a_failed_import_is_documented() {
         )
     };
     let faults = cluster.stand_in.faults();
-    faults.add(Fault::on("PUT", "/_ml/datafeeds/").always().then(refused()));
+    faults.add(FaultRule::on("PUT", "/_ml/datafeeds/").always().then(refused()));
     let undone = cluster
         .import(&binary, &archive, &["--as", "copy", "--json"])
         .expect(1)
         .json();
     assert_ne!(undone["undone"], json!([]));
-    seen.extend(of(&undone));
+    seen.extend(members_of(&undone));
 
-    faults.add(Fault::on("DELETE", "/_ml/anomaly_detectors/").always().then(refused()));
+    faults.add(
+        FaultRule::on("DELETE", "/_ml/anomaly_detectors/")
+            .always()
+            .then(refused()),
+    );
     let remains = cluster
         .import(&binary, &archive, &["--as", "copy", "--json"])
         .expect(6)
         .json();
     assert_eq!(remains["remains"][0]["remove"], "DELETE /_ml/anomaly_detectors/copy");
-    seen.extend(of(&remains));
+    seen.extend(members_of(&remains));
     assert_eq!(seen, documented("Failures"));
 }

@@ -8,12 +8,12 @@ use super::archive_contents::ArchiveContents;
 use crate::support::test_cluster::{Contents, TestCluster};
 
 /// A cluster before an import.
-pub struct Before {
+pub struct StateBeforeImport {
     contents: Contents,
     configurations: Value,
 }
 
-impl Before {
+impl StateBeforeImport {
     pub fn of(cluster: &TestCluster) -> Self {
         Self {
             contents: cluster.contents(),
@@ -23,7 +23,7 @@ impl Before {
 
     /// Every document that was there is there, byte for byte, and every new one is the job's own or an input of it.
     #[track_caller]
-    pub fn is_untouched(&self, cluster: &TestCluster, job: &str, targets: &BTreeSet<String>) {
+    pub fn assert_unchanged(&self, cluster: &TestCluster, job: &str, targets: &BTreeSet<String>) {
         let after = cluster.contents();
         for (place, source) in &self.contents {
             assert_eq!(after.get(place), Some(source), "{place:?} is as it was");
@@ -36,10 +36,10 @@ impl Before {
                 "{index}/{id} came from nowhere: {source}"
             );
         }
-        self.configurations_are_untouched(cluster, job);
+        self.assert_configurations_unchanged(cluster, job);
     }
 
-    fn configurations_are_untouched(&self, cluster: &TestCluster, job: &str) {
+    fn assert_configurations_unchanged(&self, cluster: &TestCluster, job: &str) {
         let after = cluster.ml.configurations();
         for kind in ["jobs", "datafeeds", "filters"] {
             for was in self.configurations[kind].as_array().into_iter().flatten() {
@@ -68,7 +68,7 @@ impl Before {
 
 /// `.ml-state-write` is an alias of an index that Elasticsearch named.
 #[track_caller]
-pub fn state_is_written_through_an_alias(cluster: &TestCluster) {
+pub fn assert_state_alias(cluster: &TestCluster) {
     let aliases = cluster.call("GET", "/_alias/.ml-state-write", "").value();
     let indices: Vec<&String> = aliases.as_object().expect("an alias").keys().collect();
     assert_eq!(indices, [".ml-state-000001"]);
@@ -76,7 +76,7 @@ pub fn state_is_written_through_an_alias(cluster: &TestCluster) {
 
 /// The job stands on the snapshot, opens with all of its state, and its datafeed goes on where the snapshot ended.
 #[track_caller]
-pub fn goes_on_where_it_stopped(cluster: &TestCluster, held: &ArchiveContents) {
+pub fn assert_job_continues(cluster: &TestCluster, held: &ArchiveContents) {
     let job = held.job();
     let latest = held.latest_record();
     assert!(latest.is_some(), "a snapshot with records");
@@ -92,7 +92,7 @@ pub fn goes_on_where_it_stopped(cluster: &TestCluster, held: &ArchiveContents) {
 
     let opened = cluster.call("POST", &format!("/_ml/anomaly_detectors/{job}/_open"), "");
     assert_eq!(opened.status, 200, "{}", opened.value());
-    let restored = cluster.ml.opened_with(job).expect("an opened job");
+    let restored = cluster.ml.last_restored(job).expect("an opened job");
     assert_eq!(
         restored.model_docs as usize,
         held.state_of("_model_state_").len(),
@@ -108,7 +108,10 @@ pub fn goes_on_where_it_stopped(cluster: &TestCluster, held: &ArchiveContents) {
     if let Some(datafeed) = held.config["datafeed_config"]["datafeed_id"].as_str() {
         let started = cluster.call("POST", &format!("/_ml/datafeeds/{datafeed}/_start"), "");
         assert_eq!(started.status, 200, "{}", started.value());
-        let start = cluster.ml.opened_with(job).and_then(|restored| restored.datafeed_start);
+        let start = cluster
+            .ml
+            .last_restored(job)
+            .and_then(|restored| restored.datafeed_start);
         assert_eq!(
             start,
             latest.map(|latest| latest + 1),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::archive_contents::{ArchiveContents, Placed, decoded, json_of};
-use crate::support::fixtures::{Fixture, Stored};
+use super::archive_contents::{ArchiveContents, ArchivedDocument, decode_state, json_of};
+use crate::support::fixtures::{Fixture, StoredDocument};
 use crate::support::test_cluster::{SearchResponse, TestCluster};
 
 /// Which fields of the inputs the archive is to hold; `None`: documents as they are stored.
@@ -11,12 +11,7 @@ pub type Fields<'a> = Option<&'a [&'a str]>;
 
 /// Every document is the fixture's own, byte for byte, and every configuration what the API shows.
 #[track_caller]
-pub fn holds_what_the_cluster_holds(
-    held: &ArchiveContents,
-    cluster: &TestCluster,
-    fixture: &Fixture,
-    fields: Fields<'_>,
-) {
+pub fn assert_equals_cluster(held: &ArchiveContents, cluster: &TestCluster, fixture: &Fixture, fields: Fields<'_>) {
     let (job, snapshot) = (fixture.id(), held.snapshot_id());
     let document = format!("{job}_model_snapshot_{snapshot}");
     let stored = fixture.snapshots.iter().find(|one| one.id == document);
@@ -44,7 +39,7 @@ pub fn holds_what_the_cluster_holds(
         .iter()
         .map(|one| (one.id.clone(), one.source.clone()));
     assert_eq!(held.categories, last.collect(), "categories");
-    assert_eq!(held.config, shown(cluster, job), "configuration");
+    assert_eq!(held.config, job_config(cluster, job), "configuration");
     assert_eq!(held.filters, Value::Array(fixture.filters.clone()), "filters");
     assert_eq!(
         without_generated(&held.calendars),
@@ -78,15 +73,15 @@ fn state(held: &ArchiveContents, fixture: &Fixture, snapshot: &str) {
         let texts: Vec<&str> = stored.iter().map(|one| one.source.as_str()).collect();
         if !texts.is_empty() {
             assert!(
-                decoded(&held.state_of(kind)) == decoded(&texts),
+                decode_state(&held.state_of(kind)) == decode_state(&texts),
                 "{kind} decodes to the same"
             );
         }
     }
 }
 
-fn numbered<'a>(state: &'a [Stored], prefix: &str) -> Vec<&'a Stored> {
-    let mut found: Vec<(u64, &Stored)> = state
+fn numbered<'a>(state: &'a [StoredDocument], prefix: &str) -> Vec<&'a StoredDocument> {
+    let mut found: Vec<(u64, &StoredDocument)> = state
         .iter()
         .filter_map(|one| Some((one.id.strip_prefix(prefix)?.parse().ok()?, one)))
         .collect();
@@ -95,7 +90,7 @@ fn numbered<'a>(state: &'a [Stored], prefix: &str) -> Vec<&'a Stored> {
 }
 
 /// The job as the API shows it, the datafeed inside on every version.
-pub fn shown(cluster: &TestCluster, job: &str) -> Value {
+pub fn job_config(cluster: &TestCluster, job: &str) -> Value {
     let mut shown = cluster.job(job);
     let datafeeds = cluster.call("GET", "/_ml/datafeeds", "").value();
     let own = datafeeds["datafeeds"]
@@ -128,14 +123,14 @@ pub fn without_generated(calendars: &Value) -> Value {
 }
 
 /// What a search with this field list prints.
-pub fn searched(cluster: &TestCluster, index: &str, query: &Value, fields: Fields<'_>) -> Vec<Placed> {
+pub fn search(cluster: &TestCluster, index: &str, query: &Value, fields: Fields<'_>) -> Vec<ArchivedDocument> {
     let source = fields.map_or(json!(true), |fields| json!(fields));
     let body = json!({"size": 10000, "query": query, "_source": source});
     let answer = cluster.call("POST", &format!("/{index}/_search"), &body.to_string());
     assert_eq!(answer.status, 200, "{}", answer.value());
     let found: SearchResponse<'_> = serde_json::from_slice(&answer.body).expect("a search answer");
     let hits = found.hits.hits.into_iter();
-    hits.map(|hit| Placed {
+    hits.map(|hit| ArchivedDocument {
         index: hit._index,
         id: hit._id,
         source: hit._source.get().to_owned(),
@@ -148,12 +143,12 @@ fn inputs(held: &ArchiveContents, cluster: &TestCluster, fixture: &Fixture, fiel
         return;
     }
     let query = &fixture.job["datafeed_config"]["query"];
-    let mut expected: Vec<Placed> = match fields {
+    let mut expected: Vec<ArchivedDocument> = match fields {
         Some(_) => {
-            let of = |source: &String| searched(cluster, source, query, fields);
+            let of = |source: &String| search(cluster, source, query, fields);
             fixture.sources.iter().flat_map(of).collect()
         }
-        None => fixture.inputs.iter().map(placed).collect(),
+        None => fixture.inputs.iter().map(to_archived).collect(),
     };
     expected.sort_unstable();
     let mut carried = held.inputs.clone();
@@ -177,8 +172,8 @@ fn inputs(held: &ArchiveContents, cluster: &TestCluster, fixture: &Fixture, fiel
     assert_eq!(sources, named, "a mapping of every source");
 }
 
-fn placed(stored: &Stored) -> Placed {
-    Placed {
+fn to_archived(stored: &StoredDocument) -> ArchivedDocument {
+    ArchivedDocument {
         index: stored.index.clone(),
         id: stored.id.clone(),
         source: stored.source.clone(),
@@ -192,6 +187,6 @@ pub fn sorted(texts: &[String]) -> Vec<String> {
     texts
 }
 
-fn texts(stored: &[Stored]) -> Vec<String> {
+fn texts(stored: &[StoredDocument]) -> Vec<String> {
     sorted(&stored.iter().map(|one| one.source.clone()).collect::<Vec<_>>())
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::against_cluster::{one_line, sorted, without_generated};
-use super::archive_contents::{ArchiveContents, Placed, decoded, json_of};
+use super::archive_contents::{ArchiveContents, ArchivedDocument, decode_state, json_of};
 
 /// Where inputs went: target index by source index.
-pub type Places = BTreeMap<String, String>;
+pub type TargetIndices = BTreeMap<String, String>;
 
 /// What Elasticsearch generates in a job.
 const GENERATED: [&str; 6] = [
@@ -22,7 +22,12 @@ const GENERATED: [&str; 6] = [
 
 /// The second archive holds what the first did, under the new id and with inputs in other places.
 #[track_caller]
-pub fn hold_the_same(first: &ArchiveContents, second: &ArchiveContents, places: &Places, members: &[&str]) {
+pub fn assert_same_contents(
+    first: &ArchiveContents,
+    second: &ArchiveContents,
+    places: &TargetIndices,
+    members: &[&str],
+) {
     let (old, new) = (first.job(), second.job());
     let text = |text: &String| renamed(text, old, new);
     let id = |id: &str| renamed_id(id, old, new);
@@ -48,7 +53,11 @@ pub fn hold_the_same(first: &ArchiveContents, second: &ArchiveContents, places: 
     );
     assert_eq!(second.filters, first.filters, "filters");
     calendars(first, second, members);
-    let differences = differences(&portable(&second.config), &expected_config(first, second, places), "");
+    let differences = differences(
+        &portable_config(&second.config),
+        &expected_config(first, second, places),
+        "",
+    );
     assert!(differences.is_empty(), "configuration: {differences:#?}");
     assert_eq!(
         second.config["model_snapshot_id"],
@@ -100,7 +109,7 @@ fn state(first: &ArchiveContents, second: &ArchiveContents, id: &dyn Fn(&str) ->
     for kind in ["_model_state_", "_categorizer_state#"] {
         let (one, other) = (first.state_of(kind), second.state_of(kind));
         if !one.is_empty() {
-            assert!(decoded(&one) == decoded(&other), "{kind} decodes to the same");
+            assert!(decode_state(&one) == decode_state(&other), "{kind} decodes to the same");
         }
     }
 }
@@ -154,7 +163,7 @@ fn differences(one: &Value, other: &Value, path: &str) -> Vec<String> {
 }
 
 /// What a user can set, in the job and in its datafeed.
-pub fn portable(config: &Value) -> Value {
+pub fn portable_config(config: &Value) -> Value {
     let mut config = config.clone();
     let job = config.as_object_mut().expect("a job");
     for name in GENERATED.iter().chain(&["model_snapshot_id"]) {
@@ -166,14 +175,14 @@ pub fn portable(config: &Value) -> Value {
     config
 }
 
-fn expected_config(first: &ArchiveContents, second: &ArchiveContents, places: &Places) -> Value {
+fn expected_config(first: &ArchiveContents, second: &ArchiveContents, places: &TargetIndices) -> Value {
     let new = second.job();
-    let mut config = portable(&first.config);
+    let mut config = portable_config(&first.config);
     let renamed = first.job() != new;
     config["job_id"] = json!(new);
     let analysis = &mut config["analysis_config"];
     if analysis.get("categorization_field_name").is_some() && analysis.get("categorization_analyzer").is_none() {
-        analysis["categorization_analyzer"] = analyzer_meant(first, second);
+        analysis["categorization_analyzer"] = effective_analyzer(first, second);
     }
     if analysis.get("model_prune_window").is_none()
         && let Some(window) = second.config["analysis_config"].get("model_prune_window")
@@ -199,7 +208,7 @@ fn expected_config(first: &ArchiveContents, second: &ArchiveContents, places: &P
 
 /// Since 7.14 a job is never without: Elasticsearch spells out its default. For a job from before that the import
 /// spells out the classic one, which was meant then.
-fn analyzer_meant(first: &ArchiveContents, second: &ArchiveContents) -> Value {
+fn effective_analyzer(first: &ArchiveContents, second: &ArchiveContents) -> Value {
     let version = first.config["job_version"].as_str().unwrap_or_default();
     let old = version
         .strip_prefix("7.")
@@ -213,8 +222,12 @@ fn analyzer_meant(first: &ArchiveContents, second: &ArchiveContents) -> Value {
     analyzer.clone()
 }
 
-fn inputs(first: &ArchiveContents, second: &ArchiveContents, places: &Places) {
-    let mut expected: Vec<Placed> = first.inputs.iter().map(|input| at_target(input, places)).collect();
+fn inputs(first: &ArchiveContents, second: &ArchiveContents, places: &TargetIndices) {
+    let mut expected: Vec<ArchivedDocument> = first
+        .inputs
+        .iter()
+        .map(|input| expected_document(input, places))
+        .collect();
     expected.sort_unstable();
     let mut found = second.inputs.clone();
     found.sort_unstable();
@@ -232,23 +245,23 @@ fn inputs(first: &ArchiveContents, second: &ArchiveContents, places: &Places) {
         let (mut properties, known) = (of(second, target, "properties"), of(first, source, "properties"));
         if let Some(properties) = properties.as_object_mut() {
             // A field that is carried without being mapped is mapped by what it holds.
-            properties.retain(|name, _| known.get(name).is_some() || !is_carried(first, name));
+            properties.retain(|name, _| known.get(name).is_some() || !is_exported_field(first, name));
         }
         assert_eq!(properties, known, "properties of {source} in {target}");
     }
 }
 
-fn is_carried(held: &ArchiveContents, field: &str) -> bool {
+fn is_exported_field(held: &ArchiveContents, field: &str) -> bool {
     held.inputs
         .iter()
         .any(|input| json_of(&input.source).get(field).is_some())
 }
 
 /// Ids of several sources in one index are told apart by the source.
-fn at_target(input: &Placed, places: &Places) -> Placed {
+fn expected_document(input: &ArchivedDocument, places: &TargetIndices) -> ArchivedDocument {
     let target = &places[&input.index];
     let shared = places.values().filter(|other| *other == target).count() > 1;
-    Placed {
+    ArchivedDocument {
         index: target.clone(),
         id: if shared {
             format!("{}/{}", input.index, input.id)

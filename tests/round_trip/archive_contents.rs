@@ -12,7 +12,7 @@ use crate::support::archive::{entries, entry};
 
 /// A document with its place, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Placed {
+pub struct ArchivedDocument {
     pub index: String,
     pub id: String,
     pub source: String,
@@ -24,7 +24,7 @@ pub struct ArchiveContents {
     pub config: Value,
     pub snapshot: String,
     /// In the order of the archive.
-    pub state: Vec<Placed>,
+    pub state: Vec<ArchivedDocument>,
     pub data_counts: Option<String>,
     pub annotations: Vec<String>,
     pub notifications: Vec<String>,
@@ -34,7 +34,7 @@ pub struct ArchiveContents {
     pub calendars: Value,
     pub mapping: Map<String, Value>,
     /// In the order of the archive.
-    pub inputs: Vec<Placed>,
+    pub inputs: Vec<ArchivedDocument>,
     pub manifest: Value,
     /// All entries by name.
     pub entries: BTreeMap<String, String>,
@@ -106,7 +106,7 @@ pub fn json_of(text: &str) -> Value {
 }
 
 /// State as autodetect reads it: all pieces one base64 text of one gzip member.
-pub fn decoded(documents: &[&str]) -> Vec<u8> {
+pub fn decode_state(documents: &[&str]) -> Vec<u8> {
     let mut text = String::new();
     for document in documents {
         let document = json_of(document);
@@ -121,7 +121,7 @@ pub fn decoded(documents: &[&str]) -> Vec<u8> {
 }
 
 /// Action lines and documents in turn.
-fn pairs(text: &str) -> Vec<Placed> {
+fn pairs(text: &str) -> Vec<ArchivedDocument> {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines.len() % 2,
@@ -131,7 +131,7 @@ fn pairs(text: &str) -> Vec<Placed> {
     let of = |pair: &[&str]| {
         let action = json_of(pair[0]);
         let at = &action["index"];
-        Placed {
+        ArchivedDocument {
             index: at["_index"].as_str().unwrap_or_default().to_owned(),
             id: at["_id"].as_str().expect("an id").to_owned(),
             source: pair[1].to_owned(),
@@ -140,7 +140,7 @@ fn pairs(text: &str) -> Vec<Placed> {
     lines.chunks(2).map(of).collect()
 }
 
-fn inputs(entries: &BTreeMap<String, String>) -> Vec<Placed> {
+fn inputs(entries: &BTreeMap<String, String>) -> Vec<ArchivedDocument> {
     let mut parts: Vec<(usize, &String)> = entries
         .iter()
         .filter_map(|(name, text)| Some((input_number(name)?, text)))

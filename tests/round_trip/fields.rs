@@ -79,28 +79,28 @@ fn field_read_by_a_runtime_field_without_script_is_exported() {
 
 #[test]
 fn wildcards_and_aliases_are_resolved_to_indices() {
-    let fixture = Fixture::load("log-categories").on_two_sources("app-logs-2");
+    let fixture = Fixture::load("log-categories").with_second_source("app-logs-2");
     let wildcard = fixture
         .clone()
         .with_job(|job| job["datafeed_config"]["indices"] = json!(["app-*"]));
     RoundTrip::of(wildcard).run();
     let alias = fixture.with_job(|job| job["datafeed_config"]["indices"] = json!(["every-log"]));
     let action = r#"{"actions":[{"add":{"index":"app-logs*","alias":"every-log"}}]}"#;
-    let arrived = RoundTrip::of(alias).preparing("POST", "/_aliases", action).run();
+    let arrived = RoundTrip::of(alias).source_request("POST", "/_aliases", action).run();
     assert_eq!(arrived.first.mapping.len(), 2);
 }
 
 #[test]
 fn indices_options_of_the_datafeed_are_respected() {
     let mut fixture = Fixture::load("log-categories")
-        .on_two_sources("app-logs-2")
+        .with_second_source("app-logs-2")
         .with_job(|job| {
             job["datafeed_config"]["indices"] = json!(["app-*", "gone"]);
             job["datafeed_config"]["indices_options"] = json!({"expand_wildcards": ["open", "hidden"],
             "ignore_unavailable": true, "allow_no_indices": true, "ignore_throttled": true});
         });
     let documents = fixture.inputs.len();
-    fixture.hidden.push("app-logs-2".to_owned());
+    fixture.hidden_sources.push("app-logs-2".to_owned());
     let arrived = RoundTrip::of(fixture).run();
     assert_eq!(arrived.first.inputs.len(), documents);
 }

@@ -10,21 +10,21 @@ use proptest::sample::select;
 use serde_json::{Value, json};
 
 use super::archive_contents::json_of;
-use crate::support::cluster::real::REAL;
-use crate::support::fixtures::{Fixture, Stored};
+use crate::support::cluster::real::URL_VARIABLE;
+use crate::support::fixtures::{Fixture, StoredDocument};
 
 /// A job, and its documents with their line breaks, which only a request of their own can store: path and text.
 #[derive(Clone, Debug)]
 pub struct Generated {
     pub fixture: Fixture,
-    pub broken: Vec<(String, String)>,
+    pub multiline: Vec<(String, String)>,
 }
 
 const JOB: &str = "log-categories";
 const SOURCE: &str = "generated.source-1";
 
 /// Between tokens.
-fn space() -> impl Strategy<Value = &'static str> {
+fn whitespace() -> impl Strategy<Value = &'static str> {
     select(vec!["", "", " ", "\t", "\n", "\r\n  "])
 }
 
@@ -52,15 +52,19 @@ fn string() -> impl Strategy<Value = String> {
 fn object(members: Vec<(String, String)>, space: &str) -> String {
     let member = |(n, (key, value)): (usize, &(String, String))| {
         // A cluster of today refuses repeated keys; those that older ones took are there still.
-        let number = if repeats() { String::new() } else { format!("{n}") };
+        let number = if allows_duplicate_keys() {
+            String::new()
+        } else {
+            format!("{n}")
+        };
         format!("\"{key}{number}\"{space}:{space}{value}")
     };
     let members: Vec<String> = members.iter().enumerate().map(member).collect();
     format!("{{{space}{}{space}}}", members.join(&format!("{space},")))
 }
 
-fn repeats() -> bool {
-    std::env::var_os(REAL).is_none()
+fn allows_duplicate_keys() -> bool {
+    std::env::var_os(URL_VARIABLE).is_none()
 }
 
 /// Any JSON, printed in any way.
@@ -70,11 +74,11 @@ fn value() -> impl Strategy<Value = String> {
     leaf.prop_recursive(3, 12, 4, |inner| {
         let key = prop_oneof![Just("a".to_owned()), Just("job_id".to_owned()), "[a-z .é]{1,4}"];
         prop_oneof![
-            (vec(inner.clone(), 0..4), space()).prop_map(|(items, space)| {
+            (vec(inner.clone(), 0..4), whitespace()).prop_map(|(items, space)| {
                 let comma = format!("{space},{space}");
                 format!("[{space}{}{space}]", items.join(&comma))
             }),
-            (vec((key, inner), 0..4), space()).prop_map(|(members, space)| object(members, space)),
+            (vec((key, inner), 0..4), whitespace()).prop_map(|(members, space)| object(members, space)),
         ]
     })
 }
@@ -108,10 +112,10 @@ fn id(number: usize) -> impl Strategy<Value = String> {
     vec(piece, 0..5).prop_map(move |pieces| format!("{}{number}", pieces.concat()))
 }
 
-fn inputs() -> impl Strategy<Value = Vec<Stored>> {
+fn inputs() -> impl Strategy<Value = Vec<StoredDocument>> {
     let input = |number: usize| {
-        (id(number), value(), string(), string(), space(), 0..5_u64).prop_map(
-            move |(id, any, message, service, space, second)| Stored {
+        (id(number), value(), string(), string(), whitespace(), 0..5_u64).prop_map(
+            move |(id, any, message, service, space, second)| StoredDocument {
                 index: SOURCE.to_owned(),
                 id,
                 source: format!(
@@ -126,9 +130,9 @@ fn inputs() -> impl Strategy<Value = Vec<Stored>> {
 }
 
 /// Documents of one gzip member, cut into pieces and documents anywhere.
-fn state(job: &'static str, kind: &'static str, documents: usize) -> impl Strategy<Value = Vec<Stored>> {
+fn state(job: &'static str, kind: &'static str, documents: usize) -> impl Strategy<Value = Vec<StoredDocument>> {
     let plain = vec(any::<u8>(), 200..3000);
-    (plain, 1..5_usize, space()).prop_map(move |(plain, pieces, space)| {
+    (plain, 1..5_usize, whitespace()).prop_map(move |(plain, pieces, space)| {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(&plain).expect("in memory");
         let text = STANDARD.encode(gzip.finish().expect("in memory"));
@@ -138,7 +142,7 @@ fn state(job: &'static str, kind: &'static str, documents: usize) -> impl Strate
             .collect();
         let document = |(n, pieces): (usize, &[&str])| {
             let end = if n + 1 == documents { ",\"eos\":true" } else { "" };
-            Stored {
+            StoredDocument {
                 index: String::new(),
                 id: format!("{job}{kind}#{}", n + 1),
                 source: format!("{{\"compressed\" :{space}{}{end}{space}}}", json!(pieces)),
@@ -148,11 +152,11 @@ fn state(job: &'static str, kind: &'static str, documents: usize) -> impl Strate
     })
 }
 
-fn snapshot(id: &str, documents: usize, texts: &[String], space: &str) -> Stored {
+fn snapshot(id: &str, documents: usize, texts: &[String], space: &str) -> StoredDocument {
     let [description, quantiles] = texts else {
         panic!("two texts")
     };
-    Stored {
+    StoredDocument {
         index: String::new(),
         id: format!("{JOB}_model_snapshot_{id}"),
         source: format!(
@@ -165,8 +169,8 @@ fn snapshot(id: &str, documents: usize, texts: &[String], space: &str) -> Stored
     }
 }
 
-fn annotation(number: usize, text: &str, space: &str) -> Stored {
-    Stored {
+fn annotation(number: usize, text: &str, space: &str) -> StoredDocument {
+    StoredDocument {
         index: String::new(),
         id: format!("{JOB}-generated-{number}"),
         source: format!(
@@ -176,9 +180,9 @@ fn annotation(number: usize, text: &str, space: &str) -> Stored {
     }
 }
 
-fn category(number: usize, text: &str, space: &str) -> Stored {
+fn category(number: usize, text: &str, space: &str) -> StoredDocument {
     let number = number + 1;
-    Stored {
+    StoredDocument {
         index: String::new(),
         id: format!("{JOB}_category_definition_{number}"),
         source: format!(
@@ -188,7 +192,7 @@ fn category(number: usize, text: &str, space: &str) -> Stored {
     }
 }
 
-fn numbered(texts: &[String], space: &str, document: fn(usize, &str, &str) -> Stored) -> Vec<Stored> {
+fn numbered(texts: &[String], space: &str, document: fn(usize, &str, &str) -> StoredDocument) -> Vec<StoredDocument> {
     texts
         .iter()
         .enumerate()
@@ -210,7 +214,7 @@ fn configure(job: &mut Value, snapshot: &str, description: &str, future: &str) {
 }
 
 /// A job that could be on a cluster.
-pub fn job() -> impl Strategy<Value = Generated> {
+pub fn generated_job() -> impl Strategy<Value = Generated> {
     let documents = (1..13_usize, 0..12_usize, "[0-9]{10}|[a-zA-Z0-9]{1,12}");
     let learned = documents.prop_flat_map(|(model, categorizer, snapshot)| {
         let kind: &'static str = format!("_model_state_{snapshot}").leak();
@@ -228,7 +232,7 @@ pub fn job() -> impl Strategy<Value = Generated> {
         string(),
         value(),
     );
-    (learned, inputs(), texts, space()).prop_map(|((id, model, categorizer), inputs, texts, space)| {
+    (learned, inputs(), texts, whitespace()).prop_map(|((id, model, categorizer), inputs, texts, space)| {
         let (two, annotations, categories, description, future) = texts;
         let mut fixture = Fixture::load(JOB).with_job(|job| configure(job, &id, &description, &future));
         fixture.snapshots = vec![snapshot(&id, model.len(), &two, space)];
@@ -238,12 +242,12 @@ pub fn job() -> impl Strategy<Value = Generated> {
         fixture.inputs = inputs;
         fixture.sources = vec![SOURCE.to_owned()];
         fixture.input_mapping["properties"]["any"] = json!({"type": "object", "enabled": false});
-        broken(fixture)
+        with_line_breaks_apart(fixture)
     })
 }
 
 /// Parts the line breaks from the documents.
-fn broken(mut fixture: Fixture) -> Generated {
+fn with_line_breaks_apart(mut fixture: Fixture) -> Generated {
     let results = format!(".ml-anomalies-.write-{JOB}");
     let places = [
         (&mut fixture.snapshots, results.as_str()),
@@ -252,13 +256,13 @@ fn broken(mut fixture: Fixture) -> Generated {
         (&mut fixture.annotations, ".ml-annotations-write"),
         (&mut fixture.inputs, SOURCE),
     ];
-    let mut broken = Vec::new();
+    let mut multiline = Vec::new();
     for (documents, index) in places {
         for document in documents.iter_mut().filter(|one| one.source.contains(['\n', '\r'])) {
             let id: String = document.id.bytes().map(|byte| format!("%{byte:02X}")).collect();
-            broken.push((format!("/{index}/_doc/{id}?refresh=true"), document.source.clone()));
+            multiline.push((format!("/{index}/_doc/{id}?refresh=true"), document.source.clone()));
             document.source = document.source.replace(['\n', '\r'], " ");
         }
     }
-    Generated { fixture, broken }
+    Generated { fixture, multiline }
 }

@@ -19,17 +19,17 @@ fn archive(binary: &Binary) -> PathBuf {
 
 /// What of an archive is on a cluster.
 #[derive(Clone, Debug, PartialEq)]
-struct There {
+struct ImportedParts {
     inputs: usize,
     annotations: usize,
     notifications: usize,
     datafeeds: usize,
     filters: usize,
     calendars: usize,
-    reads: Value,
+    datafeed_indices: Value,
 }
 
-impl There {
+impl ImportedParts {
     fn all(held: &ArchiveContents) -> Self {
         Self {
             inputs: held.inputs.len(),
@@ -38,7 +38,7 @@ impl There {
             datafeeds: 1,
             filters: 1,
             calendars: 1,
-            reads: json!(["web-latency-input"]),
+            datafeed_indices: json!(["web-latency-input"]),
         }
     }
 
@@ -61,67 +61,69 @@ impl There {
             datafeeds: length("datafeeds"),
             filters: length("filters"),
             calendars: length("calendars"),
-            reads: datafeed["datafeeds"][0]["indices"].clone(),
+            datafeed_indices: datafeed["datafeeds"][0]["indices"].clone(),
         }
     }
 }
 
 /// Imports with an option; the rest is there, the job stands on its snapshot and opens.
 #[track_caller]
-fn leaves_out(options: &[&str], out: impl FnOnce(&mut There)) -> TestCluster {
+fn check_omitted(options: &[&str], out: impl FnOnce(&mut ImportedParts)) -> TestCluster {
     let binary = Binary::new();
     let archive = archive(&binary);
     let held = ArchiveContents::read(&archive);
     let cluster = TestCluster::new(newest());
     cluster.import(&binary, &archive, options).expect(0);
-    let mut expected = There::all(&held);
+    let mut expected = ImportedParts::all(&held);
     out(&mut expected);
-    assert_eq!(There::of(&cluster, &held), expected, "{options:?}");
+    assert_eq!(ImportedParts::of(&cluster, &held), expected, "{options:?}");
     assert_eq!(cluster.job(JOB)["model_snapshot_id"], held.snapshot_id());
     assert_eq!(cluster.latest_record(JOB), held.latest_record());
     cluster
 }
 
 #[track_caller]
-fn opens(cluster: &TestCluster) {
+fn assert_opens(cluster: &TestCluster) {
     let opened = cluster.call("POST", "/_ml/anomaly_detectors/web-latency/_open", "");
     assert_eq!(opened.status, 200, "{}", opened.value());
 }
 
 #[test]
 fn import_without_skip_options_is_complete() {
-    opens(&leaves_out(&[], |_| ()));
+    assert_opens(&check_omitted(&[], |_| ()));
 }
 
 #[test]
 fn skip_inputs_omits_input_documents() {
-    let cluster = leaves_out(&["--skip-inputs"], |there| {
+    let cluster = check_omitted(&["--skip-inputs"], |there| {
         there.inputs = 0;
-        there.reads = json!(["weblogs-2024.01"]);
+        there.datafeed_indices = json!(["weblogs-2024.01"]);
     });
     assert_eq!(
         cluster.call("GET", "/web-latency-input", "").status,
         404,
         "no empty index"
     );
-    opens(&cluster);
+    assert_opens(&cluster);
 }
 
 #[test]
 fn skip_annotations_omits_annotations() {
-    opens(&leaves_out(&["--skip-annotations"], |there| there.annotations = 0));
+    assert_opens(&check_omitted(&["--skip-annotations"], |there| there.annotations = 0));
 }
 
 #[test]
 fn skip_notifications_omits_notifications() {
-    opens(&leaves_out(&["--skip-notifications"], |there| there.notifications = 0));
+    assert_opens(&check_omitted(&["--skip-notifications"], |there| {
+        there.notifications = 0
+    }));
 }
 
 #[test]
 fn skip_datafeed_omits_the_datafeed() {
-    opens(&leaves_out(&["--skip-datafeed"], |there| {
+    assert_opens(&check_omitted(&["--skip-datafeed"], |there| {
         there.datafeeds = 0;
-        there.reads = Value::Null;
+        there.datafeed_indices = Value::Null;
     }));
 }
 
@@ -132,22 +134,25 @@ fn skip_filters_uses_existing_filters() {
     let held = ArchiveContents::read(&archive);
     let cluster = TestCluster::new(newest());
     let other = json!({"filter_id": "canary-hosts", "description": "another", "items": ["x"]});
-    cluster.ml.adopt_filter(&other);
-    cluster.import(&binary, &archive, &[]).expect(3).says("canary-hosts");
+    cluster.ml.insert_filter(&other);
+    cluster
+        .import(&binary, &archive, &[])
+        .expect(3)
+        .expect_stderr("canary-hosts");
     cluster.import(&binary, &archive, &["--skip-filters"]).expect(0);
-    assert_eq!(There::of(&cluster, &held), There::all(&held));
+    assert_eq!(ImportedParts::of(&cluster, &held), ImportedParts::all(&held));
     assert_eq!(cluster.ml.configurations()["filters"], json!([other]), "as it was");
-    opens(&cluster);
+    assert_opens(&cluster);
 }
 
 #[test]
 fn skip_filters_omits_filters() {
-    leaves_out(&["--skip-filters"], |there| there.filters = 0);
+    check_omitted(&["--skip-filters"], |there| there.filters = 0);
 }
 
 #[test]
 fn skip_calendars_omits_calendars() {
-    opens(&leaves_out(&["--skip-calendars"], |there| there.calendars = 0));
+    assert_opens(&check_omitted(&["--skip-calendars"], |there| there.calendars = 0));
 }
 
 #[test]
@@ -159,15 +164,15 @@ fn all_skip_options_together() {
         "--skip-datafeed",
         "--skip-calendars",
     ];
-    opens(&leaves_out(&all, |there| {
-        *there = There {
+    assert_opens(&check_omitted(&all, |there| {
+        *there = ImportedParts {
             inputs: 0,
             annotations: 0,
             notifications: 0,
             datafeeds: 0,
             filters: 1,
             calendars: 0,
-            reads: Value::Null,
+            datafeed_indices: Value::Null,
         }
     }));
 }
@@ -175,16 +180,16 @@ fn all_skip_options_together() {
 #[test]
 fn datafeed_index_option_sets_the_indices() {
     let options = ["--datafeed-index", "weblogs-new", "--datafeed-index", "weblogs-old"];
-    let cluster = leaves_out(&options, |there| {
+    let cluster = check_omitted(&options, |there| {
         there.inputs = 0;
-        there.reads = json!(["weblogs-new", "weblogs-old"]);
+        there.datafeed_indices = json!(["weblogs-new", "weblogs-old"]);
     });
     assert_eq!(
         cluster.call("GET", "/web-latency-input", "").status,
         404,
         "no empty index"
     );
-    opens(&cluster);
+    assert_opens(&cluster);
 }
 
 #[test]
@@ -199,16 +204,16 @@ fn datafeed_index_option_accepts_patterns_and_remote_clusters() {
         "--datafeed-index",
         "europe:weblogs",
     ];
-    leaves_out(&options, |there| {
+    check_omitted(&options, |there| {
         there.inputs = 0;
-        there.reads = json!(["weblogs-*", "-weblogs-old*", "<weblogs-{now/d}>", "europe:weblogs"]);
+        there.datafeed_indices = json!(["weblogs-*", "-weblogs-old*", "<weblogs-{now/d}>", "europe:weblogs"]);
     });
 }
 
 #[test]
 fn model_memory_limit_option_sets_the_limit() {
-    let cluster = leaves_out(&["--model-memory-limit", "64mb"], |_| ());
+    let cluster = check_omitted(&["--model-memory-limit", "64mb"], |_| ());
     assert_eq!(cluster.job(JOB)["analysis_limits"]["model_memory_limit"], "64mb");
     assert_eq!(cluster.job(JOB)["analysis_limits"]["categorization_examples_limit"], 4);
-    opens(&cluster);
+    assert_opens(&cluster);
 }

@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::against_cluster::searched;
+use super::against_cluster::search;
 use super::archive_contents::json_of;
 use super::scenario::{Destination, RoundTrip, newest};
 use crate::support::binary::Binary;
-use crate::support::fixtures::{Fixture, Stored};
+use crate::support::fixtures::{Fixture, StoredDocument};
 use crate::support::test_cluster::TestCluster;
 
 /// Every input also holds what no job needs.
-fn with_noise(name: &str) -> Fixture {
+fn with_unused_fields(name: &str) -> Fixture {
     let mut fixture = Fixture::load(name);
     fixture.input_mapping["properties"]["noise"] = json!({"type": "object", "enabled": false});
     for input in &mut fixture.inputs {
@@ -20,13 +20,15 @@ fn with_noise(name: &str) -> Fixture {
 }
 
 fn count(cluster: &crate::support::test_cluster::TestCluster, index: &str, query: &Value) -> usize {
-    searched(cluster, index, query, Some(&[])).len()
+    search(cluster, index, query, Some(&[])).len()
 }
 
 #[test]
 fn web_latency_exports_the_fields_of_job_and_query() {
     let fields = &["@timestamp", "host", "responsetime", "status", "clientip"];
-    let arrived = RoundTrip::of(with_noise("web-latency")).only_fields(fields).run();
+    let arrived = RoundTrip::of(with_unused_fields("web-latency"))
+        .only_fields(fields)
+        .run();
     assert!(!arrived.first.inputs[0].source.contains("noise"));
     let runtime = &arrived.second.config["datafeed_config"]["runtime_mappings"];
     assert_eq!(runtime["is_error"]["type"], "boolean");
@@ -34,7 +36,7 @@ fn web_latency_exports_the_fields_of_job_and_query() {
 
 #[test]
 fn parent_of_a_multi_field_is_exported() {
-    let fixture = with_noise("log-categories").with_job(|job| {
+    let fixture = with_unused_fields("log-categories").with_job(|job| {
         job["analysis_config"]["influencers"] = json!(["mlcategory", "service.keyword"]);
     });
     let trip = RoundTrip::of(fixture).only_fields(&["@timestamp", "service", "message"]);
@@ -65,19 +67,26 @@ fn times_in_seconds_and_keywords_are_searchable_after_the_import() {
 #[test]
 fn user_population_exports_only_fields_that_it_reads() {
     let fields = &["@timestamp", "user", "program", "bytes"];
-    RoundTrip::of(with_noise("user-population")).only_fields(fields).run();
+    RoundTrip::of(with_unused_fields("user-population"))
+        .only_fields(fields)
+        .run();
 }
 
 #[test]
 fn requested_field_is_exported() {
-    let trip =
-        RoundTrip::of(with_noise("user-population")).only_fields(&["@timestamp", "user", "program", "bytes", "noise"]);
-    trip.exporting(&["--input-field", "noise"]).run();
+    let trip = RoundTrip::of(with_unused_fields("user-population")).only_fields(&[
+        "@timestamp",
+        "user",
+        "program",
+        "bytes",
+        "noise",
+    ]);
+    trip.export_options(&["--input-field", "noise"]).run();
 }
 
 #[test]
 fn equal_ids_of_two_sources_stay_separate() {
-    let fixture = Fixture::load("log-categories").on_two_sources("app-logs-2");
+    let fixture = Fixture::load("log-categories").with_second_source("app-logs-2");
     let documents = fixture.inputs.len();
     let arrived = RoundTrip::of(fixture).run();
     assert_eq!(arrived.second.inputs.len(), documents, "none was overwritten");
@@ -86,8 +95,11 @@ fn equal_ids_of_two_sources_stay_separate() {
 
 #[test]
 fn equal_ids_of_two_sources_stay_separate_in_a_copy() {
-    let fixture = Fixture::load("web-latency").on_two_sources("weblogs-2024.02");
-    RoundTrip::of(fixture).renamed("copy").to(Destination::Beside).run();
+    let fixture = Fixture::load("web-latency").with_second_source("weblogs-2024.02");
+    RoundTrip::of(fixture)
+        .renamed("copy")
+        .to(Destination::SameCluster)
+        .run();
 }
 
 #[test]
@@ -113,7 +125,7 @@ fn equal_ids_with_different_routing_are_all_imported() {
         let cluster = TestCluster::new(newest());
         drop(cluster.import(&binary, &archive, &["--as", "copy"]).expect(0));
         assert_eq!(count(&cluster, "copy-input", &json!({"match_all": {}})), all);
-        let routed = searched(&cluster, "copy-input", &json!({"exists": {"field": "routing"}}), None);
+        let routed = search(&cluster, "copy-input", &json!({"exists": {"field": "routing"}}), None);
         assert_eq!(routed.len(), 2, "both documents");
     }
 }
@@ -121,11 +133,11 @@ fn equal_ids_with_different_routing_are_all_imported() {
 #[test]
 fn sources_with_conflicting_types_get_separate_indices() {
     let second = "endpoint-process-v2";
-    let fixture = Fixture::load("user-population").on_two_sources(second);
+    let fixture = Fixture::load("user-population").with_second_source(second);
     let mut mapping = fixture.input_mapping.clone();
     mapping["properties"]["bytes"] = json!({"type": "double"});
     let arrived = RoundTrip::of(fixture.with_mapping_of(second, mapping))
-        .landing(&[
+        .expecting_inputs_in(&[
             ("endpoint-process", "user-population-input"),
             (second, "user-population-input-2"),
         ])
@@ -169,7 +181,7 @@ fn times_of_different_resolution_are_exported_in_order() {
     let second = "endpoint-process-nanos";
     let mut fixture = Fixture::load("user-population");
     fixture.inputs.truncate(150);
-    let fixture = fixture.on_two_sources(second);
+    let fixture = fixture.with_second_source(second);
     let mut mapping = fixture.input_mapping.clone();
     mapping["properties"]["@timestamp"]["type"] = json!("date_nanos");
     let documents = fixture.inputs.len();
@@ -180,8 +192,8 @@ fn times_of_different_resolution_are_exported_in_order() {
             (second, "user-population-input-2"),
         ];
         let arrived = trip
-            .exporting(&["--page-size", "7", "--pagination", paging])
-            .landing(&places)
+            .export_options(&["--page-size", "7", "--pagination", paging])
+            .expecting_inputs_in(&places)
             .run();
         assert_eq!(arrived.first.inputs.len(), documents);
     }
@@ -190,20 +202,20 @@ fn times_of_different_resolution_are_exported_in_order() {
 #[test]
 fn input_index_has_the_requested_name() {
     RoundTrip::of(Fixture::load("log-categories"))
-        .importing(&["--input-index", "elsewhere-2024.03"])
-        .landing(&[("app-logs", "elsewhere-2024.03")])
+        .import_options(&["--input-index", "elsewhere-2024.03"])
+        .expecting_inputs_in(&[("app-logs", "elsewhere-2024.03")])
         .run();
 }
 
 #[test]
 fn ids_and_texts_with_escapes_are_unchanged() {
     let mut fixture = Fixture::load("log-categories");
-    fixture.inputs = nasty("app-logs");
+    fixture.inputs = documents_with_escapes("app-logs");
     let arrived = RoundTrip::of(fixture).run();
     assert_eq!(arrived.second.inputs.len(), arrived.first.inputs.len());
 }
 
-fn nasty(index: &str) -> Vec<Stored> {
+fn documents_with_escapes(index: &str) -> Vec<StoredDocument> {
     let long = "ü".repeat(256);
     let ids = [
         "/",
@@ -227,7 +239,7 @@ fn nasty(index: &str) -> Vec<Stored> {
     let numbers = ["1.10", "1e3", "-0", "123456789012345678901234567890", "0.1E-7"];
     ids.iter()
         .enumerate()
-        .map(|(n, id)| Stored {
+        .map(|(n, id)| StoredDocument {
             index: index.to_owned(),
             id: (*id).to_owned(),
             source: format!(

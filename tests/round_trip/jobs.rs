@@ -3,63 +3,72 @@
 use super::scenario::{Destination, RoundTrip};
 use crate::support::fixtures::Fixture;
 
-fn trip(name: &str) -> RoundTrip {
+fn round_trip(name: &str) -> RoundTrip {
     RoundTrip::of(Fixture::load(name))
 }
 
 #[test]
 fn web_latency_under_the_same_id() {
-    trip("web-latency").run();
+    round_trip("web-latency").run();
 }
 
 #[test]
 fn web_latency_under_another_id() {
-    trip("web-latency").renamed("latency.2").run();
+    round_trip("web-latency").renamed("latency.2").run();
 }
 
 #[test]
 fn web_latency_as_a_copy() {
-    trip("web-latency").renamed("copy").to(Destination::Beside).run();
+    round_trip("web-latency")
+        .renamed("copy")
+        .to(Destination::SameCluster)
+        .run();
 }
 
 #[test]
 fn log_categories_under_the_same_id() {
-    trip("log-categories").run();
+    round_trip("log-categories").run();
 }
 
 #[test]
 fn log_categories_under_another_id() {
-    trip("log-categories").renamed("categories").run();
+    round_trip("log-categories").renamed("categories").run();
 }
 
 #[test]
 fn log_categories_as_a_copy() {
-    trip("log-categories").renamed("copy").to(Destination::Beside).run();
+    round_trip("log-categories")
+        .renamed("copy")
+        .to(Destination::SameCluster)
+        .run();
 }
 
 #[test]
 fn user_population_under_the_same_id() {
-    trip("user-population").run();
+    round_trip("user-population").run();
 }
 
 #[test]
 fn user_population_under_another_id() {
-    trip("user-population").renamed("population").run();
+    round_trip("user-population").renamed("population").run();
 }
 
 #[test]
 fn user_population_as_a_copy() {
-    trip("user-population").renamed("copy").to(Destination::Beside).run();
+    round_trip("user-population")
+        .renamed("copy")
+        .to(Destination::SameCluster)
+        .run();
 }
 
 #[test]
 fn snapshots_under_the_same_id() {
-    trip("log-categories-multisnap").without_inputs().run();
+    round_trip("log-categories-multisnap").without_inputs().run();
 }
 
 #[test]
 fn snapshots_under_another_id() {
-    trip("log-categories-multisnap")
+    round_trip("log-categories-multisnap")
         .without_inputs()
         .renamed("snapshots")
         .run();
@@ -67,6 +76,6 @@ fn snapshots_under_another_id() {
 
 #[test]
 fn snapshots_as_a_copy() {
-    let trip = trip("log-categories-multisnap").without_inputs();
-    trip.renamed("copy").to(Destination::Beside).run();
+    let trip = round_trip("log-categories-multisnap").without_inputs();
+    trip.renamed("copy").to(Destination::SameCluster).run();
 }

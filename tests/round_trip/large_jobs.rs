@@ -1,14 +1,14 @@
 //! More than one page, part or request holds.
 
-use super::archive_contents::{ArchiveContents, Placed};
+use super::archive_contents::{ArchiveContents, ArchivedDocument};
 use super::scenario::{RoundTrip, newest};
 use crate::support::binary::Binary;
-use crate::support::fixtures::{Fixture, Stored};
+use crate::support::fixtures::{Fixture, StoredDocument};
 use crate::support::test_cluster::TestCluster;
 
 /// The job's own state, cut into more documents, so that `#10` comes behind `#9` and not behind `#1`.
-fn cut(fixture: &mut Fixture, prefix: &str, documents: usize) {
-    let (own, others): (Vec<Stored>, Vec<Stored>) = fixture
+fn split_state(fixture: &mut Fixture, prefix: &str, documents: usize) {
+    let (own, others): (Vec<StoredDocument>, Vec<StoredDocument>) = fixture
         .state
         .drain(..)
         .partition(|document| document.id.starts_with(prefix));
@@ -28,7 +28,7 @@ fn cut(fixture: &mut Fixture, prefix: &str, documents: usize) {
     for number in 0..documents {
         let piece = &pieces[(number * size).min(pieces.len())..((number + 1) * size).min(pieces.len())];
         let end = if number + 1 == documents { ",\"eos\":true" } else { "" };
-        fixture.state.push(Stored {
+        fixture.state.push(StoredDocument {
             index: String::new(),
             id: format!("{prefix}{}", number + 1),
             source: format!("{{\"compressed\" : [ \"{piece}\" ]{end}}}"),
@@ -36,11 +36,11 @@ fn cut(fixture: &mut Fixture, prefix: &str, documents: usize) {
     }
 }
 
-fn in_many_documents() -> Fixture {
+fn fixture_with_split_state() -> Fixture {
     let mut fixture = Fixture::load("log-categories");
     let model = format!("log-categories_model_state_{}#", fixture.snapshot_id());
-    cut(&mut fixture, &model, 12);
-    cut(&mut fixture, "log-categories_categorizer_state#", 11);
+    split_state(&mut fixture, &model, 12);
+    split_state(&mut fixture, "log-categories_categorizer_state#", 11);
     let snapshot = &mut fixture.snapshots[0].source;
     *snapshot = snapshot.replace("\"snapshot_doc_count\": 1", "\"snapshot_doc_count\": 12");
     fixture
@@ -48,7 +48,7 @@ fn in_many_documents() -> Fixture {
 
 #[test]
 fn state_documents_are_in_numeric_order() {
-    let arrived = RoundTrip::of(in_many_documents()).renamed("copy").run();
+    let arrived = RoundTrip::of(fixture_with_split_state()).renamed("copy").run();
     let ids: Vec<&str> = arrived.second.state.iter().map(|one| one.id.as_str()).collect();
     assert_eq!(ids.len(), 23);
     assert!(
@@ -59,17 +59,17 @@ fn state_documents_are_in_numeric_order() {
 
 #[test]
 fn state_in_a_rolled_over_index_is_exported() {
-    let fixture = in_many_documents();
+    let fixture = fixture_with_split_state();
     let mut trip = RoundTrip::of(fixture.clone());
     for document in fixture.state.iter().filter(|document| document.id.ends_with('2')) {
         let id = document.id.replace('#', "%23");
         trip = trip
-            .preparing(
+            .source_request(
                 "PUT",
                 &format!("/.ml-state-000002/_doc/{id}?refresh=true"),
                 &document.source,
             )
-            .preparing("DELETE", &format!("/.ml-state-000001/_doc/{id}?refresh=true"), "");
+            .source_request("DELETE", &format!("/.ml-state-000001/_doc/{id}?refresh=true"), "");
     }
     let arrived = trip.run();
     assert!(
@@ -93,7 +93,7 @@ fn input_documents_are_split_into_entries() {
     let (binary, count) = (Binary::new(), 10_003);
     let mut fixture = Fixture::load("user-population");
     fixture.inputs = (0..count)
-        .map(|n| Stored {
+        .map(|n| StoredDocument {
             index: "endpoint-process".to_owned(),
             id: format!("i{n}"),
             source: format!(
@@ -119,7 +119,7 @@ fn input_documents_are_split_into_entries() {
     assert_eq!(held.entries["user-population_input_1.ndjson"].lines().count(), 20_000);
     assert_eq!(held.entries["user-population_input_2.ndjson"].lines().count(), 6);
     let stored: Vec<(&String, &String)> = fixture.inputs.iter().map(|one| (&one.id, &one.source)).collect();
-    let of = |inputs: &'_ [Placed]| {
+    let of = |inputs: &'_ [ArchivedDocument]| {
         inputs
             .iter()
             .map(|one| (one.id.clone(), one.source.clone()))

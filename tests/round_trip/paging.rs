@@ -1,15 +1,15 @@
 //! However documents are read and written, they are the same.
 
-use super::archive_contents::{ArchiveContents, Placed, json_of};
-use super::scenario::{Arrived, RoundTrip};
+use super::archive_contents::{ArchiveContents, ArchivedDocument, json_of};
+use super::scenario::{RoundTrip, RoundTripResult};
 use crate::support::binary::Binary;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
 /// Everything but times and versions in the manifest, in an order of its own where documents of one instant may swap.
 #[track_caller]
-fn hold_the_same_documents(one: &ArchiveContents, other: &ArchiveContents) {
-    let sorted = |inputs: &[Placed]| {
+fn assert_same_documents(one: &ArchiveContents, other: &ArchiveContents) {
+    let sorted = |inputs: &[ArchivedDocument]| {
         let mut inputs = inputs.to_vec();
         inputs.sort_unstable();
         inputs
@@ -33,7 +33,7 @@ fn export(cluster: &TestCluster, binary: &Binary, name: &str, options: &[&str]) 
 #[test]
 fn page_size_slices_and_compression_do_not_change_the_result() {
     let binary = Binary::new();
-    let fixture = Fixture::load("web-latency").on_two_sources("weblogs-2024.02");
+    let fixture = Fixture::load("web-latency").with_second_source("weblogs-2024.02");
     let cluster = TestCluster::seeded(super::scenario::newest(), &fixture);
     let export = |name: &str, options: &[&str]| export(&cluster, &binary, name, options);
     let usual = export("usual", &[]);
@@ -49,7 +49,7 @@ fn page_size_slices_and_compression_do_not_change_the_result() {
         ("stored", &["--compression-level", "0"]),
         ("small", &["--compression-level", "9"]),
     ] {
-        hold_the_same_documents(&usual, &export(name, options));
+        assert_same_documents(&usual, &export(name, options));
     }
     let size = |name: &str| std::fs::metadata(binary.path(&format!("{name}.tar.gz"))).unwrap().len();
     assert!(size("stored") > size("usual") && size("stored") > size("small"));
@@ -73,17 +73,17 @@ fn documents_of_equal_time_may_exceed_a_page() {
     let export = |name: &str, options: &[&str]| export(&cluster, &binary, name, options);
     let usual = export("usual", &[]);
     assert_eq!(usual.inputs.len(), fixture.inputs.len());
-    hold_the_same_documents(&usual, &export("crowded", &["--page-size", "3"]));
+    assert_same_documents(&usual, &export("crowded", &["--page-size", "3"]));
 }
 
-fn arrived(export: &[&'static str], import: &[&'static str]) -> Arrived {
+fn round_trip(export: &[&'static str], import: &[&'static str]) -> RoundTripResult {
     let trip = RoundTrip::of(Fixture::load("log-categories")).renamed("copy");
-    trip.exporting(export).importing(import).run()
+    trip.export_options(export).import_options(import).run()
 }
 
 #[test]
 fn many_small_pages_and_bulk_requests() {
-    let arrived = arrived(
+    let arrived = round_trip(
         &["--slices", "3", "--page-size", "7", "--compression-level", "0"],
         &["--bulk-size", "1kb", "--bulk-concurrency", "3"],
     );
@@ -94,7 +94,7 @@ fn many_small_pages_and_bulk_requests() {
 
 #[test]
 fn one_reader_that_scrolls_and_one_writer() {
-    arrived(
+    round_trip(
         &["--slices", "1", "--pagination", "scroll", "--compression-level", "9"],
         &["--bulk-concurrency", "1"],
     );

@@ -6,7 +6,7 @@ use super::against_cluster::sorted;
 use super::archive_contents::{ArchiveContents, json_of};
 use super::scenario::newest;
 use crate::support::binary::Binary;
-use crate::support::fixtures::{Fixture, Stored};
+use crate::support::fixtures::{Fixture, StoredDocument};
 use crate::support::test_cluster::TestCluster;
 
 fn fixture() -> Fixture {
@@ -31,7 +31,7 @@ fn export(options: &[&str]) -> (ArchiveContents, Fixture) {
     )
 }
 
-fn texts(stored: &[Stored], field: &str, keep: impl Fn(i64) -> bool) -> Vec<String> {
+fn texts(stored: &[StoredDocument], field: &str, keep: impl Fn(i64) -> bool) -> Vec<String> {
     let at = |source: &str| json_of(source)[field].as_i64().expect("an instant");
     let kept = stored.iter().filter(|one| keep(at(&one.source)));
     sorted(&kept.map(|one| one.source.clone()).collect::<Vec<_>>())
@@ -42,7 +42,7 @@ fn inputs(held: &ArchiveContents) -> Vec<String> {
 }
 
 /// An instant in the middle of what is stored.
-fn middle(stored: &[Stored], field: &str) -> i64 {
+fn median_time(stored: &[StoredDocument], field: &str) -> i64 {
     let mut all: Vec<i64> = stored
         .iter()
         .filter_map(|one| json_of(&one.source)[field].as_i64())
@@ -55,8 +55,8 @@ fn middle(stored: &[Stored], field: &str) -> i64 {
 fn input_documents_of_a_range() {
     let stored = fixture().inputs;
     let (after, before) = (
-        middle(&stored[..100], "@timestamp"),
-        middle(&stored[100..], "@timestamp"),
+        median_time(&stored[..100], "@timestamp"),
+        median_time(&stored[100..], "@timestamp"),
     );
     let (after, before) = (after.min(before), after.max(before));
     let options = [after.to_string(), before.to_string()];
@@ -76,7 +76,7 @@ fn times_in_seconds_are_compared_as_dates() {
     let binary = Binary::new();
     let fixture = Fixture::load("log-categories");
     let cluster = TestCluster::seeded(newest(), &fixture);
-    let after = middle(&fixture.inputs, "@timestamp");
+    let after = median_time(&fixture.inputs, "@timestamp");
     let option = (after * 1000).to_string();
     let options = ["--include-inputs", "--all-fields", "--inputs-after-date", &option];
     let held = ArchiveContents::read(&cluster.export(&binary, "log-categories", "first", &options));
@@ -87,7 +87,7 @@ fn times_in_seconds_are_compared_as_dates() {
 
 #[test]
 fn annotations_after_a_date() {
-    let after = middle(&fixture().annotations, "create_time");
+    let after = median_time(&fixture().annotations, "create_time");
     let (held, fixture) = export(&["--annotations-after-date", &after.to_string()]);
     let expected = texts(&fixture.annotations, "create_time", |at| after <= at);
     assert!(expected.len() < fixture.annotations.len());
@@ -101,7 +101,7 @@ fn annotations_after_a_date() {
 
 #[test]
 fn specific_date_option_overrides_the_general_one() {
-    let after = middle(&fixture().inputs, "@timestamp");
+    let after = median_time(&fixture().inputs, "@timestamp");
     let option = after.to_string();
     let (held, fixture) = export(&["--after-date", &option]);
     assert_eq!(inputs(&held), texts(&fixture.inputs, "@timestamp", |at| after <= at));
@@ -118,7 +118,7 @@ fn annotations_after_the_snapshot_are_omitted() {
     let binary = Binary::new();
     let mut fixture = Fixture::load("log-categories-multisnap");
     let late = fixture.annotations[0].source.replace("1795432900000", "1795433583000");
-    fixture.annotations.push(Stored {
+    fixture.annotations.push(StoredDocument {
         index: String::new(),
         id: "log-categories-multisnap-late".to_owned(),
         source: late.clone(),

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::after_import::{Before, goes_on_where_it_stopped, state_is_written_through_an_alias};
-use super::against_cluster::holds_what_the_cluster_holds;
-use super::archive_comparison::{Places, hold_the_same};
+use super::after_import::{StateBeforeImport, assert_job_continues, assert_state_alias};
+use super::against_cluster::assert_equals_cluster;
+use super::archive_comparison::{TargetIndices, assert_same_contents};
 use super::archive_contents::ArchiveContents;
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::{MlOptions, MlVersion};
@@ -18,11 +18,11 @@ use crate::support::test_cluster::TestCluster;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// A cluster where another job has results in the same index.
-    Elsewhere,
+    ClusterWithOtherJob,
     /// A cluster where no job was ever opened.
-    Untouched,
+    EmptyCluster,
     /// The cluster that it came from; needs another id.
-    Beside,
+    SameCluster,
 }
 
 /// A journey to be made.
@@ -35,17 +35,17 @@ pub struct RoundTrip {
     export: Vec<&'static str>,
     import: Vec<&'static str>,
     fields: Option<&'static [&'static str]>,
-    places: Option<Places>,
-    prepared: Vec<(String, String, String)>,
+    target_indices: Option<TargetIndices>,
+    source_requests: Vec<(String, String, String)>,
 }
 
 /// The end of it.
-pub struct Arrived {
+pub struct RoundTripResult {
     pub cluster: TestCluster,
     pub first: ArchiveContents,
     pub second: ArchiveContents,
     /// What the import said.
-    pub said: String,
+    pub stderr: String,
 }
 
 /// Today's version.
@@ -60,13 +60,13 @@ impl RoundTrip {
             fixture,
             from: MlOptions::new(newest()),
             to: MlOptions::new(newest()),
-            destination: Destination::Elsewhere,
+            destination: Destination::ClusterWithOtherJob,
             rename: None,
             export: vec!["--include-inputs", "--all-fields"],
             import: Vec::new(),
             fields: None,
-            places: None,
-            prepared: Vec::new(),
+            target_indices: None,
+            source_requests: Vec::new(),
         }
     }
 
@@ -107,36 +107,36 @@ impl RoundTrip {
         self
     }
 
-    pub fn exporting(mut self, options: &[&'static str]) -> Self {
+    pub fn export_options(mut self, options: &[&'static str]) -> Self {
         self.export.extend(options);
         self
     }
 
-    pub fn importing(mut self, options: &[&'static str]) -> Self {
+    pub fn import_options(mut self, options: &[&'static str]) -> Self {
         self.import.extend(options);
         self
     }
 
     /// Documents to store at the source as they are, line breaks included: path and text.
-    pub fn broken(mut self, documents: &[(String, String)]) -> Self {
+    pub fn multiline_documents(mut self, documents: &[(String, String)]) -> Self {
         let put = |(path, text): &(String, String)| ("PUT".to_owned(), path.clone(), text.clone());
-        self.prepared.extend(documents.iter().map(put));
+        self.source_requests.extend(documents.iter().map(put));
         self
     }
 
     /// What else is done at the source: method, path and body of a request.
-    pub fn preparing(mut self, method: &str, path: &str, body: &str) -> Self {
-        self.prepared
+    pub fn source_request(mut self, method: &str, path: &str, body: &str) -> Self {
+        self.source_requests
             .push((method.to_owned(), path.to_owned(), body.to_owned()));
         self
     }
 
     /// Where inputs are expected, when not all in `<job>-input`.
-    pub fn landing(mut self, places: &[(&str, &str)]) -> Self {
+    pub fn expecting_inputs_in(mut self, places: &[(&str, &str)]) -> Self {
         let owned = places
             .iter()
             .map(|(source, target)| ((*source).to_owned(), (*target).to_owned()));
-        self.places = Some(owned.collect());
+        self.target_indices = Some(owned.collect());
         self
     }
 
@@ -144,7 +144,7 @@ impl RoundTrip {
         self.rename.unwrap_or(self.fixture.id())
     }
 
-    fn places(&self) -> Places {
+    fn target_indices(&self) -> TargetIndices {
         let target = format!("{}-input", self.id());
         let usual = || {
             self.fixture
@@ -153,14 +153,14 @@ impl RoundTrip {
                 .map(|source| (source.clone(), target.clone()))
                 .collect()
         };
-        self.places.clone().unwrap_or_else(usual)
+        self.target_indices.clone().unwrap_or_else(usual)
     }
 
     /// Exports at the source and compares with what is there.
-    fn departure(&self, binary: &Binary) -> (TestCluster, PathBuf, ArchiveContents) {
+    fn export_from_source(&self, binary: &Binary) -> (TestCluster, PathBuf, ArchiveContents) {
         let cluster = TestCluster::with(self.from.clone());
         cluster.seed(&self.fixture);
-        for (method, path, body) in &self.prepared {
+        for (method, path, body) in &self.source_requests {
             let answer = cluster.call(method, path, body);
             assert!(answer.status < 300, "{method} {path}: {}", answer.value());
         }
@@ -168,28 +168,28 @@ impl RoundTrip {
         let archive = cluster.export(binary, self.fixture.id(), "first", &self.export);
         assert!(cluster.contents() == before, "an export changes nothing");
         let held = ArchiveContents::read(&archive);
-        holds_what_the_cluster_holds(&held, &cluster, &self.fixture, self.fields);
+        assert_equals_cluster(&held, &cluster, &self.fixture, self.fields);
         (cluster, archive, held)
     }
 
-    fn destination(&self, source: TestCluster) -> TestCluster {
-        if self.destination == Destination::Beside {
+    fn target_cluster(&self, source: TestCluster) -> TestCluster {
+        if self.destination == Destination::SameCluster {
             return source;
         }
         drop(source);
         let cluster = TestCluster::with(self.to.clone());
-        if self.destination == Destination::Elsewhere {
-            cluster.seed(&neighbour(&self.fixture));
+        if self.destination == Destination::ClusterWithOtherJob {
+            cluster.seed(&other_job(&self.fixture));
         }
         cluster
     }
 
     #[track_caller]
-    pub fn run(self) -> Arrived {
+    pub fn run(self) -> RoundTripResult {
         let binary = Binary::new();
-        let (source, archive, first) = self.departure(&binary);
-        let cluster = self.destination(source);
-        let before = Before::of(&cluster);
+        let (source, archive, first) = self.export_from_source(&binary);
+        let cluster = self.target_cluster(source);
+        let before = StateBeforeImport::of(&cluster);
         let mut options = self.import.clone();
         if let Some(id) = self.rename {
             options.extend(["--as", id]);
@@ -200,31 +200,31 @@ impl RoundTrip {
             format!("{}\n", self.id()),
             "stdout is the job's id and nothing else"
         );
-        let places = self.places();
+        let places = self.target_indices();
         let targets: BTreeSet<String> = places.values().cloned().collect();
-        before.is_untouched(&cluster, self.id(), &targets);
-        state_is_written_through_an_alias(&cluster);
+        before.assert_unchanged(&cluster, self.id(), &targets);
+        assert_state_alias(&cluster);
 
         let again = cluster.export(&binary, self.id(), "second", &self.export);
         let second = ArchiveContents::read(&again);
         let mut members = vec![self.id()];
-        if self.destination == Destination::Beside {
+        if self.destination == Destination::SameCluster {
             members.push(self.fixture.id());
             members.sort_unstable();
         }
-        hold_the_same(&first, &second, &places, &members);
-        goes_on_where_it_stopped(&cluster, &second);
-        Arrived {
+        assert_same_contents(&first, &second, &places, &members);
+        assert_job_continues(&cluster, &second);
+        RoundTripResult {
             cluster,
             first,
             second,
-            said: run.stderr,
+            stderr: run.stderr,
         }
     }
 }
 
 /// Another job whose results lie in the same index, with results of a third.
-fn neighbour(fixture: &Fixture) -> Fixture {
+fn other_job(fixture: &Fixture) -> Fixture {
     let results = fixture.job["results_index_name"].as_str().expect("a name");
     let neighbour = Fixture::load("log-categories").renamed("neighbour").without_datafeed();
     neighbour.without_inputs().results_index_name(results)

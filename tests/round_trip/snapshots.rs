@@ -8,13 +8,13 @@ const OLDEST: &str = "1795433575";
 const MIDDLE: &str = "1795433580";
 const LATEST: &str = "1795433586";
 
-fn trip() -> RoundTrip {
+fn round_trip() -> RoundTrip {
     RoundTrip::of(Fixture::load("log-categories-multisnap")).without_inputs()
 }
 
 /// Only this snapshot's state, and the categorizer's.
 #[track_caller]
-fn is_all_of(held: &ArchiveContents, snapshot: &str) {
+fn assert_contains_snapshot(held: &ArchiveContents, snapshot: &str) {
     assert_eq!(held.snapshot_id(), snapshot);
     let job = held.job();
     let ids: Vec<&str> = held.state.iter().map(|one| one.id.as_str()).collect();
@@ -30,9 +30,9 @@ fn is_all_of(held: &ArchiveContents, snapshot: &str) {
 
 #[test]
 fn snapshot_by_id() {
-    let arrived = trip().exporting(&["--snapshot-id", OLDEST]).run();
-    is_all_of(&arrived.first, OLDEST);
-    is_all_of(&arrived.second, OLDEST);
+    let arrived = round_trip().export_options(&["--snapshot-id", OLDEST]).run();
+    assert_contains_snapshot(&arrived.first, OLDEST);
+    assert_contains_snapshot(&arrived.second, OLDEST);
     assert_eq!(
         arrived.cluster.latest_record("log-categories-multisnap"),
         Some(1_709_660_408_000)
@@ -41,12 +41,12 @@ fn snapshot_by_id() {
 
 #[test]
 fn snapshot_by_id_for_a_copy_beside_the_original() {
-    let arrived = trip()
-        .exporting(&["--snapshot-id", MIDDLE])
+    let arrived = round_trip()
+        .export_options(&["--snapshot-id", MIDDLE])
         .renamed("copy")
-        .to(Destination::Beside)
+        .to(Destination::SameCluster)
         .run();
-    is_all_of(&arrived.second, MIDDLE);
+    assert_contains_snapshot(&arrived.second, MIDDLE);
     let original = arrived.cluster.job("log-categories-multisnap");
     assert_eq!(
         original["model_snapshot_id"], LATEST,
@@ -57,13 +57,13 @@ fn snapshot_by_id_for_a_copy_beside_the_original() {
 #[test]
 fn latest_snapshot_before_a_date() {
     // All annotations and notifications of the recording are older than this.
-    let arrived = trip().exporting(&["--before-date", "1795433581000"]).run();
-    is_all_of(&arrived.first, MIDDLE);
-    is_all_of(&arrived.second, MIDDLE);
+    let arrived = round_trip().export_options(&["--before-date", "1795433581000"]).run();
+    assert_contains_snapshot(&arrived.first, MIDDLE);
+    assert_contains_snapshot(&arrived.second, MIDDLE);
 }
 
 #[test]
 fn latest_snapshot() {
-    let arrived = trip().run();
-    is_all_of(&arrived.first, LATEST);
+    let arrived = round_trip().run();
+    assert_contains_snapshot(&arrived.first, LATEST);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::after_import::goes_on_where_it_stopped;
+use super::after_import::assert_job_continues;
 use super::archive_contents::ArchiveContents;
 use super::scenario::{Destination, RoundTrip, newest};
 use crate::support::binary::Binary;
@@ -10,7 +10,7 @@ use crate::support::cluster::ml::MlOptions;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
-fn with_suffix(suffix: &str) -> MlOptions {
+fn options_with_suffix(suffix: &str) -> MlOptions {
     MlOptions {
         results_suffix: Some(suffix.to_owned()),
         ..MlOptions::new(newest())
@@ -20,14 +20,14 @@ fn with_suffix(suffix: &str) -> MlOptions {
 #[test]
 fn import_into_a_cluster_without_ml_indices() {
     RoundTrip::of(Fixture::load("web-latency"))
-        .to(Destination::Untouched)
+        .to(Destination::EmptyCluster)
         .run();
 }
 
 #[test]
 fn renamed_import_into_a_cluster_without_ml_indices() {
     let trip = RoundTrip::of(Fixture::load("log-categories")).renamed("first.ever");
-    trip.to(Destination::Untouched).run();
+    trip.to(Destination::EmptyCluster).run();
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn job_id_with_dots() {
 #[test]
 fn job_id_with_dots_beside_a_similar_job_id() {
     let fixture = Fixture::load("user-population").renamed("a.b");
-    let arrived = RoundTrip::of(fixture).renamed("a_b").to(Destination::Beside).run();
+    let arrived = RoundTrip::of(fixture).renamed("a_b").to(Destination::SameCluster).run();
     assert_eq!(arrived.second.inputs[0].index, "a_b-input");
 }
 
@@ -75,9 +75,9 @@ fn datafeed_keeps_its_indices_without_input_documents() {
         json!(["weblogs-2024.01"])
     );
     assert!(
-        arrived.said.contains("the datafeed keeps reading weblogs-2024.01"),
+        arrived.stderr.contains("the datafeed keeps reading weblogs-2024.01"),
         "{}",
-        arrived.said
+        arrived.stderr
     );
 }
 
@@ -85,20 +85,21 @@ fn datafeed_keeps_its_indices_without_input_documents() {
 fn results_in_a_rolled_over_shared_index() {
     let fixture = Fixture::load("web-latency").results_index_name("shared");
     RoundTrip::of(fixture)
-        .between_clusters(with_suffix("-000001"), with_suffix("-000001"))
+        .between_clusters(options_with_suffix("-000001"), options_with_suffix("-000001"))
         .run();
 }
 
 #[test]
 fn results_move_from_a_shared_to_a_rolled_over_index() {
     let trip = RoundTrip::of(Fixture::load("log-categories")).renamed("copy");
-    trip.between_clusters(with_suffix(""), with_suffix("-000001")).run();
+    trip.between_clusters(options_with_suffix(""), options_with_suffix("-000001"))
+        .run();
 }
 
 #[test]
 fn results_in_a_custom_index_stay_in_a_custom_index() {
-    let trip =
-        RoundTrip::of(Fixture::load("user-population")).between_clusters(with_suffix("-000001"), with_suffix(""));
+    let trip = RoundTrip::of(Fixture::load("user-population"))
+        .between_clusters(options_with_suffix("-000001"), options_with_suffix(""));
     let arrived = trip.run();
     assert_eq!(arrived.second.config["results_index_name"], "custom-security");
     let aliases = arrived
@@ -114,7 +115,7 @@ fn annotations_index_may_be_created_later() {
         annotations_delay: std::time::Duration::from_millis(150),
         ..MlOptions::new(newest())
     };
-    let trip = RoundTrip::of(Fixture::load("user-population")).to(Destination::Untouched);
+    let trip = RoundTrip::of(Fixture::load("user-population")).to(Destination::EmptyCluster);
     trip.between_clusters(MlOptions::new(newest()), to).run();
 }
 
@@ -183,8 +184,8 @@ fn job_without_data_counts_opens() {
     drop(cluster);
     let cluster = TestCluster::new(newest());
     let said = cluster.import(&binary, &archive, &[]).expect(0);
-    said.says("no data counts");
-    goes_on_where_it_stopped(&cluster, &held);
+    said.expect_stderr("no data counts");
+    assert_job_continues(&cluster, &held);
 }
 
 #[test]

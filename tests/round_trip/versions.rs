@@ -40,7 +40,7 @@ fn from_7_17_to_8_19() {
     let window = |config: &serde_json::Value| config["analysis_config"].get("model_prune_window").cloned();
     assert_eq!(window(&arrived.first.config), None);
     assert_eq!(window(&arrived.second.config), Some("30d".into()));
-    assert!(arrived.said.contains("model_prune_window"), "{}", arrived.said);
+    assert!(arrived.stderr.contains("model_prune_window"), "{}", arrived.stderr);
 }
 
 #[test]
@@ -58,9 +58,9 @@ fn categories_of_a_job_created_on_7_12_and_upgraded_to_7_17() {
     trip.change(|job| job["job_version"] = "7.12.1".into());
     let arrived = trip.run();
     assert!(
-        arrived.said.contains("its categorization analyzer is spelled out"),
+        arrived.stderr.contains("its categorization analyzer is spelled out"),
         "{}",
-        arrived.said
+        arrived.stderr
     );
 }
 
@@ -81,6 +81,6 @@ fn state_of_7_10_is_refused_by_9_2_before_the_first_write() {
     let archive = TestCluster::seeded(version((7, 10)), &fixture).export(&binary, "web-latency", "first", &[]);
     let cluster = TestCluster::new(version((9, 2)));
     let run = cluster.import(&binary, &archive, &[]).expect(3);
-    run.says("8.19");
+    run.expect_stderr("8.19");
     assert!(cluster.stand_in.writes().is_empty());
 }

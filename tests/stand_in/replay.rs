@@ -29,18 +29,18 @@ const IGNORED: [&str; 17] = [
     "doc_count_error_upper_bound",
 ];
 
-fn compared(value: &Value) -> Value {
+fn comparable(value: &Value) -> Value {
     match value {
         Value::Object(error) if error.contains_key("reason") => {
             let reason = without_uuid(error["reason"].as_str().unwrap_or_default());
-            let causes = error.get("root_cause").map(compared);
+            let causes = error.get("root_cause").map(comparable);
             json!({"type": error["type"], "reason": reason, "root_cause": causes})
         }
         Value::Object(object) => {
             let entries = object.iter().filter(|(key, _)| !IGNORED.contains(&key.as_str()));
-            entries.map(|(key, value)| (key.clone(), compared(value))).collect()
+            entries.map(|(key, value)| (key.clone(), comparable(value))).collect()
         }
-        Value::Array(items) => items.iter().map(compared).collect(),
+        Value::Array(items) => items.iter().map(comparable).collect(),
         Value::Number(number) => number.as_f64().map_or_else(|| value.clone(), Value::from),
         other => other.clone(),
     }
@@ -89,8 +89,8 @@ fn document_responses_match_the_recording() {
                 ids.insert(old.to_owned(), new.to_owned());
             }
         }
-        let got = json!({"status": answer.status, "body": compared(&got)});
-        let expected = json!({"status": expected["status"], "body": compared(&expected["body"])});
+        let got = json!({"status": answer.status, "body": comparable(&got)});
+        let expected = json!({"status": expected["status"], "body": comparable(&expected["body"])});
         if got != expected {
             let body = &request["body"];
             differences.push(format!(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::support::cluster::auth::Auth;
 use crate::support::cluster::documents::InMemory;
-use crate::support::cluster::faults::{Action, Fault, FaultPlan};
+use crate::support::cluster::faults::{Action, FaultPlan, FaultRule};
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 
 /// One request over a connection of its own; what came back until it closed.
@@ -71,18 +71,18 @@ fn authenticates_users() {
 #[test]
 fn injects_faults() {
     let faults = FaultPlan::of([
-        Fault::on("GET", "/_cat").then(Action::too_many_requests(7)),
-        Fault::on("GET", "/_cluster").nth(2).then(Action::Close),
-        Fault::on("GET", "/chunked").then(Action::CloseInBody(3)),
-        Fault::on("GET", "/short").then(Action::CutBody {
+        FaultRule::on("GET", "/_cat").then(Action::too_many_requests(7)),
+        FaultRule::on("GET", "/_cluster").nth(2).then(Action::Close),
+        FaultRule::on("GET", "/chunked").then(Action::CloseInBody(3)),
+        FaultRule::on("GET", "/short").then(Action::CutBody {
             to: 3,
             right_length: true,
         }),
-        Fault::on("GET", "/early").then(Action::CutBody {
+        FaultRule::on("GET", "/early").then(Action::CutBody {
             to: 3,
             right_length: false,
         }),
-        Fault::on("PUT", "/lost").carry_out().then(Action::Close),
+        FaultRule::on("PUT", "/lost").carry_out().then(Action::Close),
     ]);
     let stand_in = started(|options| options.faults = faults.clone());
     let get = |uri: &str| raw(&stand_in, "GET", uri, "", "");
@@ -114,7 +114,7 @@ fn runs_hooks_before_requests() {
     let hook = move |_: &_| {
         direct.call("PUT", "/made-by-hook", "");
     };
-    stand_in.faults().add(Fault::on("GET", "/_cat").run(hook));
+    stand_in.faults().add(FaultRule::on("GET", "/_cat").run(hook));
     assert!(raw(&stand_in, "GET", "/_cat/indices?format=json", "", "").contains("made-by-hook"));
 }
 

@@ -12,7 +12,7 @@ use crate::support::cluster::documents::InMemory;
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 use crate::support::cluster::tls::{AUTHORITY, CLIENT, KEY, OTHER_AUTHORITY, Tls, certificate, trusting};
 
-fn ask(authority: &str, stand_in: &StandIn, with_certificate: bool) -> std::io::Result<String> {
+fn get_over_tls(authority: &str, stand_in: &StandIn, with_certificate: bool) -> std::io::Result<String> {
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -42,18 +42,18 @@ fn started(tls: Tls) -> StandIn {
 #[test]
 fn serves_over_tls() {
     let stand_in = started(Tls::new());
-    assert_eq!(ask(AUTHORITY, &stand_in, false).unwrap(), "HTTP/1.1 200");
-    assert!(ask(OTHER_AUTHORITY, &stand_in, false).is_err());
+    assert_eq!(get_over_tls(AUTHORITY, &stand_in, false).unwrap(), "HTTP/1.1 200");
+    assert!(get_over_tls(OTHER_AUTHORITY, &stand_in, false).is_err());
 }
 
 #[test]
 fn asks_for_a_client_certificate() {
     let stand_in = started(Tls::with_client_certificate());
-    assert!(ask(AUTHORITY, &stand_in, false).is_err());
-    assert_eq!(ask(AUTHORITY, &stand_in, true).unwrap(), "HTTP/1.1 200");
+    assert!(get_over_tls(AUTHORITY, &stand_in, false).is_err());
+    assert_eq!(get_over_tls(AUTHORITY, &stand_in, true).unwrap(), "HTTP/1.1 200");
 }
 
 #[test]
 fn serves_a_certificate_of_another_host() {
-    assert!(ask(AUTHORITY, &started(Tls::for_another_host()), false).is_err());
+    assert!(get_over_tls(AUTHORITY, &started(Tls::for_another_host()), false).is_err());
 }

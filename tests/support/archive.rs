@@ -57,13 +57,13 @@ pub fn by_id(text: &str) -> BTreeMap<String, String> {
 
 /// An entry to be changed: name, content, type.
 #[derive(Clone, Debug)]
-pub struct Member {
+pub struct TarMember {
     pub name: String,
     pub content: Vec<u8>,
     pub kind: tar::EntryType,
 }
 
-impl Member {
+impl TarMember {
     pub fn file(name: &str, content: impl Into<Vec<u8>>) -> Self {
         Self {
             name: name.to_owned(),
@@ -74,14 +74,14 @@ impl Member {
 }
 
 /// The entries in order.
-pub fn members(path: &Path) -> Vec<Member> {
+pub fn members(path: &Path) -> Vec<TarMember> {
     let file = std::fs::File::open(path).expect("the archive");
     let mut tar = tar::Archive::new(flate2::read::MultiGzDecoder::new(file));
     let member = |entry: std::io::Result<tar::Entry<'_, _>>| {
         let mut entry = entry.expect("an entry");
         let mut content = Vec::new();
         entry.read_to_end(&mut content).expect("its content");
-        Member {
+        TarMember {
             name: entry.path().expect("a path").display().to_string(),
             content,
             kind: entry.header().entry_type(),
@@ -91,7 +91,7 @@ pub fn members(path: &Path) -> Vec<Member> {
 }
 
 /// The blocks of a tar of these entries, whatever their names.
-pub fn blocks(members: &[Member]) -> Vec<u8> {
+pub fn blocks(members: &[TarMember]) -> Vec<u8> {
     let mut tar = Vec::new();
     for member in members {
         let mut header = tar::Header::new_ustar();

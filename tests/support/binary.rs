@@ -125,7 +125,7 @@ impl Run {
 
     /// Sees that stderr has the text.
     #[track_caller]
-    pub fn says(&self, text: &str) -> &Self {
+    pub fn expect_stderr(&self, text: &str) -> &Self {
         assert!(self.stderr.contains(text), "stderr lacks `{text}`:\n{}", self.stderr);
         self
     }

@@ -13,7 +13,7 @@ pub use seed::load;
 
 /// A document with its id, byte for byte as it was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredDocument {
     /// The index that it is stored in, where the fixture decides that (inputs); else empty.
     pub index: String,
     /// `_id`.
@@ -28,15 +28,15 @@ pub struct Fixture {
     /// The job as `GET` shows it, its datafeed inside.
     pub job: Value,
     /// Snapshot documents, the newest last or alone.
-    pub snapshots: Vec<Stored>,
+    pub snapshots: Vec<StoredDocument>,
     /// Model and categorizer state documents.
-    pub state: Vec<Stored>,
+    pub state: Vec<StoredDocument>,
     /// The users' and the job's own annotations.
-    pub annotations: Vec<Stored>,
+    pub annotations: Vec<StoredDocument>,
     /// Notifications; their ids are made here.
-    pub notifications: Vec<Stored>,
+    pub notifications: Vec<StoredDocument>,
     /// Category definitions, stored as `<job>_category_definition_<n>`.
-    pub categories: Vec<Stored>,
+    pub categories: Vec<StoredDocument>,
     /// `<job>_data_counts`.
     pub data_counts: Value,
     /// Filters.
@@ -50,17 +50,17 @@ pub struct Fixture {
     /// Sources whose mapping is another.
     pub other_mappings: Vec<(String, Value)>,
     /// Sources that wildcards do not match unless they ask for hidden ones.
-    pub hidden: Vec<String>,
+    pub hidden_sources: Vec<String>,
     /// Documents of the source indices.
-    pub inputs: Vec<Stored>,
+    pub inputs: Vec<StoredDocument>,
     /// Source indices, in the order in which the datafeed names them.
     pub sources: Vec<String>,
     /// Results of another job in the same index, which nobody may touch.
-    pub bystanders: Vec<Stored>,
+    pub bystanders: Vec<StoredDocument>,
 }
 
 /// The job whose results lie in the same index.
-pub const BYSTANDER: &str = "bystander";
+pub const OTHER_JOB: &str = "bystander";
 
 /// The directory of the fixtures.
 pub fn directory() -> PathBuf {
@@ -100,7 +100,7 @@ fn parsed<T: serde::de::DeserializeOwned>(job: &str, file: &str) -> T {
 }
 
 /// Action lines and documents in turn.
-fn bulk(job: &str, file: &str) -> Vec<Stored> {
+fn bulk(job: &str, file: &str) -> Vec<StoredDocument> {
     let text = text(job, file);
     let lines: Vec<&str> = text.lines().collect();
     lines
@@ -109,7 +109,7 @@ fn bulk(job: &str, file: &str) -> Vec<Stored> {
             let Action {
                 index: Address { index, id },
             } = serde_json::from_str(pair[0]).unwrap();
-            Stored {
+            StoredDocument {
                 index,
                 id,
                 source: pair[1].to_owned(),
@@ -119,9 +119,9 @@ fn bulk(job: &str, file: &str) -> Vec<Stored> {
 }
 
 /// Documents without ids.
-fn lines(job: &str, file: &str, id: impl Fn(usize, &str) -> String) -> Vec<Stored> {
+fn lines(job: &str, file: &str, id: impl Fn(usize, &str) -> String) -> Vec<StoredDocument> {
     let text = text(job, file);
-    let stored = |(number, line): (usize, &str)| Stored {
+    let stored = |(number, line): (usize, &str)| StoredDocument {
         index: String::new(),
         id: id(number, line),
         source: line.to_owned(),
@@ -153,9 +153,9 @@ impl Fixture {
             input_mapping: parsed(name, "input_mapping.json"),
             input_settings: json!({}),
             other_mappings: Vec::new(),
-            hidden: Vec::new(),
+            hidden_sources: Vec::new(),
             inputs: bulk(name, "inputs.ndjson"),
-            bystanders: bystanders(),
+            bystanders: other_job_documents(),
             sources,
             job,
         }
@@ -172,15 +172,15 @@ impl Fixture {
     }
 
     /// The stored document of the snapshot that the job stands on.
-    pub fn snapshot(&self) -> &Stored {
+    pub fn snapshot(&self) -> &StoredDocument {
         let id = format!("{}_model_snapshot_{}", self.id(), self.snapshot_id());
         self.snapshots.iter().find(|snapshot| snapshot.id == id).unwrap()
     }
 
     /// `<job>_quantiles`, the bytes of the snapshot's own.
-    pub fn quantiles(&self) -> Stored {
+    pub fn quantiles(&self) -> StoredDocument {
         let snapshot: WithQuantiles = serde_json::from_str(&self.snapshot().source).unwrap();
-        Stored {
+        StoredDocument {
             index: String::new(),
             id: format!("{}_quantiles", self.id()),
             source: snapshot.quantiles.get().to_owned(),
@@ -189,22 +189,22 @@ impl Fixture {
 }
 
 /// A bucket and a record before and after every snapshot, data counts and a state of another job.
-fn bystanders() -> Vec<Stored> {
+fn other_job_documents() -> Vec<StoredDocument> {
     let mut stored = Vec::new();
     for timestamp in [1_700_000_000_000_i64, 1_800_000_000_000] {
         for kind in ["bucket", "record"] {
-            let source = json!({"job_id": BYSTANDER, "result_type": kind, "timestamp": timestamp, "bucket_span": 900});
-            let id = format!("{BYSTANDER}_{kind}_{timestamp}_900");
-            stored.push(Stored {
+            let source = json!({"job_id": OTHER_JOB, "result_type": kind, "timestamp": timestamp, "bucket_span": 900});
+            let id = format!("{OTHER_JOB}_{kind}_{timestamp}_900");
+            stored.push(StoredDocument {
                 index: String::new(),
                 id,
                 source: source.to_string(),
             });
         }
     }
-    let counts = json!({"job_id": BYSTANDER, "processed_record_count": 7});
-    let id = format!("{BYSTANDER}_data_counts");
-    stored.push(Stored {
+    let counts = json!({"job_id": OTHER_JOB, "processed_record_count": 7});
+    let id = format!("{OTHER_JOB}_data_counts");
+    stored.push(StoredDocument {
         index: String::new(),
         id,
         source: counts.to_string(),

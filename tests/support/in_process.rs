@@ -16,7 +16,7 @@ use super::binary::Run;
 /// Time that passes in pauses, at once, and where the test lets it pass.
 pub struct TestClock {
     now: watch::Sender<Duration>,
-    at_pauses: Mutex<Option<Box<dyn Fn() + Send>>>,
+    pause_hook: Mutex<Option<Box<dyn Fn() + Send>>>,
 }
 
 impl std::fmt::Debug for TestClock {
@@ -29,17 +29,17 @@ impl TestClock {
     pub fn new() -> Self {
         Self {
             now: watch::Sender::new(Duration::ZERO),
-            at_pauses: Mutex::default(),
+            pause_hook: Mutex::default(),
         }
     }
 
     /// Runs this whenever a pause begins.
-    pub fn at_pauses(&self, run: impl Fn() + Send + 'static) {
-        *self.at_pauses.lock().unwrap() = Some(Box::new(run));
+    pub fn on_pause(&self, run: impl Fn() + Send + 'static) {
+        *self.pause_hook.lock().unwrap() = Some(Box::new(run));
     }
 
     /// Lets time pass: whoever waited for so long is called.
-    pub fn pass(&self, time: Duration) {
+    pub fn advance(&self, time: Duration) {
         self.now.send_modify(|now| *now += time);
     }
 }
@@ -50,10 +50,10 @@ impl Clock for TestClock {
     }
 
     fn pause(&self, time: Duration) -> Moment<'_> {
-        if let Some(run) = &*self.at_pauses.lock().unwrap() {
+        if let Some(run) = &*self.pause_hook.lock().unwrap() {
             run();
         }
-        self.pass(time);
+        self.advance(time);
         Box::pin(tokio::task::yield_now())
     }
 

@@ -12,22 +12,22 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::LocalModes;
 
 /// Far more than any prompt takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// What a program wrote before its end is read by then.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A run on a terminal.
-pub struct Session {
+pub struct TerminalSession {
     child: Child,
     keyboard: File,
     screen: Arc<(Mutex<String>, Condvar)>,
-    reading: std::thread::JoinHandle<()>,
+    reader_thread: std::thread::JoinHandle<()>,
     /// How much of the screen has been read by [`Session::expect`].
     read: usize,
 }
 
 /// How it ended.
-pub struct Ended {
+pub struct TerminalOutput {
     pub code: i32,
     pub stdout: String,
     /// Everything that the terminal showed, escape codes included.
@@ -36,7 +36,7 @@ pub struct Ended {
     echoes: bool,
 }
 
-impl Ended {
+impl TerminalOutput {
     /// What was said last.
     pub fn last_line(&self) -> String {
         let plain = console::strip_ansi_codes(&self.screen);
@@ -45,7 +45,7 @@ impl Ended {
 
     /// Sees that the terminal is as it was: what is typed is shown, and so is the cursor, at the beginning of a line.
     #[track_caller]
-    pub fn left_as_it_was(&self) {
+    pub fn assert_restored(&self) {
         assert!(self.echoes, "what is typed is not shown:\n{}", self.screen);
         let (hidden, shown) = (self.screen.rfind("\u{1b}[?25l"), self.screen.rfind("\u{1b}[?25h"));
         assert!(hidden <= shown, "the cursor is hidden: {:?}", self.screen);
@@ -53,18 +53,18 @@ impl Ended {
     }
 }
 
-impl Session {
+impl TerminalSession {
     /// Starts the command with a terminal; stdout stays a pipe.
     pub fn start(command: Command) -> Self {
-        Self::begin(command, false)
+        Self::spawn(command, false)
     }
 
     /// Starts the command with a terminal that is its stdout too.
     pub fn start_with_stdout(command: Command) -> Self {
-        Self::begin(command, true)
+        Self::spawn(command, true)
     }
 
-    fn begin(mut command: Command, stdout_too: bool) -> Self {
+    fn spawn(mut command: Command, stdout_too: bool) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         grantpt(&master).expect("the right to it");
         unlockpt(&master).expect("its other end");
@@ -82,12 +82,12 @@ impl Session {
         drop(command);
         let screen = Arc::new((Mutex::new(String::new()), Condvar::new()));
         let keyboard = File::from(master);
-        let mut eye = keyboard.try_clone().expect("a second handle");
+        let mut reader = keyboard.try_clone().expect("a second handle");
         let seen = Arc::clone(&screen);
         let reading = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             // The last one to close the other end is seen as an error.
-            while let Ok(length @ 1..) = eye.read(&mut buffer) {
+            while let Ok(length @ 1..) = reader.read(&mut buffer) {
                 seen.0
                     .lock()
                     .unwrap()
@@ -99,7 +99,7 @@ impl Session {
             child,
             keyboard,
             screen,
-            reading,
+            reader_thread: reading,
             read: 0,
         }
     }
@@ -107,7 +107,7 @@ impl Session {
     /// Waits until the text is shown, after what was expected before.
     #[track_caller]
     pub fn expect(&mut self, text: &str) -> &mut Self {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         let mut screen = self.screen.0.lock().unwrap();
         loop {
             if let Some(at) = screen[self.read..].find(text) {
@@ -123,8 +123,8 @@ impl Session {
 
     /// Waits until the terminal no longer shows what is typed: what was typed before that is thrown away.
     #[track_caller]
-    pub fn expect_silence(&mut self) -> &mut Self {
-        let until = Instant::now() + PATIENCE;
+    pub fn expect_no_echo(&mut self) -> &mut Self {
+        let until = Instant::now() + TIMEOUT;
         while self.echoes() {
             assert!(Instant::now() < until, "the terminal still shows what is typed");
             std::thread::sleep(Duration::from_millis(5));
@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// Types.
-    pub fn press(&mut self, keys: &str) -> &mut Self {
+    pub fn send_keys(&mut self, keys: &str) -> &mut Self {
         self.keyboard.write_all(keys.as_bytes()).expect("a keyboard");
         self
     }
@@ -150,7 +150,7 @@ impl Session {
     }
 
     /// Waits for the end.
-    pub fn end(mut self) -> Ended {
+    pub fn wait(mut self) -> TerminalOutput {
         let mut stdout = String::new();
         if let Some(mut pipe) = self.child.stdout.take() {
             pipe.read_to_string(&mut stdout).expect("text");
@@ -158,11 +158,11 @@ impl Session {
         let status = self.child.wait().expect("an end");
         // What was written last is still on its way to the reading thread. A process that another test began in that
         // moment may hold the other end open.
-        let until = Instant::now() + LAST_WORDS;
-        while !self.reading.is_finished() && Instant::now() < until {
+        let until = Instant::now() + DRAIN_TIMEOUT;
+        while !self.reader_thread.is_finished() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(5));
         }
-        Ended {
+        TerminalOutput {
             code: status.code().unwrap_or(-1),
             stdout,
             echoes: self.echoes(),

@@ -44,12 +44,12 @@ impl SignalTarget {
     }
 
     /// Waits until the child has ended; `false` where it does not.
-    pub fn wait(&self, longest: Duration) -> bool {
+    pub fn wait(&self, timeout: Duration) -> bool {
         let state = self.0.0.lock().unwrap();
         let (state, _) = self
             .0
             .1
-            .wait_timeout_while(state, longest, |state| !state.ended)
+            .wait_timeout_while(state, timeout, |state| !state.ended)
             .unwrap();
         state.ended
     }

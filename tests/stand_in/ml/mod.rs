@@ -35,7 +35,7 @@ impl Cluster {
     }
 
     /// On the documents that this run of the suite is about.
-    pub(super) fn on_chosen_documents(options: MlOptions) -> Self {
+    pub(super) fn on_test_documents(options: MlOptions) -> Self {
         Self {
             ml: MlApi::new(options),
             documents: documents_for_tests(),

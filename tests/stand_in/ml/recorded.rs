@@ -47,14 +47,14 @@ const VOLATILE: [&str; 27] = [
 ];
 
 /// The day of the recording: later instants are the clock's.
-const RECORDING: i64 = 1_795_000_000_000;
+const RECORDED_AT: i64 = 1_795_000_000_000;
 
 fn masked(value: &Value) -> Value {
     match value {
         Value::Object(object) => object
             .iter()
             .map(|(key, value)| {
-                let hidden = VOLATILE.contains(&key.as_str()) || (key == "_id" && is_made_up(value));
+                let hidden = VOLATILE.contains(&key.as_str()) || (key == "_id" && is_generated_id(value));
                 (key.clone(), if hidden { json!("…") } else { masked(value) })
             })
             .collect(),
@@ -64,7 +64,7 @@ fn masked(value: &Value) -> Value {
             .map(masked)
             .collect(),
         Value::Number(number) => match number.as_i64() {
-            Some(instant) if instant > RECORDING => json!("…"),
+            Some(instant) if instant > RECORDED_AT => json!("…"),
             _ => json!(number.as_f64()),
         },
         Value::String(text) => json!(without_position(text)),
@@ -72,7 +72,7 @@ fn masked(value: &Value) -> Value {
     }
 }
 
-fn is_made_up(id: &Value) -> bool {
+fn is_generated_id(id: &Value) -> bool {
     let base64 = |id: &str| id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     id.as_str()
         .is_some_and(|id| id.contains("_model_size_stats_") || id.len() == 20 && base64(id))
@@ -128,7 +128,7 @@ async fn compare(cluster: &Cluster, number: usize, exchange: &Value, authorizati
 
 #[tokio::test]
 async fn ml_responses_match_the_recording() {
-    let cluster = Cluster::on_chosen_documents(MlOptions::new(MlVersion::recorded()));
+    let cluster = Cluster::on_test_documents(MlOptions::new(MlVersion::recorded()));
     let mut differences = Vec::new();
     for (number, line) in ML.lines().enumerate() {
         let exchange: Value = serde_json::from_str(line).unwrap();
@@ -157,7 +157,7 @@ async fn security_responses_match_the_recording() {
     ];
     let mut options = MlOptions::new(MlVersion::recorded());
     options.users = Some(users);
-    let cluster = Cluster::on_chosen_documents(options);
+    let cluster = Cluster::on_test_documents(options);
     let open = Cluster {
         ml: MlApi::of(MlVersion::recorded()),
         documents: Arc::clone(&cluster.documents),
@@ -171,7 +171,7 @@ async fn security_responses_match_the_recording() {
     .await;
     cluster
         .ml
-        .adopt_job(&open.ml.job_config("s1").unwrap(), Arc::clone(&cluster.documents))
+        .insert_trained_job(&open.ml.job_config("s1").unwrap(), Arc::clone(&cluster.documents))
         .await;
     let mut differences = Vec::new();
     for (number, line) in SECURITY.lines().enumerate() {
@@ -219,7 +219,7 @@ async fn security_responses_match_the_recording() {
 /// Measured on real servers and not among the recorded exchanges: `facts/elasticsearch.md`, marked `[ran]`.
 #[tokio::test]
 async fn ml_responses_match_the_measurements() {
-    let cluster = Cluster::on_chosen_documents(MlOptions::new(MlVersion::recorded()));
+    let cluster = Cluster::on_test_documents(MlOptions::new(MlVersion::recorded()));
     let job = |more: Value| {
         let mut job = json!({"analysis_config": {"detectors": [{"function": "count"}]}, "data_description": {}});
         job.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

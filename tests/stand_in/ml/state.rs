@@ -10,7 +10,7 @@ use super::{Cluster, revert};
 use crate::support::cluster::documents::InMemory;
 use crate::support::cluster::ml::{JobState, MlOptions, MlVersion};
 use crate::support::cluster::{Answer, Call, Documents};
-use crate::support::fixtures::{BYSTANDER, Fixture, Stored, load};
+use crate::support::fixtures::{Fixture, OTHER_JOB, StoredDocument, load};
 
 #[tokio::test]
 async fn every_fixture_opens_with_all_its_state() {
@@ -27,7 +27,7 @@ async fn every_fixture_opens_with_all_its_state() {
                 .call("POST", &format!("/_ml/anomaly_detectors/{new}/_open"), Value::Null)
                 .await;
             assert_eq!(said.0, 200, "{name} as {new}: {}", said.1);
-            let restored = cluster.ml.opened_with(new).unwrap();
+            let restored = cluster.ml.last_restored(new).unwrap();
             assert_eq!(
                 (restored.model_docs, restored.categorizer_docs),
                 (1, categorizer),
@@ -43,9 +43,9 @@ async fn every_fixture_opens_with_all_its_state() {
 }
 
 /// Documents that let others go first.
-struct Slow(InMemory);
+struct YieldingDocuments(InMemory);
 
-impl Documents for Slow {
+impl Documents for YieldingDocuments {
     fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
         Box::pin(async move {
             tokio::task::yield_now().await;
@@ -57,7 +57,7 @@ impl Documents for Slow {
 #[tokio::test]
 async fn job_id_is_unique() {
     let cluster = Cluster {
-        documents: Arc::new(Slow(InMemory::new())),
+        documents: Arc::new(YieldingDocuments(InMemory::new())),
         ..Cluster::of(MlVersion::new(9, 2, 0))
     };
     let analysis = json!({"bucket_span": "15m", "detectors": [{"function": "count"}]});
@@ -82,7 +82,7 @@ async fn datafeed_starts_where_the_data_counts_end() {
     assert_eq!(status, 200);
     let latest = fixture.data_counts["latest_record_timestamp"].as_i64().unwrap();
     assert_eq!(
-        cluster.ml.opened_with("web-latency").unwrap().datafeed_start,
+        cluster.ml.last_restored("web-latency").unwrap().datafeed_start,
         Some(latest + 1)
     );
 }
@@ -141,7 +141,7 @@ async fn revert_to_a_missing_snapshot_blocks_the_job() {
 async fn nightly_maintenance_deletes_only_state_without_a_job() {
     let fixture = Fixture::load("log-categories");
     let cluster = Cluster::seeded(MlOptions::new(MlVersion::new(9, 2, 0)), &fixture).await;
-    let orphan = Stored {
+    let orphan = StoredDocument {
         index: String::new(),
         id: "gone_model_state_1#1".to_owned(),
         source: "{\"compressed\":[]}".to_owned(),
@@ -162,7 +162,7 @@ async fn deletion_of_a_job_keeps_other_documents() {
     assert_eq!(cluster.count(".ml-state*", json!({"match_all": {}})).await, 0);
     assert_eq!(
         cluster
-            .count(".ml-anomalies-*", json!({"term": {"job_id": BYSTANDER}}))
+            .count(".ml-anomalies-*", json!({"term": {"job_id": OTHER_JOB}}))
             .await,
         5
     );
@@ -207,7 +207,7 @@ async fn index_in_place_of_the_state_alias_breaks_ml() {
 
 #[tokio::test]
 async fn fixture_sources_share_ids() {
-    let fixture = Fixture::load("web-latency").on_two_sources("weblogs-2024.02");
+    let fixture = Fixture::load("web-latency").with_second_source("weblogs-2024.02");
     let cluster = Cluster::seeded(MlOptions::new(MlVersion::new(9, 2, 0)), &fixture).await;
     assert_eq!(cluster.count("weblogs-*", json!({"match_all": {}})).await, 400);
     assert_eq!(

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Cluster, revert};
 use crate::support::cluster::ml::{License, MlOptions, MlVersion};
-use crate::support::fixtures::{BYSTANDER, Fixture};
+use crate::support::fixtures::{Fixture, OTHER_JOB};
 
 #[tokio::test]
 async fn version_9_reverts_to_an_old_snapshot_but_does_not_open_it() {
@@ -37,7 +37,7 @@ async fn deletion_of_intervening_results_affects_other_jobs_on_some_versions() {
         let body = json!({"delete_intervening_results": true});
         assert_eq!(cluster.call("POST", &revert(&fixture), body).await.0, 200);
         let query =
-            json!({"bool": {"filter": [{"term": {"job_id": BYSTANDER}}, {"exists": {"field": "result_type"}}]}});
+            json!({"bool": {"filter": [{"term": {"job_id": OTHER_JOB}}, {"exists": {"field": "result_type"}}]}});
         assert_eq!(cluster.count(".ml-anomalies-*", query).await, left, "{version:?}");
     }
 }

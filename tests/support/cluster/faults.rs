@@ -93,23 +93,23 @@ pub(super) fn answered_items(call: &Call, status: u16) -> Answer {
     }
 }
 
-type Matches = Arc<dyn Fn(&Call) -> bool + Send + Sync>;
-type Run = Arc<dyn Fn(&Call) + Send + Sync>;
+type Predicate = Arc<dyn Fn(&Call) -> bool + Send + Sync>;
+type Hook = Arc<dyn Fn(&Call) + Send + Sync>;
 
 /// One rule: which requests, which of them, what happens.
 #[derive(Clone)]
-pub struct Fault {
-    matches: Matches,
+pub struct FaultRule {
+    matches: Predicate,
     skip: usize,
     times: usize,
     carry_out: bool,
-    run: Option<Run>,
+    run: Option<Hook>,
     action: Action,
     seen: usize,
     fired: usize,
 }
 
-impl Fault {
+impl FaultRule {
     /// Requests of that method (`*`: any) whose path and query contain `part`. Until told otherwise the
     /// rule fires at the first one, once, and passes it on.
     pub fn on(method: &str, part: &str) -> Self {
@@ -185,28 +185,28 @@ impl Fault {
 }
 
 /// What the server has to do for one request.
-pub(super) struct Due {
+pub(super) struct FiredRule {
     pub(super) carry_out: bool,
-    pub(super) run: Option<Run>,
+    pub(super) run: Option<Hook>,
     pub(super) action: Action,
 }
 
 /// The rules in force. Clones share them, so rules can be added while the server runs.
 #[derive(Clone, Default)]
 pub struct FaultPlan {
-    rules: Arc<Mutex<Vec<Fault>>>,
+    rules: Arc<Mutex<Vec<FaultRule>>>,
 }
 
 impl FaultPlan {
     /// A plan of these rules.
-    pub fn of(rules: impl IntoIterator<Item = Fault>) -> Self {
+    pub fn of(rules: impl IntoIterator<Item = FaultRule>) -> Self {
         Self {
             rules: Arc::new(Mutex::new(rules.into_iter().collect())),
         }
     }
 
     /// One more rule; earlier ones go first.
-    pub fn add(&self, fault: Fault) {
+    pub fn add(&self, fault: FaultRule) {
         self.rules.lock().expect("rules").push(fault);
     }
 
@@ -226,10 +226,10 @@ impl FaultPlan {
     }
 
     /// The first rule that fires. Every matching rule before it has counted the request.
-    pub(super) fn due(&self, call: &Call) -> Option<Due> {
+    pub(super) fn fire(&self, call: &Call) -> Option<FiredRule> {
         let mut rules = self.rules.lock().expect("rules");
         let rule = rules.iter_mut().find_map(|rule| rule.fires(call).then_some(rule))?;
-        Some(Due {
+        Some(FiredRule {
             carry_out: rule.carry_out,
             run: rule.run.clone(),
             action: rule.action.clone(),

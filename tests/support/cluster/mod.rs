@@ -22,9 +22,6 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde_json::Value;
 
-/// What `call` of the seams below gives back: boxed, so that the seams can be used as objects.
-pub type Answering<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
 /// A request as it came in. `path` is still percent-encoded and has no query.
 #[derive(Clone, Debug)]
 pub struct Call {

@@ -16,9 +16,9 @@ use super::documents::InMemory;
 use super::{Answer, Call, Documents};
 
 /// Names the environment variable with the URL of a node that may be wiped.
-pub const REAL: &str = "ESML_TEST_ELASTICSEARCH";
+pub const URL_VARIABLE: &str = "ESML_TEST_ELASTICSEARCH";
 
-const SEARCHED_WITHIN: Duration = Duration::from_secs(5);
+const SEARCH_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Passes every call on to one node, directly, whatever proxies are set.
 pub struct RealDocuments {
@@ -59,13 +59,13 @@ impl RealDocuments {
                 .build()
                 .expect("a runtime");
             scope
-                .spawn(move || runtime.block_on(self.pass_on(call)))
+                .spawn(move || runtime.block_on(self.forward(call)))
                 .join()
                 .expect("an answer of the node")
         })
     }
 
-    async fn pass_on(&self, call: Call) -> Answer {
+    async fn forward(&self, call: Call) -> Answer {
         let stream = tokio::net::TcpStream::connect((self.host.as_str(), self.port))
             .await
             .expect("a connection");
@@ -73,13 +73,13 @@ impl RealDocuments {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("a handshake");
         tokio::spawn(connection);
         let mut request = Request::builder().method(call.method.as_str()).uri(call.uri());
-        for (name, value) in call.headers.iter().filter(|(name, _)| passes(name)) {
+        for (name, value) in call.headers.iter().filter(|(name, _)| is_forwarded(name)) {
             request = request.header(name, value);
         }
         request = request.header("host", format!("{}:{}", self.host, self.port));
         let request = request.body(Full::new(call.body)).expect("a request");
         let (head, body) = sender.send_request(request).await.expect("an answer").into_parts();
-        let headers = head.headers.iter().filter(|(name, _)| passes(name.as_str()));
+        let headers = head.headers.iter().filter(|(name, _)| is_forwarded(name.as_str()));
         let headers = headers.map(|(name, value)| {
             (
                 name.as_str().to_owned(),
@@ -96,7 +96,7 @@ impl RealDocuments {
 }
 
 /// What belongs to one hop only, or to the stand-in's own security.
-fn passes(header: &str) -> bool {
+fn is_forwarded(header: &str) -> bool {
     let hop = [
         "host",
         "connection",
@@ -119,14 +119,14 @@ fn passes(header: &str) -> bool {
 
 impl Documents for RealDocuments {
     fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
-        Box::pin(self.pass_on(call))
+        Box::pin(self.forward(call))
     }
 
     /// A search that nobody waits for any more ends a moment later, a point in time or a scroll much later.
     fn open_contexts(&self) -> Option<usize> {
-        let until = Instant::now() + SEARCHED_WITHIN;
+        let until = Instant::now() + SEARCH_CLOSE_TIMEOUT;
         loop {
-            let open = self.contexts_now()?;
+            let open = self.count_open_contexts()?;
             if open == 0 || Instant::now() > until {
                 return Some(open);
             }
@@ -136,7 +136,7 @@ impl Documents for RealDocuments {
 }
 
 impl RealDocuments {
-    fn contexts_now(&self) -> Option<usize> {
+    fn count_open_contexts(&self) -> Option<usize> {
         let call = Call::new("GET", "/_nodes/stats/indices/search", "");
         let answer = self.blocking(call).value();
         let nodes = answer["nodes"].as_object()?;
@@ -148,21 +148,21 @@ impl RealDocuments {
 }
 
 /// By which thread the real node is taken.
-static TAKEN: Mutex<Option<ThreadId>> = Mutex::new(None);
-static FREED: Condvar = Condvar::new();
-const FREE_WITHIN: Duration = Duration::from_secs(60);
+static LEASED_BY: Mutex<Option<ThreadId>> = Mutex::new(None);
+static RELEASED: Condvar = Condvar::new();
+const LEASE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The right to the real node for the time of one test. A plain mutex guard cannot change threads.
 struct Lease;
 
 impl Lease {
     fn take() -> Self {
-        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = LEASED_BY.lock().unwrap_or_else(PoisonError::into_inner);
         let own = thread::current().id();
         while taken.is_some() {
             // What a test has dropped is free a moment later.
-            let (again, waited) = FREED
-                .wait_timeout(taken, FREE_WITHIN)
+            let (again, waited) = RELEASED
+                .wait_timeout(taken, LEASE_TIMEOUT)
                 .unwrap_or_else(PoisonError::into_inner);
             taken = again;
             let for_itself = waited.timed_out() && *taken == Some(own);
@@ -175,15 +175,15 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        FREED.notify_one();
+        *LEASED_BY.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        RELEASED.notify_one();
     }
 }
 
 /// The documents this run of the suite is about: a real node, wiped and locked until they are dropped,
 /// when the environment names one, else documents in memory.
 pub fn documents_for_tests() -> Arc<dyn Documents> {
-    match std::env::var(REAL) {
+    match std::env::var(URL_VARIABLE) {
         Err(_) => Arc::new(InMemory::new()),
         Ok(url) => {
             let lease = Lease::take();

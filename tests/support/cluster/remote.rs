@@ -12,7 +12,7 @@ use super::{Answer, Call, Documents};
 /// How a remote cluster takes part in searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remote {
-    Answers,
+    Available,
     /// It cannot be reached, with `skip_unavailable: true`.
     Skipped,
     /// Some of its shards fail.
@@ -20,14 +20,14 @@ pub enum Remote {
 }
 
 /// Documents here and on other clusters.
-pub struct WithRemotes {
+pub struct RemoteClusters {
     documents: Arc<dyn Documents>,
     remotes: Mutex<BTreeMap<String, Remote>>,
     /// Whether answers name the clusters (8.10 and later).
     names: bool,
 }
 
-impl WithRemotes {
+impl RemoteClusters {
     pub fn new(documents: Arc<dyn Documents>, names: bool) -> Arc<Self> {
         Arc::new(Self {
             documents,
@@ -48,7 +48,7 @@ impl WithRemotes {
             match part.split_once(':') {
                 None => local.push(part.to_owned()),
                 Some((name, index)) => {
-                    let remote = remotes.get(name).copied().unwrap_or(Remote::Answers);
+                    let remote = remotes.get(name).copied().unwrap_or(Remote::Available);
                     named.insert(name.to_owned(), remote);
                     if remote != Remote::Skipped {
                         local.push(format!("{name}--{index}"));
@@ -65,14 +65,14 @@ impl WithRemotes {
     fn clusters(&self, named: &BTreeMap<String, Remote>, local: bool) -> Value {
         let count = |remote: Remote| named.values().filter(|one| **one == remote).count();
         let mut clusters = json!({"total": named.len() + usize::from(local),
-            "successful": count(Remote::Answers) + usize::from(local), "skipped": count(Remote::Skipped)});
+            "successful": count(Remote::Available) + usize::from(local), "skipped": count(Remote::Skipped)});
         if self.names {
             clusters["running"] = 0.into();
             clusters["partial"] = count(Remote::Partial).into();
             clusters["failed"] = 0.into();
             let details = named.iter().map(|(name, remote)| {
                 let status = match remote {
-                    Remote::Answers => "successful",
+                    Remote::Available => "successful",
                     Remote::Skipped => "skipped",
                     Remote::Partial => "partial",
                 };
@@ -88,7 +88,7 @@ impl WithRemotes {
         clusters
     }
 
-    async fn pass_on(&self, mut call: Call) -> Answer {
+    async fn forward(&self, mut call: Call) -> Answer {
         let segments = call.segments();
         if segments == ["_remote", "info"] {
             let remotes = self.remotes.lock().unwrap();
@@ -129,9 +129,9 @@ impl WithRemotes {
     }
 }
 
-impl Documents for WithRemotes {
+impl Documents for RemoteClusters {
     fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
-        Box::pin(self.pass_on(call))
+        Box::pin(self.forward(call))
     }
 
     fn open_contexts(&self) -> Option<usize> {

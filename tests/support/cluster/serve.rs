@@ -22,13 +22,13 @@ use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
 use super::delays;
-use super::faults::{self, Action, Due};
-use super::stand_in::{Logged, Shared};
+use super::faults::{self, Action, FiredRule};
+use super::stand_in::{LoggedRequest, Shared};
 use super::{Answer, Call};
 
-const WHILE_NOBODY_LISTENS: Duration = Duration::from_millis(1);
+const RELISTEN_INTERVAL: Duration = Duration::from_millis(1);
 /// Time for what was sent of a body to reach the client before its connection closes.
-const BEFORE_CLOSING: Duration = Duration::from_millis(5);
+const CLOSE_DELAY: Duration = Duration::from_millis(5);
 
 /// Takes connections until the runtime ends.
 pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) {
@@ -49,7 +49,7 @@ pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<Serv
             accepted = poll_fn(|context| accepting.poll_accept(context)) => accepted,
         };
         let Ok((mut stream, _)) = accepted else {
-            tokio::time::sleep(WHILE_NOBODY_LISTENS).await;
+            tokio::time::sleep(RELISTEN_INTERVAL).await;
             continue;
         };
         if shared.network.is_garbled() {
@@ -63,7 +63,7 @@ pub(super) async fn accept(listener: std::net::TcpListener, tls: Option<Arc<Serv
         let _ = stream.set_nodelay(true);
         let (shared, tls) = (Arc::clone(&shared), tls.clone());
         tokio::spawn(async move {
-            delays::perhaps().await;
+            delays::random_delay().await;
             match tls {
                 None => connection(stream, closing, shared).await,
                 Some(acceptor) => {
@@ -92,16 +92,16 @@ async fn connection(
     let _ = connection.await;
 }
 
-async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Response<Outgoing>> {
-    let mut call = received(request).await?;
+async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Response<ResponseBody>> {
+    let mut call = read_call(request).await?;
     let Some(path) = call.path.strip_prefix(&shared.prefix) else {
         return Ok(response(Answer::of(404, "text/plain", "no such place"), &Action::Pass));
     };
     call.path = path.to_owned();
     let entry = log(&shared, &call);
-    delays::perhaps().await;
-    let due = shared.faults.due(&call);
-    if let Some(Due {
+    delays::random_delay().await;
+    let due = shared.faults.fire(&call);
+    if let Some(FiredRule {
         action: Action::Hang,
         carry_out,
         run,
@@ -116,7 +116,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
         // Until the client goes away.
         return std::future::pending().await;
     }
-    if let Some(Due {
+    if let Some(FiredRule {
         action: Action::CarryOutLater(permits),
         run,
         ..
@@ -140,7 +140,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
             .map_err(io::Error::other)?;
     }
     let answer = match &due {
-        Some(Due {
+        Some(FiredRule {
             action: Action::Close,
             carry_out,
             ..
@@ -150,7 +150,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
             }
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        Some(Due {
+        Some(FiredRule {
             action: Action::Answer(answer),
             carry_out,
             ..
@@ -160,7 +160,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
             }
             with_product(answer.clone(), false)
         }
-        Some(Due {
+        Some(FiredRule {
             action: Action::AnswerItems(status),
             ..
         }) => with_product(faults::answered_items(&call, *status), shared.product_header),
@@ -173,11 +173,11 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
     if let Action::Delay(time) = action {
         tokio::time::sleep(time).await;
     }
-    delays::perhaps().await;
+    delays::random_delay().await;
     Ok(response(answer, &action))
 }
 
-async fn received(request: Request<Incoming>) -> io::Result<Call> {
+async fn read_call(request: Request<Incoming>) -> io::Result<Call> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let headers = head.headers.iter().map(|(name, value)| {
@@ -205,7 +205,7 @@ async fn received(request: Request<Incoming>) -> io::Result<Call> {
 
 fn log(shared: &Shared, call: &Call) -> usize {
     let mut log = shared.log.lock().expect("log");
-    log.push(Logged {
+    log.push(LoggedRequest {
         method: call.method.clone(),
         path: call.path.clone(),
         query: call.query.clone(),
@@ -226,7 +226,7 @@ async fn respond(call: Call, shared: &Arc<Shared>) -> Answer {
     // A task of its own: a client that goes away does not undo what it asked for.
     let shared = Arc::clone(shared);
     let performed = tokio::spawn(async move {
-        delays::perhaps().await;
+        delays::random_delay().await;
         shared.perform(call).await
     });
     match performed.await {
@@ -248,21 +248,21 @@ fn with_product(mut answer: Answer, named: bool) -> Answer {
     }
 }
 
-fn response(answer: Answer, action: &Action) -> Response<Outgoing> {
+fn response(answer: Answer, action: &Action) -> Response<ResponseBody> {
     let whole = answer.body.len();
     let cut = |to: usize| answer.body.slice(..to.min(whole));
     let mut announced = None;
     let body = match *action {
-        Action::CloseInBody(after) => Outgoing::broken(cut(after)),
-        Action::CutBody { to, right_length: true } => Outgoing::whole(cut(to)),
+        Action::CloseInBody(after) => ResponseBody::truncated(cut(after)),
+        Action::CutBody { to, right_length: true } => ResponseBody::complete(cut(to)),
         Action::CutBody {
             to,
             right_length: false,
         } => {
             announced = Some(whole);
-            Outgoing::broken(cut(to))
+            ResponseBody::truncated(cut(to))
         }
-        _ => Outgoing::whole(answer.body.clone()),
+        _ => ResponseBody::complete(answer.body.clone()),
     };
     let mut builder = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
@@ -275,28 +275,28 @@ fn response(answer: Answer, action: &Action) -> Response<Outgoing> {
 }
 
 /// A body that ends as it should or breaks off.
-struct Outgoing {
+struct ResponseBody {
     data: Option<Bytes>,
-    breaks: Option<Pin<Box<Sleep>>>,
+    abort: Option<Pin<Box<Sleep>>>,
 }
 
-impl Outgoing {
-    fn whole(data: Bytes) -> Self {
+impl ResponseBody {
+    fn complete(data: Bytes) -> Self {
         Self {
             data: Some(data),
-            breaks: None,
+            abort: None,
         }
     }
 
-    fn broken(data: Bytes) -> Self {
+    fn truncated(data: Bytes) -> Self {
         Self {
             data: Some(data),
-            breaks: Some(Box::pin(tokio::time::sleep(BEFORE_CLOSING))),
+            abort: Some(Box::pin(tokio::time::sleep(CLOSE_DELAY))),
         }
     }
 }
 
-impl Body for Outgoing {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -304,7 +304,7 @@ impl Body for Outgoing {
         if let Some(data) = self.data.take().filter(|data| !data.is_empty()) {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
-        match &mut self.breaks {
+        match &mut self.abort {
             None => Poll::Ready(None),
             Some(sleep) => {
                 std::task::ready!(sleep.as_mut().poll(context));
@@ -314,11 +314,11 @@ impl Body for Outgoing {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.breaks.is_none() && self.data.as_ref().is_none_or(Bytes::is_empty)
+        self.abort.is_none() && self.data.as_ref().is_none_or(Bytes::is_empty)
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.breaks {
+        match &self.abort {
             None => SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)),
             Some(_) => SizeHint::default(),
         }

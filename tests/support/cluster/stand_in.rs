@@ -53,7 +53,7 @@ impl StandInOptions {
 
 /// One request that reached the stand-in. A status of 0: not answered (yet).
 #[derive(Clone, Debug)]
-pub struct Logged {
+pub struct LoggedRequest {
     pub method: String,
     pub path: String,
     pub query: Vec<(String, String)>,
@@ -62,7 +62,7 @@ pub struct Logged {
     pub status: u16,
 }
 
-impl Logged {
+impl LoggedRequest {
     /// Whether the request may change anything but scroll and point in time contexts.
     pub fn is_write(&self) -> bool {
         writes(&self.method, &self.path)
@@ -104,7 +104,7 @@ pub(super) struct Shared {
     pub(super) product_header: bool,
     pub(super) max_content_length: usize,
     pub(super) prefix: String,
-    pub(super) log: Mutex<Vec<Logged>>,
+    pub(super) log: Mutex<Vec<LoggedRequest>>,
     pub(super) network: Network,
     pub(super) tasks: Tasks,
 }
@@ -126,12 +126,12 @@ impl Shared {
 
 /// A way to API and documents past faults, authentication and log. Cheap to clone into a hook.
 #[derive(Clone)]
-pub struct Direct {
+pub struct DirectClient {
     shared: Arc<Shared>,
     runtime: Handle,
 }
 
-impl Direct {
+impl DirectClient {
     /// Performs one request; blocks until it is answered.
     pub fn call(&self, method: &str, path_and_query: &str, body: impl Into<Bytes>) -> Answer {
         let call = Call::new(method, path_and_query, body);
@@ -146,7 +146,7 @@ impl Direct {
 /// A running stand-in. It stops when dropped.
 pub struct StandIn {
     runtime: Option<Runtime>,
-    direct: Direct,
+    direct: DirectClient,
     address: SocketAddr,
     secured: bool,
 }
@@ -182,7 +182,7 @@ impl StandIn {
             options.tls.map(|tls| tls.0),
             Arc::clone(&shared),
         ));
-        let direct = Direct {
+        let direct = DirectClient {
             shared,
             runtime: runtime.handle().clone(),
         };
@@ -201,17 +201,17 @@ impl StandIn {
     }
 
     /// The requests that came over HTTP, in the order of their arrival.
-    pub fn requests(&self) -> Vec<Logged> {
+    pub fn requests(&self) -> Vec<LoggedRequest> {
         self.direct.shared.log.lock().expect("log").clone()
     }
 
     /// The requests that may have changed something.
-    pub fn writes(&self) -> Vec<Logged> {
-        self.requests().into_iter().filter(Logged::is_write).collect()
+    pub fn writes(&self) -> Vec<LoggedRequest> {
+        self.requests().into_iter().filter(LoggedRequest::is_write).collect()
     }
 
     /// Empties the log.
-    pub fn forget_requests(&self) {
+    pub fn clear_requests(&self) {
         self.direct.shared.log.lock().expect("log").clear();
     }
 
@@ -236,7 +236,7 @@ impl StandIn {
     }
 
     /// The same way in, for hooks.
-    pub fn direct(&self) -> Direct {
+    pub fn direct(&self) -> DirectClient {
         self.direct.clone()
     }
 }

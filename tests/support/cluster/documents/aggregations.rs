@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::failure::{Failure, Outcome};
 use super::index::Document;
-use super::mapping::{Key, Kind, field};
+use super::mapping::{FieldType, Key, field};
 use super::search::View;
 
 /// A found document and the index that it is from.
@@ -49,7 +49,7 @@ fn numbers(name: &str, found: &[Found<'_>]) -> impl Iterator<Item = i64> {
         let keys = field.iter().flat_map(|field| {
             let keys = field.keys(document.value()).into_iter();
             keys.map(move |key| match key {
-                Key::Int(nanos) if field.kind == Kind::DateNanos => nanos.div_euclid(1_000_000),
+                Key::Int(nanos) if field.kind == FieldType::DateNanos => nanos.div_euclid(1_000_000),
                 Key::Int(number) => number,
                 Key::Float(_) | Key::Text(_) => 0,
             })

@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::super::Answer;
 use super::failure::{Failure, Outcome};
-use super::names::{Expand, matches};
+use super::names::{ExpandWildcards, matches};
 use super::store::Store;
 
-const CONCRETE: Expand = Expand {
+const CONCRETE: ExpandWildcards = ExpandWildcards {
     hidden: true,
     closed: true,
     ignore_unavailable: false,
@@ -55,7 +55,7 @@ pub(super) fn update(store: &mut Store, body: &Value) -> Outcome<Answer> {
             let reason = format!("aliases [{name}] missing");
             return Err(Failure::new(404, "aliases_not_found_exception", reason));
         }
-        let definition = adds.then(|| shown(action));
+        let definition = adds.then(|| alias_json(action));
         changes.extend(
             targets
                 .into_iter()
@@ -73,7 +73,7 @@ pub(super) fn update(store: &mut Store, body: &Value) -> Outcome<Answer> {
 }
 
 /// An alias as it is shown.
-pub(super) fn shown(definition: &Value) -> Value {
+pub(super) fn alias_json(definition: &Value) -> Value {
     let keys = ["filter", "is_write_index", "is_hidden"];
     let given = keys
         .into_iter()

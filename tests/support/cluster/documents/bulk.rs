@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::{Answer, Call};
 use super::failure::{Failure, Outcome};
-use super::index::Written;
+use super::index::WriteResult;
 use super::store::Store;
 
 /// How a document is written.
@@ -19,7 +19,7 @@ pub(super) enum Write {
 /// One document to write.
 struct Action {
     write: Write,
-    word: &'static str,
+    operation: &'static str,
     index: String,
     id: String,
     routing: Option<String>,
@@ -32,11 +32,11 @@ fn generated_id() -> String {
 }
 
 /// The index that it was written to, and what was done.
-fn perform(store: &mut Store, action: &Action) -> Outcome<(String, Written)> {
+fn perform(store: &mut Store, action: &Action) -> Outcome<(String, WriteResult)> {
     let deletes = action.write == Write::Delete;
     let target = store.write_target(&action.index, action.require_alias, !deletes)?;
     let index = store.index(&target)?;
-    index.refuse_writes()?;
+    index.check_writable()?;
     let (id, routing) = (&action.id, action.routing.as_deref());
     let written = match action.write {
         Write::Delete => index.delete(id, routing),
@@ -45,7 +45,7 @@ fn perform(store: &mut Store, action: &Action) -> Outcome<(String, Written)> {
     Ok((target, written))
 }
 
-fn shown(call: &Call, index: &str, id: &str, written: Written) -> Value {
+fn write_response(call: &Call, index: &str, id: &str, written: WriteResult) -> Value {
     let mut shown = json!({"_index": index, "_id": id, "_version": written.version, "result": written.result,
         "_shards": {"total": written.copies, "successful": 1, "failed": 0}, "_seq_no": written.seq_no, "_primary_term": 1});
     if call.param("refresh") == Some("true") {
@@ -58,7 +58,7 @@ fn shown(call: &Call, index: &str, id: &str, written: Written) -> Value {
 pub(super) fn single(store: &mut Store, call: &Call, name: &str, id: Option<&str>, write: Write) -> Outcome<Answer> {
     let action = Action {
         write,
-        word: "",
+        operation: "",
         index: name.to_owned(),
         id: id.map_or_else(generated_id, str::to_owned),
         routing: call.param("routing").map(str::to_owned),
@@ -69,7 +69,10 @@ pub(super) fn single(store: &mut Store, call: &Call, name: &str, id: Option<&str
     if call.flag("refresh") {
         store.index(&target)?.refresh();
     }
-    Ok(Answer::json(written.status, &shown(call, &target, &action.id, written)))
+    Ok(Answer::json(
+        written.status,
+        &write_response(call, &target, &action.id, written),
+    ))
 }
 
 /// `_bulk`, with or without an index in the path.
@@ -83,7 +86,7 @@ pub(super) fn bulk(store: &mut Store, call: &Call, default_index: Option<&str>) 
     for action in actions(call, default_index)? {
         let item = match perform(store, &action) {
             Ok((target, written)) => {
-                let mut item = shown(call, &target, &action.id, written);
+                let mut item = write_response(call, &target, &action.id, written);
                 item["status"] = written.status.into();
                 touched.push(target);
                 item
@@ -93,7 +96,7 @@ pub(super) fn bulk(store: &mut Store, call: &Call, default_index: Option<&str>) 
                 json!({"_index": action.index, "_id": action.id, "status": failure.status, "error": failure.cause()})
             }
         };
-        items.push(json!({action.word: item}));
+        items.push(json!({action.operation: item}));
     }
     if call.flag("refresh") {
         touched.dedup();
@@ -118,19 +121,19 @@ fn actions(call: &Call, default_index: Option<&str>) -> Outcome<Vec<Action>> {
             ("create", Write::Create),
             ("delete", Write::Delete),
         ];
-        let (word, write) = words
+        let (operation, write) = words
             .into_iter()
-            .find(|(word, _)| line.get(word).is_some())
+            .find(|(operation, _)| line.get(operation).is_some())
             .ok_or_else(malformed)?;
-        let text = |key: &str| line[word][key].as_str().map(str::to_owned);
+        let text = |key: &str| line[operation][key].as_str().map(str::to_owned);
         let index = text("_index").or_else(|| default_index.map(str::to_owned));
         actions.push(Action {
             write,
-            word,
+            operation,
             index: index.ok_or_else(|| Failure::validation("index is missing"))?,
             id: text("_id").unwrap_or_else(generated_id),
             routing: text("routing"),
-            require_alias: line[word]["require_alias"]
+            require_alias: line[operation]["require_alias"]
                 .as_bool()
                 .unwrap_or_else(|| call.flag("require_alias")),
             source: match write {

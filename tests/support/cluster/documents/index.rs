@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::failure::{Failure, Outcome};
-use super::mapping::{self, Arrival};
+use super::mapping::{self, DynamicMapper};
 
 /// A document, its source as received.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(super) struct Index {
     dirty: bool,
     pub(super) closed: bool,
     /// How often it was closed: search contexts from before are lost.
-    pub(super) closings: u64,
+    pub(super) close_count: u64,
     next_seq_no: u64,
     /// Documents indexed, and deletions.
     pub(super) indexed: u64,
@@ -59,7 +59,7 @@ pub(super) struct Index {
 
 /// What a write did.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Written {
+pub(super) struct WriteResult {
     pub(super) version: u64,
     pub(super) seq_no: u64,
     pub(super) result: &'static str,
@@ -99,7 +99,7 @@ impl Index {
             visible: Arc::default(),
             dirty: false,
             closed: false,
-            closings: 0,
+            close_count: 0,
             next_seq_no: 0,
             indexed: 0,
             deleted: 0,
@@ -140,8 +140,8 @@ impl Index {
     }
 
     /// Stores a document. `create`: only if there is none of that ID.
-    pub(super) fn put(&mut self, id: &str, routing: Option<&str>, source: &[u8], create: bool) -> Outcome<Written> {
-        let (source, parsed) = self.accept(id, source)?;
+    pub(super) fn put(&mut self, id: &str, routing: Option<&str>, source: &[u8], create: bool) -> Outcome<WriteResult> {
+        let (source, parsed) = self.parse_document(id, source)?;
         let key = self.key(id, routing);
         let old = self.documents.get(&key).map(|document| document.version);
         if let Some(version) = old.filter(|_| create) {
@@ -149,8 +149,8 @@ impl Index {
             return Err(Failure::new(409, "version_conflict_engine_exception", reason));
         }
         let written = match old {
-            Some(version) => self.written(version + 1, "updated", 200),
-            None => self.written(1, "created", 201),
+            Some(version) => self.write_result(version + 1, "updated", 200),
+            None => self.write_result(1, "created", 201),
         };
         let document = Document {
             id: id.to_owned(),
@@ -165,18 +165,18 @@ impl Index {
         Ok(written)
     }
 
-    pub(super) fn delete(&mut self, id: &str, routing: Option<&str>) -> Written {
+    pub(super) fn delete(&mut self, id: &str, routing: Option<&str>) -> WriteResult {
         self.deleted += 1;
         match self.documents.remove(&self.key(id, routing)) {
-            Some(old) => self.written(old.version + 1, "deleted", 200),
-            None => self.written(1, "not_found", 404),
+            Some(old) => self.write_result(old.version + 1, "deleted", 200),
+            None => self.write_result(1, "not_found", 404),
         }
     }
 
-    fn written(&mut self, version: u64, result: &'static str, status: u16) -> Written {
+    fn write_result(&mut self, version: u64, result: &'static str, status: u16) -> WriteResult {
         self.dirty = true;
         self.next_seq_no += 1;
-        Written {
+        WriteResult {
             version,
             seq_no: self.next_seq_no - 1,
             result,
@@ -186,7 +186,7 @@ impl Index {
     }
 
     /// Parses a document and adds its new fields to the mappings.
-    fn accept(&mut self, id: &str, source: &[u8]) -> Outcome<(Box<RawValue>, OnceLock<Value>)> {
+    fn parse_document(&mut self, id: &str, source: &[u8]) -> Outcome<(Box<RawValue>, OnceLock<Value>)> {
         let broken = |error: serde_json::Error| {
             let reason = format!("[{}:{}] failed to parse", error.line(), error.column());
             Failure::new(400, "document_parsing_exception", reason)
@@ -197,7 +197,7 @@ impl Index {
             return Ok((raw, parsed));
         }
         let value: Value = serde_json::from_slice(&indexed(&raw)).map_err(broken)?;
-        let added = Arrival::fields(&self.mappings, id, &value)?;
+        let added = DynamicMapper::fields(&self.mappings, id, &value)?;
         if !added.is_empty() {
             let mappings = Arc::make_mut(&mut self.mappings);
             added
@@ -209,20 +209,20 @@ impl Index {
     }
 
     /// Refuses a write to a closed or blocked index.
-    pub(super) fn refuse_writes(&self) -> Outcome<()> {
-        self.refuse_when_closed()?;
-        self.refuse_when("read_only", 403, "FORBIDDEN/5/index read-only (api)")?;
-        self.refuse_when("write", 403, "FORBIDDEN/8/index write (api)")?;
+    pub(super) fn check_writable(&self) -> Outcome<()> {
+        self.check_open()?;
+        self.check_block("read_only", 403, "FORBIDDEN/5/index read-only (api)")?;
+        self.check_block("write", 403, "FORBIDDEN/8/index write (api)")?;
         let full =
             "TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark, index has read-only-allow-delete block";
-        self.refuse_when("read_only_allow_delete", 429, full)
+        self.check_block("read_only_allow_delete", 429, full)
     }
 
-    pub(super) fn refuse_reads(&self) -> Outcome<()> {
-        self.refuse_when("read", 403, "FORBIDDEN/7/index read (api)")
+    pub(super) fn check_readable(&self) -> Outcome<()> {
+        self.check_block("read", 403, "FORBIDDEN/7/index read (api)")
     }
 
-    fn refuse_when(&self, block: &str, status: u16, words: &str) -> Outcome<()> {
+    fn check_block(&self, block: &str, status: u16, words: &str) -> Outcome<()> {
         if !self.is_set(&format!("blocks.{block}")) {
             return Ok(());
         }
@@ -230,7 +230,7 @@ impl Index {
         Err(Failure::new(status, "cluster_block_exception", reason))
     }
 
-    pub(super) fn refuse_when_closed(&self) -> Outcome<()> {
+    pub(super) fn check_open(&self) -> Outcome<()> {
         match self.closed {
             true => Err(Failure::new(400, "index_closed_exception", "closed")),
             false => Ok(()),
@@ -238,7 +238,7 @@ impl Index {
     }
 
     pub(super) fn close(&mut self) {
-        self.closings += 1;
+        self.close_count += 1;
         self.closed = true;
         self.settings.insert("verified_before_close".to_owned(), "true".into());
     }
@@ -260,7 +260,7 @@ impl Index {
     }
 
     /// Settings as they are shown: nested, under `index`.
-    pub(super) fn shown_settings(&self) -> Value {
+    pub(super) fn settings_json(&self) -> Value {
         nested_settings(&self.settings)
     }
 }

@@ -8,7 +8,7 @@ use super::super::{Answer, Call};
 use super::failure::{Failure, Outcome};
 use super::index::{Index, flat_settings};
 use super::mapping;
-use super::names::Expand;
+use super::names::ExpandWildcards;
 use super::store::Store;
 
 pub(super) fn acknowledged() -> Answer {
@@ -24,9 +24,9 @@ pub(super) fn create(store: &mut Store, name: &str, body: &Value) -> Outcome<Ans
 }
 
 pub(super) fn delete(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
-    let expand = Expand {
+    let expand = ExpandWildcards {
         aliases: false,
-        ..Expand::closed_by_default(call)
+        ..ExpandWildcards::closed_by_default(call)
     };
     for target in store.resolve(expression, expand)? {
         store.indices.remove(&target.index);
@@ -36,7 +36,7 @@ pub(super) fn delete(store: &mut Store, call: &Call, expression: &str) -> Outcom
 
 /// Something of every index of an expression.
 fn each(store: &Store, call: &Call, expression: &str, show: impl Fn(&Index) -> Value) -> Outcome<Answer> {
-    let targets = store.resolve(expression, Expand::of(call))?.into_iter();
+    let targets = store.resolve(expression, ExpandWildcards::of(call))?.into_iter();
     let shown = targets.map(|target| {
         let value = show(&store.indices[&target.index]);
         (target.index, value)
@@ -49,7 +49,7 @@ pub(super) fn get(store: &Store, call: &Call, expression: &str) -> Outcome<Answe
         store,
         call,
         expression,
-        |index| json!({"aliases": index.aliases, "mappings": *index.mappings, "settings": index.shown_settings()}),
+        |index| json!({"aliases": index.aliases, "mappings": *index.mappings, "settings": index.settings_json()}),
     )
 }
 
@@ -62,12 +62,12 @@ pub(super) fn settings(store: &Store, call: &Call, expression: &str) -> Outcome<
         store,
         call,
         expression,
-        |index| json!({"settings": index.shown_settings()}),
+        |index| json!({"settings": index.settings_json()}),
     )
 }
 
 pub(super) fn put_mapping(store: &mut Store, call: &Call, expression: &str, body: &Value) -> Outcome<Answer> {
-    for target in store.resolve(expression, Expand::of(call))? {
+    for target in store.resolve(expression, ExpandWildcards::of(call))? {
         mapping::merge(Arc::make_mut(&mut store.index(&target.index)?.mappings), body, "")?;
     }
     Ok(acknowledged())
@@ -83,7 +83,7 @@ pub(super) fn put_settings(store: &mut Store, call: &Call, expression: &str, bod
             "Can't update non dynamic settings [[index.{fixed}]]"
         )));
     }
-    for target in store.resolve(expression, Expand::of(call))? {
+    for target in store.resolve(expression, ExpandWildcards::of(call))? {
         let settings = &mut store.index(&target.index)?.settings;
         settings.extend(changes.clone());
         settings.retain(|_, value| !value.is_null());
@@ -92,14 +92,14 @@ pub(super) fn put_settings(store: &mut Store, call: &Call, expression: &str, bod
 }
 
 pub(super) fn close(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
-    for target in store.resolve(expression, Expand::of(call))? {
+    for target in store.resolve(expression, ExpandWildcards::of(call))? {
         store.index(&target.index)?.close();
     }
     Ok(acknowledged())
 }
 
 pub(super) fn open(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
-    for target in store.resolve(expression, Expand::closed_by_default(call))? {
+    for target in store.resolve(expression, ExpandWildcards::closed_by_default(call))? {
         store.index(&target.index)?.open();
     }
     Ok(acknowledged())
@@ -107,7 +107,7 @@ pub(super) fn open(store: &mut Store, call: &Call, expression: &str) -> Outcome<
 
 pub(super) fn refresh(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
     let (mut total, mut successful) = (0, 0);
-    for target in store.resolve_open(expression, Expand::of(call))? {
+    for target in store.resolve_open(expression, ExpandWildcards::of(call))? {
         let index = store.index(&target.index)?;
         index.refresh();
         total += index.shards() * index.copies();
@@ -120,7 +120,7 @@ pub(super) fn refresh(store: &mut Store, call: &Call, expression: &str) -> Outco
 /// How many operations the primary shards have carried out.
 pub(super) fn indexing_stats(store: &Store, call: &Call, expression: &str) -> Outcome<Answer> {
     let (mut shards, mut indexed, mut deleted) = (0, 0, 0);
-    for target in store.resolve_open(expression, Expand::of(call))? {
+    for target in store.resolve_open(expression, ExpandWildcards::of(call))? {
         let index = &store.indices[&target.index];
         shards += index.shards();
         indexed += index.indexed;
@@ -135,7 +135,7 @@ pub(super) fn indexing_stats(store: &Store, call: &Call, expression: &str) -> Ou
 
 /// `_cat/indices` as JSON.
 pub(super) fn cat(store: &Store, call: &Call, expression: &str) -> Outcome<Answer> {
-    let targets = store.resolve(expression, Expand::closed_by_default(call))?;
+    let targets = store.resolve(expression, ExpandWildcards::closed_by_default(call))?;
     let rows = targets.iter().map(|target| {
         let index = &store.indices[&target.index];
         let health = if index.copies() == 1 { "green" } else { "yellow" };
@@ -150,7 +150,7 @@ pub(super) fn cat(store: &Store, call: &Call, expression: &str) -> Outcome<Answe
 
 /// `<expression>/_field_caps?fields=…`: objects are fields too.
 pub(super) fn field_caps(store: &Store, call: &Call, expression: &str) -> Outcome<Answer> {
-    let targets = store.resolve_open(expression, Expand::of(call))?;
+    let targets = store.resolve_open(expression, ExpandWildcards::of(call))?;
     let asked = call.param("fields").unwrap_or_default();
     let mut fields = json!({});
     for target in &targets {

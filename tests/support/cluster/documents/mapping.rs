@@ -8,7 +8,7 @@ use super::names::matches;
 
 /// How a field's values compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FieldType {
     Keyword,
     Text,
     Long,
@@ -18,7 +18,7 @@ pub(super) enum Kind {
     Boolean,
 }
 
-impl Kind {
+impl FieldType {
     fn of(type_name: &str) -> Option<Self> {
         Some(match type_name {
             "text" | "match_only_text" => Self::Text,
@@ -42,7 +42,7 @@ impl Kind {
 pub(super) struct Field {
     /// Where its values are in the source: those of a multi-field are its parent's.
     path: String,
-    pub(super) kind: Kind,
+    pub(super) kind: FieldType,
     pub(super) format: String,
     /// Longer keywords are not indexed. In characters.
     ignore_above: Option<u64>,
@@ -95,7 +95,7 @@ impl Field {
     fn new(definition: &Value, path: &str) -> Option<Self> {
         Some(Self {
             path: path.to_owned(),
-            kind: Kind::of(definition["type"].as_str()?)?,
+            kind: FieldType::of(definition["type"].as_str()?)?,
             format: definition["format"].as_str().unwrap_or(dates::DEFAULT).to_owned(),
             ignore_above: definition["ignore_above"].as_u64(),
         })
@@ -109,23 +109,23 @@ impl Field {
             _ => return None,
         };
         match self.kind {
-            Kind::Keyword => {
+            FieldType::Keyword => {
                 let limit = self.ignore_above.unwrap_or(u64::MAX);
                 (text.chars().count() as u64 <= limit).then_some(Key::Text(text))
             }
-            Kind::Text => Some(Key::Text(text.to_lowercase())),
-            Kind::Long => {
+            FieldType::Text => Some(Key::Text(text.to_lowercase())),
+            FieldType::Long => {
                 let whole = || text.parse::<f64>().ok().filter(|number| number.abs() < 9.2e18);
                 let number = text.parse().ok().or_else(|| whole().map(|number| number as i64));
                 number.map(Key::Int)
             }
-            Kind::Double => text.parse().ok().map(Key::Float),
-            Kind::Date => {
+            FieldType::Double => text.parse().ok().map(Key::Float),
+            FieldType::Date => {
                 let nanos = dates::parse(&text, &self.format)?;
                 i64::try_from(nanos.div_euclid(1_000_000)).ok().map(Key::Int)
             }
-            Kind::DateNanos => i64::try_from(dates::parse(&text, &self.format)?).ok().map(Key::Int),
-            Kind::Boolean => text.parse::<bool>().ok().map(|value| Key::Int(value.into())),
+            FieldType::DateNanos => i64::try_from(dates::parse(&text, &self.format)?).ok().map(Key::Int),
+            FieldType::Boolean => text.parse::<bool>().ok().map(|value| Key::Int(value.into())),
         }
     }
 
@@ -203,13 +203,13 @@ fn join(path: &str, name: &str) -> String {
 }
 
 /// A document that is being indexed: its fields are checked, and new ones collected.
-pub(super) struct Arrival<'a> {
+pub(super) struct DynamicMapper<'a> {
     mappings: &'a Value,
     id: &'a str,
     added: Vec<(String, Value)>,
 }
 
-impl<'a> Arrival<'a> {
+impl<'a> DynamicMapper<'a> {
     /// The mappings of the document's new fields, by full name.
     pub(super) fn fields(mappings: &'a Value, id: &'a str, source: &Value) -> Outcome<Vec<(String, Value)>> {
         let mut arrival = Self {

@@ -23,14 +23,14 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
 
 /// What wildcards expand to, and whether missing indices are an error.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Expand {
+pub(super) struct ExpandWildcards {
     pub(super) hidden: bool,
     pub(super) closed: bool,
     pub(super) ignore_unavailable: bool,
     pub(super) aliases: bool,
 }
 
-impl Expand {
+impl ExpandWildcards {
     pub(super) fn of(call: &Call) -> Self {
         let words: Vec<&str> = call
             .param("expand_wildcards")
@@ -79,7 +79,11 @@ fn add(found: &mut Found, index: &Index, filter: Option<&Value>) {
 }
 
 /// The indices of an expression, in the order of their names.
-pub(super) fn resolve(indices: &BTreeMap<String, Index>, expression: &str, expand: Expand) -> Outcome<Vec<Target>> {
+pub(super) fn resolve(
+    indices: &BTreeMap<String, Index>,
+    expression: &str,
+    expand: ExpandWildcards,
+) -> Outcome<Vec<Target>> {
     let expression = if expression.is_empty() || expression == "_all" {
         "*"
     } else {
@@ -100,7 +104,7 @@ pub(super) fn resolve(indices: &BTreeMap<String, Index>, expression: &str, expan
     Ok(targets.collect())
 }
 
-fn by_name(indices: &BTreeMap<String, Index>, name: &str, expand: Expand, found: &mut Found) -> Outcome<()> {
+fn by_name(indices: &BTreeMap<String, Index>, name: &str, expand: ExpandWildcards, found: &mut Found) -> Outcome<()> {
     if let Some(index) = indices.get(name) {
         add(found, index, None);
         return Ok(());
@@ -124,7 +128,7 @@ fn by_name(indices: &BTreeMap<String, Index>, name: &str, expand: Expand, found:
     Ok(())
 }
 
-fn by_pattern(indices: &BTreeMap<String, Index>, pattern: &str, expand: Expand, found: &mut Found) {
+fn by_pattern(indices: &BTreeMap<String, Index>, pattern: &str, expand: ExpandWildcards, found: &mut Found) {
     for index in indices.values().filter(|index| expand.closed || !index.closed) {
         if expand.includes(pattern, &index.name, index.hidden()) {
             add(found, index, None);

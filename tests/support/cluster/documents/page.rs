@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::request::Request;
 use super::search::{Hit, View};
-use super::source::{self, Choice};
+use super::source::{self, SourceFilter};
 
 #[derive(Serialize)]
 pub(super) struct Page {
@@ -31,7 +31,7 @@ struct Hits {
 }
 
 #[derive(Serialize)]
-struct ShownHit<'a> {
+struct HitJson<'a> {
     _index: &'a str,
     _id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,8 +46,8 @@ struct ShownHit<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Source<'a> {
-    AsReceived(&'a RawValue),
-    Chosen(Value),
+    Unfiltered(&'a RawValue),
+    Filtered(Value),
 }
 
 /// `_shards` of a search.
@@ -59,26 +59,28 @@ pub(super) fn shards(views: &[View]) -> Value {
 /// `count`: how many hits there are in all.
 pub(super) fn page(views: &[View], request: &Request, hits: &[Hit], count: usize) -> Page {
     let score = request.sort.is_empty().then_some(1.0);
-    let shown: Vec<ShownHit<'_>> = hits
+    let shown: Vec<HitJson<'_>> = hits
         .iter()
         .map(|hit| {
             let view = &views[hit.view];
             let document = &view.visible[hit.position];
-            ShownHit {
+            HitJson {
                 _index: &view.name,
                 _id: &document.id,
                 _routing: document.routing.as_deref(),
                 _score: score,
                 _source: match &request.source {
-                    Choice::None => None,
-                    Choice::All => Some(Source::AsReceived(&document.source)),
-                    Choice::Only(fields) => Some(Source::Chosen(source::only(fields, document.value()))),
+                    SourceFilter::None => None,
+                    SourceFilter::All => Some(Source::Unfiltered(&document.source)),
+                    SourceFilter::Fields(fields) => {
+                        Some(Source::Filtered(source::filter_source(fields, document.value())))
+                    }
                 },
                 sort: &hit.keys,
             }
         })
         .collect();
-    let total = match request.counted() {
+    let total = match request.track_total_hits() {
         0 => None,
         limit if count > limit => Some(json!({"value": limit, "relation": "gte"})),
         _ => Some(json!({"value": count, "relation": "eq"})),

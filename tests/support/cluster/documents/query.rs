@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::dates;
 use super::failure::{Failure, Outcome};
 use super::index::Document;
-use super::mapping::{Field, Key, Kind, field};
+use super::mapping::{Field, FieldType, Key, field};
 
 /// A query as one index understands it.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub(super) enum Query {
     Ids(Vec<String>),
     Terms(Field, Vec<Key>),
     /// A text field contains one of these words.
-    Words(Field, Vec<String>),
+    Match(Field, Vec<String>),
     Range(Field, Vec<Bound>),
     Exists(Field),
     Prefix(Field, String),
@@ -23,16 +23,16 @@ pub(super) enum Query {
         must: Vec<Query>,
         should: Vec<Query>,
         must_not: Vec<Query>,
-        at_least: usize,
+        minimum_should_match: usize,
     },
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Bound {
-    AtLeast(Key),
-    Above(Key),
-    AtMost(Key),
-    Below(Key),
+    GreaterOrEqual(Key),
+    Greater(Key),
+    LessOrEqual(Key),
+    Less(Key),
 }
 
 pub(super) fn parse(query: &Value, mappings: &Value) -> Outcome<Query> {
@@ -78,9 +78,9 @@ fn strings(values: &Value) -> Vec<String> {
 }
 
 fn terms(mut field: Field, values: &[Value]) -> Query {
-    if field.kind == Kind::Text {
+    if field.kind == FieldType::Text {
         let words = values.iter().filter_map(Value::as_str).map(str::to_owned);
-        return Query::Words(field, words.collect());
+        return Query::Match(field, words.collect());
     }
     field.format = format!("{}||{}", field.format, dates::DEFAULT);
     let keys = values.iter().filter_map(|value| field.key(value)).collect();
@@ -88,7 +88,7 @@ fn terms(mut field: Field, values: &[Value]) -> Query {
 }
 
 /// The words of a text, as the standard analyzer finds them.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+fn tokenize(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '\'')
 }
 
@@ -110,12 +110,12 @@ fn range(field: Field, bounds: &Value) -> Outcome<Query> {
         };
         let exclusive = |flag: &str| bounds[flag] == false;
         parsed.push(match name.as_str() {
-            "gt" => Bound::Above(key()?),
-            "from" if exclusive("include_lower") => Bound::Above(key()?),
-            "gte" | "from" => Bound::AtLeast(key()?),
-            "lt" => Bound::Below(key()?),
-            "to" if exclusive("include_upper") => Bound::Below(key()?),
-            "lte" | "to" => Bound::AtMost(key()?),
+            "gt" => Bound::Greater(key()?),
+            "from" if exclusive("include_lower") => Bound::Greater(key()?),
+            "gte" | "from" => Bound::GreaterOrEqual(key()?),
+            "lt" => Bound::Less(key()?),
+            "to" if exclusive("include_upper") => Bound::Less(key()?),
+            "lte" | "to" => Bound::LessOrEqual(key()?),
             "format" | "boost" | "include_lower" | "include_upper" => continue,
             other => return Err(Failure::unsupported(&format!("[{other}] in a range query"))),
         });
@@ -152,7 +152,7 @@ fn boolean(body: &Value, mappings: &Value) -> Outcome<Query> {
         must,
         should,
         must_not,
-        at_least: at_least.unwrap_or(default) as usize,
+        minimum_should_match: at_least.unwrap_or(default) as usize,
     })
 }
 
@@ -164,8 +164,8 @@ impl Query {
             Self::None => false,
             Self::Ids(ids) => ids.contains(&document.id),
             Self::Terms(field, wanted) => any(field, &|key| wanted.contains(key)),
-            Self::Words(field, wanted) => any(field, &|key| match key {
-                Key::Text(text) => words(text).any(|word| wanted.iter().any(|wanted| wanted == word)),
+            Self::Match(field, wanted) => any(field, &|key| match key {
+                Key::Text(text) => tokenize(text).any(|word| wanted.iter().any(|wanted| wanted == word)),
                 _ => false,
             }),
             Self::Range(field, bounds) => any(field, &|key| bounds.iter().all(|bound| bound.includes(key))),
@@ -178,7 +178,7 @@ impl Query {
                 must,
                 should,
                 must_not,
-                at_least,
+                minimum_should_match: at_least,
             } => {
                 must.iter().all(|query| query.matches(document))
                     && !must_not.iter().any(|query| query.matches(document))
@@ -191,10 +191,10 @@ impl Query {
 impl Bound {
     fn includes(&self, key: &Key) -> bool {
         match self {
-            Self::AtLeast(bound) => key >= bound,
-            Self::Above(bound) => key > bound,
-            Self::AtMost(bound) => key <= bound,
-            Self::Below(bound) => key < bound,
+            Self::GreaterOrEqual(bound) => key >= bound,
+            Self::Greater(bound) => key > bound,
+            Self::LessOrEqual(bound) => key <= bound,
+            Self::Less(bound) => key < bound,
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::Call;
 use super::failure::{Failure, Outcome};
 use super::sort::Sort;
-use super::source::Choice;
+use super::source::SourceFilter;
 
 /// A search as it is asked for.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub(super) struct Request {
     pub(super) from: usize,
     pub(super) size: usize,
     pub(super) sort: Vec<Sort>,
-    pub(super) source: Choice,
+    pub(super) source: SourceFilter,
     pub(super) scroll: bool,
 }
 
@@ -53,8 +53,8 @@ impl Request {
             None => Sort::list(&body["sort"]),
         };
         let source = match call.param("_source") {
-            Some(field) => Choice::of(&field.into()),
-            None => Choice::of(&body["_source"]),
+            Some(field) => SourceFilter::of(&field.into()),
+            None => SourceFilter::of(&body["_source"]),
         };
         let request = Self {
             from: number("from", 0),
@@ -73,7 +73,7 @@ impl Request {
     }
 
     /// Up to how many hits are counted; 0: none.
-    pub(super) fn counted(&self) -> usize {
+    pub(super) fn track_total_hits(&self) -> usize {
         match &self.body["track_total_hits"] {
             Value::Bool(false) => 0,
             Value::Bool(true) => usize::MAX,

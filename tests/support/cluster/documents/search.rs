@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::{Answer, Call};
 use super::failure::{Failure, Outcome};
 use super::index::Document;
-use super::names::Expand;
+use super::names::ExpandWildcards;
 use super::page::{page, shards};
 use super::query::{self, Query};
 use super::request::Request;
@@ -57,13 +57,13 @@ impl SearchContext {
 }
 
 fn views(store: &Store, call: &Call, expression: &str) -> Outcome<Vec<View>> {
-    let targets = store.resolve_open(expression, Expand::of(call))?.into_iter();
+    let targets = store.resolve_open(expression, ExpandWildcards::of(call))?.into_iter();
     let views = targets.map(|target| {
         let index = &store.indices[&target.index];
-        index.refuse_reads()?;
+        index.check_readable()?;
         Ok(View {
             uuid: index.uuid.clone(),
-            closings: index.closings,
+            closings: index.close_count,
             name: target.index,
             mappings: Arc::clone(&index.mappings),
             visible: Arc::clone(&index.visible),
@@ -99,7 +99,7 @@ fn context<'a>(store: &'a mut Store, id: &Value) -> Outcome<&'a mut SearchContex
     let context = store.contexts.get_mut(&number).ok_or_else(missing)?;
     let there = context.views().iter().all(|view| {
         let index = store.indices.get(&view.name);
-        index.is_some_and(|index| index.uuid == view.uuid && index.closings == view.closings)
+        index.is_some_and(|index| index.uuid == view.uuid && index.close_count == view.closings)
     });
     there.then_some(context).ok_or_else(missing)
 }
@@ -157,7 +157,7 @@ pub(super) fn search(store: &mut Store, call: &Call, expression: &str) -> Outcom
         );
         return Err(Failure::illegal(reason).in_search());
     }
-    let (hits, count) = found(&views, &request)?;
+    let (hits, count) = matching_hits(&views, &request)?;
     let shown = (request.from + request.size).min(hits.len());
     let mut page = page(&views, &request, &hits[request.from.min(shown)..shown], count);
     page.pit_id = point_in_time.as_str().map(str::to_owned);
@@ -204,18 +204,18 @@ pub(super) fn scroll(store: &mut Store, body: &Value) -> Outcome<Answer> {
 
 pub(super) fn count(store: &Store, call: &Call, expression: &str) -> Outcome<Answer> {
     let views = views(store, call, expression)?;
-    let (_, count) = found(&views, &Request::read(call)?)?;
+    let (_, count) = matching_hits(&views, &Request::read(call)?)?;
     Ok(Answer::json(200, &json!({"count": count, "_shards": shards(&views)})))
 }
 
 pub(super) fn delete_by_query(store: &mut Store, call: &Call, expression: &str) -> Outcome<Answer> {
     let views = views(store, call, expression)?;
-    let (hits, count) = found(&views, &Request::read(call)?)?;
+    let (hits, count) = matching_hits(&views, &Request::read(call)?)?;
     for hit in hits {
         let view = &views[hit.view];
         let document = &view.visible[hit.position];
         let index = store.index(&view.name)?;
-        index.refuse_writes()?;
+        index.check_writable()?;
         index.delete(&document.id, document.routing.as_deref());
     }
     if call.flag("refresh") {
@@ -235,15 +235,15 @@ fn query(request: &Request, view: &View) -> Outcome<Query> {
     let should = view.filters.iter().map(parse).collect::<Outcome<Vec<_>>>()?;
     Ok(Query::Bool {
         must: must.into_iter().collect(),
-        at_least: should.len().min(1),
+        minimum_should_match: should.len().min(1),
         should,
         must_not: Vec::new(),
     })
 }
 
 /// Everything that matches, in order and from `search_after` on, and how much matches in all.
-fn found(views: &[View], request: &Request) -> Outcome<(Vec<Hit>, usize)> {
-    let after = request.body.get("search_after").map(after).transpose()?;
+fn matching_hits(views: &[View], request: &Request) -> Outcome<(Vec<Hit>, usize)> {
+    let after = request.body.get("search_after").map(search_after).transpose()?;
     let (mut hits, mut count, mut first) = (Vec::new(), 0, 0);
     for (number, view) in views.iter().enumerate() {
         let query = query(request, view)?;
@@ -274,7 +274,7 @@ fn found(views: &[View], request: &Request) -> Outcome<(Vec<Hit>, usize)> {
 }
 
 /// The values of `search_after`.
-fn after(values: &Value) -> Outcome<Vec<i64>> {
+fn search_after(values: &Value) -> Outcome<Vec<i64>> {
     let numbers = values.as_array().into_iter().flatten().map(Value::as_i64);
     let unsupported = || Failure::unsupported(&format!("search_after {values}"));
     numbers.collect::<Option<_>>().ok_or_else(unsupported)

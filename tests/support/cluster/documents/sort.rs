@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::failure::{Failure, Outcome};
 use super::index::Document;
-use super::mapping::{Field, Key, Kind, field};
+use super::mapping::{Field, FieldType, Key, field};
 
 /// One criterion of a sort, as the request gives it.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl Sort {
             return Ok(SortKey::Position);
         }
         match field(mappings, &self.name) {
-            Some(found) if matches!(found.kind, Kind::Text | Kind::Keyword | Kind::Double) => {
+            Some(found) if matches!(found.kind, FieldType::Text | FieldType::Keyword | FieldType::Double) => {
                 Err(Failure::unsupported(&format!("a sort by [{}]", self.name)))
             }
             Some(found) => Ok(SortKey::Field(found)),
@@ -72,7 +72,9 @@ impl Sort {
             SortKey::Field(field) => field,
         };
         let keys = field.keys(document.value()).into_iter().filter_map(|key| match key {
-            Key::Int(nanos) if self.as_millis && field.kind == Kind::DateNanos => Some(nanos.div_euclid(1_000_000)),
+            Key::Int(nanos) if self.as_millis && field.kind == FieldType::DateNanos => {
+                Some(nanos.div_euclid(1_000_000))
+            }
             Key::Int(number) => Some(number),
             Key::Float(_) | Key::Text(_) => None,
         });

@@ -6,26 +6,26 @@ use super::names::matches;
 
 /// Fields of `_source`.
 #[derive(Clone, Debug)]
-pub(super) enum Choice {
+pub(super) enum SourceFilter {
     All,
     None,
-    Only(Vec<String>),
+    Fields(Vec<String>),
 }
 
-impl Choice {
+impl SourceFilter {
     /// `_source` as a search gives it.
     pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::Bool(false) => Self::None,
-            Value::String(field) => Self::Only(vec![field.clone()]),
-            Value::Array(fields) => Self::Only(fields.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+            Value::String(field) => Self::Fields(vec![field.clone()]),
+            Value::Array(fields) => Self::Fields(fields.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
             _ => Self::All,
         }
     }
 }
 
 /// The fields of a source that one of these patterns names, alone or by a parent.
-pub(super) fn only(fields: &[String], source: &Value) -> Value {
+pub(super) fn filter_source(fields: &[String], source: &Value) -> Value {
     included(fields, source, "").unwrap_or_else(|| Value::Object(Map::new()))
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::failure::{Failure, Outcome};
 use super::index::{Index, flat_settings};
-use super::names::{self, Expand, Target};
+use super::names::{self, ExpandWildcards, Target};
 use super::search::SearchContext;
 use super::templates::{self, Templates};
 use super::{aliases, mapping};
@@ -20,17 +20,17 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn resolve(&self, expression: &str, expand: Expand) -> Outcome<Vec<Target>> {
+    pub(super) fn resolve(&self, expression: &str, expand: ExpandWildcards) -> Outcome<Vec<Target>> {
         names::resolve(&self.indices, expression, expand)
     }
 
     /// The indices of an expression for what needs their shards.
-    pub(super) fn resolve_open(&self, expression: &str, expand: Expand) -> Outcome<Vec<Target>> {
+    pub(super) fn resolve_open(&self, expression: &str, expand: ExpandWildcards) -> Outcome<Vec<Target>> {
         let mut targets = self.resolve(expression, expand)?;
         if !expand.ignore_unavailable {
             targets
                 .iter()
-                .try_for_each(|target| self.indices[&target.index].refuse_when_closed())?;
+                .try_for_each(|target| self.indices[&target.index].check_open())?;
         }
         targets.retain(|target| !self.indices[&target.index].closed);
         Ok(targets)
@@ -56,7 +56,7 @@ impl Store {
             mapping::merge(&mut mappings, &part["mappings"], "")?;
             for (alias, definition) in part["aliases"].as_object().into_iter().flatten() {
                 self.check_alias(alias)?;
-                aliases.insert(alias.clone(), aliases::shown(definition));
+                aliases.insert(alias.clone(), aliases::alias_json(definition));
             }
         }
         // What the cluster itself sets cannot be given.

@@ -112,7 +112,7 @@ pub(super) fn simulate(store: &Store, name: &str) -> Outcome<Answer> {
         settings.extend(flat_settings(&part["settings"]));
         mapping::merge(&mut mappings, &part["mappings"], "")?;
         for (alias, definition) in part["aliases"].as_object().into_iter().flatten() {
-            found[alias] = aliases::shown(definition);
+            found[alias] = aliases::alias_json(definition);
         }
     }
     let template = json!({"settings": nested_settings(&settings), "mappings": mappings, "aliases": found});

@@ -16,7 +16,7 @@ fn no_calendar(id: &str) -> Answer {
 }
 
 /// Epoch milliseconds of a number or of an ISO date.
-pub fn instant(text: &str) -> Option<i64> {
+pub fn parse_timestamp(text: &str) -> Option<i64> {
     let parsed = OffsetDateTime::parse(text, &Rfc3339).ok();
     text.parse()
         .ok()
@@ -24,9 +24,9 @@ pub fn instant(text: &str) -> Option<i64> {
 }
 
 /// A time as the server prints it: in milliseconds, whatever form it was stored in.
-pub fn printed(time: &Value) -> Value {
+pub fn normalized_time(time: &Value) -> Value {
     let millis = match time {
-        Value::String(text) => instant(text),
+        Value::String(text) => parse_timestamp(text),
         other => other.as_i64().or_else(|| other.as_f64().map(|time| time as i64)),
     };
     millis.map_or_else(|| time.clone(), Value::from)
@@ -39,7 +39,7 @@ fn iso(millis: i64) -> String {
         .unwrap_or_default()
 }
 
-fn shown(id: &str, calendar: &Calendar) -> Value {
+fn calendar_json(id: &str, calendar: &Calendar) -> Value {
     let mut shown = json!({"calendar_id": id, "job_ids": calendar.job_ids});
     if let Some(description) = &calendar.description {
         shown["description"] = json!(description);
@@ -55,7 +55,7 @@ impl MlApi {
                 let all: Vec<Value> = store
                     .calendars
                     .iter()
-                    .map(|(id, calendar)| shown(id, calendar))
+                    .map(|(id, calendar)| calendar_json(id, calendar))
                     .collect();
                 ok(json!({"count": all.len(), "calendars": page(request, all)}))
             }
@@ -65,7 +65,7 @@ impl MlApi {
                 }
                 let store = self.store();
                 let calendar = store.calendars.get(*id).ok_or_else(|| no_calendar(id))?;
-                ok(json!({"count": 1, "calendars": [shown(id, calendar)]}))
+                ok(json!({"count": 1, "calendars": [calendar_json(id, calendar)]}))
             }
             ("PUT", [id]) => self.put_calendar(id, request, options),
             ("DELETE", [id]) => {
@@ -111,7 +111,7 @@ impl MlApi {
             description: given["description"].as_str().map(str::to_owned),
             events: Vec::new(),
         };
-        let answer = shown(id, &calendar);
+        let answer = calendar_json(id, &calendar);
         store.calendars.insert(id.to_owned(), calendar);
         ok(answer)
     }
@@ -142,7 +142,7 @@ impl MlApi {
                 _ => {}
             }
         }
-        ok(shown(id, calendar))
+        ok(calendar_json(id, calendar))
     }
 
     fn events(&self, id: &str, request: &Request<'_>) -> Reply {
@@ -167,7 +167,7 @@ impl MlApi {
                     .any(|name| name == job || name == "_all" || groups.contains(name))
             })
         };
-        let limit = |name: &str| request.param(name).and_then(instant);
+        let limit = |name: &str| request.param(name).and_then(parse_timestamp);
         let (start, end) = (limit("start"), limit("end"));
         let inside = |event: &Value| {
             start.is_none_or(|start| event["end_time"].as_i64().is_some_and(|time| time > start))
@@ -224,7 +224,7 @@ impl MlApi {
 /// An event as the version keeps it: from 8.16 on always with what it skips.
 pub fn check_event(id: &str, event: &Value, body: &[u8], options: &MlOptions) -> Result<Value, Answer> {
     config::check_fields(event, fields::EVENT, &options.version, &[], "scheduled_event", body)?;
-    let time = |name: &str| printed(&event[name]).as_i64();
+    let time = |name: &str| normalized_time(&event[name]).as_i64();
     let required = |name: &str| illegal(format!("Event {name} must not be null"));
     let start = time("start_time").ok_or_else(|| required("start time"))?;
     let end = time("end_time").ok_or_else(|| required("end time"))?;

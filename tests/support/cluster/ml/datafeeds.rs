@@ -61,7 +61,7 @@ impl MlApi {
         if !options.version.since(8, 0) {
             known.push("allow_no_datafeeds");
         }
-        request.only(&known)?;
+        request.check_params(&known)?;
         let ids = self.expand_datafeeds(expression, request.param("allow_no_match") != Some("false"))?;
         let store = self.store();
         let datafeeds: Vec<Value> = ids
@@ -198,8 +198,8 @@ impl MlApi {
         }
         let body = request.json()?;
         let asked = match &body["start"] {
-            Value::Null => request.param("start").and_then(super::calendars::instant),
-            Value::String(text) => super::calendars::instant(text),
+            Value::Null => request.param("start").and_then(super::calendars::parse_timestamp),
+            Value::String(text) => super::calendars::parse_timestamp(text),
             other => other.as_i64(),
         };
         let counts = self.data_counts(&job, docs).await?;

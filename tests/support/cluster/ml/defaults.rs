@@ -71,7 +71,7 @@ fn analysis(given: &Value, version: &MlVersion) -> Value {
         kept["bucket_span"] = json!("5m");
     }
     for (index, detector) in kept["detectors"].as_array_mut().into_iter().flatten().enumerate() {
-        let mut one = json!({"detector_description": describe(detector)});
+        let mut one = json!({"detector_description": detector_description(detector)});
         super::reply::merge(&mut one, detector);
         one["detector_index"] = json!(index);
         *detector = one;
@@ -121,7 +121,7 @@ fn prune_window(bucket_span: &str) -> String {
 }
 
 /// `mean(field) by a over b partitionfield=c`.
-fn describe(detector: &Value) -> String {
+fn detector_description(detector: &Value) -> String {
     let text = |name: &str| detector[name].as_str();
     let mut said = text("function").unwrap_or_default().to_owned();
     if let Some(field) = text("field_name") {

@@ -16,7 +16,7 @@ impl MlApi {
         if options.version.since(8, 7) {
             known.push("delete_user_annotations");
         }
-        request.only(&known)?;
+        request.check_params(&known)?;
         let job = self.job(id)?;
         let force = request.flag("force");
         let datafeed = self
@@ -65,7 +65,7 @@ impl MlApi {
     /// users and state that no snapshot document names stay.
     /// Configuration and aliases go last: what is written in the meantime stays.
     pub(super) async fn remove_job(&self, id: &str, docs: &Docs) {
-        let held = self.store().held.take();
+        let held = self.store().paused_deletion.take();
         let (member, value) = match self.version().since(7, 14) {
             true => ("blocked", json!({"reason": "delete"})),
             false => ("deleting", json!(true)),

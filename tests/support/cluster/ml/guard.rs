@@ -37,11 +37,11 @@ fn index_action(method: &str, rest: &[&str]) -> (&'static str, &'static [&'stati
 }
 
 /// 403 on a concrete name; of wildcards only what may be seen is left, in silence. `None`: ask the documents as it is.
-pub async fn guard_documents(user: &User, mut call: Call, segments: &[String], docs: &Docs) -> Option<Answer> {
+pub async fn authorize_documents(user: &User, mut call: Call, segments: &[String], docs: &Docs) -> Option<Answer> {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let method = call.method.clone();
     let (expression, rest): (&str, &[&str]) = match segments.as_slice() {
-        ["_bulk"] => return guard_bulk(user, "", &call),
+        ["_bulk"] => return authorize_bulk(user, "", &call),
         ["_search", "scroll"] | ["_pit"] => return None,
         ["_search"] if String::from_utf8_lossy(&call.body).contains("\"pit\"") => return None,
         ["_cluster" | "_cat" | "_nodes", ..] => return user.may_do("cluster:monitor/state").err(),
@@ -53,18 +53,18 @@ pub async fn guard_documents(user: &User, mut call: Call, segments: &[String], d
             };
         }
         ["_ilm", ..] => return user.may_do("cluster:admin/ilm").err(),
-        ["_aliases"] => return guard_aliases(user, &call),
-        ["_alias", names] if method == "GET" => return guard_alias(user, names),
+        ["_aliases"] => return authorize_aliases(user, &call),
+        ["_alias", names] if method == "GET" => return authorize_alias(user, names),
         [operation, ..] if operation.starts_with('_') => ("*", &segments),
         [expression, rest @ ..] => (expression, rest),
         [] => return None,
     };
     if rest == ["_bulk"] {
-        return guard_bulk(user, expression, &call);
+        return authorize_bulk(user, expression, &call);
     }
     if method == "PUT"
         && rest.is_empty()
-        && let Some(denied) = guard_new_aliases(user, expression, &call)
+        && let Some(denied) = authorize_new_aliases(user, expression, &call)
     {
         return Some(denied);
     }
@@ -75,7 +75,12 @@ pub async fn guard_documents(user: &User, mut call: Call, segments: &[String], d
         let plain = part.split_once(':').map_or(part, |(_, name)| name);
         if plain.contains('*') || plain == "_all" {
             let pattern = if plain == "_all" { "*" } else { plain };
-            left.extend(existing(docs, pattern).await.into_iter().filter(|name| may(name)));
+            left.extend(
+                matching_indices(docs, pattern)
+                    .await
+                    .into_iter()
+                    .filter(|name| may(name)),
+            );
         } else if may(plain) {
             left.push(part.to_owned());
         } else {
@@ -104,7 +109,7 @@ fn denied_on(user: &User, action: &str, names: &[String], privileges: &[&str]) -
 }
 
 /// Indices (hidden ones too) that a pattern names.
-async fn existing(docs: &Docs, pattern: &str) -> Vec<String> {
+async fn matching_indices(docs: &Docs, pattern: &str) -> Vec<String> {
     let (_, body) = docs
         .send("GET", &format!("/{}", encode(pattern)), "expand_wildcards=all", None)
         .await;
@@ -113,7 +118,7 @@ async fn existing(docs: &Docs, pattern: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn guard_alias(user: &User, names: &str) -> Option<Answer> {
+fn authorize_alias(user: &User, names: &str) -> Option<Answer> {
     let privileges = ["view_index_metadata", "manage", "all"];
     let refused = names
         .split(',')
@@ -121,7 +126,7 @@ fn guard_alias(user: &User, names: &str) -> Option<Answer> {
     refused.map(|name| denied_on(user, "indices:admin/aliases/get", &[name.to_owned()], &privileges))
 }
 
-fn guard_aliases(user: &User, call: &Call) -> Option<Answer> {
+fn authorize_aliases(user: &User, call: &Call) -> Option<Answer> {
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let actions = body["actions"].as_array().cloned().unwrap_or_default();
     let names = actions
@@ -129,24 +134,24 @@ fn guard_aliases(user: &User, call: &Call) -> Option<Answer> {
         .flat_map(|action| action.as_object().into_iter().flatten())
         .flat_map(|(_, details)| [&details["index"], &details["alias"]])
         .filter_map(|name| name.as_str().map(str::to_owned));
-    refuse_aliases(user, names)
+    deny_aliases(user, names)
 }
 
 /// Aliases that an index is created with.
-fn guard_new_aliases(user: &User, index: &str, call: &Call) -> Option<Answer> {
+fn authorize_new_aliases(user: &User, index: &str, call: &Call) -> Option<Answer> {
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let aliases = body["aliases"].as_object().filter(|aliases| !aliases.is_empty())?;
-    refuse_aliases(user, aliases.keys().cloned().chain([index.to_owned()]))
+    deny_aliases(user, aliases.keys().cloned().chain([index.to_owned()]))
 }
 
 /// An alias is added and removed by who may manage the index and the alias.
-fn refuse_aliases(user: &User, names: impl Iterator<Item = String>) -> Option<Answer> {
+fn deny_aliases(user: &User, names: impl Iterator<Item = String>) -> Option<Answer> {
     let refused: Vec<String> = names.filter(|name| !user.holds(name, "manage")).collect();
     (!refused.is_empty()).then(|| denied_on(user, "indices:admin/aliases", &refused, &["manage", "all"]))
 }
 
 /// A bulk with an item that may not be written: every item is answered 403, nothing is written.
-fn guard_bulk(user: &User, default: &str, call: &Call) -> Option<Answer> {
+fn authorize_bulk(user: &User, default: &str, call: &Call) -> Option<Answer> {
     let mut items = Vec::new();
     let mut lines = call.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let mut refused = false;

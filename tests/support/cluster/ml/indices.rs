@@ -35,7 +35,7 @@ impl MlApi {
 }
 
 /// Makes a hidden index with aliases; one that is there gets the aliases.
-pub async fn make(docs: &Docs, index: &str, mappings: Value, aliases: Value) {
+pub async fn create_index(docs: &Docs, index: &str, mappings: Value, aliases: Value) {
     let body = json!({"settings": templates::settings(), "mappings": mappings, "aliases": aliases});
     let (status, _) = docs.send("PUT", &format!("/{}", encode(index)), "", Some(body)).await;
     if status == 200 {
@@ -51,25 +51,25 @@ pub async fn make(docs: &Docs, index: &str, mappings: Value, aliases: Value) {
 }
 
 /// A job's results index with its two aliases.
-pub async fn make_results(docs: &Docs, index: &str, job: &str) {
+pub async fn create_results_index(docs: &Docs, index: &str, job: &str) {
     let aliases = json!({
         read_alias(job): {"filter": {"term": {"job_id": {"value": job, "boost": 1.0}}}, "is_hidden": true},
         write_alias(job): {"is_hidden": true},
     });
-    make(docs, index, templates::results(), aliases).await;
+    create_index(docs, index, templates::results(), aliases).await;
 }
 
 /// Annotations with their two aliases.
-pub async fn make_annotations(docs: &Docs, version: &MlVersion) {
+pub async fn create_annotations_index(docs: &Docs, version: &MlVersion) {
     if docs.alias(".ml-annotations-write").await.is_empty() {
         let hidden = json!({"is_hidden": true});
         let aliases = json!({".ml-annotations-read": hidden, ".ml-annotations-write": hidden});
-        make(docs, version.annotations_index(), templates::annotations(), aliases).await;
+        create_index(docs, version.annotations_index(), templates::annotations(), aliases).await;
     }
 }
 
 /// State with its alias. An index where the alias should be stops everything.
-pub async fn make_state(docs: &Docs) -> Result<(), Answer> {
+pub async fn create_state_index(docs: &Docs) -> Result<(), Answer> {
     if !docs.alias(STATE_WRITE).await.is_empty() {
         return Ok(());
     }
@@ -80,7 +80,7 @@ pub async fn make_state(docs: &Docs) -> Result<(), Answer> {
             format!("Invalid alias name [{STATE_WRITE}], an index exists with the same name as the alias"),
         ));
     }
-    make(
+    create_index(
         docs,
         ".ml-state-000001",
         templates::state(),
@@ -91,13 +91,13 @@ pub async fn make_state(docs: &Docs) -> Result<(), Answer> {
 }
 
 /// Where notifications are written; made when missing.
-pub async fn make_notifications(docs: &Docs, version: &MlVersion) -> String {
+pub async fn create_notifications_index(docs: &Docs, version: &MlVersion) -> String {
     let index = version.notifications_index();
     let alias = ".ml-notifications-write";
     let there = docs.index_exists(index).await;
     if version.has_notifications_alias() {
         if docs.alias(alias).await.is_empty() {
-            make(
+            create_index(
                 docs,
                 index,
                 templates::notifications(),
@@ -108,14 +108,14 @@ pub async fn make_notifications(docs: &Docs, version: &MlVersion) -> String {
         return alias.to_owned();
     }
     if !there {
-        make(docs, index, templates::notifications(), json!({})).await;
+        create_index(docs, index, templates::notifications(), json!({})).await;
     }
     index.to_owned()
 }
 
 /// Says something about a job, as ML does: seen after the next refresh.
 pub async fn notify(docs: &Docs, version: &MlVersion, job: &str, message: &str) {
-    let index = make_notifications(docs, version).await;
+    let index = create_notifications_index(docs, version).await;
     let body = json!({"job_id": job, "message": message, "level": "info", "timestamp": now(), "node_name": "node-1",
         "job_type": "anomaly_detector"});
     let (status, said) = docs

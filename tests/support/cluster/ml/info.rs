@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::defaults::default_analyzer;
 use super::options::{License, MlOptions};
 use super::reply::{Reply, acknowledged, error, json_answer, no_handler, ok};
-use super::version::Flavour;
+use super::version::Deployment;
 use super::{MlApi, Request, User};
 use crate::support::cluster::Answer;
 
@@ -32,10 +32,10 @@ pub fn unlicensed() -> Answer {
 
 impl MlApi {
     /// `/`, `_license`, `_xpack`, `_security`.
-    pub(super) fn around(&self, options: &MlOptions, request: &Request<'_>, user: Option<&User>) -> Reply {
+    pub(super) fn cluster_info(&self, options: &MlOptions, request: &Request<'_>, user: Option<&User>) -> Reply {
         let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
-        let elastic = options.version.flavour != Flavour::OpenSearch;
-        let serverless = options.version.flavour == Flavour::Serverless;
+        let elastic = options.version.deployment != Deployment::OpenSearch;
+        let serverless = options.version.deployment == Deployment::Serverless;
         let may = |action: &str| user.map_or(Ok(()), |user| user.may_do(action));
         match (request.method, segments.as_slice()) {
             ("GET" | "HEAD", []) => {
@@ -60,7 +60,7 @@ impl MlApi {
         }
     }
 
-    pub(super) fn info(&self, options: &MlOptions) -> Reply {
+    pub(super) fn ml_info(&self, options: &MlOptions) -> Reply {
         let version = &options.version;
         let mut limits = json!({"effective_max_model_memory_limit": "7191mb"});
         if let Some(most) = &options.max_model_memory_limit {
@@ -87,7 +87,7 @@ impl MlApi {
     }
 
     pub(super) fn set_upgrade_mode(&self, request: &Request<'_>) -> Reply {
-        request.only(&["enabled", "timeout", "master_timeout"])?;
+        request.check_params(&["enabled", "timeout", "master_timeout"])?;
         self.store().upgrade_mode = request.flag("enabled");
         acknowledged()
     }
@@ -99,18 +99,18 @@ fn root(options: &MlOptions) -> Value {
         "build_hash": "a5dd631612accb3f99436e0c45b7c5ababaf0195", "build_date": "2020-08-31T02:37:19Z",
         "build_snapshot": version.number.ends_with("-SNAPSHOT"), "lucene_version": "8.6.0",
         "minimum_wire_compatibility_version": "7.10.0", "minimum_index_compatibility_version": "7.0.0"});
-    match version.flavour {
-        Flavour::Default => {}
-        Flavour::Serverless => said["build_flavor"] = json!("serverless"),
-        Flavour::OpenSearch => {
+    match version.deployment {
+        Deployment::Default => {}
+        Deployment::Serverless => said["build_flavor"] = json!("serverless"),
+        Deployment::OpenSearch => {
             said["distribution"] = json!("opensearch");
             if let Some(fields) = said.as_object_mut() {
                 fields.shift_remove("build_flavor");
             }
         }
     }
-    let tagline = match version.flavour {
-        Flavour::OpenSearch => "The OpenSearch Project: https://opensearch.org/",
+    let tagline = match version.deployment {
+        Deployment::OpenSearch => "The OpenSearch Project: https://opensearch.org/",
         _ => "You Know, for Search",
     };
     json!({"name": "node-1", "cluster_name": "stand-in", "cluster_uuid": "oyxpGQgoQ2ax8KEy-vV-4Q", "version": said,

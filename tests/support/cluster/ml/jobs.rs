@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use serde_json::{Value, json};
 
 use super::docs::Docs;
-use super::indices::{STATE, make_annotations, make_results, notify, read_alias};
+use super::indices::{STATE, create_annotations_index, create_results_index, notify, read_alias};
 use super::options::MlOptions;
 use super::reply::{Reply, acknowledged, error, exists, illegal, merge, not_found, ok, status};
 use super::store::Job;
@@ -62,11 +62,11 @@ impl MlApi {
         if !version.since(8, 0) {
             known.push("allow_no_jobs");
         }
-        request.only(&known)?;
+        request.check_params(&known)?;
         let ids = self.expand_jobs(expression, request.param("allow_no_match") != Some("false"))?;
         let by_name = ids.len() == 1 && ids[0] == expression;
         let bare = request.flag("exclude_generated");
-        let with_datafeed = version.since(7, 15) && !bare && (by_name || !options.listing_leaves_out_datafeeds);
+        let with_datafeed = version.since(7, 15) && !bare && (by_name || !options.listing_omits_datafeeds);
         let store = self.store();
         let jobs: Vec<Value> = ids
             .iter()
@@ -106,9 +106,9 @@ impl MlApi {
             )));
         }
         let index = self.results_index(kept["results_index_name"].as_str().unwrap_or("shared"));
-        make_results(docs, &index, id).await;
-        self.make_annotations_later(options, docs).await;
-        self.keep_new(id, &kept)?;
+        create_results_index(docs, &index, id).await;
+        self.create_annotations_after_delay(options, docs).await;
+        self.insert_job(id, &kept)?;
         notify(docs, &options.version, id, "Job created").await;
         if let Some(mut datafeed) = given.get("datafeed_config").cloned() {
             let feed_id = datafeed["datafeed_id"].as_str().unwrap_or(id).to_owned();
@@ -133,7 +133,7 @@ impl MlApi {
     }
 
     /// Of two requests at once one comes too late.
-    fn keep_new(&self, id: &str, config: &Value) -> Result<(), Answer> {
+    fn insert_job(&self, id: &str, config: &Value) -> Result<(), Answer> {
         match self.store().jobs.entry(id.to_owned()) {
             Entry::Occupied(_) => Err(id_is_used(id)),
             Entry::Vacant(place) => {
@@ -188,14 +188,14 @@ impl MlApi {
         ))
     }
 
-    async fn make_annotations_later(&self, options: &MlOptions, docs: &Docs) {
+    async fn create_annotations_after_delay(&self, options: &MlOptions, docs: &Docs) {
         let (docs, version, delay) = (docs.clone(), options.version.clone(), options.annotations_delay);
         if delay.is_zero() {
-            make_annotations(&docs, &version).await;
+            create_annotations_index(&docs, &version).await;
         } else {
             tokio::spawn(async move {
                 tokio::time::sleep(delay).await;
-                make_annotations(&docs, &version).await;
+                create_annotations_index(&docs, &version).await;
             });
         }
     }
@@ -228,16 +228,20 @@ impl MlApi {
 
     /// A back door: a job that was made and has learned elsewhere, as `GET` shows it, with its datafeed inside or not.
     /// Keeps `create_time`, `model_snapshot_id` and all else; makes the indices and aliases of an open job.
-    pub async fn adopt_job(&self, job: &Value, documents: std::sync::Arc<dyn crate::support::cluster::Documents>) {
+    pub async fn insert_trained_job(
+        &self,
+        job: &Value,
+        documents: std::sync::Arc<dyn crate::support::cluster::Documents>,
+    ) {
         let docs = Docs(documents);
         let version = self.version();
         let id = job["job_id"].as_str().expect("a job has an id").to_owned();
-        super::templates::make(&docs, &version).await;
+        super::templates::create_templates(&docs, &version).await;
         let index = self.results_index(job["results_index_name"].as_str().unwrap_or("shared"));
-        make_results(&docs, &index, &id).await;
-        make_annotations(&docs, &version).await;
-        super::indices::make_notifications(&docs, &version).await;
-        super::indices::make_state(&docs)
+        create_results_index(&docs, &index, &id).await;
+        create_annotations_index(&docs, &version).await;
+        super::indices::create_notifications_index(&docs, &version).await;
+        super::indices::create_state_index(&docs)
             .await
             .expect("the state index can be made");
         let mut config = job.clone();
@@ -261,13 +265,13 @@ impl MlApi {
     }
 
     /// A back door: a filter, whole.
-    pub fn adopt_filter(&self, filter: &Value) {
+    pub fn insert_filter(&self, filter: &Value) {
         let id = filter["filter_id"].as_str().expect("a filter has an id").to_owned();
         self.store().filters.insert(id, filter.clone());
     }
 
     /// A back door: a calendar with its `events`, as this version shows them.
-    pub fn adopt_calendar(&self, calendar: &Value) {
+    pub fn insert_calendar(&self, calendar: &Value) {
         let id = calendar["calendar_id"]
             .as_str()
             .expect("a calendar has an id")

@@ -39,7 +39,7 @@ use tokio::sync::OnceCell;
 pub use options::{License, MlOptions};
 pub use security::User;
 pub use store::{JobState, PausedDeletion, Restored};
-pub use version::{Flavour, MlVersion};
+pub use version::{Deployment, MlVersion};
 
 use self::docs::Docs;
 use self::reply::{Reply, error, no_handler, status};
@@ -90,7 +90,7 @@ impl Request<'_> {
     }
 
     /// Refuses parameters that the version does not know.
-    fn only(&self, known: &[&str]) -> Result<(), Answer> {
+    fn check_params(&self, known: &[&str]) -> Result<(), Answer> {
         let common = ["pretty", "human", "error_trace", "filter_path", "format"];
         for (key, _) in self.query {
             if !known.contains(&key.as_str()) && !common.contains(&key.as_str()) {
@@ -141,12 +141,12 @@ impl MlApi {
     /// The next deletion of a job takes long: it is held after the documents of the job are gone.
     pub fn pause_next_deletion(&self) -> PausedDeletion {
         let held = PausedDeletion::new();
-        self.store().held = Some(held.clone());
+        self.store().paused_deletion = Some(held.clone());
         held
     }
 
     /// What the job brought back when it was last opened.
-    pub fn opened_with(&self, job: &str) -> Option<Restored> {
+    pub fn last_restored(&self, job: &str) -> Option<Restored> {
         self.store().jobs.get(job).and_then(|job| job.restored.clone())
     }
 
@@ -214,14 +214,14 @@ impl MlApi {
             .collect();
         let first = segments.first().cloned().unwrap_or_default();
         let mine = matches!(first.as_str(), "" | "_ml" | "_license" | "_xpack" | "_security");
-        if options.version.flavour != Flavour::OpenSearch && options.ml {
+        if options.version.deployment != Deployment::OpenSearch && options.ml {
             self.templates
-                .get_or_init(|| templates::make(&docs, &options.version))
+                .get_or_init(|| templates::create_templates(&docs, &options.version))
                 .await;
         }
         if !mine {
             return match user {
-                Some(user) => guard::guard_documents(&user, call, &segments, &docs).await,
+                Some(user) => guard::authorize_documents(&user, call, &segments, &docs).await,
                 None => None,
             };
         }
@@ -250,7 +250,7 @@ impl MlApi {
         };
         let reply = match first.as_str() {
             "_ml" => self.ml(&options, &request, &docs, user.as_ref()).await,
-            _ => self.around(&options, &request, user.as_ref()),
+            _ => self.cluster_info(&options, &request, user.as_ref()),
         };
         Some(reply.unwrap_or_else(|refusal| refusal))
     }
@@ -258,7 +258,7 @@ impl MlApi {
     /// `_ml`: who may, then whether it may now, then the one who does it.
     async fn ml(&self, options: &MlOptions, request: &Request<'_>, docs: &Docs, user: Option<&User>) -> Reply {
         let unknown = || no_handler(request.method, &request.uri);
-        if !options.ml || options.version.flavour == Flavour::OpenSearch {
+        if !options.ml || options.version.deployment == Deployment::OpenSearch {
             return Err(unknown());
         }
         let segments: Vec<&str> = request.segments.iter().skip(1).map(String::as_str).collect();
@@ -268,7 +268,7 @@ impl MlApi {
             request.method
         };
         let action = fields::action(method, &segments).ok_or_else(unknown)?;
-        if options.version.flavour == Flavour::Serverless && fields::absent_in_serverless(&segments) {
+        if options.version.deployment == Deployment::Serverless && fields::absent_in_serverless(&segments) {
             return Err(info::not_available(request));
         }
         if let Some(user) = user {
@@ -284,7 +284,7 @@ impl MlApi {
             return Err(info::unlicensed());
         }
         match (method, segments.as_slice()) {
-            ("GET", ["info"]) => self.info(options),
+            ("GET", ["info"]) => self.ml_info(options),
             ("POST", ["set_upgrade_mode"]) => self.set_upgrade_mode(request),
             (_, ["anomaly_detectors", rest @ ..]) => self.detectors(method, rest, options, request, docs, user).await,
             (_, ["datafeeds", rest @ ..]) => self.datafeeds(method, rest, options, request, docs, user).await,

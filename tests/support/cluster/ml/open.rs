@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::docs::Docs;
-use super::indices::{STATE, make_state, notify, read_alias};
+use super::indices::{STATE, create_state_index, notify, read_alias};
 use super::options::MlOptions;
 use super::reply::{Reply, error, not_found, ok, status};
 use super::store::{JobState, Restored};
@@ -100,7 +100,7 @@ impl MlApi {
 
     async fn restore(&self, id: &str, snapshot: Option<&Value>, docs: &Docs) -> Result<Restored, String> {
         let reason = |answer: Answer| String::from_utf8_lossy(&answer.body).into_owned();
-        make_state(docs).await.map_err(reason)?;
+        create_state_index(docs).await.map_err(reason)?;
         let counts = self.data_counts(id, docs).await.map_err(reason)?;
         let mut restored = Restored {
             latest_record_timestamp: counts["latest_record_timestamp"].as_i64(),

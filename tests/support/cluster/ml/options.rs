@@ -38,13 +38,13 @@ pub struct MlOptions {
     pub users: Option<Vec<User>>,
     /// Security is on and the server itself turns strangers away: a call without credentials is the test's own and
     /// may do everything.
-    pub trusts_calls_without_credentials: bool,
+    pub allows_requests_without_credentials: bool,
     /// `limits.max_model_memory_limit`, such as `512mb`; a job above it is refused.
     pub max_model_memory_limit: Option<String>,
     /// How long after a job the annotations index appears.
     pub annotations_delay: Duration,
     /// A listing of jobs (not one asked for by its whole name) leaves `datafeed_config` out.
-    pub listing_leaves_out_datafeeds: bool,
+    pub listing_omits_datafeeds: bool,
     /// What a shared or custom results index's name ends with, such as `-000001`; `None`: as the version does.
     pub results_suffix: Option<String>,
 }
@@ -57,10 +57,10 @@ impl MlOptions {
             license: License::Trial,
             ml: true,
             users: None,
-            trusts_calls_without_credentials: false,
+            allows_requests_without_credentials: false,
             max_model_memory_limit: None,
             annotations_delay: Duration::ZERO,
-            listing_leaves_out_datafeeds: false,
+            listing_omits_datafeeds: false,
             results_suffix: None,
         }
     }

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::calendars::printed;
+use super::calendars::normalized_time;
 use super::docs::{Docs, encode};
 use super::fields::REVERT;
-use super::indices::{STATE_WRITE, make_annotations, make_state, notify, read_alias, write_alias};
+use super::indices::{STATE_WRITE, create_annotations_index, create_state_index, notify, read_alias, write_alias};
 use super::options::MlOptions;
 use super::reply::{Reply, ok, status};
-use super::snapshots::{find, no_snapshot, shown};
+use super::snapshots::{find, no_snapshot, snapshot_json};
 use super::stats::{with_size_defaults, zero_counts};
 use super::store::{Job, JobState};
 use super::{MlApi, Request, now};
@@ -25,10 +25,10 @@ impl MlApi {
     ) -> Reply {
         let deletes = delete_intervening_results(options, request)?;
         let version = &options.version;
-        make_state(docs).await?;
+        create_state_index(docs).await?;
         let kept = self.job(job)?;
         if version.since(7, 14) {
-            make_annotations(docs, version).await;
+            create_annotations_index(docs, version).await;
         }
         if kept.state != JobState::Closed {
             return Err(status(
@@ -52,7 +52,7 @@ impl MlApi {
         self.apply(job, id, &snapshot, options, docs).await?;
         let said = snapshot["description"].as_str().unwrap_or(id).to_owned();
         notify(docs, version, job, &format!("Job model snapshot reverted to '{said}'")).await;
-        ok(json!({"model": shown(&snapshot)}))
+        ok(json!({"model": snapshot_json(&snapshot)}))
     }
 
     /// From 7.14 on a job is blocked while it is reverted; one that a failed revert left blocked may be reverted again.
@@ -108,7 +108,7 @@ impl MlApi {
         } else {
             json!({"exists": {"field": "result_type"}})
         }];
-        let after = printed(&snapshot["latest_result_time_stamp"]).as_i64();
+        let after = normalized_time(&snapshot["latest_result_time_stamp"]).as_i64();
         let later = after.map(|after| json!({"range": {"timestamp": {"gt": after}}}));
         filter.extend(later.clone());
         if version.reverts_delete_results_of_all_jobs() {
@@ -132,7 +132,7 @@ impl MlApi {
     /// Seen only after a refresh, as on the real one.
     async fn rewind_counts(&self, job: &str, snapshot: &Value, docs: &Docs) -> Result<(), Answer> {
         let mut counts = self.data_counts(job, docs).await.unwrap_or_else(|_| zero_counts(job));
-        counts["latest_record_timestamp"] = printed(&snapshot["latest_record_time_stamp"]);
+        counts["latest_record_timestamp"] = normalized_time(&snapshot["latest_record_time_stamp"]);
         let path = format!(
             "/{}/_doc/{}",
             encode(&write_alias(job)),
@@ -162,7 +162,7 @@ fn empty_snapshot(job: &str, min_version: &str) -> Value {
 
 /// From the body; from the query where there is no body.
 fn delete_intervening_results(options: &MlOptions, request: &Request<'_>) -> Result<bool, Answer> {
-    request.only(&["delete_intervening_results", "timeout", "master_timeout"])?;
+    request.check_params(&["delete_intervening_results", "timeout", "master_timeout"])?;
     if request.body.is_empty() {
         return Ok(request.flag("delete_intervening_results"));
     }

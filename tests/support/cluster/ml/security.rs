@@ -264,7 +264,7 @@ impl MlApi {
             .headers
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        if header.is_none() && options.trusts_calls_without_credentials {
+        if header.is_none() && options.allows_requests_without_credentials {
             return Ok(Some(User::superuser("test", "")));
         }
         let (scheme, secret) = header.and_then(|(_, value)| value.split_once(' ')).unwrap_or(("", ""));

@@ -34,7 +34,7 @@ impl MlApi {
             })
         });
         if options.auth.is_some() {
-            self.change(|options| options.trusts_calls_without_credentials = true);
+            self.change(|options| options.allows_requests_without_credentials = true);
         }
         change(&mut options);
         StandIn::start(options)

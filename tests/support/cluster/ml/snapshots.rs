@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::calendars::printed;
+use super::calendars::normalized_time;
 use super::docs::{Docs, Hit, encode};
 use super::indices::{STATE, read_alias};
 use super::reply::{Reply, acknowledged, illegal, merge, not_found, ok};
@@ -15,13 +15,15 @@ pub fn no_snapshot(job: &str, id: &str) -> Answer {
 }
 
 /// A snapshot as it is printed: without quantiles, with defaults.
-pub fn shown(snapshot: &Value) -> Value {
+pub fn snapshot_json(snapshot: &Value) -> Value {
     let mut shown = json!({});
     for (key, value) in snapshot.as_object().into_iter().flatten() {
         match key.as_str() {
             "quantiles" => {}
             "model_size_stats" => shown[key] = super::stats::with_size_defaults(value),
-            "timestamp" | "latest_record_time_stamp" | "latest_result_time_stamp" => shown[key] = printed(value),
+            "timestamp" | "latest_record_time_stamp" | "latest_result_time_stamp" => {
+                shown[key] = normalized_time(value)
+            }
             _ => shown[key] = value.clone(),
         }
     }
@@ -45,7 +47,7 @@ impl MlApi {
         request: &Request<'_>,
         docs: &Docs,
     ) -> Reply {
-        request.only(&["from", "size", "sort", "desc", "start", "end"])?;
+        request.check_params(&["from", "size", "sort", "desc", "start", "end"])?;
         self.job(job)?;
         let body = request.json()?;
         let known: super::fields::Fields = &[
@@ -106,7 +108,7 @@ impl MlApi {
         let search = json!({"query": {"bool": {"filter": filter}}, "from": from, "size": size,
             "sort": [{sort: {"order": order}}]});
         let (count, hits) = docs.search_counted(&read_alias(job), search).await;
-        let snapshots: Vec<Value> = hits.iter().map(|hit| shown(&hit.source)).collect();
+        let snapshots: Vec<Value> = hits.iter().map(|hit| snapshot_json(&hit.source)).collect();
         ok(json!({"count": count, "model_snapshots": snapshots}))
     }
 
@@ -119,7 +121,7 @@ impl MlApi {
         let mut found = find(docs, job, id).await.ok_or_else(|| no_snapshot(job, id))?;
         merge(&mut found.source, &change);
         docs.put(&found.index, &found.id, "refresh=true", &found.source).await;
-        ok(json!({"acknowledged": true, "model": shown(&found.source)}))
+        ok(json!({"acknowledged": true, "model": snapshot_json(&found.source)}))
     }
 
     pub(super) async fn delete_snapshot(&self, job: &str, id: &str, docs: &Docs) -> Reply {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::calendars::printed;
+use super::calendars::normalized_time;
 use super::docs::Docs;
 use super::indices::read_alias;
 use super::reply::{Reply, illegal, ok};
@@ -74,7 +74,7 @@ impl MlApi {
                 .get(name)
                 .filter(|time| !time.is_null() && (name != "log_time" || since_7_11))
             {
-                shown[name] = printed(time);
+                shown[name] = normalized_time(time);
             }
         }
         let records = [

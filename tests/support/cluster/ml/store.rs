@@ -79,20 +79,20 @@ pub struct Calendar {
 #[derive(Clone, Debug)]
 pub struct PausedDeletion {
     reached: Arc<Semaphore>,
-    go: Arc<Semaphore>,
+    resume: Arc<Semaphore>,
 }
 
 impl PausedDeletion {
     pub(super) fn new() -> Self {
         Self {
             reached: Arc::new(Semaphore::new(0)),
-            go: Arc::new(Semaphore::new(0)),
+            resume: Arc::new(Semaphore::new(0)),
         }
     }
 
     pub(super) async fn wait(&self) {
         self.reached.add_permits(1);
-        self.go.acquire().await.expect("never closed").forget();
+        self.resume.acquire().await.expect("never closed").forget();
     }
 
     /// Waits until the documents are gone.
@@ -104,7 +104,7 @@ impl PausedDeletion {
 
     /// Lets it end.
     pub fn end(&self) {
-        self.go.add_permits(1);
+        self.resume.add_permits(1);
     }
 }
 
@@ -112,7 +112,7 @@ impl PausedDeletion {
 #[derive(Clone, Debug, Default)]
 pub struct Store {
     /// The next deletion of a job is held.
-    pub held: Option<PausedDeletion>,
+    pub paused_deletion: Option<PausedDeletion>,
     /// By id.
     pub jobs: BTreeMap<String, Job>,
     /// By id.

@@ -124,7 +124,7 @@ pub fn settings() -> Value {
 }
 
 /// Puts the templates, so that an index that someone else makes under an ML name is shaped like one of ML's.
-pub async fn make(docs: &Docs, version: &MlVersion) {
+pub async fn create_templates(docs: &Docs, version: &MlVersion) {
     let annotations_name = format!("{}*", version.annotations_index().trim_end_matches("-000001"));
     for (name, pattern, mappings) in [
         (".ml-state", ".ml-state*", state()),

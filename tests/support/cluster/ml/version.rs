@@ -2,7 +2,7 @@
 
 /// Who made the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavour {
+pub enum Deployment {
     /// The ordinary, self-managed or hosted Elasticsearch.
     Default,
     /// Elastic's serverless projects: `build_flavor: serverless`.
@@ -17,9 +17,9 @@ pub struct MlVersion {
     /// What `GET /` says.
     pub number: String,
     /// Who made it.
-    pub flavour: Flavour,
+    pub deployment: Deployment,
     /// What the ML behaves like: (major, minor, patch).
-    like: (u32, u32, u32),
+    behaves_as: (u32, u32, u32),
 }
 
 impl MlVersion {
@@ -27,8 +27,8 @@ impl MlVersion {
     pub fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self {
             number: format!("{major}.{minor}.{patch}"),
-            flavour: Flavour::Default,
-            like: (major, minor, patch),
+            deployment: Deployment::Default,
+            behaves_as: (major, minor, patch),
         }
     }
 
@@ -36,8 +36,8 @@ impl MlVersion {
     pub fn recorded() -> Self {
         Self {
             number: "8.0.0-SNAPSHOT".to_owned(),
-            flavour: Flavour::Default,
-            like: (7, 9, 9),
+            deployment: Deployment::Default,
+            behaves_as: (7, 9, 9),
         }
     }
 
@@ -45,8 +45,8 @@ impl MlVersion {
     pub fn serverless() -> Self {
         Self {
             number: "8.11.0".to_owned(),
-            flavour: Flavour::Serverless,
-            like: (9, 3, 0),
+            deployment: Deployment::Serverless,
+            behaves_as: (9, 3, 0),
         }
     }
 
@@ -54,19 +54,19 @@ impl MlVersion {
     pub fn opensearch(major: u32, minor: u32, patch: u32) -> Self {
         Self {
             number: format!("{major}.{minor}.{patch}"),
-            flavour: Flavour::OpenSearch,
-            like: (7, 10, 2),
+            deployment: Deployment::OpenSearch,
+            behaves_as: (7, 10, 2),
         }
     }
 
     /// Whether the ML behaves as this version or a later one does.
     pub fn since(&self, major: u32, minor: u32) -> bool {
-        self.like >= (major, minor, 0)
+        self.behaves_as >= (major, minor, 0)
     }
 
     /// Revert with `delete_intervening_results` forgets to ask for the job: 8.18.3…, 8.19.0–8.19.11, 9.0.3…, 9.1, 9.2.0–9.2.5.
     pub fn reverts_delete_results_of_all_jobs(&self) -> bool {
-        match self.like {
+        match self.behaves_as {
             (8, 18, patch) | (9, 0, patch) => patch >= 3,
             (8, 19, patch) => patch < 12,
             (9, 1, _) => true,
@@ -77,7 +77,7 @@ impl MlVersion {
 
     /// The oldest `min_version` that a job opens from, and how the refusal names it.
     pub fn oldest_openable_snapshot(&self) -> Option<((u32, u32, u32), &'static str)> {
-        match self.like {
+        match self.behaves_as {
             (9.., ..) => Some(((8, 3, 0), "8.3.0")),
             (8, 18.., _) => Some(((6, 4, 0), "8.3.0")),
             (8, ..) => Some(((6, 4, 0), "7.0.0")),
@@ -87,7 +87,7 @@ impl MlVersion {
 
     /// What this version's autodetect writes as a snapshot's `min_version`.
     pub fn writes_min_version(&self) -> &'static str {
-        match self.like {
+        match self.behaves_as {
             (9.., ..) => "9.0.0",
             (8, 3.., _) => "8.3.0",
             (8, ..) => "8.0.0",
@@ -138,6 +138,6 @@ impl MlVersion {
 
     /// Whether the server sends `X-Elastic-Product` (the server's matter: `StandInOptions::product_header`).
     pub fn names_its_product(&self) -> bool {
-        self.flavour != Flavour::OpenSearch && self.since(7, 14)
+        self.deployment != Deployment::OpenSearch && self.since(7, 14)
     }
 }

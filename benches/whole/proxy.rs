@@ -7,11 +7,11 @@ use std::thread;
 use super::http::Connection;
 
 /// Listens until the process ends.
-pub struct Front {
+pub struct Proxy {
     pub address: SocketAddr,
 }
 
-impl Front {
+impl Proxy {
     pub fn start(node: SocketAddr, stand_in: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -29,7 +29,7 @@ fn serve(stream: TcpStream, node: SocketAddr, stand_in: SocketAddr) -> io::Resul
     let mut client = Connection::over(stream)?;
     let (mut to_node, mut to_stand_in) = (None, None);
     while let Some(request) = client.head()? {
-        let (server, address) = if moves_documents(&request.bytes) {
+        let (server, address) = if is_document_request(&request.bytes) {
             (&mut to_node, node)
         } else {
             (&mut to_stand_in, stand_in)
@@ -39,18 +39,18 @@ fn serve(stream: TcpStream, node: SocketAddr, stand_in: SocketAddr) -> io::Resul
             none => none.insert(Connection::open(address)?),
         };
         server.write(&request.bytes)?;
-        client.pass_on(request.body, server)?;
+        client.forward(request.body, server)?;
         let answer = server.head()?.ok_or(io::ErrorKind::UnexpectedEof)?;
         client.write(&answer.bytes)?;
         if !request.bytes.starts_with(b"HEAD ") {
-            server.pass_on(answer.body, &mut client)?;
+            server.forward(answer.body, &mut client)?;
         }
     }
     Ok(())
 }
 
 /// Searches and bulk requests of indices that are not ML's own.
-fn moves_documents(head: &[u8]) -> bool {
+fn is_document_request(head: &[u8]) -> bool {
     let head = String::from_utf8_lossy(&head[..head.len().min(400)]);
     let path = head.split(' ').nth(1).unwrap_or_default();
     let path = path.split('?').next().unwrap_or_default();

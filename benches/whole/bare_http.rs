@@ -15,7 +15,7 @@ const CONNECTIONS: usize = 2;
 const BULK: usize = 5_000_000;
 
 /// One request and its whole answer.
-pub fn ask(connection: &mut Connection, method: &str, path: &str, kind: &str, body: &[u8], answer: &mut Vec<u8>) {
+pub fn send(connection: &mut Connection, method: &str, path: &str, kind: &str, body: &[u8], answer: &mut Vec<u8>) {
     let length = body.len();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
@@ -40,7 +40,7 @@ pub fn json(address: SocketAddr, method: &str, path: &str, body: &Value) -> Valu
     } else {
         body.to_string()
     };
-    ask(
+    send(
         &mut connection,
         method,
         path,
@@ -76,7 +76,7 @@ fn read_slice(address: SocketAddr, id: &str, slice: usize, fields: &[&str]) -> u
     let (mut answer, mut bytes) = (Vec::new(), 0);
     loop {
         let request = body.to_string();
-        ask(
+        send(
             &mut connection,
             "POST",
             "/_search",
@@ -136,7 +136,7 @@ pub fn import(address: SocketAddr, index: &str, requests: &[Vec<u8>]) -> f64 {
                 loop {
                     let next = receiver.lock().expect("a queue").recv();
                     let Ok(request) = next else { return };
-                    ask(
+                    send(
                         &mut connection,
                         "POST",
                         &path,

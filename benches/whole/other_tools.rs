@@ -6,9 +6,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::ceiling;
+use crate::bare_http;
 use crate::options::Options;
-use crate::process::{self, Took};
+use crate::process::{self, Measurement};
 use crate::seed::{FIELDS, INDEX, JOB};
 
 pub const PYTHON: [&str; 2] = ["export, Python scripts", "import, Python scripts"];
@@ -34,23 +34,23 @@ impl Python {
     }
 
     /// Leaves the archive in the folder and returns its path.
-    pub fn export(&self, front: SocketAddr, folder: &Path) -> (Took, PathBuf) {
-        let mut command = self.script("export_model_snapshot.py", front, JOB, folder);
+    pub fn export(&self, proxy: SocketAddr, folder: &Path) -> (Measurement, PathBuf) {
+        let mut command = self.script("export_model_snapshot.py", proxy, JOB, folder);
         // It asks twice: about personal data, and about the open range.
         let took = process::run_with(command.arg("--include_inputs"), b"yes\nyes\n");
         (took, folder.join(format!("{JOB}_state.tar.gz")))
     }
 
     /// Replaces the job and the index `<job>-input`.
-    pub fn import(&self, front: SocketAddr, job: &str, archive: &Path, folder: &Path) -> Took {
-        let mut command = self.script("import_model_snapshot.py", front, job, folder);
+    pub fn import(&self, proxy: SocketAddr, job: &str, archive: &Path, folder: &Path) -> Measurement {
+        let mut command = self.script("import_model_snapshot.py", proxy, job, folder);
         process::run_with(command.arg("--archive_path").arg(archive), b"")
     }
 
-    fn script(&self, name: &str, front: SocketAddr, job: &str, folder: &Path) -> Command {
+    fn script(&self, name: &str, proxy: SocketAddr, job: &str, folder: &Path) -> Command {
         let mut command = Command::new(&self.interpreter);
         command.arg(self.scripts.join(name)).current_dir(folder);
-        command.args(["--url", &format!("http://{front}"), "--job_id", job]);
+        command.args(["--url", &format!("http://{proxy}"), "--job_id", job]);
         command.args(["--username", "bench", "--password", "bench"]);
         command
     }
@@ -62,15 +62,15 @@ impl Elasticdump {
         asked.status.success().then_some(Self)
     }
 
-    pub fn export(&self, front: SocketAddr, file: &Path) -> Took {
+    pub fn export(&self, proxy: SocketAddr, file: &Path) -> Measurement {
         let _ = std::fs::remove_file(file);
         let body = json!({ "_source": FIELDS }).to_string();
-        let mut command = dump(&format!("http://{front}/{INDEX}"), &file.display().to_string(), 10_000);
+        let mut command = dump(&format!("http://{proxy}/{INDEX}"), &file.display().to_string(), 10_000);
         process::run(command.args(["--searchBody", &body]))
     }
 
-    pub fn import(&self, front: SocketAddr, index: &str, file: &Path) -> Took {
-        let to = format!("http://{front}/{index}");
+    pub fn import(&self, proxy: SocketAddr, index: &str, file: &Path) -> Measurement {
+        let to = format!("http://{proxy}/{index}");
         process::run(&mut dump(&file.display().to_string(), &to, 5_000))
     }
 }
@@ -83,8 +83,8 @@ fn dump(from: &str, to: &str, limit: usize) -> Command {
 }
 
 /// They exit with 0 when they fail, so what they did is looked at: all inputs are in the index.
-pub fn assert_holds(node: SocketAddr, index: &str, inputs: usize) {
-    ceiling::json(node, "POST", &format!("/{index}/_refresh"), &Value::Null);
-    let counted = ceiling::json(node, "GET", &format!("/{index}/_count"), &Value::Null);
+pub fn assert_count(node: SocketAddr, index: &str, inputs: usize) {
+    bare_http::json(node, "POST", &format!("/{index}/_refresh"), &Value::Null);
+    let counted = bare_http::json(node, "GET", &format!("/{index}/_count"), &Value::Null);
     assert_eq!(counted["count"], inputs, "{index}");
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::ceiling;
+use crate::bare_http;
 use crate::seed::{INDEX, JOB, load};
 use crate::support::fixtures::Fixture;
 
@@ -15,7 +15,7 @@ const BEGIN: u64 = 1_704_067_200_000;
 const WORDS: usize = 500;
 
 /// The job with a filter of so many items, and inputs that have a long text.
-pub fn of(fixture: &mut Fixture, items: usize) {
+pub fn extend(fixture: &mut Fixture, items: usize) {
     fixture.annotations.clear();
     fixture.filters[0]["items"] = (0..items)
         .map(|number| format!("web-{number:05}.iad.corp.example"))
@@ -42,7 +42,7 @@ pub fn inputs(node: SocketAddr, count: usize, bytes: usize) {
         });
         let _ = writeln!(lines, "{{\"index\":{{\"_id\":\"i{number:09}\"}}}}\n{document}");
     });
-    ceiling::json(node, "POST", &format!("/{INDEX}/_refresh"), &Value::Null);
+    bare_http::json(node, "POST", &format!("/{INDEX}/_refresh"), &Value::Null);
 }
 
 /// As a job writes them while it learns.
@@ -56,5 +56,5 @@ pub fn annotations(node: SocketAddr, count: usize) {
         });
         let _ = writeln!(lines, "{{\"index\":{{\"_id\":\"n{number:09}\"}}}}\n{document}");
     });
-    ceiling::json(node, "POST", &format!("/{index}/_refresh"), &Value::Null);
+    bare_http::json(node, "POST", &format!("/{index}/_refresh"), &Value::Null);
 }

@@ -7,19 +7,19 @@ use std::process::Command;
 use crate::contents::{self, Contents};
 use crate::machine::MIB;
 use crate::options::Options;
-use crate::process::{self, Took};
+use crate::process::{self, Measurement};
 
 /// All of them, on one cluster.
-pub struct Trips {
+pub struct RoundTrips {
     binary: PathBuf,
     url: String,
     level: String,
     directory: tempfile::TempDir,
-    runs: Vec<(String, Took, f64)>,
+    runs: Vec<(String, Measurement, f64)>,
     archives: Vec<(&'static str, Contents)>,
 }
 
-impl Trips {
+impl RoundTrips {
     pub fn new(options: &Options, url: String) -> Self {
         Self {
             binary: options.binary.clone(),
@@ -32,7 +32,7 @@ impl Trips {
     }
 
     /// Exports, inspects, imports under another id and exports that; `more` are options of the exports, the bar is in MiB.
-    pub fn there_and_back(&mut self, job: &str, more: &[&str], name: &'static str, bar: f64) {
+    pub fn round_trip(&mut self, job: &str, more: &[&str], name: &'static str, bar: f64) {
         let clone = format!("{job}-clone");
         let first = self.export(job, more, &format!("export, {name}"), bar);
         let path = first.display().to_string();
@@ -84,7 +84,7 @@ impl Trips {
     }
 
     /// Where nothing took more memory than it may.
-    pub fn within_bars(&self) -> bool {
+    pub fn within_limits(&self) -> bool {
         let above = self.runs.iter().filter(|(_, took, bar)| took.peak as f64 / MIB > *bar);
         let above: Vec<&String> = above.map(|(what, _, _)| what).collect();
         if !above.is_empty() {

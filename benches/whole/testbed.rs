@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::front::Front;
 use crate::node::Node;
+use crate::proxy::Proxy;
 use crate::seed;
 use crate::support::cluster::Documents;
 use crate::support::cluster::ml::MlApi;
@@ -13,16 +13,16 @@ use crate::support::cluster::stand_in::StandIn;
 use crate::support::fixtures::Fixture;
 
 /// All of it ends when it is dropped.
-pub struct Bed {
+pub struct Testbed {
     documents: Arc<dyn Documents>,
     ml: MlApi,
     stand_in: StandIn,
     pub node: Node,
     /// Where the tool finds both.
-    pub front: SocketAddr,
+    pub proxy: SocketAddr,
 }
 
-impl Bed {
+impl Testbed {
     /// An empty node with the job, changed so.
     pub fn start(port: &str, change: impl FnOnce(&mut Fixture)) -> Self {
         let node = Node::start(port);
@@ -31,13 +31,13 @@ impl Bed {
         let documents: Arc<dyn Documents> = Arc::new(real);
         let (ml, stand_in) = seed::cluster(&documents, change);
         let address = stand_in.url().trim_start_matches("http://").parse();
-        let front = Front::start(node.address(), address.expect("an address")).address;
+        let proxy = Proxy::start(node.address(), address.expect("an address")).address;
         Self {
             documents,
             ml,
             stand_in,
             node,
-            front,
+            proxy,
         }
     }
 
