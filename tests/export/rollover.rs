@@ -51,6 +51,12 @@ fn newest_copy_of_categorizer_state_is_exported() {
             );
         }
         put(&cluster, &format!(".ml-state-{copies:06}"), &id, newest);
+        // The oldest index, as an upgrade names it: the last one in the order of names.
+        let (oldest, alias) = (".reindexed-v8-ml-state-000000", ".ml-state-000000");
+        let body = json!({"settings": {"hidden": true}, "mappings": {"enabled": false},
+            "aliases": {alias: {"is_hidden": true}}});
+        assert_eq!(cluster.call("PUT", &format!("/{oldest}"), &body.to_string()).status, 200);
+        put(&cluster, oldest, &id, "{\"stale\": 0}");
         let entries = exported(&cluster, JOB, &[]);
         let state = entry(&entries, "_snapshot_docs.ndjson");
         assert!(
