@@ -55,7 +55,10 @@ fn newest_copy_of_categorizer_state_is_exported() {
         let (oldest, alias) = (".reindexed-v8-ml-state-000000", ".ml-state-000000");
         let body = json!({"settings": {"hidden": true}, "mappings": {"enabled": false},
             "aliases": {alias: {"is_hidden": true}}});
-        assert_eq!(cluster.call("PUT", &format!("/{oldest}"), &body.to_string()).status, 200);
+        assert_eq!(
+            cluster.call("PUT", &format!("/{oldest}"), &body.to_string()).status,
+            200
+        );
         put(&cluster, oldest, &id, "{\"stale\": 0}");
         let entries = exported(&cluster, JOB, &[]);
         let state = entry(&entries, "_snapshot_docs.ndjson");
