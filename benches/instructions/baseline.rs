@@ -21,10 +21,11 @@ pub struct Baseline {
 impl Baseline {
     pub fn of_this_build() -> Self {
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let said = Command::new(rustc).arg("-vV").output().expect("rustc").stdout;
-        let said = String::from_utf8_lossy(&said);
+        let stdout = Command::new(rustc).arg("-vV").output().expect("rustc").stdout;
+        let stdout = String::from_utf8_lossy(&stdout);
         let of = |name: &str| {
-            said.lines()
+            stdout
+                .lines()
                 .find_map(|line| line.strip_prefix(name))
                 .unwrap_or_default()
         };

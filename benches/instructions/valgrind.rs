@@ -14,9 +14,9 @@ pub fn instructions(program: &Path, arguments: &[&str]) -> u64 {
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     let output = command.output().expect("valgrind is installed");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
-    let collected = said.lines().find_map(|line| line.split("Collected :").nth(1));
-    let collected = collected.unwrap_or_else(|| panic!("no count from {command:?}: {said}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {stderr}");
+    let collected = stderr.lines().find_map(|line| line.split("Collected :").nth(1));
+    let collected = collected.unwrap_or_else(|| panic!("no count from {command:?}: {stderr}"));
     collected.trim().parse().expect("a number")
 }

@@ -51,10 +51,10 @@ pub fn check(data: &[u8]) {
         let _ = std::fs::remove_file(old);
     }
     std::fs::write(&source, archive(data)).expect("a file");
-    let (code, said) = pseudonymize(&source, &target);
-    assert!(matches!(code, 0 | 1 | 3 | 4), "{code}: {said}");
-    assert!(!said.contains("panicked"), "{said}");
-    assert_eq!((target.exists(), key.exists()), (code == 0, code == 0), "{said}");
+    let (code, stderr) = pseudonymize(&source, &target);
+    assert!(matches!(code, 0 | 1 | 3 | 4), "{code}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert_eq!((target.exists(), key.exists()), (code == 0, code == 0), "{stderr}");
     if code == 0 {
         let written = std::fs::File::open(&target).expect("it exists");
         let contents = read(written, Limits::default(), &mut (), &|_| {}).expect("damage is a finding");
@@ -98,6 +98,6 @@ fn pseudonymize(source: &Path, target: &Path) -> (u8, String) {
     let arguments = ["esml-state", "pseudonymize"].map(Into::into).into_iter();
     let files = [source.into(), "-o".into(), target.into()];
     let code = cli::run_in(&context, arguments.chain(files));
-    let said = stderr.lock().expect("no one panicked").clone();
-    (code, String::from_utf8_lossy(&said).into_owned())
+    let stderr = stderr.lock().expect("no one panicked").clone();
+    (code, String::from_utf8_lossy(&stderr).into_owned())
 }

@@ -20,7 +20,7 @@ const MEMORY_LIMIT_KIB: u64 = 64 << 10;
 /// In the name of which nothing on this machine is addressed, so that responses may come compressed.
 pub const PROXIED_URL: &str = "http://cluster.invalid:9200";
 
-/// Runs an export in that memory: exit code, and what it said.
+/// Runs an export in that memory: exit code, and its output.
 fn export(binary: &Binary, url: &str) -> (Option<i32>, String) {
     let arguments = [
         "export",
@@ -92,12 +92,12 @@ fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
             .stand_in
             .faults()
             .add(fault.then(Action::Answer(answer.clone())));
-        let (code, said) = export(&proxied, PROXIED_URL);
-        assert_eq!(code, Some(1), "{method} {path}: {said}");
+        let (code, stderr) = export(&proxied, PROXIED_URL);
+        assert_eq!(code, Some(1), "{method} {path}: {stderr}");
         let named = format!("{method} {path}: the response is too large");
         assert!(
-            said.contains(&named) && said.contains("hint: "),
-            "{method} {path}: {said}"
+            stderr.contains(&named) && stderr.contains("hint: "),
+            "{method} {path}: {stderr}"
         );
     }
 }
@@ -131,8 +131,8 @@ fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
     };
     assert!(indices.to_string().len() > 28 << 20);
     answers(&indices);
-    let (code, said) = export(&Binary::new(), &cluster.stand_in.url());
-    assert_eq!(code, Some(0), "{said}");
+    let (code, stderr) = export(&Binary::new(), &cluster.stand_in.url());
+    assert_eq!(code, Some(0), "{stderr}");
     for n in 0..4 {
         let mut large = indices["other"].clone();
         large["mappings"]["_meta"] = json!({"note": "x".repeat((5 << 20) + n)});
@@ -140,9 +140,9 @@ fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
     }
     indices["app-logs"]["aliases"] = json!({});
     answers(&indices);
-    let (code, said) = export(&Binary::new(), &cluster.stand_in.url());
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("GET /app-logs: the response is too large"), "{said}");
+    let (code, stderr) = export(&Binary::new(), &cluster.stand_in.url());
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("GET /app-logs: the response is too large"), "{stderr}");
 }
 
 /// What has few documents may have many shards and clusters that failed.
@@ -166,9 +166,12 @@ fn response_fields_other_than_documents_are_bounded() {
         // Sized for documents of model state.
         let state = |call: &Call| call.path.contains(".ml-state") && call.path.ends_with("_search");
         faults.add(FaultRule::when(state).always().then(Action::Answer(answer)));
-        let (code, said) = export(&Binary::new(), &cluster.stand_in.url());
-        assert_eq!(code, Some(1), "{part}: {said}");
-        assert!(said.contains("_search: the response is too large"), "{part}: {said}");
+        let (code, stderr) = export(&Binary::new(), &cluster.stand_in.url());
+        assert_eq!(code, Some(1), "{part}: {stderr}");
+        assert!(
+            stderr.contains("_search: the response is too large"),
+            "{part}: {stderr}"
+        );
     }
 }
 
@@ -197,7 +200,7 @@ fn oversized_scroll_page_error_names_the_page_size_option() {
 fn dense_response_and_endless_error_are_refused() {
     let cluster = cluster_with(|_| {});
     let url = cluster.stand_in.url();
-    for (answer, says) in [
+    for (answer, expected) in [
         (many_values_response(), "GET /: the response is too large"),
         (
             Answer::of(500, "application/json", vec![b'x'; 40 << 20]),
@@ -213,9 +216,9 @@ fn dense_response_and_endless_error_are_refused() {
             .stand_in
             .faults()
             .add(FaultRule::on("GET", "/").always().then(Action::Answer(answer)));
-        let (code, said) = export(&Binary::new(), &url);
-        assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains(says), "{said}");
+        let (code, stderr) = export(&Binary::new(), &url);
+        assert_eq!(code, Some(1), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
     }
 }
 
@@ -234,9 +237,9 @@ fn unrequested_content_encoding_is_not_decoded() {
             .stand_in
             .faults()
             .add(FaultRule::on("GET", "/").always().then(Action::Answer(answer)));
-        let (code, said) = export(&Binary::new(), &cluster.stand_in.url());
-        assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains(named) && said.contains("GET /: "), "{said}");
+        let (code, stderr) = export(&Binary::new(), &cluster.stand_in.url());
+        assert_eq!(code, Some(1), "{stderr}");
+        assert!(stderr.contains(named) && stderr.contains("GET /: "), "{stderr}");
     }
 }
 
@@ -254,7 +257,7 @@ fn endless_response_is_aborted() {
             while stream.write_all(chunk.as_bytes()).is_ok() {}
         }
     });
-    let (code, said) = export(&Binary::new(), &url);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("GET /: the response is too large"), "{said}");
+    let (code, stderr) = export(&Binary::new(), &url);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("GET /: the response is too large"), "{stderr}");
 }

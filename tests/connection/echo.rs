@@ -97,9 +97,9 @@ fn echoing_cluster(form: ResponseForm, path: &'static str) -> TestCluster {
 }
 
 #[track_caller]
-fn assert_no_secret(said: &str, what: &str) {
+fn assert_no_secret(stderr: &str, what: &str) {
     for secret in SECRETS {
-        assert!(!said.contains(secret), "{what}: {secret} in {said}");
+        assert!(!stderr.contains(secret), "{what}: {secret} in {stderr}");
     }
 }
 

@@ -158,11 +158,11 @@ fn password_is_read_from_a_pipe() {
     for typed in [&b"p@ss:w/rd"[..], b"p@ss:w/rd\n", b"p@ss:w/rd\r\n"] {
         assert_eq!(with(typed).0, Some(0), "{typed:?}");
     }
-    let (code, said) = with(b"p@ss-other\n");
+    let (code, stderr) = with(b"p@ss-other\n");
     assert_eq!(code, Some(1));
     assert!(
-        said.contains("does not accept the credentials") && !said.contains("p@ss"),
-        "{said}"
+        stderr.contains("does not accept the credentials") && !stderr.contains("p@ss"),
+        "{stderr}"
     );
     assert_eq!(with(b"").0, Some(2), "no password");
 }
@@ -170,8 +170,8 @@ fn password_is_read_from_a_pipe() {
 #[track_caller]
 fn assert_no_secret(run: &Run) {
     for secret in ["p@ss", "p%40ss", "key-s3cr3t", "t0ken-s3cr3t", "a2V5LWlk", "YWRhOn"] {
-        let said = format!("{}{}", run.stdout, run.stderr);
-        assert!(!said.contains(secret), "{secret}: {said}");
+        let stderr = format!("{}{}", run.stdout, run.stderr);
+        assert!(!stderr.contains(secret), "{secret}: {stderr}");
     }
 }
 

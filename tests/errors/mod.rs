@@ -24,8 +24,9 @@ fn masked_output(binary: &Binary, cluster: &TestCluster, title: &str, run: &Run)
     let port = cluster.stand_in.url().rsplit(':').next().unwrap_or_default().to_owned();
     let mut text = format!("# {title}\nexit {}\n", run.code);
     let directory = binary.directory().display().to_string();
-    let clean = |said: &str| {
-        said.replace(&directory, "DIR")
+    let clean = |output: &str| {
+        output
+            .replace(&directory, "DIR")
             .replace(port.trim_end_matches('/'), "PORT")
             .replace(env!("CARGO_MANIFEST_DIR"), "REPO")
     };

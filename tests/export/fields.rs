@@ -165,8 +165,8 @@ fn script_with_unknown_fields_causes_a_warning() {
     };
     let warning = "runtime field `weight`: `doc` with a name made at run time; --all-fields carries every field";
     let unclear = with_script("for (f in params.names) emit(doc[f].value)");
-    let told = stderr_of_export(&unclear, &[]);
-    assert!(told.contains(&format!("warning: {warning}")), "{told}");
+    let stderr = stderr_of_export(&unclear, &[]);
+    assert!(stderr.contains(&format!("warning: {warning}")), "{stderr}");
     let whole = stderr_of_export(&unclear, &["--all-fields"]);
     assert!(!whole.contains("carries every field"), "{whole}");
     drop(unclear);
@@ -186,10 +186,14 @@ fn field_excluded_from_source_causes_a_warning() {
     ] {
         let mut fixture = Fixture::load("web-latency");
         fixture.input_mapping["_source"] = source;
-        let told = stderr_of_export(&cluster(&fixture), &[]);
+        let stderr = stderr_of_export(&cluster(&fixture), &[]);
         for field in ["@timestamp", "clientip", "host", "responsetime", "status"] {
             let warning = format!("warning: weblogs-2024.01 leaves {field} out of _source: it cannot be carried");
-            assert_eq!(told.contains(&warning), left_out.contains(&field), "{field}: {told}");
+            assert_eq!(
+                stderr.contains(&warning),
+                left_out.contains(&field),
+                "{field}: {stderr}"
+            );
         }
     }
 }

@@ -56,7 +56,7 @@ fn quiet_prints_nothing_and_verbose_prints_more() {
 }
 
 #[test]
-fn color_option_decides() {
+fn color_option_and_no_color_are_respected() {
     let cluster = TestCluster::new(version());
     let error = |binary: Binary, more: &[&str]| {
         let mut args = vec!["export", "--job-id", JOB, "--yes"];
@@ -100,9 +100,9 @@ fn closed_stdout_is_not_an_error() {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{said}");
-        assert!(!said.contains("error"), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+        assert!(!stderr.contains("error"), "{stderr}");
     }
 }
 

@@ -14,7 +14,7 @@ use crate::support::test_cluster::TestCluster;
 const JOB: &str = "log-categories";
 const EXIT_TIMEOUT: Duration = Duration::from_secs(4);
 
-fn run(cluster: &TestCluster, binary: &Binary, victim: &SignalTarget, pagination: &str) -> std::process::Output {
+fn run(cluster: &TestCluster, binary: &Binary, target: &SignalTarget, pagination: &str) -> std::process::Output {
     let url = cluster.stand_in.url();
     let args = [
         "export",
@@ -31,14 +31,14 @@ fn run(cluster: &TestCluster, binary: &Binary, victim: &SignalTarget, pagination
         "--url",
         &url,
     ];
-    victim.run(binary.command(args))
+    target.run(binary.command(args))
 }
 
 /// Interrupts an export at the request of that number; `false` where there are fewer.
 fn interrupt_at(cluster: &TestCluster, number: usize, signal: Signal, code: i32, pagination: &str) -> bool {
-    let victim = SignalTarget::default();
+    let target = SignalTarget::default();
     let asked = Arc::new(Mutex::new(None));
-    let (hooked, heard) = (victim.clone(), Arc::clone(&asked));
+    let (hooked, heard) = (target.clone(), Arc::clone(&asked));
     let faults = cluster.stand_in.faults();
     faults.clear();
     let hook = FaultRule::when(|_| true).nth(number).run(move |call| {
@@ -49,13 +49,13 @@ fn interrupt_at(cluster: &TestCluster, number: usize, signal: Signal, code: i32,
     let hook = hook.then(Action::Close);
     faults.add(hook);
     let binary = Binary::new();
-    let output = run(cluster, &binary, &victim, pagination);
+    let output = run(cluster, &binary, &target, pagination);
     let Some(at) = asked.lock().unwrap().clone() else {
         assert_eq!(output.status.code(), Some(0));
         return false;
     };
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "request {number} {at}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "request {number} {at}: {stderr}");
     assert!(output.stdout.is_empty(), "request {number} {at}");
     assert_eq!(files(binary.directory()), Vec::<String>::new(), "request {number} {at}");
     true
@@ -89,8 +89,8 @@ fn sighup_at_any_request_leaves_no_file() {
 #[cfg(target_os = "linux")]
 #[test]
 fn ignored_sighup_does_not_stop_the_export() {
-    let (cluster, binary, victim) = (cluster(&Fixture::load(JOB)), Binary::new(), SignalTarget::default());
-    let hooked = victim.clone();
+    let (cluster, binary, target) = (cluster(&Fixture::load(JOB)), Binary::new(), SignalTarget::default());
+    let hooked = target.clone();
     let hang_up = FaultRule::when(|_| true)
         .nth(5)
         .run(move |_| hooked.signal(Signal::HUP));
@@ -101,15 +101,15 @@ fn ignored_sighup_does_not_stop_the_export() {
     ignoring.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
     ignoring.arg(command.get_program()).args(command.get_args());
     ignoring.current_dir(binary.directory());
-    assert_eq!(victim.run(ignoring).status.code(), Some(0));
+    assert_eq!(target.run(ignoring).status.code(), Some(0));
     assert_eq!(cluster.stand_in.faults().fired(), [1]);
 }
 
 /// The system and the shell may each report it.
 #[test]
 fn second_sighup_does_not_stop_the_cleanup() {
-    let (cluster, binary, victim) = (cluster(&Fixture::load(JOB)), Binary::new(), SignalTarget::default());
-    let (first, second) = (victim.clone(), victim.clone());
+    let (cluster, binary, target) = (cluster(&Fixture::load(JOB)), Binary::new(), SignalTarget::default());
+    let (first, second) = (target.clone(), target.clone());
     let faults = cluster.stand_in.faults();
     faults.add(FaultRule::when(|call| call.path == "/_search").nth(3).run(move |_| {
         first.signal(Signal::HUP);
@@ -119,7 +119,7 @@ fn second_sighup_does_not_stop_the_cleanup() {
             .nth(2)
             .run(move |_| second.signal(Signal::HUP)),
     );
-    let output = run(&cluster, &binary, &victim, "pit");
+    let output = run(&cluster, &binary, &target, "pit");
     assert_eq!(output.status.code(), Some(129));
     assert_eq!(files(binary.directory()), Vec::<String>::new());
     assert_no_open_contexts(&cluster);
@@ -135,8 +135,8 @@ fn interrupted_export_closes_its_search_contexts() {
             "/_search/scroll"
         };
         for nth in 1.. {
-            let victim = SignalTarget::default();
-            let hooked = victim.clone();
+            let target = SignalTarget::default();
+            let hooked = target.clone();
             let faults = cluster.stand_in.faults();
             faults.clear();
             let fault = FaultRule::when(move |call| call.method == "POST" && call.path == path).nth(nth);
@@ -145,7 +145,7 @@ fn interrupted_export_closes_its_search_contexts() {
                 hooked.wait(EXIT_TIMEOUT);
             }));
             let binary = Binary::new();
-            let output = run(&cluster, &binary, &victim, pagination);
+            let output = run(&cluster, &binary, &target, pagination);
             if faults.fired() == [0] {
                 assert!(nth > 6, "only {nth} pages of {pagination}");
                 break;
@@ -160,8 +160,8 @@ fn interrupted_export_closes_its_search_contexts() {
 #[test]
 fn second_signal_skips_the_cleanup() {
     let cluster = cluster(&Fixture::load(JOB));
-    let victim = SignalTarget::default();
-    let (first, second) = (victim.clone(), victim.clone());
+    let target = SignalTarget::default();
+    let (first, second) = (target.clone(), target.clone());
     let ended = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&ended);
     let faults = cluster.stand_in.faults();
@@ -175,7 +175,7 @@ fn second_signal_skips_the_cleanup() {
         seen.store(second.wait(EXIT_TIMEOUT), Ordering::SeqCst);
     }));
     let binary = Binary::new();
-    let output = run(&cluster, &binary, &victim, "pit");
+    let output = run(&cluster, &binary, &target, "pit");
     assert_eq!(output.status.code(), Some(143));
     assert_eq!(files(binary.directory()), Vec::<String>::new());
     // The hook has the last word.

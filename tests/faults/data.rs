@@ -13,12 +13,12 @@ use crate::support::in_process::InProcess;
 use crate::support::test_cluster::TestCluster;
 
 /// Exports while something is wrong; nothing may be left.
-fn check_failed_export(test_cluster: &TestCluster, says: &str, hint: &str) -> Result<Run, String> {
+fn check_failed_export(test_cluster: &TestCluster, message: &str, hint: &str) -> Result<Run, String> {
     let directory = tempfile::tempdir().unwrap();
     let run = export::run(test_cluster, &InProcess::new(), &directory.path().join("out.tar.gz"));
     let left = std::fs::read_dir(directory.path()).unwrap().count();
     let open = test_cluster.documents.open_contexts();
-    match run.code == 1 && left == 0 && open == Some(0) && run.stderr.contains(says) && run.stderr.contains(hint) {
+    match run.code == 1 && left == 0 && open == Some(0) && run.stderr.contains(message) && run.stderr.contains(hint) {
         true => Ok(run),
         false => Err(format!(
             "exit {}, {left} files, {open:?} open\n{}",
@@ -27,8 +27,8 @@ fn check_failed_export(test_cluster: &TestCluster, says: &str, hint: &str) -> Re
     }
 }
 
-fn requests_where(wanted: impl Fn(&RequestId) -> bool) -> Vec<&'static RequestId> {
-    baseline().requests.iter().filter(|request| wanted(request)).collect()
+fn requests_where(filter: impl Fn(&RequestId) -> bool) -> Vec<&'static RequestId> {
+    baseline().requests.iter().filter(|request| filter(request)).collect()
 }
 
 /// Good but for the data of a shard.
@@ -39,7 +39,7 @@ pub const WITHOUT_ALL_SHARDS: &str = r#"{"count":5,"timed_out":false,"_shards":{
 #[test]
 fn response_with_failed_shards_is_refused() {
     let search = |request: &RequestId| request.path.ends_with("/_search") || request.path.ends_with("/_count");
-    let walked = run_all(requests_where(|request| search(request)), |request| {
+    let report = run_all(requests_where(|request| search(request)), |request| {
         let test_cluster = source(Port::Plain);
         test_cluster
             .stand_in
@@ -49,12 +49,12 @@ fn response_with_failed_shards_is_refused() {
             .map(drop)
             .map_err(|why| format!("{request:?}: {why}"))
     });
-    walked.assert_no_failures("shards failed");
+    report.assert_no_failures("shards failed");
 }
 
 #[test]
 fn search_context_expired_between_pages_is_reported() {
-    let walked = run_all(requests_where(|request| request.path == "/_search"), |request| {
+    let report = run_all(requests_where(|request| request.path == "/_search"), |request| {
         let test_cluster = source(Port::Plain);
         let documents = test_cluster.documents.clone();
         test_cluster.stand_in.faults().add(rule_for(request).run(move |_| {
@@ -64,18 +64,18 @@ fn search_context_expired_between_pages_is_reported() {
             .map(drop)
             .map_err(|why| format!("{request:?}: {why}"))
     });
-    walked.assert_no_failures("expired");
+    report.assert_no_failures("expired");
 }
 
 /// Removes a document right before that request.
-fn check_deleted_document(rule: FaultRule, index: &'static str, says: &str) {
+fn check_deleted_document(rule: FaultRule, index: &'static str, message: &str) {
     let test_cluster = source(Port::Plain);
     let direct = test_cluster.stand_in.direct();
     test_cluster
         .stand_in
         .faults()
         .add(rule.run(move |_: &Call| remove_one(&direct, index)));
-    check_failed_export(&test_cluster, says, "hint: ").unwrap_or_else(|why| panic!("{why}"));
+    check_failed_export(&test_cluster, message, "hint: ").unwrap_or_else(|why| panic!("{why}"));
 }
 
 fn remove_one(cluster: &DirectClient, index: &str) {

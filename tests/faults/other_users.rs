@@ -51,8 +51,8 @@ fn import_with_concurrent_change(request: &RequestId, act: fn(&DirectClient)) ->
     (test_cluster, run)
 }
 
-fn check_each_request(what: &str, judge: impl Fn(&RequestId) -> Result<(), String> + Sync) {
-    run_all(requests_after_creation(), |request| judge(request)).assert_no_failures(what);
+fn check_each_request(what: &str, check: impl Fn(&RequestId) -> Result<(), String> + Sync) {
+    run_all(requests_after_creation(), |request| check(request)).assert_no_failures(what);
 }
 
 /// Nobody opens a job before its filter is there.
@@ -95,14 +95,14 @@ fn job_opened_during_the_import_stays_open() {
             send(cluster, "POST", &format!("{PATH}/_open"), &Value::Null);
         });
         let early = at(request) <= revert;
-        let said = run
+        let reported = run
             .stderr
             .contains("somebody else opened job log-categories (it is opened) while");
         let open = test_cluster
             .ml
             .job_state(JOB)
             .is_some_and(|state| format!("{state:?}") == "Opened");
-        if !said || !open || run.code != if early { 6 } else { 0 } {
+        if !reported || !open || run.code != if early { 6 } else { 0 } {
             return Err(describe_failure(request, "not noticed, or closed", &run));
         }
         if !early {
@@ -140,12 +140,12 @@ fn job_recreated_during_the_import_is_kept() {
             });
             send(cluster, "PUT", PATH, &theirs);
         });
-        let said = run
+        let reported = run
             .stderr
             .contains("somebody else deleted job log-categories and created it again while");
         let left = run.json()["kept"].as_array().map(Vec::len) >= Some(1) && run.json()["remains"].is_null();
         let there = test_cluster.ml.job_config(JOB).map(|job| job["description"].clone());
-        match run.code == 5 && said && left && there == Some(json!("theirs")) {
+        match run.code == 5 && reported && left && there == Some(json!("theirs")) {
             true => Ok(()),
             false => Err(describe_failure(request, "not noticed, or deleted", &run)),
         }

@@ -11,24 +11,30 @@ use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::in_process::InProcess;
 
 /// Imports while these requests go wrong; the exit is one of these, it is said why, and the cluster is as it must be.
-fn check_imports(what: &str, at: &[&str], codes: &[i32], says: &str, fault: impl Fn(&RequestId) -> FaultRule + Sync) {
+fn check_imports(
+    what: &str,
+    at: &[&str],
+    codes: &[i32],
+    message: &str,
+    fault: impl Fn(&RequestId) -> FaultRule + Sync,
+) {
     let requests = baseline().requests.iter();
     let requests: Vec<&RequestId> = requests
         .filter(|request| at.iter().any(|end| request.path.ends_with(end)))
         .collect();
     assert!(requests.len() >= 4, "{requests:?}");
-    let walked = run_all(requests, |request| {
+    let report = run_all(requests, |request| {
         let (cluster, own) = (target(Port::Plain), InProcess::new());
         cluster.stand_in.faults().add(fault(request));
         let run: Run = import::run(&cluster, &own);
-        let told = run.code == 0 || run.stderr.contains(says) && run.stderr.contains("hint: ");
-        let ended = match codes.contains(&run.code) && told && cluster.stand_in.faults().fired()[0] > 0 {
+        let reported = run.code == 0 || run.stderr.contains(message) && run.stderr.contains("hint: ");
+        let ended = match codes.contains(&run.code) && reported && cluster.stand_in.faults().fired()[0] > 0 {
             true => import::check_cluster(&cluster, &run),
             false => Err(format!("exit {}", run.code)),
         };
         ended.map_err(|why| format!("{request:?}: {why}\n{}", run.stderr))
     });
-    walked.assert_no_failures(what);
+    report.assert_no_failures(what);
 }
 
 #[test]

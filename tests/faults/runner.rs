@@ -36,13 +36,13 @@ impl Report {
 }
 
 /// Walks all.
-pub fn run_all<T: Sync>(scenarios: Vec<T>, walk: impl Fn(&T) -> Result<(), String> + Sync) -> Report {
+pub fn run_all<T: Sync>(scenarios: Vec<T>, check: impl Fn(&T) -> Result<(), String> + Sync) -> Report {
     let (next, failed, began) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Instant::now());
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(why) = walk(scenario) {
+                    if let Err(why) = check(scenario) {
                         failed.lock().unwrap().push(why);
                     }
                 }
@@ -64,18 +64,18 @@ pub fn redirect_target() -> &'static StandIn {
 
 /// Sees that a failure says what failed and what to do.
 pub fn check_error_message(run: &Run, kind: &Kind) -> Result<(), String> {
-    let said = &run.stderr;
-    if !said.contains("error: ") || !said.contains("hint: ") {
+    let stderr = &run.stderr;
+    if !stderr.contains("error: ") || !stderr.contains("hint: ") {
         return Err("no error, or no hint".to_owned());
     }
-    let names = kind.expected_errors.iter().any(|words| said.contains(words));
+    let names = kind.expected_errors.iter().any(|words| stderr.contains(words));
     // What is not there is said in the words of whatever looked for it.
     if !names && kind.name != "404" {
         return Err(format!("does not say {:?}", kind.expected_errors));
     }
     // The key as it was given, and as it is sent.
     for secret in ["s3cr3t", "aWQ6a2V5LXMzY3IzdA"] {
-        if said.contains(secret) || run.stdout.contains(secret) {
+        if stderr.contains(secret) || run.stdout.contains(secret) {
             return Err("says the key".to_owned());
         }
     }

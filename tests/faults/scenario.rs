@@ -40,7 +40,7 @@ impl Scenario {
         let whole = std::env::var(FAULTS_VARIABLE).is_ok_and(|extent| extent == "all");
         let mut scenarios = Vec::new();
         for (number, kind) in KINDS.iter().enumerate() {
-            let walked = |at: &usize| whole || (at + number).is_multiple_of(SAMPLE_INTERVAL);
+            let sampled = |at: &usize| whole || (at + number).is_multiple_of(SAMPLE_INTERVAL);
             let single = |at: usize, duration| Self {
                 at: vec![at],
                 kind,
@@ -48,7 +48,7 @@ impl Scenario {
             };
             scenarios.extend(
                 (0..requests.len())
-                    .filter(walked)
+                    .filter(sampled)
                     .map(|at| single(at, FaultDuration::Permanent)),
             );
             let (survived, fatal): (Vec<usize>, Vec<usize>) =
@@ -56,7 +56,7 @@ impl Scenario {
             scenarios.extend(
                 fatal
                     .into_iter()
-                    .filter(walked)
+                    .filter(sampled)
                     .map(|at| single(at, FaultDuration::Once)),
             );
             scenarios.extend((0..FAULT_DISTANCE).filter_map(|first| {
@@ -85,7 +85,7 @@ impl Scenario {
         self.duration == FaultDuration::Once && survives(self.request(requests), self.kind)
     }
 
-    /// What did not hold, with all that the run said.
+    /// What did not hold, with the stderr of the run.
     pub fn describe_failure(&self, what: &str, requests: &[RequestId], why: &str, run: &Run) -> String {
         let RequestId { method, path, nth, .. } = self.request(requests);
         let more = match self.at.len() {

@@ -13,10 +13,10 @@ use crate::support::test_cluster::TestCluster;
 #[test]
 fn index_names_in_action_lines_are_ignored() {
     let binary = Binary::new();
-    let victim = ".security-7";
+    let system_index = ".security-7";
     let renamed = |line: &mut String| {
         let mut action: serde_json::Value = serde_json::from_str(line).unwrap();
-        action["index"]["_index"] = victim.into();
+        action["index"]["_index"] = system_index.into();
         *line = action.to_string();
     };
     let mut all = valid();
@@ -28,7 +28,11 @@ fn index_names_in_action_lines_are_ignored() {
     let cluster = TestCluster::with(options());
     let other = Fixture::load("user-population").without_inputs();
     cluster.seed(&other);
-    cluster.call("PUT", &format!("/{victim}/_doc/user?refresh=true"), r#"{"mine":1}"#);
+    cluster.call(
+        "PUT",
+        &format!("/{system_index}/_doc/user?refresh=true"),
+        r#"{"mine":1}"#,
+    );
     let before = cluster.contents();
     cluster.import(&binary, &path, &[]).expect(0);
     let after = cluster.contents();

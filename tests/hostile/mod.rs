@@ -75,7 +75,7 @@ fn invalid_archives_are_refused_by_inspect_and_import_without_requests() {
                     let taken = next.lock().unwrap().next();
                     let Some((number, case)) = taken else { break };
                     let told = match refused(&binary, &cluster, case) {
-                        Ok(said) => format!("{} | {}\n  {said}", case.rule, case.name),
+                        Ok(error) => format!("{} | {}\n  {error}", case.rule, case.name),
                         Err(why) => {
                             wrong
                                 .lock()
@@ -131,11 +131,11 @@ fn refused(binary: &Binary, cluster: &TestCluster, case: &Case) -> Result<String
         ));
     }
     let imported = run_in_bounded_memory(binary, &["import", archive, "--yes", "--url", &url], case);
-    let said = error(&imported)?;
+    let error = error(&imported)?;
     let requests = cluster.stand_in.requests().len();
     match (requests, imported.stdout.as_str()) {
-        (0, "") if said == inspected => Ok(said),
-        (0, "") => Err(format!("inspect says {inspected}, import {said}")),
+        (0, "") if error == inspected => Ok(error),
+        (0, "") => Err(format!("inspect says {inspected}, import {error}")),
         (requests, stdout) => Err(format!("{requests} requests, and on stdout {stdout:?}")),
     }
 }

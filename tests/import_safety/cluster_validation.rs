@@ -103,7 +103,7 @@ fn invalid_datafeed_is_refused_before_the_first_write() {
         ),
     ];
     let binary = Binary::new();
-    for (edit, said) in cases {
+    for (edit, expected) in cases {
         let archive = with_datafeed(&binary, "refused.tar.gz", edit);
         let test_cluster = TestCluster::in_memory(options());
         test_cluster.seed(&small_fixture(JOB).without_inputs());
@@ -111,8 +111,8 @@ fn invalid_datafeed_is_refused_before_the_first_write() {
         test_cluster.stand_in.clear_requests();
         for dry in [&[][..], &["--dry-run"]] {
             let run = import(&test_cluster, &binary, &archive, &[&["--replace"], dry].concat()).expect(1);
-            run.expect_stderr(said[0])
-                .expect_stderr(said[1])
+            run.expect_stderr(expected[0])
+                .expect_stderr(expected[1])
                 .expect_stderr("--skip-datafeed");
         }
         assert_eq!(test_cluster.stand_in.writes().len(), 0);

@@ -37,11 +37,11 @@ fn one_of_two_concurrent_imports_of_a_job_succeeds() {
     for nth in 1..=requests {
         let cluster = TestCluster::in_memory(options());
         let url = cluster.stand_in.url();
-        let (told, second) = std::sync::mpsc::channel();
+        let (sender, second) = std::sync::mpsc::channel();
         let other = url.clone();
         let meet = FaultRule::on("*", "")
             .nth(nth)
-            .run(move |_| told.send(import(&other, &[])).unwrap());
+            .run(move |_| sender.send(import(&other, &[])).unwrap());
         cluster.stand_in.faults().add(meet);
         let first = import(&url, &[]);
         let second = second.recv().unwrap();
@@ -159,12 +159,12 @@ fn rollback_keeps_what_a_replacing_import_created() {
         ] {
             let (cluster, own) = (super::target(1, usize::MAX), InProcess::new());
             let (url, interrupt) = (cluster.stand_in.url(), own.interrupter());
-            let (told, second) = std::sync::mpsc::channel();
+            let (sender, second) = std::sync::mpsc::channel();
             let (other, faults) = (url.clone(), cluster.stand_in.faults().clone());
             let meet = FaultRule::on("*", "").nth(nth).run(move |_| {
                 // Jobs are told apart by the time of their creation.
                 std::thread::sleep(std::time::Duration::from_millis(2));
-                told.send(import(&other, &["--replace"])).unwrap();
+                sender.send(import(&other, &["--replace"])).unwrap();
                 match ending {
                     FirstImportOutcome::Refused => {
                         let no = r#"{"error":{"type":"x","reason":"no"},"status":400}"#;

@@ -208,7 +208,7 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
         ),
     ];
     let binary = Binary::new();
-    for (run, (name, prepare, more, said)) in cases.into_iter().enumerate() {
+    for (run, (name, prepare, more, expected)) in cases.into_iter().enumerate() {
         let cluster = target(run, 6);
         prepare(&cluster);
         let before = ClusterState::of(&cluster);
@@ -216,7 +216,7 @@ fn conflicts_are_named_with_hints_before_the_first_write() {
         for extra in [&[][..], &["--json"], &["--dry-run"], &["--dry-run", "--json"]] {
             let run = cluster.import(&binary, &archive_of(JOB), &[more, extra].concat());
             assert_eq!(run.code, 3, "{name} {extra:?}: {}", run.stderr);
-            for words in said {
+            for words in expected {
                 assert!(run.stderr.contains(words), "{name}: no `{words}` in {}", run.stderr);
             }
             match extra {

@@ -174,9 +174,9 @@ fn rejected_state_document_exits_with_5() {
 
 /// Carries out the requests that the message names.
 pub fn run_cleanup_commands(cluster: &TestCluster, run: &Run) {
-    let said = run.json();
-    assert_eq!(said["exit"], 6, "{said}");
-    for left in said["remains"].as_array().unwrap() {
+    let report = run.json();
+    assert_eq!(report["exit"], 6, "{report}");
+    for left in report["remains"].as_array().unwrap() {
         let request = left["remove"].as_str().unwrap();
         let (line, body) = request.split_once('\n').unwrap_or((request, ""));
         let (method, path) = line.split_once(' ').unwrap();

@@ -113,12 +113,12 @@ fn export_reports_how_import_changes_clauses_on_metadata() {
             (&["--include-inputs"][..], "an import replaces it with `match_all`"),
             (&[], "imported without input documents keeps its query"),
         ];
-        for (more, said) in cases {
+        for (more, expected) in cases {
             let run = export(more).expect(0);
             match named {
                 Some(named) => {
                     run.expect_stderr(&format!("has clauses on {named}: "))
-                        .expect_stderr(said);
+                        .expect_stderr(expected);
                 }
                 None => assert!(!run.stderr.contains("has clauses on"), "{}", run.stderr),
             }

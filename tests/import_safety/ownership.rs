@@ -201,8 +201,8 @@ fn job_with_another_datafeed_is_not_deleted() {
             send(direct, "PUT", &format!("/_ml/datafeeds/{id}"), body);
         });
         assert_eq!(run.code, 6, "{}", run.stderr);
-        let said = format!("datafeed {id}, which this import did not create, uses the job");
-        assert!(run.stderr.contains(&said), "{}", run.stderr);
+        let expected = format!("datafeed {id}, which this import did not create, uses the job");
+        assert!(run.stderr.contains(&expected), "{}", run.stderr);
         let there = send(&direct, "GET", &format!("/_ml/datafeeds/{id}"), "");
         assert_eq!(there["datafeeds"][0]["indices"], json!(["theirs"]));
         super::every_write::run_cleanup_commands(&test_cluster, &run);

@@ -155,8 +155,8 @@ fn datafeed_without_read_privileges_is_refused_before_the_first_write() {
         there.stand_in.clear_requests();
         for how in [&["--as", "copy"][..], &["--replace"]] {
             let lacking: Vec<String> = names.iter().map(|name| format!("`read` on {name}")).collect();
-            let said = format!("the user is missing privileges: {}\n", lacking.join(", "));
-            import(&[more, how].concat()).expect(1).expect_stderr(&said);
+            let expected = format!("the user is missing privileges: {}\n", lacking.join(", "));
+            import(&[more, how].concat()).expect(1).expect_stderr(&expected);
         }
         assert_eq!(there.stand_in.writes().len(), 0, "{names:?}");
         ClusterState::of(&there).assert_unchanged(&before, &names.join(" "));
@@ -193,12 +193,12 @@ fn clusters_that_cannot_run_the_job_are_refused() {
             "OpenSearch",
         ),
     ];
-    for (name, options, code, said) in cases {
+    for (name, options, code, expected) in cases {
         let test_cluster = TestCluster::in_memory(options);
         let run = test_cluster.import(&Binary::new(), &archive_of(JOB), &[]);
         assert_eq!(run.code, code, "{name}: {}", run.stderr);
         assert!(
-            run.stderr.to_lowercase().contains(&said.to_lowercase()),
+            run.stderr.to_lowercase().contains(&expected.to_lowercase()),
             "{name}: {}",
             run.stderr
         );

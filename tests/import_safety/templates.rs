@@ -20,17 +20,17 @@ fn composable(template: Value) -> Value {
 
 /// Refused before anything is written, also where an older job would be deleted first.
 #[track_caller]
-fn assert_refused(cluster: &TestCluster, said: &str) {
+fn assert_refused(cluster: &TestCluster, expected: &str) {
     let before = ClusterState::of(cluster);
     cluster.stand_in.clear_requests();
     for more in [&[][..], &["--replace"], &["--dry-run"]] {
         let run = import(cluster, &Binary::new(), &archive_of(JOB), more).expect(3);
-        run.expect_stderr(said)
+        run.expect_stderr(expected)
             .expect_stderr("--input-index")
             .expect_stderr("--skip-inputs");
     }
-    assert_eq!(cluster.stand_in.writes().len(), 0, "{said}");
-    ClusterState::of(cluster).assert_same(&before, said);
+    assert_eq!(cluster.stand_in.writes().len(), 0, "{expected}");
+    ClusterState::of(cluster).assert_same(&before, expected);
 }
 
 #[test]
@@ -65,13 +65,13 @@ fn import_refuses_templates_that_would_lose_or_expose_input_documents() {
             "sets index.hidden to true, sets index.max_result_window to 500",
         ),
     ];
-    for (number, (template, said)) in cases.into_iter().enumerate() {
+    for (number, (template, expected)) in cases.into_iter().enumerate() {
         let cluster = target(number, 3);
         let seeded = small_fixture(JOB).without_inputs();
         put(&cluster, "/_index_template/inputs", &composable(template.clone()));
         cluster.seed(&seeded);
         // With the job there a plain import is refused for it too.
-        assert_refused(&cluster, &format!("index template inputs {said}"));
+        assert_refused(&cluster, &format!("index template inputs {expected}"));
         let elsewhere = ["--replace", "--input-index", "elsewhere"];
         import(&cluster, &Binary::new(), &archive_of(JOB), &elsewhere).expect(0);
         cluster.call("DELETE", "/_index_template/inputs", "");

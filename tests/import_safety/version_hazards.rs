@@ -200,10 +200,10 @@ fn model_pruning_of_an_old_job_causes_a_warning() {
     });
     let fixture = fixture.min_version("8.0.0");
     let (binary, archive) = exported_archive(&fixture, options_of(8, 0, 0));
-    for (to, said) in [(options_of(8, 1, 0), true), (options_of(8, 0, 0), false)] {
+    for (to, expected) in [(options_of(8, 1, 0), true), (options_of(8, 0, 0), false)] {
         let cluster = TestCluster::with(to);
         let run = cluster.import(&binary, &archive, &["--dry-run"]);
-        assert_eq!(run.stdout.contains("model_prune_window"), said, "{}", run.stdout);
+        assert_eq!(run.stdout.contains("model_prune_window"), expected, "{}", run.stdout);
     }
 }
 

@@ -115,7 +115,7 @@ fn report_contains_no_values_by_default() {
     let cluster = TestCluster::in_memory(MlOptions::new(MlVersion::new(9, 2, 0)));
     cluster.seed(&fixture);
     let archive = cluster.export(&binary, fixture.id(), "job", &[]).display().to_string();
-    let said = |more: &[&str]| {
+    let output = |more: &[&str]| {
         let run = binary.run([&["inspect", archive.as_str()], more].concat()).expect(0);
         run.stdout
     };
@@ -132,14 +132,14 @@ fn report_contains_no_values_by_default() {
         &[archive.as_str()],
         &[archive.as_str(), "--json"],
     ] {
-        let printed = said(more);
+        let printed = output(more);
         assert!(
             values.iter().all(|value| !printed.contains(value)),
             "{more:?}: {printed}"
         );
     }
     for more in [&[][..], &["--json"], &["--html", "-"]] {
-        let printed = said(&[more, &["--values"]].concat());
+        let printed = output(&[more, &["--values"]].concat());
         assert!(printed.contains("User alice.muster logged in from"), "{more:?}");
     }
 }

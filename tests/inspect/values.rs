@@ -142,8 +142,12 @@ fn report_without_values_lists_none() {
         assert!(!stdout(&output).contains(hidden), "{arguments:?}");
         let mut with = arguments.to_vec();
         with.push("--values");
-        let told = stdout(&inspect(&with)).contains(hidden);
-        assert_eq!(told, arguments.len() != 2 || arguments[1] != COMPLETE, "{with:?}");
+        let lists_values = stdout(&inspect(&with)).contains(hidden);
+        assert_eq!(
+            lists_values,
+            arguments.len() != 2 || arguments[1] != COMPLETE,
+            "{with:?}"
+        );
     }
 }
 

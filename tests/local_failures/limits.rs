@@ -38,17 +38,20 @@ fn missing_file_descriptors_are_reported() {
     let mut failed = 0;
     for most in 4..40 {
         let output = run_with_ulimit(&format!("ulimit -n {most}"), &binary.command(export), None);
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         if output.status.code() == Some(0) {
             break;
         }
         // With fewer than it takes to start the program at all, the system says so.
-        if said.contains("error while loading shared libraries") {
+        if stderr.contains("error while loading shared libraries") {
             continue;
         }
         failed += 1;
-        assert_eq!(output.status.code(), Some(1), "{most}: {said}");
-        assert!(said.contains("error: ") && said.contains("ulimit -n"), "{most}: {said}");
+        assert_eq!(output.status.code(), Some(1), "{most}: {stderr}");
+        assert!(
+            stderr.contains("error: ") && stderr.contains("ulimit -n"),
+            "{most}: {stderr}"
+        );
         assert_eq!(files(binary.directory()), Vec::<String>::new(), "{most}");
     }
     assert!(failed > 3, "{failed}");
@@ -75,11 +78,11 @@ fn missing_threads_are_reported() {
     std::fs::set_permissions(binary.directory(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let limit = "ulimit -u 3 2>/dev/null || ulimit -p 3";
     let output = run_with_ulimit(&format!("({limit}) && {limit}"), &export, Some(USER));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        said.contains("error: cannot start: ") && said.contains("ulimit -u"),
-        "{said}"
+        stderr.contains("error: cannot start: ") && stderr.contains("ulimit -u"),
+        "{stderr}"
     );
     assert!(cluster.stand_in.requests().is_empty());
 }

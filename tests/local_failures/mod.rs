@@ -40,10 +40,10 @@ fn files(directory: &Path) -> Vec<String> {
 #[cfg(target_os = "linux")]
 #[track_caller]
 fn assert_failed(output: &Output, words: &[&str]) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     for words in words.iter().chain(&["error: ", "hint: "]) {
-        assert!(said.contains(words), "no `{words}` in {said}");
+        assert!(stderr.contains(words), "no `{words}` in {stderr}");
     }
     let printed = String::from_utf8_lossy(&output.stdout);
     assert_eq!(printed, "", "nothing is left");

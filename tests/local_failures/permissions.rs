@@ -54,10 +54,10 @@ fn read_only_directory_is_named() {
     ]);
     if let Some(mut command) = as_unprivileged_user(command) {
         let output = command.output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
         for words in ["locked/out.tar.gz", "Permission denied", "hint: ", "may read and write"] {
-            assert!(said.contains(words), "{said}");
+            assert!(stderr.contains(words), "{stderr}");
         }
         assert_eq!(cluster.documents.open_contexts().unwrap_or_default(), 0);
     }
@@ -79,10 +79,10 @@ fn unreadable_archive_is_named_before_the_first_request() {
     ] {
         if let Some(mut command) = as_unprivileged_user(binary.command(arguments)) {
             let output = command.output().unwrap();
-            let said = String::from_utf8(output.stderr).unwrap();
-            assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{stderr}");
             for words in ["secret.tar.gz", "Permission denied", "hint: "] {
-                assert!(said.contains(words), "{said}");
+                assert!(stderr.contains(words), "{stderr}");
             }
         }
     }

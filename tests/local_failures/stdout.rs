@@ -52,9 +52,9 @@ fn closed_pipe_is_not_an_error() {
         let mut child = binary.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
-        assert!(!said.contains("error"), "{arguments:?}: {said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {stderr}");
+        assert!(!stderr.contains("error"), "{arguments:?}: {stderr}");
     }
     assert_eq!(files(binary.directory()), ["out.tar.gz"]);
     assert!(cluster.ml.job_config(JOB).is_some());
@@ -100,11 +100,11 @@ fn archive_to_a_closed_stdout_is_an_error() {
                 .unwrap()
         };
         let output = run(">&-");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
         assert!(
-            said.contains("standard output is closed") && said.contains("hint: "),
-            "{said}"
+            stderr.contains("standard output is closed") && stderr.contains("hint: "),
+            "{stderr}"
         );
         assert_eq!(cluster.stand_in.requests().len(), 0);
         assert!(files(binary.directory()).is_empty());
@@ -128,10 +128,10 @@ fn full_stdout_is_an_error_with_a_hint() {
     for arguments in all {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = binary.command(&arguments).stdout(full).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
         for words in ["error: ", "No space left", "hint: "] {
-            assert!(said.contains(words), "{arguments:?}: {said}");
+            assert!(stderr.contains(words), "{arguments:?}: {stderr}");
         }
     }
     assert_eq!(cluster.documents.open_contexts().unwrap_or_default(), 0);
@@ -147,7 +147,7 @@ fn import_with_unprintable_result_succeeds() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let arguments = ["import", &archive, "--yes", "--url", &url];
     let output = binary.command(arguments).stdout(full).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("Imported job log-categories"), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("Imported job log-categories"), "{stderr}");
     assert!(cluster.ml.job_config(JOB).is_some());
 }

@@ -124,20 +124,20 @@ fn category_lengths_count_bytes_and_filtered_text() {
         };
         let new = &definitions(&new)[&id];
         let longest = definition["max_matching_length"].as_u64().unwrap();
-        let wanted = (longest * sum(new)).div_ceil(sum(&definition));
-        assert_eq!(new["max_matching_length"], wanted, "{id}");
+        let expected = (longest * sum(new)).div_ceil(sum(&definition));
+        assert_eq!(new["max_matching_length"], expected, "{id}");
     }
 }
 
 #[test]
 fn report_states_what_applies_to_the_job() {
     let binary = Binary::new();
-    let said = |archive: &std::path::Path, name: &str| {
-        let said = pseudonymized(&binary, archive, name, &["--skip-datafeed"]).output;
-        said["expected_results"].to_string()
+    let expected_results = |archive: &std::path::Path, name: &str| {
+        let expected_results = pseudonymized(&binary, archive, name, &["--skip-datafeed"]).output;
+        expected_results["expected_results"].to_string()
     };
     let archive = exported(&binary, "web-latency");
-    let plain = said(&archive, "plain");
+    let plain = expected_results(&archive, "plain");
     assert!(
         plain.contains("the same records, with the same probabilities") && plain.contains("less than 1.5"),
         "{plain}"
@@ -150,17 +150,17 @@ fn report_states_what_applies_to_the_job() {
         let detectors = config["analysis_config"]["detectors"].as_array_mut().unwrap();
         detectors.push(json!({"function": "high_info_content", "field_name": "clientip", "detector_index": 9}));
     });
-    let lengths = said(&archive, "lengths");
+    let lengths = expected_results(&archive, "lengths");
     assert!(
         lengths.contains("of detectors other than `high_info_content`"),
         "{lengths}"
     );
-    let categories = said(&exported(&binary, "log-categories"), "categories");
+    let categories = expected_results(&exported(&binary, "log-categories"), "categories");
     assert!(categories.contains("longer than its category allows"), "{categories}");
     let archive = edited(&binary, "log-categories", |config, _| {
         config["analysis_config"]["categorization_filters"] = json!(["\\[.*?\\]"]);
     });
-    let filtered = said(&archive, "filtered");
+    let filtered = expected_results(&archive, "filtered");
     assert!(
         filtered.contains("filters messages before it categorizes them"),
         "{filtered}"

@@ -90,10 +90,10 @@ fn a_query_with_replaced_fields_or_values_becomes_match_all() {
         ),
     ] {
         with_datafeed(&binary, json!({"query": query}));
-        let said = binary.run(["pseudonymize", &archive, "-o", output, "--dry-run", "--json"]);
-        let said = said.expect(0).expect_stderr("`match_all` replaces its query").json();
-        assert_eq!(said["datafeed"]["result"], "match_all", "{query}");
-        let reason = said["datafeed"]["reason"].as_str().unwrap();
+        let report = binary.run(["pseudonymize", &archive, "-o", output, "--dry-run", "--json"]);
+        let report = report.expect(0).expect_stderr("`match_all` replaces its query").json();
+        assert_eq!(report["datafeed"]["result"], "match_all", "{query}");
+        let reason = report["datafeed"]["reason"].as_str().unwrap();
         assert!(reason.contains(why), "{query}: {reason}");
     }
     let old = with_datafeed(&binary, json!({"query": {"term": {"host": "web-99.unseen.example"}}}));
@@ -243,7 +243,7 @@ fn runtime_field_read_only_by_a_replaced_query_is_omitted() {
 #[test]
 fn aggregations_and_scripts_that_read_values_are_refused() {
     let binary = Binary::new();
-    for (feed, wanted) in [
+    for (feed, expected) in [
         (
             json!({"aggs": {"a": {"terms": {"field": "host", "include": ".*"}}}}),
             "aggregation `a` (`terms`): it reads host with `include`",
@@ -312,7 +312,7 @@ fn aggregations_and_scripts_that_read_values_are_refused() {
         let old = with_datafeed(&binary, feed.clone());
         let refused = pseudonymize(&binary, &old, &["--dry-run"]);
         assert_eq!(refused.code, 3, "{feed}: {}", refused.stderr);
-        refused.expect_stderr(wanted).expect_stderr("--skip-datafeed");
+        refused.expect_stderr(expected).expect_stderr("--skip-datafeed");
         assert!(!refused.stderr.contains("web-05"), "{}", refused.stderr);
     }
     // The hint is a way.

@@ -94,8 +94,8 @@ fn hashes_of_distinct_values_become_those_of_tokens() {
         .collect();
     assert_no_leak("counted", &new_entries, &originals);
     let token = |value: &str| new.tokens.iter().find(|(_, of)| *of == value).unwrap().0.as_str();
-    let wanted: BTreeSet<u64> = USERS.into_iter().map(|user| hash(&[token(user)])).collect();
-    assert_eq!(counted_hashes(&new_entries), wanted);
+    let expected: BTreeSet<u64> = USERS.into_iter().map(|user| hash(&[token(user)])).collect();
+    assert_eq!(counted_hashes(&new_entries), expected);
     // Everything in its place: each value behind its hash, each influencer before those that it has a share in.
     let states = states(&new_entries);
     let tree = Tree::parse(states.values().next().unwrap());

@@ -43,7 +43,7 @@ fn newest() -> MlVersion {
 /// Nothing of the first archive stands in the second, and nothing else of it changed.
 fn check_pseudonymized(what: &str, binary: &Binary, old: &Path, made: &Pseudonymized) {
     let (old, new) = (entries(old), entries(&made.archive));
-    let (said, tokens) = (&made.output, &made.tokens);
+    let (output, tokens) = (&made.output, &made.tokens);
     let (fields, free) = (values(&old), texts(&old));
     assert!(fields.len() + free.len() > 10, "{what}");
     let originals: BTreeSet<String> = fields.union(&free).cloned().collect();
@@ -52,7 +52,7 @@ fn check_pseudonymized(what: &str, binary: &Binary, old: &Path, made: &Pseudonym
     assert_no_hash_of_a_value(what, &old, &new, &fields, tokens);
     let dropped = compare_states(what, binary, &old, &new, made);
     assert_eq!(
-        said["hashes"]["scope_keys_dropped"].as_u64().unwrap() > 0,
+        output["hashes"]["scope_keys_dropped"].as_u64().unwrap() > 0,
         dropped > 0,
         "{what}"
     );

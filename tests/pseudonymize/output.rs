@@ -43,6 +43,6 @@ fn reveal_prints_no_control_characters() {
     let line = br#"{"a":"\tt_1123456789abcdef\nt_0123456789abcdef"}"#;
     run.stdin.take().unwrap().write_all(line).unwrap();
     let output = run.wait_with_output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(said, "{\"a\":\"\\tplain\\nred\\u{1b}[31m\"}\n");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(stdout, "{\"a\":\"\\tplain\\nred\\u{1b}[31m\"}\n");
 }

@@ -163,8 +163,8 @@ fn export_can_pseudonymize_directly() {
         cluster.run(&binary, &arguments)
     };
     run(&["--keep-text"]).expect(2).expect_stderr("add --pseudonymize");
-    let said = run(&["--pseudonymize", "--json"]).expect(0).json();
-    assert_eq!(said["pseudonymized"]["key_file"], "a.key.json");
+    let report = run(&["--pseudonymize", "--json"]).expect(0).json();
+    assert_eq!(report["pseudonymized"]["key_file"], "a.key.json");
     let new = entries(&binary.path("a.tar.gz"));
     super::leak_check::assert_no_leak("export", &new, &super::leak_check::values(&old));
     run(&["--pseudonymize"]).expect(3).expect_stderr("exists already");

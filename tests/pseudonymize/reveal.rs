@@ -85,20 +85,20 @@ pub fn reveal(binary: &Binary, key: &Path, texts: &[&str]) -> Vec<String> {
     let output = run.wait_with_output().unwrap();
     writer.join().unwrap().unwrap();
     assert!(output.status.success());
-    let said = String::from_utf8(output.stdout).unwrap();
-    said.lines().map(str::to_owned).collect()
+    let revealed = String::from_utf8(output.stdout).unwrap();
+    revealed.lines().map(str::to_owned).collect()
 }
 
 /// Fails where one of the new texts does not give the old one back.
 pub fn assert_all_revealed(what: &str, binary: &Binary, key: &Path, pairs: &Pairs) {
     let texts: Vec<&str> = pairs.iter().map(|(_, new)| new.as_str()).collect();
-    let said = reveal(binary, key, &texts);
-    let wanted = pairs
+    let revealed = reveal(binary, key, &texts);
+    let expected = pairs
         .iter()
         .flat_map(|(old, new)| old.lines().map(move |line| (line, new)));
-    let wanted: Vec<(&str, &String)> = wanted.collect();
-    assert_eq!(said.len(), wanted.len(), "{what}");
-    for (said, (old, new)) in said.iter().zip(wanted) {
-        assert_eq!(said, old, "{what}: {new}");
+    let expected: Vec<(&str, &String)> = expected.collect();
+    assert_eq!(revealed.len(), expected.len(), "{what}");
+    for (revealed, (old, new)) in revealed.iter().zip(expected) {
+        assert_eq!(revealed, old, "{what}: {new}");
     }
 }

@@ -35,8 +35,8 @@ fn hosts(entries: &BTreeMap<String, String>) -> BTreeSet<String> {
 fn imported_items(binary: &Binary, new: &Pseudonymized) -> BTreeSet<String> {
     let cluster = TestCluster::new(newest());
     cluster.import(binary, &new.archive, &[]).expect(0);
-    let said = cluster.call("GET", "/_ml/filters/canary-hosts", "").value();
-    let items = said["filters"][0]["items"].as_array().unwrap().iter();
+    let response = cluster.call("GET", "/_ml/filters/canary-hosts", "").value();
+    let items = response["filters"][0]["items"].as_array().unwrap().iter();
     items.map(|item| item.as_str().unwrap().to_owned()).collect()
 }
 

@@ -183,8 +183,8 @@ fn job_without_data_counts_opens() {
     assert_eq!(held.data_counts, None);
     drop(cluster);
     let cluster = TestCluster::new(newest());
-    let said = cluster.import(&binary, &archive, &[]).expect(0);
-    said.expect_stderr("no data counts");
+    let run = cluster.import(&binary, &archive, &[]).expect(0);
+    run.expect_stderr("no data counts");
     assert_job_continues(&cluster, &held);
 }
 

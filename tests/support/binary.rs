@@ -103,7 +103,7 @@ fn add_sizes(args: &mut Vec<OsString>) {
 }
 
 impl Run {
-    /// The run itself, after seeing that it ended so; otherwise all that it said.
+    /// The run itself, after seeing that it ended so; otherwise its output.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(

@@ -239,14 +239,14 @@ async fn ml_responses_match_the_measurements() {
         ("PUT", "/_ml/calendars/c", json!({"job_ids": []})),
         ("POST", "/_ml/anomaly_detectors/_validate", job(json!({"job_id": "d"}))),
     ] {
-        let (status, said) = cluster.call(method, path, body).await;
-        assert_eq!(status, 200, "{method} {path}: {said}");
+        let (status, response) = cluster.call(method, path, body).await;
+        assert_eq!(status, 200, "{method} {path}: {response}");
     }
     for id in ["a", "b"] {
-        let (_, said) = cluster
+        let (_, response) = cluster
             .call("GET", &format!("/_ml/anomaly_detectors/{id}"), Value::Null)
             .await;
-        assert_eq!(said["jobs"][0]["results_index_name"], "custom-security");
+        assert_eq!(response["jobs"][0]["results_index_name"], "custom-security");
     }
     let unknown = json!({"later": 1, "job_id": "d"});
     let generated = json!({"job_id": "d", "create_time": 1, "job_version": "8.0.0"});
@@ -308,16 +308,16 @@ async fn ml_responses_match_the_measurements() {
             "No known job with id 'd'",
         ),
     ] {
-        let (answered, said) = cluster.call(method, path, body).await;
-        let error = &said["error"];
+        let (answered, response) = cluster.call(method, path, body).await;
+        let error = &response["error"];
         assert_eq!(
             (answered, error["type"].as_str()),
             (status, Some(kind)),
-            "{method} {path}: {said}"
+            "{method} {path}: {response}"
         );
         assert!(
             error["reason"].as_str().is_some_and(|text| text.contains(reason)),
-            "{method} {path}: {said}"
+            "{method} {path}: {response}"
         );
     }
 }

@@ -23,10 +23,10 @@ async fn every_fixture_opens_with_all_its_state() {
         for new in [name, "a.dotted-job.id"] {
             let fixture = Fixture::load(name).renamed(new);
             let cluster = Cluster::seeded(MlOptions::new(MlVersion::new(9, 2, 0)), &fixture).await;
-            let said = cluster
+            let response = cluster
                 .call("POST", &format!("/_ml/anomaly_detectors/{new}/_open"), Value::Null)
                 .await;
-            assert_eq!(said.0, 200, "{name} as {new}: {}", said.1);
+            assert_eq!(response.0, 200, "{name} as {new}: {}", response.1);
             let restored = cluster.ml.last_restored(new).unwrap();
             assert_eq!(
                 (restored.model_docs, restored.categorizer_docs),
@@ -64,9 +64,9 @@ async fn job_id_is_unique() {
     let job = json!({"analysis_config": analysis, "data_description": {"time_field": "t"}});
     let put = || cluster.call("PUT", "/_ml/anomaly_detectors/a", job.clone());
     let (one, other) = tokio::join!(put(), put());
-    let mut said = [one.0, other.0];
-    said.sort_unstable();
-    assert_eq!(said, [200, 400], "{} {}", one.1, other.1);
+    let mut response = [one.0, other.0];
+    response.sort_unstable();
+    assert_eq!(response, [200, 400], "{} {}", one.1, other.1);
 }
 
 #[tokio::test]
@@ -109,10 +109,10 @@ async fn missing_or_corrupt_state_fails_the_opening() {
         let mut fixture = Fixture::load("web-latency");
         damage(&mut fixture);
         let cluster = Cluster::seeded(MlOptions::new(MlVersion::new(9, 2, 0)), &fixture).await;
-        let said = cluster
+        let response = cluster
             .call("POST", "/_ml/anomaly_detectors/web-latency/_open", Value::Null)
             .await;
-        assert_eq!(said.0, 500, "damage {number}: {}", said.1);
+        assert_eq!(response.0, 500, "damage {number}: {}", response.1);
         assert_eq!(
             cluster.ml.job_state("web-latency"),
             Some(JobState::Failed),
@@ -155,10 +155,10 @@ async fn nightly_maintenance_deletes_only_state_without_a_job() {
 async fn deletion_of_a_job_keeps_other_documents() {
     let fixture = Fixture::load("log-categories");
     let cluster = Cluster::seeded(MlOptions::new(MlVersion::new(9, 2, 0)), &fixture).await;
-    let said = cluster
+    let response = cluster
         .call("DELETE", "/_ml/anomaly_detectors/log-categories", Value::Null)
         .await;
-    assert_eq!(said.0, 200, "{}", said.1);
+    assert_eq!(response.0, 200, "{}", response.1);
     assert_eq!(cluster.count(".ml-state*", json!({"match_all": {}})).await, 0);
     assert_eq!(
         cluster
@@ -190,9 +190,9 @@ async fn index_in_place_of_the_state_alias_breaks_ml() {
     let job = json!({"analysis_config": {"detectors": [{"function": "count"}]}, "data_description": {}});
     cluster.call("PUT", "/_ml/anomaly_detectors/j", job).await;
     let path = "/_ml/anomaly_detectors/j/model_snapshots/empty/_revert";
-    let (status, said) = cluster.call("POST", path, Value::Null).await;
+    let (status, response) = cluster.call("POST", path, Value::Null).await;
     assert_eq!(
-        (status, &said["error"]["type"]),
+        (status, &response["error"]["type"]),
         (400, &json!("invalid_alias_name_exception"))
     );
     assert_eq!(

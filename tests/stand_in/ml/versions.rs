@@ -14,12 +14,12 @@ async fn version_9_reverts_to_an_old_snapshot_but_does_not_open_it() {
     for (version, opens) in [(MlVersion::new(8, 19, 0), 200), (MlVersion::new(9, 2, 0), 400)] {
         let cluster = Cluster::seeded(MlOptions::new(version), &fixture).await;
         assert_eq!(cluster.call("POST", &revert(&fixture), Value::Null).await.0, 200);
-        let (status, said) = cluster
+        let (status, response) = cluster
             .call("POST", "/_ml/anomaly_detectors/web-latency/_open", Value::Null)
             .await;
-        assert_eq!(status, opens, "{said}");
+        assert_eq!(status, opens, "{response}");
         if opens == 400 {
-            let reason = said["error"]["reason"].as_str().unwrap();
+            let reason = response["error"]["reason"].as_str().unwrap();
             assert!(reason.contains("has min version before [8.3.0]"), "{reason}");
         }
     }
@@ -73,11 +73,11 @@ async fn put_adds_the_defaults_of_its_version() {
 async fn older_versions_refuse_unknown_options() {
     let job = json!({"analysis_config": {"detectors": [{"function": "count"}], "model_prune_window": "30d"},
         "data_description": {}});
-    let (status, said) = Cluster::of(MlVersion::new(7, 10, 2))
+    let (status, response) = Cluster::of(MlVersion::new(7, 10, 2))
         .call("PUT", "/_ml/anomaly_detectors/c", job)
         .await;
     assert_eq!(status, 400);
-    let cause = said["error"]["root_cause"][0]["reason"].as_str().unwrap();
+    let cause = response["error"]["root_cause"][0]["reason"].as_str().unwrap();
     assert!(
         cause.ends_with("[analysis_config] unknown field [model_prune_window]"),
         "{cause}"
@@ -88,10 +88,10 @@ async fn older_versions_refuse_unknown_options() {
         (MlVersion::new(8, 13, 0), "illegal_argument_exception"),
         (MlVersion::new(8, 14, 0), "x_content_parse_exception"),
     ] {
-        let said = Cluster::of(version)
+        let response = Cluster::of(version)
             .call("PUT", "/_ml/anomaly_detectors/c", generated.clone())
             .await;
-        assert_eq!(said.1["error"]["type"], kind, "{}", said.1);
+        assert_eq!(response.1["error"]["type"], kind, "{}", response.1);
     }
 }
 
@@ -101,10 +101,10 @@ async fn missing_filter_fails_the_opening_since_8_6() {
     fixture.filters.clear();
     for (version, opens) in [(MlVersion::new(8, 5, 0), 200), (MlVersion::new(8, 6, 0), 404)] {
         let cluster = Cluster::seeded(MlOptions::new(version), &fixture).await;
-        let said = cluster
+        let response = cluster
             .call("POST", "/_ml/anomaly_detectors/web-latency/_open", Value::Null)
             .await;
-        assert_eq!(said.0, opens, "{}", said.1);
+        assert_eq!(response.0, opens, "{}", response.1);
     }
 }
 
@@ -126,8 +126,11 @@ async fn distributions_and_licenses_without_ml_refuse() {
     let mut options = MlOptions::new(MlVersion::new(9, 2, 0));
     options.license = License::Basic;
     let basic = Cluster::new(options);
-    let (status, said) = basic.call("PUT", "/_ml/anomaly_detectors/j", job.clone()).await;
-    assert_eq!((status, &said["error"]["license.expired.feature"]), (403, &json!("ml")));
+    let (status, response) = basic.call("PUT", "/_ml/anomaly_detectors/j", job.clone()).await;
+    assert_eq!(
+        (status, &response["error"]["license.expired.feature"]),
+        (403, &json!("ml"))
+    );
     assert_eq!(basic.call("GET", "/_ml/anomaly_detectors", Value::Null).await.0, 200);
 }
 

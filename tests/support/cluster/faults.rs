@@ -81,11 +81,11 @@ pub(super) fn answered_items(call: &Call, status: u16) -> Answer {
         if name != "delete" {
             lines.next();
         }
-        let mut said = json!({"_index": place["_index"], "_id": place["_id"], "status": status});
+        let mut item = json!({"_index": place["_index"], "_id": place["_id"], "status": status});
         if refused {
-            said["error"] = json!({"type": kind, "reason": reason});
+            item["error"] = json!({"type": kind, "reason": reason});
         }
-        items.push(json!({ name: said }));
+        items.push(json!({ name: item }));
     }
     match call.param("filter_path") {
         Some("errors") => Answer::json(200, &json!({ "errors": refused })),

@@ -163,9 +163,9 @@ impl Query {
             Self::All => true,
             Self::None => false,
             Self::Ids(ids) => ids.contains(&document.id),
-            Self::Terms(field, wanted) => any(field, &|key| wanted.contains(key)),
-            Self::Match(field, wanted) => any(field, &|key| match key {
-                Key::Text(text) => tokenize(text).any(|word| wanted.iter().any(|wanted| wanted == word)),
+            Self::Terms(field, expected) => any(field, &|key| expected.contains(key)),
+            Self::Match(field, expected) => any(field, &|key| match key {
+                Key::Text(text) => tokenize(text).any(|word| expected.iter().any(|expected| expected == word)),
                 _ => false,
             }),
             Self::Range(field, bounds) => any(field, &|key| bounds.iter().all(|bound| bound.includes(key))),

@@ -123,27 +123,27 @@ fn prune_window(bucket_span: &str) -> String {
 /// `mean(field) by a over b partitionfield=c`.
 fn detector_description(detector: &Value) -> String {
     let text = |name: &str| detector[name].as_str();
-    let mut said = text("function").unwrap_or_default().to_owned();
+    let mut description = text("function").unwrap_or_default().to_owned();
     if let Some(field) = text("field_name") {
-        said += &format!("({field})");
+        description += &format!("({field})");
     }
     for (name, word) in [("by_field_name", " by "), ("over_field_name", " over ")] {
         if let Some(field) = text(name) {
-            said += &format!("{word}{field}");
+            description += &format!("{word}{field}");
         }
     }
     if detector["use_null"] == true {
-        said += " usenull=true";
+        description += " usenull=true";
     }
     for (name, word) in [
         ("partition_field_name", " partitionfield="),
         ("exclude_frequent", " excludefrequent="),
     ] {
         if let Some(field) = text(name) {
-            said += &format!("{word}{field}");
+            description += &format!("{word}{field}");
         }
     }
-    said
+    description
 }
 
 /// A size such as `1gb`, `512mb`, `8192kb` or a number of megabytes, in megabytes.

@@ -45,8 +45,8 @@ pub async fn create_index(docs: &Docs, index: &str, mappings: Value, aliases: Va
         let mut add = json!({"index": index, "alias": alias});
         super::reply::merge(&mut add, details);
         let body = json!({"actions": [{"add": add}]});
-        let (status, said) = docs.send("POST", "/_aliases", "", Some(body)).await;
-        assert_eq!(status, 200, "alias {alias} on {index}: {said}");
+        let (status, response) = docs.send("POST", "/_aliases", "", Some(body)).await;
+        assert_eq!(status, 200, "alias {alias} on {index}: {response}");
     }
 }
 
@@ -118,8 +118,8 @@ pub async fn notify(docs: &Docs, version: &MlVersion, job: &str, message: &str) 
     let index = create_notifications_index(docs, version).await;
     let body = json!({"job_id": job, "message": message, "level": "info", "timestamp": now(), "node_name": "node-1",
         "job_type": "anomaly_detector"});
-    let (status, said) = docs
+    let (status, response) = docs
         .send("POST", &format!("/{}/_doc", encode(&index)), "", Some(body))
         .await;
-    assert!(status < 300, "notification: {said}");
+    assert!(status < 300, "notification: {response}");
 }

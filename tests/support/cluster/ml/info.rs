@@ -95,16 +95,16 @@ impl MlApi {
 
 fn root(options: &MlOptions) -> Value {
     let version = &options.version;
-    let mut said = json!({"number": version.number, "build_flavor": "default", "build_type": "tar",
+    let mut body = json!({"number": version.number, "build_flavor": "default", "build_type": "tar",
         "build_hash": "a5dd631612accb3f99436e0c45b7c5ababaf0195", "build_date": "2020-08-31T02:37:19Z",
         "build_snapshot": version.number.ends_with("-SNAPSHOT"), "lucene_version": "8.6.0",
         "minimum_wire_compatibility_version": "7.10.0", "minimum_index_compatibility_version": "7.0.0"});
     match version.deployment {
         Deployment::Default => {}
-        Deployment::Serverless => said["build_flavor"] = json!("serverless"),
+        Deployment::Serverless => body["build_flavor"] = json!("serverless"),
         Deployment::OpenSearch => {
-            said["distribution"] = json!("opensearch");
-            if let Some(fields) = said.as_object_mut() {
+            body["distribution"] = json!("opensearch");
+            if let Some(fields) = body.as_object_mut() {
                 fields.shift_remove("build_flavor");
             }
         }
@@ -113,7 +113,7 @@ fn root(options: &MlOptions) -> Value {
         Deployment::OpenSearch => "The OpenSearch Project: https://opensearch.org/",
         _ => "You Know, for Search",
     };
-    json!({"name": "node-1", "cluster_name": "stand-in", "cluster_uuid": "oyxpGQgoQ2ax8KEy-vV-4Q", "version": said,
+    json!({"name": "node-1", "cluster_name": "stand-in", "cluster_uuid": "oyxpGQgoQ2ax8KEy-vV-4Q", "version": body,
         "tagline": tagline})
 }
 
@@ -124,16 +124,16 @@ fn license(license: License) -> Value {
         License::Basic => ("active", "basic"),
         License::Expired => ("expired", "trial"),
     };
-    let mut said = json!({"status": status, "uid": "9cc89b24-38ee-4551-9433-b627b736872d", "type": kind,
+    let mut body = json!({"status": status, "uid": "9cc89b24-38ee-4551-9433-b627b736872d", "type": kind,
         "issue_date": "2026-11-23T17:15:12.472Z", "issue_date_in_millis": 1_795_454_112_472_i64});
     if license != License::Basic {
-        said["expiry_date"] = json!("2026-12-23T17:15:12.472Z");
-        said["expiry_date_in_millis"] = json!(1_798_046_112_472_i64);
+        body["expiry_date"] = json!("2026-12-23T17:15:12.472Z");
+        body["expiry_date_in_millis"] = json!(1_798_046_112_472_i64);
     }
     super::reply::merge(
-        &mut said,
+        &mut body,
         &json!({"max_nodes": 1000, "max_resource_units": null, "issued_to": "stand-in", "issuer": "elasticsearch",
             "start_date_in_millis": -1}),
     );
-    json!({"license": said})
+    json!({"license": body})
 }

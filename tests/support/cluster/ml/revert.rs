@@ -50,8 +50,14 @@ impl MlApi {
             self.rewind_counts(job, &snapshot, docs).await?;
         }
         self.apply(job, id, &snapshot, options, docs).await?;
-        let said = snapshot["description"].as_str().unwrap_or(id).to_owned();
-        notify(docs, version, job, &format!("Job model snapshot reverted to '{said}'")).await;
+        let snapshot_name = snapshot["description"].as_str().unwrap_or(id).to_owned();
+        notify(
+            docs,
+            version,
+            job,
+            &format!("Job model snapshot reverted to '{snapshot_name}'"),
+        )
+        .await;
         ok(json!({"model": snapshot_json(&snapshot)}))
     }
 
@@ -146,10 +152,10 @@ impl MlApi {
 /// Stores what a revert writes; where that fails, so does the revert.
 async fn store(docs: &Docs, index: &str, id: &str, document: &Value) -> Result<(), Answer> {
     let path = format!("/{}/_doc/{}", encode(index), encode(id));
-    let (status, said) = docs.send("PUT", &path, "refresh=true", Some(document.clone())).await;
+    let (status, response) = docs.send("PUT", &path, "refresh=true", Some(document.clone())).await;
     match status {
         200..300 => Ok(()),
-        _ => Err(Answer::json(status, &said)),
+        _ => Err(Answer::json(status, &response)),
     }
 }
 

@@ -78,20 +78,20 @@ impl User {
     }
 
     /// Whether a cluster privilege is held.
-    fn has(&self, wanted: &str) -> bool {
+    fn has(&self, privilege: &str) -> bool {
         self.cluster.iter().any(|held| match held.as_str() {
             "all" => true,
-            "manage" => wanted.starts_with("m"),
-            "manage_ml" => matches!(wanted, "manage_ml" | "monitor_ml"),
-            "monitor" => matches!(wanted, "monitor" | "monitor_ml"),
-            other => other == wanted,
+            "manage" => privilege.starts_with("m"),
+            "manage_ml" => matches!(privilege, "manage_ml" | "monitor_ml"),
+            "monitor" => matches!(privilege, "monitor" | "monitor_ml"),
+            other => other == privilege,
         })
     }
 
     /// Whether a privilege is held on an index, alias or pattern.
-    pub fn holds(&self, index: &str, wanted: &str) -> bool {
+    pub fn holds(&self, index: &str, privilege: &str) -> bool {
         self.indices.iter().any(|(names, privileges)| {
-            names.iter().any(|name| matches(name, index)) && privileges.iter().any(|held| implies(held, wanted))
+            names.iter().any(|name| matches(name, index)) && privileges.iter().any(|held| implies(held, privilege))
         })
     }
 
@@ -225,17 +225,17 @@ impl User {
 }
 
 /// Whether one index privilege contains another.
-fn implies(held: &str, wanted: &str) -> bool {
+fn implies(held: &str, privilege: &str) -> bool {
     match held {
         "all" => true,
         "manage" => {
             matches!(
-                wanted,
+                privilege,
                 "manage" | "monitor" | "maintenance" | "view_index_metadata" | "create_index" | "delete_index"
             )
         }
-        "write" => matches!(wanted, "write" | "index" | "create" | "create_doc" | "delete"),
-        other => other == wanted,
+        "write" => matches!(privilege, "write" | "index" | "create" | "create_doc" | "delete"),
+        other => other == privilege,
     }
 }
 
@@ -274,7 +274,7 @@ impl MlApi {
             let pair = String::from_utf8_lossy(&pair).into_owned();
             let (name, password) = pair.split_once(':').unwrap_or((&pair, ""));
             let known = users.iter().find(|user| user.name == name && user.password == password);
-            let said = || {
+            let error = || {
                 unauthenticated(&format!(
                     "unable to authenticate user [{name}] for REST request [{path}]"
                 ))
@@ -286,14 +286,14 @@ impl MlApi {
                         ..user.clone()
                     })
                 })
-                .ok_or_else(said);
+                .ok_or_else(error);
         }
         let keyed =
             !secret.is_empty() && (scheme.eq_ignore_ascii_case("apikey") || scheme.eq_ignore_ascii_case("bearer"));
         let known = users
             .iter()
             .find(|user| keyed && user.api_key.as_deref() == Some(secret));
-        let said = || unauthenticated(&format!("missing authentication credentials for REST request [{path}]"));
-        known.map(|user| Some(user.clone())).ok_or_else(said)
+        let error = || unauthenticated(&format!("missing authentication credentials for REST request [{path}]"));
+        known.map(|user| Some(user.clone())).ok_or_else(error)
     }
 }
