@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn theirs_are_known() {
+    fn entry_names_of_the_python_scripts_are_recognized() {
         assert_eq!(
             EntryKind::of_path("a_input.ndjson"),
             Some(EntryKind::Inputs { number: 0 })

@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_wins_and_two_kinds_are_an_error() {
+    fn command_line_credentials_override_the_environment() {
         for (explicit, environment, expected) in [
             ("", "", Ok("none")),
             ("up", "", Ok("cli-u cli-p")),

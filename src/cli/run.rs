@@ -239,7 +239,7 @@ mod tests {
     use crate::error::Remaining;
 
     #[test]
-    fn the_colour_is_found_in_a_line_that_is_wrong() {
+    fn color_option_is_read_from_an_invalid_command_line() {
         for (line, choice) in [
             ("export --bogus", ColorChoice::Auto),
             ("--color never export --bogus", ColorChoice::Never),
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_holds_error_hint_exit_and_what_remains() {
+    fn error_document_contains_error_hint_exit_and_remaining_objects() {
         let remains = vec![Remaining {
             what: "index a".to_owned(),
             remove: "DELETE /a".to_owned(),

@@ -36,12 +36,12 @@ fn import(line: &str) -> Result<(ImportOptions, ConnectOptions), Error> {
 }
 
 #[test]
-fn the_definition_is_sound() {
+fn command_definition_passes_debug_assertions() {
     Cli::command().debug_assert();
 }
 
 #[test]
-fn a_line_for_the_python_script_works() {
+fn command_line_of_the_python_script_is_accepted() {
     let (options, connect) = export(
         "--username elastic --password x --url https://es.example:9243 --job_id j \
          --before_date 2024-01-01T00:00:00 --after_date 2023-01-01 --annotations_after_date 2023-02-01 \

@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_all_shards_tell_counts() {
+    async fn operation_counts_require_all_shards() {
         let answer = r#"{"_shards":{"failed":0},"_all":{"primaries":{"indexing":{"index_total":3,"index_time_in_millis":7,"delete_total":2}}}}"#;
         let told_of_all = Operations { indexed: 3, deleted: 2 };
         assert_eq!(operations(200, answer).await.unwrap(), Some(told_of_all));

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_support_is_part_of_the_words() {
+    fn requirement_text_includes_the_end_of_support() {
         let words = |min| Requirement::of(Some(min)).map(|requirement| requirement.to_string());
         assert_eq!(words("9.0.0").as_deref(), Some("Requires Elasticsearch 9.0.0 or later"));
         assert_eq!(

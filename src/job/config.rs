@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bucket_span_is_a_multiple_of_the_interval() {
+    fn bucket_span_must_be_a_multiple_of_the_interval() {
         let fixed = |interval: &str| json!({"b": {"date_histogram": {"field": "t", "fixed_interval": interval}}});
         for (span, aggregations, expected) in [
             ("15m", fixed("5m"), false),

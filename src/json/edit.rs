@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_replaced_changes() {
+    fn edits_leave_other_bytes_unchanged() {
         let source = br#"{ "a" : [ "x" , 1.0 ], "b":{"c":"y"} , "d": "z" }"#;
         let changed = edit_leaves(source, &mut |leaf| {
             Ok(match leaf.path {

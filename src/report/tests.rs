@@ -84,7 +84,7 @@ fn what_a_table_leaves_out_is_said() {
 }
 
 #[test]
-fn the_policy_permits_the_style_of_the_page_and_no_other() {
+fn content_security_policy_permits_only_the_style_of_the_page() {
     let document = render_html(&sheet(|_| {}));
     let (_, rest) = document.split_once("<style>").unwrap();
     let (style, rest) = rest.split_once("</style>").unwrap();

@@ -345,7 +345,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_highest_is_full_and_only_nothing_is_blank() {
+    fn vertical_bars_are_full_at_the_maximum_and_blank_at_zero() {
         assert_eq!(vertical_bars(&[0, 1, 40, 80], 1, true), [" ▁▄█"]);
         assert_eq!(vertical_bars(&[0, 1, 40, 80], 1, false), [" .:#"]);
         assert_eq!(vertical_bars(&[0, 1, 40, 80], 2, true), ["   █", " ▁██"]);
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_shows() {
+    fn truncated_text_ends_with_an_ellipsis() {
         let line = |text: &str| Text::styled(TextStyle::Plain, text);
         assert_eq!(texts(&[line("日本語").truncate(5, true)]), ["日本…"]);
         assert_eq!(texts(&[line("abcdefgh").truncate(6, false)]), ["abc..."]);

@@ -434,7 +434,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colour_follows_the_option_then_the_environment() {
+    fn color_option_overrides_the_environment() {
         for (terminal, color, plain, expected) in [
             (true, ColorChoice::Auto, false, true),
             (false, ColorChoice::Auto, false, false),

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn two_digits_a_byte() {
+    fn hex_has_two_digits_per_byte() {
         assert_eq!(hex(&[0, 0x0a, 0xff]), "000aff");
         assert_eq!(hex(&[]), "");
     }

@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_the_field_decides_where_the_form_is_ambiguous() {
+    fn field_name_decides_ambiguous_formats() {
         assert_eq!(ValueFormat::of("alice", "user.name"), ValueFormat::User);
         assert_eq!(ValueFormat::of("atlas", "HostName"), ValueFormat::Host);
         assert_eq!(ValueFormat::of("10.0.0.1", "user"), ValueFormat::Ipv4);

@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documents_of_both_kinds_are_bounded_together() {
+    fn state_document_limit_applies_to_model_and_categorizer_together() {
         let visitor = &mut ();
         let mut checker = Checker::new(Limits::default(), visitor);
         let max = MAX_STATE_DOCUMENTS as u64;

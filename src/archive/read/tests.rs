@@ -174,7 +174,7 @@ fn a_name_longer_than_its_field_is_kept() {
 }
 
 #[test]
-fn the_target_appears_whole_or_not_at_all() {
+fn target_file_is_published_atomically() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar.gz");
     let files = || std::fs::read_dir(folder.path()).unwrap().count();

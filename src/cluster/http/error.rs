@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_one_short_line() {
+    fn error_bodies_other_than_json_are_shortened_to_one_line() {
         assert_eq!(
             ErrorResponse::parse(502, b"<html><body>Bad gateway").reason,
             "an HTML or XML page"

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_asked_for_is_decoded() {
+    fn only_requested_content_encodings_are_decoded() {
         let named = |names: &[&'static str], asked| {
             let mut headers = HeaderMap::new();
             for name in names {

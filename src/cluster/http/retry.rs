@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_is_used_to_its_end() {
+    fn retries_use_the_whole_time_limit() {
         let total = Duration::from_secs(60);
         for chance in [0.0, 0.5, 1.0] {
             let (mut spent, mut failures) = (Duration::ZERO, 0);

@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_index_has_the_highest_number() {
+    fn index_with_the_highest_number_is_the_newest() {
         let newest_first = [
             ".reindexed-v8-ml-state-000012",
             ".ml-state-000011",

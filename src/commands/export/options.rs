@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn options_tell_snapshots_apart() {
+    fn options_select_the_snapshot() {
         let snapshot = SnapshotSummary {
             id: "2".parse().unwrap(),
             timestamp: EpochMillis(1_704_153_600_000),

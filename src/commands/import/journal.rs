@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_is_undone_first_and_after_the_job_what_goes_with_it() {
+    fn rollback_order_is_reversed_with_job_dependents_last() {
         let journal = Journal::new();
         journal.entries.record_intent(Entry::Job);
         journal

@@ -147,7 +147,7 @@ fn of_indices(feed: Value, definitions: Value) -> NeededFields {
 }
 
 #[test]
-fn the_fields_that_an_index_searches_by_default_are_read() {
+fn default_search_fields_of_an_index_are_needed() {
     let index = json!({"mappings": {"properties": {"m": {"type": "text"}, "timestamp": {"type": "date"}}},
         "settings": {"index": {"query": {"default_field": ["m"]}}}});
     let feed = json!({"query": {"query_string": {"query": "error"}}});
@@ -173,7 +173,7 @@ fn each_index_has_its_own_place_for_a_name() {
 }
 
 #[test]
-fn the_time_may_be_an_alias() {
+fn time_field_may_be_an_alias() {
     let found = needed(
         json!({"detectors": [{"function": "count"}]}),
         json!({}),
@@ -225,7 +225,7 @@ fn runtime_fields_of_the_mapping_are_followed_however_deep() {
 }
 
 #[test]
-fn a_made_field_may_be_made_of_one_of_the_same_name() {
+fn runtime_field_may_read_the_source_field_of_the_same_name() {
     let analysis = json!({"detectors": [{"function": "sum", "field_name": "bytes", "by_field_name": "host"}]});
     let feed = json!({"runtime_mappings": {"bytes": {"type": "long", "script": "emit(Long.parseLong(params._source.bytes))"}},
         "script_fields": {"host": {"script": "doc['host'].value.toLowerCase()"}}});

@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_fields_name_is_kept_with_what_it_is_made_of() {
+    fn only_referenced_analysis_components_are_kept() {
         let analysis = json!({
             "analyzer": {"mine": {"type": "custom", "tokenizer": "cut", "filter": ["lowercase", "both"]},
                 "other": {"type": "custom", "tokenizer": "standard", "filter": ["secret_synonyms"]}},

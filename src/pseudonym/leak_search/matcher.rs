@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_of_a_very_long_value_is_enough() {
+    fn very_long_value_is_found_by_its_prefix() {
         let value = "ä".repeat(3000);
         assert!(found(&[&value], &format!("x {}", &value[..70])));
         assert!(!found(&[&value], &value[..60]));
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_is_looked_at_first_and_the_others_too() {
+    fn longest_match_is_tried_first() {
         let values = ["aaaaaa", "aaaaaaaa", "aaaaaaaaaaaaaaaa"];
         let values = ReplacedValues::new(values.iter().map(|value| (*value, false)));
         let mut lengths = Vec::new();

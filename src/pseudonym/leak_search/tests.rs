@@ -306,7 +306,7 @@ fn a_hash_of_a_value_is_found() {
 }
 
 #[test]
-fn the_entry_and_the_line_are_named() {
+fn finding_names_entry_and_line() {
     let lines = format!("{{}}\n{{}}\n{}\n", json!({ "a": HOST }));
     let message = judged("job_notifications.ndjson", &lines).unwrap();
     assert!(message.contains("job_notifications.ndjson, line 3"), "{message}");

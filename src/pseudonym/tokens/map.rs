@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_told_from_values() {
+    fn message_words_are_distinguished_from_values() {
         let mut tokens = tokens();
         tokens.note("timeout", TokenUse::MessageWord).unwrap();
         tokens.note("alice.m", TokenUse::MessageWord).unwrap();

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_that_begins_first_is_found() {
+    fn leftmost_longest_match_is_found() {
         let (substrings, known) = substrings(["alice.muster", "alice.muster.x", "muster.x", "short", "ünïcöde"]);
         let find = |text: &str| {
             let found = substrings.find(text, &|found| known.contains(found))?;

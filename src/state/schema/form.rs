@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_short() {
+    fn short_tags_are_recognized() {
         for tag in ["a", "h", "7.11", "6.3", "i2", "aa", "t_0", "c12"] {
             assert!(is_tag(tag), "{tag}");
         }
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn cues_name_a_level() {
+    fn level_cues_are_recognized() {
         for cue in [
             "sysChange",
             "leaf5121724583878076921",

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_match_is_that_of_autodetect() {
+    fn max_matching_length_equals_that_of_autodetect() {
         for (base, longest, tokens, wanted) in [
             (Some("72"), "72", 9, 79),
             (Some("10"), "40", 2, 40),

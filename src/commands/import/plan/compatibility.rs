@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_option_is_read_from_what_elasticsearch_says() {
+    fn unknown_option_is_parsed_from_the_error_reason() {
         let option = |line, name| Some(UnknownOption { line, name });
         for (reason, expected) in [
             ("[1:258] [job_details] unknown field [later]", option(1, "later")),
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn the_member_in_that_line_is_removed_and_no_other() {
+    fn only_the_member_at_the_line_is_removed() {
         let body = json!({"a": {"x": 1, "empty": {}, "list": [1, {"x": [], "y": 2}]}, "x": {"x": 1}});
         let text = format!("{body:#}");
         for (number, path) in [

@@ -319,7 +319,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_order_of_items_makes_no_other_filter() {
+    fn filters_are_equal_regardless_of_item_order() {
         let raw = |text| serde_json::from_str::<&RawValue>(text).expect("JSON");
         let filter = raw(r#"{"filter_id":"f","description":"d","items":["a","b"]}"#);
         let filter = Filter::parse(filter).expect("valid");

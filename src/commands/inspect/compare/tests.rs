@@ -68,7 +68,7 @@ fn an_archive_is_the_same_as_itself() {
 }
 
 #[test]
-fn the_page_of_a_comparison() {
+fn comparison_page_matches_the_snapshot() {
     let look = RenderOptions {
         color: false,
         unicode: true,

@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_has_no_time() {
+    fn values_other_than_dates_have_no_time() {
         for source in [
             r#"{"t": null}"#,
             r#"{"t": true}"#,
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_documents_changes_no_count() {
+    fn histogram_does_not_depend_on_document_order() {
         let moments = (0..1000).map(|n| (n * 7919) % 100_003 * 1000);
         let times = of(moments.clone());
         let columns = times.histogram().unwrap();
@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_time_fit() {
+    fn histogram_accepts_extreme_times() {
         let times = of([0, i64::MAX, i64::MIN]);
         assert_eq!(times.histogram().unwrap().counts.iter().sum::<u64>(), 3);
         assert_eq!(times.range, Some((EpochMillis(i64::MIN), EpochMillis(i64::MAX))));
@@ -505,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_definition_of_a_category_counts() {
+    fn latest_category_definition_is_used() {
         for with_examples in [true, false] {
             let mut categories = Categories {
                 with_examples,

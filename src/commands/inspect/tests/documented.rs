@@ -112,7 +112,7 @@ fn without_failure_its_members_are_absent() {
 }
 
 #[test]
-fn the_roles_in_the_documentation_are_the_files() {
+fn documented_roles_equal_the_role_files() {
     let privileges = include_str!("../../../../docs/privileges.md");
     for role in [
         include_str!("../../../../docs/roles/esml-state-export.json"),
@@ -124,7 +124,7 @@ fn the_roles_in_the_documentation_are_the_files() {
 }
 
 #[test]
-fn the_manifest_in_the_documentation_is_one() {
+fn documented_manifest_is_valid() {
     let format = include_str!("../../../../docs/archive-format.md");
     let (_, rest) = format.split_once("```json").unwrap();
     let (example, _) = rest.split_once("```").unwrap();

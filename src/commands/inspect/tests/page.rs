@@ -32,7 +32,7 @@ fn text(report: &Report, look: RenderOptions) -> String {
 }
 
 #[test]
-fn the_page_shows_everything_once() {
+fn page_matches_the_snapshot() {
     insta::assert_snapshot!("page", text(&full(), TERMINAL));
 }
 
@@ -61,14 +61,14 @@ fn no_value_is_shown_that_was_not_asked_for() {
 }
 
 #[test]
-fn the_page_is_ascii_where_blocks_cannot_be_shown() {
+fn piped_page_is_ascii() {
     let page = text(&full(), PIPE);
     assert!(page.is_ascii(), "{page}");
     insta::assert_snapshot!("piped", page);
 }
 
 #[test]
-fn colour_changes_no_word() {
+fn color_does_not_change_the_text() {
     let colored = text(
         &full(),
         RenderOptions {
@@ -81,7 +81,7 @@ fn colour_changes_no_word() {
 }
 
 #[test]
-fn the_page_for_browsers_holds_text_from_the_archive_as_text() {
+fn html_page_escapes_text_of_the_archive() {
     let document = render_html(&page(&full()));
     assert!(!document.contains("<script>"), "{document}");
     assert!(document.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{document}");
@@ -122,7 +122,7 @@ fn an_archive_without_anything_has_a_page() {
 }
 
 #[test]
-fn the_list_has_a_line_an_entry() {
+fn entry_table_has_one_line_per_entry() {
     assert_eq!(
         entry_table(&full()),
         "documents  bytes  sha256        name\n        1  3,641  5e884898da28  web-latency_config.json\n"
@@ -130,7 +130,7 @@ fn the_list_has_a_line_an_entry() {
 }
 
 #[test]
-fn the_list_as_json_has_whole_checksums_and_the_failure() {
+fn json_entry_list_has_full_checksums_and_the_exit_code() {
     let document: serde_json::Value = serde_json::from_str(&json(&entry_list(&full()))).unwrap();
     assert_eq!(document["entries"][0]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(document["exit"], 4);

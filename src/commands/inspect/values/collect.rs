@@ -572,7 +572,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_left_for_fields_that_the_job_uses() {
+    fn value_limit_reserves_space_for_fields_of_the_job() {
         let mut store = ValueStore::default();
         let long = "x".repeat(MAX_VALUE - 10);
         for field in ["0", "1", "2", "3", "4"] {
