@@ -287,11 +287,15 @@ fn parse_definitions(body: &[u8], what: &str) -> Result<IndexMappings> {
     };
     let text = std::str::from_utf8(body).map_err(|_| Error::unexpected(what, "it is not UTF-8"))?;
     let mut added = Ok(());
-    let read = for_each_member(text, |index, definition| {
-        if added.is_ok() {
-            added = indices.add(index.into_owned(), definition);
-        }
-    });
+    let read = for_each_member(
+        text,
+        |_| true,
+        |index, definition| {
+            if added.is_ok() {
+                added = indices.add(index.into_owned(), definition);
+            }
+        },
+    );
     match read.and(added) {
         Ok(()) => Ok(indices.found),
         Err(_) if indices.left == 0 => Err(BodyLimit::Large.exceeded(what)),

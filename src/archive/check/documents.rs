@@ -280,11 +280,11 @@ fn job_of(part: Part, source: &[u8]) -> Result<Option<String>, String> {
         return read.map(|_| None).map_err(not_an_object);
     }
     let mut job = None;
-    let read = for_each_member(text, |name, value| {
-        if name == "job_id" {
-            job = Some(job_id_text(value.get()));
-        }
-    });
+    let read = for_each_member(
+        text,
+        |name| name == "job_id",
+        |_, value| job = Some(job_id_text(value.get())),
+    );
     read.map_err(not_an_object)?;
     check_members(text).map_err(|cause| without_value(&cause))?;
     Ok(job)
