@@ -321,7 +321,7 @@ fn contents(archive: &Path) -> BTreeMap<String, Contents> {
 
 const PAGINATIONS: [&str; 2] = ["pit", "scroll"];
 
-/// An undisturbed export: how many requests it sends, and what it writes.
+/// A fault-free export: how many requests it sends, and what it writes.
 fn unchanged_export(pagination: &str, change: Option<&Kind>) -> (usize, Option<BTreeMap<String, Contents>>) {
     let (test_cluster, directory) = (source(), tempfile::tempdir().unwrap());
     let output = directory.path().join("out.tar.gz");

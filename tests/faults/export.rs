@@ -54,7 +54,7 @@ fn comparable_entries(archive: &Path) -> BTreeMap<String, String> {
     entries
 }
 
-/// The requests of an undisturbed export and what it writes.
+/// The requests of a fault-free export and what it writes.
 pub struct Baseline {
     pub requests: Vec<RequestId>,
     entries: BTreeMap<String, String>,

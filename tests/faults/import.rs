@@ -32,7 +32,7 @@ pub fn run(cluster: &TestCluster, run: &InProcess) -> Run {
     run.run(&[&line[..], &["--api-key", "id:key-s3cr3t"]].concat())
 }
 
-/// The requests of an undisturbed import, what was there before, and what it makes.
+/// The requests of a fault-free import, what was there before, and what it makes.
 pub struct Baseline {
     pub requests: Vec<RequestId>,
     pub before: ClusterState,
@@ -74,7 +74,7 @@ pub fn run_cleanup_requests(cluster: &TestCluster, run: &Run) -> Result<(), Stri
     Ok(())
 }
 
-/// Sees that the cluster is as it was, or as the undisturbed import leaves it.
+/// Sees that the cluster is as it was, or as the fault-free import leaves it.
 pub fn check_cluster(cluster: &TestCluster, run: &Run) -> Result<(), String> {
     cluster.stand_in.faults().clear();
     cluster.stand_in.network().listen();
@@ -92,7 +92,7 @@ fn run_scenario(scenario: &Scenario) -> Result<(), String> {
     let (cluster, own, requests) = (target(scenario.kind.port()), InProcess::new(), &baseline().requests);
     scenario.inject(&cluster, &own, requests);
     let run = run(&cluster, &own);
-    // What succeeds all the same has made what an undisturbed import makes.
+    // What succeeds all the same has made what a fault-free import makes.
     let judged = match (run.code, scenario.duration) {
         (0, _) => Ok(()),
         _ if scenario.survives(requests) => Err(format!("exit {}", run.code)),

@@ -43,7 +43,7 @@ fn without_random_suffix(path: &str) -> String {
     format!("{before}{ALIAS}RUN{rest}")
 }
 
-/// The requests of an undisturbed run.
+/// The requests of a fault-free run.
 pub fn request_ids(requests: &[LoggedRequest]) -> Vec<RequestId> {
     let mut seen: HashMap<(&str, String), usize> = HashMap::new();
     let first = |method: &str, ending: &str| {

@@ -121,7 +121,7 @@ const INSPECTIONS: [&[&str]; 6] = [
 fn no_output_contains_control_characters() {
     let binary = Binary::new();
     std::fs::write(
-        binary.path("nasty.tar.gz"),
+        binary.path("controls.tar.gz"),
         archive_with_control_characters(&format!("group{CONTROL_CHARACTERS}")),
     )
     .unwrap();
@@ -135,7 +135,7 @@ fn no_output_contains_control_characters() {
     for more in INSPECTIONS {
         let run = see(
             format!("inspect {more:?}"),
-            binary.run([&["inspect", "nasty.tar.gz"], more].concat()),
+            binary.run([&["inspect", "controls.tar.gz"], more].concat()),
         );
         run.expect(0);
     }
@@ -145,35 +145,39 @@ fn no_output_contains_control_characters() {
     ] {
         see(
             format!("inspect {more:?}"),
-            binary.run([&["inspect", "nasty.tar.gz"], more].concat()),
+            binary.run([&["inspect", "controls.tar.gz"], more].concat()),
         )
         .expect(1);
     }
     std::fs::write(binary.path("good.tar.gz"), valid().pack()).unwrap();
     for more in [&[][..], &["--json"], &["--html", "-"]] {
-        let two = [&["inspect", "good.tar.gz", "nasty.tar.gz", "--values"], more].concat();
+        let two = [&["inspect", "good.tar.gz", "controls.tar.gz", "--values"], more].concat();
         see(format!("two {more:?}"), binary.run(two)).expect(0);
     }
     let cluster = TestCluster::with(options());
-    let nasty = binary.path("nasty.tar.gz");
+    let archive = binary.path("controls.tar.gz");
     // A cluster refuses a job with such a group, and quotes it.
-    see("a nasty group".into(), cluster.import(&binary, &nasty, &["--dry-run"])).expect(1);
-    std::fs::write(&nasty, archive_with_control_characters("group")).unwrap();
+    see(
+        "group with control characters".into(),
+        cluster.import(&binary, &archive, &["--dry-run"]),
+    )
+    .expect(1);
+    std::fs::write(&archive, archive_with_control_characters("group")).unwrap();
     for more in [
         &["--dry-run"][..],
         &["--dry-run", "--json"],
         &["--dry-run", "--skip-inputs"],
     ] {
-        see(format!("import {more:?}"), cluster.import(&binary, &nasty, more)).expect(0);
+        see(format!("import {more:?}"), cluster.import(&binary, &archive, more)).expect(0);
     }
     // What the cluster makes of such texts is its own business: what is printed is ours.
     for more in [&["-vv"][..], &["--json", "--as", "other"]] {
-        see(format!("import {more:?}"), cluster.import(&binary, &nasty, more));
+        see(format!("import {more:?}"), cluster.import(&binary, &archive, more));
     }
     let fatal: Entries = valid().json(CONFIG, |job| job["job_id"] = format!("a{CONTROL_CHARACTERS}").into());
-    std::fs::write(&nasty, fatal.pack()).unwrap();
+    std::fs::write(&archive, fatal.pack()).unwrap();
     for more in [&["-vv"][..], &["--json"]] {
-        see(format!("refused {more:?}"), cluster.import(&binary, &nasty, more)).expect(4);
+        see(format!("refused {more:?}"), cluster.import(&binary, &archive, more)).expect(4);
     }
     println!("{looked_at} outputs looked at");
 }
@@ -185,21 +189,21 @@ fn terminal_receives_no_control_sequences_of_the_archive() {
 
     let binary = Binary::new().with_env("LC_ALL", "C.UTF-8").with_env("NO_COLOR", "1");
     std::fs::write(
-        binary.path("nasty.tar.gz"),
+        binary.path("controls.tar.gz"),
         archive_with_control_characters(&format!("group{CONTROL_CHARACTERS}")),
     )
     .unwrap();
     let shown = ["_config.json", "_annotations.ndjson", "_input_1.ndjson"].map(|part| format!("log-categories{part}"));
     let shown: Vec<[&str; 2]> = shown.iter().map(|name| ["--show", name]).collect();
     for more in INSPECTIONS.into_iter().chain(shown.iter().map(<[&str; 2]>::as_slice)) {
-        let command = binary.command([&["inspect", "nasty.tar.gz", "-q"], more].concat());
+        let command = binary.command([&["inspect", "controls.tar.gz", "-q"], more].concat());
         let ended = TerminalSession::start_with_stdout(command).wait();
         assert_no_control_characters(&format!("inspect {more:?}"), &ended.screen);
     }
-    std::fs::write(binary.path("nasty.tar.gz"), archive_with_control_characters("group")).unwrap();
+    std::fs::write(binary.path("controls.tar.gz"), archive_with_control_characters("group")).unwrap();
     let cluster = TestCluster::with(options());
     let url = cluster.stand_in.url();
-    let mut session = TerminalSession::start(binary.command(["import", "nasty.tar.gz", "--url", &url]));
+    let mut session = TerminalSession::start(binary.command(["import", "controls.tar.gz", "--url", &url]));
     session.expect("Import job").send_keys("n");
     let screen = session.wait().screen;
     let plan: String = screen.lines().filter(|line| line.contains("index")).collect();

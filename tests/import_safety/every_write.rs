@@ -39,7 +39,7 @@ fn refusal(status: u16) -> Action {
     )
 }
 
-/// What an undisturbed import leaves.
+/// What a fault-free import leaves.
 fn baseline(job: &'static str) -> ClusterState {
     let cluster = target(1, usize::MAX);
     import(&cluster, &Binary::new(), &archive_of(job), &[]).expect(0);

@@ -122,7 +122,7 @@ fn import(cluster: &TestCluster, binary: &Binary, archive: &Path, more: &[&str])
     cluster.import(binary, archive, &args)
 }
 
-/// How many write requests an undisturbed import sends.
+/// How many write requests a fault-free import sends.
 fn write_count(name: &'static str, more: &[&str]) -> usize {
     let cluster = target(1, usize::MAX);
     import(&cluster, &Binary::new(), &archive_of(name), more).expect(0);

@@ -1,4 +1,4 @@
-//! Generated jobs: state that is valid, documents as nasty as a cluster lets them be.
+//! Generated jobs: state that is valid, documents with every edge case that a cluster accepts.
 
 use std::io::Write;
 
@@ -29,16 +29,16 @@ fn whitespace() -> impl Strategy<Value = &'static str> {
 }
 
 fn number() -> impl Strategy<Value = String> {
-    let nasty = ["1.10", "1e3", "-0", "0.1E-7", "-1.0e+2", "12345678901234567890123", "0"];
+    let edge_cases = ["1.10", "1e3", "-0", "0.1E-7", "-1.0e+2", "12345678901234567890123", "0"];
     prop_oneof![
-        select(nasty.to_vec()).prop_map(str::to_owned),
+        select(edge_cases.to_vec()).prop_map(str::to_owned),
         any::<i64>().prop_map(|n| n.to_string())
     ]
 }
 
 /// A string as JSON writes it, in one of the ways there are.
 fn string() -> impl Strategy<Value = String> {
-    let nasty = [
+    let edge_cases = [
         r#""\u0041\ud83e\udd80""#,
         r#""\/ \\ \" \b\f\n\r\t""#,
         "\"\u{2028}\u{FEFF}\u{7f}ж\"",
@@ -46,7 +46,7 @@ fn string() -> impl Strategy<Value = String> {
         "\"\"",
     ];
     let any = "\\PC{0,12}".prop_map(|text| Value::from(text).to_string());
-    prop_oneof![select(nasty.to_vec()).prop_map(str::to_owned), any]
+    prop_oneof![select(edge_cases.to_vec()).prop_map(str::to_owned), any]
 }
 
 fn object(members: Vec<(String, String)>, space: &str) -> String {

@@ -71,7 +71,7 @@ impl TestCluster {
         Self::on(documents_for_tests(), options)
     }
 
-    /// The same, in memory even when the suite is about a real node: for walks of very many runs.
+    /// The same, in memory even when the suite is about a real node: for tests with very many runs.
     pub fn in_memory(options: MlOptions) -> Self {
         Self::on(Arc::new(InMemory::new()), options)
     }
