@@ -1,4 +1,4 @@
-//! A page as one HTML document that is complete: no network, no script, no image.
+//! A page as one self-contained HTML document: no network requests, no scripts, no images.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,10 +22,10 @@ const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 160.0;
 const BOTTOM: f64 = 180.0;
 
-/// The document. Whatever the page contains is text in it.
+/// The document. Everything from the page is escaped.
 pub(crate) fn render_html(page: &ReportPage) -> String {
-    // Nothing is loaded and nothing runs. The style sheet is known by its hash, so that text in the page cannot add
-    // another; the policy applies to what follows it.
+    // The policy forbids loading and running anything. It permits the style sheet by its hash, so that text in the page
+    // cannot add another one.
     format!(
         include_str!("page.html"),
         hash = STANDARD.encode(Sha256::digest(STYLE)),
@@ -36,8 +36,8 @@ pub(crate) fn render_html(page: &ReportPage) -> String {
     )
 }
 
-/// Escapes what could end a text or a quoted attribute, and control characters: HTML forbids them, and marks of direction
-/// could hide what is written.
+/// Escapes characters that could end a text or a quoted attribute. Control characters are escaped too: HTML forbids them,
+/// and directional marks could hide text.
 fn escape_html(text: &str) -> String {
     let text = escape(text).replace(['\n', '\t'], " ");
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
@@ -47,7 +47,7 @@ fn escape_html(text: &str) -> String {
 fn section((number, section): (usize, &Section)) -> String {
     let title = text(&section.title);
     let heading = match title.as_str() {
-        "" => "<section aria-label=\"In short\">".to_owned(),
+        "" => "<section aria-label=\"Summary\">".to_owned(),
         title => format!("<section aria-labelledby=\"s{number}\">\n<h2 id=\"s{number}\">{title}</h2>"),
     };
     let is_fact = |block: &Block| matches!(block, Block::Fact(..) | Block::Gauge(_));
@@ -70,6 +70,10 @@ fn block(block: &Block) -> String {
         Block::Tiles(tiles) => list("dl", " class=\"tiles\"", tiles.iter().map(tile)),
         Block::Table(data) => table(data),
         Block::Histogram(data) => histogram(data),
+        Block::Verdict(Mark(style, word, about)) => {
+            let word = text(&Text::styled(*style, *word));
+            format!("<p class=\"verdict\">{word} · {}</p>\n", text(about))
+        }
         Block::Marks(marks) => list("ul", " class=\"marks\"", marks.iter().map(mark)),
         Block::Paragraph(paragraph) => format!("<p>{}</p>\n", text(paragraph)),
     }
@@ -142,8 +146,7 @@ fn gauge(gauge: &Gauge) -> String {
     bars("gauge", GAUGE, 5, &[("track", GAUGE), (class, filled)])
 }
 
-/// Bars on top of each other, each of a class and a length. Sizes are attributes: the policy forbids styles of single
-/// elements.
+/// Overlapping bars, each with a class and a length. Sizes are attributes, since the policy forbids inline styles.
 fn bars(class: &str, width: u64, radius: u64, bars: &[(&str, u64)]) -> String {
     let bar = |(class, length): &(&str, u64)| {
         format!("<rect class=\"{class}\" width=\"{length}\" height=\"{THICKNESS}\" rx=\"{radius}\"/>")
@@ -153,7 +156,7 @@ fn bars(class: &str, width: u64, radius: u64, bars: &[(&str, u64)]) -> String {
     format!("<svg class=\"{class}\" {size} aria-hidden=\"true\">{bars}</svg>")
 }
 
-/// An SVG plot. Each column shows its count as a tooltip; the whole has a label for screen readers.
+/// An SVG plot with a label for screen readers. Each column shows its count as a tooltip.
 fn histogram(histogram: &Histogram) -> String {
     let number = histogram.counts.len();
     let highest = histogram.counts.iter().copied().max().unwrap_or(0).max(1);

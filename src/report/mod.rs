@@ -1,4 +1,4 @@
-//! What a page contains (sections of facts, tables and plots), rendered as text and as HTML.
+//! Pages of facts, tables and plots, rendered as text and as HTML.
 
 mod html;
 mod page;

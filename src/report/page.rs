@@ -13,7 +13,7 @@ pub(crate) struct ReportPage {
     pub(crate) sections: Vec<Section>,
 }
 
-/// A heading with what belongs to it; the first section has no heading.
+/// A heading and its contents; the summary and the final verdict have no heading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Section {
     pub(crate) title: Text,
@@ -32,10 +32,12 @@ pub(crate) enum Block {
     Histogram(Histogram),
     /// Results of checks.
     Marks(Vec<Mark>),
+    /// The result of the whole page, on one line.
+    Verdict(Mark),
     Paragraph(Text),
 }
 
-/// A fact about a part of a whole; `text` contains the numbers.
+/// A part of a whole, as a bar; `text` contains the numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gauge {
     pub(crate) label: &'static str,
@@ -49,17 +51,17 @@ pub(crate) struct Gauge {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tile(pub(crate) &'static str, pub(crate) Text, pub(crate) String);
 
-/// A table. HTML folds the rows beyond `shown`, text leaves them out.
+/// A table. Rows after the first `shown` are folded in HTML and omitted in text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
-    /// Each has as many cells as there are columns, or fewer.
+    /// Rows may have fewer cells than there are columns.
     pub(crate) rows: Vec<Vec<Cell>>,
     /// `None` shows all rows.
     pub(crate) shown: Option<usize>,
     /// Number of rows that are not in `rows`.
     pub(crate) more: u64,
-    /// Printed after the number of rows that are left out.
+    /// Printed after the number of omitted rows.
     pub(crate) left_out: &'static str,
     /// Printed below the table.
     pub(crate) note: String,
@@ -69,7 +71,7 @@ pub(crate) struct Table {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Column {
     Words(&'static str),
-    /// Words that may be truncated where the line is too long.
+    /// Words that may be truncated if the line is too long.
     Flexible(&'static str),
     /// Aligned to the right.
     Numbers(&'static str),
@@ -94,7 +96,7 @@ pub(crate) struct Histogram {
     pub(crate) unit: &'static str,
 }
 
-/// A result: a word in its style, and what it is about.
+/// A result: a word, its style, and a description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mark(pub(crate) TextStyle, pub(crate) &'static str, pub(crate) Text);
 
@@ -112,7 +114,7 @@ pub(crate) enum TextStyle {
     Plot,
 }
 
-/// A line of text whose pieces have styles. It may be made of anything: control characters are escaped.
+/// A line of text whose pieces have styles. Control characters are escaped, since the text may come from an archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text {
     pub(super) pieces: Vec<(TextStyle, String)>,
@@ -138,7 +140,7 @@ impl Section {
         self.blocks.push(block);
     }
 
-    /// Adds a fact with a line for each value that is not empty, if there are any.
+    /// Adds a fact with a line for each value that is not empty; no values add no fact.
     pub(crate) fn facts<T: Into<Text>>(&mut self, label: impl Into<String>, values: impl IntoIterator<Item = T>) {
         let lines = values.into_iter().map(Into::into);
         let lines: Vec<Text> = lines.filter(|line: &Text| !line.is_empty()).collect();
@@ -177,7 +179,7 @@ impl Table {
         }
     }
 
-    /// The notes below the table when only the first `shown` rows are there.
+    /// The notes below the table if only the first `shown` rows are printed.
     pub(super) fn notes(&self, shown: usize) -> impl Iterator<Item = String> {
         let more = self.rows.len().saturating_sub(shown) as u64 + self.more;
         let hint = if self.left_out.is_empty() { "" } else { "; " };
@@ -198,11 +200,11 @@ impl<T: Into<Text>> From<T> for Cell {
 }
 
 impl Histogram {
-    /// The largest count, and the width of a column.
+    /// The largest count and the width of a column, as text.
     pub(super) fn scale(&self) -> String {
         let highest = count(self.counts.iter().copied().max().unwrap_or(0));
         let width = duration(Duration::from_millis(self.width_millis));
-        format!("at most {highest} {} in {width}", self.unit)
+        format!("up to {highest} {} per {width}", self.unit)
     }
 
     /// The start of a column, truncated to seconds; `counts.len()` gives the end of the last one.
@@ -249,7 +251,7 @@ impl Text {
         self.pieces.is_empty()
     }
 
-    /// The same text with another style where it has none.
+    /// The same text with `style` for the pieces that have none.
     pub(super) fn or_style(&self, style: TextStyle) -> Self {
         let mut text = self.clone();
         text.pieces.iter_mut().for_each(|(own, _)| *own = own.or(style));
@@ -263,7 +265,7 @@ impl<T: AsRef<str>> From<T> for Text {
     }
 }
 
-/// `value` of `largest` as a number of `steps`, rounded up: only zero is nothing.
+/// `value` scaled from `largest` to `steps`, rounded up so that only zero becomes zero.
 pub(super) fn scaled(value: u64, largest: u64, steps: u64) -> u64 {
     let part = (u128::from(value) * u128::from(steps)).div_ceil(u128::from(largest.max(1)));
     u64::try_from(part).unwrap_or(steps).min(steps)

@@ -1,4 +1,4 @@
-//! A page as lines of text, for a terminal or a pipe.
+//! A page as text for a terminal or a pipe.
 
 use std::mem::take;
 
@@ -10,16 +10,18 @@ use super::page::{
 use crate::util::format::escape;
 
 const INDENT: usize = 2;
-/// Column of values behind labels, so that they are aligned on the whole page.
-const VALUES: usize = INDENT + 15;
+/// Column of values after labels, so that they are aligned on the whole page.
+const VALUES: usize = INDENT + 19;
+/// Pages with fewer columns print values below their labels.
+const NARROW: usize = 60;
 /// Columns between those of a table, and between tiles.
 const TABLE_GAP: usize = 2;
 const TILE_GAP: usize = 3;
-/// A flexible column is not made narrower.
+/// Minimum width of a flexible column.
 const MIN_COLUMN: usize = 12;
-/// Columns of a page where the output has no width.
+/// Width of the tiles if the width of the output is not known.
 const DEFAULT_WIDTH: usize = 80;
-/// Columns of a gauge, and of the longest bar in a table.
+/// Width of a gauge, and of the longest bar in a table.
 const GAUGE: u64 = 24;
 const BAR: u64 = 16;
 /// Lines of a histogram.
@@ -33,24 +35,33 @@ const HORIZONTAL: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '�
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RenderOptions {
     pub(crate) color: bool,
-    /// Block characters and marks; ASCII otherwise.
+    /// Whether to print block characters and symbols instead of ASCII.
     pub(crate) unicode: bool,
-    /// Columns; `None` does not limit lines, as in a file.
+    /// Columns; `None` does not limit the length of lines.
     pub(crate) width: Option<usize>,
 }
 
-/// The page, ended by a line feed. Its only control characters are the colors of `options`.
+/// The page, followed by a line feed. Colors are its only escape sequences.
 pub(crate) fn render_text(page: &ReportPage, options: RenderOptions) -> String {
     let sections: Vec<_> = page.sections.iter().map(|section| options.section(section)).collect();
-    let title = Text::styled(TextStyle::Strong, &page.title);
-    let lines = [title].into_iter().chain(sections.join(&Text::default()));
+    let title = options.wrap(&Text::styled(TextStyle::Strong, &page.title), 0);
+    let lines = title.into_iter().chain(sections.join(&Text::default()));
     lines.map(|line| line.render(options) + "\n").collect()
 }
 
 impl RenderOptions {
-    /// The text in lines that fit after a column.
+    /// The text in lines that fit to the right of `column`.
     fn wrap(self, text: &Text, column: usize) -> Vec<Text> {
         wrap(text, self.width.map(|width| width.saturating_sub(column)))
+    }
+
+    /// The column of values after labels.
+    fn values(self) -> usize {
+        if self.is_narrow() { 2 * INDENT } else { VALUES }
+    }
+
+    fn is_narrow(self) -> bool {
+        self.width.is_some_and(|width| width < NARROW)
     }
 
     fn section(self, section: &Section) -> Vec<Text> {
@@ -66,14 +77,19 @@ impl RenderOptions {
     fn block(self, block: &Block) -> Vec<Text> {
         match block {
             Block::Fact(label, lines) => {
-                let lines = lines.iter().flat_map(|line| self.wrap(line, VALUES));
-                at_column(VALUES, indented(TextStyle::Faint, label), lines)
+                let lines = lines.iter().flat_map(|line| self.wrap(line, self.values()));
+                at_column(self.values(), indented(TextStyle::Faint, label), lines)
             }
-            Block::Gauge(gauge) => at_column(VALUES, indented(TextStyle::Faint, gauge.label), self.gauge(gauge)),
+            Block::Gauge(gauge) => at_column(self.values(), indented(TextStyle::Faint, gauge.label), self.gauge(gauge)),
             Block::Tiles(tiles) => self.tiles(tiles),
             Block::Table(table) => self.table(table),
             Block::Histogram(histogram) => self.histogram(histogram.clone()),
             Block::Marks(marks) => self.marks(marks),
+            Block::Verdict(Mark(style, word, text)) => {
+                let separator = if self.unicode { " · " } else { " - " };
+                let line = self.sign(*style).then(*style, *word).then(TextStyle::Plain, separator);
+                self.paragraph(&line.join(text.clone()))
+            }
             Block::Paragraph(text) => self.paragraph(text),
         }
     }
@@ -82,7 +98,7 @@ impl RenderOptions {
         at_column(INDENT, Text::default(), self.wrap(text, INDENT))
     }
 
-    /// A bar that is filled in proportion, with the text beside it or below.
+    /// A bar, with the text beside it or, if the line is too short, below it.
     fn gauge(self, gauge: &Gauge) -> Vec<Text> {
         let filled = horizontal_bar(gauge.part.min(gauge.whole), gauge.whole, GAUGE, self.unicode);
         let rest = (GAUGE as usize).saturating_sub(filled.chars().count());
@@ -94,12 +110,14 @@ impl RenderOptions {
         let bar = bar.then(TextStyle::Faint, empty.repeat(rest)).join(close.into());
         let beside = bar.clone().join("  ".into()).join(gauge.text.clone());
         match self.width {
-            Some(width) if VALUES + beside.width() > width => [vec![bar], self.wrap(&gauge.text, VALUES)].concat(),
+            Some(width) if self.values() + beside.width() > width => {
+                [vec![bar], self.wrap(&gauge.text, self.values())].concat()
+            }
             _ => vec![beside],
         }
     }
 
-    /// Tiles of three lines side by side, in as many rows as the width requires.
+    /// Tiles of three lines, as many side by side as fit.
     fn tiles(self, tiles: &[Tile]) -> Vec<Text> {
         let room = self.width.unwrap_or(DEFAULT_WIDTH);
         let mut rows: Vec<[Text; 3]> = Vec::new();
@@ -120,7 +138,8 @@ impl RenderOptions {
         rows.join(&Text::default())
     }
 
-    /// Columns are as wide as their widest cell, and truncated where the line would be too long.
+    /// Columns are as wide as their widest cell. Flexible ones are truncated if the line would be too long; if it still is,
+    /// each row becomes a list of facts.
     fn table(self, table: &Table) -> Vec<Text> {
         let cell = |cell: &Cell| match cell {
             Cell::Text(text) => text.clone(),
@@ -133,7 +152,14 @@ impl RenderOptions {
         let titles = table.has_titles().then(|| table.columns.iter().map(title).collect());
         let rows = table.rows.iter().take(shown).map(|row| row.iter().map(cell).collect());
         let rows: Vec<Vec<Text>> = titles.into_iter().chain(rows).collect();
+        let notes = table.notes(shown).map(|note| Text::styled(TextStyle::Faint, note));
+        let notes = notes.flat_map(|note| self.paragraph(&note));
         let widths = widths(&table.columns, &rows, self.width);
+        let width = INDENT + widths.iter().map(|width| width + TABLE_GAP).sum::<usize>() - TABLE_GAP;
+        if self.is_narrow() && self.width < Some(width) {
+            let rows = table.rows.iter().take(shown);
+            return rows.flat_map(|row| self.row_as_list(&table.columns, row)).chain(notes).collect();
+        }
         let line = |row: Vec<Text>| {
             let cells = table.columns.iter().zip(row).zip(&widths);
             cells.fold(Text::default().pad(INDENT), |line, ((column, cell), width)| {
@@ -146,9 +172,21 @@ impl RenderOptions {
                 line.pad(start).join(cell).pad(end + TABLE_GAP)
             })
         };
-        let notes = table.notes(shown).map(|note| Text::styled(TextStyle::Faint, note));
-        let notes = notes.flat_map(|note| self.paragraph(&note));
         rows.into_iter().map(line).chain(notes).collect()
+    }
+
+    /// The first cell of a row, and below it the others with their titles. Bars are left out.
+    fn row_as_list(self, columns: &[Column], row: &[Cell]) -> Vec<Text> {
+        let cells = columns.iter().zip(row).enumerate();
+        let lines = cells.flat_map(|(number, (column, cell))| {
+            let Cell::Text(text) = cell else { return Vec::new() };
+            let (title, indent) = match (number, column.title()) {
+                (0, _) | (_, "") => (Text::default(), INDENT),
+                (_, title) => (Text::styled(TextStyle::Faint, format!("{title}: ")), 2 * INDENT),
+            };
+            at_column(indent, Text::default(), self.wrap(&title.join(text.clone()), indent))
+        });
+        lines.collect()
     }
 
     /// The counts above, the time below. Adjacent columns are merged until all fit.
@@ -167,25 +205,31 @@ impl RenderOptions {
         lines.push(indented(TextStyle::Faint, &rule.repeat(width)));
         let [from, to] = [0, width].map(|column| histogram.start(column).to_string());
         let from = indented(TextStyle::Faint, &from);
+        if self.is_narrow() {
+            lines.extend([from, indented(TextStyle::Faint, &format!("to {to}"))]);
+            return lines;
+        }
         let end = (INDENT + width).max(from.width() + INDENT + to.len());
         lines.push(from.pad(end - to.len()).then(TextStyle::Faint, to));
         lines
     }
 
     fn marks(self, marks: &[Mark]) -> Vec<Text> {
-        let head = |style, word: &str| {
-            let sign = match style {
-                _ if !self.unicode => "",
-                TextStyle::Good => "✓ ",
-                TextStyle::Bad => "✗ ",
-                _ => "! ",
-            };
-            indented(style, sign).then(style, word)
-        };
+        let head = |style, word: &str| Text::default().pad(INDENT).join(self.sign(style)).then(style, word);
         let widths = marks.iter().map(|Mark(style, word, _)| head(*style, word).width());
         let column = widths.max().unwrap_or(0) + 2;
         let lines = |Mark(style, word, text): &Mark| at_column(column, head(*style, word), self.wrap(text, column));
         marks.iter().flat_map(lines).collect()
+    }
+
+    fn sign(self, style: TextStyle) -> Text {
+        let sign = match style {
+            _ if !self.unicode => "",
+            TextStyle::Good => "✓ ",
+            TextStyle::Bad => "✗ ",
+            _ => "! ",
+        };
+        Text::styled(style, sign)
     }
 
     /// The text, escaped, in the color of its style.
@@ -209,14 +253,14 @@ fn indented(style: TextStyle, text: &str) -> Text {
     Text::default().pad(INDENT).then(style, text)
 }
 
-/// Lines that begin at a column; `head` is before the first, or above it where it is too long.
+/// Lines that begin at a column, after `head`, or below it if it is too long.
 fn at_column(column: usize, mut head: Text, lines: impl IntoIterator<Item = Text>) -> Vec<Text> {
     let above = (head.width() >= column).then(|| take(&mut head));
     let lines = lines.into_iter().map(|line| take(&mut head).pad(column).join(line));
     above.into_iter().chain(lines).collect()
 }
 
-/// The widths of columns that fit into a page with an indent.
+/// The widths of columns in a page, as far as flexible ones can be made narrower.
 fn widths(columns: &[Column], rows: &[Vec<Text>], page: Option<usize>) -> Vec<usize> {
     let widest = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(Text::width).max();
     let mut widths: Vec<usize> = (0..columns.len()).map(|column| widest(column).unwrap_or(0)).collect();
@@ -235,7 +279,7 @@ fn widths(columns: &[Column], rows: &[Vec<Text>], page: Option<usize>) -> Vec<us
     widths
 }
 
-/// Rows of characters from top to bottom, one column per number. Only zero is blank, so that a single document is
+/// Rows of characters from top to bottom, one column per number. Only zero is blank, so that even a single document is
 /// visible.
 fn vertical_bars(counts: &[u64], rows: usize, unicode: bool) -> Vec<String> {
     let levels: &[char] = if unicode { &VERTICAL } else { &VERTICAL_ASCII };
@@ -260,7 +304,6 @@ fn horizontal_bar(value: u64, largest: u64, columns: u64, unicode: bool) -> Stri
 }
 
 impl Text {
-    /// Columns.
     fn width(&self) -> usize {
         self.pieces.iter().map(|(_, piece)| measure_text_width(piece)).sum()
     }
@@ -276,7 +319,7 @@ impl Text {
         self.then(TextStyle::Plain, " ".repeat(missing))
     }
 
-    /// Truncates to a width, with a mark where anything was removed.
+    /// Truncates to a width; an ellipsis marks removed text.
     fn truncate(self, width: usize, unicode: bool) -> Self {
         if self.width() <= width {
             return self;
@@ -308,7 +351,7 @@ impl Text {
     }
 }
 
-/// The text in lines of at most `width` columns, broken at spaces; a longer word stays whole.
+/// The text in lines of at most `width` columns, broken at spaces. A longer word is not broken.
 fn wrap(text: &Text, width: Option<usize>) -> Vec<Text> {
     let Some(width) = width else {
         return vec![text.clone()];

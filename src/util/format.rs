@@ -17,20 +17,21 @@ pub fn amount(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
 }
 
-/// Bytes in decimal units with one digit behind the point: `999 B`, `4.9 MB`.
+/// Bytes in binary units, with one digit after the point unless the number is exact: `999 B`, `4.9 MiB`, `512 MiB`.
 pub fn bytes(n: u64) -> String {
-    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
-    if n < 1000 {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if n < 1024 {
         return format!("{n} B");
     }
-    let mut value = n as f64 / 1000.0;
+    let mut value = n as f64 / 1024.0;
     let mut unit = 0;
-    // 999.95 would be printed as 1000.0.
-    while value >= 999.95 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
+    // 1023.95 would be printed as 1024.0.
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
         unit += 1;
     }
-    format!("{value:.1} {}", UNITS[unit])
+    let digits = usize::from(value.fract() > 0.0);
+    format!("{value:.digits$} {}", UNITS[unit])
 }
 
 /// A length of time: `0.4 s`, `12 s`, `3 min 12 s`, `1 h 02 min`, `29 d 23 h`.
@@ -243,12 +244,13 @@ mod tests {
     fn bytes_have_units() {
         for (n, text) in [
             (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.0 kB"),
-            (4_900_000, "4.9 MB"),
-            (999_949, "999.9 kB"),
-            (999_999, "1.0 MB"),
-            (u64::MAX, "18.4 EB"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (5_138_022, "4.9 MiB"),
+            (512 << 20, "512 MiB"),
+            (1_048_524, "1023.9 KiB"),
+            (1_048_575, "1.0 MiB"),
+            (u64::MAX, "16 EiB"),
         ] {
             assert_eq!(bytes(n), text);
         }

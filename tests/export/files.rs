@@ -230,7 +230,7 @@ fn export_dry_run_counts_and_writes_nothing() {
       annotations            6
       notifications          4
       categories            12
-      inputs               200  about 25.7 kB before compression
+      inputs               200  about 25.1 KiB before compression
     of the inputs: @timestamp, message, service
     ");
     let run = cluster

@@ -1,4 +1,4 @@
-//! The report as a page.
+//! The report as a page for a terminal or a browser.
 
 use std::borrow::Borrow;
 use std::cmp::Reverse;
@@ -11,16 +11,16 @@ use crate::job::{Detector, Snapshot};
 use crate::report::Column::{Flexible, Numbers, Words};
 use crate::report::TextStyle::{Bad, Caution, Faint, Good, Plain};
 use crate::report::{Block, Cell, Gauge, Histogram, Mark, ReportPage, Section, Table, Text, TextStyle, Tile};
-use crate::util::format::{amount, bytes, count, duration};
+use crate::util::format::{amount, bytes, count, duration, format_size};
 use crate::util::timestamp::EpochMillis;
 
-/// Patterns of a detector that are listed.
+/// Maximum number of patterns listed per detector.
 const SHOWN_PATTERNS: usize = 6;
-/// Rows of tables that are always shown.
+/// Maximum number of table rows in the text; HTML folds the others.
 const SHOWN_CATEGORIES: usize = 10;
 const SHOWN_INDICES: usize = 8;
 
-/// The page of a report; values come last.
+/// The page of a report. The verdict comes first and last, so that it is visible without scrolling.
 pub(super) fn page(report: &Report) -> ReportPage {
     let path = report.archive.path.as_str();
     let sections: [fn(&Report) -> Option<Section>; 10] = [
@@ -28,16 +28,17 @@ pub(super) fn page(report: &Report) -> ReportPage {
     ];
     let sections = sections.iter().filter_map(|section| section(report));
     let values = report.values.iter().flat_map(values::sections);
+    let last = Section::of("", Block::Verdict(verdict(report)));
     ReportPage {
         title: if path == "-" { "standard input" } else { path }.to_owned(),
-        sections: sections.chain(values).collect(),
+        sections: sections.chain(values).chain([last]).collect(),
     }
 }
 
 /// The page of `--values`.
 pub(super) fn values_page(report: &Report, values: &ValuesFacts) -> ReportPage {
-    let pseudonymized = "The archive was pseudonymised: where its fields were chosen, tokens stand for values.";
-    let data = "What follows are values of the data: whoever gets the archive gets them.";
+    let pseudonymized = "This archive is pseudonymized: the values of the selected fields are replaced by tokens.";
+    let data = "This archive contains the following values of the data. Anyone who has the archive can read them.";
     let note = match values.pseudonymized {
         true => Text::styled(Good, pseudonymized),
         false => Text::styled(Caution, data),
@@ -49,183 +50,188 @@ pub(super) fn values_page(report: &Report, values: &ValuesFacts) -> ReportPage {
     }
 }
 
-/// The verdict, the most important numbers, and the file.
+/// The verdict, the most important numbers, and where the archive comes from.
 fn summary(report: &Report) -> Option<Section> {
-    let mut section = Section::of("", Block::Marks(verdict(report)));
+    let mut section = Section::of("", Block::Verdict(verdict(report)));
+    if report.values.is_some() {
+        let text = "This page contains values of the data. Protect it as you protect the data.";
+        section.paragraph(Text::styled(Caution, text));
+    }
     let tiles = tiles(report);
     if !tiles.is_empty() {
         section.push(Block::Tiles(tiles));
     }
     let entries = amount(report.entries.len() as u64, "entry", "entries");
-    section.fact("size", format!("{} in {entries}", bytes(report.archive.bytes)));
+    section.fact("Size", format!("{} in {entries}", bytes(report.archive.bytes)));
     let Some(manifest) = &report.contents.manifest else {
-        section.fact("written by", "the Python scripts, or cut short (no manifest)");
+        section.fact("Created by", "the Python scripts, or incomplete (no manifest)");
         return Some(section);
     };
     let tool = format!("esml-state {}, {}", manifest.tool_version, manifest.created);
-    section.fact("written by", tool);
+    section.fact("Created by", tool);
     let source = &manifest.source;
-    let cluster = format!("Elasticsearch {}, {}", source.cluster_version, source.cluster_uuid);
-    section.fact("from", format!("cluster {} ({cluster})", source.cluster_name));
+    let cluster = format!("Elasticsearch {}, UUID {}", source.cluster_version, source.cluster_uuid);
+    section.fact("Source cluster", format!("{} ({cluster})", source.cluster_name));
     let options = manifest.options.iter().map(|(name, value)| match value.as_str() {
-        Some(text) => format!("{name} {text}"),
-        None => format!("{name} {value}"),
+        Some(text) => format!("{name}: {text}"),
+        None => format!("{name}: {value}"),
     });
-    section.fact("options", joined(options));
+    section.fact("Export options", joined(options));
     Some(section)
 }
 
-fn verdict(report: &Report) -> Vec<Mark> {
+/// Whether the archive can be imported, and why not or what is missing.
+fn verdict(report: &Report) -> Mark {
+    let number = report.checks.len();
     let failed = report.checks.iter().filter(|check| !check.passed).count();
-    let mut checks = match failed {
-        0 => format!("all {} checks held", report.checks.len()),
-        _ => format!("{failed} of {} checks failed", report.checks.len()),
+    let warnings = report.findings.iter().filter(|finding| !finding.is_fatal()).count() as u64;
+    let missing = report.missing.len() as u64;
+    let checks = match failed {
+        0 => format!("all {number} checks passed"),
+        _ => format!("{failed} of {number} checks failed"),
     };
-    if !report.findings.is_empty() {
-        let findings = amount(report.findings.len() as u64, "finding", "findings");
-        checks = format!("{checks}, {findings}");
-    }
+    let warnings = (warnings > 0).then(|| amount(warnings, "warning", "warnings"));
+    let missing = (missing > 0).then(|| format!("{} missing", amount(missing, "item", "items")));
+    let details = [Some(checks), warnings, missing];
     let (style, word) = match report.importable {
-        true if failed == 0 && report.findings.is_empty() => (Good, "can be imported"),
-        true => (Caution, "can be imported"),
-        false => (Bad, "CANNOT be imported"),
+        true if failed == 0 && details.iter().flatten().count() == 1 => (Good, "Can be imported"),
+        true => (Caution, "Can be imported"),
+        false => (Bad, "Cannot be imported"),
     };
-    let mut marks = vec![Mark(style, word, checks.into())];
-    if report.importable && !report.missing.is_empty() {
-        let things = amount(report.missing.len() as u64, "thing", "things");
-        marks.push(Mark(Caution, "will lack", format!("{things}, see below").into()));
-    }
-    if report.values.is_some() {
-        let text = "of the data, listed below: treat this page as you would the data";
-        marks.push(Mark(Caution, "holds values", text.into()));
-    }
-    marks
+    Mark(style, word, joined(details.into_iter().flatten()).into())
 }
 
 fn tiles(report: &Report) -> Vec<Tile> {
     let mut tiles = Vec::new();
     if let Some(snapshot) = &report.contents.snapshot {
         if let Some(size) = snapshot.size("model_bytes") {
-            let size = Text::styled(memory_style(snapshot), memory(size));
+            let size = Text::styled(memory_style(snapshot), bytes(size));
             let limit = snapshot.size("model_bytes_memory_limit");
-            let limit = limit.map(|limit| format!("of {}", memory(limit)));
-            tiles.push(Tile("model memory", size, limit.unwrap_or_default()));
+            let limit = limit.map(|limit| format!("of {}", bytes(limit)));
+            tiles.push(Tile("Model memory", size, limit.unwrap_or_default()));
         }
         if let [(Some(number), name), others @ ..] = series(report, snapshot).as_slice() {
-            tiles.push(Tile(name, count(*number).into(), numbers(others)));
+            let others = numbers(others);
+            let separator = if others.is_empty() { "" } else { ", " };
+            tiles.push(Tile("Model size", count(*number).into(), format!("{name}{separator}{others}")));
         }
         let categories = snapshot.size("total_category_count");
         if let Some(number) = categories.filter(|_| report.contents.categorizes()) {
             let (status, style) = categorization_status(snapshot);
             let style = if style == Good { Plain } else { style };
             let number = Text::styled(style, count(number));
-            tiles.push(Tile("categories", number, format!("status {status}")));
+            tiles.push(Tile("Categories", number, format!("status {status}")));
         }
         if let Some(latest) = snapshot.latest_record_time_stamp {
             let latest_text = latest.to_string();
             let day = latest_text.split('T').next().unwrap_or_default();
             tiles.push(match between(first_record(report), Some(latest)) {
-                Some(length) => Tile("has seen", length.into(), format!("to {day}")),
-                None => Tile("has seen", day.into(), "latest record".to_owned()),
+                Some(length) => Tile("Data range", length.into(), format!("to {day}")),
+                None => Tile("Data range", format!("to {day}").into(), String::new()),
             });
         }
     }
     if let Some(inputs) = report.parts.iter().find(|part| part.part == "inputs") {
         let length = between(inputs.first, inputs.last).unwrap_or_default();
-        let note = if inputs.documents == 0 { "none carried" } else { &length };
-        tiles.push(Tile("inputs", count(inputs.documents).into(), note.to_owned()));
+        let note = if inputs.documents == 0 { "not included" } else { &length };
+        tiles.push(Tile("Input documents", count(inputs.documents).into(), note.to_owned()));
     }
     tiles
 }
 
 fn job(report: &Report) -> Option<Section> {
     let Some(job) = &report.contents.config else {
-        return Some(Section::note("Job", "not known: no readable configuration"));
+        return Some(Section::note("Job", "The job configuration is missing or cannot be read."));
     };
     let mut section = Section::new(format!("Job {}", job.id()));
-    let span = job.analysis.bucket_span.as_deref().unwrap_or("of the default length");
-    section.facts("description", job.description.as_deref());
-    section.fact("groups", job.groups.join(", "));
-    section.fact("bucket span", format!("{span}, by the time in {}", job.time_field()));
-    section.facts("detectors", job.analysis.detectors.iter().map(Detector::description));
-    section.fact("influencers", job.analysis.influencers.join(", "));
-    section.facts("categorizes", job.categorization_field());
-    section.facts("counts by", job.analysis.summary_count_field_name.as_deref());
-    section.facts("memory limit", job.model_memory_limit().map(memory));
-    section.facts("job version", job.job_version.as_deref());
+    section.facts("Description", job.description.as_deref());
+    section.fact("Groups", job.groups.join(", "));
+    section.fact("Bucket span", job.analysis.bucket_span.as_deref().unwrap_or("5m (default)"));
+    section.fact("Time field", job.time_field());
+    section.facts("Detectors", job.analysis.detectors.iter().map(Detector::description));
+    section.fact("Influencers", job.analysis.influencers.join(", "));
+    section.facts("Categorized field", job.categorization_field());
+    section.facts("Summary count", job.analysis.summary_count_field_name.as_deref());
+    section.facts("Memory limit", job.model_memory_limit().map(format_size));
+    section.facts("Job version", job.job_version.as_deref());
     Some(section)
 }
 
 fn datafeed(report: &Report) -> Option<Section> {
     let (datafeed, facts) = (report.contents.config.as_ref()?.datafeed()?, report.datafeed.as_ref()?);
-    let with = [
-        ("query", "a query"),
+    let others = [
         ("runtime_mappings", "runtime mappings"),
         ("script_fields", "script fields"),
         ("aggregations", "aggregations"),
     ];
-    let all = "every document (no query)";
-    let with = with.into_iter().filter(|(fact, _)| facts[fact] == true);
-    let with = joined(with.map(|(_, name)| name));
-    let remote = "reads another cluster: that one must be connected where it runs";
+    let others = others.into_iter().filter(|(fact, _)| facts[fact] == true);
+    let query = if facts["query"] == true { "custom query" } else { "all documents" };
+    let remote = "must also be connected to the target cluster";
     let mut section = Section::new(format!("Datafeed {}", datafeed.id));
-    section.fact("reads", datafeed.indices.join(", "));
-    section.fact("with", if with.is_empty() { all } else { &with });
-    section.facts("remote", (facts["remote"] == true).then_some(remote));
+    section.fact("Indices", datafeed.indices.join(", "));
+    section.fact("Query", query);
+    section.fact("Also uses", joined(others.map(|(_, name)| name)));
+    section.facts("Remote clusters", (facts["remote"] == true).then_some(remote));
     Some(section)
 }
 
 fn snapshot(report: &Report) -> Option<Section> {
     let Some(snapshot) = &report.contents.snapshot else {
-        return Some(Section::note("Snapshot", "none"));
+        return Some(Section::note("Snapshot", "The snapshot document is missing or cannot be read."));
     };
     let mut section = Section::new(format!("Snapshot {}", snapshot.snapshot_id));
-    section.facts("created", snapshot.timestamp.map(|time| time.to_string()));
-    section.facts("description", snapshot.description.as_deref());
+    section.facts("Created", snapshot.timestamp.map(|time| time.to_string()));
+    section.facts("Description", snapshot.description.as_deref());
     let requirement = Requirement::of(snapshot.min_version.as_deref());
-    section.facts("compatibility", requirement.map(|requirement| requirement.to_string()));
+    section.facts("Compatibility", requirement.map(|requirement| requirement.to_string()));
     if let Some(size) = snapshot.size("model_bytes") {
         let peak = snapshot.size("peak_model_bytes").filter(|peak| *peak > size);
-        let peak = peak.map_or_else(String::new, |peak| format!(", once {}", memory(peak)));
+        let peak = peak.map_or_else(String::new, |peak| format!(", peak {}", bytes(peak)));
         match positive(snapshot.size("model_bytes_memory_limit")) {
-            None => section.fact("memory", format!("{}{peak}", memory(size))),
+            None => section.fact("Memory", format!("{}{peak}", bytes(size))),
             Some(limit) => {
                 let share = size as f64 * 100.0 / limit as f64;
                 section.push(Block::Gauge(Gauge {
-                    label: "memory",
+                    label: "Memory",
                     part: size,
                     whole: limit,
                     style: memory_style(snapshot),
-                    text: format!("{}, {share:.1} % of {}{peak}", memory(size), memory(limit)).into(),
+                    text: format!("{}, {share:.1}% of {}{peak}", bytes(size), bytes(limit)).into(),
                 }));
             }
         }
     }
-    section.facts("health", health(report, snapshot));
-    section.fact("models", numbers(&series(report, snapshot)));
+    section.facts("Health", health(report, snapshot));
+    section.fact("Model size", numbers(&series(report, snapshot)));
     if let Some(latest) = snapshot.latest_record_time_stamp {
         let first = first_record(report);
         let length = between(first, Some(latest)).map_or_else(String::new, |length| format!(" ({length})"));
-        let seen = match first {
+        let range = match first {
             Some(first) => format!("{first} to {latest}{length}"),
             None => format!("to {latest}"),
         };
-        section.fact("has seen", seen);
+        section.fact("Data range", range);
     }
     let latest_result = snapshot.latest_result_time_stamp;
-    section.facts("latest result", latest_result.map(|time| time.to_string()));
+    section.facts("Latest result", latest_result.map(|time| time.to_string()));
     if let Some(counts) = &report.data_counts {
         let counts = numbers(&[
             (counts.records, "records"),
             (counts.buckets, "buckets"),
-            (positive(counts.empty_buckets), "empty ones"),
+            (positive(counts.empty_buckets), "empty buckets"),
             (positive(counts.missing_fields), "missing fields"),
             (positive(counts.out_of_order), "records out of order"),
         ]);
-        section.fact("job counts", counts);
+        section.fact("Data counts", counts);
     }
-    section.facts("has found", patterns(report));
-    section.facts("state", state(report, snapshot));
+    section.facts("Detected patterns", patterns(report));
+    let state = report.state;
+    let missing = snapshot.snapshot_doc_count.filter(|expected| *expected != state.model_documents);
+    section.fact("Model state", decoded(state.model_documents, missing, state.model_bytes));
+    if state.categorizer_documents > 0 || report.contents.categorizes() {
+        let categorizer = decoded(state.categorizer_documents, None, state.categorizer_bytes);
+        section.fact("Categorizer state", categorizer);
+    }
     Some(section)
 }
 
@@ -237,38 +243,38 @@ fn memory_style(snapshot: &Snapshot) -> TextStyle {
     }
 }
 
-/// Whether there was enough memory, and whether categories make sense.
+/// Whether the memory limit was reached, and whether the messages are suitable for categorization.
 fn health(report: &Report, snapshot: &Snapshot) -> Vec<Text> {
-    let text = |style, status: &str, meaning: &str| Text::styled(style, status).then(Plain, meaning);
-    let mut lines = vec![match snapshot.status("memory_status").unwrap_or("not known") {
-        "ok" => text(Good, "ok", ": no memory limit reached"),
+    let text = |style, status: &str, meaning: &str| Text::from("memory ").then(style, status).then(Plain, meaning);
+    let mut lines = vec![match snapshot.status("memory_status").unwrap_or("unknown") {
+        "ok" => text(Good, "ok", ": the limit was not reached"),
         "soft_limit" => {
-            let meaning = ": over 60 % of its limit, it prunes what is rare";
-            text(Caution, "soft limit reached", meaning)
+            let meaning = ": more than 60% of the limit is used, and unused models are pruned";
+            text(Caution, "soft_limit", meaning)
         }
         "hard_limit" => {
-            let over = memory(snapshot.size("model_bytes_exceeded").unwrap_or(0));
-            let meaning = format!(": new series were not modelled, {over} too much");
-            text(Bad, "hard limit reached", &meaning)
+            let over = bytes(snapshot.size("model_bytes_exceeded").unwrap_or(0));
+            let meaning = format!(": the limit was exceeded by {over}, and new series were not modeled");
+            text(Bad, "hard_limit", &meaning)
         }
-        other => text(Caution, &format!("memory status {other}"), ""),
+        other => text(Caution, other, ""),
     }];
     let failures = positive(snapshot.size("bucket_allocation_failures_count"));
     let failures = failures.map(|buckets| amount(buckets, "bucket", "buckets"));
-    lines.extend(failures.map(|buckets| Text::styled(Bad, format!("{buckets} in which no memory was left"))));
+    lines.extend(failures.map(|buckets| Text::styled(Bad, format!("memory allocation failed in {buckets}"))));
     lines.extend(report.contents.categorizes().then(|| categorization(snapshot)));
     lines
 }
 
 fn categorization_status(snapshot: &Snapshot) -> (&str, TextStyle) {
-    let status = snapshot.status("categorization_status").unwrap_or("not known");
+    let status = snapshot.status("categorization_status").unwrap_or("unknown");
     (status, if status == "ok" { Good } else { Caution })
 }
 
 fn categorization(snapshot: &Snapshot) -> Text {
     let (status, style) = categorization_status(snapshot);
     let meaning = match status {
-        "warn" => ": the messages do not suit categorization",
+        "warn" => ": the messages are not suitable for categorization",
         _ => "",
     };
     let total = snapshot.size("total_category_count").unwrap_or(0);
@@ -278,19 +284,19 @@ fn categorization(snapshot: &Snapshot) -> Text {
     let kinds = numbers(&kinds);
     let kinds = if kinds.is_empty() { kinds } else { format!(" ({kinds})") };
     let documents = snapshot.size("categorized_doc_count");
-    let documents = documents.map(|documents| format!(" of {}", amount(documents, "document", "documents")));
+    let documents = documents.map(|documents| format!(" in {}", amount(documents, "document", "documents")));
     let numbers = format!("{meaning}: {total}{kinds}{}", documents.unwrap_or_default());
     Text::from("categorization ").then(style, status).then(Plain, numbers)
 }
 
-/// How many values are modeled, of the kinds that the job's detectors split by.
+/// Numbers of modeled values, by the kinds of fields that the detectors use.
 fn series(report: &Report, snapshot: &Snapshot) -> Vec<(Option<u64>, &'static str)> {
     let detectors = report.contents.config.iter().flat_map(|job| &job.analysis.detectors);
     let has = |field: fn(&Detector) -> &Option<String>| detectors.clone().any(|detector| field(detector).is_some());
     let kinds = [
         (has(|detector| &detector.partition), "partition", "partitions"),
-        (has(|detector| &detector.over), "over", "members of populations"),
-        (has(|detector| &detector.by), "by", "by values"),
+        (has(|detector| &detector.over), "over", "over field values"),
+        (has(|detector| &detector.by), "by", "by field values"),
     ];
     let used = kinds.into_iter().filter(|(is_used, ..)| *is_used);
     let series = used.map(|(_, field, name)| (snapshot.size(&format!("total_{field}_field_count")), name));
@@ -322,32 +328,23 @@ fn describe_pattern(facts: &PatternFacts) -> String {
         None => "",
     };
     let what = match (facts.pattern.what, &facts.pattern.period) {
-        (PatternKind::Seasonality, Some(period)) => format!("a period of {period}{days}"),
-        (PatternKind::Trend, _) => "a trend".to_owned(),
-        _ => "another change".to_owned(),
+        (PatternKind::Seasonality, Some(period)) => format!("seasonality of {period}{days}"),
+        (PatternKind::Trend, _) => "trend".to_owned(),
+        _ => "other change".to_owned(),
     };
     format!("{what} in {}", amount(facts.series, "series", "series"))
 }
 
-fn state(report: &Report, snapshot: &Snapshot) -> Vec<String> {
-    let state = report.state;
-    let line = |name: &str, documents: u64, of: &str, size: u64| {
-        let noun = if documents == 1 { "document" } else { "documents" };
-        format!("{name}: {}{of} {noun}, {} decoded", count(documents), bytes(size))
+/// Documents of the state and their decoded size. `expected` is the number of documents, if some are missing.
+fn decoded(documents: u64, expected: Option<u64>, size: u64) -> String {
+    let documents = match expected {
+        Some(expected) => format!("{} of {}", count(documents), amount(expected, "document", "documents")),
+        None => amount(documents, "document", "documents"),
     };
-    let of = match snapshot.snapshot_doc_count {
-        Some(expected) if expected != state.model_documents => format!(" of {}", count(expected)),
-        _ => String::new(),
-    };
-    let mut lines = vec![line("model", state.model_documents, &of, state.model_bytes)];
-    if state.categorizer_documents > 0 || report.contents.categorizes() {
-        let (documents, size) = (state.categorizer_documents, state.categorizer_bytes);
-        lines.push(line("categorizer", documents, "", size));
-    }
-    lines
+    format!("{documents}, {} decoded", bytes(size))
 }
 
-/// The categories that match most.
+/// The categories with the most matches.
 fn categories(report: &Report) -> Option<Section> {
     let categories = report.categories.as_ref()?;
     let matches = |category: &CategoryFacts| category.matches.unwrap_or(0);
@@ -359,11 +356,11 @@ fn categories(report: &Report) -> Option<Section> {
         row
     });
     let examples = categories.list.iter().any(|category| category.example.is_some());
-    let mut columns = vec![Numbers("category"), Numbers("matches"), Words("")];
-    columns.extend(examples.then_some(Flexible("for example")));
+    let mut columns = vec![Numbers("Category"), Numbers("Matches"), Words("")];
+    columns.extend(examples.then_some(Flexible("Example")));
     let notes = [
-        categories.more.then_some("There are more than are read here."),
-        (!examples).then_some("--values shows an example of each."),
+        categories.more.then_some("Not all categories are listed."),
+        (!examples).then_some("Add --values to show an example of each."),
     ];
     let table = Table {
         shown: Some(SHOWN_CATEGORIES),
@@ -373,46 +370,59 @@ fn categories(report: &Report) -> Option<Section> {
     Some(Section::of("Categories", Block::Table(table)))
 }
 
+/// The heading of a part.
+fn part_name(part: &'static str) -> &'static str {
+    match part {
+        "state" => "Model state",
+        "categories" => "Categories",
+        "annotations" => "Annotations",
+        "notifications" => "Notifications",
+        "inputs" => "Input documents",
+        other => other,
+    }
+}
+
 /// Documents, bytes and times of each part; annotations, filters and calendars.
 fn parts(report: &Report) -> Option<Section> {
-    let mut section = Section::new("Parts");
+    let mut section = Section::new("Contents");
     let rows = report.parts.iter().map(|part| {
         let style = if part.documents == 0 { Faint } else { Plain };
         let [documents, size] = [count(part.documents), bytes(part.bytes)].map(|text| Text::styled(style, text).into());
         let [first, last] = [part.first, part.last].map(|time| to_the_second(time).into());
-        vec![part.part.into(), documents, size, first, last]
+        vec![part_name(part.part).into(), documents, size, first, last]
     });
-    let [documents, size] = ["documents", "bytes"].map(Numbers);
+    let [documents, size] = ["Documents", "Size"].map(Numbers);
     section.table(Table::new(
-        [Words(""), documents, size, Words("from"), Words("to")],
+        [Words(""), documents, size, Words("From"), Words("To")],
         rows,
     ));
     for part in report.parts.iter().filter(|part| part.undated > 0) {
-        let text = format!("{}: {} with a time that cannot be read", part.part, count(part.undated));
+        let undated = amount(part.undated, "document", "documents");
+        let text = format!("{}: the time of {undated} cannot be read", part_name(part.part));
         section.paragraph(Text::styled(Caution, text));
     }
     let annotations = report.annotations;
     if annotations.by_job + annotations.by_people > 0 {
         let [job, people] = [annotations.by_job, annotations.by_people].map(count);
-        section.fact("annotations", format!("{job} by the job itself, {people} by people"));
+        section.fact("Annotations", format!("{job} by the job, {people} by users"));
     }
-    section.fact("filters", report.filters.join(", "));
+    section.fact("Filters", report.filters.join(", "));
     let calendars = report.contents.calendars.iter().map(|calendar| {
         let events = amount(calendar.events.len() as u64, "event", "events");
         format!("{} ({events})", calendar.calendar_id)
     });
-    section.fact("calendars", joined(calendars));
+    section.fact("Calendars", joined(calendars));
     Some(section)
 }
 
-/// The inputs by index, and over time.
+/// Input documents by source index, and over time.
 fn inputs(report: &Report) -> Option<Section> {
     let inputs = report.inputs.as_ref()?;
-    let mut section = Section::new("Inputs");
+    let mut section = Section::new("Input documents");
     let mut indices: Vec<(&String, &u64)> = inputs.indices.iter().collect();
     indices.sort_by_key(|(_, number)| Reverse(**number));
     if let [(index, _)] = indices.as_slice() {
-        section.fact("index", index);
+        section.fact("Source index", index);
     } else {
         let largest = inputs.indices.values().sum();
         let rows = indices.into_iter().map(|(index, value)| {
@@ -421,13 +431,13 @@ fn inputs(report: &Report) -> Option<Section> {
         });
         section.table(Table {
             shown: Some(SHOWN_INDICES),
-            ..Table::new([Flexible("index"), Numbers("documents"), Words("")], rows)
+            ..Table::new([Flexible("Source index"), Numbers("Documents"), Words("")], rows)
         });
     }
-    section.fact("mapping", if inputs.mapping { "carried" } else { "not carried" });
+    section.fact("Mapping", if inputs.mapping { "included" } else { "not included" });
     if let Some(histogram) = &inputs.histogram {
         section.push(Block::Histogram(Histogram {
-            title: "Inputs over time",
+            title: "Input documents over time",
             from: histogram.from,
             width_millis: histogram.column_millis,
             counts: histogram.counts.clone(),
@@ -439,31 +449,30 @@ fn inputs(report: &Report) -> Option<Section> {
 
 fn checks(report: &Report) -> Option<Section> {
     let checks = report.checks.iter().map(|check| match check.passed {
-        true => Mark(Good, "ok", check.what.into()),
-        false => Mark(Bad, "FAILED", check.what.into()),
+        true => Mark(Good, "passed", check.what.into()),
+        false => Mark(Bad, "failed", check.what.into()),
     });
     let findings = report.findings.iter().map(|finding| match finding.is_fatal() {
-        true => Mark(Bad, "fatal", finding.to_string().into()),
+        true => Mark(Bad, "error", finding.to_string().into()),
         false => Mark(Caution, "warning", finding.to_string().into()),
     });
     Some(Section::of("Checks", Block::Marks(checks.chain(findings).collect())))
 }
 
-/// What an import of the archive will not have.
 fn missing(report: &Report) -> Option<Section> {
-    let mut section = Section::new("An import will find");
+    let mut section = Section::new("Missing from this archive");
     for part in &report.missing {
         section.paragraph(&part.consequence);
     }
-    (report.importable && !report.missing.is_empty()).then_some(section)
+    (!report.missing.is_empty()).then_some(section)
 }
 
 fn reminder(report: &Report) -> Option<Section> {
-    let text = "The learned state itself holds values of the data (hosts, users, messages), with or without inputs: treat \
-                the archive as you would the data.";
-    let mut section = Section::note("Before you share it", text);
+    let text = "The model state contains values of the data (hosts, users, messages), even without input documents. \
+                Protect the archive as you protect the data.";
+    let mut section = Section::note("Before you share this archive", text);
     if report.values.is_none() {
-        section.paragraph("`inspect --values` shows them; this page contains none.");
+        section.paragraph("This page contains none of these values. Add --values to show them.");
     }
     report.parts.iter().any(|part| part.documents > 0).then_some(section)
 }
@@ -480,24 +489,12 @@ fn joined<T: Borrow<str>>(items: impl IntoIterator<Item = T>) -> String {
     items.into_iter().collect::<Vec<_>>().join(", ")
 }
 
-/// Numbers with their names, as far as they are known.
+/// Numbers with their names, except for unknown numbers.
 fn numbers(numbers: &[(Option<u64>, &str)]) -> String {
     let numbers = numbers.iter();
     joined(numbers.filter_map(|(number, name)| Some(format!("{} {name}", count((*number)?)))))
 }
 
-/// In the binary units of Elasticsearch's `512mb`.
-fn memory(bytes: u64) -> String {
-    let (unit, name) = match bytes {
-        0..0x10_0000 => (1 << 10, "KiB"),
-        0x10_0000..0x4000_0000 => (1 << 20, "MiB"),
-        _ => (1 << 30, "GiB"),
-    };
-    let text = format!("{:.1}", bytes as f64 / f64::from(unit));
-    format!("{} {name}", text.strip_suffix(".0").unwrap_or(&text))
-}
-
-/// The time between two known times.
 fn between(from: Option<EpochMillis>, to: Option<EpochMillis>) -> Option<String> {
     let millis = u64::try_from(to?.0.checked_sub(from?.0)?).ok()?;
     Some(duration(Duration::from_millis(millis)))
