@@ -75,63 +75,63 @@ pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
     let has = |part| contents.count(part) > 0;
     let config = contents.config.as_ref();
     if contents.is_missing_categorizer() {
-        let consequence = "the job's categories start anew";
-        add("categorizer_state", &format!("no categorizer state: {consequence}"));
+        let consequence = "the job starts without categories and learns them again";
+        add("categorizer_state", &format!("Categorizer state: {consequence}"));
     }
     if contents.categorizes() && !has(Part::Categories) {
-        let consequence = "categories found so far have no examples until they are seen again";
-        add("categories", &format!("no category definitions: {consequence}"));
+        let consequence = "existing categories have no examples until they match again";
+        add("categories", &format!("Category definitions: {consequence}"));
     }
     if contents.data_counts.is_none() {
-        add("data_counts", "no data counts: the job's counters start at 0");
+        add("data_counts", "Data counts: the counts of the imported job start at 0");
     }
     if let Some(snapshot) = &contents.snapshot
         && let Some(requirement) = Requirement::of(snapshot.min_version.as_deref())
         && requirement.too_old_for_9()
     {
-        let consequence = format!("Elasticsearch 9 cannot open the snapshot: {requirement}");
+        let consequence = format!("Support for Elasticsearch 9: {requirement}");
         add("elasticsearch_9", &consequence);
     }
     if !has(Part::Inputs) {
-        let consequence = "the datafeed keeps its own indices, which the other cluster must have";
-        add("inputs", &format!("no inputs: {consequence}"));
+        let consequence = "the datafeed reads its original indices, which must exist on the target cluster";
+        add("inputs", &format!("Input documents: {consequence}"));
     }
     if let Some(manifest) = &contents.manifest
         && !manifest.incomplete_clusters.is_empty()
     {
         let clusters: Vec<&str> = manifest.incomplete_clusters.iter().map(String::as_str).collect();
-        let consequence = format!(
-            "input documents of remote clusters are missing: {}",
-            clusters.join(", ")
-        );
+        let consequence = format!("Some input documents of remote clusters: {}", clusters.join(", "));
         add("remote_clusters", &consequence);
     }
     if has(Part::Inputs) && !contents.texts.contains_key(&EntryKind::InputMapping) {
-        let consequence = "field types are told from the job and the data";
-        add("input_mapping", &format!("no mapping of the inputs: {consequence}"));
+        let consequence = "field types are derived from the job and the data";
+        add(
+            "input_mapping",
+            &format!("Mapping of the input documents: {consequence}"),
+        );
     }
     let Some(config) = config else {
         return parts;
     };
     if config.datafeed().is_none() {
-        add("datafeed", "no datafeed: the job gets one only by hand");
+        add("datafeed", "Datafeed: the imported job does not have one");
     }
     for filter in config.filters() {
         if !contents.filters.iter().any(|archived| archived.id == *filter) {
-            let consequence = "from 8.6 on the job does not open without it";
-            let missing = format!("filter `{filter}`, which a rule names, is not in the archive: {consequence}");
+            let consequence = "in 8.6 and later, the job cannot be opened without it";
+            let missing = format!("Filter `{filter}`, which is used in a rule: {consequence}");
             add("filter", &missing);
         }
     }
     if !contents.texts.contains_key(&EntryKind::Calendars) {
-        let consequence = "events that the job was told of are not carried";
-        add("calendars", &format!("no calendars: {consequence}"));
+        let consequence = "scheduled events are not imported";
+        add("calendars", &format!("Calendars: {consequence}"));
     }
     if !has(Part::Annotations) {
-        add("annotations", "no annotations");
+        add("annotations", "Annotations");
     }
     if !has(Part::Notifications) {
-        add("notifications", "no notifications");
+        add("notifications", "Notifications");
     }
     parts
 }

@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_ends_a_text_or_an_attribute() {
+    fn no_text_ends_a_text_or_an_attribute() {
         let hostile = "</title><script>alert('1')</script>\" onload=\"x&amp;\u{1b}\u{202e}\n";
         let escaped = escape_html(hostile);
         assert!(

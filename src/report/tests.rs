@@ -23,7 +23,7 @@ fn narrow(sheet: &ReportPage) -> String {
         sheet,
         RenderOptions {
             unicode: true,
-            width: Some(50),
+            width: Some(60),
             ..RenderOptions::default()
         },
     )
@@ -42,7 +42,7 @@ fn table(rows: usize) -> Table {
 }
 
 #[test]
-fn a_fact_without_value_is_not_said_and_a_long_label_has_its_own_line() {
+fn facts_without_value_are_omitted_and_long_labels_have_their_own_line() {
     let page = narrow(&sheet(|section| {
         section.facts("none", None::<&str>);
         section.fact("empty", "");
@@ -51,32 +51,32 @@ fn a_fact_without_value_is_not_said_and_a_long_label_has_its_own_line() {
     }));
     assert_eq!(
         page,
-        "Title\nSection\n  a label that is long\n                 value\n  short          first\n                 second\n"
+        "Title\nSection\n  a label that is long\n                     value\n  short              first\n                     second\n"
     );
 }
 
 #[test]
-fn a_gauge_takes_two_lines_where_one_is_too_short() {
+fn a_gauge_has_two_lines_if_one_is_too_short() {
     let page = narrow(&sheet(|section| {
         section.push(Block::Gauge(Gauge {
             label: "memory",
             part: 1,
             whole: 4,
             style: TextStyle::Good,
-            text: "25 % of all that there is".into(),
+            text: "25% of the available memory".into(),
         }));
     }));
     assert_eq!(
         page,
-        "Title\nSection\n  memory         ██████░░░░░░░░░░░░░░░░░░\n                 25 % of all that there is\n"
+        "Title\nSection\n  memory             ██████░░░░░░░░░░░░░░░░░░\n                     25% of the available memory\n"
     );
 }
 
 #[test]
-fn what_a_table_leaves_out_is_said() {
+fn omitted_rows_are_reported() {
     let page = narrow(&sheet(|section| section.push(Block::Table(table(5)))));
     let lines: Vec<&str> = page.lines().skip(2).collect();
-    assert!(lines.iter().all(|line| line.chars().count() <= 50), "{page}");
+    assert!(lines.iter().all(|line| line.chars().count() <= 60), "{page}");
     assert!(lines[1].contains('…') && lines[1].ends_with('0'), "{page}");
     assert_eq!(lines[3..], ["  1,003 more; see elsewhere", "  A note."]);
     let document = render_html(&sheet(|section| section.push(Block::Table(table(5)))));

@@ -80,7 +80,11 @@ impl RenderOptions {
                 let lines = lines.iter().flat_map(|line| self.wrap(line, self.values()));
                 at_column(self.values(), indented(TextStyle::Faint, label), lines)
             }
-            Block::Gauge(gauge) => at_column(self.values(), indented(TextStyle::Faint, gauge.label), self.gauge(gauge)),
+            Block::Gauge(gauge) => at_column(
+                self.values(),
+                indented(TextStyle::Faint, gauge.label),
+                self.gauge(gauge),
+            ),
             Block::Tiles(tiles) => self.tiles(tiles),
             Block::Table(table) => self.table(table),
             Block::Histogram(histogram) => self.histogram(histogram.clone()),
@@ -158,7 +162,10 @@ impl RenderOptions {
         let width = INDENT + widths.iter().map(|width| width + TABLE_GAP).sum::<usize>() - TABLE_GAP;
         if self.is_narrow() && self.width < Some(width) {
             let rows = table.rows.iter().take(shown);
-            return rows.flat_map(|row| self.row_as_list(&table.columns, row)).chain(notes).collect();
+            return rows
+                .flat_map(|row| self.row_as_list(&table.columns, row))
+                .chain(notes)
+                .collect();
         }
         let line = |row: Vec<Text>| {
             let cells = table.columns.iter().zip(row).zip(&widths);
@@ -398,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_are_as_long_as_numbers_are_large() {
+    fn bars_are_proportional() {
         assert_eq!(horizontal_bar(80, 80, 4, true), "████");
         assert_eq!(horizontal_bar(30, 80, 4, true), "█▌");
         assert_eq!(horizontal_bar(1, u64::MAX, 4, true), "▏");
@@ -415,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_several_tones_stay_together() {
+    fn words_of_several_styles_stay_together() {
         let text = Text::styled(TextStyle::Strong, "one tw").then(TextStyle::Faint, "o three");
         assert_eq!(texts(&wrap(&text, Some(7))), ["one two", "three"]);
         assert_eq!(texts(&wrap(&text, None)), ["one two three"]);
@@ -436,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn the_width_is_that_of_what_is_shown() {
+    fn the_width_is_measured_after_escaping() {
         assert_eq!(Text::styled(TextStyle::Plain, "\u{1b}").width(), r"\u{1b}".len());
         assert_eq!(texts(&[Text::styled(TextStyle::Plain, "a\nb\tc")]), ["a b c"]);
         assert_eq!(texts(&[Text::styled(TextStyle::Plain, "a").pad(9)]), ["a"]);

@@ -24,7 +24,7 @@ fn archive_equals_itself_read_from_a_pipe() {
             .collect();
         assert!(differ.is_empty(), "{differ:?}");
     }
-    assert!(stdout(&inspect(&[COMPLETE, COMPLETE])).contains("nothing differs"));
+    assert!(stdout(&inspect(&[COMPLETE, COMPLETE])).contains("No differences"));
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn comparison_with_an_invalid_archive_fails_after_printing() {
     assert_eq!((&comparison["exit"], &comparison["same"]), (&4.into(), &false.into()));
     let output = inspect(&[COMPLETE, "without-snapshot-document.tar.gz"]);
     assert_eq!(exit(&output), Some(4));
-    assert!(stdout(&output).contains("CANNOT be imported"));
+    assert!(stdout(&output).contains("Cannot be imported"));
 }
 
 #[test]

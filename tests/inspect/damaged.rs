@@ -1,4 +1,4 @@
-//! Archives that cannot be imported: still shown, and told by the exit code.
+//! Archives that cannot be imported have a report and exit code 4; other files have one error.
 
 use super::{COMPLETE, archive, document, exit, inspect, piped, stderr, stdout};
 
@@ -27,14 +27,27 @@ fn json_without_snapshot_document_reports_the_failure() {
 #[test]
 fn empty_archive_is_refused() {
     let output = inspect(&["empty.tar.gz"]);
-    assert_eq!(exit(&output), Some(4));
-    assert!(stdout(&output).contains("CANNOT be imported"), "{}", stdout(&output));
+    assert_eq!((exit(&output), stdout(&output)), (Some(4), String::new()));
+    assert!(stderr(&output).contains("the archive is empty"), "{}", stderr(&output));
+}
+
+#[test]
+fn file_that_is_not_an_archive_has_one_error_and_no_page() {
+    for more in [&[][..], &["--verify"], &["--list"], &["--values"], &["--html", "-"]] {
+        let output = piped(&[&["-"], more].concat(), b"not an archive");
+        assert_eq!((exit(&output), stdout(&output)), (Some(4), String::new()), "{more:?}");
+        let printed = stderr(&output);
+        assert!(printed.starts_with("error: -: not a gzip file"), "{printed}");
+    }
+    let document = document(&piped(&["-", "--json"], b"not an archive"));
+    let members: Vec<&String> = document.as_object().unwrap().keys().collect();
+    assert_eq!((members, &document["exit"]), (vec!["error", "exit", "hint"], &4.into()));
 }
 
 #[test]
 fn truncated_archive_is_detected() {
     let whole = archive(COMPLETE);
-    for tenth in 0..10 {
+    for tenth in 1..10 {
         let cut = &whole[..whole.len() * tenth / 10];
         let output = piped(&["-", "--json"], cut);
         assert_eq!(exit(&output), Some(4), "{tenth}/10");
@@ -49,7 +62,7 @@ fn flipped_byte_is_detected() {
     archive[middle] ^= 0x10;
     let output = piped(&["-"], &archive);
     assert_eq!(exit(&output), Some(4));
-    assert!(stdout(&output).contains("FAILED"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("failed"), "{}", stdout(&output));
 }
 
 #[test]

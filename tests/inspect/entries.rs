@@ -46,7 +46,11 @@ fn unknown_entry_error_lists_the_entries() {
         piped(&["-", "--show", "nothing"], &archive(COMPLETE)),
     ] {
         assert_eq!((exit(&output), stdout(&output)), (Some(1), String::new()));
-        assert!(stderr(&output).contains("no entry `nothing`"), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("entry `nothing` not found"),
+            "{}",
+            stderr(&output)
+        );
         assert!(stderr(&output).contains(NOTIFICATIONS), "{}", stderr(&output));
     }
 }
@@ -56,7 +60,7 @@ fn verified_entry_is_printed_only_if_all_checks_pass() {
     let shown = inspect(&[COMPLETE, "--show", NOTIFICATIONS, "--verify"]);
     assert_eq!(exit(&shown), Some(0));
     assert_eq!(shown.stdout, inspect(&[COMPLETE, "--show", NOTIFICATIONS]).stdout);
-    // The entry asked for is whole, the archive is not.
+    // The requested entry is intact, the archive is not.
     let entry = "user-population_notifications.ndjson";
     let damaged = ["without-snapshot-document.tar.gz", "--show", entry];
     assert_eq!(exit(&inspect(&damaged)), Some(0));
@@ -70,5 +74,9 @@ fn verified_entry_is_printed_only_if_all_checks_pass() {
 fn verified_entry_cannot_be_printed_from_a_pipe() {
     let refused = piped(&["-", "--show", NOTIFICATIONS, "--verify"], &archive(COMPLETE));
     assert_eq!((exit(&refused), stdout(&refused)), (Some(2), String::new()));
-    assert!(stderr(&refused).contains("hint: name a file"), "{}", stderr(&refused));
+    assert!(
+        stderr(&refused).contains("hint: specify a file"),
+        "{}",
+        stderr(&refused)
+    );
 }

@@ -1,4 +1,4 @@
-//! `--html FILE`: one page that needs nothing else.
+//! `--html FILE`: one self-contained page.
 
 use crate::support::binary::Binary;
 use crate::support::fixtures::from_python;
@@ -67,7 +67,7 @@ fn invalid_archive_has_an_html_page() {
     let broken = from_python("without-snapshot-document").display().to_string();
     binary.run(["inspect", &broken, "--html", "page.html"]).expect(4);
     let page = std::fs::read_to_string(binary.path("page.html")).unwrap();
-    assert!(page.contains("CANNOT be imported"));
+    assert!(page.contains("Cannot be imported"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The page of every archive and every job that there is, as a person sees it.
+//! The pages of all archives and jobs in the fixtures.
 
 use super::{exit, inspect, stdout};
 use crate::support::binary::Binary;
@@ -47,11 +47,11 @@ fn pages_of_exported_jobs_match_the_snapshots() {
     }
 }
 
-/// Less what differs from run to run: when the archive was written, and how small that made it.
+/// Without the lines that differ between runs: the time of creation and the compressed size.
 fn without_volatile_parts(page: &str) -> String {
     let lines = page.lines().map(|line| {
         let label = line.trim_start();
-        let differs = label.starts_with("size ") || label.starts_with("written by ");
+        let differs = label.starts_with("Size ") || label.starts_with("Created by ");
         let kept = &line[..line.len() - label.len()];
         match differs {
             true => format!("{kept}{} …", label.split("  ").next().unwrap_or_default()),

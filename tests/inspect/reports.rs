@@ -71,7 +71,7 @@ fn missing_categorizer_state_is_reported() {
     let output = inspect(&["without-categorizer.tar.gz"]);
     assert_eq!(exit(&output), Some(0));
     assert!(
-        stdout(&output).contains("no categorizer state: the job's categories start anew"),
+        stdout(&output).contains("Categorizer state: the job starts without categories"),
         "{}",
         stdout(&output)
     );

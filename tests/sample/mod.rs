@@ -42,7 +42,7 @@ fn sample_archive_is_complete_and_small() {
         .run(["inspect", "--verify", &sample.display().to_string()])
         .expect(0);
     assert!(
-        run.stdout.contains("can be imported  all 6 checks held"),
+        run.stdout.contains("Can be imported - all 6 checks passed"),
         "{}",
         run.stdout
     );

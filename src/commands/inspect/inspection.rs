@@ -1,4 +1,4 @@
-//! Reads an archive once: for a report on what is in it, or up to an entry that is copied to stdout.
+//! Reads an archive once: to its end for a report, or to the end of the entry that is copied to stdout.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -8,32 +8,41 @@ use serde_json::{Value, json};
 
 use super::facts::{FactCollector, Report};
 use super::options::{EscapingWriter, InspectOptions, is_standard_stream};
+use super::values;
 use crate::archive::{self, Archive, Contents, Limits};
 use crate::error::{Error, Result};
 use crate::terminal::{Stage, Terminal};
 use crate::util::format::escape;
 use crate::util::format::{Table, bytes, count};
 
-/// Digits of a checksum in the table.
+/// Number of digits of a checksum in the table.
 const SHORT_CHECKSUM: usize = 12;
 
 /// An archive that was read.
 #[derive(Debug)]
 pub(super) struct Inspection {
     pub(super) report: Report,
-    /// What the command ends with, after the report was printed.
+    /// The error of the command, after the report was printed.
     pub(super) failure: Option<Error>,
 }
 
 /// Reads an archive; `-` is stdin.
+///
+/// # Errors
+/// The file cannot be read, or is not an archive: there is nothing to report about it.
 pub(super) fn inspect(path: &Path, options: &InspectOptions, terminal: &Terminal) -> Result<Inspection> {
     let mut collector = FactCollector::new(options.values);
     let (size, contents) = check(path, options.limits, &mut collector, terminal)?;
     let name = name(path);
+    let why = failure(&name, &contents);
+    let is_archive = !contents.entries.is_empty() || contents.fatal().is_none_or(|finding| !finding.place.is_empty());
+    if let Some(why) = why.filter(|_| !is_archive) {
+        return Err(why);
+    }
     let mut report = collector.report(&name, size, contents, options.limits);
     for unread in report.values.iter().flat_map(|values| &values.unread) {
-        let part = unread.part.replace('_', " ");
-        terminal.warn(&format!("{name}: values may be missing: {part}: {}", unread.why));
+        let part = values::part_label(unread.part);
+        terminal.warn(&format!("values may be missing: {part} of {name}: {}", unread.why));
     }
     let failure = failure(&name, &report.contents);
     report.failure = failure.as_ref().map(Error::to_json);
@@ -61,13 +70,13 @@ fn stage(archive: &Archive, terminal: &Terminal) -> Stage {
     terminal.stage("Reading the archive", bytes, Some(archive.len()))
 }
 
-/// The name of the file, `-` for standard input: reports are shared, and a path may name people and machines.
+/// The name of the file, `-` for standard input. Reports are shared, and a path may contain names of users and hosts.
 fn name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
 }
 
-/// The first fatal finding. A warning is no failure: an import accepts such an archive.
+/// The first fatal finding. A warning is not a failure, since an import accepts the archive.
 fn failure(name: &str, contents: &Contents) -> Option<Error> {
     let finding = contents.fatal()?;
     Some(Error::Archive(finding.to_error(name)))
@@ -79,13 +88,13 @@ fn stdin() -> Result<io::Stdin> {
     match stdin.is_terminal() {
         false => Ok(stdin),
         true => Err(Error::usage(
-            "`-` reads the archive from standard input, which is a terminal",
-            "name the file, or pipe it: `esml-state inspect - < job_state.tar.gz`",
+            "cannot read an archive from standard input, which is a terminal",
+            "specify a file, or redirect it: `esml-state inspect - < job_state.tar.gz`",
         )),
     }
 }
 
-/// The document of `--list --json`: members of the report.
+/// The document of `--list --json`: some members of the report.
 pub(super) fn entry_list(report: &Report) -> Value {
     let mut list = json!({
         "version": report.version,
@@ -99,7 +108,7 @@ pub(super) fn entry_list(report: &Report) -> Value {
     list
 }
 
-/// A line for each entry: documents, bytes, the beginning of its SHA-256, name.
+/// A line for each entry: documents, bytes, the first digits of its SHA-256 checksum, name.
 pub(super) fn entry_table(report: &Report) -> String {
     let mut table = Table::new(&[0, 1]);
     table.row(["documents", "bytes", "sha256", "name"]);
@@ -111,8 +120,8 @@ pub(super) fn entry_table(report: &Report) -> String {
     escape(&table.render(0)).into_owned()
 }
 
-/// Copies an entry to stdout. Its content is not checked, so that an entry of a damaged archive can be read too; with
-/// `--verify` the whole archive is checked first. On a terminal control characters are escaped.
+/// Copies an entry to stdout without checking it, so that entries of damaged archives can be read, too. With `--verify`, the
+/// whole archive is checked first. On a terminal, control characters are escaped.
 pub(super) fn show(options: &InspectOptions, entry: &str, terminal: &Terminal) -> Result<()> {
     let stdout = io::stdout().lock();
     let mut to: Box<dyn Write> = match terminal.stdout_is_terminal() {
@@ -130,20 +139,20 @@ pub(super) fn show(options: &InspectOptions, entry: &str, terminal: &Terminal) -
     }
     let Some(names) = names else { return Ok(()) };
     let hint = match names.as_slice() {
-        [] => "it has no entries at all".to_owned(),
-        names => format!("its entries are {}", names.join(", ")),
+        [] => "the archive does not contain any entries".to_owned(),
+        names => format!("the archive contains these entries: {}", names.join(", ")),
     };
-    let message = format!("{}: it has no entry `{entry}`", options.archive.display());
+    let message = format!("{}: entry `{entry}` not found", options.archive.display());
     Err(Error::failed(message, hint))
 }
 
-/// Copies the entry; if there is none, returns the names of the others.
+/// Copies the entry, or returns the names of all entries if it does not exist.
 fn copy(options: &InspectOptions, entry: &str, to: &mut dyn Write, terminal: &Terminal) -> Result<Option<Vec<String>>> {
     if is_standard_stream(&options.archive) {
         if options.verify {
             return Err(Error::usage(
-                "`--verify` with `--show` reads the archive twice, and standard input can be read only once",
-                "name a file",
+                "`--verify` with `--show` reads the archive twice, but standard input can be read only once",
+                "specify a file",
             ));
         }
         return Ok(archive::Entries::of(stdin()?).show(entry, to)?);

@@ -1,4 +1,4 @@
-//! What is in an archive, and whether it is complete.
+//! Shows what an archive contains and whether it can be imported.
 
 mod compare;
 mod facts;
@@ -14,8 +14,8 @@ use crate::terminal::Terminal;
 use inspection::{entry_list, entry_table, inspect, show};
 pub use options::InspectOptions;
 
-/// Runs the inspection and prints its result. It needs no cluster. An archive that cannot be imported is an error after
-/// the result was printed.
+/// Inspects archives and prints the result, without a cluster. If an archive cannot be imported, the error comes after the
+/// result.
 pub async fn run(options: InspectOptions, context: &RunContext, terminal: &Terminal) -> Result<()> {
     let signals = Signals::listen(&context.stop);
     signals.or(print_result(options, terminal)).await

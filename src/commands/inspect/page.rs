@@ -113,7 +113,11 @@ fn tiles(report: &Report) -> Vec<Tile> {
         if let [(Some(number), name), others @ ..] = series(report, snapshot).as_slice() {
             let others = numbers(others);
             let separator = if others.is_empty() { "" } else { ", " };
-            tiles.push(Tile("Model size", count(*number).into(), format!("{name}{separator}{others}")));
+            tiles.push(Tile(
+                "Model size",
+                count(*number).into(),
+                format!("{name}{separator}{others}"),
+            ));
         }
         let categories = snapshot.size("total_category_count");
         if let Some(number) = categories.filter(|_| report.contents.categorizes()) {
@@ -141,12 +145,18 @@ fn tiles(report: &Report) -> Vec<Tile> {
 
 fn job(report: &Report) -> Option<Section> {
     let Some(job) = &report.contents.config else {
-        return Some(Section::note("Job", "The job configuration is missing or cannot be read."));
+        return Some(Section::note(
+            "Job",
+            "The job configuration is missing or cannot be read.",
+        ));
     };
     let mut section = Section::new(format!("Job {}", job.id()));
     section.facts("Description", job.description.as_deref());
     section.fact("Groups", job.groups.join(", "));
-    section.fact("Bucket span", job.analysis.bucket_span.as_deref().unwrap_or("5m (default)"));
+    section.fact(
+        "Bucket span",
+        job.analysis.bucket_span.as_deref().unwrap_or("5m (default)"),
+    );
     section.fact("Time field", job.time_field());
     section.facts("Detectors", job.analysis.detectors.iter().map(Detector::description));
     section.fact("Influencers", job.analysis.influencers.join(", "));
@@ -165,7 +175,11 @@ fn datafeed(report: &Report) -> Option<Section> {
         ("aggregations", "aggregations"),
     ];
     let others = others.into_iter().filter(|(fact, _)| facts[fact] == true);
-    let query = if facts["query"] == true { "custom query" } else { "all documents" };
+    let query = if facts["query"] == true {
+        "custom query"
+    } else {
+        "all documents"
+    };
     let remote = "must also be connected to the target cluster";
     let mut section = Section::new(format!("Datafeed {}", datafeed.id));
     section.fact("Indices", datafeed.indices.join(", "));
@@ -177,7 +191,10 @@ fn datafeed(report: &Report) -> Option<Section> {
 
 fn snapshot(report: &Report) -> Option<Section> {
     let Some(snapshot) = &report.contents.snapshot else {
-        return Some(Section::note("Snapshot", "The snapshot document is missing or cannot be read."));
+        return Some(Section::note(
+            "Snapshot",
+            "The snapshot document is missing or cannot be read.",
+        ));
     };
     let mut section = Section::new(format!("Snapshot {}", snapshot.snapshot_id));
     section.facts("Created", snapshot.timestamp.map(|time| time.to_string()));
@@ -226,8 +243,13 @@ fn snapshot(report: &Report) -> Option<Section> {
     }
     section.facts("Detected patterns", patterns(report));
     let state = report.state;
-    let missing = snapshot.snapshot_doc_count.filter(|expected| *expected != state.model_documents);
-    section.fact("Model state", decoded(state.model_documents, missing, state.model_bytes));
+    let missing = snapshot
+        .snapshot_doc_count
+        .filter(|expected| *expected != state.model_documents);
+    section.fact(
+        "Model state",
+        decoded(state.model_documents, missing, state.model_bytes),
+    );
     if state.categorizer_documents > 0 || report.contents.categorizes() {
         let categorizer = decoded(state.categorizer_documents, None, state.categorizer_bytes);
         section.fact("Categorizer state", categorizer);
@@ -388,7 +410,7 @@ fn parts(report: &Report) -> Option<Section> {
     let rows = report.parts.iter().map(|part| {
         let style = if part.documents == 0 { Faint } else { Plain };
         let [documents, size] = [count(part.documents), bytes(part.bytes)].map(|text| Text::styled(style, text).into());
-        let [first, last] = [part.first, part.last].map(|time| to_the_second(time).into());
+        let [first, last] = [part.first, part.last].map(|time| to_the_minute(time).into());
         vec![part_name(part.part).into(), documents, size, first, last]
     });
     let [documents, size] = ["Documents", "Size"].map(Numbers);
@@ -500,12 +522,10 @@ fn between(from: Option<EpochMillis>, to: Option<EpochMillis>) -> Option<String>
     Some(duration(Duration::from_millis(millis)))
 }
 
-fn to_the_second(time: Option<EpochMillis>) -> Text {
-    let Some(time) = time.map(|time| time.to_string()) else {
-        return Text::styled(Faint, "-");
-    };
-    match time.split_once('.') {
-        Some((seconds, _)) => format!("{seconds}Z").into(),
-        None => time.into(),
+/// Without seconds, so that the table fits into 80 columns.
+fn to_the_minute(time: Option<EpochMillis>) -> Text {
+    match time.map(|time| time.to_string()) {
+        Some(time) => format!("{}Z", time.rsplit_once(':').map_or(&*time, |(minutes, _)| minutes)).into(),
+        None => Text::styled(Faint, "-"),
     }
 }

@@ -1,4 +1,4 @@
-//! Two JSON values, option by option.
+//! The differences between two JSON values, option by option.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,18 +7,18 @@ use serde_json::{Map, Value, json};
 
 use crate::util::format::amount;
 
-/// Something that differs.
+/// An option or a number with different values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Difference {
     pub(crate) section: &'static str,
     /// Names joined by dots.
     pub(crate) what: String,
-    /// In the first archive, `null` if it is not there. Of a list whose order has no meaning: what only the first has.
+    /// The value in the first archive, `null` if missing. For a list without order: the items that only the first contains.
     pub(crate) first: Value,
     pub(crate) second: Value,
 }
 
-/// What differs between two values of a section; absent ones are `null`.
+/// The differences between two values of a section; missing values are `null`.
 pub(super) fn differences(section: &'static str, first: &Value, second: &Value) -> Vec<Difference> {
     let mut differences = Vec::new();
     compare("", first, second, &mut |what, first, second| {
@@ -34,14 +34,14 @@ pub(super) fn differences(section: &'static str, first: &Value, second: &Value) 
     differences
 }
 
-/// Replaces what may be a value of the data by its type, or by the number of items.
+/// Replaces every difference that may contain values of the data by its type, or by the number of items.
 pub(super) fn without_values(differences: &mut [Difference]) {
     let hidden = |value: &mut Value| {
         *value = match value.take() {
             Value::Array(items) if !items.is_empty() => json!([amount(items.len() as u64, "item", "items")]),
-            Value::String(_) => json!("(a text)"),
-            Value::Number(_) => json!("(a number)"),
-            Value::Object(members) if !members.is_empty() => json!("(an object)"),
+            Value::String(_) => json!("(text)"),
+            Value::Number(_) => json!("(number)"),
+            Value::Object(members) if !members.is_empty() => json!("(object)"),
             other => other,
         };
     };
@@ -54,19 +54,18 @@ pub(super) fn without_values(differences: &mut [Difference]) {
 }
 
 impl Difference {
-    /// Whether it is in or below one of these members of its section.
+    /// Whether its path contains a member for which `is_member` returns true.
     fn is_about(&self, is_member: fn(&str, &str) -> bool) -> bool {
         self.what.split('.').any(|name| is_member(self.section, name))
     }
 }
 
-/// How documents are spread over entries, and the time of writing, which always differs.
+/// How documents are distributed over entries, and the time of creation, which always differs.
 fn is_ignored(section: &str, name: &str) -> bool {
     matches!((section, name), ("parts", "entries" | "undated") | ("archive", "at"))
 }
 
-/// Items of filters, descriptions of events, literals of queries and scripts, patterns of messages, the series that are
-/// plotted.
+/// Items of filters, descriptions of events, literals in queries and scripts, patterns of messages, terms of model plots.
 fn may_contain_values(section: &str, name: &str) -> bool {
     matches!(
         (section, name),
@@ -83,7 +82,7 @@ fn may_contain_values(section: &str, name: &str) -> bool {
     )
 }
 
-/// Passes what differs to `found`, with its path. What only one side has is compared option by option too.
+/// Passes differences to `found`, with their paths. An object that only one side has is compared option by option, too.
 fn compare(path: &str, first: &Value, second: &Value, found: &mut dyn FnMut(&str, Value, Value)) {
     let sides = [first, second];
     let both_are = |is_kind: fn(&Value) -> bool| sides.iter().all(|value| value.is_null() || is_kind(value));
@@ -119,8 +118,8 @@ fn child(path: &str, name: &str) -> String {
     }
 }
 
-/// Whether the order of a list has no meaning. A `terms` query has the name of its field in between; of an analyzer, whose
-/// token filters are applied one after another, all lists have an order.
+/// Whether the order of a list has no meaning. In a `terms` query, the path ends with the name of the field. All lists of
+/// an analyzer are ordered, since it applies its token filters one after another.
 fn is_set(path: &str) -> bool {
     let mut names = path.rsplit('.');
     let is_unordered = match names.next().unwrap_or_default() {
@@ -132,7 +131,7 @@ fn is_set(path: &str) -> bool {
     is_unordered && !path.split('.').any(|name| name == "categorization_analyzer")
 }
 
-/// Items of a list that the other does not have, repeated ones as often as they are missing.
+/// Items of a list that the other does not contain; repeated items as often as they are missing.
 fn without(list: &[Value], other: &[Value]) -> Vec<Value> {
     let mut others: HashMap<String, usize> = HashMap::new();
     for item in other {
@@ -147,7 +146,7 @@ fn without(list: &[Value], other: &[Value]) -> Vec<Value> {
     missing.cloned().collect()
 }
 
-/// The same text for equal values.
+/// A text that is the same for equal values.
 fn canonical(value: &Value) -> String {
     let mut sorted = value.clone();
     sorted.sort_all_objects();
@@ -165,18 +164,22 @@ mod tests {
     }
 
     #[test]
-    fn options_are_compared_one_by_one() {
-        let first = json!({"a": {"b": 1, "c": "x"}, "gone": {"d": true}, "same": [1, {"e": 2}]});
-        let second = json!({"a": {"c": "y", "b": 1}, "came": ["z"], "same": [1, {"e": 2}]});
+    fn options_are_compared_individually() {
+        let first = json!({"a": {"b": 1, "c": "x"}, "removed": {"d": true}, "same": [1, {"e": 2}]});
+        let second = json!({"a": {"c": "y", "b": 1}, "added": ["z"], "same": [1, {"e": 2}]});
         assert_eq!(
             found(&first, &second),
-            [r#"a.c: "x" -> "y""#, r#"came.0: null -> "z""#, "gone.d: true -> null"]
+            [
+                r#"a.c: "x" -> "y""#,
+                r#"added.0: null -> "z""#,
+                "removed.d: true -> null"
+            ]
         );
         assert_eq!(found(&json!(1), &json!("1")), [r#": 1 -> "1""#]);
     }
 
     #[test]
-    fn order_counts_where_it_has_a_meaning() {
+    fn order_is_compared_only_if_it_has_a_meaning() {
         let job = |influencers: [&str; 2], detectors: [&str; 2], filter: [&str; 2]| {
             json!({"influencers": influencers, "detectors": detectors, "query": {"bool": {"filter": filter}},
                 "terms": {"host": filter}, "categorization_analyzer": {"filter": filter}})
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_set_the_items_that_came_and_went_are_told() {
+    fn differences_of_a_set_are_its_added_and_removed_items() {
         let (first, second) = (json!({"groups": ["a", "b", "b"]}), json!({"groups": ["b", "c"]}));
         assert_eq!(found(&first, &second), [r#"groups: ["a","b"] -> ["c"]"#]);
         assert_eq!(found(&json!({}), &second), [r#"groups: [] -> ["b","c"]"#]);
@@ -205,7 +208,7 @@ mod tests {
 
     #[test]
     fn sets_of_many_items_are_compared_in_linear_time() {
-        // 60,000 clauses took minutes where each was compared with each.
+        // Comparing each of 60,000 clauses with every other one would take minutes.
         let clauses = |from: u64| -> Vec<Value> {
             let clauses = (from..from + 60_000).map(|n| json!({"term": {"host": n, "boost": 1}}));
             clauses.collect()

@@ -58,7 +58,7 @@ fn compared() -> Comparison {
 }
 
 #[test]
-fn an_archive_is_the_same_as_itself() {
+fn an_archive_equals_itself() {
     let comparison = compare(&before(|_| {}), &before(|_| {}));
     assert!(
         comparison.same && comparison.differences.is_empty(),
@@ -78,7 +78,7 @@ fn comparison_page_matches_the_snapshot() {
 }
 
 #[test]
-fn nothing_from_an_archive_steers_terminal_or_browser() {
+fn text_from_an_archive_cannot_control_terminal_or_browser() {
     let sheet = page(&compared());
     for text in [render_text(&sheet, RenderOptions::default()), render_html(&sheet)] {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
@@ -87,14 +87,17 @@ fn nothing_from_an_archive_steers_terminal_or_browser() {
 }
 
 #[test]
-fn what_may_be_a_value_is_printed_only_with_values() {
+fn possible_values_are_printed_only_with_values() {
     let without = |mut examined: Inspection| {
         examined.report.values = None;
         examined
     };
     let comparison = compare(&without(before(|_| {})), &without(after(|_| {})));
-    let told = serde_json::to_string(&comparison).unwrap();
-    assert!(!told.contains("\"h1\"") && told.contains("1 item"), "{told}");
+    let document = serde_json::to_string(&comparison).unwrap();
+    assert!(
+        !document.contains("\"h1\"") && document.contains("1 item"),
+        "{document}"
+    );
     assert!(serde_json::to_string(&compared()).unwrap().contains("\"h1\""));
 }
 
@@ -137,7 +140,7 @@ fn literals_of_queries_and_rules_are_printed_only_with_values() {
 }
 
 #[test]
-fn every_member_is_documented_and_none_besides() {
+fn documentation_lists_exactly_the_members() {
     let open = ["differences[].first", "differences[].second"];
     let mut found = BTreeSet::from(["values".to_owned()]);
     members(&serde_json::to_value(compared()).unwrap(), "", &open, &mut found);

@@ -1,4 +1,4 @@
-//! What is read from documents one by one: their times, patterns from annotations, and categories.
+//! Facts from individual documents: times, patterns from annotations, and categories.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
@@ -11,21 +11,21 @@ use crate::json::for_each_member;
 use crate::util::timestamp::EpochMillis;
 use crate::values::JOB_USER;
 
-/// Objects around the time field. Elasticsearch allows 20 unless set otherwise (`index.mapping.depth.limit`).
+/// Maximum depth of the time field. The default limit of Elasticsearch is 20 (`index.mapping.depth.limit`).
 const MAX_DEPTH: usize = 100;
-/// Buckets of a histogram.
+/// Number of buckets in a histogram.
 const BUCKETS: usize = 64;
-/// Series that are told apart, all patterns together; beyond it a series found twice counts twice.
+/// Maximum number of distinct series over all patterns; after that, a series that occurs twice counts twice.
 const MAX_SERIES: usize = 200_000;
-/// Patterns that are told apart: periods come from data.
+/// Maximum number of distinct patterns, since periods depend on the data.
 const MAX_PATTERNS: usize = 1000;
-/// Categories kept; more than any useful job has.
+/// Maximum number of categories, more than any useful job has.
 const MAX_CATEGORIES: usize = 10_000;
-/// Characters of an example.
+/// Maximum number of characters of an example.
 const MAX_EXAMPLE: usize = 200;
 
-/// The times of a part's documents, counted in a fixed number of buckets of equal width, which doubles until a time
-/// outside of them fits.
+/// The times of the documents of a part, counted in a fixed number of buckets of equal width. The width doubles until every
+/// time is in a bucket.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PartTimes {
     /// Start of the first bucket and width of each in milliseconds; `i128` so that no doubling can overflow.
@@ -38,12 +38,12 @@ pub(crate) struct PartTimes {
     pub(super) undated: u64,
 }
 
-/// The buckets from the first to the last that is not empty.
+/// The buckets from the first to the last one that is not empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct HistogramFacts {
-    /// Start of the first.
+    /// Start of the first bucket.
     pub(crate) from: EpochMillis,
-    /// Width of each.
+    /// Width of each bucket.
     pub(crate) column_millis: u64,
     pub(crate) counts: Vec<u64>,
 }
@@ -71,7 +71,7 @@ impl PartTimes {
         self.counts[bucket] += 1;
     }
 
-    /// `None` where nothing was counted.
+    /// `None` if nothing was counted.
     pub(super) fn histogram(&self) -> Option<HistogramFacts> {
         let first = self.counts.iter().position(|count| *count > 0)?;
         let last = self.counts.iter().rposition(|count| *count > 0)?;
@@ -94,8 +94,8 @@ impl PartTimes {
     }
 }
 
-/// The value of a document's time field; `None` where it is absent or in a format that is not known. `event.created` is
-/// found as a member of that name and as `created` within `event`.
+/// The value of the time field of a document; `None` if it is missing or has an unknown format. `event.created` matches a
+/// member of that name and `created` in `event`.
 pub(crate) fn document_time(source: &[u8], field: &str) -> Option<EpochMillis> {
     let nests_too_deeply = field.matches('.').count() > MAX_DEPTH;
     let source = std::str::from_utf8(source).ok()?;
@@ -116,7 +116,7 @@ fn find_time(object: &str, field: &str) -> Option<EpochMillis> {
     read.ok().and(found)
 }
 
-/// A number, a text, or the first of a list of them.
+/// The time in a number, a text, or the first item of a list.
 fn time_of(value: &Value) -> Option<EpochMillis> {
     match value {
         Value::Number(number) => EpochMillis::of_document_number(number.as_f64()?),
@@ -126,12 +126,12 @@ fn time_of(value: &Value) -> Option<EpochMillis> {
     }
 }
 
-/// A pattern, and the number of series that it was found in.
+/// A pattern, and the number of series in which it was detected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct PatternFacts {
     #[serde(flatten)]
     pub(crate) pattern: Pattern,
-    /// Its index.
+    /// Index of the detector.
     pub(crate) detector: Option<u64>,
     pub(crate) series: u64,
 }
@@ -160,10 +160,10 @@ pub(crate) struct AnnotationFacts {
     pub(crate) by_people: u64,
 }
 
-/// The categories, those that match most first.
+/// The categories, sorted by number of matches, highest first.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct CategoriesFacts {
-    /// Whether there are more than are listed.
+    /// Whether there are more categories than listed.
     pub(crate) more: bool,
     pub(crate) list: Vec<CategoryFacts>,
 }
@@ -172,16 +172,16 @@ pub(crate) struct CategoriesFacts {
 pub(crate) struct CategoryFacts {
     pub(crate) id: u64,
     pub(crate) matches: Option<u64>,
-    /// With `--values` only.
+    /// Only with `--values`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) example: Option<String>,
 }
 
-/// Reads annotations: who wrote them, and the patterns that the job found.
+/// Counts annotations by author and collects the patterns that the job detected.
 #[derive(Debug, Default)]
 pub(crate) struct Patterns {
     found: BTreeMap<(Option<u64>, Pattern), u64>,
-    /// Hashes of pattern and series: the same may be found again after it was lost.
+    /// Hashes of pattern and series, since a pattern may be detected again after it was lost.
     series: HashSet<u64>,
     hasher: RandomState,
     authors: AnnotationFacts,
@@ -201,7 +201,7 @@ struct Annotation {
 
 impl Patterns {
     pub(crate) fn add(&mut self, source: &[u8]) {
-        // An annotation of another form counts as a person's: only autodetect is known to write this one.
+        // An annotation of any other form counts as written by a user, since only autodetect is known to write this form.
         let mut annotation: Annotation = serde_json::from_slice(source).unwrap_or_default();
         if annotation.create_username.as_deref() != Some(JOB_USER) {
             self.authors.by_people += 1;
@@ -213,7 +213,7 @@ impl Patterns {
         }
         let pattern = Pattern::of(annotation.annotation.take().as_deref().unwrap_or_default());
         let key = (annotation.detector_index, pattern);
-        // What is left of the annotation tells the series.
+        // The remaining members of the annotation identify the series.
         let hash = self.hasher.hash_one((&key, annotation));
         if self.series.contains(&hash) {
             return;
@@ -254,7 +254,7 @@ impl Pattern {
             "(weekend)" => Some("weekend"),
             _ => return new(PatternKind::Other, None, None),
         };
-        // A text of any other form could contain anything.
+        // A text of any other form could contain values of the data.
         let is_length = |byte: u8| byte.is_ascii_digit() || b"dhms".contains(&byte);
         match (1..=24).contains(&period.len()) && period.bytes().all(is_length) {
             true => new(PatternKind::Seasonality, Some(period.to_owned()), days),
@@ -291,7 +291,7 @@ impl Categories {
         }
         let example = definition.examples.first().filter(|_| self.with_examples);
         let example = example.map(|example| example.chars().take(MAX_EXAMPLE).collect());
-        // Partitions number their categories together; of one ID, the last definition is the latest.
+        // Category IDs are unique across partitions; the last definition of an ID is the latest.
         let earlier = self.found.get(&id).and_then(|category| category.matches);
         let matches = definition.num_matches.max(earlier);
         self.found.insert(id, CategoryFacts { id, matches, example });
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_counted_is_no_column() {
+    fn no_documents_have_no_histogram() {
         assert_eq!(of([]).histogram(), None);
     }
 

@@ -1,6 +1,6 @@
-//! What `inspect` reports about an archive: gathered once, serialized as the `--json` document, and read by the pages.
+//! What `inspect` reports about an archive: collected once, serialized as the `--json` document, and used by the pages.
 //!
-//! `docs/inspect-json.md` describes every member for users.
+//! `docs/inspect-json.md` documents every member.
 
 mod documents;
 
@@ -26,7 +26,7 @@ pub(super) use documents::{
 };
 use documents::{Categories, PartTimes, Patterns, document_time};
 
-/// The time field of inputs whose configuration is missing.
+/// The time field of input documents if the configuration is missing.
 const DEFAULT_TIME_FIELD: &str = "@timestamp";
 /// The parts in the order of the page.
 const PARTS: [(Part, &str); 5] = [
@@ -38,33 +38,33 @@ const PARTS: [(Part, &str); 5] = [
 ];
 /// The checks in the order of the page.
 const CHECKS: [(Rule, &str); 6] = [
-    (Rule::File, "the file is whole: gzip, tar, sizes, entries"),
-    (Rule::Config, "the configuration is a job's"),
-    (Rule::Snapshot, "the snapshot document is there, and of this job"),
+    (Rule::File, "The archive is complete: gzip, tar, sizes, entries"),
+    (Rule::Config, "The job configuration is valid"),
+    (Rule::Snapshot, "The snapshot document exists and belongs to the job"),
+    (Rule::State, "The model state is complete and can be decoded"),
     (
-        Rule::State,
-        "the state has every document of the snapshot, and decodes to its end",
+        Rule::OtherEntry,
+        "All other entries are valid JSON and belong to the job",
     ),
-    (Rule::OtherEntry, "every other entry is JSON, and of this job"),
     (
         Rule::Manifest,
-        "every entry is what the manifest says: documents, bytes, SHA-256",
+        "All entries match the manifest: documents, bytes, SHA-256",
     ),
 ];
-/// Version of the document; grows when a member changes its meaning or is removed.
+/// Version of the document, increased when a member is removed or changes its meaning.
 pub(crate) const REPORT_VERSION: u32 = 1;
 
-/// The `--json` document, with the contents that its sections are made of: the page reads those.
+/// The `--json` document, and the contents that the page uses in addition.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) version: u32,
     pub(crate) archive: ArchiveFacts,
-    /// No finding is fatal.
+    /// Whether no finding is fatal.
     pub(crate) importable: bool,
-    /// `None` where the configuration is missing or unreadable.
+    /// `None` if the configuration is missing or cannot be read.
     pub(crate) job: Option<Value>,
     pub(crate) datafeed: Option<Value>,
-    /// `None` where the snapshot document is missing or unreadable.
+    /// `None` if the snapshot document is missing or cannot be read.
     pub(crate) snapshot: Option<Value>,
     pub(crate) state: StateSummary,
     pub(crate) data_counts: Option<DataCountsFacts>,
@@ -84,7 +84,7 @@ pub(crate) struct Report {
     pub(crate) entries: Vec<EntrySummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) values: Option<ValuesFacts>,
-    /// Why the command fails, where it does, as every command prints it.
+    /// Set if the command fails: the error as every command prints it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<Value>,
     #[serde(skip)]
@@ -97,11 +97,11 @@ pub(crate) struct ArchiveFacts {
     pub(crate) path: String,
     /// Compressed.
     pub(crate) bytes: u64,
-    /// `None` for an archive of the Python scripts.
+    /// `None` for archives of the Python scripts.
     pub(crate) written: Option<Value>,
 }
 
-/// What the job has read, from its data counts.
+/// The data counts of the job.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct DataCountsFacts {
     #[serde(rename(deserialize = "processed_record_count"))]
@@ -141,7 +141,7 @@ pub(crate) struct InputFacts {
     /// Documents by source index.
     pub(crate) indices: BTreeMap<String, u64>,
     pub(crate) mapping: bool,
-    /// `None` where no time could be read.
+    /// `None` if no time could be read.
     pub(crate) histogram: Option<HistogramFacts>,
 }
 
@@ -152,14 +152,14 @@ pub(crate) struct Check {
     pub(crate) passed: bool,
 }
 
-/// Gathers the facts of documents that a report needs; keeps no document.
+/// Collects the facts that a report needs from documents, without keeping documents.
 #[derive(Debug, Default)]
 pub(super) struct FactCollector {
     time_field: Option<String>,
     times: BTreeMap<Part, PartTimes>,
     patterns: Patterns,
     categories: Categories,
-    /// With `--values`; shared with what receives the decoded state.
+    /// Set with `--values`; shared with the receiver of the decoded state.
     values: Option<Rc<RefCell<ValueCollector>>>,
 }
 
@@ -197,7 +197,7 @@ impl DocumentVisitor for FactCollector {
 }
 
 impl FactCollector {
-    /// With values it takes longer, since all of state and inputs is read.
+    /// Collecting values takes longer, since all model state and input documents are parsed.
     pub(super) fn new(with_values: bool) -> Self {
         let mut collector = Self::default();
         collector.categories.with_examples = with_values;
@@ -205,7 +205,7 @@ impl FactCollector {
         collector
     }
 
-    /// The report on the archive at `path` of `bytes` compressed bytes, still without a failure.
+    /// The report on the archive at `path` of `bytes` compressed bytes, without a failure.
     pub(super) fn report(self, path: &str, bytes: u64, contents: Contents, limits: Limits) -> Report {
         let config = contents.config.as_ref();
         let data_counts = contents.texts.get(&EntryKind::DataCounts);
@@ -252,7 +252,7 @@ impl FactCollector {
     }
 }
 
-/// How the archive was written.
+/// How and where the archive was created.
 pub(super) fn origin(manifest: &Manifest) -> Value {
     json!({
         "at": manifest.created,
@@ -299,12 +299,12 @@ pub(super) fn datafeed(datafeed: &Datafeed) -> Value {
         "runtime_mappings": is_set(&datafeed.runtime_mappings),
         "script_fields": is_set(&datafeed.script_fields),
         "aggregations": is_set(&datafeed.aggregations),
-        // Whether it reads a remote cluster (`name:index`).
+        // Whether it reads from a remote cluster (`name:index`).
         "remote": datafeed.indices.iter().any(|index| index.contains(':')),
     })
 }
 
-/// The server writes numbers of categories for every job: they are left out unless the job categorizes.
+/// Elasticsearch stores numbers of categories for every job; they are omitted unless the job categorizes.
 pub(super) fn snapshot(snapshot: &Snapshot, categorizes: bool) -> Value {
     let number = |name: &str| snapshot.size(name);
     let categorization = json!({
@@ -328,7 +328,7 @@ pub(super) fn snapshot(snapshot: &Snapshot, categorizes: bool) -> Value {
         "bytes_exceeded": number("model_bytes_exceeded"),
         "memory_status": snapshot.status("memory_status"),
         "allocation_failures": number("bucket_allocation_failures_count"),
-        // Field values that are modeled, summed over detectors.
+        // Numbers of modeled field values, summed over detectors.
         "series": {
             "by_values": number("total_by_field_count"),
             "over_values": number("total_over_field_count"),
@@ -359,7 +359,7 @@ fn parts(contents: &Contents, times: &BTreeMap<Part, PartTimes>) -> Vec<PartFact
     PARTS.into_iter().map(facts).collect()
 }
 
-/// The checks of what the archive contains.
+/// The checks that apply to the contents of the archive.
 fn checks(contents: &Contents) -> Vec<Check> {
     let fails = |rule: Rule, finding: &Finding| {
         finding.is_fatal() && (finding.rule == rule || (rule == Rule::File && finding.incomplete))
@@ -367,7 +367,7 @@ fn checks(contents: &Contents) -> Vec<Check> {
     let is_other = |entry: &EntrySummary| Rule::of(entry.kind) == Rule::OtherEntry;
     let check = |(rule, what)| {
         let failed = contents.findings.iter().any(|finding| fails(rule, finding));
-        // Whether what the rule is about is there; `None` where it need not be.
+        // Whether the subject of the rule exists; `None` if it is optional and missing.
         let complete = match rule {
             Rule::File => Some(true),
             Rule::Config => Some(contents.config.is_some()),
@@ -382,7 +382,7 @@ fn checks(contents: &Contents) -> Vec<Check> {
     CHECKS.into_iter().filter_map(check).collect()
 }
 
-/// Documents of an unknown entry are not counted.
+/// Whether the entries match the manifest. Documents of an unknown entry are not counted.
 fn agrees(manifest: &Manifest, contents: &Contents) -> bool {
     let entries = contents.entries.iter();
     let others = entries.filter(|entry| entry.kind != Some(EntryKind::Manifest));

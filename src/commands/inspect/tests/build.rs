@@ -1,4 +1,4 @@
-//! From fabricated contents to the report.
+//! Reports on synthetic contents.
 
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -24,7 +24,7 @@ fn entry(name: &str, kind: Option<EntryKind>) -> EntrySummary {
     }
 }
 
-/// An archive of the scripts, of a job that categorizes and whose rule names a filter.
+/// An archive of the Python scripts, with a job that categorizes and has a rule with a filter.
 fn contents() -> Contents {
     let config = br#"{"job_id":"logs","analysis_config":{"bucket_span":"15m","categorization_field_name":"message",
         "detectors":[{"function":"count","by_field_name":"mlcategory","custom_rules":[{"actions":["skip_result"],
@@ -87,7 +87,7 @@ fn failed(report: &Report) -> Vec<&str> {
 }
 
 #[test]
-fn facts_come_from_where_they_stand() {
+fn facts_are_read_from_the_documents() {
     let report = built(&contents());
     let snapshot = report.snapshot.as_ref().unwrap();
     assert_eq!(snapshot["created"], "2026-11-23T11:20:17Z");
@@ -111,7 +111,7 @@ fn facts_come_from_where_they_stand() {
 }
 
 #[test]
-fn an_archive_of_the_scripts_is_missing_what_they_leave_out() {
+fn missing_parts_of_an_archive_of_the_scripts_are_listed() {
     assert_eq!(
         missing(&built(&contents())),
         [
@@ -153,19 +153,19 @@ fn a_fatal_finding_fails_the_check_of_its_rule() {
     });
     let report = built(&contents);
     assert!(!report.importable);
-    let state = "the state has every document of the snapshot, and decodes to its end";
+    let state = "The model state is complete and can be decoded";
     assert_eq!(failed(&report), [state]);
-    // An entry that is not there to its end.
+    // An incomplete entry.
     contents.findings.push(fatal(Rule::State, true));
     assert_eq!(
         failed(&built(&contents)),
-        ["the file is whole: gzip, tar, sizes, entries", state]
+        ["The archive is complete: gzip, tar, sizes, entries", state]
     );
     contents.findings.clear();
     contents.snapshot = None;
     assert_eq!(
         failed(&built(&contents)),
-        ["the snapshot document is there, and of this job"]
+        ["The snapshot document exists and belongs to the job"]
     );
 }
 
@@ -197,7 +197,7 @@ fn entries_are_compared_with_the_manifest() {
     });
     assert_eq!(
         failed(&built(&contents)),
-        ["every entry is what the manifest says: documents, bytes, SHA-256"]
+        ["All entries match the manifest: documents, bytes, SHA-256"]
     );
 }
 
@@ -228,7 +228,7 @@ fn the_time_field_is_known_before_the_inputs() {
 }
 
 #[test]
-fn annotations_fall_back_to_when_they_were_written() {
+fn annotations_without_timestamp_have_their_creation_time() {
     let mut collector = FactCollector::default();
     for source in [
         r#"{"timestamp": 1704300000000, "create_time": 1}"#,

@@ -1,4 +1,4 @@
-//! `docs/inspect-json.md` and the document itself name the same members.
+//! `docs/inspect-json.md` documents exactly the members of the document.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ const OPEN: [&str; 4] = [
     "values.fields[].values[].parts",
 ];
 
-/// Members as the page writes them; those below `open` may be anything.
+/// Members as the documentation lists them; members of the objects in `open` are not listed.
 pub(in crate::commands::inspect) fn members(value: &Value, path: &str, open: &[&str], found: &mut BTreeSet<String>) {
     match value {
         _ if open.contains(&path) => {
@@ -42,7 +42,7 @@ pub(in crate::commands::inspect) fn members(value: &Value, path: &str, open: &[&
     }
 }
 
-/// Members that a part of the page has rows for.
+/// Members that have a row in a part of the documentation.
 pub(in crate::commands::inspect) fn rows(page: &str) -> BTreeSet<String> {
     let rows = page
         .lines()
@@ -56,7 +56,7 @@ fn documented() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_member_is_documented_and_none_besides() {
+fn documentation_lists_exactly_the_members() {
     let mut found = BTreeSet::new();
     members(
         &serde_json::to_value(full_with_values()).unwrap(),
@@ -64,7 +64,7 @@ fn every_member_is_documented_and_none_besides() {
         &OPEN,
         &mut found,
     );
-    // Members that may be null as a whole have a line of their own.
+    // Objects that may be null have a row of their own.
     for nullable in [
         "archive.written",
         "job",
@@ -133,7 +133,7 @@ fn documented_manifest_is_valid() {
     assert_eq!(again, serde_json::from_str::<Value>(example).unwrap());
 }
 
-/// Whether the page has a heading to which `anchor` leads: in small letters, words joined by hyphens.
+/// Whether the page has a heading with this anchor: in lower case, words joined by hyphens.
 fn has_heading(page: &std::path::Path, anchor: &str) -> bool {
     let text = std::fs::read_to_string(page).unwrap();
     let mut headings = text.lines().filter(|line| line.starts_with('#'));
@@ -147,7 +147,7 @@ fn has_heading(page: &std::path::Path, anchor: &str) -> bool {
 }
 
 #[test]
-fn every_link_within_the_documentation_leads_somewhere() {
+fn every_link_within_the_documentation_has_a_target() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let pages = std::fs::read_dir(root.join("docs")).unwrap();
     let pages = pages.map(|page| page.unwrap().path());
@@ -177,7 +177,7 @@ fn every_link_within_the_documentation_leads_somewhere() {
     }
 }
 
-/// All code of the program in one text, string literals that are broken over lines joined.
+/// The source code as one text, with string literals joined that continue on the next line.
 fn code() -> String {
     fn collect(folder: &std::path::Path, text: &mut String) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -196,8 +196,8 @@ fn code() -> String {
 }
 
 #[test]
-fn every_message_in_the_documentation_of_errors_is_one_of_ours() {
-    // What Elasticsearch says itself.
+fn every_message_in_the_documentation_of_errors_exists() {
+    // Messages of Elasticsearch.
     let foreign = ["cluster_block_exception"];
     let code = code();
     let page = include_str!("../../../../docs/errors.md");
@@ -209,7 +209,7 @@ fn every_message_in_the_documentation_of_errors_is_one_of_ours() {
     assert!(quoted.len() > 10, "{quoted:?}");
     for message in quoted.into_iter().filter(|message| !foreign.contains(message)) {
         for part in message.split('…').map(str::trim).filter(|part| !part.is_empty()) {
-            assert!(code.contains(part), "`{part}` of `{message}` is said nowhere");
+            assert!(code.contains(part), "`{part}` of `{message}` is not in the code");
         }
     }
 }

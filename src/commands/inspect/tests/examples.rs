@@ -1,4 +1,4 @@
-//! A report in which nothing is missing.
+//! A report with a value for every member.
 
 use serde_json::json;
 
@@ -46,7 +46,7 @@ pub(in crate::commands::inspect) fn full_with_values() -> Report {
     values.hashes.scopes = 7;
     values.unread.push(UnreadFacts {
         part: "model_state",
-        why: "at a.b: an element `z`, which is not known".to_owned(),
+        why: "at a.b: unknown element `z`".to_owned(),
     });
     Report {
         values: Some(values),
@@ -54,7 +54,7 @@ pub(in crate::commands::inspect) fn full_with_values() -> Report {
     }
 }
 
-/// Of every member one, and text that would steer a terminal.
+/// A report with a value for every member, and text that would control a terminal.
 pub(in crate::commands::inspect) fn full() -> Report {
     let contents = contents();
     Report {
@@ -121,11 +121,11 @@ pub(in crate::commands::inspect) fn full() -> Report {
         calendars: vec![json!({"id": "holidays", "events": 3})],
         checks: vec![
             Check {
-                what: "the file is whole",
+                what: "The archive is complete",
                 passed: true,
             },
             Check {
-                what: "every other line is JSON",
+                what: "All other entries are valid JSON",
                 passed: false,
             },
         ],
@@ -138,7 +138,7 @@ pub(in crate::commands::inspect) fn full() -> Report {
         }],
         missing: vec![MissingPart {
             what: "calendars",
-            consequence: "no calendars".to_owned(),
+            consequence: "Calendars".to_owned(),
         }],
         entries: vec![EntrySummary {
             kind: None,

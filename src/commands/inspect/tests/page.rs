@@ -14,7 +14,7 @@ const PIPE: RenderOptions = RenderOptions {
     width: None,
 };
 
-/// As on a terminal, without colour.
+/// As on a terminal, without color.
 const TERMINAL: RenderOptions = RenderOptions {
     color: false,
     unicode: true,
@@ -39,22 +39,24 @@ fn page_matches_the_snapshot() {
 #[test]
 fn a_narrow_terminal_gets_narrow_lines() {
     let narrow = RenderOptions {
-        width: Some(50),
+        width: Some(40),
         ..TERMINAL
     };
     let page = text(&full(), narrow);
+    let widest = page.lines().map(console::measure_text_width).max();
+    assert!(widest <= Some(40), "{page}");
     insta::assert_snapshot!("narrow", page);
 }
 
 #[test]
-fn the_values_have_a_page_of_their_own() {
+fn the_page_of_values() {
     let report = full_with_values();
     let values = report.values.as_ref().unwrap();
     insta::assert_snapshot!("values", render_text(&values_page(&report, values), TERMINAL));
 }
 
 #[test]
-fn no_value_is_shown_that_was_not_asked_for() {
+fn values_are_shown_only_with_values() {
     let (without, with) = (page(&full()), page(&full_with_values()));
     assert!(!render_html(&without).contains("web-01.corp.example"));
     assert!(render_html(&with).contains("web-01.corp.example"));
@@ -92,7 +94,7 @@ fn html_page_escapes_text_of_the_archive() {
 }
 
 #[test]
-fn nothing_from_an_archive_steers_the_terminal() {
+fn text_from_an_archive_cannot_control_the_terminal() {
     let report = full_with_values();
     for text in [
         render_html(&page(&report)),
@@ -107,7 +109,7 @@ fn nothing_from_an_archive_steers_the_terminal() {
 }
 
 #[test]
-fn an_archive_without_anything_has_a_page() {
+fn an_archive_without_contents_has_a_page() {
     let mut report = full();
     report.importable = false;
     report.contents = Contents::default();
@@ -116,9 +118,9 @@ fn an_archive_without_anything_has_a_page() {
     report.state.model_documents = 0;
     report.state.categorizer_documents = 0;
     let page = text(&report, PIPE);
-    assert!(page.contains("no readable configuration"), "{page}");
-    assert!(page.contains("CANNOT be imported"), "{page}");
-    assert!(!page.contains("treat"), "{page}");
+    assert!(page.contains("The job configuration is missing"), "{page}");
+    assert!(page.contains("Cannot be imported - "), "{page}");
+    assert!(!page.contains("Protect"), "{page}");
 }
 
 #[test]

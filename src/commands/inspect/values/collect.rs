@@ -1,5 +1,4 @@
-//! Collects values document by document, and from the decoded state as it streams by: distinct values by field, in bounded
-//! memory.
+//! Collects distinct values by field, document by document and from the stream of decoded state, in bounded memory.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -21,18 +20,17 @@ use crate::values::{
     input_values,
 };
 
-/// Distinct values of one field.
-/// Hashes of a kind that are told apart.
+/// Maximum number of distinct hashes per kind.
 const MAX_HASHES: usize = 1_000_000;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ValuesFacts {
-    /// Distinct values of one field that are told apart.
+    /// Maximum number of distinct values per field.
     #[serde(rename = "most_values")]
     pub(crate) max_values: u64,
     /// Whether there are fields that are not listed.
     pub(crate) more_fields: bool,
-    /// Fields that the job uses first.
+    /// The fields that the job uses come first.
     pub(crate) fields: Vec<FieldFacts>,
     /// Whether values were replaced by tokens when the archive was written.
     pub(crate) pseudonymized: bool,
@@ -40,41 +38,42 @@ pub(crate) struct ValuesFacts {
     pub(crate) unread: Vec<UnreadFacts>,
 }
 
-/// Numbers of hashes without salt: they can be compared with those of a list of guesses.
+/// Numbers of unsalted hashes: they can be compared with the hashes of guessed values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct HashFacts {
-    /// Of names and values: keys of scores in the quantiles.
+    /// Hashes of names and values: keys of scores in the quantiles.
     pub(crate) scopes: u64,
-    /// Of values that `distinct_count` or `info_content` has counted in open buckets.
+    /// Hashes of values that `distinct_count` or `info_content` counted in open buckets.
     pub(crate) words: u64,
-    /// Of rules with the items of their filters.
+    /// Checksums of rules, which cover the items of their filters.
     pub(crate) rule_checksums: u64,
     pub(crate) more: bool,
 }
 
-/// A part that was not understood, so that values of it may be missing.
+/// A part whose form is not known, so that its values may be missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct UnreadFacts {
     pub(crate) part: &'static str,
     pub(crate) why: String,
 }
 
+/// Maximum number of distinct values per field.
 const MAX_VALUES: usize = 100_000;
 const MAX_FIELDS: usize = 1_000;
-/// Bytes of all values; those of fields that the job does not use may take half of it.
+/// Bytes of all values. Fields that the job does not use get at most half of it.
 const MAX_BYTES: usize = 128 << 20;
-/// Bytes of a value that are kept.
+/// Maximum bytes kept of a value.
 const MAX_VALUE: usize = 512;
-/// Bytes of a field's name; no mapping has longer ones.
+/// Maximum bytes of a field name, longer than any in a mapping.
 const MAX_NAME: usize = 1024;
-/// Approximate memory of a value besides its text.
+/// Approximate memory of a value in addition to its text, in bytes.
 const OVERHEAD: usize = 112;
 
-/// The values of a field, or of texts of one kind.
+/// The values of a field or of one kind of text.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct FieldFacts {
     pub(crate) name: String,
-    /// `data`, `other`, or `filter` (its ID is the name).
+    /// `data`, `other`, or `filter` (the name is the ID of the filter).
     pub(crate) kind: &'static str,
     pub(crate) roles: Vec<&'static str>,
     /// Number of distinct values.
@@ -85,7 +84,7 @@ pub(crate) struct FieldFacts {
     pub(crate) parts: BTreeMap<&'static str, u64>,
     /// Distinct values by format.
     pub(crate) looks_like: Vec<FormatFacts>,
-    /// Texts among them by the formats of their words.
+    /// Texts by the formats of the words in them.
     pub(crate) holds: Vec<FormatFacts>,
     /// The most frequent first.
     pub(crate) values: Vec<ValueFacts>,
@@ -120,7 +119,7 @@ pub(crate) struct PartCounts([u32; ArchivePart::NAMES.len()]);
 #[derive(Debug, Default)]
 struct StoredField {
     values: HashMap<StoredValue, PartCounts>,
-    /// There was no room for others.
+    /// Whether values were dropped because a bound was reached.
     more: bool,
 }
 
@@ -129,11 +128,11 @@ struct StoredField {
 struct ValueStore {
     fields: HashMap<&'static str, HashMap<String, StoredField>>,
     bytes: usize,
-    /// There was no room for other fields.
+    /// Whether fields were dropped because a bound was reached.
     more_fields: bool,
 }
 
-/// Collects values; keeps no document.
+/// Collects values without keeping documents.
 #[derive(Debug, Default)]
 pub(crate) struct ValueCollector {
     store: ValueStore,
@@ -146,14 +145,14 @@ pub(crate) struct ValueCollector {
 }
 
 impl ValueCollector {
-    /// Reads the configuration: the roles of fields, and its own texts.
+    /// Reads the roles of fields and the texts of the configuration.
     pub(crate) fn config(&mut self, config: &JobConfig) {
         self.roles = FieldRoles::of_job(config);
         config.time_field().clone_into(&mut self.time_field);
         config_values(config, &mut |source, part, text| self.add(source, part, text));
     }
 
-    /// Reads a document. State comes decoded, through [`StateSink`].
+    /// Reads a document. The decoded model state comes through [`StateSink`].
     pub(crate) fn document(&mut self, part: Part, id: Option<&str>, source: &[u8]) {
         let part = match part {
             Part::Inputs => ArchivePart::Inputs,
@@ -169,12 +168,12 @@ impl ValueCollector {
             part => document_values(part, source, &mut add),
         };
         if !complete {
-            let why = "a document is nested too deeply, or holds a number that is too large";
+            let why = "a document is nested too deeply or contains a number that is too large";
             self.add_unread(part.name(), why.to_owned());
         }
     }
 
-    /// Reads what is known after the last document: small entries and quantiles.
+    /// Reads the small entries and the quantiles, which are known after the last document.
     pub(crate) fn into_facts(mut self, contents: &Contents, limits: Limits) -> ValuesFacts {
         entry_values(contents, &mut |source, part, text| self.add(source, part, text));
         let snapshot = contents.snapshot.as_ref();
@@ -191,7 +190,7 @@ impl ValueCollector {
             }
         }
         self.assign_to_fields(contents);
-        // Keys of scores that hash only the name of an influencer, and no value.
+        // Keys of scores that hash only the name of an influencer contain no value.
         let names = self.roles.with(FieldRole::Influencer).chain(["", "bucket_time"]);
         let names: Vec<u64> = names.map(|name| scope_hash(["", "", name, ""])).chain([0]).collect();
         self.scopes.retain(|hash| !names.contains(hash));
@@ -215,7 +214,7 @@ impl ValueCollector {
         }
     }
 
-    /// Moves values that were found under another name than that of their field.
+    /// Moves values that were found under a different name to their field.
     fn assign_to_fields(&mut self, contents: &Contents) {
         for field in self.roles.fields() {
             let sources = contents.mappings.source_paths(field).into_iter();
@@ -280,7 +279,7 @@ impl ValueCollector {
     }
 }
 
-/// Receives the decoded state of a kind. A part of another form is noted, and the rest is skipped.
+/// Receives the decoded state of one kind. State of an unknown form is reported, and the rest of it is skipped.
 pub(crate) struct StateSink {
     state: Option<StateRewriter<Box<StateVisitor>, Sink>>,
     started: bool,
@@ -362,7 +361,7 @@ fn group<'a>(source: ValueSource<'a>) -> (&'static str, &'a str) {
 }
 
 impl ValueStore {
-    /// Counts a value. A field that is `used` by the job finds room where others do not.
+    /// Counts a value. More memory is available to fields that the job uses.
     fn add(&mut self, source: ValueSource<'_>, used: bool, part: ArchivePart, text: &str) {
         if text.is_empty() {
             return;
@@ -388,7 +387,7 @@ impl ValueStore {
         field.values.entry(value).or_default().add(part);
     }
 
-    /// Moves the values of one source to another: of a multi-field and of the field that it is made of.
+    /// Moves the values of one source to another, such as from a field to the multi-field of it that the job uses.
     fn merge(&mut self, from: ValueSource<'_>, into: ValueSource<'_>) {
         let (kind, name) = group(from);
         let Some(from) = self.fields.get_mut(kind).and_then(|fields| fields.remove(name)) else {
@@ -402,7 +401,7 @@ impl ValueStore {
         field.more |= from.more || field.values.len() > MAX_VALUES;
     }
 
-    /// The facts of the fields in no order.
+    /// The facts of the fields, unordered.
     fn into_facts(self, roles: &FieldRoles) -> impl Iterator<Item = FieldFacts> {
         let fields = self.fields.into_iter();
         let fields = fields.flat_map(|(kind, fields)| fields.into_iter().map(move |(name, field)| (kind, name, field)));
@@ -417,7 +416,7 @@ impl StoredValue {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        // The same in every store: values of two archives are compared.
+        // Without a random seed, since the values of two archives are compared.
         let hash = (end < text.len()).then(|| BuildHasherDefault::<DefaultHasher>::default().hash_one(text));
         let text = text[..end].into();
         Self { text, hash }
@@ -534,13 +533,13 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_bound_there_are_more() {
+    fn values_beyond_the_bound_are_reported_as_more() {
         let mut store = ValueStore::default();
         let mut add = |name: &str, text: &str| store.add(ValueSource::Field(name), true, ArchivePart::Inputs, text);
         for n in 0..=MAX_VALUES {
             add("host", &n.to_string());
         }
-        // A known value is still counted.
+        // A value that is already stored is still counted.
         add("host", "0");
         for n in 0..=MAX_FIELDS {
             add(&n.to_string(), "0");

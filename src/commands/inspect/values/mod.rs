@@ -1,7 +1,7 @@
 //! `--values`: the values of the data that an archive contains.
 //!
-//! They are in the decoded state, in the inputs, and in what people wrote. Each is counted by field and by part of the
-//! archive. Memory is bounded, and the report tells where a bound was reached.
+//! They come from the decoded model state, the input documents, and texts that users wrote. Each value is counted by field
+//! and by part of the archive. Memory is bounded; the report shows whether a bound was reached.
 
 mod collect;
 mod page;
@@ -9,4 +9,4 @@ mod page;
 #[cfg(test)]
 pub(super) use collect::UnreadFacts;
 pub(super) use collect::{FieldFacts, PartCounts, StateSink, StoredValue, ValueCollector, ValuesFacts};
-pub(super) use page::sections;
+pub(super) use page::{part_label, sections};
