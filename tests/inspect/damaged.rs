@@ -40,8 +40,8 @@ fn file_that_is_not_an_archive_has_one_error_and_no_page() {
         assert!(printed.starts_with("error: -: not a gzip file"), "{printed}");
     }
     let document = document(&piped(&["-", "--json"], b"not an archive"));
-    let members: Vec<&String> = document.as_object().unwrap().keys().collect();
-    assert_eq!((members, &document["exit"]), (vec!["error", "exit", "hint"], &4.into()));
+    let members: Vec<&str> = document.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!((members, &document["exit"]), (vec!["error", "hint", "exit"], &4.into()));
 }
 
 #[test]

@@ -13,7 +13,6 @@ fn pages_of_python_archives_match_the_snapshots() {
         ("dotted-job-id", 0),
         ("without-categorizer", 0),
         ("without-snapshot-document", 4),
-        ("empty", 4),
     ] {
         let output = inspect(&[&format!("{name}.tar.gz")]);
         assert_eq!(exit(&output), Some(code), "{name}");
