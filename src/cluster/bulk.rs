@@ -1,4 +1,4 @@
-//! Bulk writes: requests filled by bytes, several in flight, every item checked.
+//! Bulk requests of a limited size, several in flight, with a check of every item.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,53 +14,52 @@ use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
 use crate::cluster::search::response::Hit;
 use crate::util::process::capacity;
 
-/// Bytes reserved for a batch at once, whatever size was requested.
+/// The most bytes that are reserved for a batch in advance.
 const MAX_RESERVE: usize = 8 << 20;
-/// Bytes that are made searchable at once, about; or a quarter of all so far, whichever is more.
+/// An index is refreshed after about this many bytes, or after a quarter of all bytes so far if that is more.
 const MIN_REFRESH_BYTES: usize = 16 << 20;
-/// Documents that are deleted with one request.
+/// Documents that are deleted by one request.
 const MAX_DELETIONS: usize = 1000;
 
-/// What of a response is the outcome of its items.
+/// The parts of a response that contain the results of its items.
 const OUTCOMES: &str = "items.*._index,items.*.status,items.*.error";
 
-/// How batches are made.
+/// The size and number of bulk requests.
 #[derive(Clone, Copy, Debug)]
 pub struct BulkOptions {
-    /// Bytes of a request, about.
+    /// The approximate size of a request in bytes.
     pub size: usize,
-    /// Requests at once.
+    /// The number of concurrent requests.
     pub concurrency: usize,
 }
 
-/// Learns which index each document was written to: an alias may point to another index from one request to the next.
+/// Is notified of the index that each document was written to: an alias may change to another index between requests.
 pub trait WriteObserver: fmt::Debug + Send + Sync {
-    /// The cluster confirmed the document of this ID, in this index.
+    /// The cluster wrote the document with this ID to this index.
     fn written(&self, id: &str, index: &str);
 }
 
-/// An open bulk load into one index or alias. Rejected items end it with [`Error::ItemRejected`]; only items whose error is
-/// transient are sent again. Dropping it stops the requests that are in flight.
+/// A bulk load into one index or alias. A rejected item ends it with [`Error::ItemRejected`]; only items with a temporary
+/// error are sent again. Dropping it aborts the requests in flight.
 #[derive(Debug)]
 pub struct Bulk {
     cluster: Cluster,
     target: Target,
     options: BulkOptions,
-    /// Where it is reported where each document is written.
+    /// Is notified of each document that was written.
     pub(crate) observer: Option<Arc<dyn WriteObserver>>,
     batch: Batch,
     in_flight: JoinSet<Result<Sent>>,
     bytes_in_flight: usize,
-    /// What the cluster confirmed so far.
+    /// Documents and bytes that the cluster has confirmed.
     pub(crate) confirmed: Sent,
-    /// Makes an index searchable bit by bit: a cluster has time for that between requests, and less is left for the
-    /// end. One at a time.
+    /// A refresh in progress, at most one. Refreshing during the load leaves less work for the end.
     refreshing: JoinSet<Result<()>>,
-    /// Confirmed bytes when the last refresh began.
+    /// Confirmed bytes at the start of the last refresh.
     refreshed: usize,
 }
 
-/// What a request contains.
+/// The contents of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) documents: u64,
@@ -68,15 +67,16 @@ pub(crate) struct Sent {
 }
 
 impl Bulk {
-    /// Adds a document under its ID; waits while all requests are in flight. Errors are those of batches sent before.
+    /// Adds a document with this ID, and waits while the maximum number of requests is in flight. An error belongs to a
+    /// batch that was sent before.
     pub async fn index(&mut self, id: &str, source: Bytes) -> Result<()> {
-        // About what it adds to the request.
+        // The approximate number of bytes that it adds to the request.
         let cost = id.len() + source.len() + 22;
         if !self.batch.items.is_empty() && self.batch.body.len() + cost > self.options.size {
             self.flush().await?;
         }
         if cost > self.options.size {
-            // It has to wait anyway, and is in memory only once until it is sent.
+            // Waiting before the copy keeps a large document in memory only once.
             self.wait_for_room(cost).await?;
         }
         if self.batch.items.is_empty() {
@@ -84,7 +84,7 @@ impl Bulk {
             self.batch.body.reserve_exact(capacity(cost.max(usual)));
         }
         self.batch.index(id, &source);
-        // Held no longer than needed, and sent at once: some documents have 16 MiB.
+        // Documents may have 16 MiB: the source is dropped early, and a full batch is sent immediately.
         drop(source);
         if self.batch.body.len() >= self.options.size {
             self.flush().await?;
@@ -95,7 +95,7 @@ impl Bulk {
         Ok(())
     }
 
-    /// Sends the rest and waits for all responses; returns how many documents there were.
+    /// Sends the remaining documents and waits for all responses. Returns the number of documents.
     pub async fn finish(mut self) -> Result<u64> {
         if !self.batch.items.is_empty() {
             self.flush().await?;
@@ -103,7 +103,7 @@ impl Bulk {
         while let Some(done) = self.in_flight.join_next().await {
             self.finish_request(done).await?;
         }
-        // It comes to its end although nothing waits for it.
+        // A refresh in progress completes in the background.
         self.refreshing.detach_all();
         Ok(self.confirmed.documents)
     }
@@ -122,7 +122,7 @@ impl Bulk {
         Ok(())
     }
 
-    /// In flight are as many requests as were requested, and as many bytes as these would have at their usual size.
+    /// Limits the requests in flight by number, and by the bytes that this number of requests of the usual size has.
     async fn wait_for_room(&mut self, bytes: usize) -> Result<()> {
         let concurrency = self.options.concurrency.max(1);
         let most = self.options.size.saturating_mul(concurrency);
@@ -134,9 +134,10 @@ impl Bulk {
         Ok(())
     }
 
-    /// After a failure nothing of this load is in flight any more: whatever undoes it must not be overtaken.
+    /// Accounts for a completed request. After a failure, no request of this load remains in flight, so that none is
+    /// executed after a rollback.
     async fn finish_request(&mut self, done: Result<Result<Sent>, JoinError>) -> Result<()> {
-        let stopped = |_| Err(Error::unexpected("POST _bulk", "a sender stopped before its end"));
+        let stopped = |_| Err(Error::unexpected("POST _bulk", "the task that sends it ended early"));
         match done.unwrap_or_else(stopped) {
             Ok(sent) => {
                 self.bytes_in_flight -= sent.bytes;
@@ -154,7 +155,7 @@ impl Bulk {
         }
     }
 
-    /// Whether it succeeds does not matter: where all of it must be searchable, it is refreshed at the end.
+    /// Failures are ignored: callers that need searchable documents refresh at the end.
     fn refresh_if_due(&mut self) {
         while self.refreshing.try_join_next().is_some() {}
         let confirmed = self.confirmed.bytes;
@@ -168,19 +169,19 @@ impl Bulk {
 }
 
 impl Cluster {
-    /// Opens a load into an alias (`require_alias=true`: a bulk never creates an index of that name).
+    /// Opens a load into an alias, with `require_alias=true`: a bulk request never creates an index of that name.
     pub fn bulk_alias(&self, alias: &str, options: BulkOptions) -> Bulk {
         self.bulk(alias, true, None, options)
     }
 
-    /// Opens a load into one index through an alias that only this index has: a bulk request then neither creates an
-    /// index nor writes to another one of that name. The index is made searchable on the way.
+    /// Opens a load into one index through an alias that only this index has: a bulk request then does not create an index
+    /// or write to another one of that name. The index is refreshed during the load.
     pub fn bulk_index(&self, index: &str, alias: &str, options: BulkOptions) -> Bulk {
         self.bulk(alias, true, Some(index.to_owned()), options)
     }
 
-    /// Opens a load into an index that has no alias, such as the notifications index of older versions: a request that
-    /// comes after the index is gone would create it again.
+    /// Opens a load into an index without an alias, such as the notifications index of older versions: if the index is
+    /// deleted, a later request creates it again.
     pub fn bulk_index_without_alias(&self, index: &str, options: BulkOptions) -> Bulk {
         self.bulk(index, false, None, options)
     }
@@ -201,7 +202,7 @@ impl Cluster {
         }
     }
 
-    /// Deletes documents that were found; those already gone are no error. Not visible before a refresh.
+    /// Deletes documents; those that no longer exist are not an error. Visible in searches after a refresh.
     pub async fn delete_documents(&self, documents: &[Hit]) -> Result<()> {
         for documents in documents.chunks(MAX_DELETIONS) {
             let mut batch = Batch::default();
@@ -212,21 +213,20 @@ impl Cluster {
     }
 }
 
-/// Where a batch goes.
+/// The target of a batch.
 #[derive(Clone, Debug, Default)]
 struct Target {
-    /// Index or alias; empty where every action names its own.
+    /// Index or alias; empty if each action has its own index.
     name: String,
-    /// It must be an alias.
+    /// Whether the name must be an alias.
     alias: bool,
-    /// The index behind an alias, where it is one index that is searched later: refreshed while it is loaded.
+    /// The index of the alias, if it is to be refreshed during the load.
     index: Option<String>,
 }
 
 impl Target {
-    /// Without a name the actions name their indices. An outcome for every item, with the index that the document was
-    /// written to, costs the cluster nearly a tenth of the request's time; otherwise the response is whether there were
-    /// errors.
+    /// The request without its body. Results of each item, with the index that the document was written to, cost the cluster
+    /// nearly a tenth of the request's time. Without them, the response only contains whether there were errors.
     fn request(&self, with_outcomes: bool) -> Request {
         let mut request = Request::post(match self.name.as_str() {
             "" => Path::of(["_bulk"]),
@@ -234,7 +234,7 @@ impl Target {
         });
         request.content_type = "application/x-ndjson";
         let request = match with_outcomes {
-            // Where it is too large, the batch is sent in halves.
+            // If the response is too large, the batch is sent in halves.
             true => request.query("filter_path", OUTCOMES).returns(BodyLimit::Page),
             false => request.query("filter_path", "errors").returns(BodyLimit::Status),
         };
@@ -249,9 +249,9 @@ impl Target {
             let name = &self.name;
             response.reason = match &self.index {
                 Some(index) => {
-                    format!("index {index} is not there any more, or is another one: it lacks the alias {name}")
+                    format!("index {index} was deleted or created again: it does not have the alias {name}")
                 }
-                None => format!("there is no alias {name} on this cluster"),
+                None => format!("alias {name} does not exist on this cluster"),
             };
         }
         Error::ItemRejected {
@@ -271,18 +271,18 @@ struct Batch {
 
 #[derive(Clone, Debug)]
 struct BulkItem {
-    /// Where its lines end in the body; they begin where the one before ends.
+    /// The end of its lines in the body; they start at the end of the previous item.
     end: usize,
-    /// Of a deletion.
+    /// The index of a deletion.
     index: Option<String>,
     id: String,
 }
 
 impl Batch {
-    /// Adds a document. Line breaks can only be between its tokens, and JSON lines cannot contain them: they become blanks.
+    /// Adds a document. Line breaks, which JSON only allows between tokens, become spaces: a document must be one line.
     fn index(&mut self, id: &str, source: &[u8]) {
         self.body.extend_from_slice(br#"{"index":{"_id":"#);
-        // Neither a text nor a vector can fail.
+        // Serializing a string into a vector cannot fail.
         let _ = serde_json::to_writer(&mut self.body, id);
         self.body.extend_from_slice(b"}}\n");
         let begin = self.body.len();
@@ -307,7 +307,7 @@ impl Batch {
         self.items.push(BulkItem { end, index, id });
     }
 
-    /// Sends all of it: in halves where it is too large, and items again whose error is transient.
+    /// Sends the batch: in halves if it is too large, and again for items with a temporary error.
     async fn send(self, cluster: &Cluster, target: &Target, observer: Option<&dyn WriteObserver>) -> Result<()> {
         let mut waiting = vec![(self, cluster.backoff(), observer.is_some())];
         while let Some((batch, mut backoff, with_outcomes)) = waiting.pop() {
@@ -326,7 +326,7 @@ impl Batch {
                 Err(Error::Refused { mut source, .. }) if source.status == 413 && items.len() == 1 => {
                     let bytes = body.len();
                     source.reason = format!(
-                        "a request with this document alone has {bytes} bytes, more than http.max_content_length"
+                        "a request with only this document has {bytes} bytes, more than http.max_content_length"
                     );
                     return Err(target.rejected(&items[0], source));
                 }
@@ -337,11 +337,11 @@ impl Batch {
                 continue;
             }
             if answer.items.is_empty() && answer.errors == Some(true) && !with_outcomes {
-                // Written under fixed IDs: sent again it returns which failed and why.
+                // The IDs are fixed, so the batch can be sent again to find out which items failed and why.
                 waiting.push((part(&body, &items, |_| true), backoff, true));
                 continue;
             }
-            // Before any item is checked: what was written beside a rejected item has to be undone too.
+            // Before items are checked: documents written along with a rejected one must be rolled back too.
             if let Some(observer) = observer {
                 for (item, ItemResponse::Of(outcome)) in items.iter().zip(&answer.items) {
                     if let Some(index) = outcome._index.as_deref().filter(|_| outcome.status < 300) {
@@ -362,7 +362,7 @@ impl Batch {
     }
 }
 
-/// The batch of the items whose number is wanted.
+/// A batch of the items with the wanted numbers.
 fn part(body: &[u8], items: &[BulkItem], wanted: impl Fn(usize) -> bool) -> Batch {
     let mut batch = Batch::default();
     let mut begin = 0;
@@ -376,7 +376,7 @@ fn part(body: &[u8], items: &[BulkItem], wanted: impl Fn(usize) -> bool) -> Batc
     batch
 }
 
-/// Whether the request is larger than the cluster takes, or its response larger than it may be.
+/// Whether the request is too large for the cluster, or its response exceeds the limit.
 fn is_too_large(error: &Error) -> bool {
     matches!(error, Error::TooLarge { .. }) || error.status() == Some(413)
 }
@@ -409,7 +409,7 @@ fn failed_items(
     answered: Vec<ItemResponse>,
 ) -> Result<(Vec<usize>, Option<Error>)> {
     if answered.len() != items.len() {
-        let why = format!("{} items sent, {} answered", items.len(), answered.len());
+        let why = format!("{} items were sent, the response has {}", items.len(), answered.len());
         return Err(Error::unexpected(target.request(true).what(), why));
     }
     let (mut failed, mut first_error) = (Vec::new(), None);
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn every_document_is_one_line() {
+    fn each_document_is_one_line() {
         let text = String::from_utf8(batch().body).unwrap();
         let lines: Vec<&str> = text.split_terminator('\n').collect();
         assert_eq!(lines[0..2], [r#"{"index":{"_id":"a"}}"#, r#"{"n": 1.10}"#]);
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_hold_whole_items() {
+    fn parts_contain_complete_items() {
         let whole = batch();
         let first = part(&whole.body, &whole.items, |n| n < 1);
         let rest = part(&whole.body, &whole.items, |n| n >= 1);
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn items_put_off_are_sent_again_and_no_others() {
+    fn only_items_with_a_temporary_error_are_sent_again() {
         let busy =
             r#"{"index":{"_id":"b","status":429,"error":{"type":"es_rejected_execution_exception","reason":"busy"}}}"#;
         let failed = judged(
@@ -489,16 +489,21 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_alias_is_said_so_and_a_missing_item_found() {
+    fn a_missing_alias_is_named_and_a_missing_item_is_an_error() {
         let missing = r#"{"index":{"_id":"a","status":404,"error":{"type":"index_not_found_exception","reason":"no such index"}}}"#;
         let result = judged(&[missing; 3].join(","), true);
-        assert!(result.unwrap_err().to_string().contains("no alias .ml-state-write"));
+        assert!(
+            result
+                .unwrap_err()
+                .to_string()
+                .contains("alias .ml-state-write does not exist")
+        );
         let result = judged(missing, true);
         assert!(matches!(result, Err(Error::UnexpectedResponse { .. })));
     }
 
     #[tokio::test]
-    async fn an_index_is_made_searchable_on_the_way_and_an_alias_is_not() {
+    async fn an_index_is_refreshed_during_the_load_and_an_alias_is_not() {
         for (alias, refreshes) in [(false, 1), (true, 0)] {
             let answers = (0..5 + refreshes).map(|_| (200, "", r#"{"errors":false}"#.to_owned()));
             let (cluster, asked, _) = cluster("9.2.0", answers.collect()).await;

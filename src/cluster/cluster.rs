@@ -1,4 +1,4 @@
-//! A client that is connected to its cluster; what the cluster, its license and the privileges of the user allow.
+//! The connection to a cluster; its identity, its license, and the privileges of the user.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
@@ -15,13 +15,13 @@ use crate::cluster::search::contexts::SearchContexts;
 use crate::job::Version;
 use crate::util::format::parse_size;
 
-/// A response that takes longer is not waited for before what was written is undone.
+/// The longest wait for responses before a rollback starts.
 const MAX_PAUSE_WAIT: Duration = Duration::from_secs(10);
-/// Closing what the cluster would drop by itself is not worth more.
+/// Limit for closing scrolls and points in time, which also expire without it.
 const MAX_RELEASE_WAIT: Duration = Duration::from_secs(5);
 const TASK_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A cluster that has identified itself. Cheap to clone; all clones share one client.
+/// A connected cluster. Cheap to clone: all clones share one client.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     pub(crate) identity: Arc<Identity>,
@@ -31,13 +31,13 @@ pub struct Cluster {
     pub(crate) incomplete_clusters: Arc<Mutex<BTreeSet<String>>>,
 }
 
-/// What `GET /` returns.
+/// The response to `GET /`.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) name: String,
     pub(crate) uuid: String,
     pub(crate) version: Version,
-    /// `version.build_flavor: serverless`: no snapshots, no import.
+    /// `version.build_flavor: serverless`, which does not support model snapshots.
     pub(crate) serverless: bool,
 }
 
@@ -46,24 +46,24 @@ pub(crate) struct Identity {
 pub struct RequiredPrivileges {
     /// Cluster privileges.
     pub cluster: Vec<&'static str>,
-    /// Index patterns, each with privileges.
+    /// Index patterns with their privileges.
     pub indices: Vec<(Vec<String>, Vec<&'static str>)>,
 }
 
-/// What `GET _ml/info` returns.
+/// The response to `GET _ml/info`.
 #[derive(Clone, Debug)]
 pub struct MlInfo {
-    /// True while ML writes are answered with 429.
+    /// In upgrade mode, ML rejects changes with status 429.
     pub upgrade_mode: bool,
-    /// `limits.max_model_memory_limit` in bytes: a job above it is refused. Absent or 0 where there is no such bound.
+    /// `limits.max_model_memory_limit` in bytes, above which the cluster rejects a job; `None` without a limit.
     pub max_model_memory: Option<u64>,
-    /// `limits.effective_max_model_memory_limit` in bytes: what today's nodes have room for.
+    /// `limits.effective_max_model_memory_limit` in bytes: the largest model that fits on the current nodes.
     pub room_for_model_memory: Option<u64>,
     /// `defaults.anomaly_detectors.categorization_analyzer`.
     pub default_categorization_analyzer: Option<Value>,
 }
 
-/// What `GET _license` returns.
+/// The response to `GET _license`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct License {
     /// `trial`, `basic`, `platinum`, `enterprise` …
@@ -74,14 +74,14 @@ pub struct License {
 }
 
 impl Cluster {
-    /// Asks `/` for name, version and deployment.
+    /// Connects with `GET /`. If there is no response in time, the error is that of the last attempt.
     pub(crate) async fn connect(http: Arc<HttpClient>) -> Result<Self> {
         let limit = http.options.first_contact;
         let root = Request::get(Path::of([])).returns(BodyLimit::Status);
         let mut failed = None;
         let sent = http.send_noting_failure(&root, &mut failed);
         let answer = within(&*http.clock, limit, sent).await;
-        let answer = answer.unwrap_or_else(|| Err(Error::timeout(&root.what(), limit, failed.map(Box::new))));
+        let answer = answer.unwrap_or_else(|| Err(failed.unwrap_or_else(|| Error::timeout(&root.what(), limit))));
         Ok(Self {
             identity: Arc::new(Identity::parse(http.address.as_str(), answer)?),
             http,
@@ -101,32 +101,32 @@ impl Cluster {
         format!("cluster {name} ({}, Elasticsearch {version})", self.address())
     }
 
-    /// How time passes here.
+    /// The clock that measures pauses and timeouts.
     pub fn clock(&self) -> &dyn Clock {
         &*self.http.clock
     }
 
-    /// For what is more than one request, or must be checked before it is sent again.
+    /// For operations of several requests, or with a check before each retry.
     pub fn backoff(&self) -> Backoff<'_> {
         self.http.backoff()
     }
 
-    /// Closes every scroll and point in time that is still open; used after an interruption.
+    /// Closes every open scroll and point in time, also after an interruption.
     pub async fn release(&self) {
         within(self.clock(), MAX_RELEASE_WAIT, self.contexts.close_all(&self.http)).await;
     }
 
-    /// Lets no further request begin and waits (a bounded time) for those in flight, so that it is known what they did.
-    /// Requests begin again when what is returned is dropped.
+    /// Prevents new requests until the returned value is dropped, and waits for those in flight up to a limit, so that
+    /// their results are known.
     pub async fn pause(&self) -> impl Sized {
         let mut paused = Box::pin(self.http.in_flight.write());
         let idle = within(self.clock(), MAX_PAUSE_WAIT, &mut paused).await;
-        // Even if some are still in flight, others wait for what already waits.
+        // A pending write lock prevents new requests even if the wait ended early.
         (idle, paused)
     }
 
-    /// Where responses to writes did not come, waits until the cluster no longer executes them, as long as one request may
-    /// take: whatever undoes them is not overtaken. Requests that have not reached the cluster by then are not seen.
+    /// If writes had no response, waits until the cluster no longer executes them, so that a rollback is not followed by a
+    /// write. Waits at most for the timeout of a request. Requests that have not reached the cluster are not noticed.
     pub async fn wait_for_tasks(&self) {
         if !self.http.unanswered_write.swap(false, Ordering::Relaxed) {
             return;
@@ -139,7 +139,7 @@ impl Cluster {
         within(self.clock(), self.http.options.timeout, done).await;
     }
 
-    /// False where the cluster does not list its tasks.
+    /// False also if the cluster does not list its tasks.
     async fn has_tasks_of_ours(&self) -> bool {
         let request = Request::get(Path::of(["_tasks"]))
             .query("actions", "indices:*,cluster:admin/*")
@@ -150,13 +150,13 @@ impl Cluster {
         headers.any(|(name, value)| name.eq_ignore_ascii_case("x-opaque-id") && *value == *self.http.opaque_id)
     }
 
-    /// `GET _ml/info`; `None` where the cluster has no ML.
+    /// `GET _ml/info`; `None` if the cluster does not have ML.
     pub async fn ml_info(&self) -> Result<Option<MlInfo>> {
         let info = self.http.json_if_supported(Request::get(Path::of(["_ml", "info"])));
         Ok(info.await?.as_ref().map(MlInfo::from_json))
     }
 
-    /// `GET _license`; `None` where the cluster has no licenses.
+    /// `GET _license`; `None` if the cluster does not have this API.
     pub async fn license(&self) -> Result<Option<License>> {
         #[derive(Deserialize)]
         struct Answer {
@@ -168,16 +168,16 @@ impl Cluster {
 }
 
 impl Identity {
-    /// Accepts Elasticsearch and refuses everything else by its name.
+    /// Accepts Elasticsearch. For any other server, the error describes it.
     fn parse(address: &str, answer: Result<Response>) -> Result<Self> {
         let address = address.to_owned();
         let identity = match answer {
             Ok(response) => match serde_json::from_slice(&response.body) {
                 Ok(root) => Self::from_json(&root),
-                Err(_) => Err(format!("something that answers: {}", first_line(&response.body))),
+                Err(_) => Err(format!("returned {}", first_line(&response.body))),
             },
             Err(Error::Refused { source, .. }) if matches!(source.status, 400 | 404 | 405) => {
-                Err(format!("something that answers {} ({})", source.status, source.reason))
+                Err(format!("returned status {}: {}", source.status, source.reason))
             }
             Err(error) => return Err(error),
         };
@@ -189,15 +189,15 @@ impl Identity {
         }
     }
 
-    /// Of anything else the error describes what it is.
+    /// For any other server, the error describes it.
     fn from_json(root: &Value) -> Result<Self, String> {
         let text = |pointer: &str| root.pointer(pointer).and_then(Value::as_str);
         let short = |text: &str| text.chars().filter(|c| !c.is_control()).take(60).collect::<String>();
-        let unknown = || "something that answers other JSON".to_owned();
+        let unknown = || "returned other JSON".to_owned();
         let number = text("/version/number").ok_or_else(unknown)?;
         match text("/version/distribution") {
-            Some("opensearch") => return Err(format!("OpenSearch {}", short(number))),
-            Some(other) => return Err(format!("{} {}", short(other), short(number))),
+            Some("opensearch") => return Err(format!("is OpenSearch {}", short(number))),
+            Some(other) => return Err(format!("is {} {}", short(other), short(number))),
             None => {}
         }
         let serverless = text("/version/build_flavor") == Some("serverless");
@@ -214,7 +214,8 @@ impl Identity {
 }
 
 impl RequiredPrivileges {
-    /// Those that the user does not have, in words; `None` where the cluster has no security. Asking takes no privilege.
+    /// The privileges that the user does not have, as text; `None` if security is off. The request does not require a
+    /// privilege.
     pub(crate) async fn missing(&self, http: &HttpClient) -> Result<Option<Vec<String>>> {
         let indices = self.indices.iter();
         let indices = indices.filter(|(names, privileges)| !names.is_empty() && !privileges.is_empty());
@@ -226,7 +227,7 @@ impl RequiredPrivileges {
     }
 }
 
-/// Privileges, each with whether the user has it.
+/// Which privileges the user has.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct HeldPrivileges {
@@ -260,7 +261,7 @@ impl MlInfo {
 }
 
 impl License {
-    /// Whether it permits machine learning: active, and trial, platinum or enterprise.
+    /// Whether the license includes anomaly detection: an active trial, platinum or enterprise license.
     pub fn permits_ml(&self) -> bool {
         self.status == "active" && matches!(self.kind.as_str(), "trial" | "platinum" | "enterprise")
     }
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn elasticsearch_is_taken() {
+    fn elasticsearch_is_accepted() {
         let identity = parse(&root(r#"{"number":"8.0.0-SNAPSHOT","build_flavor":"default"}"#)).unwrap();
         assert_eq!((identity.name.as_str(), identity.uuid.as_str()), ("c", "u"));
         assert_eq!((identity.version.major, identity.serverless), (8, false));
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused_by_its_name() {
+    fn other_servers_are_refused_by_name() {
         for (body, name) in [
             (
                 root(r#"{"number":"2.11.0","distribution":"opensearch"}"#),
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lacking_is_named() {
+    fn missing_privileges_are_listed() {
         let answer: HeldPrivileges = serde_json::from_str(
             r#"{"username":"u","has_all_requested":false,"cluster":{"monitor":true,"manage_ml":false},
                 "index":{".ml-state*":{"read":true,"write":false}},"application":{}}"#,
@@ -332,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_read_as_bytes() {
+    fn limits_are_parsed_as_bytes() {
         let info = MlInfo::from_json(&json!({
             "upgrade_mode": true,
             "limits": { "effective_max_model_memory_limit": "1.5gb" },
@@ -352,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn only_some_licences_permit_ml() {
+    fn only_some_licenses_include_ml() {
         let license = |kind: &str, status: &str| License {
             kind: kind.to_owned(),
             status: status.to_owned(),

@@ -1,4 +1,4 @@
-//! From connection options to an HTTP client: the address, the credential it sends, the certificates it trusts.
+//! Creates an HTTP client from connection options: the address, the credential, and the trusted certificates.
 
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
@@ -14,34 +14,34 @@ use url::Url;
 use crate::cluster::http::error::{Error, Result};
 use crate::util::secret::{Secret, Secrets};
 
-/// Everything that shapes the connection.
+/// The options of a connection.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
-    /// Where.
+    /// The address of the cluster.
     pub endpoint: Endpoint,
-    /// Who.
+    /// The credential; `None` for a cluster without security.
     pub credential: Option<Credential>,
-    /// PEM files, added to the bundled and the system's roots.
+    /// PEM files with certificates that are trusted in addition to the bundled and the system's roots.
     pub ca_certs: Vec<PathBuf>,
     /// PEM certificate and key for mutual TLS.
     pub client_identity: Option<(PathBuf, PathBuf)>,
     /// False with `--ignore-certs`.
     pub verify_certificates: bool,
-    /// For one request.
+    /// The timeout of one request.
     pub timeout: Duration,
-    /// For the first request, with all its retries.
+    /// The timeout of the first request, including its retries.
     pub first_contact: Duration,
-    /// How often a request is retried at most.
+    /// The maximum number of retries of a request.
     pub retries: u32,
-    /// How long a request is retried, from its first failure on.
+    /// How long a request is retried after its first failure.
     pub retry_for: Duration,
-    /// What is never printed, the credential among it.
+    /// Texts that are never printed, including the credential.
     pub secrets: Secrets,
-    /// Of scrolls and points in time, in Elasticsearch's notation, e.g. `5m`.
+    /// The keep-alive of scrolls and points in time, in Elasticsearch's notation, for example `5m`.
     pub keep_alive: String,
 }
 
-/// Where the cluster is.
+/// The address of a cluster.
 #[derive(Clone, Debug)]
 pub enum Endpoint {
     /// `https://host:9200/prefix`, without user information.
@@ -50,7 +50,7 @@ pub enum Endpoint {
     CloudId(String),
 }
 
-/// Who asks.
+/// What a user authenticates with.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the names describe the fields")]
 pub enum Credential {
@@ -63,7 +63,7 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// The credential in the forms in which it is typed and sent.
+    /// The credential in the forms in which users enter it and in which it is sent.
     pub fn secrets(&self) -> Secrets {
         match self {
             Self::Basic { username, password } => {
@@ -91,7 +91,7 @@ impl Credential {
             },
             Self::Bearer(token) => format!("Bearer {}", token.reveal().trim()),
         };
-        let unsendable = |_| Error::Options("the credential has characters that cannot be sent".to_owned());
+        let unsendable = |_| Error::Options("the credential contains characters that HTTP does not allow".to_owned());
         let mut value = HeaderValue::try_from(text).map_err(unsendable)?;
         value.set_sensitive(true);
         Ok(value)
@@ -99,15 +99,17 @@ impl Credential {
 }
 
 impl Endpoint {
-    /// The address, its path terminated by `/`, without user, query and fragment.
+    /// The address without user, query and fragment. Its path ends with `/`.
     pub(crate) fn address(&self) -> Result<Url> {
-        let unreadable = || Error::Options("the cloud id cannot be read: copy it whole".to_owned());
+        let unreadable = || {
+            Error::Options("invalid Cloud ID: copy all of it from the deployment's page in the Elastic Cloud Console".to_owned())
+        };
         let url = match self {
             Self::Url(url) => url.clone(),
             Self::CloudId(id) => parse_cloud_id(id).ok_or_else(unreadable)?,
         };
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-            let why = "the cluster's URL must be http://… or https://…";
+            let why = "invalid URL: expected https://host:port or http://host:port";
             return Err(Error::Options(why.to_owned()));
         }
         let mut url = without_secrets(url);
@@ -119,7 +121,7 @@ impl Endpoint {
     }
 }
 
-/// The URL without what may be secret: user, query, fragment.
+/// The URL without parts that may be secret: user, query, fragment.
 pub(crate) fn without_secrets(mut url: Url) -> Url {
     let _ = url.set_username("");
     let _ = url.set_password(None);
@@ -128,8 +130,8 @@ pub(crate) fn without_secrets(mut url: Url) -> Url {
     url
 }
 
-/// `name:base64(domain[:port]$uuid[:port]$…)`. The official client's own decoder refuses ports after the UUID, missing
-/// padding and an empty name.
+/// Parses `name:base64(domain[:port]$uuid[:port]$…)`. The decoder of the official client does not accept a port after the
+/// UUID, missing padding or an empty name.
 fn parse_cloud_id(id: &str) -> Option<Url> {
     let decoded = Secrets::decode(id.trim().rsplit(':').next()?)?;
     let mut parts = decoded.split('$');
@@ -147,7 +149,7 @@ fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     (!host.is_empty() && host.chars().all(plain)).then_some((host, port))
 }
 
-/// A client with the credential and the certificates of the options.
+/// Creates a client with the credential and the certificates of the options.
 pub(crate) fn http_client(options: &ConnectOptions, address: &Url) -> Result<Client> {
     let mut builder = Client::builder();
     if let Some(credential) = &options.credential {
@@ -163,38 +165,39 @@ pub(crate) fn http_client(options: &ConnectOptions, address: &Url) -> Result<Cli
     build(builder).map_err(|error| client_error(options, &error))
 }
 
-/// What every client has in common: it follows no redirect, and decompresses nothing by itself.
+/// Builds a client that does not follow redirects or decompress responses.
 pub(crate) fn build(builder: ClientBuilder) -> reqwest::Result<Client> {
     builder.redirect(redirect::Policy::none()).no_gzip().build()
 }
 
 fn client_error(options: &ConnectOptions, error: &reqwest::Error) -> Error {
-    // Its own text is only `builder error`.
+    // The text of the error itself is only `builder error`.
     let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     Error::Options(match &options.client_identity {
         Some((certificate, key)) => {
             let (certificate, key) = (certificate.display(), key.display());
             format!(
-                "no client can be made with {certificate} and {key}: {cause} (the key must be PEM and not encrypted)"
+                "cannot use the client certificate {certificate} with the key {key}: {cause} (the key must be in PEM format \
+                 and not encrypted)"
             )
         }
-        None => format!("no client can be made: {cause}"),
+        None => format!("cannot create an HTTP client: {cause}"),
     })
 }
 
-/// Which certificates the client accepts: those of the bundled roots, of the system's and of `--ca-cert`.
+/// Adds the certificates of the system and of `--ca-cert` to the bundled roots.
 fn trust_certificates(builder: ClientBuilder, options: &ConnectOptions) -> Result<ClientBuilder> {
     if !options.verify_certificates {
         return Ok(builder.danger_accept_invalid_certs(true));
     }
-    // A store that cannot be read takes nothing from the other roots.
+    // An unreadable certificate store does not affect the other roots.
     let system = rustls_native_certs::load_native_certs().certs.into_iter();
     let system = system.flat_map(|root| Certificate::from_der(&root));
     let mut roots: Vec<_> = system.flatten().collect();
     for file in &options.ca_certs {
         let error = |cause: &str| Error::Options(format!("{}: {cause}", file.display()));
-        let pem = String::from_utf8(read(file)?).map_err(|_| error("this is not PEM"))?;
-        // The parser only finds lines without blanks around them.
+        let pem = String::from_utf8(read(file)?).map_err(|_| error("not a PEM file"))?;
+        // The parser does not recognize lines with leading or trailing spaces.
         let pem: String = pem.lines().flat_map(|line| [line.trim(), "\n"]).collect();
         roots.extend(Certificate::from_pem(pem.as_bytes()).map_err(|cause| error(&cause.to_string()))?);
     }
@@ -218,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_credential_is_one_sensitive_header() {
+    fn each_credential_is_a_sensitive_header() {
         for (credential, expected) in [
             (
                 Credential::Basic {
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_no_user_and_a_terminated_path() {
+    fn an_address_has_no_user_and_its_path_ends_with_a_slash() {
         let address = |url| Endpoint::Url(Url::parse(url).unwrap()).address();
         assert_eq!(
             address("https://u:p@h:9200/es?x#y").unwrap().as_str(),

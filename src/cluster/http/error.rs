@@ -1,4 +1,4 @@
-//! Why a request failed, and what Elasticsearch returned about it.
+//! Errors of requests, and the error that Elasticsearch returned.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use serde_json::Value;
 
 use crate::job::Version;
 
-/// What every call on a cluster returns.
+/// The result of a request.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Longer reasons are cut.
+/// Longer reasons are truncated.
 const MAX_REASON_CHARS: usize = 500;
 const MAX_CAUSE_DEPTH: usize = 10;
-/// Of shards and root causes.
+/// Limit for failed shards and root causes together.
 const MAX_CAUSES: usize = 100;
 const NO_REASON: &str = "(no reason given)";
 
-/// Where Elasticsearch begins to quote a document: nothing from there on is kept.
+/// Phrases after which Elasticsearch quotes the document: the rest of the reason is dropped.
 const QUOTATIONS: [&str; 4] = [
     "Preview of field's value",
     "at [Source:",
@@ -25,48 +25,47 @@ const QUOTATIONS: [&str; 4] = [
     "Document contents",
 ];
 
-/// A request that failed. `what` is method and path, without credentials or query values.
+/// A request that failed. `what` is the method and path, without credentials or query values.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
-    /// No connection was established, or it broke before the response was complete.
-    #[error("{what}: {}: {cause}", failure.of(address))]
+    /// No connection was established, or it was lost before the response was complete.
+    #[error("{}", failure.describe(what, address, cause))]
     Connection {
         what: String,
         address: String,
         failure: ConnectionFailure,
         cause: String,
     },
-    /// No response in time; the source is the error of the last attempt that ended.
-    #[error("{what}: no answer within {} seconds", after.as_secs())]
-    Timeout {
-        what: String,
-        after: Duration,
-        source: Option<Box<Error>>,
-    },
-    /// Status 401.
+    /// No response in time.
+    #[error("{what}: no response within {}s", after.as_secs())]
+    Timeout { what: String, after: Duration },
+    /// Status 401 for a request with a credential.
     #[error("{what}: the cluster does not accept the credentials: {}", source.reason)]
     Unauthenticated { what: String, source: ErrorResponse },
+    /// Status 401 for a request without a credential.
+    #[error("{what}: the cluster requires credentials: {}", source.reason)]
+    NoCredentials { what: String, source: ErrorResponse },
     /// Status 403.
     #[error("{what}: not permitted: {}", source.reason)]
     Forbidden { what: String, source: ErrorResponse },
     /// Any other status of 400 and above.
     #[error("{what}: {} {}", source.status, source.reason)]
     Refused { what: String, source: ErrorResponse },
-    /// 429 because ML is in upgrade mode.
+    /// Status 429 because ML is in upgrade mode.
     #[error("{what}: machine learning is in upgrade mode")]
     UpgradeMode { what: String },
     /// Redirects are not followed.
     #[error("{what}: {from} redirects to {to}")]
     Redirected { what: String, from: String, to: String },
-    /// The response is not what the API promises: incomplete, not JSON, a field missing.
-    #[error("{what}: the answer makes no sense: {why}")]
+    /// The response does not match the API: incomplete, not JSON, or a field is missing.
+    #[error("{what}: unexpected response: {why}")]
     UnexpectedResponse { what: String, why: String },
-    /// The response is larger than the request may return; the rest of it was not read.
-    #[error("{what}: the response is too large: this request may return {} MiB", most >> 20)]
+    /// The response exceeds the limit of the request; the rest of it was not read.
+    #[error("{what}: the response is too large: the limit for this request is {} MiB", most >> 20)]
     TooLarge { what: String, most: usize },
-    /// Shards failed in an otherwise good search response: data is missing.
+    /// Shards failed in an otherwise successful search response: data is missing.
     #[error("{what}: {failed} of {total} shards failed: {reason}")]
     ShardsFailed {
         what: String,
@@ -82,47 +81,71 @@ pub enum Error {
     /// A scroll or point in time no longer exists.
     #[error("{what}: the search context no longer exists")]
     ContextExpired { what: String },
-    /// `GET /` is answered by something else than Elasticsearch.
-    #[error("{address} is {found}, not Elasticsearch")]
+    /// Something other than Elasticsearch responded to `GET /`.
+    #[error("{address} is not Elasticsearch: it {found}")]
     NotElasticsearch { address: String, found: String },
-    /// An Elasticsearch that is too old or too new.
+    /// A version that is too old or too new.
     #[error("{address} runs Elasticsearch {version}; esml-state supports 7.17, 8.x and 9.x")]
     UnsupportedVersion { address: String, version: Version },
-    /// A bulk item was rejected for good.
+    /// A document of a bulk request was rejected, and retrying does not help.
     #[error("{index}: document {id} rejected: {} {}", source.status, source.reason)]
     ItemRejected {
         index: Box<str>,
         id: Box<str>,
         source: ErrorResponse,
     },
-    /// The options do not make a client: a bad URL, cloud ID or certificate file.
+    /// Invalid options: a URL, Cloud ID or certificate file.
     #[error("{0}")]
     Options(String),
 }
 
-/// Why no connection was established, or it did not last.
+/// Why no connection was established, or why it was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionFailure {
     /// The host name has no address.
     UnknownHost,
-    /// Nothing listens there.
+    /// No program accepts connections at this port.
     Refused,
-    /// This process may open no more files or connections.
+    /// The limit of open files and connections of this process is reached.
     NoDescriptors,
-    /// It was not established for another reason.
+    /// Not established for another reason.
     Unreachable,
-    /// The server's certificate is not trusted, or TLS failed otherwise.
+    /// No trusted authority signed the server's certificate.
+    UntrustedCertificate,
+    /// The server's certificate is valid for other host names only.
+    WrongHostName,
+    /// The server responded to a TLS handshake with something else, such as plain HTTP.
+    NotTls,
+    /// TLS failed for another reason.
     Tls,
-    /// It broke before the response was complete.
+    /// An `http` server closed the connection without ever having responded, as one that expects TLS does.
+    NotHttp,
+    /// Lost before the response was complete.
     Lost,
 }
 
 impl ConnectionFailure {
-    fn of(self, address: &str) -> String {
+    /// Whether TLS failed: trying again has the same result, and no request was sent.
+    pub(crate) fn is_tls(self) -> bool {
+        matches!(
+            self,
+            Self::UntrustedCertificate | Self::WrongHostName | Self::NotTls | Self::Tls
+        )
+    }
+
+    fn describe(self, what: &str, address: &str, cause: &str) -> String {
         match self {
-            Self::Tls => format!("TLS with {address} failed"),
-            Self::Lost => format!("the connection to {address} broke"),
-            _ => format!("cannot reach {address}"),
+            Self::Lost | Self::NotHttp => format!("{what}: lost the connection to {address}: {cause}"),
+            Self::UntrustedCertificate => format!("the certificate of {address} is not trusted: unknown issuer"),
+            Self::WrongHostName => {
+                let names = cause.rsplit_once("only valid for ").map_or(cause, |(_, names)| names);
+                let names = names.replace("DnsName(\"", "").replace("\")", "");
+                format!("the certificate of {address} is for another host name: {names}")
+            }
+            Self::NotTls => format!("cannot connect to {address}: the server does not use TLS"),
+            Self::Tls => format!("TLS with {address} failed: {cause}"),
+            Self::UnknownHost => format!("cannot resolve the host name of {address}: {cause}"),
+            _ => format!("cannot connect to {address}: {cause}"),
         }
     }
 }
@@ -133,15 +156,15 @@ impl ConnectionFailure {
 pub struct ErrorResponse {
     /// HTTP status.
     pub status: u16,
-    /// `error.type`, empty where the body has none.
+    /// `error.type`; empty if the body has none.
     pub kind: Box<str>,
-    /// The types of all that caused it: root causes, failed shards, causes in turn.
+    /// The types of all causes: root causes, failed shards, and their own causes.
     pub causes: Box<[Box<str>]>,
     /// `error.reason` with the deepest `caused_by`, or the beginning of a body that is not JSON.
     pub reason: String,
     /// `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// `error.caused_by`, of which only the reason is kept, or the type where the reason would quote a document.
+    /// `error.caused_by`. Only its reason is kept, or its type if the reason would quote a document.
     #[source]
     pub caused_by: Option<Box<Self>>,
 }
@@ -152,18 +175,18 @@ impl Error {
         Self::UnexpectedResponse { what, why }
     }
 
-    /// A body that is not as the API promises; the message quotes no values of it.
+    /// A body that does not match the API. The message does not quote its values.
     pub(crate) fn invalid_json(what: &str, error: &serde_json::Error) -> Self {
         let why = match error.classify() {
             serde_json::error::Category::Data => error.to_string(),
-            _ => format!("it is not JSON (line {}, column {})", error.line(), error.column()),
+            _ => format!("not JSON (line {}, column {})", error.line(), error.column()),
         };
         Self::unexpected(what, why)
     }
 
-    pub(crate) fn timeout(what: &str, after: Duration, source: Option<Box<Self>>) -> Self {
+    pub(crate) fn timeout(what: &str, after: Duration) -> Self {
         let what = what.to_owned();
-        Self::Timeout { what, after, source }
+        Self::Timeout { what, after }
     }
 
     /// A response of status 400 and above.
@@ -178,12 +201,12 @@ impl Error {
         }
     }
 
-    /// What the cluster returned about the request or the document.
+    /// The error that the cluster returned for the request or the document.
     pub(crate) fn response(&self) -> Option<&ErrorResponse> {
         std::error::Error::source(self)?.downcast_ref()
     }
 
-    /// The HTTP status, where there was a response.
+    /// The HTTP status; `None` without a response.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::UpgradeMode { .. } => Some(429),
@@ -192,17 +215,17 @@ impl Error {
         }
     }
 
-    /// An index or alias of that name does not exist.
+    /// Whether an index or alias of that name does not exist.
     pub(crate) fn is_no_such_index(&self) -> bool {
         matches!(self, Self::Refused { source, .. }
             if source.status == 404 && *source.kind == *"index_not_found_exception")
     }
 
-    /// True where the request may have been carried out although no good response came: connection lost, timeout, gateway
-    /// errors.
+    /// Whether the cluster may have executed the request although there was no usable response: the connection was lost,
+    /// a timeout, an error of a gateway.
     pub fn outcome_unknown(&self) -> bool {
         match self {
-            Self::Connection { failure, .. } => *failure != ConnectionFailure::Tls,
+            Self::Connection { failure, .. } => !failure.is_tls(),
             Self::Timeout { .. } | Self::UnexpectedResponse { .. } | Self::TooLarge { .. } => true,
             Self::Refused { source, .. } => matches!(source.status, 408 | 500 | 502 | 503 | 504),
             _ => false,
@@ -211,7 +234,7 @@ impl Error {
 }
 
 impl ErrorResponse {
-    /// Parses the body of an error; it may be anything.
+    /// Parses the body of an error response, which may have any content.
     pub(crate) fn parse(status: u16, body: &[u8]) -> Self {
         let Ok(json) = serde_json::from_slice::<Value>(body) else {
             return Self::without_type(status, &first_line(body));
@@ -223,7 +246,7 @@ impl ErrorResponse {
         }
     }
 
-    /// An error of which only a text is known.
+    /// An error without a type.
     pub(crate) fn without_type(status: u16, reason: &str) -> Self {
         Self {
             status,
@@ -232,11 +255,11 @@ impl ErrorResponse {
         }
     }
 
-    /// Parses an `error` object, of a response or of a bulk item.
+    /// Parses the `error` object of a response or of a bulk item.
     pub(crate) fn from_json(status: u16, error: &Value) -> Self {
         let kind = text(error, "type");
         let mut reasons = vec![match (kind, text(error, "index")) {
-            // Its reason is `closed` and nothing else.
+            // The reason that Elasticsearch returns is only `closed`.
             ("index_closed_exception", index) if !index.is_empty() => format!("index {} is closed", one_line(index)),
             _ => one_line(text(error, "reason")),
         }];
@@ -266,13 +289,13 @@ impl ErrorResponse {
         }
     }
 
-    /// Whether it is of this type, or caused by something of this type.
+    /// Whether the error or one of its causes has this type.
     pub fn is_or_has(&self, kind: &str) -> bool {
         *self.kind == *kind || self.causes.iter().any(|cause| **cause == *kind)
     }
 
-    /// Whether the cluster does not have this API. Without a handler the error is text, on serverless it is 410; 7.x may
-    /// take the path for an index.
+    /// Whether the cluster does not have this API. Without a handler the error is plain text. Serverless returns 410, and
+    /// 7.x may interpret the path as an index.
     pub(crate) fn is_unknown_api(&self) -> bool {
         let without_handler = matches!(
             &*self.kind,
@@ -282,7 +305,7 @@ impl ErrorResponse {
     }
 }
 
-/// The types of an error and its causes, each once.
+/// The types of an error and its causes, without duplicates.
 pub(crate) fn types_of_causes(error: &Value) -> Box<[Box<str>]> {
     let roots = error["root_cause"].as_array().into_iter().flatten();
     let first = roots.chain(failed_shards(error)).take(MAX_CAUSES).chain([error]);
@@ -292,12 +315,12 @@ pub(crate) fn types_of_causes(error: &Value) -> Box<[Box<str>]> {
     types.into_iter().map(Box::from).collect()
 }
 
-/// Why a shard failed, of its `reason` object.
+/// The deepest cause in the `reason` object of a failed shard.
 pub(crate) fn shard_reason(reason: &Value) -> String {
     one_line(text(causes(reason).last().unwrap_or(reason), "reason"))
 }
 
-/// The beginning of a body that is not JSON, fit for one line.
+/// The beginning of a body that is not JSON, as one line.
 pub(crate) fn first_line(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
     match text.trim_start() {
@@ -310,13 +333,13 @@ pub(crate) fn first_line(body: &[u8]) -> String {
     }
 }
 
-/// The `reason` objects of shards that failed.
+/// The `reason` objects of failed shards.
 fn failed_shards(error: &Value) -> impl Iterator<Item = &Value> {
     let shards = error["failed_shards"].as_array().into_iter().flatten();
     shards.map(|shard| &shard["reason"])
 }
 
-/// The error and what caused it, the deepest last.
+/// The error and its causes, the deepest last.
 fn causes(error: &Value) -> impl Iterator<Item = &Value> {
     std::iter::successors(Some(error), |error| {
         error.get("caused_by").filter(|cause| cause.is_object())
@@ -328,7 +351,7 @@ fn quotes_documents(kind: &str) -> bool {
     matches!(kind, "document_parsing_exception" | "mapper_parsing_exception")
 }
 
-/// The causes of an error, as deep as people read.
+/// The causes of an error, down to a depth of `MAX_CAUSE_DEPTH`.
 fn chain(error: &Value, quoting: bool, depth: usize) -> Option<Box<ErrorResponse>> {
     let quoting = quoting || quotes_documents(text(error, "type"));
     let cause = causes(error).nth(1).filter(|_| depth < MAX_CAUSE_DEPTH)?;
@@ -343,7 +366,7 @@ fn text<'a>(object: &'a Value, member: &str) -> &'a str {
     object[member].as_str().unwrap_or_default()
 }
 
-/// The reason in one line, without what it quotes of a document.
+/// The reason as one line, without quoted parts of a document.
 fn one_line(reason: &str) -> String {
     let end = QUOTATIONS.iter().filter_map(|mark| reason.find(mark)).min();
     let line: String = without_controls(&reason[..end.unwrap_or(reason.len())]).collect();
@@ -379,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_shards_say_why() {
+    fn the_reason_of_failed_shards_is_included() {
         let response = ErrorResponse::parse(
             400,
             br#"{"error":{"type":"search_phase_execution_exception","reason":"all shards failed","failed_shards":[
@@ -408,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_told_as_far_as_they_quote_nothing() {
+    fn causes_are_included_unless_they_quote_documents() {
         let response = |kind: &str| {
             let body = format!(
                 r#"{{"error":{{"type":"{kind}","reason":"first","caused_by":{{"type":"b","reason":"second",
@@ -446,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn upgrade_mode_and_lost_contexts_are_told_apart() {
+    fn upgrade_mode_and_lost_contexts_are_distinguished() {
         let error = |status, body: &str| Error::from_response("", ErrorResponse::parse(status, body.as_bytes()));
         let upgrade = r#"{"error":{"type":"status_exception","reason":"Cannot perform cluster:admin/xpack/ml/job/put action while upgrade mode is enabled"},"status":429}"#;
         assert!(matches!(error(429, upgrade), Error::UpgradeMode { .. }));

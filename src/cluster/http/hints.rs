@@ -1,44 +1,41 @@
-//! What the user can do about an error. What Elasticsearch returned is told by its type: a status alone says too little,
-//! since 400 is returned for a closed index as for a page that is too large, 503 for a deleted index as for a node that is
-//! starting.
+//! The next step that an error suggests. It depends on the type of the error that Elasticsearch returned, because a status
+//! has several meanings: 400 is also a closed index or a page that is too large, and 503 is also a deleted index.
 
 use crate::cluster::http::error::{ConnectionFailure, Error, ErrorResponse};
 use crate::util::process::NO_DESCRIPTORS;
 
-const LOST_CONTEXT: &str = "an index was closed or deleted, a node was restarted, or two pages were further apart than \
-    --keep-alive: see `GET /_cluster/health`, and repeat; if pages take long, with a longer --keep-alive, e.g. --keep-alive \
-    30m";
-const CLOSED: &str = "the index is closed: open it with `POST /INDEX/_open`, or remove it from what is read";
-const NO_SUCH_INDEX: &str = "the index or alias does not exist: check its name, and whether it was deleted or renamed in \
-    the meantime (`GET /_cat/indices?expand_wildcards=all`)";
-const SHARDS: &str = "a shard is not available: its index was closed or deleted, or its node is down: see `GET \
-    /_cluster/health?level=indices`, and repeat when the indices are green or yellow";
-const FULL_DISK: &str = "a disk of the cluster is full, so its indices are read-only: free space (`GET \
-    /_cat/allocation?v`), then repeat";
-const STARTING: &str = "the cluster is starting or has no elected master: see `GET /_cluster/health`, and repeat, with a \
-    longer --retry-for if it needs more time";
-const BLOCKED: &str = "the index is blocked by a setting or because of a full disk, not by a missing privilege: see `GET \
+const LOST_CONTEXT: &str = "run the command again; with `--keep-alive 30m` if pages take long to fetch (other causes: a \
+    deleted or closed index, a restarted node; see `GET /_cluster/health`)";
+const CLOSED: &str = "open the index with `POST /INDEX/_open`, or remove it from the indices that are read";
+const NO_SUCH_INDEX: &str = "check the name of the index or alias, and whether it was deleted or renamed: `GET \
+    /_cat/indices?expand_wildcards=all`";
+const SHARDS: &str = "check whether the index was closed or deleted, or its node is down: `GET \
+    /_cluster/health?level=indices`; run the command again when the indices are green or yellow";
+const FULL_DISK: &str = "free disk space on the cluster (`GET /_cat/allocation?v`): indices on a full disk are read-only; \
+    then run the command again";
+const STARTING: &str = "the cluster is starting or has no elected master: check `GET /_cluster/health`, and run the \
+    command again, with a longer --retry-for if necessary";
+const BLOCKED: &str = "the index is blocked by a setting, not by a missing privilege: find the setting with `GET \
     /INDEX/_settings/index.blocks.*`, and remove the block";
-const TOO_MUCH_INDEXED: &str = "the cluster has too much to index at once: lower --bulk-size and --bulk-concurrency, or \
-    repeat with a longer --retry-for";
-const TOO_MANY_REQUESTS: &str = "the cluster has too many requests at once: lower --bulk-concurrency or --slices, or \
-    repeat with a longer --retry-for";
-const LITTLE_MEMORY: &str = "a node has too little memory for the request: lower --bulk-size for an import, --page-size or \
-    --slices for an export, or repeat when the cluster has less to do";
-const LARGE_PAGE: &str = "an index allows fewer documents in a page: lower --page-size to its index.max_result_window";
-const MANY_SLICES: &str = "an index allows fewer slices: lower --slices to the number in the message";
-const MANY_SHARDS: &str = "the cluster has as many shards as it may have: delete indices that are not needed, or raise \
+const TOO_MUCH_INDEXED: &str = "the cluster cannot index this much at once: lower --bulk-size and --bulk-concurrency, or \
+    use a longer --retry-for";
+const TOO_MANY_REQUESTS: &str = "the cluster cannot process this many requests at once: lower --bulk-concurrency or \
+    --slices, or use a longer --retry-for";
+const LITTLE_MEMORY: &str = "a node does not have enough memory for the request: lower --bulk-size for an import, \
+    --page-size or --slices for an export, or run the command again when the cluster is less busy";
+const LARGE_PAGE: &str = "lower --page-size to the index setting index.max_result_window";
+const MANY_SLICES: &str = "lower --slices to the number in the message";
+const MANY_SHARDS: &str = "the cluster has reached its limit of shards: delete indices that are not needed, or raise \
     cluster.max_shards_per_node";
-const MANY_FIELDS: &str = "the documents have more fields than the index may have: raise index.mapping.total_fields.limit \
-    in a template for its name (`GET /_index_template`), or export the fields that the job needs, without --all-fields";
-const DATA_STREAMS: &str =
-    "a template of the cluster wants that name for data streams: name another with --input-index";
+const MANY_FIELDS: &str = "raise index.mapping.total_fields.limit in a template for the index (`GET /_index_template`), or \
+    export only the fields that the job needs, without --all-fields";
+const DATA_STREAMS: &str = "choose another name with --input-index: a template of the cluster reserves this one for data \
+    streams";
 const LICENSE: &str =
     "the license of the cluster does not include machine learning: start a trial or install a license";
-const PRIVILEGE: &str = "the message names the action: grant the user a role with the privilege for it \
-    (docs/privileges.md)";
+const PRIVILEGE: &str = "grant the user a role with the privilege for the action in the message (docs/privileges.md)";
 
-/// The type of an error or of one of its causes, a part of the reason where errors of this type have several, and the hint.
+/// The type of an error or of one of its causes, a part of the reason if errors of this type have several, and the hint.
 const KNOWN: [(&str, &str, &str); 21] = [
     ("search_context_missing_exception", "", LOST_CONTEXT),
     ("index_closed_exception", "", CLOSED),
@@ -64,44 +61,47 @@ const KNOWN: [(&str, &str, &str); 21] = [
 ];
 
 impl Error {
-    /// What the user can do next, where there is something.
+    /// The next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Connection { failure, .. } => failure.hint(),
-            Self::Timeout {
-                source: Some(failed), ..
-            } => return failed.hint(),
-            Self::Timeout { .. } => "the cluster may be busy: repeat, or allow more time with --timeout",
+            Self::Connection { failure, address, .. } => return Some(failure.hint(address)),
+            Self::Timeout { .. } => "the cluster may be busy: run the command again, or allow more time with --timeout",
             Self::Unauthenticated { .. } => "check --username and --password, --api-key or --bearer-token",
+            Self::NoCredentials { .. } => {
+                "pass `--username USER`, which prompts for the password, or `--api-key KEY`"
+            }
             Self::UpgradeMode { .. } => {
-                "when the upgrade is over, leave the mode with `POST /_ml/set_upgrade_mode?enabled=false`"
+                "end upgrade mode when the upgrade is complete: `POST /_ml/set_upgrade_mode?enabled=false`"
             }
             Self::Redirected { .. } => {
-                "redirects are not followed: they would send the credential and the data elsewhere; pass the final address as \
-                 --url"
+                "pass the final address with --url: redirects are not followed, because they could send the credentials and \
+                 the data to another server"
             }
             Self::TooLarge { what, .. } if what.contains("_search") => {
-                "lower --page-size; otherwise check that --url leads to Elasticsearch, and what is in between"
+                "lower --page-size, and check that --url is the address of Elasticsearch"
             }
             Self::ShardsFailed { kinds, reason, .. } => {
                 let known = by_type(|kind| kinds.iter().any(|known| **known == *kind), reason);
-                known.unwrap_or("see `GET /_cluster/health`; repeat when the indices are green or yellow")
+                known.unwrap_or("check `GET /_cluster/health`; run the command again when the indices are green or yellow")
             }
             Self::ContextExpired { .. } => LOST_CONTEXT,
             Self::ClustersMissing { .. } => {
-                "repeat when they can be reached (`GET /_remote/info`), or export without them: --allow-partial"
+                "check `GET /_remote/info` and run the command again, or export without them: --allow-partial"
             }
-            Self::NotElasticsearch { .. } => "check --url: it must be Elasticsearch's own address, not Kibana's",
+            Self::NotElasticsearch { .. } => {
+                "check --url (https:// or http://, host, port): it must be the address of Elasticsearch, not of Kibana"
+            }
             Self::UnsupportedVersion { version, .. } if version.major < 9 => {
                 "upgrade the cluster to Elasticsearch 7.17 or later"
             }
-            Self::UnsupportedVersion { .. } => "a newer esml-state may support it",
+            Self::UnsupportedVersion { .. } => "check whether a later version of esml-state supports it",
             Self::Refused { source, .. } | Self::Forbidden { source, .. } => {
                 source.hint().unwrap_or_else(|| unknown(source))
             }
             Self::ItemRejected { index, source, .. } => source.hint().unwrap_or_else(|| of_item(index)),
             Self::UnexpectedResponse { .. } | Self::TooLarge { .. } => {
-                "something between here and the cluster may have answered, or cut the answer: repeat, with -vv to see every request"
+                "a proxy or load balancer may have sent or shortened the response: check --url, and run the command again \
+                 with -vv, which logs every request"
             }
             Self::Options(_) => return None,
         };
@@ -110,45 +110,54 @@ impl Error {
 }
 
 impl ConnectionFailure {
-    fn hint(self) -> &'static str {
-        match self {
-            Self::UnknownHost => {
-                "check --url or --cloud-id: no address is known for this host name; or the name service of this machine \
-                 is not available"
-            }
+    fn hint(self, address: &str) -> String {
+        let hint = match self {
+            Self::UnknownHost => "check the host name in --url or --cloud-id, and in HTTP_PROXY and HTTPS_PROXY if set",
             Self::Refused => {
-                "check --url (host and port) or --cloud-id, and that the cluster runs: nothing accepts connections there"
+                "check the host and port in --url, that Elasticsearch is running, and HTTP_PROXY and HTTPS_PROXY if set"
             }
             Self::NoDescriptors => NO_DESCRIPTORS,
             Self::Unreachable => {
-                "check --url (https:// or http://, host, port) or --cloud-id, that the cluster runs, and \
-                 HTTP_PROXY/HTTPS_PROXY"
+                "check --url (https:// or http://, host, port) or --cloud-id, that Elasticsearch is running, and \
+                 HTTP_PROXY and HTTPS_PROXY if set"
             }
-            Self::Tls => {
-                "pass the certificate of the cluster's authority with --ca-cert, and check https:// or http:// in --url"
+            Self::UntrustedCertificate => {
+                "pass the certificate of its authority: `--ca-cert http_ca.crt` (on the Elasticsearch node: \
+                 config/certs/http_ca.crt)"
             }
-            Self::Lost => "a proxy or load balancer in between may have cut it, or the node went away: repeat",
-        }
+            Self::WrongHostName => "use a host name of the certificate in --url",
+            Self::NotTls => return format!("use http:// in the address: `--url {}`", address.replacen("https", "http", 1)),
+            Self::Tls => "check https:// or http:// in --url, --ca-cert, and --client-cert if the cluster requires one",
+            Self::NotHttp => {
+                let https = address.replacen("http", "https", 1);
+                return format!("if the cluster uses TLS, use https:// in the address: `--url {https}`");
+            }
+            Self::Lost => "a proxy or load balancer may have closed it, or the node stopped: run the command again",
+        };
+        hint.to_owned()
     }
 }
 
 impl ErrorResponse {
-    /// Of an error of a known type or status.
+    /// The hint for an error of a known type or status.
     fn hint(&self) -> Option<&'static str> {
         by_type(|kind| self.is_or_has(kind), &self.reason).or(match self.status {
             413 => Some(
-                "the cluster takes no request of this size: raise http.max_content_length there, or lower --bulk-size",
+                "the request is too large for the cluster: lower --bulk-size, or raise http.max_content_length on the nodes",
             ),
-            500 => Some("the cluster's own log says more; repeat when it is healthy (`GET /_cluster/health`)"),
+            500 => Some(
+                "see the log of the cluster for the cause; run the command again when it is healthy (`GET \
+                 /_cluster/health`)",
+            ),
             408 | 429 | 502 | 503 | 504 => Some(
-                "the cluster, or a proxy before it, is overloaded or not ready: repeat later, or with a longer --retry-for",
+                "the cluster or its proxy is overloaded or not ready: run the command again later, or with a longer --retry-for",
             ),
             _ => None,
         })
     }
 }
 
-/// The hint of the first known type that the error has.
+/// The hint for the first known type that the error has.
 fn by_type(has: impl Fn(&str) -> bool, reason: &str) -> Option<&'static str> {
     let mut known = KNOWN
         .iter()
@@ -156,30 +165,24 @@ fn by_type(has: impl Fn(&str) -> bool, reason: &str) -> Option<&'static str> {
     known.next().map(|(_, _, hint)| *hint)
 }
 
-/// Of a document that the cluster does not accept although it accepts the request.
+/// The hint for a document that was rejected in a bulk request that was accepted.
 fn of_item(index: &str) -> &'static str {
     if index.starts_with(".ml-") {
-        return "the document does not fit what this index has there: the cluster may be older than the one that the job \
-                comes from (import into that version or a later one), or a template or somebody may have changed its \
-                mapping (`GET /.ml-*/_mapping`)";
+        return "import into a cluster of the same version as the source cluster, or later; if it is, check whether a template \
+                or a user changed the mapping of the index (`GET /.ml-*/_mapping`)";
     }
-    "the document does not fit the index made for it: a template of the cluster may add fields or limits \
-     (`GET /_index_template`), so name an index that none matches with --input-index; an archive without mappings leaves \
-     types to the cluster, so leave the inputs out with --skip-inputs and bring them another way (--datafeed-index)"
+    "check whether a template of the cluster adds fields or limits (`GET /_index_template`), and choose an index name that \
+     no template matches: --input-index; if the archive has no mappings, import without input documents: --skip-inputs"
 }
 
-/// The hint of any other error. What has a type was returned by Elasticsearch itself.
+/// The hint for any other error. Only Elasticsearch itself returns an error with a type.
 fn unknown(response: &ErrorResponse) -> &'static str {
     match (response.status, !response.kind.is_empty()) {
-        (_, true) => "the message has the reason in the words of the cluster; -v adds its causes, -vv every request",
+        (_, true) => "the message contains the reason given by the cluster; -v adds its causes, -vv logs every request",
         (403, false) => {
-            "the cluster or a proxy before it refused the request: check the privileges of the user (docs/privileges.md), and \
-             that --url leads to Elasticsearch"
+            "check the privileges of the user (docs/privileges.md), and that --url is the address of Elasticsearch"
         }
-        (_, false) => {
-            "the cluster or a proxy before it did not accept the request: check that --url leads to Elasticsearch; -vv shows \
-             every request"
-        }
+        (_, false) => "check that --url is the address of Elasticsearch; -vv logs every request",
     }
 }
 
@@ -190,16 +193,16 @@ mod tests {
 
     use super::*;
 
-    /// The hint of an error as Elasticsearch returns it: one that has the words, and none of what would mislead.
+    /// Checks the hint for an error of Elasticsearch: it contains the words `has`, and none of `misleading`.
     #[track_caller]
-    fn hints(status: u16, error: &Value, has: &[&str], lacks: &[&str]) {
+    fn hints(status: u16, error: &Value, has: &[&str], misleading: &[&str]) {
         let body = json!({ "error": error, "status": status }).to_string();
         let response = ErrorResponse::parse(status, body.as_bytes());
         let hint = response.hint().unwrap_or_else(|| panic!("no hint for {body}"));
         for words in has {
             assert!(hint.contains(words), "`{words}` is missing: {hint}");
         }
-        for words in [&["--url"], lacks].concat() {
+        for words in [&["--url"], misleading].concat() {
             assert!(!hint.contains(words), "`{words}` misleads: {hint}");
         }
     }
@@ -208,7 +211,7 @@ mod tests {
         json!({ "root_cause": [{ "type": kind, "reason": reason }], "type": kind, "reason": reason })
     }
 
-    /// Of a search, whose own type says nothing.
+    /// An error of a search, in which only the failed shards have a specific type.
     fn search(kind: &str, reason: &str) -> Value {
         json!({
             "root_cause": [], "type": "search_phase_execution_exception", "reason": "all shards failed",
@@ -226,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_index_is_to_be_opened() {
+    fn a_closed_index_suggests_opening_it() {
         let closed = error("index_closed_exception", "closed");
         hints(400, &closed, &["_open"], &["privilege"]);
         hints(400, &search("index_closed_exception", "closed"), &["_open"], &[]);
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_to_be_freed() {
+    fn a_full_disk_suggests_freeing_space() {
         let full = "index [a] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark, index has \
                     read-only-allow-delete block];";
         hints(
@@ -269,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_no_missing_privilege() {
+    fn a_block_is_not_a_missing_privilege() {
         let blocked = "index [a] blocked by: [FORBIDDEN/8/index write (api)];";
         hints(
             403,
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_that_is_starting_needs_time() {
+    fn a_starting_cluster_suggests_a_longer_retry() {
         let starting = "blocked by: [SERVICE_UNAVAILABLE/1/state not recovered / initialized];";
         hints(
             503,
@@ -338,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_above_the_result_window_is_to_be_smaller() {
+    fn a_page_above_the_result_window_suggests_a_smaller_page() {
         let window = "Result window is too large, from + size must be less than or equal to: [10000] but was [20000]. See the \
                       scroll api for a more efficient way to request large data sets. This limit can be set by changing the \
                       [index.max_result_window] index level setting.";
@@ -352,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_slices_are_to_be_fewer() {
+    fn too_many_slices_suggest_fewer() {
         for of in ["scroll", "pit"] {
             let slices = format!(
                 "The number of slices [2048] is too large. It must be less than [1024]. This limit can be set by changing \
@@ -392,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_for_data_streams_is_to_be_another() {
+    fn a_name_for_data_streams_suggests_another() {
         let stream = "cannot create index with name [a], because it matches with template [t] that creates data streams only, \
                       use create data stream api instead";
         hints(
@@ -404,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_license_is_to_be_installed_and_a_role_granted() {
+    fn a_license_and_a_role_have_different_hints() {
         let license = error("security_exception", "current license is non-compliant for [ml]");
         hints(403, &license, &["license", "trial"], &["role"]);
         let action = error(
@@ -415,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_a_type_came_from_elasticsearch() {
+    fn only_errors_without_a_type_suggest_checking_the_url() {
         let typed = ErrorResponse::parse(
             400,
             br#"{"error":{"type":"parsing_exception","reason":"unknown query [a]"}}"#,
@@ -442,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_can_be_reached() {
+    fn every_row_is_reachable() {
         for (number, (kind, words, _)) in KNOWN.iter().enumerate() {
             let hidden = KNOWN[..number]
                 .iter()

@@ -1,4 +1,4 @@
-//! How much a response may contain: it is read as far as the request allows.
+//! Limits on the size of responses, which are not read any further.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -12,22 +12,21 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
 use crate::cluster::http::error::Error;
 
-/// How much a request may return. More is not read: whatever a server sends, memory stays bounded.
+/// The largest response of a request. More is not read, so that memory is bounded for any server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum BodyLimit {
-    /// An acknowledgment, a count, an outcome.
+    /// An acknowledgment, a count or a result.
     Status,
-    /// Several documents. Readers that run at once hold one or two pages each.
+    /// Several documents. Each concurrent reader holds one or two pages.
     Page,
     /// A configuration, or a list of them.
     Listing,
-    /// Documents of which a single one may be as large as Elasticsearch writes model state, 16 MiB; what the cluster has
-    /// of all jobs or of many indices.
+    /// A single document, which may have 16 MiB (the largest model state); information about all jobs or many indices.
     Large,
 }
 
 impl BodyLimit {
-    /// Bytes of the decoded body.
+    /// The limit in bytes of the decoded body.
     pub(crate) fn bytes(self) -> usize {
         match self {
             Self::Status => 1 << 20,
@@ -42,8 +41,8 @@ impl BodyLimit {
         Error::TooLarge { what, most }
     }
 
-    /// Whether a body that is parsed into a tree, where each value takes up to a hundred times its bytes, has more of them
-    /// than the request may return. Documents are not parsed.
+    /// Whether the body contains too many values to be parsed into a tree, where a value may need a hundred times its bytes.
+    /// Documents are not parsed.
     pub(crate) fn is_too_dense(self, body: &[u8]) -> bool {
         let most = match self {
             Self::Status => 50_000,
@@ -54,7 +53,7 @@ impl BodyLimit {
     }
 }
 
-/// At least as many values as the JSON text has, less one.
+/// An upper limit for the number of values in the JSON text, minus one.
 pub(crate) fn count_values(json: &[u8]) -> usize {
     json.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
 }
@@ -62,14 +61,14 @@ pub(crate) fn count_values(json: &[u8]) -> usize {
 /// Why there is no body.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
-    /// The connection broke.
+    /// The connection was lost.
     #[error(transparent)]
     Lost(#[from] reqwest::Error),
-    /// It is larger than the request may return.
-    #[error("(the response is too large to be read)")]
+    /// The body exceeds the limit of the request.
+    #[error("(the response is too large)")]
     TooLarge,
-    /// It is not what its headers say.
-    #[error("(the response cannot be read)")]
+    /// The body does not match its headers.
+    #[error("(the response cannot be decoded)")]
     Damaged(String),
 }
 
@@ -77,34 +76,34 @@ impl From<io::Error> for BodyError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::FileTooLarge => Self::TooLarge,
-            _ => Self::Damaged(format!("its gzip content is damaged: {error}")),
+            _ => Self::Damaged(format!("damaged gzip content: {error}")),
         }
     }
 }
 
-/// Reads and decodes what the limit allows.
+/// Reads and decodes a body up to the limit.
 pub(crate) async fn read_body(
     response: &mut reqwest::Response,
-    gzip_asked_for: bool,
+    gzip_requested: bool,
     limit: BodyLimit,
 ) -> Result<Bytes, BodyError> {
-    let gzip = is_gzip(response.headers(), gzip_asked_for)?;
+    let gzip = is_gzip(response.headers(), gzip_requested)?;
     match read(response, gzip, limit.bytes()).await {
         Ok(body) if limit.is_too_dense(&body) => Err(BodyError::TooLarge),
         body => body,
     }
 }
 
-/// Whether the headers of the response name gzip. Only what was asked for is decoded.
-fn is_gzip(headers: &HeaderMap, asked_for: bool) -> Result<bool, BodyError> {
+/// Whether the response is compressed with gzip. Only an encoding that was requested is accepted.
+fn is_gzip(headers: &HeaderMap, requested: bool) -> Result<bool, BodyError> {
     let mut gzip = false;
     for value in headers.get_all(CONTENT_ENCODING) {
         let name = String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
         gzip = match name.as_str() {
             "" | "identity" => gzip,
-            "gzip" | "x-gzip" if asked_for && !gzip => true,
+            "gzip" | "x-gzip" if requested && !gzip => true,
             _ => {
-                let why = format!("its content encoding is `{name}`, which was not asked for");
+                let why = format!("the content encoding `{name}` was not requested");
                 return Err(BodyError::Damaged(why));
             }
         };
@@ -112,7 +111,7 @@ fn is_gzip(headers: &HeaderMap, asked_for: bool) -> Result<bool, BodyError> {
     Ok(gzip)
 }
 
-/// A body larger than `limit` bytes is an error as soon as it is known to be larger.
+/// Reads a body of up to `limit` bytes. A larger one is an error as soon as that is known.
 async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Result<Bytes, BodyError> {
     let announced = response.content_length().unwrap_or(0);
     if announced > limit as u64 {
@@ -121,14 +120,14 @@ async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Res
     let bytes = Vec::new();
     let mut body = Bounded { limit, bytes };
     if !gzip {
-        // At most the limit, so it fits.
+        // `announced` does not exceed the limit.
         body.bytes.reserve_exact(announced as usize);
         while let Some(chunk) = response.chunk().await? {
             body.write_all(&chunk)?;
         }
         return Ok(body.bytes.into());
     }
-    // A member without content takes bytes and gives none: those received count too.
+    // Compressed bytes count too: gzip members without content produce no output.
     let mut received = 0;
     let mut decoder = MultiGzDecoder::new(body);
     while let Some(chunk) = response.chunk().await? {
@@ -141,7 +140,7 @@ async fn read(response: &mut reqwest::Response, gzip: bool, limit: usize) -> Res
     Ok(decoder.finish()?.bytes.into())
 }
 
-/// Memory that grows up to a limit and not beyond.
+/// A buffer that grows up to a limit.
 struct Bounded {
     limit: usize,
     bytes: Vec<u8>,
@@ -166,11 +165,11 @@ impl Write for Bounded {
     }
 }
 
-/// No request asks for more documents, and Elasticsearch lists no more jobs. Each takes a few hundred bytes, however short
-/// its text is.
+/// The most documents that a request asks for, and the most jobs that Elasticsearch lists. Each needs a few hundred bytes of
+/// memory, even if its text is short.
 const MAX_ITEMS: usize = 10_000;
 
-/// A list of items, as long as they are not more than any request asks for.
+/// Deserializes a list of at most [`MAX_ITEMS`] items.
 pub(crate) fn bounded<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -181,7 +180,7 @@ where
         type Value = Vec<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "{MAX_ITEMS} items at most")
+            write!(f, "at most {MAX_ITEMS} items")
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
@@ -211,7 +210,7 @@ mod tests {
         hyper::Response::new(body).into()
     }
 
-    /// A response that does not say how long it is.
+    /// A response without `Content-Length`.
     fn unannounced(body: Vec<u8>) -> reqwest::Response {
         let body = Full::new(Bytes::from(body)).map_frame(|frame| frame);
         hyper::Response::new(reqwest::Body::wrap(body)).into()
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_is_read_up_to_its_limit_and_not_beyond() {
+    async fn a_body_is_read_up_to_its_limit() {
         for (gzip, of) in [
             (false, (|content: &[u8]| content.to_vec()) as fn(&[u8]) -> Vec<u8>),
             (true, packed),
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn gzip_that_is_damaged_or_cut_short_is_no_body() {
+    async fn damaged_or_truncated_gzip_is_an_error() {
         let whole = packed(b"{}");
         for body in [
             b"{}".to_vec(),

@@ -1,14 +1,13 @@
-//! The one place that sends, and what it tracks while requests are in flight.
+//! Sends all requests, and tracks those in flight.
 //!
-//! Requests are described with the types of the official client (`elasticsearch`): headers, certificates. They are not
-//! sent with its `Transport`, for two reasons that its interface leaves no way around:
+//! Headers and certificates use the types of the official client (`elasticsearch`). Its `Transport` is not used, for two
+//! reasons that cannot be configured:
 //!
-//! - It follows up to ten redirects. Its builder keeps `reqwest::ClientBuilder` private and has no setting for them, so a
-//!   server could have the credential sent from HTTPS to HTTP, or the body to another host.
-//! - Its `Response` only returns whole bodies, decompressed, without a bound. The `reqwest::Response` inside is private.
+//! - It follows up to ten redirects, so a server could redirect the credential from HTTPS to HTTP, or the body to another
+//!   host.
+//! - Its `Response` only returns complete, decompressed bodies, without a limit on their size.
 //!
-//! So requests go through `reqwest`, the library that the official client uses itself, in the version and with the TLS
-//! that it brings.
+//! Requests are sent with `reqwest`, which the official client also uses, in the same version and with the same TLS library.
 
 pub(crate) mod auth;
 pub(crate) mod error;
@@ -44,23 +43,23 @@ use error::{ConnectionFailure, ErrorResponse};
 use limits::{BodyError, read_body};
 use retry::{Backoff, Clock, Observer, retry_after, within};
 
-/// Sends requests to one address: retried, bounded in time and size, with errors as [`Error`].
+/// Sends requests to one address, with retries and with limits on time and response size.
 pub(crate) struct HttpClient {
     pub(crate) client: reqwest::Client,
     pub(crate) options: ConnectOptions,
-    /// Terminated by `/`.
+    /// Ends with `/`.
     pub(crate) address: Url,
     pub(crate) clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
-    /// Requests in flight hold it for reading: whoever wants it for writing lets none begin.
+    /// Requests in flight hold a read lock. A write lock waits for them and prevents new ones.
     pub(crate) in_flight: RwLock<()>,
-    /// `X-Opaque-Id` of every request of this run: the cluster lists its tasks with it.
+    /// `X-Opaque-Id` of every request of this run, by which its tasks are found on the cluster.
     pub(crate) opaque_id: String,
-    /// Whether a write was sent and no response came: the cluster may still be executing it.
+    /// Whether a write was sent without a response: the cluster may still be executing it.
     pub(crate) unanswered_write: AtomicBool,
     /// Whether any response was received so far.
     reached: AtomicBool,
-    /// Of responses that may be large one is read at a time, whichever task sent the request.
+    /// Responses that may be large are read one at a time, to limit memory.
     large_response: Mutex<()>,
 }
 
@@ -72,7 +71,7 @@ impl std::fmt::Debug for HttpClient {
 }
 
 impl HttpClient {
-    /// A client that has not sent anything yet.
+    /// Creates a client without sending a request.
     pub(crate) fn new(options: &ConnectOptions, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Result<Self> {
         let address = options.endpoint.address()?;
         Ok(Self {
@@ -99,12 +98,12 @@ impl HttpClient {
         }
     }
 
-    /// Sends, retries as the request permits, and turns statuses of 300 and above into errors.
+    /// Sends the request, with retries if it permits them. A status of 300 or above is an error.
     pub(crate) async fn send(&self, request: &Request) -> Result<Response> {
         self.send_noting_failure(request, &mut None).await
     }
 
-    /// The same; `failed` is the error of the last attempt that was followed by another.
+    /// As [`Self::send`]; `failed` is set to the error of the last attempt that was retried.
     pub(crate) async fn send_noting_failure(&self, request: &Request, failed: &mut Option<Error>) -> Result<Response> {
         let what = request.what();
         let mut backoff = self.backoff();
@@ -126,13 +125,13 @@ impl HttpClient {
         self.send(&request).await?.json()
     }
 
-    /// The parsed response; `None` where it is 404.
+    /// The parsed response; `None` for status 404.
     pub(crate) async fn json_if_found<T: DeserializeOwned>(&self, request: Request) -> Result<Option<T>> {
         let response = self.send(&request.accept_404()).await?;
         (response.status != 404).then(|| response.json()).transpose()
     }
 
-    /// The parsed response; `None` where the cluster does not have this API.
+    /// The parsed response; `None` if the cluster does not have this API.
     pub(crate) async fn json_if_supported<T: DeserializeOwned>(&self, request: Request) -> Result<Option<T>> {
         match self.json(request).await {
             Err(Error::Refused { source, .. }) if source.is_unknown_api() => Ok(None),
@@ -140,13 +139,13 @@ impl HttpClient {
         }
     }
 
-    /// Has something done. A response that is no JSON object is not the cluster's, whatever its status.
+    /// Sends a request whose response is not used. It must still be a JSON object, as every response of a cluster is.
     pub(crate) async fn execute(&self, request: Request) -> Result<()> {
         self.json::<Map<String, Value>>(request).await.map(drop)
     }
 
-    /// Sends a deletion; false where there was nothing. A 404 after an attempt whose response was lost is the result of
-    /// that attempt.
+    /// Sends a deletion; false if there was nothing to delete. If an earlier attempt may have been executed, a 404 means that
+    /// it was.
     pub(crate) async fn delete(&self, request: Request) -> Result<bool> {
         let mut failed = None;
         let response = self.send_noting_failure(&request.accept_404(), &mut failed).await?;
@@ -154,7 +153,7 @@ impl HttpClient {
         Ok(response.status != 404 || failed.is_some_and(|error| error.outcome_unknown()))
     }
 
-    /// Whether nothing was ever received from there, and no address or no program is found: waiting does not help.
+    /// Whether the address seems to be wrong, because the server never responded: retrying does not help.
     fn is_wrong_address(&self, error: &Error) -> bool {
         let Error::Connection { failure, .. } = error else {
             return false;
@@ -171,9 +170,9 @@ impl HttpClient {
         };
         let exchange = self.exchange(request, what);
         let answer = within(&*self.clock, self.options.timeout, exchange).await;
-        // A signal that came before this response is handled before the next request.
+        // A signal that arrived before this response is handled before the next request.
         tokio::task::yield_now().await;
-        answer.unwrap_or_else(|| Err(Error::timeout(what, self.options.timeout, None)))
+        answer.unwrap_or_else(|| Err(Error::timeout(what, self.options.timeout)))
     }
 
     async fn exchange(&self, request: &Request, what: &str) -> Result<Response> {
@@ -198,7 +197,7 @@ impl HttpClient {
             Ok(body) if limit == BodyLimit::Status => Ok(self.redact(body)),
             body => body,
         };
-        // A gateway may have sent it, not the cluster.
+        // These may be responses of a gateway: the cluster may still be executing the request.
         write.0 = write.0.filter(|_| matches!(status, 502 | 504));
         let elapsed = self.clock.now().saturating_sub(started);
         self.observer.answered(what, status, elapsed);
@@ -213,7 +212,12 @@ impl HttpClient {
             Err(error) => ErrorResponse::without_type(status, &error.to_string()),
         };
         response.retry_after = wait;
-        Err(Error::from_response(what, response))
+        Err(match Error::from_response(what, response) {
+            Error::Unauthenticated { what, source } if self.options.credential.is_none() => {
+                Error::NoCredentials { what, source }
+            }
+            error => error,
+        })
     }
 
     fn build(&self, request: &Request, url: Url) -> reqwest::RequestBuilder {
@@ -240,7 +244,7 @@ impl HttpClient {
         Ok(url)
     }
 
-    /// Whether responses may be compressed: that costs the cluster far more time than the loopback could save.
+    /// Whether to request compressed responses. On the loopback interface, compression takes more time than it saves.
     fn compresses(&self) -> bool {
         match self.address.host() {
             Some(Host::Domain(name)) => name != "localhost",
@@ -250,8 +254,8 @@ impl HttpClient {
         }
     }
 
-    /// A status or an error without what it may repeat of our own headers, before anything of it is cut. Configurations
-    /// and documents stay as they are: they are not printed.
+    /// Removes credentials from a status or an error, which may repeat the headers of the request. This must happen before
+    /// the text is truncated. Configurations and documents are not printed, so they are not changed.
     fn redact(&self, body: Bytes) -> Bytes {
         match std::str::from_utf8(&body).map(|text| self.options.secrets.redact(text)) {
             Ok(Cow::Owned(text)) => text.into(),
@@ -259,24 +263,32 @@ impl HttpClient {
         }
     }
 
-    /// What a failure below HTTP means.
+    /// Classifies an error below HTTP.
     fn connection_error(&self, what: &str, error: &reqwest::Error) -> Error {
         let sources = || std::iter::successors(error.source(), |error| (*error).source());
         let causes = sources().map(ToString::to_string);
         let chain: Vec<String> = std::iter::once(error.to_string()).chain(causes).collect();
         let cause = flatten(&chain);
         let has = |is_it: fn(&io::Error) -> bool| sources().filter_map(|source| source.downcast_ref()).any(is_it);
-        // rustls and hyper-util expose no types for some failures: their words are known.
+        // rustls and hyper-util do not export types for some failures, which are recognized by their text.
         let words = |words: &[&str]| words.iter().any(|words| cause.contains(words));
-        let failure = if words(&["certificate", "fatal alert", "corrupt message"]) {
+        let failure = if words(&["UnknownIssuer"]) {
+            ConnectionFailure::UntrustedCertificate
+        } else if words(&["certificate not valid for name"]) {
+            ConnectionFailure::WrongHostName
+        } else if words(&["InvalidContentType"]) {
+            ConnectionFailure::NotTls
+        } else if words(&["certificate", "fatal alert", "corrupt message"]) {
             ConnectionFailure::Tls
+        } else if !error.is_connect() && self.address.scheme() == "http" && !self.reached.load(Ordering::Relaxed) {
+            ConnectionFailure::NotHttp
         } else if !error.is_connect() {
             ConnectionFailure::Lost
         } else if has(is_out_of_descriptors) {
             ConnectionFailure::NoDescriptors
         } else if has(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
             ConnectionFailure::Refused
-        } else if words(&["dns error"]) {
+        } else if words(&["failed to lookup address", "dns error"]) {
             ConnectionFailure::UnknownHost
         } else {
             ConnectionFailure::Unreachable
@@ -290,7 +302,7 @@ impl HttpClient {
     }
 }
 
-/// A response that redirects, or of a status that no request here is answered with. Its body is not read.
+/// The error for a redirect, or for another status below 400 that no request expects. The body is not read.
 fn redirected(what: &str, status: u16, asked: &Url, location: Option<&HeaderValue>) -> Error {
     let location = location.and_then(|location| asked.join(&String::from_utf8_lossy(location.as_bytes())).ok());
     match location {
@@ -299,15 +311,16 @@ fn redirected(what: &str, status: u16, asked: &Url, location: Option<&HeaderValu
             from: auth::without_secrets(asked.clone()).into(),
             to: auth::without_secrets(location).into(),
         },
-        None => Error::unexpected(what, format!("status {status} without another address")),
+        None => Error::unexpected(what, format!("status {status} without the address of a redirect")),
     }
 }
 
-/// The chain as one line: without the layers that only repeat the address or one another.
+/// The chain as one line, without layers that repeat the address, the kind of failure or one another.
 fn flatten(chain: &[String]) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for text in chain.iter().rev() {
-        let layer = text.starts_with("error sending request") || text.starts_with("client error");
+        let layers = ["error sending request", "client error", "connection error", "tcp connect error", "dns error"];
+        let layer = layers.iter().any(|layer| text.starts_with(layer));
         let known = parts.iter().any(|part| text.contains(part));
         if !known && (!layer || parts.is_empty()) {
             parts.push(text);
@@ -317,7 +330,7 @@ fn flatten(chain: &[String]) -> String {
     parts.join(": ")
 }
 
-/// A write in flight. Unless it is answered it counts as unanswered when this is dropped, for whatever reason.
+/// A write in flight. If it is dropped without a response, the write counts as unanswered.
 struct InFlightWrite<'a>(Option<&'a AtomicBool>);
 
 impl Drop for InFlightWrite<'_> {
@@ -334,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_are_said_once() {
+    fn causes_are_not_repeated() {
         let chain = [
             "error sending request for url (http://h/)",
             "error sending request for url (http://h/)",
@@ -343,12 +356,12 @@ mod tests {
             "Connection refused (os error 111)",
         ]
         .map(str::to_owned);
-        assert_eq!(flatten(&chain), "tcp connect error: Connection refused (os error 111)");
+        assert_eq!(flatten(&chain), "Connection refused (os error 111)");
         assert_eq!(flatten(&chain[..2]), "error sending request for url (http://h/)");
     }
 
     #[test]
-    fn a_redirect_names_both_addresses_without_what_may_be_secret() {
+    fn a_redirect_names_both_addresses_without_secrets() {
         let asked = Url::parse("https://h/p/?a=b").unwrap();
         let to = |location: &'static str| {
             redirected("GET /", 307, &asked, Some(&HeaderValue::from_static(location))).to_string()

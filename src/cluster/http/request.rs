@@ -12,22 +12,22 @@ use crate::cluster::http::limits::BodyLimit;
 
 /// Everything outside the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-/// Wildcards stay readable in messages.
+/// As `SEGMENT`; wildcards remain readable in messages.
 const EXPRESSION: &AsciiSet = &SEGMENT.remove(b'*');
 
-/// A path below the cluster's address. Segments are percent-encoded; no encoding protects an empty segment, `.` and `..`:
-/// a path with one of them is refused when it is sent.
+/// A path relative to the cluster's address. Segments are percent-encoded. Empty segments, `.` and `..` cannot be encoded:
+/// sending a path that contains one is an error.
 #[derive(Clone, Debug)]
 pub(crate) struct Path(String);
 
 impl Path {
-    /// Joins the segments: `Path::of(["_ml", "anomaly_detectors", id])`.
+    /// Joins segments: `Path::of(["_ml", "anomaly_detectors", id])`.
     pub(crate) fn of<'a>(segments: impl IntoIterator<Item = &'a str>) -> Self {
         Self(String::new()).then(segments)
     }
 
-    /// An index expression (names, aliases, wildcards) as the first segment. An empty one would mean every index and is
-    /// refused.
+    /// An index expression (names, aliases, wildcards) as the first segment. An empty one, which would match every index, is
+    /// an error.
     pub(crate) fn indices(expression: &[impl AsRef<str>]) -> Self {
         let encode = |name: &str| utf8_percent_encode(name, EXPRESSION).to_string();
         let names: Vec<String> = expression.iter().map(|name| encode(name.as_ref())).collect();
@@ -44,11 +44,11 @@ impl Path {
     }
 
     pub(crate) fn as_str(&self) -> Result<&str> {
-        // Encoded names contain neither separator.
+        // Encoded names do not contain these separators.
         let mut names = self.0.split(['/', ',']).skip(1);
         match names.find(|name| matches!(*name, "" | "." | "..")) {
             Some(name) => Err(Error::Options(format!(
-                "impossible request path: `{name}` cannot stand in it"
+                "invalid request path: it contains `{name}` as a name"
             ))),
             None if self.0.is_empty() => Ok("/"),
             None => Ok(&self.0),
@@ -59,15 +59,15 @@ impl Path {
 /// Which failures of a request are retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// All transient ones: it reads, or writes under fixed IDs.
+    /// All temporary ones: the request reads, or writes documents with fixed IDs.
     Transient,
-    /// Those after which nothing was done: the next page of a scroll is lost with its response.
+    /// Those after which the request was not executed: the next page of a scroll cannot be read twice.
     NotStarted,
-    /// None: it creates something, and the caller checks whether that exists before it is sent again.
+    /// None: the request creates something, and the caller checks whether it exists before sending it again.
     Never,
 }
 
-/// One request.
+/// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
@@ -76,7 +76,7 @@ pub(crate) struct Request {
     pub(crate) body: Option<Bytes>,
     pub(crate) content_type: &'static str,
     pub(crate) retry: Retry,
-    /// Whether status 404 is no error.
+    /// Whether status 404 is not an error.
     pub(crate) accepts_404: bool,
     pub(crate) limit: BodyLimit,
 }
@@ -120,7 +120,7 @@ impl Request {
         self.raw(body.to_string())
     }
 
-    /// Sets a body that is JSON already; it is sent as it is.
+    /// Sets a body that is JSON text; it is sent unchanged.
     pub(crate) fn raw(mut self, body: impl Into<Bytes>) -> Self {
         self.body = Some(body.into());
         self
@@ -131,7 +131,7 @@ impl Request {
         self
     }
 
-    /// How much it may return: a configuration or a list of them unless another limit is set.
+    /// Sets the limit for the response (default: [`BodyLimit::Listing`]).
     pub(crate) fn returns(mut self, limit: BodyLimit) -> Self {
         self.limit = limit;
         self
@@ -142,18 +142,18 @@ impl Request {
         self
     }
 
-    /// Hidden and closed indices too, and nothing there is no error. Not for searches: of a closed index the cluster would
-    /// leave the documents out without an error.
+    /// Includes hidden and closed indices; missing ones are not an error. Not for searches, in which the cluster would omit
+    /// the documents of closed indices without an error.
     pub(crate) fn allow_missing(self) -> Self {
         self.all_indices().query("ignore_unavailable", "true")
     }
 
-    /// Hidden and closed indices too; a wildcard that matches nothing is no error. A search of a closed index is refused.
+    /// Includes hidden and closed indices; a wildcard may match nothing. Searching a closed index is an error.
     pub(crate) fn all_indices(self) -> Self {
         self.query("expand_wildcards", "all").query("allow_no_indices", "true")
     }
 
-    /// Method and path, for messages.
+    /// The method and path, for messages.
     pub(crate) fn what(&self) -> String {
         let path = self.path.as_str().unwrap_or("?");
         match path.char_indices().nth(200) {
@@ -163,10 +163,10 @@ impl Request {
     }
 }
 
-/// A response of a status below 300, or of one that the request allows.
+/// A response with a status below 300, or with one that the request accepts.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
-    /// Method and path of the request, for messages.
+    /// The method and path of the request, for messages.
     pub(crate) what: String,
     pub(crate) status: u16,
     pub(crate) body: Bytes,
@@ -178,7 +178,7 @@ impl Response {
     }
 }
 
-/// Parses (a part of) the response to `what`.
+/// Parses the response to `what`, or a part of it.
 pub(crate) fn parse_json<'a, T: Deserialize<'a>>(json: &'a [u8], what: &str) -> Result<T> {
     serde_json::from_slice(json).map_err(|error| Error::invalid_json(what, &error))
 }
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn segments_cannot_leave_their_place() {
+    fn segments_cannot_change_the_path() {
         let path = Path::of(["t1", "_doc", "a/../b#c?d%2e"]);
         assert_eq!(path.as_str().unwrap(), "/t1/_doc/a%2F..%2Fb%23c%3Fd%252e");
         for bad in ["", ".", ".."] {

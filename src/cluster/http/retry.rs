@@ -1,4 +1,4 @@
-//! Whether and when a failed request is sent again, and how time passes meanwhile.
+//! Whether and when a failed request is sent again, and the clock that measures the pauses.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -12,35 +12,35 @@ use crate::cluster::http::auth::ConnectOptions;
 use crate::cluster::http::error::{ConnectionFailure, Error, ErrorResponse};
 use crate::cluster::http::request::Retry;
 
-/// Bound of the first pause; each further one doubles it.
+/// The longest first pause; the limit doubles with each further pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// Of a pause that the cluster does not ask for.
+/// The longest pause without `Retry-After`.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
-/// `Retry-After` is obeyed up to here.
+/// `Retry-After` is honored up to this time.
 const MAX_ASKED_PAUSE: Duration = Duration::from_secs(300);
 
-/// A moment that comes.
+/// A future that completes at a point in time.
 pub type Moment<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// How time passes. The two ways of waiting differ only in tests: a pause, in which nothing else is done, can be skipped;
-/// a limit bounds work that continues.
+/// Measures time and waits. The two ways of waiting differ only in tests: a pause, during which no work is done, can be
+/// skipped; a time limit on work in progress cannot.
 pub trait Clock: Send + Sync + Debug {
-    /// Since some moment that stays the same.
+    /// The time since a fixed point in time.
     fn now(&self) -> Duration;
 
-    /// Comes after a pause in which nothing is done.
+    /// Completes after a pause during which no work is done.
     fn pause(&self, time: Duration) -> Moment<'_>;
 
-    /// Comes when other work has had this long.
+    /// Completes when this time limit of other work has passed.
     fn limit(&self, time: Duration) -> Moment<'_>;
 }
 
-/// The machine's time.
+/// The clock of this machine.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock(Instant);
 
 impl SystemClock {
-    /// Begins now.
+    /// Starts at 0 now.
     pub fn start() -> Self {
         Self(Instant::now())
     }
@@ -60,7 +60,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// What the work returns; `None` where it is not done within `limit`: it is dropped then.
+/// The result of the work; `None` if it does not complete within `limit`, and is dropped.
 pub(crate) async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
@@ -69,45 +69,45 @@ pub(crate) async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Fut
     }
 }
 
-/// Receives what happens to requests, for progress and logs.
+/// Is notified about requests, for progress and logs.
 pub trait Observer: Send + Sync + Debug {
-    /// After this error comes a pause, and then the attempt of this number, from 2.
+    /// After this error and a pause, the attempt of this number (at least 2) follows.
     fn waiting(&self, error: &Error, pause: Duration, attempt: u32);
 
-    /// A response came: method and path, HTTP status, time since the request was sent.
+    /// A response was received: method and path, HTTP status, time since the request was sent.
     fn answered(&self, what: &str, status: u16, elapsed: Duration);
 }
 
-/// The pause after the `failures`th failure (from 1), `left` before the time is over. The second half of it is left to
-/// `chance` (0 to 1), so that many clients do not return at once; the first half is a floor, so that many attempts are
-/// not used up in a short time. `None` where there is no time for another attempt.
+/// The pause after the `failures`th failure (from 1) with the time `left` for retries. The first half is fixed, so that
+/// the attempts are spread over the time; the second half depends on `chance` (0 to 1), so that clients do not return at
+/// the same moment. `None` if there is no time for another attempt.
 fn pause_after(failures: u32, asked: Option<Duration>, left: Duration, chance: f64) -> Option<Duration> {
     let floor = FIRST_PAUSE / 2;
     if left < floor {
         return None;
     }
     if let Some(asked) = asked {
-        // The cluster knows best when it is ready: earlier attempts would be refused.
+        // An attempt before the time that the cluster asked for would be rejected.
         return Some(asked.min(MAX_ASKED_PAUSE).max(floor)).filter(|pause| *pause <= left);
     }
     let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
     Some(doubled.min(MAX_PAUSE).mul_f64(0.5 + chance / 2.0).min(left))
 }
 
-/// The attempts at one thing.
+/// The attempts of one operation.
 #[derive(Debug)]
 pub struct Backoff<'a> {
-    /// `--retries`, and `--retry-for` from the first failure on.
+    /// Contains `--retries`, and `--retry-for`, which starts with the first failure.
     pub(crate) options: &'a ConnectOptions,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) observer: &'a dyn Observer,
-    /// How long the first attempt took does not count.
+    /// The time of the first failure: the duration of the first attempt does not count.
     pub(crate) first_failure: Option<Duration>,
     pub(crate) failures: u32,
 }
 
 impl Backoff<'_> {
-    /// Decides after a failure: where another attempt is worth it, waits and returns true.
+    /// Decides whether another attempt follows a failure. If so, waits and returns true.
     pub async fn retry(&mut self, error: &Error) -> bool {
         self.failures += 1;
         if !error.is_transient() || self.failures > self.options.retries {
@@ -127,12 +127,12 @@ impl Backoff<'_> {
 }
 
 impl Retry {
-    /// Whether the failure is one after which the request may be sent again.
+    /// Whether the request may be sent again after this failure.
     pub(crate) fn permits(self, error: &Error) -> bool {
         match (self, error) {
             (Self::Transient, _) => error.is_transient(),
             (Self::NotStarted, Error::Connection { failure, .. }) => {
-                !matches!(failure, ConnectionFailure::Tls | ConnectionFailure::Lost)
+                !failure.is_tls() && !matches!(failure, ConnectionFailure::NotHttp | ConnectionFailure::Lost)
             }
             (Self::NotStarted, Error::Refused { source, .. }) => {
                 source.is_transient() && matches!(source.status, 429 | 503)
@@ -143,8 +143,8 @@ impl Retry {
 }
 
 impl ErrorResponse {
-    /// Whether the cluster may do it a moment later: it is busy or starting, or a node of it is gone. A full disk (429) and
-    /// a block that is a setting (403) last.
+    /// Whether the same request may succeed later: the cluster is busy or starting, or a node is unavailable. A full disk
+    /// (429) and a block by a setting (403) are not temporary.
     pub(crate) fn is_transient(&self) -> bool {
         match self.status {
             429 => *self.kind != *"cluster_block_exception",
@@ -154,10 +154,10 @@ impl ErrorResponse {
 }
 
 impl Error {
-    /// Whether what failed may succeed a moment later. It may have been carried out all the same.
+    /// Whether the same request may succeed later. The failed one may have been executed.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Connection { failure, .. } => *failure != ConnectionFailure::Tls,
+            Self::Connection { failure, .. } => !failure.is_tls(),
             Self::Timeout { .. } => true,
             _ => self.response().is_some_and(ErrorResponse::is_transient),
         }
@@ -181,7 +181,7 @@ mod tests {
     const LEFT: Duration = Duration::from_secs(600);
 
     #[tokio::test]
-    async fn work_is_dropped_at_its_limit() {
+    async fn work_is_dropped_at_its_time_limit() {
         let clock = SystemClock::start();
         let short = Duration::from_millis(1);
         assert_eq!(within(&clock, Duration::from_secs(60), async { 1 }).await, Some(1));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_up_to_a_bound_and_have_a_floor() {
+    fn pauses_double_up_to_a_limit_and_have_a_minimum() {
         let pause = |failures, chance| pause_after(failures, None, LEFT, chance).unwrap();
         assert_eq!(pause(1, 1.0), Duration::from_millis(500));
         assert_eq!(pause(1, 0.0), Duration::from_millis(250));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_as_long_as_the_cluster_asks_and_no_shorter_than_the_floor() {
+    fn a_pause_honors_retry_after_and_has_a_minimum() {
         let asked = |seconds| pause_after(1, Some(Duration::from_secs(seconds)), LEFT, 0.1);
         assert_eq!(asked(7), Some(Duration::from_secs(7)));
         assert_eq!(asked(0), Some(Duration::from_millis(250)));
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn busy_and_lost_requests_are_transient_and_refused_ones_are_not() {
+    fn busy_and_lost_requests_are_transient_and_rejected_ones_are_not() {
         let is_transient = |status, kind: &str| {
             let kind = kind.into();
             ErrorResponse {
@@ -248,7 +248,7 @@ mod tests {
             }
             .is_transient()
         };
-        assert!(Error::timeout("", Duration::ZERO, None).is_transient());
+        assert!(Error::timeout("", Duration::ZERO).is_transient());
         for status in [408, 429, 502, 503, 504] {
             assert!(is_transient(status, ""), "{status}");
         }

@@ -1,5 +1,5 @@
-//! What the user reads of an export: the question before it, the plan of a dry run, and the result. Only the path of the
-//! archive, or one JSON document, goes to stdout.
+//! The question before an export, the plan of a dry run, and the result. Only the path of the archive or one JSON document is
+//! printed to stdout.
 
 use serde_json::json;
 
@@ -15,17 +15,18 @@ use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 use crate::util::format::{Table, amount, bytes, count};
 
-/// Refuses at once where the question could not be asked later.
+/// Fails early if the question cannot be asked later.
 pub(super) fn require_answerable(options: &ExportOptions, terminal: &Terminal) -> Result<()> {
     if options.yes || options.dry_run || terminal.interactive() {
         return Ok(());
     }
     Err(refused(
-        "an export holds personal data (the model state itself does), and nobody is there to agree",
+        "cannot ask for confirmation without a terminal: the archive will contain values of your data",
     ))
 }
 
-/// Asks whether values of the data may be exported, and again where all inputs of an open range would be.
+/// Asks whether values of the data may be exported. Without a complete date range, also asks whether to include all input
+/// documents.
 pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) -> Result<()> {
     let (options, terminal) = (export.options, &export.session.terminal);
     if options.yes {
@@ -34,25 +35,29 @@ pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) ->
     let job = export.job.id();
     terminal.explain(&match options.tokens() {
         Some(_) => format!(
-            "The archive of job {job} will hold tokens in the place of values, and its key file the values. Names of \
-             the job, its fields, aggregations, indices, filters and calendars stay, and so do metrics and times."
+            "The archive of job {job} will contain tokens instead of values; the key file will contain the values. The \
+             names of the job, fields, aggregations, indices, filters and calendars, metrics and times are not replaced."
         ),
         None => format!(
-            "The archive of job {job} will hold values of your data: the model state keeps names of hosts, users or \
-             whatever the job splits by, and annotations keep what people wrote."
+            "The archive of job {job} will contain values of your data: the model state includes the values of partition, \
+             by, over and influencer fields, such as host or user names, and annotations include the text of their authors."
         ),
     });
-    ask(terminal, "Export it?").await?;
+    ask(terminal, "Export this job?").await?;
     if let Some(inputs) = inputs
         && (inputs.options.after.is_none() || inputs.options.before.is_none())
     {
         terminal.explain(&format!(
-            "The range of the inputs is open: {}, about {} before compression. --inputs-after-date and \
-             --inputs-before-date bound it.",
-            amount(inputs.documents, "document", "documents"),
+            "{}: all {} (about {}) will be exported. Limit them with --inputs-after-date and --inputs-before-date.",
+            match (inputs.options.after, inputs.options.before) {
+                (None, None) => "No date range set",
+                (None, _) => "No start date set",
+                _ => "No end date set",
+            },
+            amount(inputs.documents, "input document", "input documents"),
             bytes(inputs.bytes)
         ));
-        ask(terminal, "Include all of them?").await?;
+        ask(terminal, "Include these input documents?").await?;
     }
     Ok(())
 }
@@ -60,15 +65,15 @@ pub(super) async fn confirm(export: &Export<'_>, inputs: Option<&Inputs<'_>>) ->
 async fn ask(terminal: &Terminal, question: &'static str) -> Result<()> {
     match interrupt::ask(terminal, |terminal| terminal.confirm(question)).await? {
         true => Ok(()),
-        false => Err(refused("not exported")),
+        false => Err(refused("not confirmed: no archive was written")),
     }
 }
 
 fn refused(message: &str) -> Error {
-    Error::refused(message, "agree beforehand with --yes")
+    Error::refused(message, "confirm with --yes")
 }
 
-/// Prints the path, or with `--json` what the archive contains; nothing where stdout is the archive.
+/// Prints the path, or with `--json` the contents of the archive; nothing if the archive is written to stdout.
 pub(super) fn print(
     export: &Export<'_>,
     summary: &ArchiveSummary,
@@ -101,19 +106,19 @@ pub(super) fn print(
     terminal.result(&document.to_string()).map_err(Error::stdout)
 }
 
-/// The option that an import needs, where an entry is larger than its default limit.
+/// Names the option that an import needs if an entry exceeds the default limit.
 fn size_warning(entries: &[EntrySummary]) -> Option<String> {
     let largest = entries.iter().max_by_key(|entry| entry.bytes)?;
     let size = largest.bytes.div_ceil(1 << 30);
     (largest.bytes > Limits::default().entry).then(|| {
         format!(
-            "{} is larger than an import takes unless told: it needs --max-entry-size {size}gb",
+            "an import of this archive requires --max-entry-size {size}gb: {} exceeds the default limit",
             largest.name
         )
     })
 }
 
-/// Prints what `--dry-run` finds.
+/// Prints the plan of `--dry-run`.
 pub(super) fn print_plan(
     export: &Export<'_>,
     inputs: Option<&Inputs<'_>>,
@@ -157,19 +162,19 @@ pub(super) fn print_plan(
         match inputs {
             Some(inputs) => {
                 let size = format!("about {} before compression", bytes(inputs.bytes));
-                table.row(["inputs", &count(inputs.documents), &size]);
+                table.row(["input documents", &count(inputs.documents), &size]);
             }
-            None => table.row(["inputs", "none", "--include-inputs takes them along"]),
+            None => table.row(["input documents", "none", "not included (add --include-inputs)"]),
         }
         let fields = match fields {
-            Some(SourceFields::Only(fields)) => format!("\nof the inputs: {}", fields.join(", ")),
-            Some(SourceFields::All) => "\nof the inputs: every field".to_owned(),
+            Some(SourceFields::Only(fields)) => format!("\nInput fields: {}", fields.join(", ")),
+            Some(SourceFields::All) => "\nInput fields: all".to_owned(),
             None => String::new(),
         };
         let name = archive.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
         let (id, time, table) = (&snapshot.id, snapshot.timestamp, table.render(2));
         let table = table.trim_end();
-        format!("would write {name}\njob {job}, snapshot {id} of {time}\n{table}{fields}")
+        format!("Would export to {name}\nJob {job}, snapshot {id} of {time}\n{table}{fields}")
     };
     export.session.terminal.result(&text).map_err(Error::stdout)
 }
@@ -186,9 +191,9 @@ mod tests {
             ..EntrySummary::default()
         };
         assert_eq!(size_warning(&[entry(1), entry(10 << 30)]), None);
-        let told = size_warning(&[entry((10 << 30) + 1), entry(1)]);
-        let expected =
-            "a_snapshot_docs.ndjson is larger than an import takes unless told: it needs --max-entry-size 11gb";
-        assert_eq!(told.as_deref(), Some(expected));
+        let warning = size_warning(&[entry((10 << 30) + 1), entry(1)]);
+        let expected = "an import of this archive requires --max-entry-size 11gb: a_snapshot_docs.ndjson exceeds the \
+                        default limit";
+        assert_eq!(warning.as_deref(), Some(expected));
     }
 }
