@@ -1,4 +1,4 @@
-//! Indices: definitions, aliases, settings, operations, and what index templates would add to a new one.
+//! Indices: definitions, aliases, settings, operations, and what index templates add to a new index.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,51 +14,51 @@ use crate::cluster::http::{BodyLimit, Error, Path, Request, Result};
 use crate::job::{IndexName, InputMappings, Mapping, flat_settings, matches_wildcard};
 use crate::json::for_each_member;
 
-/// Bytes in memory that a response and what is kept of it take together.
+/// The most memory in bytes for a response and the definitions parsed from it.
 const MAX_BYTES: usize = 46 << 20;
-/// Of these, bytes of all different mappings and of all settings: parts of them are copied.
+/// The part of it for all distinct mappings and all settings, of which parts are copied.
 const MAX_KEPT: usize = 32 << 20;
-/// What a value takes besides its text: most objects have few members, and fields are in a table too.
+/// Memory of a value besides its text: most objects have few members, and fields are in a table too.
 const VALUE_BYTES: usize = 400;
-/// What an index without settings takes.
+/// Memory of an index without settings.
 const INDEX_BYTES: usize = 1000;
 
 /// The definitions of many indices.
 #[derive(Debug, Default)]
 pub struct IndexMappings {
-    /// Their mappings and settings.
+    /// Mappings and settings.
     pub mappings: InputMappings,
-    /// Their UUIDs, by name.
+    /// UUIDs by index name.
     pub uuids: BTreeMap<String, String>,
 }
 
-/// Writes since the primary shards of an index were assigned to their nodes.
+/// The writes since the primary shards of an index were assigned to their nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Operations {
-    /// Documents written; one that is written again counts again.
+    /// Documents written; each write of the same document counts.
     #[serde(rename = "index_total")]
     pub indexed: u64,
-    /// Deletions, of missing documents too.
+    /// Deletions, including those of missing documents.
     #[serde(rename = "delete_total")]
     pub deleted: u64,
 }
 
-/// What a new index of some name gets besides the body of the request that creates it.
+/// What templates add to a new index of a given name.
 #[derive(Debug)]
 pub struct TemplateEffect {
-    /// The template, or the legacy templates, the strongest last.
+    /// The template, or the legacy templates in ascending order.
     pub names: Vec<String>,
-    /// The template creates data streams: no index of that name can be created.
+    /// Whether the template creates data streams, which prevents an index of that name.
     pub data_stream: bool,
-    /// What all of them add together.
+    /// The combined contents.
     pub body: TemplateBody,
 }
 
-/// What a template adds to an index.
+/// The contents that a template adds to an index.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct TemplateBody {
-    /// Settings. In an effect by dotted name, without `index.`; values as Elasticsearch prints them.
+    /// Settings. In a [`TemplateEffect`], with dotted names without `index.`, and values as returned by Elasticsearch.
     pub settings: Map<String, Value>,
     /// Mappings.
     pub mappings: Map<String, Value>,
@@ -66,7 +66,7 @@ pub struct TemplateBody {
     pub aliases: Map<String, Value>,
 }
 
-/// A template of any kind. Legacy templates have their body beside the rest.
+/// A template of any kind. In a legacy template, the contents are not in an object of their own.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Template {
@@ -95,14 +95,14 @@ struct NamedTemplate {
 }
 
 impl Cluster {
-    /// `GET /<expression>` for a few indices: concrete index name to `{aliases, mappings, settings}`; hidden ones too;
-    /// empty where nothing matches.
+    /// `GET /<expression>` for a few indices, including hidden ones: concrete index name to `{aliases, mappings, settings}`.
+    /// Empty if no index matches.
     pub async fn index_definitions(&self, expression: &[String]) -> Result<Map<String, Value>> {
         let request = Request::get(Path::indices(expression)).allow_missing();
         Ok(self.http.json_if_found(request).await?.unwrap_or_default())
     }
 
-    /// The same for any number of indices, without aliases.
+    /// The definitions of any number of indices, without aliases.
     pub async fn input_mappings(&self, expression: &[String]) -> Result<IndexMappings> {
         let request = Request::get(Path::indices(expression)).allow_missing();
         let request = request.returns(BodyLimit::Large).accept_404();
@@ -113,14 +113,14 @@ impl Cluster {
         }
     }
 
-    /// `GET /<expression>/_settings/index.uuid`: concrete index name to `{settings}`; as [`Cluster::index_definitions`].
+    /// `GET /<expression>/_settings/index.uuid`: concrete index name to `{settings}`.
     pub async fn index_uuids(&self, expression: &[String]) -> Result<Map<String, Value>> {
         let path = Path::indices(expression).then(["_settings", "index.uuid"]);
         let request = Request::get(path).allow_missing();
         Ok(self.http.json_if_found(request).await?.unwrap_or_default())
     }
 
-    /// The index that a write through this alias goes to; `None` where there is no such alias or it has no write index.
+    /// The write index of this alias; `None` if the alias does not exist or has no write index.
     pub async fn write_index(&self, alias: &str) -> Result<Option<String>> {
         let request = Request::get(Path::of(["_alias", alias])).query("expand_wildcards", "all");
         let indices: Map<String, Value> = self.http.json_if_found(request).await?.unwrap_or_default();
@@ -131,8 +131,8 @@ impl Cluster {
         Ok(chosen.map(|(name, _)| name.clone()))
     }
 
-    /// `PUT /<index>` with settings and mappings; never repeated. An index that exists is [`Error::Refused`] of kind
-    /// `resource_already_exists_exception`.
+    /// `PUT /<index>` with settings and mappings, without retries. For an existing index, the error is [`Error::Refused`] with
+    /// the kind `resource_already_exists_exception`.
     pub async fn create_index(&self, index: &str, body: &RawValue) -> Result<()> {
         let request = Request::put(concrete(index)?).raw(body.get().to_owned());
         self.http.execute(request.without_retry()).await
@@ -144,7 +144,7 @@ impl Cluster {
         self.http.execute(Request::put(path).json(settings)).await
     }
 
-    /// Removes an alias from an index; an index without this alias is 404.
+    /// Removes an alias from an index. Status 404 if the index does not have this alias.
     pub async fn remove_alias(&self, index: &str, alias: &str) -> Result<()> {
         let actions = json!({ "actions": [{ "remove": { "index": index, "alias": alias } }] });
         let request = Request::post(Path::of(["_aliases"])).json(&actions);
@@ -157,12 +157,12 @@ impl Cluster {
         self.http.execute(request.allow_missing()).await
     }
 
-    /// `DELETE /<index>`; true where it existed. The name must be concrete.
+    /// `DELETE /<index>`; true if it existed. The name must be concrete.
     pub async fn delete_index(&self, index: &str) -> Result<bool> {
         self.http.delete(Request::delete(concrete(index)?)).await
     }
 
-    /// `GET /<index>/_stats/indexing`; `None` where the cluster does not return it, or not of all shards.
+    /// `GET /<index>/_stats/indexing`; `None` if the cluster does not return statistics of all shards.
     pub async fn operations(&self, index: &str) -> Result<Option<Operations>> {
         let request = Request::get(concrete(index)?.then(["_stats", "indexing"]))
             .returns(BodyLimit::Status)
@@ -177,8 +177,8 @@ impl Cluster {
         Ok((failed == 0).then_some(operations))
     }
 
-    /// What templates add to a new index of this name; `None` where no template matches. A composable template hides
-    /// the legacy ones. [`Error::Forbidden`] where the user may not read templates.
+    /// What templates add to a new index of this name; `None` if no template matches. A composable template overrides legacy
+    /// templates. [`Error::Forbidden`] if the user may not read templates.
     pub async fn template_effect(&self, index: &str) -> Result<Option<TemplateEffect>> {
         let listing = Request::get(Path::of(["_index_template"])).query(
             "filter_path",
@@ -193,7 +193,7 @@ impl Cluster {
         };
         let simulation = Request::post(Path::of(["_index_template", "_simulate_index", index]));
         let parts = match self.http.json::<Template>(simulation).await {
-            // Simulating takes the privilege to change templates, reading them does not.
+            // The simulation requires the privilege to change templates, unlike reading them.
             Err(Error::Forbidden { .. }) => self.template_parts(&name).await?,
             simulated => simulated?.template.into_iter().collect(),
         };
@@ -201,7 +201,7 @@ impl Cluster {
         Ok(Some(TemplateEffect::of(vec![name], data_stream, parts)))
     }
 
-    /// The components of a template and its own part, in the order in which Elasticsearch applies them.
+    /// The component templates of a template and its own contents, in the order in which Elasticsearch applies them.
     async fn template_parts(&self, name: &str) -> Result<Vec<TemplateBody>> {
         let request = Request::get(Path::of(["_index_template", name]));
         let mut found: Templates = self.http.json(request).await?;
@@ -237,7 +237,7 @@ impl Template {
 }
 
 impl TemplateEffect {
-    /// Later parts win.
+    /// Combines the parts; later ones take precedence.
     fn of(names: Vec<String>, data_stream: bool, parts: Vec<TemplateBody>) -> Self {
         let mut body = TemplateBody::default();
         for part in parts {
@@ -262,7 +262,7 @@ fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
     }
 }
 
-/// The path of one index, no alias pattern and no expression.
+/// The path of a single index. Wildcards and other expressions are errors.
 fn concrete(index: &str) -> Result<Path> {
     let name = index.parse::<IndexName>();
     let name = name.map_err(|error| Error::Options(error.to_string()))?;
@@ -278,14 +278,14 @@ struct Definition<'a> {
     settings: Option<&'a RawValue>,
 }
 
-/// Reads one index after the other. Indices of the same mapping, such as daily ones, share it.
+/// Parses the definitions of indices. Indices with the same mapping, such as daily ones, share it in memory.
 fn parse_definitions(body: &[u8], what: &str) -> Result<IndexMappings> {
     let mut indices = Indices {
         found: IndexMappings::default(),
         known: HashMap::new(),
         left: MAX_KEPT.min(MAX_BYTES.saturating_sub(body.len())),
     };
-    let text = std::str::from_utf8(body).map_err(|_| Error::unexpected(what, "it is not UTF-8"))?;
+    let text = std::str::from_utf8(body).map_err(|_| Error::unexpected(what, "not UTF-8"))?;
     let mut added = Ok(());
     let read = for_each_member(
         text,
@@ -305,9 +305,9 @@ fn parse_definitions(body: &[u8], what: &str) -> Result<IndexMappings> {
 
 struct Indices<'a> {
     found: IndexMappings,
-    /// By their text.
+    /// Parsed mappings by their text.
     known: HashMap<&'a str, Arc<Mapping>>,
-    /// Bytes that may still be taken.
+    /// Bytes that may still be used.
     left: usize,
 }
 
@@ -338,13 +338,13 @@ impl<'a> Indices<'a> {
     fn take(&mut self, bytes: usize) -> serde_json::Result<()> {
         self.left = self.left.saturating_sub(bytes);
         match self.left {
-            0 => Err(serde_json::Error::custom("it takes too much memory")),
+            0 => Err(serde_json::Error::custom("too much memory is needed")),
             _ => Ok(()),
         }
     }
 }
 
-/// What a JSON text takes as a tree.
+/// The memory of a JSON text that is parsed into a tree.
 fn bytes_of(json: &str) -> usize {
     json.len() + count_values(json.as_bytes()) * VALUE_BYTES
 }

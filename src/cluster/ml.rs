@@ -1,5 +1,5 @@
-//! The machine learning API: anomaly detection jobs and their model snapshots, and what is configured apart from a job,
-//! which is datafeeds, filters and calendars with their events.
+//! The machine learning API: anomaly detection jobs and their model snapshots, datafeeds, filters, and calendars with their
+//! events.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,28 +18,28 @@ use crate::job::{Calendar, CalendarId, DatafeedId, FilterId, JobId, SnapshotId, 
 use crate::util::timestamp::EpochMillis;
 
 const DELETION_POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Deleting a job with many results takes the cluster minutes.
+/// Deleting a job with many results may take minutes.
 const MAX_DELETION_WAIT: Duration = Duration::from_secs(600);
 /// The path of all jobs.
 const JOBS: [&str; 2] = ["_ml", "anomaly_detectors"];
-/// Snapshots of one request.
+/// Snapshots per request.
 const SNAPSHOT_PAGE: usize = 500;
-/// Filters, calendars or events of one request.
+/// Filters, calendars or events per request.
 const PAGE: usize = 1000;
 
-/// One line of a list of jobs.
+/// An entry in a list of jobs.
 #[derive(Clone, Debug, Deserialize)]
 pub struct JobSummary {
-    /// Its ID, as the cluster returns it.
+    /// The ID as returned by the cluster.
     #[serde(rename = "job_id")]
     pub id: String,
-    /// Its groups.
+    /// The groups of the job.
     #[serde(default)]
     pub groups: Vec<String>,
     /// `model_snapshot_id` of the configuration, if any.
     #[serde(rename = "model_snapshot_id")]
     pub latest_snapshot: Option<String>,
-    /// `opened`, `closed`, …, where its statistics were requested too.
+    /// `opened`, `closed` …; empty if the statistics were not requested.
     #[serde(skip)]
     pub state: String,
 }
@@ -50,7 +50,7 @@ pub struct JobStats {
     job_id: String,
     /// `closed`, `opened`, `opening`, `closing`, `failed`.
     pub state: String,
-    /// What it has read.
+    /// The counts of the data that the job has processed.
     #[serde(default)]
     pub data_counts: DataCounts,
 }
@@ -62,23 +62,23 @@ pub struct DataCounts {
     pub latest_record_timestamp: Option<EpochMillis>,
 }
 
-/// What the listing contains of a snapshot.
+/// The used part of a listed snapshot.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SnapshotSummary {
-    /// Its ID.
+    /// The snapshot ID.
     #[serde(rename = "snapshot_id")]
     pub id: SnapshotId,
-    /// When it was created.
+    /// The time at which it was created.
     pub timestamp: EpochMillis,
-    /// Its description.
+    /// The description.
     #[serde(default)]
     pub description: String,
-    /// How many model state documents belong to it.
+    /// The number of its model state documents.
     #[serde(rename = "snapshot_doc_count", default)]
     pub state_documents: u64,
 }
 
-/// The ID stays text: only calendars that are exported must have a valid one.
+/// A listed calendar. Its ID is not parsed, because only the ID of an exported calendar must be valid.
 #[derive(Deserialize)]
 struct ListedCalendar {
     calendar_id: String,
@@ -94,7 +94,7 @@ impl ListedCalendar {
     }
 }
 
-/// The members of a response that lists something.
+/// A response with a list of items.
 #[derive(Deserialize)]
 #[serde(bound = "T: Deserialize<'de>")]
 struct Listing<T> {
@@ -133,7 +133,7 @@ fn calendar_path(id: &CalendarId) -> Path {
 
 /// Jobs.
 impl Cluster {
-    /// All jobs with state and latest snapshot.
+    /// All jobs with their state and latest snapshot.
     pub async fn jobs(&self) -> Result<Vec<JobSummary>> {
         let mut jobs: Vec<JobSummary> = self.items(get_large(Path::of(JOBS))).await?;
         let stats: Vec<JobStats> = self.items(get_large(Path::of(JOBS).then(["_stats"]))).await?;
@@ -145,38 +145,38 @@ impl Cluster {
         Ok(jobs)
     }
 
-    /// The job object of `GET _ml/anomaly_detectors/<job>`, as received; `None` where it is unknown. Asked for the name of
-    /// a group, the cluster returns all jobs of the group.
+    /// The job object of `GET _ml/anomaly_detectors/<job>`, as received; `None` if the job does not exist. For the name of a
+    /// group, the cluster returns all jobs of the group, which are ignored.
     pub async fn job(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
         let jobs = self.items_if_found(get_large(job_path(job))).await?;
         first_of_job(jobs, "GET _ml/anomaly_detectors", job)
     }
 
-    /// The job's statistics; `None` where it is unknown.
+    /// The statistics of the job; `None` if it does not exist.
     pub async fn job_stats(&self, job: &JobId) -> Result<Option<JobStats>> {
         let stats: Vec<JobStats> = self.items_if_found(get_large(job_path(job).then(["_stats"]))).await?;
         Ok(stats.into_iter().find(|stats| stats.job_id == job.as_str()))
     }
 
-    /// `PUT _ml/anomaly_detectors/<job>`; never repeated: after [`Error::outcome_unknown`] read back. Returns the job as the
-    /// cluster stores it.
+    /// `PUT _ml/anomaly_detectors/<job>`, without retries: after [`Error::outcome_unknown`], check whether the job exists.
+    /// Returns the job as stored by the cluster.
     pub async fn create_job(&self, job: &JobId, body: &RawValue) -> Result<Value> {
         let created: Map<String, Value> = self.http.json(creation(job_path(job), body)).await?;
         Ok(created.into())
     }
 
-    /// `POST _ml/anomaly_detectors/_validate`: refuses with status 400 what [`create_job`](Self::create_job) would refuse
-    /// about the configuration itself, and writes nothing.
+    /// `POST _ml/anomaly_detectors/_validate`, which writes nothing. Status 400 if [`create_job`](Self::create_job) would
+    /// reject the configuration.
     pub async fn validate_job(&self, body: String) -> Result<()> {
         let path = Path::of(JOBS).then(["_validate"]);
         self.http.execute(Request::post(path).raw(body)).await
     }
 
-    /// Every job with its groups and nothing else: no job may have the name of a group.
+    /// All jobs with only their groups: a job must not have the name of a group.
     pub async fn job_groups(&self) -> Result<Vec<JobSummary>> {
         #[derive(Deserialize)]
         struct Answer {
-            // Omitted where there is no job.
+            // Absent if there are no jobs.
             #[serde(default)]
             jobs: Vec<JobSummary>,
         }
@@ -184,7 +184,7 @@ impl Cluster {
         Ok(self.http.json::<Answer>(request).await?.jobs)
     }
 
-    /// `DELETE _ml/anomaly_detectors/<job>`, waiting for completion; true where it existed.
+    /// `DELETE _ml/anomaly_detectors/<job>`, waiting for completion; true if it existed.
     pub async fn delete_job(&self, job: &JobId) -> Result<bool> {
         let mut backoff = self.backoff();
         loop {
@@ -201,12 +201,12 @@ impl Cluster {
         }
     }
 
-    /// The cluster continues to delete when the response is lost or late: polls until it is over.
+    /// Polls until the deletion is complete: the cluster continues it if the response is lost or late.
     async fn is_gone(&self, job: &JobId) -> Result<bool> {
         #[derive(Deserialize)]
         struct Listed {
             job_id: String,
-            // Before 7.14.
+            // Used by versions before 7.14.
             #[serde(default)]
             deleting: bool,
             blocked: Option<Blocked>,
@@ -239,8 +239,8 @@ impl Cluster {
         self.all_pages(SNAPSHOT_PAGE, page).await
     }
 
-    /// The stored snapshot document, quantiles included, looked for through the job's alias
-    /// `.ml-anomalies-<job>` and then in `.ml-anomalies-*`; `None` where it is not found.
+    /// The stored snapshot document with its quantiles, from the job's alias `.ml-anomalies-<job>` or from
+    /// `.ml-anomalies-*`; `None` if it is not found.
     pub async fn snapshot_document(&self, job: &JobId, snapshot: &SnapshotId) -> Result<Option<Hit>> {
         let id = job.snapshot_document_id(snapshot);
         match self.copy_in_use(job, &job.results_alias(), &id).await? {
@@ -249,13 +249,13 @@ impl Cluster {
         }
     }
 
-    /// The data counts document of the job; `None` where there is none.
+    /// The data counts document of the job; `None` if it does not exist.
     pub async fn data_counts_document(&self, job: &JobId) -> Result<Option<Hit>> {
         let id = job.data_counts_document_id();
         self.copy_in_use(job, &job.results_alias(), &id).await
     }
 
-    /// Of copies of a document in several indices the one in the index that is written to, otherwise in the newest.
+    /// The copy of a document in the current write index, or else in the newest index that has one.
     async fn copy_in_use(&self, job: &JobId, indices: &str, id: &str) -> Result<Option<Hit>> {
         let mut copies = self.documents(&[indices], &[id.to_owned()]).await?;
         if copies.len() > 1
@@ -268,14 +268,14 @@ impl Cluster {
         Ok(copies.pop())
     }
 
-    /// Reverts to the snapshot `empty`, for what it does first: it creates the state index and its alias. A 404 response
-    /// (before 7.11) is not an error.
+    /// Reverts to the snapshot `empty`, which creates the state index and its alias. Versions before 7.11 do so too, but
+    /// return 404, which is not an error.
     pub async fn revert_to_empty(&self, job: &JobId) -> Result<()> {
         let request = Request::post(snapshots_path(job).then(["empty", "_revert"]));
         self.http.execute(request.accept_404()).await
     }
 
-    /// Reverts to the snapshot; never with `delete_intervening_results`.
+    /// Reverts to the snapshot, without `delete_intervening_results`.
     pub async fn revert(&self, job: &JobId, snapshot: &SnapshotId) -> Result<()> {
         let path = snapshots_path(job).then([snapshot.as_str(), "_revert"]);
         self.http.execute(Request::post(path)).await
@@ -284,18 +284,18 @@ impl Cluster {
 
 /// Datafeeds, filters and calendars.
 impl Cluster {
-    /// The datafeed object of this job as received; `None` where there is none.
+    /// The datafeed object of this job as received; `None` if it has none.
     pub async fn datafeed_of(&self, job: &JobId) -> Result<Option<Box<RawValue>>> {
         let datafeeds = self.items(get_large(Path::of(["_ml", "datafeeds"]))).await?;
         first_of_job(datafeeds, "GET /_ml/datafeeds", job)
     }
 
-    /// The datafeed of this ID as received; `None` where it is unknown.
+    /// The datafeed with this ID as received; `None` if it does not exist.
     pub async fn datafeed(&self, id: &DatafeedId) -> Result<Option<Box<RawValue>>> {
         self.first_item(datafeed_path(id)).await
     }
 
-    /// `stopped`, `started`, `starting` or `stopping`; `None` where it is unknown.
+    /// `stopped`, `started`, `starting` or `stopping`; `None` if the datafeed does not exist.
     pub async fn datafeed_state(&self, id: &DatafeedId) -> Result<Option<String>> {
         #[derive(Deserialize)]
         struct Stats {
@@ -305,23 +305,23 @@ impl Cluster {
         Ok(stats.map(|stats| stats.state))
     }
 
-    /// `PUT _ml/datafeeds/<id>`; never repeated: after [`Error::outcome_unknown`] read back. Returns the datafeed as the
-    /// cluster stores it.
+    /// `PUT _ml/datafeeds/<id>`, without retries: after [`Error::outcome_unknown`], check whether the datafeed exists.
+    /// Returns the datafeed as stored by the cluster.
     pub async fn create_datafeed(&self, id: &DatafeedId, body: &RawValue) -> Result<Value> {
         self.http.json(creation(datafeed_path(id), body)).await
     }
 
-    /// `DELETE _ml/datafeeds/<id>`; true where it existed.
+    /// `DELETE _ml/datafeeds/<id>`; true if it existed.
     pub async fn delete_datafeed(&self, id: &DatafeedId) -> Result<bool> {
         self.http.delete(Request::delete(datafeed_path(id))).await
     }
 
-    /// The filter object as received (`filter_id`, `description`, `items`); `None` where it is unknown.
+    /// The filter object as received (`filter_id`, `description`, `items`); `None` if it does not exist.
     pub async fn filter(&self, id: &FilterId) -> Result<Option<Box<RawValue>>> {
         self.first_item(filter_path(id)).await
     }
 
-    /// Whether the list of all `filters` or `calendars` has this one.
+    /// Whether the list of all `filters` or `calendars` contains this ID.
     pub async fn lists(&self, kind: &str, id: &str) -> Result<bool> {
         #[derive(Deserialize)]
         struct Listed {
@@ -332,17 +332,17 @@ impl Cluster {
         Ok(all.iter().any(|listed| listed.id == id))
     }
 
-    /// `PUT _ml/filters/<id>` with description and items; never repeated: after [`Error::outcome_unknown`] read back.
+    /// `PUT _ml/filters/<id>`, without retries: after [`Error::outcome_unknown`], check whether the filter exists.
     pub async fn create_filter(&self, id: &FilterId, body: &RawValue) -> Result<()> {
         self.http.execute(creation(filter_path(id), body)).await
     }
 
-    /// `DELETE _ml/filters/<id>`; true where it existed.
+    /// `DELETE _ml/filters/<id>`; true if it existed.
     pub async fn delete_filter(&self, id: &FilterId) -> Result<bool> {
         self.http.delete(Request::delete(filter_path(id))).await
     }
 
-    /// The calendars that apply to the job: those that name it, one of its groups, or `_all`.
+    /// The calendars that apply to the job: those that contain the job, one of its groups, or `_all`.
     pub async fn calendars_of(&self, job: &JobId, groups: &[String]) -> Result<Vec<Calendar>> {
         let listed: Vec<ListedCalendar> = self.all_items(Path::of(["_ml", "calendars"])).await?;
         let mut calendars = Vec::new();
@@ -354,7 +354,7 @@ impl Cluster {
         Ok(calendars)
     }
 
-    /// The calendar of this ID with its events; `None` where it is unknown.
+    /// The calendar with this ID and its events; `None` if it does not exist.
     pub async fn calendar(&self, id: &CalendarId) -> Result<Option<Calendar>> {
         match self.first_item(calendar_path(id)).await? {
             Some(calendar) => self.with_events(calendar).await.map(Some),
@@ -362,7 +362,7 @@ impl Cluster {
         }
     }
 
-    /// `PUT _ml/calendars/<id>` without jobs; never repeated: after [`Error::outcome_unknown`] read back.
+    /// `PUT _ml/calendars/<id>` without jobs, without retries: after [`Error::outcome_unknown`], check whether it exists.
     pub async fn create_calendar(&self, id: &CalendarId, description: Option<&str>) -> Result<()> {
         let mut body = json!({ "job_ids": [] });
         if let Some(description) = description {
@@ -372,18 +372,19 @@ impl Cluster {
         self.http.execute(request.without_retry()).await
     }
 
-    /// `DELETE _ml/calendars/<id>`; true where it existed.
+    /// `DELETE _ml/calendars/<id>`; true if it existed.
     pub async fn delete_calendar(&self, id: &CalendarId) -> Result<bool> {
         self.http.delete(Request::delete(calendar_path(id))).await
     }
 
-    /// `POST _ml/calendars/<id>/events`, of which the cluster refuses none; never repeated: after [`Error::outcome_unknown`] read back.
+    /// `POST _ml/calendars/<id>/events` with at least one event, without retries: after [`Error::outcome_unknown`], check
+    /// which events exist.
     pub async fn add_events(&self, id: &CalendarId, events: &[Map<String, Value>]) -> Result<()> {
         let request = Request::post(calendar_path(id).then(["events"])).json(&json!({ "events": events }));
         self.http.execute(request.without_retry()).await
     }
 
-    /// The calendar's events with their IDs; none where there is no such calendar.
+    /// The events of the calendar with their IDs; empty if the calendar does not exist.
     pub async fn events(&self, id: &CalendarId) -> Result<Vec<(String, Map<String, Value>)>> {
         let events = match self.listed_events(id).await {
             Err(error) if error.status() == Some(404) => Vec::new(),
@@ -396,7 +397,7 @@ impl Cluster {
         Ok(events.into_iter().filter_map(with_id).collect())
     }
 
-    /// `DELETE _ml/calendars/<id>/events/<event>`; true where it existed.
+    /// `DELETE _ml/calendars/<id>/events/<event>`; true if it existed.
     pub async fn delete_event(&self, id: &CalendarId, event: &str) -> Result<bool> {
         let path = calendar_path(id).then(["events", event]);
         self.http.delete(Request::delete(path)).await
@@ -408,7 +409,7 @@ impl Cluster {
         self.http.execute(Request::put(path)).await
     }
 
-    /// `DELETE _ml/calendars/<id>/jobs/<job>`; true where it was a member. Elasticsearch answers 400 where it was not.
+    /// `DELETE _ml/calendars/<id>/jobs/<job>`; true if it was a member. Otherwise Elasticsearch returns 400.
     pub async fn remove_job_from_calendar(&self, id: &CalendarId, job: &JobId) -> Result<bool> {
         let path = calendar_path(id).then(["jobs", job.as_str()]);
         match self.http.delete(Request::delete(path)).await {
@@ -436,18 +437,18 @@ impl Cluster {
         self.all_items(calendar_path(id).then(["events"])).await
     }
 
-    /// The items of a response.
+    /// All items of a response.
     async fn items<T: DeserializeOwned>(&self, request: Request) -> Result<Vec<T>> {
         Ok(self.http.json::<Listing<T>>(request).await?.items)
     }
 
-    /// The same; none where it is 404.
+    /// All items of a response; empty for status 404.
     async fn items_if_found<T: DeserializeOwned>(&self, request: Request) -> Result<Vec<T>> {
         let listing = self.http.json_if_found::<Listing<T>>(request).await?;
         Ok(listing.map_or_else(Vec::new, |listing| listing.items))
     }
 
-    /// The only item of a response; `None` where it is 404.
+    /// The only item of a response; `None` for status 404.
     async fn first_item<T: DeserializeOwned>(&self, path: Path) -> Result<Option<T>> {
         Ok(self.items_if_found(Request::get(path)).await?.into_iter().next())
     }
@@ -460,7 +461,7 @@ impl Cluster {
         self.all_pages(PAGE, page).await
     }
 
-    /// All items, `size` of them with each request.
+    /// All items, with at most `size` items per request.
     async fn all_pages<T: DeserializeOwned>(&self, size: usize, page: impl Fn(usize) -> Request) -> Result<Vec<T>> {
         let mut all = Vec::new();
         loop {
@@ -474,17 +475,17 @@ impl Cluster {
     }
 }
 
-/// A GET whose response may be large: one item for each job or datafeed of the cluster.
+/// A GET request whose response may be large, with an item for each job or datafeed of the cluster.
 fn get_large(path: Path) -> Request {
     Request::get(path).returns(BodyLimit::Large)
 }
 
-/// Never repeated.
+/// A request that creates something, without retries.
 fn creation(path: Path, body: &RawValue) -> Request {
     Request::put(path).raw(body.get().to_owned()).without_retry()
 }
 
-/// The first of these objects that has this job's ID.
+/// The first of these objects with the ID of this job.
 fn first_of_job(objects: Vec<Box<RawValue>>, what: &str, job: &JobId) -> Result<Option<Box<RawValue>>> {
     #[derive(Deserialize)]
     struct JobOf {
@@ -499,7 +500,7 @@ fn first_of_job(objects: Vec<Box<RawValue>>, what: &str, job: &JobId) -> Result<
     Ok(None)
 }
 
-/// The event without what the cluster adds and does not accept back.
+/// The event without the members that the cluster adds and does not accept in a request.
 fn portable(mut event: Map<String, Value>) -> Map<String, Value> {
     remove_event_ids(&mut event);
     event

@@ -102,7 +102,9 @@ impl Endpoint {
     /// The address without user, query and fragment. Its path ends with `/`.
     pub(crate) fn address(&self) -> Result<Url> {
         let unreadable = || {
-            Error::Options("invalid Cloud ID: copy all of it from the deployment's page in the Elastic Cloud Console".to_owned())
+            Error::Options(
+                "invalid Cloud ID: copy all of it from the deployment's page in the Elastic Cloud Console".to_owned(),
+            )
         };
         let url = match self {
             Self::Url(url) => url.clone(),

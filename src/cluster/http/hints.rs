@@ -67,9 +67,7 @@ impl Error {
             Self::Connection { failure, address, .. } => return Some(failure.hint(address)),
             Self::Timeout { .. } => "the cluster may be busy: run the command again, or allow more time with --timeout",
             Self::Unauthenticated { .. } => "check --username and --password, --api-key or --bearer-token",
-            Self::NoCredentials { .. } => {
-                "pass `--username USER`, which prompts for the password, or `--api-key KEY`"
-            }
+            Self::NoCredentials { .. } => "pass `--username USER`, which prompts for the password, or `--api-key KEY`",
             Self::UpgradeMode { .. } => {
                 "end upgrade mode when the upgrade is complete: `POST /_ml/set_upgrade_mode?enabled=false`"
             }
@@ -82,7 +80,9 @@ impl Error {
             }
             Self::ShardsFailed { kinds, reason, .. } => {
                 let known = by_type(|kind| kinds.iter().any(|known| **known == *kind), reason);
-                known.unwrap_or("check `GET /_cluster/health`; run the command again when the indices are green or yellow")
+                known.unwrap_or(
+                    "check `GET /_cluster/health`; run the command again when the indices are green or yellow",
+                )
             }
             Self::ContextExpired { .. } => LOST_CONTEXT,
             Self::ClustersMissing { .. } => {
@@ -126,7 +126,12 @@ impl ConnectionFailure {
                  config/certs/http_ca.crt)"
             }
             Self::WrongHostName => "use a host name of the certificate in --url",
-            Self::NotTls => return format!("use http:// in the address: `--url {}`", address.replacen("https", "http", 1)),
+            Self::NotTls => {
+                return format!(
+                    "use http:// in the address: `--url {}`",
+                    address.replacen("https", "http", 1)
+                );
+            }
             Self::Tls => "check https:// or http:// in --url, --ca-cert, and --client-cert if the cluster requires one",
             Self::NotHttp => {
                 let https = address.replacen("http", "https", 1);

@@ -319,7 +319,13 @@ fn redirected(what: &str, status: u16, asked: &Url, location: Option<&HeaderValu
 fn flatten(chain: &[String]) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for text in chain.iter().rev() {
-        let layers = ["error sending request", "client error", "connection error", "tcp connect error", "dns error"];
+        let layers = [
+            "error sending request",
+            "client error",
+            "connection error",
+            "tcp connect error",
+            "dns error",
+        ];
         let layer = layers.iter().any(|layer| text.starts_with(layer));
         let known = parts.iter().any(|part| text.contains(part));
         if !known && (!layer || parts.is_empty()) {

@@ -1,4 +1,4 @@
-//! Counts, samples, single documents and field types: searches with one response.
+//! Requests with a single response: counts, samples, documents by ID, and field types.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,25 +10,25 @@ use crate::cluster::http::{BodyLimit, Error, Path, Request, Response, Result};
 use crate::cluster::search::query::{MAX_PAGE, Search, SearchRange};
 use crate::cluster::search::response::{Grouped, Hit, Page, Shards};
 
-/// IDs of one request that locates documents: its response contains nothing else of the documents, and stays small.
+/// IDs per request that locates documents: its response does not contain the documents, and is small.
 const MAX_LOCATED_IDS: usize = 1_000;
-/// Bytes of names in one request: the whole address may have 4 KiB (`http.max_initial_line_length`).
+/// Bytes of names per request: the complete URL may have 4 KiB (`http.max_initial_line_length`).
 const MAX_NAMES: usize = 1024;
 
 impl Cluster {
-    /// How many documents the search has.
+    /// The number of documents that match the search.
     pub async fn count(&self, search: &Search) -> Result<u64> {
         Ok(self.count_in_indices(search).await?.unwrap_or(0))
     }
 
-    /// How many documents the search has; `None` where there is no index to search.
+    /// The number of documents that match the search; `None` if no index matches.
     pub async fn count_in_indices(&self, search: &Search) -> Result<Option<u64>> {
         #[derive(Deserialize)]
         struct Count {
             count: u64,
             _shards: Shards,
         }
-        // `_count` takes no runtime mappings, and does not report remote clusters that it skips.
+        // `_count` does not accept runtime mappings, and does not report remote clusters that it skips.
         if search.runtime_mappings.is_some() || search.is_remote() {
             let mut body = search.body(SearchRange::default(), 0);
             body["track_total_hits"] = json!(true);
@@ -47,7 +47,7 @@ impl Cluster {
         Ok((_shards.total > 0).then_some(count))
     }
 
-    /// The indices that its documents are in, `most` at most; none where the cluster does not aggregate `_index`.
+    /// The indices of the documents that match the search, at most `most`; empty if the cluster cannot aggregate `_index`.
     pub async fn indices_of(&self, search: &Search, most: usize) -> Result<Vec<String>> {
         let mut body = search.body(SearchRange::default(), 0);
         body["aggs"] = json!({ "groups": { "terms": { "field": "_index", "size": most } } });
@@ -60,7 +60,7 @@ impl Cluster {
         Ok(buckets.map(|bucket| bucket.key).collect())
     }
 
-    /// The first of its documents, `size` at most.
+    /// The first documents that match the search, at most `size`.
     pub async fn sample(&self, search: &Search, size: usize) -> Result<Vec<Hit>> {
         let request = |size| {
             let mut body = search.body(SearchRange::default(), size);
@@ -73,8 +73,8 @@ impl Cluster {
         }
     }
 
-    /// The documents of these IDs in no order, in hidden indices too. None where an index of that name does not exist; a
-    /// closed one is an error. A document that is in two of the indices comes twice.
+    /// The documents with these IDs in any order, also from hidden indices. Empty if an index does not exist; a closed index
+    /// is an error. If two indices contain a document with the same ID, both are returned.
     pub async fn documents(&self, indices: &[impl AsRef<str>], ids: &[String]) -> Result<Vec<Hit>> {
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -87,8 +87,8 @@ impl Cluster {
         Ok(page.hits)
     }
 
-    /// Where the documents of these IDs are; a document that is in two of the indices comes twice. Nothing of the
-    /// documents themselves is sent, so that their sources are empty.
+    /// The indices of the documents with these IDs. If two indices contain a document with the same ID, both are returned.
+    /// The response does not contain the documents: their sources are empty.
     pub async fn locate(&self, indices: &[impl AsRef<str>], ids: &[String]) -> Result<Vec<Hit>> {
         let mut found = Vec::new();
         let mut waiting: Vec<&[String]> = ids.chunks(MAX_LOCATED_IDS).rev().collect();
@@ -97,7 +97,7 @@ impl Cluster {
                 continue;
             };
             let page = Page::parse_without_sources(&response.body, &response.what)?;
-            // More copies than one response contains: request fewer IDs.
+            // The response did not contain all copies: request fewer IDs.
             if page.required_total()? > page.hits.len() as u64 && ids.len() > 1 {
                 let (first, second) = ids.split_at(ids.len() / 2);
                 waiting.extend([second, first]);
@@ -109,7 +109,7 @@ impl Cluster {
         Ok(found)
     }
 
-    /// `None` where an index of that name does not exist.
+    /// Searches for documents by ID; `None` if an index does not exist.
     async fn with_ids(&self, indices: &[impl AsRef<str>], ids: &[String], source: bool) -> Result<Option<Response>> {
         let query = json!({ "ids": { "values": ids } });
         let body = json!({ "size": MAX_PAGE, "track_total_hits": true, "_source": source, "query": query });
@@ -121,15 +121,15 @@ impl Cluster {
         }
     }
 
-    /// The index of the newest copy of each of these IDs that exists. After a rollover, or an upgrade by reindexing, the
-    /// same ID may be in several indices.
+    /// The index of the newest document for each of these IDs that exists. After a rollover or an upgrade with reindexing,
+    /// several indices may contain the same ID.
     pub async fn newest(&self, indices: &[&str], ids: &[String]) -> Result<BTreeMap<String, String>> {
         let mut copies = self.locate(indices, ids).await?;
         copies.sort_by(|one, other| index_age(&one.index).cmp(&index_age(&other.index)));
         Ok(copies.into_iter().map(|hit| (hit.id, hit.index.to_string())).collect())
     }
 
-    /// The types of each of these fields and objects that exists, from `_field_caps`, which works across clusters.
+    /// The types of these fields and objects, from `_field_caps`, which also reads remote clusters.
     pub async fn field_types(
         &self,
         indices: &[String],
@@ -156,13 +156,13 @@ impl Cluster {
     }
 }
 
-/// Whether an index was created later than another one of the same alias.
+/// Whether an index was created later than another index of the same alias.
 pub fn is_newer_index(index: &str, than: &str) -> bool {
     index_age(index) > index_age(than)
 }
 
-/// Of indices of the same alias the greatest is the newest: rollovers count up, and ML reads `.ml-state-000002` rather than
-/// a reindexed index of that number.
+/// Orders the indices of an alias; the greatest is the newest. Rollovers increment the number, and ML reads
+/// `.ml-state-000002` rather than a reindexed index with the same number.
 pub(crate) fn index_age(index: &str) -> (u64, bool, &str) {
     let number = index.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
     (number.unwrap_or(0), !index.starts_with(".reindexed-"), index)

@@ -1,4 +1,4 @@
-//! All documents of a search, page by page: from a point in time with several readers, or from a scroll.
+//! Reads all documents of a search in pages: from a point in time with several readers, or from a scroll.
 
 pub(crate) mod contexts;
 pub(crate) mod documents;
@@ -22,14 +22,14 @@ use query::{Pagination, Search, SearchRange, Sort};
 use response::{Hit, Page};
 use time_ranges::TimeRanges;
 
-/// The documents of a page, or why the reader stopped.
+/// The documents of a page, or the error that stopped the reader.
 type Batch = Result<Vec<Hit>>;
 
-/// An open search. Dropping it stops its readers and leaves closing to [`Cluster::release`].
+/// An open search. Dropping it stops its readers; [`Cluster::release`] closes its context.
 #[derive(Debug)]
 pub struct Pages {
     cluster: Cluster,
-    /// Range after range in order, each with the pages of its reader.
+    /// The ranges in order, each with the pages of its reader.
     ranges: Receiver<Receiver<Batch>>,
     current: Option<Receiver<Batch>>,
     /// Aborted when dropped.
@@ -38,7 +38,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// The next documents in order, or `None` at the end (the context is then closed). After an error the search is over.
+    /// The next documents in order; `None` at the end, when the context is closed. After an error, the search ends.
     pub async fn next(&mut self) -> Result<Option<Vec<Hit>>> {
         loop {
             if let Some(pages) = &mut self.current
@@ -51,9 +51,9 @@ impl Pages {
                 break;
             }
         }
-        // A reader that died must not look like the end.
+        // A reader that panicked must not be mistaken for the end.
         while let Some(ended) = self.readers.join_next().await {
-            ended.map_err(|_| Error::unexpected("search", "a reader stopped before its end"))?;
+            ended.map_err(|_| Error::unexpected("search", "the task that reads it ended early"))?;
         }
         if let Some(context) = self.context.take() {
             self.cluster.contexts.close(&self.cluster.http, &context).await;
@@ -63,7 +63,7 @@ impl Pages {
 }
 
 impl Cluster {
-    /// Opens the search.
+    /// Opens a search.
     pub async fn pages(&self, search: Search) -> Result<Pages> {
         let search = Arc::new(search);
         let mut readers = JoinSet::new();
@@ -94,7 +94,7 @@ impl Cluster {
         })
     }
 
-    /// 7.10 and 7.11 have points in time, but no `_shard_doc`: of documents of one instant some could be skipped.
+    /// 7.10 and 7.11 have points in time, but not `_shard_doc`: documents with the same time could be skipped.
     fn uses_point_in_time(&self, pagination: Pagination) -> Result<bool> {
         let version = self.identity.version;
         let complete = self.identity.serverless || version.at_least(7, 12);
@@ -103,17 +103,17 @@ impl Cluster {
             Pagination::Scroll => Ok(false),
             Pagination::PointInTime if complete => Ok(true),
             Pagination::PointInTime => Err(Error::Options(format!(
-                "Elasticsearch {version} cannot read every document through a point in time (7.12 and later can): use \
-                 --pagination scroll"
+                "reading all documents with a point in time requires Elasticsearch 7.12 or later, and this cluster has \
+                 {version}: use --pagination scroll"
             ))),
         }
     }
 }
 
-/// What the readers of a point in time share: the ranges to come, and where the pages of each go.
+/// Shared by the readers of a point in time: the next ranges, and the channel to which the pages of each range are sent.
 type Queue = Arc<Mutex<(TimeRanges, Sender<Receiver<Batch>>)>>;
 
-/// Takes the next range and reads it until none is left or the search is dropped.
+/// Reads one range after another, until none is left or the search is dropped.
 async fn read_ranges(point_in_time: PointInTime, queue: Queue) {
     loop {
         let (sender, receiver) = channel(1);
@@ -137,10 +137,10 @@ async fn read_ranges(point_in_time: PointInTime, queue: Queue) {
 }
 
 impl Cluster {
-    /// Opens a scroll, which has one reader; `None` where there is no index to search.
+    /// Opens a scroll, which has one reader; `None` if no index matches.
     async fn open_scroll(&self, search: &Search) -> Result<Option<(Arc<SearchContext>, Page)>> {
         let mut body = search.body(SearchRange::default(), search.max_page());
-        // With a scroll the total cannot be left out.
+        // A scroll requires the total.
         body["track_total_hits"] = json!(true);
         body["sort"] = search.sort.to_json((search.sort == Sort::Unordered).then_some("_doc"));
         let keep_alive = &*self.http.options.keep_alive;
@@ -165,7 +165,7 @@ impl Cluster {
     }
 }
 
-/// Sends pages as one range until one is empty, or until the search is dropped.
+/// Sends the pages of a scroll as one range, until a page is empty or the search is dropped.
 async fn read_scroll(
     cluster: Cluster,
     search: Arc<Search>,

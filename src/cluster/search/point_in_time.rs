@@ -1,4 +1,4 @@
-//! A point in time and the pages read from it, each about as large as the others whatever the documents are like.
+//! Points in time, which are read in pages of about the same size in bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,15 +15,15 @@ use crate::cluster::search::response::{Clusters, Hit, Page};
 
 /// Documents of the first page, before their size is known.
 const FIRST_PAGE: usize = 1_000;
-/// A page grows by this at most from one to the next: documents of one age tend to be alike.
+/// The largest factor by which the number of documents grows from page to page: later documents may be larger.
 const MAX_GROWTH: usize = 10;
-/// Bytes of a page, about: some pages of each reader are in memory at once. Twice as many take a few hundredths less
-/// time and 4 MiB more.
+/// The approximate size of a page in bytes: each reader holds some pages in memory. Pages of twice this size take a few
+/// percent less time and 4 MiB more memory.
 const PAGE_BYTES: usize = 640 << 10;
-/// About what surrounds a document in a response.
+/// The approximate number of bytes in a response for each document besides its source.
 const BESIDE_SOURCE: usize = 100;
 
-/// An open point in time. Clones read the same one, and learn from each other how large documents are.
+/// An open point in time. Clones read the same one, and share the estimated page size.
 #[derive(Clone, Debug)]
 pub(crate) struct PointInTime {
     cluster: Cluster,
@@ -48,7 +48,7 @@ impl PointInTime {
         let context = context.ok_or_else(|| Error::unexpected(&*response.what, "id is missing"))?;
         let clusters = &opened._clusters;
         cluster.require_all_clusters(clusters, &search, &response.what).await?;
-        // Only recent versions report a cluster that is not in the point in time.
+        // Earlier versions do not report a cluster that is missing from the point in time.
         if search.is_remote() {
             let body = json!({ "size": 0, "track_total_hits": false, "query": { "match_none": {} } });
             cluster.page(&search, search.request("_search").json(&body)).await?;
@@ -61,7 +61,7 @@ impl PointInTime {
         })
     }
 
-    /// Sends the pages of a range until its end, or until the receiver is dropped.
+    /// Sends the pages of a range, until the end or until the receiver is dropped.
     pub(crate) async fn read(&self, range: SearchRange, sender: &Sender<Result<Vec<Hit>>>) -> Result<()> {
         let mut more = json!({});
         loop {
@@ -79,8 +79,8 @@ impl PointInTime {
         }
     }
 
-    /// The first documents of a range with their total, and aggregations over all of it. `None` where the cluster cannot
-    /// aggregate the field; without aggregations where no index was searched.
+    /// The first documents of a range with the total number, and aggregations over the range. `None` if the cluster cannot
+    /// aggregate the field; no aggregations if no index was searched.
     pub(crate) async fn aggregate<T: for<'a> Deserialize<'a>>(
         &self,
         range: SearchRange,
@@ -96,8 +96,7 @@ impl PointInTime {
         Ok(Some((page, aggregations)))
     }
 
-    /// A page, and for how many documents it was asked. `filter_path` is not used: with it the cluster prints documents
-    /// again.
+    /// A page, and the number of documents requested. With `filter_path`, the cluster would format documents again.
     async fn page(&self, size: usize, range: SearchRange, more: &Value) -> Result<(Page, usize)> {
         let keep_alive = &self.cluster.http.options.keep_alive;
         let request = |size| {
@@ -115,27 +114,27 @@ impl PointInTime {
     }
 }
 
-/// How many documents make a page of about the right size, as far as is known.
+/// Estimates the number of documents in a page of [`PAGE_BYTES`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PageSizer {
-    /// 0: no page was read yet.
+    /// 0 before the first page.
     learned: Arc<AtomicUsize>,
 }
 
 impl PageSizer {
-    /// As many as a page of the search has, once one was read.
+    /// The number of documents for the next page; `None` before the first page.
     pub(crate) fn learned(&self, search: &Search) -> Option<usize> {
         let learned = self.learned.load(Ordering::Relaxed);
         (learned > 0).then(|| learned.min(search.max_page()))
     }
 
-    /// How many documents like these make a page.
+    /// The number of documents of this size that fit in a page.
     pub(crate) fn fitting(page: &Page) -> Option<usize> {
         let bytes: usize = page.hits.iter().map(|hit| hit.source.len() + BESIDE_SOURCE).sum();
         (!page.hits.is_empty()).then(|| (page.hits.len() * PAGE_BYTES / bytes.max(1)).max(1))
     }
 
-    /// From a page for which `asked` documents were requested.
+    /// Updates the estimate from a page for which `asked` documents were requested.
     fn learn(&self, page: &Page, asked: usize) {
         if let Some(fitting) = Self::fitting(page) {
             let size = fitting.min(asked.saturating_mul(MAX_GROWTH));

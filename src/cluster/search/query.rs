@@ -1,75 +1,75 @@
-//! What is searched, as request bodies.
+//! Searches, and their request bodies.
 
 use serde_json::{Map, Value, json};
 
 use crate::cluster::http::{Path, Request};
 use crate::job::is_remote;
 
-/// The limit of `index.max_result_window`.
+/// The default of `index.max_result_window`.
 pub(crate) const MAX_PAGE: usize = 10_000;
 
-/// How to page.
+/// How pages are requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Pagination {
-    /// Point in time where the cluster has `_shard_doc` (7.12 and later), otherwise scroll.
+    /// Point in time if the cluster has `_shard_doc` (7.12 and later), otherwise scroll.
     #[default]
     Auto,
-    /// Point in time with `search_after`; refused before 7.12.
+    /// Point in time with `search_after`; an error before 7.12.
     PointInTime,
     /// Scroll.
     Scroll,
 }
 
-/// In which order documents come.
+/// The order of documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// Ascending by this date or number.
+    /// Ascending by this date or number field.
     Ascending(String),
-    /// The same by milliseconds, whatever the unit of an index: where some count nanoseconds the cluster would compare bare
-    /// numbers.
+    /// Ascending by this date field in milliseconds. Without it, the cluster would compare the milliseconds of one index with
+    /// the nanoseconds of another.
     AscendingMillis(String),
     /// Any order.
     Unordered,
 }
 
-/// Which part of `_source` is requested.
+/// The part of `_source` that is requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceFields {
-    /// All of it, byte for byte as it was indexed.
+    /// All of it, with exactly the bytes that were indexed.
     All,
-    /// These fields; the cluster prints the document again.
+    /// These fields, in a document that the cluster formats again.
     Only(Vec<String>),
 }
 
-/// What is searched.
+/// A search.
 #[derive(Clone, Debug)]
 pub struct Search {
     /// Names, aliases, wildcards.
     pub indices: Vec<String>,
-    /// Hidden indices too, and an index or wildcard that matches nothing is no error; a closed one is.
+    /// Includes hidden indices. An index or wildcard that matches nothing is not an error; a closed index is.
     pub lenient: bool,
-    /// Query parameters that define what names and wildcards mean (`expand_wildcards`, `ignore_unavailable`,
-    /// `allow_no_indices`); not used by a lenient search.
+    /// Query parameters that define how names and wildcards are resolved (`expand_wildcards`, `ignore_unavailable`,
+    /// `allow_no_indices`). Not for lenient searches.
     pub indices_options: Vec<(&'static str, String)>,
     /// The query.
     pub query: Value,
     /// Runtime mappings that the query needs.
     pub runtime_mappings: Option<Value>,
-    /// Which part of the documents.
+    /// The part of each document.
     pub fields: SourceFields,
     /// The order.
     pub sort: Sort,
-    /// Documents a page, at most 10,000.
+    /// Documents per page, at most 10,000.
     pub page_size: usize,
-    /// Readers of a point in time at once, at least 1; a scroll has one.
+    /// Concurrent readers of a point in time, at least 1; a scroll has one.
     pub slices: usize,
-    /// How to page.
+    /// How pages are requested.
     pub pagination: Pagination,
     /// Whether documents of remote clusters that do not respond may be missing.
     pub allow_partial: bool,
 }
 
-/// From a moment to before another, in milliseconds; without bound where none is given.
+/// A range of time in milliseconds, from inclusive to exclusive; `None` is unbounded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SearchRange {
     pub(crate) from: Option<i64>,
@@ -77,7 +77,7 @@ pub(crate) struct SearchRange {
 }
 
 impl Sort {
-    /// The field that is sorted by.
+    /// The field by which documents are sorted.
     pub(crate) fn field(&self) -> Option<&str> {
         match self {
             Self::Ascending(field) | Self::AscendingMillis(field) => Some(field),
@@ -85,7 +85,7 @@ impl Sort {
         }
     }
 
-    /// Documents that compare equal are sorted by `tie`.
+    /// The `sort` of a request. Documents with equal values are sorted by `tie`.
     pub(crate) fn to_json(&self, tie: Option<&str>) -> Value {
         let mut sort = Vec::new();
         if let Some(field) = self.field() {
@@ -101,7 +101,7 @@ impl Sort {
 }
 
 impl Search {
-    /// Whole documents in any order from indices of the cluster's own: hidden ones too, and none is no error.
+    /// Complete documents in any order from system indices, including hidden ones. Missing indices are not an error.
     pub fn lenient<'a>(indices: impl IntoIterator<Item = &'a str>, query: Value) -> Self {
         Self {
             indices: indices.into_iter().map(str::to_owned).collect(),
@@ -118,7 +118,7 @@ impl Search {
         }
     }
 
-    /// Whether it reads indices of other clusters.
+    /// Whether it reads indices of remote clusters.
     pub fn is_remote(&self) -> bool {
         self.indices.iter().any(|index| is_remote(index))
     }
@@ -134,7 +134,7 @@ impl Search {
         if self.lenient { request.all_indices() } else { request }
     }
 
-    /// A search for `size` documents of a range of time.
+    /// The request body for `size` documents of a range of time.
     pub(crate) fn body(&self, range: SearchRange, size: usize) -> Value {
         let query = match self.sort.field() {
             Some(field) => range.within(&self.query, field),
@@ -152,7 +152,7 @@ impl Search {
 }
 
 impl SearchRange {
-    /// The documents of `query` whose `field` is in this range.
+    /// Restricts `query` to documents whose `field` is in this range.
     fn within(&self, query: &Value, field: &str) -> Value {
         let mut bounds = Map::new();
         bounds.extend(self.from.map(|from| ("gte".to_owned(), from.into())));

@@ -1,4 +1,4 @@
-//! One search response: its documents without a copy of them, and what is missing from it.
+//! Search responses: their documents, which are not copied, and checks that no documents are missing.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,33 +17,33 @@ use crate::cluster::search::query::Search;
 use crate::job::is_remote;
 use crate::util::process::lock;
 
-/// One document. Cloning shares the page's bytes.
+/// A document. Clones share the bytes of the page.
 #[derive(Clone, Debug)]
 pub struct Hit {
     /// The concrete index.
     pub index: Arc<str>,
     /// `_id`.
     pub id: String,
-    /// `_source`, exactly the bytes received.
+    /// `_source`, exactly as received.
     pub source: Bytes,
 }
 
-/// What a search response contains.
+/// The contents of a search response.
 #[derive(Debug)]
 pub struct Page {
-    /// Method and path of the request, for messages.
+    /// The method and path of the request, for messages.
     what: String,
-    /// The documents, as they are sorted.
+    /// The documents in the order of the response.
     pub hits: Vec<Hit>,
-    /// `sort` of the last one, for `search_after`.
+    /// `sort` of the last document, for `search_after`.
     pub(crate) last: Option<Box<RawValue>>,
     /// The latest ID of the point in time or scroll.
     pub(crate) context_id: Option<String>,
-    /// `hits.total.value`, where it was counted.
+    /// `hits.total.value`, if it was counted.
     total: Option<u64>,
-    /// JSON.
+    /// JSON text.
     aggregations: Option<Bytes>,
-    /// How many shards were searched; none where no index matches.
+    /// The number of shards searched; 0 if no index matches.
     pub(crate) shards: u64,
     clusters: Clusters,
 }
@@ -108,7 +108,7 @@ impl Page {
     /// Parses the response to `what`; documents share its bytes and are not parsed.
     ///
     /// # Errors
-    /// Documents are missing ([`Error::ShardsFailed`]), or it is no search response ([`Error::UnexpectedResponse`]).
+    /// [`Error::ShardsFailed`] if documents are missing, [`Error::UnexpectedResponse`] if it is not a search response.
     pub fn parse(body: &Bytes, what: &str) -> Result<Self> {
         let page = Self::parse_without_sources(body, what)?;
         match page.hits.iter().any(|hit| hit.source.is_empty()) {
@@ -117,14 +117,14 @@ impl Page {
         }
     }
 
-    /// The same; documents may lack their source, which is empty then.
+    /// As [`Self::parse`]; the source of a document may be missing, and is then empty.
     pub(crate) fn parse_without_sources(body: &Bytes, what: &str) -> Result<Self> {
-        // The whole is checked at once; serde_json would check every string of every document.
-        let text = std::str::from_utf8(body).map_err(|_| Error::unexpected(what, "it is not UTF-8"))?;
+        // Checking the complete text once is faster than letting serde_json check each string.
+        let text = std::str::from_utf8(body).map_err(|_| Error::unexpected(what, "not UTF-8"))?;
         let answer: Answer<'_> = serde_json::from_str(text).map_err(|error| Error::invalid_json(what, &error))?;
         let shards: Shards = beside_documents(Some(answer._shards), what)?;
         let clusters: Clusters = beside_documents(answer._clusters, what)?;
-        // What is missing of a remote cluster is for `Cluster::require_all_clusters` to judge.
+        // `Cluster::require_all_clusters` checks for missing data of remote clusters.
         if clusters.are_complete() || !shards.failed_remotely() {
             shards.check(what)?;
         }
@@ -155,23 +155,23 @@ impl Page {
         })
     }
 
-    /// How many documents there are, of a search that counts them.
+    /// The total number of documents, for a search that counts them.
     pub(crate) fn required_total(&self) -> Result<u64> {
         let missing = || Error::unexpected(&*self.what, "the number of documents is missing");
         self.total.ok_or_else(missing)
     }
 
-    /// Fails unless all documents were sent: no copy of a document may be missing, since it could be the newest one.
+    /// Fails unless the response contains all documents: a missing copy of a document could be the newest one.
     pub(crate) fn require_all(&self) -> Result<()> {
         let (found, received) = (self.required_total()?, self.hits.len());
         if received as u64 >= found {
             return Ok(());
         }
-        let why = format!("{found} documents were found, {received} were sent");
+        let why = format!("{found} documents were found, the response contains {received}");
         Err(Error::unexpected(&*self.what, why))
     }
 
-    /// The aggregations that were requested; `None` where no index was searched.
+    /// The aggregations that were requested; `None` if no index was searched.
     pub(crate) fn aggregations<T: for<'a> Deserialize<'a>>(&self) -> Result<Option<T>> {
         match &self.aggregations {
             Some(json) => parse_json(json, &self.what).map(Some),
@@ -181,7 +181,7 @@ impl Page {
     }
 }
 
-/// What a response contains besides its documents: bounded as a status is, however large the documents may be.
+/// Parses a part of a response other than the documents, with the limit for a status.
 fn beside_documents<'a, T: Deserialize<'a> + Default>(part: Option<&'a RawValue>, what: &str) -> Result<T> {
     let Some(part) = part.map(RawValue::get) else {
         return Ok(T::default());
@@ -193,7 +193,7 @@ fn beside_documents<'a, T: Deserialize<'a> + Default>(part: Option<&'a RawValue>
     parse_json(part.as_bytes(), what)
 }
 
-/// How many shards responded.
+/// The number of shards that were searched and that failed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Shards {
@@ -203,7 +203,7 @@ pub(crate) struct Shards {
 }
 
 impl Shards {
-    /// A response without the documents of a shard is an error.
+    /// Fails if a shard failed, because its documents are missing.
     pub(crate) fn check(&self, what: &str) -> Result<()> {
         if self.failed == 0 {
             return Ok(());
@@ -225,7 +225,7 @@ impl Shards {
     }
 }
 
-/// `_clusters` of a search response; all zero where only the local cluster was searched.
+/// `_clusters` of a search response; all 0 if only the local cluster was searched.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Clusters {
@@ -233,17 +233,17 @@ pub(crate) struct Clusters {
     skipped: u64,
     partial: u64,
     failed: u64,
-    /// By name, from 8.10 on.
+    /// By name, in 8.10 and later.
     details: BTreeMap<String, Value>,
 }
 
 impl Clusters {
-    /// Whether every cluster returned all that it has.
+    /// Whether every cluster returned all of its documents.
     fn are_complete(&self) -> bool {
         self.skipped + self.partial + self.failed == 0
     }
 
-    /// The names of those that did not, each with what the cluster reports about it.
+    /// The names of the incomplete clusters, each with a description of what the cluster reported.
     fn incomplete(&self) -> BTreeMap<String, String> {
         let incomplete = self.details.iter().filter_map(|(name, details)| {
             let status = details["status"].as_str().unwrap_or_default();
@@ -260,7 +260,7 @@ impl Clusters {
 }
 
 impl Cluster {
-    /// A page of the search, complete.
+    /// A page of the search. Fails if documents are missing.
     pub(crate) async fn page(&self, search: &Search, request: Request) -> Result<Page> {
         self.complete_page(search, &self.http.send(&request).await?).await
     }
@@ -271,8 +271,7 @@ impl Cluster {
         Ok(page)
     }
 
-    /// A page of up to `size` documents, and for how many it was asked in the end: of documents that are too large together
-    /// for one response fewer are requested.
+    /// A page of up to `size` documents, and the number finally requested: fewer if the response was too large.
     pub(crate) async fn page_of_size(
         &self,
         search: &Search,
@@ -288,8 +287,8 @@ impl Cluster {
         }
     }
 
-    /// Fails where a remote cluster did not respond, or not with everything. A search that allows it continues, and the
-    /// names are kept for [`Cluster::incomplete_clusters`].
+    /// Fails if a remote cluster did not respond or did not return all of its documents. If the search allows that, it
+    /// continues, and [`Cluster::incomplete_clusters`] returns the names.
     pub(crate) async fn require_all_clusters(&self, clusters: &Clusters, search: &Search, what: &str) -> Result<()> {
         if clusters.are_complete() {
             return Ok(());
@@ -312,12 +311,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// The remote clusters that did not respond completely so far, in searches that allow it.
+    /// The remote clusters that did not respond completely, in searches that allow that.
     pub fn incomplete_clusters(&self) -> BTreeSet<String> {
         lock(&self.incomplete_clusters).clone()
     }
 
-    /// Versions before 8.10 do not name the clusters that they skip.
+    /// The remote clusters that are not connected: versions before 8.10 do not name the clusters that they skip.
     async fn unreachable_clusters(&self) -> Result<BTreeMap<String, String>> {
         let remotes: BTreeMap<String, Value> = self.http.json(Request::get(Path::of(["_remote", "info"]))).await?;
         let unreachable = remotes.into_iter().filter(|(_, remote)| remote["connected"] != true);

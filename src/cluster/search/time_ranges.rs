@@ -1,4 +1,4 @@
-//! The time of a search, cut into ranges of about a page each: several readers work at once, and all comes in order.
+//! Splits a search into time ranges of about a page each, which several readers read concurrently, in order of time.
 
 use std::collections::VecDeque;
 
@@ -12,12 +12,12 @@ use crate::cluster::search::response::{Bucket, Grouped};
 
 /// Documents from which the size of the others is estimated.
 const SAMPLE: usize = 100;
-/// Buckets for each range that a span is cut into: the more, the more alike the ranges become.
+/// Buckets per range when a span is split: with more buckets, the ranges are more equal.
 const BUCKETS_PER_RANGE: u64 = 16;
-/// Far below `search.max_buckets`, and enough that a span shrinks quickly wherever its documents are.
+/// Far below `search.max_buckets`, and enough to narrow down a span quickly for any distribution of documents.
 const BUCKETS: std::ops::RangeInclusive<u64> = 64..=4096;
 
-/// Some time with so many documents, in milliseconds. One without documents is not cut.
+/// A span of time in milliseconds with its number of documents. If that is 0, the span is not split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct TimeSpan {
     from: i64,
@@ -25,12 +25,12 @@ struct TimeSpan {
     documents: u64,
 }
 
-/// The ranges of a search through one point in time, determined as they are needed.
+/// The ranges of a search with a point in time, which are determined when they are needed.
 #[derive(Debug)]
 pub(crate) struct TimeRanges {
     point_in_time: PointInTime,
     begun: bool,
-    /// Documents of a page, estimated from the first of all: the sizer learns only while pages are read.
+    /// Documents per page, estimated from the first documents until pages have been read.
     sampled: usize,
     waiting: VecDeque<TimeSpan>,
 }
@@ -45,7 +45,7 @@ impl TimeRanges {
         }
     }
 
-    /// The next in order of time. Together they omit nothing and nothing is in two of them.
+    /// The next range in order of time. The ranges cover all documents and do not overlap.
     pub(crate) async fn next(&mut self) -> Result<Option<SearchRange>> {
         let first = !std::mem::replace(&mut self.begun, true);
         if first {
@@ -55,7 +55,7 @@ impl TimeRanges {
         let Some(mut span) = self.waiting.pop_front() else {
             return Ok(None);
         };
-        // Documents change with time: a range is cut just before it is read.
+        // The size of documents may change over time, so a range is split just before it is read.
         while span.documents > self.target().saturating_mul(2) && span.until - span.from > 1 {
             let Some(mut pieces) = self.cut(&span).await? else {
                 break;
@@ -69,7 +69,8 @@ impl TimeRanges {
         Ok(Some(SearchRange { from, until }))
     }
 
-    /// `None` where nothing is found; a span that is not cut where one reader is enough or the field cannot be aggregated.
+    /// The span of all documents; `None` if there are none. With a single reader, or if the field cannot be aggregated, a
+    /// span that is not split.
     async fn extent(&mut self) -> Result<Option<TimeSpan>> {
         #[derive(Deserialize)]
         struct Ends {
@@ -95,7 +96,7 @@ impl TimeRanges {
             return Ok(None);
         };
         self.sampled = PageSizer::fitting(&page).unwrap_or(1).min(search.max_page());
-        // Milliseconds are whole numbers that a double represents. Before 1970 some versions take no bounds.
+        // A double represents milliseconds exactly. Some versions do not accept bounds before 1970.
         Ok(Some(match (ends.first.value, ends.last.value) {
             (Some(first), Some(last)) if first >= 0.0 => TimeSpan {
                 from: first as i64,
@@ -106,14 +107,14 @@ impl TimeRanges {
         }))
     }
 
-    /// Documents of a range, at most: a little fewer than a page takes, so that one request is enough for most.
+    /// The most documents of a range: slightly fewer than a page, so that most ranges need one request.
     fn target(&self) -> u64 {
         let PointInTime { sizer, search, .. } = &self.point_in_time;
         let page = sizer.learned(search).unwrap_or(self.sampled) as u64;
         page - page / 8
     }
 
-    /// `None` where it cannot be cut: documents that have several moments would be in several ranges.
+    /// Splits a span; `None` if that is impossible, because documents with several times would be in several ranges.
     async fn cut(&mut self, span: &TimeSpan) -> Result<Option<VecDeque<TimeSpan>>> {
         let target = self.target();
         let buckets = (span.documents / target.max(1)).saturating_mul(BUCKETS_PER_RANGE);
@@ -136,12 +137,12 @@ impl TimeRanges {
     }
 }
 
-/// Neighboring buckets become stretches of at most `target` documents. A bucket with more is one of its own, no longer
-/// than itself: cut again it becomes shorter, however far its neighbours are.
+/// Joins adjacent buckets into spans of at most `target` documents. A bucket with more documents becomes a span of its own
+/// without the gaps around it, so that splitting it again makes it shorter.
 fn gather(whole: &TimeSpan, buckets: &[Bucket<i64>], interval: i64, target: u64) -> VecDeque<TimeSpan> {
     let mut spans = VecDeque::new();
     let mut open = TimeSpan { documents: 0, ..*whole };
-    // Ends the open stretch: the next one begins there.
+    // Ends the open span; the next one starts there.
     let mut end_at = |open: &mut TimeSpan, until: i64| {
         if open.documents > 0 {
             spans.push_back(TimeSpan { until, ..*open });

@@ -1,5 +1,5 @@
-//! The documents of a job: model and categorizer state, which are read by their IDs and decoded on the way, since an archive
-//! whose state would not restore is not written; annotations, notifications and categories, which a search finds.
+//! The documents of a job: model and categorizer state, which are read by ID and decoded to verify that they can be restored;
+//! annotations, notifications and categories, which are found by searches.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +15,15 @@ use crate::terminal::Stage;
 use crate::util::format::{amount, count};
 use crate::util::process::Cancellable;
 
-/// No bound of ours on what a cluster's own state may decode to.
+/// The decoded size of state from a cluster is not limited.
 const LIMITS: StateLimits = StateLimits { decoded: u64::MAX };
 
-/// Documents that are located by one request.
+/// Documents that one request locates.
 const LOCATED_AT_ONCE: u64 = 100;
 /// An index may be deleted between locating a document and reading it.
 const MAX_TRIES: usize = 3;
 
-/// Documents that one search finds and one entry contains.
+/// Documents that are found by one search and written to one entry.
 pub(super) struct SearchedDocuments {
     pub(super) count: u64,
     kind: EntryKind,
@@ -81,7 +81,7 @@ impl SearchedDocuments {
                 read += hits.len() as u64;
                 stage.inc(hits.len() as u64);
                 tokio::task::block_in_place(|| {
-                    // Only categories have IDs in the archive, and are the only ones that change.
+                    // Only categories change, and only they have IDs in the archive.
                     hits.into_iter().try_for_each(|hit| match self.kind {
                         EntryKind::Categories => {
                             let complete = replace_older(&mut newest, hit);
@@ -112,8 +112,8 @@ impl SearchedDocuments {
     }
 }
 
-/// Keeps the newest of consecutive copies of a document, and returns the document before it once no further copy can
-/// follow: after a rollover a document that changes is in both indices.
+/// Keeps the newest of consecutive copies of a document, and returns the previous document once all of its copies were seen.
+/// After a rollover, both indices contain a document that changed.
 fn replace_older(newest: &mut Option<Hit>, hit: Hit) -> Option<Hit> {
     match newest {
         Some(held) if held.id == hit.id => {
@@ -126,7 +126,7 @@ fn replace_older(newest: &mut Option<Hit>, hit: Hit) -> Option<Hit> {
     }
 }
 
-/// Reads `#1..count` of the model, then the categorizer's up to `eos`, and appends their entry.
+/// Reads the model state `#1..count`, then the categorizer state up to `eos`, and appends their entry.
 pub(super) async fn write_state(export: &Export<'_>, writer: &mut ArchiveWriter) -> Result<()> {
     let expected = Some(export.snapshot.state_documents);
     let stage = export.session.stage("Reading model state", expected);
@@ -137,20 +137,20 @@ pub(super) async fn write_state(export: &Export<'_>, writer: &mut ArchiveWriter)
     let categorizer = categorizer.read(&mut entry, &stage).await?;
     if categorizer == 0 && export.job.categorization_field().is_some() {
         refuse_deleted(export).await?;
-        export.warn("the job has no categorizer state: where it is imported its categories start anew");
+        export.warn("the categories are not included: the job does not have categorizer state, so an imported job learns new ones");
     }
     let sealed = tokio::task::block_in_place(|| entry.seal())?;
     writer.append(sealed)?;
     let mut line = format!("Model state: {}", amount(model, "document", "documents"));
     if categorizer > 0 {
-        line += &format!(", {} of the categorizer", count(categorizer));
+        line += &format!(", categorizer state: {}", count(categorizer));
     }
     let line = format!("{line} (snapshot {})", export.snapshot.id);
     export.session.done(stage, &line);
     Ok(())
 }
 
-/// Refuses state that was deleted after the model was read: then a missing categorizer state proves nothing.
+/// Fails if state was deleted after the model was read: the categorizer state may then be missing for the same reason.
 async fn refuse_deleted(export: &Export<'_>) -> Result<()> {
     let (job, snapshot) = (export.job.id(), &export.snapshot.id);
     let kind = StateKind::Model;
@@ -158,7 +158,7 @@ async fn refuse_deleted(export: &Export<'_>) -> Result<()> {
     match export.cluster().newest(&STATE_INDICES, &[first]).await?.is_empty() {
         false => Ok(()),
         true => Err(Error::failed(
-            format!("the state of snapshot {snapshot} of job {job} was deleted while it was read"),
+            format!("the state of snapshot {snapshot} of job {job} was deleted during the export"),
             "export again, or choose another snapshot with --snapshot-id",
         )),
     }
@@ -167,10 +167,10 @@ async fn refuse_deleted(export: &Export<'_>) -> Result<()> {
 struct StateReader<'a> {
     export: &'a Export<'a>,
     kind: StateKind,
-    /// The number of documents; `None` where only the last one marks the end.
+    /// The number of documents; `None` if the last document marks the end.
     expected: Option<u64>,
     decoder: ChunkDecoder<Cancellable<std::io::Sink>>,
-    /// The index of each of the next documents.
+    /// The indices of the next documents, by ID.
     located: BTreeMap<String, String>,
 }
 
@@ -204,8 +204,9 @@ impl<'a> StateReader<'a> {
         if let Some(expected) = self.expected.filter(|expected| *expected != read) {
             let (job, snapshot) = (self.export.job.id(), &self.export.snapshot.id);
             return Err(Error::failed(
-                format!("snapshot {snapshot} of job {job} has {expected} state documents, {read} were found"),
-                "the user needs `read` on .ml-state*; or the snapshot is damaged: choose another",
+                format!("snapshot {snapshot} of job {job} has {expected} state documents, but {read} were found"),
+                "grant the user the `read` privilege on .ml-state*; if it has the privilege, the snapshot is damaged: choose \
+                 another one with --snapshot-id",
             ));
         }
         if read > 0 {
@@ -214,7 +215,7 @@ impl<'a> StateReader<'a> {
         Ok(read)
     }
 
-    /// The newest copy of one document over all state indices. Documents may be large, so one is fetched at a time.
+    /// The newest copy of a document in all state indices. One at a time is fetched, because documents may be large.
     async fn fetch(&mut self, number: u64) -> Result<Option<Hit>> {
         let cluster = self.export.cluster();
         let id = self.id(number);
@@ -244,7 +245,7 @@ impl<'a> StateReader<'a> {
 
 fn unusable(error: state::Error) -> Error {
     Error::failed(
-        format!("the state on the cluster is not whole: {error}"),
-        "if the job is open its state may have changed meanwhile: close it or try again",
+        format!("the model state on the cluster is damaged: {error}"),
+        "if the job is open, its state may have changed during the export: close the job, or export again",
     )
 }

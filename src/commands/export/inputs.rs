@@ -1,5 +1,5 @@
-//! The input documents: where they are, how they are mapped, which of their fields the job needs, and how they are written
-//! in parts, each compressed while more are read.
+//! The input documents: their indices and mappings, the fields that the job needs, and the entries, which are compressed while
+//! more documents are read.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -20,30 +20,30 @@ use crate::job::{
 use crate::util::format::count;
 use crate::util::timestamp::EpochMillis;
 
-/// Parts that are not in the archive yet, the one being filled included.
+/// Entries that are not in the archive yet, including the one that is being filled.
 const IN_FLIGHT: usize = 2;
 /// Pages that wait to be compressed.
 const WAITING: usize = 1;
-/// Enough documents to estimate the size of the others by.
+/// Documents from which the size of the others is estimated.
 const SAMPLE: usize = 100;
 
 /// The input documents and the mappings of their indices.
 pub(super) struct Inputs<'a> {
     export: &'a Export<'a>,
     pub(super) options: &'a InputOptions,
-    /// The datafeed's indices on this cluster.
+    /// The datafeed's local indices.
     local: Vec<String>,
     pub(super) search: Search,
     pub(super) documents: u64,
-    /// Bytes of the documents, an estimate from the first ones.
+    /// The estimated size of the documents in bytes.
     pub(super) bytes: u64,
     /// The mappings of the exported fields in all indices that the datafeed reads.
     mappings: InputMappings,
-    /// The UUIDs of the indices whose mappings these are.
+    /// The UUIDs of the indices with these mappings.
     uuids: BTreeMap<String, String>,
-    /// The indices that exported documents come from: only their mappings are exported.
+    /// The indices of the exported documents: only their mappings are exported.
     indices: BTreeSet<Arc<str>>,
-    /// Bytes of the exported mappings.
+    /// The size of the exported mappings in bytes.
     mapping_bytes: u64,
 }
 
@@ -57,7 +57,10 @@ impl<'a> Inputs<'a> {
         let (job, cluster) = (&export.job, export.cluster());
         let datafeed = job.datafeed().ok_or_else(|| {
             Error::failed(
-                format!("job {} has no datafeed: where its inputs are is not known", job.id()),
+                format!(
+                    "cannot include input documents: job {} does not have a datafeed",
+                    job.id()
+                ),
                 "export without --include-inputs",
             )
         })?;
@@ -70,8 +73,8 @@ impl<'a> Inputs<'a> {
             .collect();
         if !remote.is_empty() {
             export.warn(&format!(
-                "mappings of remote indices cannot be read: {}; fields that are aliases there may be missing, \
-                 --all-fields exports every field",
+                "some fields may be missing from the archive: the mappings of remote indices cannot be read ({}), so field \
+                 aliases are not resolved; to export all fields: --all-fields",
                 remote.join(", ")
             ));
         }
@@ -89,7 +92,7 @@ impl<'a> Inputs<'a> {
         if !options.all_fields {
             let needed = needed(export, options, &mappings)?;
             for warning in &needed.warnings {
-                export.warn(&format!("{warning}; --all-fields carries every field"));
+                export.warn(&format!("{warning}; to export all fields: --all-fields"));
             }
             mappings = prune(export, &mappings, &needed);
             let mut names: Vec<String> = needed.fields.iter().cloned().collect();
@@ -131,8 +134,8 @@ impl<'a> Inputs<'a> {
         Ok(Some(inputs))
     }
 
-    /// Refuses mappings that no import takes, before anything is read. The cluster is asked which indices have inputs
-    /// only where all of the mappings are too large.
+    /// Fails if the mappings exceed the limit of an import, before documents are read. The indices that contain input
+    /// documents are only requested if all mappings together are too large.
     async fn refuse_too_large_mappings(&self) -> Result<()> {
         let entry = self.export.name(EntryKind::InputMapping);
         let all: u64 = self.mappings.indices().map(|index| self.mappings.bytes_of(index)).sum();
@@ -156,12 +159,12 @@ impl<'a> Inputs<'a> {
         if counted.is_none() {
             let indices = self.search.indices.join(", ");
             self.export.warn(&format!(
-                "the archive will have no input documents: no index matches {indices}"
+                "the archive will not contain input documents: no index matches {indices}"
             ));
         } else if self.mappings.is_empty() && !self.local.is_empty() {
             let local = self.local.join(", ");
             self.export.warn(&format!(
-                "no mappings are found of {local}: an import infers the types of fields from the data"
+                "field types may change: mappings of {local} were not found, so an import derives the types from the data"
             ));
         }
         let bytes: u64 = first.iter().map(|hit| hit.source.len() as u64).sum();
@@ -170,8 +173,8 @@ impl<'a> Inputs<'a> {
         Ok(())
     }
 
-    /// Begins to read; readers wait when a few pages are fetched. An index that is not the one whose mapping was read is
-    /// refused once the search is open, which fixes the documents that it returns.
+    /// Starts to read; readers pause after a few pages. Once the search is open, and its documents are fixed, checks that no
+    /// index was replaced since its mapping was read.
     pub(super) async fn open(&self) -> Result<Pages> {
         let cluster = self.export.cluster();
         let pages = cluster.pages(self.search.clone()).await?;
@@ -184,16 +187,16 @@ impl<'a> Inputs<'a> {
         match self.uuids.iter().find(replaced) {
             None => Ok(pages),
             Some((index, _)) => Err(Error::failed(
-                format!("index {index} was deleted and created again while it was exported"),
+                format!("index {index} was deleted and created again during the export"),
                 "export again",
             )),
         }
     }
 
-    /// Appends the entries of all documents, then that of the mappings.
+    /// Appends the entries with the documents, then the entry with the mappings.
     pub(super) async fn write(mut self, mut pages: Pages, writer: &mut ArchiveWriter) -> Result<()> {
         let (export, session) = (self.export, self.export.session);
-        let stage = session.stage("Reading inputs", Some(self.documents));
+        let stage = session.stage("Reading input documents", Some(self.documents));
         let (mut read, mut begun) = (0, 0);
         let mut parts: VecDeque<Part> = VecDeque::new();
         while let Some(mut hits) = pages.next().await? {
@@ -218,7 +221,7 @@ impl<'a> Inputs<'a> {
         for part in parts {
             writer.append(part.seal().await?)?;
         }
-        require_all("inputs", read, self.documents)?;
+        require_all("input documents", read, self.documents)?;
         let incomplete: Vec<String> = session.cluster.incomplete_clusters().into_iter().collect();
         if !incomplete.is_empty() {
             export.warn(&format!(
@@ -226,7 +229,7 @@ impl<'a> Inputs<'a> {
                 incomplete.join(", ")
             ));
         }
-        session.done(stage, &format!("Inputs: {}", count(read)));
+        session.done(stage, &format!("Input documents: {}", count(read)));
         let mappings = self.mappings.of(|index| self.indices.contains(index));
         if !mappings.is_empty() {
             let text = mappings.to_json().to_string();
@@ -235,8 +238,8 @@ impl<'a> Inputs<'a> {
         Ok(())
     }
 
-    /// Notes where these documents come from. Fails at the first document that makes it more indices, or larger mappings,
-    /// than an import takes.
+    /// Adds the indices of these documents. Fails at the first document that exceeds the limits of an import for the number
+    /// of indices or the size of mappings.
     async fn add_indices_of(&mut self, hits: &[Hit]) -> Result<()> {
         for hits in hits.chunk_by(|one, next| one.index == next.index) {
             let index = &hits[0].index;
@@ -257,25 +260,25 @@ impl<'a> Inputs<'a> {
         Ok(())
     }
 
-    /// Reads the mapping of an index that was created, or that an alias was switched to, after the others were read.
+    /// Reads the mapping of an index that was created, or added to an alias, after the others were read.
     async fn add_mapping(&mut self, index: &str) -> Result<()> {
         let export = self.export;
         let export_again = |what: &str| {
             Error::failed(
-                format!("{index} appeared during the export{what}"),
-                "export again: the index is then read like the others",
+                format!("index {index} was added during the export{what}"),
+                "export again",
             )
         };
         let mut new = export.cluster().input_mappings(&[index.to_owned()]).await?.mappings;
-        // Where no mapping could be read at all, a warning said so.
+        // If no mapping was found at all, there was a warning.
         if new.is_empty() && !self.mappings.is_empty() {
-            return Err(export_again(" and is gone again: its mapping cannot be read"));
+            return Err(export_again(" and then deleted: its mapping cannot be read"));
         }
         require_source(&new)?;
         let all = self.mappings.clone().and(new.clone());
         let in_milliseconds = matches!(self.search.sort, Sort::AscendingMillis(_));
         if !in_milliseconds && all.differ_in_resolution(export.job.time_field()) {
-            return Err(export_again(" and maps the time field in another resolution"));
+            return Err(export_again(", and its time field has a different resolution"));
         }
         if let SourceFields::Only(fetched) = &self.search.fields {
             let needed = needed(export, self.options, &new)?;
@@ -283,7 +286,9 @@ impl<'a> Inputs<'a> {
             missing.retain(|field| new.knows(field) && !fetched.iter().any(|fetched| fetched == field));
             if !missing.is_empty() {
                 let missing = missing.join(", ");
-                return Err(export_again(&format!(", and fields of it are not read: {missing}")));
+                return Err(export_again(&format!(
+                    ", and some of its fields are not included: {missing}"
+                )));
             }
             new = prune(export, &new, &needed);
         }
@@ -292,9 +297,9 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// The fields that the archive needs of indices with these mappings.
+/// The fields that the archive needs from indices with these mappings.
 fn needed(export: &Export<'_>, options: &InputOptions, whole: &InputMappings) -> Result<NeededFields> {
-    // A pseudonymized archive has no fields that only the query reads.
+    // A pseudonymized archive does not contain fields that only the query reads.
     Ok(match export.options.tokens() {
         Some(_) => needed_fields(&without_query(&export.job)?, whole, &options.fields),
         None => needed_fields(&export.job, whole, &options.fields),
@@ -304,7 +309,9 @@ fn needed(export: &Export<'_>, options: &InputOptions, whole: &InputMappings) ->
 /// The mappings of these fields.
 fn prune(export: &Export<'_>, whole: &InputMappings, needed: &NeededFields) -> InputMappings {
     for (index, field) in whole.left_out_of_source(&needed.fields) {
-        export.warn(&format!("{index} leaves {field} out of _source: it cannot be carried"));
+        export.warn(&format!(
+            "field {field} of index {index} is missing from the archive: _source does not contain it"
+        ));
     }
     whole.pruned(&needed.fields, &needed.runtime)
 }
@@ -313,14 +320,14 @@ fn require_source(mappings: &InputMappings) -> Result<()> {
     match mappings.without_source().first() {
         None => Ok(()),
         Some(index) => Err(Error::failed(
-            format!("{index} keeps no _source: its documents cannot be read back"),
+            format!("cannot include input documents: index {index} does not store _source"),
             "export without --include-inputs",
         )),
     }
 }
 
-/// Reports what an import does about clauses that select other documents in a copy of the index. A pseudonymized archive
-/// has a report of its own about its query.
+/// Reports how an import handles clauses that select different documents in a copy of the index. For a pseudonymized archive,
+/// the summary of the pseudonymization reports on the query.
 fn note_index_dependent_clauses(export: &Export<'_>) {
     let options = export.options;
     let Some(datafeed) = export.job.datafeed().filter(|_| options.tokens().is_none()) else {
@@ -335,24 +342,24 @@ fn note_index_dependent_clauses(export: &Export<'_>) {
     let clauses = clauses.into_iter().collect::<Vec<_>>().join(", ");
     export.session.terminal.print(&match options.inputs() {
         Some(_) => format!(
-            "note: the query of the datafeed has clauses on {clauses}: an import replaces it with `match_all`, since the \
-             archived input documents match it already; the archive keeps the query"
+            "note: an import will replace the query of the datafeed with `match_all`, because its clauses on {clauses} \
+             depend on the index; the input documents in the archive already match it, and the archive keeps the query"
         ),
         None => format!(
-            "note: the query of the datafeed has clauses on {clauses}: a datafeed that is imported without input documents \
-             keeps its query, and may select other documents there; --include-inputs exports those that it selects here"
+            "note: the datafeed may select different documents after an import: the clauses on {clauses} in its query \
+             depend on the index; to include the documents that it selects on this cluster: --include-inputs"
         ),
     });
 }
 
-/// What the datafeed would read, within the range of the options.
+/// The query for the documents that the datafeed reads, within the date range of the options.
 fn query(inputs: &InputOptions, datafeed: &Datafeed, time_field: &str) -> Value {
     let range = time_range(time_field, inputs.after, inputs.before);
     let time = range.unwrap_or_else(|| json!({"exists": {"field": time_field}}));
     json!({"bool": {"filter": [datafeed.query, time]}})
 }
 
-/// A query for the documents of a range of time; `None` without bounds.
+/// A query for the documents of a date range; `None` without bounds.
 pub(super) fn time_range(field: &str, after: Option<EpochMillis>, before: Option<EpochMillis>) -> Option<Value> {
     let bounds = [("gte", after), ("lt", before)].into_iter();
     let bounds = bounds.filter_map(|(name, bound)| Some((name.to_owned(), bound?.0.into())));
@@ -364,7 +371,7 @@ pub(super) fn time_range(field: &str, after: Option<EpochMillis>, before: Option
     Some(json!({"range": {field: bounds}}))
 }
 
-/// How the datafeed resolves its indices: hidden ones, for example, or whether a missing one is an error.
+/// How the datafeed resolves its indices, for example whether it includes hidden ones.
 fn indices_options(datafeed: &Datafeed) -> Vec<(&'static str, String)> {
     let text = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
@@ -378,13 +385,13 @@ fn indices_options(datafeed: &Datafeed) -> Vec<(&'static str, String)> {
     names.into_iter().filter_map(given).collect()
 }
 
-/// Only where the query reads one of them: a script costs time, and may fail.
+/// The runtime mappings, if the query reads one of the fields: scripts take time and may fail.
 fn runtime_mappings(datafeed: &Datafeed, time_field: &str) -> Option<Value> {
     let mappings = datafeed.runtime_mappings.as_ref()?;
     query_reads_runtime_fields(datafeed, time_field).then(|| mappings.clone())
 }
 
-/// Refuses more inputs than an archive has entries for, before hours are spent on them.
+/// Fails early if the documents need more entries than an archive may have.
 fn refuse_too_many(documents: u64) -> Result<()> {
     let parts = documents.div_ceil(PART_DOCUMENTS);
     if parts >= MAX_ENTRIES as u64 {
@@ -393,18 +400,18 @@ fn refuse_too_many(documents: u64) -> Result<()> {
     Ok(())
 }
 
-/// A search that finds fewer documents than were counted a moment before has lost some.
+/// Fails if a search returned fewer documents than were counted before.
 pub(super) fn require_all(what: &str, read: u64, counted: u64) -> Result<()> {
     if read >= counted {
         return Ok(());
     }
     Err(Error::failed(
-        format!("{what}: {counted} documents were counted, {read} could be read"),
-        "documents were deleted meanwhile, or shards went away: try again",
+        format!("{what}: {counted} documents were counted, but only {read} were read"),
+        "export again: documents were deleted in the meantime, or shards became unavailable",
     ))
 }
 
-/// An entry of inputs that is being filled.
+/// An entry of input documents that is being filled.
 struct Part {
     documents: u64,
     bytes: u64,
@@ -413,7 +420,7 @@ struct Part {
 }
 
 impl Part {
-    /// Begins a part. It compresses its documents as they come, on a thread of its own, until no more are sent.
+    /// Starts an entry. A separate thread compresses its documents as they are received.
     fn begin(export: &Export<'_>, number: u64) -> Self {
         let mut entry = export.entry(EntryKind::Inputs { number });
         let (hits, mut received) = mpsc::channel::<Vec<Hit>>(WAITING);
@@ -434,9 +441,9 @@ impl Part {
         }
     }
 
-    /// Takes as many of the documents as it has room for; returns the others.
+    /// Adds documents until the entry is full, and returns the others.
     async fn fill(&mut self, mut hits: Vec<Hit>) -> Vec<Hit> {
-        let takes = |hit: &&Hit| {
+        let fits = |hit: &&Hit| {
             let has_room = !archive::is_full(self.documents, self.bytes, hit.source.len());
             if has_room {
                 self.documents += 1;
@@ -444,9 +451,9 @@ impl Part {
             }
             has_room
         };
-        let taken = hits.iter().take_while(takes).count();
-        let others = hits.split_off(taken);
-        // A part that receives no more has failed: sealing it returns the error.
+        let added = hits.iter().take_while(fits).count();
+        let others = hits.split_off(added);
+        // If the receiver was dropped, the entry has failed, and `seal` returns its error.
         let _ = self.hits.send(hits).await;
         others
     }

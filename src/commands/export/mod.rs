@@ -1,4 +1,4 @@
-//! A job to an archive.
+//! Exports a job to an archive.
 
 mod documents;
 mod inputs;
@@ -24,13 +24,13 @@ use crate::json::raw;
 use crate::terminal::Terminal;
 use crate::util::timestamp::EpochMillis;
 
-/// How an archive is compressed that is read once more and then deleted.
+/// The compression level of a temporary archive, which is read once.
 const TEMPORARY_LEVEL: u32 = 1;
 
 /// Runs the export and prints its result.
 ///
 /// # Errors
-/// Whatever keeps the archive from being complete; then there is no file of its name.
+/// Any failure to write a complete archive. No file with the name of the archive is created then.
 pub async fn run(
     options: ExportOptions,
     connect: ConnectOptions,
@@ -76,7 +76,7 @@ async fn export(session: &Session, options: &ExportOptions) -> Result<()> {
     }
 }
 
-/// Writes the archive, entry by entry, in the order of the archive contract; dropped before its end it leaves nothing behind.
+/// Writes the entries in the order that the archive format defines. If dropped before the end, no file remains.
 async fn write(
     export: &Export<'_>,
     inputs: Option<Inputs<'_>>,
@@ -84,12 +84,13 @@ async fn write(
 ) -> Result<UnpublishedArchive> {
     let (options, cluster) = (export.options, export.cluster());
     let [annotations, notifications, categories] = searched;
-    // With values it has no name on the disk.
+    // An archive that contains values to be replaced is an unnamed temporary file.
     let mut writer = match options.tokens() {
         None => ArchiveWriter::create(&options.target(export.job.id()), options.compression_level)?,
         Some(_) => ArchiveWriter::temporary(TEMPORARY_LEVEL)?,
     };
-    // The first inputs are fetched while short entries are written. Long ones could outlast their point in time.
+    // The search for input documents starts early if the entries before them are small. Otherwise its point in time could
+    // expire.
     let page = options.page_size as u64;
     let is_short = export.snapshot.state_documents <= 1 && annotations.count <= page && notifications.count <= page;
     let opened_early = match &inputs {
@@ -101,10 +102,13 @@ async fn write(
     documents::write_state(export, &mut writer).await?;
     annotations.write(export, &mut writer).await?;
     notifications.write(export, &mut writer).await?;
-    // Hours of inputs may follow before these are appended: they are read, and refused where they are too large, before.
+    // Read before the input documents, which may take hours, so that entries that are too large fail early.
     let data_counts = cluster.data_counts_document(export.job.id()).await?;
     if data_counts.is_none() {
-        export.session.terminal.detail("the job has no data counts document");
+        export
+            .session
+            .terminal
+            .detail("the job does not have a data counts document");
     }
     let filters = filters(export).await?;
     let calendars = cluster.calendars_of(export.job.id(), &export.job.groups).await?;
@@ -143,19 +147,21 @@ async fn write(
     Ok(tokio::task::block_in_place(|| writer.close(manifest))?)
 }
 
-/// The filters that rules name.
+/// The filters that the job's rules refer to.
 async fn filters(export: &Export<'_>) -> Result<SealedEntry> {
     let mut filters = Vec::new();
     for id in export.job.filters() {
         match export.cluster().filter(id).await? {
             Some(filter) => filters.push(filter),
-            None => export.warn(&format!("a rule of the job names filter `{id}`, which does not exist")),
+            None => export.warn(&format!(
+                "filter {id} is missing from the archive: it does not exist, but a rule refers to it"
+            )),
         }
     }
     export.json_entry(EntryKind::Filters, raw(&filters).get().as_bytes())
 }
 
-/// Writes the archive again, with tokens in place of values.
+/// Copies the archive, with tokens instead of values.
 async fn pseudonymize(
     export: &Export<'_>,
     unpublished: &UnpublishedArchive,
@@ -177,8 +183,8 @@ async fn pseudonymize(
     };
     let archive = unpublished.archive()?.ok_or_else(|| {
         Error::failed(
-            "the archive went to standard output at once",
-            "this is a bug; please report it",
+            "the archive was written to standard output before its values were replaced",
+            "this is a bug: please report it",
         )
     })?;
     pseudonymize::pseudonymize(&archive, &options, &export.session.terminal).await

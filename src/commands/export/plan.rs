@@ -1,4 +1,4 @@
-//! What is exported: the job and one of its snapshots, found before anything is written.
+//! Finds the job and the snapshot to export, before anything is written.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::job::{JobConfig, JobId, is_remote};
 use crate::util::format::Table;
 
-/// The snapshot that a job uses after it was reverted to none.
+/// The snapshot ID of a job that was reverted to an empty model.
 const NO_SNAPSHOT: &str = "empty";
 const ML_INDICES: [&str; 4] = [
     ".ml-state*",
@@ -23,18 +23,18 @@ const ML_INDICES: [&str; 4] = [
     ".ml-notifications*",
 ];
 
-/// What is exported, and what each step of it needs.
+/// The job and the snapshot to export, and the context of the export.
 pub(super) struct Export<'a> {
     pub(super) session: &'a Session,
     pub(super) options: &'a ExportOptions,
-    /// With its datafeed, as it is written to the archive.
+    /// The configuration with the datafeed, as written to the archive.
     pub(super) job: JobConfig,
     pub(super) snapshot: SnapshotSummary,
-    /// The snapshot as it is stored.
+    /// The stored snapshot document.
     pub(super) snapshot_document: Hit,
 }
 
-/// What this export reads, or any one of whatever job. Elasticsearch requires `manage_ml` to read filters.
+/// The privileges that this export requires, or with `None` those of every export. Reading filters requires `manage_ml`.
 pub(super) fn required_privileges(export: Option<&Export<'_>>) -> RequiredPrivileges {
     let reads_filters = export.is_some_and(|export| !export.job.filters().is_empty());
     let inputs = export.map(Export::input_indices).unwrap_or_default();
@@ -53,8 +53,8 @@ impl<'a> Export<'a> {
         let cluster = &session.cluster;
         if cluster.identity.serverless {
             return Err(Error::failed(
-                "a serverless project does not hand out model snapshots",
-                "only self-managed and hosted clusters have the API that an export needs",
+                "Elasticsearch Serverless does not provide model snapshots",
+                "export from a self-managed cluster or an Elastic Cloud Hosted deployment",
             ));
         }
         let id = match &options.job {
@@ -63,20 +63,20 @@ impl<'a> Export<'a> {
         };
         let config = cluster.job(&id).await?.ok_or_else(|| {
             Error::failed(
-                format!("no job `{id}` on {}", cluster.address()),
-                "GET _ml/anomaly_detectors lists the jobs; without --job-id a terminal offers them",
+                format!("job {id} does not exist on {}", cluster.address()),
+                "list the jobs with `GET /_ml/anomaly_detectors`, or omit --job-id in a terminal to choose one",
             )
         })?;
         let datafeed = cluster.datafeed_of(&id).await?;
         let config = JobConfig::with_datafeed(&config, datafeed.as_deref())?;
         let job = JobConfig::parse(config.get().as_bytes())?;
-        // An open job continues to learn: the snapshot stays as it is, the categorizer's state does not.
+        // An open job continues to learn, which changes the categorizer state but not the snapshot.
         if let Some(stats) = cluster.job_stats(&id).await?
             && stats.state != "closed"
         {
-            session.terminal.print(&format!(
-                "job {id} is {}: what it learned after the snapshot is not in the archive",
-                stats.state
+            let state = if stats.state == "opened" { "open" } else { &stats.state };
+            session.terminal.warn(&format!(
+                "changes since the last snapshot are not included: job {id} is {state}"
             ));
         }
         let snapshot = find_snapshot(session, options, &job).await?;
@@ -104,7 +104,7 @@ impl<'a> Export<'a> {
         self.session.terminal.warn(text);
     }
 
-    /// The indices on this cluster whose documents are exported.
+    /// The local indices whose documents are exported.
     pub(super) fn input_indices(&self) -> Vec<String> {
         let datafeed = self.job.datafeed().filter(|_| self.options.inputs().is_some());
         let indices = datafeed.into_iter().flat_map(|datafeed| &datafeed.indices);
@@ -120,28 +120,27 @@ impl<'a> Export<'a> {
         EntryBuilder::new(self.name(kind), self.options.compression_level)
     }
 
-    /// An entry of one JSON text.
+    /// An entry that consists of one JSON text.
     pub(super) fn json_entry(&self, kind: EntryKind, text: &[u8]) -> Result<SealedEntry> {
         let mut entry = self.entry(kind);
         entry.json(text)?;
         Ok(entry.seal()?)
     }
 
-    /// Refuses a job that is not the one whose configuration was read. Checked last: everything read before belongs to
-    /// that job.
+    /// Fails if the job was deleted or created again since its configuration was read. Checked last, so that everything
+    /// read before belongs to that job.
     pub(super) async fn refuse_replaced_job(&self) -> Result<()> {
         let job = self.job.id();
         let Some(current) = self.cluster().job(job).await? else {
             return Err(Error::failed(
-                format!("job {job} was deleted while it was exported"),
-                "what was read may be incomplete, so no archive was written: export another job, or import an earlier \
-                 archive of this one first",
+                format!("job {job} was deleted during the export: no archive was written"),
+                "check who deleted the job; an earlier archive can restore it: `esml-state import ARCHIVE`",
             ));
         };
         if create_time(&current) != create_time(&self.job.text) {
             return Err(Error::failed(
-                format!("job {job} was deleted and created again while it was exported"),
-                "export again",
+                format!("job {job} was deleted and created again during the export: no archive was written"),
+                "export it again",
             ));
         }
         Ok(())
@@ -157,8 +156,8 @@ async fn choose_job(session: &Session) -> Result<JobId> {
     let jobs = session.cluster.jobs().await?;
     if jobs.is_empty() {
         return Err(Error::failed(
-            format!("no anomaly detection job on {}", session.cluster.address()),
-            "a user without the right to see jobs sees none: `monitor_ml` is needed",
+            format!("no anomaly detection jobs on {}", session.cluster.address()),
+            "create a job first, or check the address in --url",
         ));
     }
     let mut table = Table::new(&[]);
@@ -168,37 +167,47 @@ async fn choose_job(session: &Session) -> Result<JobId> {
         table.row([job.id.clone(), job.state.clone(), snapshot, job.groups.join(", ")]);
     }
     let lines: Vec<String> = table.render(0).lines().map(str::to_owned).collect();
-    let question = "Which job? (type to search)";
+    let question = "Job to export (type to search)";
     match interrupt::ask(&session.terminal, move |terminal| terminal.choose(question, &lines)).await? {
         Some(chosen) => Ok(jobs[chosen].id.parse()?),
-        None => Err(Error::refused("no job was chosen", "give --job-id")),
+        None => Err(Error::refused(
+            "no job selected: no archive was written",
+            "select the job with --job-id JOB",
+        )),
     }
 }
 
-/// The chosen snapshot. Where the job was reverted, the one that it uses is not the latest one, which is named too.
+/// The snapshot to export. If the job was reverted, a warning names the latest snapshot, which is not the one that it uses.
 async fn find_snapshot(session: &Session, options: &ExportOptions, job: &JobConfig) -> Result<SnapshotSummary> {
     let (id, used) = (job.id(), job.model_snapshot_id.as_ref());
-    let list = format!("GET _ml/anomaly_detectors/{id}/model_snapshots lists them; closing a job makes one");
+    let list = format!(
+        "list the snapshots with `GET /_ml/anomaly_detectors/{id}/model_snapshots`; closing an open job creates one"
+    );
     let snapshots = session.cluster.snapshots(id).await?;
     let Some(latest) = snapshots.first() else {
-        return Err(Error::failed(format!("job {id} has no model snapshot yet"), list));
+        return Err(Error::failed(
+            format!("job {id} does not have a model snapshot yet"),
+            format!(
+                "open the job, start its datafeed, and close it (`POST /_ml/anomaly_detectors/{id}/_close`): this creates one"
+            ),
+        ));
     };
     let choice = (&options.snapshot_id, options.before());
     if let Some(chosen) = snapshots.iter().find(|snapshot| options.chooses(snapshot, used)) {
         if choice == (&None, None) && chosen.id != latest.id {
             session.terminal.warn(&format!(
-                "job {id} was reverted: it uses snapshot {} of {}, which is exported; the latest one is {} of {} \
-                 (--snapshot-id {})",
-                chosen.id, chosen.timestamp, latest.id, latest.timestamp, latest.id
+                "the latest snapshot is not exported: job {id} was reverted and uses snapshot {} of {}; to export the \
+                 latest one, of {}: --snapshot-id {}",
+                chosen.id, chosen.timestamp, latest.timestamp, latest.id
             ));
         }
         return Ok(chosen.clone());
     }
     let message = match (choice, used.filter(|used| used.as_str() != NO_SNAPSHOT)) {
-        ((Some(snapshot), _), _) => format!("job {id} has no model snapshot `{snapshot}`"),
-        ((None, Some(moment)), _) => format!("job {id} has no model snapshot from before {moment}"),
-        (_, Some(used)) => format!("job {id} uses snapshot {used}, which is not among its model snapshots"),
-        (_, None) => format!("job {id} uses no model snapshot: it was reverted to none, or reset"),
+        ((Some(snapshot), _), _) => format!("snapshot {snapshot} of job {id} does not exist"),
+        ((None, Some(moment)), _) => format!("job {id} does not have a model snapshot created before {moment}"),
+        (_, Some(used)) => format!("snapshot {used}, which job {id} uses, does not exist"),
+        (_, None) => format!("job {id} does not use a model snapshot: it was reset, or reverted to an empty model"),
     };
     let (latest, time) = (&latest.id, latest.timestamp);
     let hint = match choice {
@@ -216,21 +225,21 @@ async fn snapshot_document(cluster: &Cluster, job: &JobId, snapshot: &SnapshotSu
     let id = &snapshot.id;
     let document = cluster.snapshot_document(job, id).await?.ok_or_else(|| {
         Error::failed(
-            format!("the stored document of snapshot {id} of job {job} is not found"),
-            "the user needs `read` on .ml-anomalies-*: without it a search shows nothing",
+            format!("the stored document of snapshot {id} of job {job} was not found"),
+            "grant the user the `read` privilege on .ml-anomalies-*: without it, searches return no documents",
         )
     })?;
     let stored: Stored = serde_json::from_slice(&document.source).map_err(|error| {
         Error::failed(
             format!("{}: document {}: {error}", document.index, document.id),
-            "the snapshot is not usable; choose another with --snapshot-id",
+            "the snapshot cannot be used: choose another one with --snapshot-id",
         )
     })?;
     match stored.snapshot_doc_count {
         Some(count) if count > 0 && count == snapshot.state_documents => Ok(document),
         _ => Err(Error::failed(
-            format!("snapshot {id} of job {job} does not say how many state documents it has"),
-            "it may still be written; try again, or choose another with --snapshot-id",
+            format!("snapshot {id} of job {job} is incomplete: its number of state documents is missing or differs"),
+            "the job may still be writing it: export again, or choose another one with --snapshot-id",
         )),
     }
 }
