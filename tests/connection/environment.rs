@@ -67,7 +67,7 @@ fn url_option_overrides_the_environment() {
     let nowhere = Binary::new().with_env("ELASTICSEARCH_URL", "http://127.0.0.1:1");
     dry_run(&nowhere, &["--retries", "0"])
         .expect(1)
-        .expect_stderr("cannot reach http://127.0.0.1:1/");
+        .expect_stderr("cannot connect to http://127.0.0.1:1/");
     dry_run(&nowhere, &["--url", &url]).expect(0);
 }
 

@@ -187,8 +187,11 @@ fn wrong_credentials_are_reported_without_printing_them() {
         for more in [&["-vv"][..], &["-vv", "--json"]] {
             let all: Vec<&str> = args.iter().chain(more).copied().collect();
             let run = dry_run(&Binary::new(), &cluster.stand_in.url(), &all).expect(1);
-            run.expect_stderr("does not accept the credentials")
-                .expect_stderr("authenticat");
+            let expected = match args {
+                [] => "requires credentials: ",
+                _ => "does not accept the credentials: ",
+            };
+            run.expect_stderr(expected).expect_stderr("authenticat");
             assert_no_secret(&run);
         }
     }
@@ -220,8 +223,8 @@ fn certificates_are_verified_by_default() {
     std::fs::write(binary.path("ca.pem"), format!("{OTHER_AUTHORITY}\n{AUTHORITY}")).unwrap();
     dry_run(&binary, &url, &[])
         .expect(1)
-        .expect_stderr("TLS")
-        .expect_stderr("--ca-cert");
+        .expect_stderr("is not trusted: unknown issuer")
+        .expect_stderr("--ca-cert http_ca.crt");
     assert!(cluster.stand_in.requests().is_empty());
     dry_run(&binary, &url, &["--ca-cert", "ca.pem"]).expect(0);
     let run = dry_run(&binary, &url, &["--ignore-certs"]).expect(0);
@@ -240,7 +243,19 @@ fn certificate_of_another_host_is_refused() {
     std::fs::write(binary.path("ca.pem"), AUTHORITY).unwrap();
     dry_run(&binary, &cluster.stand_in.url(), &["--ca-cert", "ca.pem"])
         .expect(1)
-        .expect_stderr("TLS");
+        .expect_stderr("is for another host name: elsewhere.example\n");
+}
+
+#[test]
+fn wrong_scheme_is_reported_with_the_address_that_works() {
+    let plain = cluster_with(|_| {}).stand_in.url();
+    let secured = cluster_with(|options| options.tls = Some(Tls::new())).stand_in.url();
+    for (scheme, other, url) in [("http", "https", plain), ("https", "http", secured)] {
+        let wrong = url.replacen(scheme, other, 1);
+        dry_run(&Binary::new(), &wrong, &["--retries", "0"])
+            .expect(1)
+            .expect_stderr(&format!("--url {url}"));
+    }
 }
 
 #[test]
@@ -327,7 +342,7 @@ fn closed_port_is_reported_and_proxy_is_used() {
     let cluster = cluster_with(|_| {});
     let url = cluster.stand_in.url();
     let run = dry_run(&Binary::new(), "http://127.0.0.1:1", &["--retries", "1"]).expect(1);
-    run.expect_stderr("cannot reach http://127.0.0.1:1/")
+    run.expect_stderr("cannot connect to http://127.0.0.1:1/")
         .expect_stderr("--url");
     let proxied = || Binary::new().with_env("HTTP_PROXY", "http://127.0.0.1:1");
     dry_run(&proxied(), &url, &["--retries", "0"]).expect(1);

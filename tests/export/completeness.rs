@@ -28,7 +28,7 @@ fn with_document_count(count: u64) -> Fixture {
 fn missing_state_documents_are_an_error() {
     let test_cluster = test_cluster(&with_document_count(3));
     failed_export(&test_cluster, JOB, &[], 1)
-        .expect_stderr("has 3 state documents, 1 were found")
+        .expect_stderr("has 3 state documents, but 1 were found")
         .expect_stderr("`read` on .ml-state*");
 }
 
@@ -45,7 +45,7 @@ fn gap_in_the_state_is_an_error() {
 fn empty_state_is_an_error() {
     let mut fixture = Fixture::load(JOB);
     fixture.state.clear();
-    failed_export(&test_cluster(&fixture), JOB, &[], 1).expect_stderr("has 1 state documents, 0 were found");
+    failed_export(&test_cluster(&fixture), JOB, &[], 1).expect_stderr("has 1 state documents, but 0 were found");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn timed_out_search_is_an_error() {
         .faults()
         .add(fault.then(Action::status(200, empty.to_string())));
     failed_export(&test_cluster, JOB, &["--page-size", "50"], 1)
-        .expect_stderr("annotations: 98 documents were counted, 50 could be read");
+        .expect_stderr("annotations: 98 documents were counted, but only 50 were read");
 }
 
 #[test]
@@ -350,7 +350,8 @@ fn missing_categorizer_state_causes_a_warning() {
     let run = test_cluster
         .run(&binary, &["export", "--job-id", "log-categories", "--yes"])
         .expect(0);
-    run.expect_stderr("warning:").expect_stderr("categories start anew");
+    run.expect_stderr("warning:")
+        .expect_stderr("the categories are not included");
 }
 
 #[test]
@@ -362,5 +363,5 @@ fn open_job_is_exported_with_a_warning() {
     let run = test_cluster
         .run(&Binary::new(), &["export", "--job-id", JOB, "--yes"])
         .expect(0);
-    run.expect_stderr("job web-latency is opened");
+    run.expect_stderr("warning: changes since the last snapshot are not included: job web-latency is open");
 }

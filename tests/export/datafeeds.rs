@@ -46,7 +46,7 @@ fn job_without_datafeed_exports_no_input_documents() {
     let entries = exported(&cluster, JOB, &[]);
     assert_eq!(datafeed(&entries), Value::Null);
     failed_export(&cluster, JOB, &["--include-inputs"], 1)
-        .expect_stderr("no datafeed")
+        .expect_stderr("does not have a datafeed")
         .expect_stderr("without --include-inputs");
 }
 
@@ -83,7 +83,7 @@ fn pattern_without_an_index_exports_no_input_documents_with_a_warning() {
             stand_in,
         };
         cluster.seed(&fixture);
-        let warning = format!("warning: the archive will have no input documents: no index matches {pattern}");
+        let warning = format!("warning: the archive will not contain input documents: no index matches {pattern}");
         for pagination in ["pit", "scroll"] {
             let entries = exported(&cluster, JOB, &["--include-inputs", "--pagination", pagination]);
             assert_eq!(inputs(&entries).len(), 0);

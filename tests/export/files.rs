@@ -223,15 +223,15 @@ fn export_dry_run_counts_and_writes_nothing() {
         .expect(0)
         .stdout;
     insta::assert_snapshot!(text, @r"
-    would write log-categories_state.tar.gz
-    job log-categories, snapshot 1795433132 of 2026-11-23T11:25:32Z
-                     documents
-      model state            1
-      annotations            6
-      notifications          4
-      categories            12
-      inputs               200  about 25.1 KiB before compression
-    of the inputs: @timestamp, message, service
+    Would export to log-categories_state.tar.gz
+    Job log-categories, snapshot 1795433132 of 2026-11-23T11:25:32Z
+                       documents
+      model state              1
+      annotations              6
+      notifications            4
+      categories              12
+      input documents        200  about 25.1 KiB before compression
+    Input fields: @timestamp, message, service
     ");
     let run = cluster
         .run(

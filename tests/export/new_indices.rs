@@ -58,7 +58,7 @@ fn index_created_with_other_field_types_is_refused() {
         let cluster = cluster_with_new_index(mapping, document);
         failed_export(&cluster, JOB, &["--include-inputs", "--pagination", pagination], 1)
             .expect_stderr(&format!(
-                "{NEW} appeared during the export, and fields of it are not read: server"
+                "index {NEW} was added during the export, and some of its fields are not included: server"
             ))
             .expect_stderr("export again");
     }

@@ -26,7 +26,7 @@ fn piped_stdout_is_the_plain_path() {
         run.stderr
     );
     for line in [
-        "Model state: 1 document, 1 of the categorizer",
+        "Model state: 1 document, categorizer state: 1",
         "Annotations: 6",
         "Notifications: 4",
         "Categories: ",

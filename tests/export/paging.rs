@@ -137,7 +137,7 @@ fn unsupported_pagination_is_an_error() {
         let cluster = TestCluster::seeded(MlVersion::new(major, minor, patch), &fixture);
         failed_export(&cluster, JOB, &["--pagination", "pit"], 1)
             .expect_stderr(&format!(
-                "{major}.{minor}.{patch} cannot read every document through a point in time (7.12"
+                "requires Elasticsearch 7.12 or later, and this cluster has {major}.{minor}.{patch}"
             ))
             .expect_stderr("--pagination scroll");
         assert_eq!(used_paginations(&cluster), (false, false));

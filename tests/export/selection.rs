@@ -54,8 +54,8 @@ fn reverted_job_is_exported_with_its_current_snapshot() {
     let run = cluster
         .run(&Binary::new(), &["export", "--job-id", JOB, "--yes"])
         .expect(0);
-    run.expect_stderr("warning: job log-categories-multisnap was reverted: it uses snapshot 1795433575")
-        .expect_stderr("the latest one is 1795433586")
+    run.expect_stderr("warning: the latest snapshot is not exported: job log-categories-multisnap was reverted")
+        .expect_stderr("uses snapshot 1795433575")
         .expect_stderr("--snapshot-id 1795433586");
     assert_eq!(snapshot_of(&cluster, &["--snapshot-id", "1795433586"]), "1795433586");
     assert_eq!(snapshot_of(&cluster, &["--before-date", "2026-11-24"]), "1795433586");
@@ -67,7 +67,7 @@ fn job_reverted_to_empty_requires_a_snapshot_id() {
     let path = format!("/_ml/anomaly_detectors/{JOB}/model_snapshots/empty/_revert");
     assert_eq!(cluster.call("POST", &path, "").status, 200);
     failed_export(&cluster, JOB, &[], 1)
-        .expect_stderr("uses no model snapshot")
+        .expect_stderr("does not use a model snapshot")
         .expect_stderr("--snapshot-id 1795433586");
     assert_eq!(snapshot_of(&cluster, &["--snapshot-id", "1795433580"]), "1795433580");
 }
@@ -75,10 +75,11 @@ fn job_reverted_to_empty_requires_a_snapshot_id() {
 #[test]
 fn missing_snapshot_is_an_error_that_names_it() {
     let cluster = cluster(&Fixture::load(JOB));
-    failed_export(&cluster, JOB, &["--snapshot-id", "42"], 1).expect_stderr("no model snapshot `42`");
+    failed_export(&cluster, JOB, &["--snapshot-id", "42"], 1)
+        .expect_stderr("snapshot 42 of job log-categories-multisnap does not exist");
     failed_export(&cluster, JOB, &["--before-date", "1795433575000"], 1)
-        .expect_stderr("no model snapshot from before 2026-11-23T11:32:55");
-    failed_export(&cluster, "nosuch", &[], 1).expect_stderr("no job `nosuch`");
+        .expect_stderr("does not have a model snapshot created before 2026-11-23T11:32:55");
+    failed_export(&cluster, "nosuch", &[], 1).expect_stderr("job nosuch does not exist");
 }
 
 #[test]

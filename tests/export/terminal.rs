@@ -23,8 +23,8 @@ fn personal_data_requires_confirmation() {
     let binary = Binary::new();
     let mut session = start(&cluster, &binary, &["--job-id", JOB]);
     session
-        .expect("will hold values of your data")
-        .expect("Export it?")
+        .expect("will contain values of your data")
+        .expect("Export this job?")
         .send_keys("y");
     let ended = session.wait();
     assert_eq!(
@@ -42,15 +42,19 @@ fn quiet_shows_what_is_confirmed() {
     let binary = Binary::new();
     let mut session = start(&cluster, &binary, &["--job-id", JOB, "--include-inputs", "-q"]);
     session
-        .expect("will hold values of your data")
-        .expect("Export it?")
+        .expect("will contain values of your data")
+        .expect("Export this job?")
         .send_keys("y")
-        .expect("range of the inputs is open")
-        .expect("Include all of them?")
+        .expect("No date range set: all ")
+        .expect("Include these input documents?")
         .send_keys("y");
     let ended = session.wait();
     assert_eq!(ended.code, 0, "{}", ended.screen);
-    assert!(ended.last_line().contains("Include all of them?"), "{}", ended.screen);
+    assert!(
+        ended.last_line().contains("Include these input documents?"),
+        "{}",
+        ended.screen
+    );
 }
 
 #[test]
@@ -59,7 +63,7 @@ fn no_and_enter_decline() {
     for answer in ["n", "\r"] {
         let binary = Binary::new();
         let mut session = start(&cluster, &binary, &["--job-id", JOB]);
-        session.expect("Export it?").send_keys(answer);
+        session.expect("Export this job?").send_keys(answer);
         let ended = session.wait();
         assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{}", ended.screen);
         assert_eq!(files(binary.directory()), Vec::<String>::new());
@@ -76,9 +80,9 @@ fn unlimited_input_range_requires_confirmation() {
         &["--job-id", JOB, "--include-inputs", "--inputs-after-date", "2024-01-01"],
     );
     session
-        .expect("Export it?")
+        .expect("Export this job?")
         .send_keys("y")
-        .expect("200 documents, about ")
+        .expect("No end date set: all 200 input documents (about ")
         .send_keys("n");
     let ended = session.wait();
     assert_eq!((ended.code, ended.stdout.as_str()), (3, ""), "{}", ended.screen);
@@ -92,7 +96,7 @@ fn unlimited_input_range_requires_confirmation() {
     let mut args = vec!["--job-id", JOB, "--include-inputs"];
     args.extend(closed);
     let mut session = start(&cluster, &binary, &args);
-    session.expect("Export it?").send_keys("y");
+    session.expect("Export this job?").send_keys("y");
     assert_eq!(session.wait().code, 0);
 }
 
@@ -102,7 +106,7 @@ fn job_is_selected_from_a_searchable_list() {
     cluster.seed(&Fixture::load(JOB));
     let binary = Binary::new();
     let mut session = start(&cluster, &binary, &["--yes"]);
-    session.expect("Which job?").expect("web-latency");
+    session.expect("Job to export").expect("web-latency");
     session.send_keys("categ").expect("categ").send_keys("\r");
     let ended = session.wait();
     assert_eq!(
@@ -115,7 +119,7 @@ fn job_is_selected_from_a_searchable_list() {
         assert!(ended.screen.contains(shown), "{shown}: {}", ended.screen);
     }
     let mut session = start(&cluster, &binary, &["--yes"]);
-    session.expect("Which job?").send_keys("\u{1b}");
+    session.expect("Job to export").send_keys("\u{1b}");
     let ended = session.wait();
     assert_eq!(ended.code, 3, "{}", ended.screen);
     assert!(ended.screen.contains("--job-id"));
@@ -126,7 +130,7 @@ fn cluster_without_jobs_is_an_error() {
     let cluster = TestCluster::new(version());
     let ended = start(&cluster, &Binary::new(), &["--yes"]).wait();
     assert_eq!(ended.code, 1, "{}", ended.screen);
-    assert!(ended.screen.contains("no anomaly detection job"));
+    assert!(ended.screen.contains("no anomaly detection jobs"));
 }
 
 #[test]
@@ -163,7 +167,7 @@ fn signal_during_a_prompt_ends_the_program() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let binary = Binary::new();
         let mut session = start(&cluster, &binary, &["--job-id", JOB]);
-        session.expect("Export it?").expect_no_echo().signal(signal);
+        session.expect("Export this job?").expect_no_echo().signal(signal);
         let ended = session.wait();
         assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{}", ended.screen);
         ended.assert_restored();

@@ -393,8 +393,7 @@ fn check_outcome(
         .collect();
     for name in names {
         let part = found.get(name);
-        let has_warning =
-            kind.name == "filter deleted" && run.stderr.contains("warning: a rule of the job names filter");
+        let has_warning = kind.name == "filter deleted" && run.stderr.contains("warning: filter ");
         if part != views.before.get(name) && after.is_none_or(|after| part != after.get(name)) && !has_warning {
             return Err(format!("{name} is neither from before nor from after"));
         }

@@ -95,7 +95,7 @@ fn documents_deleted_after_the_count_are_reported() {
     check_deleted_document(
         FaultRule::on("POST", "/app-logs/_pit"),
         "app-logs",
-        "inputs: 5 documents were counted, 4",
+        "input documents: 5 documents were counted, but only 4",
     );
     check_deleted_document(
         FaultRule::on("POST", "/.ml-annotations-read/_pit"),
@@ -105,7 +105,7 @@ fn documents_deleted_after_the_count_are_reported() {
     check_deleted_document(
         FaultRule::on("POST", "/.ml-state"),
         ".ml-state*",
-        "state documents, 0 were found",
+        "state documents, but 0 were found",
     );
 }
 
