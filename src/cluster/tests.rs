@@ -1,4 +1,4 @@
-//! A loopback server that gives scripted answers, and what the module does over it.
+//! Tests of the module with a server that returns scripted responses.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::sync::{Arc, Mutex};
@@ -14,13 +14,13 @@ use crate::cluster::http::error::{Error, Result};
 use crate::cluster::http::retry::{Clock, Moment, Observer, SystemClock};
 use crate::util::secret::Secrets;
 
-/// Status, further header lines, body. Status 0: hang up instead.
+/// Status, additional header lines, body. With status 0, the connection is closed without a response.
 pub(crate) type Scripted = (u16, &'static str, String);
 
 const ROOT: &str =
     r#"{"cluster_name":"c","cluster_uuid":"u","version":{"number":"VERSION"},"tagline":"You Know, for Search"}"#;
 
-/// The pauses that were announced.
+/// Records the announced pauses.
 #[derive(Debug, Default)]
 pub(crate) struct Pauses(pub(crate) Mutex<Vec<Duration>>);
 
@@ -32,7 +32,7 @@ impl Observer for Pauses {
     fn answered(&self, _: &str, _: u16, _: Duration) {}
 }
 
-/// Pauses are skipped.
+/// A clock that skips pauses.
 #[derive(Debug)]
 struct ImpatientClock(SystemClock);
 
@@ -50,10 +50,10 @@ impl Clock for ImpatientClock {
     }
 }
 
-/// What the server was asked: request line and body.
+/// The received requests: request line and body.
 pub(crate) type Asked = Arc<Mutex<Vec<(String, String)>>>;
 
-/// Serves the answers in turn (one connection each), then hangs up.
+/// Returns the responses in order, one per connection, and then closes connections.
 pub(crate) async fn serve(answers: Vec<Scripted>) -> (url::Url, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
@@ -94,7 +94,7 @@ pub(crate) async fn serve(answers: Vec<Scripted>) -> (url::Url, Asked) {
                     "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}",
                     body.len()
                 );
-                // A client does not read what is too large.
+                // A client does not read a response that is too large.
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         }
@@ -102,7 +102,7 @@ pub(crate) async fn serve(answers: Vec<Scripted>) -> (url::Url, Asked) {
     (url, asked)
 }
 
-/// A cluster of that version behind the answers; `/` is answered too.
+/// A cluster of this version that returns these responses, after one for `/`.
 pub(crate) async fn cluster(version: &str, answers: Vec<Scripted>) -> (Cluster, Asked, Arc<Pauses>) {
     let mut all = vec![(200, "", ROOT.replace("VERSION", version))];
     all.extend(answers);
@@ -281,7 +281,7 @@ mod requests {
             ids(&old, search(Pagination::PointInTime)).await,
             Err(Error::Options(_))
         ));
-        // What comes after the lost page would be taken for it.
+        // The next page would be mistaken for the lost one.
         let lost = vec![
             page("s1", &[1]),
             (0, "", String::new()),

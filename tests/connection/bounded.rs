@@ -1,4 +1,4 @@
-//! Responses that are larger than what was asked for: refused by the name of the request, in bounded memory.
+//! Responses that exceed the limit of the request are errors that name the request, in bounded memory.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -15,12 +15,12 @@ use crate::support::binary::Binary;
 use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::{Answer, Call};
 
-/// KiB of memory that a run may have, held by the operating system: an allocation beyond it ends the program.
+/// Memory limit of a run in KiB. The operating system enforces it: a larger allocation ends the program.
 const MEMORY_LIMIT_KIB: u64 = 64 << 10;
-/// In the name of which nothing on this machine is addressed, so that responses may come compressed.
+/// An address that is not local, so that compressed responses are requested.
 pub const PROXIED_URL: &str = "http://cluster.invalid:9200";
 
-/// Runs an export in that memory: exit code, and its output.
+/// Runs an export with this memory limit. Returns the exit code and stderr.
 fn export(binary: &Binary, url: &str) -> (Option<i32>, String) {
     let arguments = [
         "export",
@@ -36,7 +36,7 @@ fn export(binary: &Binary, url: &str) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// Runs a command in that memory.
+/// Runs a command with this memory limit.
 pub fn run_in_limited_memory(binary: &Binary, arguments: &[&str]) -> Output {
     let command = binary.command(arguments);
     let mut limited = Command::new("sh");
@@ -51,7 +51,7 @@ pub fn run_in_limited_memory(binary: &Binary, arguments: &[&str]) -> Output {
     limited.output().unwrap()
 }
 
-/// 200 MiB in a few hundred KiB.
+/// 200 MiB that are compressed to a few hundred KiB.
 pub fn compression_bomb() -> Answer {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     let piece = vec![b' '; 1 << 20];
@@ -63,7 +63,7 @@ pub fn oversized_response() -> Answer {
     Answer::of(200, "application/json", vec![b' '; 40 << 20])
 }
 
-/// Many values in few bytes.
+/// A small response with many values.
 fn many_values_response() -> Answer {
     Answer::of(200, "application/json", format!("[{}0]", "[0],".repeat(260_000)))
 }
@@ -77,7 +77,7 @@ fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
         .stand_in
         .requests()
         .into_iter()
-        // What is closed at the end is given up in any case.
+        // Failures to close a context are ignored.
         .filter(|request| request.method != "DELETE" && !request.path.contains("has_privileges"))
         .map(|request| (request.method, request.path))
         .collect();
@@ -102,8 +102,8 @@ fn every_request_of_an_export_is_bounded_by_what_it_may_return() {
     }
 }
 
-/// Mappings as large as they may be: 32 MiB of text, most of it in descriptions of fields that are not exported, and many
-/// fields in the rest.
+/// Mappings of the maximum size: 32 MiB of text, most of it in descriptions of fields that are not exported, and many
+/// other fields.
 #[test]
 fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
     let cluster = cluster_with(|_| {});
@@ -116,7 +116,7 @@ fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
         "described".to_owned(),
         json!({"type": "long", "meta": {"note": "x".repeat(2 << 20)}}),
     );
-    // Not read at all.
+    // Aliases are not read.
     indices["app-logs"]["aliases"]["large"] = json!({"filter": {"term": {"a": "x".repeat(26 << 20)}}});
     indices["other"] = definition;
     let faults = cluster.stand_in.faults();
@@ -145,7 +145,7 @@ fn mappings_as_large_as_they_may_be_are_read_in_bounded_memory() {
     assert!(stderr.contains("GET /app-logs: the response is too large"), "{stderr}");
 }
 
-/// What has few documents may have many shards and clusters that failed.
+/// A response with few documents may contain many failed shards and clusters.
 #[test]
 fn response_fields_other_than_documents_are_bounded() {
     let cluster = cluster_with(|_| {});
@@ -163,7 +163,7 @@ fn response_fields_other_than_documents_are_bounded() {
         let answer = Answer::of(200, "application/json", format!(r#"{{{beside},"hits":{{"hits":[]}}}}"#));
         let faults = cluster.stand_in.faults();
         faults.clear();
-        // Sized for documents of model state.
+        // This limit allows for documents of model state.
         let state = |call: &Call| call.path.contains(".ml-state") && call.path.ends_with("_search");
         faults.add(FaultRule::when(state).always().then(Action::Answer(answer)));
         let (code, stderr) = export(&Binary::new(), &cluster.stand_in.url());

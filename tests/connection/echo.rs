@@ -1,4 +1,4 @@
-//! A server or proxy that returns what it was sent: our own secrets are not printed, in any form.
+//! Secrets are not printed in any form, even if a server or proxy returns the request.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::support::cluster::faults::{Action, FaultRule};
 use crate::support::cluster::{Answer, Call};
 use crate::support::test_cluster::TestCluster;
 
-/// What is never printed: the passwords and keys below as they are typed, sent, escaped and encoded.
+/// Texts that are never printed: the passwords and keys below as entered, sent, escaped and encoded.
 const SECRETS: [&str; 12] = [
     "p@ss",
     "p%40ss",
@@ -33,7 +33,7 @@ const CREDENTIALS: [&[&str]; 4] = [
     &["--bearer-token", "t0ken-s3cr3t"],
 ];
 
-/// The headers of a request and what is inside of them, in forms that servers and proxies give them.
+/// The headers of a request and their parts, in forms in which servers and proxies return them.
 fn echoed_headers(call: &Call) -> String {
     let sent = call.header("authorization").unwrap_or("none").to_owned();
     let token = sent.split(' ').nth(1).unwrap_or_default();
@@ -43,7 +43,7 @@ fn echoed_headers(call: &Call) -> String {
     format!("Authorization: {sent} is {decoded}, {own} or {percent}")
 }
 
-/// Any answer, made of what was returned.
+/// A response that contains this text.
 type ResponseForm = fn(&str) -> Answer;
 
 const RESPONSE_FORMS: [ResponseForm; 11] = [
@@ -58,7 +58,7 @@ const RESPONSE_FORMS: [ResponseForm; 11] = [
     },
     |text| Answer::of(502, "text/plain", text.to_owned()),
     |text| Answer::of(200, "text/plain", text.to_owned()),
-    // Cut in the middle of a secret it would be found no more.
+    // Truncating in the middle of a secret must not prevent its detection.
     |text| Answer::of(500, "text/plain", format!("{}{text}", ".".repeat(70))),
     |text| {
         let error = json!({"type": "exception", "reason": format!("{}{text}", ".".repeat(450))});
@@ -72,7 +72,7 @@ const RESPONSE_FORMS: [ResponseForm; 11] = [
         let place = format!("http://elsewhere.invalid/{}", text.replace([' ', ',', '\\'], "-"));
         Answer::of(302, "text/plain", "").with_header("location", &place)
     },
-    // A response of another form than what was asked for, which errors of the parser quote.
+    // A response of an unexpected structure, which errors of the parser quote.
     |text| Answer::json(200, &json!(text)),
     |text| Answer::json(200, &json!({"version": text, "jobs": text, "cluster_name": [text]})),
     |text| Answer::json(200, &json!({})).with_header("content-encoding", &text.replace('\\', "-")),
@@ -82,7 +82,7 @@ fn echoing_cluster(form: ResponseForm, path: &'static str) -> TestCluster {
     let cluster = cluster_with(|_| {});
     let faults = cluster.stand_in.faults();
     let added = Arc::new(faults.clone());
-    // A rule that adds the answer for the request that it saw.
+    // A rule that adds the response for the request that it received.
     faults.add(
         FaultRule::when(move |call| call.path.starts_with(path))
             .always()
@@ -105,7 +105,7 @@ fn assert_no_secret(stderr: &str, what: &str) {
 
 #[test]
 fn credential_in_a_response_is_not_printed() {
-    // Each run waits before it tries again: those of a form run side by side.
+    // The runs of a form are concurrent, because each waits before it retries.
     for (number, form) in RESPONSE_FORMS.into_iter().enumerate() {
         std::thread::scope(|scope| {
             for (credential, path) in CREDENTIALS
@@ -127,7 +127,7 @@ fn credential_in_a_response_is_not_printed() {
     }
 }
 
-/// A reason is cut after 500 characters, text that is no JSON after 120: there a secret must be concealed before.
+/// A reason is truncated after 500 characters, other text after 120: secrets must be redacted before.
 #[test]
 fn secret_at_a_truncation_is_not_printed_in_part() {
     let secret = |before: usize| format!("{}key-s3cr3t", ".".repeat(before));

@@ -1,4 +1,4 @@
-//! What the environment names: the address, the cloud id, the authority, and a user whose password comes from elsewhere.
+//! Environment variables: the address, the Cloud ID, the certificate authority, and a user with a password from another source.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,12 +13,12 @@ use super::{JOB, assert_no_secret, auth, cluster_with};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::tls::{AUTHORITY, Tls};
 
-/// Nothing but the environment says where the cluster is.
+/// Only the environment contains the address of the cluster.
 fn dry_run(binary: &Binary, more: &[&str]) -> Run {
     binary.run([&["export", "--job-id", JOB, "--dry-run"], more].concat())
 }
 
-/// A proxy that takes every connection to one place, and notes where each was meant to go.
+/// A proxy that forwards every connection to one address, and records the requested ones.
 fn proxy(to: &Url) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -86,7 +86,7 @@ fn certificate_authority_of_the_environment_is_trusted() {
 
 #[test]
 fn cloud_id_of_the_environment_selects_the_cluster() {
-    // The host of this cloud id, and of the certificate.
+    // The certificate is for the host of this Cloud ID.
     let id = format!("deployment:{}", STANDARD.encode("example$elsewhere$kibana"));
     let tls = Tls::for_another_host();
     let cluster = cluster_with(|options| options.tls = Some(tls.clone()));

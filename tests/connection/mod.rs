@@ -1,4 +1,4 @@
-//! Reaching a cluster: who asks, whom it trusts, what it takes for an answer, and what it never says.
+//! Connecting to a cluster: credentials, certificates, accepted servers, and errors without secrets.
 
 pub mod bounded;
 mod echo;

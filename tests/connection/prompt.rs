@@ -1,4 +1,4 @@
-//! A password typed at a terminal.
+//! The password prompt.
 
 use super::{JOB, auth, cluster_with};
 use crate::support::binary::Binary;

@@ -1,4 +1,4 @@
-//! A server that leads elsewhere gets neither the credential nor the body of a request sent there.
+//! Neither the credential nor the body of a request is sent to the target of a redirect.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,8 +15,8 @@ use crate::support::cluster::tls::{AUTHORITY, Tls};
 
 const KEY: [&str; 2] = ["--api-key", "key-id:key-s3cr3t"];
 
-/// Speaks TLS and plain HTTP on one port: over TLS it redirects to itself without. Returns the port, and what is sent
-/// to it in the clear.
+/// A server for HTTPS and HTTP on one port that redirects from HTTPS to HTTP. Returns the port, and what is sent
+/// to it without encryption.
 fn downgrading_server(runtime: &tokio::runtime::Runtime, tls: &Tls) -> (u16, Arc<Mutex<String>>) {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -28,7 +28,7 @@ fn downgrading_server(runtime: &tokio::runtime::Runtime, tls: &Tls) -> (u16, Arc
             if stream.peek(&mut first).await.is_err() {
                 continue;
             }
-            // The first byte of a TLS handshake.
+            // 0x16 is the first byte of a TLS handshake.
             if first[0] != 0x16 {
                 let read = stream.read(&mut buffer).await.unwrap_or(0);
                 noted

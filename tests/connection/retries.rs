@@ -1,4 +1,4 @@
-//! For how long a request is retried, and what is not retried at all.
+//! How long requests are retried, and which failures are not retried.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use crate::support::test_cluster::TestCluster;
 
 const COUNT: &str = "/.ml-annotations-read/_count";
 
-/// Exports without writing while this request fails for so long, in time of the test's own.
+/// Runs a dry run while this request fails for the given time, with a simulated clock.
 fn export_during(outage: Duration, more: &[&str]) -> (Run, usize) {
     let (cluster, own) = (cluster_with(|_| {}), InProcess::new());
     let (faults, clock) = (cluster.stand_in.faults(), Arc::clone(&own.clock));
@@ -81,8 +81,8 @@ fn unknown_host_and_closed_port_are_not_retried() {
     }
 }
 
-/// Once something was answered, a refused connection is a node that restarts. The job is read early, alone, and many
-/// requests follow.
+/// After a first response, a refused connection may be a node that restarts. The job is read early by a single request, and
+/// many requests follow.
 #[cfg(target_os = "linux")]
 #[test]
 fn connection_refused_after_the_first_contact_is_retried() {

@@ -1,4 +1,4 @@
-//! `-v`: what stands behind a failure, where the message does not hold it already.
+//! `-v`: the causes of a failure that the message does not contain.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{cluster, export};
 use crate::support::binary::{Binary, Run};
 use crate::support::cluster::faults::{Action, FaultRule};
 
-/// The lines of causes.
+/// The causes in the output.
 fn causes(run: &Run) -> Vec<&str> {
     run.stderr
         .lines()
@@ -14,7 +14,7 @@ fn causes(run: &Run) -> Vec<&str> {
         .collect()
 }
 
-/// A refusal with causes below causes.
+/// An error response with nested causes.
 fn refusal(kind: &str) -> FaultRule {
     let error = json!({"type": kind, "reason": "all shards failed", "caused_by":
         {"type": "illegal_state_exception", "reason": "the results index s3cr3t-a has no mapping", "caused_by":

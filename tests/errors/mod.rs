@@ -1,4 +1,4 @@
-//! Each kind of error as a user reads it: what failed, on what, why, and what to do next.
+//! Each kind of error as printed: what failed, on what, why, and what to do next.
 
 mod causes;
 
@@ -19,7 +19,7 @@ fn cluster() -> TestCluster {
     cluster
 }
 
-/// Ports and the test's own directory differ from run to run.
+/// The output without ports and temporary directories, which differ between runs.
 fn masked_output(binary: &Binary, cluster: &TestCluster, title: &str, run: &Run) -> String {
     let port = cluster.stand_in.url().rsplit(':').next().unwrap_or_default().to_owned();
     let mut text = format!("# {title}\nexit {}\n", run.code);
@@ -117,7 +117,7 @@ fn export_errors_match_the_snapshot() {
     ];
     let mut text = String::new();
     for (title, fault, more) in cases {
-        // Of two the last counts nowhere: what a case names stands alone.
+        // These options must not be given twice.
         let run = match more.first() {
             Some(&("--job-id" | "-o")) => {
                 cluster.stand_in.faults().clear();

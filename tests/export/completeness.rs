@@ -1,4 +1,4 @@
-//! All of it or an error: what cannot be read whole is no archive.
+//! An export is complete, or an error without an archive.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
 
-/// A snapshot that claims so many state documents.
+/// A snapshot with this value in `snapshot_doc_count`.
 fn with_document_count(count: u64) -> Fixture {
     let mut fixture = Fixture::load(JOB);
     for snapshot in &mut fixture.snapshots {
@@ -52,7 +52,7 @@ fn empty_state_is_an_error() {
 fn corrupt_state_is_an_error_that_names_the_document() {
     let mut fixture = Fixture::load(JOB);
     let state = &mut fixture.state[0];
-    // One letter in the middle of the encoded state: the gzip checksum tells.
+    // Changes one letter in the encoded state, which the gzip checksum detects.
     let middle = state.source.len() / 2;
     let letter = if state.source.as_bytes()[middle] == b'A' {
         "B"
@@ -68,7 +68,7 @@ fn corrupt_state_is_an_error_that_names_the_document() {
 fn missing_snapshot_document_is_an_error() {
     let fixture = Fixture::load("log-categories-multisnap");
     let test_cluster = test_cluster(&fixture);
-    // What a user sees who may list snapshots and may not read the index.
+    // The response for a user who may list snapshots but not read the index.
     let nothing = json!({"took": 1, "timed_out": false, "_shards": {"total": 0, "successful": 0, "skipped": 0, "failed": 0},
         "hits": {"total": {"value": 0, "relation": "eq"}, "max_score": null, "hits": []}});
     let hidden = FaultRule::on("POST", "ml-anomalies").always();
@@ -119,7 +119,7 @@ fn user_without_privileges_gets_an_error() {
     }
 }
 
-/// Security hides from a search on a pattern what a user may not read: nothing is found, and nothing is refused.
+/// With security, a search with a wildcard omits indices that the user may not read, without an error.
 #[test]
 fn user_without_privileges_on_a_source_pattern_gets_an_error() {
     let pattern = |job: &mut Value| job["datafeed_config"]["indices"] = json!(["weblogs-*"]);
@@ -197,7 +197,7 @@ fn timed_out_search_is_an_error() {
     test_cluster.stand_in.faults().add(fault);
     failed_export(&test_cluster, JOB, &["--page-size", "50"], 1).expect_stderr("timed_out");
     test_cluster.stand_in.faults().clear();
-    // Pages that lack documents without saying why.
+    // Pages with missing documents and without an error.
     let empty = json!({"took": 1, "timed_out": false, "_shards": {"total": 1, "failed": 0}, "hits": {"hits": []}});
     let fault = FaultRule::when(|call| call.path == "/_search").nth(2).always();
     test_cluster
@@ -261,7 +261,7 @@ fn more_than_ten_thousand_documents_are_exported() {
     assert_no_open_contexts(&test_cluster);
 }
 
-/// Early where what stands before them takes a page each; what takes longer could outlast their point in time.
+/// Early if each previous entry needs one page. Otherwise the point in time could expire.
 #[test]
 fn small_state_is_exported_while_input_documents_are_read() {
     for (page_size, early) in [("2", false), ("1000", true)] {
@@ -288,14 +288,14 @@ fn small_state_is_exported_while_input_documents_are_read() {
     }
 }
 
-/// Each may have 16 MiB.
+/// Each document may have 16 MiB.
 #[test]
 fn large_state_is_exported_before_input_documents_are_read() {
     for (documents, opened) in [(1, true), (2, false)] {
         let mut fixture = with_document_count(documents);
         fixture.state.clear();
         let test_cluster = test_cluster(&fixture);
-        // A page that takes all its annotations: what else is long would be read first too.
+        // All annotations fit in a page, so that only the state is read early.
         failed_export(&test_cluster, JOB, &["--include-inputs", "--page-size", "1000"], 1)
             .expect_stderr("0 were found");
         let requests = test_cluster.stand_in.requests();
@@ -305,7 +305,7 @@ fn large_state_is_exported_before_input_documents_are_read() {
     }
 }
 
-/// An archive without the events would be a calendar without them.
+/// Without its events, the archive would contain an empty calendar.
 #[test]
 fn calendar_deleted_before_its_events_are_read_is_an_error() {
     let test_cluster = test_cluster(&Fixture::load(JOB));

@@ -1,4 +1,4 @@
-//! Where the inputs come from: datafeeds inside the job, beside it, absent, on other clusters.
+//! The source of input documents: datafeeds in the job, separate, missing, and with remote clusters.
 
 use std::sync::Arc;
 

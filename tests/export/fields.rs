@@ -1,4 +1,4 @@
-//! What leaves the house: exactly the fields that the job needs, and their mapping.
+//! Exactly the fields that the job needs are exported, with their mappings.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use crate::support::cluster::faults::FaultRule;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
-/// A field that no job reads, in every document.
+/// A field of every document that no job reads.
 fn with_private_field(mut fixture: Fixture) -> Fixture {
     for input in &mut fixture.inputs {
         input.source = input.source.replacen('{', r#"{"private": {"note": "s3cr3t"}, "#, 1);
@@ -20,7 +20,7 @@ fn with_private_field(mut fixture: Fixture) -> Fixture {
     fixture
 }
 
-/// Every list of fields that the cluster was asked for; `*` where a search asked for whole inputs.
+/// Every list of fields that was requested; `*` if a search requested complete documents.
 fn record_requested_fields(cluster: &TestCluster, index: &str) -> Arc<Mutex<BTreeSet<String>>> {
     let asked = Arc::new(Mutex::new(BTreeSet::new()));
     let (index, heard) = (index.to_owned(), Arc::clone(&asked));
@@ -122,7 +122,7 @@ fn multi_fields_are_resolved_by_the_mapping() {
 fn options_add_fields_or_export_all() {
     let mut fixture = with_private_field(Fixture::load("web-latency"));
     fixture.inputs.truncate(5);
-    // Numbers as a person may write them: whole documents are carried as they are.
+    // Numbers in different notations: complete documents are exported unchanged.
     fixture.inputs[0].source = fixture.inputs[0].source.replacen('{', r#"{"price": 1.10, "#, 1);
     let cluster = cluster(&fixture);
     let needed = exported(&cluster, "web-latency", &["--include-inputs"]);
@@ -146,7 +146,7 @@ fn options_add_fields_or_export_all() {
     assert!(entry(&all, "_input_mapping.json").contains("price"));
 }
 
-/// What an export says beside its result.
+/// The stderr of an export.
 fn stderr_of_export(cluster: &TestCluster, more: &[&str]) -> String {
     let binary = Binary::new();
     let mut args = vec!["export", "--job-id", "web-latency", "--yes", "--include-inputs"];

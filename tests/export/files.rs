@@ -1,4 +1,4 @@
-//! The file: whole or not there, for its owner alone, never in place of another unless told.
+//! The archive's file is complete or does not exist, is only readable by its owner, and replaces another file only if requested.
 
 use std::io::Write as _;
 
@@ -165,7 +165,7 @@ fn export_refuses_to_replace_what_is_not_a_regular_file() {
     assert_eq!(files(binary.directory()), ["link", "mine", "pipe"]);
 }
 
-/// A second export to the same file runs in the middle of the first.
+/// A second export to the same file runs during the first.
 #[test]
 fn concurrent_exports_to_one_file_publish_complete_archives() {
     for overwrite in [false, true] {

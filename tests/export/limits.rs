@@ -1,4 +1,4 @@
-//! What an import would refuse is not written.
+//! Entries that an import would refuse are not written.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +14,10 @@ use crate::support::test_cluster::TestCluster;
 const JOB: &str = "web-latency";
 const SOURCE: &str = "weblogs-2024.01";
 const ALL: [&str; 2] = ["--include-inputs", "--all-fields"];
-/// Before the first input of the other indices.
+/// Before the first input document of the other indices.
 const BEFORE_OTHER_INPUTS: &str = "2024-06-01";
 
-/// Nine indices more, each with a mapping of 2 MB and an input of its own, later than all others.
+/// Nine more indices, each with a mapping of 2 MiB and a later input document.
 fn large_mappings() -> Fixture {
     let mut fixture = Fixture::load(JOB);
     fixture.inputs.truncate(20);

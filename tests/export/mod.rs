@@ -1,4 +1,4 @@
-//! A job to an archive: what is in it, what is not, and what stands there when it fails.
+//! Exporting a job to an archive: its contents, and what remains after a failure.
 
 mod completeness;
 mod datafeeds;
@@ -36,7 +36,7 @@ fn cluster(fixture: &Fixture) -> TestCluster {
     TestCluster::seeded(version(), fixture)
 }
 
-/// An archive's entries after a good export.
+/// The entries of an archive after a successful export.
 #[track_caller]
 fn exported(cluster: &TestCluster, job: &str, more: &[&str]) -> BTreeMap<String, String> {
     let binary = Binary::new();
@@ -46,7 +46,7 @@ fn exported(cluster: &TestCluster, job: &str, more: &[&str]) -> BTreeMap<String,
     found
 }
 
-/// A run of `export` that fails, with nothing left in the directory and nothing open on the cluster.
+/// An `export` that fails, leaves no file in the directory, and leaves no context open on the cluster.
 #[track_caller]
 fn failed_export(cluster: &TestCluster, job: &str, more: &[&str], code: i32) -> Run {
     let binary = Binary::new();
@@ -78,7 +78,7 @@ fn files(directory: &Path) -> Vec<String> {
     names
 }
 
-/// The documents of the entries whose name ends so, action lines left out.
+/// The documents of the entries with this ending, without action lines.
 fn lines<'a>(entries: &'a BTreeMap<String, String>, ending: &str) -> Vec<&'a str> {
     let found = entries.iter().filter(|(name, _)| name.ends_with(ending));
     let lines = found.flat_map(|(_, text)| text.lines());

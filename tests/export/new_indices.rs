@@ -1,4 +1,4 @@
-//! An index that appears under the datafeed's pattern after the mappings were read.
+//! An index that is created after the mappings were read, and matches the datafeed's pattern.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ const JOB: &str = "web-latency";
 const NEW: &str = "weblogs-2024.02";
 const PAGINATIONS: [&str; 2] = ["pit", "scroll"];
 
-/// The index comes to be, with a document of these fields, before the search over the pattern is opened.
+/// Creates the index with a document of these fields before the search is opened.
 fn cluster_with_new_index(mapping: Value, document: Value) -> TestCluster {
     let fixture = Fixture::load(JOB).with_job(|job| job["datafeed_config"]["indices"] = json!(["weblogs-*"]));
     let cluster = cluster(&fixture);

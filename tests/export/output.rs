@@ -1,4 +1,4 @@
-//! Who hears what: the result on stdout, everything else on stderr.
+//! The result is printed to stdout, everything else to stderr.
 
 use std::process::Stdio;
 

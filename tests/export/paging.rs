@@ -1,4 +1,4 @@
-//! Points in time or scrolls, and nothing left open.
+//! Points in time and scrolls, all of which are closed.
 
 use std::collections::BTreeMap;
 
@@ -101,7 +101,7 @@ fn every_pagination_exports_the_same_archive() {
         args.truncate(1);
         args.extend(more);
         let entries = exported(&cluster, JOB, &args);
-        // Documents of one instant may swap: the order by time is compared, then the documents.
+        // The order of documents with the same time may differ: compares the order by time, then the documents.
         let (mut ours, mut theirs) = (inputs(&entries), inputs(&reference));
         let times = |documents: &[Value]| -> Vec<i64> {
             documents
@@ -158,8 +158,8 @@ fn keep_alive_is_sent_to_the_cluster() {
     assert!(opened.iter().all(|request| request.query.contains(&expected)));
 }
 
-/// Time is cut into ranges to read them side by side: not between documents of one instant, and not where a document has
-/// several times and would be in several ranges.
+/// Time ranges are read concurrently. They do not separate documents with the same time, and are not used if a document has
+/// several times, because it would be in several ranges.
 #[test]
 fn documents_with_equal_times_are_read_once() {
     type Times = fn(usize, i64) -> Value;
@@ -176,7 +176,7 @@ fn documents_with_equal_times_are_read_once() {
             input.source = document.to_string();
         }
         let cluster = TestCluster::seeded(version(), &fixture);
-        // Nothing is counted forever.
+        // The number of counts is limited.
         let endless = FaultRule::on("POST", "/_search").nth(300).always();
         cluster.stand_in.faults().add(endless.then(Action::status(500, "{}")));
         let more = ["--page-size", "7", "--slices", "3", "--pagination", "pit"];

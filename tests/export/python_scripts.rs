@@ -1,4 +1,4 @@
-//! What the Python scripts' importer finds in our archives.
+//! The importer of the Python scripts can read archives of esml-state.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::Fixture;
 use crate::support::test_cluster::TestCluster;
 
-/// Names in the order of the tar.
+/// Entry names in the order of the tar.
 fn names(archive: &Path) -> Vec<String> {
     let file = std::fs::File::open(archive).unwrap();
     let mut tar = tar::Archive::new(flate2::read::MultiGzDecoder::new(file));
@@ -25,12 +25,12 @@ fn names(archive: &Path) -> Vec<String> {
     names.collect()
 }
 
-/// The importer's way: the first path that contains the text.
+/// As the importer: the first path that contains the text.
 fn first<'a>(names: &'a [String], part: &str) -> Option<&'a String> {
     names.iter().find(|name| name.contains(part))
 }
 
-/// Its way with inputs: every path in which `<safe>_input_<digits>.ndjson` stands.
+/// As the importer: every path that contains `<safe>_input_<digits>.ndjson`.
 fn is_input(name: &str, safe: &str) -> bool {
     let start = format!("{safe}_input_");
     name.match_indices(&start).any(|(at, _)| {
@@ -89,7 +89,7 @@ fn python_importer_finds_the_entries_of_any_job_id() {
     }
 }
 
-/// What their importer sends of these lines: pairs up to the first blank line, with the ids of the action lines.
+/// The lines that the importer sends: pairs up to the first blank line, with the IDs of the action lines.
 fn upload_like_python(cluster: &TestCluster, index: &str, text: &str) {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let mut body = String::new();
@@ -105,8 +105,8 @@ fn upload_like_python(cluster: &TestCluster, index: &str, text: &str) {
     assert_eq!(answer["errors"], false, "{index}");
 }
 
-/// Its steps, in its order: inputs to an index without mapping, the job with the settings that it knows, the state, the
-/// snapshot under an id taken from the file's name, the revert.
+/// The steps of the importer: input documents into an index without mapping, the job with the settings that it supports, the
+/// state, the snapshot with an ID derived from the entry's name, the revert.
 fn import_like_python(cluster: &TestCluster, job: &str, archive: &Path) -> Answer {
     let (names, contents) = (names(archive), entries(archive));
     let index = format!("{job}-input");
@@ -152,7 +152,7 @@ fn import_like_python(cluster: &TestCluster, job: &str, archive: &Path) -> Answe
 
 #[test]
 fn python_importer_creates_the_job_of_an_archive() {
-    // Where results are shared under the bare name: elsewhere it does not manage its own archives either.
+    // With the results index `.ml-anomalies-shared`: otherwise the importer fails with its own archives too.
     let version = MlVersion::new(8, 19, 0);
     for name in ["web-latency", "log-categories"] {
         let fixture = Fixture::load(name);
@@ -161,9 +161,9 @@ fn python_importer_creates_the_job_of_an_archive() {
             let source = TestCluster::seeded(version.clone(), &fixture);
             source.export(&binary, name, "out", &["--include-inputs"])
         };
-        // It breaks a cluster that never had a job.
+        // The importer breaks a cluster that has never had a job.
         let target = TestCluster::seeded(version.clone(), &Fixture::load("user-population"));
-        // It knows nothing of filters: whoever uses it makes them.
+        // The importer does not support filters: its users create them.
         for filter in &fixture.filters {
             let path = format!("/_ml/filters/{}", filter["filter_id"].as_str().unwrap());
             let items = json!({"items": filter["items"]});

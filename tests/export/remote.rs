@@ -1,4 +1,4 @@
-//! Remote clusters that answer, that are skipped, and that answer in part.
+//! Remote clusters that respond, that are skipped, and that respond partially.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::support::test_cluster::TestCluster;
 const JOB: &str = "web-latency";
 const LOCAL_INDEX: &str = "weblogs-2024.01";
 
-/// Half of the inputs are on the cluster `europe`.
+/// Half of the input documents are on the remote cluster `europe`.
 pub(super) fn cluster(
     version: MlVersion,
     change: impl FnOnce(&mut Value),
@@ -109,7 +109,7 @@ fn skipped_or_partial_remote_cluster_is_an_error_that_names_it() {
 #[test]
 fn remote_cluster_skipped_after_the_count_is_an_error() {
     for pagination in ["pit", "scroll"] {
-        // Only the pages themselves can tell: the count was complete.
+        // The count was complete, so only the pages show that documents are missing.
         let (cluster, remotes, _) = cluster(version(), |_| {});
         let faults = cluster.stand_in.faults();
         let opens = move |call: &crate::support::cluster::Call| {

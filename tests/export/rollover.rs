@@ -1,4 +1,4 @@
-//! Several copies of a document after rollovers: the one that counts is exported.
+//! If rollovers left several copies of a document, the current one is exported.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn put(cluster: &TestCluster, index: &str, id: &str, source: &str) {
     assert!(answer.status < 300, "{answer:?}");
 }
 
-/// The state index rolls over, `copies` times in all.
+/// Rolls the state index over until there are `copies` indices.
 fn roll_over_state(cluster: &TestCluster, copies: usize, alias: &str) {
     for n in 2..=copies {
         let index = format!(".ml-state-{n:06}");
@@ -41,7 +41,7 @@ fn newest_copy_of_categorizer_state_is_exported() {
     for copies in [2, 4, 12] {
         let cluster = cluster(&fixture);
         roll_over_state(&cluster, copies, ".ml-state-write");
-        // It does not decode: an export that reads it fails, or carries it.
+        // This state cannot be decoded: an export that reads it fails or includes it.
         for n in 1..copies {
             put(
                 &cluster,
@@ -51,7 +51,7 @@ fn newest_copy_of_categorizer_state_is_exported() {
             );
         }
         put(&cluster, &format!(".ml-state-{copies:06}"), &id, newest);
-        // The oldest index, as an upgrade names it: the last one in the order of names.
+        // The oldest index, which sorts last by the name that an upgrade gives it.
         let (oldest, alias) = (".reindexed-v8-ml-state-000000", ".ml-state-000000");
         let body = json!({"settings": {"hidden": true}, "mappings": {"enabled": false},
             "aliases": {alias: {"is_hidden": true}}});

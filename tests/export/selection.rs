@@ -1,4 +1,4 @@
-//! Which snapshot, and which annotations, notifications and inputs by their dates.
+//! Selection of the snapshot, and of annotations, notifications and input documents by date.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP, at every request in turn.
+//! Ctrl-C, SIGTERM and SIGHUP at each request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,7 +34,7 @@ fn run(cluster: &TestCluster, binary: &Binary, target: &SignalTarget, pagination
     target.run(binary.command(args))
 }
 
-/// Interrupts an export at the request of that number; `false` where there are fewer.
+/// Interrupts an export at the request with this number; `false` if there are fewer requests.
 fn interrupt_at(cluster: &TestCluster, number: usize, signal: Signal, code: i32, pagination: &str) -> bool {
     let target = SignalTarget::default();
     let asked = Arc::new(Mutex::new(None));
@@ -85,7 +85,7 @@ fn sighup_at_any_request_leaves_no_file() {
     interrupt_at_every_request(Signal::HUP, 129, "pit");
 }
 
-/// `nohup` has a program survive its terminal.
+/// With `nohup`, a program continues after its terminal was closed.
 #[cfg(target_os = "linux")]
 #[test]
 fn ignored_sighup_does_not_stop_the_export() {
@@ -105,7 +105,7 @@ fn ignored_sighup_does_not_stop_the_export() {
     assert_eq!(cluster.stand_in.faults().fired(), [1]);
 }
 
-/// The system and the shell may each report it.
+/// The system and the shell may both send the signal.
 #[test]
 fn second_sighup_does_not_stop_the_cleanup() {
     let (cluster, binary, target) = (cluster(&Fixture::load(JOB)), Binary::new(), SignalTarget::default());
@@ -169,7 +169,7 @@ fn second_signal_skips_the_cleanup() {
         first.signal(Signal::INT);
         first.wait(EXIT_TIMEOUT);
     }));
-    // Cleaning up by itself would wait longer for this answer.
+    // Without a second signal, closing contexts would wait longer for this response.
     faults.add(FaultRule::on("DELETE", "/_pit").nth(2).always().run(move |_| {
         second.signal(Signal::TERM);
         seen.store(second.wait(EXIT_TIMEOUT), Ordering::SeqCst);
@@ -178,7 +178,7 @@ fn second_signal_skips_the_cleanup() {
     let output = run(&cluster, &binary, &target, "pit");
     assert_eq!(output.status.code(), Some(143));
     assert_eq!(files(binary.directory()), Vec::<String>::new());
-    // The hook has the last word.
+    // The hook runs last.
     for _ in 0..100 {
         if ended.load(Ordering::SeqCst) {
             return;

@@ -1,4 +1,4 @@
-//! Questions to a person: the personal data, the open range, which job.
+//! Questions: personal data, a missing date range, and the job.
 
 use super::{cluster, files, version};
 use crate::support::binary::Binary;
@@ -137,7 +137,7 @@ fn cluster_without_jobs_is_an_error() {
 fn progress_bars_need_a_capable_terminal_and_no_quiet() {
     let cluster = cluster(&Fixture::load(JOB));
     let binary = Binary::new();
-    // Something to be drawn while: a bar needs a moment to appear.
+    // A slow request, because a bar appears after a delay.
     let slow = FaultRule::on("GET", "/_ml/filters").run(|_| ());
     cluster.stand_in.faults().add(slow);
     let ended = start(&cluster, &binary, &["--job-id", JOB, "--yes", "-q", "--overwrite"]).wait();

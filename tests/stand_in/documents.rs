@@ -1,4 +1,4 @@
-//! What no recording shows: bytes, refreshes, points in time, statistics, closed indices.
+//! Behavior that is not in recordings: bytes, refreshes, points in time, statistics, closed indices.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The stand-in itself: whether it answers as real servers did, and breaks as it is told to.
+//! The stand-in responds as real servers did, and causes the configured faults.
 
 mod documents;
 mod ml;

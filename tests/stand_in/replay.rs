@@ -8,7 +8,7 @@ use crate::support::cluster::Call;
 use crate::support::cluster::real::documents_for_tests;
 
 const EXCHANGES: &str = include_str!("../fixtures/exchanges/documents-exchanges.jsonl");
-/// What differs from run to run or from node to node, and what no client reads.
+/// Members that differ between runs or nodes, and that clients do not read.
 const IGNORED: [&str; 17] = [
     "took",
     "uuid",
@@ -46,7 +46,7 @@ fn comparable(value: &Value) -> Value {
     }
 }
 
-/// Reasons name UUIDs as `index [t1/<uuid>]`, and search contexts by number.
+/// Reasons contain UUIDs, as in `index [t1/<uuid>]`, and the numbers of search contexts.
 fn without_uuid(reason: &str) -> String {
     match reason.split_once('/').filter(|(before, _)| before.contains('[')) {
         Some((before, rest)) => format!("{before}{}", &rest[rest.find(']').unwrap_or(0)..]),
@@ -54,7 +54,7 @@ fn without_uuid(reason: &str) -> String {
     }
 }
 
-/// Replaces the recorded IDs of search contexts by those of this run.
+/// Replaces the recorded IDs of search contexts with those of this run.
 fn with_ids(value: &Value, ids: &HashMap<String, String>) -> Value {
     match value {
         Value::Object(object) => object

@@ -1,4 +1,4 @@
-//! The server side: security, faults, the log.
+//! The server: security, faults, and the log of requests.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use crate::support::cluster::documents::InMemory;
 use crate::support::cluster::faults::{Action, FaultPlan, FaultRule};
 use crate::support::cluster::stand_in::{StandIn, StandInOptions};
 
-/// One request over a connection of its own; what came back until it closed.
+/// Sends a request over a new connection. Returns what was received until it was closed.
 fn raw(stand_in: &StandIn, method: &str, uri: &str, headers: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(stand_in.url().trim_start_matches("http://")).unwrap();
     let length = body.len();

@@ -1,4 +1,4 @@
-//! TLS: who trusts the authority gets in, and with its certificate where one is asked for.
+//! TLS: clients that trust the authority can connect, with a client certificate if one is required.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! The ML side of the stand-in: the recorded exchanges sent again, and what versions do differently.
+//! The ML API of the stand-in: a replay of recorded exchanges, and differences between versions.
 
 mod recorded;
 mod security;
@@ -34,7 +34,7 @@ impl Cluster {
         Self::new(MlOptions::new(version))
     }
 
-    /// On the documents that this run of the suite is about.
+    /// A cluster with the document store that this run tests.
     pub(super) fn on_test_documents(options: MlOptions) -> Self {
         Self {
             ml: MlApi::new(options),

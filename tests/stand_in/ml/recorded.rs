@@ -1,9 +1,9 @@
-//! The recorded exchanges sent again.
+//! A replay of the recorded exchanges.
 //!
-//! Not compared in the replay, because it differs from run to run or from node to node: instants of the recording's
-//! day and later (creation, log times, sort values), `took`, scores, shard and sequence numbers, node and cluster
-//! names, uuids, made-up ids (events, notifications, keys), `query_delay` (random), licence dates, positions in a
-//! body, the number of notifications, and `.ml-config`, which no user sees.
+//! Not compared, because they differ between runs or nodes: times on or after the day of the
+//! recording (creation, log times, sort values), `took`, scores, shard and sequence numbers, node and cluster
+//! names, UUIDs, generated IDs (events, notifications, keys), `query_delay` (random), license dates, positions in a
+//! body, the number of notifications, and `.ml-config`, which is hidden from users.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ const VOLATILE: [&str; 27] = [
     "task_id",
 ];
 
-/// The day of the recording: later instants are the clock's.
+/// The day of the recording: later times are taken from the clock.
 const RECORDED_AT: i64 = 1_795_000_000_000;
 
 fn masked(value: &Value) -> Value {
@@ -78,7 +78,7 @@ fn is_generated_id(id: &Value) -> bool {
         .is_some_and(|id| id.contains("_model_size_stats_") || id.len() == 20 && base64(id))
 }
 
-/// `[1:258] [job_details] …` without the numbers; an API key without its id.
+/// `[1:258] [job_details] …` without the numbers; an API key without its ID.
 fn without_position(text: &str) -> String {
     let text = match text.split_once("API key id [") {
         Some((before, rest)) => format!("{before}API key id […{}", &rest[rest.find(']').unwrap_or(0)..]),
@@ -111,7 +111,7 @@ async fn compare(cluster: &Cluster, number: usize, exchange: &Value, authorizati
         answered["body"]["hits"]["total"] = Value::Null;
     }
     if path.starts_with("/_cat/indices") {
-        // A node lists them in any order, and refreshes by itself: what is counted by then depends on its pace.
+        // A node lists them in any order, and their number depends on when it refreshes.
         for side in [&mut recorded, &mut answered] {
             let listed = side["body"].as_array().into_iter().flatten();
             let mut names: Vec<Value> = listed.map(|index| index["index"].clone()).collect();
@@ -187,7 +187,7 @@ async fn security_responses_match_the_recording() {
             kind if kind.starts_with("ApiKey") => Some(format!("ApiKey {key}")),
             _ => Some("Basic ZWxhc3RpYzpyaWdodA==".to_owned()),
         };
-        // Making users and keys is the test's own matter here.
+        // The test itself creates users and keys.
         if ["/_security/api_key", "/_security/role/narrow", "/_security/user/narrow"].contains(&path) {
             continue;
         }
@@ -216,7 +216,7 @@ async fn security_responses_match_the_recording() {
     );
 }
 
-/// Measured on real servers and not among the recorded exchanges: `facts/elasticsearch.md`, marked `[ran]`.
+/// Behavior measured on real servers that is not part of the recorded exchanges.
 #[tokio::test]
 async fn ml_responses_match_the_measurements() {
     let cluster = Cluster::on_test_documents(MlOptions::new(MlVersion::recorded()));

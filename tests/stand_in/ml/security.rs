@@ -1,4 +1,4 @@
-//! Who may see what.
+//! Privileges.
 
 use std::sync::Arc;
 

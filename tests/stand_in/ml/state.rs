@@ -1,4 +1,4 @@
-//! What a job is restored from, and what is left when it goes.
+//! The documents that a job is restored from, and those that remain after its deletion.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -42,7 +42,7 @@ async fn every_fixture_opens_with_all_its_state() {
     }
 }
 
-/// Documents that let others go first.
+/// A document store that yields to other tasks.
 struct YieldingDocuments(InMemory);
 
 impl Documents for YieldingDocuments {

@@ -1,4 +1,4 @@
-//! What versions, flavours and licences do differently.
+//! Differences between versions, flavors and licenses.
 
 use std::sync::Arc;
 
