@@ -248,10 +248,13 @@ fn certificate_of_another_host_is_refused() {
 
 #[test]
 fn wrong_scheme_is_reported_with_the_address_that_works() {
-    let plain = cluster_with(|_| {}).stand_in.url();
-    let secured = cluster_with(|options| options.tls = Some(Tls::new())).stand_in.url();
-    for (scheme, other, url) in [("http", "https", plain), ("https", "http", secured)] {
-        let wrong = url.replacen(scheme, other, 1);
+    let (plain, secured) = (
+        cluster_with(|_| {}),
+        cluster_with(|options| options.tls = Some(Tls::new())),
+    );
+    for (cluster, scheme, wrong) in [(plain, "http", "https"), (secured, "https", "http")] {
+        let url = cluster.stand_in.url();
+        let wrong = url.replacen(scheme, wrong, 1);
         dry_run(&Binary::new(), &wrong, &["--retries", "0"])
             .expect(1)
             .expect_stderr(&format!("--url {url}"));

@@ -110,7 +110,7 @@ fn closed_stdout_is_not_an_error() {
 fn export_without_yes_and_terminal_sends_no_request() {
     let cluster = TestCluster::new(version());
     let run = cluster.run(&Binary::new(), &["export", "--job-id", JOB]).expect(3);
-    run.expect_stderr("personal data").expect_stderr("--yes");
+    run.expect_stderr("values of your data").expect_stderr("--yes");
     assert!(cluster.stand_in.requests().is_empty());
     let run = cluster.run(&Binary::new(), &["export"]).expect(2);
     run.expect_stderr("--job-id");

@@ -205,8 +205,7 @@ impl<'a> StateReader<'a> {
             let (job, snapshot) = (self.export.job.id(), &self.export.snapshot.id);
             return Err(Error::failed(
                 format!("snapshot {snapshot} of job {job} has {expected} state documents, but {read} were found"),
-                "grant the user the `read` privilege on .ml-state*; if it has the privilege, the snapshot is damaged: choose \
-                 another one with --snapshot-id",
+                "grant the user `read` on .ml-state*; with this privilege, choose another snapshot: this one is damaged",
             ));
         }
         if read > 0 {

@@ -226,7 +226,7 @@ async fn snapshot_document(cluster: &Cluster, job: &JobId, snapshot: &SnapshotSu
     let document = cluster.snapshot_document(job, id).await?.ok_or_else(|| {
         Error::failed(
             format!("the stored document of snapshot {id} of job {job} was not found"),
-            "grant the user the `read` privilege on .ml-anomalies-*: without it, searches return no documents",
+            "grant the user `read` on .ml-anomalies-*: without this privilege, searches return no documents",
         )
     })?;
     let stored: Stored = serde_json::from_slice(&document.source).map_err(|error| {
