@@ -1,14 +1,14 @@
-//! What an archive requires of a cluster and what it is missing, in the same words for `inspect` and `import`.
+//! The versions of Elasticsearch that an archive requires, and the parts that it does not contain.
 
 use serde::Serialize;
 
 use crate::archive::{Contents, EntryKind, Part};
 use crate::job::Version;
 
-/// What Elasticsearch assumes of a snapshot document without `min_version`.
+/// What Elasticsearch assumes if a snapshot document has no `min_version`.
 const WITHOUT_MIN_VERSION: &str = "6.3.0";
 
-/// What a snapshot's `min_version` requires.
+/// The versions that can open a snapshot, from its `min_version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Requirement {
     at_least: Version,
@@ -24,19 +24,18 @@ pub(super) enum Incompatible {
 }
 
 impl Requirement {
-    /// Of the `min_version` of a snapshot document; `None` where it is not a version.
+    /// The requirement of a snapshot document; `None` if its `min_version` is not a version.
     pub(crate) fn of(min_version: Option<&str>) -> Option<Self> {
         let at_least = Version::parse(min_version.unwrap_or(WITHOUT_MIN_VERSION))?;
         Some(Self { at_least })
     }
 
-    /// Whether 9.x does not open it any more: its servers have this constant, and its autodetect no reader for older
-    /// state.
+    /// Whether Elasticsearch 9 cannot open it: its servers have this constant, and its autodetect cannot read older state.
     pub(super) fn too_old_for_9(self) -> bool {
         !self.at_least.at_least(8, 3)
     }
 
-    /// Why a cluster of this version does not open it.
+    /// The reason why a cluster of this version cannot open it, if any.
     pub(super) fn unmet_by(self, cluster: Version) -> Option<Incompatible> {
         if self.at_least > cluster {
             Some(Incompatible::TooNew)
@@ -46,7 +45,7 @@ impl Requirement {
     }
 }
 
-/// `Requires Elasticsearch 9.0.0 or later`, or the range that 9 ends.
+/// `Requires Elasticsearch 9.0.0 or later`, or the range of versions before 9.
 impl std::fmt::Display for Requirement {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { at_least } = self;
@@ -57,15 +56,15 @@ impl std::fmt::Display for Requirement {
     }
 }
 
-/// Something that a job imported from an archive does not have. What makes an import impossible is a finding instead.
+/// Something that a job imported from the archive will not have. A problem that prevents an import is a finding instead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct MissingPart {
-    /// A name that does not change, such as `inputs`.
+    /// A stable name, such as `inputs`.
     pub(crate) what: &'static str,
     pub(crate) consequence: String,
 }
 
-/// What is missing from an archive that can be imported.
+/// The parts that are missing from an archive.
 pub(crate) fn missing_parts(contents: &Contents) -> Vec<MissingPart> {
     let mut parts = Vec::new();
     let mut add = |what, consequence: &str| {

@@ -1,4 +1,4 @@
-//! The page in a real browser, where there is one: it shows, and nothing leaves it.
+//! The page in a real browser, if one is installed: it is displayed and sends no requests.
 
 use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
@@ -11,7 +11,7 @@ use super::folder;
 use crate::support::archive::{blocks, gzip, members};
 use crate::support::binary::Binary;
 
-/// Chromium by the names that it is installed under.
+/// Executable names of Chromium.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 fn browser() -> Option<PathBuf> {
@@ -22,7 +22,7 @@ fn browser() -> Option<PathBuf> {
     candidates.into_iter().find(|path| path.is_file())
 }
 
-/// A proxy that answers nothing and remembers what was asked for.
+/// A proxy that sends no responses and records requests.
 fn proxy() -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -45,7 +45,7 @@ fn proxy() -> (u16, Arc<Mutex<Vec<String>>>) {
     (port, asked)
 }
 
-/// An archive whose inputs and people try everything that a page could be made to load or run.
+/// An archive with input documents and annotations that try to make a page load or run something.
 fn hostile_archive(binary: &Binary) -> String {
     let attack = r#"'\"></title></style><script src=//hostile.test/s.js></script><img src=http://hostile.test/i.png onerror=fetch('http://hostile.test/x')><link rel=stylesheet href=http://hostile.test/c.css>"#;
     let mut entries = members(&folder().join("complete.tar.gz"));
@@ -65,7 +65,7 @@ fn hostile_archive(binary: &Binary) -> String {
     path.display().to_string()
 }
 
-/// Width, height and the rows of an image as its PNG filters left them.
+/// Width, height and the rows of a PNG image, before filters are undone.
 fn rows(png: &[u8]) -> (u32, u32, Vec<Vec<u8>>) {
     let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
     let (width, height, mut at, mut compressed) = (number(16), number(20), 8, Vec::new());
@@ -116,7 +116,7 @@ fn screenshot(browser: &Path, page: &Path, port: u16, image: &Path) {
 #[test]
 fn html_page_of_a_hostile_archive_runs_and_loads_nothing() {
     let Some(browser) = browser() else {
-        // Not by a macro, whose output is seen only where a test fails.
+        // The output of a macro would be visible only if the test fails.
         let mut stderr = std::io::stderr();
         let _ = writeln!(
             stderr,

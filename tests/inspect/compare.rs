@@ -1,4 +1,4 @@
-//! Two archives.
+//! Comparison of two archives.
 
 use super::{COMPLETE, archive, document, exit, inspect, piped, stderr, stdout};
 use crate::support::binary::Binary;

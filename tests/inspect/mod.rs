@@ -1,4 +1,4 @@
-//! The built program looking at archives that the Python scripts wrote.
+//! Tests of `esml-state inspect` with archives of the Python scripts.
 
 mod browser;
 mod compare;
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 const COMPLETE: &str = "complete.tar.gz";
 
-/// `esml-state inspect …` beside the archives, so that no path of this machine shows.
+/// `esml-state inspect …` in the directory of the archives, so that the output contains no absolute paths.
 fn inspect(arguments: &[&str]) -> Output {
     command(arguments).stdin(Stdio::null()).output().unwrap()
 }
@@ -33,7 +33,7 @@ fn piped(arguments: &[&str], archive: &[u8]) -> Output {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let archive = archive.to_vec();
-    // On a thread of its own: the program may print before it has read all. It may also stop reading early.
+    // On a separate thread, since the program may print before it has read everything, or stop reading early.
     let writer = std::thread::spawn(move || {
         let _ = stdin.write_all(&archive);
     });
@@ -64,7 +64,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Stdout as exactly one document.
+/// Stdout as one JSON document.
 fn document(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -1,4 +1,4 @@
-//! The page and the document of archives as they are.
+//! The page and the JSON document of an archive.
 
 use super::{COMPLETE, archive, document, exit, inspect, piped, stderr, stdout};
 use crate::support::binary::Binary;
@@ -119,7 +119,7 @@ fn report_contains_no_values_by_default() {
         let run = binary.run([&["inspect", archive.as_str()], more].concat()).expect(0);
         run.stdout
     };
-    // Names and addresses of the messages, whatever the output.
+    // Names and addresses in the messages.
     let values = ["alice", "192.168.", "DE00", "insufficient_funds"];
     for more in [
         &[][..],

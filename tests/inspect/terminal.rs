@@ -1,10 +1,10 @@
-//! The page on a terminal, and where there is none.
+//! The page on a terminal and in a pipe.
 
 use crate::support::binary::{Binary, Run};
 use crate::support::fixtures::from_python;
 use crate::support::pseudo_terminal::TerminalSession;
 
-/// What the terminal shows.
+/// The screen of the terminal.
 fn screen(environment: &[(&str, &str)], more: &[&str]) -> String {
     let binary = environment
         .iter()
@@ -16,7 +16,7 @@ fn screen(environment: &[(&str, &str)], more: &[&str]) -> String {
     args.extend(more);
     let ended = TerminalSession::start_with_stdout(binary.command(args)).wait();
     assert_eq!(ended.code, 0, "{}", ended.screen);
-    // Where a bar was drawn it was taken away again: what counts is what stays.
+    // Without progress bars, which were removed again.
     ended.screen
 }
 

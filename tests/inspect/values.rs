@@ -1,4 +1,4 @@
-//! `--values`: what it finds, against the fixtures' inputs and a reading of the state of its own.
+//! `--values`: compared with the input documents of the fixtures and with strings decoded from their model state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -17,7 +17,7 @@ use crate::support::test_cluster::TestCluster;
 
 const JOBS: [&str; 3] = ["web-latency", "user-population", "log-categories"];
 
-/// Exports the job with its inputs, and reads its values.
+/// Exports the job with its input documents and lists its values.
 fn report(fixture: &Fixture) -> Value {
     let binary = Binary::new();
     let cluster = TestCluster::seeded(MlVersion::new(9, 2, 0), fixture);
@@ -26,7 +26,7 @@ fn report(fixture: &Fixture) -> Value {
     binary.run(["inspect", &archive, "--values", "--json"]).expect(0).json()
 }
 
-/// The values of a field, each with the parts that it stands in.
+/// The values of a field, each with the parts that contain it.
 fn values<'a>(report: &'a Value, field: &str) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
     let fields = report["values"]["fields"].as_array().unwrap();
     let field = fields.iter().find(|one| one["name"] == field).unwrap_or(&Value::Null);
@@ -37,7 +37,7 @@ fn values<'a>(report: &'a Value, field: &str) -> BTreeMap<&'a str, BTreeSet<&'a 
         .collect()
 }
 
-/// Fields that the job splits by or blames, each with where it stands in the inputs.
+/// Fields that split the data and influencers, each with its name in the input documents.
 fn fields(fixture: &Fixture) -> BTreeMap<String, String> {
     let analysis = &fixture.job["analysis_config"];
     let detectors = analysis["detectors"].as_array().unwrap();
@@ -74,7 +74,7 @@ fn values_lists_every_value_of_inputs_and_model() {
     }
 }
 
-/// Where the model knows a value of the inputs, it is found there too.
+/// Values of input documents are found there and, if the model contains them, in the model state.
 fn assert_inputs_found(job: &str, fixture: &Fixture, report: &Value) {
     let known = strings_in_state(fixture, "_model_state_");
     let inputs: Vec<Value> = fixture
@@ -106,7 +106,7 @@ fn assert_inputs_found(job: &str, fixture: &Fixture, report: &Value) {
     assert!(both > 100, "{job}: only {both} values are in both");
 }
 
-/// Every word of the state is a value that was found, or a name.
+/// Every string in the state is a listed value or a name.
 fn assert_state_values_found(job: &str, fixture: &Fixture, report: &Value) {
     let fields = report["values"]["fields"].as_array().unwrap();
     let found: BTreeSet<&str> = fields
@@ -192,7 +192,7 @@ fn values_in_texts_are_listed() {
     assert!(report["categories"]["list"][0]["example"].is_string());
 }
 
-/// The archive with other content in one entry.
+/// The archive with changed content of one entry.
 fn changed_archive(ending: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> (Binary, String) {
     let binary = Binary::new();
     let mut entries = members(&super::folder().join(COMPLETE));
@@ -207,7 +207,7 @@ fn changed_archive(ending: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> (Binary, 
     (binary, path)
 }
 
-/// The state with a text put into its place, encoded again.
+/// The archive with a text replaced in the decoded state.
 fn with_state(from: &'static str, to: &'static str) -> (Binary, String) {
     changed_archive("_snapshot_docs.ndjson", move |content| {
         let text = String::from_utf8(content.to_vec()).unwrap();

@@ -1,4 +1,4 @@
-//! `docs/results-json.md` and the documents that `--json` prints name the same members.
+//! `docs/results-json.md` documents exactly the members of the documents that `--json` prints.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::support::test_cluster::TestCluster;
 const DOCUMENTATION: &str = include_str!("../../docs/results-json.md");
 const JOB: &str = "web-latency";
 
-/// Members as the page writes them: `documents.inputs`, `entries[].name`.
+/// Members as the documentation lists them: `documents.inputs`, `entries[].name`.
 fn members(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => {
@@ -42,7 +42,7 @@ fn members_of(document: &Value) -> BTreeSet<String> {
     found
 }
 
-/// The rows of one section.
+/// The members that one section documents.
 fn documented(section: &str) -> BTreeSet<String> {
     let (_, rest) = DOCUMENTATION.split_once(&format!("\n## {section}\n")).expect(section);
     let text = rest.split("\n## ").next().unwrap_or_default();

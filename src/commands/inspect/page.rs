@@ -110,14 +110,8 @@ fn tiles(report: &Report) -> Vec<Tile> {
             let limit = limit.map(|limit| format!("of {}", bytes(limit)));
             tiles.push(Tile("Model memory", size, limit.unwrap_or_default()));
         }
-        if let [(Some(number), name), others @ ..] = series(report, snapshot).as_slice() {
-            let others = numbers(others);
-            let separator = if others.is_empty() { "" } else { ", " };
-            tiles.push(Tile(
-                "Model size",
-                count(*number).into(),
-                format!("{name}{separator}{others}"),
-            ));
+        if let Some((Some(number), name)) = series(report, snapshot).first() {
+            tiles.push(Tile("Model size", count(*number).into(), (*name).to_owned()));
         }
         let categories = snapshot.size("total_category_count");
         if let Some(number) = categories.filter(|_| report.contents.categorizes()) {
