@@ -240,7 +240,10 @@ impl Text {
 
     /// Appends a piece. Line breaks and tabs become spaces.
     pub(crate) fn then(mut self, style: TextStyle, text: impl Into<String>) -> Self {
-        let text = text.into().replace(['\n', '\r', '\t'], " ");
+        let mut text: String = text.into();
+        if text.bytes().any(|byte| byte.is_ascii_control()) {
+            text = text.replace(['\n', '\r', '\t'], " ");
+        }
         if !text.is_empty() {
             self.pieces.push((style, escape(&text).into_owned()));
         }

@@ -201,7 +201,9 @@ pub fn escape_json(json: &str) -> Cow<'_, str> {
 
 fn escape_as(text: &str, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
     let must_be_escaped = |c: char| c != '\n' && c != '\t' && is_control(c);
-    if !text.contains(must_be_escaped) {
+    // Most texts are plain ASCII, which is faster to check.
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~');
+    if text.bytes().all(is_plain) || !text.contains(must_be_escaped) {
         return Cow::Borrowed(text);
     }
     let mut harmless = String::with_capacity(text.len() + 16);

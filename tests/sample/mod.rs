@@ -1,5 +1,8 @@
 //! The archive that comes along for a first look: `docs/sample/web-latency_state.tar.gz`.
-//! Made anew by a run of these tests with `UPDATE_DOCS=1`.
+//! A run of these tests with `UPDATE_DOCS=1` writes it again, and the picture of it in the README.
+
+#[cfg(unix)]
+mod picture;
 
 use std::path::PathBuf;
 
@@ -7,6 +10,8 @@ use crate::support::archive::{entries, entry};
 use crate::support::binary::Binary;
 use crate::support::cluster::ml::MlVersion;
 use crate::support::fixtures::Fixture;
+#[cfg(unix)]
+use crate::support::pseudo_terminal::TerminalSession;
 use crate::support::test_cluster::TestCluster;
 
 const JOB: &str = "web-latency";
@@ -49,4 +54,36 @@ fn sample_archive_is_complete_and_small() {
     assert_eq!(run.stderr, "");
     let bytes = std::fs::metadata(&sample).unwrap().len();
     assert!(bytes <= MAX_BYTES, "{bytes} bytes");
+}
+
+#[cfg(unix)]
+#[test]
+fn picture_in_the_readme_shows_the_current_page() {
+    let binary = Binary::new().with_env("LANG", "en_US.UTF-8");
+    std::fs::copy(sample(), binary.path("web-latency_state.tar.gz")).unwrap();
+    let command = ["inspect", "web-latency_state.tar.gz"];
+    let page = TerminalSession::start_with_stdout(binary.command(command))
+        .wait()
+        .screen
+        .replace('\r', "");
+    let current = picture::svg(&format!("esml-state {}", command.join(" ")), &beginning(&page), 80);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/terminal.svg");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &current).unwrap();
+    }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        stored == current,
+        "docs/terminal.svg is stale; run the tests once with UPDATE_DOCS=1"
+    );
+}
+
+#[cfg(unix)]
+/// The verdict, the snapshot and the parts.
+fn beginning(page: &str) -> String {
+    let end = page.find("Filters").expect("the parts");
+    let lines = page[..page[..end].rfind('\n').unwrap()].lines();
+    lines
+        .filter(|line| console::measure_text_width(line) <= 80)
+        .fold(String::new(), |text, line| text + line + "\n")
 }
