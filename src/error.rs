@@ -1,4 +1,4 @@
-//! What a command can fail with, and the one place where each failure gets its exit code.
+//! The errors of commands, and their exit codes.
 
 use std::path::PathBuf;
 
@@ -9,25 +9,25 @@ use crate::util::process::Cancelled;
 use crate::util::process::StopSignal;
 use crate::{archive, cluster, job, state};
 
-/// The exit codes that the command line promises.
+/// The exit codes of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
-    /// All of it done and verified.
+    /// Everything was done and verified.
     Done = 0,
-    /// Failed: cluster unreachable, refused by the cluster, disk full …
+    /// Failed: cluster unreachable, request rejected, disk full, data missing …
     Failed = 1,
-    /// The command line is wrong.
+    /// Invalid command line.
     Usage = 2,
-    /// Refused for safety; the message says which option permits it.
+    /// Refused for safety; the message names the option that allows it.
     Refused = 3,
     /// The archive is damaged, incomplete or hostile; nothing was written.
     Damaged = 4,
-    /// The cluster rejected documents or holds something else than was sent; rolled back.
+    /// Documents were rejected, or differ when read back; rolled back.
     Rejected = 5,
-    /// Failed, and rolling back could not undo everything.
+    /// Failed, and the rollback was incomplete.
     Remains = 6,
-    /// SIGHUP: the terminal was closed.
+    /// The terminal was closed (SIGHUP).
     HungUp = 129,
     /// Ctrl-C.
     Interrupted = 130,
@@ -45,25 +45,24 @@ impl From<StopSignal> for ExitCode {
     }
 }
 
-/// A failed command: message (`Display`), causes (`source`), [`hint`](Error::hint), [`exit`](Error::exit).
+/// Why a command failed: the message (`Display`), its causes (`source`), [`hint`](Error::hint) and [`exit`](Error::exit).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages name the fields")]
 pub enum Error {
-    /// The cluster did not do what was asked.
+    /// A request to the cluster failed.
     #[error(transparent)]
     Cluster(#[from] cluster::Error),
     /// The archive cannot be written or read.
     #[error(transparent)]
     Archive(#[from] archive::Error),
-    /// Something in a job's configuration is not as Elasticsearch makes it.
+    /// A job's configuration is not valid.
     #[error(transparent)]
     Job(#[from] job::Error),
-    /// Model state is not as autodetect writes it.
+    /// Model state does not have the format that autodetect writes.
     #[error(transparent)]
     State(#[from] state::Error),
-    /// What a command finds itself: that the command line asks for something impossible, that something is not done for
-    /// safety, is not there, or is not what was sent. Or a signal ended it.
+    /// An error that a command found itself, or a signal that ended it.
     #[error("{message}")]
     Stated {
         exit: ExitCode,
@@ -77,29 +76,28 @@ pub enum Error {
         #[source]
         cause: std::io::Error,
     },
-    /// An import failed and was undone; without anything in the lists nothing had been written.
+    /// An import failed and was rolled back. If all lists are empty, nothing was written.
     #[error("{cause}")]
     RolledBack {
         /// Why it failed.
         #[source]
         cause: Box<Error>,
-        /// What was undone, a line each.
+        /// What was removed.
         undone: Vec<String>,
-        /// What was not undone and need not be or cannot be, a line each.
+        /// What was left in place, because it belongs to someone else or cannot be restored.
         kept: Vec<String>,
-        /// What could not be undone.
+        /// What should have been removed and was not.
         remains: Vec<Remaining>,
     },
-    /// A failure that the result on stdout (`--json`) tells already: its text goes to stderr, and no
-    /// second document to stdout.
+    /// A failure that the result document on stdout (`--json`) already contains. Only its text is printed, to stderr.
     #[error(transparent)]
     Reported(Box<Error>),
 }
 
-/// Something that an import left on the cluster.
+/// Something that a failed import left on the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Remaining {
-    /// What it is.
+    /// What it is, for example `job web-latency`.
     pub what: String,
     /// The request that removes it, `DELETE /…`.
     pub remove: String,
@@ -123,15 +121,15 @@ impl Error {
         Self::stated(ExitCode::Failed, message, Some(hint.into()))
     }
 
-    /// A failure for which nobody can be told what to do.
+    /// A failure without a next step.
     pub(crate) fn without_hint(message: impl Into<String>) -> Self {
         Self::stated(ExitCode::Failed, message, None)
     }
 
-    /// The cluster holds something else than was sent.
+    /// What was read back differs from what was written.
     pub(crate) fn mismatch(message: impl Into<String>) -> Self {
         let hint =
-            "somebody else changed it meanwhile, or the cluster lost it: see `GET /_cluster/health`, and import again";
+            "a different client changed it, or the cluster lost it: check `GET /_cluster/health`, and import again";
         Self::stated(ExitCode::Rejected, message, Some(hint.to_owned()))
     }
 
@@ -145,7 +143,7 @@ impl Error {
         Self::stated(signal, message, None)
     }
 
-    /// Of a task that ended without its result.
+    /// A task panicked.
     pub(crate) fn panicked(cause: tokio::task::JoinError) -> Self {
         Self::without_hint(cause.to_string())
     }
@@ -177,7 +175,7 @@ impl Error {
         }
     }
 
-    /// The document that a command prints with `--json` when it fails.
+    /// The document that is printed with `--json`.
     pub(crate) fn to_json(&self) -> Value {
         let mut document = json!({
             "error": self.to_string(),
@@ -197,7 +195,7 @@ impl Error {
         document
     }
 
-    /// What to do next, where something can be done.
+    /// The next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Stated { hint, .. } => hint.clone(),
@@ -217,5 +215,5 @@ impl From<Cancelled> for Error {
     }
 }
 
-/// What commands return.
+/// The result of a command.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,11 +1,10 @@
-//! Moves an Elasticsearch anomaly detection job, with everything it has learned,
-//! between clusters and to support engineers.
+//! Exports and imports Elasticsearch anomaly detection jobs and their learned models, as a library for the `esml-state`
+//! program and its tests.
 //!
-//! Data flows one way: [`cli`] parses the command line, [`commands`] do the work,
-//! [`cluster`] speaks to Elasticsearch and knows no archive, [`archive`] reads and
-//! writes the file and knows no HTTP, [`job`] and [`state`] know what a job and its
-//! learned state are, [`pseudonym`] makes tokens, `report` is what a page contains,
-//! [`terminal`] prints, and [`util`] knows none of the others.
+//! Data flows in one direction: [`cli`] parses the command line and calls [`commands`], which use the other modules.
+//! [`cluster`] is the client for Elasticsearch and does not depend on archives; [`archive`] reads and writes archives and
+//! does not depend on HTTP. [`job`] contains the documents of a job, [`state`] the model state, and [`pseudonym`] the
+//! tokens. `report` renders text and HTML, [`terminal`] prints, and [`util`] does not depend on any other module.
 
 pub mod archive;
 pub mod cli;

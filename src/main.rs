@@ -1,4 +1,4 @@
-//! `esml-state`: parse, run, exit.
+//! The `esml-state` program.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
-//! The program's arguments: commands, and options that all commands have.
+//! The program's arguments: the commands and the global options.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::cli::connection::ConnectionOptions;
 use crate::commands::export::ExportOptions;
@@ -8,27 +8,79 @@ use crate::commands::import::ImportOptions;
 use crate::commands::inspect::InspectOptions;
 use crate::commands::pseudonymize::PseudonymizeOptions;
 use crate::commands::reveal::RevealOptions;
-use crate::terminal::TerminalOptions;
+use crate::terminal::{GLOBAL_OPTIONS, TerminalOptions};
 
-const EXITS: &str = "\
-Exit codes:
-  0    all of it done and verified
-  1    failed: cluster unreachable, refused by the cluster, disk full …
-  2    the command line is wrong
-  3    refused for safety; the message says which option permits it
+/// Man pages have these paragraphs as sections. Those about the environment and the exit status are in all of them.
+const AFTER_HELP: &str = "\
+Examples:
+  # Export a job, and look at the archive
+  esml-state export --url https://es.example:9200 --username elastic --job-id web-latency
+  esml-state inspect web-latency_state.tar.gz
+
+  # Create the job on another cluster
+  esml-state import web-latency_state.tar.gz --url https://test.example:9200 --username elastic
+
+Environment:
+  ELASTICSEARCH_URL           Cluster address (--url)
+  ELASTICSEARCH_CLOUD_ID      Elastic Cloud ID (--cloud-id)
+  ELASTICSEARCH_USERNAME      User name (--username)
+  ELASTICSEARCH_PASSWORD      Password (--password)
+  ELASTICSEARCH_API_KEY       API key (--api-key)
+  ELASTICSEARCH_BEARER_TOKEN  Bearer token (--bearer-token)
+  ELASTICSEARCH_CA_CERT       PEM file with CA certificates (--ca-cert)
+  HTTP_PROXY, HTTPS_PROXY     Proxy for the connection to the cluster
+  NO_PROXY                    Hosts that are connected to without a proxy
+  NO_COLOR                    If set, disables color unless --color overrides it
+  TMPDIR                      Directory for temporary files
+
+Exit status:
+  0    everything was done and verified
+  1    failed: cluster unreachable, request rejected, disk full, data missing …
+  2    invalid command line
+  3    refused for safety; the message names the option that allows it
   4    the archive is damaged, incomplete or hostile; nothing was written
-  5    the cluster rejected documents or holds something else than was sent; rolled back
-  6    failed, and rolling back could not undo everything; what remains is listed
-  130  interrupted (Ctrl-C); 129 terminal closed, 143 terminated";
+  5    documents were rejected, or differ when read back; rolled back
+  6    failed, and the rollback was incomplete; what remains is listed with the
+       requests that remove it
+  129  terminal closed (SIGHUP)
+  130  interrupted (Ctrl-C)
+  143  terminated (SIGTERM)";
 
-/// Move an Elasticsearch anomaly detection job, with everything it has learned
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  # Bash
+  esml-state completions bash > ~/.local/share/bash-completion/completions/esml-state
+
+  # Zsh, with ~/.zfunc in $fpath
+  esml-state completions zsh > ~/.zfunc/_esml-state
+
+  # Fish
+  esml-state completions fish > ~/.config/fish/completions/esml-state.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  # Install the man pages of the program and of export
+  esml-state man > ~/.local/share/man/man1/esml-state.1
+  esml-state man export > ~/.local/share/man/man1/esml-state-export.1";
+
+/// Export and import Elasticsearch anomaly detection jobs and their learned models
 ///
-/// The result goes to stdout; progress, questions, warnings and errors go to stderr.
+/// The result is printed to stdout. Progress, questions, warnings and errors are printed to stderr.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "esml-state", version, max_term_width = 100, after_long_help = EXITS, subcommand_required = true)]
+#[command(name = "esml-state", version, max_term_width = 100, after_long_help = AFTER_HELP)]
+#[command(subcommand_required = true, disable_help_flag = true, disable_version_flag = true)]
 pub struct Cli {
     #[command(flatten)]
     pub(super) terminal: TerminalOptions,
+    #[arg(short, long, global = true, help_heading = GLOBAL_OPTIONS, action = ArgAction::Help)]
+    #[arg(
+        help = "Print help (--help shows all options)",
+        long_help = "Print help (-h shows a summary)"
+    )]
+    help: Option<bool>,
+    /// Print the version
+    #[arg(short = 'V', long, help_heading = GLOBAL_OPTIONS, action = ArgAction::Version)]
+    version: Option<bool>,
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -40,14 +92,16 @@ pub(super) enum Command {
     Inspect(InspectOptions),
     Pseudonymize(PseudonymizeOptions),
     Reveal(RevealOptions),
-    /// Print a completion script for a shell
+    /// Print a shell completion script
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions {
-        /// The shell
+        /// Shell
         shell: clap_complete::Shell,
     },
-    /// Print a manual page
+    /// Print a man page
+    #[command(after_long_help = MAN_EXAMPLES)]
     Man {
-        /// The page of this command; without one, the program's
+        /// Command whose page is printed [default: the page of the program]
         command: Option<String>,
     },
 }
@@ -55,10 +109,9 @@ pub(super) enum Command {
 #[derive(Clone, Debug, Args)]
 pub(super) struct WithConnection<T: Args> {
     #[command(flatten)]
-    pub(super) connection: ConnectionOptions,
-    // Without this the heading of the connection stays.
-    #[command(flatten, next_help_heading = None)]
     pub(super) options: T,
+    #[command(flatten)]
+    pub(super) connection: ConnectionOptions,
 }
 
 impl Cli {

@@ -1,4 +1,4 @@
-//! How to reach the cluster: the options of every command that does, and what the environment adds to them.
+//! The connection options, and what the environment adds to them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,49 +17,50 @@ use crate::util::secret::{Secret, Secrets};
 const DEFAULT_URL: &str = "https://localhost:9200";
 const MAX_FIRST_CONTACT: Duration = Duration::from_secs(10);
 
-/// How to reach the cluster.
+// Not a doc comment, which clap would use as the help of the command.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct ConnectionOptions {
     #[command(flatten)]
     access: AccessOptions,
-    /// PEM file with the client's certificate, for mutual TLS
-    #[arg(long, value_name = "FILE", requires = "client_key")]
+    /// PEM file with the client certificate, for mutual TLS
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "client_key")]
     client_cert: Option<PathBuf>,
-    /// PEM file with the key of --client-cert
-    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    /// PEM file with the private key of --client-cert
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "client_cert")]
     client_key: Option<PathBuf>,
-    /// Do not verify the server's certificate
+    /// Do not verify the certificate of the server
     ///
-    /// Anyone on the way can then read the credential and change the data; a warning says so each time.
+    /// The credential and the data can then be read and changed in transit. A warning is printed each time.
     #[arg(long, alias = "ignore_certs")]
     ignore_certs: bool,
-    /// Time for one request, e.g. 90s or 5m
+    /// Timeout per request
     ///
-    /// The initial connection has 10s at most.
+    /// The timeout of the initial connection is 10s, or TIME if that is shorter. TIME has a unit, as in `90s` or `5m`.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = timeout)]
     timeout: Duration,
-    /// How long scrolls and points in time stay open
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = keep_alive)]
+    /// How long scrolls and points in time are kept open between requests
+    #[arg(long, hide_short_help = true, value_name = "TIME", default_value = "5m", value_parser = keep_alive)]
     keep_alive: String,
-    /// How long to retry a request that failed
+    /// How long to retry a failed request
     ///
-    /// The time begins with its first failure. Failures that may be temporary are retried: 408, 429, 502, 503, 504, failed connections and timeouts. The pause grows
-    /// each time, up to 10s; `Retry-After` is honored. An unknown host name or a refused initial connection is not retried.
+    /// The time starts with the first failure of the request. Temporary failures are retried: status 408, 429, 502, 503
+    /// and 504, failed connections, and timeouts. The delay between attempts grows up to 10s, and `Retry-After` is
+    /// honored. An unknown host name or a refused initial connection is not retried.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     retry_for: Duration,
-    /// Retry a request at most N times
+    /// Maximum number of retries per request
     ///
-    /// Without it, --retry-for is the only bound.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    /// By default, only --retry-for limits the retries.
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
     retries: Option<u32>,
 }
 
 impl ConnectionOptions {
-    /// The address and the credential. Reads the password file and may ask for the password.
+    /// Resolves the address and the credential. Reads the password file, and may prompt for the password.
     ///
     /// # Errors
-    /// Options that contradict each other or make no address or credential, and a password file that cannot be read.
+    /// If options conflict or are invalid, or if the password file cannot be read.
     pub(super) fn resolve(self, environment: &Environment, terminal: &Terminal) -> Result<ConnectOptions> {
         let in_environment = AccessOptions::from_environment(environment)?;
         let mut sources = [self.access, in_environment].map(AccessOptions::without_empty);
@@ -74,7 +75,7 @@ impl ConnectionOptions {
             Some(endpoint) => endpoint,
             None => Endpoint::Url(parse_url(DEFAULT_URL, "--url")?.0),
         };
-        let ask = |user: &str| terminal.password(&format!("Password of {user}")).ok();
+        let ask = |user: &str| terminal.password(&format!("Password for {user}")).ok();
         let credential = credentials::resolve(&sources, ask)?;
         let own = credential.as_ref().map(Credential::secrets).unwrap_or_default();
         let secrets = own.with(&proxy_secrets(environment));
@@ -98,7 +99,7 @@ impl ConnectionOptions {
     }
 }
 
-/// The passwords in the addresses of proxies: a proxy may return them too.
+/// The passwords in proxy addresses. A proxy may echo them in a response.
 fn proxy_secrets(environment: &Environment) -> Secrets {
     let secrets = environment.iter().filter_map(|(name, address)| {
         let is_proxy = name.to_str()?.to_ascii_lowercase().ends_with("_proxy");
@@ -113,26 +114,26 @@ fn proxy_secrets(environment: &Environment) -> Secrets {
     secrets.fold(Secrets::default(), |all, proxy| all.with(&proxy))
 }
 
-/// Checks a duration that is sent as typed: above zero and with a unit.
+/// Checks a duration that is sent to Elasticsearch as typed: above zero, with a unit.
 fn keep_alive(text: &str) -> Result<String, String> {
     match parse_duration(text) {
         Some(duration) if !duration.is_zero() => Ok(text.to_owned()),
-        _ => Err("expected a whole number above zero and a unit, such as 30s, 5m or 1h".to_owned()),
+        _ => Err("expected a whole number above zero with a unit, such as 30s, 5m or 1h".to_owned()),
     }
 }
 
-/// A bare number is seconds.
+/// Parses a duration. A number without a unit is in seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<u32>().map(|seconds| Duration::from_secs(seconds.into()));
     let duration = seconds.ok().or_else(|| parse_duration(text));
-    duration.ok_or_else(|| "expected a whole number and a unit, such as 30s, 5m or 1h".to_owned())
+    duration.ok_or_else(|| "expected a whole number with a unit, such as 30s, 5m or 1h".to_owned())
 }
 
-/// The same, above zero and up to a day.
+/// Parses a duration above zero, up to a day.
 fn timeout(text: &str) -> Result<Duration, String> {
     let time = duration(text)?;
     match time.is_zero() || time > Duration::from_secs(86_400) {
-        true => Err("expected a time above zero, up to 1d".to_owned()),
+        true => Err("expected a duration above zero, at most 1d".to_owned()),
         false => Ok(time),
     }
 }
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_have_units_and_seconds_need_none() {
+    fn a_number_without_a_unit_is_in_seconds() {
         for (text, millis) in [("0", 0), ("90", 90_000), ("90s", 90_000), ("7ms", 7)] {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }

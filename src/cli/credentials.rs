@@ -1,5 +1,5 @@
-//! Where the cluster is and who asks, where the command line, the address of the cluster and the environment may each name
-//! one, or a part of it. What is missing in the end is asked for.
+//! The address of the cluster and the credential. Each can come from the command line, the URL or the environment; a
+//! missing password is prompted for.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -14,42 +14,46 @@ use crate::commands::Environment;
 use crate::error::{Error, Result};
 use crate::util::secret::Secret;
 
-/// More than any password has; a larger file is a mistake.
+/// In bytes. A larger file is not a password file.
 const MAX_PASSWORD_FILE: u64 = 64 << 10;
 
-/// Address and credential, as far as one source names them.
+// The parts of the address and the credential that one source contains. Not a doc comment, which clap would use as the
+// help of the command.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct AccessOptions {
-    /// Address of the cluster [default: https://localhost:9200]
+    /// Cluster address [default: https://localhost:9200]
     ///
-    /// A path behind the host is kept. `user:password@` before the host, percent-encoded where needed, is
-    /// taken as the credential and never printed. A user alone takes its password as --username does.
+    /// Can include a path prefix and a credential: `https://user:password@host:9200/prefix`. Special characters in the
+    /// credential must be percent-encoded. The credential is never printed. If the URL has a user name but no password,
+    /// the password is read as with --username.
     ///
     /// Environment: ELASTICSEARCH_URL
     #[arg(long, value_name = "URL", value_parser = secret)]
     pub(super) url: Option<Secret>,
-    /// Elastic Cloud id, instead of --url
+    /// Elastic Cloud ID, instead of --url
     ///
     /// Environment: ELASTICSEARCH_CLOUD_ID
     #[arg(long, alias = "cloud_id", value_name = "ID")]
     pub(super) cloud_id: Option<String>,
-    /// User name; the password is asked for where none is given
+    /// User name; prompts for a missing password
     ///
-    /// A credential on the command line wins over those in the environment. At most one of user and
-    /// password, API key and bearer token may be given; none is fine for a cluster without security.
+    /// Use only one kind of credential: user name and password, API key, or bearer token. A credential on the command
+    /// line overrides the environment. A cluster without security needs no credential.
     ///
     /// Environment: ELASTICSEARCH_USERNAME
     #[arg(long, value_name = "NAME")]
     pub(super) username: Option<String>,
-    /// Password; --password-file does not show it to others
+    /// Password; --password-file is safer
+    ///
+    /// Other users of this machine can see it in the process list. --password-file avoids that.
     ///
     /// Environment: ELASTICSEARCH_PASSWORD
     #[arg(long, value_name = "PASSWORD", value_parser = secret)]
     pub(super) password: Option<Secret>,
-    /// Read the password from a file, `-` for stdin
+    /// Read the password from a file, or `-` for stdin
     ///
-    /// A line feed at its end is not part of the password.
+    /// A line break at the end of the file is ignored.
     #[arg(long, value_name = "FILE")]
     pub(super) password_file: Option<PathBuf>,
     /// API key, encoded or as `id:key`
@@ -62,21 +66,22 @@ pub(super) struct AccessOptions {
     /// Environment: ELASTICSEARCH_BEARER_TOKEN
     #[arg(long, value_name = "TOKEN", value_parser = secret)]
     pub(super) bearer_token: Option<Secret>,
-    /// PEM file with certificate authorities to trust besides the usual ones
+    /// PEM file with CA certificates to trust
     ///
-    /// May be given more than once and hold several certificates.
+    /// They are added to the bundled certificates and those of the system. Can be repeated; a file can contain several
+    /// certificates.
     ///
     /// Environment: ELASTICSEARCH_CA_CERT
     #[arg(long, value_name = "FILE")]
     pub(super) ca_cert: Vec<PathBuf>,
     #[arg(skip)]
     origin: Origin,
-    /// `user:password@` of the address.
+    /// `user:password@` in the URL.
     #[arg(skip)]
     login: Login,
 }
 
-/// Where options are read from.
+/// The source of the options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Origin {
     #[default]
@@ -84,14 +89,14 @@ enum Origin {
     Environment,
 }
 
-/// A user, as far as named.
+/// A user name and password, or one of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Login {
     pub(super) username: Option<String>,
     pub(super) password: Option<Secret>,
 }
 
-/// What an option names of a credential.
+/// A part of a credential, as an option contains it.
 #[derive(Clone)]
 enum Part {
     Username(String),
@@ -101,7 +106,7 @@ enum Part {
 }
 
 impl Origin {
-    /// How an option is called there.
+    /// The name of an option in this source.
     fn name(self, option: &str) -> String {
         match self {
             Self::CommandLine => format!("--{option}"),
@@ -117,7 +122,7 @@ impl AccessOptions {
         let text = |option: &str| match value(option).map(|value| value.to_str()) {
             Some(None) => Err(Error::usage(
                 format!("{} is not UTF-8", origin.name(option)),
-                "set it again, or unset it",
+                "set it to valid UTF-8, or unset it",
             )),
             text => Ok(text.flatten().map(str::to_owned)),
         };
@@ -135,7 +140,7 @@ impl AccessOptions {
         })
     }
 
-    /// An empty text counts as not given.
+    /// Treats empty values as missing.
     pub(super) fn without_empty(mut self) -> Self {
         for text in [&mut self.cloud_id, &mut self.username] {
             text.take_if(|text| text.is_empty());
@@ -151,13 +156,13 @@ impl AccessOptions {
         self
     }
 
-    /// The address. The user in it is taken as a part of the credential.
+    /// The address. A user in the URL becomes part of the credential.
     pub(super) fn endpoint(&mut self) -> Result<Option<Endpoint>> {
         let url_option = self.origin.name("url");
         match (&self.url, &self.cloud_id) {
             (Some(_), Some(_)) => Err(Error::usage(
                 format!("{} cannot be used with {url_option}", self.origin.name("cloud-id")),
-                "a cloud id holds the address already",
+                "remove one of them: a Cloud ID contains the address",
             )),
             (Some(url), None) => {
                 let (url, login) = parse_url(url.reveal(), &url_option)?;
@@ -173,7 +178,7 @@ impl AccessOptions {
             (Some(_), Some(_)) => {
                 return Err(Error::usage(
                     "--password cannot be used with --password-file",
-                    "keep --password-file",
+                    "remove --password",
                 ));
             }
             (None, Some(path)) => self.password = Some(read_password(path)?),
@@ -182,12 +187,12 @@ impl AccessOptions {
         Ok(())
     }
 
-    /// What is given, each part with its option, in the order in which messages name them.
+    /// The parts of this source, each with its option, in the order in which messages name them.
     fn parts(&self) -> Vec<(String, Part)> {
         let Login { username, password } = self.login.clone();
         let in_address = match (&username, &password) {
             (Some(_), Some(_)) => "user:password@ in",
-            (Some(_), None) => "the user in",
+            (Some(_), None) => "the user name in",
             (None, _) => "the password in",
         };
         let in_address = format!("{in_address} {}", self.origin.name("url"));
@@ -208,7 +213,7 @@ impl AccessOptions {
         given.collect()
     }
 
-    /// The user's name, where no more than one is given.
+    /// The user name, which can be given only once.
     fn username(&self) -> Result<Option<String>> {
         let mut users = self.parts();
         users.retain(|(_, part)| matches!(part, Part::Username(_)));
@@ -216,7 +221,7 @@ impl AccessOptions {
         Ok(self.username.clone().or_else(|| self.login.username.clone()))
     }
 
-    /// Refuses parts that are not of one credential.
+    /// Refuses parts that belong to different credentials.
     fn refuse_two(&self, parts: &[(String, Part)]) -> Result<()> {
         use Part::{Password, Username};
         let source = match self.origin {
@@ -228,8 +233,8 @@ impl AccessOptions {
                 |other: &Part| matches!((part, other), (Username(_), Password(_)) | (Password(_), Username(_)));
             if let Some((other, _)) = parts[index + 1..].iter().find(|(_, other)| !completes(other)) {
                 return Err(Error::usage(
-                    format!("{option} cannot be used with {other}: {source} names two credentials"),
-                    "keep one of user and password, API key, or bearer token",
+                    format!("{option} cannot be used with {other}: {source} contains two credentials"),
+                    "keep one of them: user name and password, API key, or bearer token",
                 ));
             }
         }
@@ -237,12 +242,13 @@ impl AccessOptions {
     }
 }
 
-/// The first of the sources that names a credential decides. Two kinds there are an error; a user or a password that is
-/// missing there is taken from the sources behind it, then from `ask`, which gets the user's name. A password in an address
-/// belongs to the user in it and completes no other.
+/// The first source that contains a credential decides. Two kinds of credentials in one source are an error. A missing
+/// user name or password is read from the next sources, then from `ask`, which is called with the user name. A password in
+/// a URL is only used with the user name in that URL.
 ///
 /// # Errors
-/// Two kinds, a password without a user, no password, or characters that no header may contain.
+/// If there are two kinds of credentials, a password without a user name, no password, or characters that are not allowed
+/// in a header.
 pub(super) fn resolve(
     sources: &[AccessOptions],
     ask: impl FnOnce(&str) -> Option<Secret>,
@@ -276,19 +282,19 @@ pub(super) fn resolve(
 
 fn basic(login: Login, ask: impl FnOnce(&str) -> Option<Secret>) -> Result<Credential> {
     let Some(username) = login.username else {
-        return Err(Error::usage("a password is given, but no user", "add --username NAME"));
+        return Err(Error::usage("the password has no user name", "add --username NAME"));
     };
     if username.is_empty() || username.contains(':') || username.chars().any(char::is_control) {
         return Err(Error::usage(
-            "a user's name must not be empty nor hold `:` or control characters",
-            "check --username, or the user in the address",
+            "invalid user name: it is empty, or contains `:` or control characters",
+            "check --username, or the user name in the URL",
         ));
     }
     match login.password.or_else(|| ask(&username)) {
         Some(password) => Ok(Credential::Basic { username, password }),
         None => Err(Error::usage(
-            "a user is given, but no password, and there is no terminal to ask on",
-            "add --password-file FILE (`-` reads stdin) or set ELASTICSEARCH_PASSWORD",
+            "the password is missing, and it cannot be prompted for without a terminal",
+            "add --password-file FILE (`-` for stdin), or set ELASTICSEARCH_PASSWORD",
         )),
     }
 }
@@ -297,31 +303,30 @@ fn header_value(secret: &Secret, what: &str) -> Result<Secret> {
     let text = secret.reveal().trim_end_matches(['\r', '\n']);
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Error::usage(
-            format!("{what} is empty or holds spaces, control characters or others that no header takes"),
-            "copy it again, without quotes and line breaks",
+            format!("{what} is empty, or contains spaces or characters that are not allowed in an HTTP header"),
+            "copy it again, without quotes or line breaks",
         ));
     }
     Ok(Secret::new(text))
 }
 
-/// Splits an address from the user in it; `option` is what holds the address. The text is in no message: it may hold a
-/// password.
+/// Separates the credential from a URL. Messages name `option` and never contain the URL, which may include a password.
 pub(super) fn parse_url(text: &str, option: &str) -> Result<(Url, Login)> {
-    const EXPECTED: &str = "expected http(s)://host:port, a path may follow";
+    const EXPECTED: &str = "use an address such as https://es.example:9200 or https://es.example/prefix";
     let wrong = |why: &str, hint: &str| Error::usage(format!("{option} {why}"), hint);
-    let mut url = Url::parse(text.trim()).map_err(|e| wrong(&format!("is not an address: {e}"), EXPECTED))?;
+    let mut url = Url::parse(text.trim()).map_err(|e| wrong(&format!("is not a valid URL: {e}"), EXPECTED))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong("must begin with https:// or http://", EXPECTED));
+        return Err(wrong("must start with https:// or http://", EXPECTED));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(wrong(
-            "must not hold `?` or `#`",
-            "percent-encode these characters in a password: %3F and %23",
+            "must not contain `?` or `#`",
+            "in a password, write %3F and %23 instead of these characters",
         ));
     }
     let decode = |text: &str| {
         let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
-        let message = format!("the user or password in {option} is not UTF-8");
+        let message = format!("the user name or password in {option} is not UTF-8");
         decoded
             .map(String::from)
             .map_err(|_| Error::usage(message, "use --username and --password-file"))
@@ -331,11 +336,11 @@ pub(super) fn parse_url(text: &str, option: &str) -> Result<(Url, Login)> {
         password: url.password().map(decode).transpose()?.map(Secret::new),
     };
     let removed = url.set_username("").and_then(|()| url.set_password(None));
-    removed.map_err(|()| wrong("holds no host", EXPECTED))?;
+    removed.map_err(|()| wrong("does not contain a host name", EXPECTED))?;
     Ok((url, login))
 }
 
-/// Reads a password, `-` from stdin, without the line feed at its end.
+/// Reads a password from a file, or from stdin for `-`. One line break at the end is removed.
 pub(super) fn read_password(path: &Path) -> Result<Secret> {
     let mut text = String::new();
     let opened: std::io::Result<Box<dyn Read>> = match path == Path::new("-") {
@@ -349,14 +354,14 @@ pub(super) fn read_password(path: &Path) -> Result<Secret> {
     let password = password.strip_suffix('\r').unwrap_or(password);
     if password.is_empty() || length as u64 > MAX_PASSWORD_FILE {
         return Err(Error::usage(
-            "--password-file is empty or too large to be a password",
-            "check the file",
+            "invalid password file: it is empty or larger than 64 KiB",
+            "check --password-file",
         ));
     }
     Ok(Secret::new(password))
 }
 
-/// Wraps what must not be printed. Never fails, because clap prints a value that it refuses.
+/// Wraps a secret. It never fails, because clap prints a value that is refused.
 fn secret(text: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(text))
 }
@@ -435,15 +440,15 @@ mod tests {
                 Err("user:password@ in --url cannot be used with --password:"),
             ),
             ("UPf", "", Err("cannot be used with --password-file:")),
-            ("Uu", "", Err("the user in --url cannot be used with --username")),
+            ("Uu", "", Err("the user name in --url cannot be used with --username")),
             ("Pp", "", Err("the password in --url cannot be used with --password:")),
             ("pk", "", Err("--password cannot be used with --api-key")),
             ("fb", "", Err("--password-file cannot be used with --bearer-token")),
-            ("Upk", "", Err("the user in --url cannot be used with --api-key")),
+            ("Upk", "", Err("the user name in --url cannot be used with --api-key")),
             (
                 "p",
                 "uU",
-                Err("the user in ELASTICSEARCH_URL cannot be used with ELASTICSEARCH_USERNAME"),
+                Err("the user name in ELASTICSEARCH_URL cannot be used with ELASTICSEARCH_USERNAME"),
             ),
             (
                 "",
@@ -460,8 +465,8 @@ mod tests {
                 "UPup",
                 Err("in ELASTICSEARCH_URL cannot be used with ELASTICSEARCH_USERNAME"),
             ),
-            ("p", "", Err("no user")),
-            ("", "p", Err("no user")),
+            ("p", "", Err("no user name")),
+            ("", "p", Err("no user name")),
         ] {
             let sources = [
                 source(explicit, Origin::CommandLine),
@@ -488,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_fit_into_a_header_and_are_never_in_the_message() {
+    fn invalid_keys_are_refused_without_printing_them() {
         let resolve = |text: &str| {
             let source = AccessOptions {
                 api_key: Some(Secret::new(text)),
@@ -505,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_file_loses_one_line_end() {
+    fn one_line_break_at_the_end_of_a_password_file_is_removed() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("password");
         for (text, password) in [
@@ -527,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_gives_its_user_away_decoded() {
+    fn the_credential_in_a_url_is_decoded() {
         let (url, login) = parse_url("https://el%40stic:p%3Ass%2F@es.example:9243/prefix", "--url").unwrap();
         assert_eq!(url.as_str(), "https://es.example:9243/prefix");
         assert_eq!(login.username.as_deref(), Some("el@stic"));
@@ -535,7 +540,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_repeating_it() {
+    fn an_invalid_url_is_refused_without_printing_it() {
         for text in [
             "",
             "localhost:9200",

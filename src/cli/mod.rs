@@ -1,5 +1,5 @@
-//! The command line. A command's options are defined where it reads them, in `commands/<command>/options.rs`, so that
-//! nothing is copied and `commands` does not depend on this module; here is what they are part of, and how to connect.
+//! The command line. Each command defines its options in `commands/<command>/options.rs`, so that `commands` does not
+//! depend on this module. This module combines them and adds the global and the connection options.
 
 mod arguments;
 mod connection;

@@ -1,5 +1,5 @@
-//! From arguments to an exit code, and how a failed command is reported: as text to stderr and, with `--json`, as one
-//! document to stdout.
+//! Parses the arguments, runs the command, and returns the exit code. A failure is reported as text on stderr and, with
+//! `--json`, as one document on stdout.
 
 use std::error::Error as StdError;
 use std::ffi::OsString;
@@ -7,6 +7,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::process::ExitCode;
 
+use clap::builder::Resettable;
 use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
 use crate::cli::arguments::{Cli, Command};
@@ -18,13 +19,13 @@ use crate::util::process::{
     NO_DESCRIPTORS, NO_THREADS, can_open_files, can_start_threads, is_out_of_descriptors, survive_file_limit,
 };
 
-/// Parses, runs, prints a failure, and returns how it ended.
+/// Runs the program and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     survive_file_limit();
     ExitCode::from(run_in(&RunContext::of_process(), arguments))
 }
 
-/// The same in another context: the code that a process would end with.
+/// Runs the program in the given context and returns its exit code.
 pub fn run_in(context: &RunContext, arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let parsed = Cli::command().color(color(&arguments)).try_get_matches_from(&arguments);
@@ -43,7 +44,7 @@ pub fn run_in(context: &RunContext, arguments: impl IntoIterator<Item = OsString
     }
 }
 
-/// Help and version end well; a wrong command line is reported in clap's words.
+/// Prints help, the version, or clap's message about an invalid command line.
 fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> u8 {
     let _ = error.print();
     if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
@@ -75,15 +76,15 @@ fn dispatch(cli: Cli, context: &RunContext, terminal: &Terminal) -> Result<()> {
         Command::Man { command } => match man(command.as_deref()) {
             Some(page) => print(terminal, &page),
             None => Err(Error::usage(
-                "there is no manual page of that name",
-                "`man` alone is the program's, `man export` that of `export`",
+                "the man page does not exist: unknown command",
+                "run `esml-state man` for the program, or for example `esml-state man export` for a command",
             )),
         },
     }
 }
 
-/// One worker for the network; compressing and reading files have threads of their own. A second one makes nothing
-/// faster, and each keeps memory of its own that the other does not use.
+/// Runs a command with one worker thread for the network. Compression and file reads use separate threads. A second
+/// worker is not faster, and each worker keeps its own freed memory.
 fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let enough = can_open_files().and_then(|()| can_start_threads());
@@ -98,7 +99,7 @@ fn block_on(command: impl Future<Output = Result<()>>) -> Result<()> {
         Error::failed(format!("cannot start: {cause}"), hint)
     })?;
     let ended = runtime.block_on(command);
-    // A blocking read that is still under way must not hold up the exit.
+    // A blocking read that has not finished must not delay the exit.
     runtime.shutdown_background();
     ended
 }
@@ -111,24 +112,51 @@ fn print(terminal: &Terminal, text: &str) -> Result<()> {
 fn completions(shell: clap_complete::Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "esml-state", &mut script);
-    // clap_complete 4.6 names the commands of a program with a hyphen in two ways, and Bash then finds none.
+    // clap_complete 4.6 spells the function names of a program with a hyphen in two ways, so that Bash finds none.
     String::from_utf8_lossy(&script).replace("esml__subcmd__state", "esml__state")
 }
 
-/// The manual page of the program or of one command, in roff; `None` where there is no such command.
+/// The man page of the program or of one command, in roff; `None` if the command does not exist.
 fn man(command: Option<&str>) -> Option<String> {
-    let mut program = Cli::command();
+    let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
     let described = match command {
-        Some(name) => program.find_subcommand(name)?.clone(),
-        None => program,
+        Some(name) => program.find_subcommand(name)?,
+        None => &program,
     };
     let mut page = Vec::new();
-    clap_mangen::Man::new(described).render(&mut page).ok()?;
-    Some(String::from_utf8_lossy(&page).into_owned())
+    let without_sections = described.clone().after_long_help(Resettable::Reset);
+    clap_mangen::Man::new(without_sections).render(&mut page).ok()?;
+    let mut page = String::from_utf8_lossy(&page).into_owned();
+    let sections = |of: &clap::Command| of.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    // Each page has the program's sections too, except those that the command has itself.
+    let text = format!("{}\n{}", sections(described), sections(&program));
+    let mut is_repeated = false;
+    for line in text.lines() {
+        if let Some(heading) = line.strip_suffix(':').filter(|heading| !heading.starts_with(' ')) {
+            let heading = format!(".fi\n.SH {}\n.nf\n", heading.to_uppercase());
+            is_repeated = page.contains(&heading);
+            page.push_str(if is_repeated { "" } else { &heading });
+        } else if !is_repeated {
+            page.extend([&escape_roff(line), "\n"]);
+        }
+    }
+    let name = |command: &clap::Command| format!("{}(1)", command.get_display_name().unwrap_or(command.get_name()));
+    let mut others: Vec<String> = [&program]
+        .into_iter()
+        .chain(program.get_subcommands())
+        .map(name)
+        .collect();
+    others.retain(|page| *page != name(described));
+    page.push_str(&format!(".fi\n.SH SEE ALSO\n{}\n", escape_roff(&others.join(", "))));
+    Some(page)
 }
 
-/// `--color`, read before the line is parsed: a line that cannot be parsed is reported in that color too.
+fn escape_roff(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('-', "\\-").replace('\'', "\\(aq")
+}
+
+/// Reads `--color` before the command line is parsed, because errors of the parser depend on it.
 fn color(arguments: &[OsString]) -> ColorChoice {
     let mut choice = ColorChoice::Auto;
     let words = arguments.iter().map(|argument| argument.to_str().unwrap_or_default());
@@ -146,8 +174,7 @@ fn color(arguments: &[OsString]) -> ColorChoice {
     choice
 }
 
-/// Clap's error in paragraphs (`error: …` with a line for each argument that it is about, tips, usage) as message and
-/// hint.
+/// Converts clap's paragraphs (`error: …` with a line for each argument, tips, usage) to a message and a hint.
 fn in_one_line(text: &str) -> Error {
     let mut lines = text.lines().map(str::trim);
     let first = lines.next().unwrap_or_default().trim_start_matches("error: ");
@@ -161,7 +188,7 @@ fn in_one_line(text: &str) -> Error {
     Error::usage(message, hints.join("; "))
 }
 
-/// Message, with `-v` causes, hint, and what an import undid and left; with `--json` one document on stdout too.
+/// Prints the message, the causes with `-v`, the hint, and what a rollback removed and left.
 fn report(error: &Error, json: bool, terminal: &Terminal) {
     terminal.error(&error.to_string());
     for cause in causes(error) {
@@ -179,31 +206,30 @@ fn report(error: &Error, json: bool, terminal: &Terminal) {
             .map(|left| format!("{}: {}", left.what, left.remove))
             .collect();
         match (undone.is_empty(), kept.is_empty(), remains.is_empty()) {
-            (true, true, true) => terminal.print_always("nothing was written"),
-            (_, true, true) => print_list("rolled back, nothing of this import remains:", undone, terminal),
-            _ => print_list("rolled back:", undone, terminal),
+            (true, true, true) => terminal.print_always("Nothing was written"),
+            _ => print_list("Rolled back. Removed:", undone, terminal),
         }
-        print_list("not undone:", kept, terminal);
-        let title = "rolling back could not undo everything; these remain, with the requests that remove them:";
+        print_list("Not rolled back:", kept, terminal);
+        let title = "The rollback is incomplete. Remove what remains with these requests:";
         print_list(title, &lines, terminal);
     }
-    // A reported failure is in the result's own document already.
+    // The document of the result already contains a reported failure.
     if json && !matches!(error, Error::Reported(_)) {
         print_document(error, terminal);
     }
 }
 
-/// The document alone, where the text has been printed already.
+/// Prints the document of a failure whose text is already printed.
 fn print_document(error: &Error, terminal: &Terminal) {
-    // Stdout may be what failed; the text on stderr has said it all.
+    // Ignored: stdout may be what failed, and the text is already on stderr.
     let _ = terminal.result(&escape_json(&error.to_json().to_string()));
 }
 
-/// Reports a defect of this program, from a panic hook. The panic's message may contain data and is left out.
+/// Reports a panic. The message of the panic is not printed: it may contain data.
 pub fn report_panic(location: Option<&Location<'_>>) {
     let location = location.map(|location| format!(" at {}:{}", location.file(), location.line()));
     Terminal::new(TerminalOptions::default()).error(&format!(
-        "esml-state {} has a defect{}; please report it",
+        "internal error in esml-state {}{}; please report it",
         env!("CARGO_PKG_VERSION"),
         location.unwrap_or_default()
     ));
@@ -219,7 +245,7 @@ fn print_list(title: &str, lines: &[String], terminal: &Terminal) {
     }
 }
 
-/// The causes below an error, without those whose text is above already.
+/// The causes of an error, except those whose text is already printed.
 fn causes(error: &dyn StdError) -> Vec<String> {
     let mut printed = vec![error.to_string()];
     for cause in std::iter::successors(error.source(), |&cause| cause.source()) {

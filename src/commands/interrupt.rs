@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP: once stops the work and lets it clean up, twice ends the program.
+//! Ctrl-C, SIGTERM and SIGHUP. The first signal stops the work and lets it clean up, the second ends the process.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,15 +11,15 @@ use crate::error::{Error, ExitCode, Result};
 use crate::terminal::{PromptError, Terminal, TerminalStateGuard};
 use crate::util::process::{self, StopSignal};
 
-/// Listens from the beginning of a command to its end: a signal that comes between two pieces of work
-/// stops the second, and the second signal ends the process whatever it does.
+/// Listens from the start of a command to its end, so that a signal between two pieces of work stops the second one. The
+/// second signal always ends the process.
 #[derive(Debug)]
 pub(crate) struct Signals {
     first: watch::Receiver<Option<ExitCode>>,
 }
 
 impl Signals {
-    /// Begins to listen; handlers are in place when this returns.
+    /// Installs the handlers before it returns.
     pub(crate) fn listen(stop: &StopSource) -> Self {
         if let StopSource::Requested(first) = stop {
             return Self { first: first.clone() };
@@ -34,7 +34,7 @@ impl Signals {
             let _ = sender.send(Some(first.into()));
             loop {
                 let second = signals.next().await;
-                // A terminal that closes may be reported by the system and by the shell.
+                // When a terminal is closed, the system and the shell may both send SIGHUP.
                 if second != StopSignal::HangUp || first != StopSignal::HangUp {
                     std::process::exit(second as i32);
                 }
@@ -43,7 +43,7 @@ impl Signals {
         Self { first }
     }
 
-    /// Runs the work until it is done or a signal comes; then the work is dropped.
+    /// Runs the work until it ends or a signal arrives. The signal drops the work.
     pub(crate) async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let work = self.cancellable(work);
         tokio::select! {
@@ -53,8 +53,8 @@ impl Signals {
         }
     }
 
-    /// The same for work that writes: requests under way come to their end before the work is dropped, so
-    /// that what they did is known and nothing arrives after it was undone.
+    /// Runs work that writes. Requests in flight are completed before the work is dropped, so that their result is known
+    /// and none of them reaches the cluster after the rollback.
     pub(super) async fn or_between_requests<T>(
         &self,
         cluster: &Cluster,
@@ -83,19 +83,19 @@ impl Signals {
         }
     }
 
-    /// Work that failed because it was interrupted reports that.
+    /// Replaces the error of work that failed because it was interrupted.
     fn unless_stopped<T>(&self, outcome: Result<T>) -> Result<T> {
         let signal = *self.first.borrow();
         outcome.map_err(|error| signal.map_or(error, Error::stopped))
     }
 }
 
-/// Computes on a thread of its own, which is left to itself when a signal comes: for what leaves nothing behind.
+/// Computes on a separate thread, which is abandoned when a signal arrives. Only for computations without side effects.
 pub(super) async fn abandonable<T: Send + 'static>(compute: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(compute).await.map_err(Error::panicked)?
 }
 
-/// Lets the requests of this work come to their end, then drops it.
+/// Waits for the requests in flight, then drops the work.
 pub(super) async fn stop_between_requests<T>(cluster: &Cluster, mut work: Pin<Box<impl Future<Output = T> + ?Sized>>) {
     let paused = tokio::select! {
         biased;
@@ -106,8 +106,8 @@ pub(super) async fn stop_between_requests<T>(cluster: &Cluster, mut work: Pin<Bo
     drop(paused);
 }
 
-/// Asks a person on a thread of its own, so that a signal ends the waiting; the terminal is then left as it was. Commands
-/// that ask refuse to run without a terminal, so that a question without an answer was interrupted.
+/// Asks the user on a separate thread, so that a signal ends the question and the terminal is restored. Commands that ask
+/// refuse to run without a terminal, so a question without an answer was interrupted.
 pub(super) async fn ask<T: Send + 'static>(
     terminal: &Terminal,
     question: impl FnOnce(&Terminal) -> Result<T, PromptError> + Send + 'static,
@@ -115,7 +115,7 @@ pub(super) async fn ask<T: Send + 'static>(
     let _restored = TerminalStateGuard::new(terminal);
     let asking = terminal.clone();
     let answer = tokio::task::spawn_blocking(move || question(&asking)).await;
-    let answer = answer.map_err(|cause| Error::without_hint(format!("the question could not be asked: {cause}")))?;
+    let answer = answer.map_err(|cause| Error::without_hint(format!("cannot ask for confirmation: {cause}")))?;
     answer.map_err(|_| Error::stopped(ExitCode::Interrupted))
 }
 
@@ -136,7 +136,7 @@ mod tests {
             sink.write_all(b"before").unwrap();
             fail_if_cancelled().unwrap();
             assert_eq!(until_cancelled(0..5000).count(), 5000);
-            // It does not await: only the computation itself can end.
+            // Without an await, only the computation itself can stop.
             sender.send(Some(ExitCode::Terminated)).unwrap();
             assert!(fail_if_cancelled().is_err());
             assert_eq!(until_cancelled(0..10).count(), 0);
@@ -146,11 +146,11 @@ mod tests {
         };
         let ended = signals.or(computed).await;
         assert!(ended.is_err_and(|error| error.exit() == ExitCode::Terminated));
-        assert!(fail_if_cancelled().is_ok(), "of another command");
+        assert!(fail_if_cancelled().is_ok(), "not cancelled outside of the work");
     }
 
     #[tokio::test]
-    async fn what_is_done_when_a_signal_comes_stays_done() {
+    async fn a_result_that_is_ready_when_a_signal_arrives_is_returned() {
         let (sender, first) = watch::channel(None);
         let signals = Signals::listen(&StopSource::Requested(first));
         let done = async {

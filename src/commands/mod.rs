@@ -1,4 +1,4 @@
-//! The commands. Each reads like its own table of contents, and defines its options.
+//! The commands with their options.
 
 pub mod export;
 pub mod import;

@@ -1,4 +1,4 @@
-//! What options of several commands have in common: sizes, numbers of requests, and where an archive may be written.
+//! Parsers that options of several commands share, and the check of `--output`.
 
 use std::path::Path;
 
@@ -9,16 +9,16 @@ use crate::error::{Error, Result};
 use crate::terminal::Terminal;
 use crate::util::format::parse_size;
 
-/// A size in Elasticsearch's notation, above zero and without a fraction; a bare number is bytes.
+/// Parses a size as Elasticsearch writes it, above zero and without a fraction. A number without a unit is in bytes.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let bytes = text.parse().ok().or_else(|| parse_size(text));
     bytes
         .filter(|bytes| plain && *bytes > 0)
-        .ok_or_else(|| "expected a size above zero such as 512kb, 5mb or 10gb".to_owned())
+        .ok_or_else(|| "expected a size above zero, such as 512kb, 5mb or 10gb".to_owned())
 }
 
-/// `--max-entry-size`.
+/// Parses `--max-entry-size`.
 pub(super) fn max_entry_size(text: &str) -> Result<Limits, String> {
     Ok(Limits {
         entry: size(text)?,
@@ -26,30 +26,30 @@ pub(super) fn max_entry_size(text: &str) -> Result<Limits, String> {
     })
 }
 
-/// A level of gzip.
+/// Parses a gzip compression level.
 pub(super) fn compression_level() -> RangedI64ValueParser<u32> {
     RangedI64ValueParser::new().range(0..=9)
 }
 
-/// A number of requests at once.
+/// Parses a number of concurrent requests.
 pub(super) fn concurrency() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=64)
 }
 
-/// The target of `--output`, `-` for standard output. Nothing is written in a dry run, so that any target will do.
+/// The target of `--output`; `-` is standard output. A dry run writes nothing and accepts a terminal.
 pub(super) fn target(output: &Path, overwrite: bool, dry_run: bool, terminal: &Terminal) -> Result<Target> {
     if output.as_os_str().is_empty() {
-        return Err(Error::usage("--output is empty", "name a file"));
+        return Err(Error::usage("--output is empty", "add a file name"));
     }
     match Target::new(output, overwrite) {
         Target::Stdout if !dry_run && terminal.stdout_is_terminal() => Err(Error::usage(
-            "an archive is not written to a terminal",
-            "redirect stdout, or name a file",
+            "cannot write an archive to a terminal",
+            "redirect standard output, or use --output FILE",
         )),
-        // The archive would be lost, and the run would look like a success.
+        // The archive would be lost, although the run succeeds.
         Target::Stdout if !dry_run && terminal.stdout_is_closed() => Err(Error::failed(
-            "standard output is closed, so there is nowhere to write the archive",
-            "redirect standard output, or name a file with --output",
+            "cannot write the archive: standard output is closed",
+            "redirect standard output, or use --output FILE",
         )),
         target => Ok(target),
     }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_above_zero_and_bytes_need_no_unit() {
+    fn sizes_are_above_zero_and_a_number_without_a_unit_is_in_bytes() {
         for (text, bytes) in [
             ("1", 1),
             ("7b", 7),

@@ -1,4 +1,4 @@
-//! `reveal`: the values of tokens, by the key file.
+//! `reveal`: looks up the values of tokens in a key file.
 
 use std::io::BufRead;
 use std::path::PathBuf;
@@ -13,35 +13,37 @@ use crate::util::format::{escape, escape_json};
 
 const EXAMPLES: &str = "\
 Examples:
+  # Look up one token
   esml-state reveal for-support.key.json t_8f3a51c09d2e7b64
-  esml-state reveal for-support.key.json < answer-of-support.txt";
 
-/// Tell what tokens stand for
+  # Replace the tokens in a text
+  esml-state reveal for-support.key.json < reply-from-support.txt";
+
+/// Look up the values of tokens
 ///
-/// A text with tokens in it is printed with the values in their places. Without tokens on the command line stdin is
-/// read line by line.
+/// Texts that contain tokens are printed with the values instead of the tokens. Without TOKEN, reads texts from stdin.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct RevealOptions {
-    /// The key file that was written with the archive
+    /// Key file that was written with the archive
     #[arg(value_name = "KEYFILE")]
     pub key: PathBuf,
-    /// Tokens, or texts that hold some
+    /// Token, or a text that contains tokens
     #[arg(value_name = "TOKEN")]
     pub tokens: Vec<String>,
-    /// Print values by token as one JSON document
+    /// Print the values as a JSON document
     #[arg(long, requires = "tokens")]
     pub json: bool,
 }
 
-/// Prints the value of each token; a text is printed with the values in their places.
+/// Prints the value of each token, and texts with their tokens replaced.
 ///
 /// # Errors
-/// The key file cannot be read, or a text holds no token of it.
+/// If the key file cannot be read, or if a text contains no token of it.
 pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
     let file = KeyFile::read(&options.key)?;
     let revealer = Revealer::new(&file);
-    // A value may contain anything, and the terminal obeys control characters.
+    // Values can contain control characters that change the terminal.
     let shown = |text: &str| escape(&revealer.reveal(text).0).into_owned();
     if options.tokens.is_empty() {
         let written = terminal.result_with(|out| {
@@ -57,8 +59,8 @@ pub fn run(options: &RevealOptions, terminal: &Terminal) -> Result<()> {
         let (text, known) = revealer.reveal(token);
         if !known {
             return Err(Error::failed(
-                format!("`{token}` holds no token of {}", options.key.display()),
-                "a token belongs to the key file that was written with its archive",
+                format!("`{token}` contains no token of {}", options.key.display()),
+                "use the key file that was written with the archive",
             ));
         }
         revealed.push((token, text));

@@ -1,5 +1,5 @@
-//! What a command works with: what its run is given from outside, and, where it needs a cluster, a connected client with
-//! the terminal that reports what it waits for.
+//! The context of a run (streams, signals, clock, environment), and the session of a command that connects to a cluster:
+//! the client, and the terminal that reports its retries.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -14,14 +14,14 @@ use crate::terminal::{Stage, Streams, Terminal};
 use crate::util::format::count;
 use crate::util::process::lock;
 
-/// The process' own, or others where a run is one of many in a process.
+/// What a run uses of its surroundings: those of the process, or others where several runs share a process.
 #[derive(Debug)]
 pub struct RunContext {
-    /// Where the result and everything else goes.
+    /// Standard output and standard error.
     pub streams: Streams,
-    /// What stops it.
+    /// What interrupts the run.
     pub stop: StopSource,
-    /// How time passes.
+    /// The clock for timeouts and delays.
     pub clock: Arc<dyn Clock>,
     /// The environment variables.
     pub environment: Environment,
@@ -30,17 +30,17 @@ pub struct RunContext {
 /// Environment variables by name.
 pub type Environment = HashMap<OsString, OsString>;
 
-/// Where the request to stop a run comes from.
+/// What can interrupt a run.
 #[derive(Clone, Debug)]
 pub enum StopSource {
-    /// Ctrl-C and SIGTERM; the second of them ends the process.
+    /// Ctrl-C, SIGTERM and SIGHUP. The second signal ends the process.
     Signals,
-    /// The other end of the channel, with the code that the run is to end with.
+    /// The sender of this channel, with the exit code of the run.
     Requested(watch::Receiver<Option<ExitCode>>),
 }
 
 impl RunContext {
-    /// The process' streams, signals and environment, the machine's time.
+    /// The streams, signals and environment of the process, and the system clock.
     pub fn of_process() -> Self {
         Self {
             streams: Streams::Standard,
@@ -51,7 +51,7 @@ impl RunContext {
     }
 }
 
-/// Reports that a request waits, beside the bar of the current stage.
+/// Reports retries next to the progress bar of the current stage.
 #[derive(Debug)]
 struct RetryReporter {
     terminal: Terminal,
@@ -59,7 +59,7 @@ struct RetryReporter {
 }
 
 impl RetryReporter {
-    /// The stage that waiting is reported beside; `None` between stages.
+    /// Sets the stage that retries are reported in; `None` between stages.
     fn follow(&self, stage: Option<Stage>) {
         *lock(&self.stage) = stage;
     }
@@ -67,7 +67,7 @@ impl RetryReporter {
 
 impl Observer for RetryReporter {
     fn waiting(&self, error: &cluster::Error, pause: Duration, attempt: u32) {
-        let text = format!("waiting {:.1} s before try {attempt}: {error}", pause.as_secs_f32());
+        let text = format!("retrying in {:.1} s (attempt {attempt}): {error}", pause.as_secs_f32());
         match &*lock(&self.stage) {
             Some(stage) => stage.note(&text),
             None => self.terminal.print(&text),
@@ -80,7 +80,7 @@ impl Observer for RetryReporter {
     }
 }
 
-/// A connected client, and the terminal that reports what it waits for.
+/// A connected client, and the terminal that reports its retries.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) cluster: Cluster,
@@ -89,8 +89,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects, warns where certificates are not verified, and reports which cluster it is. Even this takes a privilege
-    /// (`monitor`): a user without it is told all that are missing of `required` at once.
+    /// Connects, and warns about certificates that are not verified and untested versions. Connecting requires the
+    /// cluster privilege `monitor`; if it is missing, the error lists all missing privileges of `required`.
     pub(super) async fn connect(
         options: &ConnectOptions,
         required: &RequiredPrivileges,
@@ -99,8 +99,8 @@ impl Session {
     ) -> Result<Self> {
         if !options.verify_certificates {
             terminal.warn(
-                "certificates are not verified (--ignore-certs): anyone on the way can read the credential and change \
-                 the data",
+                "the credential and the data can be read and changed in transit: certificates are not verified \
+                 (--ignore-certs)",
             );
         }
         let retries = Arc::new(RetryReporter {
@@ -110,7 +110,7 @@ impl Session {
         let http = Arc::new(HttpClient::new(options, retries.clone(), context.clock.clone())?);
         let cluster = match Cluster::connect(Arc::clone(&http)).await {
             Err(error @ cluster::Error::Forbidden { .. }) => {
-                // Whatever keeps the cluster from answering this, the first refusal is known.
+                // If the privileges cannot be read either, the first error is returned.
                 refuse_missing(required.missing(&http).await.ok().flatten())?;
                 return Err(error.into());
             }
@@ -119,7 +119,7 @@ impl Session {
         let version = cluster.identity.version;
         if !cluster.identity.serverless && !version.is_tested() {
             terminal.warn(&format!(
-                "esml-state is not tested with Elasticsearch {version}; it supports 7.17, 8.x and 9.x"
+                "esml-state is untested with Elasticsearch {version}; supported are 7.17, 8.x and 9.x"
             ));
         }
         terminal.detail(&format!("connected to {}, Elasticsearch {version}", cluster.address()));
@@ -130,12 +130,12 @@ impl Session {
         })
     }
 
-    /// Fails, naming every privilege that the user does not have, before anything is read or written.
+    /// Fails with a list of all missing privileges.
     pub(super) async fn require_privileges(&self, required: &RequiredPrivileges) -> Result<()> {
         refuse_missing(required.missing(&self.cluster.http).await?)
     }
 
-    /// Starts a stage; waiting is reported beside its bar.
+    /// Starts a stage, in which retries are reported.
     pub(super) fn stage(&self, title: &str, total: Option<u64>) -> Stage {
         let stage = self.terminal.stage(title, count, total);
         self.retries.follow(Some(stage.clone()));
@@ -147,7 +147,7 @@ impl Session {
         stage.done(line);
     }
 
-    /// Waiting is reported on lines of its own from now on.
+    /// Reports further retries on separate lines.
     pub(super) fn leave_stage(&self) {
         self.retries.follow(None);
     }
@@ -157,7 +157,7 @@ fn refuse_missing(missing: Option<Vec<String>>) -> Result<()> {
     match missing {
         Some(missing) if !missing.is_empty() => Err(Error::failed(
             format!("the user is missing privileges: {}", missing.join(", ")),
-            "docs/privileges.md contains a sufficient role, to be created with PUT _security/role/<name>",
+            "add a role with these privileges (`PUT _security/role/<name>`) to the user",
         )),
         _ => Ok(()),
     }

@@ -1,12 +1,12 @@
-//! Everything that is printed: results to stdout, lines, progress bars and questions to stderr. It receives text and
-//! numbers and knows nothing of what they are about.
+//! The output of the program: results on stdout; messages, progress bars and questions on stderr. This module receives
+//! text and numbers and does not depend on their meaning.
 //!
-//! `console` draws colors and measures text, `indicatif` bars, `dialoguer` questions. By hand remains what they do not do:
-//! choosing streams and colors by `--color` and `NO_COLOR` once for both, hiding secrets, a closed stdout (`>&-`), and
-//! restoring the terminal after a question that a signal interrupts.
+//! `console` is used for colors and text widths, `indicatif` for bars, and `dialoguer` for questions. This module adds the
+//! selection of color for both streams, the redaction of secrets, the detection of a closed stdout (`>&-`), and the
+//! restoration of the terminal after an interrupted question.
 
 mod output;
 mod prompt;
 
-pub use output::{Sink, Stage, Streams, Terminal, TerminalOptions, Verbosity};
+pub use output::{GLOBAL_OPTIONS, Sink, Stage, Streams, Terminal, TerminalOptions, Verbosity};
 pub use prompt::{PromptError, TerminalStateGuard};

@@ -1,5 +1,5 @@
-//! The user's terminal: what it can do and the options ask for, decided once; results, lines of text, and stages of work:
-//! bars with totals on a terminal, one plain line a stage elsewhere.
+//! Results, messages and the progress of stages. What the terminal supports and what the options select is decided once.
+//! Progress is a bar on a terminal, and one line per stage otherwise.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,35 +16,45 @@ use crate::util::format::{duration, escape, indented};
 use crate::util::process::lock;
 use crate::util::secret::Secrets;
 
-/// How much to say.
+/// How much is printed to stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// `-q`: warnings, errors and questions only.
+    /// `-q`: only questions, warnings and errors.
     Quiet,
-    /// The stages.
+    /// Also progress.
     Normal,
-    /// `-v`: details, chains of causes.
+    /// `-v`: also details and the causes of errors.
     Verbose,
-    /// `-vv`: every request.
+    /// `-vv`: also every request.
     Debug,
 }
 
-/// What the command line says about talking.
+/// The heading of options that all commands have.
+pub const GLOBAL_OPTIONS: &str = "Global options";
+
+/// The options for messages on the terminal.
 #[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = GLOBAL_OPTIONS)]
 pub struct TerminalOptions {
-    /// Say more; -vv tells every request
+    /// Verbose output; -vv logs every request
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
-    /// Say nothing but questions, warnings and errors
+    /// Print only the result, questions, warnings and errors
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// Use color: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     color: ColorChoice,
 }
 
 impl TerminalOptions {
-    /// How much to say.
+    /// How much is printed to stderr.
     pub fn verbosity(self) -> Verbosity {
         match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -55,16 +65,16 @@ impl TerminalOptions {
     }
 }
 
-/// Something to write to that several may hold.
+/// A shared writer.
 pub type Sink = Arc<Mutex<dyn Write + Send>>;
 
-/// Standard output and standard error, or what takes their place.
+/// Standard output and standard error, or writers instead of them.
 #[derive(Clone, Default)]
 pub enum Streams {
-    /// Those of the process.
+    /// The streams of the process.
     #[default]
     Standard,
-    /// Others, which are no terminals; nobody is there to be asked.
+    /// Other writers. They are not terminals, so questions cannot be asked.
     Given {
         /// For the result.
         stdout: Sink,
@@ -79,9 +89,9 @@ impl fmt::Debug for Streams {
     }
 }
 
-/// Narrower terminals get lines that are broken by the terminal.
+/// The smallest width that pages are laid out for, in columns.
 const MIN_WIDTH: usize = 40;
-/// Wider ones are not filled: long lines are hard to read.
+/// The largest width of a page, in columns: longer lines are hard to read.
 const MAX_WIDTH: usize = 110;
 
 /// The user's terminal. Cheap to clone.
@@ -98,13 +108,13 @@ pub(super) struct Inner {
     stdout_color: bool,
     pub(super) stderr_color: bool,
     bars: Option<MultiProgress>,
-    /// A question is on the terminal and has no answer yet.
+    /// A question is waiting for its answer.
     pub(super) question_open: AtomicBool,
-    /// What is never printed.
+    /// Texts that are never printed.
     secrets: Mutex<Secrets>,
 }
 
-/// Whether a stream is colored; `plain` is what the environment asks for.
+/// Whether a stream is colored; `plain` is true if the environment disables color.
 fn is_colored(color: ColorChoice, is_terminal: bool, plain: bool) -> bool {
     match color {
         ColorChoice::Always => true,
@@ -114,17 +124,17 @@ fn is_colored(color: ColorChoice, is_terminal: bool, plain: bool) -> bool {
 }
 
 impl Terminal {
-    /// Looks at stdin, stdout, stderr and the environment once.
+    /// Reads the state of stdin, stdout, stderr and the environment.
     pub fn new(options: TerminalOptions) -> Self {
         Self::with_streams(Streams::Standard, options)
     }
 
-    /// The same on other streams.
+    /// A terminal with the given streams.
     pub fn with_streams(streams: Streams, options: TerminalOptions) -> Self {
         let standard = matches!(streams, Streams::Standard);
         let stdout = standard && io::stdout().is_terminal();
         let stderr = standard && io::stderr().is_terminal();
-        // Neither color nor moving the cursor.
+        // Supports neither color nor cursor movement.
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
         // https://no-color.org
         let plain = dumb || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -142,24 +152,24 @@ impl Terminal {
         }))
     }
 
-    /// From now on these are not printed either, whoever returns them: neither in lines for people nor in JSON documents.
+    /// Adds texts that are never printed, neither in messages nor in JSON documents.
     pub fn redact(&self, secrets: &Secrets) {
         let mut all = lock(&self.0.secrets);
         *all = all.with(secrets);
     }
 
-    /// The text without secrets.
+    /// The text with all secrets replaced.
     fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
         lock(&self.0.secrets).redact(text)
     }
 
-    /// The result, to stdout, with a line feed where it lacks one. A closed stdout is no error.
-    /// Written as it is: text from outside is made harmless by whoever lays it out.
+    /// Prints the result to stdout, with a line break at the end. A reader that has closed the pipe is not an error. Control
+    /// characters are not escaped: the caller escapes them.
     ///
     /// # Errors
-    /// Stdout cannot be written for another reason, such as a full disk.
+    /// If stdout cannot be written for another reason, such as a full disk.
     pub fn result(&self, text: &str) -> io::Result<()> {
-        // A path or the ID of a job is what was asked for; a document may hold what a server returned.
+        // A path or a job ID was requested as it is; a document can contain text that a server returned.
         let document = text.starts_with('{').then(|| self.redacted(text));
         let text = document.as_deref().unwrap_or(text);
         self.result_with(|stdout| {
@@ -171,10 +181,10 @@ impl Terminal {
         })
     }
 
-    /// A result that is too large to be held as one text: `write` puts it to stdout. A closed stdout is no error.
+    /// Prints a result that is too large for one string, with `write`.
     ///
     /// # Errors
-    /// As [`result`](Self::result), or what `write` says.
+    /// As [`result`](Self::result), or if `write` fails.
     pub fn result_with(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         let write = |stdout: &mut dyn Write| {
             let mut stdout = io::BufWriter::new(stdout);
@@ -191,37 +201,37 @@ impl Terminal {
         }
     }
 
-    /// A line to stderr unless `-q`; does not tear the bars.
+    /// Prints a line to stderr, except with `-q`.
     pub fn print(&self, line: &str) {
         self.line(Verbosity::Normal, line);
     }
 
-    /// A line to stderr, `-q` or not.
+    /// Prints a line to stderr, also with `-q`.
     pub fn print_always(&self, line: &str) {
         self.write_line(&indented(line));
     }
 
-    /// A warning to stderr, `-q` or not.
+    /// Prints a warning to stderr, also with `-q`.
     pub fn warn(&self, text: &str) {
         self.labeled(Style::new().yellow().bold(), "warning:", text);
     }
 
-    /// An error to stderr.
+    /// Prints an error to stderr.
     pub fn error(&self, text: &str) {
         self.labeled(Style::new().red().bold(), "error:", text);
     }
 
-    /// What to do about the error above.
+    /// Prints the next step after an error.
     pub fn hint(&self, text: &str) {
         self.labeled(Style::new().cyan().bold(), "hint:", text);
     }
 
-    /// A line to stderr with `-v`.
+    /// Prints a line to stderr with `-v`.
     pub fn detail(&self, line: &str) {
         self.line(Verbosity::Verbose, line);
     }
 
-    /// A line to stderr with `-vv`.
+    /// Prints a line to stderr with `-vv`.
     pub fn trace(&self, line: &str) {
         self.line(Verbosity::Debug, line);
     }
@@ -236,24 +246,24 @@ impl Terminal {
         self.0.stdout_is_terminal
     }
 
-    /// Whether stdout wants colour.
+    /// Whether stdout is colored.
     pub fn stdout_color(&self) -> bool {
         self.0.stdout_color
     }
 
-    /// Whether stdout shows block characters: a terminal whose locale is UTF-8. Windows' terminals show them
-    /// wherever they are new enough to set `WT_SESSION`.
+    /// Whether stdout can display block characters: a terminal with a UTF-8 locale, or Windows Terminal, which sets
+    /// `WT_SESSION`.
     pub fn stdout_is_unicode(&self) -> bool {
         self.stdout_is_terminal() && (locale_is_utf8() || std::env::var_os("WT_SESSION").is_some())
     }
 
-    /// Columns of a page on stdout; `None` where it is not a terminal.
+    /// The width of a page on stdout, in columns; `None` if stdout is not a terminal.
     pub fn stdout_width(&self) -> Option<usize> {
         let columns = || usize::from(Term::stdout().size().1).clamp(MIN_WIDTH, MAX_WIDTH);
         self.stdout_is_terminal().then(columns)
     }
 
-    /// Whether the process was started without a standard output (`>&-`): what is written there is lost.
+    /// Whether the process was started without a standard output (`>&-`), so that its output is lost.
     pub fn stdout_is_closed(&self) -> bool {
         matches!(self.0.streams, Streams::Standard) && is_closed()
     }
@@ -268,7 +278,7 @@ impl Terminal {
         self.write_line(&format!("{label} {}", indented(text)));
     }
 
-    /// Runs `write` while no bar is drawn.
+    /// Hides the progress bars while `write` runs.
     pub(super) fn without_bars<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.0.bars {
             Some(bars) => bars.suspend(write),
@@ -276,7 +286,7 @@ impl Terminal {
         }
     }
 
-    /// Writes a line to stderr as it is. An error is ignored: there is no other place to report it.
+    /// Writes a line to stderr. Errors are ignored, because they cannot be reported anywhere.
     fn write_line(&self, line: &str) {
         self.without_bars(|| {
             let line = self.redacted(line);
@@ -304,8 +314,8 @@ fn locale_is_utf8() -> bool {
     locale.contains("utf-8") || locale.contains("utf8")
 }
 
-/// Before `main`, Rust opens `/dev/null` for reading and writing in the place of a stream that is closed; who redirects
-/// a stream there opens it for writing alone.
+/// If a stream is closed, Rust opens `/dev/null` for reading and writing before `main`. A shell that redirects a stream to
+/// `/dev/null` opens it only for writing.
 #[cfg(unix)]
 fn is_closed() -> bool {
     use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
@@ -321,7 +331,7 @@ fn is_closed() -> bool {
     std::os::windows::io::AsRawHandle::as_raw_handle(&io::stdout()).is_null()
 }
 
-/// One stage. Cheap to clone; dropping the last clone unfinished removes the bar.
+/// A stage of work. Cheap to clone. The bar is removed when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Stage {
     terminal: Terminal,
@@ -341,7 +351,7 @@ impl Drop for Drawn {
 }
 
 impl Terminal {
-    /// Begins a stage: `Exporting inputs`, with the total where it is known; `amount` prints how much is done.
+    /// Starts a stage with a title and, if known, the total. `amount` formats the progress.
     pub fn stage(&self, title: &str, amount: fn(u64) -> String, total: Option<u64>) -> Stage {
         let drawn = self.0.bars.as_ref().map(|bars| {
             let bar = bars.add(match total {
@@ -364,7 +374,7 @@ impl Terminal {
 }
 
 impl Stage {
-    /// So many more are done.
+    /// Adds to the progress.
     pub fn inc(&self, n: u64) {
         if let Some(drawn) = &self.drawn {
             if drawn.noted.swap(false, Ordering::Relaxed) {
@@ -374,8 +384,7 @@ impl Stage {
         }
     }
 
-    /// Shows a text beside the bar (`waiting 3 s: …`); cleared by the next `inc`. Without a bar
-    /// it is a line of its own with `-v`.
+    /// Shows a text next to the bar until the next `inc`. Without a bar, it is printed as a line with `-v`.
     pub fn note(&self, text: &str) {
         match &self.drawn {
             Some(drawn) => {
@@ -387,7 +396,7 @@ impl Stage {
         }
     }
 
-    /// Done: leaves one line, `Exported 300,000 inputs` or the like.
+    /// Ends the stage and prints one line, such as `Exported 300,000 input documents`.
     pub fn done(self, line: &str) {
         if let Some(drawn) = &self.drawn {
             drawn.bar.finish_and_clear();
@@ -396,7 +405,7 @@ impl Stage {
     }
 }
 
-/// A note beside the bar needs room; a line that wraps cannot be cleared.
+/// In columns. A note needs room next to the bar, because a line that wraps cannot be cleared.
 const ROOM_FOR_A_BAR: u16 = 100;
 
 fn style(amount: fn(u64) -> String, with_total: bool, columns: u16) -> ProgressStyle {
@@ -421,7 +430,7 @@ fn style(amount: fn(u64) -> String, with_total: bool, columns: u16) -> ProgressS
         })
 }
 
-/// How long it will take, once something is done to judge by.
+/// The time left, once it can be estimated.
 fn left(done: u64, total: Option<u64>, eta: Duration) -> String {
     if done == 0 || Some(done) == total || eta < Duration::from_secs(1) {
         return String::new();
@@ -451,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_is_shown_that_cannot_be_known() {
+    fn no_time_left_is_shown_before_it_can_be_estimated() {
         let eta = Duration::from_millis(75_600);
         assert_eq!(left(0, Some(10), eta), "");
         assert_eq!(left(10, Some(10), eta), "");
@@ -460,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_shows_done_and_total_and_a_note_until_work_goes_on() {
+    fn a_note_is_shown_until_the_next_progress() {
         let terminal = Terminal::new(crate::terminal::TerminalOptions::default());
         let bar = ProgressBar::hidden();
         bar.set_length(10);

@@ -1,4 +1,4 @@
-//! Questions to a person, on stderr.
+//! Questions to the user, on stderr.
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
@@ -15,12 +15,12 @@ use crate::util::format::wrapped;
 use crate::util::process::Signals;
 use crate::util::secret::Secret;
 
-/// Lines of prose longer than this are hard to read.
+/// The maximum width of a paragraph, in columns.
 const WIDEST: usize = 80;
-/// What the list puts before an item.
+/// Columns that the list uses before an item.
 const MARGIN: usize = 4;
 
-/// Why a question has no answer.
+/// Why a question was not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromptError {
     /// Stdin or stderr is not a terminal.
@@ -30,7 +30,7 @@ pub enum PromptError {
 }
 
 impl Terminal {
-    /// A paragraph that a question is about, broken between words where the terminal is narrow. With `-q` too.
+    /// Prints a paragraph before a question, wrapped to the width of the terminal. Also with `-q`.
     pub fn explain(&self, paragraph: &str) {
         match Term::stderr().size_checked() {
             Some((_, columns)) => {
@@ -41,7 +41,7 @@ impl Terminal {
         }
     }
 
-    /// Asks yes or no, no by default.
+    /// Asks a yes/no question. The default is no.
     ///
     /// # Errors
     /// [`PromptError`]
@@ -52,10 +52,10 @@ impl Terminal {
         Ok(self.ask(|term| prompt.interact_on_opt(term))?.flatten() == Some(true))
     }
 
-    /// Asks for a password, hidden. Ctrl-C in the prompt ends the process with 130, SIGTERM with 143.
+    /// Prompts for a password without echoing it. Ctrl-C ends the process with exit code 130, SIGTERM with 143.
     ///
     /// # Errors
-    /// Stdin or stderr is no terminal, or it was closed without an answer.
+    /// If stdin or stderr is not a terminal, or if stdin is closed without an answer.
     pub fn password(&self, prompt: &str) -> Result<Secret, PromptError> {
         let theme = self.theme();
         let prompt = Password::with_theme(&*theme).with_prompt(escape(prompt)).report(false);
@@ -66,8 +66,8 @@ impl Terminal {
         answer.map(Secret::new).ok_or(PromptError::NoTerminal)
     }
 
-    /// Offers a searchable list; `None` where nothing was chosen. Items are cut to the terminal's width:
-    /// a line that wraps would tear the list.
+    /// Shows a searchable list; `None` if nothing was selected. Items are truncated to the width of the terminal, because
+    /// the list cannot redraw lines that wrap.
     ///
     /// # Errors
     /// [`PromptError`]
@@ -81,13 +81,13 @@ impl Terminal {
         Ok(self.ask(|term| list.interact_on_opt(term))?.flatten())
     }
 
-    /// `None` where the prompt ended without an answer.
+    /// Runs a prompt; `None` if it ended without an answer.
     fn ask<T>(&self, prompt: impl FnOnce(&Term) -> dialoguer::Result<T>) -> Result<Option<T>, PromptError> {
         if !self.interactive() {
             return Err(PromptError::NoTerminal);
         }
         let term = Term::stderr();
-        // Bars are cleared, not held back: an abandoned question must not keep others from printing.
+        // Bars are cleared only once: an abandoned question must not block other output.
         self.without_bars(|| ());
         self.0.question_open.store(true, Ordering::Relaxed);
         let answer = prompt(&term);
@@ -100,8 +100,8 @@ impl Terminal {
         Ok(answer.ok())
     }
 
-    /// A prompt hides the cursor and does not show it again, nor end its line, when it is interrupted. Whoever
-    /// notices first does so: the prompt, or the one who no longer waits for its answer.
+    /// Shows the cursor and ends the line, which an interrupted prompt does not do. Called by the prompt and by the code that
+    /// no longer waits for its answer; only the first call has an effect.
     fn abandon_question(&self) {
         if self.0.question_open.swap(false, Ordering::Relaxed) {
             let term = Term::stderr();
@@ -118,8 +118,7 @@ impl Terminal {
     }
 }
 
-/// The terminal as it was before a question: restored when dropped, so that a question that is abandoned leaves the
-/// terminal as it found it.
+/// Restores the settings of the terminal when it is dropped, also after an abandoned question.
 #[derive(Debug)]
 pub struct TerminalStateGuard {
     terminal: Terminal,
@@ -127,7 +126,7 @@ pub struct TerminalStateGuard {
 }
 
 impl TerminalStateGuard {
-    /// Remembers the settings.
+    /// Saves the settings.
     pub fn new(terminal: &Terminal) -> Self {
         Self {
             terminal: terminal.clone(),
@@ -143,9 +142,9 @@ impl Drop for TerminalStateGuard {
     }
 }
 
-/// While the returned value lives, Ctrl-C and SIGTERM restore the terminal, whose echo a hidden prompt turns off, and exit:
-/// waits for them on a thread of its own, since the prompt blocks. `None` where that is not possible; the prompt works then
-/// all the same.
+/// Until the returned value is dropped, Ctrl-C and SIGTERM restore the echo of the terminal, which a password prompt turns
+/// off, and exit. A separate thread waits for the signals, because the prompt blocks. `None` if that is not possible; the
+/// prompt works without it.
 fn restored_on_interrupt() -> Option<oneshot::Sender<()>> {
     let settings = Settings::read();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -172,7 +171,7 @@ fn restored_on_interrupt() -> Option<oneshot::Sender<()>> {
     Some(stop)
 }
 
-/// The settings of the terminal. The console host of Windows resets its mode when the process ends.
+/// The settings of the terminal. On Windows, the console resets them when the process ends.
 #[derive(Debug)]
 struct Settings(#[cfg(unix)] Option<rustix::termios::Termios>);
 

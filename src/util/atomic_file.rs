@@ -1,5 +1,5 @@
-//! A file that appears complete or not at all: written beside its target under a name of this run alone, synced, then
-//! renamed.
+//! Atomic file creation: a temporary file next to the target is written, synced and renamed, so that the name of the
+//! target never shows an incomplete file.
 
 use std::fs::File;
 use std::io;
@@ -9,23 +9,23 @@ use tempfile::NamedTempFile;
 
 use crate::util::process::{NO_DESCRIPTORS, is_out_of_descriptors};
 
-/// The file under its temporary name. Dropped without [`publish`](Self::publish), it is removed.
+/// The temporary file. It is removed when dropped, unless [`publish`](Self::publish) was called.
 #[derive(Debug)]
 pub struct AtomicFile {
     pub(crate) file: NamedTempFile,
-    /// The name that the file will get.
+    /// The final path.
     pub(crate) target: PathBuf,
     overwrite: bool,
 }
 
-/// Why a file is not written. Paths are the target's.
+/// Why a file was not written. Paths are the path of the target.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages name the fields")]
 pub enum PublishError {
-    #[error("{} exists already", path.display())]
+    #[error("{} already exists", path.display())]
     Exists { path: PathBuf },
-    /// A folder, link, device or pipe is never replaced, whatever was asked for.
-    #[error("{} is {what}, and only a regular file can be replaced", path.display())]
+    /// Directories, links, devices and pipes are never replaced, even with `overwrite`.
+    #[error("{} is {what}: only a regular file can be replaced", path.display())]
     NotAFile { path: PathBuf, what: &'static str },
     #[error("{}: {cause}", path.display())]
     Io {
@@ -35,8 +35,8 @@ pub enum PublishError {
     },
 }
 
-/// Refuses a target that may not be replaced: an existing file without `overwrite`, anything but a regular file with
-/// it.
+/// Refuses a target that must not be replaced: an existing file without `overwrite`, and anything except a regular file
+/// with it.
 pub fn check_target(target: &Path, overwrite: bool) -> Result<(), PublishError> {
     let path = target.to_owned();
     match target.symlink_metadata().map(|found| found.file_type()) {
@@ -54,8 +54,8 @@ fn describe(found: std::fs::FileType) -> &'static str {
     #[cfg(unix)]
     use std::os::unix::fs::FileTypeExt as _;
     match found {
-        _ if found.is_dir() => "a folder",
-        _ if found.is_symlink() => "a link",
+        _ if found.is_dir() => "a directory",
+        _ if found.is_symlink() => "a symbolic link",
         #[cfg(unix)]
         _ if found.is_fifo() => "a named pipe",
         #[cfg(unix)]
@@ -65,7 +65,7 @@ fn describe(found: std::fs::FileType) -> &'static str {
 }
 
 impl AtomicFile {
-    /// Creates `<target>.<random>.partial`, readable by its owner only, after [`check_target`].
+    /// Creates `<target>.<random>.partial` with mode 0600, after [`check_target`].
     pub fn create(target: &Path, overwrite: bool) -> Result<Self, PublishError> {
         check_target(target, overwrite)?;
         let Some(name) = target.file_name() else {
@@ -73,7 +73,7 @@ impl AtomicFile {
         };
         let mut prefix = name.to_owned();
         prefix.push(".");
-        // Not `tempfile_in`: its errors name the temporary path, and the target is what the user knows.
+        // Not `tempfile_in`: its errors contain the temporary path, which the user did not choose.
         let file = tempfile::Builder::new()
             .prefix(&prefix)
             .suffix(".partial")
@@ -92,7 +92,7 @@ impl AtomicFile {
         })
     }
 
-    /// Syncs the file and gives it its name. Without `overwrite` a file that has appeared there since stays.
+    /// Syncs and renames the file. Without `overwrite`, a target that was created in the meantime is kept.
     pub fn publish(self) -> Result<(), PublishError> {
         let (file, target, overwrite) = (self.file, self.target, self.overwrite);
         file.as_file().sync_all().map_err(|cause| failed(&target, cause))?;
@@ -105,7 +105,7 @@ impl AtomicFile {
             io::ErrorKind::AlreadyExists => PublishError::Exists { path: target.clone() },
             _ => failed(&target, refused.error),
         })?;
-        // Makes the new name survive a crash; Windows has no such call and needs none.
+        // Syncs the directory, so that the new name survives a crash. Not needed on Windows.
         if cfg!(unix) {
             let folder = folder_of(&target);
             let synced = File::open(folder).and_then(|folder| folder.sync_all());
@@ -115,20 +115,20 @@ impl AtomicFile {
     }
 }
 
-/// What to do about an error of the file system, where anything can be done.
+/// The next step after a file system error.
 pub(crate) fn file_hint(error: &io::Error) -> Option<&'static str> {
     use io::ErrorKind as Kind;
     match error.kind() {
         _ if is_out_of_descriptors(error) => Some(NO_DESCRIPTORS),
-        Kind::NotFound => Some("check the path, and that its folder exists"),
-        Kind::PermissionDenied => Some("check that you may read and write there"),
+        Kind::NotFound => Some("check the path, and that its directory exists"),
+        Kind::PermissionDenied => Some("check the permissions of the file and its directory"),
         Kind::StorageFull | Kind::QuotaExceeded => {
-            Some("make room or choose another disk; temporary files are stored where TMPDIR points")
+            Some("free up space or use another disk; TMPDIR sets the directory for temporary files")
         }
         Kind::FileTooLarge => {
-            Some("the file system or a limit (`ulimit -f`) allows no larger file: choose another disk, or raise it")
+            Some("use another disk, or raise the limit (`ulimit -f`): larger files are not allowed here")
         }
-        Kind::InvalidInput => Some("name a file"),
+        Kind::InvalidInput => Some("use a path that ends with a file name"),
         _ => None,
     }
 }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_runs_without_overwrite_the_first_to_publish_wins() {
+    fn without_overwrite_the_first_of_two_runs_publishes_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("a");
         let (first, second) = (written(&target, false, "first"), written(&target, false, "second"));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_runs_with_overwrite_each_publishes_its_own_complete_file() {
+    fn with_overwrite_both_of_two_runs_publish_a_complete_file() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("a");
         let (first, second) = (written(&target, true, "first"), written(&target, true, "second"));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_appears_under_the_name_is_not_replaced() {
+    fn a_directory_created_in_the_meantime_is_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("a");
         let file = written(&target, true, "text");
@@ -191,14 +191,20 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_are_never_replaced_nor_followed() {
+    fn links_are_neither_replaced_nor_followed() {
         let folder = tempfile::tempdir().unwrap();
         let (target, other) = (folder.path().join("a"), folder.path().join("other"));
         std::fs::write(&other, "mine").unwrap();
         std::os::unix::fs::symlink(&other, &target).unwrap();
         for overwrite in [false, true] {
             let refused = AtomicFile::create(&target, overwrite);
-            assert!(matches!(refused, Err(PublishError::NotAFile { what: "a link", .. })));
+            assert!(matches!(
+                refused,
+                Err(PublishError::NotAFile {
+                    what: "a symbolic link",
+                    ..
+                })
+            ));
         }
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine");
     }

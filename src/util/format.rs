@@ -1,5 +1,5 @@
-//! Numbers, prose and tables as people read them, sizes and durations as Elasticsearch writes them (`512mb`, `90s`), and
-//! texts without the characters that steer whoever shows them: those never reach a terminal or a page as they are.
+//! Formats numbers, paragraphs and tables, parses sizes and durations as Elasticsearch writes them (`512mb`, `90s`), and
+//! escapes control characters, so that no text can control a terminal or change a page.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use console::{Alignment, measure_text_width, pad_str};
 use indicatif::HumanCount;
 
-/// `300000` as `300,000`.
+/// Formats a number with separators: `300,000`.
 pub fn count(n: u64) -> String {
     HumanCount(n).to_string()
 }
 
-/// A number with its noun: `1 document`, `300,000 documents`.
+/// Formats a number with its noun: `1 document`, `300,000 documents`.
 pub fn amount(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
 }
@@ -34,7 +34,7 @@ pub fn bytes(n: u64) -> String {
     format!("{value:.digits$} {}", UNITS[unit])
 }
 
-/// A length of time: `0.4 s`, `12 s`, `3 min 12 s`, `1 h 02 min`, `29 d 23 h`.
+/// Formats a duration: `0.4 s`, `12 s`, `3 min 12 s`, `1 h 02 min`, `29 d 23 h`.
 pub fn duration(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
@@ -46,7 +46,7 @@ pub fn duration(length: Duration) -> String {
     }
 }
 
-/// Prose in lines of at most `width` columns; a word that is longer stays whole.
+/// Wraps a paragraph to `width` columns. Longer words are not broken.
 pub(crate) fn wrapped(text: &str, width: usize) -> String {
     let mut lines = String::new();
     let mut used = 0;
@@ -66,7 +66,7 @@ pub(crate) fn wrapped(text: &str, width: usize) -> String {
     lines
 }
 
-/// Lower-case hexadecimal digits.
+/// Formats bytes as lowercase hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(bytes.len() * 2);
@@ -77,7 +77,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// A plain table: columns as wide as their widest cell.
+/// A table without borders. Columns are as wide as their widest cell.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
@@ -85,7 +85,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty table whose columns `right` are aligned to the right.
+    /// An empty table. The columns in `right` are right-aligned.
     pub(crate) fn new(right: &[usize]) -> Self {
         let (rows, right) = (Vec::new(), right.to_vec());
         Self { rows, right }
@@ -96,8 +96,7 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
-    /// The table as text, each line indented by `indent` spaces and ended by a line feed; the last column is never padded
-    /// behind.
+    /// Formats the table with an indentation of `indent` spaces, without trailing spaces.
     pub(crate) fn render(&self, indent: usize) -> String {
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
@@ -122,8 +121,8 @@ impl Table {
 
 const SIZE_UNITS: [&str; 6] = ["b", "kb", "mb", "gb", "tb", "pb"];
 
-/// Bytes of a size as Elasticsearch reads it: a number with `b`, `kb`, `mb`, `gb`, `tb` or `pb` behind it (powers of
-/// 1024, any case, fractions, `k` for `kb`). Only `0` needs no unit.
+/// Parses a size as Elasticsearch does, in bytes: a number, which may have a fraction, with the unit `b`, `kb`, `mb`, `gb`,
+/// `tb` or `pb` (powers of 1024, in any case, also `k` for `kb`). Only `0` needs no unit.
 pub fn parse_size(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     if text == "0" {
@@ -142,7 +141,7 @@ pub fn parse_size(text: &str) -> Option<u64> {
     (bytes.is_finite() && bytes < u64::MAX as f64).then_some(bytes as u64)
 }
 
-/// Bytes as Elasticsearch writes them, in the largest unit that leaves a whole number.
+/// Formats bytes as Elasticsearch does, in the largest unit without a fraction.
 pub fn format_size(bytes: u64) -> String {
     let exponent = match bytes {
         0 => 0,
@@ -151,7 +150,7 @@ pub fn format_size(bytes: u64) -> String {
     format!("{}{}", bytes >> (exponent * 10), SIZE_UNITS[exponent as usize])
 }
 
-/// A duration as Elasticsearch reads it: a whole number with `d`, `h`, `m`, `s`, `ms`, `micros` or `nanos` behind it.
+/// Parses a duration as Elasticsearch does: a whole number with the unit `d`, `h`, `m`, `s`, `ms`, `micros` or `nanos`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let nanos: u64 = match unit {
@@ -168,9 +167,9 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_nanos(nanos).saturating_mul(number))
 }
 
-/// Whether a character moves a cursor, turns the direction of writing, or hides what stands around it: control
-/// characters, Unicode's marks of direction, separators of lines, invisible operators, and tags. Joiners stay, since
-/// words of several languages and emoji need them.
+/// Whether a character can move the cursor, change the text direction or hide other text: control characters, and Unicode's
+/// directional marks, line separators, invisible operators and tags. Joiners are not included, because words of several
+/// languages and emoji need them.
 pub(crate) fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
@@ -178,19 +177,18 @@ pub(crate) fn is_control(c: char) -> bool {
         || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Replaces what could steer a terminal (control characters, changes of writing direction) by a
-/// visible escape. Line feeds and tabs stay.
+/// Replaces control characters, except line breaks and tabs, with visible escapes.
 pub fn escape(text: &str) -> Cow<'_, str> {
     escape_as(text, |c, out| out.extend(c.escape_default()))
 }
 
-/// The same for a text of one line: further ones stand below the first, so that none can pass for a line of ours.
+/// Escapes a message and indents all lines after the first, so that none of them looks like a separate message.
 pub fn indented(text: &str) -> String {
     escape(text).trim_end().replace('\n', "\n  ")
 }
 
-/// The same for a JSON text, which stays the same JSON: JSON lets most of them stand in its strings as they are.
-/// Line feeds and tabs, which may stand between tokens, stay.
+/// Escapes control characters in a JSON text as JSON does, so that its meaning does not change. Most of them are allowed
+/// unescaped in JSON strings. Line breaks and tabs between JSON tokens are kept.
 pub fn escape_json(json: &str) -> Cow<'_, str> {
     escape_as(json, |c, out| {
         for unit in c.encode_utf16(&mut [0; 2]) {
@@ -234,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_have_the_right_number_of_their_noun() {
+    fn amounts_use_the_singular_for_one() {
         let amount = |n| amount(n, "entry", "entries");
         assert_eq!(
             [amount(0), amount(1), amount(1000)],
@@ -259,14 +257,14 @@ mod tests {
     }
 
     #[test]
-    fn prose_breaks_between_words() {
+    fn paragraphs_are_wrapped_between_words() {
         assert_eq!(wrapped("one two three", 7), "one two\nthree");
         assert_eq!(wrapped("one two-and-three four", 5), "one\ntwo-and-three\nfour");
         assert_eq!(wrapped("", 5), "");
     }
 
     #[test]
-    fn durations_have_the_unit_that_matters() {
+    fn durations_use_the_largest_units() {
         for (millis, text) in [
             (400, "0.4 s"),
             (12_900, "12 s"),
@@ -294,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_table_is_no_text() {
+    fn an_empty_table_is_an_empty_text() {
         assert_eq!(Table::new(&[]).render(4), "");
     }
 
@@ -352,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_turns_or_hides_text_steers_and_letters_do_not() {
+    fn directional_and_invisible_characters_are_control_characters() {
         for c in [
             '\0',
             '\u{1b}',
@@ -371,18 +369,18 @@ mod tests {
     }
 
     #[test]
-    fn text_from_outside_cannot_steer_the_terminal() {
+    fn control_characters_are_escaped() {
         assert_eq!(escape("a\u{1b}[2Jb\r\u{9b}\u{202e}"), r"a\u{1b}[2Jb\r\u{9b}\u{202e}");
         assert_eq!(escape("two\nlines\tä"), "two\nlines\tä");
     }
 
     #[test]
-    fn a_text_of_several_lines_cannot_pass_for_lines_of_ours() {
+    fn further_lines_of_a_message_are_indented() {
         assert_eq!(indented("a\nhint: rm -rf\u{7}\n"), "a\n  hint: rm -rf\\u{7}");
     }
 
     #[test]
-    fn json_that_cannot_steer_the_terminal_means_the_same() {
+    fn escaped_json_has_the_same_meaning() {
         let text = "a\u{7f}\u{9b}\u{202e}\u{e0041}ä";
         let json = serde_json::to_string(text).unwrap_or_default();
         let harmless = escape_json(&json);

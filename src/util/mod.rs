@@ -1,4 +1,4 @@
-//! What knows nothing of Elasticsearch, archives or terminals: text, time, secrets, and what the system provides.
+//! Helpers for text, time, secrets, files and processes that do not depend on any other module.
 
 pub mod atomic_file;
 pub mod format;

@@ -1,4 +1,4 @@
-//! Text that must never be printed.
+//! Secrets, which are never printed.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -11,7 +11,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// A password, key or token. `Debug` shows three stars and there is no `Display`.
+/// A password, key or token. `Debug` prints `***`, and `Display` is not implemented.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -21,7 +21,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself, for the one place that sends it.
+    /// The text itself, for the code that sends it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -35,10 +35,10 @@ impl fmt::Debug for Secret {
 
 /// Replaces a secret.
 const REDACTED: &str = "***";
-/// A shorter text is found in ordinary words all the time: hiding it would say what it is. Inside of longer forms, such as
-/// `user:password`, it is hidden.
+/// The minimum length of a redacted text. A shorter one is part of many words, so that its redaction would reveal it.
+/// Longer forms that contain it, such as `user:password`, are redacted.
 const MIN_LENGTH: usize = 4;
-/// A shorter text is only hidden where it is a word of its own.
+/// A shorter text is only redacted if it is a separate word.
 const MIN_LENGTH_IN_WORDS: usize = 8;
 
 const ANY_PADDING: GeneralPurposeConfig =
@@ -47,12 +47,12 @@ const ANY_PADDING: GeneralPurposeConfig =
 /// The secrets of a run in every form in which a server or proxy may return them. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    /// With their lengths, the longest first: a form may be a part of another.
+    /// With their lengths, the longest first, because a form can be a part of another one.
     forms: Arc<BTreeSet<(Reverse<usize>, String)>>,
 }
 
 impl Secrets {
-    /// Of these texts, each as it is, encoded and decoded.
+    /// The forms of these texts: unchanged, encoded and decoded.
     pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         let texts = texts
             .into_iter()
@@ -63,7 +63,7 @@ impl Secrets {
         Self { forms: Arc::new(forms) }
     }
 
-    /// What is inside of base64, where that is text.
+    /// Decodes base64, if the result is text.
     pub fn decode(text: &str) -> Option<String> {
         let engine = |alphabet| GeneralPurpose::new(alphabet, ANY_PADDING);
         let standard = engine(&STANDARD).decode(text);
@@ -72,13 +72,13 @@ impl Secrets {
         text.chars().all(|c| !c.is_control()).then_some(text)
     }
 
-    /// These and others.
+    /// Adds other secrets.
     pub fn with(&self, others: &Self) -> Self {
         let forms = Arc::new(&*self.forms | &*others.forms);
         Self { forms }
     }
 
-    /// The text with three stars in the place of each secret.
+    /// Replaces each secret with `***`.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
         for (_, form) in &*self.forms {
@@ -96,7 +96,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// As it is, and as it is written in headers, addresses and JSON.
+/// The text unchanged, and as it is encoded in headers, URLs and JSON.
 fn encodings(text: &str) -> Vec<String> {
     let percent = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let quoted = serde_json::Value::from(text).to_string();

@@ -1,4 +1,4 @@
-//! Files that are read from several positions at once, and keys that are spooled to one.
+//! Files that are read from several positions at the same time, and the detection of repeated keys with a temporary file.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,23 +7,23 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::io::{self, BufReader, Read, Write};
 use std::ops::Deref;
 
-/// Hashes held in memory: 8 MiB.
+/// The number of hashes in memory: 8 MiB.
 const HASHES_IN_MEMORY: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
-/// Bytes of a run of hashes; the last one may be shorter.
+/// The size of a sorted run of hashes, in bytes. The last run can be shorter.
 const RUN: u64 = 8 * HASHES_IN_MEMORY as u64;
-/// Bytes read at once of each run.
+/// The size of the read buffer of each run, in bytes.
 const RUN_BUFFER: usize = 4 << 10;
 
-/// A file from an offset on, with a position of its own: readers do not disturb one another.
+/// A reader with its own position, so that several readers can share a file.
 #[derive(Debug)]
 pub(crate) struct FileCursor<F> {
     pub(crate) file: F,
     pub(crate) offset: u64,
 }
 
-/// Whether any of any number of keys was repeated, in flat memory: hashes of the keys, in memory, and once there are many
-/// in sorted runs in an unlinked temporary file. Two keys of one hash count as a repetition, which among a thousand million
-/// keys happens in one of forty runs.
+/// Detects whether a key is repeated, in constant memory: keeps hashes of the keys in memory, and writes them to sorted runs
+/// in an unlinked temporary file when there are many. Two keys with the same hash count as a repetition; the probability of
+/// that is about 1 in 40 for a billion keys.
 #[derive(Debug, Default)]
 pub(crate) struct Repetitions {
     hasher: RandomState,
@@ -42,7 +42,7 @@ impl Repetitions {
         Ok(())
     }
 
-    /// Whether a key was added twice.
+    /// Whether a key was added more than once.
     pub(crate) fn any(mut self) -> io::Result<bool> {
         self.sort();
         if self.found || self.file.is_none() {
@@ -68,7 +68,7 @@ impl Repetitions {
         file.write_all(&bytes)
     }
 
-    /// Whether two runs have a hash in common.
+    /// Whether two runs contain the same hash.
     fn merge(self) -> io::Result<bool> {
         let Some(file) = &self.file else { return Ok(false) };
         let run = |number: u64| {
@@ -92,7 +92,7 @@ impl Repetitions {
     }
 }
 
-/// The next hash of a run; `None` at its end.
+/// The next hash of a run; `None` at the end.
 fn next_hash(run: &mut impl Read) -> io::Result<Option<u64>> {
     let mut bytes = [0; 8];
     match run.read_exact(&mut bytes) {
@@ -115,7 +115,7 @@ fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, to, offset)
 }
 
-/// Moves the file's own position, which nothing uses.
+/// Changes the position of the file itself, which is not used.
 #[cfg(windows)]
 fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, to, offset)

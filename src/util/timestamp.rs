@@ -1,4 +1,4 @@
-//! A moment as Elasticsearch counts it, and the one parser of dates.
+//! Times in epoch milliseconds, and the parser for all dates.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,14 +14,13 @@ use time::format_description::well_known::Rfc3339;
 pub struct EpochMillis(pub i64);
 
 impl EpochMillis {
-    /// The present moment.
+    /// The current time.
     pub fn now() -> Self {
         Self::from(OffsetDateTime::now_utc())
     }
 
-    /// The JSON value of a date field in the forms in which Elasticsearch both indexes a time and reads it back: whole
-    /// milliseconds as a number or a string, or a string as RFC 3339 has it. (Of a real server, 9.2: `1706659183000.0` is
-    /// indexed, `1.7e12` is not.)
+    /// Parses the JSON value of a date field in the formats that Elasticsearch both indexes and reads: whole milliseconds as
+    /// a number or a string, or a string in RFC 3339 format. Elasticsearch 9.2 indexes `1706659183000.0`, but not `1.7e12`.
     pub fn of_date_field(json: &str) -> Option<Self> {
         let Some(quoted) = json.strip_prefix('"') else {
             return whole(json);
@@ -30,15 +29,15 @@ impl EpochMillis {
         whole(text).or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok().map(Self::from))
     }
 
-    /// A number in an input document: epoch seconds or milliseconds, distinguished by their size. As milliseconds the
-    /// seconds would be before March 1973.
+    /// Parses a number in an input document: epoch seconds or milliseconds. A number that would be before March 1973 in
+    /// milliseconds is in seconds.
     pub(crate) fn of_document_number(number: f64) -> Option<Self> {
         let millis = if number.abs() < 1e11 { number * 1000.0 } else { number };
-        // Elasticsearch would not have accepted a larger number as a date.
+        // Elasticsearch does not accept larger numbers as dates.
         (millis.abs() < 9e15).then(|| Self(millis.round() as i64))
     }
 
-    /// A text in an input document: a number, or a date with `/` or `-` between its parts.
+    /// Parses a text in an input document: a number, or a date with `/` or `-` between its parts.
     pub(crate) fn of_document_text(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.len() > 4 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
@@ -48,53 +47,52 @@ impl EpochMillis {
     }
 }
 
-/// Digits, with no fraction other than zeros.
+/// Parses digits. A fraction can only consist of zeros.
 fn whole(text: &str) -> Option<EpochMillis> {
     let (digits, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_whole = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
-    // Rust reads a plus, JSON does not.
+    // Rust accepts a plus sign, JSON does not.
     let millis = digits.parse().ok().filter(|_| is_whole && !digits.starts_with('+'));
     millis.map(EpochMillis)
 }
 
-/// A member of a stored document that is a date field: [`EpochMillis::of_date_field`], or `null`.
+/// Deserializes a date field of a stored document: [`EpochMillis::of_date_field`], or `null`.
 ///
 /// # Errors
-/// A value of any other form.
+/// If the value has another format.
 pub fn date_field<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EpochMillis>, D::Error> {
     let json = Box::<RawValue>::deserialize(deserializer)?;
     match (json.get(), EpochMillis::of_date_field(json.get())) {
         ("null", _) => Ok(None),
         (_, Some(time)) => Ok(Some(time)),
         (_, None) => Err(serde::de::Error::custom(
-            "a time is neither whole milliseconds nor a date as RFC 3339 has it",
+            "a time is neither a whole number of milliseconds nor an RFC 3339 date",
         )),
     }
 }
 
-/// As a date: what this tool writes is for people too.
+/// Serializes as a date, which is easier to read than a number.
 impl Serialize for EpochMillis {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-/// Why a text is not a date, with the forms that are.
+/// Why a text is not a date.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages describe them")]
 pub enum DateError {
     #[error(
-        "expected YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS (UTC unless an offset such as +02:00 follows), or milliseconds since \
-         1970"
+        "expected YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS (UTC unless an offset such as +02:00 follows), or epoch milliseconds"
     )]
     Form,
-    #[error("no such date: {0}")]
+    #[error("the date does not exist: {0}")]
     NoSuchDate(String),
-    #[error("too many milliseconds")]
+    #[error("the number of milliseconds is too large")]
     TooManyMillis,
 }
 
-/// As people type it: a date (`parse_date`), or epoch milliseconds.
+/// Parses a date as typed by a user (`parse_date`), or epoch milliseconds.
 impl FromStr for EpochMillis {
     type Err = DateError;
 
@@ -110,8 +108,8 @@ impl FromStr for EpochMillis {
     }
 }
 
-/// A date as RFC 3339 has it, or with less: without a time, seconds, an offset (UTC then) or its colon, and with a space
-/// for the `T`.
+/// Parses an RFC 3339 date. The time, the seconds, the offset (then UTC) and its colon are optional, and a space can replace
+/// the `T`.
 pub(crate) fn parse_date(text: &str) -> Result<EpochMillis, time::error::Parse> {
     let whole = OffsetDateTime::parse(text, &Rfc3339);
     let (Err(_), Some((date, rest))) = (&whole, text.split_at_checked(10)) else {
@@ -137,7 +135,7 @@ pub(crate) fn parse_date(text: &str) -> Result<EpochMillis, time::error::Parse> 
 
 impl From<OffsetDateTime> for EpochMillis {
     fn from(moment: OffsetDateTime) -> Self {
-        // A date of the years -9999..=9999 in milliseconds always fits.
+        // The years -9999 to 9999 fit into 64 bits.
         Self((moment.unix_timestamp_nanos() / 1_000_000) as i64)
     }
 }
@@ -157,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_field_has_the_forms_that_elasticsearch_indexes_and_reads() {
+    fn date_fields_have_the_formats_that_elasticsearch_indexes_and_reads() {
         for (json, millis) in [
             ("1706659183000", 1_706_659_183_000),
             ("1706659183000.0", 1_706_659_183_000),
@@ -189,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_parsed_in_every_form() {
+    fn dates_are_parsed_in_all_formats() {
         for (text, millis) in [
             ("2024-01-01", 1_704_067_200_000),
             ("2024-01-01T00:00", 1_704_067_200_000),

@@ -1,9 +1,10 @@
-//! Help, as a user sees it.
+//! Help texts.
 
-use super::{esml_state, run, stdout};
+use super::{esml_state, stdout};
 
+/// The output at 80 columns.
 fn help(arguments: &[&str]) -> String {
-    let output = run(arguments);
+    let output = esml_state(arguments).env("COLUMNS", "80").output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty());
     stdout(&output).replace("esml-state.exe", "esml-state")
@@ -15,11 +16,12 @@ fn short_help_matches_the_snapshots() {
     insta::assert_snapshot!("export", help(&["export", "-h"]));
     insta::assert_snapshot!("import", help(&["import", "-h"]));
     insta::assert_snapshot!("inspect", help(&["inspect", "-h"]));
+    insta::assert_snapshot!("pseudonymize", help(&["pseudonymize", "-h"]));
 }
 
-/// Nothing is broken: an argument, a command and its words are one line.
+/// No line is wrapped, and a page fits on a screen.
 #[test]
-fn short_help_has_one_line_per_option() {
+fn short_help_has_one_line_per_option_and_less_than_60_lines() {
     let program = help(&["-h"]);
     let commands = program.lines().skip_while(|line| *line != "Commands:").skip(1);
     let commands: Vec<&str> = commands
@@ -39,9 +41,10 @@ fn short_help_has_one_line_per_option() {
     }
     let pages = commands.iter().map(|command| help(&[command, "-h"]));
     for page in pages.chain([program.clone()]) {
+        assert!(page.lines().count() < 60, "{}\n\n{page}", page.lines().count());
         for line in page.lines() {
             let indent = line.len() - line.trim_start().len();
-            assert!(indent <= 6 && line.chars().count() <= 100, "{line}\n\n{page}");
+            assert!(indent <= 6 && line.chars().count() <= 80, "{line}\n\n{page}");
         }
     }
 }

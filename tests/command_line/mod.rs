@@ -1,4 +1,4 @@
-//! What is typed and what comes back, without a cluster.
+//! The command line: help, generated pages and invalid arguments.
 
 mod help;
 mod reference;
@@ -6,7 +6,7 @@ mod usage;
 
 use std::process::{Command, Output};
 
-/// The built program, without the options that this machine's environment holds.
+/// The program, without variables of the environment that change its output.
 fn esml_state(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_esml-state"));
     command.args(arguments);

@@ -1,4 +1,4 @@
-//! The pages that are generated from the definition of the command line.
+//! Pages that are generated from the definition of the command line.
 
 use std::fmt::Write as _;
 
@@ -18,7 +18,7 @@ fn reference_page_matches_the_command_definitions() {
     let written = std::fs::read_to_string(path).unwrap().replace("\r\n", "\n");
     assert!(
         written == page,
-        "docs/command-line.md is stale; run the tests once with UPDATE_DOCS=1"
+        "docs/command-line.md is outdated; run the tests once with UPDATE_DOCS=1"
     );
 }
 
@@ -55,9 +55,24 @@ fn bash_completions_contain_the_options_of_every_command() {
 }
 
 #[test]
-fn manual_pages_are_printed() {
-    assert!(stdout(&run(&["man"])).contains(".TH esml-state 1"));
-    assert!(stdout(&run(&["man", "export"])).contains("include\\-inputs"));
+fn man_pages_have_all_sections() {
+    let program = stdout(&run(&["man"]));
+    let export = stdout(&run(&["man", "export"]));
+    assert!(program.contains(".TH esml-state 1") && export.contains("include\\-inputs"));
+    for page in [&program, &export] {
+        for section in ["EXAMPLES", "ENVIRONMENT", "EXIT STATUS", "SEE ALSO"] {
+            assert_eq!(
+                page.matches(&format!("\n.SH {section}\n")).count(),
+                1,
+                "{section}\n{page}"
+            );
+        }
+    }
+    let others = export.split("SEE ALSO\n").nth(1).unwrap();
+    assert!(
+        others.starts_with("esml\\-state(1), esml\\-state\\-import(1), "),
+        "{others}"
+    );
     assert_eq!(run(&["man", "nothing"]).status.code(), Some(2));
 }
 
@@ -79,13 +94,13 @@ fn describe(command: &Command, page: &mut String) {
     let about = plain(command.get_long_about().or(command.get_about()));
     let usage = command.clone().render_usage().to_string();
     let _ = write!(page, "\n{about}\n\n```text\n{usage}\n```\n");
-    // Options that every command has stand with the program.
+    // Global options are listed with the program only.
     let everywhere = |arg: &Arg| arg.is_global_set() || arg.get_id().as_str() == "help";
     let program = command.get_name() == "esml-state";
     let arguments = command.get_arguments();
     let arguments = arguments.filter(|arg| !arg.is_hide_set() && (program || !everywhere(arg)));
     let mut tables: Vec<(&str, Vec<&Arg>)> = Vec::new();
-    // As in the help, what has no heading of its own comes first.
+    // As in the help, options without a heading come first.
     let (with_heading, without): (Vec<_>, Vec<_>) = arguments.partition(|arg| arg.get_help_heading().is_some());
     for arg in without.into_iter().chain(with_heading) {
         let default = if arg.is_positional() { "Arguments" } else { "Options" };
@@ -120,11 +135,11 @@ fn row(arg: &Arg, page: &mut String) {
         .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
     let sentences: Vec<String> = paragraphs.map(|text| text.trim_end_matches('.').to_owned()).collect();
     let mut help = sentences.join(". ");
-    let choices = arg.get_possible_values();
-    let choices: Vec<String> = choices
-        .iter()
-        .map(|choice| format!("`{}`", choice.get_name()))
-        .collect();
+    let choices = arg
+        .get_possible_values()
+        .into_iter()
+        .filter(|_| !arg.is_hide_possible_values_set());
+    let choices: Vec<String> = choices.map(|choice| format!("`{}`", choice.get_name())).collect();
     if values && !choices.is_empty() {
         let _ = write!(help, "; one of {}", choices.join(", "));
     }

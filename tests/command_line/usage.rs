@@ -1,4 +1,4 @@
-//! Command lines that are wrong.
+//! Invalid command lines.
 
 use super::{esml_state, run, stderr, stdout};
 #[cfg(unix)]
@@ -11,7 +11,7 @@ fn export_without_a_terminal_requires_a_job_id() {
     assert_eq!(stdout(&output), "");
     assert_eq!(
         stderr(&output),
-        "error: no job is named, and there is no terminal to choose one on\nhint: add --job-id JOB\n"
+        "error: --job-id is required without a terminal\nhint: add --job-id JOB\n"
     );
 }
 

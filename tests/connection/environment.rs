@@ -156,7 +156,7 @@ fn setting_that_contradicts_the_url_is_named() {
         .expect_stderr("user:password@ in --url cannot be used with --password:");
     with("ada:p%40ss", &["--password-file", "password"])
         .expect_stderr("user:password@ in --url cannot be used with --password-file:");
-    with("ada", &["--username", "ada"]).expect_stderr("the user in --url cannot be used with --username:");
+    with("ada", &["--username", "ada"]).expect_stderr("the user name in --url cannot be used with --username:");
     with("ada", &["--password", "p@ss:w/rd", "--api-key", "a:b"])
-        .expect_stderr("the user in --url cannot be used with --api-key:");
+        .expect_stderr("the user name in --url cannot be used with --api-key:");
 }

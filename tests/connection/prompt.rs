@@ -24,7 +24,7 @@ fn password_prompt_hides_the_input() {
     let cluster = cluster_with(|options| options.auth = Some(auth()));
     let mut session = start(&cluster.stand_in.url());
     session
-        .expect("Password of ada")
+        .expect("Password for ada")
         .expect_no_echo()
         .send_keys("p@ss:w/rd\r");
     let ended = session.wait();
@@ -37,7 +37,7 @@ fn wrong_password_of_a_prompt_is_not_printed() {
     let cluster = cluster_with(|options| options.auth = Some(auth()));
     let mut session = start(&cluster.stand_in.url());
     session
-        .expect("Password of ada")
+        .expect("Password for ada")
         .expect_no_echo()
         .send_keys("other-s3cr3t\r");
     let ended = session.wait();
@@ -55,7 +55,7 @@ fn password_prompt_can_be_interrupted() {
     let cluster = cluster_with(|options| options.auth = Some(auth()));
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let mut session = start(&cluster.stand_in.url());
-        session.expect("Password of ada").signal(signal);
+        session.expect("Password for ada").signal(signal);
         let ended = session.wait();
         assert_eq!(ended.code, code, "{}", ended.screen);
     }

@@ -60,7 +60,7 @@ fn existing_file_is_refused_before_reading() {
     }
     for more in [&[][..], &["-o", "other.tar.gz"]] {
         let run = cluster.run(&binary, &export_args(more)).expect(3);
-        run.expect_stderr("exists already").expect_stderr("--overwrite");
+        run.expect_stderr("already exists").expect_stderr("--overwrite");
         assert_eq!(run.stdout, "");
     }
     assert!(cluster.stand_in.requests().is_empty());
@@ -122,7 +122,7 @@ fn directory_as_output_is_refused() {
     let run = cluster
         .run(&binary, &export_args(&["-o", "out", "--overwrite"]))
         .expect(3);
-    run.expect_stderr("out is a folder, and only a regular file can be replaced");
+    run.expect_stderr("out is a directory: only a regular file can be replaced");
     assert!(run.stdout.is_empty(), "{run:?}");
     assert_eq!(files(binary.directory()), ["out"]);
     assert!(cluster.stand_in.requests().is_empty());
@@ -140,7 +140,11 @@ fn export_refuses_to_replace_what_is_not_a_regular_file() {
         .status()
         .unwrap();
     assert!(made.success());
-    for (name, what) in [("link", "a link"), ("pipe", "a named pipe"), ("/dev/null", "a device")] {
+    for (name, what) in [
+        ("link", "a symbolic link"),
+        ("pipe", "a named pipe"),
+        ("/dev/null", "a device"),
+    ] {
         for more in [
             &["-o", name, "--overwrite"][..],
             &["-o", name, "--overwrite", "--dry-run"],

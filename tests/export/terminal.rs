@@ -145,7 +145,7 @@ fn progress_bars_need_a_capable_terminal_and_no_quiet() {
     let dumb = Binary::new().with_env("NO_COLOR", "1");
     let ended = start(&cluster, &dumb, &["--job-id", JOB, "--yes", "--overwrite"]).wait();
     assert_eq!(ended.code, 0);
-    assert!(!ended.screen.contains("\u{1b}[3"), "no colour: {:?}", ended.screen);
+    assert!(!ended.screen.contains("\u{1b}[3"), "no color: {:?}", ended.screen);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn archive_is_not_written_to_a_terminal() {
     command.env("TERM", "xterm");
     let ended = TerminalSession::start_with_stdout(command).wait();
     assert_eq!(ended.code, 2, "{}", ended.screen);
-    assert!(ended.screen.contains("an archive is not written to a terminal"));
+    assert!(ended.screen.contains("cannot write an archive to a terminal"));
     assert!(cluster.stand_in.requests().is_empty());
 }
 

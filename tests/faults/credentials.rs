@@ -52,7 +52,7 @@ fn process_list_shows_no_password() {
             true => {
                 let mut session = TerminalSession::start(command);
                 session
-                    .expect("Password of ada")
+                    .expect("Password for ada")
                     .expect_no_echo()
                     .send_keys(&format!("{SECRET}\n"));
                 Some(session.wait().code)

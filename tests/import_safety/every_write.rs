@@ -69,7 +69,7 @@ fn fail_each_write(job: &'static str, codes: &[i32], fault: impl Fn(usize) -> Fa
         after.assert_unchanged(&before, &name);
         if k > 2 {
             assert!(
-                run.stderr.contains("rolled back") && run.stderr.contains("filter canary-hosts") | (job == LOGS),
+                run.stderr.contains("Rolled back") && run.stderr.contains("filter canary-hosts") | (job == LOGS),
                 "{name}"
             );
         }
@@ -167,7 +167,7 @@ fn rejected_state_document_exits_with_5() {
     cluster.stand_in.faults().add(state.then(Action::AnswerItems(400)));
     let run = import(&cluster, &Binary::new(), &archive_of(JOB), &[]).expect(5);
     run.expect_stderr("failed to parse")
-        .expect_stderr("rolled back")
+        .expect_stderr("Rolled back")
         .expect_stderr("_model_state_");
     ClusterState::of(&cluster).assert_unchanged(&before, "rejected");
 }

@@ -120,7 +120,7 @@ fn failed_replacement_reports_what_it_deleted() {
     run.expect_stderr(
         "job web-latency is there and will be deleted, which cannot be undone: `esml-state export --job-id",
     )
-    .expect_stderr("\nnot undone:\n  datafeed datafeed-web-latency: deleted for --replace")
+    .expect_stderr("\nNot rolled back:\n  datafeed datafeed-web-latency: deleted for --replace")
     .expect_stderr("\n  job web-latency and its state, results: deleted for --replace")
     .expect_stderr("\n  index web-latency-input: deleted for --replace, which cannot be brought back");
     assert_eq!(cluster.job(JOB), serde_json::Value::Null);
@@ -277,7 +277,7 @@ fn job_refused_by_the_cluster_reports_that_nothing_was_written() {
         .expect_stderr(
             "the archive comes from Elasticsearch 9.2.0, this is Elasticsearch 9.2.0: an option may not exist here",
         )
-        .expect_stderr("\nnothing was written\n");
+        .expect_stderr("\nNothing was written\n");
     assert_eq!(run.json()["undone"], serde_json::json!([]));
     ClusterState::of(&cluster).assert_unchanged(&before, "refused");
 }

@@ -63,7 +63,7 @@ fn check_detected(job: &'static str, last: (&str, &str), cases: &[(&str, Change)
         let run = import(&test_cluster, &binary, &archive_of(job), &[]);
         assert_eq!(test_cluster.stand_in.faults().fired(), [1], "{name}");
         assert_eq!(run.code, 5, "{name}: {}", run.stderr);
-        assert!(run.stderr.contains("rolled back"), "{name}: {}", run.stderr);
+        assert!(run.stderr.contains("Rolled back"), "{name}: {}", run.stderr);
         ClusterState::of(&test_cluster).assert_unchanged(&before, name);
     }
 }

@@ -103,7 +103,7 @@ fn import_never_reverts_to_a_missing_snapshot() {
     import(&cluster, &Binary::new(), &archive_of(JOB), &[])
         .expect(5)
         .expect_stderr("snapshot")
-        .expect_stderr("rolled back");
+        .expect_stderr("Rolled back");
     let reverts: Vec<String> = cluster
         .stand_in
         .requests()

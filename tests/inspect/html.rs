@@ -43,7 +43,7 @@ fn html_page_replaces_a_file_only_with_overwrite() {
     binary
         .run(arguments)
         .expect(3)
-        .expect_stderr("page.html exists already")
+        .expect_stderr("page.html already exists")
         .expect_stderr("--overwrite");
     assert_eq!(std::fs::read_to_string(binary.path("page.html")).unwrap(), "mine");
     binary.run(arguments.into_iter().chain(["--overwrite"])).expect(0);

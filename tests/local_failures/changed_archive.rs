@@ -41,7 +41,7 @@ fn archive_truncated_during_the_import_causes_a_rollback() {
         run.expect(4)
             .expect_stderr("changed while it was read")
             .expect_stderr("hint: ")
-            .expect_stderr("rolled back");
+            .expect_stderr("Rolled back");
         assert!(!there, "cut to {to}");
     }
 }
@@ -54,7 +54,7 @@ fn archive_rewritten_during_the_import_is_detected() {
     });
     run.expect(4)
         .expect_stderr("changed while it was read")
-        .expect_stderr("rolled back");
+        .expect_stderr("Rolled back");
     assert!(!there);
     let (run, there) = import_while_archive_changes(|path| {
         let mut bytes = std::fs::read(path).unwrap();
@@ -62,7 +62,7 @@ fn archive_rewritten_during_the_import_is_detected() {
         bytes[length / 2..length / 2 + 64].fill(0);
         std::fs::write(path, bytes).unwrap();
     });
-    run.expect(4).expect_stderr("rolled back");
+    run.expect(4).expect_stderr("Rolled back");
     assert!(!there);
 }
 

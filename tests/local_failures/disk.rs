@@ -34,7 +34,7 @@ fn export_to_a_full_disk_leaves_nothing() {
     export.extend(["-o", "small/out.tar.gz"]);
     for kib in [4, 16, 40] {
         if let Some(output) = on_small_disk(&binary, kib, &[], &export) {
-            assert_failed(&output, &["small/out.tar.gz", "No space left", "make room"]);
+            assert_failed(&output, &["small/out.tar.gz", "No space left", "free up space"]);
             assert_eq!(cluster.documents.open_contexts().unwrap_or_default(), 0);
         }
     }

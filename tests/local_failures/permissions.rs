@@ -56,7 +56,12 @@ fn read_only_directory_is_named() {
         let output = command.output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
-        for words in ["locked/out.tar.gz", "Permission denied", "hint: ", "may read and write"] {
+        for words in [
+            "locked/out.tar.gz",
+            "Permission denied",
+            "hint: ",
+            "check the permissions",
+        ] {
             assert!(stderr.contains(words), "{stderr}");
         }
         assert_eq!(cluster.documents.open_contexts().unwrap_or_default(), 0);

@@ -19,7 +19,7 @@ fn existing_files_are_not_replaced() {
     binary
         .run(["pseudonymize", &archive, "-o", &output])
         .expect(3)
-        .expect_stderr("a.key.json exists already");
+        .expect_stderr("a.key.json already exists");
     binary
         .run([
             "pseudonymize",
@@ -108,7 +108,7 @@ fn tokens_are_revealed_in_texts() {
     binary
         .run(["reveal", key, "t_unknown"])
         .expect(1)
-        .expect_stderr("holds no token");
+        .expect_stderr("contains no token");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn export_can_pseudonymize_directly() {
     assert_eq!(report["pseudonymized"]["key_file"], "a.key.json");
     let new = entries(&binary.path("a.tar.gz"));
     super::leak_check::assert_no_leak("export", &new, &super::leak_check::values(&old));
-    run(&["--pseudonymize"]).expect(3).expect_stderr("exists already");
+    run(&["--pseudonymize"]).expect(3).expect_stderr("already exists");
     assert!(entry(&new, "_config.json").contains("datafeed_config"));
     for name in ["a.tar.gz", "a.key.json"] {
         std::fs::remove_file(binary.path(name)).unwrap();

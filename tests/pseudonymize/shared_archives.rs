@@ -181,7 +181,7 @@ fn concurrent_runs_with_one_key_file_keep_each_others_tokens() {
     let mut lines = BufReader::new(run.stderr.take().unwrap()).lines();
     let waits = lines.any(|line| {
         line.unwrap()
-            .contains("Waiting for another run that uses the key file k.json")
+            .contains("Waiting for another process that uses the key file k.json")
     });
     assert!(waits, "the run did not wait");
     let mut keys: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();

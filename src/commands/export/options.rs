@@ -10,7 +10,7 @@ use crate::archive::Target;
 use crate::cluster::Pagination;
 use crate::cluster::ml::SnapshotSummary;
 use crate::commands::options::{compression_level, concurrency, target};
-use crate::commands::pseudonymize::TokenOptions;
+use crate::commands::pseudonymize::{PSEUDONYMIZATION, TokenOptions};
 use crate::error::{Error, Result};
 use crate::job::{JobId, SnapshotId};
 use crate::terminal::Terminal;
@@ -18,116 +18,136 @@ use crate::util::timestamp::EpochMillis;
 
 const EXAMPLES: &str = "\
 Examples:
-  Choose a job from a list:
-    esml-state export --url https://es.example:9200 --username elastic
-  The job as it was before an incident, with the inputs of that week:
-    esml-state export --job-id web-latency --before-date 2024-05-08T00:00:00 \\
-      --include-inputs --inputs-after-date 2024-05-01 --inputs-before-date 2024-05-08
-  See what an archive would hold:
-    esml-state export --job-id web-latency --include-inputs --dry-run
+  # Choose a job from a list
+  esml-state export --url https://es.example:9200 --username elastic
 
-Dates are YYYY-MM-DDTHH:MM:SS (UTC unless an offset follows), YYYY-MM-DD, RFC 3339 or epoch milliseconds.";
+  # Export a job as it was before an incident, with the input documents of the week before
+  esml-state export --job-id web-latency --before-date 2024-05-08T00:00:00 \\
+    --include-inputs --inputs-after-date 2024-05-01 --inputs-before-date 2024-05-08
 
-const OUTPUT: &str = "Output and reading";
+  # Show what an archive with all input documents would contain
+  esml-state export --job-id web-latency --include-inputs --dry-run
+
+Dates:
+  YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS (UTC unless an offset follows), RFC 3339, or epoch
+  milliseconds. After-dates are inclusive, before-dates are exclusive.";
+
 const DATE: &str = "DATE";
+const PERFORMANCE: &str = "Performance";
 
-/// Write a job, with everything it has learned, to an archive
+/// Export a job and its learned model to an archive
 ///
-/// Reads the job's configuration, a model snapshot with its state, annotations, notifications and, on
-/// request, the input data, and writes one .tar.gz file that appears whole or not at all. The archive's path
-/// is printed to stdout.
+/// The archive contains the job's configuration, a model snapshot with its state, annotations, notifications and, on
+/// request, input documents. The .tar.gz file gets its name when it is complete. The path of the archive is printed to
+/// stdout.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = EXAMPLES, next_help_heading = "What to export")]
+#[command(after_long_help = EXAMPLES)]
 pub struct ExportOptions {
-    /// The job; on a terminal a list is offered where it is left out
+    /// Job; omit it in a terminal to choose from a list
     #[arg(long = "job-id", alias = "job_id", value_name = "JOB")]
     pub job: Option<JobId>,
-    /// This model snapshot, instead of the one that the job uses
+    /// Snapshot to export [default: the one in use]
     #[arg(long, alias = "snapshot_id", value_name = "ID", conflicts_with_all = ["before_date", "snapshot_before_date"])]
     pub(super) snapshot_id: Option<SnapshotId>,
-    /// The latest snapshot before this date
+    /// Export the latest snapshot created before DATE
     ///
-    /// Later annotations and notifications are left out.
+    /// Annotations and notifications from DATE on are not exported.
     #[arg(long, alias = "before_date", value_name = DATE, allow_hyphen_values = true)]
     #[arg(conflicts_with = "snapshot_before_date")]
     before_date: Option<EpochMillis>,
-    /// The same as --before-date
-    #[arg(long, alias = "snapshot_before_date", value_name = DATE, allow_hyphen_values = true)]
+    /// Same as --before-date
+    #[arg(long, alias = "snapshot_before_date", value_name = DATE, allow_hyphen_values = true, hide_short_help = true)]
     snapshot_before_date: Option<EpochMillis>,
-    /// Only inputs, annotations and notifications from this date on
+    /// Exclude documents before DATE
     ///
-    /// --annotations-after-date and --inputs-after-date win over it for their part.
+    /// Applies to input documents, annotations and notifications. --inputs-after-date and --annotations-after-date take
+    /// precedence.
     #[arg(long, alias = "after_date", value_name = DATE, allow_hyphen_values = true)]
     after_date: Option<EpochMillis>,
-    /// Only annotations and notifications from this date on
+    /// Exclude annotations and notifications before DATE
     #[arg(long = "annotations-after-date", alias = "annotations_after_date", value_name = DATE, allow_hyphen_values = true)]
+    #[arg(hide_short_help = true)]
     pub annotations_after: Option<EpochMillis>,
+    /// Archive, `-` for stdout [default: JOB_state.tar.gz]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace an existing file
+    #[arg(long)]
+    pub(super) overwrite: bool,
+    /// Show what would be exported, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Answer yes to all questions
+    ///
+    /// Required without a terminal: an archive contains personal data, since the model itself contains values of the data.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Print the result as a JSON document
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     input_options: InputOptions,
-    /// Where to write; `-` is stdout [default: JOB_state.tar.gz]
-    #[arg(help_heading = OUTPUT, short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Replace a file that exists
-    #[arg(help_heading = OUTPUT, long)]
-    pub(super) overwrite: bool,
-    /// 0 stores, 9 is smallest and slowest
-    #[arg(help_heading = OUTPUT, long, value_name = "LEVEL", default_value = "4", value_parser = compression_level())]
-    pub compression_level: u32,
-    /// How many readers share a point in time
-    #[arg(help_heading = OUTPUT, long, value_name = "N", default_value = "4", value_parser = concurrency())]
-    pub slices: usize,
-    /// Documents in one answer
-    #[arg(help_heading = OUTPUT, long, value_name = "N", default_value = "10000", value_parser = page_size())]
-    pub page_size: usize,
-    /// How to page
+    /// Replace values with tokens, and write a key file
     ///
-    /// auto: point in time on Elasticsearch 7.12 and later, otherwise scroll. pit is refused before 7.12.
-    #[arg(help_heading = OUTPUT, long, value_name = "HOW", default_value = "auto", value_parser = pagination())]
-    pub pagination: Pagination,
-    /// Say what the archive would hold and write nothing
-    #[arg(help_heading = OUTPUT, long)]
-    pub dry_run: bool,
-    /// Answer the question about personal data with yes
-    #[arg(help_heading = OUTPUT, short, long)]
-    pub yes: bool,
-    /// Print the result as one JSON document
-    #[arg(help_heading = OUTPUT, long)]
-    pub json: bool,
-    /// Replace values with tokens, and write a key file that maps them back
-    ///
-    /// As `esml-state pseudonymize` does, without an archive with values on the way.
-    #[arg(long, help_heading = "Tokens")]
+    /// The key file maps tokens to values. The result is the same as that of `esml-state pseudonymize`, but no archive with
+    /// the original values is written.
+    #[arg(long, help_heading = PSEUDONYMIZATION)]
     pseudonymize: bool,
     #[command(flatten)]
     token_options: TokenOptions,
+    /// gzip level from 0 to 9
+    ///
+    /// 0 does not compress, 9 writes the smallest archive.
+    #[arg(help_heading = PERFORMANCE, long, value_name = "LEVEL", default_value = "4", value_parser = compression_level())]
+    pub compression_level: u32,
+    /// Number of slices of a point in time that are read in parallel
+    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "4", value_parser = concurrency())]
+    #[arg(hide_short_help = true)]
+    pub slices: usize,
+    /// Documents per search response
+    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "10000", value_parser = page_size())]
+    #[arg(hide_short_help = true)]
+    pub page_size: usize,
+    /// How to page through documents
+    ///
+    /// auto uses a point in time on Elasticsearch 7.12 and later, otherwise a scroll. pit requires 7.12.
+    #[arg(help_heading = PERFORMANCE, long, value_name = "HOW", default_value = "auto", value_parser = pagination())]
+    #[arg(hide_short_help = true)]
+    pub pagination: Pagination,
 }
 
-/// Which inputs.
+/// Which input documents are exported.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Input data")]
+#[command(next_help_heading = "Input documents")]
 pub struct InputOptions {
-    /// Export the input data too
+    /// Include input documents
     ///
-    /// With a range that is open on either side it asks once more, after saying how much that is.
+    /// If the date range is open at either end, the export reports the amount of data and asks for confirmation.
     #[arg(long, alias = "include_inputs")]
     include_inputs: bool,
-    /// Only inputs from this date on, by the job's time field
+    /// Exclude input documents before DATE
+    ///
+    /// The time of a document is in the job's time field.
     #[arg(long = "inputs-after-date", alias = "inputs_after_date", value_name = DATE, allow_hyphen_values = true)]
     pub after: Option<EpochMillis>,
-    /// Only inputs before this date
+    /// Exclude input documents from DATE on
     #[arg(long = "inputs-before-date", alias = "inputs_before_date", value_name = DATE, allow_hyphen_values = true)]
     pub before: Option<EpochMillis>,
-    /// Whole input documents, instead of the fields that the job needs
+    /// Include all fields of the documents
+    ///
+    /// By default, only the fields that the job requires are included.
     #[arg(long, requires = "include_inputs", conflicts_with = "input_field")]
     pub all_fields: bool,
-    /// A field besides those that the job needs; repeatable
+    /// Include another field; can be repeated
+    ///
+    /// The fields that the job requires are always included.
     #[arg(id = "input_field", long = "input-field", value_name = "NAME")]
     #[arg(requires = "include_inputs")]
     pub fields: Vec<String>,
-    /// Export without the inputs of remote clusters that do not answer
+    /// Export without the input documents of unavailable remote clusters
     ///
-    /// Otherwise the export fails and names them. The manifest of the archive lists what is missing.
-    #[arg(long, requires = "include_inputs")]
+    /// Otherwise, the export fails and names these clusters. The manifest lists what is missing.
+    #[arg(long, requires = "include_inputs", hide_short_help = true)]
     pub allow_partial: bool,
 }
 
@@ -144,20 +164,20 @@ fn pagination() -> impl TypedValueParser<Value = Pagination> {
 }
 
 impl ExportOptions {
-    /// Refuses what contradicts itself or cannot work here, and fills in what follows from other options.
+    /// Checks the options, and applies options that set the default of others.
     ///
     /// # Errors
-    /// Such a contradiction, and standard output that is no place for the archive.
+    /// If options conflict, or if the archive cannot be written to standard output.
     pub fn validated(mut self, terminal: &Terminal) -> Result<Self> {
         if !self.pseudonymize && !self.token_options.is_empty() {
             return Err(Error::usage(
-                "--key, --fields, --keep-text, --accept-names and --skip-datafeed are about tokens",
+                "--key, --fields, --keep-text, --accept-names and --skip-datafeed require --pseudonymize",
                 "add --pseudonymize",
             ));
         }
         if self.job.is_none() && !terminal.interactive() {
             return Err(Error::usage(
-                "no job is named, and there is no terminal to choose one on",
+                "--job-id is required without a terminal",
                 "add --job-id JOB",
             ));
         }
@@ -175,7 +195,7 @@ impl ExportOptions {
         check_range(inputs_after, ("--inputs-before-date", self.input_options.before))?;
         let inputs = &mut self.input_options;
         if !inputs.include_inputs && inputs.after.or(inputs.before).is_some() {
-            terminal.warn("the range of inputs has no effect without --include-inputs");
+            terminal.warn("input documents are not exported: their date range requires --include-inputs");
         }
         (inputs.after, self.annotations_after) = (inputs_after.1, annotations_after.1);
         let output = self.output.as_ref();
@@ -188,12 +208,12 @@ impl ExportOptions {
         Ok(self)
     }
 
-    /// Whether stdout carries a document; not where it carries the archive.
+    /// Whether a JSON document is printed; not if the archive is written to stdout.
     pub fn prints_json(&self) -> bool {
         self.json && (self.dry_run || self.output.as_deref() != Some(Path::new("-")))
     }
 
-    /// Whether this snapshot of a job is chosen, by its ID, by its time, or because the job uses it.
+    /// Whether the options select this snapshot: by its ID, by its time, or because the job uses it.
     pub(super) fn chooses(&self, snapshot: &SnapshotSummary, used: Option<&SnapshotId>) -> bool {
         match (&self.snapshot_id, self.before()) {
             (Some(id), _) => snapshot.id == *id,
@@ -202,33 +222,33 @@ impl ExportOptions {
         }
     }
 
-    /// Upper bound of the snapshot, annotations and notifications.
+    /// The upper bound for the snapshot, annotations and notifications.
     pub fn before(&self) -> Option<EpochMillis> {
         self.before_date.or(self.snapshot_before_date)
     }
 
-    /// Which inputs, where any are exported.
+    /// Which input documents are exported, if any.
     pub fn inputs(&self) -> Option<&InputOptions> {
         self.input_options.include_inputs.then_some(&self.input_options)
     }
 
-    /// How values are replaced, where they are.
+    /// How values are replaced, if they are.
     pub fn tokens(&self) -> Option<&TokenOptions> {
         self.pseudonymize.then_some(&self.token_options)
     }
 
-    /// The path of the archive of this job, `-` for standard output.
+    /// The path of the archive of a job; `-` is standard output.
     pub(super) fn path(&self, job: &JobId) -> PathBuf {
         let default = || PathBuf::from(format!("{}_state.tar.gz", job.safe()));
         self.output.clone().unwrap_or_else(default)
     }
 
-    /// Where the archive of this job goes.
+    /// The target of the archive of a job.
     pub(super) fn target(&self, job: &JobId) -> Target {
         Target::new(&self.path(job), self.overwrite)
     }
 
-    /// Refuses an existing target before anything is read; without a job only where its path is known.
+    /// Refuses an existing target before anything is read. Without a job, only a path from the command line is checked.
     pub(super) async fn refuse_existing(&self, job: Option<&JobId>) -> Result<()> {
         let path = self.output.clone().or_else(|| job.map(|job| self.path(job)));
         let Some(target) = path.map(|path| Target::new(&path, self.overwrite)) else {
@@ -240,7 +260,7 @@ impl ExportOptions {
         }
     }
 
-    /// The options that shaped the archive, as the command line names them.
+    /// The options that determine the content of the archive, with their names on the command line.
     pub(super) fn for_manifest(&self) -> Map<String, Value> {
         let date = |date: Option<EpochMillis>| json!(date.map(|date| date.to_string()));
         let mut options = vec![
@@ -267,12 +287,12 @@ impl ExportOptions {
     }
 }
 
-/// A range whose end is not after its beginning is empty; `after` and `before` name the options.
+/// Refuses an empty date range; `after` and `before` contain the names of the options.
 fn check_range(after: (&str, Option<EpochMillis>), before: (&str, Option<EpochMillis>)) -> Result<()> {
     match (after, before) {
         ((after_name, Some(after)), (before_name, Some(before))) if after >= before => Err(Error::usage(
-            format!("{after_name} {after} is not before {before_name} {before}: the range is empty"),
-            "give the earlier date to the option that ends in `after-date`",
+            format!("empty date range: {after_name} ({after}) is not before {before_name} ({before})"),
+            "pass the earlier date to the option that ends with after-date",
         )),
         _ => Ok(()),
     }

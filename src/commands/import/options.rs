@@ -12,89 +12,99 @@ use crate::job::{IndexName, IndexPattern, JobId};
 
 const EXAMPLES: &str = "\
 Examples:
-  Look at the plan, then import:
-    esml-state import web-latency_state.tar.gz --url https://test.example:9200 --username elastic --dry-run
-    esml-state import web-latency_state.tar.gz --url https://test.example:9200 --username elastic
-  A second copy beside the job, with less memory:
-    esml-state import web-latency_state.tar.gz --as web-latency-copy --model-memory-limit 512mb
-  Inputs that are in the cluster already:
-    esml-state import web-latency_state.tar.gz --skip-inputs --datafeed-index weblogs-2024.05";
+  # Show the plan, then import
+  esml-state import web-latency_state.tar.gz --url https://test.example:9200 --username elastic --dry-run
+  esml-state import web-latency_state.tar.gz --url https://test.example:9200 --username elastic
 
-const WHAT: &str = "What to import";
-const WRITING: &str = "Writing";
+  # Import a copy under another job ID, with a lower memory limit
+  esml-state import web-latency_state.tar.gz --as web-latency-copy --model-memory-limit 512mb
 
-/// Create a job from an archive, all or nothing
+  # Use input documents that are already in the cluster
+  esml-state import web-latency_state.tar.gz --datafeed-index weblogs-2024.05";
+
+const PARTS: &str = "Parts to leave out";
+const PERFORMANCE: &str = "Performance and limits";
+
+/// Create a job from an archive
 ///
-/// The archive is verified before anything is written; a failed import is rolled back. The job is not opened
-/// and its datafeed not started. Imports are meant for reproducing issues and for test clusters. The job's
-/// id is printed to stdout.
+/// The archive and the cluster are checked before anything is written, and a failed import is rolled back. The job is not
+/// opened, and its datafeed is not started. Imports are intended for reproducing issues and for test clusters. The job ID
+/// is printed to stdout.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct ImportOptions {
-    /// The archive, a file
+    /// Archive to import
     #[arg(
         value_name = "ARCHIVE",
         required_unless_present = "archive_path",
         conflicts_with = "archive_path"
     )]
     archive: Option<PathBuf>,
-    /// The archive, as an option
-    #[arg(long, alias = "archive_path", value_name = "ARCHIVE", display_order = 0)]
-    archive_path: Option<PathBuf>,
-    /// The archive's job; another id is an error, see --as
-    #[arg(help_heading = WHAT, long = "job-id", alias = "job_id", value_name = "JOB")]
-    pub job: Option<JobId>,
-    /// Import under another id: a clone with its state
-    #[arg(help_heading = WHAT, long = "as", value_name = "NEW")]
+    /// Import under another job ID
+    #[arg(long = "as", value_name = "NEW")]
     pub rename: Option<JobId>,
-    /// Replace an existing job and its imported inputs
+    /// Replace the job if it exists
     ///
-    /// Once everything else has been checked. Of indices, only the one that an earlier import made for this
-    /// job is replaced.
-    #[arg(help_heading = WHAT, long)]
+    /// The existing job is deleted after everything else was checked. It is not restored if the import fails. An existing
+    /// input index is replaced only if an import created it for this job.
+    #[arg(long)]
     pub replace: bool,
-    /// Index for the inputs [default: JOB-input]
-    #[arg(help_heading = WHAT, long, value_name = "NAME")]
-    pub input_index: Option<IndexName>,
-    /// Let the datafeed read this index instead; repeatable
-    ///
-    /// A name, a pattern (`weblogs-*`), date math or an index of another cluster
-    /// (`europe:weblogs`). The archive's inputs are then left out.
-    #[arg(help_heading = WHAT, long = "datafeed-index", value_name = "NAME", allow_hyphen_values = true)]
-    pub datafeed_indices: Vec<IndexPattern>,
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "clap takes no documentation of a flattened field")]
-    pub skip: Skip,
-    /// The job's memory limit, for a smaller cluster
-    #[arg(help_heading = WHAT, long, value_name = "SIZE", value_parser = memory_limit)]
+    /// Memory limit of the job, such as 512mb
+    #[arg(long, value_name = "SIZE", value_parser = memory_limit)]
     pub model_memory_limit: Option<String>,
-    /// Size of a bulk request
-    #[arg(help_heading = WRITING, long, value_name = "SIZE", default_value = "2mb", value_parser = bulk_size)]
-    bulk_size: usize,
-    /// How many bulk requests are sent at once
-    #[arg(help_heading = WRITING, long, value_name = "N", default_value = "3", value_parser = concurrency())]
-    bulk_concurrency: usize,
-    /// Refuse larger entries
+    /// Name of the input index [default: JOB-input]
     ///
-    /// An archive is refused where one of its entries decompresses to more.
-    #[arg(help_heading = WRITING, long, value_name = "SIZE", default_value = "10gb", value_parser = max_entry_size)]
-    pub max_entry_size: Limits,
-    /// Verify, look at the cluster, print the plan and write nothing
-    #[arg(help_heading = WRITING, long)]
+    /// The import creates this index for the input documents of the archive.
+    #[arg(long, value_name = "NAME")]
+    pub input_index: Option<IndexName>,
+    /// Index for the datafeed; can be repeated
+    ///
+    /// The datafeed reads this index, and the input documents of the archive are left out. NAME can be a pattern
+    /// (`weblogs-*`), date math, or an index of a remote cluster (`europe:weblogs`).
+    #[arg(long = "datafeed-index", value_name = "NAME", allow_hyphen_values = true)]
+    pub datafeed_indices: Vec<IndexPattern>,
+    /// Show the plan, and write nothing
+    ///
+    /// The archive and the cluster are checked as in an import.
+    #[arg(long)]
     pub dry_run: bool,
-    /// Answer the question with yes
-    #[arg(help_heading = WRITING, short, long)]
+    /// Answer yes to all questions
+    ///
+    /// Required without a terminal.
+    #[arg(short, long)]
     pub yes: bool,
-    /// Print the result as one JSON document
-    #[arg(help_heading = WRITING, long)]
+    /// Print the result as a JSON document
+    #[arg(long)]
     pub json: bool,
+    /// Fail if the archive is of another job
+    ///
+    /// To import under another ID, use --as.
+    #[arg(long = "job-id", alias = "job_id", value_name = "JOB")]
+    pub job: Option<JobId>,
+    /// Same as ARCHIVE
+    #[arg(long, alias = "archive_path", value_name = "ARCHIVE", hide_short_help = true)]
+    archive_path: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap does not support documentation of a flattened field")]
+    pub skip: Skip,
+    /// Size of bulk requests
+    #[arg(help_heading = PERFORMANCE, long, value_name = "SIZE", default_value = "2mb", value_parser = bulk_size)]
+    bulk_size: usize,
+    /// Number of concurrent bulk requests
+    #[arg(help_heading = PERFORMANCE, long, value_name = "N", default_value = "3", value_parser = concurrency())]
+    bulk_concurrency: usize,
+    /// Maximum size of an entry
+    ///
+    /// An archive is refused if the decompressed size of an entry is larger.
+    #[arg(help_heading = PERFORMANCE, long, value_name = "SIZE", default_value = "10gb", value_parser = max_entry_size)]
+    pub max_entry_size: Limits,
 }
 
-/// Parts to leave out.
+/// Parts of the archive that are not imported.
 #[derive(Clone, Copy, Debug, Args)]
-#[command(next_help_heading = WHAT)]
+#[command(next_help_heading = PARTS)]
 pub struct Skip {
-    /// Leave out the inputs
+    /// Leave out the input documents
     #[arg(long = "skip-inputs", conflicts_with = "input_index")]
     pub inputs: bool,
     /// Leave out the annotations
@@ -115,30 +125,30 @@ pub struct Skip {
 }
 
 impl ImportOptions {
-    /// Refuses what cannot work.
+    /// Checks the options.
     pub fn validated(self) -> Result<Self> {
         let archive = self.archive();
         if archive == Path::new("-") || archive.as_os_str().is_empty() {
             return Err(Error::usage(
-                "an import needs a file: the archive is read more than once",
-                "write it to a file first",
+                "ARCHIVE must be a file, because it is read more than once",
+                "save the archive to a file, and import that file",
             ));
         }
         Ok(self)
     }
 
-    /// The file.
+    /// The path of the archive.
     pub fn archive(&self) -> &Path {
         let archive = self.archive.as_ref().or(self.archive_path.as_ref());
         archive.map_or(Path::new(""), PathBuf::as_path)
     }
 
-    /// Whether inputs are left out, as they are where the datafeed is to read other indices.
+    /// Whether input documents are left out, which is also the case if the datafeed reads other indices.
     pub(super) fn skips_inputs(&self) -> bool {
         self.skip.inputs || !self.datafeed_indices.is_empty()
     }
 
-    /// How documents are sent.
+    /// Size and concurrency of bulk requests.
     pub fn bulk(&self) -> BulkOptions {
         BulkOptions {
             size: self.bulk_size,
@@ -147,22 +157,22 @@ impl ImportOptions {
     }
 }
 
-/// Checks a size that is sent as typed, which Elasticsearch takes from 1 MB and with a unit.
+/// Checks a memory limit, which is sent as typed. Elasticsearch requires a unit and at least 1 MiB.
 fn memory_limit(text: &str) -> std::result::Result<String, String> {
     if text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err("expected a size with its unit, such as 512mb or 2gb".to_owned());
+        return Err("expected a size with a unit, such as 512mb or 2gb".to_owned());
     }
     match size(text)? {
-        0..0x10_0000 => Err("a job needs at least 1mb".to_owned()),
+        0..0x10_0000 => Err("expected at least 1mb".to_owned()),
         _ => Ok(text.to_owned()),
     }
 }
 
-/// Elasticsearch takes at most 100 MB in one request unless told otherwise (`http.max_content_length`).
+/// Parses the size of bulk requests. Elasticsearch accepts at most 100 MiB by default (`http.max_content_length`).
 fn bulk_size(text: &str) -> std::result::Result<usize, String> {
     let bytes = usize::try_from(size(text)?).unwrap_or(usize::MAX);
     match bytes > 100 << 20 {
-        true => Err("Elasticsearch takes at most 100mb in one request".to_owned()),
+        true => Err("expected at most 100mb, the limit of Elasticsearch for a request".to_owned()),
         false => Ok(bytes),
     }
 }
@@ -180,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bulk_request_stays_below_what_elasticsearch_takes() {
+    fn bulk_requests_do_not_exceed_the_limit_of_elasticsearch() {
         assert_eq!(bulk_size("5mb"), Ok(5 << 20));
         assert_eq!(bulk_size("100mb"), Ok(100 << 20));
         assert!(bulk_size("101mb").is_err());

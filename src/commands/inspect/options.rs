@@ -1,4 +1,4 @@
-//! The options of `inspect`, and where its result goes: a page or one JSON document to stdout, an HTML page to a file.
+//! The options of `inspect`, and the output of its result: a page or a JSON document on stdout, or an HTML page in a file.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -17,38 +17,48 @@ use crate::util::format::escape_json;
 
 const EXAMPLES: &str = "\
 Examples:
+  # Show what an archive contains
   esml-state inspect web-latency_state.tar.gz
+
+  # Verify an archive in a script
   esml-state inspect web-latency_state.tar.gz --verify --json
+
+  # Write an HTML page
   esml-state inspect web-latency_state.tar.gz --html web-latency.html
+
+  # Compare two archives
   esml-state inspect before.tar.gz after.tar.gz
+
+  # Inspect an archive on another host
   ssh es.example cat web-latency_state.tar.gz | esml-state inspect -";
 
-/// Show what is in an archive, and whether it is whole
+/// Show what an archive contains, verify it, or compare archives
 ///
-/// Needs no cluster and unpacks nothing to disk. Reads archives of this tool and of the Python scripts.
+/// Does not connect to a cluster and does not unpack the archive to disk. Reads archives of esml-state and of the Python
+/// scripts share_ad_job_state.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct InspectOptions {
-    /// The archive, `-` for stdin
+    /// Archive to inspect, or `-` for stdin
     #[arg(value_name = "ARCHIVE")]
     pub archive: PathBuf,
-    /// Another archive: show what differs between the two
+    /// Archive to compare with
     ///
-    /// Configuration option by option, snapshot, model, parts, categories, and with `--values` the values that came or
-    /// went. Whether they differ does not change the exit code: the JSON document says `same`. One of them may be `-`.
-    #[arg(value_name = "ARCHIVE2", conflicts_with_all = ["list", "show"])]
+    /// Shows the differences in configuration, snapshot, model, entries and categories, and with --values in the values of
+    /// the data. The exit code does not depend on them; the JSON document has `same`. One of the archives can be `-`.
+    #[arg(value_name = "OTHER", conflicts_with_all = ["list", "show"])]
     pub other: Option<PathBuf>,
-    /// Exit 4 when any check fails
+    /// Exit with code 4 if a check fails
     ///
-    /// `import` refuses the same archives, for the same reasons, and accepts all others. With `-q` only failures are
+    /// These are the checks of `import`, which accepts and refuses the same archives. With -q, only failed checks are
     /// printed.
     #[arg(long)]
     pub verify: bool,
-    /// Show the values of the data: personal data, wherever it stands
+    /// Show values of the data, which are personal data
     ///
-    /// Values of the job's fields from the decoded model state, the inputs, annotations, filters and calendars,
-    /// messages from the categorizer, users' names, what people wrote. What they look like is a guess. Without it no
-    /// value of the data is printed, on any output except that of `--show`.
+    /// Shows the values of the job's fields (in the decoded model state, input documents, annotations, filters and
+    /// calendars), messages of categories, user names and free text. Their kind, such as email address, is a guess. Without
+    /// this option, no value of the data is printed, except by --show.
     #[arg(long, conflicts_with_all = ["list", "show"])]
     pub values: bool,
     /// List the entries
@@ -56,52 +66,52 @@ pub struct InspectOptions {
     pub list: bool,
     /// Print one entry to stdout
     ///
-    /// As it is, whatever the rest of the archive is. With `--verify` the whole archive is checked first, which takes a
-    /// file, and nothing is printed when a check fails.
+    /// The entry is printed as it is, even if the archive is damaged. With --verify, the whole archive is checked first; it
+    /// cannot be `-` then, and nothing is printed if a check fails.
     #[arg(long, value_name = "ENTRY", conflicts_with = "json")]
     pub show: Option<String>,
-    /// Write the page as one HTML file, `-` for stdout
+    /// Write an HTML page, or `-` for stdout
     ///
-    /// It needs no network and no script.
+    /// The page is one file without scripts that loads nothing from the network.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "show"])]
     pub html: Option<PathBuf>,
-    /// Replace an existing HTML file
+    /// Replace an existing HTML page
     #[arg(long, requires = "html")]
     pub overwrite: bool,
-    /// Refuse larger entries
+    /// Maximum size of an entry
     ///
-    /// An archive is refused where one of its entries decompresses to more.
+    /// An archive is refused if the decompressed size of an entry is larger.
     #[arg(long = "max-entry-size", value_name = "SIZE", default_value = "10gb", value_parser = max_entry_size)]
     pub limits: Limits,
-    /// Print the report as one JSON document
+    /// Print the result as a JSON document
     #[arg(long)]
     pub json: bool,
 }
 
 impl InspectOptions {
-    /// Refuses what cannot be written, or read, before an archive is read, which may take long.
+    /// Checks the options before an archive is read, which can take long.
     pub(super) fn check(&self) -> Result<()> {
         match &self.html {
-            // Created and removed again: while archives are read, a signal can leave no file behind.
+            // The file is created and removed again, so that a signal during reading does not leave a file.
             Some(path) if !is_standard_stream(path) => drop(AtomicFile::create(path, self.overwrite).map_err(refused)?),
             Some(_) if self.json => {
                 return Err(Error::usage(
-                    "`--html -` and `--json` both want standard output",
-                    "name a file for the page",
+                    "`--html -` cannot be used with --json: both write to stdout",
+                    "use a file name with --html",
                 ));
             }
             _ => {}
         }
         if is_standard_stream(&self.archive) && self.other.as_ref() == Some(&self.archive) {
             return Err(Error::usage(
-                "both archives are `-`, and standard input is read once",
-                "name a file for one of them",
+                "only one of the archives can be `-`: stdin can be read only once",
+                "use a file for the other archive",
             ));
         }
         Ok(())
     }
 
-    /// Writes the file, then stdout: the document, the page or, where the page is in a file, its name.
+    /// Writes the HTML page, then prints the document, the page, or the path of the HTML page.
     pub(super) fn write(&self, document: &impl Serialize, page: &ReportPage, terminal: &Terminal) -> Result<()> {
         let text = match &self.html {
             Some(path) if is_standard_stream(path) => render_html(page),
@@ -124,7 +134,7 @@ impl InspectOptions {
         self.print(document, &text, terminal)
     }
 
-    /// Prints the document or the text to stdout.
+    /// Prints the document with `--json`, otherwise the text.
     pub(super) fn print(&self, document: &impl Serialize, text: &str, terminal: &Terminal) -> Result<()> {
         let printed = match self.json {
             true => terminal.result_with(|stdout| write_json(document, stdout)),
@@ -134,22 +144,21 @@ impl InspectOptions {
     }
 }
 
-/// Whether a path is `-`.
+/// Whether the path is `-`.
 pub(super) fn is_standard_stream(path: &Path) -> bool {
     path == Path::new("-")
 }
 
 fn refused(why: PublishError) -> Error {
     let hint = match why {
-        PublishError::Exists { .. } => "choose another name with --html, or replace it with --overwrite",
-        PublishError::NotAFile { .. } => "name another file with --html",
+        PublishError::Exists { .. } => "choose another file with --html, or replace it with --overwrite",
+        PublishError::NotAFile { .. } => "choose another file with --html",
         PublishError::Io { path, cause } => return Error::file(path, cause),
     };
     Error::refused(why.to_string(), hint)
 }
 
-/// Writes the document, indented. Control characters that JSON allows are escaped too, since it may be printed on a
-/// terminal.
+/// Writes the document, indented. Control characters that JSON allows are escaped too, because stdout can be a terminal.
 pub(super) fn write_json(document: &impl Serialize, to: &mut dyn Write) -> io::Result<()> {
     let mut writer = EscapingWriter {
         escape: escape_json,
@@ -159,7 +168,7 @@ pub(super) fn write_json(document: &impl Serialize, to: &mut dyn Write) -> io::R
     writer.to.write_all(b"\n")
 }
 
-/// Escapes control characters.
+/// A writer that escapes control characters.
 pub(super) struct EscapingWriter<W> {
     pub(super) escape: for<'a> fn(&'a str) -> Cow<'a, str>,
     pub(super) to: W,
@@ -167,8 +176,8 @@ pub(super) struct EscapingWriter<W> {
 
 impl<W: Write> Write for EscapingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A character that is split between two writes becomes two replacement characters. The JSON serializer writes
-        // whole characters; of an entry that is shown on a terminal it is good enough.
+        // A character that is split between two writes becomes replacement characters. The JSON serializer writes complete
+        // characters; in an entry that is shown on a terminal, this is acceptable.
         let text = String::from_utf8_lossy(bytes);
         self.to.write_all((self.escape)(&text).as_bytes())?;
         Ok(bytes.len())

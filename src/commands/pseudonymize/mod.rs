@@ -3,6 +3,7 @@
 mod options;
 mod outcome;
 
+pub(in crate::commands) use options::PSEUDONYMIZATION;
 pub use options::{PseudonymizeOptions, TokenOptions};
 
 use crate::archive::{Archive, CheckedArchive};

@@ -1,4 +1,4 @@
-//! The options of `pseudonymize`, and what `export --pseudonymize` shares with it.
+//! The options of `pseudonymize`, and those that `export --pseudonymize` shares with it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,87 +14,103 @@ use crate::pseudonym::{KeyFile, KeyFileLock};
 use crate::terminal::Terminal;
 use crate::util::atomic_file::{AtomicFile, PublishError, check_target};
 
-/// How often a run that waits for a key file looks again.
+/// The interval for checking whether a key file is unlocked.
 const KEY_FILE_POLL: Duration = Duration::from_millis(100);
 
 const EXAMPLES: &str = "\
 Examples:
+  # Write for-support.tar.gz and its key file for-support.key.json
   esml-state pseudonymize web-latency_state.tar.gz -o for-support.tar.gz
+
+  # Replace the values of two fields, and use or create a shared key file
   esml-state pseudonymize a.tar.gz -o b.tar.gz --key team.key.json --fields host,clientip
+
+  # Look up a token
   esml-state reveal for-support.key.json t_8f3a51c09d2e7b64";
 
-/// Write an archive again, with tokens in the place of values
+/// The heading of the options about tokens.
+pub(in crate::commands) const PSEUDONYMIZATION: &str = "Pseudonymization";
+
+/// Copy an archive with values replaced by tokens
 ///
-/// Values of by, over, partition and influencer fields, words of categories and messages, names of users and free text
-/// are replaced in the model state, quantiles, inputs, annotations, notifications, filters, calendars and the
-/// configuration alike. The same value has the same token everywhere, of the same kind. A key file beside the new
-/// archive maps tokens back: keep it to yourself. What is written is searched for every value before it gets its name.
+/// Replaces values of by, over, partition and influencer fields, words in categories and messages, user names and free
+/// text. They are replaced in the model state, quantiles, input documents, annotations, notifications, filters, calendars
+/// and the configuration, and the same value always has the same token. A key file next to the new archive maps tokens to
+/// values: do not share it. The new archive is searched for all replaced values before it gets its name.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct PseudonymizeOptions {
-    /// The archive
+    /// Archive to copy
     #[arg(value_name = "ARCHIVE")]
     pub archive: PathBuf,
-    /// Where to write; `-` is stdout
+    /// Archive to write, or `-` for stdout
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Replace a file that exists
+    /// Replace an existing file
     #[arg(long)]
     pub overwrite: bool,
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "clap takes no documentation of a flattened field")]
-    pub tokens: TokenOptions,
-    /// 0 stores, 9 is smallest and slowest
-    #[arg(long, value_name = "LEVEL", default_value = "4", value_parser = compression_level())]
-    pub compression_level: u32,
-    /// Refuse larger entries
+    /// Show what would be replaced
     ///
-    /// An archive is refused where one of its entries decompresses to more.
-    #[arg(long = "max-entry-size", value_name = "SIZE", default_value = "10gb", value_parser = max_entry_size)]
-    pub limits: Limits,
-    /// Say what would be replaced and write nothing
+    /// Nothing is written.
     #[arg(long)]
     pub dry_run: bool,
-    /// Print the result as one JSON document
+    /// Print the result as a JSON document
     #[arg(long)]
     pub json: bool,
+    /// gzip level from 0 to 9
+    ///
+    /// 0 does not compress, 9 writes the smallest archive.
+    #[arg(long, value_name = "LEVEL", default_value = "4", value_parser = compression_level())]
+    pub compression_level: u32,
+    /// Maximum size of an entry
+    ///
+    /// An archive is refused if the decompressed size of an entry is larger.
+    #[arg(long = "max-entry-size", value_name = "SIZE", default_value = "10gb", value_parser = max_entry_size)]
+    pub limits: Limits,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap does not support documentation of a flattened field")]
+    pub tokens: TokenOptions,
 }
 
 /// How values are replaced.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Tokens")]
+#[command(next_help_heading = PSEUDONYMIZATION)]
 pub struct TokenOptions {
-    /// The key file [default: OUTPUT.key.json, without .tar.gz]
+    /// Key file [default: OUTPUT.key.json]
     ///
-    /// One that exists is gone on with: two archives with the same key have the same tokens for the same values. It is
-    /// readable by its owner only, and holds every value.
+    /// The default is the name of the archive with .key.json instead of .tar.gz. An existing file must be given with --key:
+    /// it is extended, and archives with the same key file have the same tokens for the same values. The file contains all
+    /// replaced values, and only its owner can read it.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// Replace values of these fields only; repeatable
+    /// Replace only values of these fields
     ///
-    /// Commas between several do as well. Of the by, over, partition and influencer fields, those that `distinct_count` and `info_content` look at, and
-    /// the field of messages. Names of users and free text are replaced in any case.
+    /// Separate several fields with commas, or repeat the option. Supported are the by, over, partition and influencer
+    /// fields, the fields of `distinct_count` and `info_content`, and the categorization field. User names and free text
+    /// are replaced regardless of this option.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub fields: Option<Vec<String>>,
-    /// Keep what people and Elasticsearch wrote, except for values in it
+    /// Keep free text, except for values in it
     ///
-    /// Descriptions, custom settings, annotations and notifications. Text of input documents is replaced in any case.
+    /// Free text is in descriptions, custom settings, annotations and notifications. Text in input documents is always
+    /// replaced.
     #[arg(long)]
     pub keep_text: bool,
-    /// Accept that names hold values
+    /// Accept names that contain values
     ///
-    /// Those of the job, its fields, aggregations, indices, filters and calendars.
+    /// Names of the job, fields, aggregations, indices, filters and calendars are not replaced. If one of them contains a
+    /// value, this option is required.
     #[arg(long)]
     pub accept_names: bool,
-    /// Leave the datafeed out
+    /// Leave out the datafeed
     ///
-    /// If its aggregations or scripts read replaced values, the run is refused without this option.
+    /// This option is required if aggregations or scripts of the datafeed read replaced values.
     #[arg(long)]
     pub skip_datafeed: bool,
 }
 
 impl PseudonymizeOptions {
-    /// Refuses what contradicts itself or cannot work here.
+    /// Checks the options.
     pub fn validated(mut self, terminal: &Terminal) -> Result<Self> {
         let target = target(&self.output, self.overwrite, self.dry_run, terminal)?;
         self.tokens.check(Some(&target))?;
@@ -102,50 +118,50 @@ impl PseudonymizeOptions {
         Ok(self)
     }
 
-    /// Whether stdout carries a document; not where it carries the archive.
+    /// Whether a JSON document is printed; not if the archive is written to stdout.
     pub fn prints_json(&self) -> bool {
         self.json && (self.dry_run || self.output != Path::new("-"))
     }
 
-    /// Where the archive goes.
+    /// The target of the new archive.
     pub(super) fn target(&self) -> Target {
         Target::new(&self.output, self.overwrite)
     }
 
-    /// Where the key file is.
+    /// The path of the key file.
     pub(super) fn key(&self) -> PathBuf {
         self.tokens.key_beside(&self.target())
     }
 }
 
 impl TokenOptions {
-    /// Whether nothing of it was given.
+    /// Whether none of the options was given.
     pub(in crate::commands) fn is_empty(&self) -> bool {
         let is_flagged = self.keep_text || self.accept_names || self.skip_datafeed;
         self.key.is_none() && self.fields.is_none() && !is_flagged
     }
 
-    /// Refuses a key file that has no place beside this target; `None` is the target that has its name from the job.
+    /// Checks the key file for this target; `None` is a target that is named after the job.
     pub(in crate::commands) fn check(&self, target: Option<&Target>) -> Result<()> {
         match (&self.key, target) {
             (None, Some(Target::Stdout)) => Err(Error::usage(
-                "an archive on stdout has no place beside it for its key file",
-                "name the key file with --key FILE",
+                "--key is required if the archive is written to stdout",
+                "add --key FILE",
             )),
             (Some(key), Some(Target::File { path, .. })) if key == path => Err(Error::usage(
-                "archive and key file are the same file",
-                "name another one with --key",
+                "the archive and the key file are the same file",
+                "choose another key file with --key",
             )),
             _ => Ok(()),
         }
     }
 
-    /// Where the key file of an archive is.
+    /// The path of the key file of an archive.
     pub(in crate::commands) fn key_beside(&self, target: &Target) -> PathBuf {
         match (&self.key, target) {
             (Some(key), _) => key.clone(),
             (None, Target::File { path, .. }) => beside(path),
-            // Refused before it comes to this.
+            // `check` refuses this.
             (None, Target::Stdout) => PathBuf::from("stdout.key.json"),
         }
     }
@@ -163,14 +179,14 @@ impl TokenOptions {
         }
         if self.key.is_none() {
             return Err(Error::refused(
-                format!("{} exists already", key.display()),
-                "name it with --key to use the same key again, or name another key file",
+                format!("{} already exists", key.display()),
+                "use this key file with --key, or choose another one with --key",
             ));
         }
         read_key(&key).await.map(|_| ())
     }
 
-    /// The key and the tokens that are known, with the lock of a file that exists. Waits for another run that holds it.
+    /// Reads an existing key file and locks it, or creates a new key. Waits for another process that has locked the file.
     pub(super) async fn open_key(&self, terminal: &Terminal) -> Result<(KeyFile, Option<KeyFileLock>)> {
         let Some(path) = self.key.as_ref().filter(|key| key.symlink_metadata().is_ok()) else {
             return Ok((KeyFile::new()?, None));
@@ -182,13 +198,13 @@ impl TokenOptions {
             }
             if !std::mem::replace(&mut waiting, true) {
                 let path = path.display();
-                terminal.print(&format!("Waiting for another run that uses the key file {path}"));
+                terminal.print(&format!("Waiting for another process that uses the key file {path}"));
             }
             tokio::time::sleep(KEY_FILE_POLL).await;
         }
     }
 
-    /// Writes the key file. Without a lock it is a new file, and one that has appeared since stays.
+    /// Writes the key file. Without a lock, it is a new file and does not replace one that was created in the meantime.
     pub(super) fn publish_key(&self, target: &Target, file: &KeyFile, lock: Option<KeyFileLock>) -> Result<()> {
         let path = self.key_beside(target);
         let published = match lock {
@@ -198,7 +214,7 @@ impl TokenOptions {
         Ok(published.map_err(archive::Error::from)?)
     }
 
-    /// As the manifest records them.
+    /// The options for the manifest.
     pub(super) fn for_manifest(&self) -> Map<String, Value> {
         let mut options = Map::from_iter([
             ("pseudonymize".to_owned(), true.into()),
@@ -210,7 +226,7 @@ impl TokenOptions {
     }
 }
 
-/// A key file may know millions of tokens.
+/// Reads a key file, which can contain millions of tokens.
 async fn read_key(path: &Path) -> Result<KeyFile> {
     let path = path.to_owned();
     interrupt::abandonable(move || KeyFile::read(&path)).await
