@@ -13,12 +13,14 @@ use crate::terminal::{GLOBAL_OPTIONS, TerminalOptions};
 /// Man pages have these paragraphs as sections. Those about the environment and the exit status are in all of them.
 const AFTER_HELP: &str = "\
 Examples:
-  # Export a job, and look at the archive
-  esml-state export --url https://es.example:9200 --username elastic --job-id web-latency
+  # Export a job, and show what the archive contains
+  esml-state export --url https://es.example:9200 --username elastic \\
+    --job-id web-latency
   esml-state inspect web-latency_state.tar.gz
 
   # Create the job on another cluster
-  esml-state import web-latency_state.tar.gz --url https://test.example:9200 --username elastic
+  esml-state import web-latency_state.tar.gz \\
+    --url https://test.example:9200 --username elastic
 
 Environment:
   ELASTICSEARCH_URL           Cluster address (--url)
@@ -49,7 +51,8 @@ Exit status:
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   # Bash
-  esml-state completions bash > ~/.local/share/bash-completion/completions/esml-state
+  esml-state completions bash \\
+    > ~/.local/share/bash-completion/completions/esml-state
 
   # Zsh, with ~/.zfunc in $fpath
   esml-state completions zsh > ~/.zfunc/_esml-state

@@ -30,6 +30,17 @@ fn reference_page_contains_every_option() {
     }
 }
 
+/// Longer lines would be wrapped in an 80-column terminal, and examples could not be copied.
+#[test]
+fn examples_fit_80_columns() {
+    let program = Cli::command();
+    for command in [&program].into_iter().chain(program.get_subcommands()) {
+        for line in plain(command.get_after_long_help()).lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}
+
 #[test]
 fn completions_contain_every_command() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {

@@ -21,16 +21,17 @@ Examples:
   # Choose a job from a list
   esml-state export --url https://es.example:9200 --username elastic
 
-  # Export a job as it was before an incident, with the input documents of the week before
-  esml-state export --job-id web-latency --before-date 2024-05-08T00:00:00 \\
-    --include-inputs --inputs-after-date 2024-05-01 --inputs-before-date 2024-05-08
+  # Export a job as it was on May 8, with the input documents of one week
+  esml-state export --job-id web-latency --before-date 2024-05-08 \\
+    --include-inputs --inputs-after-date 2024-05-01 \\
+    --inputs-before-date 2024-05-08
 
   # Show what an archive with all input documents would contain
   esml-state export --job-id web-latency --include-inputs --dry-run
 
 Dates:
-  YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS (UTC unless an offset follows), RFC 3339, or epoch
-  milliseconds. After-dates are inclusive, before-dates are exclusive.";
+  YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS (UTC unless an offset follows), RFC 3339, or
+  epoch milliseconds. After-dates are inclusive, before-dates are exclusive.";
 
 const DATE: &str = "DATE";
 const PERFORMANCE: &str = "Performance";
@@ -164,7 +165,7 @@ fn pagination() -> impl TypedValueParser<Value = Pagination> {
 }
 
 impl ExportOptions {
-    /// Checks the options, and applies options that set the default of others.
+    /// Checks the options, and applies --after-date to the options that override it.
     ///
     /// # Errors
     /// If options conflict, or if the archive cannot be written to standard output.

@@ -12,15 +12,21 @@ use crate::job::{IndexName, IndexPattern, JobId};
 
 const EXAMPLES: &str = "\
 Examples:
-  # Show the plan, then import
-  esml-state import web-latency_state.tar.gz --url https://test.example:9200 --username elastic --dry-run
-  esml-state import web-latency_state.tar.gz --url https://test.example:9200 --username elastic
+  # Show the plan
+  esml-state import web-latency_state.tar.gz --dry-run \\
+    --url https://test.example:9200 --username elastic
+
+  # Import
+  esml-state import web-latency_state.tar.gz \\
+    --url https://test.example:9200 --username elastic
 
   # Import a copy under another job ID, with a lower memory limit
-  esml-state import web-latency_state.tar.gz --as web-latency-copy --model-memory-limit 512mb
+  esml-state import web-latency_state.tar.gz --as web-latency-copy \\
+    --model-memory-limit 512mb
 
   # Use input documents that are already in the cluster
-  esml-state import web-latency_state.tar.gz --datafeed-index weblogs-2024.05";
+  esml-state import web-latency_state.tar.gz \\
+    --datafeed-index weblogs-2024.05";
 
 const PARTS: &str = "Parts to leave out";
 const PERFORMANCE: &str = "Performance and limits";

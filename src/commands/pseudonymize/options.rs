@@ -23,7 +23,8 @@ Examples:
   esml-state pseudonymize web-latency_state.tar.gz -o for-support.tar.gz
 
   # Replace the values of two fields, and use or create a shared key file
-  esml-state pseudonymize a.tar.gz -o b.tar.gz --key team.key.json --fields host,clientip
+  esml-state pseudonymize a.tar.gz -o b.tar.gz --key team.key.json \\
+    --fields host,clientip
 
   # Look up a token
   esml-state reveal for-support.key.json t_8f3a51c09d2e7b64";
