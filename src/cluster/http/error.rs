@@ -144,7 +144,10 @@ impl ConnectionFailure {
             }
             Self::NotTls => format!("cannot connect to {address}: the server does not use TLS"),
             Self::Tls => format!("TLS with {address} failed: {cause}"),
-            Self::UnknownHost => format!("cannot resolve the host name of {address}: {cause}"),
+            Self::UnknownHost => {
+                let cause = cause.trim_start_matches("failed to lookup address information: ");
+                format!("cannot resolve the host name of {address}: {cause}")
+            }
             _ => format!("cannot connect to {address}: {cause}"),
         }
     }
